@@ -1,0 +1,103 @@
+# One command for each thing that is done to the bank. `make help` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+PY := .venv/bin/python
+STAMP := .venv/requirements-installed
+PACKAGES := accounts transfers support audit bankproject
+
+.PHONY: help setup browser run code test test-fast lint format clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv, install what is pinned, write missing keys into .env
+	@$(PY) deploy/make_env.py
+
+$(STAMP): requirements.txt requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	    echo "$(PYTHON) is not installed: the bank needs Python 3.11 or newer." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "The bank needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+	         "Name another with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# The browser tests drive Debian's Chromium, or else the one that Playwright brings. Never a silent skip.
+browser: setup
+	@if [ -x /usr/bin/chromium ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core; \
+	else \
+	    $(PY) -m playwright install chromium && $(PY) -c "$$CHECK_BROWSER"; \
+	fi || { echo "No browser for the browser tests: install Debian's chromium (as root:" \
+	             "apt-get install chromium), then make test again." >&2; exit 1; }
+
+define CHECK_BROWSER
+from playwright.sync_api import sync_playwright
+with sync_playwright() as playwright:
+    playwright.chromium.launch().close()
+endef
+export CHECK_BROWSER
+
+# The web server and the mail worker live and die together: the shell waits for both in the background, so
+# that a signal reaches its trap at once, and the trap ends whatever still runs.
+define RUN_BANK
+children=
+finish() { trap '' INT TERM HUP; [ -z "$$children" ] || kill $$children 2>/dev/null; wait; }
+trap finish EXIT; trap 'exit 130' INT; trap 'exit 143' TERM HUP
+start() { $(PY) manage.py "$$@" & last=$$!; children="$$children $$last"; }
+step() { start "$$@"; wait $$last || exit; children=; }
+step migrate --noinput --verbosity 0
+step check --database default
+step seed_demo
+start send_queued_mail --watch; worker=$$last
+start runserver --noreload "$(HOST):$(PORT)"; server=$$last
+while kill -0 $$worker 2>/dev/null && kill -0 $$server 2>/dev/null; do sleep 1 & wait $$!; done
+echo "The web server or the mail worker stopped; both are ended." >&2
+exit 1
+endef
+export RUN_BANK
+
+run: setup ## Serve the demo bank with its mail worker on http://HOST:PORT (127.0.0.1:8000)
+	@exec env DEBUG=1 DEMO=1 PYTHONUNBUFFERED=1 SITE_URL="$${SITE_URL:-http://$(HOST):$(PORT)}" sh -c "$$RUN_BANK"
+
+# Every shell has a USER already: only one given to make counts.
+code: setup ## Print a demo user's sign-in code: make code USER=alice@example.com
+ifeq ($(origin USER),command line)
+	@DEMO=1 $(PY) manage.py demo_code "$$USER"
+else
+	@echo "usage: make code USER=alice@example.com" >&2; exit 2
+endif
+
+test: setup browser ## Run every test, browser tests included, and measure coverage
+	$(PY) -m pytest -n 2 $(PACKAGES:%=--cov=%) --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95
+
+test-fast: setup ## Run the everyday tests: no browser, nothing slow
+	$(PY) -m pytest -n 2 -m "not browser and not slow"
+
+lint: setup ## Check style, types, import direction, migrations, settings and the compose file
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+	$(PY) manage.py check
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) -m check_jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+format: setup ## Let ruff format the code and sort its imports
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean: ## Remove what setup and the tools made; keep .env and the database
+	rm -rf .venv staticfiles htmlcov test-results .coverage .coverage.* \
+	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,33 @@
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+
+from accounts import guesses
+from accounts.limiter import TooOften
+from accounts.models import User
+from audit.context import client_ip
+
+
+class CountedPasswordBackend(ModelBackend):
+    """E-mail and password, each try counted before the hasher runs, whichever way it came in (R1.2, R1.4)."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: Any = None, password: Any = None, **kwargs: Any
+    ) -> User | None:
+        if not isinstance(username, str) or not isinstance(password, str) or not username or not password:
+            return None
+        try:
+            user = guesses.counted(
+                lambda: super(CountedPasswordBackend, self).authenticate(request, username, password),
+                email=username,
+                ip=client_ip(request) if request is not None else None,
+            )
+        except TooOften as error:
+            raise PermissionDenied from error
+        return user  # type: ignore[return-value]
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        """A locked or deactivated user neither signs in nor keeps a session (asked on every request)."""
+        return user.can_sign_in

@@ -1,0 +1,47 @@
+"""Who lives in the demo bank; printed by `make run` and offered on the sign-in page in demo mode."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from accounts.roles import Role
+
+# Public on purpose: `seed_demo` refuses to run outside demo mode.
+DEMO_PASSWORD = "alder-demo-2026"  # noqa: S105
+ADMIN_FIRST_PASSWORD = "change-me-at-first-sign-in"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class Person:
+    first_name: str
+    last_name: str
+    email: str
+    role: Role
+    phone: str
+    address: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+
+PEOPLE = (
+    Person(
+        "Alice", "Archer", "alice@example.com", Role.CUSTOMER, "+49 30 5550101", "Lindenallee 4\n10117 Berlin"
+    ),
+    Person("Bob", "Brandt", "bob@example.com", Role.CUSTOMER, "+49 30 5550102", "Am Ufer 12\n20095 Hamburg"),
+    Person("Zoë", "O’Brien", "zoe@example.com", Role.CUSTOMER, "+353 1 5550103", "7 Quay Street\nGalway"),
+    Person("Sam", "Sorensen", "sam@example.com", Role.SUPPORT, "+49 30 5550104", "Alder Bank"),
+    Person("Audrey", "Adler", "audrey@example.com", Role.AUDITOR, "+49 30 5550105", "Alder Bank"),
+    Person("Ada", "Almeida", "ada@example.com", Role.ADMIN, "+49 30 5550106", "Alder Bank"),
+)
+# Must change the password at the first sign-in.
+ADMIN = Person("First", "Administrator", "admin@example.com", Role.ADMIN, "+49 30 5550100", "Alder Bank")
+
+
+def sign_in_hints() -> dict[str, Any]:
+    """What the sign-in page shows in demo mode, and never otherwise."""
+    if not settings.DEMO:
+        return {}
+    return {"demo_people": PEOPLE, "demo_password": DEMO_PASSWORD}

@@ -1,0 +1,187 @@
+"""Forms parse what people type; services decide (house style)."""
+
+import re
+import unicodedata
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.core.exceptions import ValidationError
+
+from accounts.account_numbers import InvalidAccountNumber, parse_number
+from accounts.models import User
+from accounts.money import InvalidAmount, currency_exponent, parse_amount
+
+MAX_PASSWORD_CHARS = 200  # more only makes the hasher work
+
+
+class AmountField(forms.CharField):
+    """A positive amount of money; cleans to a `Decimal` in major units."""
+
+    def __init__(self, *, allow_zero: bool = False, **kwargs: Any) -> None:
+        self.allow_zero = allow_zero
+        kwargs.setdefault("max_length", 24)
+        super().__init__(**kwargs)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        mode = "decimal" if currency_exponent() else "numeric"
+        return super().widget_attrs(widget) | {"inputmode": mode, "autocomplete": "off"}
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if text in self.empty_values:
+            return None
+        try:
+            return parse_amount(text, allow_zero=self.allow_zero)
+        except InvalidAmount as error:
+            raise ValidationError(str(error), code=error.code) from error
+
+
+class AccountNumberField(forms.CharField):
+    """Somebody's account number, spaces and hyphens allowed; cleans to twelve digits."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 24)
+        super().__init__(**kwargs)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return super().widget_attrs(widget) | {"inputmode": "numeric", "autocomplete": "off"}
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if text in self.empty_values:
+            return ""
+        try:
+            return parse_number(text)
+        except InvalidAccountNumber as error:
+            raise ValidationError(str(error), code=error.code) from error
+
+
+def has_unprintable(text: str) -> bool:
+    """Control characters, lone surrogates, and marks that reverse the reading direction of what follows.
+
+    Joiners stay allowed: Persian names and emoji need them.
+    """
+    reversing = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return any(char in reversing or unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} for char in text)
+
+
+class LineField(forms.CharField):
+    """One line of free text in any script, NFC, runs of white space made one space."""
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        if has_unprintable(text):
+            raise ValidationError("This text has characters that cannot be shown.", code="unprintable")
+        return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+def password_field(label: str, *, new: bool, help_text: str = "") -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        strip=False,
+        max_length=MAX_PASSWORD_CHARS,
+        help_text=help_text,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password" if new else "current-password"}),
+    )
+
+
+class SignInForm(forms.Form):
+    email = forms.EmailField(
+        label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
+    )
+    password = password_field("Password", new=False)
+
+
+class CodeForm(forms.Form):
+    """A six-digit code, or, at sign-in, a recovery code."""
+
+    code = forms.CharField(
+        max_length=24, widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True})
+    )
+
+    def clean_code(self) -> str:
+        code = self.cleaned_data["code"].strip()
+        if not re.fullmatch(r"[0-9A-Za-z \-]+", code):
+            raise ValidationError("A code has digits and letters only.", code="invalid_code")
+        return code
+
+
+class RegistrationForm(forms.Form):
+    first_name = LineField(
+        label="First name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
+    )
+    last_name = LineField(
+        label="Last name",
+        max_length=100,
+        required=False,
+        help_text="Leave empty if you have one name.",
+        widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
+    )
+    email = forms.EmailField(
+        label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
+    )
+    phone = forms.RegexField(
+        r"^\+?[0-9][0-9 ()./\-]{4,29}$",
+        label="Phone",
+        error_messages={"invalid": "Write a phone number in digits, like +49 30 1234567."},
+        widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+    )
+    address = forms.CharField(
+        label="Address",
+        max_length=300,
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
+    )
+    password1 = password_field("Password", new=True, help_text=" ".join(password_validators_help_texts()))
+    password2 = password_field("Password again", new=True)
+
+    def clean_address(self) -> str:
+        lines = [" ".join(line.split()) for line in self.cleaned_data["address"].splitlines()]
+        if any(has_unprintable(line) for line in lines):
+            raise ValidationError("This address has characters that cannot be shown.", code="unprintable")
+        return "\n".join(line for line in lines if line)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        password = data.get("password1")
+        if password:
+            person = User(
+                first_name=data.get("first_name", ""),
+                last_name=data.get("last_name", ""),
+                email=data.get("email", ""),
+            )
+            _check_new_password(self, "password1", "password2", person)
+        return data
+
+
+class ConfirmRegistrationForm(forms.Form):
+    password = password_field("Password", new=False, help_text="The one you chose when you registered.")
+
+
+class PasswordChangeForm(forms.Form):
+    old_password = password_field("Present password", new=False)
+    new_password1 = password_field(
+        "New password", new=True, help_text=" ".join(password_validators_help_texts())
+    )
+    new_password2 = password_field("New password again", new=True)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("new_password1"):
+            _check_new_password(self, "new_password1", "new_password2", self.user)
+        return data
+
+
+def _check_new_password(form: forms.Form, first: str, second: str, person: User) -> None:
+    try:
+        validate_password(form.cleaned_data[first], person)
+    except ValidationError as error:
+        form.add_error(first, error)
+    if form.cleaned_data.get(second) and form.cleaned_data[first] != form.cleaned_data[second]:
+        form.add_error(
+            second, ValidationError("The two passwords are not the same.", code="password_mismatch")
+        )

@@ -1,0 +1,47 @@
+import getpass
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_email
+
+from accounts.models import User
+from accounts.services import staff
+
+
+class Command(BaseCommand):
+    help = (
+        "Make the first administrator of a real bank. The password is asked for, or read from standard input."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("--first-name", required=True)
+        parser.add_argument("--last-name", default="")
+
+    def handle(self, *args: Any, email: str, first_name: str, last_name: str, **options: Any) -> None:
+        try:
+            validate_email(email)
+            password = self._password()
+            validate_password(password, User(email=email, first_name=first_name, last_name=last_name))
+            user = staff.bootstrap_administrator(
+                email=email, first_name=first_name, last_name=last_name, password=password
+            )
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        except staff.AdministratorExists as error:
+            raise CommandError("This bank has an administrator already.") from error
+        except staff.EmailTaken as error:
+            raise CommandError(f"{email} is taken by another user.") from error
+        self.stdout.write(f"{user} can sign in now, and will turn on two-factor then.")
+
+    def _password(self) -> str:
+        if not sys.stdin.isatty():
+            return sys.stdin.readline().rstrip("\n")
+        password = getpass.getpass("Password: ")
+        if getpass.getpass("Password again: ") != password:
+            raise CommandError("The two passwords are not the same.")
+        return password

@@ -1,0 +1,300 @@
+"""People, how they prove who they are, their bank accounts, and the mail that waits for them."""
+
+import uuid
+from decimal import Decimal
+from functools import cached_property
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django_otp.models import Device, ThrottlingMixin
+from django_otp.oath import TOTP
+
+from accounts import account_numbers
+from accounts.encryption import EncryptedField
+from accounts.money import MoneyField
+from accounts.roles import STAFF_ROLES, Role
+
+
+def normalise_email(email: str) -> str:
+    """The one spelling an address is stored and compared in; SQL Server compares without case anyway."""
+    return email.strip().lower()
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email=normalise_email(username or ""))
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who can sign in. Exists only once the e-mail address was confirmed (R1.1).
+
+    `is_superuser` is there because Django's admin reads it; no service of the bank does (R1.7).
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    email = models.EmailField(unique=True)
+    first_name = models.CharField(max_length=100)
+    last_name = models.CharField(max_length=100, blank=True)
+    phone = EncryptedField(max_chars=32, blank=True)
+    address = EncryptedField(max_chars=300, blank=True)
+    is_active = models.BooleanField(default=True)
+    locked_at = models.DateTimeField(null=True, blank=True)
+    must_change_password = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    def __str__(self) -> str:
+        return self.email
+
+    def get_full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def get_short_name(self) -> str:
+        return self.first_name
+
+    @cached_property
+    def role(self) -> Role | None:
+        """The user's one role; None only for a user whom no service made."""
+        name = self.groups.values_list("name", flat=True).first()
+        return Role(name) if name else None
+
+    @property
+    def is_customer(self) -> bool:
+        return self.role == Role.CUSTOMER
+
+    @property
+    def is_staff(self) -> bool:
+        """Derived, so that it cannot drift from the role."""
+        return self.role in STAFF_ROLES
+
+    @property
+    def can_sign_in(self) -> bool:
+        return self.is_active and self.locked_at is None
+
+
+class Registration(models.Model):
+    """Somebody asked for a user and has not yet confirmed the address; deleted when they do or when it expires.
+
+    Apart from `User`, so that nobody can occupy another's address by typing it into a form.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    email = models.EmailField(db_index=True)
+    first_name = models.CharField(max_length=100)
+    last_name = models.CharField(max_length=100, blank=True)
+    phone = EncryptedField(max_chars=32, blank=True)
+    address = EncryptedField(max_chars=300, blank=True)
+    password = models.CharField(max_length=128)
+    # SHA-256 of the 256-bit token in the link: a read of the database does not yield a working link.
+    token_digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.email} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+
+class TotpDevice(ThrottlingMixin, Device):
+    """An authenticator app (RFC 6238), like django-otp's own but with its key encrypted (R8.1).
+
+    Verify through `django_otp.verify_token`, which locks the row: eight parallel tries of one right code are
+    then one success, not eight.
+    """
+
+    STEP_SECONDS = 30
+    DIGITS = 6
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    key = EncryptedField(max_chars=40)  # hex of 20 random bytes
+    last_step = models.BigIntegerField(default=-1)
+
+    class Meta:
+        verbose_name = "authenticator app"
+
+    def get_throttle_factor(self) -> int:
+        """After n wrong codes in a row, wait 2^(n-1) seconds, whoever asks and from wherever."""
+        return 1
+
+    def totp(self) -> TOTP:
+        return TOTP(bytes.fromhex(self.key), self.STEP_SECONDS, digits=self.DIGITS)
+
+    def verify_token(self, token: str) -> bool:
+        """Accept a code of this, the last or the next 30 seconds, each step once (RFC 6238, 5.2)."""
+        allowed, _ = self.verify_is_allowed()
+        verified = False
+        if allowed and isinstance(token, str) and token.isascii() and token.isdigit():
+            totp = self.totp()
+            totp.time = timezone.now().timestamp()
+            verified = totp.verify(int(token), tolerance=1, min_t=self.last_step + 1)
+            if verified:
+                self.last_step = totp.t()
+                self.throttle_reset(commit=False)
+                self.save(
+                    update_fields=["last_step", "throttling_failure_timestamp", "throttling_failure_count"]
+                )
+        if allowed and not verified:
+            self.throttle_increment(commit=True)
+        return verified
+
+
+class RecoveryCode(models.Model):
+    """A single-use code for someone without their phone: found by its first part, hashed in the rest."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    selector = models.CharField(max_length=4)
+    code_hash = models.CharField(max_length=128)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "selector"], name="recovery_code_selector")]
+
+    def __str__(self) -> str:
+        return f"{self.selector}-… of {self.user}"
+
+
+class RateWindow(models.Model):
+    """The recent times at which something limited was done: one row for each key (`accounts.limiter`)."""
+
+    key = models.CharField(max_length=100, unique=True)
+    stamps = models.JSONField(default=list)
+    last_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class AccountKind(models.TextChoices):
+    CHECKING = "checking", "Checking"
+    SAVINGS = "savings", "Savings"
+    # The bank's own side of every movement.
+    CASH = "cash", "Cash"
+    INTEREST = "interest", "Interest paid"
+    FEES = "fees", "Fees earned"
+
+
+CUSTOMER_KINDS = (AccountKind.CHECKING, AccountKind.SAVINGS)
+INTERNAL_KINDS = (AccountKind.CASH, AccountKind.INTEREST, AccountKind.FEES)
+# Assets and expenses grow by debits; what the bank owes (customers' balances) and earns grows by credits.
+DEBIT_NORMAL_KINDS = (AccountKind.CASH, AccountKind.INTEREST)
+
+
+class AccountStatus(models.TextChoices):
+    ACTIVE = "active", "Active"
+    FROZEN = "frozen", "Frozen"
+    CLOSED = "closed", "Closed"
+
+
+class BankAccount(models.Model):
+    """An account of the ledger: a customer's, or one of the bank's own, which has no owner and no number.
+
+    `balance`, `held` and `last_sequence` are set by `transfers.ledger` and `transfers.services` alone.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="bank_accounts")
+    kind = models.CharField(max_length=10, choices=AccountKind)
+    number = EncryptedField(max_chars=12, null=True)
+    number_digest = models.CharField(max_length=80, null=True)
+    ledger_code = models.CharField(max_length=20, null=True)
+    nickname = models.CharField(max_length=40, blank=True)
+    status = models.CharField(max_length=10, choices=AccountStatus, default=AccountStatus.ACTIVE)
+    balance = MoneyField(default=Decimal(0))
+    held = MoneyField(default=Decimal(0))
+    last_sequence = models.BigIntegerField(default=0)
+    opened_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="bank_account_funds",
+                condition=Q(kind__in=INTERNAL_KINDS) | Q(held__gte=Decimal(0), balance__gte=F("held")),
+            ),
+            models.CheckConstraint(
+                name="bank_account_kind",
+                condition=Q(
+                    kind__in=INTERNAL_KINDS,
+                    owner__isnull=True,
+                    number__isnull=True,
+                    ledger_code__isnull=False,
+                )
+                | Q(
+                    kind__in=CUSTOMER_KINDS,
+                    owner__isnull=False,
+                    number__isnull=False,
+                    ledger_code__isnull=True,
+                ),
+            ),
+            models.CheckConstraint(name="bank_account_status", condition=Q(status__in=AccountStatus.values)),
+            models.UniqueConstraint(
+                fields=["number_digest"], name="bank_account_number", condition=Q(number_digest__isnull=False)
+            ),
+            models.UniqueConstraint(
+                fields=["ledger_code"],
+                name="bank_account_ledger_code",
+                condition=Q(ledger_code__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.ledger_code or self.masked_number
+
+    @property
+    def is_internal(self) -> bool:
+        return self.kind in INTERNAL_KINDS
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == AccountStatus.ACTIVE
+
+    @property
+    def available(self) -> Decimal:
+        """What can be spent now: the balance less what is held for transfers waiting for a decision."""
+        return self.balance - self.held
+
+    @property
+    def display_name(self) -> str:
+        return self.nickname or self.kind_label
+
+    @property
+    def kind_label(self) -> str:
+        return AccountKind(self.kind).label
+
+    @property
+    def status_label(self) -> str:
+        return AccountStatus(self.status).label
+
+    @property
+    def masked_number(self) -> str:
+        return account_numbers.masked(self.number) if self.number else ""
+
+    @property
+    def number_grouped(self) -> str:
+        return account_numbers.grouped(self.number) if self.number else ""
+
+
+class OutboxMessage(models.Model):
+    """Something people are to be told, written in the transaction that made it true (R3.8).
+
+    `accounts.outbox` expands it once into mails. The payload is sealed: it may carry a link's token.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    event = models.CharField(max_length=40)
+    payload = EncryptedField(max_chars=600)
+    created_at = models.DateTimeField(default=timezone.now)
+    expanded_at = models.DateTimeField(null=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], name="outbox_waiting", condition=Q(expanded_at__isnull=True))]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.created_at:%Y-%m-%d %H:%M:%S}"

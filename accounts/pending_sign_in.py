@@ -1,0 +1,40 @@
+"""The gap between the right password and the code: remembered in the session, without being signed in."""
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import User
+
+_KEY = "pending_sign_in"
+SECONDS = 10 * 60
+
+
+def begin(request: HttpRequest, user: User, *, next_url: str = "") -> None:
+    """Remember who gave the right password and where they wanted to go, under a fresh session key."""
+    request.session.cycle_key()
+    request.session[_KEY] = {
+        "user": user.pk,
+        "at": int(timezone.now().timestamp()),
+        "password": user.get_session_auth_hash(),
+        "next": next_url,
+    }
+    # Reading and typing a secret into an app takes longer than the idle timeout of a signed-in session.
+    request.session.set_expiry(SECONDS)
+
+
+def user_of(request: HttpRequest) -> User | None:
+    """Who is waiting to give a code; None after ten minutes, or when locked or a new password came meanwhile."""
+    pending = request.session.get(_KEY)
+    if not pending or timezone.now().timestamp() - pending["at"] > SECONDS:
+        return None
+    user = User.objects.filter(pk=pending["user"]).first()
+    if user is None or not user.can_sign_in or user.get_session_auth_hash() != pending["password"]:
+        return None
+    return user
+
+
+def end(request: HttpRequest) -> str:
+    """Forget it, give the session the ordinary lifetime again, and return where the person wanted to go."""
+    pending = request.session.pop(_KEY, None)
+    request.session.set_expiry(None)
+    return pending["next"] if pending else ""

@@ -1,0 +1,162 @@
+"""Becoming a customer: fill in a form, follow the link in the mail, go on to two-factor (R1.1).
+
+What a stranger sees, the hasher's work and the number of mails are the same for a taken address and a new one.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import Group
+from django.db import IntegrityError
+from django.utils import timezone
+
+from accounts import guesses, limiter, outbox
+from accounts.concurrency import own_transaction
+from accounts.models import Registration, User, normalise_email
+from accounts.roles import Role
+from audit.actions import Action
+from audit.services import record
+
+
+class LinkInvalid(Exception):
+    """The link is unknown, used, expired, or the address has meanwhile been confirmed by another link."""
+
+    code = "link_invalid"
+
+
+class WrongPassword(Exception):
+    """Not the password chosen at registration."""
+
+    code = "wrong_password"
+
+
+def register(
+    *, first_name: str, last_name: str, email: str, phone: str, address: str, password: str, ip: str | None
+) -> None:
+    """Take a registration and queue one mail: a link on to two-factor, or a notice if the address is taken.
+
+    Raises:
+        TooOften: too many registrations from this address of the network.
+    """
+    limiter.take(f"register:{ip}", limiter.Limit(settings.REGISTRATIONS_PER_HOUR, 3600))
+    _register(
+        first_name=first_name,
+        last_name=last_name,
+        email=normalise_email(email),
+        phone=phone,
+        address=address,
+        password_hash=make_password(password),
+    )
+
+
+@own_transaction
+def _register(
+    *, first_name: str, last_name: str, email: str, phone: str, address: str, password_hash: str
+) -> None:
+    now = timezone.now()
+    Registration.objects.filter(expires_at__lt=now).delete()
+    taken = User.objects.filter(email=email).exists()
+    token = secrets.token_urlsafe(32)
+    if not taken:
+        Registration(
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            phone=phone,
+            address=address,
+            password=password_hash,
+            token_digest=_digest(token),
+            expires_at=now + timedelta(hours=settings.REGISTRATION_LINK_HOURS),
+        ).save()
+    record(Action.REGISTER_REQUESTED, actor=None, actor_label=email, details={"taken": taken})
+    if taken:
+        outbox.tell("registration_taken", email=email)
+    else:
+        outbox.tell("registration_link", email=email, first_name=first_name, token=token)
+
+
+def registration_for(token: str) -> Registration:
+    """The registration behind a link.
+
+    Raises:
+        LinkInvalid
+    """
+    row = Registration.objects.filter(token_digest=_digest(token), expires_at__gt=timezone.now()).first()
+    if row is None:
+        raise LinkInvalid
+    return row
+
+
+def confirm(*, token: str, password: str, ip: str | None) -> User:
+    """Make the user, a customer, once the link and the password chosen at registration come together.
+
+    The password is asked since the form could have been filled in by somebody who does not own the address:
+    its owner, who gets the mail, must not turn a stranger's registration into a user.
+
+    Raises:
+        LinkInvalid
+        WrongPassword
+        TooOften: too many wrong passwords.
+    """
+    row = registration_for(token)
+    right = guesses.counted(
+        lambda: check_password(password, row.password) or None, email=f"registration:{row.public_id}", ip=ip
+    )
+    if not right:
+        raise WrongPassword
+    try:
+        return _confirm(token)
+    except IntegrityError as error:  # two links of one address, followed at the same moment
+        raise LinkInvalid from error
+
+
+@own_transaction
+def _confirm(token: str) -> User:
+    row = Registration.objects.select_for_update().filter(token_digest=_digest(token)).first()
+    if row is None or User.objects.filter(email=row.email).exists():
+        raise LinkInvalid
+    user = create_user(
+        email=row.email,
+        password_hash=row.password,
+        role=Role.CUSTOMER,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        phone=row.phone,
+        address=row.address,
+    )
+    Registration.objects.filter(email=row.email).delete()
+    record(Action.REGISTER_SUCCESS, actor=user, subject=user)
+    return user
+
+
+def create_user(
+    *,
+    email: str,
+    password_hash: str,
+    role: Role,
+    first_name: str,
+    last_name: str = "",
+    phone: str = "",
+    address: str = "",
+    must_change_password: bool = False,
+) -> User:
+    """Write the user and give them their one role. Decides nothing: the services that call it do, and audit it."""
+    user = User(
+        email=normalise_email(email),
+        password=password_hash,
+        first_name=first_name,
+        last_name=last_name,
+        phone=phone,
+        address=address,
+        must_change_password=must_change_password,
+    )
+    user.save()
+    user.groups.set([Group.objects.get(name=role.value)])
+    return user
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,107 @@
+"""Signing in: e-mail and password, then a code. Each wrong one counts towards the lockout (R1.2, R1.4)."""
+
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.signals import user_login_failed
+from django.http import HttpRequest
+from django.utils import timezone
+from django_otp import login as otp_login
+
+from accounts import guesses
+from accounts.limiter import TooOften
+from accounts.models import TotpDevice, User, normalise_email
+from accounts.services import two_factor
+from audit.actions import Action
+from audit.context import client_ip
+from audit.services import record
+
+
+class SignInRefused(Exception):
+    """Wrong, unknown, locked or deactivated: the caller is never told which (R1.2)."""
+
+    code = "sign_in_refused"
+
+
+@dataclass
+class LockedOut(Exception):
+    """Too many failures for this e-mail from this address. Says nothing about whether the user exists."""
+
+    seconds: int
+    code = "locked_out"
+
+
+def verify_password(request: HttpRequest, *, email: str, password: str) -> User:
+    """The user whose e-mail and password these are; they still have to give a code.
+
+    Raises:
+        SignInRefused: no such user, wrong password, or a user who may not sign in. Takes equally long.
+        LockedOut: this was the last failure allowed, or came after it.
+    """
+    user = authenticate(request, username=email, password=password)
+    if not isinstance(user, User):
+        _refuse(request, email=email, step="password", user=None)
+    return user
+
+
+def verify_code(request: HttpRequest, *, user: User, code: str) -> TotpDevice:
+    """The device that vouches for `user`: by a code of the authenticator app or by a recovery code.
+
+    Raises:
+        SignInRefused: wrong, used or expired code, or the user may no longer sign in.
+        LockedOut: too many failures.
+    """
+    ip = client_ip(request)
+    try:
+        device = guesses.counted(lambda: _device_for(user, code), email=user.email, ip=ip)
+    except TooOften:
+        device = None
+    if device is None:
+        # Axes hears of it too, so that its own lock and its records count codes like passwords.
+        user_login_failed.send(__name__, credentials={"username": user.email}, request=request)
+        _refuse(request, email=user.email, step="code", user=user)
+    return device
+
+
+def complete(request: HttpRequest, *, user: User, device: TotpDevice) -> None:
+    """Begin the signed-in session: a new session key, the device that vouched, the clock of the timeouts."""
+    login(request, user, backend="accounts.backends.CountedPasswordBackend")
+    otp_login(request, device)
+    now = int(timezone.now().timestamp())
+    request.session.update({"auth_at": now, "seen_at": now})
+    guesses.forgive(email=user.email, ip=client_ip(request))
+    record(Action.LOGIN_SUCCESS, actor=user, subject=user)
+
+
+def sign_out(request: HttpRequest) -> None:
+    """End the session on the server (R1.6)."""
+    if isinstance(request.user, User) or request.user.is_authenticated:
+        record(Action.LOGOUT, actor=request.user)
+    logout(request)
+
+
+def _device_for(user: User, code: str) -> TotpDevice | None:
+    if not user.can_sign_in:
+        return None
+    if re.search("[A-Za-z]", code):
+        return two_factor.use_recovery_code(user, code)
+    return two_factor.verify_totp(user, code)
+
+
+def _refuse(request: HttpRequest, *, email: str, step: str, user: User | None) -> NoReturn:
+    seconds = guesses.seconds_locked(email=email, ip=client_ip(request))
+    # People type passwords into the e-mail field: only what looks like an address is written down.
+    typed = normalise_email(email)
+    label = typed if re.fullmatch(r"[^@\s]+@[^@\s]+", typed) else "unknown"
+    record(
+        Action.LOGIN_FAILURE,
+        actor=None,
+        actor_label=label,
+        subject=user,
+        details={"step": step, "locked_out": seconds > 0},
+    )
+    if seconds:
+        raise LockedOut(seconds)
+    raise SignInRefused

@@ -1,0 +1,53 @@
+"""Making the people who run the bank."""
+
+from django.contrib.auth.hashers import make_password
+
+from accounts.concurrency import own_transaction
+from accounts.models import User, normalise_email
+from accounts.roles import Role
+from accounts.services.registration import create_user
+from audit.actions import Action
+from audit.services import record
+
+FROM_THE_TERMINAL = "terminal"
+
+
+class AdministratorExists(Exception):
+    """The bank has an administrator, who makes the others."""
+
+    code = "administrator_exists"
+
+
+class EmailTaken(Exception):
+    code = "email_taken"
+
+
+def bootstrap_administrator(*, email: str, first_name: str, last_name: str, password: str) -> User:
+    """Make the first administrator of a bank; two-factor is turned on at the first sign-in.
+
+    Needs no actor: whoever can run commands on the server can do anything anyway. It is audited as such.
+
+    Raises:
+        AdministratorExists, EmailTaken
+    """
+    return _bootstrap(normalise_email(email), first_name, last_name, make_password(password))
+
+
+@own_transaction
+def _bootstrap(email: str, first_name: str, last_name: str, password_hash: str) -> User:
+    if User.objects.filter(groups__name=Role.ADMIN.value, is_active=True).exists():
+        raise AdministratorExists
+    if User.objects.filter(email=email).exists():
+        raise EmailTaken
+    user = create_user(
+        email=email, password_hash=password_hash, role=Role.ADMIN, first_name=first_name, last_name=last_name
+    )
+    record(
+        Action.USER_CREATED,
+        actor=None,
+        actor_label=FROM_THE_TERMINAL,
+        subject=user,
+        concerns=user,
+        details={"role": Role.ADMIN.value},
+    )
+    return user

@@ -1,0 +1,17 @@
+from django.urls import path
+
+from accounts.views import mailbox, password, registration, sign_in, two_factor
+
+urlpatterns = [
+    path("", sign_in.home, name="home"),
+    path("sign-in/", sign_in.sign_in, name="sign_in"),
+    path("sign-in/code/", sign_in.sign_in_code, name="sign_in_code"),
+    path("sign-out/", sign_in.sign_out, name="sign_out"),
+    path("register/", registration.register, name="register"),
+    path("register/sent/", registration.register_sent, name="register_sent"),
+    path("register/confirm/<str:token>/", registration.register_confirm, name="register_confirm"),
+    path("two-factor/enrol/", two_factor.enrol, name="two_factor_enrol"),
+    path("password/", password.change, name="password_change"),
+    path("demo/mailbox/", mailbox.mailbox, name="mailbox"),
+    path("demo/mailbox/<int:pk>/", mailbox.mail, name="mail"),
+]

@@ -1,0 +1,42 @@
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts.forms import PasswordChangeForm
+from accounts.limiter import TooOften
+from accounts.services import passwords
+from accounts.services.sign_in import LockedOut
+from accounts.views.sign_in import locked_out
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+def change(request: HttpRequest) -> HttpResponse:
+    """Change one's password; also where someone lands who must."""
+    user = request.user
+    form = PasswordChangeForm(request.POST or None, user=user)
+    forced = user.must_change_password
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            passwords.change_password(
+                request, actor=user, old_password=data["old_password"], new_password=data["new_password1"]
+            )
+        except passwords.WrongCurrentPassword:
+            form.add_error("old_password", "This is not your present password.")
+        except ValidationError as error:
+            form.add_error("new_password1", error)
+        except TooOften as error:
+            return locked_out(request, LockedOut(error.retry_after))
+        else:
+            update_session_auth_hash(request, user)
+            messages.success(request, "Your password is changed. All your other sessions have ended.")
+            return redirect("home")
+    return render(request, "accounts/password_change.html", {"form": form, "forced": forced})
+
+
+change.allowed_before_password_change = True  # type: ignore[attr-defined]

@@ -1,0 +1,72 @@
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import pending_sign_in
+from accounts.forms import ConfirmRegistrationForm, RegistrationForm
+from accounts.limiter import TooOften
+from accounts.services import registration as service
+from accounts.services.sign_in import LockedOut
+from accounts.views.sign_in import is_signed_in, locked_out
+from audit.context import client_ip
+
+
+@login_not_required
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+def register(request: HttpRequest) -> HttpResponse:
+    """Anyone who is not signed in may ask for a user (R1.1)."""
+    if is_signed_in(request):
+        return redirect("home")
+    form = RegistrationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            service.register(
+                first_name=data["first_name"],
+                last_name=data["last_name"],
+                email=data["email"],
+                phone=data["phone"],
+                address=data["address"],
+                password=data["password1"],
+                ip=client_ip(request),
+            )
+        except TooOften:
+            form.add_error(
+                None, "Too many people registered from your network just now. Please try again later."
+            )
+        else:
+            request.session["registered_email"] = data["email"]
+            return redirect("register_sent")
+    return render(request, "accounts/register.html", {"form": form})
+
+
+@login_not_required
+@require_safe
+def register_sent(request: HttpRequest) -> HttpResponse:
+    return render(
+        request, "accounts/register_sent.html", {"email": request.session.get("registered_email", "")}
+    )
+
+
+@login_not_required
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def register_confirm(request: HttpRequest, token: str) -> HttpResponse:
+    """The link in the mail: a GET changes nothing (mail scanners follow links), the password confirms."""
+    try:
+        email = service.registration_for(token).email
+        form = ConfirmRegistrationForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            user = service.confirm(token=token, password=form.cleaned_data["password"], ip=client_ip(request))
+            pending_sign_in.begin(request, user)
+            return redirect("two_factor_enrol")
+    except service.LinkInvalid:
+        return render(request, "accounts/link_expired.html", status=404)
+    except service.WrongPassword:
+        form.add_error("password", "This is not the password you chose when you registered.")
+    except TooOften as error:
+        return locked_out(request, LockedOut(error.retry_after))
+    return render(request, "accounts/register_confirm.html", {"form": form, "email": email})

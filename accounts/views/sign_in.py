@@ -1,0 +1,110 @@
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import demo_people, pending_sign_in
+from accounts.forms import CodeForm, SignInForm
+from accounts.services import sign_in as service
+from accounts.services import two_factor
+
+WRONG_PASSWORD = "E-mail or password is not right."  # noqa: S105 - a message
+WRONG_CODE = "This code is not right, or was used already. Wait for the next one."
+
+
+@login_not_required
+def home(request: HttpRequest) -> HttpResponse:
+    """`/` sends everybody to where their day begins (R1.10)."""
+    if not is_signed_in(request):
+        return redirect("sign_in")
+    return redirect("admin:index" if request.user.is_staff else "dashboard")
+
+
+@login_not_required
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """First step: e-mail and password."""
+    if is_signed_in(request):
+        return redirect("home")
+    form = SignInForm(request.POST or None)
+    next_url = _safe_next(request)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = service.verify_password(
+                request, email=form.cleaned_data["email"], password=form.cleaned_data["password"]
+            )
+        except service.SignInRefused:
+            form.add_error(None, WRONG_PASSWORD)
+        except service.LockedOut as error:
+            return locked_out(request, error)
+        else:
+            pending_sign_in.begin(request, user, next_url=next_url)
+            return redirect("sign_in_code" if two_factor.confirmed_device(user) else "two_factor_enrol")
+    context = {"form": form, "next": next_url, **demo_people.sign_in_hints()}
+    return render(request, "accounts/sign_in.html", context)
+
+
+@login_not_required
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "POST"])
+def sign_in_code(request: HttpRequest) -> HttpResponse:
+    """Second step: a code of the authenticator app, or a recovery code."""
+    user = pending_sign_in.user_of(request)
+    if user is None or two_factor.confirmed_device(user) is None:
+        return redirect("sign_in")
+    form = CodeForm(request.POST or None)
+    form.fields["code"].label = "Code"
+    form.fields["code"].help_text = "Six digits from your authenticator app, or one of your recovery codes."
+    if request.method == "POST" and form.is_valid():
+        try:
+            device = service.verify_code(request, user=user, code=form.cleaned_data["code"])
+        except service.SignInRefused:
+            form.add_error("code", WRONG_CODE)
+        except service.LockedOut as error:
+            pending_sign_in.end(request)
+            return locked_out(request, error)
+        else:
+            next_url = pending_sign_in.end(request)
+            service.complete(request, user=user, device=device)
+            return redirect(next_url or "home")
+    demo_code = two_factor.current_code(user) if settings.DEMO else None
+    return render(
+        request, "accounts/sign_in_code.html", {"form": form, "email": user.email, "demo_code": demo_code}
+    )
+
+
+@login_not_required
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """POST only: a link on another site must not sign anyone out."""
+    service.sign_out(request)
+    return redirect("sign_in")
+
+
+def is_signed_in(request: HttpRequest) -> bool:
+    """With both factors; a password alone is not signed in."""
+    user: Any = request.user
+    return user.is_authenticated and user.is_verified()
+
+
+def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:
+    minutes = -(-error.seconds // 60)
+    response = render(request, "accounts/locked_out.html", {"minutes_left": minutes}, status=429)
+    response["Retry-After"] = str(error.seconds)
+    return response
+
+
+def _safe_next(request: HttpRequest) -> str:
+    """Where to go on after signing in; only ever a page of ours."""
+    url = request.POST.get("next") or request.GET.get("next") or ""
+    ours = url_has_allowed_host_and_scheme(
+        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return url if ours and url != reverse("home") else ""

@@ -1,0 +1,46 @@
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts import pending_sign_in
+from accounts.forms import CodeForm
+from accounts.services import sign_in, two_factor
+
+
+@login_not_required
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "POST"])
+def enrol(request: HttpRequest) -> HttpResponse:
+    """Turn two-factor on; nobody gets any further without (R1.3)."""
+    user = pending_sign_in.user_of(request)
+    if user is None:
+        return redirect("sign_in")
+    form = CodeForm(request.POST or None)
+    form.fields["code"].label = "Code from the app"
+    form.fields["code"].help_text = "Six digits, new every 30 seconds."
+    try:
+        if request.method == "POST" and form.is_valid():
+            device, codes = two_factor.confirm_enrolment(user, code=form.cleaned_data["code"])
+            next_url = pending_sign_in.end(request)
+            sign_in.complete(request, user=user, device=device)
+            # Answered at once, without a redirect: codes parked in the session would be in the database in clear.
+            context = {"codes": codes, "continue_url": next_url or reverse("home")}
+            return render(request, "accounts/recovery_codes.html", context)
+    except two_factor.WrongCode:
+        form.add_error(
+            "code", "This code is not right. Wait for the next one, and check that your phone's clock is."
+        )
+    except two_factor.AlreadyEnrolled:
+        return redirect("sign_in_code")
+    device = two_factor.enrolment_device(user)
+    context = {
+        "form": form,
+        "qr_data_uri": two_factor.qr_data_uri(device),
+        "secret_text": two_factor.secret_text(device),
+        "demo_code": two_factor.current_code(user) if settings.DEMO else None,
+    }
+    return render(request, "accounts/two_factor_enrol.html", context)

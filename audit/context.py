@@ -1,0 +1,76 @@
+"""Who is asking, from where, in which request: what every audit entry and log line is stamped with."""
+
+import ipaddress
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """Where a call comes from. Outside a request (a command, a job) there is no IP."""
+
+    ip: str | None = None
+    request_id: str = ""
+
+
+_current: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())
+
+
+def current() -> RequestContext:
+    return _current.get()
+
+
+@contextmanager
+def request_context(context: RequestContext) -> Iterator[None]:
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def new_request_id() -> str:
+    """A fresh id, made by us: one sent by a client could be forged to point at another's request."""
+    return uuid.uuid4().hex
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """The address that spoke to us, or, behind one of our own proxies, the one that spoke to the proxy.
+
+    X-Forwarded-For is believed only from `TRUSTED_PROXIES`, and only its right-most entry: whatever stands
+    further left was written by the client and would let it choose a new address for every guess (R1.4).
+    """
+    peer = request.META.get("REMOTE_ADDR", "")
+    if _is_trusted_proxy(peer):
+        forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+        return _valid_ip(forwarded) or _valid_ip(peer)
+    return _valid_ip(peer)
+
+
+def _valid_ip(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def _is_trusted_proxy(peer: str) -> bool:
+    if not settings.TRUSTED_PROXIES or _valid_ip(peer) is None:
+        return False
+    address = ipaddress.ip_address(peer)
+    return any(address in ipaddress.ip_network(network) for network in settings.TRUSTED_PROXIES)
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives every log line the id of the request that wrote it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = current().request_id or "-"
+        return True

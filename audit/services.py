@@ -1,0 +1,59 @@
+"""Writing the audit log. There is one way in: `record()`."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from audit import context
+from audit.actions import Action
+from audit.models import AuditEntry
+
+ANONYMOUS = "anonymous"
+
+
+def record(
+    action: Action,
+    *,
+    actor: Any,
+    subject: models.Model | None = None,
+    concerns: Any = None,
+    actor_label: str = "",
+    details: dict[str, Any] | None = None,
+    evidence_digest: str = "",
+    at: datetime | None = None,
+) -> AuditEntry:
+    """Write one audit entry, stamped with the IP and id of the current request.
+
+    Call it inside the transaction of what it reports, so that both stand or fall together; report a refusal
+    after the transaction that the refusal rolled back.
+
+    Args:
+        actor: the user who acts, or None for someone not signed in; then `actor_label` says what is known.
+        subject: the row acted on; its `public_id`, else its primary key, is kept.
+        concerns: the user it is about, when that is not the actor.
+        details: plain JSON. Never a full account number, phone, address or secret (R6.2).
+        at: when it happened (UTC); now, if not given.
+
+    Raises:
+        ValueError: the action is not in the catalogue.
+    """
+    if not isinstance(action, Action):
+        raise ValueError(f"{action!r} is not in audit.actions.")
+    now = context.current()
+    entry = AuditEntry(
+        at=at or timezone.now(),
+        action=action.value,
+        actor_id=actor.pk if actor else None,
+        actor_label=str(actor)[:254] if actor else (actor_label or ANONYMOUS)[:254],
+        subject_type=subject._meta.model_name or "" if subject is not None else "",
+        subject_id=str(getattr(subject, "public_id", subject.pk)) if subject is not None else "",
+        concerns_id=concerns.pk if concerns else None,
+        ip=now.ip,
+        request_id=now.request_id,
+        details=details or {},
+        evidence_digest=evidence_digest,
+    )
+    entry.save()
+    return entry

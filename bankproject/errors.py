@@ -1,0 +1,44 @@
+"""Pages for what went wrong; none of them says more than the person needs (R8.2)."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+# Never written into a page, not even into hidden fields of the person's own form.
+_SECRET_FIELDS = {
+    "password",
+    "password1",
+    "password2",
+    "old_password",
+    "new_password1",
+    "new_password2",
+    "code",
+}
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 with a way on: the form can be sent again, if it came from a page of ours.
+
+    A form from another site is only refused: offering its fields with a fresh token would make the person
+    carry out the forgery by hand.
+    """
+    own_origin = f"{request.scheme}://{request.get_host()}"
+    ours = request.META.get("HTTP_ORIGIN") == own_origin
+    secret = bool(_SECRET_FIELDS & set(request.POST))
+    can_resend = ours and not secret
+    fields = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if can_resend and name != "csrfmiddlewaretoken"
+        for value in values
+    ]
+    context = {"can_resend": can_resend, "fields": fields, "action": request.get_full_path()}
+    return render(request, "csrf_failure.html", context, status=403)
+
+
+def too_many(request: HttpRequest, message: str, retry_after: int) -> HttpResponse:
+    """429 with Retry-After, in seconds."""
+    response = render(
+        request, "too_many.html", {"message": message, "retry_after_seconds": retry_after}, status=429
+    )
+    response["Retry-After"] = str(retry_after)
+    return response

@@ -1,0 +1,289 @@
+"""Settings of the bank: one file, everything from the environment (README, "Settings").
+
+A value that guards money or people has a safe default or none at all: without its secrets the bank does
+not start (R8.7).
+"""
+
+import base64
+import binascii
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+
+
+def _key_ring(name: str) -> dict[str, bytes]:
+    """Read `kid:base64url-of-32-bytes,…`; the first key seals, the others still open (R8.1).
+
+    Raises:
+        ImproperlyConfigured: missing, malformed, or a key that is not 256 random-looking bits.
+    """
+    ring: dict[str, bytes] = {}
+    for item in env.list(name):
+        kid, _, text = item.partition(":")
+        try:
+            key = base64.urlsafe_b64decode(text)
+        except binascii.Error as error:
+            raise ImproperlyConfigured(f"{name}: the key '{kid}' is not base64.") from error
+        if not kid.isalnum() or len(kid) > 8 or kid in ring:
+            raise ImproperlyConfigured(f"{name}: key ids are 1 to 8 letters or digits, each used once.")
+        if len(key) != 32 or len(set(key)) < 12:
+            raise ImproperlyConfigured(f"{name}: the key '{kid}' must be 32 random bytes.")
+        ring[kid] = key
+    if not ring:
+        raise ImproperlyConfigured(f"{name} is empty; `make setup` writes one into .env.")
+    return ring
+
+
+# --- What kind of bank this is --------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+# Demo mode shows one-time codes and mails to strangers: never with real people's money.
+DEMO = env.bool("DEMO", default=False)
+
+BANK_NAME = env.str("BANK_NAME", default="Alder Bank")
+SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
+CURRENCY = env.str("CURRENCY", default="EUR")
+
+# --- Secrets: one for each purpose, none with a default (R8.7) -------------------------------------------
+
+SECRET_KEY = env.str("SECRET_KEY")
+if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 12 or SECRET_KEY.startswith("django-insecure-"):
+    raise ImproperlyConfigured(
+        "SECRET_KEY must be at least 50 random characters; `make setup` writes one into .env."
+    )
+FIELD_KEYS = _key_ring("FIELD_KEYS")
+LOOKUP_KEYS = _key_ring("LOOKUP_KEYS")
+if set(FIELD_KEYS.values()) & set(LOOKUP_KEYS.values()):
+    raise ImproperlyConfigured("FIELD_KEYS and LOOKUP_KEYS must not share a key.")
+
+# --- Limits of money (R3.9) and of guessing (R1.4) --------------------------------------------------------
+
+SELF_SERVICE_CASH = env.bool("SELF_SERVICE_CASH", default=True)
+DAILY_TRANSFER_LIMIT = env.str("DAILY_TRANSFER_LIMIT", default="25000")
+TRANSFERS_PER_MINUTE = env.int("TRANSFERS_PER_MINUTE", default=5)
+DEPOSITS_PER_MINUTE = env.int("DEPOSITS_PER_MINUTE", default=20)
+WITHDRAWALS_PER_MINUTE = env.int("WITHDRAWALS_PER_MINUTE", default=20)
+MAX_OPEN_ACCOUNTS = env.int("MAX_OPEN_ACCOUNTS", default=20)
+PAYEE_LOOKUPS_PER_HOUR = env.int("PAYEE_LOOKUPS_PER_HOUR", default=60)
+REGISTRATIONS_PER_HOUR = env.int("REGISTRATIONS_PER_HOUR", default=20)
+REGISTRATION_LINK_HOURS = env.int("REGISTRATION_LINK_HOURS", default=24)
+
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=300)
+SESSION_ABSOLUTE_SECONDS = env.int("SESSION_ABSOLUTE_SECONDS", default=8 * 3600)
+
+# --- Hosts, proxies, HTTPS --------------------------------------------------------------------------------
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Networks (CIDR) of our own proxies: only from them is X-Forwarded-For believed, and only its last entry.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=not DEBUG)
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_AGE = 3600
+CSRF_FAILURE_VIEW = "bankproject.errors.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# --- The application --------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    # Ours first: their commands and templates win over those of the libraries.
+    "support",
+    "transfers",
+    "accounts",
+    "audit",
+    "bankproject.apps.BankAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_otp",
+    "axes",
+    "csp",
+    "crispy_forms",
+    "crispy_bootstrap5",
+    "bootstrap",
+    "post_office",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "audit.middleware.RequestContextMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "bankproject.middleware.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "accounts.middleware.SessionTimeoutMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.TwoFactorMiddleware",
+    "bankproject.middleware.TooOftenMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "bankproject.urls"
+WSGI_APPLICATION = "bankproject.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "bankproject.context.bank",
+            ],
+        },
+    },
+]
+CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
+
+# --- Database ---------------------------------------------------------------------------------------------
+
+DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+_database = DATABASES["default"]
+_database.setdefault("OPTIONS", {})
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # Writers queue instead of failing; a commit that was answered is on the disk; REPLACE cannot go round
+    # the append-only triggers (FACTS: SQLite).
+    _database["OPTIONS"] |= {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
+    }
+elif _database["ENGINE"] == "mssql":
+    _database["OPTIONS"].setdefault("python_driver", "mssql_python")
+    _database["OPTIONS"].setdefault("extra_params", env.str("MSSQL_EXTRA_PARAMS", default="Encrypt=yes"))
+_database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+_database["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- People: passwords, lockout, second factor (R1) --------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "sign_in"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+     "OPTIONS": {"user_attributes": ("first_name", "last_name", "email")}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]  # fmt: skip
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "accounts.backends.CountedPasswordBackend",
+]
+
+AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=5)
+LOCKOUT_MINUTES = env.int("LOCKOUT_MINUTES", default=10)
+AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "accounts.sign_in_identity.email_of"
+AXES_CLIENT_IP_CALLABLE = "audit.context.client_ip"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_SENSITIVE_PARAMETERS = ["password", "code"]
+AXES_ALLOWED_CORS_ORIGINS = SITE_URL
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+OTP_TOTP_ISSUER = BANK_NAME
+OTP_ADMIN_HIDE_SENSITIVE_DATA = True
+
+# --- Mail: our outbox feeds django-post-office's queue (R3.8) ---------------------------------------------
+
+EMAIL_URL = env.str("EMAIL_URL", default="dummymail://" if DEMO else "smtp://localhost:25")
+vars().update(env.email_url("EMAIL_URL", default=EMAIL_URL))
+POST_OFFICE = {
+    "BACKENDS": {"default": vars()["EMAIL_BACKEND"]},
+    "MAX_RETRIES": 5,
+    "RETRY_INTERVAL": timedelta(minutes=2),
+    "LOG_LEVEL": 1,
+    "THREADS_PER_PROCESS": 1,
+    "MESSAGE_ID_ENABLED": True,
+    "MESSAGE_ID_FQDN": SITE_URL.partition("://")[2].partition(":")[0],
+}
+EMAIL_BACKEND = "post_office.EmailBackend"
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{BANK_NAME} <no-reply@example.com>")
+
+# --- Language, time, files, logs ---------------------------------------------------------------------------
+
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "audit.context.RequestIdFilter"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}
+    },
+    # It logs each batch, and would log it twice.
+    "loggers": {"post_office": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
+    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+}

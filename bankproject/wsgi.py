@@ -1,0 +1,8 @@
+"""WSGI entry point: gunicorn serves `bankproject.wsgi:application` with sync workers."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
+application = get_wsgi_application()

@@ -1,0 +1,55 @@
+"""Write the secrets that the bank needs and that are still missing into `.env` (R8.7, R9.1).
+
+A key that is there is never changed, not even an empty one: data sealed with a lost key cannot be read
+again. The file is readable by its owner only. Nothing secret is printed.
+
+    python deploy/make_env.py [FILE]
+"""
+
+import base64
+import os
+import re
+import secrets
+import sys
+from pathlib import Path
+
+KEY_RINGS = ("FIELD_KEYS", "LOOKUP_KEYS")
+
+
+def new_key_ring() -> str:
+    """Return a ring of one 256-bit key, `k1:<base64url>`."""
+    return "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def names_in(text: str) -> set[str]:
+    """Return the variables that a `.env` text sets; commented lines set nothing."""
+    return set(re.findall(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=", text, re.MULTILINE))
+
+
+def write_missing(path: Path) -> list[str]:
+    """Append a fresh value for each secret that `path` lacks and return their names."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    # 48 bytes are 64 URL-safe characters.
+    makers = {"SECRET_KEY": lambda: secrets.token_urlsafe(48)} | dict.fromkeys(KEY_RINGS, new_key_ring)
+    missing = [name for name in makers if name not in names_in(text)]
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    # Also when nothing is missing, and before a secret is written: the file may be older and readable by all.
+    os.fchmod(descriptor, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+        if missing and text and not text.endswith("\n"):
+            file.write("\n")
+        file.writelines(f"{name}={makers[name]()}\n" for name in missing)
+    return missing
+
+
+def main() -> None:
+    path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / ".env"
+    missing = write_missing(path)
+    if missing:
+        print(f"{path}: made {', '.join(missing)}. Keep it: what they seal cannot be read without them.")
+    if "FIELD_KEYS" in missing and path.with_name("db.sqlite3").exists():
+        print(f"{path.with_name('db.sqlite3')} was sealed with other keys: bring them back, or remove it.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+/* Forms: lead people to their errors, and send once however often the button is pressed. */
+
+const summary = document.querySelector("[data-error-summary]");
+if (summary) {
+  summary.focus();
+  summary.addEventListener("click", (event) => {
+    const link = event.target.closest("a");
+    const target = link && document.getElementById(link.hash.slice(1));
+    if (!target) return;
+    // A group of choices has no control with the field's own id: its first choice is meant.
+    const field = target.matches("input, select, textarea") ? target : target.querySelector("input, select, textarea");
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+  });
+}
+
+// The server refuses duplicates anyway; this spares people the message that says so.
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.ariaBusy === "true") event.preventDefault();
+    else form.ariaBusy = "true";
+  });
+}
+
+// Back from the next page, the browser may show this one as it was left.
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
+});

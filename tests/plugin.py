@@ -1,0 +1,232 @@
+"""What every test of the project shares: settings, a real database, and the cast.
+
+Alice and Bob bank here, Charlie is a stranger (a customer too, but nothing is his), Sam is support, Audrey
+audits, Ada administers.
+"""
+
+import base64
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PASSWORD = "correct horse battery staple"
+
+
+def _set_environment() -> None:
+    """Settings of the tests' own: whatever stands in a developer's .env or shell is left alone."""
+    run = os.environ.setdefault("TEST_RUN_FOLDER", tempfile.mkdtemp(prefix="bank-tests-"))
+    os.environ.update(
+        ENV_FILE=os.devnull,
+        # For settings that depend on it while they load (no HTTPS, plain static files); tests run with DEBUG off.
+        DEBUG="1",
+        DEMO="0",
+        DATABASE_URL=os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{run}/bank.sqlite3",
+        SITE_URL="http://testserver",
+        EMAIL_URL="dummymail://",
+        DATABASE_CONNECTION_POOLING="False",
+    )
+    for name in ("BANK_NAME", "CURRENCY", "LANGUAGE_CODE", "TIME_ZONE", "TRUSTED_PROXIES", "ALLOWED_HOSTS"):
+        os.environ.pop(name, None)
+    os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
+    for ring in ("FIELD_KEYS", "LOOKUP_KEYS"):
+        os.environ.setdefault(ring, "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+
+
+_set_environment()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        # A file, not memory: threads and processes then meet as they would in the bank.
+        database.setdefault("TEST", {})["NAME"] = f"{os.environ['TEST_RUN_FOLDER']}/test.sqlite3"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["TEST_RUN_FOLDER"], ignore_errors=True)
+
+
+# --- The database between tests ---------------------------------------------------------------------------
+
+
+@contextmanager
+def triggers_off(*models: Any) -> Iterator[None]:
+    """The append-only triggers are dropped for a while: to flush, or to tamper as an intruder would."""
+    from django.db import connection
+
+    from audit.append_only import append_only_models, create_sql, drop_sql
+
+    tables = [model._meta.db_table for model in models or append_only_models()]
+
+    def run(make: Callable[[str, str], list[str]]) -> None:
+        with connection.cursor() as cursor:
+            for table in tables:
+                for statement in make(connection.vendor, table):
+                    cursor.execute(statement)
+
+    run(drop_sql)
+    try:
+        yield
+    finally:
+        run(create_sql)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_goes_on_working() -> Iterator[None]:
+    """Tests with real transactions end with a flush, which the triggers refuse and which takes the rows that
+    migrations made along."""
+    from django.apps import apps
+    from django.test import TransactionTestCase
+
+    from accounts import roles
+    from transfers.bank_books import make_bank_accounts
+    from transfers.roles import GRANTS
+
+    original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
+
+    def teardown(self: Any) -> None:
+        with triggers_off():
+            original(self)
+        roles.grant(apps, roles.GRANTS)
+        roles.grant(apps, GRANTS)
+        make_bank_accounts(apps)
+
+    TransactionTestCase._fixture_teardown = teardown  # type: ignore[attr-defined]
+    yield
+    TransactionTestCase._fixture_teardown = original  # type: ignore[attr-defined]
+
+
+# --- The cast ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    from django.contrib.auth.hashers import make_password
+
+    return make_password(PASSWORD)
+
+
+@pytest.fixture
+def make_user(db: Any, password_hash: str) -> Callable[..., Any]:
+    """Make a user of a role, two-factor on; all have the same password."""
+    from accounts.models import TotpDevice
+    from accounts.roles import Role
+    from accounts.services.registration import create_user
+
+    def make(first_name: str, role: Role = Role.CUSTOMER, *, two_factor: bool = True, **kwargs: Any) -> Any:
+        kwargs.setdefault("last_name", "Example")
+        kwargs.setdefault("email", f"{first_name.lower()}@example.com")
+        user = create_user(password_hash=password_hash, role=role, first_name=first_name, **kwargs)
+        if two_factor:
+            TotpDevice(user=user, name="phone", confirmed=True, key=secrets.token_hex(20)).save()
+        return user
+
+    return make
+
+
+@pytest.fixture
+def alice(make_user: Callable[..., Any]) -> Any:
+    return make_user("Alice", last_name="Archer", phone="+49 30 5550101", address="Lindenallee 4\nBerlin")
+
+
+@pytest.fixture
+def bob(make_user: Callable[..., Any]) -> Any:
+    return make_user("Bob", last_name="Brandt")
+
+
+@pytest.fixture
+def charlie(make_user: Callable[..., Any]) -> Any:
+    """The stranger: whatever is Alice's or Bob's must be as unknown to him as what does not exist."""
+    return make_user("Charlie")
+
+
+@pytest.fixture
+def sam(make_user: Callable[..., Any]) -> Any:
+    from accounts.roles import Role
+
+    return make_user("Sam", Role.SUPPORT)
+
+
+@pytest.fixture
+def audrey(make_user: Callable[..., Any]) -> Any:
+    from accounts.roles import Role
+
+    return make_user("Audrey", Role.AUDITOR)
+
+
+@pytest.fixture
+def ada(make_user: Callable[..., Any]) -> Any:
+    from accounts.roles import Role
+
+    return make_user("Ada", Role.ADMIN)
+
+
+@pytest.fixture
+def code_of() -> Callable[[Any], str]:
+    """The code that a user's authenticator app shows now."""
+    from accounts.models import TotpDevice
+
+    def code(user: Any) -> str:
+        device = TotpDevice.objects.get(user=user)
+        return f"{device.totp().token():06d}"
+
+    return code
+
+
+@pytest.fixture
+def browser_of() -> Callable[[Any], Any]:
+    """A test client in which a user is signed in with both factors."""
+    from django.test import Client
+    from django.utils import timezone
+    from django_otp import DEVICE_ID_SESSION_KEY
+
+    from accounts.models import TotpDevice
+
+    def browser(user: Any) -> Client:
+        client = Client()
+        client.force_login(user, backend="accounts.backends.CountedPasswordBackend")
+        session = client.session
+        now = int(timezone.now().timestamp())
+        session.update({"auth_at": now, "seen_at": now})
+        device = TotpDevice.objects.filter(user=user, confirmed=True).first()
+        if device is not None:
+            session[DEVICE_ID_SESSION_KEY] = device.persistent_id
+        session.save()
+        return client
+
+    return browser
+
+
+@pytest.fixture
+def open_account(db: Any) -> Callable[..., Any]:
+    """Open an account through the service: `open_account(alice, "100.00")`."""
+    from accounts.models import AccountKind
+    from transfers.services import opening
+
+    def make(owner: Any, deposit: str = "0", kind: AccountKind = AccountKind.CHECKING, **kwargs: Any) -> Any:
+        kwargs.setdefault("idempotency_key", f"open-{secrets.token_hex(8)}")
+        return opening.open_account(actor=owner, kind=kind, opening_deposit=Decimal(deposit), **kwargs)
+
+    return make
+
+
+@pytest.fixture
+def new_key() -> Callable[[], str]:
+    """A fresh idempotency key."""
+    return lambda: f"key-{secrets.token_hex(12)}"
+
+
+@pytest.fixture
+def repository() -> Path:
+    return Path(__file__).resolve().parent.parent

@@ -1,0 +1,180 @@
+"""The rules of the house that no linter knows: sizes, templates, the top level, pins, what is documented."""
+
+import ast
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = ("accounts", "audit", "bankproject", "benchmarks", "deploy", "support", "tests", "transfers")
+
+# The required top level and what may join it; dot-files may too. Anything else needs a room inside.
+TOP_LEVEL = {
+    *("bankproject", "accounts", "transfers", "support", "audit", "templates", "static"),
+    *("manage.py", "requirements.txt", "docker-compose.yml", "README.md"),
+    *("Makefile", "pyproject.toml", "docs", "benchmarks", "deploy", "tests"),
+    *("requirements-dev.txt", "Dockerfile", "LICENSE", "CHANGELOG.md", "conftest.py"),
+}
+
+LONGEST_FUNCTION = 60
+LONGEST_PAGE = 90
+
+
+def python_files() -> Iterator[Path]:
+    for folder in CODE:
+        yield from (path for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts)
+
+
+def templates() -> list[Path]:
+    """Every HTML template that a browser gets; mails are HTML of another kind."""
+    paths = (ROOT / "templates").rglob("*.html")
+    return sorted(path for path in paths if "emails" not in path.relative_to(ROOT / "templates").parts)
+
+
+def markup(path: Path) -> str:
+    """The template's HTML alone: comments, tags and variables are taken out."""
+    return re.sub(
+        r"\{#.*?#\}|\{%\s*comment\b.*?\{%\s*endcomment\s*%\}|\{%.*?%\}|\{\{.*?\}\}|<!--.*?-->",
+        "",
+        text_of(path),
+        flags=re.DOTALL,
+    )
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_no_function_is_longer_than_sixty_lines() -> None:
+    too_long = [
+        f"{name_of(path)}:{node.lineno} {node.name}: {length} lines"
+        for path in python_files()
+        for node in ast.walk(ast.parse(text_of(path)))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
+    ]
+    assert too_long == []
+
+
+INLINE = {
+    "a script with code in it": r"<script\b(?![^>]*\bsrc\s*=)",
+    "a style element": r"<style\b",
+    "a style attribute": r"<[^>]*\sstyle\s*=",
+    "an event handler": r"<[^>]*\s(on[a-z]+|hx-on[\w:-]*)\s*=",
+    "a javascript: address": r"=\s*[\"']?\s*javascript:",
+    "something from another host": r"<(link|script|img|source|iframe|object|embed|use|audio|video)\b[^>]*"
+    r"\b(href|src|srcset|data)\s*=\s*[\"']?\s*(https?:)?//",
+}
+
+
+@pytest.mark.parametrize("fault", INLINE)
+def test_no_template_holds_what_the_content_security_policy_forbids(fault: str) -> None:
+    pages = templates()
+    assert pages, "the bank has no templates"
+    assert [name_of(path) for path in pages if re.search(INLINE[fault], markup(path), re.IGNORECASE)] == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "html"),
+    [
+        ("a script with code in it", "<script>x</script>"),
+        ("a script with code in it", '<script type="module" nonce="1">x</script>'),
+        ("a style element", "<STYLE>b{}</STYLE>"),
+        ("a style attribute", '<p class="a"\n style="color:red">'),
+        ("an event handler", '<a href="#" onClick="x()">'),
+        ("a javascript: address", '<a href="javascript:x()">'),
+        ("something from another host", '<script defer src="https://cdn.example/x.js"></script>'),
+        ("something from another host", '<img alt="" src=//cdn.example/x.png>'),
+    ],
+)
+def test_the_template_rules_catch(fault: str, html: str) -> None:
+    assert re.search(INLINE[fault], html, re.IGNORECASE)
+
+
+def test_the_template_rules_let_ordinary_pages_be() -> None:
+    html = (
+        '<script src="/static/js/a.js" defer></script><a href="https://example.com">on = 1, style = "b"</a>'
+    )
+    assert [fault for fault, rule in INLINE.items() if re.search(rule, html, re.IGNORECASE)] == []
+
+
+def test_every_template_opens_with_a_comment_that_names_its_variables() -> None:
+    opens = re.compile(r"\s*(\{#|\{%\s*comment\b)")
+    assert [name_of(path) for path in templates() if not opens.match(text_of(path))] == []
+
+
+def test_every_template_is_short() -> None:
+    lengths = {name_of(path): len(text_of(path).splitlines()) for path in templates()}
+    assert {name: lines for name, lines in lengths.items() if lines >= LONGEST_PAGE} == {}
+
+
+def test_own_styles_and_scripts_fetch_nothing_from_another_host() -> None:
+    elsewhere = re.compile(
+        r"(url\(|@import|\bfrom|\bimport|\bfetch)\s*\(?\s*[\"']?(https?:)?//\w", re.IGNORECASE
+    )
+    files = [path for path in (ROOT / "static").rglob("*") if path.suffix in {".css", ".js"}]
+    assert [name_of(path) for path in files if elsewhere.search(text_of(path))] == []
+
+
+def test_the_top_level_is_the_agreed_one() -> None:
+    ignored = [
+        line.strip("/")
+        for line in text_of(ROOT / ".gitignore").splitlines()
+        if line and not line.startswith("#")
+    ]
+    names = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    names = {name for name in names if not any(fnmatch(name, pattern) for pattern in ignored)}
+    assert names - TOP_LEVEL == set()
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_every_requirement_is_pinned(file: str) -> None:
+    lines = [line.partition(" #")[0].strip() for line in text_of(ROOT / file).splitlines()]
+    asked = [line for line in lines if line and not line.startswith(("#", "-r "))]
+    pin = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,-]+\])?==[0-9][A-Za-z0-9.+!-]*( ;.*)?")
+    assert asked
+    assert [line for line in asked if not pin.fullmatch(line)] == []
+
+
+def variables_read_by_settings() -> set[str]:
+    """The environment variables that settings.py reads: `env.int("NAME")`, `_key_ring("NAME")` and so on."""
+    tree = ast.parse(text_of(ROOT / "bankproject" / "settings.py"))
+    names = set()
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
+        reader = call.func.value if isinstance(call.func, ast.Attribute) else call.func
+        first = call.args[0]
+        if (
+            isinstance(reader, ast.Name)
+            and reader.id in {"env", "_key_ring"}
+            and isinstance(first, ast.Constant)
+            and isinstance(first.value, str)
+        ):
+            names.add(first.value)
+    return names
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    names = variables_read_by_settings()
+    assert {"SECRET_KEY", "FIELD_KEYS", "DEBUG", "DATABASE_URL"} <= names
+    rows = [line.split("|")[1] for line in text_of(ROOT / "README.md").splitlines() if line.startswith("|")]
+    documented = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
+    assert names - documented == set()
+
+
+@pytest.mark.parametrize("file", ["docker-compose.yml", "Dockerfile"])
+def test_no_secret_stands_in_the_deployment_files(file: str) -> None:
+    text = "\n".join(line for line in text_of(ROOT / file).splitlines() if not line.lstrip().startswith("#"))
+    # A variable with a secret's name takes its value from outside, and has no default there.
+    given = re.findall(
+        r"^[ \t-]*(?:ENV\s+)?\w*(?:PASSWORD|SECRET|KEYS?|TOKEN)\w*\s*[:=]\s*(.*)$", text, re.MULTILINE
+    )
+    assert [value for value in given if not re.fullmatch(r"[\"']?\$\{\w+:\?[^}]+\}[\"']?", value)] == []
+    in_addresses = re.findall(r"\w+://[^\s/@:]+:(.*?)@", text)
+    assert [password for password in in_addresses if not re.fullmatch(r"\$\{\w+:\?[^}]+\}", password)] == []

@@ -1,0 +1,56 @@
+"""`deploy/make_env.py`: the secrets that `make setup` writes once and never again."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+MAKE_ENV = Path(__file__).resolve().parent.parent / "deploy" / "make_env.py"
+
+
+def make_env(path: Path) -> str:
+    """Run the program on `path` and return what it printed."""
+    done = subprocess.run([sys.executable, MAKE_ENV, path], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def values_in(path: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+
+
+def test_a_new_file_gets_every_secret_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    printed = make_env(path)
+    values = values_in(path)
+    assert list(values) == ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS"]
+    assert re.fullmatch(r"[A-Za-z0-9_-]{64}", values.pop("SECRET_KEY"))
+    assert all(re.fullmatch(r"k1:[A-Za-z0-9_-]{43}=", ring) for ring in values.values())
+    assert len(set(values.values())) == 3
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert not any(secret in printed for secret in values_in(path).values())
+
+
+def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    make_env(path)
+    before = path.read_bytes()
+    assert make_env(path) == ""
+    assert path.read_bytes() == before
+
+
+def test_what_is_there_stays_and_the_file_is_closed_to_others(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    # An empty key is somebody's doing too; a commented one is no key; the last line has no end.
+    path.write_text("export FIELD_KEYS=\n#SECRET_KEY=old\nBANK_NAME=Birch")
+    path.chmod(0o644)
+    make_env(path)
+    text = path.read_text()
+    assert text.startswith("export FIELD_KEYS=\n#SECRET_KEY=old\nBANK_NAME=Birch\nSECRET_KEY=")
+    assert text.count("FIELD_KEYS=") == 1
+    assert {"SECRET_KEY", "LOOKUP_KEYS"} <= values_in(path).keys()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_new_keys_beside_an_old_database_are_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / "db.sqlite3").touch()
+    assert "sealed with other keys" in make_env(tmp_path / ".env")

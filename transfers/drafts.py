@@ -1,0 +1,61 @@
+"""A transfer between its form and its confirmation, kept in the customer's session on the server.
+
+What will be confirmed is what was reviewed: the browser holds only the draft's id, which is also the
+idempotency key. Accounts are remembered by row id, so that no account number lies in the session table.
+"""
+
+import uuid
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import BankAccount
+
+_KEY = "transfer_drafts"
+MAX_DRAFTS = 10
+MAX_AGE_SECONDS = 15 * 60
+
+
+@dataclass(frozen=True)
+class Draft:
+    """`amount` in major units as text: sessions are JSON."""
+
+    source_id: int
+    target_id: int
+    amount: str
+    description: str
+    mode: str  # "own" or "send": which form it came from
+    made_at: int
+
+    @property
+    def decimal_amount(self) -> Decimal:
+        return Decimal(self.amount)
+
+    @property
+    def is_stale(self) -> bool:
+        return timezone.now().timestamp() - self.made_at > MAX_AGE_SECONDS
+
+
+def remember(
+    request: HttpRequest,
+    *,
+    source: BankAccount,
+    target: BankAccount,
+    amount: Decimal,
+    description: str,
+    mode: str,
+) -> uuid.UUID:
+    """Keep a new draft, forget the oldest beyond ten, and return its id."""
+    draft = Draft(source.pk, target.pk, str(amount), description, mode, int(timezone.now().timestamp()))
+    draft_id = uuid.uuid4()
+    kept = list(request.session.get(_KEY, {}).items())[-(MAX_DRAFTS - 1) :]
+    request.session[_KEY] = dict([*kept, (str(draft_id), asdict(draft))])
+    return draft_id
+
+
+def draft_of(request: HttpRequest, draft_id: uuid.UUID) -> Draft | None:
+    """This session's draft; None if it has none by that id (another's, forgotten, forged)."""
+    stored = request.session.get(_KEY, {}).get(str(draft_id))
+    return Draft(**stored) if stored else None

@@ -1,0 +1,120 @@
+"""Forms of the money pages. A hidden key makes a form count once, however often it is sent."""
+
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from accounts.forms import AccountNumberField, AmountField, LineField
+from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
+from accounts.money import format_money
+from transfers.models import MAX_DESCRIPTION_CHARS
+
+
+class OnceForm(forms.Form):
+    """A form with an idempotency key of ours, new for every page that is shown afresh."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["initial"] = {"key": uuid.uuid4()} | (kwargs.get("initial") or {})
+        super().__init__(*args, **kwargs)
+
+    @property
+    def idempotency_key(self) -> str:
+        return str(self.cleaned_data["key"])
+
+
+def description_field() -> LineField:
+    return LineField(label="Description", max_length=MAX_DESCRIPTION_CHARS, required=False)
+
+
+class CashForm(OnceForm):
+    """A deposit or a withdrawal."""
+
+    amount = AmountField(label="Amount", widget=forms.TextInput(attrs={"autofocus": True}))
+    description = description_field()
+
+
+class OpenAccountForm(OnceForm):
+    kind = forms.ChoiceField(
+        label="Kind of account",
+        choices=[(kind.value, kind.label) for kind in CUSTOMER_KINDS],
+        widget=forms.RadioSelect,
+        initial=AccountKind.CHECKING.value,
+    )
+    nickname = LineField(
+        label="Name", max_length=40, required=False, help_text="Only you see it: holidays, household, …"
+    )
+    opening_deposit = AmountField(
+        label="Opening deposit", allow_zero=True, required=False, help_text="You can also pay in later."
+    )
+
+    def __init__(self, *args: Any, with_deposit: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not with_deposit:
+            del self.fields["opening_deposit"]
+
+    @property
+    def deposit(self) -> Decimal:
+        return self.cleaned_data.get("opening_deposit") or Decimal(0)
+
+
+class _FromOwnAccountForm(forms.Form):
+    """What both kinds of transfer share: the account the money comes from, the amount, a description."""
+
+    source = forms.ChoiceField(label="From")
+
+    def __init__(self, *args: Any, accounts: Sequence[BankAccount], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accounts = {str(account.public_id): account for account in accounts}
+        self._choices("source")
+
+    def _choices(self, name: str) -> None:
+        field = self.fields[name]
+        field.choices = [(key, account_label(account)) for key, account in self.accounts.items()]  # type: ignore[attr-defined]
+        field.error_messages["invalid_choice"] = "Choose one of your accounts."
+
+    @property
+    def source_account(self) -> BankAccount:
+        return self.accounts[self.cleaned_data["source"]]
+
+    def clean(self) -> dict[str, Any]:
+        """An early word about funds; the ledger decides under its lock."""
+        data = super().clean() or {}
+        if data.get("source") and data.get("amount") and data["amount"] > self.source_account.available:
+            available = format_money(self.source_account.available)
+            self.add_error("amount", f"There is not enough money in this account: {available} is available.")
+        return data
+
+
+class OwnTransferForm(_FromOwnAccountForm):
+    target = forms.ChoiceField(label="To")
+    amount = AmountField(label="Amount")
+    description = description_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._choices("target")
+
+    @property
+    def target_account(self) -> BankAccount:
+        return self.accounts[self.cleaned_data["target"]]
+
+    def clean_target(self) -> str:
+        if self.cleaned_data["target"] == self.cleaned_data.get("source"):
+            raise ValidationError("Choose two different accounts.", code="same_account")
+        return self.cleaned_data["target"]
+
+
+class SendMoneyForm(_FromOwnAccountForm):
+    number = AccountNumberField(label="Account number of the person you pay")
+    amount = AmountField(label="Amount")
+    description = description_field()
+
+
+def account_label(account: BankAccount) -> str:
+    return f"{account.display_name} {account.masked_number} · {format_money(account.available)} available"

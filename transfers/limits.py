@@ -1,0 +1,68 @@
+"""How often and how much one customer may pay out (R3.9)."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import OperationalError
+from django.utils import timezone
+
+from accounts import limiter
+from accounts.models import User
+from transfers.models import CustomerLimit, OrderKind
+from transfers.refusals import Refusal
+
+# Paid out to others or in cash: these count towards the daily limit. Between own accounts nothing does.
+OUTGOING_KINDS = (OrderKind.PAYMENT, OrderKind.WITHDRAWAL)
+
+
+class DailyLimitReached(Refusal):
+    code = "daily_limit_reached"
+    text = "This is more than remains of your daily limit."
+
+
+def take_minute_place(actor: User, kind: OrderKind, *, token: str, at: datetime) -> None:
+    """Count one confirmed submit, refused or not; a repeated one (same token) is no second.
+
+    Raises:
+        TooOften: the customer's minute is full.
+    """
+    name, times = {
+        OrderKind.DEPOSIT: ("deposit", settings.DEPOSITS_PER_MINUTE),
+        OrderKind.WITHDRAWAL: ("withdrawal", settings.WITHDRAWALS_PER_MINUTE),
+        OrderKind.OWN_TRANSFER: ("transfer", settings.TRANSFERS_PER_MINUTE),
+        OrderKind.PAYMENT: ("transfer", settings.TRANSFERS_PER_MINUTE),
+    }[kind]
+    limiter.take(f"{name}:{actor.pk}", limiter.Limit(times, 60), token=token, at=at)
+
+
+def locked_limit(actor: User, *, at: datetime) -> CustomerLimit:
+    """The customer's row, locked: whatever moves one customer's money stands in one queue from here on."""
+    day = timezone.localdate(at)
+    row, _ = CustomerLimit.objects.select_for_update().get_or_create(user=actor, defaults={"day": day})
+    return row
+
+
+def charge(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
+    """Add a payment out to the locked row.
+
+    Raises:
+        DailyLimitReached
+    """
+    today = timezone.localdate(at)
+    used = row.used if row.day == today else Decimal(0)
+    if used + amount > daily_limit(row):
+        raise DailyLimitReached
+    # Conditional on what was read, so that the limit holds even where a lock hint is ignored.
+    changed = CustomerLimit.objects.filter(pk=row.pk, day=row.day, used=row.used).update(
+        day=today, used=used + amount, out_since_code=row.out_since_code + amount
+    )
+    if not changed:
+        raise OperationalError("could not serialize: the limit was charged without its lock")
+
+
+def daily_limit(row: CustomerLimit | None) -> Decimal:
+    """The customer's own limit, or the bank's (major units)."""
+    if row is not None and row.daily_limit is not None:
+        return row.daily_limit
+    return Decimal(settings.DAILY_TRANSFER_LIMIT)

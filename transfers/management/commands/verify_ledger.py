@@ -1,0 +1,28 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from transfers.verification import faults
+
+
+class Command(BaseCommand):
+    help = "Read the whole ledger and name every row that does not add up; exits 1 if there is one."
+
+    def handle(self, *args: Any, verbosity: int, **options: Any) -> None:
+        counts: dict[str, int] = {}
+
+        def progress(what: str, count: int) -> None:
+            counts[what] = count
+            if verbosity and self.stderr.isatty():
+                self.stderr.write(f"\r{what}: {count} ", ending="")
+
+        found = 0
+        for fault in faults(progress):
+            found += 1
+            self.stdout.write(self.style.ERROR(fault))
+        if verbosity and self.stderr.isatty():
+            self.stderr.write("")
+        read = ", ".join(f"{count} {what}" for what, count in counts.items())
+        if found:
+            raise CommandError(f"The ledger does not add up: {found} faults. Read {read}.")
+        self.stdout.write(f"The ledger adds up. Read {read}.")

@@ -1,0 +1,159 @@
+"""The ledger, and what customers asked it to do."""
+
+import uuid
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import BankAccount
+from accounts.money import MoneyField
+from audit.append_only import AppendOnlyModel
+
+MAX_DESCRIPTION_CHARS = 140
+
+
+class TransactionKind(models.TextChoices):
+    DEPOSIT = "deposit", "Deposit"
+    WITHDRAWAL = "withdrawal", "Withdrawal"
+    TRANSFER = "transfer", "Transfer"
+    INTEREST = "interest", "Interest"
+    FEE = "fee", "Fee"
+    REVERSAL = "reversal", "Reversal"
+
+
+class Direction(models.TextChoices):
+    DEBIT = "debit", "Debit"
+    CREDIT = "credit", "Credit"
+
+
+class Transaction(AppendOnlyModel):
+    """One movement of money, never changed: a mistake is reversed by another (R3.1)."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    kind = models.CharField(max_length=12, choices=TransactionKind)
+    amount = MoneyField()
+    description = models.CharField(max_length=MAX_DESCRIPTION_CHARS, blank=True)
+    reference = models.CharField(max_length=14, unique=True)
+    initiated_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reverses = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="reversals")
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta(AppendOnlyModel.Meta):
+        constraints = [
+            models.CheckConstraint(name="transaction_amount_positive", condition=Q(amount__gt=Decimal(0))),
+            models.UniqueConstraint(
+                fields=["reverses"], name="transaction_reversed_once", condition=Q(reverses__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Entry(AppendOnlyModel):
+    """One side of a transaction on one account. Sequences of an account run 1, 2, 3, … without a gap.
+
+    Unique (account, sequence): were two transactions ever to work from the same balance, the second would
+    break the constraint instead of the bank. `posted_at` repeats the transaction's time, for history by date.
+    """
+
+    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="entries")
+    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    direction = models.CharField(max_length=6, choices=Direction)
+    amount = MoneyField()
+    balance_after = MoneyField()
+    sequence = models.BigIntegerField()
+    posted_at = models.DateTimeField()
+
+    class Meta(AppendOnlyModel.Meta):
+        verbose_name_plural = "entries"
+        constraints = [
+            models.CheckConstraint(name="entry_amount_positive", condition=Q(amount__gt=Decimal(0))),
+            models.UniqueConstraint(fields=["account", "sequence"], name="entry_account_sequence"),
+        ]
+        indexes = [models.Index(fields=["account", "posted_at"], name="entry_account_posted")]
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.amount} #{self.sequence}"
+
+
+class OrderKind(models.TextChoices):
+    DEPOSIT = "deposit", "Deposit"
+    WITHDRAWAL = "withdrawal", "Withdrawal"
+    OWN_TRANSFER = "own", "Transfer between own accounts"
+    PAYMENT = "payment", "Payment"
+
+
+class OrderState(models.TextChoices):
+    POSTED = "posted", "Completed"
+    HELD = "held", "Being checked"
+    RELEASED = "released", "Completed"
+    REJECTED = "rejected", "Rejected"
+
+
+class TransferOrder(models.Model):
+    """What somebody asked for, once, however often the request arrives (R3.5).
+
+    Unique (initiator, key digest) is what makes a retry safe. HELD and the decision on it belong to the fraud
+    rules (R3.10): such an order has no transaction yet, and its amount stands in the source's `held`.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=12, choices=OrderKind)
+    initiator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders")
+    source = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="orders_out")
+    target = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="orders_in")
+    amount = MoneyField()
+    description = models.CharField(max_length=MAX_DESCRIPTION_CHARS, blank=True)
+    key_digest = models.CharField(max_length=64)
+    inputs_digest = models.CharField(max_length=64)
+    state = models.CharField(max_length=10, choices=OrderState)
+    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, null=True, related_name="orders")
+    created_at = models.DateTimeField(default=timezone.now)
+    hold_reason = models.CharField(max_length=40, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="decided_orders"
+    )
+    decided_at = models.DateTimeField(null=True)
+    decision_reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["initiator", "key_digest"], name="order_key_once"),
+            models.UniqueConstraint(
+                fields=["transaction"], name="order_transaction_once", condition=Q(transaction__isnull=False)
+            ),
+            models.CheckConstraint(
+                name="order_transaction_by_state",
+                condition=Q(state__in=[OrderState.POSTED, OrderState.RELEASED], transaction__isnull=False)
+                | Q(state__in=[OrderState.HELD, OrderState.REJECTED], transaction__isnull=True),
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "created_at"], name="order_state")]
+        permissions = [
+            ("open_own_account", "Can open and close accounts of their own"),
+            ("deposit_own", "Can pay cash into accounts of their own"),
+            ("withdraw_own", "Can take cash out of accounts of their own"),
+            ("transfer_own_money", "Can move money out of accounts of their own"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.public_id}"
+
+
+class CustomerLimit(models.Model):
+    """What one customer has paid out: today, and since the last code. Locked first by whatever moves their money."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limit")
+    # None: the bank's DAILY_TRANSFER_LIMIT holds.
+    daily_limit = MoneyField(null=True)
+    day = models.DateField()
+    used = MoneyField(default=Decimal(0))
+    # Paid out since a one-time code was last given, for STEP_UP_AMOUNT (R3.6).
+    out_since_code = MoneyField(default=Decimal(0))
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.day}"

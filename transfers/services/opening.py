@@ -1,0 +1,129 @@
+"""Opening and closing a customer's own account (R2.1, R2.3)."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts import outbox
+from accounts.concurrency import own_transaction
+from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
+from accounts.roles import require
+from accounts.services import bank_accounts
+from audit.actions import Action
+from audit.services import record
+from transfers import limits
+from transfers.ledger import AccountNotActive
+from transfers.models import OrderKind
+from transfers.refusals import Refusal
+from transfers.services import cash
+from transfers.services.orders import IdempotencyConflict, Instruction, post_order
+from transfers.services.ownership import require_owner
+
+OPENING_DESCRIPTION = "Opening deposit"
+
+
+class TooManyAccounts(Refusal):
+    code = "too_many_accounts"
+    text = "You have as many open accounts as one customer can have. Close one first."
+
+
+class AccountNotEmpty(Refusal):
+    code = "account_not_empty"
+    text = "An account can be closed once its balance is zero and no transfer from it is waiting."
+
+
+def open_account(
+    *,
+    actor: User,
+    kind: AccountKind,
+    idempotency_key: str,
+    nickname: str = "",
+    opening_deposit: Decimal = Decimal(0),
+    at: datetime | None = None,
+) -> BankAccount:
+    """Open a checking or savings account; the opening deposit (major units), if any, is posted in the ledger.
+
+    The same key again returns the account that it opened.
+
+    Raises:
+        PermissionDenied
+        TooManyAccounts, CashOnlyAtTheCounter: refused, nothing was opened.
+        TooOften: an opening deposit counts as a deposit of this minute.
+    """
+    require(actor, "transfers.open_own_account")
+    if kind not in CUSTOMER_KINDS:
+        raise ValueError(f"Customers open no {kind} accounts.")
+    now = at or timezone.now()
+    if opening_deposit:
+        cash.require_self_service()
+        limits.take_minute_place(actor, OrderKind.DEPOSIT, token=idempotency_key[:16], at=now)
+    return _open(actor, kind, nickname, opening_deposit, idempotency_key, now)
+
+
+@own_transaction
+def _open(
+    actor: User,
+    kind: AccountKind,
+    nickname: str,
+    opening_deposit: Decimal,
+    idempotency_key: str,
+    at: datetime,
+) -> BankAccount:
+    limits.locked_limit(actor, at=at)  # this customer's requests queue here: a double click opens one account
+    public_id = uuid.uuid5(actor.public_id, idempotency_key)
+    earlier = BankAccount.objects.filter(public_id=public_id, owner=actor).first()
+    if earlier is not None:
+        if earlier.kind != kind:
+            raise IdempotencyConflict
+        return earlier
+    open_ones = BankAccount.objects.filter(owner=actor).exclude(status=AccountStatus.CLOSED)
+    if open_ones.count() >= settings.MAX_OPEN_ACCOUNTS:
+        raise TooManyAccounts
+    account = bank_accounts.create(owner=actor, kind=kind, nickname=nickname, public_id=public_id, at=at)
+    record(
+        Action.ACCOUNT_CREATED,
+        actor=actor,
+        subject=account,
+        details={"kind": kind.value, "number": account.masked_number},
+        at=at,
+    )
+    if opening_deposit:
+        post_order(
+            Instruction(
+                kind=OrderKind.DEPOSIT,
+                actor=actor,
+                source=cash.cash_account_for(account),
+                target=account,
+                amount=opening_deposit,
+                description=OPENING_DESCRIPTION,
+                idempotency_key=idempotency_key,
+                at=at,
+            )
+        )
+        account.refresh_from_db(fields=["balance", "last_sequence"])
+    outbox.tell("account_opened", account_id=account.pk)
+    return account
+
+
+@own_transaction
+def close_account(*, actor: User, account: BankAccount, at: datetime | None = None) -> None:
+    """Close the actor's own account for good.
+
+    Raises:
+        PermissionDenied, NotYourAccount
+        AccountNotActive: frozen, or closed already.
+        AccountNotEmpty: balance or held money is left.
+    """
+    require(actor, "transfers.open_own_account")
+    require_owner(actor, account)
+    locked = BankAccount.objects.select_for_update().get(pk=account.pk)
+    if not locked.is_active:
+        raise AccountNotActive(locked.pk)
+    if locked.balance or locked.held:
+        raise AccountNotEmpty
+    bank_accounts.close(locked, at=at or timezone.now())
+    record(Action.ACCOUNT_CLOSED, actor=actor, subject=locked, details={"number": locked.masked_number})
+    outbox.tell("account_closed", account_id=locked.pk)

@@ -1,0 +1,16 @@
+from django.urls import path
+
+from transfers.views import cash, overview, receipts, sending
+
+urlpatterns = [
+    path("dashboard/", overview.dashboard, name="dashboard"),
+    path("accounts/open/", overview.account_open, name="account_open"),
+    path("accounts/<uuid:public_id>/", overview.account, name="account"),
+    path("accounts/<uuid:public_id>/close/", overview.account_close, name="account_close"),
+    path("accounts/<uuid:public_id>/deposit/", cash.deposit, name="deposit"),
+    path("accounts/<uuid:public_id>/withdraw/", cash.withdraw, name="withdraw"),
+    path("transfer/own/", sending.transfer_own, name="transfer_own"),
+    path("transfer/send/", sending.transfer_send, name="transfer_send"),
+    path("transfer/review/<uuid:draft_id>/", sending.transfer_review, name="transfer_review"),
+    path("receipts/<uuid:public_id>/", receipts.receipt, name="receipt"),
+]

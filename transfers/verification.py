@@ -1,0 +1,128 @@
+"""Does the ledger add up? Reads every row once, in constant memory, and names each one that is wrong.
+
+It trusts nothing that is stored twice: balances are added up again from the entries.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet, Sum
+
+from accounts.models import DEBIT_NORMAL_KINDS, BankAccount
+from accounts.money import from_minor, to_minor
+from transfers.models import Direction, Entry, OrderState, Transaction, TransferOrder
+
+T = TypeVar("T")
+
+_BATCH = 500  # rows looked up together; SQL Server takes 2,100 parameters at most
+Progress = Callable[[str, int], None]
+
+
+def faults(progress: Progress = lambda what, count: None) -> Iterator[str]:
+    """Every fault found, as a sentence that names the row. `progress` hears what is read and how much so far."""
+    yield from _faults_of_accounts(progress)
+    yield from _faults_of_transactions(progress)
+    yield from _orphans()
+    yield from _faults_of_orders(progress)
+
+
+def _faults_of_accounts(progress: Progress) -> Iterator[str]:
+    """Sequences run from 1 without a gap, each balance follows from the one before, the last is the account's."""
+    held = {
+        row["source"]: to_minor(row["total"])
+        for row in TransferOrder.objects.filter(state=OrderState.HELD)
+        .values("source")
+        .annotate(total=Sum("amount"))
+    }
+    for number, account in enumerate(BankAccount.objects.order_by("pk").iterator(_BATCH), 1):
+        balance, sequence = 0, 0
+        for entry in Entry.objects.filter(account=account).order_by("sequence").iterator(_BATCH):
+            sequence += 1
+            if entry.sequence != sequence:
+                yield f"account {account.pk}: entry with sequence {sequence} is missing before entry {entry.pk}"
+                sequence = entry.sequence
+            grows = (entry.direction == Direction.DEBIT) == (account.kind in DEBIT_NORMAL_KINDS)
+            balance += to_minor(entry.amount) if grows else -to_minor(entry.amount)
+            if to_minor(entry.balance_after) != balance:
+                yield (
+                    f"entry {entry.pk} (account {account.pk}, sequence {entry.sequence}): balance after is "
+                    f"{entry.balance_after}, the entries add up to {from_minor(balance)}"
+                )
+                balance = to_minor(entry.balance_after)  # name the rows that are wrong, not all that follow
+        if sequence != account.last_sequence:
+            yield f"account {account.pk}: its last sequence is {account.last_sequence}, its last entry's {sequence}"
+        if to_minor(account.balance) != balance:
+            yield f"account {account.pk}: its balance is {account.balance}, its entries add up to {from_minor(balance)}"
+        if to_minor(account.held) != held.get(account.pk, 0):
+            yield f"account {account.pk}: {account.held} is held, its waiting orders add up to something else"
+        progress("accounts", number)
+
+
+def _faults_of_transactions(progress: Progress) -> Iterator[str]:
+    """Debits equal credits, and both the transaction's amount."""
+    done = 0
+    for batch in _batches(Transaction.objects.order_by("pk")):
+        entries = _entries_of(transaction.pk for transaction in batch)
+        for transaction in batch:
+            sides = {Direction.DEBIT.value: 0, Direction.CREDIT.value: 0}
+            for entry in entries[transaction.pk]:
+                sides[entry.direction] += to_minor(entry.amount)
+            debits, credits = sides.values()
+            if debits != credits:
+                yield (
+                    f"transaction {transaction.pk}: debits are {from_minor(debits)}, credits {from_minor(credits)}"
+                )
+            elif debits != to_minor(transaction.amount):
+                yield f"transaction {transaction.pk}: its amount is {transaction.amount}, its entries say otherwise"
+        done += len(batch)
+        progress("transactions", done)
+
+
+def _orphans() -> Iterator[str]:
+    known = Transaction.objects.filter(pk=OuterRef("transaction_id"))
+    for pk in (
+        Entry.objects.filter(~Exists(known)).order_by("pk").values_list("pk", flat=True).iterator(_BATCH)
+    ):
+        yield f"entry {pk}: its transaction is missing"
+
+
+def _faults_of_orders(progress: Progress) -> Iterator[str]:
+    """A completed order has its transaction, of its amount, from its source to its target; others have none."""
+    done = 0
+    for batch in _batches(TransferOrder.objects.order_by("pk")):
+        ids = [order.transaction_id for order in batch if order.transaction_id]
+        entries = _entries_of(ids)
+        present = set(Transaction.objects.filter(pk__in=ids).values_list("pk", flat=True))
+        for order in batch:
+            completed = order.state in {OrderState.POSTED, OrderState.RELEASED}
+            if completed and order.transaction_id not in present:
+                yield f"order {order.pk}: its transaction is missing"
+            elif completed and _movements(entries[order.transaction_id]) != {
+                (order.source_id, Direction.DEBIT.value, order.amount),
+                (order.target_id, Direction.CREDIT.value, order.amount),
+            }:
+                yield f"order {order.pk}: its transaction moved something else"
+            elif not completed and order.transaction_id is not None:
+                yield f"order {order.pk}: it is {order.state} and has a transaction"
+        done += len(batch)
+        progress("orders", done)
+
+
+def _movements(entries: list[Entry]) -> set[tuple[Any, ...]]:
+    return {(entry.account_id, entry.direction, entry.amount) for entry in entries}
+
+
+def _entries_of(transaction_ids: Iterable[UUID]) -> dict[UUID | None, list[Entry]]:
+    entries: dict[UUID | None, list[Entry]] = defaultdict(list)
+    for entry in Entry.objects.filter(transaction__in=list(transaction_ids)):
+        entries[entry.transaction_id].append(entry)
+    return entries
+
+
+def _batches(rows: "QuerySet[Any, T]") -> Iterator[list[T]]:
+    stream = rows.iterator(_BATCH)
+    while batch := list(islice(stream, _BATCH)):
+        yield batch

@@ -1,0 +1,32 @@
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from accounts.models import BankAccount
+from accounts.roles import require
+from transfers import selectors
+
+
+def needs(permission: str) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """403 for roles without `permission`, before the page is built. The services ask again."""
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            require(request.user, permission)
+            return view(request, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def account_or_404(request: HttpRequest, public_id: UUID) -> BankAccount:
+    """The signed-in user's account; somebody else's is as unknown as none (R1.7)."""
+    try:
+        return selectors.account_of(request.user, public_id)
+    except BankAccount.DoesNotExist as error:
+        raise Http404 from error

@@ -1,0 +1,125 @@
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import AccountKind, BankAccount
+from transfers import selectors
+from transfers.forms import OpenAccountForm
+from transfers.refusals import Refusal
+from transfers.services import opening
+from transfers.views.access import account_or_404, needs
+
+
+@require_safe
+@needs("transfers.open_own_account")
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Every account with its balance and last entries, the total, and what one usually wants to do (R2.4)."""
+    accounts = [account for account in selectors.accounts_of(request.user) if account.status != "closed"]
+    recent = selectors.recent_entries(accounts)
+    context = {
+        "total": sum((account.balance for account in accounts), Decimal(0)),
+        "accounts": [{"account": account, "entries": recent[account.pk]} for account in accounts],
+        "daily": selectors.daily_use(request.user),
+        "self_service_cash": settings.SELF_SERVICE_CASH,
+    }
+    return render(request, "transfers/dashboard.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@needs("transfers.open_own_account")
+def account_open(request: HttpRequest) -> HttpResponse:
+    form = OpenAccountForm(request.POST or None, with_deposit=settings.SELF_SERVICE_CASH)
+    if request.method == "POST" and form.is_valid():
+        try:
+            account = opening.open_account(
+                actor=request.user,
+                kind=AccountKind(form.cleaned_data["kind"]),
+                nickname=form.cleaned_data["nickname"],
+                opening_deposit=form.deposit,
+                idempotency_key=form.idempotency_key,
+            )
+        except Refusal as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"Your account {account.display_name} is open.")
+            return redirect("account", account.public_id)
+    return render(request, "transfers/account_open.html", {"form": form})
+
+
+@require_safe
+@needs("transfers.open_own_account")
+def account(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """One account: its number in full, and its history in pages by sequence."""
+    row = account_or_404(request, public_id)
+    page = selectors.history_page(
+        row, older_than=_sequence(request, "older_than"), newer_than=_sequence(request, "newer_than")
+    )
+    here = reverse("account", args=[row.public_id])
+    context = {
+        "account": row,
+        "actions": _actions(row),
+        "entries": page.rows,
+        "older_url": f"{here}?older_than={page.older_than}" if page.older_than else None,
+        "newer_url": f"{here}?newer_than={page.newer_than}" if page.newer_than else None,
+    }
+    return render(request, "transfers/account.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@needs("transfers.open_own_account")
+def account_close(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    row = account_or_404(request, public_id)
+    why_not = ""
+    if row.status == "closed":
+        why_not = "This account is closed already."
+    elif not row.is_active:
+        why_not = "This account is frozen. Please contact us."
+    elif row.balance or row.held:
+        why_not = opening.AccountNotEmpty.text
+    if request.method == "POST":
+        try:
+            opening.close_account(actor=request.user, account=row)
+        except Refusal as refusal:
+            why_not = str(refusal)
+        else:
+            messages.success(request, f"Your account {row.display_name} is closed.")
+            return redirect("dashboard")
+    context = {"account": row, "can_close": not why_not, "why_not": why_not}
+    return render(request, "transfers/account_close.html", context)
+
+
+def _sequence(request: HttpRequest, name: str) -> int | None:
+    """A sequence from the URL; nonsense is as if it were not there."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _actions(account: BankAccount) -> list[dict[str, Any]]:
+    """What can be done with an account from its page."""
+    if not account.is_active:
+        return []
+    cash = [("Deposit", "deposit", "deposit"), ("Withdraw", "withdraw", "withdraw")]
+    links = [
+        {
+            "label": "Send money",
+            "url": f"{reverse('transfer_send')}?from={account.public_id}",
+            "icon": "send",
+        },
+        *(
+            {"label": label, "url": reverse(name, args=[account.public_id]), "icon": icon}
+            for label, name, icon in (cash if settings.SELF_SERVICE_CASH else [])
+        ),
+        {
+            "label": "Close account",
+            "url": reverse("account_close", args=[account.public_id]),
+            "icon": "close",
+        },
+    ]
+    return [link | {"primary": number == 0} for number, link in enumerate(links)]
