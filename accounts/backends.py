@@ -26,7 +26,7 @@ class CountedPasswordBackend(ModelBackend):
             )
         except TooOften as error:
             raise PermissionDenied from error
-        return user  # type: ignore[return-value]
+        return user
 
     def user_can_authenticate(self, user: Any) -> bool:
         """A locked or deactivated user neither signs in nor keeps a session (asked on every request)."""

@@ -27,9 +27,7 @@ class Person:
 
 
 PEOPLE = (
-    Person(
-        "Alice", "Archer", "alice@example.com", Role.CUSTOMER, "+49 30 5550101", "Lindenallee 4\n10117 Berlin"
-    ),
+    Person("Alice", "Archer", "alice@example.com", Role.CUSTOMER, "+49 30 5550101", "Lindenallee 4\n10117 Berlin"),
     Person("Bob", "Brandt", "bob@example.com", Role.CUSTOMER, "+49 30 5550102", "Am Ufer 12\n20095 Hamburg"),
     Person("Zoë", "O’Brien", "zoe@example.com", Role.CUSTOMER, "+353 1 5550103", "7 Quay Street\nGalway"),
     Person("Sam", "Sorensen", "sam@example.com", Role.SUPPORT, "+49 30 5550104", "Alder Bank"),

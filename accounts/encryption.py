@@ -43,9 +43,7 @@ def open_sealed(stored: str, context: str) -> str:
     kid, _, payload = stored.partition(".")
     try:
         raw = base64.urlsafe_b64decode(payload)
-        plain = AESGCM(settings.FIELD_KEYS[kid]).decrypt(
-            raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context.encode()
-        )
+        plain = AESGCM(settings.FIELD_KEYS[kid]).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context.encode())
     except (KeyError, ValueError, InvalidTag) as error:
         raise DecryptionFailed(f"A sealed value does not open ({context}).") from error
     return plain.decode()
@@ -77,9 +75,7 @@ class Sealed:
         return "<sealed>"
 
     def __str__(self) -> str:
-        raise TypeError(
-            "An encrypted value was read past its model: use the instance's attribute, not values()."
-        )
+        raise TypeError("An encrypted value was read past its model: use the instance's attribute, not values().")
 
 
 class _OpensOnAccess(DeferredAttribute):

@@ -29,7 +29,7 @@ class AmountField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
-        if text in self.empty_values:
+        if not text:
             return None
         try:
             return parse_amount(text, allow_zero=self.allow_zero)
@@ -49,7 +49,7 @@ class AccountNumberField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
-        if text in self.empty_values:
+        if not text:
             return ""
         try:
             return parse_number(text)
@@ -118,9 +118,7 @@ class RegistrationForm(forms.Form):
         help_text="Leave empty if you have one name.",
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
-    email = forms.EmailField(
-        label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"})
-    )
+    email = forms.EmailField(label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"}))
     phone = forms.RegexField(
         r"^\+?[0-9][0-9 ()./\-]{4,29}$",
         label="Phone",
@@ -160,9 +158,7 @@ class ConfirmRegistrationForm(forms.Form):
 
 class PasswordChangeForm(forms.Form):
     old_password = password_field("Present password", new=False)
-    new_password1 = password_field(
-        "New password", new=True, help_text=" ".join(password_validators_help_texts())
-    )
+    new_password1 = password_field("New password", new=True, help_text=" ".join(password_validators_help_texts()))
     new_password2 = password_field("New password again", new=True)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -182,6 +178,4 @@ def _check_new_password(form: forms.Form, first: str, second: str, person: User)
     except ValidationError as error:
         form.add_error(first, error)
     if form.cleaned_data.get(second) and form.cleaned_data[first] != form.cleaned_data[second]:
-        form.add_error(
-            second, ValidationError("The two passwords are not the same.", code="password_mismatch")
-        )
+        form.add_error(second, ValidationError("The two passwords are not the same.", code="password_mismatch"))

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils import timezone
 
@@ -43,9 +43,7 @@ class SessionTimeoutMiddleware:
         # A session without stamps was not begun by our sign-in: fail closed.
         seen_at = request.session.get("seen_at", 0)
         auth_at = request.session.get("auth_at", 0)
-        return (
-            now - seen_at > settings.SESSION_IDLE_SECONDS or now - auth_at > settings.SESSION_ABSOLUTE_SECONDS
-        )
+        return now - seen_at > settings.SESSION_IDLE_SECONDS or now - auth_at > settings.SESSION_ABSOLUTE_SECONDS
 
 
 class TwoFactorMiddleware(LoginRequiredMiddleware):
@@ -59,17 +57,16 @@ class TwoFactorMiddleware(LoginRequiredMiddleware):
     ) -> HttpResponseBase | None:
         if not getattr(view_func, "login_required", True):
             return None
-        if not request.user.is_authenticated or not request.user.is_verified():
+        user: Any = request.user
+        if not user.is_authenticated or not user.is_verified():
             if request.session.pop("ended_by_timeout", False):
                 messages.info(request, "You were signed out because nothing happened for a while.")
             return self.handle_no_permission(request, view_func)
-        if request.user.must_change_password and not getattr(
-            view_func, "allowed_before_password_change", False
-        ):
+        if user.must_change_password and not getattr(view_func, "allowed_before_password_change", False):
             return redirect("password_change")
         return None
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> HttpResponse:
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> HttpResponseRedirect:
         """Only a GET can be gone on with after signing in; a lost POST is not repeated by itself."""
         if request.method != "GET":
             return redirect(settings.LOGIN_URL)

@@ -28,7 +28,8 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=normalise_email(username or ""))
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+# django-otp comes without types, so the checker cannot find the manager of its devices.
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]
     """A person who can sign in. Exists only once the e-mail address was confirmed (R1.1).
 
     `is_superuser` is there because Django's admin reads it; no service of the bank does (R1.7).
@@ -136,9 +137,7 @@ class TotpDevice(ThrottlingMixin, Device):
             if verified:
                 self.last_step = totp.t()
                 self.throttle_reset(commit=False)
-                self.save(
-                    update_fields=["last_step", "throttling_failure_timestamp", "throttling_failure_count"]
-                )
+                self.save(update_fields=["last_step", "throttling_failure_timestamp", "throttling_failure_count"])
         if allowed and not verified:
             self.throttle_increment(commit=True)
         return verified
@@ -201,8 +200,9 @@ class BankAccount(models.Model):
     owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="bank_accounts")
     kind = models.CharField(max_length=10, choices=AccountKind)
     number = EncryptedField(max_chars=12, null=True)
-    number_digest = models.CharField(max_length=80, null=True)
-    ledger_code = models.CharField(max_length=20, null=True)
+    # NULL, not "": the unique constraints below leave out rows that have none.
+    number_digest = models.CharField(max_length=80, null=True)  # noqa: DJ001
+    ledger_code = models.CharField(max_length=20, null=True)  # noqa: DJ001
     nickname = models.CharField(max_length=40, blank=True)
     status = models.CharField(max_length=10, choices=AccountStatus, default=AccountStatus.ACTIVE)
     balance = MoneyField(default=Decimal(0))

@@ -16,8 +16,8 @@ from django.utils.translation import get_language
 
 # Twelve digits before the point: a quadrillion minor units still sum without overflow in a 64-bit column.
 MAX_AMOUNT_DIGITS = 12
-_AMOUNT = re.compile(r"[0-9]{1,%d}(?:\.[0-9]+)?" % MAX_AMOUNT_DIGITS)
-_TOO_LONG = re.compile(r"[0-9]{%d,}(?:\.[0-9]+)?" % (MAX_AMOUNT_DIGITS + 1))
+_AMOUNT = re.compile(rf"[0-9]{{1,{MAX_AMOUNT_DIGITS}}}(?:\.[0-9]+)?")
+_TOO_LONG = re.compile(rf"[0-9]{{{MAX_AMOUNT_DIGITS + 1},}}(?:\.[0-9]+)?")
 
 
 def currency_exponent() -> int:
@@ -48,9 +48,7 @@ def parse_amount(text: str, *, allow_zero: bool = False) -> Decimal:
     places = currency_exponent()
     if len(text.partition(".")[2]) > places:
         raise InvalidAmount(
-            f"{settings.CURRENCY} has {places} decimals at most."
-            if places
-            else f"{settings.CURRENCY} has no decimals."
+            f"{settings.CURRENCY} has {places} decimals at most." if places else f"{settings.CURRENCY} has no decimals."
         )
     amount = Decimal(text)
     if amount == 0 and not allow_zero:
@@ -94,6 +92,11 @@ class MoneyField(models.BigIntegerField):
     """An amount in major units (`Decimal`) kept as whole minor units in a 64-bit integer column."""
 
     description = "Money in minor units"
+
+    # For the type checker: an attribute of this field is a Decimal, though the column's kind says int.
+    _pyi_private_set_type: Decimal  # type: ignore[assignment]
+    _pyi_private_get_type: Decimal  # type: ignore[assignment]
+    _pyi_lookup_exact_type: Decimal  # type: ignore[assignment]
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
         return None if value is None else from_minor(int(value))

@@ -34,7 +34,7 @@ class AppendOnlyQuerySet(models.QuerySet):
     def update_or_create(self, *args: Any, **kwargs: Any) -> NoReturn:
         self._refuse()
 
-    def _raw_delete(self, using: str) -> NoReturn:
+    def _raw_delete(self, using: str | None) -> NoReturn:
         self._refuse()
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:

@@ -20,11 +20,12 @@ class RequestContext:
     request_id: str = ""
 
 
-_current: ContextVar[RequestContext] = ContextVar("request_context", default=RequestContext())
+_NO_REQUEST = RequestContext()
+_current: ContextVar[RequestContext] = ContextVar("request_context")
 
 
 def current() -> RequestContext:
-    return _current.get()
+    return _current.get(_NO_REQUEST)
 
 
 @contextmanager

@@ -37,8 +37,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def too_many(request: HttpRequest, message: str, retry_after: int) -> HttpResponse:
     """429 with Retry-After, in seconds."""
-    response = render(
-        request, "too_many.html", {"message": message, "retry_after_seconds": retry_after}, status=429
-    )
+    response = render(request, "too_many.html", {"message": message, "retry_after_seconds": retry_after}, status=429)
     response["Retry-After"] = str(retry_after)
     return response

@@ -56,9 +56,7 @@ CURRENCY = env.str("CURRENCY", default="EUR")
 
 SECRET_KEY = env.str("SECRET_KEY")
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 12 or SECRET_KEY.startswith("django-insecure-"):
-    raise ImproperlyConfigured(
-        "SECRET_KEY must be at least 50 random characters; `make setup` writes one into .env."
-    )
+    raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters; `make setup` writes one into .env.")
 FIELD_KEYS = _key_ring("FIELD_KEYS")
 LOOKUP_KEYS = _key_ring("LOOKUP_KEYS")
 if set(FIELD_KEYS.values()) & set(LOOKUP_KEYS.values()):
@@ -280,9 +278,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "audit.context.RequestIdFilter"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}
-    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     # It logs each batch, and would log it twice.
     "loggers": {"post_office": {"handlers": ["stderr"], "level": "WARNING", "propagate": False}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},

@@ -141,9 +141,7 @@ def post(
     entries = tuple(_entry(by_account[row[0]], *row) for row in rows)
 
     for entry in entries:
-        changed = _set_balance.execute(
-            [entry.balance_after, entry.sequence, entry.account_id, entry.sequence - 1]
-        )
+        changed = _set_balance.execute([entry.balance_after, entry.sequence, entry.account_id, entry.sequence - 1])
         if changed != 1:
             raise OperationalError("could not serialize: the account was posted to without its lock")
     posting = Posting(uuid7(at), kind.value, new_reference(), amount, at, entries)
@@ -165,9 +163,7 @@ def _balanced_amount(legs: Sequence[Leg]) -> int:
     return totals[Direction.DEBIT]
 
 
-def _entry(
-    leg: Leg, pk: int, kind: str, status: str, balance: int, held: int, last_sequence: int
-) -> PostedEntry:
+def _entry(leg: Leg, pk: int, kind: str, status: str, balance: int, held: int, last_sequence: int) -> PostedEntry:
     """The entry that `leg` becomes on the locked row; the refusals that depend on the row."""
     if status != AccountStatus.ACTIVE:
         raise AccountNotActive(pk)

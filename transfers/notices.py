@@ -11,9 +11,7 @@ from transfers.names import masked_name, short_name
 @writes_mails_of("payment_posted")
 def payment_posted(order_id: int) -> Iterable[Mail]:
     """Sender and receiver are both told (R3.8)."""
-    order = TransferOrder.objects.select_related("source__owner", "target__owner", "transaction").get(
-        pk=order_id
-    )
+    order = TransferOrder.objects.select_related("source__owner", "target__owner", "transaction").get(pk=order_id)
     sender, receiver = order.source.owner, order.target.owner
     if sender is None or receiver is None or order.transaction is None:
         raise ValueError("A payment has two customers and a transaction.")

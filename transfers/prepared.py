@@ -67,20 +67,16 @@ class PreparedSelect(_Prepared):
 class PreparedUpdate(_Prepared):
     """`UPDATE model SET … WHERE …` where all values are integers as the columns hold them (money: minor units)."""
 
-    def __init__(
-        self, model: type[models.Model], *, set_fields: Sequence[str], where_fields: Sequence[str]
-    ) -> None:
+    def __init__(self, model: type[models.Model], *, set_fields: Sequence[str], where_fields: Sequence[str]) -> None:
         super().__init__()
         self._model = model
         self._set_fields = set_fields
         self._where_fields = where_fields
 
-    def _query(self, slots: list[int]) -> sql.Query:
+    def _query(self, slots: list[int]) -> sql.UpdateQuery:
         set_slots, where_slots = slots[: len(self._set_fields)], slots[len(self._set_fields) :]
-        matching = self._model._default_manager.filter(
-            **dict(zip(self._where_fields, where_slots, strict=True))
-        )
-        query = matching.query.chain(sql.UpdateQuery)
+        matching = self._model._default_manager.filter(**dict(zip(self._where_fields, where_slots, strict=True)))
+        query: sql.UpdateQuery = matching.query.chain(sql.UpdateQuery)  # type: ignore[assignment]
         columns = {
             name: models.ExpressionWrapper(models.Value(slot), models.BigIntegerField())
             for name, slot in zip(self._set_fields, set_slots, strict=True)
@@ -101,7 +97,8 @@ class PreparedInsert:
 
     def __init__(self, model: type[models.Model], field_names: Sequence[str]) -> None:
         self._model = model
-        self._fields = [model._meta.get_field(name) for name in field_names]
+        by_name = {field.name: field for field in model._meta.concrete_fields}
+        self._fields = [by_name[name] for name in field_names]
         self._texts: dict[tuple[str, int], tuple[str, bool]] = {}
 
     def execute(self, rows: Sequence[Sequence[Any]]) -> None:
@@ -111,10 +108,7 @@ class PreparedInsert:
             self._texts[key] = self._compile(rows)
         text, by_column = self._texts[key]
         prepared = [
-            [
-                field.get_db_prep_save(value, connection)
-                for field, value in zip(self._fields, row, strict=True)
-            ]
+            [field.get_db_prep_save(value, connection) for field, value in zip(self._fields, row, strict=True)]
             for row in rows
         ]
         if by_column:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.urls import reverse
 from django.utils import timezone
 
@@ -87,9 +87,7 @@ def accounts_of(user: User, *, active_only: bool = False) -> list[BankAccount]:
     rows = BankAccount.objects.filter(owner=user)
     if active_only:
         rows = rows.filter(status=AccountStatus.ACTIVE)
-    closed_last = Case(
-        When(status=AccountStatus.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField()
-    )
+    closed_last = Case(When(status=AccountStatus.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField())
     return list(rows.order_by(closed_last, "opened_at", "id"))
 
 
@@ -135,9 +133,7 @@ def recent_entries(accounts: Sequence[BankAccount], count: int = RECENT_ROWS) ->
     return rows
 
 
-def history_page(
-    account: BankAccount, *, older_than: int | None = None, newer_than: int | None = None
-) -> HistoryPage:
+def history_page(account: BankAccount, *, older_than: int | None = None, newer_than: int | None = None) -> HistoryPage:
     """One page of an account's history by its sequence: the deepest page costs what the first does."""
     entries = _entries_with_transactions().filter(account=account)
     if newer_than is not None:
@@ -160,9 +156,9 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
     Raises:
         TransferOrder.DoesNotExist: also when the order is between others.
     """
-    order = TransferOrder.objects.select_related(
-        "source__owner", "target__owner", "transaction", "initiator"
-    ).get(Q(source__owner=user) | Q(target__owner=user), public_id=public_id)
+    order = TransferOrder.objects.select_related("source__owner", "target__owner", "transaction", "initiator").get(
+        Q(source__owner=user) | Q(target__owner=user), public_id=public_id
+    )
     if order.transaction is None and order.source.owner_id != user.pk:
         raise TransferOrder.DoesNotExist  # nothing has reached the other side
     return Receipt(
@@ -180,7 +176,7 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
     )
 
 
-def _entries_with_transactions():  # type: ignore[no-untyped-def]
+def _entries_with_transactions() -> QuerySet[Entry]:
     return Entry.objects.select_related("transaction", "account")
 
 
@@ -191,9 +187,7 @@ def _entry_rows(entries: Sequence[Entry]) -> list[EntryRow]:
     for other in Entry.objects.filter(transaction__in=transaction_ids).select_related("account__owner"):
         others.setdefault(other.transaction_id, []).append(other)
     orders = dict(
-        TransferOrder.objects.filter(transaction__in=transaction_ids).values_list(
-            "transaction_id", "public_id"
-        )
+        TransferOrder.objects.filter(transaction__in=transaction_ids).values_list("transaction_id", "public_id")
     )
     return [
         _entry_row(

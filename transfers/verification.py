@@ -33,9 +33,7 @@ def _faults_of_accounts(progress: Progress) -> Iterator[str]:
     """Sequences run from 1 without a gap, each balance follows from the one before, the last is the account's."""
     held = {
         row["source"]: to_minor(row["total"])
-        for row in TransferOrder.objects.filter(state=OrderState.HELD)
-        .values("source")
-        .annotate(total=Sum("amount"))
+        for row in TransferOrder.objects.filter(state=OrderState.HELD).values("source").annotate(total=Sum("amount"))
     }
     for number, account in enumerate(BankAccount.objects.order_by("pk").iterator(_BATCH), 1):
         balance, sequence = 0, 0
@@ -72,9 +70,7 @@ def _faults_of_transactions(progress: Progress) -> Iterator[str]:
                 sides[entry.direction] += to_minor(entry.amount)
             debits, credits = sides.values()
             if debits != credits:
-                yield (
-                    f"transaction {transaction.pk}: debits are {from_minor(debits)}, credits {from_minor(credits)}"
-                )
+                yield (f"transaction {transaction.pk}: debits are {from_minor(debits)}, credits {from_minor(credits)}")
             elif debits != to_minor(transaction.amount):
                 yield f"transaction {transaction.pk}: its amount is {transaction.amount}, its entries say otherwise"
         done += len(batch)
@@ -83,9 +79,7 @@ def _faults_of_transactions(progress: Progress) -> Iterator[str]:
 
 def _orphans() -> Iterator[str]:
     known = Transaction.objects.filter(pk=OuterRef("transaction_id"))
-    for pk in (
-        Entry.objects.filter(~Exists(known)).order_by("pk").values_list("pk", flat=True).iterator(_BATCH)
-    ):
+    for pk in Entry.objects.filter(~Exists(known)).order_by("pk").values_list("pk", flat=True).iterator(_BATCH):
         yield f"entry {pk}: its transaction is missing"
 
 

@@ -14,6 +14,4 @@ class Migration(migrations.Migration):
     ]
 
     # Going back leaves the groups: users may be in them.
-    operations = [
-        migrations.RunPython(lambda apps, schema_editor: grant(apps, GRANTS), migrations.RunPython.noop)
-    ]
+    operations = [migrations.RunPython(lambda apps, schema_editor: grant(apps, GRANTS), migrations.RunPython.noop)]

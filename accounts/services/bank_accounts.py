@@ -10,9 +10,7 @@ from accounts.models import AccountKind, AccountStatus, BankAccount, User
 _TRIES = 10
 
 
-def create(
-    *, owner: User, kind: AccountKind, nickname: str, public_id: uuid.UUID, at: datetime
-) -> BankAccount:
+def create(*, owner: User, kind: AccountKind, nickname: str, public_id: uuid.UUID, at: datetime) -> BankAccount:
     """A new, empty, active account under a number that nobody else has."""
     number = _unused_number()
     account = BankAccount(

@@ -53,9 +53,7 @@ def register(
 
 
 @own_transaction
-def _register(
-    *, first_name: str, last_name: str, email: str, phone: str, address: str, password_hash: str
-) -> None:
+def _register(*, first_name: str, last_name: str, email: str, phone: str, address: str, password_hash: str) -> None:
     now = timezone.now()
     Registration.objects.filter(expires_at__lt=now).delete()
     taken = User.objects.filter(email=email).exists()

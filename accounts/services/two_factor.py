@@ -154,9 +154,7 @@ def provisioning_uri(device: TotpDevice) -> str:
 def qr_data_uri(device: TotpDevice) -> str:
     """The QR code as an image for an <img>: it never is a URL that a log could keep."""
     picture = io.BytesIO()
-    qrcode.make(provisioning_uri(device), image_factory=qrcode.image.svg.SvgPathFillImage, box_size=12).save(
-        picture
-    )
+    qrcode.make(provisioning_uri(device), image_factory=qrcode.image.svg.SvgPathFillImage, box_size=12).save(picture)
     return "data:image/svg+xml;base64," + base64.b64encode(picture.getvalue()).decode()
 
 
@@ -174,11 +172,7 @@ def current_code(user: User) -> str | None:
         return None
     now = int(timezone.now().timestamp()) // device.STEP_SECONDS
     step = max(now, device.last_step + 1)
-    return (
-        f"{hotp(bytes.fromhex(device.key), step, device.DIGITS):0{device.DIGITS}d}"
-        if step <= now + 1
-        else None
-    )
+    return f"{hotp(bytes.fromhex(device.key), step, device.DIGITS):0{device.DIGITS}d}" if step <= now + 1 else None
 
 
 def enrol_for_demo(user: User) -> None:

@@ -30,10 +30,7 @@ def _demo_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 @_demo_only
 def mailbox(request: HttpRequest) -> HttpResponse:
     rows = Email.objects.filter(status=STATUS.sent).order_by("-id")[:SHOWN]
-    mails = [
-        {"pk": row.pk, "to": ", ".join(row.to), "subject": row.subject, "created": row.created}
-        for row in rows
-    ]
+    mails = [{"pk": row.pk, "to": ", ".join(row.to), "subject": row.subject, "created": row.created} for row in rows]
     return render(request, "accounts/mailbox.html", {"mails": mails})
 
 

@@ -1,13 +1,14 @@
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import PasswordChangeForm
 from accounts.limiter import TooOften
+from accounts.requests import SignedInRequest
 from accounts.services import passwords
 from accounts.services.sign_in import LockedOut
 from accounts.views.sign_in import locked_out
@@ -15,7 +16,7 @@ from accounts.views.sign_in import locked_out
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
-def change(request: HttpRequest) -> HttpResponse:
+def change(request: SignedInRequest) -> HttpResponse:
     """Change one's password; also where someone lands who must."""
     user = request.user
     form = PasswordChangeForm(request.POST or None, user=user)

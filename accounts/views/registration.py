@@ -34,9 +34,7 @@ def register(request: HttpRequest) -> HttpResponse:
                 ip=client_ip(request),
             )
         except TooOften:
-            form.add_error(
-                None, "Too many people registered from your network just now. Please try again later."
-            )
+            form.add_error(None, "Too many people registered from your network just now. Please try again later.")
         else:
             request.session["registered_email"] = data["email"]
             return redirect("register_sent")
@@ -46,9 +44,7 @@ def register(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def register_sent(request: HttpRequest) -> HttpResponse:
-    return render(
-        request, "accounts/register_sent.html", {"email": request.session.get("registered_email", "")}
-    )
+    return render(request, "accounts/register_sent.html", {"email": request.session.get("registered_email", "")})
 
 
 @login_not_required

@@ -75,9 +75,7 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
             service.complete(request, user=user, device=device)
             return redirect(next_url or "home")
     demo_code = two_factor.current_code(user) if settings.DEMO else None
-    return render(
-        request, "accounts/sign_in_code.html", {"form": form, "email": user.email, "demo_code": demo_code}
-    )
+    return render(request, "accounts/sign_in_code.html", {"form": form, "email": user.email, "demo_code": demo_code})
 
 
 @login_not_required
@@ -104,7 +102,5 @@ def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:
 def _safe_next(request: HttpRequest) -> str:
     """Where to go on after signing in; only ever a page of ours."""
     url = request.POST.get("next") or request.GET.get("next") or ""
-    ours = url_has_allowed_host_and_scheme(
-        url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
+    ours = url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}, require_https=request.is_secure())
     return url if ours and url != reverse("home") else ""

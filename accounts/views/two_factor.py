@@ -31,16 +31,14 @@ def enrol(request: HttpRequest) -> HttpResponse:
             context = {"codes": codes, "continue_url": next_url or reverse("home")}
             return render(request, "accounts/recovery_codes.html", context)
     except two_factor.WrongCode:
-        form.add_error(
-            "code", "This code is not right. Wait for the next one, and check that your phone's clock is."
-        )
+        form.add_error("code", "This code is not right. Wait for the next one, and check that your phone's clock is.")
     except two_factor.AlreadyEnrolled:
         return redirect("sign_in_code")
     device = two_factor.enrolment_device(user)
-    context = {
+    page = {
         "form": form,
         "qr_data_uri": two_factor.qr_data_uri(device),
         "secret_text": two_factor.secret_text(device),
         "demo_code": two_factor.current_code(user) if settings.DEMO else None,
     }
-    return render(request, "accounts/two_factor_enrol.html", context)
+    return render(request, "accounts/two_factor_enrol.html", page)

@@ -110,9 +110,7 @@ def place(instruction: Instruction, *, check: Callable[[], None] | None = None) 
     """
     _check_bounds(instruction)
     try:
-        limits.take_minute_place(
-            instruction.actor, instruction.kind, token=instruction.submit_token, at=instruction.at
-        )
+        limits.take_minute_place(instruction.actor, instruction.kind, token=instruction.submit_token, at=instruction.at)
         if check is not None:
             check()
         return _place(instruction)
@@ -152,9 +150,7 @@ def post_order(instruction: Instruction) -> TransferOrder:
     """Post, and write order, audit entry and outbox row; inside the caller's transaction."""
     posting = ledger.post(
         kind=_TRANSACTION_KINDS[instruction.kind],
-        legs=ledger.transfer_legs(
-            debit=instruction.source.pk, credit=instruction.target.pk, amount=instruction.amount
-        ),
+        legs=ledger.transfer_legs(debit=instruction.source.pk, credit=instruction.target.pk, amount=instruction.amount),
         initiated_by=instruction.actor,
         at=instruction.at,
         description=instruction.description,

@@ -3,9 +3,10 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 
 from accounts.models import BankAccount
+from accounts.requests import SignedInRequest
 from accounts.roles import require
 from transfers import selectors
 
@@ -15,7 +16,7 @@ def needs(permission: str) -> Callable[[Callable[..., HttpResponse]], Callable[.
 
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             require(request.user, permission)
             return view(request, *args, **kwargs)
 
@@ -24,7 +25,7 @@ def needs(permission: str) -> Callable[[Callable[..., HttpResponse]], Callable[.
     return decorate
 
 
-def account_or_404(request: HttpRequest, public_id: UUID) -> BankAccount:
+def account_or_404(request: SignedInRequest, public_id: UUID) -> BankAccount:
     """The signed-in user's account; somebody else's is as unknown as none (R1.7)."""
     try:
         return selectors.account_of(request.user, public_id)

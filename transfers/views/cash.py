@@ -1,10 +1,11 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from accounts.requests import SignedInRequest
 from transfers import selectors
 from transfers.forms import CashForm
 from transfers.models import TransferOrder
@@ -15,18 +16,18 @@ from transfers.views.access import account_or_404, needs
 
 @require_http_methods(["GET", "POST"])
 @needs("transfers.deposit_own")
-def deposit(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def deposit(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     return _cash_page(request, public_id, cash.deposit, "transfers/deposit.html")
 
 
 @require_http_methods(["GET", "POST"])
 @needs("transfers.withdraw_own")
-def withdraw(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def withdraw(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     return _cash_page(request, public_id, cash.withdraw, "transfers/withdraw.html")
 
 
 def _cash_page(
-    request: HttpRequest, public_id: UUID, service: Callable[..., TransferOrder], template: str
+    request: SignedInRequest, public_id: UUID, service: Callable[..., TransferOrder], template: str
 ) -> HttpResponse:
     account = account_or_404(request, public_id)
     form = CashForm(request.POST or None)

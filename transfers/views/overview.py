@@ -4,12 +4,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import AccountKind, BankAccount
+from accounts.requests import SignedInRequest
 from transfers import selectors
 from transfers.forms import OpenAccountForm
 from transfers.refusals import Refusal
@@ -19,7 +20,7 @@ from transfers.views.access import account_or_404, needs
 
 @require_safe
 @needs("transfers.open_own_account")
-def dashboard(request: HttpRequest) -> HttpResponse:
+def dashboard(request: SignedInRequest) -> HttpResponse:
     """Every account with its balance and last entries, the total, and what one usually wants to do (R2.4)."""
     accounts = [account for account in selectors.accounts_of(request.user) if account.status != "closed"]
     recent = selectors.recent_entries(accounts)
@@ -34,7 +35,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @needs("transfers.open_own_account")
-def account_open(request: HttpRequest) -> HttpResponse:
+def account_open(request: SignedInRequest) -> HttpResponse:
     form = OpenAccountForm(request.POST or None, with_deposit=settings.SELF_SERVICE_CASH)
     if request.method == "POST" and form.is_valid():
         try:
@@ -55,7 +56,7 @@ def account_open(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @needs("transfers.open_own_account")
-def account(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """One account: its number in full, and its history in pages by sequence."""
     row = account_or_404(request, public_id)
     page = selectors.history_page(
@@ -74,7 +75,7 @@ def account(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @needs("transfers.open_own_account")
-def account_close(request: HttpRequest, public_id: UUID) -> HttpResponse:
+def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     row = account_or_404(request, public_id)
     why_not = ""
     if row.status == "closed":
@@ -95,7 +96,7 @@ def account_close(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return render(request, "transfers/account_close.html", context)
 
 
-def _sequence(request: HttpRequest, name: str) -> int | None:
+def _sequence(request: SignedInRequest, name: str) -> int | None:
     """A sequence from the URL; nonsense is as if it were not there."""
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

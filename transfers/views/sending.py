@@ -4,12 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import BankAccount
+from accounts.requests import SignedInRequest
 from transfers import drafts, selectors
 from transfers.forms import OwnTransferForm, SendMoneyForm
 from transfers.models import TransferOrder
@@ -21,7 +22,7 @@ from transfers.views.access import needs
 
 @require_http_methods(["GET", "POST"])
 @needs("transfers.transfer_own_money")
-def transfer_own(request: HttpRequest) -> HttpResponse:
+def transfer_own(request: SignedInRequest) -> HttpResponse:
     accounts = selectors.accounts_of(request.user, active_only=True)
     form = OwnTransferForm(request.POST or None, accounts=accounts, initial=_initial(request))
     if request.method == "POST" and form.is_valid():
@@ -32,7 +33,7 @@ def transfer_own(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @needs("transfers.transfer_own_money")
-def transfer_send(request: HttpRequest) -> HttpResponse:
+def transfer_send(request: SignedInRequest) -> HttpResponse:
     accounts = selectors.accounts_of(request.user, active_only=True)
     daily = selectors.daily_use(request.user)
     form = SendMoneyForm(request.POST or None, accounts=accounts, initial=_initial(request))
@@ -54,7 +55,7 @@ def transfer_send(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @needs("transfers.transfer_own_money")
-def transfer_review(request: HttpRequest, draft_id: UUID) -> HttpResponse:
+def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
     """GET shows what will happen; POST does it, once. (The one-time code will be asked for here, R3.6.)"""
     draft = drafts.draft_of(request, draft_id)
     earlier = TransferOrder.objects.filter(
@@ -86,7 +87,7 @@ def transfer_review(request: HttpRequest, draft_id: UUID) -> HttpResponse:
 
 
 def _to_review(
-    request: HttpRequest, form: OwnTransferForm | SendMoneyForm, target: BankAccount, *, mode: str
+    request: SignedInRequest, form: OwnTransferForm | SendMoneyForm, target: BankAccount, *, mode: str
 ) -> HttpResponse:
     draft_id = drafts.remember(
         request,
@@ -104,9 +105,7 @@ def _sides(draft: drafts.Draft) -> tuple[BankAccount, BankAccount]:
     return rows[draft.source_id], rows[draft.target_id]
 
 
-def _review(
-    request: HttpRequest, draft: drafts.Draft, source: BankAccount, target: BankAccount
-) -> dict[str, Any]:
+def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, target: BankAccount) -> dict[str, Any]:
     own = target.owner_id == request.user.pk
     amount = draft.decimal_amount
     return {
@@ -125,7 +124,7 @@ def _edit_url(draft: drafts.Draft, draft_id: UUID) -> str:
     return reverse("transfer_own" if draft.mode == "own" else "transfer_send") + f"?draft={draft_id}"
 
 
-def _initial(request: HttpRequest) -> dict[str, Any]:
+def _initial(request: SignedInRequest) -> dict[str, Any]:
     """What the form starts with: the draft one goes back to, or the account one comes from."""
     try:
         draft = drafts.draft_of(request, UUID(request.GET.get("draft", "")))

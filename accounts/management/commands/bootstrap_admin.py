@@ -13,9 +13,7 @@ from accounts.services import staff
 
 
 class Command(BaseCommand):
-    help = (
-        "Make the first administrator of a real bank. The password is asked for, or read from standard input."
-    )
+    help = "Make the first administrator of a real bank. The password is asked for, or read from standard input."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email")

@@ -16,9 +16,7 @@ class Command(BaseCommand):
             raise CommandError("seed_demo runs in demo mode only (DEMO=1): its passwords are public.")
         known = [person.email for person in (*demo_people.PEOPLE, demo_people.ADMIN)]
         if User.objects.exists() and not User.objects.filter(email__in=known).exists():
-            raise CommandError(
-                "This bank has people of its own: demo users with public passwords do not belong here."
-            )
+            raise CommandError("This bank has people of its own: demo users with public passwords do not belong here.")
         if not demo.is_seeded():
             self._seed()
         self._print_people()
@@ -33,9 +31,7 @@ class Command(BaseCommand):
     def _print_people(self) -> None:
         self.stdout.write(f"\nSign in at {settings.SITE_URL} as\n")
         for person in demo_people.PEOPLE:
-            self.stdout.write(
-                f"  {person.email:<22} {person.role.value:<10} password {demo_people.DEMO_PASSWORD}"
-            )
+            self.stdout.write(f"  {person.email:<22} {person.role.value:<10} password {demo_people.DEMO_PASSWORD}")
         admin = demo_people.ADMIN
         self.stdout.write(
             f"  {admin.email:<22} {admin.role.value:<10} password {demo_people.ADMIN_FIRST_PASSWORD}"
