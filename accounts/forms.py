@@ -27,8 +27,8 @@ class AmountField(forms.CharField):
         mode = "decimal" if currency_exponent() else "numeric"
         return super().widget_attrs(widget) | {"inputmode": mode, "autocomplete": "off"}
 
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
         if not text:
             return None
         try:

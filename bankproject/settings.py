@@ -7,6 +7,7 @@ not start (R8.7).
 import base64
 import binascii
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import environ
@@ -65,7 +66,7 @@ if set(FIELD_KEYS.values()) & set(LOOKUP_KEYS.values()):
 # --- Limits of money (R3.9) and of guessing (R1.4) --------------------------------------------------------
 
 SELF_SERVICE_CASH = env.bool("SELF_SERVICE_CASH", default=True)
-DAILY_TRANSFER_LIMIT = env.str("DAILY_TRANSFER_LIMIT", default="25000")
+DAILY_TRANSFER_LIMIT = Decimal(env.str("DAILY_TRANSFER_LIMIT", default="25000"))
 TRANSFERS_PER_MINUTE = env.int("TRANSFERS_PER_MINUTE", default=5)
 DEPOSITS_PER_MINUTE = env.int("DEPOSITS_PER_MINUTE", default=20)
 WITHDRAWALS_PER_MINUTE = env.int("WITHDRAWALS_PER_MINUTE", default=20)
@@ -96,7 +97,9 @@ if TRUSTED_PROXIES:
 X_FRAME_OPTIONS = "DENY"
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-SESSION_COOKIE_AGE = SESSION_IDLE_SECONDS
+# Longer than the idle timeout, which the server keeps by its own stamps: were the row gone by then, nobody would
+# be told why they are signed out, and nothing would be recorded.
+SESSION_COOKIE_AGE = SESSION_ABSOLUTE_SECONDS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=not DEBUG)
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -227,6 +230,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "accounts.sign_in_identity.email_of"
 AXES_CLIENT_IP_CALLABLE = "audit.context.client_ip"
+AXES_LOCKOUT_CALLABLE = "accounts.views.sign_in.keep_our_answer"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_SENSITIVE_PARAMETERS = ["password", "code"]

@@ -45,6 +45,10 @@ _set_environment()
 
 def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
+    from django.contrib.auth.hashers import Argon2PasswordHasher
+
+    # The real hasher at its cheapest: tests look at what it is given and how often it runs.
+    Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
     database = settings.DATABASES["default"]
     if database["ENGINE"] == "django.db.backends.sqlite3":

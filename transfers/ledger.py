@@ -6,6 +6,7 @@ Rows are locked by id, lowest first, everywhere; amounts are whole minor units i
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,19 +73,31 @@ class Posting:
     kind: str
     reference: str
     amount: int
+    description: str
+    initiated_by_id: int
+    reverses_id: UUID | None
     created_at: datetime
     entries: tuple[PostedEntry, ...]
 
     @property
     def digest(self) -> str:
         """SHA-256 over the transaction and its entries: the audit log keeps it, so a rewritten ledger shows (R6.3)."""
-        at = self.created_at.astimezone(UTC).isoformat(timespec="microseconds")
-        lines = [f"{self.transaction_id}|{self.kind}|{self.reference}|{self.amount}|{at}"]
-        lines += [
-            f"{entry.account_id}|{entry.direction}|{entry.amount}|{entry.balance_after}|{entry.sequence}"
+        head = [
+            str(self.transaction_id),
+            self.kind,
+            self.reference,
+            self.amount,
+            self.description,
+            self.initiated_by_id,
+            str(self.reverses_id or ""),
+            self.created_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        ]
+        entries = [
+            [entry.account_id, entry.direction, entry.amount, entry.balance_after, entry.sequence]
             for entry in sorted(self.entries, key=lambda entry: (entry.account_id, entry.sequence))
         ]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        # JSON: no description can be written so that two different transactions have one text.
+        return hashlib.sha256(json.dumps([head, entries]).encode()).hexdigest()
 
 
 _lock_accounts = PreparedSelect(
@@ -144,8 +157,18 @@ def post(
         changed = _set_balance.execute([entry.balance_after, entry.sequence, entry.account_id, entry.sequence - 1])
         if changed != 1:
             raise OperationalError("could not serialize: the account was posted to without its lock")
-    posting = Posting(uuid7(at), kind.value, new_reference(), amount, at, entries)
-    _write(posting, description, initiated_by, reverses)
+    posting = Posting(
+        transaction_id=uuid7(at),
+        kind=kind.value,
+        reference=new_reference(),
+        amount=amount,
+        description=description,
+        initiated_by_id=initiated_by.pk,
+        reverses_id=reverses.pk if reverses else None,
+        created_at=at,
+        entries=entries,
+    )
+    _write(posting)
     return posting
 
 
@@ -175,17 +198,17 @@ def _entry(leg: Leg, pk: int, kind: str, status: str, balance: int, held: int, l
     return PostedEntry(pk, leg.direction.value, amount, balance_after, last_sequence + 1)
 
 
-def _write(posting: Posting, description: str, initiated_by: User, reverses: Transaction | None) -> None:
+def _write(posting: Posting) -> None:
     _insert_transaction.execute(
         [
             (
                 posting.transaction_id,
                 posting.kind,
                 from_minor(posting.amount),
-                description,
+                posting.description,
                 posting.reference,
-                initiated_by.pk,
-                reverses.pk if reverses else None,
+                posting.initiated_by_id,
+                posting.reverses_id,
                 posting.created_at,
             )
         ]

@@ -49,7 +49,8 @@ def charge(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
     Raises:
         DailyLimitReached
     """
-    today = timezone.localdate(at)
+    # Never back to a day before: a server whose clock is slow at midnight would empty the new day's count.
+    today = max(timezone.localdate(at), row.day)
     used = row.used if row.day == today else Decimal(0)
     if used + amount > daily_limit(row):
         raise DailyLimitReached
@@ -65,4 +66,4 @@ def daily_limit(row: CustomerLimit | None) -> Decimal:
     """The customer's own limit, or the bank's (major units)."""
     if row is not None and row.daily_limit is not None:
         return row.daily_limit
-    return Decimal(settings.DAILY_TRANSFER_LIMIT)
+    return settings.DAILY_TRANSFER_LIMIT

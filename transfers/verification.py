@@ -1,15 +1,18 @@
 """Does the ledger add up? Reads every row once, in constant memory, and names each one that is wrong.
 
-It trusts nothing that is stored twice: balances are added up again from the entries.
+It trusts nothing that is stored twice: balances are added up again from the entries. It may run while the bank
+is open: an account is read first, then its entries up to the sequence that it had, which never change.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db import transaction
+from django.db.models import Exists, Max, OuterRef, QuerySet, Sum
 
 from accounts.models import DEBIT_NORMAL_KINDS, BankAccount
 from accounts.money import from_minor, to_minor
@@ -30,57 +33,83 @@ def faults(progress: Progress = lambda what, count: None) -> Iterator[str]:
 
 
 def _faults_of_accounts(progress: Progress) -> Iterator[str]:
-    """Sequences run from 1 without a gap, each balance follows from the one before, the last is the account's."""
-    held = {
-        row["source"]: to_minor(row["total"])
-        for row in TransferOrder.objects.filter(state=OrderState.HELD).values("source").annotate(total=Sum("amount"))
-    }
-    for number, account in enumerate(BankAccount.objects.order_by("pk").iterator(_BATCH), 1):
-        balance, sequence = 0, 0
-        for entry in Entry.objects.filter(account=account).order_by("sequence").iterator(_BATCH):
-            sequence += 1
-            if entry.sequence != sequence:
-                yield f"account {account.pk}: entry with sequence {sequence} is missing before entry {entry.pk}"
-                sequence = entry.sequence
-            grows = (entry.direction == Direction.DEBIT) == (account.kind in DEBIT_NORMAL_KINDS)
-            balance += to_minor(entry.amount) if grows else -to_minor(entry.amount)
-            if to_minor(entry.balance_after) != balance:
-                yield (
-                    f"entry {entry.pk} (account {account.pk}, sequence {entry.sequence}): balance after is "
-                    f"{entry.balance_after}, the entries add up to {from_minor(balance)}"
-                )
-                balance = to_minor(entry.balance_after)  # name the rows that are wrong, not all that follow
-        if sequence != account.last_sequence:
-            yield f"account {account.pk}: its last sequence is {account.last_sequence}, its last entry's {sequence}"
-        if to_minor(account.balance) != balance:
-            yield f"account {account.pk}: its balance is {account.balance}, its entries add up to {from_minor(balance)}"
-        if to_minor(account.held) != held.get(account.pk, 0):
-            yield f"account {account.pk}: {account.held} is held, its waiting orders add up to something else"
+    for number, pk in enumerate(BankAccount.objects.order_by("pk").values_list("pk", flat=True).iterator(_BATCH), 1):
+        # The newest entry before the account: by then the account knows of it, however busy the bank is.
+        newest = Entry.objects.filter(account=pk).aggregate(Max("sequence"))["sequence__max"] or 0
+        account = BankAccount.objects.get(pk=pk)
+        if newest > account.last_sequence:
+            yield f"account {pk}: its last sequence is {account.last_sequence}, its last entry's {newest}"
+        yield from _faults_of_entries(account)
+        yield from _faults_of_holds(account)
         progress("accounts", number)
+
+
+def _faults_of_entries(account: BankAccount) -> Iterator[str]:
+    """Sequences run from 1 without a gap, each balance follows from the one before, the last is the account's."""
+    balance, sequence = 0, 0
+    entries = Entry.objects.filter(account=account, sequence__lte=account.last_sequence)
+    for entry in entries.order_by("sequence").iterator(_BATCH):
+        sequence += 1
+        if entry.sequence != sequence:
+            yield f"account {account.pk}: entry with sequence {sequence} is missing before entry {entry.pk}"
+            sequence = entry.sequence
+        grows = (entry.direction == Direction.DEBIT) == (account.kind in DEBIT_NORMAL_KINDS)
+        balance += to_minor(entry.amount) if grows else -to_minor(entry.amount)
+        if to_minor(entry.balance_after) != balance:
+            yield (
+                f"entry {entry.pk} (account {account.pk}, sequence {entry.sequence}): balance after is "
+                f"{entry.balance_after}, the entries add up to {from_minor(balance)}"
+            )
+            balance = to_minor(entry.balance_after)  # name the rows that are wrong, not all that follow
+    if sequence != account.last_sequence:
+        yield f"account {account.pk}: its last sequence is {account.last_sequence}, its last entry's {sequence}"
+    if to_minor(account.balance) != balance:
+        yield f"account {account.pk}: its balance is {account.balance}, its entries add up to {from_minor(balance)}"
+
+
+def _faults_of_holds(account: BankAccount) -> Iterator[str]:
+    """What is held is what its waiting orders add up to. Where it seems not so, both are read again, locked."""
+    if account.held == _waiting(account):
+        return
+    with transaction.atomic():
+        held = BankAccount.objects.select_for_update().get(pk=account.pk).held
+        waiting = _waiting(account)
+    if held != waiting:
+        yield f"account {account.pk}: {held} is held, its waiting orders add up to {waiting}"
+
+
+def _waiting(account: BankAccount) -> Decimal:
+    held = TransferOrder.objects.filter(source=account, state=OrderState.HELD)
+    return held.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
 def _faults_of_transactions(progress: Progress) -> Iterator[str]:
     """Debits equal credits, and both the transaction's amount."""
     done = 0
     for batch in _batches(Transaction.objects.order_by("pk")):
-        entries = _entries_of(transaction.pk for transaction in batch)
-        for transaction in batch:
+        entries = _entries_of(row.pk for row in batch)
+        for row in batch:
             sides = {Direction.DEBIT.value: 0, Direction.CREDIT.value: 0}
-            for entry in entries[transaction.pk]:
-                sides[entry.direction] += to_minor(entry.amount)
+            for entry in entries[row.pk]:
+                if entry.direction in sides:
+                    sides[entry.direction] += to_minor(entry.amount)
+                else:
+                    yield f"entry {entry.pk}: its direction is {entry.direction!r}"
             debits, credits = sides.values()
             if debits != credits:
-                yield (f"transaction {transaction.pk}: debits are {from_minor(debits)}, credits {from_minor(credits)}")
-            elif debits != to_minor(transaction.amount):
-                yield f"transaction {transaction.pk}: its amount is {transaction.amount}, its entries say otherwise"
+                yield f"transaction {row.pk}: debits are {from_minor(debits)}, credits {from_minor(credits)}"
+            elif debits != to_minor(row.amount):
+                yield f"transaction {row.pk}: its amount is {row.amount}, its entries say otherwise"
         done += len(batch)
         progress("transactions", done)
 
 
 def _orphans() -> Iterator[str]:
-    known = Transaction.objects.filter(pk=OuterRef("transaction_id"))
-    for pk in Entry.objects.filter(~Exists(known)).order_by("pk").values_list("pk", flat=True).iterator(_BATCH):
-        yield f"entry {pk}: its transaction is missing"
+    """Entries without their transaction or account: neither of the walks above meets them."""
+    for model, name in ((Transaction, "transaction"), (BankAccount, "account")):
+        known = model._default_manager.filter(pk=OuterRef(f"{name}_id"))
+        for pk in Entry.objects.filter(~Exists(known)).order_by("pk").values_list("pk", flat=True).iterator(_BATCH):
+            yield f"entry {pk}: its {name} is missing"
 
 
 def _faults_of_orders(progress: Progress) -> Iterator[str]:

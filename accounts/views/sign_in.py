@@ -99,6 +99,11 @@ def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:
     return response
 
 
+def keep_our_answer(request: HttpRequest, response: HttpResponse, credentials: object) -> HttpResponse:
+    """For `AXES_LOCKOUT_CALLABLE`: the view has said it already, with the bank's own page."""
+    return response
+
+
 def _safe_next(request: HttpRequest) -> str:
     """Where to go on after signing in; only ever a page of ours."""
     url = request.POST.get("next") or request.GET.get("next") or ""

@@ -16,10 +16,10 @@ from audit.actions import Action
 from audit.services import record
 from transfers import limits
 from transfers.ledger import AccountNotActive
-from transfers.models import OrderKind
+from transfers.models import OrderKind, TransferOrder
 from transfers.refusals import Refusal
 from transfers.services import cash
-from transfers.services.orders import IdempotencyConflict, Instruction, post_order
+from transfers.services.orders import IdempotencyConflict, Instruction, digest_of_key, post_order
 from transfers.services.ownership import require_owner
 
 OPENING_DESCRIPTION = "Opening deposit"
@@ -50,7 +50,7 @@ def open_account(
 
     Raises:
         PermissionDenied
-        TooManyAccounts, CashOnlyAtTheCounter: refused, nothing was opened.
+        TooManyAccounts, CashOnlyAtTheCounter, IdempotencyConflict: refused, nothing was opened.
         TooOften: an opening deposit counts as a deposit of this minute.
     """
     require(actor, "transfers.open_own_account")
@@ -59,7 +59,7 @@ def open_account(
     now = at or timezone.now()
     if opening_deposit:
         cash.require_self_service()
-        limits.take_minute_place(actor, OrderKind.DEPOSIT, token=idempotency_key[:16], at=now)
+        limits.take_minute_place(actor, OrderKind.DEPOSIT, token=digest_of_key(idempotency_key)[:16], at=now)
     return _open(actor, kind, nickname, opening_deposit, idempotency_key, now)
 
 
@@ -74,10 +74,8 @@ def _open(
 ) -> BankAccount:
     limits.locked_limit(actor, at=at)  # this customer's requests queue here: a double click opens one account
     public_id = uuid.uuid5(actor.public_id, idempotency_key)
-    earlier = BankAccount.objects.filter(public_id=public_id, owner=actor).first()
+    earlier = _find_earlier(actor, public_id, kind, opening_deposit, idempotency_key)
     if earlier is not None:
-        if earlier.kind != kind:
-            raise IdempotencyConflict
         return earlier
     open_ones = BankAccount.objects.filter(owner=actor).exclude(status=AccountStatus.CLOSED)
     if open_ones.count() >= settings.MAX_OPEN_ACCOUNTS:
@@ -105,6 +103,24 @@ def _open(
         )
         account.refresh_from_db(fields=["balance", "last_sequence"])
     outbox.tell("account_opened", account_id=account.pk)
+    return account
+
+
+def _find_earlier(
+    actor: User, public_id: uuid.UUID, kind: AccountKind, opening_deposit: Decimal, idempotency_key: str
+) -> BankAccount | None:
+    """The account this key opened before, with the customer's limit row locked.
+
+    Raises:
+        IdempotencyConflict: the key was for another kind, another deposit, or no opening at all.
+    """
+    account = BankAccount.objects.filter(public_id=public_id, owner=actor).first()
+    order = TransferOrder.objects.filter(initiator=actor, key_digest=digest_of_key(idempotency_key)).first()
+    if account is None and order is None:
+        return None
+    deposited = order.amount if order is not None else Decimal(0)
+    if account is None or account.kind != kind or deposited != opening_deposit:
+        raise IdempotencyConflict
     return account
 
 

@@ -61,7 +61,8 @@ def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
     earlier = TransferOrder.objects.filter(
         initiator=request.user, key_digest=orders.digest_of_key(str(draft_id))
     ).first()
-    if request.method == "GET" and earlier is not None:
+    # A replayed confirm whose draft is gone (signed in anew, ten newer drafts) must not read as "nothing was sent".
+    if earlier is not None and (request.method == "GET" or draft is None):
         messages.info(request, "This transfer was sent already. Here is its receipt.")
         return redirect("receipt", earlier.public_id)
     if draft is None or (draft.is_stale and earlier is None):

@@ -1,0 +1,88 @@
+"""Whose address it is: X-Forwarded-For is believed from our own proxies only (R1.4)."""
+
+import ipaddress
+import logging
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit.context import RequestContext, RequestIdFilter, client_ip, request_context
+
+
+def asked(peer: str, forwarded: str | None = None) -> str | None:
+    extra = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
+    return client_ip(RequestFactory().get("/", REMOTE_ADDR=peer, **extra))
+
+
+def test_without_a_proxy_it_is_the_peer() -> None:
+    # R1.4
+    assert asked("203.0.113.7") == "203.0.113.7"
+    assert asked("2001:db8::0:1") == "2001:db8::1"
+
+
+def test_a_forged_header_is_ignored_where_no_proxy_is_trusted() -> None:
+    # R1.4: else a client would choose a new address for every guess.
+    assert asked("203.0.113.7", "198.51.100.1") == "203.0.113.7"
+
+
+def test_a_forged_header_is_ignored_from_a_peer_that_is_not_our_proxy(settings: Any) -> None:
+    # R1.4
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+    assert asked("203.0.113.7", "198.51.100.1") == "203.0.113.7"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ("198.51.100.1", "198.51.100.1"),
+        # Only the right-most was written by our proxy.
+        ("1.2.3.4, 198.51.100.1", "198.51.100.1"),
+        ("198.51.100.1, 1.2.3.4 ,2001:db8::7 ", "2001:db8::7"),
+        # What is no address falls back to the proxy's: everybody behind it shares a counter, nobody dodges it.
+        ("", "10.1.2.3"),
+        ("unknown", "10.1.2.3"),
+        ("198.51.100.1, <script>", "10.1.2.3"),
+        ("198.51.100.1,", "10.1.2.3"),
+        ("198.51.100.1:8080", "10.1.2.3"),
+        (None, "10.1.2.3"),
+    ],
+)
+def test_from_our_proxy_the_right_most_entry_counts(settings: Any, forwarded: str | None, expected: str) -> None:
+    # R1.4
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8", "2001:db8:ffff::/48"]
+    assert asked("10.1.2.3", forwarded) == expected
+
+
+def test_a_proxy_of_another_ip_version_is_no_trouble(settings: Any) -> None:
+    # R1.4
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+    assert asked("2001:db8::1", "198.51.100.1") == "2001:db8::1"
+
+
+@pytest.mark.parametrize("peer", ["", "unix:", "nonsense"])
+def test_a_peer_without_an_address_has_none(settings: Any, peer: str) -> None:
+    # A server behind a unix socket names no peer.
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+    assert asked(peer, "198.51.100.1") is None
+
+
+@given(header=st.text(max_size=80))
+def test_whatever_the_header_holds_the_result_is_an_address(header: str) -> None:
+    # R1.4
+    from django.test import override_settings
+
+    with override_settings(TRUSTED_PROXIES=["10.0.0.0/8"]):
+        ipaddress.ip_address(asked("10.1.2.3", header) or "")
+
+
+def test_every_log_line_carries_the_id_of_its_request() -> None:
+    # R6.1
+    line = logging.LogRecord("x", logging.INFO, __file__, 1, "text", None, None)
+    assert RequestIdFilter().filter(line)
+    assert line.request_id == "-"  # type: ignore[attr-defined]
+    with request_context(RequestContext(request_id="abc")):
+        RequestIdFilter().filter(line)
+    assert line.request_id == "abc"  # type: ignore[attr-defined]

@@ -1,0 +1,92 @@
+"""The SQL of the append-only triggers for each engine, and the check that they stand (R3.1, R6.2)."""
+
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from audit.append_only import check_triggers_stand, create_sql, drop_sql, missing_triggers, trigger_names
+from audit.models import AuditEntry
+from tests.plugin import triggers_off
+from transfers.models import Entry
+
+GOLDEN = {
+    "sqlite": """
+CREATE TRIGGER "ledger_no_update" BEFORE UPDATE ON "ledger" BEGIN SELECT RAISE(ABORT, 'ledger is append-only'); END
+CREATE TRIGGER "ledger_no_delete" BEFORE DELETE ON "ledger" BEGIN SELECT RAISE(ABORT, 'ledger is append-only'); END
+DROP TRIGGER IF EXISTS "ledger_no_update"
+DROP TRIGGER IF EXISTS "ledger_no_delete"
+""",
+    "postgresql": """
+CREATE OR REPLACE FUNCTION "ledger_refuse"() RETURNS trigger LANGUAGE plpgsql AS \
+$$ BEGIN RAISE EXCEPTION 'ledger is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$
+CREATE TRIGGER "ledger_no_change" BEFORE UPDATE OR DELETE ON "ledger" FOR EACH ROW EXECUTE FUNCTION "ledger_refuse"()
+CREATE TRIGGER "ledger_no_truncate" BEFORE TRUNCATE ON "ledger" FOR EACH STATEMENT EXECUTE FUNCTION "ledger_refuse"()
+DROP TRIGGER IF EXISTS "ledger_no_change" ON "ledger"
+DROP TRIGGER IF EXISTS "ledger_no_truncate" ON "ledger"
+DROP FUNCTION IF EXISTS "ledger_refuse"()
+""",
+    "microsoft": """
+CREATE TRIGGER [ledger_no_change] ON [ledger] INSTEAD OF UPDATE, DELETE AS \
+BEGIN THROW 50001, 'ledger is append-only', 1; END
+DROP TRIGGER IF EXISTS [ledger_no_change]
+""",
+}
+
+
+@pytest.mark.parametrize("vendor", GOLDEN)
+def test_the_sql_of_each_engine_is_the_agreed_one(vendor: str) -> None:
+    # R3.1, R6.2: a change of these texts is a change of what guards the ledger.
+    statements = create_sql(vendor, "ledger") + drop_sql(vendor, "ledger")
+    assert statements == GOLDEN[vendor].strip().splitlines()
+    assert all(any(name in statement for statement in statements) for name in trigger_names(vendor, "ledger"))
+
+
+def test_an_engine_without_triggers_of_ours_is_refused() -> None:
+    # R6.2: better no bank than one whose log can be edited.
+    with pytest.raises(NotImplementedError, match="oracle"):
+        create_sql("oracle", "ledger")
+
+
+@pytest.mark.django_db
+def test_after_the_migrations_every_trigger_stands() -> None:
+    # R6.2
+    assert missing_triggers(connection) == []
+    assert check_triggers_stand(databases=["default"]) == []
+
+
+@pytest.mark.django_db
+def test_a_dropped_trigger_is_found_and_named() -> None:
+    # R6.2
+    with triggers_off(AuditEntry):
+        found = check_triggers_stand(databases=["default"])
+        names = trigger_names(connection.vendor, "audit_auditentry")
+        assert [message.id for message in found] == ["audit.E001"] * len(names)
+        assert all(name in message.msg for name, message in zip(names, found, strict=True))
+        with pytest.raises(CommandError, match=r"audit\.E001"):
+            call_command("check", "--database", "default")
+    assert missing_triggers(connection) == []
+
+
+@pytest.mark.django_db
+def test_each_table_has_triggers_of_its_own() -> None:
+    # R3.1
+    with triggers_off(Entry):
+        assert missing_triggers(connection) == trigger_names(connection.vendor, "transfers_entry")
+
+
+def test_without_a_database_to_look_at_the_check_says_nothing() -> None:
+    # `manage.py check` runs before there is one.
+    assert check_triggers_stand(databases=None) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_migration_goes_back_and_forth(django_db_blocker: Any) -> None:
+    # R6.2: reversible, and tables that do not exist yet are no fault.
+    try:
+        call_command("migrate", "audit", "0001", verbosity=0)
+        assert missing_triggers(connection) == trigger_names(connection.vendor, "audit_auditentry")
+    finally:
+        call_command("migrate", verbosity=0)
+    assert missing_triggers(connection) == []

@@ -1,0 +1,64 @@
+"""What staff see of each model. Imported once the site stands (`bankproject.apps`): made while the site is being
+made, these pages would be registered with an instance that is thrown away."""
+
+from django.contrib import admin
+
+from accounts.models import BankAccount, User
+from audit.models import AuditEntry
+from bankproject.admin_site import ReadOnlyAdmin
+from transfers.models import Entry, Transaction, TransferOrder
+
+
+@admin.register(User)
+class UserAdmin(ReadOnlyAdmin):
+    list_display = ("email", "get_full_name", "role", "is_active", "locked_at", "created_at")
+    list_filter = ("groups", "is_active")
+    search_fields = ("email", "first_name", "last_name")
+    fields = (
+        "email",
+        "first_name",
+        "last_name",
+        "role",
+        "is_active",
+        "locked_at",
+        "created_at",
+        "last_login",
+    )
+
+
+@admin.register(BankAccount)
+class BankAccountAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "kind", "owner", "status", "balance", "held", "opened_at")
+    list_filter = ("kind", "status")
+    list_select_related = ("owner",)
+    search_fields = ("owner__email",)
+    fields = ("masked_number", "kind", "owner", "status", "balance", "held", "opened_at", "closed_at")
+
+
+@admin.register(Transaction)
+class TransactionAdmin(ReadOnlyAdmin):
+    list_display = ("reference", "kind", "amount", "initiated_by", "created_at")
+    list_filter = ("kind",)
+    list_select_related = ("initiated_by",)
+    search_fields = ("reference",)
+
+
+@admin.register(Entry)
+class EntryAdmin(ReadOnlyAdmin):
+    list_display = ("posted_at", "transaction", "account", "direction", "amount", "balance_after", "sequence")
+    list_filter = ("direction",)
+    list_select_related = ("transaction", "account")
+
+
+@admin.register(TransferOrder)
+class TransferOrderAdmin(ReadOnlyAdmin):
+    list_display = ("public_id", "kind", "initiator", "source", "target", "amount", "state", "created_at")
+    list_filter = ("kind", "state")
+    list_select_related = ("initiator", "source", "target")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "action", "actor_label", "subject_type", "subject_id", "ip", "request_id")
+    list_filter = ("action",)
+    search_fields = ("actor_label", "subject_id", "request_id")

@@ -1,0 +1,95 @@
+"""Alice and Bob with money, and a picture of the books to compare with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Books:
+    """Everything that a movement of money changes."""
+
+    balances: dict[int, tuple[Decimal, Decimal, int]]
+    transactions: int
+    entries: int
+    orders: int
+    messages: int
+    used: dict[int, Decimal]
+
+
+def read_books() -> Books:
+    from accounts.models import BankAccount, OutboxMessage
+    from transfers.models import CustomerLimit, Entry, Transaction, TransferOrder
+
+    accounts = BankAccount.objects.values_list("pk", "balance", "held", "last_sequence")
+    return Books(
+        balances={pk: (balance, held, sequence) for pk, balance, held, sequence in accounts},
+        transactions=Transaction.objects.count(),
+        entries=Entry.objects.count(),
+        orders=TransferOrder.objects.count(),
+        messages=OutboxMessage.objects.count(),
+        used=dict(CustomerLimit.objects.values_list("user_id", "used")),
+    )
+
+
+@pytest.fixture
+def books(db: Any) -> Callable[[], Books]:
+    """Read the books: `before = books(); …; assert books() == before` says that nothing moved."""
+    return read_books
+
+
+@pytest.fixture
+def no_minute_limits(settings: Any) -> None:
+    settings.TRANSFERS_PER_MINUTE = settings.DEPOSITS_PER_MINUTE = settings.WITHDRAWALS_PER_MINUTE = 10_000
+
+
+@pytest.fixture
+def everyday(alice: Any, open_account: Callable[..., Any]) -> Any:
+    """Alice's checking account with 100.00."""
+    return open_account(alice, "100.00", nickname="Everyday")
+
+
+@pytest.fixture
+def savings(alice: Any, open_account: Callable[..., Any]) -> Any:
+    """Alice's empty savings account."""
+    from accounts.models import AccountKind
+
+    return open_account(alice, kind=AccountKind.SAVINGS, nickname="Holidays")
+
+
+@pytest.fixture
+def bobs(bob: Any, open_account: Callable[..., Any]) -> Any:
+    """Bob's empty checking account."""
+    return open_account(bob)
+
+
+@pytest.fixture
+def freeze() -> Callable[..., None]:
+    """Set an account's status behind the services' back: freezing is a later room of the house."""
+    from accounts.models import AccountStatus, BankAccount
+
+    def set_status(account: Any, status: AccountStatus = AccountStatus.FROZEN) -> None:
+        BankAccount.objects.filter(pk=account.pk).update(status=status)
+
+    return set_status
+
+
+@pytest.fixture
+def hold() -> Callable[[Any, str], None]:
+    """Reserve money on an account as a waiting order does."""
+    from accounts.models import BankAccount
+
+    def reserve(account: Any, amount: str) -> None:
+        BankAccount.objects.filter(pk=account.pk).update(held=Decimal(amount))
+
+    return reserve
+
+
+@pytest.fixture
+def balance_of() -> Callable[[Any], Decimal]:
+    from accounts.models import BankAccount
+
+    return lambda account: BankAccount.objects.values_list("balance", flat=True).get(pk=account.pk)
