@@ -13,6 +13,9 @@ from django.utils import timezone
 from accounts.concurrency import own_transaction
 from accounts.models import RateWindow
 
+# Longer than any window or lock.
+_KEPT = timedelta(days=2)
+
 
 class TooOften(Exception):
     """The limit is reached. `retry_after` is in whole seconds."""
@@ -46,7 +49,9 @@ def take(key: str, limit: Limit, *, token: str = "", at: datetime | None = None)
         TooOften: none is left. Nothing was taken.
     """
     now = at or timezone.now()
-    row, _ = RateWindow.objects.select_for_update().get_or_create(key=key, defaults={"last_at": now})
+    row, is_new = RateWindow.objects.select_for_update().get_or_create(key=key, defaults={"last_at": now})
+    if is_new:  # whoever makes a row sweeps: an attacker's keys must not pile up
+        RateWindow.objects.filter(last_at__lt=now - _KEPT).delete()
     stamps = _still_counting(row.stamps, limit, now)
     if token and any(token == other for _, other in stamps):
         return limit.times - len(stamps)
@@ -78,11 +83,6 @@ def seconds_to_wait(key: str, limit: Limit) -> int:
 def clear(key: str) -> None:
     """Forget everything under `key`."""
     RateWindow.objects.filter(key=key).delete()
-
-
-def forget_before(at: datetime) -> int:
-    """Delete the rows that nothing was counted in since `at`; return how many."""
-    return RateWindow.objects.filter(last_at__lt=at).delete()[0]
 
 
 def _still_counting(stamps: list[list], limit: Limit, now: datetime) -> list[list]:

@@ -31,7 +31,9 @@ class BankAdminSite(admin.AdminSite):
         """The bank's own, which is audited."""
         return sign_in.sign_out(request)
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """The bank's own page: Django's counts no guesses at the old password, and tells nobody (R1.4, R1.8)."""
         return redirect("password_change")
 

@@ -122,6 +122,7 @@ class TransferOrder(models.Model):
 
     class Meta:
         constraints = [
+            models.CheckConstraint(name="order_amount_positive", condition=Q(amount__gt=Decimal(0))),
             models.UniqueConstraint(fields=["initiator", "key_digest"], name="order_key_once"),
             models.UniqueConstraint(
                 fields=["transaction"], name="order_transaction_once", condition=Q(transaction__isnull=False)

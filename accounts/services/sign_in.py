@@ -78,7 +78,7 @@ def complete(request: HttpRequest, *, user: User, device: TotpDevice) -> None:
 
 def sign_out(request: HttpRequest) -> None:
     """End the session on the server (R1.6)."""
-    if isinstance(request.user, User) or request.user.is_authenticated:
+    if request.user.is_authenticated:
         record(Action.LOGOUT, actor=request.user)
     logout(request)
 

@@ -40,8 +40,10 @@ def test_a_transaction_has_balanced_entries_with_the_balance_after_and_the_next_
     row = Transaction.objects.get(pk=posting.transaction_id)
     assert (row.kind, row.amount, row.description) == ("transfer", Decimal("30.25"), "Lunch")
     assert (row.reference, row.initiated_by, row.reverses) == (posting.reference, alice, None)
-    entries = Entry.objects.filter(transaction=row).order_by("account").values_list(
-        "account", "direction", "amount", "balance_after", "sequence", "posted_at"
+    entries = (
+        Entry.objects.filter(transaction=row)
+        .order_by("account")
+        .values_list("account", "direction", "amount", "balance_after", "sequence", "posted_at")
     )
     assert list(entries) == [
         (everyday.pk, "debit", Decimal("30.25"), Decimal("69.75"), 2, row.created_at),

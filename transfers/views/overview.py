@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.models import AccountKind, BankAccount
+from accounts.models import AccountKind, AccountStatus, BankAccount
 from accounts.requests import SignedInRequest
 from transfers import selectors
 from transfers.forms import OpenAccountForm
@@ -22,11 +22,13 @@ from transfers.views.access import account_or_404, needs
 @needs("transfers.open_own_account")
 def dashboard(request: SignedInRequest) -> HttpResponse:
     """Every account with its balance and last entries, the total, and what one usually wants to do (R2.4)."""
-    accounts = [account for account in selectors.accounts_of(request.user) if account.status != "closed"]
+    all_accounts = selectors.accounts_of(request.user)
+    accounts = [account for account in all_accounts if account.status != AccountStatus.CLOSED]
     recent = selectors.recent_entries(accounts)
     context = {
         "total": sum((account.balance for account in accounts), Decimal(0)),
         "accounts": [{"account": account, "entries": recent[account.pk]} for account in accounts],
+        "closed_accounts": [account for account in all_accounts if account.status == AccountStatus.CLOSED],
         "daily": selectors.daily_use(request.user),
         "self_service_cash": settings.SELF_SERVICE_CASH,
     }
@@ -78,7 +80,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     row = account_or_404(request, public_id)
     why_not = ""
-    if row.status == "closed":
+    if row.status == AccountStatus.CLOSED:
         why_not = "This account is closed already."
     elif not row.is_active:
         why_not = "This account is frozen. Please contact us."

@@ -1,0 +1,98 @@
+"""What must hold on every page, measured in the browser: each check returns what is wrong, as sentences."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, WebError
+
+# Reported to the console, where `Watch` hears it: the event comes before anything is logged by the browser.
+REPORT_CSP = """
+document.addEventListener("securitypolicyviolation", (event) =>
+    console.error(`CSP: ${event.violatedDirective} forbids ${event.blockedURI} in ${event.sourceFile || "the page"}`));
+"""
+
+# A block that wraps has one box but several lines, so it is the lines of the text that are counted. Words for
+# screen readers are boxes of one pixel elsewhere.
+WRAPPED_MONEY = """() => [...document.querySelectorAll(".money")].filter((element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const boxes = [...range.getClientRects()].filter((box) => box.width > 1).sort((a, b) => a.top - b.top);
+    return boxes.some((box, index) => index > 0 && box.top >= boxes[index - 1].bottom - 1);
+}).map((element) => element.textContent.trim())"""
+
+# What sticks out to the right is named, or the figure would only say that something does. `scrollWidth` is not
+# enough by itself: a box that hides its overflow cuts an amount off without making the page wider.
+OVERFLOW = """() => {
+    const root = document.documentElement;
+    const faults = root.scrollWidth <= root.clientWidth ? [] : [`${root.scrollWidth} px of content: ` +
+        [...document.body.querySelectorAll("*")].filter((one) => one.getBoundingClientRect().right > root.clientWidth)
+            .slice(0, 4).map((one) => `${one.tagName.toLowerCase()}.${one.getAttribute("class")}`).join(", ")];
+    const cut = [...document.querySelectorAll(".money")].filter((one) => {
+        const box = one.getBoundingClientRect();
+        return box.width > 0 && (box.right > root.clientWidth || box.left < 0);
+    });
+    return [...faults, ...cut.map((one) => `the amount ${one.textContent.trim()} is cut off`)];
+}"""
+
+BACKGROUND = """() => {
+    const colour = (element) => getComputedStyle(element).backgroundColor;
+    const body = colour(document.body);
+    return body === "rgba(0, 0, 0, 0)" ? colour(document.documentElement) : body;
+}"""
+
+_axe = Axe()
+
+
+def axe(page: Page, *, allowed: frozenset[str] = frozenset()) -> list[str]:
+    """What axe objects to, best practices included; `allowed` names rules that are not ours to keep."""
+    response: dict[str, Any] = _axe.run(page).response
+    return [
+        f"axe {fault['id']}: {node['html']} ({' '.join(check['message'] for check in node['any'] + node['all'])})"
+        for fault in response["violations"]
+        if fault["id"] not in allowed
+        for node in fault["nodes"]
+    ]
+
+
+def layout(page: Page) -> list[str]:
+    """Content wider than the window, amounts cut off, amounts over several lines."""
+    wrapped = [f"the amount {text!r} is wrapped" for text in page.evaluate(WRAPPED_MONEY)]
+    return wrapped + page.evaluate(OVERFLOW)
+
+
+class Watch:
+    """Listens to a whole browser context: console errors, CSP violations, exceptions, requests to other hosts."""
+
+    def __init__(self, context: BrowserContext, origin: str) -> None:
+        self._host = urlsplit(origin).netloc
+        self._heard: list[tuple[str, str]] = []
+        self._error_pages: set[str] = set()
+        context.add_init_script(REPORT_CSP)
+        context.on("console", self._console)
+        context.on("weberror", self._exception)
+        context.on("request", self._request)
+        context.on("response", self._response)
+
+    def faults(self) -> list[str]:
+        """What was heard since the last call. That a page was itself answered with an error code is none."""
+        heard, self._heard = self._heard, []
+        return [
+            text for text, url in heard if not (url in self._error_pages and text.startswith("Failed to load resource"))
+        ]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self._heard.append((message.text, message.location.get("url", "")))
+
+    def _exception(self, error: WebError) -> None:
+        self._heard.append((f"exception: {error.error}", ""))
+
+    def _request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in {"data", "blob", "about"} and parts.netloc != self._host:
+            self._heard.append((f"request to another host: {request.url}", ""))
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400 and response.request.is_navigation_request():
+            self._error_pages.add(response.url)

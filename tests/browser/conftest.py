@@ -1,0 +1,132 @@
+"""A real browser against a live server.
+
+One browser for all tests of this folder, a fresh context for each: cookies, storage and the cache of one test
+are unknown to the next.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.checks import Watch
+
+DEBIAN_CHROMIUM = Path("/usr/bin/chromium")
+# Nothing may leave the machine on the browser's own account. (Playwright adds --no-sandbox by itself.)
+CHROMIUM_ARGS = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+]
+WAIT_MS = 10_000
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium where there is one, else Playwright's own; without either the tests fail.
+
+    Ends with the package, not with the session: Playwright keeps an event loop in this thread, and the
+    permission to use the ORM beside it must not reach other tests.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        with sync_playwright() as playwright:
+            path = DEBIAN_CHROMIUM if DEBIAN_CHROMIUM.exists() else None
+            browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+            yield browser
+            browser.close()
+
+
+@pytest.fixture
+def visitor(chromium: Browser, live_server: Any, settings: Any) -> Iterator[Callable[..., Page]]:
+    """Open a page in a context of its own: `visitor()`, `visitor(java_script_enabled=False)`.
+
+    Whatever else the test looks at, it fails if a page of it logged an error, broke the CSP or asked
+    another host.
+    """
+    settings.SITE_URL = live_server.url
+    opened: list[tuple[BrowserContext, Watch]] = []
+
+    def visit(**options: Any) -> Page:
+        options.setdefault("viewport", {"width": 1280, "height": 900})
+        context = chromium.new_context(base_url=live_server.url, locale="en-GB", **options)
+        context.set_default_timeout(WAIT_MS)
+        watch = Watch(context, live_server.url)
+        opened.append((context, watch))
+        page = context.new_page()
+        page.watch = watch  # type: ignore[attr-defined]
+        return page
+
+    yield visit
+    faults = [fault for _, watch in opened for fault in watch.faults()]
+    for context, _ in opened:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def signed_in(visitor: Callable[..., Page], browser_of: Callable[[Any], Any]) -> Callable[..., Page]:
+    """A page of a user who has given both factors already: only the tests of signing in do it by hand."""
+
+    def page_of(user: Any, **options: Any) -> Page:
+        page = visitor(**options)
+        name, value = "sessionid", browser_of(user).cookies["sessionid"].value
+        page.goto("/static/img/favicon.svg")  # a page of the site, for the cookie's address
+        page.context.add_cookies([{"name": name, "value": value, "url": page.url}])
+        return page
+
+    return page_of
+
+
+class PostBox:
+    """Keeps what a real SMTP server is handed."""
+
+    def __init__(self) -> None:
+        self._mails: list[EmailMessage] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        mail = message_from_bytes(envelope.original_content or b"", policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self._mails.append(mail)
+        return "250 OK"
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """The mails to `address`, in the order they came."""
+        return [mail for mail in self._mails if address in str(mail["To"])]
+
+
+@pytest.fixture
+def post_box(settings: Any) -> Iterator[PostBox]:
+    """The bank's mails go out by SMTP, to this box."""
+    box = PostBox()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+    smtp = "django.core.mail.backends.smtp.EmailBackend"
+    settings.POST_OFFICE = settings.POST_OFFICE | {"BACKENDS": {"default": smtp}}
+    yield box
+    controller.stop()
+
+
+@pytest.fixture
+def screenshot_folder() -> Path | None:
+    """Where the pages are to be photographed, for people to look at: SCREENSHOTS=<folder>."""
+    name = os.environ.get("SCREENSHOTS")
+    if not name:
+        return None
+    folder = Path(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
