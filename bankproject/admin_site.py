@@ -1,9 +1,11 @@
 """The staff's workplace: Django's admin, read-only, behind two-factor (R5.1)."""
 
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
@@ -23,11 +25,25 @@ class BankAdminSite(admin.AdminSite):
         user: Any = request.user
         return user.is_authenticated and user.can_sign_in and user.is_verified() and user.role in STAFF_ROLES
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """403 for whoever is signed in and no staff; Django would show a second sign-in page instead (R1.7)."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if not self.has_permission(request):
+                raise PermissionDenied
+            return inner(request, *args, **kwargs)
+
+        return guarded
+
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """There is one way in, the bank's sign-in page; who is signed in and may not gets 403 there."""
+        """There is one way in, the bank's sign-in page."""
         return redirect("home")
 
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def logout(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """The bank's own, which is audited."""
         return sign_in.sign_out(request)
 

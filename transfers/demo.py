@@ -70,9 +70,10 @@ def _make(person: Person, password_hash: str, *, must_change_password: bool) -> 
 
 def live(people: dict[str, User], now: datetime | None = None) -> Iterator[int]:
     """Let the weeks pass up to now, oldest event first; yields how many events have happened."""
-    today = now or timezone.now()
-    accounts = _open_accounts(people, today - timedelta(weeks=WEEKS))
-    events = sorted(_events(people, accounts, today), key=lambda event: event.at)
+    now = now or timezone.now()
+    first_day = timezone.localtime(now - timedelta(weeks=WEEKS)).replace(hour=0, minute=0, second=0, microsecond=0)
+    accounts = _open_accounts(people, first_day - timedelta(hours=15))
+    events = sorted(_events(_Acts(people, accounts), first_day, now), key=lambda event: event.at)
     for number, event in enumerate(events, 1):
         event.happen(event)
         yield number
@@ -99,65 +100,74 @@ def _open_accounts(people: dict[str, User], at: datetime) -> dict[str, BankAccou
     }
 
 
-def _events(people: dict[str, User], accounts: dict[str, BankAccount], now: datetime) -> Iterator[Event]:
-    """Salaries, rent, shared dinners, cash and savings. Amounts differ from week to week, the same each time."""
-    chance = random.Random(_SEED)  # noqa: S311 - the demo's lives, not a secret
+@dataclass(frozen=True)
+class _Acts:
+    """What the demo's people do; each act waits for the event that it becomes part of."""
 
-    def between(low: int, high: int) -> Decimal:
-        return Decimal(chance.randrange(low * 100, high * 100)) / 100
+    people: dict[str, User]
+    accounts: dict[str, BankAccount]
 
-    def deposit(name: str, amount: Decimal, text: str) -> Callable[[Event], object]:
+    def deposit(self, name: str, amount: Decimal, text: str) -> Callable[[Event], object]:
         return lambda event: cash.deposit(
-            actor=people[name],
-            account=accounts[f"{name} checking"],
+            actor=self.people[name],
+            account=self.accounts[f"{name} checking"],
             amount=amount,
             description=text,
             idempotency_key=event.key,
             at=event.at,
         )
 
-    def withdraw(name: str, amount: Decimal) -> Callable[[Event], object]:
+    def withdraw(self, name: str, amount: Decimal) -> Callable[[Event], object]:
         return lambda event: cash.withdraw(
-            actor=people[name],
-            account=accounts[f"{name} checking"],
+            actor=self.people[name],
+            account=self.accounts[f"{name} checking"],
             amount=amount,
             description="Cash machine",
             idempotency_key=event.key,
             at=event.at,
         )
 
-    def pay(name: str, target: str, amount: Decimal, text: str) -> Callable[[Event], object]:
+    def pay(self, name: str, target: str, amount: Decimal, text: str) -> Callable[[Event], object]:
         return lambda event: sending.transfer(
-            actor=people[name],
-            source=accounts[f"{name} checking"],
-            target=accounts[target],
+            actor=self.people[name],
+            source=self.accounts[f"{name} checking"],
+            target=self.accounts[target],
             amount=amount,
             description=text,
             idempotency_key=event.key,
             at=event.at,
         )
 
+
+def _events(acts: _Acts, first_day: datetime, now: datetime) -> Iterator[Event]:
+    """Salaries, rent, shared dinners, cash and savings. Amounts differ from week to week, the same each time."""
+    chance = random.Random(_SEED)  # noqa: S311 - the demo's lives, not a secret
+
+    def between(low: int, high: int) -> Decimal:
+        return Decimal(chance.randrange(low * 100, high * 100)) / 100
+
+    # Weekday, hour, and what happens then.
     weekly: list[tuple[int, int, Callable[[], Callable[[Event], object]]]] = [
-        (0, 9, lambda: deposit("Zoë", between(320, 640), "Ceramics market")),
-        (1, 12, lambda: withdraw("Alice", Decimal(chance.choice([40, 60, 80])))),
-        (2, 19, lambda: pay("Alice", "Zoë checking", between(18, 42), "Pottery class")),
-        (3, 20, lambda: pay("Bob", "Alice checking", between(12, 35), "Dinner, thanks!")),
-        (4, 8, lambda: pay("Zoë", "Bob checking", between(20, 60), "Van rental")),
-        (4, 18, lambda: pay("Alice", "Alice savings", Decimal(75), "Set aside")),
-        (5, 11, lambda: withdraw("Bob", Decimal(chance.choice([30, 50])))),
+        (0, 9, lambda: acts.deposit("Zoë", between(320, 640), "Ceramics market")),
+        (1, 12, lambda: acts.withdraw("Alice", Decimal(chance.choice([40, 60, 80])))),
+        (2, 19, lambda: acts.pay("Alice", "Zoë checking", between(18, 42), "Pottery class")),
+        (3, 20, lambda: acts.pay("Bob", "Alice checking", between(12, 35), "Dinner, thanks!")),
+        (4, 8, lambda: acts.pay("Zoë", "Bob checking", between(20, 60), "Van rental")),
+        (4, 18, lambda: acts.pay("Alice", "Alice savings", Decimal(75), "Set aside")),
+        (5, 11, lambda: acts.withdraw("Bob", Decimal(chance.choice([30, 50])))),
     ]
-    monthly: list[tuple[int, Callable[[], Callable[[Event], object]]]] = [
-        (2, lambda: deposit("Alice", Decimal("2480.00"), "Salary")),
-        (3, lambda: deposit("Bob", Decimal("2210.00"), "Salary")),
-        (4, lambda: pay("Alice", "Bob savings", Decimal("890.00"), "Rent")),
+    monthly = [
+        (2, acts.deposit("Alice", Decimal("2480.00"), "Salary")),
+        (3, acts.deposit("Bob", Decimal("2210.00"), "Salary")),
+        (4, acts.pay("Alice", "Bob savings", Decimal("890.00"), "Rent")),
     ]
-    begin = now - timedelta(weeks=WEEKS) + timedelta(hours=2)
     for week in range(WEEKS):
         for number, (weekday, hour, make) in enumerate(weekly):
-            at = begin + timedelta(weeks=week, days=weekday, hours=hour)
+            at = first_day + timedelta(weeks=week, days=weekday, hours=hour, minutes=chance.randrange(60))
             yield Event(at, f"seed-week-{week}-{number}", make())
     for month in range(0, WEEKS, 4):
-        for number, (day, make) in enumerate(monthly):
-            yield Event(begin + timedelta(weeks=month, days=day), f"seed-month-{month}-{number}", make())
-    last = now - timedelta(minutes=30)
-    yield Event(last, _FINISHED, pay("Bob", "Alice checking", Decimal("24.90"), "Cinema tickets"))
+        for number, (day, act) in enumerate(monthly):
+            at = first_day + timedelta(weeks=month, days=day, hours=6)
+            yield Event(at, f"seed-month-{month}-{number}", act)
+    cinema = acts.pay("Bob", "Alice checking", Decimal("24.90"), "Cinema tickets")
+    yield Event(now - timedelta(minutes=30), _FINISHED, cinema)
