@@ -173,9 +173,10 @@ class PasswordChangeForm(forms.Form):
 
 
 def _check_new_password(form: forms.Form, first: str, second: str, person: User) -> None:
+    password, again = form.cleaned_data[first], form.cleaned_data.get(second)
     try:
-        validate_password(form.cleaned_data[first], person)
+        validate_password(password, person)
     except ValidationError as error:
-        form.add_error(first, error)
-    if form.cleaned_data.get(second) and form.cleaned_data[first] != form.cleaned_data[second]:
+        form.add_error(first, error)  # takes the value out of cleaned_data
+    if again and password != again:
         form.add_error(second, ValidationError("The two passwords are not the same.", code="password_mismatch"))

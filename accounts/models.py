@@ -64,8 +64,8 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     @cached_property
     def role(self) -> Role | None:
         """The user's one role; None only for a user whom no service made."""
-        name = self.groups.values_list("name", flat=True).first()
-        return Role(name) if name else None
+        group = next(iter(self.groups.all()), None)  # all(): a list of users has them prefetched
+        return Role(group.name) if group else None
 
     @property
     def is_customer(self) -> bool:

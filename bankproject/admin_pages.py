@@ -2,6 +2,8 @@
 made, these pages would be registered with an instance that is thrown away."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from accounts.models import BankAccount, User
 from audit.models import AuditEntry
@@ -24,6 +26,9 @@ class UserAdmin(ReadOnlyAdmin):
         "created_at",
         "last_login",
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")  # the role of each row
 
 
 @admin.register(BankAccount)

@@ -227,6 +227,7 @@ AUTHENTICATION_BACKENDS = [
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=5)
 LOCKOUT_MINUTES = env.int("LOCKOUT_MINUTES", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
+AXES_HANDLER = "accounts.lockout.ExactHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "accounts.sign_in_identity.email_of"
 AXES_CLIENT_IP_CALLABLE = "audit.context.client_ip"

@@ -50,6 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # The real hasher at its cheapest: tests look at what it is given and how often it runs.
     Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
+    # Static files are looked for when one is asked for, not all of them anew for each test client.
+    settings.WHITENOISE_AUTOREFRESH = True
+
     database = settings.DATABASES["default"]
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # A file, not memory: threads and processes then meet as they would in the bank.

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
-from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest
@@ -95,9 +94,6 @@ def _device_for(user: User, code: str) -> TotpDevice | None:
 
 def _refuse(request: HttpRequest, *, email: str, step: str, user: User | None) -> NoReturn:
     seconds = guesses.seconds_locked(email=email, ip=client_ip(request))
-    if not seconds and getattr(request, "axes_locked_out", False):
-        # Axes also locks after failures spread over longer than our window.
-        seconds = settings.LOCKOUT_MINUTES * 60
     # People type passwords into the e-mail field: only what looks like an address is written down.
     typed = normalise_email(email)
     label = typed if re.fullmatch(r"[^@\s]+@[^@\s]+", typed) else "unknown"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django import forms
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -54,7 +55,19 @@ VALID = "1234567890" + check_digits("1234567890")
 
 @pytest.mark.parametrize(
     "value",
-    [int(VALID), float(VALID), None, True, [VALID], {"number": VALID}, VALID.encode(), "", " ", VALID[:-1], VALID + "0"],
+    [
+        int(VALID),
+        float(VALID),
+        None,
+        True,
+        [VALID],
+        {"number": VALID},
+        VALID.encode(),
+        "",
+        " ",
+        VALID[:-1],
+        VALID + "0",
+    ],
 )
 def test_another_json_type_or_length_is_refused(value: Any) -> None:
     # R2.2: 1 and "1" would be two accounts to a naive comparison.
@@ -137,6 +150,14 @@ def test_the_database_keeps_numbers_unique(alice: Any, bob: Any, open_account: A
     )
     with pytest.raises(IntegrityError), transaction.atomic():
         twin.save()
+
+
+def test_closing_marks_the_row_only(alice: Any, open_account: Any) -> None:
+    # R2.3: the row itself knows no rule; `transfers` decides.
+    account, now = open_account(alice), timezone.now()
+    bank_accounts.close(account, at=now)
+    account.refresh_from_db()
+    assert (account.status, account.closed_at, account.is_active) == ("closed", now, False)
 
 
 class NumberForm(forms.Form):

@@ -23,10 +23,11 @@ def enrol(request: HttpRequest) -> HttpResponse:
     form.fields["code"].label = "Code from the app"
     form.fields["code"].help_text = "Six digits, new every 30 seconds."
     try:
+        device = two_factor.enrolment_device(user)
         if request.method == "POST" and form.is_valid():
-            device, codes = two_factor.confirm_enrolment(user, code=form.cleaned_data["code"])
+            confirmed, codes = two_factor.confirm_enrolment(user, code=form.cleaned_data["code"])
             next_url = pending_sign_in.end(request)
-            sign_in.complete(request, user=user, device=device)
+            sign_in.complete(request, user=user, device=confirmed)
             # Answered at once, without a redirect: codes parked in the session would be in the database in clear.
             context = {"codes": codes, "continue_url": next_url or reverse("home")}
             return render(request, "accounts/recovery_codes.html", context)
@@ -34,7 +35,6 @@ def enrol(request: HttpRequest) -> HttpResponse:
         form.add_error("code", "This code is not right. Wait for the next one, and check that your phone's clock is.")
     except two_factor.AlreadyEnrolled:
         return redirect("sign_in_code")
-    device = two_factor.enrolment_device(user)
     page = {
         "form": form,
         "qr_data_uri": two_factor.qr_data_uri(device),

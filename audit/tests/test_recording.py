@@ -12,14 +12,23 @@ from audit.services import record
 from tests.acts import give_password
 
 # The names that R6.1 asks for at least.
-REQUIRED = ["REGISTER_SUCCESS", "LOGIN_SUCCESS", "LOGIN_FAILURE", "LOCKED_OUT", "LOGOUT", "PASSWORD_CHANGED", "TWO_FACTOR_ENABLED", "TWO_FACTOR_RESET", "ACCOUNT_CREATED", "ACCOUNT_FROZEN", "ACCOUNT_UNFROZEN", "ACCOUNT_CLOSED", "DEPOSIT_CREATED", "WITHDRAWAL_CREATED", "TRANSFER_CREATED", "TRANSFER_REFUSED", "TRANSFER_HELD", "TRANSFER_RELEASED", "TRANSFER_REJECTED", "TRANSFER_REVERSED", "SUSPICIOUS_TRANSFER", "ROLE_CHANGED", "USER_UPDATED", "USER_UNLOCKED", "TICKET_CREATED", "TICKET_UPDATED", "REQUEST_CREATED", "REQUEST_APPROVED", "REQUEST_REJECTED", "REQUEST_CANCELLED", "REQUEST_COMPLETED", "EXPORT_DOWNLOADED"]
+REQUIRED = {
+    *("REGISTER_SUCCESS", "LOGIN_SUCCESS", "LOGIN_FAILURE", "LOCKED_OUT", "LOGOUT", "PASSWORD_CHANGED"),
+    *("TWO_FACTOR_ENABLED", "TWO_FACTOR_RESET", "ROLE_CHANGED", "USER_UPDATED", "USER_UNLOCKED"),
+    *("ACCOUNT_CREATED", "ACCOUNT_FROZEN", "ACCOUNT_UNFROZEN", "ACCOUNT_CLOSED"),
+    *("DEPOSIT_CREATED", "WITHDRAWAL_CREATED", "TRANSFER_CREATED", "TRANSFER_REFUSED", "TRANSFER_HELD"),
+    *("TRANSFER_RELEASED", "TRANSFER_REJECTED", "TRANSFER_REVERSED", "SUSPICIOUS_TRANSFER"),
+    *("TICKET_CREATED", "TICKET_UPDATED", "REQUEST_CREATED", "REQUEST_APPROVED", "REQUEST_REJECTED"),
+    *("REQUEST_CANCELLED", "REQUEST_COMPLETED", "EXPORT_DOWNLOADED"),
+}
 
 
 def test_the_catalogue_has_every_required_action_and_stores_it_under_its_name() -> None:
     # R6.1
-    assert set(REQUIRED) <= {action.value for action in Action}
+    assert {action.value for action in Action} >= REQUIRED
     assert [action for action in Action if action.name != action.value] == []
     longest = AuditEntry._meta.get_field("action").max_length
+    assert longest is not None
     assert max(len(action.value) for action in Action) <= longest
 
 

@@ -20,6 +20,8 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   form.addEventListener("submit", (event) => {
     if (form.ariaBusy === "true") event.preventDefault();
     else form.ariaBusy = "true";
+    // A request that got lost must not lock the form for good.
+    setTimeout(() => form.removeAttribute("aria-busy"), 10000);
   });
 }
 

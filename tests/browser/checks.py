@@ -41,12 +41,24 @@ BACKGROUND = """() => {
     return body === "rgba(0, 0, 0, 0)" ? colour(document.documentElement) : body;
 }"""
 
+# Scripts hear of a new scheme or width a frame later, and colours take their time to fade; in a closed menu they
+# stand still until it is opened.
+SETTLED = """async () => {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    const fading = () => document.getAnimations().some((animation) => animation.effect.target?.checkVisibility());
+    await frame();
+    await frame();
+    for (const end = Date.now() + 2000; fading() && Date.now() < end;) await frame();
+}"""
+
 _axe = Axe()
 
 
 def axe(page: Page, *, allowed: frozenset[str] = frozenset()) -> list[str]:
     """What axe objects to, best practices included; `allowed` names rules that are not ours to keep."""
-    response: dict[str, Any] = _axe.run(page).response
+    page.evaluate(SETTLED)
+    # Preloading would add style sheets of axe's own, which the CSP rightly refuses.
+    response: dict[str, Any] = _axe.run(page, options={"resultTypes": ["violations"], "preload": False}).response
     return [
         f"axe {fault['id']}: {node['html']} ({' '.join(check['message'] for check in node['any'] + node['all'])})"
         for fault in response["violations"]
@@ -57,6 +69,7 @@ def axe(page: Page, *, allowed: frozenset[str] = frozenset()) -> list[str]:
 
 def layout(page: Page) -> list[str]:
     """Content wider than the window, amounts cut off, amounts over several lines."""
+    page.evaluate(SETTLED)
     wrapped = [f"the amount {text!r} is wrapped" for text in page.evaluate(WRAPPED_MONEY)]
     return wrapped + page.evaluate(OVERFLOW)
 
@@ -75,23 +88,27 @@ class Watch:
         context.on("response", self._response)
 
     def faults(self) -> list[str]:
-        """What was heard since the last call. That a page was itself answered with an error code is none."""
-        heard, self._heard = self._heard, []
+        """All that was heard. That a page itself was answered with an error code is no fault of it."""
         return [
-            text for text, url in heard if not (url in self._error_pages and text.startswith("Failed to load resource"))
+            text
+            for text, source in self._heard
+            if not (source in self._error_pages and "Failed to load resource" in text)
         ]
+
+    def _hear(self, page: Page | None, text: str, source: str = "") -> None:
+        self._heard.append((f"{page.url if page else 'a page'}: {text} {source}", source))
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self._heard.append((message.text, message.location.get("url", "")))
+            self._hear(message.page, message.text, message.location.get("url", ""))
 
     def _exception(self, error: WebError) -> None:
-        self._heard.append((f"exception: {error.error}", ""))
+        self._hear(error.page, f"exception: {error.error}")
 
     def _request(self, request: Request) -> None:
         parts = urlsplit(request.url)
         if parts.scheme not in {"data", "blob", "about"} and parts.netloc != self._host:
-            self._heard.append((f"request to another host: {request.url}", ""))
+            self._hear(request.frame.page, f"request to another host: {request.url}")
 
     def _response(self, response: Response) -> None:
         if response.status >= 400 and response.request.is_navigation_request():

@@ -60,30 +60,26 @@ def visitor(chromium: Browser, live_server: Any, settings: Any) -> Iterator[Call
 
     def visit(**options: Any) -> Page:
         options.setdefault("viewport", {"width": 1280, "height": 900})
-        context = chromium.new_context(base_url=live_server.url, locale="en-GB", **options)
+        context = chromium.new_context(base_url=live_server.url, **options)
         context.set_default_timeout(WAIT_MS)
-        watch = Watch(context, live_server.url)
-        opened.append((context, watch))
-        page = context.new_page()
-        page.watch = watch  # type: ignore[attr-defined]
-        return page
+        opened.append((context, Watch(context, live_server.url)))
+        return context.new_page()
 
     yield visit
     faults = [fault for _, watch in opened for fault in watch.faults()]
     for context, _ in opened:
         context.close()
-    assert faults == []
+    assert not faults, "\n".join(["", *faults])
 
 
 @pytest.fixture
-def signed_in(visitor: Callable[..., Page], browser_of: Callable[[Any], Any]) -> Callable[..., Page]:
+def signed_in(visitor: Callable[..., Page], browser_of: Callable[[Any], Any], live_server: Any) -> Callable[..., Page]:
     """A page of a user who has given both factors already: only the tests of signing in do it by hand."""
 
     def page_of(user: Any, **options: Any) -> Page:
         page = visitor(**options)
-        name, value = "sessionid", browser_of(user).cookies["sessionid"].value
-        page.goto("/static/img/favicon.svg")  # a page of the site, for the cookie's address
-        page.context.add_cookies([{"name": name, "value": value, "url": page.url}])
+        session = browser_of(user).cookies["sessionid"].value
+        page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         return page
 
     return page_of

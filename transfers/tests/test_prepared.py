@@ -193,7 +193,8 @@ def test_parameters_by_column_are_bound_by_column(
         def execute(self, text: str, params: list[Any]) -> None:
             sent.append((text, params))
 
-    monkeypatch.setattr(compiler.SQLInsertCompiler, "as_sql", lambda self: [("UNNEST", [["?", "?"], ["?", "?"]])])
-    monkeypatch.setattr(connections["default"], "cursor", Cursor)
-    PreparedInsert(Entry, ["amount", "sequence"]).execute([(Decimal("0.01"), 1), (Decimal("0.02"), 2)])
+    with monkeypatch.context() as pretend:
+        pretend.setattr(compiler.SQLInsertCompiler, "as_sql", lambda self: [("UNNEST", [["?", "?"], ["?", "?"]])])
+        pretend.setattr(connections["default"], "cursor", Cursor)
+        PreparedInsert(Entry, ["amount", "sequence"]).execute([(Decimal("0.01"), 1), (Decimal("0.02"), 2)])
     assert sent == [("UNNEST", [[1, 2], [1, 2]])]

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from accounts.models import AccountStatus, BankAccount, OutboxMessage
+from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage
 from audit.models import AuditEntry
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.models import OrderKind, OrderState, TransferOrder
@@ -98,8 +98,8 @@ def test_the_audit_log_keeps_no_full_account_number(
     with pytest.raises(InsufficientFunds):
         send(alice, everyday, bobs, "500.00")
     text = json.dumps(list(AuditEntry.objects.values_list("details", "actor_label", "subject_id")))
-    assert everyday.number[:8] not in text
-    assert bobs.number[:8] not in text
+    for account in (everyday, bobs):
+        assert str(account.number)[:8] not in text
 
 
 # --- Who may ------------------------------------------------------------------------------------------------
@@ -109,7 +109,6 @@ STAFF = ["sam", "audrey", "ada"]
 
 def own_account_of(user: Any) -> BankAccount:
     """A member of staff with an account of their own: the role alone decides."""
-    from accounts.models import AccountKind
     from accounts.services import bank_accounts
 
     return bank_accounts.create(
@@ -133,7 +132,7 @@ def test_staff_and_superusers_move_no_money(
         lambda mine: cash.deposit(actor=user, account=mine, amount=Decimal(1), idempotency_key=key),
         lambda mine: cash.withdraw(actor=user, account=mine, amount=Decimal(1), idempotency_key=key),
         lambda mine: opening.close_account(actor=user, account=mine),
-        lambda mine: opening.open_account(actor=user, kind=mine.kind, idempotency_key=key),
+        lambda mine: opening.open_account(actor=user, kind=AccountKind.SAVINGS, idempotency_key=key),
     ]
     for attempt in tries:
         for mine in (account, everyday):
@@ -327,20 +326,16 @@ def test_what_no_form_lets_through_is_a_fault_of_the_program(
     """R3.2: the service relies on no form; the error is not one that a customer is shown."""
     before = books()
     arguments: dict[str, Any] = {"amount": Decimal(1), "idempotency_key": "a-good-key"} | change
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - which of them is not what matters here
         sending.transfer(actor=alice, source=everyday, target=bobs, **arguments)
+    assert not isinstance(error.value, Refusal)
     assert books() == before
 
 
 def test_a_float_is_not_money(alice: Any, everyday: BankAccount, bobs: BankAccount, books: Callable) -> None:
     """R3.2."""
     before = books()
+    amount: Any = 1.0
     with pytest.raises(TypeError):
-        sending.transfer(
-            actor=alice,
-            source=everyday,
-            target=bobs,
-            amount=1.0,
-            idempotency_key="a-good-key",  # type: ignore[arg-type]
-        )
+        sending.transfer(actor=alice, source=everyday, target=bobs, amount=amount, idempotency_key="a-good-key")
     assert books() == before

@@ -1,0 +1,200 @@
+"""At most N times in a sliding window, exact under any parallelism (R3.9, R1.4)."""
+
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import DatabaseError, IntegrityError, OperationalError, transaction
+
+from accounts import concurrency, limiter
+from accounts.limiter import Limit, TooOften, clear, give_back, seconds_to_wait, take
+from accounts.models import RateWindow
+from tests.acts import at_once
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+THREE_A_MINUTE = Limit(times=3, window_seconds=60)
+
+
+@pytest.mark.django_db
+def test_the_window_slides() -> None:
+    # R3.9: not three at the end of one minute and three at the beginning of the next.
+    assert [take("k", THREE_A_MINUTE, at=NOON + timedelta(seconds=s)) for s in (0, 30, 59)] == [2, 1, 0]
+    with pytest.raises(TooOften) as refusal:
+        take("k", THREE_A_MINUTE, at=NOON + timedelta(seconds=59.5))
+    assert refusal.value.retry_after == 1
+    assert take("k", THREE_A_MINUTE, at=NOON + timedelta(seconds=60)) == 0
+    with pytest.raises(TooOften) as refusal:
+        take("k", THREE_A_MINUTE, at=NOON + timedelta(seconds=61))
+    assert refusal.value.retry_after == 29
+    assert str(refusal.value) == "Try again in 29 seconds."
+
+
+@pytest.mark.django_db
+def test_a_refusal_takes_no_place() -> None:
+    # R3.9: whoever goes on trying is not kept out for longer.
+    for _ in range(3):
+        take("k", THREE_A_MINUTE, at=NOON)
+    for second in range(1, 59, 10):
+        with pytest.raises(TooOften):
+            take("k", THREE_A_MINUTE, at=NOON + timedelta(seconds=second))
+    assert take("k", THREE_A_MINUTE, at=NOON + timedelta(seconds=60)) == 2
+
+
+@pytest.mark.django_db
+def test_keys_do_not_share_places() -> None:
+    # R3.9
+    for _ in range(3):
+        take("alice", THREE_A_MINUTE, at=NOON)
+    assert take("bob", THREE_A_MINUTE, at=NOON) == 2
+
+
+@pytest.mark.django_db
+def test_the_same_token_takes_the_same_place() -> None:
+    # R3.5: a repeated request is no second one, even when the limit is full.
+    assert take("k", THREE_A_MINUTE, token="a", at=NOON) == 2
+    assert take("k", THREE_A_MINUTE, token="a", at=NOON) == 2
+    take("k", THREE_A_MINUTE, token="b", at=NOON)
+    take("k", THREE_A_MINUTE, at=NOON)
+    assert take("k", THREE_A_MINUTE, token="a", at=NOON) == 0
+    with pytest.raises(TooOften):
+        take("k", THREE_A_MINUTE, token="c", at=NOON)
+    assert take("k", THREE_A_MINUTE, token="a", at=NOON + timedelta(seconds=61)) == 2, "forgotten with its place"
+
+
+@pytest.mark.django_db
+def test_a_lock_lasts_from_the_last_place() -> None:
+    # R1.4
+    limit = Limit(times=3, window_seconds=600, lock_seconds=600)
+    with time_machine.travel(NOON, tick=False) as clock:
+        for minute in (0, 4, 8):
+            clock.move_to(NOON + timedelta(minutes=minute))
+            take("k", limit)
+        assert seconds_to_wait("k", limit) == 600
+        clock.move_to(NOON + timedelta(minutes=17, seconds=59))
+        assert seconds_to_wait("k", limit) == 1
+        with pytest.raises(TooOften):
+            take("k", limit)
+        clock.move_to(NOON + timedelta(minutes=18))
+        assert seconds_to_wait("k", limit) == 0
+        assert take("k", limit) == 2
+
+
+@pytest.mark.django_db
+def test_a_place_can_be_given_back_and_all_forgotten() -> None:
+    # R1.4
+    assert seconds_to_wait("k", THREE_A_MINUTE) == 0
+    give_back("k")
+    for _ in range(3):
+        take("k", THREE_A_MINUTE)
+    assert 0 < seconds_to_wait("k", THREE_A_MINUTE) <= 60
+    give_back("k")
+    assert seconds_to_wait("k", THREE_A_MINUTE) == 0
+    assert take("k", THREE_A_MINUTE) == 0
+    clear("k")
+    assert not RateWindow.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_row_never_holds_more_stamps_than_places() -> None:
+    # R3.9: a key that is used for years stays one small row.
+    for minute in range(50):
+        take("k", THREE_A_MINUTE, at=NOON + timedelta(minutes=minute))
+    row = RateWindow.objects.get()
+    assert len(row.stamps) == 1
+    assert str(row) == "k"
+
+
+@pytest.mark.django_db
+def test_rows_that_nothing_was_counted_in_for_days_are_swept_by_new_ones() -> None:
+    # R3.9: an attacker's keys must not pile up, and nothing that still counts may go.
+    take("old", THREE_A_MINUTE, at=NOON - timedelta(days=2, seconds=1))
+    take("recent", THREE_A_MINUTE, at=NOON - timedelta(days=1))
+    take("recent", THREE_A_MINUTE, at=NOON)
+    assert RateWindow.objects.count() == 2, "only whoever makes a row sweeps"
+    take("new", THREE_A_MINUTE, at=NOON)
+    assert {row.key for row in RateWindow.objects.all()} == {"recent", "new"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_thirty_threads_get_exactly_five_places() -> None:
+    # R3.9: a cache's counter lets 20 to 37 of 60 pass.
+    limit = Limit(times=5, window_seconds=60)
+    results = at_once(*[lambda: limiter.take("k", limit)] * 30)
+    assert sorted(result for result in results if isinstance(result, int)) == [0, 1, 2, 3, 4]
+    assert [type(result) for result in results].count(TooOften) == 25
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_place_stays_taken_whatever_becomes_of_what_it_was_for() -> None:
+    # R3.9: it refuses to hide in a transaction that can be rolled back.
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        take("k", THREE_A_MINUTE)
+    assert not RateWindow.objects.exists()
+
+
+class _DeadlockCause(Exception):
+    sqlstate = "40P01"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OperationalError("database is locked"), True),
+        (DatabaseError("[40001] Transaction was deadlocked on lock resources"), True),
+        (OperationalError("(1205, 'deadlock victim')"), True),
+        (OperationalError("could not serialize access due to concurrent update"), True),
+        (OperationalError("no such table"), False),
+        (IntegrityError("UNIQUE constraint failed"), False),
+    ],
+)
+def test_only_a_deadlock_victim_is_tried_again(error: DatabaseError, expected: bool) -> None:
+    # R3.4
+    assert concurrency.is_deadlock_victim(error) is expected
+
+
+def test_the_drivers_own_code_is_looked_at_too() -> None:
+    # R3.4: the text may be in another language.
+    error = OperationalError("Verklemmung entdeckt")
+    error.__cause__ = _DeadlockCause()
+    assert concurrency.is_deadlock_victim(error)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("failures", "survives"), [(1, True), (4, True), (5, False)])
+def test_a_victim_is_run_again_whole_a_few_times(failures: int, survives: bool, monkeypatch: Any) -> None:
+    # R3.4: the fault is injected.
+    monkeypatch.setattr(concurrency.time, "sleep", lambda seconds: None)
+    runs: list[int] = []
+
+    @concurrency.own_transaction
+    def service() -> str:
+        runs.append(RateWindow.objects.count())
+        RateWindow.objects.create(key=f"k{len(runs)}", last_at=NOON)
+        if len(runs) <= failures:
+            raise OperationalError("database is locked") from sqlite3.OperationalError()
+        return "done"
+
+    if survives:
+        assert service() == "done"
+        assert RateWindow.objects.count() == 1
+    else:
+        with pytest.raises(OperationalError):
+            service()
+    assert runs == [0] * min(failures + 1, concurrency.ATTEMPTS), "each run began from nothing"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_error_is_not_repeated() -> None:
+    # R3.4
+    runs = []
+
+    @concurrency.own_transaction
+    def service() -> None:
+        runs.append(1)
+        raise IntegrityError("UNIQUE constraint failed")
+
+    with pytest.raises(IntegrityError):
+        service()
+    assert len(runs) == 1

@@ -1,0 +1,136 @@
+"""Roles are groups, one for each user; deny by default (R1.7)."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from accounts import roles
+from accounts.models import AccountKind, User
+from accounts.roles import STAFF_ROLES, Role, may, require
+from transfers import roles as transfer_roles
+from transfers.services import opening
+
+
+def permissions_of(role: Role) -> set[str]:
+    rows = Permission.objects.filter(group__name=role.value).values_list("content_type__app_label", "codename")
+    return {f"{app}.{codename}" for app, codename in rows}
+
+
+@pytest.mark.django_db
+def test_the_four_groups_are_made_by_migrations_with_exactly_their_permissions() -> None:
+    # R1.7
+    assert set(Group.objects.values_list("name", flat=True)) == {"Customer", "Support", "Auditor", "Admin"}
+    for role in Role:
+        granted = roles.GRANTS.get(role, ()) + transfer_roles.GRANTS.get(role, ())
+        assert permissions_of(role) == set(granted), role
+
+
+@pytest.mark.django_db
+def test_staff_cannot_move_money_and_customers_cannot_look_around() -> None:
+    # R1.7, R5.4: support sees no audit log, auditors change nothing.
+    money = {"open_own_account", "deposit_own", "withdraw_own", "transfer_own_money"}
+    for role in STAFF_ROLES:
+        assert not money & {name.partition(".")[2] for name in permissions_of(role)}
+        assert all(name.partition(".")[2].startswith("view_") for name in permissions_of(role))
+    assert not any("view_" in name for name in permissions_of(Role.CUSTOMER))
+    assert "audit.view_auditentry" not in permissions_of(Role.SUPPORT)
+
+
+def test_every_user_has_the_one_role_they_were_made_with(alice: Any, sam: Any, audrey: Any, ada: Any, db: Any) -> None:
+    # R1.7
+    cast = {alice: Role.CUSTOMER, sam: Role.SUPPORT, audrey: Role.AUDITOR, ada: Role.ADMIN}
+    for user, role in cast.items():
+        assert user.role == role
+        assert user.groups.count() == 1
+        assert user.is_staff == (role != Role.CUSTOMER)
+        assert user.is_customer == (role == Role.CUSTOMER)
+        assert not user.is_superuser
+
+
+def test_may_asks_the_role_and_nothing_else(alice: Any, sam: Any) -> None:
+    # R1.7
+    assert may(alice, "transfers.transfer_own_money")
+    assert not may(alice, "audit.view_auditentry")
+    assert not may(sam, "transfers.transfer_own_money")
+    assert not may(alice, "transfers.no_such_thing")
+    assert not may(AnonymousUser(), "transfers.transfer_own_money")
+
+
+def test_require_refuses_what_may_would(alice: Any) -> None:
+    # R1.7
+    require(alice, "transfers.deposit_own")
+    with pytest.raises(PermissionDenied):
+        require(alice, "accounts.view_user")
+
+
+def test_being_a_superuser_passes_no_service(make_user: Any) -> None:
+    # R1.7
+    root = make_user("Root", Role.ADMIN)
+    root.is_superuser = True
+    root.save()
+    assert root.has_perm("transfers.transfer_own_money"), "Django itself would let them"
+    assert not may(root, "transfers.transfer_own_money")
+    with pytest.raises(PermissionDenied):
+        opening.open_account(actor=root, kind=AccountKind.CHECKING, idempotency_key="k")
+
+
+def test_a_permission_given_to_the_person_opens_nothing(sam: Any) -> None:
+    # R1.7: decided by role.
+    sam.user_permissions.add(Permission.objects.get(codename="view_auditentry"))
+    assert not may(User.objects.get(pk=sam.pk), "audit.view_auditentry")
+
+
+@pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": timezone.now()}])
+def test_locked_and_inactive_users_may_nothing(alice: Any, state: dict[str, Any]) -> None:
+    # R1.5
+    for name, value in state.items():
+        setattr(alice, name, value)
+    assert not may(alice, "transfers.transfer_own_money")
+    assert not alice.can_sign_in
+    with pytest.raises(PermissionDenied):
+        opening.open_account(actor=alice, kind=AccountKind.CHECKING, idempotency_key="k")
+
+
+def test_a_new_role_counts_from_the_next_request_on(alice: Any) -> None:
+    # R1.7
+    assert may(alice, "transfers.transfer_own_money")
+    alice.groups.set([Group.objects.get(name="Auditor")])
+    again = User.objects.get(pk=alice.pk)
+    assert again.role == Role.AUDITOR
+    assert may(again, "audit.view_auditentry")
+    assert not may(again, "transfers.transfer_own_money")
+
+
+def test_a_user_whom_no_service_made_has_no_role(db: Any) -> None:
+    # R1.7: deny by default.
+    nobody = User(email="nobody@example.com", first_name="Nobody")
+    nobody.save()
+    assert nobody.role is None
+    assert not nobody.is_staff
+    assert not may(nobody, "transfers.open_own_account")
+
+
+@pytest.mark.django_db
+def test_granting_again_changes_nothing_and_makes_what_is_missing() -> None:
+    # R1.7: migrations run before Django makes the permissions of a model.
+    from django.apps import apps
+
+    before = {role: permissions_of(role) for role in Role}
+    Permission.objects.filter(codename__in=["view_user", "open_own_account"]).delete()
+    roles.grant(apps, roles.GRANTS)
+    roles.grant(apps, transfer_roles.GRANTS)
+    assert {role: permissions_of(role) for role in Role} == before
+    assert Permission.objects.get(codename="view_user").name == "Can view user"
+    assert Permission.objects.get(codename="open_own_account").name == "Can open and close accounts of their own"
+
+
+@pytest.mark.django_db
+def test_a_permission_that_no_model_declares_cannot_be_granted() -> None:
+    # R1.7: a typing mistake must not open or close a door silently.
+    from django.apps import apps
+
+    with pytest.raises(LookupError, match=r"accounts declares the permission fly"):
+        roles.grant(apps, {Role.ADMIN: ("accounts.fly",)})

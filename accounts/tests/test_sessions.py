@@ -1,0 +1,195 @@
+"""Sessions end on the server: after five idle minutes, after eight hours, at sign-out, with a lock (R1.6)."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from django_otp import DEVICE_ID_SESSION_KEY
+
+from accounts.middleware import SessionTimeoutMiddleware
+from accounts.models import TotpDevice, User
+from audit.models import AuditEntry
+from tests.acts import give_code, give_password, is_signed_in
+
+pytestmark = pytest.mark.django_db
+
+MORNING = datetime(2026, 11, 3, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock() -> Any:
+    with time_machine.travel(MORNING, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def browser(alice: Any, code_of: Any, clock: Any) -> Client:
+    """Alice's browser, signed in the way people are."""
+    client = Client()
+    give_password(client, alice.email)
+    give_code(client, code_of(alice))
+    assert is_signed_in(client)
+    return client
+
+
+def test_five_idle_minutes_end_it_and_activity_renews_it(browser: Client, clock: Any) -> None:
+    # R1.6
+    for _ in range(3):
+        clock.shift(299)
+        assert is_signed_in(browser)
+    clock.shift(301)
+    assert not is_signed_in(browser)
+
+
+def test_the_person_is_told_why_and_can_go_on_where_they_were(browser: Client, clock: Any) -> None:
+    # R1.6
+    clock.shift(301)
+    answer = browser.get("/dashboard/")
+    assert (answer.status_code, answer["Location"]) == (302, "/sign-in/?next=/dashboard/")
+    page = browser.get(answer["Location"]).content.decode()
+    assert "You were signed out because nothing happened for a while." in page
+    assert "nothing happened" not in browser.get("/sign-in/").content.decode(), "told once"
+    assert AuditEntry.objects.filter(action="SESSION_EXPIRED", actor_label="alice@example.com").count() == 1
+
+
+def test_a_form_sent_too_late_moves_nothing_and_is_not_repeated(browser: Client, clock: Any) -> None:
+    # R1.6: only a page can be gone on with.
+    clock.shift(301)
+    answer = browser.post("/accounts/open/", {"kind": "checking"})
+    assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
+
+
+def test_eight_hours_end_it_however_busy_one_is(browser: Client, clock: Any, settings: Any) -> None:
+    # R1.6: a longer idle time keeps this test short.
+    settings.SESSION_IDLE_SECONDS = 3600
+    for _ in range(8):
+        clock.shift(timedelta(hours=1, seconds=-1))
+        assert is_signed_in(browser)
+    clock.shift(8)
+    assert is_signed_in(browser)
+    clock.shift(1)
+    assert not is_signed_in(browser)
+
+
+def test_the_session_is_gone_from_the_server(browser: Client, clock: Any) -> None:
+    # R1.6: the cookie's age is a courtesy; a client that keeps it gets nothing.
+    key = browser.session.session_key
+    clock.shift(301)
+    is_signed_in(browser)
+    assert not Session.objects.filter(session_key=key).exists()
+    clock.move_to(MORNING)
+    thief = Client()
+    thief.cookies["sessionid"] = key or ""
+    assert not is_signed_in(thief)
+
+
+def test_signing_out_ends_the_session_on_the_server(browser: Client, alice: Any) -> None:
+    # R1.6
+    key = browser.session.session_key
+    answer = browser.post("/sign-out/")
+    assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
+    assert not Session.objects.filter(session_key=key).exists()
+    thief = Client()
+    thief.cookies["sessionid"] = key or ""
+    assert not is_signed_in(thief)
+    assert AuditEntry.objects.get(action="LOGOUT").actor_id == alice.pk
+
+
+@pytest.mark.parametrize("method", ["get", "head", "put"])
+def test_only_a_form_signs_out(browser: Client, method: str) -> None:
+    # R1.6, a peer's fault: a state change by GET. A picture on another site must not sign anyone out.
+    assert getattr(browser, method)("/sign-out/").status_code == 405
+    assert is_signed_in(browser)
+
+
+def test_signing_out_without_being_signed_in_is_harmless(client: Client) -> None:
+    # R1.6
+    assert client.post("/sign-out/")["Location"] == "/sign-in/"
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_session_that_our_sign_in_did_not_begin_is_refused(alice: Any) -> None:
+    # R1.6: fail closed.
+    client = Client()
+    client.force_login(alice, backend="accounts.backends.CountedPasswordBackend")
+    session = client.session
+    session[DEVICE_ID_SESSION_KEY] = TotpDevice.objects.get(user=alice).persistent_id
+    session.save()
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize("missing", ["auth_at", "seen_at"])
+def test_both_clocks_must_run(browser: Client, missing: str) -> None:
+    # R1.6
+    session = browser.session
+    del session[missing]
+    session.save()
+    assert not is_signed_in(browser)
+
+
+def test_the_password_alone_opens_no_page(make_user: Any, browser_of: Any) -> None:
+    # R1.3: a session without a verified device.
+    browser = browser_of(make_user("Dora", two_factor=False))
+    for path in ("/dashboard/", "/password/", "/accounts/open/", "/admin/"):
+        answer = browser.get(path)
+        assert answer.status_code == 302
+        assert "/sign-in/" in answer["Location"] or "/admin/login/" in answer["Location"]
+    assert browser.get("/sign-in/").status_code == 200
+
+
+def test_the_device_of_another_user_verifies_nobody(alice: Any, bob: Any, browser_of: Any) -> None:
+    # R1.3
+    browser = browser_of(alice)
+    session = browser.session
+    session[DEVICE_ID_SESSION_KEY] = TotpDevice.objects.get(user=bob).persistent_id
+    session.save()
+    assert not is_signed_in(browser)
+
+
+@pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": timezone.now()}])
+def test_a_lock_ends_every_running_session_at_once(browser: Client, alice: Any, state: dict[str, Any]) -> None:
+    # R1.5, a peer's fault: a locked user's old token still working.
+    User.objects.filter(pk=alice.pk).update(**state)
+    assert not is_signed_in(browser)
+    assert browser.post("/accounts/open/", {"kind": "checking"})["Location"] == "/sign-in/"
+
+
+def test_a_lock_and_a_timeout_together_are_no_expiry_of_the_persons(browser: Client, alice: Any, clock: Any) -> None:
+    # R6.1: the lock ended it; nobody's session is recorded as run out.
+    User.objects.filter(pk=alice.pk).update(locked_at=timezone.now())
+    clock.shift(301)
+    assert not is_signed_in(browser)
+    assert not AuditEntry.objects.filter(action="SESSION_EXPIRED").exists()
+
+
+def test_a_deleted_device_ends_the_session(browser: Client, alice: Any) -> None:
+    # R1.3
+    TotpDevice.objects.filter(user=alice).delete()
+    assert not is_signed_in(browser)
+
+
+def test_what_the_page_does_by_itself_is_no_activity() -> None:
+    # R1.6: live updates must not keep a session alive that nobody sits at.
+
+    def live_update(request: Any) -> HttpResponse:
+        request.is_background = True
+        return HttpResponse()
+
+    middleware = SessionTimeoutMiddleware(live_update)
+    now = int(timezone.now().timestamp())
+    request: Any = RequestFactory().get("/")
+    request.session = {"_auth_user_id": "1", "seen_at": now - 100, "auth_at": now - 100}
+    middleware(request)
+    assert request.session["seen_at"] == now - 100
+
+
+def test_the_timeouts_are_settings(browser: Client, clock: Any, settings: Any) -> None:
+    # R1.6
+    settings.SESSION_IDLE_SECONDS = 60
+    clock.shift(61)
+    assert not is_signed_in(browser)

@@ -1,0 +1,379 @@
+"""Races with real threads and real processes on a real database file (R3.4, R3.5, R3.9)."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from accounts import concurrency, limiter
+from accounts.concurrency import ATTEMPTS, own_transaction
+from accounts.limiter import TooOften
+from accounts.models import AccountKind, BankAccount, RateWindow
+from transfers import verification
+from transfers.ledger import InsufficientFunds
+from transfers.limits import DailyLimitReached
+from transfers.models import CustomerLimit, Transaction
+from transfers.services import cash, opening, sending
+
+slow_race = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+
+def race(*calls: Callable[[], Any]) -> Counter[str]:
+    """Run all calls at the same moment, each in a thread of its own; count the outcomes by name."""
+    outcomes: list[str] = []
+    together = Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> None:
+        try:
+            connection.ensure_connection()
+            together.wait()
+            call()
+            outcomes.append("done")
+        except Exception as error:  # noqa: BLE001 - whatever escapes is what the test is about
+            outcomes.append(type(error).__name__)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=run, args=[call]) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Counter(outcomes)
+
+
+def balance(account: BankAccount) -> Decimal:
+    return BankAccount.objects.values_list("balance", flat=True).get(pk=account.pk)
+
+
+def pay(actor: Any, source: BankAccount, target: BankAccount, amount: str, key: str) -> Callable[[], Any]:
+    return lambda: sending.transfer(
+        actor=actor, source=source, target=target, amount=Decimal(amount), idempotency_key=key
+    )
+
+
+@pytest.fixture
+def no_minute_limits(settings: Any) -> None:
+    settings.TRANSFERS_PER_MINUTE = settings.DEPOSITS_PER_MINUTE = settings.WITHDRAWALS_PER_MINUTE = 10_000
+
+
+# --- One account of 100.00, ten at a time -------------------------------------------------------------------
+
+
+class TestOneAccountOfAHundred:
+    """However many try, ten times ten succeed; nothing is lost and no lock error reaches a user."""
+
+    pytestmark = slow_race
+
+    def test_twenty_threads(self, no_minute_limits: None, alice: Any, bob: Any, open_account: Callable) -> None:
+        source, target = open_account(alice, "100.00"), open_account(bob)
+        outcomes = race(*(pay(alice, source, target, "10.00", f"thread {number}") for number in range(20)))
+        assert outcomes == {"done": 10, InsufficientFunds.__name__: 10}
+        assert [balance(source), balance(target)] == [Decimal(0), Decimal(100)]
+        assert list(verification.faults()) == []
+
+    def test_four_processes(
+        self, alice: Any, bob: Any, open_account: Callable, tmp_path: Path, repository: Path
+    ) -> None:
+        source, target = open_account(alice, "100.00"), open_account(bob)
+        begin = tmp_path / "begin"
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", PROCESS, str(begin), str(number), str(source.pk), str(target.pk)],
+                cwd=repository,
+                env=process_environment(),
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for number in range(4)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        begin.touch()
+        outcomes: Counter[str] = Counter()
+        for process in processes:
+            output, _ = process.communicate(timeout=60)
+            assert process.returncode == 0
+            outcomes.update(json.loads(output))
+        assert outcomes == {"done": 10, InsufficientFunds.__name__: 14}
+        assert [balance(source), balance(target)] == [Decimal(0), Decimal(100)]
+        assert list(verification.faults()) == []
+
+
+PROCESS = """
+import django, json, sys, time
+from pathlib import Path
+django.setup()
+from decimal import Decimal
+from accounts.models import BankAccount
+from transfers.services import sending
+
+begin, number, source, target = Path(sys.argv[1]), *sys.argv[2:]
+source, target = BankAccount.objects.get(pk=source), BankAccount.objects.get(pk=target)
+print("ready", flush=True)
+while not begin.exists():
+    time.sleep(0.001)
+outcomes = []
+for turn in range(6):
+    try:
+        sending.transfer(
+            actor=source.owner, source=source, target=target, amount=Decimal(10),
+            idempotency_key=f"process {number} turn {turn}",
+        )
+        outcomes.append("done")
+    except Exception as error:
+        outcomes.append(type(error).__name__)
+print(json.dumps(outcomes))
+"""
+
+
+def process_environment() -> dict[str, str]:
+    """As ours, but on the database of the tests, which the processes then share."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{database['NAME']}"
+    else:
+        url = os.environ["TEST_DATABASE_URL"].rpartition("/")[0] + f"/{database['NAME']}"
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "bankproject.settings",
+        "DATABASE_URL": url,
+        "TRANSFERS_PER_MINUTE": "1000",
+        "LOG_LEVEL": "ERROR",
+    }
+
+
+# --- Limits -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_two_accounts_in_parallel_cannot_beat_the_daily_limit(
+    no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
+) -> None:
+    """R3.9: exact under parallel requests from several accounts, withdrawals included."""
+    sources = [open_account(alice, "100000.00") for _ in range(2)]
+    target = open_account(bob)
+
+    def withdraw(number: int) -> Callable[[], Any]:
+        return lambda: cash.withdraw(
+            actor=alice, account=sources[number % 2], amount=Decimal(4000), idempotency_key=f"withdrawal {number}"
+        )
+
+    payments = [pay(alice, sources[number % 2], target, "4000.00", f"payment {number}") for number in range(8)]
+    outcomes = race(*payments, *(withdraw(number) for number in range(8)))
+    assert outcomes == {"done": 6, DailyLimitReached.__name__: 10}
+    assert CustomerLimit.objects.get(user=alice).used == Decimal(24_000)
+    assert sum(balance(source) for source in sources) == Decimal(200_000 - 24_000)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_of_sixty_parallel_requests_five_get_through_a_limit_of_five() -> None:
+    """A cache's counter lets twenty to thirty-seven pass."""
+    calls = [lambda: limiter.take("a key", limiter.Limit(5, 60))] * 60
+    assert race(*calls) == {"done": 5, TooOften.__name__: 55}
+    assert len(RateWindow.objects.get(key="a key").stamps) == 5
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_of_many_parallel_transfers_five_a_minute_are_tried(alice: Any, bob: Any, open_account: Callable) -> None:
+    """R3.9: refused ones included."""
+    source, target = open_account(alice, "30.00"), open_account(bob)
+    outcomes = race(*(pay(alice, source, target, "10.00", f"transfer {number}") for number in range(20)))
+    assert outcomes == {"done": 3, InsufficientFunds.__name__: 2, TooOften.__name__: 15}
+
+
+# --- Deadlocks, double clicks -------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_transfers_in_both_directions_do_not_deadlock(
+    no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
+) -> None:
+    """R3.4: rows are locked in one order, whichever way the money goes."""
+    first, second = open_account(alice, "1000.00"), open_account(bob, "1000.00")
+
+    def several(actor: Any, source: BankAccount, target: BankAccount, name: str) -> Callable[[], Any]:
+        return lambda: [pay(actor, source, target, "1.00", f"{name} {turn}")() for turn in range(10)]
+
+    calls = [several(alice, first, second, f"from alice {number}") for number in range(4)]
+    calls += [several(bob, second, first, f"from bob {number}") for number in range(4)]
+    assert race(*calls) == {"done": 8}
+    assert [balance(first), balance(second)] == [Decimal(1000), Decimal(1000)]
+    assert Transaction.objects.filter(kind="transfer").count() == 80
+    assert list(verification.faults()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_opening_twice_in_parallel_opens_one_account(no_minute_limits: None, alice: Any) -> None:
+    """R3.5."""
+    call = lambda: opening.open_account(  # noqa: E731
+        actor=alice, kind=AccountKind.CHECKING, opening_deposit=Decimal(5), idempotency_key="double click"
+    )
+    assert race(*[call] * 8) == {"done": 8}
+    assert BankAccount.objects.get(owner=alice).balance == Decimal(5)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_parallel_openings_do_not_pass_the_number_of_accounts(
+    no_minute_limits: None, alice: Any, settings: Any
+) -> None:
+    """R2.1."""
+    settings.MAX_OPEN_ACCOUNTS = 3
+
+    def open_one(number: int) -> Callable[[], Any]:
+        return lambda: opening.open_account(actor=alice, kind=AccountKind.CHECKING, idempotency_key=f"opening {number}")
+
+    assert race(*(open_one(number) for number in range(8))) == {"done": 3, "TooManyAccounts": 5}
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_an_account_is_closed_or_paid_into_but_never_both(
+    no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
+) -> None:
+    """R2.3: no money is left on a closed account."""
+    source = open_account(alice, "100.00")
+    for number in range(5):
+        target = open_account(bob)
+        race(
+            pay(alice, source, target, "1.00", f"to be closed {number}"),
+            lambda target=target: opening.close_account(actor=bob, account=target),  # type: ignore[misc]
+        )
+        target.refresh_from_db()
+        assert (target.status, target.balance) in {("closed", Decimal(0)), ("active", Decimal(1))}
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_verification_of_a_busy_bank_names_nothing(
+    no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
+) -> None:
+    """R9.2: it may run while the bank is open."""
+    source, target = open_account(alice, "1000.00"), open_account(bob)
+    found: list[str] = []
+
+    def spend() -> None:
+        for turn in range(60):
+            pay(alice, source, target, "1.00", f"business {turn}")()
+
+    def verify() -> None:
+        for _ in range(25):
+            found.extend(verification.faults())
+
+    assert race(spend, verify) == {"done": 2}
+    assert found == []
+
+
+# --- own_transaction ----------------------------------------------------------------------------------------
+
+
+class Faulty:
+    """A service whose database gives it up the first few times."""
+
+    def __init__(self, times: int, error: Exception) -> None:
+        self.times, self.error, self.calls = times, error, 0
+
+    def __call__(self) -> str:
+        self.calls += 1
+        RateWindow.objects.create(key=f"call {self.calls}", last_at="2026-01-01T00:00:00Z")
+        if self.calls <= self.times:
+            raise self.error
+        return "done"
+
+
+VICTIMS = [
+    OperationalError("database is locked"),
+    OperationalError("deadlock detected"),
+    OperationalError("could not serialize access due to concurrent update"),
+    OperationalError("('40001', '[40001] Transaction (Process ID 52) was deadlocked … (1205)')"),
+]
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    waited: list[float] = []
+    monkeypatch.setattr(concurrency.time, "sleep", waited.append)
+    return waited
+
+
+@pytest.mark.parametrize("error", VICTIMS, ids=str)
+def test_a_deadlock_victim_is_run_again_from_the_beginning(db: Any, no_waiting: list[float], error: Exception) -> None:
+    """R3.4: what it had written is gone."""
+    service = Faulty(2, error)
+    assert own_transaction(service)() == "done"
+    assert service.calls == 3
+    assert list(RateWindow.objects.values_list("key", flat=True)) == ["call 3"]
+    assert len(no_waiting) == 2
+    assert all(0 <= seconds < 1 for seconds in no_waiting)
+
+
+def test_what_is_known_by_its_sqlstate_is_a_victim_too() -> None:
+    error = OperationalError("something in another language")
+    error.__cause__ = Exception()
+    error.__cause__.sqlstate = "40P01"  # type: ignore[attr-defined]
+    assert concurrency.is_deadlock_victim(error)
+    assert not concurrency.is_deadlock_victim(OperationalError("no such table"))
+
+
+def test_after_five_tries_the_error_is_let_out(db: Any, no_waiting: list[float]) -> None:
+    service = Faulty(ATTEMPTS, VICTIMS[0])
+    with pytest.raises(OperationalError, match="locked"):
+        own_transaction(service)()
+    assert service.calls == ATTEMPTS == 5
+    assert not RateWindow.objects.exists()
+
+
+@pytest.mark.parametrize("error", [OperationalError("disk I/O error"), InsufficientFunds(), KeyError("x")], ids=repr)
+def test_any_other_error_is_let_out_at_once(db: Any, no_waiting: list[float], error: Exception) -> None:
+    service = Faulty(1, error)
+    with pytest.raises(type(error)):
+        own_transaction(service)()
+    assert service.calls == 1
+    assert not RateWindow.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_refuses_to_run_inside_another_transaction() -> None:
+    """Its commit would be none, and another's rollback could undo what was promised."""
+    service = Faulty(0, KeyError())
+    with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
+        own_transaction(service)()
+    assert service.calls == 0
+
+
+def test_a_transfer_survives_two_deadlocks(
+    alice: Any, bob: Any, open_account: Callable, no_waiting: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3.4: no deadlock reaches a user, and the money moves once."""
+    from transfers import ledger
+
+    source, target = open_account(alice, "100.00"), open_account(bob)
+    write, calls = ledger._write, []
+
+    def fail_twice(*args: Any) -> None:
+        calls.append(args)
+        write(*args)
+        if len(calls) <= 2:
+            raise OperationalError("database is locked")
+
+    monkeypatch.setattr(ledger, "_write", fail_twice)
+    pay(alice, source, target, "10.00", "survives two")()
+    assert len(calls) == 3
+    assert [balance(source), balance(target)] == [Decimal(90), Decimal(10)]
+    assert CustomerLimit.objects.get(user=alice).used == Decimal(10)
+    assert list(verification.faults()) == []

@@ -1,0 +1,202 @@
+"""What can be said about SQL Server without one: the statements that would be sent to it.
+
+The backend compiles for a server of 2022 that is only pretended; nothing is connected to. That the statements run,
+and lock, is shown where a server answers (R9.4).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connections, models
+from django.db.migrations.loader import MigrationLoader
+
+from accounts.models import BankAccount
+from audit.append_only import append_only_models, create_sql, drop_sql
+from transfers import ledger, selectors
+from transfers.models import CustomerLimit, Entry, Transaction, TransferOrder
+
+OUR_APPS = ("audit", "accounts", "transfers", "support")
+VERSION = 2022
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    """The default connection is one to a SQL Server that is not there."""
+    # Not importorskip: mssql refuses with a Django error where unixodbc is missing, and that is to be noticed.
+    from mssql.base import DatabaseWrapper
+
+    real = connections["default"]
+    wrapper = DatabaseWrapper({**real.settings_dict, "ENGINE": "mssql", "NAME": "bank", "OPTIONS": {}}, "default")
+    wrapper._known_versions = {"default": VERSION}
+    wrapper._known_azures = {"default": False}
+    wrapper.get_autocommit = lambda: False  # as inside a transaction
+    connections["default"] = wrapper
+    try:
+        yield wrapper
+    finally:
+        connections["default"] = real
+
+
+def sql_of(queryset: models.QuerySet) -> str:
+    return queryset.query.get_compiler(using="default").as_sql()[0]
+
+
+@pytest.fixture
+def ddl(server: Any) -> str:
+    """Everything our migrations would run."""
+    loader = MigrationLoader(None)
+    statements: list[str] = []
+    for name, migration in sorted(loader.graph.nodes.items(), key=lambda item: str(item[0])):
+        if name[0] in OUR_APPS:
+            state = loader.project_state(name, at_end=False)
+            with server.schema_editor(collect_sql=True, atomic=False) as editor:
+                migration.apply(state, editor, collect_sql=True)
+            statements += editor.collected_sql
+    return "\n".join(statements)
+
+
+def test_every_model_of_ours_gets_its_table(ddl: str) -> None:
+    from django.apps import apps
+
+    ours = [model for model in apps.get_models() if model._meta.app_label in OUR_APPS]
+    assert len(ours) >= 12
+    for model in ours:
+        assert f"CREATE TABLE [{model._meta.db_table}]" in ddl
+
+
+def test_every_constraint_and_index_of_ours_is_made(ddl: str) -> None:
+    """Some kinds are dropped without a word on SQL Server, such as unique constraints over expressions."""
+    from django.apps import apps
+
+    names = {
+        item.name
+        for model in apps.get_models()
+        if model._meta.app_label in OUR_APPS
+        for item in (*model._meta.constraints, *model._meta.indexes)
+    }
+    assert {"entry_account_sequence", "bank_account_funds", "order_key_once"} <= names
+    assert {name for name in names if f"[{name}]" not in ddl} == set()
+
+
+def test_no_column_is_beyond_what_the_server_takes(ddl: str) -> None:
+    """Text columns of 4,000 characters at most, keys of 1,700 bytes; whole numbers for money, never a decimal."""
+    lengths = [int(length) for length in re.findall(r"nvarchar\((\d+)\)", ddl)]
+    assert lengths
+    assert max(lengths) <= 4000
+    for column in re.findall(r"\[\w+\] nvarchar\((\d+)\) (?:NOT )?NULL UNIQUE", ddl):
+        assert 2 * int(column) <= 1700
+    assert not re.search(r"\b(float|real|numeric|decimal|money)\b", ddl)
+    for column in ("balance", "held", "amount", "balance_after", "used", "daily_limit"):
+        assert f"[{column}] bigint" in ddl
+
+
+def test_what_may_be_null_is_unique_only_where_it_is_not(ddl: str) -> None:
+    """SQL Server takes NULL for a value like any other: a second account without number would be refused."""
+    for name, column in (
+        ("bank_account_number", "number_digest"),
+        ("bank_account_ledger_code", "ledger_code"),
+        ("transaction_reversed_once", "reverses_id"),
+        ("order_transaction_once", "transaction_id"),
+    ):
+        assert re.search(rf"CREATE UNIQUE INDEX \[{name}\] .* WHERE \[{column}\] IS NOT NULL;", ddl)
+
+
+def test_no_filtered_index_has_what_the_server_refuses_there(ddl: str) -> None:
+    """OR and NOT are fine in a CHECK and an error in a filtered index."""
+    conditions = re.findall(r"^CREATE (?:UNIQUE )?INDEX .* WHERE (.*);$", ddl, re.MULTILINE)
+    assert len(conditions) >= 5
+    for condition in conditions:
+        assert not re.search(r"\bOR\b|\bNOT \(", condition)
+
+
+def test_names_are_unique_in_the_whole_database(ddl: str) -> None:
+    names = re.findall(r"CONSTRAINT \[(\w+)\]", ddl)
+    assert len(names) == len(set(names))
+    assert max(map(len, names)) <= 128
+
+
+# --- The hot path -------------------------------------------------------------------------------------------
+
+
+def test_the_ledger_locks_its_rows_in_order(server: Any) -> None:
+    """R3.4."""
+    prepared = type(ledger._lock_accounts)(ledger._lock_accounts._build)
+    statement = prepared._statement(2)
+    assert "FROM [accounts_bankaccount] WITH (ROWLOCK, UPDLOCK)" in statement.text
+    assert statement.text.startswith("SELECT [accounts_bankaccount].[id] AS [pk],")
+    assert "ORDER BY 1 ASC" in statement.text
+    assert statement.bind([4, 9]) == [4, 9]
+    assert statement.text.count("%s") == 2
+
+
+def test_the_balance_is_set_on_the_sequence_that_was_read(server: Any) -> None:
+    """R3.4."""
+    known = ledger._set_balance
+    prepared = type(known)(known._model, set_fields=known._set_fields, where_fields=known._where_fields)
+    statement = prepared._statement(4)
+    text = "UPDATE [accounts_bankaccount] SET [balance] = %s, [last_sequence] = %s WHERE "
+    assert text in statement.text
+    # Which condition comes first is the ORM's affair; each gets its own value.
+    conditions = re.findall(r"\[(\w+)\] = %s", statement.text.partition("WHERE")[2])
+    bound = dict(zip(["balance", "sequence", *conditions], statement.bind([50, 8, 4, 7]), strict=True))
+    assert bound == {"balance": 50, "sequence": 8, "id": 4, "last_sequence": 7}
+
+
+def test_the_inserts_of_the_ledger_need_no_keys_back(server: Any) -> None:
+    """OUTPUT would be one more thing that a trigger on the table forbids."""
+    from datetime import UTC, datetime
+    from decimal import Decimal
+    from uuid import UUID
+
+    at = datetime(2026, 11, 17, tzinfo=UTC)
+    head = (UUID(int=1), "fee", Decimal(1), "", "REF", 1, None, at)
+    known = ledger._insert_transaction
+    text, by_column = type(known)(known._model, [field.name for field in known._fields])._compile([head])
+    assert re.match(r"(SET NOCOUNT ON )?INSERT INTO \[transfers_transaction\] \(\[id\], \[kind\],", text)
+    assert text.count("%s") == 8
+    assert not by_column
+
+    known = ledger._insert_entries
+    rows = [(UUID(int=1), account, "debit", Decimal(1), Decimal(1), 1, at) for account in (1, 2)]
+    text, by_column = type(known)(known._model, [field.name for field in known._fields])._compile(rows)
+    assert "[transfers_entry]" in text
+    assert "OUTPUT" not in text
+    assert text.count("%s") == 14
+    assert not by_column
+
+
+# --- Other queries ------------------------------------------------------------------------------------------
+
+
+def test_the_customers_row_is_locked_before_it_is_charged(server: Any) -> None:
+    assert "WITH (ROWLOCK, UPDLOCK)" in sql_of(CustomerLimit.objects.select_for_update().filter(user=1))
+
+
+def test_a_page_of_history_is_a_range_not_an_offset(server: Any) -> None:
+    """R3.7."""
+    text = sql_of(selectors._entries_with_transactions().filter(account=1, sequence__lt=9).order_by("-sequence")[:25])
+    assert re.match(r"SELECT TOP \(?25\)?", text) or "OFFSET 0 ROWS FETCH" in text
+    assert "[transfers_entry].[sequence] < %s" in text
+    assert "ORDER BY [transfers_entry].[sequence] DESC" in text
+
+
+@pytest.mark.parametrize("model", [BankAccount, Transaction, Entry, TransferOrder, CustomerLimit])
+def test_every_model_can_be_read(server: Any, model: Any) -> None:
+    assert sql_of(model.objects.filter(pk__in=[model().pk or 1]).order_by("pk")).startswith("SELECT [")
+
+
+# --- Triggers -----------------------------------------------------------------------------------------------
+
+
+def test_append_only_tables_get_a_trigger_that_refuses_instead_of_changing() -> None:
+    """R3.1. INSTEAD OF, since there is no BEFORE; and none for INSERT."""
+    tables = [model._meta.db_table for model in append_only_models()]
+    assert len(tables) >= 3
+    for table in tables:
+        assert create_sql("microsoft", table) == [
+            f"CREATE TRIGGER [{table}_no_change] ON [{table}] INSTEAD OF UPDATE, DELETE AS "
+            f"BEGIN THROW 50001, '{table} is append-only', 1; END"
+        ]
+        assert drop_sql("microsoft", table) == [f"DROP TRIGGER IF EXISTS [{table}_no_change]"]

@@ -1,0 +1,247 @@
+"""Who may open which page: every named URL, every kind of visitor (R1.3, R1.7, R1.10). A new page is walked too."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from accounts.models import User
+from transfers.models import TransferOrder
+
+pytestmark = pytest.mark.django_db
+
+# What a visitor who is not signed in gets; every page that is not here leads to sign-in.
+PUBLIC = {
+    "home": (302, "/sign-in/"),
+    "sign_in": (200, None),
+    "sign_in_code": (302, "/sign-in/"),
+    "sign_out": (405, None),
+    "register": (200, None),
+    "register_sent": (200, None),
+    "register_confirm": (404, None),
+    "two_factor_enrol": (302, "/sign-in/"),
+    "mailbox": (404, None),
+    "mail": (404, None),
+}
+# Open to every role: they are about oneself.
+FOR_EVERYONE = {"password_change"}
+
+
+def named_urls() -> dict[str, list[str]]:
+    """Name to the names of its arguments, of every page outside the staff area."""
+
+    def walk(resolver: URLResolver) -> Iterator[tuple[str, list[str]]]:
+        for pattern in resolver.url_patterns:
+            if isinstance(pattern, URLResolver):
+                if pattern.app_name != "admin":
+                    yield from walk(pattern)
+            elif isinstance(pattern, URLPattern):
+                assert pattern.name, f"{pattern} has no name"
+                yield pattern.name, list(pattern.pattern.converters)
+
+    return dict(walk(get_resolver()))
+
+
+URLS = named_urls()
+PRIVATE = sorted(set(URLS) - set(PUBLIC) - FOR_EVERYONE)
+
+
+def path_of(name: str, objects: dict[str, Any] | None = None) -> str:
+    """The page's path, about these objects or about ones that do not exist."""
+    made_up = {"public_id": uuid4(), "draft_id": uuid4(), "token": "x" * 43, "pk": 999_999}
+    values = made_up | (objects or {})
+    return reverse(name, kwargs={argument: values[argument] for argument in URLS[name]})
+
+
+@pytest.fixture
+def objects_of_alice(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> dict[str, dict[str, Any]]:
+    """For each page that is about something: what Alice has of it."""
+    account, other, payee = open_account(alice, "100.00"), open_account(alice), open_account(bob)
+    browser = browser_of(alice)
+    form = {"source": str(account.public_id), "number": payee.number, "amount": "1.00"}
+    review = browser.post("/transfer/send/", form)["Location"]
+    browser.post(review)
+    order = TransferOrder.objects.get(kind="payment")
+    draft = re.search(r"[0-9a-f-]{36}", browser.post("/transfer/send/", form)["Location"])
+    assert draft
+    return {
+        **{name: {"public_id": account.public_id} for name in ("account", "deposit", "withdraw")},
+        "account_close": {"public_id": other.public_id},
+        "transfer_review": {"draft_id": draft.group()},
+        "receipt": {"public_id": order.public_id},
+    }
+
+
+def test_the_walk_knows_every_page_that_is_about_something(objects_of_alice: dict[str, Any]) -> None:
+    # R1.7: whoever adds such a page says here what Alice has of it.
+    assert {name for name in PRIVATE if URLS[name]} == set(objects_of_alice)
+
+
+@pytest.mark.parametrize("name", sorted(URLS))
+def test_a_visitor_gets_public_pages_and_is_sent_to_sign_in_by_all_others(name: str, client: Client) -> None:
+    # R1.3
+    path = path_of(name)
+    answer = client.get(path)
+    if name in PUBLIC:
+        assert (answer.status_code, answer.headers.get("Location")) == PUBLIC[name]
+    else:
+        assert (answer.status_code, answer["Location"]) == (302, f"/sign-in/?next={path}")
+        posted = client.post(path)
+        assert (posted.status_code, posted["Location"]) == (302, "/sign-in/")
+
+
+@pytest.mark.parametrize("name", sorted(set(URLS) - set(PUBLIC)))
+def test_the_password_alone_opens_none_of_them(name: str, make_user: Any, browser_of: Any) -> None:
+    # R1.3
+    answer = browser_of(make_user("Dora", two_factor=False)).get(path_of(name))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/sign-in/")
+
+
+def test_alice_opens_all_of_hers(objects_of_alice: dict[str, Any], alice: Any, browser_of: Any) -> None:
+    # R2.4: else the refusals below would prove nothing. The draft lives in the session that made it.
+    browser = browser_of(alice)
+    for name in [*PRIVATE, *FOR_EVERYONE]:
+        expected = 302 if name == "transfer_review" else 200
+        assert browser.get(path_of(name, objects_of_alice.get(name))).status_code == expected, name
+
+
+def told(answer: Any, path: str) -> tuple[int, str, str]:
+    """Status, address and text of an answer, without what differs between any two."""
+    text = answer.content.decode().replace(path, "")
+    text = re.sub(r'csrfmiddlewaretoken" value="\w+"|[0-9a-f-]{36}', "", text)
+    return answer.status_code, re.sub(r"[0-9a-f-]{36}", "", answer.headers.get("Location", "")), text
+
+
+@pytest.mark.parametrize("name", ["account", "account_close", "deposit", "withdraw", "receipt", "transfer_review"])
+def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
+    name: str, objects_of_alice: dict[str, Any], charlie: Any, browser_of: Any
+) -> None:
+    # R1.7: 404, and not a word that differs.
+    browser = browser_of(charlie)
+    for method in (browser.get, browser.post):
+        hers, nothing = path_of(name, objects_of_alice[name]), path_of(name)
+        first, second = told(method(hers), hers), told(method(nothing), nothing)
+        assert first == second
+        # A review is remembered in one session only: any other is sent back to the form.
+        assert first[0] in ((302,) if name == "transfer_review" else (404, 405))
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+@pytest.mark.parametrize("role", ["Support", "Auditor", "Admin"])
+def test_staff_are_refused_the_pages_of_customers(
+    name: str, role: str, objects_of_alice: dict[str, Any], sam: Any, browser_of: Any
+) -> None:
+    # R1.7: a role that may not gets 403, whatever it is about, by GET and by POST.
+    sam.groups.set([Group.objects.get(name=role)])
+    browser = browser_of(sam)
+    path = path_of(name, objects_of_alice.get(name))
+    answers = {browser.get(path).status_code, browser.post(path).status_code}
+    assert answers <= {403, 405}
+    assert 403 in answers
+
+
+def test_a_superuser_opens_no_page_of_customers(alice: Any, ada: Any, browser_of: Any) -> None:
+    # R1.7
+    User.objects.filter(pk=ada.pk).update(is_superuser=True)
+    browser = browser_of(ada)
+    assert {browser.get(path_of(name)).status_code for name in PRIVATE} <= {403, 405}
+
+
+def test_someone_without_a_role_opens_nothing(db: Any, make_user: Any, browser_of: Any) -> None:
+    # R1.7: deny by default.
+    nobody = make_user("Nobody")
+    nobody.groups.clear()
+    browser = browser_of(User.objects.get(pk=nobody.pk))
+    for name in PRIVATE:
+        assert browser.get(path_of(name)).status_code in (403, 405), name
+    assert browser.get("/admin/").status_code == 403
+    assert browser.get("/")["Location"] == "/dashboard/"
+
+
+@pytest.mark.parametrize(
+    ("who", "target"),
+    [("alice", "/dashboard/"), ("sam", "/admin/"), ("audrey", "/admin/"), ("ada", "/admin/")],
+)
+def test_the_front_door_leads_each_role_to_where_its_day_begins(
+    who: str, target: str, request: Any, browser_of: Any
+) -> None:
+    # R1.10
+    browser = browser_of(request.getfixturevalue(who))
+    assert browser.get("/")["Location"] == target
+    assert browser.get(target).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("who", "labels"),
+    [
+        ("alice", ["Overview", "Send money", "Between my accounts", "Open account"]),
+        ("sam", ["Staff area"]),
+        ("audrey", ["Staff area", "Audit log"]),
+        ("ada", ["Staff area", "Audit log"]),
+    ],
+)
+def test_each_role_sees_its_own_way_around(who: str, labels: list[str], request: Any, browser_of: Any) -> None:
+    # R10.1: navigation, name, role and sign-out; and every link in it opens.
+    user = request.getfixturevalue(who)
+    browser = browser_of(user)
+    answer = browser.get("/password/")
+    page = answer.content.decode()
+    assert [link.label for link in answer.context["nav"]] == labels
+    assert all(f'href="{link.url}"' in page for link in answer.context["nav"])
+    assert {browser.get(link.url).status_code for link in answer.context["nav"]} == {200}
+    assert user.get_full_name() in page
+    assert str(user.role) in page
+    assert 'action="/sign-out/"' in page
+
+
+def test_the_page_one_is_on_is_marked(alice: Any, browser_of: Any) -> None:
+    # R10.2
+    nav = browser_of(alice).get("/dashboard/").context["nav"]
+    assert [link.label for link in nav if link.current] == ["Overview"]
+
+
+def test_a_visitor_sees_no_way_into_the_bank(client: Client) -> None:
+    # R10.1
+    page = client.get("/sign-in/").content.decode()
+    assert "/dashboard/" not in page
+    assert "/admin/" not in page
+    assert "Open an account" in page
+
+
+@pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": timezone.now()}])
+def test_a_locked_person_sees_no_page_from_the_next_request_on(
+    state: dict[str, Any], alice: Any, browser_of: Any
+) -> None:
+    # R1.5
+    browser = browser_of(alice)
+    assert browser.get("/dashboard/").status_code == 200
+    User.objects.filter(pk=alice.pk).update(**state)
+    for name in PRIVATE:
+        assert browser.get(path_of(name))["Location"].startswith("/sign-in/"), name
+
+
+@pytest.mark.parametrize("name", sorted(set(URLS) - {"sign_out"}))
+def test_no_page_answers_to_a_method_it_does_not_know(name: str, alice: Any, browser_of: Any) -> None:
+    # A peer's fault: state changes by whatever method comes.
+    browser = browser_of(alice)
+    for method in ("put", "patch", "delete"):
+        answer = getattr(browser, method)(path_of(name))
+        assert answer.status_code in (405, 302) if name == "home" else answer.status_code == 405
+
+
+def test_the_servers_entry_point_answers(rf: Any) -> None:
+    # R9.3: what gunicorn imports.
+    from bankproject.wsgi import application
+
+    started: list[str] = []
+    environ = rf.get("/sign-in/").environ
+    body = b"".join(application(environ, lambda status, headers: started.append(status)))
+    assert started == ["200 OK"]
+    assert b"Sign in" in body

@@ -1,0 +1,218 @@
+"""The Django admin as the staff's area: two-factor to get in, every model read-only (R5.1, R5.4)."""
+
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import BankAccount, User
+from audit.models import AuditEntry
+from bankproject.admin_site import BankAdminSite, ReadOnlyAdmin
+from tests.plugin import PASSWORD
+from transfers.models import Entry, Transaction, TransferOrder
+
+pytestmark = pytest.mark.django_db
+
+MODELS = (User, BankAccount, Transaction, Entry, TransferOrder, AuditEntry)
+# What each role sees: support needs no ledger and no audit log (R5.4).
+SEES = {
+    "sam": {User, BankAccount},
+    "audrey": set(MODELS),
+    "ada": set(MODELS),
+}
+
+
+@pytest.fixture
+def rows(alice: Any, bob: Any, open_account: Any) -> dict[type, Any]:
+    """One row of each model."""
+    open_account(alice, "5.00")
+    found: dict[type, Any] = {model: model._default_manager.order_by("pk").last() for model in MODELS}
+    found[BankAccount] = BankAccount.objects.get(owner=alice)
+    assert None not in found.values()
+    return found
+
+
+def url(model: type[Any], page: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def test_the_one_admin_site_is_the_banks_with_all_its_pages() -> None:
+    # R5.1: no second site, and nothing that a library brought along.
+    assert isinstance(admin.site._wrapped, BankAdminSite)  # type: ignore[attr-defined]
+    assert set(admin.site._registry) == set(MODELS)
+    assert all(isinstance(page, ReadOnlyAdmin) for page in admin.site._registry.values())
+
+
+@pytest.mark.parametrize("who", SEES)
+@pytest.mark.parametrize("model", MODELS)
+def test_each_role_sees_what_it_needs(who: str, model: Any, rows: Any, request: Any, browser_of: Any) -> None:
+    # R5.4: lists, searches and rows.
+    browser = browser_of(request.getfixturevalue(who))
+    expected = 200 if model in SEES[who] else 403
+    assert browser.get(url(model, "changelist")).status_code == expected
+    assert browser.get(url(model, "changelist"), {"q": "alice@example.com"}).status_code == expected
+    assert browser.get(url(model, "change", rows[model].pk)).status_code == expected
+    assert browser.get(url(model, "history", rows[model].pk)).status_code == expected
+    listed = url(model, "changelist") in browser.get("/admin/").content.decode()
+    assert listed == (model in SEES[who])
+
+
+@pytest.mark.parametrize("superuser", [False, True])
+@pytest.mark.parametrize("who", SEES)
+@pytest.mark.parametrize("model", MODELS)
+def test_nobody_adds_changes_or_deletes(
+    who: str, model: Any, superuser: bool, rows: Any, request: Any, browser_of: Any
+) -> None:
+    # R5.1: superusers included, by GET and by POST.
+    user = request.getfixturevalue(who)
+    User.objects.filter(pk=user.pk).update(is_superuser=superuser)
+    browser, row = browser_of(user), rows[model]
+    before = model._default_manager.order_by("pk").values_list("pk", flat=True)
+    count = len(before)
+    fields = {field.name: "x" for field in model._meta.fields}
+    for address in (url(model, "add"), url(model, "delete", row.pk)):
+        assert browser.get(address).status_code == 403
+        assert browser.post(address, fields | {"post": "yes"}).status_code == 403
+    assert browser.post(url(model, "change", row.pk), fields).status_code == 403
+    action = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+    answer = browser.post(url(model, "changelist"), action)
+    assert answer.status_code in (200, 302, 403)
+    assert model._default_manager.count() - count in (0, 1), "an audit entry may have joined"
+    again = model._default_manager.get(pk=row.pk)
+    assert all(
+        getattr(again, f.attname) == getattr(row, f.attname) for f in model._meta.fields if f.name != "last_login"
+    )
+    if model in SEES[who]:
+        assert "delete_selected" not in browser.get(url(model, "changelist")).content.decode()
+
+
+def test_customers_are_refused(alice: Any, browser_of: Any, rows: Any) -> None:
+    # R1.7
+    browser = browser_of(alice)
+    for model in MODELS:
+        assert browser.get(url(model, "changelist")).status_code == 403
+    for path in ("/admin/", "/admin/password_change/", "/admin/jsi18n/", "/admin/autocomplete/", "/admin/accounts/"):
+        assert browser.get(path).status_code == 403, path
+
+
+def test_a_superuser_flag_lets_no_customer_in(alice: Any, browser_of: Any) -> None:
+    # R1.7
+    User.objects.filter(pk=alice.pk).update(is_superuser=True)
+    assert browser_of(alice).get("/admin/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin/", "/admin/accounts/user/", "/admin/login/", "/admin/nowhere/", "/admin/jsi18n/"]
+)
+def test_without_both_factors_there_is_no_staff_area(
+    path: str, client: Client, ada: Any, make_user: Any, browser_of: Any
+) -> None:
+    # R1.3, R5.1: and no second sign-in page that would count no guesses.
+    from accounts.roles import Role
+
+    half = browser_of(make_user("Adam", Role.ADMIN, two_factor=False))
+    for browser in (client, half):
+        answer = browser.get(path)
+        assert answer.status_code == 302
+        assert answer["Location"].startswith("/sign-in/")
+        posted = browser.post("/admin/login/", {"username": ada.email, "password": PASSWORD})
+        assert "_auth_user_id" not in client.session
+        assert posted.status_code == 302
+
+
+def test_the_admins_own_password_page_leads_to_the_banks(ada: Any, browser_of: Any) -> None:
+    # R1.4, R1.8: Django's counts no guesses at the old password, records nothing and tells nobody.
+    browser = browser_of(ada)
+    new = "another long sentence of Ada's"
+    data = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    for answer in (browser.get("/admin/password_change/"), browser.post("/admin/password_change/", data)):
+        assert (answer.status_code, answer["Location"]) == (302, "/password/")
+    ada.refresh_from_db()
+    assert ada.check_password(PASSWORD)
+
+
+def test_the_admins_own_sign_out_is_the_banks(ada: Any, browser_of: Any) -> None:
+    # R1.6, R6.1
+    browser = browser_of(ada)
+    assert browser.get("/admin/logout/").status_code == 405
+    assert browser.get("/admin/").status_code == 200
+    assert browser.post("/admin/logout/")["Location"] == "/sign-in/"
+    assert browser.get("/admin/").status_code == 302
+    assert AuditEntry.objects.get(action="LOGOUT").actor_id == ada.pk
+
+
+@pytest.mark.parametrize(
+    ("model", "query"),
+    [
+        (User, "password__startswith=argon2"),
+        (User, "password__regex=."),
+        (User, "phone=x"),
+        (User, "recovery_codes__code_hash__startswith=argon2"),
+        (User, "totpdevice__key__isnull=0"),
+        (User, "is_superuser__exact=0"),
+        (BankAccount, "owner__password__startswith=argon2"),
+        (BankAccount, "number_digest__startswith=k1"),
+        (TransferOrder, "key_digest__startswith=a"),
+        (TransferOrder, "initiator__password__startswith=argon2"),
+    ],
+)
+def test_lists_cannot_be_asked_for_what_they_do_not_show(
+    model: Any, query: str, ada: Any, browser_of: Any, rows: Any
+) -> None:
+    # R5.4: `?password__startswith=` would read out a hash bit by bit.
+    answer = browser_of(ada).get(f"{url(model, 'changelist')}?{query}")
+    assert answer.status_code in (302, 400)
+    assert "alice@example.com" not in answer.content.decode()
+
+
+def test_the_filters_that_lists_offer_work(ada: Any, browser_of: Any, rows: Any) -> None:
+    # R5.4
+    browser = browser_of(ada)
+    page = browser.get(url(User, "changelist"), {"is_active__exact": "0"})
+    assert page.status_code == 200
+    assert "bob@example.com" not in page.content.decode()
+    group = browser.get(url(User, "changelist"), {"groups__id__exact": ada.groups.get().pk})
+    assert group.status_code == 200
+    assert "bob@example.com" not in group.content.decode()
+    assert "ada@example.com" in group.content.decode()
+
+
+def test_no_page_of_the_staff_area_shows_a_secret(rows: Any, alice: Any, ada: Any, browser_of: Any) -> None:
+    # R2.2, R8.1: numbers masked; phone, address, hashes and digests not at all.
+    browser = browser_of(ada)
+    account = rows[BankAccount]
+    pages = [
+        browser.get(address).content.decode()
+        for model in MODELS
+        for address in (url(model, "changelist"), url(model, "change", rows[model].pk))
+    ]
+    pages.append(browser.get(url(User, "change", alice.pk)).content.decode())
+    text = "".join(pages)
+    assert account.masked_number in text
+    hidden = (account.number, account.number_grouped, account.number_digest, "5550101", "Lindenallee", "argon2$")
+    assert [secret for secret in hidden if secret in text] == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_asks_the_same_number_of_questions_however_long(
+    model: Any, ada: Any, browser_of: Any, make_user: Any, open_account: Any, django_assert_max_num_queries: Any
+) -> None:
+    # R5.4: no N+1 queries.
+    for number in range(12):
+        open_account(make_user(f"Customer{number}"), "5.00")
+    browser = browser_of(ada)
+    with django_assert_max_num_queries(14):
+        assert browser.get(url(model, "changelist")).status_code == 200
+
+
+def test_the_staff_area_has_the_banks_name(ada: Any, browser_of: Any, settings: Any) -> None:
+    # R5.1
+    assert settings.BANK_NAME in browser_of(ada).get("/admin/").content.decode()
+
+
+def test_who_was_made_without_a_role_is_shown_without_one(db: Any, ada: Any, browser_of: Any) -> None:
+    # R1.7
+    User(email="nobody@example.com", first_name="Nobody").save()
+    assert "nobody@example.com" in browser_of(ada).get(url(User, "changelist")).content.decode()

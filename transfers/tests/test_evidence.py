@@ -1,0 +1,87 @@
+"""The audit entry of a movement carries a digest that can be computed again from the ledger's rows (R6.3)."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from accounts.models import BankAccount
+from accounts.money import to_minor
+from audit.models import AuditEntry
+from tests.plugin import triggers_off
+from transfers.ledger import PostedEntry, Posting
+from transfers.models import Entry, Transaction, TransferOrder
+from transfers.services import cash, sending
+
+
+def digest_from_rows(pk: Any) -> str:
+    """Read again what was written, as an auditor would."""
+    row = Transaction.objects.get(pk=pk)
+    entries = tuple(
+        PostedEntry(
+            entry.account_id, entry.direction, to_minor(entry.amount), to_minor(entry.balance_after), entry.sequence
+        )
+        for entry in Entry.objects.filter(transaction=row)
+    )
+    return Posting(
+        transaction_id=row.pk,
+        kind=row.kind,
+        reference=row.reference,
+        amount=to_minor(row.amount),
+        description=row.description,
+        initiated_by_id=row.initiated_by_id,
+        reverses_id=row.reverses_id,
+        created_at=row.created_at,
+        entries=entries,
+    ).digest
+
+
+def digest_in_the_log(order: TransferOrder) -> str:
+    return AuditEntry.objects.get(subject_type="transferorder", subject_id=str(order.public_id)).evidence_digest
+
+
+@pytest.fixture
+def orders(
+    alice: Any, everyday: BankAccount, savings: BankAccount, bobs: BankAccount, new_key: Callable
+) -> list[TransferOrder]:
+    made = {"actor": alice, "amount": Decimal("7.77")}
+    return [
+        cash.deposit(account=everyday, idempotency_key=new_key(), **made),
+        cash.withdraw(account=everyday, idempotency_key=new_key(), **made),
+        sending.transfer(source=everyday, target=savings, idempotency_key=new_key(), **made),
+        sending.transfer(source=everyday, target=bobs, description="Übung “1”", idempotency_key=new_key(), **made),
+    ]
+
+
+def test_every_movement_is_in_the_log_with_its_digest(orders: list[TransferOrder], everyday: BankAccount) -> None:
+    digests = [digest_in_the_log(order) for order in orders]
+    assert digests == [digest_from_rows(order.transaction_id) for order in orders]
+    assert len(set(digests)) == len(orders)
+
+
+def test_an_opening_deposit_is_in_the_log_too(everyday: BankAccount) -> None:
+    order = TransferOrder.objects.get(target=everyday)
+    assert digest_in_the_log(order) == digest_from_rows(order.transaction_id)
+
+
+@pytest.mark.parametrize(
+    ("model", "change"),
+    [
+        (Transaction, "amount = amount + 1"),
+        (Transaction, "description = 'something else'"),
+        (Transaction, "kind = 'fee'"),
+        (Transaction, "reference = '0000-0000-0000'"),
+        (Transaction, "created_at = '2020-01-01 00:00:00'"),
+        (Entry, "amount = amount + 1"),
+        (Entry, "balance_after = balance_after + 1"),
+    ],
+)
+def test_a_rewritten_ledger_no_longer_fits_the_log(orders: list[TransferOrder], model: Any, change: str) -> None:
+    order = orders[-1]
+    key = "id" if model is Transaction else "transaction_id"
+    pk = Transaction._meta.pk.get_db_prep_value(order.transaction_id, connection)
+    with triggers_off(model), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {model._meta.db_table} SET {change} WHERE {key} = %s", [pk])
+    assert digest_from_rows(order.transaction_id) != digest_in_the_log(order)

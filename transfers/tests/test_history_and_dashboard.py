@@ -1,0 +1,269 @@
+"""The dashboard and the pages of an account's history (R2.4, R3.7)."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import AccountStatus, BankAccount
+from transfers import ledger, selectors
+from transfers.models import TransactionKind
+from transfers.names import masked_name, short_name
+from transfers.services import cash, sending
+
+PAGE = selectors.PAGE_ROWS
+
+
+@pytest.fixture
+def busy(alice: Any, everyday: BankAccount) -> BankAccount:
+    """Alice's account with 60 entries."""
+    desk = BankAccount.objects.get(ledger_code="cash-0")
+    for number in range(2, 61):
+        ledger.post(
+            kind=TransactionKind.DEPOSIT,
+            legs=ledger.transfer_legs(debit=desk.pk, credit=everyday.pk, amount=Decimal(number)),
+            initiated_by=alice,
+            at=timezone.now(),
+            description=f"No. {number}",
+        )
+    everyday.refresh_from_db()
+    return everyday
+
+
+def url_of(account: BankAccount) -> str:
+    return reverse("account", args=[account.public_id])
+
+
+# --- History ------------------------------------------------------------------------------------------------
+
+
+def test_the_pages_run_through_the_whole_history_without_gap_or_repeat(busy: BankAccount) -> None:
+    older, newer = [], []
+    page = selectors.history_page(busy)
+    assert page.newer_than is None
+    while True:
+        older.append([row.sequence for row in page.rows])
+        if page.older_than is None:
+            break
+        page = selectors.history_page(busy, older_than=page.older_than)
+    assert [number for numbers in older for number in numbers] == list(range(60, 0, -1))
+    assert [len(numbers) for numbers in older] == [PAGE, PAGE, 10]
+    while True:
+        newer.append([row.sequence for row in page.rows])
+        if page.newer_than is None:
+            break
+        page = selectors.history_page(busy, newer_than=page.newer_than)
+    assert [number for numbers in reversed(newer) for number in numbers] == list(range(60, 0, -1))
+
+
+def test_the_links_of_the_page_lead_to_the_end_and_back(alice: Any, browser_of: Callable, busy: BankAccount) -> None:
+    client = browser_of(alice)
+    response, seen = client.get(url_of(busy)), []
+    while True:
+        seen += [row.sequence for row in response.context["entries"]]
+        if not response.context["older_url"]:
+            break
+        response = client.get(response.context["older_url"])
+    assert seen == list(range(60, 0, -1))
+    assert len(response.context["entries"]) == 10
+    response = client.get(response.context["newer_url"])
+    assert [row.sequence for row in response.context["entries"]] == list(range(35, 10, -1))
+
+
+def test_new_entries_do_not_shift_the_older_pages(alice: Any, busy: BankAccount, new_key: Callable) -> None:
+    """As page numbers would: an entry shown twice, another never."""
+    first = selectors.history_page(busy)
+    cash.deposit(actor=alice, account=busy, amount=Decimal(1), idempotency_key=new_key())
+    busy.refresh_from_db()
+    second = selectors.history_page(busy, older_than=first.older_than)
+    assert first.rows[-1].sequence - 1 == second.rows[0].sequence
+
+
+def test_the_deepest_page_costs_what_the_first_does(alice: Any, browser_of: Callable, busy: BankAccount) -> None:
+    client, counts, texts = browser_of(alice), [], []
+    client.get(url_of(busy))
+    for query in ("", "?older_than=30", "?older_than=11", "?newer_than=10"):
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(url_of(busy) + query).status_code == 200
+        counts.append(len(captured))
+        texts += [query["sql"] for query in captured.captured_queries]
+    assert len(set(counts)) == 1
+    assert counts[0] <= 14
+    assert not [text for text in texts if "OFFSET" in text or "COUNT(" in text.upper()]
+
+
+def test_a_row_says_what_happened_with_whom_and_what_it_did_to_the_balance(
+    alice: Any, bob: Any, everyday: BankAccount, savings: BankAccount, bobs: BankAccount, new_key: Callable
+) -> None:
+    """R3.7."""
+    move = {"actor": alice, "source": everyday, "description": "Lunch"}
+    order = sending.transfer(target=bobs, amount=Decimal("12.00"), idempotency_key=new_key(), **move)
+    sending.transfer(target=savings, amount=Decimal("5.00"), idempotency_key=new_key(), **move)
+    cash.withdraw(actor=alice, account=everyday, amount=Decimal(1), idempotency_key=new_key())
+    everyday.refresh_from_db()
+    rows = [
+        (row.label, row.counterpart, row.amount, row.balance_after, row.direction_word)
+        for row in selectors.history_page(everyday).rows
+    ]
+    assert rows == [
+        ("Withdrawal", "", Decimal("-1.00"), Decimal("82.00"), "out"),
+        ("Transfer to Holidays", savings.masked_number, Decimal("-5.00"), Decimal("83.00"), "out"),
+        ("Transfer to Bob B.", bobs.masked_number, Decimal("-12.00"), Decimal("88.00"), "out"),
+        ("Deposit", "", Decimal("100.00"), Decimal("100.00"), "in"),
+    ]
+    bobs.refresh_from_db()
+    (row,) = selectors.history_page(bobs).rows
+    assert (row.label, row.amount, row.description) == ("Transfer from Alice A.", Decimal("12.00"), "Lunch")
+    assert order.transaction is not None
+    assert row.reference == order.transaction.reference
+    assert row.receipt_url == reverse("receipt", args=[order.public_id])
+
+
+def test_interest_has_no_order_and_so_no_receipt(alice: Any, busy: BankAccount) -> None:
+    row = selectors.history_page(busy).rows[0]
+    assert (row.label, row.receipt_url, row.description) == ("Deposit", None, "No. 60")
+
+
+@pytest.mark.parametrize("query", ["older_than=x", "older_than=-1", "older_than=٣", "newer_than=" + "9" * 30, "x=1"])
+def test_nonsense_in_the_url_shows_the_first_page(
+    alice: Any, browser_of: Callable, busy: BankAccount, query: str
+) -> None:
+    response = browser_of(alice).get(f"{url_of(busy)}?{query}")
+    assert response.context["entries"][0].sequence == 60
+
+
+@pytest.mark.parametrize("query", ["older_than=1", "newer_than=60"])
+def test_beyond_either_end_there_is_nothing(alice: Any, browser_of: Callable, busy: BankAccount, query: str) -> None:
+    response = browser_of(alice).get(f"{url_of(busy)}?{query}")
+    assert response.status_code == 200
+    assert response.context["entries"] == []
+
+
+def test_an_account_offers_only_what_can_be_done_with_it(
+    alice: Any, browser_of: Callable, everyday: BankAccount, freeze: Callable, settings: Any
+) -> None:
+    """R2.3, R3.2."""
+    client = browser_of(alice)
+    labels = [action["label"] for action in client.get(url_of(everyday)).context["actions"]]
+    assert labels == ["Send money", "Deposit", "Withdraw", "Close account"]
+    settings.SELF_SERVICE_CASH = False
+    labels = [action["label"] for action in client.get(url_of(everyday)).context["actions"]]
+    assert labels == ["Send money", "Close account"]
+    freeze(everyday)
+    assert client.get(url_of(everyday)).context["actions"] == []
+
+
+# --- Dashboard ----------------------------------------------------------------------------------------------
+
+
+def test_the_dashboard_shows_every_open_account_its_last_five_entries_and_the_total(
+    alice: Any, browser_of: Callable, busy: BankAccount, savings: BankAccount, open_account: Callable, freeze: Callable
+) -> None:
+    """R2.4."""
+    closed, frozen = open_account(alice), open_account(alice, "7.00")
+    freeze(closed, AccountStatus.CLOSED)
+    freeze(frozen)
+    response = browser_of(alice).get(reverse("dashboard"))
+    shown = {item["account"].pk: [row.sequence for row in item["entries"]] for item in response.context["accounts"]}
+    assert shown == {busy.pk: [60, 59, 58, 57, 56], savings.pk: [], frozen.pk: [1]}
+    assert response.context["total"] == busy.balance + Decimal(7)
+    assert response.context["daily"].remaining == Decimal(25000)
+
+
+def test_the_dashboard_asks_the_database_a_fixed_number_of_times(
+    alice: Any, browser_of: Callable, open_account: Callable, everyday: BankAccount
+) -> None:
+    """R5.4's rule for everyone: no query for each account or entry."""
+    client, counts = browser_of(alice), []
+    client.get(reverse("dashboard"))
+    for _ in range(3):
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(reverse("dashboard")).status_code == 200
+        texts = [query["sql"] for query in captured.captured_queries]
+        counts.append(sum(not text.startswith(("SAVEPOINT", "RELEASE")) for text in texts))
+        for _ in range(4):
+            open_account(alice, "5.00")
+    assert len(set(counts)) == 1
+    assert counts[0] <= 12
+
+
+def test_a_new_customer_is_told_what_comes_next(charlie: Any, browser_of: Callable, everyday: BankAccount) -> None:
+    """R10.3; and sees nothing of anybody else."""
+    response = browser_of(charlie).get(reverse("dashboard"))
+    assert response.context["accounts"] == []
+    assert reverse("account_open") in response.content.decode()
+
+
+# --- Selectors ----------------------------------------------------------------------------------------------
+
+
+def test_selectors_return_the_users_own_rows_only(
+    alice: Any,
+    bob: Any,
+    charlie: Any,
+    everyday: BankAccount,
+    savings: BankAccount,
+    bobs: BankAccount,
+    new_key: Callable,
+) -> None:
+    """R1.7."""
+    order = sending.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(10), idempotency_key=new_key())
+    assert selectors.accounts_of(alice) == [everyday, savings]
+    assert selectors.accounts_of(bob) == [bobs]
+    assert selectors.accounts_of(charlie) == []
+    assert selectors.account_of(alice, everyday.public_id) == everyday
+    for stranger in (bob, charlie):
+        with pytest.raises(BankAccount.DoesNotExist):
+            selectors.account_of(stranger, everyday.public_id)
+    for side in (alice, bob):
+        assert selectors.receipt_for(side, order.public_id).amount == Decimal(10)
+    with pytest.raises(type(order).DoesNotExist):
+        selectors.receipt_for(charlie, order.public_id)
+    assert selectors.daily_use(alice).used == Decimal(10)
+    assert selectors.daily_use(bob).used == selectors.daily_use(charlie).used == 0
+
+
+def test_closed_accounts_come_last_and_inactive_ones_not_where_money_is_to_move(
+    alice: Any, everyday: BankAccount, savings: BankAccount, open_account: Callable, freeze: Callable
+) -> None:
+    third = open_account(alice)
+    freeze(everyday, AccountStatus.CLOSED)
+    freeze(third)
+    assert selectors.accounts_of(alice) == [savings, third, everyday]
+    assert selectors.accounts_of(alice, active_only=True) == [savings]
+
+
+def test_ones_own_frozen_account_is_found_by_number_anothers_is_not(
+    alice: Any, bob: Any, everyday: BankAccount, freeze: Callable
+) -> None:
+    freeze(everyday)
+    assert selectors.payee_account(alice, everyday.number_grouped) == everyday
+    with pytest.raises(sending.PayeeCannotReceive):
+        selectors.payee_account(bob, everyday.number_grouped)
+
+
+def test_what_remains_of_the_day_is_never_less_than_nothing() -> None:
+    assert selectors.DailyUse(limit=Decimal(10), used=Decimal(15)).remaining == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "masked", "short"),
+    [
+        ("Bob", "Miller", "B•• M•••••", "Bob M."),
+        ("Zoë", "O’Brien", "Z•• O••••••", "Zoë O."),
+        ("Suharto", "", "S••••••", "Suharto"),
+        ("Anne Marie", "de la Cruz-Fernández", "A••• M•••• d• l• C••••••••", "Anne Marie d."),
+        ("Y", "", "Y", "Y"),
+    ],
+)
+def test_names_are_shortened_for_other_customers(
+    make_user: Callable, first: str, last: str, masked: str, short: str
+) -> None:
+    """R3.6: before paying less is shown than after. The mask does not tell the length of a long name."""
+    user = make_user(first, last_name=last, email="x@example.com")
+    assert (masked_name(user), short_name(user)) == (masked, short)

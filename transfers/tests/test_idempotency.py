@@ -1,0 +1,147 @@
+"""A request that arrives twice is carried out once (R3.5)."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from accounts.models import BankAccount
+from audit.models import AuditEntry
+from transfers.ledger import InsufficientFunds
+from transfers.models import TransferOrder
+from transfers.services import cash, sending
+from transfers.services.orders import IdempotencyConflict
+
+KEY = "the-same-key"
+
+
+@pytest.fixture
+def send(alice: Any, everyday: BankAccount, bobs: BankAccount) -> Callable[..., TransferOrder]:
+    def transfer(**changes: Any) -> TransferOrder:
+        arguments = {
+            "actor": alice,
+            "source": everyday,
+            "target": bobs,
+            "amount": Decimal("10.00"),
+            "description": "Lunch",
+            "idempotency_key": KEY,
+        }
+        return sending.transfer(**arguments | changes)
+
+    return transfer
+
+
+def test_the_same_key_and_inputs_return_the_same_order_and_move_nothing(send: Callable, books: Callable) -> None:
+    first = send()
+    before, entries = books(), AuditEntry.objects.count()
+    for _ in range(3):
+        again = send()
+        assert (again.pk, again.public_id, again.transaction_id) == (first.pk, first.public_id, first.transaction_id)
+    assert books() == before
+    assert AuditEntry.objects.count() == entries
+
+
+def test_a_retry_is_answered_even_when_the_money_is_gone_or_the_account_frozen(
+    send: Callable, everyday: BankAccount, freeze: Callable, books: Callable
+) -> None:
+    first = send(amount=Decimal(100))
+    freeze(everyday)
+    before = books()
+    assert send(amount=Decimal(100)).pk == first.pk
+    assert books() == before
+
+
+@pytest.mark.parametrize("what", ["amount", "description", "source", "target", "both sides"])
+def test_the_same_key_with_other_inputs_is_refused(
+    send: Callable, savings: BankAccount, everyday: BankAccount, books: Callable, what: str
+) -> None:
+    send()
+    before = books()
+    all_changes: dict[str, dict[str, Any]] = {
+        "amount": {"amount": Decimal("10.01")},
+        "description": {"description": "lunch"},
+        "source": {"source": savings},
+        "target": {"target": savings},
+        "both sides": {"source": savings, "target": everyday},
+    }
+    with pytest.raises(IdempotencyConflict):
+        send(**all_changes[what])
+    assert books() == before
+    last = AuditEntry.objects.order_by("pk").last()
+    assert last is not None
+    assert (last.action, last.details["reason"]) == ("TRANSFER_REFUSED", "idempotency_conflict")
+
+
+def test_a_key_of_a_deposit_is_not_a_key_of_a_withdrawal(
+    alice: Any, everyday: BankAccount, send: Callable, books: Callable
+) -> None:
+    """Even with the same account and amount."""
+    arguments = {"actor": alice, "account": everyday, "amount": Decimal("10.00"), "idempotency_key": KEY}
+    order = cash.deposit(**arguments)
+    before = books()
+    with pytest.raises(IdempotencyConflict):
+        cash.withdraw(**arguments)
+    with pytest.raises(IdempotencyConflict):
+        send()
+    assert cash.deposit(**arguments).pk == order.pk
+    assert books() == before
+
+
+def test_another_customers_same_key_is_another_key(
+    alice: Any, bob: Any, send: Callable, everyday: BankAccount, bobs: BankAccount, balance_of: Callable
+) -> None:
+    first = send()
+    second = send(actor=bob, source=bobs, target=everyday)
+    assert first.pk != second.pk
+    assert first.key_digest == second.key_digest
+    assert [balance_of(everyday), balance_of(bobs)] == [Decimal(100), Decimal(0)]
+
+
+def test_a_refused_request_can_be_tried_again_with_its_key(
+    send: Callable, alice: Any, everyday: BankAccount, new_key: Callable, balance_of: Callable
+) -> None:
+    """Nothing came of it, so nothing is returned for it."""
+    with pytest.raises(InsufficientFunds):
+        send(amount=Decimal(150))
+    cash.deposit(actor=alice, account=everyday, amount=Decimal(50), idempotency_key=new_key())
+    send(amount=Decimal(150))
+    assert balance_of(everyday) == 0
+
+
+def test_only_a_digest_of_the_key_is_kept(send: Callable) -> None:
+    """It is a client's text, and may be long or telling."""
+    key = "order 4711 for my@address.example " * 5
+    order = send(idempotency_key=key)
+    assert len(order.key_digest) == 64
+    assert key not in str(TransferOrder.objects.filter(pk=order.pk).values())
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_parallel_requests_with_one_key_move_once_and_all_get_the_same_order(
+    send: Callable, everyday: BankAccount, balance_of: Callable
+) -> None:
+    """The second waits for the first, if that is still running."""
+    results: list[Any] = []
+    together = Barrier(8)
+
+    def request() -> None:
+        try:
+            together.wait()
+            results.append(send().public_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            results.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=request) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    order = TransferOrder.objects.get(kind="payment")
+    assert results == [order.public_id] * 8
+    assert balance_of(everyday) == Decimal("90.00")

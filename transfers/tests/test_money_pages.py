@@ -1,0 +1,484 @@
+"""Deposit, withdraw, open and close on pages: who sees them, what they refuse, what they keep (R1.7, R3.2, R3.3)."""
+
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import AccountKind, AccountStatus, BankAccount
+from transfers.models import TransferOrder
+from transfers.services import opening, sending
+
+BAD_AMOUNTS = [
+    "NaN",
+    "1e3",
+    "-5",
+    "0",
+    "0.00",
+    "0.001",
+    "１２",
+    "1" + "0" * 20,
+    "Infinity",
+    "-Infinity",
+    "+5",
+    "1,50",
+    "0x10",
+    "5 000",
+    "",
+]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page with a form of an amount: where it is, the amount's field, and the other fields filled in well."""
+
+    url: str
+    field: str
+    fields: dict[str, Any]
+
+
+@pytest.fixture
+def pages(everyday: BankAccount, savings: BankAccount, bobs: BankAccount) -> dict[str, Page]:
+    ids = [everyday.public_id]
+    sides = {"source": everyday.public_id, "description": "Typed text"}
+    return {
+        "deposit": Page(reverse("deposit", args=ids), "amount", {"key": uuid.uuid4(), "description": "Typed text"}),
+        "withdraw": Page(reverse("withdraw", args=ids), "amount", {"key": uuid.uuid4(), "description": "Typed text"}),
+        "own": Page(reverse("transfer_own"), "amount", sides | {"target": savings.public_id}),
+        "send": Page(reverse("transfer_send"), "amount", sides | {"number": bobs.number_grouped}),
+        "open": Page(
+            reverse("account_open"),
+            "opening_deposit",
+            {"key": uuid.uuid4(), "kind": "savings", "nickname": "Typed text"},
+        ),
+    }
+
+
+PAGES = pytest.mark.parametrize("name", ["deposit", "withdraw", "own", "send", "open"])
+
+# --- Amounts ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "amount"),
+    [
+        (name, amount)
+        for name in ("deposit", "withdraw", "own", "send", "open")
+        for amount in BAD_AMOUNTS
+        if name != "open" or amount not in {"", "0", "0.00"}  # an account may be opened without a deposit
+    ],
+)
+def test_a_bad_amount_is_refused_at_its_field_and_what_was_typed_is_kept(
+    alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, name: str, amount: str
+) -> None:
+    """R3.2."""
+    page = pages[name]
+    before, accounts = books(), BankAccount.objects.count()
+    response = browser_of(alice).post(page.url, page.fields | {page.field: amount})
+    assert response.status_code == 200
+    assert list(response.context["form"].errors) == [page.field]
+    text = response.content.decode()
+    assert "data-error-summary" in text
+    assert "Typed text" in text
+    assert f'value="{amount[:40]}"' in text or not amount
+    assert books() == before
+    assert BankAccount.objects.count() == accounts
+
+
+@PAGES
+def test_a_good_amount_is_taken(alice: Any, browser_of: Callable, pages: dict[str, Page], name: str) -> None:
+    """R3.2: so that the refusals above are about the amount."""
+    page = pages[name]
+    response = browser_of(alice).post(page.url, page.fields | {page.field: " 12.50 "})
+    assert response.status_code == 302
+
+
+@PAGES
+def test_get_changes_nothing_and_puts_no_amount_from_the_url_into_the_books(
+    alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, name: str
+) -> None:
+    """A peer's fault: a state change by GET."""
+    page = pages[name]
+    before, accounts = books(), BankAccount.objects.count()
+    client = browser_of(alice)
+    assert client.get(page.url, page.fields | {page.field: "12.50"}).status_code == 200
+    assert client.head(page.url).status_code in {200, 405}
+    for method in ("put", "patch", "delete"):
+        assert getattr(client, method)(page.url, page.fields | {page.field: "12.50"}).status_code == 405
+    assert books() == before
+    assert BankAccount.objects.count() == accounts
+
+
+# --- Who sees what ------------------------------------------------------------------------------------------
+
+MONEY_PAGES = [
+    "dashboard",
+    "account_open",
+    "account",
+    "account_close",
+    "deposit",
+    "withdraw",
+    "transfer_own",
+    "transfer_send",
+    "transfer_review",
+    "receipt",
+]
+OF_AN_ACCOUNT = ["account", "account_close", "deposit", "withdraw"]
+
+
+@pytest.fixture
+def url_of(alice: Any, everyday: BankAccount) -> Callable[[str], str]:
+    """The URL of each money page, of Alice's things where it is about something."""
+
+    def url(name: str) -> str:
+        if name in OF_AN_ACCOUNT:
+            return reverse(name, args=[everyday.public_id])
+        if name == "receipt":
+            return reverse(name, args=[TransferOrder.objects.get(target=everyday).public_id])
+        return reverse(name, args=[uuid.uuid4()] if name == "transfer_review" else [])
+
+    return url
+
+
+def test_the_list_of_money_pages_is_complete() -> None:
+    from transfers.urls import urlpatterns
+
+    assert sorted(str(pattern.name) for pattern in urlpatterns) == sorted(MONEY_PAGES)
+
+
+@pytest.mark.parametrize("name", [name for name in MONEY_PAGES if name != "transfer_review"])
+def test_the_owner_sees_every_page(alice: Any, browser_of: Callable, url_of: Callable, name: str) -> None:
+    assert browser_of(alice).get(url_of(name)).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("name", [*OF_AN_ACCOUNT, "receipt"])
+def test_a_strangers_account_and_receipt_do_not_exist(
+    charlie: Any,
+    browser_of: Callable,
+    url_of: Callable,
+    everyday: BankAccount,
+    books: Callable,
+    name: str,
+    method: str,
+) -> None:
+    """R1.7: 404, the same page as for what nobody has."""
+    before = books()
+    client = browser_of(charlie)
+    fields = {"key": str(uuid.uuid4()), "amount": "1.00"} if method == "post" else {}
+    response = getattr(client, method)(url_of(name), fields)
+    if (name, method) in {("account", "post"), ("receipt", "post")}:
+        assert response.status_code == 405
+    else:
+        assert response.status_code == 404
+        unknown = getattr(client, method)(reverse(name, args=[uuid.uuid4()]), fields)
+        assert unknown.status_code == 404
+        for page in (response, unknown):
+            assert everyday.masked_number not in page.content.decode()
+        assert len(unknown.content) == len(response.content)
+    assert books() == before
+    everyday.refresh_from_db()
+    assert everyday.status == AccountStatus.ACTIVE
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("name", MONEY_PAGES)
+@pytest.mark.parametrize("role", ["sam", "audrey", "ada"])
+def test_staff_have_no_money_pages(
+    request: pytest.FixtureRequest,
+    browser_of: Callable,
+    url_of: Callable,
+    books: Callable,
+    name: str,
+    method: str,
+    role: str,
+) -> None:
+    """R1.7: a role that may not gets 403."""
+    url, user = url_of(name), request.getfixturevalue(role)
+    before = books()
+    response = getattr(browser_of(user), method)(url)
+    assert response.status_code == (405 if method == "post" and name in {"dashboard", "account", "receipt"} else 403)
+    assert books() == before
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("name", MONEY_PAGES)
+def test_the_signed_out_are_sent_to_sign_in(url_of: Callable, books: Callable, name: str, method: str) -> None:
+    """R1.3: and so is whoever has given a password only."""
+    url, before = url_of(name), books()
+    response = getattr(Client(), method)(url)
+    assert response.status_code == 302
+    assert response["Location"].startswith(reverse("sign_in"))
+    assert books() == before
+
+
+def test_a_password_alone_opens_no_money_page(
+    make_user: Callable, open_account: Callable, browser_of: Callable, books: Callable
+) -> None:
+    """R1.3: two-factor is mandatory."""
+    user = make_user("Dora", two_factor=False)
+    account = open_account(user, "5.00")
+    before = books()
+    for name in ("deposit", "withdraw", "account"):
+        response = browser_of(user).post(
+            reverse(name, args=[account.public_id]), {"key": uuid.uuid4(), "amount": "1.00"}
+        )
+        assert response.status_code == 302
+        assert response["Location"].startswith(reverse("sign_in"))
+    assert books() == before
+
+
+# --- Deposit and withdraw -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "after"), [("deposit", "112.50"), ("withdraw", "87.50")])
+def test_cash_goes_in_and_out_once_however_often_the_form_is_sent(
+    alice: Any,
+    browser_of: Callable,
+    pages: dict[str, Page],
+    everyday: BankAccount,
+    balance_of: Callable,
+    name: str,
+    after: str,
+) -> None:
+    """R3.5, R3.6: post, redirect to the receipt; a double click is the same request."""
+    client, page = browser_of(alice), pages[name]
+    targets = {client.post(page.url, page.fields | {"amount": "12.50"})["Location"] for _ in range(2)}
+    assert balance_of(everyday) == Decimal(after)
+    (receipt,) = targets
+    text = client.get(receipt).content.decode()
+    assert "12.50" in text
+    assert TransferOrder.objects.order_by("pk").last().transaction.reference in text  # type: ignore[union-attr]
+
+
+def test_every_page_that_is_shown_afresh_has_a_key_of_its_own(
+    alice: Any, browser_of: Callable, pages: dict[str, Page]
+) -> None:
+    """R3.5: or two deposits of the same amount would be one."""
+    client = browser_of(alice)
+    for name in ("deposit", "withdraw", "open"):
+        texts = [client.get(pages[name].url).content.decode() for _ in range(2)]
+        keys = [re.findall(r'name="key" value="([0-9a-f-]{36})"', text) for text in texts]
+        assert len(keys[0]) == len(keys[1]) == 1
+        assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize("key", ["", "1", "../../x", "not-a-uuid"])
+def test_a_form_without_a_good_key_is_refused(
+    alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, key: str
+) -> None:
+    """R3.5."""
+    before = books()
+    page = pages["deposit"]
+    response = browser_of(alice).post(page.url, page.fields | {"amount": "1.00", "key": key})
+    assert response.status_code == 200
+    assert "key" in response.context["form"].errors
+    assert books() == before
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("funds", "not enough money"),
+        ("limit", "daily limit"),
+        ("frozen", "not active"),
+        ("counter", "at the counter"),
+        ("key", "already used for something else"),
+    ],
+)
+def test_a_refused_withdrawal_says_why_and_keeps_what_was_typed(
+    alice: Any,
+    browser_of: Callable,
+    pages: dict[str, Page],
+    everyday: BankAccount,
+    freeze: Callable,
+    settings: Any,
+    books: Callable,
+    case: str,
+    words: str,
+) -> None:
+    """R3.3."""
+    client, page = browser_of(alice), pages["withdraw"]
+    amount = {"funds": "100.01", "limit": "25000.01"}.get(case, "42.17")
+    if case == "frozen":
+        freeze(everyday)
+    if case == "counter":
+        settings.SELF_SERVICE_CASH = False
+    if case == "key":
+        client.post(page.url, page.fields | {"amount": "1.00"})
+    before = books()
+    response = client.post(page.url, page.fields | {"amount": amount})
+    assert response.status_code == 200
+    text = response.content.decode()
+    assert words in text
+    assert f'value="{amount}"' in text
+    assert "Typed text" in text
+    assert books() == before
+
+
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7|add:7 }}"])
+def test_what_a_customer_writes_is_shown_as_text(
+    alice: Any, browser_of: Callable, pages: dict[str, Page], text: str, everyday: BankAccount
+) -> None:
+    """R8.3: on the form again, on the receipt, in the history, on the dashboard."""
+    client, page = browser_of(alice), pages["deposit"]
+    again = client.post(page.url, page.fields | {"amount": "x", "description": text, "nickname": text})
+    receipt = client.post(page.url, page.fields | {"amount": "1.00", "description": text})["Location"]
+    BankAccount.objects.filter(pk=everyday.pk).update(nickname=text[:40])
+    shown = [again, *(client.get(url) for url in (receipt, everyday_url(everyday), reverse("dashboard")))]
+    for response in shown:
+        html = response.content.decode()
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html
+        assert ">14<" not in html
+    assert "&lt;" in shown[1].content.decode() or "{{ 7|add:7 }}" in shown[1].content.decode()
+
+
+def everyday_url(account: BankAccount) -> str:
+    return reverse("account", args=[account.public_id])
+
+
+@pytest.mark.parametrize("text", ["a" * 141, "tab\x00null", "reversed \u202e text"])
+def test_a_description_that_cannot_be_shown_is_refused_at_its_field(
+    alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, text: str
+) -> None:
+    before = books()
+    for name in ("deposit", "withdraw", "own", "send"):
+        page = pages[name]
+        response = browser_of(alice).post(page.url, page.fields | {"amount": "1.00", "description": text})
+        assert list(response.context["form"].errors) == ["description"]
+    assert books() == before
+
+
+# --- Open and close -----------------------------------------------------------------------------------------
+
+
+def test_an_account_is_opened_once_and_shown(alice: Any, browser_of: Callable) -> None:
+    """R2.1, R3.5."""
+    client = browser_of(alice)
+    fields = {"key": uuid.uuid4(), "kind": "savings", "nickname": "Bike", "opening_deposit": "20"}
+    targets = {client.post(reverse("account_open"), fields)["Location"] for _ in range(2)}
+    account = BankAccount.objects.get(owner=alice)
+    assert targets == {everyday_url(account)}
+    assert (account.kind, account.nickname, account.balance) == (AccountKind.SAVINGS, "Bike", Decimal(20))
+    text = client.get(everyday_url(account)).content.decode()
+    assert account.number_grouped in text  # in full on its own page (R2.2)
+    assert account.number_grouped not in client.get(reverse("dashboard")).content.decode()
+
+
+@pytest.mark.parametrize("kind", ["cash", "fees", "gold", ""])
+def test_only_a_customers_kinds_of_account_can_be_chosen(alice: Any, browser_of: Callable, kind: str) -> None:
+    response = browser_of(alice).post(reverse("account_open"), {"key": uuid.uuid4(), "kind": kind})
+    assert list(response.context["form"].errors) == ["kind"]
+    assert not BankAccount.objects.filter(owner=alice).exists()
+
+
+def test_too_many_accounts_are_refused_in_words(
+    alice: Any, browser_of: Callable, everyday: BankAccount, settings: Any
+) -> None:
+    settings.MAX_OPEN_ACCOUNTS = 1
+    response = browser_of(alice).post(reverse("account_open"), {"key": uuid.uuid4(), "kind": "savings"})
+    assert opening.TooManyAccounts.text in response.content.decode()
+    assert BankAccount.objects.filter(owner=alice).count() == 1
+
+
+def test_without_self_service_cash_there_is_no_deposit_on_the_pages(
+    alice: Any, browser_of: Callable, everyday: BankAccount, settings: Any
+) -> None:
+    """R3.2."""
+    settings.SELF_SERVICE_CASH = False
+    client = browser_of(alice)
+    assert "opening_deposit" not in client.get(reverse("account_open")).content.decode()
+    fields = {"key": uuid.uuid4(), "kind": "savings", "opening_deposit": "5.00"}
+    assert client.post(reverse("account_open"), fields).status_code == 302
+    assert BankAccount.objects.get(owner=alice, kind="savings").balance == 0
+    for url in (everyday_url(everyday), reverse("dashboard")):
+        assert reverse("deposit", args=[everyday.public_id]) not in client.get(url).content.decode()
+
+
+def test_an_empty_account_is_closed_from_its_page(
+    alice: Any, browser_of: Callable, savings: BankAccount, everyday: BankAccount
+) -> None:
+    """R2.3."""
+    client, url = browser_of(alice), reverse("account_close", args=[savings.public_id])
+    assert client.get(url).context["can_close"]
+    savings.refresh_from_db()
+    assert savings.status == AccountStatus.ACTIVE
+    assert client.post(url)["Location"] == reverse("dashboard")
+    savings.refresh_from_db()
+    assert savings.status == AccountStatus.CLOSED
+    shown = client.get(reverse("dashboard")).context["accounts"]
+    assert [item["account"] for item in shown] == [everyday]
+    assert client.get(everyday_url(savings)).status_code == 200  # its history stays
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [("money", "balance is zero"), ("frozen", "frozen"), ("closed", "closed already")],
+)
+def test_an_account_that_cannot_be_closed_says_why(
+    alice: Any, browser_of: Callable, everyday: BankAccount, freeze: Callable, case: str, words: str
+) -> None:
+    """R2.3: on GET, and when it is posted all the same."""
+    if case != "money":
+        freeze(everyday, AccountStatus.FROZEN if case == "frozen" else AccountStatus.CLOSED)
+    client, url = browser_of(alice), reverse("account_close", args=[everyday.public_id])
+    status = BankAccount.objects.get(pk=everyday.pk).status
+    page = client.get(url)
+    assert words in page.content.decode()
+    assert "<form" not in page.content.decode().partition("<main")[2].partition("</main")[0]
+    assert client.post(url).status_code == 200
+    assert BankAccount.objects.get(pk=everyday.pk).status == status
+
+
+# --- Receipts -----------------------------------------------------------------------------------------------
+
+
+def test_a_receipt_is_for_either_side_and_shows_no_full_number(
+    alice: Any, bob: Any, browser_of: Callable, everyday: BankAccount, bobs: BankAccount, new_key: Callable
+) -> None:
+    """R3.6."""
+    order = sending.transfer(
+        actor=alice, source=everyday, target=bobs, amount=Decimal("7.10"), description="Book", idempotency_key=new_key()
+    )
+    assert order.transaction is not None
+    for user, other in ((alice, "Bob B."), (bob, "Alice A.")):
+        text = browser_of(user).get(reverse("receipt", args=[order.public_id])).content.decode()
+        for shown in ("7.10", "Book", order.transaction.reference, everyday.masked_number, bobs.masked_number, other):
+            assert shown in text
+        for number in (everyday.number, bobs.number):
+            assert number not in text.replace(" ", "")
+
+
+def test_the_other_side_sees_no_receipt_of_money_that_has_not_moved(
+    alice: Any, bob: Any, browser_of: Callable, everyday: BankAccount, bobs: BankAccount, new_key: Callable
+) -> None:
+    """R3.10: of a held order the payee knows nothing."""
+    order = sending.transfer(
+        actor=alice, source=everyday, target=bobs, amount=Decimal("7.10"), idempotency_key=new_key()
+    )
+    TransferOrder.objects.filter(pk=order.pk).update(state="held", transaction=None)
+    url = reverse("receipt", args=[order.public_id])
+    assert browser_of(bob).get(url).status_code == 404
+    assert "Being checked" in browser_of(alice).get(url).content.decode()
+
+
+def test_a_full_minute_is_a_page_with_retry_after(
+    alice: Any, browser_of: Callable, everyday: BankAccount, settings: Any, books: Callable
+) -> None:
+    """R3.9: 429 and a clear message."""
+    settings.DEPOSITS_PER_MINUTE = 1
+    client, before = browser_of(alice), books()
+    url = reverse("deposit", args=[everyday.public_id])
+    response = client.post(url, {"key": uuid.uuid4(), "amount": "1.00"})
+    assert response.status_code == 429
+    assert 0 < int(response["Retry-After"]) <= 60
+    assert "Try again in" in response.content.decode()
+    assert books() == before
+    assert client.get(url).status_code == 200  # looking is not counted

@@ -1,0 +1,347 @@
+"""`manage.py verify_ledger` finds what was altered behind the bank's back, and nothing else (R3.1, R9.2)."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import BankAccount
+from tests.plugin import triggers_off
+from transfers import ledger, verification
+from transfers.models import Entry, Transaction, TransactionKind, TransferOrder
+from transfers.refusals import Refusal
+from transfers.services import cash, sending
+
+only_sqlite = pytest.mark.skipif(
+    "connection.vendor != 'sqlite'", reason="Constraints are put aside by SQLite's own means."
+)
+
+
+def verify() -> str:
+    output = StringIO()
+    call_command("verify_ledger", stdout=output, stderr=output)
+    return output.getvalue()
+
+
+def found() -> str:
+    """What the command names when it fails."""
+    output = StringIO()
+    with pytest.raises(CommandError, match="does not add up") as error:
+        call_command("verify_ledger", stdout=output, stderr=output)
+    assert error.value.returncode == 1
+    return output.getvalue()
+
+
+@pytest.fixture
+def a_day(no_minute_limits: None, everyday: BankAccount, savings: BankAccount, bobs: BankAccount) -> None:
+    """A random day: some of it is refused."""
+    chance, done = random.Random(4711), 0
+    for number in range(40):
+        source, target = chance.sample([everyday, savings, bobs], 2)
+        amount = Decimal(chance.randrange(1, 6000)) / 100
+        common: dict[str, Any] = {"actor": source.owner, "amount": amount, "idempotency_key": f"the day {number}"}
+        service = chance.choice([cash.deposit, cash.withdraw, sending.transfer])
+        sides = {"source": source, "target": target} if service is sending.transfer else {"account": source}
+        try:
+            service(**common, **sides)  # type: ignore[operator]
+            done += 1
+        except Refusal:
+            pass
+    assert 20 < done < 40
+
+
+def test_an_empty_bank_adds_up(db: Any) -> None:
+    assert "The ledger adds up" in verify()
+
+
+def test_a_random_day_adds_up(a_day: None) -> None:
+    text = verify()
+    assert "The ledger adds up" in text
+    assert f"{BankAccount.objects.count()} accounts" in text
+    assert f"{Transaction.objects.count()} transactions" in text
+    assert f"{TransferOrder.objects.count()} orders" in text
+
+
+def test_a_waiting_order_that_is_held_adds_up(
+    alice: Any, everyday: BankAccount, bobs: BankAccount, hold: Callable
+) -> None:
+    """R3.10."""
+    for number in range(2):
+        TransferOrder.objects.create(
+            kind="payment",
+            initiator=alice,
+            source=everyday,
+            target=bobs,
+            amount=Decimal("7.50"),
+            key_digest=f"held {number}",
+            inputs_digest="",
+            state="held",
+        )
+    hold(everyday, "15.00")
+    assert "The ledger adds up" in verify()
+    hold(everyday, "7.50")
+    assert f"account {everyday.pk}: 7.50 is held, its waiting orders add up to 15.00" in found()
+
+
+# --- Tampering ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def everything_off() -> Iterator[None]:
+    """Triggers, CHECKs and foreign keys: what somebody with the database file can do."""
+    with triggers_off(), connection.cursor() as cursor:
+        cursor.execute("PRAGMA ignore_check_constraints = ON")
+        # Foreign keys cannot be turned off inside a transaction, but they can be left unchecked until its end.
+        cursor.execute("PRAGMA defer_foreign_keys = ON")
+        try:
+            yield
+        finally:
+            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+
+
+def run(sql: str, *params: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        assert cursor.rowcount == 1
+
+
+@pytest.fixture
+def tampered(a_day: None) -> Iterator[None]:
+    """The rows are put back at the end: deferred foreign keys would be checked then."""
+    from django.db import transaction
+
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+ACCOUNT, ENTRY = BankAccount._meta.db_table, Entry._meta.db_table
+TRANSACTION, ORDER = Transaction._meta.db_table, TransferOrder._meta.db_table
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("balance = balance + 1", "its balance is"),
+        ("balance = balance - 1", "its balance is"),
+        ("balance = -1", "its balance is"),
+        ("last_sequence = last_sequence + 1", "its last sequence is"),
+        ("last_sequence = last_sequence - 1", "its last sequence is"),
+        ("last_sequence = 0", "its last sequence is"),
+        ("held = 1", "0.01 is held"),
+        ("held = -1", "-0.01 is held"),
+    ],
+)
+@only_sqlite
+def test_an_altered_account_is_named(tampered: None, everyday: BankAccount, change: str, complaint: str) -> None:
+    with everything_off():
+        run(f"UPDATE {ACCOUNT} SET {change} WHERE id = %s", everyday.pk)
+    assert f"account {everyday.pk}: {complaint}" in found()
+
+
+@only_sqlite
+@pytest.mark.parametrize("code", ["cash-0", "interest", "fees"])
+def test_the_banks_own_accounts_are_looked_at_too(tampered: None, code: str) -> None:
+    with everything_off():
+        run(f"UPDATE {ACCOUNT} SET balance = balance + 100 WHERE ledger_code = %s", code)
+    assert f"account {BankAccount.objects.get(ledger_code=code).pk}: its balance is" in found()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("amount = amount + 1", "entry {entry} (account {account}, sequence 3): balance after is"),
+        ("amount = 0", "entry {entry} (account {account}, sequence 3): balance after is"),
+        ("balance_after = balance_after + 1", "entry {entry} (account {account}, sequence 3): balance after is"),
+        (
+            "direction = CASE direction WHEN 'debit' THEN 'credit' ELSE 'debit' END",
+            "entry {entry} (account {account}, sequence 3): balance after is",
+        ),
+        ("direction = 'sideways'", "entry {entry}: its direction is 'sideways'"),
+        ("sequence = 4711", "account {account}: entry with sequence 3 is missing"),
+        ("transaction_id = 'f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0'", "entry {entry}: its transaction is missing"),
+        ("account_id = 987654", "entry {entry}: its account is missing"),
+    ],
+)
+@only_sqlite
+def test_an_altered_entry_is_named(tampered: None, everyday: BankAccount, change: str, complaint: str) -> None:
+    entry = Entry.objects.get(account=everyday, sequence=3)
+    with everything_off():
+        run(f"UPDATE {ENTRY} SET {change} WHERE id = %s", entry.pk)
+    assert complaint.format(entry=entry.pk, account=everyday.pk) in found()
+
+
+@only_sqlite
+@pytest.mark.parametrize("sequence", [1, 3, None], ids=["first", "middle", "last"])
+def test_a_deleted_entry_is_named(tampered: None, everyday: BankAccount, sequence: int | None) -> None:
+    everyday.refresh_from_db()
+    entry = Entry.objects.get(account=everyday, sequence=sequence or everyday.last_sequence)
+    with everything_off():
+        run(f"DELETE FROM {ENTRY} WHERE id = %s", entry.pk)
+    text = found()
+    assert f"transaction {entry.transaction_id}: debits are" in text
+    if sequence:
+        assert f"account {everyday.pk}: entry with sequence {sequence} is missing" in text
+    else:
+        assert f"account {everyday.pk}: its last sequence is" in text
+
+
+@only_sqlite
+def test_an_added_entry_is_named(tampered: None, everyday: BankAccount) -> None:
+    """Money made of nothing, with a balance to match."""
+    everyday.refresh_from_db()
+    last = Entry.objects.get(account=everyday, sequence=everyday.last_sequence)
+    with everything_off():
+        Entry(
+            transaction=last.transaction,
+            account=everyday,
+            direction="credit",
+            amount=Decimal(1000),
+            balance_after=last.balance_after + 1000,
+            sequence=last.sequence + 1,
+            posted_at=timezone.now(),
+        ).save()
+        run(
+            f"UPDATE {ACCOUNT} SET balance = balance + 100000, last_sequence = last_sequence + 1 WHERE id = %s",
+            everyday.pk,
+        )
+    assert f"transaction {last.transaction_id}: debits are" in found()
+
+
+@only_sqlite
+def test_an_entry_beyond_what_its_account_knows_of_is_named(tampered: None, everyday: BankAccount) -> None:
+    everyday.refresh_from_db()
+    last = Entry.objects.get(account=everyday, sequence=everyday.last_sequence)
+    with everything_off():
+        run(
+            f"UPDATE {ACCOUNT} SET last_sequence = last_sequence - 1, balance = "
+            f"(SELECT balance_after FROM {ENTRY} WHERE account_id = %s AND sequence = %s) WHERE id = %s",
+            everyday.pk,
+            last.sequence - 1,
+            everyday.pk,
+        )
+    text = found()
+    assert f"account {everyday.pk}: its last sequence is {last.sequence - 1}, its last entry's {last.sequence}" in text
+    assert text.count("account") == 1
+
+
+@only_sqlite
+@pytest.mark.parametrize("change", ["delete", "amount"])
+def test_an_altered_or_deleted_transaction_is_named(tampered: None, everyday: BankAccount, change: str) -> None:
+    entry = Entry.objects.get(account=everyday, sequence=2)
+    order = TransferOrder.objects.get(transaction=entry.transaction_id)
+    with everything_off():
+        if change == "delete":
+            run(f"DELETE FROM {TRANSACTION} WHERE id = %s", entry.transaction_id.hex)
+        else:
+            run(f"UPDATE {TRANSACTION} SET amount = amount + 1 WHERE id = %s", entry.transaction_id.hex)
+    text = found()
+    if change == "delete":
+        assert f"entry {entry.pk}: its transaction is missing" in text
+        assert f"order {order.pk}: its transaction is missing" in text
+    else:
+        assert f"transaction {entry.transaction_id}: its amount is" in text
+
+
+@only_sqlite
+def test_a_deleted_account_is_named_by_its_entries(tampered: None, everyday: BankAccount) -> None:
+    first = Entry.objects.get(account=everyday, sequence=1)
+    with everything_off():
+        run(f"DELETE FROM {ACCOUNT} WHERE id = %s", everyday.pk)
+    assert f"entry {first.pk}: its account is missing" in found()
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("transaction_id = NULL", "its transaction is missing"),
+        ("transaction_id = 'f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0'", "its transaction is missing"),
+        ("amount = amount + 1", "its transaction moved something else"),
+        ("target_id = source_id", "its transaction moved something else"),
+        ("source_id = target_id", "its transaction moved something else"),
+        ("state = 'held'", "it is held and has a transaction"),
+        ("state = 'rejected'", "it is rejected and has a transaction"),
+    ],
+)
+def test_an_altered_order_is_named(tampered: None, everyday: BankAccount, change: str, complaint: str) -> None:
+    order = TransferOrder.objects.filter(target=everyday).first()
+    assert order is not None
+    with everything_off():
+        run(f"UPDATE {ORDER} SET {change} WHERE id = %s", order.pk)
+    assert f"order {order.pk}: {complaint}" in found()
+
+
+@only_sqlite
+def test_every_fault_is_named_not_only_the_first(
+    tampered: None, everyday: BankAccount, savings: BankAccount, bobs: BankAccount
+) -> None:
+    with everything_off():
+        for account in (everyday, savings, bobs):
+            run(f"UPDATE {ACCOUNT} SET balance = balance + 1 WHERE id = %s", account.pk)
+    text = found()
+    assert [f"account {account.pk}: its balance" in text for account in (everyday, savings, bobs)] == [True] * 3
+    assert text.count("\n") == 3
+
+
+@only_sqlite
+def test_one_wrong_balance_after_is_named_once_not_with_all_that_follow(tampered: None, everyday: BankAccount) -> None:
+    entry = Entry.objects.get(account=everyday, sequence=2)
+    with everything_off():
+        run(f"UPDATE {ENTRY} SET balance_after = balance_after + 1 WHERE id = %s", entry.pk)
+    assert found().count(f"(account {everyday.pk}, sequence") == 2  # itself, and the step to the next
+
+
+# --- Reading it all -----------------------------------------------------------------------------------------
+
+
+def test_progress_is_told_while_it_reads(a_day: None) -> None:
+    heard: list[tuple[str, int]] = []
+    assert list(verification.faults(lambda what, count: heard.append((what, count)))) == []
+    assert heard[0] == ("accounts", 1)
+    assert dict(heard) == {
+        "accounts": BankAccount.objects.count(),
+        "transactions": Transaction.objects.count(),
+        "orders": TransferOrder.objects.count(),
+    }
+
+
+def test_progress_goes_to_a_terminal_only(a_day: None) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    call_command("verify_ledger", stdout=StringIO(), stderr=screen)
+    assert "\raccounts: " in screen.getvalue()
+    quiet = Terminal()
+    call_command("verify_ledger", stdout=StringIO(), stderr=quiet, verbosity=0)
+    assert quiet.getvalue() == ""
+
+
+@pytest.mark.slow
+def test_thousands_of_rows_are_read_in_batches(alice: Any, everyday: BankAccount) -> None:
+    """Each table once, in pieces: neither a query for each row nor all rows at once."""
+    desk = BankAccount.objects.get(ledger_code="cash-0")
+    for _ in range(1500):
+        ledger.post(
+            kind=TransactionKind.DEPOSIT,
+            legs=ledger.transfer_legs(debit=desk.pk, credit=everyday.pk, amount=Decimal("0.01")),
+            initiated_by=alice,
+            at=timezone.now(),
+        )
+    with CaptureQueriesContext(connection) as captured:
+        assert list(verification.faults()) == []
+    accounts, batches = BankAccount.objects.count(), -(-1501 // verification._BATCH)
+    # For each account: its newest entry, the row, its entries, its holds. For each batch: the entries; and orders.
+    assert len(captured) <= 4 * accounts + batches + 8
+    unbounded = [query["sql"] for query in captured.captured_queries if " WHERE " not in query["sql"]]
+    assert len(unbounded) == 3  # the keys of the accounts, the transactions, the orders: each a stream
