@@ -102,14 +102,18 @@ class _OpensOnAccess(DeferredAttribute):
 class EncryptedField(models.CharField):
     """Text of at most `max_chars` characters, sealed in the column; the model needs an immutable `public_id`.
 
+    `bound_to` names one more attribute that never changes, such as the owner's id: giving the row to somebody
+    else in the database then makes it unreadable.
+
     Only `isnull` look-ups work. `values()` yields opaque objects; `update()` and `bulk_update()` are refused:
     they know no row to bind the ciphertext to.
     """
 
     descriptor_class = _OpensOnAccess
 
-    def __init__(self, *args: Any, max_chars: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, max_chars: int, bound_to: str = "", **kwargs: Any) -> None:
         self.max_chars = max_chars
+        self.bound_to = bound_to
         sealed_bytes = _NONCE_BYTES + 4 * max_chars + _TAG_BYTES  # UTF-8 takes up to four bytes a character
         kwargs["max_length"] = 9 + 4 * -(-sealed_bytes // 3)
         super().__init__(*args, **kwargs)
@@ -117,10 +121,12 @@ class EncryptedField(models.CharField):
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
         del kwargs["max_length"]
-        return name, path, args, kwargs | {"max_chars": self.max_chars}
+        kwargs |= {"max_chars": self.max_chars}
+        return name, path, args, kwargs | ({"bound_to": self.bound_to} if self.bound_to else {})
 
     def context_of(self, instance: models.Model) -> str:
-        return f"{self.model._meta.label_lower}.{self.name}:{instance.public_id}"  # type: ignore[attr-defined]
+        row = f"{self.model._meta.label_lower}.{self.name}:{instance.public_id}"  # type: ignore[attr-defined]
+        return f"{row}:{getattr(instance, self.bound_to)}" if self.bound_to else row
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Sealed | None:
         return None if value is None else Sealed(value)

@@ -67,13 +67,37 @@ def has_unprintable(text: str) -> bool:
 
 
 class LineField(forms.CharField):
-    """One line of free text in any script, NFC, runs of white space made one space."""
+    """One line of free text in any script, NFC, runs of white space made one space.
 
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        if has_unprintable(text):
+    Normalised before its length is checked: composing can make a text longer than it was.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        return unicodedata.normalize("NFC", " ".join((super().to_python(value) or "").split()))
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if has_unprintable(value):
             raise ValidationError("This text has characters that cannot be shown.", code="unprintable")
-        return unicodedata.normalize("NFC", " ".join(text.split()))
+
+
+class PersonNameField(LineField):
+    """A real person's name: accents, apostrophes, hyphens and one word are all fine, nothing visible is not."""
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if value and not any(char.isalpha() for char in value):
+            raise ValidationError("A name has at least one letter.", code="invalid_name")
+
+
+class EmailAddressField(forms.EmailField):
+    """An e-mail address in ASCII. Django also takes the few letters that only look ASCII to a case-blind
+    comparison (İ, ſ, the Kelvin sign); no mail would arrive there, and two spellings would be one person."""
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if not str(value).isascii():
+            raise ValidationError("Write the address without accents or other special letters.", code="invalid")
 
 
 def password_field(label: str, *, new: bool, help_text: str = "") -> forms.CharField:
@@ -108,17 +132,17 @@ class CodeForm(forms.Form):
 
 
 class RegistrationForm(forms.Form):
-    first_name = LineField(
+    first_name = PersonNameField(
         label="First name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
     )
-    last_name = LineField(
+    last_name = PersonNameField(
         label="Last name",
         max_length=100,
         required=False,
         help_text="Leave empty if you have one name.",
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
-    email = forms.EmailField(label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = EmailAddressField(label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"}))
     phone = forms.RegexField(
         r"^\+?[0-9][0-9 ()./\-]{4,29}$",
         label="Phone",

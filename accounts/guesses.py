@@ -13,6 +13,7 @@ from django.conf import settings
 from accounts import limiter
 from accounts.sign_in_identity import identity
 from audit.actions import Action
+from audit.context import network_of
 from audit.services import record
 
 R = TypeVar("R")
@@ -24,8 +25,8 @@ def _limit() -> limiter.Limit:
 
 
 def key_for(email: str, ip: str | None) -> str:
-    """One counter for each (e-mail, IP): a stranger elsewhere cannot lock a customer's own place."""
-    return "guess:" + hashlib.sha256(f"{identity(email)}|{ip or ''}".encode()).hexdigest()
+    """One counter for each (e-mail, network): a stranger elsewhere cannot lock a customer's own place."""
+    return "guess:" + hashlib.sha256(f"{identity(email)}|{network_of(ip)}".encode()).hexdigest()
 
 
 def counted(guess: Callable[[], R | None], *, email: str, ip: str | None) -> R | None:

@@ -64,6 +64,15 @@ def take(key: str, limit: Limit, *, token: str = "", at: datetime | None = None)
 
 
 @own_transaction
+def spend(key: str, token: str) -> None:
+    """What `token` took a place for is over and failed: the next try with the same token takes a place again."""
+    row = RateWindow.objects.select_for_update().filter(key=key).first()
+    if row is not None:
+        row.stamps = [[stamp, "" if other == token else other] for stamp, other in row.stamps]
+        row.save(update_fields=["stamps"])
+
+
+@own_transaction
 def give_back(key: str) -> None:
     """Return the place taken last: what it was taken for turned out not to count (a right password)."""
     row = RateWindow.objects.select_for_update().filter(key=key).first()

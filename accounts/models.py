@@ -1,5 +1,6 @@
 """People, how they prove who they are, their bank accounts, and the mail that waits for them."""
 
+import logging
 import uuid
 from decimal import Decimal
 from functools import cached_property
@@ -13,9 +14,11 @@ from django_otp.models import Device, ThrottlingMixin
 from django_otp.oath import TOTP
 
 from accounts import account_numbers
-from accounts.encryption import EncryptedField
+from accounts.encryption import DecryptionFailed, EncryptedField
 from accounts.money import MoneyField
 from accounts.roles import STAFF_ROLES, Role
+
+logger = logging.getLogger(__name__)
 
 
 def normalise_email(email: str) -> str:
@@ -111,9 +114,11 @@ class TotpDevice(ThrottlingMixin, Device):
 
     STEP_SECONDS = 30
     DIGITS = 6
+    throttling_failure_count: int
+    LONGEST_THROTTLE = 6  # wrong codes in a row: 2^5 = 32 seconds, about one try for each code
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    key = EncryptedField(max_chars=40)  # hex of 20 random bytes
+    key = EncryptedField(max_chars=40, bound_to="user_id")  # hex of 20 random bytes
     last_step = models.BigIntegerField(default=-1)
 
     class Meta:
@@ -139,7 +144,10 @@ class TotpDevice(ThrottlingMixin, Device):
                 self.throttle_reset(commit=False)
                 self.save(update_fields=["last_step", "throttling_failure_timestamp", "throttling_failure_count"])
         if allowed and not verified:
-            self.throttle_increment(commit=True)
+            self.throttle_increment(commit=False)
+            # Without a cap, a stranger who knows the password could keep the owner out for days.
+            self.throttling_failure_count = min(self.throttling_failure_count, self.LONGEST_THROTTLE)
+            self.save(update_fields=["throttling_failure_timestamp", "throttling_failure_count"])
         return verified
 
 
@@ -199,7 +207,7 @@ class BankAccount(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="bank_accounts")
     kind = models.CharField(max_length=10, choices=AccountKind)
-    number = EncryptedField(max_chars=12, null=True)
+    number = EncryptedField(max_chars=12, null=True, bound_to="owner_id")
     # NULL, not "": the unique constraints below leave out rows that have none.
     number_digest = models.CharField(max_length=80, null=True)  # noqa: DJ001
     ledger_code = models.CharField(max_length=20, null=True)  # noqa: DJ001
@@ -273,7 +281,12 @@ class BankAccount(models.Model):
 
     @property
     def masked_number(self) -> str:
-        return account_numbers.masked(self.number) if self.number else ""
+        """For lists, mails and logs. One row that somebody tampered with must not take down everyone's pages."""
+        try:
+            return account_numbers.masked(self.number) if self.number else ""
+        except DecryptionFailed:
+            logger.critical("The number of account %s does not open: was the database tampered with?", self.pk)
+            return "unreadable"
 
     @property
     def number_grouped(self) -> str:
@@ -292,9 +305,10 @@ class OutboxMessage(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     expanded_at = models.DateTimeField(null=True)
     failures = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["id"], name="outbox_waiting", condition=Q(expanded_at__isnull=True))]
+        indexes = [models.Index(fields=["next_try_at"], name="outbox_waiting", condition=Q(expanded_at__isnull=True))]
 
     def __str__(self) -> str:
         return f"{self.event} {self.created_at:%Y-%m-%d %H:%M:%S}"

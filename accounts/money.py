@@ -99,7 +99,11 @@ class MoneyField(models.BigIntegerField):
     _pyi_lookup_exact_type: Decimal  # type: ignore[assignment]
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
-        return None if value is None else from_minor(int(value))
+        if value is None:
+            return None
+        if int(value) != value:  # SQLite keeps a fraction, or a text, where one was forced into the column
+            raise ValueError(f"{self.model._meta.label}.{self.name} holds {value!r}, not whole minor units.")
+        return from_minor(int(value))
 
     def to_python(self, value: Any) -> Decimal | None:
         if value is None or isinstance(value, Decimal):

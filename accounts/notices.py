@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable
 
-from accounts.models import User
+from accounts.models import Registration, User
 from accounts.outbox import Mail, writes_mails_of
 
 
 @writes_mails_of("registration_link")
-def registration_link(email: str, first_name: str, token: str) -> Iterable[Mail]:
-    return [Mail(email, "registration_link", {"first_name": first_name, "token": token})]
+def registration_link(registration_id: int, token: str) -> Iterable[Mail]:
+    """Greets nobody by name: a stranger could have typed a message into it, for the bank to deliver."""
+    registration = Registration.objects.filter(pk=registration_id).first()
+    if registration is None:  # confirmed by another link, or expired, before the mail was written
+        return []
+    return [Mail(registration.email, "registration_link", {"token": token})]
 
 
 @writes_mails_of("registration_taken")

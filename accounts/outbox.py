@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from accounts.models import OutboxMessage
 
 logger = logging.getLogger(__name__)
 
-MAX_FAILURES = 5
+_LONGEST_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -54,21 +55,28 @@ def tell(event: str, **payload: Any) -> None:
     """
     if event not in _writers:
         raise LookupError(f"No mails are written for {event!r}.")
-    OutboxMessage(event=event, payload=json.dumps(payload)).save()
+    OutboxMessage(event=event, payload=json.dumps(payload, ensure_ascii=False)).save()
 
 
 def expand_waiting(batch: int = 100) -> int:
-    """Turn waiting rows into queued mails, oldest first; return how many were. One that fails five times stays."""
-    waiting = OutboxMessage.objects.filter(expanded_at__isnull=True, failures__lt=MAX_FAILURES)
+    """Turn waiting rows into queued mails, oldest first; return how many were. One that fails is tried again
+    after a growing pause, for ever: what people are to be told is not thrown away."""
+    waiting = OutboxMessage.objects.filter(expanded_at__isnull=True, next_try_at__lte=timezone.now())
     expanded = 0
     for pk in list(waiting.order_by("id").values_list("id", flat=True)[:batch]):
         try:
             expanded += _expand(pk)
-        except Exception:
-            # One message that cannot be rendered must not stop all mail behind it.
+        except Exception:  # one message that cannot be written must not stop all mail behind it
             logger.exception("Outbox message %s could not be expanded", pk)
-            OutboxMessage.objects.filter(pk=pk).update(failures=OutboxMessage.objects.get(pk=pk).failures + 1)
+            _put_off(pk)
     return expanded
+
+
+def _put_off(pk: int) -> None:
+    message = OutboxMessage.objects.only("failures").get(pk=pk)
+    failures = min(message.failures + 1, 1000)
+    pause = min(timedelta(seconds=10 * 2 ** min(failures, 16)), _LONGEST_PAUSE)
+    OutboxMessage.objects.filter(pk=pk).update(failures=failures, next_try_at=timezone.now() + pause)
 
 
 @transaction.atomic

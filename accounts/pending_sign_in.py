@@ -33,6 +33,15 @@ def user_of(request: HttpRequest) -> User | None:
     return user
 
 
+def enrolment_device_id(request: HttpRequest) -> int | None:
+    """The device whose secret this session was shown."""
+    return request.session.get(_KEY, {}).get("device")
+
+
+def remember_enrolment_device(request: HttpRequest, device_id: int) -> None:
+    request.session[_KEY] = request.session[_KEY] | {"device": device_id}
+
+
 def end(request: HttpRequest) -> str:
     """Forget it, give the session the ordinary lifetime again, and return where the person wanted to go."""
     pending = request.session.pop(_KEY, None)

@@ -83,7 +83,7 @@ def create_sql(vendor: str, table: str) -> list[str]:
     SQL Server has no BEFORE trigger: INSTEAD OF refuses, and INSERT with OUTPUT goes on working since no
     INSERT trigger exists. Its application login must not own the ALTER right (docs/architecture.md).
     """
-    message = f"{table} is append-only"
+    message = _message(table)
     if vendor == "sqlite":
         return [
             f'CREATE TRIGGER "{table}_no_{event}" BEFORE {event.upper()} ON "{table}" '
@@ -105,6 +105,10 @@ def create_sql(vendor: str, table: str) -> list[str]:
             f"BEGIN THROW 50001, '{message}', 1; END"
         ]
     raise NotImplementedError(f"No append-only triggers are written for {vendor}.")
+
+
+def _message(table: str) -> str:
+    return f"{table} is append-only"
 
 
 def drop_sql(vendor: str, table: str) -> list[str]:
@@ -133,10 +137,12 @@ def append_only_triggers(app_label: str, *model_names: str) -> migrations.RunPyt
     )
 
 
+# Name and text of each trigger that is switched on; the text, since a harmless one may wear the name.
 _STANDING_TRIGGERS = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
-    "microsoft": "SELECT name FROM sys.triggers WHERE is_disabled = 0",
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+    "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D'",
+    "microsoft": "SELECT name, OBJECT_DEFINITION(object_id) FROM sys.triggers WHERE is_disabled = 0",
 }
 
 
@@ -145,13 +151,13 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     tables = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         cursor.execute(_STANDING_TRIGGERS[connection.vendor])
-        standing = {name for (name,) in cursor.fetchall()}
+        standing = dict(cursor.fetchall())
     return [
         name
         for model in append_only_models()
         if model._meta.db_table in tables
         for name in trigger_names(connection.vendor, model._meta.db_table)
-        if name not in standing
+        if f"'{_message(model._meta.db_table)}'" not in (standing.get(name) or "")
     ]
 
 

@@ -55,11 +55,21 @@ def client_ip(request: HttpRequest) -> str | None:
     return _valid_ip(peer)
 
 
+def network_of(ip: str | None) -> str:
+    """What limits count under: one IPv6 customer has a whole /64 to choose addresses from."""
+    if ip is None or ":" not in ip:
+        return ip or ""
+    return str(ipaddress.ip_network(f"{ip}/64", strict=False))
+
+
 def _valid_ip(text: str) -> str | None:
+    """The address in its one spelling; an IPv4 address dressed as IPv6 is undressed."""
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def _is_trusted_proxy(peer: str) -> bool:

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.utils.cache import add_never_cache_headers
 
 from accounts.limiter import TooOften
@@ -35,6 +35,19 @@ class SecurityHeadersMiddleware:
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)
         return response
+
+
+class Utf8OnlyMiddleware:
+    """400 for a body that claims another encoding: Python knows some (zlib, utf-7) that no form ever had."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        charset = (request.content_params or {}).get("charset", "utf-8")
+        if charset.lower() != "utf-8":
+            return HttpResponseBadRequest("Only UTF-8 is understood here.", content_type="text/plain; charset=utf-8")
+        return self.get_response(request)
 
 
 class TooOftenMiddleware:

@@ -78,6 +78,21 @@ REGISTRATION_LINK_HOURS = env.int("REGISTRATION_LINK_HOURS", default=24)
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=300)
 SESSION_ABSOLUTE_SECONDS = env.int("SESSION_ABSOLUTE_SECONDS", default=8 * 3600)
 
+for _name in (
+    "DAILY_TRANSFER_LIMIT",
+    "TRANSFERS_PER_MINUTE",
+    "DEPOSITS_PER_MINUTE",
+    "WITHDRAWALS_PER_MINUTE",
+    "MAX_OPEN_ACCOUNTS",
+    "PAYEE_LOOKUPS_PER_HOUR",
+    "REGISTRATIONS_PER_HOUR",
+    "REGISTRATION_LINK_HOURS",
+    "SESSION_IDLE_SECONDS",
+    "SESSION_ABSOLUTE_SECONDS",
+):
+    if not 1 <= globals()[_name] < 10**12:
+        raise ImproperlyConfigured(f"{_name} must be a number from 1 on.")
+
 # --- Hosts, proxies, HTTPS --------------------------------------------------------------------------------
 
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
@@ -152,6 +167,7 @@ MIDDLEWARE = [
     "audit.middleware.RequestContextMiddleware",
     "csp.middleware.CSPMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
+    "bankproject.middleware.Utf8OnlyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -248,8 +264,9 @@ EMAIL_URL = env.str("EMAIL_URL", default="dummymail://" if DEMO else "smtp://loc
 vars().update(env.email_url("EMAIL_URL", default=EMAIL_URL))
 POST_OFFICE = {
     "BACKENDS": {"default": vars()["EMAIL_BACKEND"]},
-    "MAX_RETRIES": 5,
-    "RETRY_INTERVAL": timedelta(minutes=2),
+    # A mail server may be away for two days.
+    "MAX_RETRIES": 200,
+    "RETRY_INTERVAL": timedelta(minutes=15),
     "LOG_LEVEL": 1,
     "THREADS_PER_PROCESS": 1,
     "MESSAGE_ID_ENABLED": True,

@@ -241,7 +241,10 @@ def test_the_servers_entry_point_answers(rf: Any) -> None:
     from bankproject.wsgi import application
 
     started: list[str] = []
-    environ = rf.get("/sign-in/").environ
-    body = b"".join(application(environ, lambda status, headers: started.append(status)))
+
+    def start(status: str, headers: Any, error: Any = None) -> Any:
+        started.append(status)
+
+    body = b"".join(application(rf.get("/sign-in/").environ, start))
     assert started == ["200 OK"]
     assert b"Sign in" in body

@@ -270,6 +270,14 @@ def test_an_unknown_page_tells_nothing(client: Client, address: str) -> None:
     assert not any(word in page for word in ("URLconf", "Traceback", "urlpatterns", "SECRET"))
 
 
+@pytest.mark.parametrize(("charset", "status"), [("utf-7", 400), ("zlib", 400), ("UTF-8", 200), ("utf-8", 200)])
+def test_a_body_in_another_encoding_is_refused(client: Client, charset: str, status: int) -> None:
+    # R8.2: Python knows encodings that no form ever had.
+    kind = f"application/x-www-form-urlencoded; charset={charset}"
+    answer = client.generic("POST", "/sign-in/", b"email=a&password=b", content_type=kind)
+    assert answer.status_code == status
+
+
 def test_an_unreadable_request_tells_nothing(client: Client) -> None:
     # R8.2
     answer = client.get("/", headers={"Host": "evil.example"})

@@ -123,6 +123,14 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert "ATOMIC_REQUESTS" not in made["DATABASES"]["default"]
 
 
+@pytest.mark.parametrize("name", ["SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE"])
+@pytest.mark.parametrize("value", ["0", "-1", str(10**13)])
+def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, value: str) -> None:
+    # R3.9, R1.6
+    with pytest.raises(ImproperlyConfigured, match=name):
+        settings_with(**{name: value})
+
+
 def test_the_embedded_database_is_set_up_for_money(settings_with: Any) -> None:
     # R3.4: WAL, writers queue, an answered commit is on the disk, REPLACE fires triggers.
     database = settings_with()["DATABASES"]["default"]

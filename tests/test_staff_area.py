@@ -122,6 +122,14 @@ def test_without_both_factors_there_is_no_staff_area(
         assert posted.status_code == 302
 
 
+def test_the_admins_own_sign_in_page_leads_home(alice: Any, ada: Any, browser_of: Any) -> None:
+    # R5.1: there is one way in.
+    for user in (alice, ada):
+        for method in ("get", "post"):
+            answer = getattr(browser_of(user), method)("/admin/login/", {"next": "https://evil.example/"})
+            assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
 def test_the_admins_own_password_page_leads_to_the_banks(ada: Any, browser_of: Any) -> None:
     # R1.4, R1.8: Django's counts no guesses at the old password, records nothing and tells nobody.
     browser = browser_of(ada)

@@ -41,8 +41,19 @@ class AccountNotActive(Refusal):
         self.account_id = account_id
 
 
+class BalanceTooLarge(Refusal):
+    """An account would hold more than the ledger can add up without overflow."""
+
+    code = "balance_too_large"
+    text = "This account cannot take an amount this large."
+
+
 class UnbalancedTransaction(ValueError):
     """The legs do not make a transaction. A fault of the caller, never of a customer."""
+
+
+# A tenth of what the 64-bit columns hold, so that no sum of a few can overflow.
+MAX_BALANCE_MINOR = 9 * 10**17
 
 
 @dataclass(frozen=True)
@@ -195,6 +206,8 @@ def _entry(leg: Leg, pk: int, kind: str, status: str, balance: int, held: int, l
     balance_after = balance + (amount if grows else -amount)
     if kind in CUSTOMER_KINDS and not grows and balance_after < held:
         raise InsufficientFunds
+    if abs(balance_after) > MAX_BALANCE_MINOR:
+        raise BalanceTooLarge
     return PostedEntry(pk, leg.direction.value, amount, balance_after, last_sequence + 1)
 
 

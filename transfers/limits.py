@@ -27,13 +27,24 @@ def take_minute_place(actor: User, kind: OrderKind, *, token: str, at: datetime)
     Raises:
         TooOften: the customer's minute is full.
     """
-    name, times = {
-        OrderKind.DEPOSIT: ("deposit", settings.DEPOSITS_PER_MINUTE),
-        OrderKind.WITHDRAWAL: ("withdrawal", settings.WITHDRAWALS_PER_MINUTE),
-        OrderKind.OWN_TRANSFER: ("transfer", settings.TRANSFERS_PER_MINUTE),
-        OrderKind.PAYMENT: ("transfer", settings.TRANSFERS_PER_MINUTE),
+    times = {
+        OrderKind.DEPOSIT: settings.DEPOSITS_PER_MINUTE,
+        OrderKind.WITHDRAWAL: settings.WITHDRAWALS_PER_MINUTE,
+        OrderKind.OWN_TRANSFER: settings.TRANSFERS_PER_MINUTE,
+        OrderKind.PAYMENT: settings.TRANSFERS_PER_MINUTE,
     }[kind]
-    limiter.take(f"{name}:{actor.pk}", limiter.Limit(times, 60), token=token, at=at)
+    limiter.take(_minute_key(actor, kind), limiter.Limit(times, 60), token=token, at=at)
+
+
+def spend_minute_place(actor: User, kind: OrderKind, *, token: str) -> None:
+    """The submit was refused: sending the same form again counts again."""
+    limiter.spend(_minute_key(actor, kind), token)
+
+
+def _minute_key(actor: User, kind: OrderKind) -> str:
+    # Both kinds of transfer share one minute.
+    name = "transfer" if kind in {OrderKind.OWN_TRANSFER, OrderKind.PAYMENT} else kind.value
+    return f"{name}:{actor.pk}"
 
 
 def locked_limit(actor: User, *, at: datetime) -> CustomerLimit:

@@ -1,5 +1,6 @@
 """What a user may see of accounts and money, with the joins made (nouns; they write nothing)."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import limiter
+from accounts.encryption import DecryptionFailed
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
 from accounts.services import bank_accounts
 from transfers import limits
@@ -19,6 +21,8 @@ from transfers.ledger import signed_amount
 from transfers.models import CustomerLimit, Entry, OrderKind, OrderState, TransferOrder
 from transfers.names import short_name
 from transfers.services.sending import PayeeCannotReceive
+
+logger = logging.getLogger(__name__)
 
 PAGE_ROWS = 25
 RECENT_ROWS = 5
@@ -109,7 +113,11 @@ def payee_account(user: User, number: str) -> BankAccount:
         TooOften
     """
     limiter.take(f"payee:{user.pk}", limiter.Limit(settings.PAYEE_LOOKUPS_PER_HOUR, 3600))
-    account = bank_accounts.find_by_number(number)
+    try:
+        account = bank_accounts.find_by_number(number)
+    except DecryptionFailed as error:
+        logger.critical("A payment was stopped: %s", error)
+        raise PayeeCannotReceive from error
     if account is None or (not account.is_active and account.owner_id != user.pk):
         raise PayeeCannotReceive
     return account

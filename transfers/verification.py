@@ -14,12 +14,15 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet, Sum
 
+from accounts.encryption import DecryptionFailed, lookup_digests
 from accounts.models import DEBIT_NORMAL_KINDS, BankAccount
 from accounts.money import from_minor, to_minor
-from transfers.models import Direction, Entry, OrderState, Transaction, TransferOrder
+from transfers.models import Direction, Entry, OrderState, Transaction, TransactionKind, TransferOrder
 
 T = TypeVar("T")
 
+# Without its order, a repeated request would move the money again.
+_ORDERED_KINDS = (TransactionKind.DEPOSIT, TransactionKind.WITHDRAWAL, TransactionKind.TRANSFER)
 _BATCH = 500  # rows looked up together; SQL Server takes 2,100 parameters at most
 Progress = Callable[[str, int], None]
 
@@ -39,6 +42,7 @@ def _faults_of_accounts(progress: Progress) -> Iterator[str]:
         account = BankAccount.objects.get(pk=pk)
         if newest > account.last_sequence:
             yield f"account {pk}: its last sequence is {account.last_sequence}, its last entry's {newest}"
+        yield from _faults_of_number(account)
         yield from _faults_of_entries(account)
         yield from _faults_of_holds(account)
         progress("accounts", number)
@@ -67,6 +71,17 @@ def _faults_of_entries(account: BankAccount) -> Iterator[str]:
         yield f"account {account.pk}: its balance is {account.balance}, its entries add up to {from_minor(balance)}"
 
 
+def _faults_of_number(account: BankAccount) -> Iterator[str]:
+    """The number opens for this row and this owner, and the digest that payments find it by is its own."""
+    if account.is_internal:
+        return
+    try:
+        if account.number_digest not in lookup_digests(account.number or ""):
+            yield f"account {account.pk}: payments to another number would find it"
+    except DecryptionFailed:
+        yield f"account {account.pk}: its number does not open"
+
+
 def _faults_of_holds(account: BankAccount) -> Iterator[str]:
     """What is held is what its waiting orders add up to. Where it seems not so, both are read again, locked."""
     if account.held == _waiting(account):
@@ -84,11 +99,15 @@ def _waiting(account: BankAccount) -> Decimal:
 
 
 def _faults_of_transactions(progress: Progress) -> Iterator[str]:
-    """Debits equal credits, and both the transaction's amount."""
+    """Debits equal credits, and both the transaction's amount; what is done by order only has its order."""
     done = 0
     for batch in _batches(Transaction.objects.order_by("pk")):
-        entries = _entries_of(row.pk for row in batch)
+        ids = [row.pk for row in batch]
+        entries = _entries_of(ids)
+        ordered = set(TransferOrder.objects.filter(transaction__in=ids).values_list("transaction_id", flat=True))
         for row in batch:
+            if row.kind in _ORDERED_KINDS and row.pk not in ordered:
+                yield f"transaction {row.pk}: its order is missing"
             sides = {Direction.DEBIT.value: 0, Direction.CREDIT.value: 0}
             for entry in entries[row.pk]:
                 if entry.direction in sides:

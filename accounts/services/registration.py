@@ -18,7 +18,10 @@ from accounts.concurrency import own_transaction
 from accounts.models import Registration, User, normalise_email
 from accounts.roles import Role
 from audit.actions import Action
+from audit.context import network_of
 from audit.services import record
+
+_MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
 
 
 class LinkInvalid(Exception):
@@ -38,17 +41,26 @@ def register(
 ) -> None:
     """Take a registration and queue one mail: a link on to two-factor, or a notice if the address is taken.
 
+    Beyond a few mails an hour to one address nothing more happens, and nothing says so: a stranger must not
+    be able to fill somebody's mailbox.
+
     Raises:
-        TooOften: too many registrations from this address of the network.
+        TooOften: too many registrations from this network.
     """
-    limiter.take(f"register:{ip}", limiter.Limit(settings.REGISTRATIONS_PER_HOUR, 3600))
+    email = normalise_email(email)
+    limiter.take(f"register:{network_of(ip)}", limiter.Limit(settings.REGISTRATIONS_PER_HOUR, 3600))
+    password_hash = make_password(password)
+    try:
+        limiter.take(f"register-mail:{hashlib.sha256(email.encode()).hexdigest()}", _MAILS_TO_ONE_ADDRESS)
+    except limiter.TooOften:
+        return
     _register(
         first_name=first_name,
         last_name=last_name,
-        email=normalise_email(email),
+        email=email,
         phone=phone,
         address=address,
-        password_hash=make_password(password),
+        password_hash=password_hash,
     )
 
 
@@ -59,7 +71,7 @@ def _register(*, first_name: str, last_name: str, email: str, phone: str, addres
     taken = User.objects.filter(email=email).exists()
     token = secrets.token_urlsafe(32)
     if not taken:
-        Registration(
+        registration = Registration(
             email=email,
             first_name=first_name,
             last_name=last_name,
@@ -68,12 +80,13 @@ def _register(*, first_name: str, last_name: str, email: str, phone: str, addres
             password=password_hash,
             token_digest=_digest(token),
             expires_at=now + timedelta(hours=settings.REGISTRATION_LINK_HOURS),
-        ).save()
+        )
+        registration.save()
     record(Action.REGISTER_REQUESTED, actor=None, actor_label=email, details={"taken": taken})
     if taken:
         outbox.tell("registration_taken", email=email)
     else:
-        outbox.tell("registration_link", email=email, first_name=first_name, token=token)
+        outbox.tell("registration_link", registration_id=registration.pk, token=token)
 
 
 def registration_for(token: str) -> Registration:

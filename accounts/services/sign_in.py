@@ -33,6 +33,14 @@ class LockedOut(Exception):
     code = "locked_out"
 
 
+@dataclass
+class TryAgainIn(Exception):
+    """After wrong codes the device looks at none for a while: this one was neither judged nor counted."""
+
+    seconds: int
+    code = "try_again_in"
+
+
 def verify_password(request: HttpRequest, *, email: str, password: str) -> User:
     """The user whose e-mail and password these are; they still have to give a code.
 
@@ -52,8 +60,12 @@ def verify_code(request: HttpRequest, *, user: User, code: str) -> TotpDevice:
     Raises:
         SignInRefused: wrong, used or expired code, or the user may no longer sign in.
         LockedOut: too many failures.
+        TryAgainIn: too soon after a wrong code.
     """
     ip = client_ip(request)
+    wait = two_factor.seconds_until_next_try(user)
+    if wait and not guesses.seconds_locked(email=user.email, ip=ip):
+        raise TryAgainIn(wait)
     try:
         device = guesses.counted(lambda: _device_for(user, code), email=user.email, ip=ip)
     except TooOften:

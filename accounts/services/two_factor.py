@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import os
 import secrets
 from urllib.parse import quote, urlencode
@@ -43,29 +44,34 @@ def confirmed_device(user: User) -> TotpDevice | None:
     return TotpDevice.objects.filter(user=user, confirmed=True).first()
 
 
-def enrolment_device(user: User) -> TotpDevice:
-    """The not yet confirmed device whose secret the user is shown; made at the first call.
+def enrolment_device(user: User, device_id: int | None = None) -> TotpDevice:
+    """The not yet confirmed device whose secret the user is shown: `device_id`, or a new one instead of all others.
+
+    Each sign-in gets a secret of its own. Were it shared, somebody who knows a first password could look at it,
+    wait until its owner has enrolled, and compute their codes.
 
     Raises:
         AlreadyEnrolled: the password alone must not replace a second factor.
     """
     if confirmed_device(user):
         raise AlreadyEnrolled
-    device = TotpDevice.objects.filter(user=user, confirmed=False).first()
+    pending = TotpDevice.objects.filter(user=user, confirmed=False)
+    device = pending.filter(pk=device_id).first() if device_id is not None else None
     if device is None:
+        pending.delete()
         device = TotpDevice(user=user, name="Authenticator app", confirmed=False, key=os.urandom(20).hex())
         device.save()
     return device
 
 
-def confirm_enrolment(user: User, *, code: str) -> tuple[TotpDevice, list[str]]:
-    """Turn the second factor on; return the device and ten recovery codes, which are told only now.
+def confirm_enrolment(user: User, pending: TotpDevice, *, code: str) -> tuple[TotpDevice, list[str]]:
+    """Turn the second factor on with the device the user was shown; return it and ten recovery codes, told only now.
 
     Raises:
         WrongCode: the device's throttle keeps count of it.
         AlreadyEnrolled: also when another window was faster.
     """
-    device = django_otp.verify_token(user, enrolment_device(user).persistent_id, code.replace(" ", ""))
+    device = django_otp.verify_token(user, pending.persistent_id, code.replace(" ", ""))
     if not isinstance(device, TotpDevice):
         raise WrongCode
     codes = _new_codes()
@@ -98,6 +104,17 @@ def verify_totp(user: User, code: str) -> TotpDevice | None:
         return None
     verified = django_otp.verify_token(user, device.persistent_id, code.replace(" ", ""))
     return verified if isinstance(verified, TotpDevice) else None
+
+
+def seconds_until_next_try(user: User) -> int:
+    """How long the user's device looks at no code, after wrong ones; 0 if it would look now."""
+    device = confirmed_device(user)
+    if device is None:
+        return 0
+    allowed, refusal = device.verify_is_allowed()
+    if allowed or refusal is None:
+        return 0
+    return max(1, math.ceil((refusal["locked_until"] - timezone.now()).total_seconds()))
 
 
 def use_recovery_code(user: User, code: str) -> TotpDevice | None:
@@ -167,7 +184,7 @@ def current_code(user: User) -> str | None:
         RuntimeError: the bank is not in demo mode.
     """
     _demo_only()
-    device = confirmed_device(user) or TotpDevice.objects.filter(user=user).first()
+    device = confirmed_device(user) or TotpDevice.objects.filter(user=user).order_by("-pk").first()
     if device is None:
         return None
     now = int(timezone.now().timestamp()) // device.STEP_SECONDS

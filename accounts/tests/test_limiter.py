@@ -64,6 +64,20 @@ def test_the_same_token_takes_the_same_place() -> None:
 
 
 @pytest.mark.django_db
+def test_a_token_whose_try_failed_takes_a_place_again() -> None:
+    # R3.9: refused submits count, each of them.
+    limiter.spend("k", "a")
+    take("k", THREE_A_MINUTE, token="a", at=NOON)
+    take("k", THREE_A_MINUTE, token="b", at=NOON)
+    limiter.spend("k", "a")
+    assert take("k", THREE_A_MINUTE, token="b", at=NOON) == 1, "another's place is left alone"
+    assert take("k", THREE_A_MINUTE, token="a", at=NOON) == 0
+    limiter.spend("k", "a")
+    with pytest.raises(TooOften):
+        take("k", THREE_A_MINUTE, token="a", at=NOON)
+
+
+@pytest.mark.django_db
 def test_a_lock_lasts_from_the_last_place() -> None:
     # R1.4
     limit = Limit(times=3, window_seconds=600, lock_seconds=600)

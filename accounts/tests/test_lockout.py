@@ -103,6 +103,14 @@ def test_many_peoples_failures_from_one_place_lock_nobody_else(make_user: Any, b
     assert give_password(Client(), bob.email)["Location"] == "/sign-in/code/"
 
 
+def test_a_network_of_version_6_is_one_place(alice: Any, bob: Any, clock: Any) -> None:
+    # R1.4: one customer has a whole /64 to choose addresses from.
+    for number in range(5):
+        answer = fail(Client(), times=1, REMOTE_ADDR=f"2001:db8:0:1::{number:x}")
+    assert answer.status_code == 429
+    assert give_password(Client(), alice.email, REMOTE_ADDR="2001:db8:0:2::1")["Location"] == "/sign-in/code/"
+
+
 @pytest.mark.parametrize("spelling", ["Alice@Example.com", " alice@example.com ", "ALICE@EXAMPLE.COM"])
 def test_two_spellings_of_an_address_share_one_counter(alice: Any, clock: Any, spelling: str) -> None:
     # R1.4
@@ -131,16 +139,32 @@ def test_wrong_codes_count_like_wrong_passwords(alice: Any, client: Client, code
     # R1.4: together, and axes hears of both.
     fail(client, times=2)
     give_password(client, alice.email)
-    wrong = wrong_code_for(code_of(alice))
-    assert give_code(client, wrong).status_code == 200
-    assert give_code(client, wrong).status_code == 200
-    answer = give_code(client, wrong)
+    for _ in range(2):
+        assert give_code(client, wrong_code_for(code_of(alice))).status_code == 200
+        clock.shift(4)
+    answer = give_code(client, wrong_code_for(code_of(alice)))
     assert (answer.status_code, answer["Retry-After"]) == (429, "600")
     assert AccessAttempt.objects.get().failures_since_start == 5
     assert give_code(client, code_of(alice))["Location"] == "/sign-in/", "the password step is forgotten"
     assert give_password(client, alice.email).status_code == 429
     failures = AuditEntry.objects.filter(action="LOGIN_FAILURE")
     assert sorted(entry.details["step"] for entry in failures)[:5] == ["code", "code", "code", "password", "password"]
+
+
+def test_a_code_sent_too_soon_after_a_wrong_one_is_no_guess(
+    alice: Any, client: Client, code_of: Any, clock: Any
+) -> None:
+    # R1.4: it was not looked at, so it is not counted; the person is told to wait.
+    give_password(client, alice.email)
+    give_code(client, wrong_code_for(code_of(alice)))
+    for _ in range(10):
+        answer = give_code(client, code_of(alice))
+        assert "Please wait" in answer.content.decode()
+    assert not is_signed_in(client)
+    assert AccessAttempt.objects.get().failures_since_start == 1
+    clock.shift(2)
+    give_code(client, code_of(alice))
+    assert is_signed_in(client)
 
 
 def test_a_code_is_not_looked_at_once_locked(alice: Any, client: Client, code_of: Any, clock: Any) -> None:

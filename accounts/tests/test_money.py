@@ -161,7 +161,7 @@ def test_the_column_holds_whole_minor_units_and_sums_exactly() -> None:
 
 
 WRITES: dict[str, Callable[[BankAccount, Any], Any]] = {
-    "save": lambda row, value: (setattr(row, "balance", value), row.save()),
+    "save": lambda row, value: BankAccount(pk=row.pk, kind=row.kind, ledger_code="test", balance=value).save(),
     "update": lambda row, value: BankAccount.objects.filter(pk=row.pk).update(balance=value),
     "filter": lambda row, value: BankAccount.objects.filter(balance=value).exists(),
     "create": lambda row, value: BankAccount.objects.create(kind="fees", ledger_code="other", balance=value),
@@ -177,6 +177,18 @@ def test_a_float_reaches_no_column(write: str) -> None:
         WRITES[write](row, 0.1)
     row.refresh_from_db()
     assert row.balance == Decimal("1.00")
+
+
+@pytest.mark.django_db
+def test_a_fraction_forced_into_the_column_is_not_rounded_away() -> None:
+    # R3.2: SQLite keeps it; what is read would otherwise differ from what is summed.
+    if connection.vendor != "sqlite":
+        pytest.skip("other engines refuse it themselves")
+    row = account("1.00", "test")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE accounts_bankaccount SET balance = 100.5 WHERE id = %s", [row.pk])
+    with pytest.raises(ValueError, match="not whole minor units"):
+        BankAccount.objects.get(pk=row.pk)
 
 
 def test_the_field_reads_what_serializers_give_it() -> None:

@@ -142,6 +142,7 @@ def test_a_registration_that_waits_is_sealed_too(client: Client) -> None:
     # R8.1: the person has not even become a customer.
     register(client)
     row = Registration.objects.get()
+    assert str(row).startswith("nora@example.com until 20")
     assert row.phone == NEWCOMER["phone"]
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM accounts_registration")

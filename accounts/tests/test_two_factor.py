@@ -69,6 +69,20 @@ def test_the_page_offers_a_picture_and_the_secret_as_text(dora: Any, client: Cli
     assert answer.context["demo_code"] is None
 
 
+def test_a_secret_shown_at_another_sign_in_is_worthless(dora: Any, client: Client, code_of: Any) -> None:
+    # R1.3: somebody who knows a first password must not look at the secret and wait.
+    stranger = Client()
+    give_password(stranger, dora.email)
+    seen = stranger.get("/two-factor/enrol/").context["secret_text"]
+    give_password(client, dora.email)
+    shown = client.get("/two-factor/enrol/").context["secret_text"]
+    assert shown != seen
+    assert client.post("/two-factor/enrol/", {"code": code_of(dora)}).status_code == 200
+    device = TotpDevice.objects.get(user=dora)
+    assert base64.b32decode(seen.replace(" ", "")) != bytes.fromhex(device.key)
+    assert stranger.get("/two-factor/enrol/")["Location"] == "/sign-in/code/"
+
+
 def test_the_uri_in_the_picture_names_bank_person_and_secret(dora: Any, settings: Any) -> None:
     # R1.3: the Key URI Format of the authenticator apps.
     settings.BANK_NAME = "Müller & Söhne"
@@ -119,7 +133,7 @@ def test_the_password_alone_does_not_replace_a_second_factor(alice: Any, client:
     with pytest.raises(two_factor.AlreadyEnrolled):
         two_factor.enrolment_device(alice)
     with pytest.raises(two_factor.AlreadyEnrolled):
-        two_factor.confirm_enrolment(alice, code="123456")
+        two_factor._switch_on(alice, TotpDevice(user=alice, name="x", key="00" * 20), [])
     assert TotpDevice.objects.get(user=alice).key == key
 
 
@@ -188,6 +202,7 @@ def test_a_user_without_a_device_has_no_code(dora: Any) -> None:
     two_factor.enrolment_device(dora)
     assert two_factor.verify_totp(dora, "123456") is None
     assert two_factor.use_recovery_code(dora, "ABCD-EFGH-JKMN") is None
+    assert two_factor.seconds_until_next_try(dora) == 0
 
 
 def test_a_recovery_code_signs_in_once(dora: Any, client: Client, code_of: Any) -> None:

@@ -67,6 +67,8 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
             device = service.verify_code(request, user=user, code=form.cleaned_data["code"])
         except service.SignInRefused:
             form.add_error("code", WRONG_CODE)
+        except service.TryAgainIn as error:
+            form.add_error("code", f"Please wait {error.seconds} seconds after a wrong code, then enter the next one.")
         except service.LockedOut as error:
             pending_sign_in.end(request)
             return locked_out(request, error)
@@ -108,4 +110,4 @@ def _safe_next(request: HttpRequest) -> str:
     """Where to go on after signing in; only ever a page of ours."""
     url = request.POST.get("next") or request.GET.get("next") or ""
     ours = url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    return url if ours and url != reverse("home") else ""
+    return url if ours and url.startswith("/") and url != reverse("home") else ""

@@ -23,9 +23,10 @@ def enrol(request: HttpRequest) -> HttpResponse:
     form.fields["code"].label = "Code from the app"
     form.fields["code"].help_text = "Six digits, new every 30 seconds."
     try:
-        device = two_factor.enrolment_device(user)
+        device = two_factor.enrolment_device(user, pending_sign_in.enrolment_device_id(request))
+        pending_sign_in.remember_enrolment_device(request, device.pk)
         if request.method == "POST" and form.is_valid():
-            confirmed, codes = two_factor.confirm_enrolment(user, code=form.cleaned_data["code"])
+            confirmed, codes = two_factor.confirm_enrolment(user, device, code=form.cleaned_data["code"])
             next_url = pending_sign_in.end(request)
             sign_in.complete(request, user=user, device=confirmed)
             # Answered at once, without a redirect: codes parked in the session would be in the database in clear.

@@ -52,7 +52,7 @@ QUERYSET_ACTS: dict[str, Callable[[AuditEntry], Any]] = {
     "delete": lambda entry: AuditEntry.objects.all().delete(),
     "raw delete": lambda entry: AuditEntry.objects.all()._raw_delete("default"),
     "bulk_update": lambda entry: AuditEntry.objects.bulk_update([entry], ["actor_label"]),
-    "update_or_create": lambda entry: AuditEntry.objects.update_or_create(pk=entry.pk, defaults=values()),
+    "update_or_create": lambda entry: AuditEntry.objects.update_or_create(values(), pk=entry.pk),
     "bulk_create, ignoring conflicts": lambda entry: AuditEntry.objects.bulk_create(
         [AuditEntry(pk=entry.pk, **values())], ignore_conflicts=True
     ),

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from audit.context import RequestContext, RequestIdFilter, client_ip, request_context
+from audit.context import RequestContext, RequestIdFilter, client_ip, network_of, request_context
 
 
 def asked(peer: str, forwarded: str | None = None) -> str | None:
-    extra = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
+    extra: dict[str, Any] = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
     return client_ip(RequestFactory().get("/", REMOTE_ADDR=peer, **extra))
 
 
@@ -22,6 +22,20 @@ def test_without_a_proxy_it_is_the_peer() -> None:
     # R1.4
     assert asked("203.0.113.7") == "203.0.113.7"
     assert asked("2001:db8::0:1") == "2001:db8::1"
+
+
+def test_an_address_of_version_4_dressed_as_version_6_is_the_same_address() -> None:
+    # R1.4: a server that listens on both sees either.
+    assert asked("::ffff:203.0.113.7") == "203.0.113.7"
+
+
+@pytest.mark.parametrize(
+    ("ip", "network"),
+    [("203.0.113.7", "203.0.113.7"), ("2001:db8:0:1:aaaa::1", "2001:db8:0:1::/64"), (None, ""), ("", "")],
+)
+def test_limits_count_under_the_network(ip: str | None, network: str) -> None:
+    # R1.4
+    assert network_of(ip) == network
 
 
 def test_a_forged_header_is_ignored_where_no_proxy_is_trusted() -> None:

@@ -1,5 +1,6 @@
 /* The colour scheme: system, light or dark. Loaded before the page is painted, or a dark page would flash white. */
 (() => {
+  // Django's admin keeps its choice under this name too, and calls the system's scheme "auto".
   const KEY = "theme";
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -7,9 +8,9 @@
   // A browser may refuse storage altogether; then the choice lasts for the page.
   const saved = () => {
     try {
-      return localStorage.getItem(KEY) || "system";
+      return localStorage.getItem(KEY) || "auto";
     } catch {
-      return "system";
+      return "auto";
     }
   };
   const save = (choice) => {
@@ -20,7 +21,7 @@
     }
   };
   const apply = (choice) => {
-    root.dataset.bsTheme = choice === "system" ? (system.matches ? "dark" : "light") : choice;
+    root.dataset.bsTheme = choice === "auto" ? (system.matches ? "dark" : "light") : choice;
   };
 
   apply(saved());

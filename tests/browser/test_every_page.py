@@ -143,7 +143,8 @@ class Inspection:
         found = []
         for width in (NARROWEST, PHONE, WIDE):  # ends at the width that axe looks at
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
-            found += [f"{width} px: {fault}" for fault in checks.layout(self.page)]
+            if scheme == "light":  # colours move nothing
+                found += [f"{width} px: {fault}" for fault in checks.layout(self.page)]
             if self._folder and width != NARROWEST:
                 self.page.screenshot(path=self._folder / f"{name}-{width}-{scheme}.png", full_page=True)
         return found
@@ -380,11 +381,9 @@ def test_what_staff_see(
     assert seen
     for model, model_admin in seen if person == "ada" else []:
         name = f"{model._meta.app_label}_{model._meta.model_name}"
-        at.visit(f"staff-{name}-list", reverse(f"admin:{name}_changelist"), allowed=NOT_OURS)
+        at.visit(f"staff-{name}-list", rows := reverse(f"admin:{name}_changelist"), allowed=NOT_OURS)
         if model_admin.search_fields:
-            at.visit(
-                f"staff-{name}-none", reverse(f"admin:{name}_changelist") + "?q=nothing+like+this", allowed=NOT_OURS
-            )
+            at.visit(f"staff-{name}-none", f"{rows}?q=nothing+like+this", allowed=NOT_OURS)
         row = model._default_manager.order_by("-pk").first()
         assert row, f"there is no {name} to look at"
         at.visit(f"staff-{name}-row", reverse(f"admin:{name}_change", args=[row.pk]), allowed=NOT_OURS)

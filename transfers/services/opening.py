@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import outbox
+from accounts import limiter, outbox
 from accounts.concurrency import own_transaction
 from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
 from accounts.roles import require
@@ -23,6 +23,8 @@ from transfers.services.orders import IdempotencyConflict, Instruction, digest_o
 from transfers.services.ownership import require_owner
 
 OPENING_DESCRIPTION = "Opening deposit"
+# Each opening and closing is a mail and an audit entry.
+_OPENINGS = limiter.Limit(times=20, window_seconds=3600)
 
 
 class TooManyAccounts(Refusal):
@@ -57,6 +59,7 @@ def open_account(
     if kind not in CUSTOMER_KINDS:
         raise ValueError(f"Customers open no {kind} accounts.")
     now = at or timezone.now()
+    limiter.take(f"open:{actor.pk}", _OPENINGS, token=idempotency_key[:40], at=now)
     if opening_deposit:
         cash.require_self_service()
         limits.take_minute_place(actor, OrderKind.DEPOSIT, token=digest_of_key(idempotency_key)[:16], at=now)

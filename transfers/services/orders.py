@@ -115,6 +115,7 @@ def place(instruction: Instruction, *, check: Callable[[], None] | None = None) 
             check()
         return _place(instruction)
     except (Refusal, TooOften) as refusal:
+        limits.spend_minute_place(instruction.actor, instruction.kind, token=instruction.submit_token)
         _record_refusal(instruction, refusal.code)
         raise
 

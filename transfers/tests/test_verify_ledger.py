@@ -280,6 +280,35 @@ def test_an_altered_order_is_named(tampered: None, everyday: BankAccount, change
     assert f"order {order.pk}: {complaint}" in found()
 
 
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("number_digest = 'k1.of another number'", "payments to another number would find it"),
+        ("number_digest = NULL", "payments to another number would find it"),
+        ("number = (SELECT number FROM {table} WHERE id = {bobs})", "its number does not open"),
+        ("number = 'garbage'", "its number does not open"),
+    ],
+)
+@only_sqlite
+def test_an_altered_number_is_named(
+    tampered: None, everyday: BankAccount, bobs: BankAccount, change: str, complaint: str
+) -> None:
+    """R8.1: or payments to somebody else would arrive here."""
+    with everything_off():
+        run(f"UPDATE {ACCOUNT} SET {change.format(table=ACCOUNT, bobs=bobs.pk)} WHERE id = %s", everyday.pk)
+    assert f"account {everyday.pk}: {complaint}" in found()
+
+
+@only_sqlite
+def test_a_deleted_order_is_named_by_its_transaction(tampered: None, everyday: BankAccount) -> None:
+    """Its key could be used again, and the same money be moved twice."""
+    order = TransferOrder.objects.filter(target=everyday).first()
+    assert order is not None
+    with everything_off():
+        run(f"DELETE FROM {ORDER} WHERE id = %s", order.pk)
+    assert f"transaction {order.transaction_id}: its order is missing" in found()
+
+
 @only_sqlite
 def test_every_fault_is_named_not_only_the_first(
     tampered: None, everyday: BankAccount, savings: BankAccount, bobs: BankAccount
@@ -330,18 +359,18 @@ def test_progress_goes_to_a_terminal_only(a_day: None) -> None:
 @pytest.mark.slow
 def test_thousands_of_rows_are_read_in_batches(alice: Any, everyday: BankAccount) -> None:
     """Each table once, in pieces: neither a query for each row nor all rows at once."""
-    desk = BankAccount.objects.get(ledger_code="cash-0")
+    interest = BankAccount.objects.get(ledger_code="interest")
     for _ in range(1500):
         ledger.post(
-            kind=TransactionKind.DEPOSIT,
-            legs=ledger.transfer_legs(debit=desk.pk, credit=everyday.pk, amount=Decimal("0.01")),
+            kind=TransactionKind.INTEREST,
+            legs=ledger.transfer_legs(debit=interest.pk, credit=everyday.pk, amount=Decimal("0.01")),
             initiated_by=alice,
             at=timezone.now(),
         )
     with CaptureQueriesContext(connection) as captured:
         assert list(verification.faults()) == []
     accounts, batches = BankAccount.objects.count(), -(-1501 // verification._BATCH)
-    # For each account: its newest entry, the row, its entries, its holds. For each batch: the entries; and orders.
-    assert len(captured) <= 4 * accounts + batches + 8
+    # For each account: its newest entry, the row, its entries, its holds. For each batch: the entries, the orders.
+    assert len(captured) <= 4 * accounts + 2 * batches + 8
     unbounded = [query["sql"] for query in captured.captured_queries if " WHERE " not in query["sql"]]
     assert len(unbounded) == 3  # the keys of the accounts, the transactions, the orders: each a stream

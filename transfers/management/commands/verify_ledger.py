@@ -17,9 +17,12 @@ class Command(BaseCommand):
                 self.stderr.write(f"\r{what}: {count} ", ending="")
 
         found = 0
-        for fault in faults(progress):
-            found += 1
-            self.stdout.write(self.style.ERROR(fault))
+        try:
+            for fault in faults(progress):
+                found += 1
+                self.stdout.write(self.style.ERROR(fault))
+        except ValueError as error:
+            raise CommandError(f"The ledger cannot be read to its end: {error}") from error
         if verbosity and self.stderr.isatty():
             self.stderr.write("")
         read = ", ".join(f"{count} {what}" for what, count in counts.items())
