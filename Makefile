@@ -10,7 +10,7 @@ PY := .venv/bin/python
 STAMP := .venv/requirements-installed
 PACKAGES := accounts transfers support audit bankproject
 
-.PHONY: help setup browser run code test test-fast lint format clean
+.PHONY: help setup odbc browser run code test test-fast lint format bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,15 @@ $(STAMP): requirements.txt requirements-dev.txt
 	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+# The tests compile for SQL Server through its backend, which needs unixODBC though no server is spoken to.
+odbc: setup
+	@if $(PY) -c 'import pyodbc' 2>/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y -qq --no-install-recommends unixodbc; \
+	else false; fi || { echo "unixODBC is missing: install it (as root: apt-get install unixodbc)," \
+	             "then make test again." >&2; exit 1; }
 
 # The browser tests drive Debian's Chromium, or else the one that Playwright brings. Never a silent skip.
 browser: setup
@@ -78,10 +87,10 @@ else
 	@echo "usage: make code USER=alice@example.com" >&2; exit 2
 endif
 
-test: setup browser ## Run every test, browser tests included, and measure coverage
+test: setup odbc browser ## Run every test, browser tests included, and measure coverage
 	$(PY) -m pytest -n 2 $(PACKAGES:%=--cov=%) --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95
 
-test-fast: setup ## Run the everyday tests: no browser, nothing slow
+test-fast: setup odbc ## Run the everyday tests: no browser, nothing slow
 	$(PY) -m pytest -n 2 -m "not browser and not slow"
 
 lint: setup ## Check style, types, import direction, migrations, settings and the compose file
@@ -96,6 +105,9 @@ lint: setup ## Check style, types, import direction, migrations, settings and th
 format: setup ## Let ruff format the code and sort its imports
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+bench: setup ## Measure transfers against hand-written SQL and the textbook ORM, side by side
+	$(PY) benchmarks/transfers.py
 
 clean: ## Remove what setup and the tools made; keep .env and the database
 	rm -rf .venv staticfiles htmlcov test-results .coverage .coverage.* \

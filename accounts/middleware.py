@@ -60,7 +60,7 @@ class TwoFactorMiddleware(LoginRequiredMiddleware):
         user: Any = request.user
         if not user.is_authenticated or not user.is_verified():
             if request.session.pop("ended_by_timeout", False):
-                messages.info(request, "You were signed out because nothing happened for a while.")
+                messages.info(request, "Your session has ended. Please sign in again.")
             return self.handle_no_permission(request, view_func)
         if user.must_change_password and not getattr(view_func, "allowed_before_password_change", False):
             return redirect("password_change")

@@ -21,7 +21,7 @@ class Link:
 _CUSTOMER_LINKS = (
     ("Overview", "dashboard", "home", "transfers.open_own_account"),
     ("Send money", "transfer_send", "send", "transfers.transfer_own_money"),
-    ("Between my accounts", "transfer_own", "swap", "transfers.transfer_own_money"),
+    ("Move money", "transfer_own", "swap", "transfers.transfer_own_money"),
     ("Open account", "account_open", "plus", "transfers.open_own_account"),
 )
 _STAFF_LINKS = (

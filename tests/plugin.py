@@ -22,8 +22,9 @@ PASSWORD = "correct horse battery staple"
 
 def _set_environment() -> None:
     """Settings of the tests' own: whatever stands in a developer's .env or shell is left alone."""
-    run = os.environ.setdefault("TEST_RUN_FOLDER", tempfile.mkdtemp(prefix="bank-tests-"))
+    run = os.environ.get("TEST_RUN_FOLDER") or tempfile.mkdtemp(prefix="bank-tests-")
     os.environ.update(
+        TEST_RUN_FOLDER=run,
         ENV_FILE=os.devnull,
         # For settings that depend on it while they load (no HTTPS, plain static files); tests run with DEBUG off.
         DEBUG="1",

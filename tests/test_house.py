@@ -99,9 +99,7 @@ def test_the_template_rules_catch(fault: str, html: str) -> None:
 
 
 def test_the_template_rules_let_ordinary_pages_be() -> None:
-    html = (
-        '<script src="/static/js/a.js" defer></script><a href="https://example.com">on = 1, style = "b"</a>'
-    )
+    html = '<script src="/static/js/a.js" defer></script><a href="https://example.com">on = 1, style = "b"</a>'
     assert [fault for fault, rule in INLINE.items() if re.search(rule, html, re.IGNORECASE)] == []
 
 
@@ -116,18 +114,14 @@ def test_every_template_is_short() -> None:
 
 
 def test_own_styles_and_scripts_fetch_nothing_from_another_host() -> None:
-    elsewhere = re.compile(
-        r"(url\(|@import|\bfrom|\bimport|\bfetch)\s*\(?\s*[\"']?(https?:)?//\w", re.IGNORECASE
-    )
+    elsewhere = re.compile(r"(url\(|@import|\bfrom|\bimport|\bfetch)\s*\(?\s*[\"']?(https?:)?//\w", re.IGNORECASE)
     files = [path for path in (ROOT / "static").rglob("*") if path.suffix in {".css", ".js"}]
     assert [name_of(path) for path in files if elsewhere.search(text_of(path))] == []
 
 
 def test_the_top_level_is_the_agreed_one() -> None:
     ignored = [
-        line.strip("/")
-        for line in text_of(ROOT / ".gitignore").splitlines()
-        if line and not line.startswith("#")
+        line.strip("/") for line in text_of(ROOT / ".gitignore").splitlines() if line and not line.startswith("#")
     ]
     names = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     names = {name for name in names if not any(fnmatch(name, pattern) for pattern in ignored)}
@@ -172,9 +166,7 @@ def test_every_setting_is_in_the_readme() -> None:
 def test_no_secret_stands_in_the_deployment_files(file: str) -> None:
     text = "\n".join(line for line in text_of(ROOT / file).splitlines() if not line.lstrip().startswith("#"))
     # A variable with a secret's name takes its value from outside, and has no default there.
-    given = re.findall(
-        r"^[ \t-]*(?:ENV\s+)?\w*(?:PASSWORD|SECRET|KEYS?|TOKEN)\w*\s*[:=]\s*(.*)$", text, re.MULTILINE
-    )
+    given = re.findall(r"^[ \t-]*(?:ENV\s+)?\w*(?:PASSWORD|SECRET|KEYS?|TOKEN)\w*\s*[:=]\s*(.*)$", text, re.MULTILINE)
     assert [value for value in given if not re.fullmatch(r"[\"']?\$\{\w+:\?[^}]+\}[\"']?", value)] == []
     in_addresses = re.findall(r"\w+://[^\s/@:]+:(.*?)@", text)
     assert [password for password in in_addresses if not re.fullmatch(r"\$\{\w+:\?[^}]+\}", password)] == []

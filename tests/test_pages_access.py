@@ -181,7 +181,7 @@ def test_the_front_door_leads_each_role_to_where_its_day_begins(
 @pytest.mark.parametrize(
     ("who", "labels"),
     [
-        ("alice", ["Overview", "Send money", "Between my accounts", "Open account"]),
+        ("alice", ["Overview", "Send money", "Move money", "Open account"]),
         ("sam", ["Staff area"]),
         ("audrey", ["Staff area", "Audit log"]),
         ("ada", ["Staff area", "Audit log"]),

@@ -38,7 +38,7 @@ class Transaction(AppendOnlyModel):
     description = models.CharField(max_length=MAX_DESCRIPTION_CHARS, blank=True)
     reference = models.CharField(max_length=14, unique=True)
     initiated_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    reverses = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="reversals")
+    reverses = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="reversals", db_index=False)
     created_at = models.DateTimeField(db_index=True)
 
     class Meta(AppendOnlyModel.Meta):
@@ -111,7 +111,9 @@ class TransferOrder(models.Model):
     key_digest = models.CharField(max_length=64)
     inputs_digest = models.CharField(max_length=64)
     state = models.CharField(max_length=10, choices=OrderState)
-    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, null=True, related_name="orders")
+    transaction = models.ForeignKey(
+        Transaction, on_delete=models.PROTECT, null=True, related_name="orders", db_index=False
+    )
     created_at = models.DateTimeField(default=timezone.now)
     hold_reason = models.CharField(max_length=40, blank=True)
     decided_by = models.ForeignKey(

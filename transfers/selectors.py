@@ -82,6 +82,7 @@ class Receipt:
     target_label: str
     target_number: str
     description: str
+    status: str
     status_label: str
     initiated_by: str
 
@@ -179,6 +180,7 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
         target_label=_side_label(order.target, user),
         target_number=order.target.masked_number,
         description=order.description,
+        status=order.state,
         status_label=OrderState(order.state).label,
         initiated_by=_person_label(order.initiator, user),
     )

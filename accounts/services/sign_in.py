@@ -63,7 +63,7 @@ def verify_code(request: HttpRequest, *, user: User, code: str) -> TotpDevice:
         TryAgainIn: too soon after a wrong code.
     """
     ip = client_ip(request)
-    wait = two_factor.seconds_until_next_try(user)
+    wait = 0 if _is_recovery_code(code) else two_factor.seconds_until_next_try(user)
     if wait and not guesses.seconds_locked(email=user.email, ip=ip):
         raise TryAgainIn(wait)
     try:
@@ -96,10 +96,14 @@ def sign_out(request: HttpRequest) -> None:
     logout(request)
 
 
+def _is_recovery_code(code: str) -> bool:
+    return len(re.sub("[ -]", "", code)) > TotpDevice.DIGITS
+
+
 def _device_for(user: User, code: str) -> TotpDevice | None:
     if not user.can_sign_in:
         return None
-    if len(re.sub("[ -]", "", code)) > TotpDevice.DIGITS:
+    if _is_recovery_code(code):
         return two_factor.use_recovery_code(user, code)
     return two_factor.verify_totp(user, code)
 

@@ -52,8 +52,8 @@ def test_the_person_is_told_why_and_can_go_on_where_they_were(browser: Client, c
     answer = browser.get("/dashboard/")
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/?next=/dashboard/")
     page = browser.get(answer["Location"]).content.decode()
-    assert "You were signed out because nothing happened for a while." in page
-    assert "nothing happened" not in browser.get("/sign-in/").content.decode(), "told once"
+    assert "Your session has ended. Please sign in again." in page
+    assert "Your session has ended" not in browser.get("/sign-in/").content.decode(), "told once"
     assert AuditEntry.objects.filter(action="SESSION_EXPIRED", actor_label="alice@example.com").count() == 1
 
 

@@ -15,7 +15,7 @@ from accounts.views.sign_in import locked_out
 
 
 @sensitive_post_parameters()
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def change(request: SignedInRequest) -> HttpResponse:
     """Change one's password; also where someone lands who must."""
     user = request.user

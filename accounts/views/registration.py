@@ -15,7 +15,7 @@ from audit.context import client_ip
 
 @login_not_required
 @sensitive_post_parameters()
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
     """Anyone who is not signed in may ask for a user (R1.1)."""
     if is_signed_in(request):
@@ -49,7 +49,7 @@ def register_sent(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def register_confirm(request: HttpRequest, token: str) -> HttpResponse:
     """The link in the mail: a GET changes nothing (mail scanners follow links), the password confirms."""
     try:

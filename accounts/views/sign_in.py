@@ -28,7 +28,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     """First step: e-mail and password."""
     if is_signed_in(request):
@@ -53,7 +53,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @sensitive_post_parameters("code")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_code(request: HttpRequest) -> HttpResponse:
     """Second step: a code of the authenticator app, or a recovery code."""
     user = pending_sign_in.user_of(request)
@@ -68,7 +68,7 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
         except service.SignInRefused:
             form.add_error("code", WRONG_CODE)
         except service.TryAgainIn as error:
-            form.add_error("code", f"Please wait {error.seconds} seconds after a wrong code, then enter the next one.")
+            form.add_error("code", f"A short pause after a wrong code: enter the next one in {error.seconds} s.")
         except service.LockedOut as error:
             pending_sign_in.end(request)
             return locked_out(request, error)

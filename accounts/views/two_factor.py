@@ -13,7 +13,7 @@ from accounts.services import sign_in, two_factor
 
 @login_not_required
 @sensitive_post_parameters("code")
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
     """Turn two-factor on; nobody gets any further without (R1.3)."""
     user = pending_sign_in.user_of(request)

@@ -76,10 +76,13 @@ def test_a_second_click_while_the_bank_is_thinking_is_not_even_sent(signed_in: C
     fill_in(page, two)
     page.get_by_role("button", name="Review").click()
     confirm = page.get_by_role("button", name="Send €12.50")
+    confirm.scroll_into_view_if_needed()
+    box = confirm.bounding_box()
+    assert box
     held: list[Route] = []
     page.route("**/transfer/review/**", lambda route: held.append(route))
     for _ in range(3):
-        confirm.click(no_wait_after=True)
+        page.mouse.click(box["x"] + 20, box["y"] + 20)
         page.wait_for_timeout(150)
     assert [route.request.method for route in held] == ["POST"]
     held[0].continue_()

@@ -19,7 +19,7 @@ from transfers.ledger import AccountNotActive
 from transfers.models import OrderKind, TransferOrder
 from transfers.refusals import Refusal
 from transfers.services import cash
-from transfers.services.orders import IdempotencyConflict, Instruction, digest_of_key, post_order
+from transfers.services.orders import IdempotencyConflict, Instruction, check_key, digest_of_key, post_order
 from transfers.services.ownership import require_owner
 
 OPENING_DESCRIPTION = "Opening deposit"
@@ -53,17 +53,23 @@ def open_account(
     Raises:
         PermissionDenied
         TooManyAccounts, CashOnlyAtTheCounter, IdempotencyConflict: refused, nothing was opened.
-        TooOften: an opening deposit counts as a deposit of this minute.
+        TooOften: too many openings this hour, or deposits this minute: an opening deposit is one of them.
     """
     require(actor, "transfers.open_own_account")
+    check_key(idempotency_key)
     if kind not in CUSTOMER_KINDS:
         raise ValueError(f"Customers open no {kind} accounts.")
     now = at or timezone.now()
-    limiter.take(f"open:{actor.pk}", _OPENINGS, token=idempotency_key[:40], at=now)
-    if opening_deposit:
-        cash.require_self_service()
-        limits.take_minute_place(actor, OrderKind.DEPOSIT, token=digest_of_key(idempotency_key)[:16], at=now)
-    return _open(actor, kind, nickname, opening_deposit, idempotency_key, now)
+    token = digest_of_key(idempotency_key)[:16]
+    try:
+        limiter.take(f"open:{actor.pk}", _OPENINGS, token=token, at=now)
+        if opening_deposit:
+            cash.require_self_service()
+            limits.take_minute_place(actor, OrderKind.DEPOSIT, token=token, at=now)
+        return _open(actor, kind, nickname, opening_deposit, idempotency_key, now)
+    except (Refusal, limiter.TooOften) as refusal:
+        record(Action.ACCOUNT_REFUSED, actor=actor, details={"verb": "open", "reason": refusal.code}, at=now)
+        raise
 
 
 @own_transaction
@@ -127,7 +133,6 @@ def _find_earlier(
     return account
 
 
-@own_transaction
 def close_account(*, actor: User, account: BankAccount, at: datetime | None = None) -> None:
     """Close the actor's own account for good.
 
@@ -138,11 +143,21 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
     """
     require(actor, "transfers.open_own_account")
     require_owner(actor, account)
+    try:
+        _close(actor, account, at or timezone.now())
+    except Refusal as refusal:
+        details = {"verb": "close", "reason": refusal.code}
+        record(Action.ACCOUNT_REFUSED, actor=actor, subject=account, details=details)
+        raise
+
+
+@own_transaction
+def _close(actor: User, account: BankAccount, at: datetime) -> None:
     locked = BankAccount.objects.select_for_update().get(pk=account.pk)
     if not locked.is_active:
         raise AccountNotActive(locked.pk)
     if locked.balance or locked.held:
         raise AccountNotEmpty
-    bank_accounts.close(locked, at=at or timezone.now())
+    bank_accounts.close(locked, at=at)
     record(Action.ACCOUNT_CLOSED, actor=actor, subject=locked, details={"number": locked.masked_number})
     outbox.tell("account_closed", account_id=locked.pk)

@@ -68,6 +68,12 @@ def digest_of_key(idempotency_key: str) -> str:
     return hashlib.sha256(idempotency_key.encode()).hexdigest()
 
 
+def check_key(idempotency_key: str) -> None:
+    """Raises: ValueError, for a key too short to be one's own or too long to be one."""
+    if not 8 <= len(idempotency_key) <= 200:
+        raise ValueError("An idempotency key has 8 to 200 characters.")
+
+
 @dataclass(frozen=True)
 class Instruction:
     """What to do, by whom, and the key under which it happens once. `amount` in major units, `at` in UTC."""
@@ -137,11 +143,7 @@ def find_earlier(instruction: Instruction) -> TransferOrder | None:
     Raises:
         IdempotencyConflict: it was for other inputs.
     """
-    order = (
-        TransferOrder.objects.filter(initiator=instruction.actor, key_digest=instruction.key_digest)
-        .select_related("source", "target", "transaction")
-        .first()
-    )
+    order = TransferOrder.objects.filter(initiator=instruction.actor, key_digest=instruction.key_digest).first()
     if order is not None and order.inputs_digest != instruction.inputs_digest:
         raise IdempotencyConflict
     return order
@@ -190,8 +192,7 @@ def _check_bounds(instruction: Instruction) -> None:
         raise ValueError("An order's amount is positive.")
     if len(instruction.description) > MAX_DESCRIPTION_CHARS:
         raise ValueError("The description is too long.")
-    if not 8 <= len(instruction.idempotency_key) <= 200:
-        raise ValueError("An idempotency key has 8 to 200 characters.")
+    check_key(instruction.idempotency_key)
 
 
 def _details(instruction: Instruction) -> dict[str, str]:

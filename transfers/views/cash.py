@@ -14,13 +14,13 @@ from transfers.services import cash
 from transfers.views.access import account_or_404, needs
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.deposit_own")
 def deposit(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     return _cash_page(request, public_id, cash.deposit, "transfers/deposit.html")
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.withdraw_own")
 def withdraw(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     return _cash_page(request, public_id, cash.withdraw, "transfers/withdraw.html")

@@ -30,12 +30,14 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
         "accounts": [{"account": account, "entries": recent[account.pk]} for account in accounts],
         "closed_accounts": [account for account in all_accounts if account.status == AccountStatus.CLOSED],
         "daily": selectors.daily_use(request.user),
-        "self_service_cash": settings.SELF_SERVICE_CASH,
+        "deposit_account": next((account for account in accounts if account.is_active), None)
+        if settings.SELF_SERVICE_CASH
+        else None,
     }
     return render(request, "transfers/dashboard.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.open_own_account")
 def account_open(request: SignedInRequest) -> HttpResponse:
     form = OpenAccountForm(request.POST or None, with_deposit=settings.SELF_SERVICE_CASH)
@@ -75,7 +77,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     return render(request, "transfers/account.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.open_own_account")
 def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     row = account_or_404(request, public_id)

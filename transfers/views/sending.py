@@ -20,7 +20,7 @@ from transfers.services import orders, sending
 from transfers.views.access import needs
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def transfer_own(request: SignedInRequest) -> HttpResponse:
     accounts = selectors.accounts_of(request.user, active_only=True)
@@ -31,7 +31,7 @@ def transfer_own(request: SignedInRequest) -> HttpResponse:
     return render(request, "transfers/transfer_form.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def transfer_send(request: SignedInRequest) -> HttpResponse:
     accounts = selectors.accounts_of(request.user, active_only=True)
@@ -53,7 +53,7 @@ def transfer_send(request: SignedInRequest) -> HttpResponse:
     return render(request, "transfers/transfer_form.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
     """GET shows what will happen; POST does it, once. (The one-time code will be asked for here, R3.6.)"""
