@@ -126,7 +126,10 @@ def confirm(*, token: str, password: str, ip: str | None) -> User:
 
 @own_transaction
 def _confirm(token: str) -> User:
-    row = Registration.objects.select_for_update().filter(token_digest=_digest(token)).first()
+    email = Registration.objects.filter(token_digest=_digest(token)).values_list("email", flat=True).first()
+    # All links of one address are locked in one order: each confirmation deletes the others.
+    rows = Registration.objects.select_for_update().filter(email=email).order_by("pk")
+    row = next((row for row in rows if row.token_digest == _digest(token)), None)
     if row is None or User.objects.filter(email=row.email).exists():
         raise LinkInvalid
     user = create_user(

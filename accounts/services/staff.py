@@ -1,6 +1,7 @@
 """Making the people who run the bank."""
 
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
 
 from accounts.concurrency import own_transaction
 from accounts.models import User, normalise_email
@@ -35,6 +36,7 @@ def bootstrap_administrator(*, email: str, first_name: str, last_name: str, pass
 
 @own_transaction
 def _bootstrap(email: str, first_name: str, last_name: str, password_hash: str) -> User:
+    Group.objects.select_for_update().get(name=Role.ADMIN.value)  # two terminals at once make one
     if User.objects.filter(groups__name=Role.ADMIN.value, is_active=True).exists():
         raise AdministratorExists
     if User.objects.filter(email=email).exists():
