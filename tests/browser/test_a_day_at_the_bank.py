@@ -78,7 +78,6 @@ def register(page: Page) -> None:
 def confirmation_link(post_box: PostBox) -> str:
     call_command("send_queued_mail")
     (mail,) = post_box.to(EMAIL)
-    assert "Nóra-Björk" in text_of(mail)
     found = re.search(r"http\S+/register/confirm/\S+", text_of(mail))
     assert found, "the mail has no link"
     return found.group()
