@@ -21,6 +21,7 @@ class AmountField(forms.CharField):
     def __init__(self, *, allow_zero: bool = False, **kwargs: Any) -> None:
         self.allow_zero = allow_zero
         kwargs.setdefault("max_length", 24)
+        kwargs.setdefault("error_messages", {"required": "Enter an amount."})
         super().__init__(**kwargs)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
@@ -42,6 +43,7 @@ class AccountNumberField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 24)
+        kwargs.setdefault("error_messages", {"required": "Enter an account number."})
         super().__init__(**kwargs)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
@@ -80,6 +82,12 @@ class LineField(forms.CharField):
         if has_unprintable(value):
             raise ValidationError("This text has characters that cannot be shown.", code="unprintable")
 
+    def run_validators(self, value: Any) -> None:
+        super().run_validators(value)
+        # SQL Server counts a character outside the basic plane, an emoji say, as two.
+        if self.max_length is not None and len(value.encode("utf-16-le")) > 2 * self.max_length:
+            raise ValidationError("This text is too long.", code="max_length")
+
 
 class PersonNameField(LineField):
     """A real person's name: accents, apostrophes, hyphens and one word are all fine, nothing visible is not."""
@@ -106,13 +114,16 @@ def password_field(label: str, *, new: bool, help_text: str = "") -> forms.CharF
         strip=False,
         max_length=MAX_PASSWORD_CHARS,
         help_text=help_text,
+        error_messages={"required": "Enter a password." if new else "Enter your password."},
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password" if new else "current-password"}),
     )
 
 
 class SignInForm(forms.Form):
     email = forms.EmailField(
-        label="E-mail", widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
+        label="E-mail",
+        error_messages={"required": "Enter your e-mail address."},
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
     )
     password = password_field("Password", new=False)
 
@@ -121,7 +132,9 @@ class CodeForm(forms.Form):
     """A six-digit code, or, at sign-in, a recovery code."""
 
     code = forms.CharField(
-        max_length=24, widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True})
+        max_length=24,
+        error_messages={"required": "Enter the code."},
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True}),
     )
 
     def clean_code(self) -> str:
@@ -133,7 +146,10 @@ class CodeForm(forms.Form):
 
 class RegistrationForm(forms.Form):
     first_name = PersonNameField(
-        label="First name", max_length=100, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
+        label="First name",
+        max_length=100,
+        error_messages={"required": "Enter your first name."},
+        widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
     )
     last_name = PersonNameField(
         label="Last name",
@@ -142,16 +158,25 @@ class RegistrationForm(forms.Form):
         help_text="Leave empty if you have one name.",
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
-    email = EmailAddressField(label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    email = EmailAddressField(
+        label="E-mail",
+        max_length=254,
+        error_messages={"required": "Enter your e-mail address."},
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
     phone = forms.RegexField(
         r"^\+?[0-9][0-9 ()./\-]{4,29}$",
         label="Phone",
-        error_messages={"invalid": "Write a phone number in digits, like +49 30 1234567."},
+        error_messages={
+            "required": "Enter your phone number.",
+            "invalid": "Write a phone number in digits, like +49 30 1234567.",
+        },
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
     )
     address = forms.CharField(
         label="Address",
         max_length=300,
+        error_messages={"required": "Enter your address."},
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
     )
     password1 = password_field("Password", new=True, help_text=" ".join(password_validators_help_texts()))

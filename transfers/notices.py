@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from accounts.models import BankAccount
 from accounts.outbox import Mail, writes_mails_of
 from transfers.models import TransferOrder
-from transfers.names import masked_name, short_name
+from transfers.names import short_name
 
 
 @writes_mails_of("payment_posted")
@@ -28,7 +28,7 @@ def payment_posted(order_id: int) -> Iterable[Mail]:
             | {
                 "first_name": sender.first_name,
                 "own_number": order.source.masked_number,
-                "other_name": masked_name(receiver),
+                "other_name": short_name(receiver),
                 "other_number": order.target.masked_number,
             },
         ),

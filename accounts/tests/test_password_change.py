@@ -79,8 +79,8 @@ def test_guesses_at_the_old_password_are_counted_together_with_sign_in(alice: An
         ("alice@example.com", None, "new_password1", "too similar"),
         ("1234567890123", None, "new_password1", "entirely numeric"),
         (NEW, "something else here", "new_password2", "not the same"),
-        (NEW, "", "new_password2", "required"),
-        ("", "", "new_password1", "required"),
+        (NEW, "", "new_password2", "Enter a password"),
+        ("", "", "new_password1", "Enter a password"),
     ],
 )
 def test_a_bad_new_password_is_refused_at_its_field(

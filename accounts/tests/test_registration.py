@@ -125,7 +125,7 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("first_name", "", "This field is required"),
+        ("first_name", "", "Enter your first name"),
         ("first_name", "a\u202egnp.exe", "characters that cannot be shown"),
         ("first_name", "a\x07b", "characters that cannot be shown"),
         ("first_name", "x" * 101, "at most 100 characters"),
@@ -139,8 +139,8 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
         ("email", f"{'x' * 250}@example.com", "at most 254 characters"),
         ("phone", "call me", "phone number in digits"),
         ("phone", "１２３４５６", "phone number in digits"),
-        ("phone", "", "This field is required"),
-        ("address", "", "This field is required"),
+        ("phone", "", "Enter your phone number"),
+        ("address", "", "Enter your address"),
         ("address", "x\u202ey", "characters that cannot be shown"),
         ("address", "x" * 301, "at most 300 characters"),
         ("password1", "short", "at least 12 characters"),
@@ -149,7 +149,7 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
         ("password1", "nora@example.com", "too similar"),
         ("password1", "x" * 201, "at most 200 characters"),
         ("password2", "another one entirely", "not the same"),
-        ("password2", "", "This field is required"),
+        ("password2", "", "Enter a password"),
     ],
 )
 def test_bad_input_is_answered_at_the_field_and_the_rest_is_kept(
