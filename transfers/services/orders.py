@@ -143,10 +143,12 @@ def find_earlier(instruction: Instruction) -> TransferOrder | None:
     Raises:
         IdempotencyConflict: it was for other inputs.
     """
-    order = TransferOrder.objects.filter(initiator=instruction.actor, key_digest=instruction.key_digest).first()
-    if order is not None and order.inputs_digest != instruction.inputs_digest:
-        raise IdempotencyConflict
-    return order
+    same_key = TransferOrder.objects.filter(initiator=instruction.actor, key_digest=instruction.key_digest)
+    for pk, inputs_digest in same_key.values_list("pk", "inputs_digest"):  # two columns: mostly there is none
+        if inputs_digest != instruction.inputs_digest:
+            raise IdempotencyConflict
+        return TransferOrder.objects.get(pk=pk)
+    return None
 
 
 def post_order(instruction: Instruction) -> TransferOrder:
