@@ -7,6 +7,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from accounts.forms import AccountNumberField, AmountField, LineField
 from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
@@ -72,6 +74,7 @@ class _FromOwnAccountForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.accounts = {str(account.public_id): account for account in accounts}
         self._choices("source")
+        self.fields["source"].help_text = available_list(accounts)
 
     def _choices(self, name: str) -> None:
         field = self.fields[name]
@@ -111,10 +114,22 @@ class OwnTransferForm(_FromOwnAccountForm):
 
 
 class SendMoneyForm(_FromOwnAccountForm):
-    number = AccountNumberField(label="Account number of the person you pay")
+    number = AccountNumberField(label="Account number of the payee")
     amount = AmountField(label="Amount")
     description = description_field()
 
 
 def account_label(account: BankAccount) -> str:
-    return f"{account.display_name} {account.masked_number} · {format_money(account.available)} available"
+    return f"{account.display_name} {account.masked_number}"
+
+
+def available_list(accounts: Sequence[BankAccount]) -> SafeString:
+    """What each account has, as HTML; form.js leaves the line of the chosen one. The select would cut it off."""
+    return format_html(
+        '<ul class="available" data-lines-of-choice>{}</ul>',
+        format_html_join(
+            "",
+            '<li data-choice="{}">{}: <span class="money">{}</span> available</li>',
+            ((account.public_id, account.display_name, format_money(account.available)) for account in accounts),
+        ),
+    )

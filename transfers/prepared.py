@@ -13,6 +13,7 @@ from django.db.models import sql
 
 # Stand-ins for values while compiling: integers too odd to be a literal of ours.
 _SLOT = 7_700_000_000_000_001
+_LENGTHS = (256, 64, 16, 4, 2, 1)
 
 
 class _Statement:
@@ -91,6 +92,13 @@ class PreparedUpdate(_Prepared):
             cursor.execute(statement.text, statement.bind(values))
             return cursor.rowcount
 
+    def execute_many(self, rows: Sequence[Sequence[int]]) -> None:
+        """Run for each row of values, handed to the driver at once. Drivers do not agree on how many rows
+        matched: read again what must have changed."""
+        statement = self._statement(len(rows[0]))
+        with connection.cursor() as cursor:
+            cursor.executemany(statement.text, [statement.bind(values) for values in rows])
+
 
 class PreparedInsert:
     """`INSERT` of n rows at once. The database gives no keys back: make them yourself, or do without."""
@@ -103,6 +111,14 @@ class PreparedInsert:
 
     def execute(self, rows: Sequence[Sequence[Any]]) -> None:
         """Insert; each row has the values of the fields in order, as attributes of the model would."""
+        start = 0
+        while start < len(rows):
+            # Few different lengths, so few statements to compile, each within SQL Server's 2,100 parameters.
+            length = next(size for size in _LENGTHS if size <= len(rows) - start)
+            self._execute(rows[start : start + length])
+            start += length
+
+    def _execute(self, rows: Sequence[Sequence[Any]]) -> None:
         key = (connection.vendor, len(rows))
         if key not in self._texts:
             self._texts[key] = self._compile(rows)

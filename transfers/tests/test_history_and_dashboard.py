@@ -150,12 +150,14 @@ def test_an_account_offers_only_what_can_be_done_with_it(
     """R2.3, R3.2."""
     client = browser_of(alice)
     labels = [action["label"] for action in client.get(url_of(everyday)).context["actions"]]
-    assert labels == ["Send money", "Deposit", "Withdraw", "Close account"]
+    assert labels == ["Send money", "Deposit", "Withdraw"]
     settings.SELF_SERVICE_CASH = False
-    labels = [action["label"] for action in client.get(url_of(everyday)).context["actions"]]
-    assert labels == ["Send money", "Close account"]
+    page = client.get(url_of(everyday))
+    assert [action["label"] for action in page.context["actions"]] == ["Send money"]
+    assert page.context["close_url"] == reverse("account_close", args=[everyday.public_id])
     freeze(everyday)
-    assert client.get(url_of(everyday)).context["actions"] == []
+    page = client.get(url_of(everyday))
+    assert (page.context["actions"], page.context["close_url"]) == ([], None)
 
 
 # --- Dashboard ----------------------------------------------------------------------------------------------

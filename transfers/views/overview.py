@@ -70,6 +70,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     context = {
         "account": row,
         "actions": _actions(row),
+        "close_url": reverse("account_close", args=[row.public_id]) if row.is_active else None,
         "entries": page.rows,
         "older_url": f"{here}?older_than={page.older_than}" if page.older_than else None,
         "newer_url": f"{here}?newer_than={page.newer_than}" if page.newer_than else None,
@@ -107,7 +108,7 @@ def _sequence(request: SignedInRequest, name: str) -> int | None:
 
 
 def _actions(account: BankAccount) -> list[dict[str, Any]]:
-    """What can be done with an account from its page."""
+    """What one usually wants to do with an account."""
     if not account.is_active:
         return []
     cash = [("Deposit", "deposit", "deposit"), ("Withdraw", "withdraw", "withdraw")]
@@ -121,10 +122,5 @@ def _actions(account: BankAccount) -> list[dict[str, Any]]:
             {"label": label, "url": reverse(name, args=[account.public_id]), "icon": icon}
             for label, name, icon in (cash if settings.SELF_SERVICE_CASH else [])
         ),
-        {
-            "label": "Close account",
-            "url": reverse("account_close", args=[account.public_id]),
-            "icon": "close",
-        },
     ]
     return [link | {"primary": number == 0} for number, link in enumerate(links)]
