@@ -205,8 +205,16 @@ class ConfirmRegistrationForm(forms.Form):
     password = password_field("Password", new=False, help_text="The one you chose when you registered.")
 
 
-class PasswordChangeForm(forms.Form):
-    old_password = password_field("Present password", new=False)
+class ForgottenPasswordForm(forms.Form):
+    email = EmailAddressField(
+        label="E-mail",
+        max_length=254,
+        error_messages={"required": "Enter your e-mail address."},
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+
+
+class NewPasswordForm(forms.Form):
     new_password1 = password_field("New password", new=True, help_text=" ".join(password_validators_help_texts()))
     new_password2 = password_field("New password again", new=True)
 
@@ -219,6 +227,11 @@ class PasswordChangeForm(forms.Form):
         if data.get("new_password1"):
             _check_new_password(self, "new_password1", "new_password2", self.user)
         return data
+
+
+class PasswordChangeForm(NewPasswordForm):
+    old_password = password_field("Present password", new=False)
+    field_order = ["old_password", "new_password1", "new_password2"]
 
 
 def _check_new_password(form: forms.Form, first: str, second: str, person: User) -> None:

@@ -9,12 +9,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 
+from accounts.services import user_sessions
 from audit.actions import Action
 from audit.services import record
 
 
 class SessionTimeoutMiddleware:
-    """Ends a session on the server after too long without activity, or too long altogether (R1.6).
+    """Ends a session on the server after too long without activity, or too long altogether (R1.6), and one that
+    was ended elsewhere (R1.8).
 
     The cookie's age is only a courtesy to the browser; these stamps are what counts. A request that sets
     `request.is_background` (live updates) does not count as activity.
@@ -26,16 +28,20 @@ class SessionTimeoutMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.session.get("_auth_user_id") is None:
             return self.get_response(request)
-        now = int(timezone.now().timestamp())
-        if self._is_over(request, now):
-            if request.user.is_authenticated:
+        at = timezone.now()
+        now = int(at.timestamp())
+        row = user_sessions.open_row(request)
+        if row is None or self._is_over(request, now):
+            if row is not None and request.user.is_authenticated:
                 record(Action.SESSION_EXPIRED, actor=request.user)
+            user_sessions.end_present(request)
             logout(request)
-            request.session["ended_by_timeout"] = True
+            request.session["was_ended"] = True
             return self.get_response(request)
         response = self.get_response(request)
         if not getattr(request, "is_background", False) and "seen_at" in request.session:
             request.session["seen_at"] = now
+            user_sessions.refresh(row, now=at)
         return response
 
     @staticmethod
@@ -59,7 +65,7 @@ class TwoFactorMiddleware(LoginRequiredMiddleware):
             return None
         user: Any = request.user
         if not user.is_authenticated or not user.is_verified():
-            if request.session.pop("ended_by_timeout", False):
+            if request.session.pop("was_ended", False):
                 messages.info(request, "Your session has ended. Please sign in again.")
             return self.handle_no_permission(request, view_func)
         if user.must_change_password and not getattr(view_func, "allowed_before_password_change", False):

@@ -66,13 +66,9 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
 
     @cached_property
     def role(self) -> Role | None:
-        """The user's one role; None only for a user whom no service made."""
-        group = next(iter(self.groups.all()), None)  # all(): a list of users has them prefetched
-        return Role(group.name) if group else None
-
-    @property
-    def is_customer(self) -> bool:
-        return self.role == Role.CUSTOMER
+        """The user's one role; None for a user whom no service made, who is in no group or in several."""
+        groups = list(self.groups.all())  # all(): a list of users has them prefetched
+        return Role(groups[0].name) if len(groups) == 1 else None
 
     @property
     def is_staff(self) -> bool:
@@ -154,7 +150,7 @@ class TotpDevice(ThrottlingMixin, Device):
 class RecoveryCode(models.Model):
     """A single-use code for someone without their phone: found by its first part, hashed in the rest."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes", db_index=False)
     selector = models.CharField(max_length=4)
     code_hash = models.CharField(max_length=128)
     used_at = models.DateTimeField(null=True)
@@ -164,6 +160,37 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"{self.selector}-… of {self.user}"
+
+
+class UserSession(models.Model):
+    """One signed-in session, as its user sees it on the profile (R1.8). The session itself carries `public_id`,
+    so that nothing here, not even a digest, leads to a session key.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    user_agent = models.CharField(max_length=200, blank=True)
+    ip = models.GenericIPAddressField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    last_seen_at = models.DateTimeField(default=timezone.now)  # to the minute
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "last_seen_at"], name="user_session_seen")]
+
+    def __str__(self) -> str:
+        return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class PasswordReset(models.Model):
+    """A link on its way to somebody who forgot their password; deleted when any link of theirs is used (R1.9)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_resets")
+    token_digest = models.CharField(max_length=64, unique=True)  # as in Registration
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.user} until {self.expires_at:%Y-%m-%d %H:%M}"
 
 
 class RateWindow(models.Model):

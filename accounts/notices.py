@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from accounts.models import Registration, User
+from django.conf import settings
+
+from accounts.models import PasswordReset, Registration, User
 from accounts.outbox import Mail, writes_mails_of
 
 
@@ -36,3 +38,24 @@ def recovery_code_used(user_id: int, left: int) -> Iterable[Mail]:
 def password_changed(user_id: int) -> Iterable[Mail]:
     user = User.objects.get(pk=user_id)
     return [Mail(user.email, "password_changed", {"first_name": user.first_name})]
+
+
+@writes_mails_of("password_reset_link")
+def password_reset_link(reset_id: int, token: str) -> Iterable[Mail]:
+    reset = PasswordReset.objects.select_related("user").filter(pk=reset_id).first()
+    if reset is None:  # another link was used, or this one expired, before the mail was written
+        return []
+    context = {"first_name": reset.user.first_name, "token": token, "minutes": settings.PASSWORD_RESET_LINK_MINUTES}
+    return [Mail(reset.user.email, "password_reset_link", context)]
+
+
+@writes_mails_of("password_reset_notice")
+def password_reset_notice(email: str) -> Iterable[Mail]:
+    """To an address that nobody can sign in with; to a locked user too, whom only the bank can help."""
+    return [Mail(email, "password_reset_notice", {"known": User.objects.filter(email=email).exists()})]
+
+
+@writes_mails_of("sessions_ended")
+def sessions_ended(user_id: int, count: int) -> Iterable[Mail]:
+    user = User.objects.get(pk=user_id)
+    return [Mail(user.email, "sessions_ended", {"first_name": user.first_name, "count": count})]

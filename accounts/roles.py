@@ -49,22 +49,27 @@ def require(user: Any, permission: str) -> None:
 def _permissions_of(user: Any) -> frozenset[str]:
     # Kept on the instance, which lives for one request: role changes work from the next request on.
     if not hasattr(user, "_role_permissions"):
-        rows = user.groups.values_list("permissions__content_type__app_label", "permissions__codename")
-        user._role_permissions = frozenset(f"{label}.{codename}" for label, codename in rows)
+        rows = list(user.groups.values_list("pk", "permissions__content_type__app_label", "permissions__codename"))
+        # One role per user: somebody put into two groups behind the services' back may nothing, not both.
+        one_role = len({group for group, _, _ in rows}) == 1
+        user._role_permissions = frozenset(f"{label}.{codename}" for _, label, codename in rows if one_role)
     return user._role_permissions
 
 
 def grant(apps: Any, grants: Mapping[Role, Iterable[str]]) -> None:
-    """Make the groups and give them permissions; for migrations, safe to run again.
+    """Make the groups and give each exactly these permissions of the apps named in them; for migrations.
 
-    Permissions of models are made here if Django has not made them yet (it does so only after all migrations).
+    A change of `grants` needs a migration that calls this again. Permissions of models are made here if Django
+    has not made them yet (it does so only after all migrations).
     """
     group_model = apps.get_model("auth", "Group")
     permission_model = apps.get_model("auth", "Permission")
     content_type_model = apps.get_model("contenttypes", "ContentType")
-    for role, permissions in grants.items():
+    app_labels = {permission.partition(".")[0] for permissions in grants.values() for permission in permissions}
+    for role in Role:
         group, _ = group_model.objects.get_or_create(name=role.value)
-        for permission in permissions:
+        group.permissions.remove(*group.permissions.filter(content_type__app_label__in=app_labels))
+        for permission in grants.get(role, ()):
             app_label, codename = permission.split(".")
             model_name, name = _home_of(app_label, codename)
             content_type, _ = content_type_model.objects.get_or_create(app_label=app_label, model=model_name)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.views import mailbox, password, registration, sign_in, two_factor
+from accounts.views import mailbox, password, password_reset, registration, sign_in, two_factor
 
 urlpatterns = [
     path("", sign_in.home, name="home"),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("register/confirm/<str:token>/", registration.register_confirm, name="register_confirm"),
     path("two-factor/enrol/", two_factor.enrol, name="two_factor_enrol"),
     path("password/", password.change, name="password_change"),
+    path("password/forgot/", password_reset.forgot, name="password_forgot"),
+    path("password/forgot/sent/", password_reset.sent, name="password_forgot_sent"),
+    path("password/reset/<str:token>/", password_reset.reset, name="password_reset"),
     path("demo/mailbox/", mailbox.mailbox, name="mailbox"),
     path("demo/mailbox/<int:pk>/", mailbox.mail, name="mail"),
 ]

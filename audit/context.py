@@ -49,7 +49,7 @@ def client_ip(request: HttpRequest) -> str | None:
     further left was written by the client and would let it choose a new address for every guess (R1.4).
     """
     peer = request.META.get("REMOTE_ADDR", "")
-    if _is_trusted_proxy(peer):
+    if comes_from_trusted_proxy(request):
         forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
         return _valid_ip(forwarded) or _valid_ip(peer)
     return _valid_ip(peer)
@@ -72,7 +72,9 @@ def _valid_ip(text: str) -> str | None:
     return str(mapped or address)
 
 
-def _is_trusted_proxy(peer: str) -> bool:
+def comes_from_trusted_proxy(request: HttpRequest) -> bool:
+    """Whether the peer that spoke to us is one of our own proxies (TRUSTED_PROXIES)."""
+    peer = request.META.get("REMOTE_ADDR", "")
     if not settings.TRUSTED_PROXIES or _valid_ip(peer) is None:
         return False
     address = ipaddress.ip_address(peer)

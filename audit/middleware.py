@@ -2,7 +2,13 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from audit.context import RequestContext, client_ip, new_request_id, request_context
+from audit.context import (
+    RequestContext,
+    client_ip,
+    comes_from_trusted_proxy,
+    new_request_id,
+    request_context,
+)
 
 
 class RequestContextMiddleware:
@@ -12,6 +18,9 @@ class RequestContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not comes_from_trusted_proxy(request):
+            # Whoever is not our proxy must not make plain HTTP look like HTTPS (SECURE_PROXY_SSL_HEADER).
+            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
         context = RequestContext(ip=client_ip(request), request_id=new_request_id())
         with request_context(context):
             response = self.get_response(request)

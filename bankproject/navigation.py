@@ -20,6 +20,7 @@ class Link:
 # Label, URL name, icon, and the permission that shows it.
 _CUSTOMER_LINKS = (
     ("Overview", "dashboard", "home", "transfers.open_own_account"),
+    ("History", "history", "clock", "transfers.open_own_account"),
     ("Send money", "transfer_send", "send", "transfers.transfer_own_money"),
     ("Move money", "transfer_own", "swap", "transfers.transfer_own_money"),
     ("Open account", "account_open", "plus", "transfers.open_own_account"),

@@ -74,6 +74,8 @@ MAX_OPEN_ACCOUNTS = env.int("MAX_OPEN_ACCOUNTS", default=20)
 PAYEE_LOOKUPS_PER_HOUR = env.int("PAYEE_LOOKUPS_PER_HOUR", default=60)
 REGISTRATIONS_PER_HOUR = env.int("REGISTRATIONS_PER_HOUR", default=20)
 REGISTRATION_LINK_HOURS = env.int("REGISTRATION_LINK_HOURS", default=24)
+PASSWORD_RESETS_PER_HOUR = env.int("PASSWORD_RESETS_PER_HOUR", default=20)
+PASSWORD_RESET_LINK_MINUTES = env.int("PASSWORD_RESET_LINK_MINUTES", default=60)
 
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=300)
 SESSION_ABSOLUTE_SECONDS = env.int("SESSION_ABSOLUTE_SECONDS", default=8 * 3600)
@@ -87,6 +89,8 @@ for _name in (
     "PAYEE_LOOKUPS_PER_HOUR",
     "REGISTRATIONS_PER_HOUR",
     "REGISTRATION_LINK_HOURS",
+    "PASSWORD_RESETS_PER_HOUR",
+    "PASSWORD_RESET_LINK_MINUTES",
     "SESSION_IDLE_SECONDS",
     "SESSION_ABSOLUTE_SECONDS",
 ):
@@ -162,9 +166,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "audit.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "audit.middleware.RequestContextMiddleware",
     "csp.middleware.CSPMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
     "bankproject.middleware.Utf8OnlyMiddleware",
@@ -255,9 +259,6 @@ AXES_ALLOWED_CORS_ORIGINS = SITE_URL
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
-OTP_TOTP_ISSUER = BANK_NAME
-OTP_ADMIN_HIDE_SENSITIVE_DATA = True
-
 # --- Mail: our outbox feeds django-post-office's queue (R3.8) ---------------------------------------------
 
 EMAIL_URL = env.str("EMAIL_URL", default="dummymail://" if DEMO else "smtp://localhost:25")
@@ -274,6 +275,7 @@ POST_OFFICE = {
 }
 EMAIL_BACKEND = "post_office.EmailBackend"
 EMAIL_TIMEOUT = 20
+MAIL_KEPT_DAYS = env.int("MAIL_KEPT_DAYS", default=30)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{BANK_NAME} <no-reply@example.com>")
 
 # --- Language, time, files, logs ---------------------------------------------------------------------------

@@ -199,14 +199,15 @@ def browser_of() -> Callable[[Any], Any]:
     from django.utils import timezone
     from django_otp import DEVICE_ID_SESSION_KEY
 
-    from accounts.models import TotpDevice
+    from accounts.models import TotpDevice, UserSession
 
     def browser(user: Any) -> Client:
         client = Client()
         client.force_login(user, backend="accounts.backends.CountedPasswordBackend")
         session = client.session
         now = int(timezone.now().timestamp())
-        session.update({"auth_at": now, "seen_at": now})
+        row = UserSession.objects.create(user=user)
+        session.update({"auth_at": now, "seen_at": now, "user_session": str(row.public_id)})
         device = TotpDevice.objects.filter(user=user, confirmed=True).first()
         if device is not None:
             session[DEVICE_ID_SESSION_KEY] = device.persistent_id

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
@@ -46,7 +47,6 @@ def test_every_user_has_the_one_role_they_were_made_with(alice: Any, sam: Any, a
         assert user.role == role
         assert user.groups.count() == 1
         assert user.is_staff == (role != Role.CUSTOMER)
-        assert user.is_customer == (role == Role.CUSTOMER)
         assert not user.is_superuser
 
 
@@ -134,3 +134,22 @@ def test_a_permission_that_no_model_declares_cannot_be_granted() -> None:
 
     with pytest.raises(LookupError, match=r"accounts declares the permission fly"):
         roles.grant(apps, {Role.ADMIN: ("accounts.fly",)})
+
+
+def test_somebody_in_two_groups_has_no_role_and_may_nothing(alice: Any) -> None:
+    # R1.7: one role per user. Put into another group behind the services' back, one loses both.
+    alice.groups.add(Group.objects.get(name=Role.ADMIN.value))
+    alice = type(alice).objects.get(pk=alice.pk)
+    assert alice.role is None
+    assert not alice.is_staff
+    assert not may(alice, "audit.view_auditentry")
+    assert not may(alice, "transfers.transfer_own_money")
+
+
+@pytest.mark.django_db
+def test_granting_again_takes_back_what_is_no_longer_granted() -> None:
+    # R1.7: a migration that takes a permission from a role takes it in existing banks, too.
+    roles.grant(apps, {Role.SUPPORT: ("accounts.view_user",)})
+    held = Group.objects.get(name="Support").permissions.values_list("codename", flat=True)
+    assert list(held) == ["view_user"]
+    assert Group.objects.get(name="Customer").permissions.filter(content_type__app_label="transfers").exists()

@@ -21,7 +21,7 @@ class DailyLimitReached(Refusal):
     text = "This is more than remains of your daily limit."
 
 
-def take_minute_place(actor: User, kind: OrderKind, *, token: str, at: datetime) -> None:
+def take_minute_place(customer: User, kind: OrderKind, *, token: str, at: datetime) -> None:
     """Count one confirmed submit, refused or not; a repeated one (same token) is no second.
 
     Raises:
@@ -33,24 +33,24 @@ def take_minute_place(actor: User, kind: OrderKind, *, token: str, at: datetime)
         OrderKind.OWN_TRANSFER: settings.TRANSFERS_PER_MINUTE,
         OrderKind.PAYMENT: settings.TRANSFERS_PER_MINUTE,
     }[kind]
-    limiter.take(_minute_key(actor, kind), limiter.Limit(times, 60), token=token, at=at)
+    limiter.take(_minute_key(customer, kind), limiter.Limit(times, 60), token=token, at=at)
 
 
-def spend_minute_place(actor: User, kind: OrderKind, *, token: str) -> None:
+def spend_minute_place(customer: User, kind: OrderKind, *, token: str) -> None:
     """The submit was refused: sending the same form again counts again."""
-    limiter.spend(_minute_key(actor, kind), token)
+    limiter.spend(_minute_key(customer, kind), token)
 
 
-def _minute_key(actor: User, kind: OrderKind) -> str:
+def _minute_key(customer: User, kind: OrderKind) -> str:
     # Both kinds of transfer share one minute.
     name = "transfer" if kind in {OrderKind.OWN_TRANSFER, OrderKind.PAYMENT} else kind.value
-    return f"{name}:{actor.pk}"
+    return f"{name}:{customer.pk}"
 
 
-def locked_limit(actor: User, *, at: datetime) -> CustomerLimit:
+def locked_limit(customer: User, *, at: datetime) -> CustomerLimit:
     """The customer's row, locked: whatever moves one customer's money stands in one queue from here on."""
     day = timezone.localdate(at)
-    row, _ = CustomerLimit.objects.select_for_update().get_or_create(user=actor, defaults={"day": day})
+    row, _ = CustomerLimit.objects.select_for_update().get_or_create(user=customer, defaults={"day": day})
     return row
 
 

@@ -103,7 +103,9 @@ class TransferOrder(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=12, choices=OrderKind)
-    initiator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders")
+    initiator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     source = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="orders_out")
     target = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="orders_in")
     amount = MoneyField()
@@ -135,7 +137,10 @@ class TransferOrder(models.Model):
                 | Q(state__in=[OrderState.HELD, OrderState.REJECTED], transaction__isnull=True),
             ),
         ]
-        indexes = [models.Index(fields=["state", "created_at"], name="order_state")]
+        indexes = [
+            models.Index(fields=["initiator", "created_at"], name="order_initiator_created"),
+            models.Index(fields=["created_at"], name="order_held", condition=Q(state="held")),
+        ]
         permissions = [
             ("open_own_account", "Can open and close accounts of their own"),
             ("deposit_own", "Can pay cash into accounts of their own"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from transfers.views import cash, overview, receipts, sending
+from transfers.views import cash, history, overview, receipts, sending
 
 urlpatterns = [
     path("dashboard/", overview.dashboard, name="dashboard"),
@@ -12,5 +12,7 @@ urlpatterns = [
     path("transfer/own/", sending.transfer_own, name="transfer_own"),
     path("transfer/send/", sending.transfer_send, name="transfer_send"),
     path("transfer/review/<uuid:draft_id>/", sending.transfer_review, name="transfer_review"),
+    path("history/", history.history, name="history"),
+    path("history/<uuid:public_id>/<int:sequence>/", history.entry, name="entry"),
     path("receipts/<uuid:public_id>/", receipts.receipt, name="receipt"),
 ]

@@ -1,12 +1,15 @@
 """Changing one's own password."""
 
+import uuid
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts import guesses, outbox
 from accounts.concurrency import own_transaction
-from accounts.models import User
+from accounts.models import PasswordReset, User
+from accounts.services import user_sessions
 from audit.actions import Action
 from audit.context import client_ip
 from audit.services import record
@@ -18,6 +21,18 @@ class WrongCurrentPassword(Exception):
     code = "wrong_password"
 
 
+def check_own_password(request: HttpRequest, *, actor: User, password: str) -> None:
+    """That somebody signed in knows their password too, for changes a stolen session must not make.
+
+    Raises:
+        WrongCurrentPassword
+        TooOften: too many wrong ones, counted together with sign-in (R1.4).
+    """
+    right = guesses.counted(lambda: actor.check_password(password) or None, email=actor.email, ip=client_ip(request))
+    if not right:
+        raise WrongCurrentPassword
+
+
 def change_password(request: HttpRequest, *, actor: User, old_password: str, new_password: str) -> None:
     """Set a new password. All other sessions of the user end; keep this one with `update_session_auth_hash`.
 
@@ -26,21 +41,25 @@ def change_password(request: HttpRequest, *, actor: User, old_password: str, new
         TooOften: too many wrong old passwords, counted together with sign-in (R1.4).
         ValidationError: the new password is too weak, or is the old one.
     """
-    right = guesses.counted(
-        lambda: actor.check_password(old_password) or None, email=actor.email, ip=client_ip(request)
-    )
-    if not right:
-        raise WrongCurrentPassword
+    check_own_password(request, actor=actor, password=old_password)
     if new_password == old_password:
         raise ValidationError("The new password is the old one. Choose another.", code="password_unchanged")
     validate_password(new_password, actor)
     actor.set_password(new_password)  # hashed before the transaction: a slow hash must not hold a lock
-    _save_password(actor)
+    _change(actor, user_sessions.id_of(request))
 
 
 @own_transaction
-def _save_password(user: User) -> None:
+def _change(user: User, kept_session: uuid.UUID | None) -> None:
+    save_new_password(user, action=Action.PASSWORD_CHANGED, kept_session=kept_session)
+
+
+def save_new_password(user: User, *, action: Action, kept_session: uuid.UUID | None = None) -> None:
+    """Write the hash that `user` carries, inside the caller's transaction, and end what the old one began:
+    sessions but the one kept, and links that wait in mails."""
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
-    record(Action.PASSWORD_CHANGED, actor=user, subject=user)
+    PasswordReset.objects.filter(user=user).delete()
+    user_sessions.mark_ended(user, but=kept_session)
+    record(action, actor=user, subject=user)
     outbox.tell("password_changed", user_id=user.pk)

@@ -3,8 +3,6 @@
 What a stranger sees, the hasher's work and the number of mails are the same for a taken address and a new one.
 """
 
-import hashlib
-import secrets
 from datetime import timedelta
 
 from django.conf import settings
@@ -15,6 +13,7 @@ from django.utils import timezone
 
 from accounts import guesses, limiter, outbox
 from accounts.concurrency import own_transaction
+from accounts.mail_links import LinkInvalid, digest, new_token
 from accounts.models import Registration, User, normalise_email
 from accounts.roles import Role
 from audit.actions import Action
@@ -22,12 +21,6 @@ from audit.context import network_of
 from audit.services import record
 
 _MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
-
-
-class LinkInvalid(Exception):
-    """The link is unknown, used, expired, or the address has meanwhile been confirmed by another link."""
-
-    code = "link_invalid"
 
 
 class WrongPassword(Exception):
@@ -51,7 +44,7 @@ def register(
     limiter.take(f"register:{network_of(ip)}", limiter.Limit(settings.REGISTRATIONS_PER_HOUR, 3600))
     password_hash = make_password(password)
     try:
-        limiter.take(f"register-mail:{hashlib.sha256(email.encode()).hexdigest()}", _MAILS_TO_ONE_ADDRESS)
+        limiter.take(f"register-mail:{digest(email)}", _MAILS_TO_ONE_ADDRESS)
     except limiter.TooOften:
         return
     _register(
@@ -69,7 +62,7 @@ def _register(*, first_name: str, last_name: str, email: str, phone: str, addres
     now = timezone.now()
     Registration.objects.filter(expires_at__lt=now).delete()
     taken = User.objects.filter(email=email).exists()
-    token = secrets.token_urlsafe(32)
+    token = new_token()
     if not taken:
         registration = Registration(
             email=email,
@@ -78,7 +71,7 @@ def _register(*, first_name: str, last_name: str, email: str, phone: str, addres
             phone=phone,
             address=address,
             password=password_hash,
-            token_digest=_digest(token),
+            token_digest=digest(token),
             expires_at=now + timedelta(hours=settings.REGISTRATION_LINK_HOURS),
         )
         registration.save()
@@ -95,7 +88,7 @@ def registration_for(token: str) -> Registration:
     Raises:
         LinkInvalid
     """
-    row = Registration.objects.filter(token_digest=_digest(token), expires_at__gt=timezone.now()).first()
+    row = Registration.objects.filter(token_digest=digest(token), expires_at__gt=timezone.now()).first()
     if row is None:
         raise LinkInvalid
     return row
@@ -126,10 +119,10 @@ def confirm(*, token: str, password: str, ip: str | None) -> User:
 
 @own_transaction
 def _confirm(token: str) -> User:
-    email = Registration.objects.filter(token_digest=_digest(token)).values_list("email", flat=True).first()
+    email = Registration.objects.filter(token_digest=digest(token)).values_list("email", flat=True).first()
     # All links of one address are locked in one order: each confirmation deletes the others.
     rows = Registration.objects.select_for_update().filter(email=email).order_by("pk")
-    row = next((row for row in rows if row.token_digest == _digest(token)), None)
+    row = next((row for row in rows if row.token_digest == digest(token)), None)
     if row is None or User.objects.filter(email=row.email).exists():
         raise LinkInvalid
     user = create_user(
@@ -170,7 +163,3 @@ def create_user(
     user.save()
     user.groups.set([Group.objects.get(name=role.value)])
     return user
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -13,7 +13,7 @@ from django_otp import login as otp_login
 from accounts import guesses
 from accounts.limiter import TooOften
 from accounts.models import TotpDevice, User, normalise_email
-from accounts.services import two_factor
+from accounts.services import two_factor, user_sessions
 from audit.actions import Action
 from audit.context import client_ip
 from audit.services import record
@@ -85,6 +85,7 @@ def complete(request: HttpRequest, *, user: User, device: TotpDevice) -> None:
     request.user.is_verified = lambda: True  # type: ignore[union-attr]
     now = int(timezone.now().timestamp())
     request.session.update({"auth_at": now, "seen_at": now})
+    user_sessions.begin(request, actor=user)
     guesses.forgive(email=user.email, ip=client_ip(request))
     record(Action.LOGIN_SUCCESS, actor=user, subject=user)
 
@@ -93,6 +94,7 @@ def sign_out(request: HttpRequest) -> None:
     """End the session on the server (R1.6)."""
     if request.user.is_authenticated:
         record(Action.LOGOUT, actor=request.user)
+        user_sessions.end_present(request)
     logout(request)
 
 
@@ -118,6 +120,8 @@ def _refuse(request: HttpRequest, *, email: str, step: str, user: User | None) -
         actor=None,
         actor_label=label,
         subject=user,
+        # Whose it was, if anybody's: looked up for known and unknown addresses alike.
+        concerns=user or User.objects.filter(email=label).first(),
         details={"step": step, "locked_out": seconds > 0},
     )
     if seconds:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 
 from accounts.middleware import SessionTimeoutMiddleware
-from accounts.models import TotpDevice, User
+from accounts.models import TotpDevice, User, UserSession
 from audit.models import AuditEntry
 from tests.acts import give_code, give_password, is_signed_in
 
@@ -173,7 +173,7 @@ def test_a_deleted_device_ends_the_session(browser: Client, alice: Any) -> None:
     assert not is_signed_in(browser)
 
 
-def test_what_the_page_does_by_itself_is_no_activity() -> None:
+def test_what_the_page_does_by_itself_is_no_activity(alice: Any) -> None:
     # R1.6: live updates must not keep a session alive that nobody sits at.
 
     def live_update(request: Any) -> HttpResponse:
@@ -181,11 +181,19 @@ def test_what_the_page_does_by_itself_is_no_activity() -> None:
         return HttpResponse()
 
     middleware = SessionTimeoutMiddleware(live_update)
-    now = int(timezone.now().timestamp())
+    at = timezone.now() - timedelta(seconds=100)
+    stamp = int(at.timestamp())
+    row = UserSession.objects.create(user=alice, last_seen_at=at)
     request: Any = RequestFactory().get("/")
-    request.session = {"_auth_user_id": "1", "seen_at": now - 100, "auth_at": now - 100}
+    request.session = {
+        "_auth_user_id": str(alice.pk),
+        "user_session": str(row.public_id),
+        "seen_at": stamp,
+        "auth_at": stamp,
+    }
     middleware(request)
-    assert request.session["seen_at"] == now - 100
+    row.refresh_from_db()
+    assert (request.session["seen_at"], row.last_seen_at) == (stamp, at)
 
 
 def test_the_timeouts_are_settings(browser: Client, clock: Any, settings: Any) -> None:

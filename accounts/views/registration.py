@@ -1,6 +1,7 @@
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -60,7 +61,8 @@ def register_confirm(request: HttpRequest, token: str) -> HttpResponse:
             pending_sign_in.begin(request, user)
             return redirect("two_factor_enrol")
     except service.LinkInvalid:
-        return render(request, "accounts/link_expired.html", status=404)
+        again = {"again_url": reverse("register"), "again_label": "Register again"}
+        return render(request, "accounts/link_expired.html", again, status=404)
     except service.WrongPassword:
         form.add_error("password", "This is not the password you chose when you registered.")
     except TooOften as error:

@@ -5,12 +5,14 @@ import logging
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from audit.context import RequestContext, RequestIdFilter, client_ip, network_of, request_context
+from audit.middleware import RequestContextMiddleware
 
 
 def asked(peer: str, forwarded: str | None = None) -> str | None:
@@ -100,3 +102,19 @@ def test_every_log_line_carries_the_id_of_its_request() -> None:
     with request_context(RequestContext(request_id="abc")):
         RequestIdFilter().filter(line)
     assert line.request_id == "abc"  # type: ignore[attr-defined]
+
+
+def test_only_our_own_proxy_says_that_a_request_came_by_https(settings: Any) -> None:
+    # R8.2: a stranger's X-Forwarded-Proto must not make plain HTTP look safe.
+    settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    seen: dict[str, bool] = {}
+
+    def view(request: Any) -> HttpResponse:
+        seen[request.META["REMOTE_ADDR"]] = request.is_secure()
+        return HttpResponse()
+
+    for peer in ("10.0.0.1", "203.0.113.9"):
+        request = RequestFactory().get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_PROTO="https")
+        RequestContextMiddleware(view)(request)
+    assert seen == {"10.0.0.1": True, "203.0.113.9": False}

@@ -15,6 +15,18 @@ if (summary) {
   });
 }
 
+// Under a select stands a line for each choice; of them the chosen one's is enough.
+for (const lines of document.querySelectorAll("[data-lines-of-choice]")) {
+  const select = lines.closest("form").querySelector(`select[aria-describedby~="${lines.parentElement.id}"]`);
+  if (!select) continue;
+  const update = () => {
+    for (const line of lines.children) line.hidden = line.dataset.choice !== select.value;
+  };
+  update();
+  select.addEventListener("change", update);
+  addEventListener("pageshow", update); // a browser may put back an earlier choice
+}
+
 // The server refuses duplicates anyway; this spares people the message that says so.
 for (const form of document.querySelectorAll("form[method=post]")) {
   form.addEventListener("submit", (event) => {

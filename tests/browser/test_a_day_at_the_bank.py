@@ -98,6 +98,7 @@ def enrol(page: Page) -> list[str]:
     page.get_by_label("Code from the app").fill(f"{totp(key, t0=0, step=30, digits=6):06d}")
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your recovery codes")
+    expect(page.get_by_role("link")).to_have_count(2)  # to the content, and on: they are shown this once
     codes = page.locator("#codes li").all_inner_texts()
     assert len(set(codes)) == 10
     return codes

@@ -16,7 +16,7 @@ from transfers.models import TransferOrder
 
 pytestmark = pytest.mark.browser
 
-PAYEE = "Account number of the person you pay"
+PAYEE = "Account number of the payee"
 
 
 @pytest.fixture
@@ -113,6 +113,30 @@ def test_confirming_in_two_windows_sends_once(signed_in: Callable[..., Page], tw
         expect(window).to_have_url(re.compile("/receipts/"))
     assert page.url == other.url
     assert_sent_once(two)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_what_confirms_is_seen_without_scrolling_and_under_nothing(
+    width: int, height: int, signed_in: Callable[..., Page], two: Any, settings: Any
+) -> None:
+    settings.DEMO = True  # the ribbon takes a line
+    page = signed_in(two.alice, viewport={"width": width, "height": height})
+    fill_in(page, two)
+    field(page, "Description").fill("For the roof and the windows " * 5)
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("button", name="Send €12.50")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("getComputedStyle(document.querySelector('.nav-main')).position") == "static"
+
+
+def test_what_the_chosen_account_has_is_said_under_the_choice(
+    signed_in: Callable[..., Page], two: Any, open_account: Callable[..., Any]
+) -> None:
+    other = open_account(two.alice, "7.00", nickname="Holidays")
+    page = signed_in(two.alice)
+    page.goto(reverse("transfer_send"))
+    expect(field(page, "From")).to_have_accessible_description(re.compile("€100.00 available$"))
+    field(page, "From").select_option(str(other.public_id))
+    expect(field(page, "From")).to_have_accessible_description("Holidays: €7.00 available")
 
 
 def test_going_back_from_the_receipt_offers_no_second_sending(signed_in: Callable[..., Page], two: Any) -> None:

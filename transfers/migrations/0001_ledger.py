@@ -158,7 +158,10 @@ class Migration(migrations.Migration):
                 (
                     "initiator",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="orders", to=settings.AUTH_USER_MODEL
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
                 (
@@ -223,7 +226,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="transferorder",
-            index=models.Index(fields=["state", "created_at"], name="order_state"),
+            index=models.Index(fields=["initiator", "created_at"], name="order_initiator_created"),
+        ),
+        migrations.AddIndex(
+            model_name="transferorder",
+            index=models.Index(condition=models.Q(("state", "held")), fields=["created_at"], name="order_held"),
         ),
         migrations.AddConstraint(
             model_name="transferorder",

@@ -8,13 +8,11 @@ from django.utils import timezone
 
 from accounts.models import AccountKind, BankAccount, User
 from accounts.roles import require
+from transfers.bank_books import CASH_SHARDS
 from transfers.models import OrderKind, TransferOrder
 from transfers.refusals import Refusal
 from transfers.services.orders import Instruction, place
 from transfers.services.ownership import require_owner
-
-# Cash is kept in several rows, so that deposits do not all queue on one lock. The rows are made by a migration.
-CASH_SHARDS = 8
 
 
 class CashOnlyAtTheCounter(Refusal):

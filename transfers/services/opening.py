@@ -1,6 +1,8 @@
 """Opening and closing a customer's own account (R2.1, R2.3)."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 
@@ -24,7 +26,7 @@ from transfers.services.ownership import require_owner
 
 OPENING_DESCRIPTION = "Opening deposit"
 # Each opening and closing is a mail and an audit entry.
-_OPENINGS = limiter.Limit(times=20, window_seconds=3600)
+_TRIES = limiter.Limit(times=20, window_seconds=3600)
 
 
 class TooManyAccounts(Refusal):
@@ -60,15 +62,36 @@ def open_account(
     if kind not in CUSTOMER_KINDS:
         raise ValueError(f"Customers open no {kind} accounts.")
     now = at or timezone.now()
-    token = digest_of_key(idempotency_key)[:16]
-    try:
-        limiter.take(f"open:{actor.pk}", _OPENINGS, token=token, at=now)
+    done = _find_done(actor, kind, opening_deposit, idempotency_key)
+    if done is not None:
+        return done
+    inputs = f"{idempotency_key}|{kind}|{nickname}|{opening_deposit}"
+    with _counted_try(actor, "open", inputs, deposit=bool(opening_deposit), at=now):
         if opening_deposit:
             cash.require_self_service()
-            limits.take_minute_place(actor, OrderKind.DEPOSIT, token=token, at=now)
         return _open(actor, kind, nickname, opening_deposit, idempotency_key, now)
+
+
+@contextmanager
+def _counted_try(
+    actor: User, verb: str, inputs: str, *, at: datetime, deposit: bool = False, account: BankAccount | None = None
+) -> Iterator[None]:
+    """One try at opening or closing: it takes its places first, refused or not, and a refusal is recorded.
+
+    The same try, repeated while the first still runs, takes no second place; repeated after a refusal, it does.
+    """
+    key, token = f"{verb}:{actor.pk}", digest_of_key(inputs)[:16]
+    try:
+        limiter.take(key, _TRIES, token=token, at=at)
+        if deposit:
+            limits.take_minute_place(actor, OrderKind.DEPOSIT, token=token, at=at)
+        yield
     except (Refusal, limiter.TooOften) as refusal:
-        record(Action.ACCOUNT_REFUSED, actor=actor, details={"verb": "open", "reason": refusal.code}, at=now)
+        limiter.spend(key, token)
+        if deposit:
+            limits.spend_minute_place(actor, OrderKind.DEPOSIT, token=token)
+        details = {"verb": verb, "reason": refusal.code}
+        record(Action.ACCOUNT_REFUSED, actor=actor, subject=account, details=details, at=at)
         raise
 
 
@@ -82,14 +105,15 @@ def _open(
     at: datetime,
 ) -> BankAccount:
     limits.locked_limit(actor, at=at)  # this customer's requests queue here: a double click opens one account
-    public_id = uuid.uuid5(actor.public_id, idempotency_key)
-    earlier = _find_earlier(actor, public_id, kind, opening_deposit, idempotency_key)
+    earlier = _find_earlier(actor, kind, opening_deposit, idempotency_key)
     if earlier is not None:
         return earlier
     open_ones = BankAccount.objects.filter(owner=actor).exclude(status=AccountStatus.CLOSED)
     if open_ones.count() >= settings.MAX_OPEN_ACCOUNTS:
         raise TooManyAccounts
-    account = bank_accounts.create(owner=actor, kind=kind, nickname=nickname, public_id=public_id, at=at)
+    account = bank_accounts.create(
+        owner=actor, kind=kind, nickname=nickname, public_id=_public_id(actor, idempotency_key), at=at
+    )
     record(
         Action.ACCOUNT_CREATED,
         actor=actor,
@@ -115,20 +139,31 @@ def _open(
     return account
 
 
-def _find_earlier(
-    actor: User, public_id: uuid.UUID, kind: AccountKind, opening_deposit: Decimal, idempotency_key: str
-) -> BankAccount | None:
-    """The account this key opened before, with the customer's limit row locked.
+def _public_id(actor: User, idempotency_key: str) -> uuid.UUID:
+    """Follows from the key, so that the same request again finds what the first one opened."""
+    return uuid.uuid5(actor.public_id, idempotency_key)
+
+
+def _find_done(actor: User, kind: AccountKind, deposit: Decimal, idempotency_key: str) -> BankAccount | None:
+    """What this very request opened before; a conflict is for the counted try to find."""
+    try:
+        return _find_earlier(actor, kind, deposit, idempotency_key)
+    except IdempotencyConflict:
+        return None
+
+
+def _find_earlier(actor: User, kind: AccountKind, deposit: Decimal, idempotency_key: str) -> BankAccount | None:
+    """The account this key opened before.
 
     Raises:
         IdempotencyConflict: the key was for another kind, another deposit, or no opening at all.
     """
-    account = BankAccount.objects.filter(public_id=public_id, owner=actor).first()
+    account = BankAccount.objects.filter(public_id=_public_id(actor, idempotency_key), owner=actor).first()
     order = TransferOrder.objects.filter(initiator=actor, key_digest=digest_of_key(idempotency_key)).first()
     if account is None and order is None:
         return None
     deposited = order.amount if order is not None else Decimal(0)
-    if account is None or account.kind != kind or deposited != opening_deposit:
+    if account is None or account.kind != kind or deposited != deposit:
         raise IdempotencyConflict
     return account
 
@@ -140,15 +175,13 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
         PermissionDenied, NotYourAccount
         AccountNotActive: frozen, or closed already.
         AccountNotEmpty: balance or held money is left.
+        TooOften: too many tries this hour.
     """
     require(actor, "transfers.open_own_account")
     require_owner(actor, account)
-    try:
-        _close(actor, account, at or timezone.now())
-    except Refusal as refusal:
-        details = {"verb": "close", "reason": refusal.code}
-        record(Action.ACCOUNT_REFUSED, actor=actor, subject=account, details=details)
-        raise
+    now = at or timezone.now()
+    with _counted_try(actor, "close", str(account.public_id), account=account, at=now):
+        _close(actor, account, now)
 
 
 @own_transaction

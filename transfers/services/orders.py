@@ -2,10 +2,11 @@
 
 The steps of `place()` and why they stand in this order:
 
+0. The same request again, after it was carried out, is answered with its order.
 1. A place in the customer's minute, in a transaction of its own: refused tries count too (R3.9).
 2. The money transaction. The customer's limit row is locked first, then the accounts by id, everywhere:
    one order rules out deadlocks, and a repeated request waits here for the first one.
-3. The same key again returns the first order, if the inputs are the same.
+3. The same key again, now that the first request is through: its order, if the inputs are the same.
 4. The daily limit. (The step-up code will be consumed here, R3.6.)
 5. The ledger. (Fraud rules will stand before it: a suspicious order is HELD instead of posted, R3.10.)
 6. Order, audit entry and outbox row, in the same transaction.
@@ -18,6 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from django.db.models import QuerySet
 
 from accounts import outbox
 from accounts.concurrency import own_transaction
@@ -76,7 +79,10 @@ def check_key(idempotency_key: str) -> None:
 
 @dataclass(frozen=True)
 class Instruction:
-    """What to do, by whom, and the key under which it happens once. `amount` in major units, `at` in UTC."""
+    """What to do, by whom, and the key under which it happens once. `amount` in major units, `at` in UTC.
+
+    `actor` is who asks: the customer, or staff acting for them. Limits and the queue are the customer's.
+    """
 
     kind: OrderKind
     actor: User
@@ -86,6 +92,15 @@ class Instruction:
     idempotency_key: str
     at: datetime
     description: str = ""
+
+    @property
+    def customer(self) -> User:
+        """The owner of the side that is a customer's."""
+        account = self.target if self.kind == OrderKind.DEPOSIT else self.source
+        owner = self.actor if account.owner_id == self.actor.pk else account.owner
+        if owner is None:
+            raise ValueError("An order moves a customer's money.")
+        return owner
 
     @property
     def key_digest(self) -> str:
@@ -115,20 +130,25 @@ def place(instruction: Instruction, *, check: Callable[[], None] | None = None) 
         Refusal: funds, limit, a frozen or closed account, a key used for something else.
     """
     _check_bounds(instruction)
+    # A request for what is done is answered at once: no limit, and no rule that holds by now, can refuse it.
+    done = _orders_of_key(instruction).filter(inputs_digest=instruction.inputs_digest).first()
+    if done is not None:
+        return done
+    customer, kind, token = instruction.customer, instruction.kind, instruction.submit_token
     try:
-        limits.take_minute_place(instruction.actor, instruction.kind, token=instruction.submit_token, at=instruction.at)
+        limits.take_minute_place(customer, kind, token=token, at=instruction.at)
         if check is not None:
             check()
         return _place(instruction)
     except (Refusal, TooOften) as refusal:
-        limits.spend_minute_place(instruction.actor, instruction.kind, token=instruction.submit_token)
+        limits.spend_minute_place(customer, kind, token=token)
         _record_refusal(instruction, refusal.code)
         raise
 
 
 @own_transaction
 def _place(instruction: Instruction) -> TransferOrder:
-    row = limits.locked_limit(instruction.actor, at=instruction.at)
+    row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = find_earlier(instruction)
     if earlier is not None:
         return earlier
@@ -143,12 +163,15 @@ def find_earlier(instruction: Instruction) -> TransferOrder | None:
     Raises:
         IdempotencyConflict: it was for other inputs.
     """
-    same_key = TransferOrder.objects.filter(initiator=instruction.actor, key_digest=instruction.key_digest)
-    for pk, inputs_digest in same_key.values_list("pk", "inputs_digest"):  # two columns: mostly there is none
+    for pk, inputs_digest in _orders_of_key(instruction).values_list("pk", "inputs_digest"):
         if inputs_digest != instruction.inputs_digest:
             raise IdempotencyConflict
         return TransferOrder.objects.get(pk=pk)
     return None
+
+
+def _orders_of_key(instruction: Instruction) -> QuerySet[TransferOrder]:
+    return TransferOrder.objects.filter(initiator=instruction.actor, key_digest=instruction.key_digest)
 
 
 def post_order(instruction: Instruction) -> TransferOrder:

@@ -1,12 +1,15 @@
 """A request that arrives twice is carried out once (R3.5)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from threading import Barrier, Thread
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import BankAccount
 from audit.models import AuditEntry
@@ -145,3 +148,20 @@ def test_parallel_requests_with_one_key_move_once_and_all_get_the_same_order(
     order = TransferOrder.objects.get(kind="payment")
     assert results == [order.public_id] * 8
     assert balance_of(everyday) == Decimal("90.00")
+
+
+def test_what_is_done_is_answered_whatever_the_limits_and_rules_say_by_now(
+    alice: Any, bob: Any, open_account: Any, new_key: Any, settings: Any
+) -> None:
+    """R3.5: a retry a minute later, with the minute full of others, is told of its order, not of a limit."""
+    mine, theirs, key, paid_in = open_account(alice, "100.00"), open_account(bob), new_key(), new_key()
+    pay = {"actor": alice, "source": mine, "target": theirs, "amount": Decimal("1.00")}
+    put = {"actor": alice, "account": mine, "amount": Decimal("5.00"), "idempotency_key": paid_in}
+    first, deposited = sending.transfer(**pay, idempotency_key=key), cash.deposit(**put)
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        for _ in range(settings.TRANSFERS_PER_MINUTE):
+            sending.transfer(**pay, idempotency_key=new_key())
+        assert sending.transfer(**pay, idempotency_key=key) == first
+        settings.SELF_SERVICE_CASH = False
+        assert cash.deposit(**put) == deposited
+    assert not AuditEntry.objects.filter(action__endswith="_REFUSED").exists()

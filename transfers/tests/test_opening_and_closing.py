@@ -211,3 +211,21 @@ def test_a_frozen_account_cannot_be_closed_by_its_owner(alice: Any, savings: Ban
         opening.close_account(actor=alice, account=savings)
     savings.refresh_from_db()
     assert savings.status == AccountStatus.FROZEN
+
+
+def test_refused_tries_at_opening_and_closing_are_counted_too(
+    alice: Any, open_account: Any, settings: Any, new_key: Any
+) -> None:
+    """R3.9: the same refused form, sent again and again, is not free."""
+    account, key = open_account(alice, "1.00"), new_key()
+    settings.MAX_OPEN_ACCOUNTS = 1
+    tries: list[Callable[[], Any]] = [
+        lambda: opening.open_account(actor=alice, kind=AccountKind.CHECKING, idempotency_key=key),
+        lambda: opening.close_account(actor=alice, account=account),
+    ]
+    for attempt, first in ((tries[0], 1), (tries[1], 0)):
+        for _ in range(20 - first):
+            with pytest.raises((opening.TooManyAccounts, opening.AccountNotEmpty)):
+                attempt()
+        with pytest.raises(TooOften):
+            attempt()

@@ -1,5 +1,6 @@
 import signal
 import threading
+import time
 from argparse import ArgumentParser
 from hashlib import sha256
 from tempfile import gettempdir
@@ -10,12 +11,15 @@ from django.db import close_old_connections, connection
 from post_office.mail import send_queued_mail_until_done
 
 from accounts import outbox
+from accounts.housekeeping import clean_up
+
+_SECONDS_BETWEEN_CLEAN_UPS = 3600
 
 
 class Command(BaseCommand):
     """django-post-office's command of this name, with our outbox in front."""
 
-    help = "Turn waiting outbox rows into mails and deliver what is queued; with --watch, go on doing so."
+    help = "Turn waiting outbox rows into mails and deliver what is queued; with --watch, go on, and clean up hourly."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -32,8 +36,12 @@ class Command(BaseCommand):
         if watch is not None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
+        next_clean_up = time.monotonic()
         while True:
             self._deliver()
+            if watch is not None and time.monotonic() >= next_clean_up:
+                clean_up()
+                next_clean_up = time.monotonic() + _SECONDS_BETWEEN_CLEAN_UPS
             if watch is None or stop.wait(watch):
                 return
 

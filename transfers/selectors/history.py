@@ -1,28 +1,18 @@
-"""What a user may see of accounts and money, with the joins made (nouns; they write nothing)."""
+"""What happened on accounts: rows to show, the last few, and an account's pages."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Q, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 
-from accounts import limiter
-from accounts.encryption import DecryptionFailed
-from accounts.models import AccountKind, AccountStatus, BankAccount, User
-from accounts.services import bank_accounts
-from transfers import limits
+from accounts.models import BankAccount, User
 from transfers.ledger import signed_amount
-from transfers.models import CustomerLimit, Entry, OrderKind, OrderState, TransferOrder
+from transfers.models import Entry, TransferOrder
 from transfers.names import short_name
-from transfers.services.sending import PayeeCannotReceive
-
-logger = logging.getLogger(__name__)
 
 PAGE_ROWS = 25
 RECENT_ROWS = 5
@@ -37,11 +27,15 @@ class EntryRow:
     label: str
     kind_label: str
     description: str
-    counterpart: str
+    counterpart: str  # its masked number
+    counterpart_name: str
     amount: Decimal
     balance_after: Decimal
     reference: str
     receipt_url: str | None
+    account_label: str
+    account_number: str  # masked
+    url: str
 
     @property
     def direction_word(self) -> str:
@@ -55,79 +49,6 @@ class HistoryPage:
     rows: list[EntryRow]
     older_than: int | None
     newer_than: int | None
-
-
-@dataclass(frozen=True)
-class DailyUse:
-    """Today's payments out, in major units."""
-
-    limit: Decimal
-    used: Decimal
-
-    @property
-    def remaining(self) -> Decimal:
-        return max(self.limit - self.used, Decimal(0))
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What is shown and printed of an order, to the one who gave it or the one who was paid."""
-
-    reference: str
-    kind_label: str
-    amount: Decimal
-    at: datetime
-    source_label: str
-    source_number: str
-    target_label: str
-    target_number: str
-    description: str
-    status: str
-    status_label: str
-    initiated_by: str
-
-
-def accounts_of(user: User, *, active_only: bool = False) -> list[BankAccount]:
-    """The user's accounts: open ones first, in the order they were opened."""
-    rows = BankAccount.objects.filter(owner=user)
-    if active_only:
-        rows = rows.filter(status=AccountStatus.ACTIVE)
-    closed_last = Case(When(status=AccountStatus.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField())
-    return list(rows.order_by(closed_last, "opened_at", "id"))
-
-
-def account_of(user: User, public_id: UUID) -> BankAccount:
-    """One account of the user.
-
-    Raises:
-        BankAccount.DoesNotExist: also when it is somebody else's.
-    """
-    return BankAccount.objects.get(owner=user, public_id=public_id)
-
-
-def payee_account(user: User, number: str) -> BankAccount:
-    """The account with this number, to send money to. Look-ups are limited, or numbers could be tried out.
-
-    Raises:
-        InvalidAccountNumber: mistyped.
-        PayeeCannotReceive: there is none, or it is not active.
-        TooOften
-    """
-    limiter.take(f"payee:{user.pk}", limiter.Limit(settings.PAYEE_LOOKUPS_PER_HOUR, 3600))
-    try:
-        account = bank_accounts.find_by_number(number)
-    except DecryptionFailed as error:
-        logger.critical("A payment was stopped: %s", error)
-        raise PayeeCannotReceive from error
-    if account is None or (not account.is_active and account.owner_id != user.pk):
-        raise PayeeCannotReceive
-    return account
-
-
-def daily_use(user: User) -> DailyUse:
-    row = CustomerLimit.objects.filter(user=user).first()
-    used = row.used if row is not None and row.day == timezone.localdate() else Decimal(0)
-    return DailyUse(limits.daily_limit(row), used)
 
 
 def recent_entries(accounts: Sequence[BankAccount], count: int = RECENT_ROWS) -> dict[int, list[EntryRow]]:
@@ -159,31 +80,14 @@ def history_page(account: BankAccount, *, older_than: int | None = None, newer_t
     )
 
 
-def receipt_for(user: User, public_id: UUID) -> Receipt:
-    """The receipt of an order, for either side of it.
+def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
+    """One movement on an account of the user, by the account's public id.
 
     Raises:
-        TransferOrder.DoesNotExist: also when the order is between others.
+        Entry.DoesNotExist: also when it is somebody else's.
     """
-    order = TransferOrder.objects.select_related("source__owner", "target__owner", "transaction", "initiator").get(
-        Q(source__owner=user) | Q(target__owner=user), public_id=public_id
-    )
-    if order.transaction is None and order.source.owner_id != user.pk:
-        raise TransferOrder.DoesNotExist  # nothing has reached the other side
-    return Receipt(
-        reference=order.transaction.reference if order.transaction else "",
-        kind_label=OrderKind(order.kind).label,
-        amount=order.amount,
-        at=order.created_at,
-        source_label=_side_label(order.source, user),
-        source_number=order.source.masked_number,
-        target_label=_side_label(order.target, user),
-        target_number=order.target.masked_number,
-        description=order.description,
-        status=order.state,
-        status_label=OrderState(order.state).label,
-        initiated_by=_person_label(order.initiator, user),
-    )
+    entry = _entries_with_transactions().get(account__owner=user, account__public_id=account_id, sequence=sequence)
+    return _entry_rows([entry])[0]
 
 
 def _entries_with_transactions() -> QuerySet[Entry]:
@@ -222,10 +126,14 @@ def _entry_row(entry: Entry, counterparts: Iterable[BankAccount], order_id: UUID
         kind_label=kind_label,
         description=entry.transaction.description,
         counterpart=customers[0].masked_number if customers else "",
+        counterpart_name=names[0] if names else "",
         amount=amount,
         balance_after=entry.balance_after,
         reference=entry.transaction.reference,
         receipt_url=reverse("receipt", args=[order_id]) if order_id else None,
+        account_label=entry.account.display_name,
+        account_number=entry.account.masked_number,
+        url=reverse("entry", args=[entry.account.public_id, entry.sequence]),
     )
 
 
@@ -233,13 +141,3 @@ def _counterpart_label(account: BankAccount, mine: BankAccount) -> str:
     if account.owner is None:
         return account.kind_label
     return account.display_name if account.owner_id == mine.owner_id else short_name(account.owner)
-
-
-def _side_label(account: BankAccount, viewer: User) -> str:
-    if account.owner is None:
-        return AccountKind(account.kind).label
-    return account.display_name if account.owner_id == viewer.pk else short_name(account.owner)
-
-
-def _person_label(person: User, viewer: User) -> str:
-    return person.get_full_name() if person.pk == viewer.pk else short_name(person)

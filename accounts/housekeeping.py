@@ -1,0 +1,26 @@
+"""Forgetting: rows that served their purpose and hold people's names, amounts or links."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from post_office.models import STATUS, Email
+
+from accounts.models import OutboxMessage, Registration
+
+
+def clean_up() -> dict[str, int]:
+    """Delete expired sessions and registrations, and mails delivered more than MAIL_KEPT_DAYS ago.
+
+    Returns how many rows of each went. Safe to run at any time, also twice at once.
+    """
+    now = timezone.now()
+    old = now - timedelta(days=settings.MAIL_KEPT_DAYS)
+    rows = {
+        "expired sessions": Session.objects.filter(expire_date__lt=now),
+        "expired registrations": Registration.objects.filter(expires_at__lt=now),
+        "expanded outbox messages": OutboxMessage.objects.filter(expanded_at__lt=old),
+        "delivered mails": Email.objects.filter(status=STATUS.sent, last_updated__lt=old),
+    }
+    return {what: query.delete()[0] for what, query in rows.items()}

@@ -1,0 +1,13 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from accounts.housekeeping import clean_up
+
+
+class Command(BaseCommand):
+    help = "Forget expired sessions and registrations and mails long delivered. The mail worker does it hourly, too."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for what, count in clean_up().items():
+            self.stdout.write(f"{what}: {count}")

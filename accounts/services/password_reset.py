@@ -1,0 +1,97 @@
+"""A new password for somebody who has forgotten theirs: by a link in a mail (R1.9).
+
+What a stranger sees, the hasher's work and the number of mails are the same whether or not the address is
+somebody's. The link replaces the password and nothing else: it signs nobody in, and the code is asked as ever.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.utils import timezone
+
+from accounts import limiter, mail_links, outbox
+from accounts.concurrency import own_transaction
+from accounts.mail_links import LinkInvalid
+from accounts.models import PasswordReset, User, normalise_email
+from accounts.services.passwords import save_new_password
+from audit.actions import Action
+from audit.context import network_of
+from audit.services import record
+
+_MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
+
+
+def request_reset(*, email: str, ip: str | None) -> None:
+    """Queue one mail: a link to whoever has this address, or a notice that nobody with it can use one.
+
+    Beyond a few mails an hour to one address nothing more happens, and nothing says so. The actor is whoever
+    asks, signed out.
+
+    Raises:
+        TooOften: too many requests from this network.
+    """
+    email = normalise_email(email)
+    limiter.take(f"reset:{network_of(ip)}", limiter.Limit(settings.PASSWORD_RESETS_PER_HOUR, 3600))
+    try:
+        limiter.take(f"reset-mail:{mail_links.digest(email)}", _MAILS_TO_ONE_ADDRESS)
+    except limiter.TooOften:
+        return
+    _request_reset(email)
+
+
+@own_transaction
+def _request_reset(email: str) -> None:
+    now = timezone.now()
+    PasswordReset.objects.filter(expires_at__lt=now).delete()
+    user = User.objects.filter(email=email).first()
+    token = mail_links.new_token()
+    if user is not None and user.can_sign_in:
+        expires_at = now + timedelta(minutes=settings.PASSWORD_RESET_LINK_MINUTES)
+        reset = PasswordReset(user=user, token_digest=mail_links.digest(token), expires_at=expires_at)
+        reset.save()
+        outbox.tell("password_reset_link", reset_id=reset.pk, token=token)
+    else:
+        outbox.tell("password_reset_notice", email=email)
+    record(
+        Action.PASSWORD_RESET_REQUESTED,
+        actor=None,
+        actor_label=email,
+        concerns=user,
+        details={"known": user is not None},
+    )
+
+
+def reset_for(token: str) -> PasswordReset:
+    """The reset behind a link. Looking changes nothing: mail scanners follow links.
+
+    Raises:
+        LinkInvalid: also when the user may no longer sign in.
+    """
+    rows = PasswordReset.objects.select_related("user")
+    row = rows.filter(token_digest=mail_links.digest(token), expires_at__gt=timezone.now()).first()
+    if row is None or not row.user.can_sign_in:
+        raise LinkInvalid
+    return row
+
+
+def reset_password(*, token: str, new_password: str) -> None:
+    """Set a new password; all sessions and other links of the user end. The token stands for the actor.
+
+    Raises:
+        LinkInvalid
+        ValidationError: the new password is too weak.
+    """
+    user = reset_for(token).user
+    validate_password(new_password, user)
+    _reset(token, make_password(new_password))  # a slow hash must not hold a lock
+
+
+@own_transaction
+def _reset(token: str, password_hash: str) -> None:
+    pk = reset_for(token).user_id
+    user = User.objects.select_for_update().get(pk=pk)
+    reset_for(token)  # still there now that nobody else can use it, or another link of this user
+    user.password = password_hash
+    save_new_password(user, action=Action.PASSWORD_RESET)

@@ -1,0 +1,108 @@
+"""The signed-in sessions of a user, one row for each: seen on the profile, ended there (R1.8).
+
+A session carries the id of its row. Without an open row of its own user it is over at its next request, so
+that a row ended elsewhere, or a session that our sign-in did not begin, opens nothing (`accounts.middleware`).
+"""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import outbox
+from accounts.concurrency import own_transaction
+from accounts.models import User, UserSession
+from audit.actions import Action
+from audit.context import client_ip
+from audit.services import record
+
+_KEY = "user_session"
+_REFRESH = timedelta(minutes=1)
+_KEPT = timedelta(days=30)
+
+
+class SessionNotFound(Exception):
+    """No open session of this user has this id: whose it is else is not told."""
+
+    code = "session_not_found"
+
+
+def begin(request: HttpRequest, *, actor: User) -> None:
+    """Note that this session is signed in now, from where and with what; sweep what ended long ago."""
+    now = timezone.now()
+    UserSession.objects.filter(user=actor, last_seen_at__lt=now - _KEPT).delete()
+    agent = request.headers.get("User-Agent", "").encode("ascii", "replace").decode()
+    row = UserSession(user=actor, user_agent=agent[:200], ip=client_ip(request), created_at=now, last_seen_at=now)
+    row.save()
+    request.session[_KEY] = str(row.public_id)
+
+
+def id_of(request: HttpRequest) -> uuid.UUID | None:
+    """The id of the row that this session was begun with."""
+    value = request.session.get(_KEY)
+    return uuid.UUID(value) if value else None
+
+
+def open_row(request: HttpRequest) -> UserSession | None:
+    """The row that lets this session go on; None if it was ended. One look-up by a unique key."""
+    rows = UserSession.objects.filter(public_id=id_of(request), user_id=request.session.get("_auth_user_id"))
+    return rows.filter(ended_at__isnull=True).first()
+
+
+def refresh(row: UserSession, *, now: datetime) -> None:
+    """Note that the session is in use; once a minute is enough."""
+    if now - row.last_seen_at >= _REFRESH:
+        UserSession.objects.filter(pk=row.pk).update(last_seen_at=now)
+
+
+def is_within_timeouts(row: UserSession, now: datetime) -> bool:
+    """Whether the clocks of R1.6 have not run out meanwhile, of which nobody tells the row."""
+    idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS) + _REFRESH
+    return now - row.last_seen_at <= idle and now - row.created_at <= timedelta(
+        seconds=settings.SESSION_ABSOLUTE_SECONDS
+    )
+
+
+def end_present(request: HttpRequest) -> None:
+    """The session is being signed out, or has timed out; its caller audits that."""
+    UserSession.objects.filter(public_id=id_of(request), ended_at__isnull=True).update(ended_at=timezone.now())
+
+
+def mark_ended(user: User, *, but: uuid.UUID | None = None) -> int:
+    """End all sessions of a user but one, inside the caller's transaction; return how many rows were still open."""
+    rows = UserSession.objects.filter(user=user, ended_at__isnull=True)
+    if but is not None:
+        rows = rows.exclude(public_id=but)
+    return rows.update(ended_at=timezone.now())
+
+
+@own_transaction
+def end_one(*, actor: User, public_id: uuid.UUID) -> None:
+    """Sign out one session of one's own; it notices at its next request.
+
+    Raises:
+        SessionNotFound: also when it is somebody else's, or over already.
+    """
+    rows = UserSession.objects.filter(public_id=public_id, user=actor, ended_at__isnull=True)
+    if not rows.update(ended_at=timezone.now()):
+        raise SessionNotFound
+    _tell_of_ended(actor, 1)
+
+
+@own_transaction
+def end_others(*, actor: User, present: uuid.UUID | None) -> int:
+    """Sign out all sessions of one's own but the present one; return how many were open."""
+    now = timezone.now()
+    others = UserSession.objects.filter(user=actor, ended_at__isnull=True).exclude(public_id=present)
+    count = sum(is_within_timeouts(row, now) for row in others)
+    mark_ended(actor, but=present)
+    if count:
+        _tell_of_ended(actor, count)
+    return count
+
+
+def _tell_of_ended(actor: User, count: int) -> None:
+    record(Action.SESSION_ENDED, actor=actor, subject=actor, details={"sessions": count})
+    outbox.tell("sessions_ended", user_id=actor.pk, count=count)

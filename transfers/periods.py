@@ -1,0 +1,63 @@
+"""Days and months of the bank, as moments (UTC) made in Python: databases disagree about time zones."""
+
+import calendar
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.utils import timezone
+
+# Dates that a customer can mean; the ends of Python's calendar overflow when moved to UTC.
+FIRST_DAY = date(2000, 1, 1)
+LAST_DAY = date(2099, 12, 31)
+
+
+def start_of_day(day: date) -> datetime:
+    """The moment (UTC) at which a day of the bank begins."""
+    return datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone()).astimezone(UTC)
+
+
+def end_of_day(day: date) -> datetime:
+    """The moment (UTC) at which the next day begins: the day itself lies before it."""
+    return start_of_day(day + timedelta(days=1))
+
+
+def day_of(moment: datetime) -> date:
+    """The bank's day that a moment falls on."""
+    return timezone.localtime(moment, timezone.get_default_timezone()).date()
+
+
+@dataclass(frozen=True, order=True)
+class Month:
+    """A calendar month of the bank."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def of(cls, moment: datetime) -> "Month":
+        day = day_of(moment)
+        return cls(day.year, day.month)
+
+    @property
+    def first_day(self) -> date:
+        return date(self.year, self.number, 1)
+
+    @property
+    def last_day(self) -> date:
+        return date(self.year, self.number, calendar.monthrange(self.year, self.number)[1])
+
+    @property
+    def starts_at(self) -> datetime:
+        return start_of_day(self.first_day)
+
+    @property
+    def ends_at(self) -> datetime:
+        return end_of_day(self.last_day)
+
+    def back_to(self, first: "Month") -> Iterator["Month"]:
+        """This month and those before it, latest first, down to `first`."""
+        month = self
+        while month >= first:
+            yield month
+            month = Month(month.year - 1, 12) if month.number == 1 else Month(month.year, month.number - 1)

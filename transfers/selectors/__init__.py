@@ -1,0 +1,27 @@
+"""What a user may see of accounts and money, with the joins made (nouns; they write nothing)."""
+
+from transfers.selectors.filtered import FilteredPage, Totals, filtered_page, filtered_rows, totals_of
+from transfers.selectors.history import PAGE_ROWS, EntryRow, HistoryPage, entry_of, history_page, recent_entries
+from transfers.selectors.own_accounts import DailyUse, account_of, accounts_of, daily_use, payee_account
+from transfers.selectors.receipts import Receipt, receipt_for
+
+__all__ = [
+    "PAGE_ROWS",
+    "DailyUse",
+    "EntryRow",
+    "FilteredPage",
+    "HistoryPage",
+    "Receipt",
+    "Totals",
+    "account_of",
+    "accounts_of",
+    "daily_use",
+    "entry_of",
+    "filtered_page",
+    "filtered_rows",
+    "history_page",
+    "payee_account",
+    "receipt_for",
+    "recent_entries",
+    "totals_of",
+]

@@ -1,0 +1,57 @@
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_safe
+
+from accounts.requests import SignedInRequest
+from transfers import selectors
+from transfers.filters import HistoryFilterForm, HistoryFilters
+from transfers.models import Entry
+from transfers.views.access import needs
+
+
+@require_safe
+@needs("transfers.open_own_account")
+def history(request: SignedInRequest) -> HttpResponse:
+    """Movements on one account or all, filtered by the address, with the totals of what is shown (R3.7)."""
+    if "" in request.GET.values():  # what browsers send of fields left empty; addresses are there to be shared
+        given = [(name, value) for name, values in request.GET.lists() for value in values if value]
+        return redirect(f"{request.path}?{urlencode(given)}" if given else request.path)
+    accounts = selectors.accounts_of(request.user)
+    form = HistoryFilterForm(request.GET, accounts=accounts)
+    context = {"form": form, "has_accounts": bool(accounts), "first_url": request.path}
+    if form.is_valid():
+        context |= _shown(request, form.filters)
+    context["chips"] = list(form.filters.chips(request.path))
+    return render(request, "transfers/history.html", context)
+
+
+@require_safe
+@needs("transfers.open_own_account")
+def entry(request: SignedInRequest, public_id: UUID, sequence: int) -> HttpResponse:
+    """One movement; for everyone but the account's owner it does not exist."""
+    try:
+        row = selectors.entry_of(request.user, public_id, sequence)
+    except Entry.DoesNotExist as error:
+        raise Http404 from error
+    return render(request, "transfers/entry.html", {"entry": row, "account_url": reverse("account", args=[public_id])})
+
+
+def _shown(request: SignedInRequest, filters: HistoryFilters) -> dict[str, Any]:
+    """What the history page shows where every filter was understood."""
+    here = request.path
+    page = selectors.filtered_page(
+        request.user, filters, older_than=request.GET.get("older_than"), newer_than=request.GET.get("newer_than")
+    )
+    return {
+        "entries": page.rows,
+        "show_account": filters.account is None,
+        "totals": selectors.totals_of(request.user, filters),
+        "older_url": filters.url(here, older_than=page.older_than) if page.older_than else None,
+        "newer_url": filters.url(here, newer_than=page.newer_than) if page.newer_than else None,
+        "first_url": filters.url(here),
+    }
