@@ -1,7 +1,7 @@
 """Guesses at passwords and codes, counted exactly: a place is taken before the guess is looked at (R1.4).
 
 django-axes counts after the hasher has run, so parallel guesses overshoot its limit: 17 of 40 where 5 were
-allowed. Axes still records attempts and locks; this counter stands in front of it.
+allowed. Axes records the attempts; this counter decides (`accounts.lockout`).
 """
 
 import hashlib

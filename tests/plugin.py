@@ -6,6 +6,7 @@ audits, Ada administers.
 
 import base64
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -18,6 +19,9 @@ from typing import Any
 import pytest
 
 PASSWORD = "correct horse battery staple"
+
+
+_SET_HERE = {"ENV_FILE", "DEBUG", "DEMO", "DATABASE_URL", "SITE_URL", "EMAIL_URL", "SECRET_KEY"}
 
 
 def _set_environment() -> None:
@@ -34,7 +38,8 @@ def _set_environment() -> None:
         EMAIL_URL="dummymail://",
         DATABASE_CONNECTION_POOLING="False",
     )
-    for name in ("BANK_NAME", "CURRENCY", "LANGUAGE_CODE", "TIME_ZONE", "TRUSTED_PROXIES", "ALLOWED_HOSTS"):
+    settings_text = (Path(__file__).parent.parent / "bankproject" / "settings.py").read_text(encoding="utf-8")
+    for name in set(re.findall(r'env\.\w+\("([A-Z_]+)"', settings_text)) - _SET_HERE:
         os.environ.pop(name, None)
     os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
     for ring in ("FIELD_KEYS", "LOOKUP_KEYS"):

@@ -14,8 +14,9 @@ from django.db.migrations.loader import MigrationLoader
 
 from accounts.models import BankAccount
 from audit.append_only import append_only_models, create_sql, drop_sql
-from transfers import ledger, selectors
+from transfers import ledger
 from transfers.models import CustomerLimit, Entry, Transaction, TransferOrder
+from transfers.selectors import history
 
 OUR_APPS = ("audit", "accounts", "transfers", "support")
 VERSION = 2022
@@ -176,7 +177,7 @@ def test_the_customers_row_is_locked_before_it_is_charged(server: Any) -> None:
 
 def test_a_page_of_history_is_a_range_not_an_offset(server: Any) -> None:
     """R3.7."""
-    text = sql_of(selectors._entries_with_transactions().filter(account=1, sequence__lt=9).order_by("-sequence")[:25])
+    text = sql_of(history._entries_with_transactions().filter(account=1, sequence__lt=9).order_by("-sequence")[:25])
     assert re.match(r"SELECT TOP \(?25\)?", text) or "OFFSET 0 ROWS FETCH" in text
     assert "[transfers_entry].[sequence] < %s" in text
     assert "ORDER BY [transfers_entry].[sequence] DESC" in text

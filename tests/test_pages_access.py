@@ -57,7 +57,7 @@ PRIVATE = sorted(set(URLS) - set(PUBLIC) - FOR_EVERYONE)
 
 def path_of(name: str, objects: dict[str, Any] | None = None) -> str:
     """The page's path, about these objects or about ones that do not exist."""
-    made_up = {"public_id": uuid4(), "draft_id": uuid4(), "token": "x" * 43, "pk": 999_999}
+    made_up = {"public_id": uuid4(), "draft_id": uuid4(), "sequence": 999_999, "token": "x" * 43, "pk": 999_999}
     values = made_up | (objects or {})
     return reverse(name, kwargs={argument: values[argument] for argument in URLS[name]})
 
@@ -78,6 +78,7 @@ def objects_of_alice(alice: Any, bob: Any, open_account: Any, browser_of: Any) -
         "account_close": {"public_id": other.public_id},
         "transfer_review": {"draft_id": draft.group()},
         "receipt": {"public_id": order.public_id},
+        "entry": {"public_id": account.public_id, "sequence": 1},
     }
 
 
@@ -122,7 +123,9 @@ def told(answer: Any, path: str) -> tuple[int, str, str]:
     return answer.status_code, re.sub(r"[0-9a-f-]{36}", "", answer.headers.get("Location", "")), text
 
 
-@pytest.mark.parametrize("name", ["account", "account_close", "deposit", "withdraw", "receipt", "transfer_review"])
+@pytest.mark.parametrize(
+    "name", ["account", "account_close", "deposit", "withdraw", "receipt", "transfer_review", "entry"]
+)
 def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
     name: str, objects_of_alice: dict[str, Any], charlie: Any, browser_of: Any
 ) -> None:
@@ -184,7 +187,7 @@ def test_the_front_door_leads_each_role_to_where_its_day_begins(
 @pytest.mark.parametrize(
     ("who", "labels"),
     [
-        ("alice", ["Overview", "Send money", "Move money", "Open account"]),
+        ("alice", ["Overview", "History", "Send money", "Move money", "Open account"]),
         ("sam", ["Staff area"]),
         ("audrey", ["Staff area", "Audit log"]),
         ("ada", ["Staff area", "Audit log"]),

@@ -71,7 +71,7 @@ def verify_code(request: HttpRequest, *, user: User, code: str) -> TotpDevice:
     except TooOften:
         device = None
     if device is None:
-        # Axes hears of it too, so that its own lock and its records count codes like passwords.
+        # Axes hears of it too, so that its records have codes like passwords.
         user_login_failed.send(__name__, credentials={"username": user.email}, request=request)
         _refuse(request, email=user.email, step="code", user=user)
     return device

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from accounts.requests import SignedInRequest
 from transfers import selectors
+from transfers.filters import HistoryFilters
 from transfers.forms import OpenAccountForm
 from transfers.refusals import Refusal
 from transfers.services import opening
@@ -72,6 +73,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         "actions": _actions(row),
         "close_url": reverse("account_close", args=[row.public_id]) if row.is_active else None,
         "entries": page.rows,
+        "history_url": HistoryFilters(account=row).url(reverse("history")),
         "older_url": f"{here}?older_than={page.older_than}" if page.older_than else None,
         "newer_url": f"{here}?newer_than={page.newer_than}" if page.newer_than else None,
     }
