@@ -144,7 +144,35 @@ class CodeForm(forms.Form):
         return code
 
 
-class RegistrationForm(forms.Form):
+class FreshCodeForm(CodeForm):
+    """A code given now, for a change that a stolen session must not make."""
+
+    def __init__(self, *args: Any, recovery_code_too: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].label = "Code"
+        self.fields["code"].help_text = "Six digits from your authenticator app" + (
+            ", or one of your recovery codes." if recovery_code_too else ", one that you have not used yet."
+        )
+
+
+class EmailChangeForm(FreshCodeForm):
+    email = EmailAddressField(
+        label="New e-mail",
+        max_length=254,
+        error_messages={"required": "Enter your new e-mail address."},
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    password = password_field("Password", new=False)
+    field_order = ["email", "password", "code"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs.pop("autofocus")
+
+
+class PersonForm(forms.Form):
+    """What the bank knows of a person."""
+
     first_name = PersonNameField(
         label="First name",
         max_length=100,
@@ -157,12 +185,6 @@ class RegistrationForm(forms.Form):
         required=False,
         help_text="Leave empty if you have one name.",
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
-    )
-    email = EmailAddressField(
-        label="E-mail",
-        max_length=254,
-        error_messages={"required": "Enter your e-mail address."},
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
     phone = forms.RegexField(
         r"^\+?[0-9][0-9 ()./\-]{4,29}$",
@@ -179,14 +201,32 @@ class RegistrationForm(forms.Form):
         error_messages={"required": "Enter your address."},
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
     )
-    password1 = password_field("Password", new=True, help_text=" ".join(password_validators_help_texts()))
-    password2 = password_field("Password again", new=True)
 
     def clean_address(self) -> str:
         lines = [" ".join(line.split()) for line in self.cleaned_data["address"].splitlines()]
         if any(has_unprintable(line) for line in lines):
             raise ValidationError("This address has characters that cannot be shown.", code="unprintable")
         return "\n".join(line for line in lines if line)
+
+
+class ProfileForm(PersonForm):
+    """Staff are not asked where they live."""
+
+    def __init__(self, *args: Any, needs_contact: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["phone"].required = self.fields["address"].required = needs_contact
+
+
+class RegistrationForm(PersonForm):
+    email = EmailAddressField(
+        label="E-mail",
+        max_length=254,
+        error_messages={"required": "Enter your e-mail address."},
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    password1 = password_field("Password", new=True, help_text=" ".join(password_validators_help_texts()))
+    password2 = password_field("Password again", new=True)
+    field_order = ["first_name", "last_name", "email"]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

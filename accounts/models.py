@@ -16,7 +16,7 @@ from django_otp.oath import TOTP
 from accounts import account_numbers
 from accounts.encryption import DecryptionFailed, EncryptedField
 from accounts.money import MoneyField
-from accounts.roles import STAFF_ROLES, Role
+from accounts.roles import STAFF_ROLES, Role, may
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,10 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
         """The user's one role; None for a user whom no service made, who is in no group or in several."""
         groups = list(self.groups.all())  # all(): a list of users has them prefetched
         return Role(groups[0].name) if len(groups) == 1 else None
+
+    def has_role_permission(self, permission: str) -> bool:
+        """Whether the role carries `permission` (`app.codename`), for code below this app."""
+        return may(self, permission)
 
     @property
     def is_staff(self) -> bool:
@@ -191,6 +195,18 @@ class PasswordReset(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+
+class EmailChange(models.Model):
+    """A new address that its owner has not confirmed yet: one at most waits for a user (R1.8)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="email_changes")
+    email = models.EmailField()
+    token_digest = models.CharField(max_length=64, unique=True)  # as in Registration
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.email} until {self.expires_at:%Y-%m-%d %H:%M}"
 
 
 class RateWindow(models.Model):

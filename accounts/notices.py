@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.conf import settings
 
-from accounts.models import PasswordReset, Registration, User
+from accounts.models import EmailChange, PasswordReset, Registration, User
 from accounts.outbox import Mail, writes_mails_of
 
 
@@ -59,3 +59,51 @@ def password_reset_notice(email: str) -> Iterable[Mail]:
 def sessions_ended(user_id: int, count: int) -> Iterable[Mail]:
     user = User.objects.get(pk=user_id)
     return [Mail(user.email, "sessions_ended", {"first_name": user.first_name, "count": count})]
+
+
+@writes_mails_of("details_changed")
+def details_changed(user_id: int, fields: list[str]) -> Iterable[Mail]:
+    user = User.objects.get(pk=user_id)
+    names = [field.replace("_", " ") for field in fields]
+    return [Mail(user.email, "details_changed", {"first_name": user.first_name, "fields": names})]
+
+
+@writes_mails_of("email_change_link")
+def email_change_link(change_id: int, token: str) -> Iterable[Mail]:
+    """Greets nobody by name: the address may have been mistyped, and be a stranger's."""
+    change = EmailChange.objects.filter(pk=change_id).first()
+    if change is None:
+        return []
+    context = {"token": token, "hours": settings.REGISTRATION_LINK_HOURS}
+    return [Mail(change.email, "email_change_link", context)]
+
+
+@writes_mails_of("email_change_taken")
+def email_change_taken(email: str) -> Iterable[Mail]:
+    return [Mail(email, "email_change_taken", {})]
+
+
+@writes_mails_of("email_change_requested")
+def email_change_requested(user_id: int) -> Iterable[Mail]:
+    user = User.objects.get(pk=user_id)
+    return [Mail(user.email, "email_change_requested", {"first_name": user.first_name})]
+
+
+@writes_mails_of("email_changed")
+def email_changed(user_id: int, old_email: str) -> Iterable[Mail]:
+    """To both addresses: whoever had the old one must hear of it where they read."""
+    user = User.objects.get(pk=user_id)
+    context = {"first_name": user.first_name}
+    return [Mail(to, "email_changed", context) for to in (old_email, user.email)]
+
+
+@writes_mails_of("recovery_codes_renewed")
+def recovery_codes_renewed(user_id: int) -> Iterable[Mail]:
+    user = User.objects.get(pk=user_id)
+    return [Mail(user.email, "recovery_codes_renewed", {"first_name": user.first_name})]
+
+
+@writes_mails_of("two_factor_replaced")
+def two_factor_replaced(user_id: int) -> Iterable[Mail]:
+    user = User.objects.get(pk=user_id)
+    return [Mail(user.email, "two_factor_replaced", {"first_name": user.first_name})]

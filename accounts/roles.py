@@ -46,6 +46,16 @@ def require(user: Any, permission: str) -> None:
         raise PermissionDenied(f"{user} may not {permission}.")
 
 
+def require_any_role(user: Any) -> None:
+    """Refuse unless the user has a role and may sign in: for what everybody may do to their own.
+
+    Raises:
+        PermissionDenied
+    """
+    if not user.is_authenticated or not user.can_sign_in or user.role is None:
+        raise PermissionDenied(f"{user} has no role.")
+
+
 def _permissions_of(user: Any) -> frozenset[str]:
     # Kept on the instance, which lives for one request: role changes work from the next request on.
     if not hasattr(user, "_role_permissions"):

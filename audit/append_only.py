@@ -1,6 +1,6 @@
 """Rows that are written once and never again: at model, queryset and database depth (R3.1, R6.2).
 
-The admin is the fourth depth (`bankproject.admin_site.ReadOnlyAdmin`). The triggers stop what the ORM never
+The admin is the fourth depth (`audit.read_only_admin.ReadOnlyAdmin`). The triggers stop what the ORM never
 sees: raw SQL, a console, another program. They are made by `append_only_triggers()` in a migration, and a
 database check says when one has gone missing (Django's AlterField drops them on SQLite without a word).
 """

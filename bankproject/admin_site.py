@@ -9,8 +9,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from accounts.roles import STAFF_ROLES, may
+from accounts.roles import STAFF_ROLES
 from accounts.views import sign_in
+from audit.read_only_admin import ReadOnlyAdmin
 
 
 class BankAdminSite(admin.AdminSite):
@@ -58,30 +59,3 @@ class BankAdminSite(admin.AdminSite):
         superuser rewrite roles and read the links in other people's mails (R5.1)."""
         if admin_class is not None and issubclass(admin_class, ReadOnlyAdmin):
             super().register(model_or_iterable, admin_class, **options)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Shows rows to roles that may view them. Nobody adds, changes or deletes one here, superusers included."""
-
-    actions = None
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return may(request.user, f"{self.opts.app_label}.view_{self.opts.model_name}")
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Only the filters that the page offers: `?password__startswith=` would read out a hash bit by bit."""
-        return lookup.partition("__")[0] in self.list_filter and super().lookup_allowed(lookup, value, request)

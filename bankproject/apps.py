@@ -5,7 +5,3 @@ class BankAdminConfig(AdminConfig):
     """Mounts the bank's admin instead of Django's, so that there is only one."""
 
     default_site = "bankproject.admin_site.BankAdminSite"
-
-    def ready(self) -> None:
-        super().ready()
-        from bankproject import admin_pages  # noqa: F401 - registers the pages with the site

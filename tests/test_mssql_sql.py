@@ -6,17 +6,20 @@ and lock, is shown where a server answers (R9.4).
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connections, models
 from django.db.migrations.loader import MigrationLoader
 
-from accounts.models import BankAccount
+from accounts.models import BankAccount, User
 from audit.append_only import append_only_models, create_sql, drop_sql
 from transfers import ledger
+from transfers.filters import HistoryFilters
 from transfers.models import CustomerLimit, Entry, Transaction, TransferOrder
-from transfers.selectors import history
+from transfers.selectors import filtered, history
 
 OUR_APPS = ("audit", "accounts", "transfers", "support")
 VERSION = 2022
@@ -147,8 +150,6 @@ def test_the_balance_is_set_on_the_sequence_that_was_read(server: Any) -> None:
 
 def test_the_inserts_of_the_ledger_need_no_keys_back(server: Any) -> None:
     """OUTPUT would be one more thing that a trigger on the table forbids."""
-    from datetime import UTC, datetime
-    from decimal import Decimal
     from uuid import UUID
 
     at = datetime(2026, 11, 17, tzinfo=UTC)
@@ -173,6 +174,16 @@ def test_the_inserts_of_the_ledger_need_no_keys_back(server: Any) -> None:
 
 def test_the_customers_row_is_locked_before_it_is_charged(server: Any) -> None:
     assert "WITH (ROWLOCK, UPDLOCK)" in sql_of(CustomerLimit.objects.select_for_update().filter(user=1))
+
+
+def test_totals_are_added_up_over_a_bounded_set_of_whole_numbers(server: Any) -> None:
+    """R3.7: fractional parameters of a grouped query would be rounded; ours are minor units."""
+    filters = HistoryFilters(min_amount=Decimal("0.50"), text="50%_[a]", date_from=date(2026, 3, 1))
+    matching = filtered._matching(User(pk=7), filters).order_by(*filtered._order(filters, "-"))[:100]
+    text, values = matching.query.get_compiler(using="default").as_sql()
+    assert re.match(r"SELECT TOP \(?100\)?", text) or "OFFSET 0 ROWS FETCH" in text
+    assert {50, datetime(2026, 3, 1, tzinfo=UTC)} <= {value for value in values if not isinstance(value, str)}
+    assert "AT TIME ZONE" not in text
 
 
 def test_a_page_of_history_is_a_range_not_an_offset(server: Any) -> None:

@@ -9,7 +9,8 @@ from django.urls import reverse
 
 from accounts.models import BankAccount, User
 from audit.models import AuditEntry
-from bankproject.admin_site import BankAdminSite, ReadOnlyAdmin
+from audit.read_only_admin import ReadOnlyAdmin
+from bankproject.admin_site import BankAdminSite
 from tests.plugin import PASSWORD
 from transfers.models import Entry, Transaction, TransferOrder
 

@@ -21,7 +21,7 @@ from transfers.periods import FIRST_DAY, LAST_DAY
 
 @dataclass(frozen=True)
 class HistoryFilters:
-    """What is asked for; None or "" leaves a filter out. Days are the bank's, both included; amounts are major units."""
+    """What is asked for; None or "" leaves a filter out. Days are the bank's, both included; amounts in major units."""
 
     account: BankAccount | None = None
     date_from: date | None = None
@@ -58,8 +58,8 @@ class HistoryFilters:
         """Each filter in words, with the address of the page without it."""
         words = {
             "account": lambda: account_label(self.account) if self.account else "",
-            "date_from": lambda: f"From {date_format(self.date_from)}",
-            "date_to": lambda: f"Until {date_format(self.date_to)}",
+            "date_from": lambda: f"From {date_format(self.date_from or FIRST_DAY)}",
+            "date_to": lambda: f"Until {date_format(self.date_to or LAST_DAY)}",
             "type": lambda: TransactionKind(self.type).label,
             "min_amount": lambda: f"At least {format_money(self.min_amount or Decimal(0))}",
             "max_amount": lambda: f"At most {format_money(self.max_amount or Decimal(0))}",

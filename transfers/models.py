@@ -90,7 +90,7 @@ class OrderKind(models.TextChoices):
 class OrderState(models.TextChoices):
     POSTED = "posted", "Completed"
     HELD = "held", "Being checked"
-    RELEASED = "released", "Completed"
+    RELEASED = "released", "Completed after a check"
     REJECTED = "rejected", "Rejected"
 
 

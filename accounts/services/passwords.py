@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from accounts import guesses, outbox
 from accounts.concurrency import own_transaction
-from accounts.models import PasswordReset, User
+from accounts.models import EmailChange, PasswordReset, User
 from accounts.services import user_sessions
 from audit.actions import Action
 from audit.context import client_ip
@@ -50,7 +50,7 @@ def change_password(request: HttpRequest, *, actor: User, old_password: str, new
 
 
 @own_transaction
-def _change(user: User, kept_session: uuid.UUID | None) -> None:
+def _change(user: User, kept_session: uuid.UUID) -> None:
     save_new_password(user, action=Action.PASSWORD_CHANGED, kept_session=kept_session)
 
 
@@ -60,6 +60,7 @@ def save_new_password(user: User, *, action: Action, kept_session: uuid.UUID | N
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
     PasswordReset.objects.filter(user=user).delete()
+    EmailChange.objects.filter(user=user).delete()
     user_sessions.mark_ended(user, but=kept_session)
     record(action, actor=user, subject=user)
     outbox.tell("password_changed", user_id=user.pk)

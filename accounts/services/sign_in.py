@@ -63,11 +63,11 @@ def verify_code(request: HttpRequest, *, user: User, code: str) -> TotpDevice:
         TryAgainIn: too soon after a wrong code.
     """
     ip = client_ip(request)
-    wait = 0 if _is_recovery_code(code) else two_factor.seconds_until_next_try(user)
+    wait = 0 if is_recovery_code(code) else two_factor.seconds_until_next_try(user)
     if wait and not guesses.seconds_locked(email=user.email, ip=ip):
         raise TryAgainIn(wait)
     try:
-        device = guesses.counted(lambda: _device_for(user, code), email=user.email, ip=ip)
+        device = guesses.counted(lambda: device_for(user, code), email=user.email, ip=ip)
     except TooOften:
         device = None
     if device is None:
@@ -98,14 +98,15 @@ def sign_out(request: HttpRequest) -> None:
     logout(request)
 
 
-def _is_recovery_code(code: str) -> bool:
+def is_recovery_code(code: str) -> bool:
     return len(re.sub("[ -]", "", code)) > TotpDevice.DIGITS
 
 
-def _device_for(user: User, code: str) -> TotpDevice | None:
+def device_for(user: User, code: str) -> TotpDevice | None:
+    """The device that vouches for a user by a code of either kind; the caller counts the guess."""
     if not user.can_sign_in:
         return None
-    if _is_recovery_code(code):
+    if is_recovery_code(code):
         return two_factor.use_recovery_code(user, code)
     return two_factor.verify_totp(user, code)
 

@@ -59,8 +59,14 @@ def enrolment_device(user: User, device_id: int | None = None) -> TotpDevice:
     device = pending.filter(pk=device_id).first() if device_id is not None else None
     if device is None:
         pending.delete()
-        device = TotpDevice(user=user, name="Authenticator app", confirmed=False, key=os.urandom(20).hex())
-        device.save()
+        device = new_device(user)
+    return device
+
+
+def new_device(user: User) -> TotpDevice:
+    """A device with a fresh secret of 160 bits, worth nothing until a code of it confirms it."""
+    device = TotpDevice(user=user, name="Authenticator app", confirmed=False, key=os.urandom(20).hex())
+    device.save()
     return device
 
 
@@ -74,14 +80,20 @@ def confirm_enrolment(user: User, pending: TotpDevice, *, code: str) -> tuple[To
     device = django_otp.verify_token(user, pending.persistent_id, code.replace(" ", ""))
     if not isinstance(device, TotpDevice):
         raise WrongCode
+    rows, codes = new_recovery_codes(user)
+    _switch_on(user, device, rows)
+    return device, codes
+
+
+def new_recovery_codes(user: User) -> tuple[list[RecoveryCode], list[str]]:
+    """Ten rows, not yet saved, and the codes as the user is shown them. Not inside a transaction: ten slow hashes
+    must not hold a lock."""
     codes = _new_codes()
-    # Hashed before the transaction: ten slow hashes must not hold a lock.
     rows = [
         RecoveryCode(user=user, selector=selector, code_hash=make_password(secret))
         for selector, secret in codes.items()
     ]
-    _switch_on(user, device, rows)
-    return device, [f"{selector}-{secret[:4]}-{secret[4:]}" for selector, secret in codes.items()]
+    return rows, [f"{selector}-{secret[:4]}-{secret[4:]}" for selector, secret in codes.items()]
 
 
 @own_transaction
@@ -175,7 +187,7 @@ def qr_data_uri(device: TotpDevice) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(picture.getvalue()).decode()
 
 
-def current_code(user: User) -> str | None:
+def current_code(user: User, pending: TotpDevice | None = None) -> str | None:
     """A code that works now, for demo mode only: with real people it would be no second factor.
 
     After one was used it is the next one, which the tolerance for slow clocks lets in; None if that is used too.
@@ -184,7 +196,7 @@ def current_code(user: User) -> str | None:
         RuntimeError: the bank is not in demo mode.
     """
     _demo_only()
-    device = confirmed_device(user) or TotpDevice.objects.filter(user=user).order_by("-pk").first()
+    device = pending or confirmed_device(user) or TotpDevice.objects.filter(user=user).order_by("-pk").first()
     if device is None:
         return None
     now = int(timezone.now().timestamp()) // device.STEP_SECONDS

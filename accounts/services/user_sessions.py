@@ -19,6 +19,7 @@ from audit.context import client_ip
 from audit.services import record
 
 _KEY = "user_session"
+_NO_ROW = str(uuid.UUID(int=0))
 _REFRESH = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
 
@@ -39,15 +40,14 @@ def begin(request: HttpRequest, *, actor: User) -> None:
     request.session[_KEY] = str(row.public_id)
 
 
-def id_of(request: HttpRequest) -> uuid.UUID | None:
-    """The id of the row that this session was begun with."""
-    value = request.session.get(_KEY)
-    return uuid.UUID(value) if value else None
+def id_of(request: HttpRequest) -> uuid.UUID:
+    """The id of the row that this session was begun with; one that no row has, if it was not begun by us."""
+    return uuid.UUID(request.session.get(_KEY) or _NO_ROW)
 
 
 def open_row(request: HttpRequest) -> UserSession | None:
     """The row that lets this session go on; None if it was ended. One look-up by a unique key."""
-    rows = UserSession.objects.filter(public_id=id_of(request), user_id=request.session.get("_auth_user_id"))
+    rows = UserSession.objects.filter(public_id=id_of(request), user_id=request.session["_auth_user_id"])
     return rows.filter(ended_at__isnull=True).first()
 
 
@@ -92,7 +92,7 @@ def end_one(*, actor: User, public_id: uuid.UUID) -> None:
 
 
 @own_transaction
-def end_others(*, actor: User, present: uuid.UUID | None) -> int:
+def end_others(*, actor: User, present: uuid.UUID) -> int:
     """Sign out all sessions of one's own but the present one; return how many were open."""
     now = timezone.now()
     others = UserSession.objects.filter(user=actor, ended_at__isnull=True).exclude(public_id=present)

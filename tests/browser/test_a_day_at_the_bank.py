@@ -123,7 +123,7 @@ def account_number(page: Page) -> str:
 def deposit(page: Page, *, to: str, amount: str, description: str) -> None:
     overview(page)
     page.get_by_role("main").get_by_role("link", name=to).click()
-    page.get_by_role("link", name="Deposit").click()
+    page.locator(".hero").get_by_role("link", name="Deposit").click()
     page.get_by_label("Amount").fill(amount)
     page.get_by_label("Description").fill(description)
     page.get_by_role("button", name="Deposit").click()

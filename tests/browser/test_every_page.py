@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib import admin
@@ -18,8 +19,9 @@ from django.urls import reverse
 from playwright.sync_api import Browser, Page, Request, expect
 from post_office.models import Email
 
-from accounts.models import AccountKind, AccountStatus, BankAccount
+from accounts.models import AccountKind, AccountStatus, BankAccount, UserSession
 from accounts.roles import may
+from audit.models import AuditEntry
 from tests.browser import checks
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
@@ -46,20 +48,31 @@ SEEN_BY = {
         "accounts/sign_in_code.html",
         "accounts/two_factor_enrol.html",
     },
+    "the forgetful": {
+        "accounts/password_forgot.html",
+        "accounts/password_forgot_sent.html",
+        "accounts/password_reset.html",
+    },
     "customers": {
         "transfers/account.html",
         "transfers/account_close.html",
         "transfers/dashboard.html",
         "transfers/deposit.html",
+        "transfers/entry.html",
+        "transfers/history.html",
         "transfers/receipt.html",
+        "transfers/statements.html",
         "transfers/transfer_form.html",
         "transfers/transfer_review.html",
         "transfers/withdraw.html",
     },
     "new customers": {
         "accounts/password_change.html",
+        "accounts/profile.html",
+        "accounts/profile_details.html",
         "transfers/account_open.html",
         "transfers/dashboard.html",
+        "transfers/history.html",
         "transfers/transfer_form.html",
     },
     "the unlucky": {
@@ -257,6 +270,25 @@ def test_what_strangers_see(
     at.done(SEEN_BY["strangers"])
 
 
+def test_what_the_forgetful_see(
+    visitor: Callable[..., Page], inspection: Inspection, alice: Any, settings: Any
+) -> None:
+    settings.DEMO = True
+    page = visitor()
+    at = inspection.of(page)
+    at.visit("password-forgot", reverse("password_forgot"))
+    field(page, "E-mail").fill(alice.email)
+    page.get_by_role("button", name="Send the link").click()
+    at.look("password-forgot-sent")
+    call_command("send_queued_mail")
+    page.goto(reverse("mail", args=[Email.objects.latest("id").pk]))
+    page.get_by_role("main").get_by_role("link", name=re.compile("http")).click()
+    at.look("password-reset")
+    page.get_by_role("button", name="Change password").click()
+    at.look("password-reset-errors")
+    at.done(SEEN_BY["the forgetful"])
+
+
 def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspection, rich: Any, settings: Any) -> None:
     page = signed_in(rich.user)
     at = inspection.of(page)
@@ -268,6 +300,17 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     page.goto(reverse("account", args=[rich.household.public_id]))
     page.get_by_role("link", name="Older").click()
     at.look("account-older")
+    at.visit("statements", reverse("statements", args=[rich.longest.public_id]))
+    at.visit("history", history := reverse("history"))
+    page.get_by_text("Filter", exact=True).click()
+    at.look("history-open")
+    narrow = {"account": rich.longest.public_id, "date_from": "2020-01-01", "min_amount": "0.5", "text": "W" * 140}
+    at.visit("history-nothing", f"{history}?{urlencode(narrow)}")
+    at.visit("history-filtered", f"{history}?{urlencode({'account': rich.household.public_id, 'type': 'transfer'})}")
+    page.get_by_role("link", name="Transfer to Bob B.").click()
+    at.look("entry")
+    at.visit("entry-longest", reverse("entry", args=[rich.longest.public_id, 1]))
+    at.visit("history-errors", f"{history}?date_from=2026-02-30&min_amount=NaN&type=heist")
     for name, order in rich.orders.items():
         at.visit(f"receipt-{name}", reverse("receipt", args=[order.public_id]))
     at.visit("close", reverse("account_close", args=[rich.empty.public_id]))
@@ -291,9 +334,12 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
 
 
 def test_what_a_new_customer_sees(signed_in: Callable[..., Page], inspection: Inspection, charlie: Any) -> None:
+    UserSession.objects.create(user=charlie, user_agent="x" * 200, ip="2001:db8:1234:5678:9abc:def0:1234:5678")
+    AuditEntry.objects.create(action="LOGIN_FAILURE", actor_label="x", concerns_id=charlie.pk, ip="2001:db8::1")
     page = signed_in(charlie)
     at = inspection.of(page)
     at.visit("dashboard-empty", reverse("dashboard"))
+    at.visit("history-empty", reverse("history"))
     at.visit("move-empty", reverse("transfer_own"))
     at.visit("send-empty", reverse("transfer_send"))
     at.visit("open", reverse("account_open"))
@@ -303,6 +349,10 @@ def test_what_a_new_customer_sees(signed_in: Callable[..., Page], inspection: In
     at.visit("password", reverse("password_change"))
     page.get_by_role("button", name="Change password").click()
     at.look("password-errors")
+    at.visit("profile", reverse("profile"))
+    at.visit("profile-details", reverse("profile_details"))
+    page.get_by_role("button", name="Save").click()
+    at.look("profile-details-errors")
     charlie.must_change_password = True
     charlie.save()
     at.visit("password-forced", reverse("dashboard"))

@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("posted", "Completed"),
                             ("held", "Being checked"),
-                            ("released", "Completed"),
+                            ("released", "Completed after a check"),
                             ("rejected", "Rejected"),
                         ],
                         max_length=10,

@@ -2,6 +2,7 @@
 
 from transfers.selectors.filtered import FilteredPage, Totals, filtered_page, filtered_rows, totals_of
 from transfers.selectors.history import PAGE_ROWS, EntryRow, HistoryPage, entry_of, history_page, recent_entries
+from transfers.selectors.monthly import NoSuchMonth, Statement, StatementTooLong, statement_for, statement_months
 from transfers.selectors.own_accounts import DailyUse, account_of, accounts_of, daily_use, payee_account
 from transfers.selectors.receipts import Receipt, receipt_for
 
@@ -11,7 +12,10 @@ __all__ = [
     "EntryRow",
     "FilteredPage",
     "HistoryPage",
+    "NoSuchMonth",
     "Receipt",
+    "Statement",
+    "StatementTooLong",
     "Totals",
     "account_of",
     "accounts_of",
@@ -23,5 +27,7 @@ __all__ = [
     "payee_account",
     "receipt_for",
     "recent_entries",
+    "statement_for",
+    "statement_months",
     "totals_of",
 ]

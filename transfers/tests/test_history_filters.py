@@ -23,9 +23,12 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 KINDS = (TransactionKind.DEPOSIT, TransactionKind.WITHDRAWAL, TransactionKind.INTEREST, TransactionKind.TRANSFER)
 
 
-def planned(user: Any, account: BankAccount, number: int, at: datetime, text: str = "") -> ledger.Planned:
+def planned(
+    user: Any, account: BankAccount, number: int, at: datetime, text: str = "", *, desk: int | None = None
+) -> ledger.Planned:
     """Number 1, 2, 3, … of a series: three in, one out; amounts 1.00 and up."""
-    desk, amount = BankAccount.objects.get(ledger_code="cash-0").pk, Decimal(number % 50 + 1)
+    amount = Decimal(number % 50 + 1)
+    desk = desk or BankAccount.objects.get(ledger_code="cash-0").pk
     goes_out = number % 4 == 1
     legs = ledger.transfer_legs(
         debit=account.pk if goes_out else desk, credit=desk if goes_out else account.pk, amount=amount
@@ -118,13 +121,15 @@ def test_beyond_the_end_the_page_says_where_the_movements_are(alice: Any, browse
     assert "There is nothing on this page" in response.content.decode()
 
 
+@pytest.mark.slow
 def test_first_and_deepest_page_run_the_same_statements_with_twenty_thousand_entries(
     alice: Any, browser_of: Callable, everyday: BankAccount, savings: BankAccount
 ) -> None:
     """R3.7, issue 3: no OFFSET, no count of all."""
+    desk = BankAccount.objects.get(ledger_code="cash-0").pk
     post(
         [
-            planned(alice, account, number, NOON + timedelta(seconds=number))
+            planned(alice, account, number, NOON + timedelta(seconds=number), desk=desk)
             for number in range(2, 10_002)
             for account in (everyday, savings)
         ]
@@ -267,7 +272,7 @@ def test_every_filter_is_a_chip_that_takes_it_away(alice: Any, browser_of: Calla
     response = browser_of(alice).get(URL, query)
     chips = response.context["chips"]
     assert [chip["label"] for chip in chips] == [
-        f"Everyday {everyday.masked_number}", "From 2 January 2026", "Until 4 March 2026", "Fee",
+        f"Everyday {everyday.masked_number}", "From 2 Jan 2026", "Until 4 Mar 2026", "Fee",
         "At least €0.00", "At most €1,234.50", "“<b>rent</b>”",
     ]  # fmt: skip
     for name, chip in zip(query, chips, strict=True):

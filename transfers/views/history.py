@@ -1,16 +1,17 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from accounts.requests import SignedInRequest
 from transfers import selectors
 from transfers.filters import HistoryFilterForm, HistoryFilters
 from transfers.models import Entry
+from transfers.services import exports
 from transfers.views.access import needs
 
 
@@ -28,6 +29,21 @@ def history(request: SignedInRequest) -> HttpResponse:
         context |= _shown(request, form.filters)
     context["chips"] = list(form.filters.chips(request.path))
     return render(request, "transfers/history.html", context)
+
+
+@require_GET
+@needs("transfers.open_own_account")
+def history_export(request: SignedInRequest) -> HttpResponse | StreamingHttpResponse:
+    """The filtered movements as CSV; filters that are not understood lead back to the page that says so."""
+    form = HistoryFilterForm(request.GET, accounts=selectors.accounts_of(request.user))
+    if not form.is_valid():
+        return redirect(f"{reverse('history')}?{request.GET.urlencode()}")
+    download = exports.export_history(actor=request.user, filters=form.filters)
+    return StreamingHttpResponse(
+        download.chunks,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{download.filename}"', "Cache-Control": "no-store"},
+    )
 
 
 @require_safe
@@ -54,4 +70,6 @@ def _shown(request: SignedInRequest, filters: HistoryFilters) -> dict[str, Any]:
         "older_url": filters.url(here, older_than=page.older_than) if page.older_than else None,
         "newer_url": filters.url(here, newer_than=page.newer_than) if page.newer_than else None,
         "first_url": filters.url(here),
+        "export_url": filters.url(reverse("history_export")),
+        "export_rows": exports.EXPORT_ROWS,
     }

@@ -1,0 +1,65 @@
+"""What a user may see of themselves."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from accounts.devices import device_label
+from accounts.models import RecoveryCode, User, UserSession
+from accounts.services import user_sessions
+from audit.actions import Action
+from audit.models import AuditEntry
+
+_SIGN_INS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    public_id: uuid.UUID
+    device: str
+    ip: str | None
+    created_at: datetime
+    last_seen_at: datetime
+    is_present: bool
+
+
+@dataclass(frozen=True)
+class SignIn:
+    at: datetime
+    ip: str | None
+    succeeded: bool
+
+
+def open_sessions(user: User, *, present: uuid.UUID | None) -> list[OpenSession]:
+    """The user's sessions that are neither ended nor timed out: the present one first, then by last use."""
+    now = timezone.now()
+    rows = UserSession.objects.filter(user=user, ended_at__isnull=True).order_by("-last_seen_at")
+    sessions = [
+        OpenSession(
+            public_id=row.public_id,
+            device=device_label(row.user_agent),
+            ip=row.ip,
+            created_at=row.created_at,
+            last_seen_at=row.last_seen_at,
+            is_present=row.public_id == present,
+        )
+        for row in rows
+        if user_sessions.is_within_timeouts(row, now)
+    ]
+    return sorted(sessions, key=lambda session: not session.is_present)
+
+
+def recent_sign_ins(user: User) -> list[SignIn]:
+    """The last sign-ins and failed tries, newest first, from the audit log."""
+    entries = AuditEntry.objects.only("at", "ip", "action").order_by("-at")
+    # Two range scans, by two indexes; one query with OR would read all of a busy user's entries.
+    succeeded = entries.filter(actor_id=user.pk, action=Action.LOGIN_SUCCESS.value)[:_SIGN_INS_SHOWN]
+    failed = entries.filter(concerns_id=user.pk, action=Action.LOGIN_FAILURE.value)[:_SIGN_INS_SHOWN]
+    newest = sorted([*succeeded, *failed], key=lambda entry: entry.at, reverse=True)[:_SIGN_INS_SHOWN]
+    return [SignIn(entry.at, entry.ip, entry.action == Action.LOGIN_SUCCESS.value) for entry in newest]
+
+
+def recovery_codes_left(user: User) -> int:
+    return RecoveryCode.objects.filter(user=user, used_at__isnull=True).count()

@@ -1,0 +1,110 @@
+"""New recovery codes, and another authenticator app in place of the present one (R1.8)."""
+
+import uuid
+
+import django_otp
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import outbox
+from accounts.concurrency import own_transaction
+from accounts.models import RecoveryCode, TotpDevice, User
+from accounts.roles import require_any_role
+from accounts.services import two_factor, user_sessions
+from accounts.services.fresh_code import verify_fresh_code
+from accounts.services.two_factor import WrongCode
+from audit.actions import Action
+from audit.services import record
+
+_KEY = "new_authenticator"
+SECONDS = 10 * 60
+
+
+class NothingToReplace(Exception):
+    """No code was given for a replacement, or too long ago; or another window was faster."""
+
+    code = "nothing_to_replace"
+
+
+def renew_recovery_codes(request: HttpRequest, *, actor: User, code: str) -> list[str]:
+    """Ten new recovery codes, told only now; the old ones are worthless.
+
+    Raises:
+        PermissionDenied, WrongCode, TryAgainIn, TooOften
+    """
+    require_any_role(actor)
+    verify_fresh_code(request, actor=actor, code=code)
+    rows, codes = two_factor.new_recovery_codes(actor)
+    _renew(actor, rows)
+    return codes
+
+
+@own_transaction
+def _renew(actor: User, rows: list[RecoveryCode]) -> None:
+    _put_in_place(actor, rows)
+    record(Action.RECOVERY_CODES_RENEWED, actor=actor, subject=actor)
+    outbox.tell("recovery_codes_renewed", user_id=actor.pk)
+
+
+def begin_replacement(request: HttpRequest, *, actor: User, code: str) -> None:
+    """Let this session set up another app within ten minutes. The present one works on until that is done.
+
+    Raises:
+        PermissionDenied, WrongCode, TryAgainIn, TooOften
+    """
+    require_any_role(actor)
+    verify_fresh_code(request, actor=actor, code=code, recovery_code_too=True)
+    TotpDevice.objects.filter(user=actor, confirmed=False).delete()
+    device = two_factor.new_device(actor)
+    request.session[_KEY] = {"device": device.pk, "at": int(timezone.now().timestamp())}
+
+
+def replacement_device(request: HttpRequest, *, actor: User) -> TotpDevice:
+    """The not yet confirmed device whose secret this session is shown.
+
+    Raises:
+        NothingToReplace
+    """
+    begun = request.session.get(_KEY)
+    if not begun or timezone.now().timestamp() - begun["at"] > SECONDS:
+        raise NothingToReplace
+    device = TotpDevice.objects.filter(user=actor, confirmed=False, pk=begun["device"]).first()
+    if device is None:
+        raise NothingToReplace
+    return device
+
+
+def complete_replacement(request: HttpRequest, *, actor: User, code: str) -> list[str]:
+    """Put the new app in the place of the old one; return ten new recovery codes. All other sessions end.
+
+    Raises:
+        PermissionDenied, NothingToReplace
+        WrongCode: the new device's throttle keeps count of it.
+    """
+    require_any_role(actor)
+    pending = replacement_device(request, actor=actor)
+    device = django_otp.verify_token(actor, pending.persistent_id, code.replace(" ", ""))
+    if not isinstance(device, TotpDevice):
+        raise WrongCode
+    rows, codes = two_factor.new_recovery_codes(actor)
+    _replace(actor, device, rows, user_sessions.id_of(request))
+    del request.session[_KEY]
+    django_otp.login(request, device)
+    return codes
+
+
+@own_transaction
+def _replace(actor: User, device: TotpDevice, rows: list[RecoveryCode], kept_session: uuid.UUID) -> None:
+    _put_in_place(actor, rows)
+    if not TotpDevice.objects.filter(pk=device.pk, confirmed=False).update(confirmed=True):
+        raise NothingToReplace
+    TotpDevice.objects.filter(user=actor).exclude(pk=device.pk).delete()
+    user_sessions.mark_ended(actor, but=kept_session)
+    record(Action.TWO_FACTOR_REPLACED, actor=actor, subject=actor)
+    outbox.tell("two_factor_replaced", user_id=actor.pk)
+
+
+def _put_in_place(actor: User, rows: list[RecoveryCode]) -> None:
+    User.objects.select_for_update().get(pk=actor.pk)  # two windows at once: one set of ten after the other
+    RecoveryCode.objects.filter(user=actor).delete()
+    RecoveryCode.objects.bulk_create(rows)

@@ -1,0 +1,248 @@
+"""The sessions one has open, and ending them (R1.8)."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import time_machine
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from accounts import selectors
+from accounts.devices import device_label
+from accounts.models import UserSession
+from accounts.services import user_sessions
+from audit.models import AuditEntry
+from tests.acts import give_code, give_password, is_signed_in, mails, wrong_code_for
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:131.0) Gecko/20100101 Firefox/131.0"
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/17.5 Mobile/15E148 Safari/604.1"
+)
+
+
+@pytest.fixture
+def clock() -> Any:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def sign_in(code_of: Any, clock: Any) -> Any:
+    """Sign in the way people do; each time half a minute later, since a code works once."""
+
+    def go(user: Any, agent: str = FIREFOX, **extra: Any) -> Client:
+        clock.shift(31)
+        client = Client(headers={"User-Agent": agent}, **extra)
+        give_password(client, user.email)
+        give_code(client, code_of(user))
+        assert is_signed_in(client)
+        return client
+
+    return go
+
+
+def rows_of(user: Any) -> list[UserSession]:
+    return list(UserSession.objects.filter(user=user, ended_at__isnull=True).order_by("id"))
+
+
+def test_the_profile_lists_open_sessions_with_device_and_address(alice: Any, sign_in: Any) -> None:
+    # R1.8
+    sign_in(alice, IPHONE, REMOTE_ADDR="198.51.100.7")
+    here = sign_in(alice)
+    answer = here.get("/profile/")
+    shown = [(one.device, one.ip, one.is_present) for one in answer.context["sessions"]]
+    assert shown == [("Firefox on Linux", "127.0.0.1", True), ("Safari on iOS", "198.51.100.7", False)]
+    page = answer.content.decode()
+    assert "Safari on iOS" in page
+    assert page.count("/end/") == 1, "one does not end the session one looks from"
+
+
+def test_an_ended_session_is_signed_out_at_its_next_request(alice: Any, sign_in: Any) -> None:
+    # R1.8
+    there, here = sign_in(alice), sign_in(alice)
+    row = rows_of(alice)[0]
+    assert here.post(f"/profile/sessions/{row.public_id}/end/")["Location"] == "/profile/"
+    assert "That session is signed out." in here.get("/profile/").content.decode()
+    key = there.session.session_key
+    answer = there.get("/dashboard/")
+    assert (answer.status_code, answer["Location"]) == (302, "/sign-in/?next=/dashboard/")
+    assert "Your session has ended" in there.get("/sign-in/").content.decode()
+    assert not Session.objects.filter(session_key=key).exists()
+    assert is_signed_in(here)
+    entry = AuditEntry.objects.get(action="SESSION_ENDED")
+    assert (entry.actor_id, entry.details) == (alice.pk, {"sessions": 1})
+    assert not AuditEntry.objects.filter(action="SESSION_EXPIRED").exists()
+    assert [mail.subject for mail in mails(alice.email)] == ["A session of yours was ended"]
+
+
+def test_a_form_sent_from_an_ended_session_does_nothing(alice: Any, sign_in: Any) -> None:
+    # R1.8
+    there = sign_in(alice)
+    user_sessions.end_one(actor=alice, public_id=rows_of(alice)[0].public_id)
+    assert there.post("/profile/details/", {"first_name": "Mallory"})["Location"] == "/sign-in/"
+    alice.refresh_from_db()
+    assert alice.first_name == "Alice"
+
+
+def test_all_others_are_ended_at_once(alice: Any, bob: Any, sign_in: Any) -> None:
+    # R1.8
+    others, here, bobs = [sign_in(alice), sign_in(alice)], sign_in(alice), sign_in(bob)
+    here.post("/profile/sessions/end-others/")
+    assert not any(is_signed_in(other) for other in others)
+    assert is_signed_in(here)
+    assert is_signed_in(bobs)
+    assert AuditEntry.objects.get(action="SESSION_ENDED").details == {"sessions": 2}
+    assert "2 sessions of yours were signed out" in mails(alice.email)[-1].message
+    here.post("/profile/sessions/end-others/")
+    assert "There was no other session." in here.get("/profile/").content.decode()
+    assert AuditEntry.objects.filter(action="SESSION_ENDED").count() == 1
+
+
+@pytest.mark.parametrize("who", ["charlie", "sam", "ada"])
+def test_nobody_ends_a_session_of_somebody_else(who: str, request: Any, alice: Any, browser_of: Any) -> None:
+    # R1.7: what is not yours is as unknown as what does not exist.
+    hers, stranger = browser_of(alice), browser_of(request.getfixturevalue(who))
+    for public_id in (rows_of(alice)[0].public_id, uuid4()):
+        assert stranger.post(f"/profile/sessions/{public_id}/end/").status_code == 404
+    stranger.post("/profile/sessions/end-others/")
+    assert is_signed_in(hers)
+    assert not AuditEntry.objects.filter(action="SESSION_ENDED").exists()
+
+
+def test_only_a_form_ends_a_session(alice: Any, browser_of: Any) -> None:
+    # A peer's fault: a state change by GET.
+    there, here = browser_of(alice), browser_of(alice)
+    assert here.get(f"/profile/sessions/{rows_of(alice)[0].public_id}/end/").status_code == 405
+    assert here.get("/profile/sessions/end-others/").status_code == 405
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = here.cookies
+    assert strict.post("/profile/sessions/end-others/").status_code == 403
+    assert is_signed_in(there)
+
+
+def test_signing_out_and_timing_out_close_the_row(alice: Any, sign_in: Any, clock: Any) -> None:
+    # R1.8, R1.6
+    out, idle = sign_in(alice), sign_in(alice)
+    out.post("/sign-out/")
+    assert len(rows_of(alice)) == 1
+    clock.shift(301)
+    assert not is_signed_in(idle)
+    assert rows_of(alice) == []
+
+
+def test_a_session_nobody_came_back_to_is_not_listed(alice: Any, sign_in: Any, clock: Any, settings: Any) -> None:
+    # R1.8: its row is open, since no request told of its end.
+    sign_in(alice)
+    clock.shift(settings.SESSION_IDLE_SECONDS + 61)
+    here = sign_in(alice)
+    assert len(here.get("/profile/").context["sessions"]) == 1
+    assert user_sessions.end_others(actor=alice, present=rows_of(alice)[-1].public_id) == 0
+
+
+def test_a_new_password_closes_the_rows_of_all_others(alice: Any, sign_in: Any) -> None:
+    # R1.8
+    from tests.plugin import PASSWORD
+
+    sign_in(alice)
+    here, new = sign_in(alice), "a sentence that only Alice thinks of"
+    here.post("/password/", {"old_password": PASSWORD, "new_password1": new, "new_password2": new})
+    assert is_signed_in(here), "also under its new session key"
+    assert [one.is_present for one in here.get("/profile/").context["sessions"]] == [True]
+
+
+def test_last_use_is_noted_once_a_minute(alice: Any, sign_in: Any, clock: Any) -> None:
+    # R1.8: not a write for each page.
+    browser = sign_in(alice)
+    began = rows_of(alice)[0].last_seen_at
+    clock.shift(59)
+    browser.get("/profile/")
+    assert rows_of(alice)[0].last_seen_at == began
+    clock.shift(1)
+    browser.get("/profile/")
+    assert rows_of(alice)[0].last_seen_at == began + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("value", [None, "7c9e6679-7425-40de-944b-e07fc1f90ae7"])
+def test_a_session_without_its_row_is_refused(alice: Any, browser_of: Any, value: str | None) -> None:
+    # R1.8: fail closed.
+    browser = browser_of(alice)
+    session = browser.session
+    session["user_session"] = value
+    session.save()
+    assert not is_signed_in(browser)
+
+
+def test_the_row_of_somebody_else_opens_nothing(alice: Any, bob: Any, browser_of: Any) -> None:
+    # R1.8
+    browser, _ = browser_of(alice), browser_of(bob)
+    session = browser.session
+    session["user_session"] = str(rows_of(bob)[0].public_id)
+    session.save()
+    assert not is_signed_in(browser)
+
+
+def test_rows_that_ended_long_ago_are_swept(alice: Any, sign_in: Any, clock: Any) -> None:
+    sign_in(alice)
+    clock.shift(timedelta(days=31))
+    sign_in(alice)
+    assert UserSession.objects.count() == 1
+    assert str(UserSession.objects.get()).startswith("alice@example.com since 2026-12-04")
+
+
+def test_recent_sign_ins_and_failed_tries_are_shown(alice: Any, bob: Any, sign_in: Any, code_of: Any) -> None:
+    # R1.8
+    elsewhere = Client(REMOTE_ADDR="203.0.113.5")
+    give_password(elsewhere, alice.email, "wrong")
+    give_password(elsewhere, alice.email)
+    give_code(elsewhere, wrong_code_for(code_of(alice)))
+    give_password(Client(), bob.email, "wrong")
+    give_password(Client(), "nobody@example.com", "wrong")
+    browser = sign_in(alice)
+    shown = [(one.ip, one.succeeded) for one in browser.get("/profile/").context["sign_ins"]]
+    assert shown[0] == ("127.0.0.1", True)
+    assert sorted(shown[1:]) == [("203.0.113.5", False)] * 2
+    for _ in range(12):
+        sign_in(alice)
+    assert len(selectors.recent_sign_ins(alice)) == 10
+
+
+def test_the_list_costs_two_queries_however_long_it_is(alice: Any, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(2):
+        selectors.recent_sign_ins(alice)
+    with django_assert_num_queries(1):
+        selectors.open_sessions(alice, present=None)
+
+
+@pytest.mark.parametrize(
+    ("agent", "label"),
+    [
+        (FIREFOX, "Firefox on Linux"),
+        (IPHONE, "Safari on iOS"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 "
+         "Safari/537.36", "Chrome on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 "
+         "Safari/605.1.15", "Safari on macOS"),
+        ("curl/8.0", "curl"),
+        ("(X11; Linux x86_64)", "A browser on Linux"),
+        ("", "Unknown device"),
+        ("<script>alert(1)</script>", "Unknown device"),
+        ("x" * 100_000, "Unknown device"),
+    ],
+)  # fmt: skip
+def test_devices_have_names_in_plain_words(agent: str, label: str) -> None:
+    # R1.8
+    assert device_label(agent) == label
+
+
+@pytest.mark.parametrize("agent", ["x" * 5000, "Zoë\u200b", ""])
+def test_any_user_agent_can_sign_in(agent: str, alice: Any, sign_in: Any) -> None:
+    # R1.8: it is text that a stranger chose.
+    browser = sign_in(alice, agent.encode().decode("latin-1"))
+    assert len(rows_of(alice)[0].user_agent) <= 200
+    assert browser.get("/profile/").status_code == 200

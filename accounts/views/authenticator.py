@@ -1,0 +1,76 @@
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts.forms import CodeForm, FreshCodeForm
+from accounts.limiter import TooOften
+from accounts.requests import SignedInRequest
+from accounts.services import authenticator as service
+from accounts.services import two_factor
+from accounts.services.sign_in import LockedOut
+from accounts.views.refusals import refusals_shown_in
+from accounts.views.sign_in import locked_out
+
+
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def recovery_codes(request: SignedInRequest) -> HttpResponse:
+    """Ten new recovery codes for a fresh code."""
+    form = FreshCodeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            with refusals_shown_in(form):
+                codes = service.renew_recovery_codes(request, actor=request.user, code=form.cleaned_data["code"])
+                return _show_once(request, codes)
+        except TooOften as error:
+            return locked_out(request, LockedOut(error.retry_after))
+    demo_code = two_factor.current_code(request.user) if settings.DEMO else None
+    return render(request, "accounts/recovery_codes_renew.html", {"form": form, "demo_code": demo_code})
+
+
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def replace(request: SignedInRequest) -> HttpResponse:
+    """First step: a code of the present app, or a recovery code."""
+    form = FreshCodeForm(request.POST or None, recovery_code_too=True)
+    if request.method == "POST" and form.is_valid():
+        try:
+            with refusals_shown_in(form):
+                service.begin_replacement(request, actor=request.user, code=form.cleaned_data["code"])
+                return redirect("authenticator_new")
+        except TooOften as error:
+            return locked_out(request, LockedOut(error.retry_after))
+    demo_code = two_factor.current_code(request.user) if settings.DEMO else None
+    return render(request, "accounts/authenticator_replace.html", {"form": form, "demo_code": demo_code})
+
+
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: SignedInRequest) -> HttpResponse:
+    """Second step: a code of the new app."""
+    form = CodeForm(request.POST or None)
+    form.fields["code"].label = "Code from the new app"
+    form.fields["code"].help_text = "Six digits, new every 30 seconds."
+    try:
+        device = service.replacement_device(request, actor=request.user)
+        if request.method == "POST" and form.is_valid():
+            with refusals_shown_in(form):
+                codes = service.complete_replacement(request, actor=request.user, code=form.cleaned_data["code"])
+                return _show_once(request, codes)
+    except service.NothingToReplace:
+        return redirect("authenticator_replace")
+    page = {
+        "form": form,
+        "qr_data_uri": two_factor.qr_data_uri(device),
+        "secret_text": two_factor.secret_text(device),
+        "demo_code": two_factor.current_code(request.user, device) if settings.DEMO else None,
+    }
+    return render(request, "accounts/two_factor_enrol.html", page)
+
+
+def _show_once(request: SignedInRequest, codes: list[str]) -> HttpResponse:
+    # Without a redirect: codes parked in the session would be in the database in clear.
+    return render(request, "accounts/recovery_codes.html", {"codes": codes, "continue_url": reverse("profile")})

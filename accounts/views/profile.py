@@ -1,0 +1,56 @@
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import selectors
+from accounts.forms import ProfileForm
+from accounts.requests import SignedInRequest
+from accounts.services import profile as service
+from accounts.services import user_sessions
+
+
+@require_safe
+def profile(request: SignedInRequest) -> HttpResponse:
+    """Everything about oneself: details, ways to sign in, open sessions, recent sign-ins (R1.8)."""
+    user = request.user
+    page = {
+        "person": user,
+        "sessions": selectors.open_sessions(user, present=user_sessions.id_of(request)),
+        "sign_ins": selectors.recent_sign_ins(user),
+        "recovery_codes_left": selectors.recovery_codes_left(user),
+    }
+    return render(request, "accounts/profile.html", page)
+
+
+@sensitive_post_parameters("phone", "address")
+@require_http_methods(["GET", "HEAD", "POST"])
+def details(request: SignedInRequest) -> HttpResponse:
+    user = request.user
+    now = {name: getattr(user, name) for name in ProfileForm.base_fields}
+    form = ProfileForm(request.POST or None, initial=now, needs_contact=not user.is_staff)
+    if request.method == "POST" and form.is_valid():
+        changed = service.update_details(actor=user, **form.cleaned_data)
+        messages.success(request, "Your details are saved." if changed else "Nothing was changed.")
+        return redirect("profile")
+    return render(request, "accounts/profile_details.html", {"form": form})
+
+
+@require_POST
+def end_session(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    try:
+        user_sessions.end_one(actor=request.user, public_id=public_id)
+    except user_sessions.SessionNotFound as error:
+        raise Http404 from error
+    messages.success(request, "That session is signed out.")
+    return redirect("profile")
+
+
+@require_POST
+def end_other_sessions(request: SignedInRequest) -> HttpResponse:
+    count = user_sessions.end_others(actor=request.user, present=user_sessions.id_of(request))
+    messages.success(request, "All your other sessions are signed out." if count else "There was no other session.")
+    return redirect("profile")

@@ -1,0 +1,55 @@
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_safe
+
+from accounts.requests import SignedInRequest
+from transfers import selectors
+from transfers.filters import HistoryFilters
+from transfers.periods import Month
+from transfers.services import exports
+from transfers.views.access import account_or_404, needs
+
+
+@require_safe
+@needs("transfers.open_own_account")
+def statements(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """The months of an account, each a document to download (R3.7)."""
+    account = account_or_404(request, public_id)
+    now = timezone.now()
+    months = [
+        {
+            "first_day": month.first_day,
+            "is_so_far": month == Month.of(now),
+            "url": reverse("statement", args=[public_id, month.year, month.number]),
+        }
+        for month in selectors.statement_months(account, at=now)
+    ]
+    return render(request, "transfers/statements.html", {"account": account, "months": months})
+
+
+@require_GET
+@needs("transfers.open_own_account")
+def statement(request: SignedInRequest, public_id: UUID, year: int, month: int) -> HttpResponse:
+    """One month as PDF; months that were not, and other people's, do not exist."""
+    account = account_or_404(request, public_id)
+    if not 1 <= month <= 12:
+        raise Http404
+    wanted = Month(year, month)
+    try:
+        download = exports.download_statement(actor=request.user, account=account, month=wanted, at=timezone.now())
+    except selectors.NoSuchMonth as error:
+        raise Http404 from error
+    except selectors.StatementTooLong as refusal:
+        messages.error(request, str(refusal))
+        month_only = HistoryFilters(account=account, date_from=wanted.first_day, date_to=wanted.last_day)
+        return redirect(month_only.url(reverse("history")))
+    return HttpResponse(
+        b"".join(download.chunks),
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="{download.filename}"', "Cache-Control": "no-store"},
+    )
