@@ -307,6 +307,7 @@ LOGGING = {
     "loggers": {
         "post_office": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "axes": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},  # tells which letters a statement has
     },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
 }

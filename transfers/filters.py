@@ -69,12 +69,25 @@ class HistoryFilters:
             yield {"label": words[name](), "url": self.without(name).url(path)}
 
 
+class DayInput(forms.DateInput):
+    """The browser's own date field. It takes nothing but days: another text is left out, the error tells of it."""
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d", attrs={"type": "date"})
+
+    def format_value(self, value: Any) -> str | None:
+        try:
+            return date.fromisoformat(str(value)).isoformat()
+        except ValueError:
+            return None
+
+
 class DayField(forms.DateField):
     """A day in the one spelling that browsers send, 2026-11-30, of a year that a customer can mean."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("input_formats", ["%Y-%m-%d"])
-        kwargs.setdefault("widget", forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
+        kwargs.setdefault("widget", DayInput())
         kwargs.setdefault("error_messages", {"invalid": "Write a day of the calendar like 2026-11-30."})
         super().__init__(**kwargs)
 

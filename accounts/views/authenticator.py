@@ -64,6 +64,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         return redirect("authenticator_replace")
     page = {
         "form": form,
+        "replaces": True,
         "qr_data_uri": two_factor.qr_data_uri(device),
         "secret_text": two_factor.secret_text(device),
         "demo_code": two_factor.current_code(request.user, device) if settings.DEMO else None,

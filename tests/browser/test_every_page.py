@@ -5,6 +5,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +17,12 @@ from django.contrib import admin
 from django.core.management import call_command
 from django.test.signals import template_rendered
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, Request, expect
 from post_office.models import Email
 
-from accounts.models import AccountKind, AccountStatus, BankAccount, UserSession
+from accounts import mail_links
+from accounts.models import AccountKind, AccountStatus, BankAccount, EmailChange, UserSession
 from accounts.roles import may
 from audit.models import AuditEntry
 from tests.browser import checks
@@ -52,6 +55,14 @@ SEEN_BY = {
         "accounts/password_forgot.html",
         "accounts/password_forgot_sent.html",
         "accounts/password_reset.html",
+    },
+    "people who change how they sign in": {
+        "accounts/authenticator_replace.html",
+        "accounts/email_change.html",
+        "accounts/email_change_confirm.html",
+        "accounts/recovery_codes.html",
+        "accounts/recovery_codes_renew.html",
+        "accounts/two_factor_enrol.html",
     },
     "customers": {
         "transfers/account.html",
@@ -287,6 +298,32 @@ def test_what_the_forgetful_see(
     page.get_by_role("button", name="Change password").click()
     at.look("password-reset-errors")
     at.done(SEEN_BY["the forgetful"])
+
+
+def test_what_people_who_change_how_they_sign_in_see(
+    signed_in: Callable[..., Page], inspection: Inspection, alice: Any, code_of: Callable[[Any], str], settings: Any
+) -> None:
+    page = signed_in(alice)
+    at = inspection.of(page)
+    at.visit("email-change", reverse("email_change"))
+    page.get_by_role("button", name="Send the link").click()
+    at.look("email-change-errors")
+    token = mail_links.new_token()
+    EmailChange.objects.create(
+        user=alice,
+        email=f"{'long' * 15}@{'address' * 8}.example.com",
+        token_digest=mail_links.digest(token),
+        expires_at=timezone.now() + timedelta(hours=1),
+    )
+    at.visit("email-change-confirm", reverse("email_change_confirm", args=[token]))
+    settings.DEMO = True
+    at.visit("authenticator-replace", reverse("authenticator_replace"))
+    give_code(page, code_of(alice), button="Continue")
+    at.look("authenticator-new")
+    at.visit("recovery-codes-renew", reverse("recovery_codes_renew"))
+    give_code(page, page.get_by_role("complementary").locator(".code").inner_text(), button="Make new codes")
+    at.look("recovery-codes-new")
+    at.done(SEEN_BY["people who change how they sign in"])
 
 
 def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspection, rich: Any, settings: Any) -> None:

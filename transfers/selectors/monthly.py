@@ -15,7 +15,7 @@ from transfers.refusals import Refusal
 from transfers.selectors.filtered import filtered_rows
 from transfers.selectors.history import EntryRow
 
-STATEMENT_ROWS = 5_000
+STATEMENT_ROWS = 2_000  # some seconds of work
 
 
 class NoSuchMonth(LookupError):

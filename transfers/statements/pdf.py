@@ -21,7 +21,7 @@ _MARGIN = 18  # millimetres, as all lengths here
 _LINE = 5
 _FOOT = 20
 # Date, what happened, amount, balance after; together the width of the page within its margins.
-_WIDTHS = (24, 82, 34, 34)
+_WIDTHS = (24, 74, 38, 38)
 _SOFT, _INK = 95, 20  # grey levels
 _UNKNOWN = "?"
 
@@ -139,8 +139,10 @@ def _row(page: _Page, row: EntryRow) -> None:
     page.set_x(_MARGIN + sum(_WIDTHS[:2]))
     page.cell(_WIDTHS[2], _LINE, page.text_of(_signed(row.amount)), align="R")
     page.cell(_WIDTHS[3], _LINE, page.text_of(format_money(row.balance_after)), align="R")
-    page.set_xy(_MARGIN + _WIDTHS[0], top)
-    page.multi_cell(_WIDTHS[1], _LINE, details, align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+    page.set_y(top)
+    for line in lines:  # broken above already: multi_cell would do it once more
+        page.set_x(_MARGIN + _WIDTHS[0])
+        page.cell(_WIDTHS[1], _LINE, line, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
     page.ln(1)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from transfers.models import TransferOrder
@@ -128,8 +129,14 @@ MONEY_PAGES = [
     "transfer_send",
     "transfer_review",
     "receipt",
+    "history",
+    "history_export",
+    "entry",
+    "statements",
+    "statement",
 ]
-OF_AN_ACCOUNT = ["account", "account_close", "deposit", "withdraw"]
+READ_ONLY = {"dashboard", "account", "receipt", "history", "history_export", "entry", "statements", "statement"}
+OF_AN_ACCOUNT = ["account", "account_close", "deposit", "withdraw", "statements"]
 
 
 @pytest.fixture
@@ -139,6 +146,11 @@ def url_of(alice: Any, everyday: BankAccount) -> Callable[[str], str]:
     def url(name: str) -> str:
         if name in OF_AN_ACCOUNT:
             return reverse(name, args=[everyday.public_id])
+        if name == "entry":
+            return reverse(name, args=[everyday.public_id, 1])
+        if name == "statement":
+            today = timezone.localdate()
+            return reverse(name, args=[everyday.public_id, today.year, today.month])
         if name == "receipt":
             return reverse(name, args=[TransferOrder.objects.get(target=everyday).public_id])
         return reverse(name, args=[uuid.uuid4()] if name == "transfer_review" else [])
@@ -173,7 +185,7 @@ def test_a_strangers_account_and_receipt_do_not_exist(
     client = browser_of(charlie)
     fields = {"key": str(uuid.uuid4()), "amount": "1.00"} if method == "post" else {}
     response = getattr(client, method)(url_of(name), fields)
-    if (name, method) in {("account", "post"), ("receipt", "post")}:
+    if method == "post" and name in READ_ONLY:
         assert response.status_code == 405
     else:
         assert response.status_code == 404
@@ -203,7 +215,7 @@ def test_staff_have_no_money_pages(
     url, user = url_of(name), request.getfixturevalue(role)
     before = books()
     response = getattr(browser_of(user), method)(url)
-    assert response.status_code == (405 if method == "post" and name in {"dashboard", "account", "receipt"} else 403)
+    assert response.status_code == (405 if method == "post" and name in READ_ONLY else 403)
     assert books() == before
 
 

@@ -98,7 +98,7 @@ def test_it_says_whose_it_is_and_hides_the_number(alice: Any, browser_of: Callab
     text = text_of(browser_of(alice).get(url_of(account, MONTHS[1])).content)
     for part in ("Alder Bank", "Alice Archer", "Everyday (Checking)", "February 2026", account.masked_number[-4:]):
         assert part in text
-    assert account.number not in text.replace(" ", "")
+    assert str(account.number) not in text.replace(" ", "")
     assert "So far" not in text
     assert "So far: as of 20 Apr 2026" in text_of(browser_of(alice).get(url_of(account, MONTHS[3])).content)
 

@@ -1,0 +1,211 @@
+"""New recovery codes, and another authenticator app (R1.8)."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.exceptions import PermissionDenied
+from django.test import Client
+
+from accounts.models import RecoveryCode, TotpDevice
+from accounts.services import authenticator, two_factor
+from audit.models import AuditEntry
+from tests.acts import at_once, give_code, give_password, is_signed_in, mails, wrong_code_for
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+SHOWN = re.compile(r"<li>([2-9A-HJKMNP-Z]{4}-[2-9A-HJKMNP-Z]{4}-[2-9A-HJKMNP-Z]{4})</li>")
+
+
+@pytest.fixture
+def clock() -> Any:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def browser(alice: Any, browser_of: Any, clock: Any) -> Any:
+    return browser_of(alice)
+
+
+def code_on(device: TotpDevice) -> str:
+    totp = device.totp()
+    totp.time = datetime.now(UTC).timestamp()
+    return f"{totp.token():06d}"
+
+
+def present(user: Any) -> TotpDevice:
+    return TotpDevice.objects.get(user=user, confirmed=True)
+
+
+def pending(user: Any) -> TotpDevice:
+    return TotpDevice.objects.get(user=user, confirmed=False)
+
+
+def renew(browser: Any, code: str) -> list[str]:
+    return SHOWN.findall(browser.post("/profile/recovery-codes/", {"code": code}).content.decode())
+
+
+def test_ten_new_recovery_codes_and_the_old_ones_are_worthless(alice: Any, browser: Any, clock: Any) -> None:
+    # R1.8
+    old = renew(browser, code_on(present(alice)))
+    clock.shift(31)
+    new = renew(browser, code_on(present(alice)))
+    assert (len(old), len(set(old + new))) == (10, 20)
+    assert two_factor.use_recovery_code(alice, old[0]) is None
+    client = Client()
+    give_password(client, alice.email)
+    give_code(client, new[0])
+    assert is_signed_in(client)
+    assert is_signed_in(browser)
+    assert RecoveryCode.objects.filter(user=alice).count() == 10
+    assert browser.get("/profile/").context["recovery_codes_left"] == 9
+    assert AuditEntry.objects.filter(action="RECOVERY_CODES_RENEWED", actor_id=alice.pk).count() == 2
+    assert [mail.subject for mail in mails(alice.email)][:2] == ["You have new recovery codes"] * 2
+
+
+@pytest.mark.parametrize("path", ["/profile/recovery-codes/", "/profile/authenticator/"])
+def test_nothing_happens_without_a_fresh_code(path: str, alice: Any, browser: Any, clock: Any) -> None:
+    # R1.8
+    code = code_on(present(alice))
+    for wrong in ("", "!", wrong_code_for(code)):
+        answer = browser.post(path, {"code": wrong})
+        assert (answer.status_code, set(answer.context["form"].errors)) == (200, {"code"})
+    assert "A short pause" in browser.post(path, {"code": code}).content.decode()
+    assert not RecoveryCode.objects.exists()
+    assert TotpDevice.objects.filter(user=alice).count() == 1
+    assert AuditEntry.objects.filter(action="CODE_REFUSED").count() == 1
+
+
+@pytest.mark.parametrize("path", ["/profile/recovery-codes/", "/profile/authenticator/"])
+def test_guesses_are_counted_together_with_sign_in(path: str, alice: Any, browser: Any, clock: Any) -> None:
+    # R1.4
+    for _ in range(5):
+        browser.post(path, {"code": wrong_code_for(code_on(present(alice)))})
+        clock.shift(40)
+    answer = browser.post(path, {"code": code_on(present(alice))})
+    assert answer.status_code == 429
+    assert give_password(Client(), alice.email).status_code == 429
+
+
+def test_a_recovery_code_makes_no_new_ones(alice: Any, browser: Any) -> None:
+    # R1.8: whoever found the paper must not keep the key to the bank.
+    codes = renew(browser, code_on(present(alice)))
+    assert renew(browser, codes[0]) == []
+
+
+def test_another_app_takes_the_place_of_the_first(alice: Any, browser: Any, browser_of: Any, clock: Any) -> None:
+    # R1.8
+    elsewhere, old = browser_of(alice), present(alice)
+    assert browser.post("/profile/authenticator/", {"code": code_on(old)})["Location"] == "/profile/authenticator/new/"
+    page = browser.get("/profile/authenticator/new/")
+    assert two_factor.secret_text(pending(alice)) in page.content.decode()
+    assert is_signed_in(elsewhere), "nothing is replaced yet"
+    answer = browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))})
+    codes = SHOWN.findall(answer.content.decode())
+    assert len(codes) == 10
+    new = TotpDevice.objects.get(user=alice)
+    assert (new.confirmed, new.pk == old.pk) == (True, False)
+    assert is_signed_in(browser)
+    assert not is_signed_in(elsewhere)
+    clock.shift(31)
+    client = Client()
+    give_password(client, alice.email)
+    give_code(client, code_on(new))
+    assert is_signed_in(client)
+    assert AuditEntry.objects.get(action="TWO_FACTOR_REPLACED").actor_id == alice.pk
+    assert mails(alice.email)[-1].subject == "Your authenticator app was replaced"
+    assert browser.get("/profile/authenticator/new/")["Location"] == "/profile/authenticator/", "shown no more"
+
+
+def test_the_old_app_is_worthless_then(alice: Any, browser: Any, clock: Any) -> None:
+    # R1.8
+    old = present(alice)
+    browser.post("/profile/authenticator/", {"code": code_on(old)})
+    browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))})
+    clock.shift(31)
+    assert two_factor.verify_totp(alice, code_on(old)) is None
+
+
+def test_who_lost_the_phone_replaces_the_app_with_a_recovery_code(alice: Any, browser: Any) -> None:
+    # R1.8
+    codes = renew(browser, code_on(present(alice)))
+    assert browser.post("/profile/authenticator/", {"code": codes[3]}).status_code == 302
+    browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))})
+    assert AuditEntry.objects.filter(action="TWO_FACTOR_REPLACED").exists()
+
+
+def test_a_wrong_code_of_the_new_app_replaces_nothing(alice: Any, browser: Any) -> None:
+    # R1.8
+    old = present(alice)
+    browser.post("/profile/authenticator/", {"code": code_on(old)})
+    answer = browser.post("/profile/authenticator/new/", {"code": wrong_code_for(code_on(pending(alice)))})
+    assert (answer.status_code, set(answer.context["form"].errors)) == (200, {"code"})
+    assert present(alice).pk == old.pk
+    assert not RecoveryCode.objects.exists()
+
+
+def test_the_proof_lasts_ten_minutes_and_is_this_sessions(
+    alice: Any, browser: Any, browser_of: Any, clock: Any, settings: Any
+) -> None:
+    # R1.8
+    settings.SESSION_IDLE_SECONDS = 3600
+    browser.post("/profile/authenticator/", {"code": code_on(present(alice))})
+    other = browser_of(alice)
+    assert other.get("/profile/authenticator/new/")["Location"] == "/profile/authenticator/"
+    code = {"code": code_on(pending(alice))}
+    assert other.post("/profile/authenticator/new/", code)["Location"] == "/profile/authenticator/"
+    clock.shift(600)
+    assert browser.get("/profile/authenticator/new/").status_code == 200
+    clock.shift(1)
+    code = {"code": code_on(pending(alice))}
+    assert browser.post("/profile/authenticator/new/", code)["Location"] == "/profile/authenticator/"
+    assert TotpDevice.objects.filter(user=alice, confirmed=True).count() == 1
+
+
+def test_the_device_of_somebody_else_is_not_shown(alice: Any, charlie: Any, browser: Any, browser_of: Any) -> None:
+    # R1.7
+    browser.post("/profile/authenticator/", {"code": code_on(present(alice))})
+    stranger = browser_of(charlie)
+    session = stranger.session
+    session["new_authenticator"] = browser.session["new_authenticator"]
+    session.save()
+    assert stranger.get("/profile/authenticator/new/")["Location"] == "/profile/authenticator/"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_windows_at_once_replace_it_once(alice: Any) -> None:
+    # R1.8
+    from accounts.models import UserSession
+
+    session = UserSession.objects.create(user=alice).public_id
+    device = two_factor.new_device(alice)
+    rows = [[RecoveryCode(user=alice, selector=f"{letter}{n}", code_hash="x") for n in range(10)] for letter in "AB"]
+    results = at_once(*[lambda r=row: authenticator._replace(alice, device, r, session) for row in rows])
+    assert sorted(type(result).__name__ for result in results) == ["NoneType", "NothingToReplace"]
+    assert RecoveryCode.objects.filter(user=alice).count() == 10
+    assert TotpDevice.objects.get(user=alice).pk == device.pk
+
+
+def test_codes_are_shown_in_demo_mode_only(alice: Any, browser: Any, settings: Any) -> None:
+    # R9.1
+    for settings.DEMO in (False, True):
+        page = browser.get("/profile/authenticator/").content.decode()
+        assert ("The code right now is" in page) == settings.DEMO
+    browser.post("/profile/authenticator/", {"code": code_on(present(alice))})
+    assert browser.get("/profile/authenticator/new/").context["demo_code"] == code_on(pending(alice))
+
+
+def test_the_services_themselves_refuse_who_may_not(alice: Any, rf: Any) -> None:
+    # R1.7
+    alice.is_active = False
+    for service in (
+        authenticator.renew_recovery_codes,
+        authenticator.begin_replacement,
+        authenticator.complete_replacement,
+    ):
+        with pytest.raises(PermissionDenied):
+            service(rf.post("/"), actor=alice, code="000000")
