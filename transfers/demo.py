@@ -16,9 +16,9 @@ from accounts.roles import Role
 from accounts.services import registration, two_factor
 from audit.actions import Action
 from audit.services import record
+from transfers.identifiers import digest_of_key
 from transfers.models import TransferOrder
 from transfers.services import cash, opening, sending
-from transfers.services.orders import digest_of_key
 
 WEEKS = 6
 _SEED = 1880  # the same lives in every demo bank

@@ -1,5 +1,6 @@
-"""Keys that we make ourselves, so that a bulk insert needs none back from the database."""
+"""Keys: those we make ourselves, so that a bulk insert needs none back, and what is kept of clients' keys."""
 
+import hashlib
 import os
 import secrets
 import uuid
@@ -22,3 +23,8 @@ def new_reference() -> str:
     """What customers quote: `K7QP-9XDM-2FRT`, 60 random bits."""
     text = "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(12))
     return f"{text[:4]}-{text[4:8]}-{text[8:]}"
+
+
+def digest_of_key(idempotency_key: str) -> str:
+    """What is kept of an idempotency key: it is a client's text, and may be long or telling."""
+    return hashlib.sha256(idempotency_key.encode()).hexdigest()

@@ -1,23 +1,15 @@
-"""The accounts of a user, and whom they may pay."""
+"""The accounts of a user, and what they have paid out today."""
 
-import logging
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Case, IntegerField, Value, When
 from django.utils import timezone
 
-from accounts import limiter
-from accounts.encryption import DecryptionFailed
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.services import bank_accounts
 from transfers import limits
 from transfers.models import CustomerLimit
-from transfers.services.sending import PayeeCannotReceive
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,25 +40,6 @@ def account_of(user: User, public_id: UUID) -> BankAccount:
         BankAccount.DoesNotExist: also when it is somebody else's.
     """
     return BankAccount.objects.get(owner=user, public_id=public_id)
-
-
-def payee_account(user: User, number: str) -> BankAccount:
-    """The account with this number, to send money to. Look-ups are limited, or numbers could be tried out.
-
-    Raises:
-        InvalidAccountNumber: mistyped.
-        PayeeCannotReceive: there is none, or it is not active.
-        TooOften
-    """
-    limiter.take(f"payee:{user.pk}", limiter.Limit(settings.PAYEE_LOOKUPS_PER_HOUR, 3600))
-    try:
-        account = bank_accounts.find_by_number(number)
-    except DecryptionFailed as error:
-        logger.critical("A payment was stopped: %s", error)
-        raise PayeeCannotReceive from error
-    if account is None or (not account.is_active and account.owner_id != user.pk):
-        raise PayeeCannotReceive
-    return account
 
 
 def daily_use(user: User) -> DailyUse:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from accounts.models import AccountKind, BankAccount, User
+from transfers.identifiers import digest_of_key
 from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.names import short_name
 
@@ -28,6 +29,11 @@ class Receipt:
     status: str
     status_label: str
     initiated_by: str
+
+
+def order_of_key(user: User, idempotency_key: str) -> TransferOrder | None:
+    """The order that a key of this user has become, if it has."""
+    return TransferOrder.objects.filter(initiator=user, key_digest=digest_of_key(idempotency_key)).first()
 
 
 def receipt_for(user: User, public_id: UUID) -> Receipt:

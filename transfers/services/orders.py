@@ -30,6 +30,7 @@ from accounts.money import to_minor
 from audit.actions import Action
 from audit.services import record
 from transfers import ledger, limits
+from transfers.identifiers import digest_of_key
 from transfers.models import (
     MAX_DESCRIPTION_CHARS,
     OrderKind,
@@ -64,11 +65,6 @@ class IdempotencyConflict(Refusal):
 
     code = "idempotency_conflict"
     text = "This form was already used for something else. Please start again."
-
-
-def digest_of_key(idempotency_key: str) -> str:
-    """What is kept of a key: it is a client's text, and may be long or telling."""
-    return hashlib.sha256(idempotency_key.encode()).hexdigest()
 
 
 def check_key(idempotency_key: str) -> None:

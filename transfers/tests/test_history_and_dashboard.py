@@ -14,7 +14,7 @@ from accounts.models import AccountStatus, BankAccount
 from transfers import ledger, selectors
 from transfers.models import TransactionKind
 from transfers.names import masked_name, short_name
-from transfers.services import cash, sending
+from transfers.services import cash, payees, sending
 
 PAGE = selectors.PAGE_ROWS
 
@@ -244,9 +244,9 @@ def test_ones_own_frozen_account_is_found_by_number_anothers_is_not(
     alice: Any, bob: Any, everyday: BankAccount, freeze: Callable
 ) -> None:
     freeze(everyday)
-    assert selectors.payee_account(alice, everyday.number_grouped) == everyday
+    assert payees.find_payee(actor=alice, number=everyday.number_grouped) == everyday
     with pytest.raises(sending.PayeeCannotReceive):
-        selectors.payee_account(bob, everyday.number_grouped)
+        payees.find_payee(actor=bob, number=everyday.number_grouped)
 
 
 def test_what_remains_of_the_day_is_never_less_than_nothing() -> None:

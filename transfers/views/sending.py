@@ -13,10 +13,10 @@ from accounts.models import BankAccount
 from accounts.requests import SignedInRequest
 from transfers import drafts, selectors
 from transfers.forms import OwnTransferForm, SendMoneyForm
-from transfers.models import TransferOrder
+from transfers.limits import DailyLimitReached
 from transfers.names import masked_name
 from transfers.refusals import Refusal
-from transfers.services import orders, sending
+from transfers.services import payees, sending
 from transfers.views.access import needs
 
 
@@ -39,14 +39,14 @@ def transfer_send(request: SignedInRequest) -> HttpResponse:
     form = SendMoneyForm(request.POST or None, accounts=accounts, initial=_initial(request))
     if request.method == "POST" and form.is_valid():
         try:
-            target = selectors.payee_account(request.user, form.cleaned_data["number"])
+            target = payees.find_payee(actor=request.user, number=form.cleaned_data["number"])
         except sending.PayeeCannotReceive as refusal:
             form.add_error("number", str(refusal))
         else:
             if target == form.source_account:
                 form.add_error("number", sending.SameAccount.text)
             elif target.owner_id != request.user.pk and form.cleaned_data["amount"] > daily.remaining:
-                form.add_error("amount", "This is more than remains of your daily limit.")
+                form.add_error("amount", DailyLimitReached.text)
             else:
                 return _to_review(request, form, target, mode="send")
     context = {"form": form, "mode": "send", "daily": daily, "has_enough_accounts": bool(accounts)}
@@ -58,9 +58,7 @@ def transfer_send(request: SignedInRequest) -> HttpResponse:
 def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
     """GET shows what will happen; POST does it, once. (The one-time code will be asked for here, R3.6.)"""
     draft = drafts.draft_of(request, draft_id)
-    earlier = TransferOrder.objects.filter(
-        initiator=request.user, key_digest=orders.digest_of_key(str(draft_id))
-    ).first()
+    earlier = selectors.order_of_key(request.user, str(draft_id))
     # A replayed confirm whose draft is gone (signed in anew, ten newer drafts) must not read as "nothing was sent".
     if earlier is not None and (request.method == "GET" or draft is None):
         messages.info(request, "This transfer was sent already. Here is its receipt.")
