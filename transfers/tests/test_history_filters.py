@@ -175,7 +175,7 @@ def test_each_filter_lets_through_what_it_says(alice: Any, browser_of: Callable,
 def test_text_is_found_whatever_its_case_and_is_no_pattern(
     alice: Any, browser_of: Callable, everyday: BankAccount, text: str
 ) -> None:
-    post([planned(alice, everyday, 2, NOON, "Größe 50%_[a]"), planned(alice, everyday, 3, NOON, "Grösse 50x_[a]")])
+    post([planned(alice, everyday, 2, NOON, "Größe 50%_[a]"), planned(alice, everyday, 3, NOON, "Grüße 50x_[a]")])
     found = [row.description for row in shown(browser_of(alice), text=text)]
     assert found == ([] if "SS" in text else ["Größe 50%_[a]"])
 
