@@ -9,7 +9,7 @@ from audit.read_only_admin import ReadOnlyAdmin
 
 @admin.register(User)
 class UserAdmin(ReadOnlyAdmin):
-    list_display = ("email", "get_full_name", "role", "is_active", "locked_at", "created_at")
+    list_display = ("email", "name", "role", "is_active", "locked_at", "created_at")
     list_filter = ("groups", "is_active")
     search_fields = ("email", "first_name", "last_name")
     fields = (
@@ -22,6 +22,10 @@ class UserAdmin(ReadOnlyAdmin):
         "created_at",
         "last_login",
     )
+
+    @admin.display(ordering="first_name")
+    def name(self, user: User) -> str:
+        return user.get_full_name()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")  # the role of each row

@@ -20,6 +20,7 @@ urlpatterns = [
     path("register/", registration.register, name="register"),
     path("register/sent/", registration.register_sent, name="register_sent"),
     path("register/confirm/<str:token>/", registration.register_confirm, name="register_confirm"),
+    path("two-factor/recovery-codes/", authenticator.codes_shown, name="recovery_codes_shown"),
     path("two-factor/enrol/", two_factor.enrol, name="two_factor_enrol"),
     path("password/", password.change, name="password_change"),
     path("password/forgot/", password_reset.forgot, name="password_forgot"),

@@ -42,6 +42,7 @@ FOR_EVERYONE = {
     "email_change": 200,
     "email_change_confirm": 404,
     "recovery_codes_renew": 200,
+    "recovery_codes_shown": 302,
     "authenticator_replace": 200,
     "authenticator_new": 302,
 }

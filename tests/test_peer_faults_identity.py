@@ -128,7 +128,7 @@ def test_a_secret_stored_where_people_can_read_it(client: Client, code_of: Any) 
     client.get("/two-factor/enrol/")
     nora = User.objects.get()
     code, secret = code_of(nora), TotpDevice.objects.get().key
-    page = client.post("/two-factor/enrol/", {"code": code}).content.decode()
+    page = client.post("/two-factor/enrol/", {"code": code}, follow=True).content.decode()
     recovery = re.findall(r"<li>([2-9A-Z]{4}-[2-9A-Z]{4}-[2-9A-Z]{4})</li>", page)
     text = str(list(AuditEntry.objects.values())) + str([row.payload for row in OutboxMessage.objects.all()])
     text += str(dict(client.session.items()))

@@ -46,7 +46,7 @@ def pending(user: Any) -> TotpDevice:
 
 
 def renew(browser: Any, code: str) -> list[str]:
-    return SHOWN.findall(browser.post("/profile/recovery-codes/", {"code": code}).content.decode())
+    return SHOWN.findall(browser.post("/profile/recovery-codes/", {"code": code}, follow=True).content.decode())
 
 
 def test_ten_new_recovery_codes_and_the_old_ones_are_worthless(alice: Any, browser: Any, clock: Any) -> None:
@@ -104,7 +104,7 @@ def test_another_app_takes_the_place_of_the_first(alice: Any, browser: Any, brow
     page = browser.get("/profile/authenticator/new/")
     assert two_factor.secret_text(pending(alice)) in page.content.decode()
     assert is_signed_in(elsewhere), "nothing is replaced yet"
-    answer = browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))})
+    answer = browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))}, follow=True)
     codes = SHOWN.findall(answer.content.decode())
     assert len(codes) == 10
     new = TotpDevice.objects.get(user=alice)

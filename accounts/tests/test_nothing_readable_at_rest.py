@@ -30,7 +30,7 @@ def bank_a_day(client: Client, code_of: Any) -> dict[str, str]:
     client.get("/two-factor/enrol/")
     nora = User.objects.get(email=NEWCOMER["email"])
     secret = TotpDevice.objects.get(user=nora).key
-    page = client.post("/two-factor/enrol/", {"code": code_of(nora)})
+    page = client.post("/two-factor/enrol/", {"code": code_of(nora)}, follow=True)
     codes = CODES.findall(page.content.decode())
     assert len(codes) == 10
     for kind, deposit in (("checking", "50.00"), ("savings", "0")):

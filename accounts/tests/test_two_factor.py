@@ -31,7 +31,7 @@ def enrol(client: Client, user: Any, code_of: Any) -> list[str]:
     """Go through the pages; return the recovery codes shown."""
     give_password(client, user.email)
     client.get("/two-factor/enrol/")
-    answer = client.post("/two-factor/enrol/", {"code": code_of(user)})
+    answer = client.post("/two-factor/enrol/", {"code": code_of(user)}, follow=True)
     assert answer.status_code == 200
     return SHOWN.findall(answer.content.decode())
 
@@ -77,7 +77,7 @@ def test_a_secret_shown_at_another_sign_in_is_worthless(dora: Any, client: Clien
     give_password(client, dora.email)
     shown = client.get("/two-factor/enrol/").context["secret_text"]
     assert shown != seen
-    assert client.post("/two-factor/enrol/", {"code": code_of(dora)}).status_code == 200
+    assert client.post("/two-factor/enrol/", {"code": code_of(dora)}).status_code == 302
     device = TotpDevice.objects.get(user=dora)
     assert base64.b32decode(seen.replace(" ", "")) != bytes.fromhex(device.key)
     assert stranger.get("/two-factor/enrol/")["Location"] == "/sign-in/code/"
@@ -260,7 +260,7 @@ def test_enrolling_goes_on_to_the_page_one_wanted(dora: Any, client: Client, cod
 
     client.post("/sign-in/", {"email": dora.email, "password": PASSWORD, "next": "/transfer/own/"})
     client.get("/two-factor/enrol/")
-    answer = client.post("/two-factor/enrol/", {"code": code_of(dora)})
+    answer = client.post("/two-factor/enrol/", {"code": code_of(dora)}, follow=True)
     assert answer.context["continue_url"] == "/transfer/own/"
 
 
@@ -270,7 +270,7 @@ def test_reading_and_typing_may_take_longer_than_an_idle_session(dora: Any, clie
         give_password(client, dora.email)
         client.get("/two-factor/enrol/")
         clock.shift(timedelta(minutes=9))
-        assert client.post("/two-factor/enrol/", {"code": code_of(dora)}).status_code == 200
+        assert client.post("/two-factor/enrol/", {"code": code_of(dora)}).status_code == 302
         assert is_signed_in(client)
 
 

@@ -3,8 +3,9 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import new_recovery_codes
 from accounts.forms import CodeForm, FreshCodeForm
 from accounts.limiter import TooOften
 from accounts.requests import SignedInRequest
@@ -24,7 +25,7 @@ def recovery_codes(request: SignedInRequest) -> HttpResponse:
         try:
             with refusals_shown_in(form):
                 codes = service.renew_recovery_codes(request, actor=request.user, code=form.cleaned_data["code"])
-                return _show_once(request, codes)
+                return _show(request, codes)
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))
     demo_code = two_factor.current_code(request.user) if settings.DEMO else None
@@ -59,7 +60,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         if request.method == "POST" and form.is_valid():
             with refusals_shown_in(form):
                 codes = service.complete_replacement(request, actor=request.user, code=form.cleaned_data["code"])
-                return _show_once(request, codes)
+                return _show(request, codes)
     except service.NothingToReplace:
         return redirect("authenticator_replace")
     page = {
@@ -72,6 +73,19 @@ def new(request: SignedInRequest) -> HttpResponse:
     return render(request, "accounts/two_factor_enrol.html", page)
 
 
-def _show_once(request: SignedInRequest, codes: list[str]) -> HttpResponse:
-    # Without a redirect: codes parked in the session would be in the database in clear.
-    return render(request, "accounts/recovery_codes.html", {"codes": codes, "continue_url": reverse("profile")})
+@require_safe
+def codes_shown(request: SignedInRequest) -> HttpResponse:
+    """The new codes, for the ten minutes that it takes to write them down."""
+    kept = new_recovery_codes.shown(request)
+    if kept is None:
+        return redirect("home")
+    codes, continue_url = kept
+    return render(request, "accounts/recovery_codes.html", {"codes": codes, "continue_url": continue_url})
+
+
+codes_shown.allowed_before_password_change = True  # type: ignore[attr-defined]
+
+
+def _show(request: SignedInRequest, codes: list[str]) -> HttpResponse:
+    new_recovery_codes.keep(request, codes, continue_url=reverse("profile"))
+    return redirect("recovery_codes_shown")

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import pending_sign_in
+from accounts import new_recovery_codes, pending_sign_in
 from accounts.forms import CodeForm
 from accounts.services import sign_in, two_factor
 
@@ -29,11 +29,13 @@ def enrol(request: HttpRequest) -> HttpResponse:
             confirmed, codes = two_factor.confirm_enrolment(user, device, code=form.cleaned_data["code"])
             next_url = pending_sign_in.end(request)
             sign_in.complete(request, user=user, device=confirmed)
-            # Answered at once, without a redirect: codes parked in the session would be in the database in clear.
-            context = {"codes": codes, "continue_url": next_url or reverse("home")}
-            return render(request, "accounts/recovery_codes.html", context)
+            new_recovery_codes.keep(request, codes, continue_url=next_url or reverse("home"))
+            return redirect("recovery_codes_shown")
     except two_factor.WrongCode:
-        form.add_error("code", "This code is not right. Wait for the next one, and check that your phone's clock is.")
+        form.add_error(
+            "code",
+            "This code is not right. Wait for the next one, and check that your phone's clock is right.",
+        )
     except two_factor.AlreadyEnrolled:
         return redirect("sign_in_code")
     page = {

@@ -24,7 +24,9 @@ from transfers.views.access import needs
 @needs("transfers.transfer_own_money")
 def transfer_own(request: SignedInRequest) -> HttpResponse:
     accounts = selectors.accounts_of(request.user, active_only=True)
-    form = OwnTransferForm(request.POST or None, accounts=accounts, initial=_initial(request))
+    initial = _initial(request)
+    others = [account for account in accounts if str(account.public_id) != (initial["source"] or _first(accounts))]
+    form = OwnTransferForm(request.POST or None, accounts=accounts, initial={"target": _first(others)} | initial)
     if request.method == "POST" and form.is_valid():
         return _to_review(request, form, form.target_account, mode="own")
     context = {"form": form, "mode": "own", "has_enough_accounts": len(accounts) > 1}
@@ -83,6 +85,10 @@ def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
         return redirect("receipt", order.public_id)
     context = {"review": _review(request, draft, source, target), "edit_url": _edit_url(draft, draft_id)}
     return render(request, "transfers/transfer_review.html", context)
+
+
+def _first(accounts: list[BankAccount]) -> str:
+    return str(accounts[0].public_id) if accounts else ""
 
 
 def _to_review(
