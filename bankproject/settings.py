@@ -211,7 +211,7 @@ _database = DATABASES["default"]
 _database.setdefault("OPTIONS", {})
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # Writers queue instead of failing; a commit that was answered is on the disk; REPLACE cannot go round
-    # the append-only triggers (FACTS: SQLite).
+    # the append-only triggers.
     _database["OPTIONS"] |= {
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
