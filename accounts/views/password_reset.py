@@ -36,7 +36,8 @@ def forgot(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def sent(request: HttpRequest) -> HttpResponse:
-    return render(request, "accounts/password_forgot_sent.html", {"email": request.session.get("reset_email", "")})
+    context = {"email": request.session.get("reset_email", ""), "again_url": reverse("password_forgot")}
+    return render(request, "accounts/check_your_email.html", context)
 
 
 @login_not_required

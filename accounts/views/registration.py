@@ -45,7 +45,8 @@ def register(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def register_sent(request: HttpRequest) -> HttpResponse:
-    return render(request, "accounts/register_sent.html", {"email": request.session.get("registered_email", "")})
+    context = {"email": request.session.get("registered_email", ""), "again_url": reverse("register")}
+    return render(request, "accounts/check_your_email.html", context)
 
 
 @login_not_required

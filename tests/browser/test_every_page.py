@@ -46,14 +46,13 @@ SEEN_BY = {
         "accounts/recovery_codes.html",
         "accounts/register.html",
         "accounts/register_confirm.html",
-        "accounts/register_sent.html",
+        "accounts/check_your_email.html",
         "accounts/sign_in.html",
         "accounts/sign_in_code.html",
         "accounts/two_factor_enrol.html",
     },
     "the forgetful": {
         "accounts/password_forgot.html",
-        "accounts/password_forgot_sent.html",
         "accounts/password_reset.html",
     },
     "people who change how they sign in": {
