@@ -6,6 +6,10 @@ class AuditConfig(AppConfig):
     name = "audit"
 
     def ready(self) -> None:
-        from audit.append_only import check_triggers_stand
+        from django.db.models import CharField
 
+        from audit.append_only import check_triggers_stand
+        from audit.lookups import BeginsWith
+
+        CharField.register_lookup(BeginsWith)
         checks.register(check_triggers_stand, checks.Tags.database)

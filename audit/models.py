@@ -33,6 +33,49 @@ class AuditEntry(AppendOnlyModel):
             models.Index(fields=["subject_type", "subject_id"], name="audit_subject"),
             models.Index(fields=["concerns_id", "at"], name="audit_concerns_at"),
         ]
+        permissions = [("export_auditentry", "Can download the audit log")]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} by {self.actor_label}"
+
+
+class AuditBlock(AppendOnlyModel):
+    """Entries that were sealed together, chained to the block before (R6.3); made by `audit.sealing` only.
+
+    Numbers run 1, 2, 3, … without a gap; two sealers at once cannot make one number twice. What `hash` covers
+    is in `audit.digests`.
+    """
+
+    number = models.BigIntegerField(unique=True)
+    previous_hash = models.CharField(max_length=64)
+    entry_count = models.IntegerField()
+    # SHA-256 over the digests of its entries, in order of their positions.
+    entries_digest = models.CharField(max_length=64)
+    # Of this block and all before it: where the next sealing need not look below (audit.sealing.settled_id).
+    highest_entry_id = models.BigIntegerField()
+    sealed_at = models.DateTimeField()
+    # Which key of AUDIT_KEYS, and a fingerprint of it: a wrong key is told from a wrong log.
+    key_id = models.CharField(max_length=25)
+    hash = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"block {self.number}"
+
+
+class AuditBlockEntry(AppendOnlyModel):
+    """Says that an entry is in a block, and what it looked like: ids commit out of order, so a range would not do.
+
+    `entry_id` is a plain value: a list that still names an entry which somebody deleted is the point of it.
+    """
+
+    block = models.ForeignKey(AuditBlock, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    position = models.IntegerField()
+    entry_id = models.BigIntegerField(unique=True)
+    digest = models.CharField(max_length=64)
+
+    class Meta(AppendOnlyModel.Meta):
+        verbose_name_plural = "audit block entries"
+        constraints = [models.UniqueConstraint(fields=["block", "position"], name="audit_block_position")]
+
+    def __str__(self) -> str:
+        return f"entry {self.entry_id} at {self.position}"

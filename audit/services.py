@@ -1,5 +1,7 @@
-"""Writing the audit log. There is one way in: `record()`."""
+"""Writing the audit log. There is one way in: `record()`, and `record_many()` for a batch of the same."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +13,20 @@ from audit.actions import Action
 from audit.models import AuditEntry
 
 ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What one entry is to say; the fields are `record`'s arguments."""
+
+    action: Action
+    actor: Any
+    subject: models.Model | None = None
+    concerns: Any = None
+    actor_label: str = ""
+    details: dict[str, Any] | None = None
+    evidence_digest: str = ""
+    at: datetime | None = None
 
 
 def record(
@@ -39,21 +55,51 @@ def record(
     Raises:
         ValueError: the action is not in the catalogue.
     """
-    if not isinstance(action, Action):
-        raise ValueError(f"{action!r} is not in audit.actions.")
-    now = context.current()
-    entry = AuditEntry(
-        at=at or timezone.now(),
-        action=action.value,
-        actor_id=actor.pk if actor else None,
-        actor_label=str(actor)[:254] if actor else (actor_label or ANONYMOUS)[:254],
-        subject_type=subject._meta.model_name or "" if subject is not None else "",
-        subject_id=str(getattr(subject, "public_id", subject.pk)) if subject is not None else "",
-        concerns_id=concerns.pk if concerns else None,
-        ip=now.ip,
-        request_id=now.request_id,
-        details=details or {},
-        evidence_digest=evidence_digest,
+    entry = _entry(
+        Report(
+            action=action,
+            actor=actor,
+            subject=subject,
+            concerns=concerns,
+            actor_label=actor_label,
+            details=details,
+            evidence_digest=evidence_digest,
+            at=at,
+        )
     )
     entry.save()
     return entry
+
+
+def record_many(reports: Iterable[Report]) -> None:
+    """Write an entry for each report, in their order, in as few statements as the database takes: as `record()`
+    does, inside the transaction of what they report.
+
+    Raises:
+        ValueError: an action is not in the catalogue; nothing was written.
+    """
+    AuditEntry.objects.bulk_create([_entry(report) for report in reports])
+
+
+def _entry(report: Report) -> AuditEntry:
+    """The entry, still to be written, stamped with the present request.
+
+    Raises:
+        ValueError: the action is not in the catalogue.
+    """
+    if not isinstance(report.action, Action):
+        raise ValueError(f"{report.action!r} is not in audit.actions.")
+    now, actor, subject = context.current(), report.actor, report.subject
+    return AuditEntry(
+        at=report.at or timezone.now(),
+        action=report.action.value,
+        actor_id=actor.pk if actor else None,
+        actor_label=str(actor)[:254] if actor else (report.actor_label or ANONYMOUS)[:254],
+        subject_type=subject._meta.model_name or "" if subject is not None else "",
+        subject_id=str(getattr(subject, "public_id", subject.pk)) if subject is not None else "",
+        concerns_id=report.concerns.pk if report.concerns else None,
+        ip=now.ip,
+        request_id=now.request_id,
+        details=report.details or {},
+        evidence_digest=report.evidence_digest,
+    )

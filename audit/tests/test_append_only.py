@@ -10,6 +10,7 @@ from django.db.models import ProtectedError
 from audit.actions import Action
 from audit.append_only import AppendOnlyError, append_only_models
 from audit.models import AuditEntry
+from audit.sealing import seal
 from audit.services import record
 
 
@@ -118,8 +119,12 @@ def test_sqlite_refuses_replacing(entry: AuditEntry, act: str) -> None:
 def test_the_ledger_is_as_append_only_as_the_log(alice: Any, open_account: Any) -> None:
     # R3.1: the same guard at all three depths, with real rows in every table.
     open_account(alice, "5.00")
+    seal()
     tables = {model._meta.db_table for model in append_only_models()}
-    assert tables == {"audit_auditentry", "transfers_transaction", "transfers_entry"}
+    assert tables == {
+        *("audit_auditentry", "audit_auditblock", "audit_auditblockentry"),
+        *("transfers_transaction", "transfers_entry"),
+    }
     for model in append_only_models():
         row = model.objects.first()
         assert row is not None
@@ -133,6 +138,17 @@ def test_the_ledger_is_as_append_only_as_the_log(alice: Any, open_account: Any) 
         for statement in statements:
             with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
                 connection.cursor().execute(statement)
+
+
+def test_a_seal_cannot_be_truncated(entry: AuditEntry) -> None:
+    # R6.3: TRUNCATE goes round row triggers.
+    if connection.vendor != "postgresql":
+        pytest.skip("PostgreSQL's own statement")
+    seal()
+    connection.cursor().execute("SET CONSTRAINTS ALL IMMEDIATE")  # what is still to be checked would refuse it, too
+    for table in ("audit_auditentry", "audit_auditblock", "audit_auditblockentry"):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            connection.cursor().execute(f"TRUNCATE {table} CASCADE")
 
 
 def test_a_customer_with_money_cannot_be_deleted_with_their_history(alice: Any, open_account: Any) -> None:

@@ -1,14 +1,16 @@
 """Writing the audit log: one way in, a fixed list of actions, stamped with who and from where (R6.1)."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from audit.actions import Action
 from audit.context import RequestContext, current, request_context
 from audit.models import AuditEntry
-from audit.services import record
+from audit.services import Report, record, record_many
 from tests.acts import give_password
 
 # The names that R6.1 asks for at least.
@@ -93,3 +95,36 @@ def test_entries_outlive_the_user_they_name(make_user: Any) -> None:
     entry = AuditEntry.objects.get(pk=entry.pk)
     assert (entry.actor_id, entry.actor_label, entry.concerns_id) == (key, "gone@example.com", key)
     assert [field.name for field in AuditEntry._meta.get_fields() if field.is_relation] == []
+
+
+@pytest.mark.django_db
+def test_a_batch_says_the_same_in_one_statement(alice: Any, bob: Any, django_assert_num_queries: Any) -> None:
+    # R6.1
+    at = timezone.now() - timedelta(days=30)
+    said: list[dict[str, Any]] = [
+        {"action": Action.USER_UPDATED, "actor": alice, "subject": bob, "concerns": bob, "details": {"n": n}, "at": at}
+        for n in range(20)
+    ]
+    said += [{"action": Action.LOGIN_FAILURE, "actor": None, "actor_label": "x" * 300, "evidence_digest": "e" * 64}]
+    with request_context(RequestContext(ip="203.0.113.7", request_id="a" * 32)):
+        for one in said:
+            record(**one)
+        with django_assert_num_queries(1):
+            record_many(Report(**one) for one in said)
+    rows: list[dict[str, Any]] = [
+        {name: value for name, value in row.items() if name != "id"}
+        for row in AuditEntry.objects.order_by("pk").values()
+    ]
+    singly, together = rows[-2 * len(said) : -len(said)], rows[-len(said) :]
+    assert abs(singly[-1].pop("at") - together[-1].pop("at")) < timedelta(seconds=5)
+    assert singly == together
+
+
+@pytest.mark.django_db
+def test_of_a_batch_with_an_action_that_is_none_nothing_is_written(alice: Any) -> None:
+    # R6.1
+    reports = [Report(action=action, actor=alice) for action in (Action.LOGOUT, "LOGOUT")]  # type: ignore[arg-type]
+    before = AuditEntry.objects.count()
+    with pytest.raises(ValueError, match=r"not in audit\.actions"):
+        record_many(reports)
+    assert AuditEntry.objects.count() == before
