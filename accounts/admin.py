@@ -1,17 +1,42 @@
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
+from accounts import account_numbers
+from accounts.account_numbers import InvalidAccountNumber
+from accounts.admin_acts import ACCOUNT_ACTS, USER_ACTS
+from accounts.encryption import lookup_digests
+from accounts.list_filters import (
+    ActiveFilter,
+    LockedFilter,
+    OwnerFilter,
+    RoleFilter,
+    SubjectAccountFilter,
+    customers_among,
+)
 from accounts.models import BankAccount, User
 from accounts.money_admin import MoneyAdmin
-from audit.read_only_admin import ReadOnlyAdmin
+from accounts.roles import Role
+from accounts.staff_acts import ActingAdmin, offer
+from audit.admin import offer_filters
+
+offer(User, *USER_ACTS)
+offer(BankAccount, *ACCOUNT_ACTS)
+offer_filters(SubjectAccountFilter)
 
 
 @admin.register(User)
-class UserAdmin(ReadOnlyAdmin):
+class UserAdmin(ActingAdmin):
+    """Support sees customers; colleagues are none of its business (R5.4)."""
+
     list_display = ("email", "name", "role", "is_active", "locked_at", "created_at")
-    list_filter = ("groups", "is_active")
-    search_fields = ("email", "first_name", "last_name")
+    list_filter = (RoleFilter, ActiveFilter, LockedFilter)
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    search_beginnings = ("email", "first_name", "last_name")
+    search_help_text = "The beginning of an e-mail address or a name."
     fields = (
         "email",
         "first_name",
@@ -23,18 +48,34 @@ class UserAdmin(ReadOnlyAdmin):
         "last_login",
     )
 
-    @admin.display(ordering="first_name")
+    @admin.display
     def name(self, user: User) -> str:
         return user.get_full_name()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups")  # the role of each row
+        rows = super().get_queryset(request).prefetch_related("groups")  # the role of each row
+        user: Any = request.user
+        return customers_among(rows) if user.role == Role.SUPPORT else rows
 
 
 @admin.register(BankAccount)
-class BankAccountAdmin(MoneyAdmin):
+class BankAccountAdmin(ActingAdmin, MoneyAdmin):
     list_display = ("__str__", "kind", "owner", "status", "balance", "held", "opened_at")
-    list_filter = ("kind", "status")
+    list_filter = (OwnerFilter, "kind", "status")
     list_select_related = ("owner",)
-    search_fields = ("owner__email",)
+    date_hierarchy = "opened_at"
+    ordering = ("-opened_at",)
+    search_path = "owner"
+    search_beginnings = ("email", "last_name")
+    search_help_text = "An account number in full, or the beginning of its owner’s e-mail address or last name."
     fields = ("masked_number", "kind", "owner", "status", "balance", "held", "opened_at", "closed_at")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[BankAccount], search_term: str
+    ) -> tuple[QuerySet[BankAccount], bool]:
+        """A number as customers write it, with spaces or hyphens, is looked up by its digest."""
+        try:
+            number = account_numbers.parse_number(search_term)
+        except InvalidAccountNumber:
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.filter(Q(number_digest__in=lookup_digests(number))), False

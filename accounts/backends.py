@@ -4,7 +4,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from accounts import guesses
+from accounts import guesses, roles
 from accounts.limiter import TooOften
 from accounts.models import User
 from audit.context import client_ip
@@ -27,6 +27,11 @@ class CountedPasswordBackend(ModelBackend):
         except TooOften as error:
             raise PermissionDenied from error
         return user
+
+    def get_user(self, user_id: Any) -> User | None:
+        """The user of a session, asked on every request: the role comes along, since every page asks for it."""
+        user = roles.with_role(User.objects.filter(pk=user_id))
+        return user if user is not None and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
         """A locked or deactivated user neither signs in nor keeps a session (asked on every request)."""

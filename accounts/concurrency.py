@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import Error, transaction
+from django.db import Error, connection, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -41,5 +41,22 @@ def own_transaction(service: Callable[P, R]) -> Callable[P, R]:
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
         raise AssertionError("unreachable")
+
+    return run
+
+
+def joined(service: Callable[P, R]) -> Callable[P, R]:
+    """The body of an `own_transaction` service, as one step of a caller that owns a transaction already.
+
+    Raises:
+        RuntimeError: called outside a transaction.
+    """
+    body: Callable[P, R] = service.__wrapped__  # type: ignore[attr-defined]
+
+    @wraps(body)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not connection.in_atomic_block:
+            raise RuntimeError(f"{body.__name__} is to join a transaction, and there is none.")
+        return body(*args, **kwargs)
 
     return run

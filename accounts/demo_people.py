@@ -23,9 +23,15 @@ class Person:
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}"
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def login(self) -> str:
+        """What stands before the @: how the demo's history names them."""
+        return self.email.partition("@")[0]
 
 
+# Whom to try the bank as: the sign-in page and `seed_demo` name them.
 PEOPLE = (
     Person("Alice", "Archer", "alice@example.com", Role.CUSTOMER, "+49 30 5550101", "Lindenallee 4\n10117 Berlin"),
     Person("Bob", "Brandt", "bob@example.com", Role.CUSTOMER, "+49 30 5550102", "Am Ufer 12\n20095 Hamburg"),
@@ -34,8 +40,27 @@ PEOPLE = (
     Person("Audrey", "Adler", "audrey@example.com", Role.AUDITOR, "+49 30 5550105", "Alder Bank"),
     Person("Ada", "Almeida", "ada@example.com", Role.ADMIN, "+49 30 5550106", "Alder Bank"),
 )
+# Whom they deal with: employer, landlady, shops, neighbours. The same password; some have one name (R1.1).
+NEIGHBOURS = (
+    Person("Nordlicht", "", "nordlicht@example.com", Role.CUSTOMER, "+49 30 5550107", "Speicherhof 9\n10997 Berlin"),
+    Person(
+        *("Margarethe", "von Löwenstein-Huber", "margarethe@example.com", Role.CUSTOMER),
+        *("+49 30 5550108", "Lindenallee 2\n10117 Berlin"),
+    ),
+    Person("Yıldız", "Market", "market@example.com", Role.CUSTOMER, "+49 30 5550109", "Lindenallee 11\n10117 Berlin"),
+    Person("Café", "Lumière", "cafe@example.com", Role.CUSTOMER, "+49 30 5550110", "Am Markt 1\n10117 Berlin"),
+    Person("Linden-Apotheke", "", "apotheke@example.com", Role.CUSTOMER, "+49 30 5550111", "Am Markt 3\n10117 Berlin"),
+    Person("Leïla", "Haddad", "leila@example.com", Role.CUSTOMER, "+49 30 5550112", "Gartenweg 27\n12043 Berlin"),
+    Person("Noor", "", "noor@example.com", Role.CUSTOMER, "+49 30 5550113", "Gartenweg 27\n12043 Berlin"),
+    Person(
+        *("Željka", "Horvat-Kovačević", "zeljka@example.com", Role.CUSTOMER),
+        *("+49 30 5550114", "Lindenallee 11\n10117 Berlin"),
+    ),
+    Person("Hương", "Nguyễn", "huong@example.com", Role.CUSTOMER, "+49 30 5550115", "Am Ufer 30\n20095 Hamburg"),
+)
 # Must change the password at the first sign-in.
 ADMIN = Person("First", "Administrator", "admin@example.com", Role.ADMIN, "+49 30 5550100", "Alder Bank")
+EVERYBODY = (*PEOPLE, *NEIGHBOURS, ADMIN)
 
 
 def sign_in_hints() -> dict[str, Any]:

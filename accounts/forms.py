@@ -7,16 +7,31 @@ from typing import Any
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.account_numbers import InvalidAccountNumber, parse_number
 from accounts.models import User
-from accounts.money import InvalidAmount, currency_exponent, parse_amount
+from accounts.money import InvalidAmount, currency_exponent, currency_sign, parse_typed_amount
+from accounts.pin_rules import InvalidPin, check_pin
+from accounts.plain_text import has_unprintable, is_longer_than, length_of
 
 MAX_PASSWORD_CHARS = 200  # more only makes the hasher work
 
 
+class AmountInput(forms.TextInput):
+    """A field with the currency's sign before it, so that nobody has to type it."""
+
+    def render(self, *args: Any, **kwargs: Any) -> SafeString:
+        field = super().render(*args, **kwargs)
+        return format_html('<div class="amount-input"><span>{}</span>{}</div>', currency_sign(), field)
+
+
 class AmountField(forms.CharField):
     """A positive amount of money; cleans to a `Decimal` in major units."""
+
+    widget = AmountInput
 
     def __init__(self, *, allow_zero: bool = False, **kwargs: Any) -> None:
         self.allow_zero = allow_zero
@@ -33,7 +48,7 @@ class AmountField(forms.CharField):
         if not text:
             return None
         try:
-            return parse_amount(text, allow_zero=self.allow_zero)
+            return parse_typed_amount(text, allow_zero=self.allow_zero)
         except InvalidAmount as error:
             raise ValidationError(str(error), code=error.code) from error
 
@@ -59,13 +74,9 @@ class AccountNumberField(forms.CharField):
             raise ValidationError(str(error), code=error.code) from error
 
 
-def has_unprintable(text: str) -> bool:
-    """Control characters, lone surrogates, and marks that reverse the reading direction of what follows.
-
-    Joiners stay allowed: Persian names and emoji need them.
-    """
-    reversing = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    return any(char in reversing or unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} for char in text)
+def too_long(text: str, max_chars: int) -> str:
+    """What is said of a text that a column cannot hold; the length is counted as the column does."""
+    return f"At most {max_chars} characters; this has {length_of(text)}."
 
 
 class LineField(forms.CharField):
@@ -73,6 +84,11 @@ class LineField(forms.CharField):
 
     Normalised before its length is checked: composing can make a text longer than it was.
     """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        # Said by us: the length that counts is the column's.
+        self.validators = [rule for rule in self.validators if not isinstance(rule, MaxLengthValidator)]
 
     def to_python(self, value: Any) -> Any:
         return unicodedata.normalize("NFC", " ".join((super().to_python(value) or "").split()))
@@ -84,9 +100,8 @@ class LineField(forms.CharField):
 
     def run_validators(self, value: Any) -> None:
         super().run_validators(value)
-        # SQL Server counts a character outside the basic plane, an emoji say, as two.
-        if self.max_length is not None and len(value.encode("utf-16-le")) > 2 * self.max_length:
-            raise ValidationError("This text is too long.", code="max_length")
+        if self.max_length is not None and is_longer_than(value, self.max_length):
+            raise ValidationError(too_long(value, self.max_length), code="max_length")
 
 
 class PersonNameField(LineField):
@@ -168,6 +183,41 @@ class EmailChangeForm(FreshCodeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"].widget.attrs.pop("autofocus")
+
+
+def pin_field(label: str, *, help_text: str = "") -> forms.CharField:
+    attributes = {"autocomplete": "off", "inputmode": "numeric"}
+    return forms.CharField(
+        label=label,
+        max_length=24,
+        help_text=help_text,
+        error_messages={"required": "Enter six digits."},
+        widget=forms.PasswordInput(attrs=attributes),
+    )
+
+
+class PinForm(FreshCodeForm):
+    pin = pin_field("New PIN", help_text="Six digits without a pattern.")
+    pin_again = pin_field("New PIN again")
+    field_order = ["pin", "pin_again", "code"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs.pop("autofocus")
+
+    def clean_pin(self) -> str:
+        pin = self.cleaned_data["pin"]
+        try:
+            check_pin(pin)
+        except InvalidPin as error:
+            raise ValidationError(str(error), code=error.code) from error
+        return pin
+
+    def clean_pin_again(self) -> str:
+        again, pin = self.cleaned_data["pin_again"], self.cleaned_data.get("pin")
+        if pin and again != pin:
+            raise ValidationError("The two PINs are not the same.", code="pin_mismatch")
+        return again
 
 
 class PersonForm(forms.Form):
@@ -270,7 +320,7 @@ class NewPasswordForm(forms.Form):
 
 
 class PasswordChangeForm(NewPasswordForm):
-    old_password = password_field("Present password", new=False)
+    old_password = password_field("Current password", new=False)
     field_order = ["old_password", "new_password1", "new_password2"]
 
 

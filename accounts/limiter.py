@@ -94,6 +94,18 @@ def clear(key: str) -> None:
     RateWindow.objects.filter(key=key).delete()
 
 
+def clear_all(prefix: str) -> None:
+    """Forget everything under all keys that begin with `prefix`."""
+    RateWindow.objects.filter(key__startswith=prefix).delete()
+
+
+def is_any_full(prefix: str, limit: Limit) -> bool:
+    """Whether `take` would refuse under any of the keys that begin with `prefix`."""
+    rows = RateWindow.objects.filter(key__startswith=prefix).values_list("stamps", flat=True)
+    now = timezone.now()
+    return any(len(stamps) >= limit.times and _seconds_to_wait(stamps, limit, now) > 0 for stamps in rows)
+
+
 def _still_counting(stamps: list[list], limit: Limit, now: datetime) -> list[list]:
     if len(stamps) >= limit.times and _seconds_to_wait(stamps, limit, now) > 0:
         return stamps

@@ -1,14 +1,18 @@
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 
+from accounts import session_clock
 from accounts.services import user_sessions
 from audit.actions import Action
 from audit.services import record
@@ -18,8 +22,7 @@ class SessionTimeoutMiddleware:
     """Ends a session on the server after too long without activity, or too long altogether (R1.6), and one that
     was ended elsewhere (R1.8).
 
-    The cookie's age is only a courtesy to the browser; these stamps are what counts. A request that sets
-    `request.is_background` (live updates) does not count as activity.
+    A request to a view marked with `session_clock.without_renewal` (live updates) does not count as activity.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -31,7 +34,7 @@ class SessionTimeoutMiddleware:
         at = timezone.now()
         now = int(at.timestamp())
         row = user_sessions.open_row(request)
-        if row is None or self._is_over(request, now):
+        if row is None or session_clock.time_left(request.session, now=now).is_over:
             if row is not None and request.user.is_authenticated:
                 record(Action.SESSION_EXPIRED, actor=request.user)
             user_sessions.end_present(request)
@@ -39,17 +42,15 @@ class SessionTimeoutMiddleware:
             request.session["was_ended"] = True
             return self.get_response(request)
         response = self.get_response(request)
-        if not getattr(request, "is_background", False) and "seen_at" in request.session:
-            request.session["seen_at"] = now
+        if "seen_at" in request.session and not _is_background(request):
+            session_clock.renew(request.session, now=now)
             user_sessions.refresh(row, now=at)
         return response
 
-    @staticmethod
-    def _is_over(request: HttpRequest, now: int) -> bool:
-        # A session without stamps was not begun by our sign-in: fail closed.
-        seen_at = request.session.get("seen_at", 0)
-        auth_at = request.session.get("auth_at", 0)
-        return now - seen_at > settings.SESSION_IDLE_SECONDS or now - auth_at > settings.SESSION_ABSOLUTE_SECONDS
+
+def _is_background(request: HttpRequest) -> bool:
+    view = request.resolver_match.func if request.resolver_match else None
+    return getattr(view, "is_background", False)
 
 
 class TwoFactorMiddleware(LoginRequiredMiddleware):
@@ -77,7 +78,18 @@ class TwoFactorMiddleware(LoginRequiredMiddleware):
         return resolve_url(settings.LOGIN_URL)
 
     def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> HttpResponseRedirect:
-        """Only a GET can be gone on with after signing in; a lost POST is not repeated by itself."""
-        if request.method != "GET":
-            return redirect(settings.LOGIN_URL)
-        return super().handle_no_permission(request, view_func)
+        """After signing in one goes on where one was. A lost POST is not repeated by itself: its page is shown
+        again, and kept.js puts back what was typed."""
+        if request.method == "GET":
+            return super().handle_no_permission(request, view_func)
+        page, sign_in = _page_it_came_from(request), self.get_login_url(view_func)
+        return redirect_to_login(page, sign_in) if page else redirect(sign_in)
+
+
+def _page_it_came_from(request: HttpRequest) -> str:
+    """The path of the page of ours that sent this request, if the browser tells; what is not ours is ""."""
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    parts = urlsplit(referer)
+    return urlunsplit(("", "", parts.path, parts.query, "")) if parts.netloc else ""

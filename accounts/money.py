@@ -8,7 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from babel.core import Locale, UnknownLocaleError
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import (
+    format_compact_currency,
+    format_currency,
+    format_decimal,
+    get_currency_precision,
+    get_currency_symbol,
+    get_decimal_symbol,
+    get_group_symbol,
+)
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -17,6 +25,8 @@ from django.utils.translation import get_language
 # Twelve digits before the point: a quadrillion minor units still sum without overflow in a 64-bit column.
 MAX_AMOUNT_DIGITS = 12
 _AMOUNT = re.compile(rf"[0-9]{{1,{MAX_AMOUNT_DIGITS}}}(?:\.[0-9]+)?")
+_NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
+_MORE_THAN_ZERO = "The amount must be more than zero."
 _TOO_LONG = re.compile(rf"[0-9]{{{MAX_AMOUNT_DIGITS + 1},}}(?:\.[0-9]+)?")
 
 
@@ -32,7 +42,7 @@ class InvalidAmount(ValueError):
 
 
 def parse_amount(text: str, *, allow_zero: bool = False) -> Decimal:
-    """Read a positive amount such as `1234.50`, in major units.
+    """Read a positive amount such as `1234.50`, in major units: the one way that programs write it.
 
     Only ASCII digits and one point are accepted: no sign, exponent, `NaN`, `Infinity`, grouping or digits of
     other scripts, each of which has been a way to smuggle an amount past somebody's check (R3.2).
@@ -41,6 +51,8 @@ def parse_amount(text: str, *, allow_zero: bool = False) -> Decimal:
         InvalidAmount: anything else, zero (unless allowed), too large, or more decimals than the currency has.
     """
     text = text.strip() if isinstance(text, str) else ""
+    if text.startswith("-") and _AMOUNT.fullmatch(text[1:]):
+        raise InvalidAmount("The amount must not be less than zero." if allow_zero else _MORE_THAN_ZERO)
     if _TOO_LONG.fullmatch(text):
         raise InvalidAmount("This amount is too large.")
     if not _AMOUNT.fullmatch(text):
@@ -48,12 +60,70 @@ def parse_amount(text: str, *, allow_zero: bool = False) -> Decimal:
     places = currency_exponent()
     if len(text.partition(".")[2]) > places:
         raise InvalidAmount(
-            f"{settings.CURRENCY} has {places} decimals at most." if places else f"{settings.CURRENCY} has no decimals."
+            f"Write at most {_NUMBERS.get(places, places)} decimals." if places else "Write it without decimals."
         )
     amount = Decimal(text)
     if amount == 0 and not allow_zero:
-        raise InvalidAmount("The amount must be more than zero.")
+        raise InvalidAmount(_MORE_THAN_ZERO)
     return amount
+
+
+def parse_typed_amount(text: str, *, allow_zero: bool = False) -> Decimal:
+    """Read a positive amount as people write it in the page's language, in major units: `1,234.50` in English,
+    `1.234,50` in German; and plain `1234.50` in any. The bank's currency may stand before or after it, as sign or
+    code (`€3`, `3 EUR`), and the decimal mark at the end (`5.`).
+
+    What could be wrong by a factor of a thousand is refused, not guessed: groups have three digits, the first
+    does not begin with 0, and where the currency has three decimals, one group alone (`1,234`) is none.
+
+    Raises:
+        InvalidAmount: as `parse_amount()` does.
+    """
+    text = _without_currency(text.strip() if isinstance(text, str) else "")
+    sign = "-" if text.startswith(("-", "−")) else ""
+    return parse_amount(sign + _without_grouping(text[len(sign) :]), allow_zero=allow_zero)
+
+
+def currency_sign() -> str:
+    """What the page's language writes beside an amount: `€`."""
+    return get_currency_symbol(settings.CURRENCY, locale=_locale())
+
+
+def _without_currency(text: str) -> str:
+    """The text without the bank's own currency, on one side of it; another currency stays and is refused."""
+    for name in {currency_sign(), settings.CURRENCY}:
+        if text.upper().startswith(name.upper()):
+            return text[len(name) :].strip()
+        if text.upper().endswith(name.upper()):
+            return text[: -len(name)].strip()
+    return text
+
+
+def _without_grouping(text: str) -> str:
+    """The amount as a program writes it: ASCII digits and a point."""
+    group, decimal = get_group_symbol(_locale()), get_decimal_symbol(_locale())
+    # Nobody types a narrow no-break space, and an apostrophe is typed straight.
+    groups = "[ \u00a0\u202f]" if group.isspace() else "['’]" if group == "’" else re.escape(group)
+    whole = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:{groups}[0-9]{{3}})+"
+    written = re.fullmatch(rf"({whole})(?:{re.escape(decimal)}([0-9]+))?", text)
+    if written is None:
+        if re.fullmatch(rf"[0-9]+{re.escape(decimal)}", text):
+            return text[: -len(decimal)]
+        if re.fullmatch(r"[0-9]+\.[0-9]+", text):
+            return text
+        raise InvalidAmount(f"Write the amount in digits, like {_examples()}.")
+    if currency_exponent() > 2 and written[2] is None and re.fullmatch("[0-9]+[.,][0-9]{3}", text):
+        raise InvalidAmount(f"This can be read in two ways: write the amount without “{group}”.")
+    digits = re.sub("[^0-9]", "", written[1])
+    return f"{digits}.{written[2]}" if written[2] else digits
+
+
+def _examples() -> str:
+    """`1234.50 or 1,234.50`, in the page's language and with the currency's decimals."""
+    places = currency_exponent()
+    example, pattern = Decimal("1234.5").quantize(from_minor(1)), "0." + "0" * places if places else "0"
+    plain, grouped = (format_decimal(example, f, locale=_locale()) for f in (pattern, f"#,##{pattern}"))
+    return f"{plain} or {grouped}"
 
 
 def to_minor(amount: Decimal) -> int:
@@ -80,12 +150,28 @@ def from_minor(minor: int) -> Decimal:
 
 
 def format_money(amount: Decimal) -> str:
-    """The amount as people of the page's language write it: `€1,234.50`, `1.234,50 €`."""
+    """The amount as people of the page's language write it: `€1,234.50`, `1.234,50 €`; less than zero with a real
+    minus, which screen readers say: `−€5.00`."""
+    written = format_currency(amount, settings.CURRENCY, locale=_locale())
+    return written.replace("-", "−") if amount < 0 else written
+
+
+def format_money_signed(amount: Decimal) -> str:
+    """The same with its sign always written: `+€5.00`, `−€5.00`."""
+    return f"{'−' if amount < 0 else '+'}{format_money(abs(amount))}"
+
+
+def format_money_short(amount: Decimal) -> str:
+    """A round amount as short as the page's language has it, for the scale of a picture: `€2.5K`, `€1M`."""
+    # Enough decimals for a thousandth, and none that the amount does not have.
+    return format_compact_currency(amount, settings.CURRENCY, locale=_locale(), fraction_digits=3)
+
+
+def _locale() -> Locale:
     try:
-        locale = Locale.parse(get_language() or settings.LANGUAGE_CODE, sep="-")
+        return Locale.parse(get_language() or settings.LANGUAGE_CODE, sep="-")
     except (UnknownLocaleError, ValueError):
-        locale = Locale("en")
-    return format_currency(amount, settings.CURRENCY, locale=locale)
+        return Locale("en")
 
 
 class MoneyField(models.BigIntegerField):

@@ -1,10 +1,12 @@
 """The mails of this app. Importing it registers their writers (`accounts.apps`)."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 from django.conf import settings
 
-from accounts.models import EmailChange, PasswordReset, Registration, User
+from accounts.models import BankAccount, EmailChange, PasswordReset, Registration, User
 from accounts.outbox import Mail, writes_mails_of
 
 
@@ -107,3 +109,90 @@ def recovery_codes_renewed(user_id: int) -> Iterable[Mail]:
 def two_factor_replaced(user_id: int) -> Iterable[Mail]:
     user = User.objects.get(pk=user_id)
     return [Mail(user.email, "two_factor_replaced", {"first_name": user.first_name})]
+
+
+@writes_mails_of("pin_changed")
+def pin_changed(user_id: int) -> Iterable[Mail]:
+    user = User.objects.get(pk=user_id)
+    return [Mail(user.email, "pin_changed", {"first_name": user.first_name})]
+
+
+@writes_mails_of("pin_removed")
+def pin_removed(user_id: int) -> Iterable[Mail]:
+    user = User.objects.get(pk=user_id)
+    return [Mail(user.email, "pin_removed", {"first_name": user.first_name})]
+
+
+# --- What staff did -----------------------------------------------------------------------------------------
+# None of these gives the reason: it is written for colleagues and the audit log.
+
+
+@writes_mails_of("user_locked")
+def user_locked(user_id: int) -> Iterable[Mail]:
+    return [_to_user(user_id, "user_locked")]
+
+
+@writes_mails_of("user_unlocked")
+def user_unlocked(user_id: int) -> Iterable[Mail]:
+    return [_to_user(user_id, "user_unlocked")]
+
+
+@writes_mails_of("role_changed")
+def role_changed(user_id: int, role: str) -> Iterable[Mail]:
+    return [_to_user(user_id, "role_changed", role=role)]
+
+
+@writes_mails_of("details_changed_by_bank")
+def details_changed_by_bank(user_id: int, fields: list[str]) -> Iterable[Mail]:
+    names = [field.replace("_", " ") for field in fields]
+    return [_to_user(user_id, "details_changed_by_bank", fields=names)]
+
+
+@writes_mails_of("email_changed_by_bank")
+def email_changed_by_bank(user_id: int, old_email: str) -> Iterable[Mail]:
+    """To both addresses: if somebody talked the bank into it, its owner hears of it at the old one (R1.8)."""
+    mail = _to_user(user_id, "email_changed_by_bank")
+    return [replace(mail, to=old_email), mail]
+
+
+@writes_mails_of("user_deactivated")
+def user_deactivated(user_id: int) -> Iterable[Mail]:
+    return [_to_user(user_id, "user_deactivated")]
+
+
+@writes_mails_of("user_reactivated")
+def user_reactivated(user_id: int) -> Iterable[Mail]:
+    return [_to_user(user_id, "user_reactivated")]
+
+
+@writes_mails_of("two_factor_reset")
+def two_factor_reset(user_id: int) -> Iterable[Mail]:
+    return [_to_user(user_id, "two_factor_reset")]
+
+
+@writes_mails_of("pin_reset")
+def pin_reset(user_id: int) -> Iterable[Mail]:
+    return [_to_user(user_id, "pin_reset")]
+
+
+@writes_mails_of("account_frozen")
+def account_frozen(account_id: int) -> Iterable[Mail]:
+    return [_to_owner(account_id, "account_frozen")]
+
+
+@writes_mails_of("account_unfrozen")
+def account_unfrozen(account_id: int) -> Iterable[Mail]:
+    return [_to_owner(account_id, "account_unfrozen")]
+
+
+def _to_user(user_id: int, template: str, **context: Any) -> Mail:
+    user = User.objects.get(pk=user_id)
+    return Mail(user.email, template, {"first_name": user.first_name} | context)
+
+
+def _to_owner(account_id: int, template: str) -> Mail:
+    account = BankAccount.objects.get(pk=account_id)
+    if account.owner_id is None:
+        raise ValueError("The bank's own accounts have nobody to write to.")
+    names = {"account_name": account.display_name, "own_number": account.masked_number}
+    return _to_user(account.owner_id, template, **names)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import F
 
 
 class Role(StrEnum):
@@ -21,11 +22,27 @@ class Role(StrEnum):
 
 STAFF_ROLES = frozenset({Role.SUPPORT, Role.AUDITOR, Role.ADMIN})
 
+_LOOKING = (
+    "accounts.view_user",
+    "accounts.view_bankaccount",
+    "audit.view_auditentry",
+    "audit.view_auditblock",
+    "audit.export_auditentry",
+)
+
 GRANTS: dict[Role, tuple[str, ...]] = {
     Role.CUSTOMER: (),
     Role.SUPPORT: ("accounts.view_user", "accounts.view_bankaccount"),
-    Role.AUDITOR: ("accounts.view_user", "accounts.view_bankaccount", "audit.view_auditentry"),
-    Role.ADMIN: ("accounts.view_user", "accounts.view_bankaccount", "audit.view_auditentry"),
+    Role.AUDITOR: _LOOKING,
+    Role.ADMIN: (
+        *_LOOKING,
+        "accounts.lock_user",
+        "accounts.unlock_user",
+        "accounts.change_role",
+        "accounts.edit_user",
+        "accounts.freeze_account",
+        "accounts.unfreeze_account",
+    ),
 }
 
 
@@ -56,14 +73,49 @@ def require_any_role(user: Any) -> None:
         raise PermissionDenied(f"{user} has no role.")
 
 
+def with_role(users: Any) -> Any:
+    """The one user of a queryset, with the role and its permissions already read, in one statement; None if there
+    is none."""
+    # A row for each permission, or one with NULLs.
+    rows = list(
+        users.annotate(
+            _group=F("groups__name"),
+            _app_label=F("groups__permissions__content_type__app_label"),
+            _codename=F("groups__permissions__codename"),
+        )
+    )
+    if not rows:
+        return None
+    user = rows[0]
+    _keep(user, [(row._group, row._app_label, row._codename) for row in rows])
+    return user
+
+
+def role_of(user: Any) -> Role | None:
+    """The user's one role; None for somebody in no group, or in several."""
+    if hasattr(user, "_role_name"):
+        name = user._role_name
+    else:
+        names = [group.name for group in user.groups.all()]  # all(): a list of users has them prefetched
+        name = names[0] if len(names) == 1 else None
+    return None if name is None else Role(name)
+
+
 def _permissions_of(user: Any) -> frozenset[str]:
     # Kept on the instance, which lives for one request: role changes work from the next request on.
     if not hasattr(user, "_role_permissions"):
-        rows = list(user.groups.values_list("pk", "permissions__content_type__app_label", "permissions__codename"))
-        # One role per user: somebody put into two groups behind the services' back may nothing, not both.
-        one_role = len({group for group, _, _ in rows}) == 1
-        user._role_permissions = frozenset(f"{label}.{codename}" for _, label, codename in rows if one_role)
+        columns = ("name", "permissions__content_type__app_label", "permissions__codename")
+        _keep(user, list(user.groups.values_list(*columns)))
     return user._role_permissions
+
+
+def _keep(user: Any, rows: list[tuple[str | None, str | None, str | None]]) -> None:
+    # One role per user: somebody put into two groups behind the services' back may nothing, not both.
+    names = {name for name, _, _ in rows if name is not None}
+    user._role_name = names.pop() if len(names) == 1 else None
+    user._role_permissions = frozenset(
+        f"{label}.{codename}" for name, label, codename in rows if name is not None and name == user._role_name
+    )
 
 
 def grant(apps: Any, grants: Mapping[Role, Iterable[str]]) -> None:

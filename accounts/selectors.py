@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from accounts.devices import device_label
@@ -30,6 +31,21 @@ class SignIn:
     at: datetime
     ip: str | None
     succeeded: bool
+
+
+def locked_users() -> QuerySet[User]:
+    """Those whom an administrator has locked."""
+    return User.objects.filter(locked_at__isnull=False)
+
+
+def last_lock_at() -> datetime | None:
+    """Of those who are locked now."""
+    return locked_users().aggregate(last=Max("locked_at"))["last"]
+
+
+def failed_sign_ins_since(moment: datetime) -> QuerySet[AuditEntry]:
+    """Wrong passwords and codes of anybody, by the audit log."""
+    return AuditEntry.objects.filter(action=Action.LOGIN_FAILURE.value, at__gte=moment)
 
 
 def open_sessions(user: User, *, present: uuid.UUID | None) -> list[OpenSession]:

@@ -6,8 +6,10 @@ from accounts.views import (
     mailbox,
     password,
     password_reset,
+    pin,
     profile,
     registration,
+    session,
     sign_in,
     two_factor,
 )
@@ -17,6 +19,8 @@ urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign_in"),
     path("sign-in/code/", sign_in.sign_in_code, name="sign_in_code"),
     path("sign-out/", sign_in.sign_out, name="sign_out"),
+    path("session/", session.session_left, name="session_left"),
+    path("session/extend/", session.session_extend, name="session_extend"),
     path("register/", registration.register, name="register"),
     path("register/sent/", registration.register_sent, name="register_sent"),
     path("register/confirm/<str:token>/", registration.register_confirm, name="register_confirm"),
@@ -35,6 +39,8 @@ urlpatterns = [
     path("profile/recovery-codes/", authenticator.recovery_codes, name="recovery_codes_renew"),
     path("profile/authenticator/", authenticator.replace, name="authenticator_replace"),
     path("profile/authenticator/new/", authenticator.new, name="authenticator_new"),
+    path("profile/pin/", pin.pin, name="pin"),
+    path("profile/pin/remove/", pin.remove, name="pin_remove"),
     path("demo/mailbox/", mailbox.mailbox, name="mailbox"),
     path("demo/mailbox/<int:pk>/", mailbox.mail, name="mail"),
 ]

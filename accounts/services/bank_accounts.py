@@ -26,6 +26,12 @@ def create(*, owner: User, kind: AccountKind, nickname: str, public_id: uuid.UUI
     return account
 
 
+def rename(account: BankAccount, *, nickname: str) -> None:
+    """Give a row that the caller has locked another nickname, or none."""
+    account.nickname = nickname
+    account.save(update_fields=["nickname"])
+
+
 def close(account: BankAccount, *, at: datetime) -> None:
     """Mark a row that the caller has locked and found empty as closed."""
     account.status = AccountStatus.CLOSED

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 from django import template
 
-from accounts.money import format_money
+from accounts.money import format_money, format_money_short, format_money_signed
 
 register = template.Library()
 
@@ -14,6 +14,12 @@ def money(amount: Decimal) -> str:
 
 
 @register.filter
+def money_short(amount: Decimal) -> str:
+    """`2500` as `€2.5K`: for round amounts only, such as those of a scale."""
+    return format_money_short(amount)
+
+
+@register.filter
 def money_signed(amount: Decimal) -> str:
-    """The same with its sign always written: `+€5.00`, `−€5.00` (a real minus, which screen readers say)."""
-    return f"{'−' if amount < 0 else '+'}{format_money(abs(amount))}"
+    """With its sign always written: `+€5.00`, `−€5.00`."""
+    return format_money_signed(amount)

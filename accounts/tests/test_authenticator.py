@@ -87,7 +87,14 @@ def test_guesses_are_counted_together_with_sign_in(path: str, alice: Any, browse
         browser.post(path, {"code": wrong_code_for(code_on(present(alice)))})
         clock.shift(40)
     answer = browser.post(path, {"code": code_on(present(alice))})
-    assert answer.status_code == 429
+    assert (answer.status_code, answer["Retry-After"]) == (429, "560")
+    page = answer.content.decode()
+    # Who is signed in stays so, in the bank's own frame.
+    assert "Try again in <strong>10 minutes</strong>" in page
+    assert page.count('href="/profile/"') > 1
+    for absent in ("Sign-in is paused", "Back to sign-in", 'class="entrance"'):
+        assert absent not in page
+    assert "Sign-in is paused" in give_password(Client(), alice.email).content.decode()
     assert give_password(Client(), alice.email).status_code == 429
 
 

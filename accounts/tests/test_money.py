@@ -21,6 +21,7 @@ from accounts.money import (
     MoneyField,
     currency_exponent,
     format_money,
+    format_money_short,
     from_minor,
     parse_amount,
     to_minor,
@@ -54,8 +55,10 @@ def test_an_amount_of_another_type_is_refused(value: Any) -> None:
     ("text", "why"),
     [
         ("0", "The amount must be more than zero."),
+        ("-5", "The amount must be more than zero."),
+        ("-0.01", "The amount must be more than zero."),
         ("1000000000000", "This amount is too large."),
-        ("0.001", "EUR has 2 decimals at most."),
+        ("0.001", "Write at most two decimals."),
         ("NaN", "Write the amount in digits with a point for the decimals, like 1234.50."),
     ],
 )
@@ -77,7 +80,7 @@ def test_plain_digits_are_accepted(text: str, amount: str) -> None:
 def test_zero_is_accepted_only_where_it_makes_sense() -> None:
     # R2.1: an opening deposit may be nothing.
     assert parse_amount("0", allow_zero=True) == 0
-    with pytest.raises(InvalidAmount):
+    with pytest.raises(InvalidAmount, match="must not be less than zero"):
         parse_amount("-0", allow_zero=True)
 
 
@@ -98,7 +101,7 @@ def test_each_currency_has_its_own_decimals(
     for text in accepted:
         assert from_minor(to_minor(parse_amount(text))) == Decimal(text)
     for text in refused:
-        with pytest.raises(InvalidAmount, match=currency):
+        with pytest.raises(InvalidAmount, match="decimals"):
             parse_amount(text)
     assert to_minor(Decimal(7)) == 7 * 10**exponent
 
@@ -208,7 +211,8 @@ def test_the_field_reads_what_serializers_give_it() -> None:
     ("language", "amount", "text"),
     [
         ("en", "1234.5", "€1,234.50"),
-        ("en", "-1234.5", "-€1,234.50"),
+        ("en", "-1234.5", "−€1,234.50"),
+        ("de", "-1234.5", "−1.234,50\u00a0€"),
         ("de", "1234.5", "1.234,50\u00a0€"),
         ("fr", "1234.5", "1\u202f234,50\u00a0€"),
         ("pt-br", "1234.5", "€\u00a01.234,50"),
@@ -267,3 +271,27 @@ def test_the_keyboard_of_a_phone_fits_the_currency(settings: Any) -> None:
         amount = AmountField()
 
     assert 'inputmode="numeric"' in str(YenForm()["amount"])
+
+
+@pytest.mark.parametrize(
+    ("currency", "language", "amount", "text"),
+    [
+        ("EUR", "en-gb", "0", "€0"),
+        ("EUR", "en-gb", "0.02", "€0.02"),
+        ("EUR", "en-gb", "500", "€500"),
+        ("EUR", "en-gb", "2500", "€2.5K"),
+        ("EUR", "en-gb", "1500000000000", "€1.5T"),
+        ("EUR", "de", "1500000", "1,5\u00a0Mio.\u00a0€"),
+        ("JPY", "en", "10000", "¥10K"),
+        ("BHD", "en", "0.005", "BHD0.005"),
+    ],
+)
+def test_the_marks_of_a_scale_are_short_and_exact(
+    currency: str, language: str, amount: str, text: str, settings: Any
+) -> None:
+    # R10.3, R10.5
+    settings.CURRENCY = currency
+    with override(language):
+        assert format_money_short(Decimal(amount)) == text
+        written = Template("{% load money %}{{ amount|money_short }}").render(Context({"amount": Decimal(amount)}))
+    assert written == text

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import RecoveryCode, User
 from accounts.services import profile
 from audit.models import AuditEntry
 from tests.acts import mails
@@ -34,6 +34,15 @@ def test_the_profile_shows_what_the_bank_knows(alice: Any, browser_of: Any) -> N
     for text in ("Alice Archer", "alice@example.com", "+49 30 5550101", "Lindenallee 4<br>Berlin"):
         assert text in page
     assert 'href="/profile/"' in browser.get("/password/").content.decode(), "in the menu"
+
+
+def test_whoever_has_no_recovery_codes_is_told_to_make_some(alice: Any, browser_of: Any) -> None:
+    # R1.3
+    browser = browser_of(alice)
+    hint = "You have no recovery codes."
+    assert hint in browser.get("/profile/").content.decode()
+    RecoveryCode.objects.create(user=alice, selector="ABCD", code_hash="x")
+    assert hint not in browser.get("/profile/").content.decode()
 
 
 def test_the_dashboard_leads_to_the_details(alice: Any, browser_of: Any, open_account: Any) -> None:
@@ -96,7 +105,7 @@ def test_staff_change_their_own_and_need_no_address(who: str, request: Any, brow
     [
         ("first_name", "", "Enter your first name"),
         ("first_name", "a\u202egnp.exe", "characters that cannot be shown"),
-        ("last_name", "x" * 101, "at most 100 characters"),
+        ("last_name", "x" * 101, "At most 100 characters"),
         ("phone", "call me", "phone number in digits"),
         ("phone", "", "Enter your phone number"),
         ("address", "", "Enter your address"),

@@ -128,7 +128,7 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
         ("first_name", "", "Enter your first name"),
         ("first_name", "a\u202egnp.exe", "characters that cannot be shown"),
         ("first_name", "a\x07b", "characters that cannot be shown"),
-        ("first_name", "x" * 101, "at most 100 characters"),
+        ("first_name", "x" * 101, "At most 100 characters"),
         ("first_name", "\u200b\u200d", "characters that cannot be shown|at least one letter"),
         ("first_name", "...", "at least one letter"),
         ("last_name", "-", "at least one letter"),

@@ -1,17 +1,16 @@
 """Sessions end on the server: after five idle minutes, after eight hours, at sign-out, with a lock (R1.6)."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.contrib.sessions.models import Session
-from django.http import HttpResponse
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 
-from accounts.middleware import SessionTimeoutMiddleware
 from accounts.models import TotpDevice, User, UserSession
 from audit.models import AuditEntry
 from tests.acts import give_code, give_password, is_signed_in
@@ -62,6 +61,28 @@ def test_a_form_sent_too_late_moves_nothing_and_is_not_repeated(browser: Client,
     clock.shift(301)
     answer = browser.post("/accounts/open/", {"kind": "checking"})
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
+
+
+@pytest.mark.parametrize(
+    ("referer", "next_page"),
+    [
+        ("http://testserver/accounts/open/?a=1", "?next=/accounts/open/%3Fa%3D1"),
+        ("http://elsewhere.example/accounts/open/", ""),
+        ("//elsewhere.example/", ""),
+        ("http://testserver@elsewhere.example/", ""),
+        ("javascript:alert(1)", ""),
+        ("/accounts/open/", ""),
+        ("http://[", ""),
+        ("", ""),
+    ],
+)
+def test_after_a_form_sent_too_late_one_is_led_back_to_its_page(
+    browser: Client, clock: Any, referer: str, next_page: str
+) -> None:
+    # R1.6: so that what was typed can be put back. Only to a page of ours.
+    clock.shift(301)
+    answer = browser.post("/session/extend/", headers={"Referer": referer})
+    assert answer["Location"] == f"/sign-in/{next_page}"
 
 
 def test_eight_hours_end_it_however_busy_one_is(browser: Client, clock: Any, settings: Any) -> None:
@@ -173,27 +194,87 @@ def test_a_deleted_device_ends_the_session(browser: Client, alice: Any) -> None:
     assert not is_signed_in(browser)
 
 
-def test_what_the_page_does_by_itself_is_no_activity(alice: Any) -> None:
-    # R1.6: live updates must not keep a session alive that nobody sits at.
+def left(browser: Client) -> int:
+    return browser.get("/session/").json()["seconds_left"]
 
-    def live_update(request: Any) -> HttpResponse:
-        request.is_background = True
-        return HttpResponse()
 
-    middleware = SessionTimeoutMiddleware(live_update)
-    at = timezone.now() - timedelta(seconds=100)
-    stamp = int(at.timestamp())
-    row = UserSession.objects.create(user=alice, last_seen_at=at)
-    request: Any = RequestFactory().get("/")
-    request.session = {
-        "_auth_user_id": str(alice.pk),
-        "user_session": str(row.public_id),
-        "seen_at": stamp,
-        "auth_at": stamp,
+def test_what_the_page_asks_by_itself_is_no_activity(browser: Client, alice: Any, clock: Any) -> None:
+    # R1.6: a page that is open with nobody there must not keep its session alive.
+    seen = UserSession.objects.get().last_seen_at
+    assert left(browser) == 301
+    for expected in (202, 103, 4):
+        clock.shift(99)
+        assert left(browser) == expected
+    assert UserSession.objects.get().last_seen_at == seen
+    clock.shift(4)
+    assert browser.get("/session/").json() == {"seconds_left": 0, "can_extend": False}
+    assert not is_signed_in(browser)
+
+
+def test_one_click_begins_the_five_minutes_anew(browser: Client, clock: Any) -> None:
+    # R1.6
+    clock.shift(290)
+    assert browser.post("/session/extend/").json() == {"seconds_left": 301, "can_extend": True}
+    clock.shift(299)
+    assert is_signed_in(browser)
+
+
+def test_who_extends_can_still_send_the_form(browser: Client) -> None:
+    # R1.6, R8.2: the cookie against forged requests lives an hour only.
+    assert browser.post("/session/extend/").cookies["csrftoken"]["max-age"] == 3600
+
+
+def test_extending_a_session_that_is_over_leads_to_signing_in(browser: Client, clock: Any) -> None:
+    # R1.6
+    clock.shift(301)
+    assert browser.post("/session/extend/")["Location"] == "/sign-in/"
+
+
+def test_polling_and_extending_cannot_outlive_eight_hours(browser: Client, clock: Any) -> None:
+    # R1.6
+    can_extend = []
+    for _ in range(8 * 3600 // 240):
+        clock.shift(240)
+        assert left(browser) > 0
+        can_extend.append(browser.post("/session/extend/").json()["can_extend"])
+    assert can_extend == [True] * 118 + [False, False], "in the last five minutes nothing puts the end off"
+    assert left(browser) == 1
+    clock.shift(1)
+    assert left(browser) == 0
+    assert not is_signed_in(browser)
+
+
+def test_a_page_knows_how_long_it_has(browser: Client, clock: Any) -> None:
+    # R1.6: near the eight hours that is less than five minutes.
+    assert 'data-seconds-left="300"' in browser.get("/dashboard/").content.decode()
+    session = browser.session
+    session["auth_at"] -= 8 * 3600 - 100
+    session.save()
+    assert 'data-seconds-left="101"' in browser.get("/dashboard/").content.decode()
+
+
+@pytest.mark.parametrize("path", ["/session/", "/sign-in/", "/nowhere/"])
+def test_nobody_is_asked_who_is_not_signed_in(client: Client, path: str) -> None:
+    # R1.6, R1.3: with a password alone one has no session to keep either.
+    answer = client.get(path)
+    assert b"session-dialog" not in answer.content
+    assert b"kept-typing-key" not in answer.content
+    if path == "/session/":
+        assert answer.json()["seconds_left"] == 0
+
+
+@pytest.mark.parametrize(("method", "path"), [("post", "/session/"), ("get", "/session/extend/")])
+def test_asking_is_a_get_and_extending_a_post(browser: Client, method: str, path: str) -> None:
+    assert getattr(browser, method)(path).status_code == 405
+
+
+def test_what_is_typed_is_sealed_for_each_person_alone(alice: Any, bob: Any, browser_of: Any) -> None:
+    # R1.6: whoever signs in next in this browser has another key.
+    keys = {
+        re.findall(r'data-kept-typing-key="([^"]{44})"', browser_of(user).get("/dashboard/").content.decode())[0]
+        for user in (alice, bob)
     }
-    middleware(request)
-    row.refresh_from_db()
-    assert (request.session["seen_at"], row.last_seen_at) == (stamp, at)
+    assert len(keys) == 2
 
 
 def test_the_timeouts_are_settings(browser: Client, clock: Any, settings: Any) -> None:

@@ -28,7 +28,7 @@ def change(request: SignedInRequest) -> HttpResponse:
                 request, actor=user, old_password=data["old_password"], new_password=data["new_password1"]
             )
         except passwords.WrongCurrentPassword:
-            form.add_error("old_password", "This is not your present password.")
+            form.add_error("old_password", "This is not your current password.")
         except ValidationError as error:
             form.add_error("new_password1", error)
         except TooOften as error:

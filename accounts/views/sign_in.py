@@ -95,8 +95,10 @@ def is_signed_in(request: HttpRequest) -> bool:
 
 
 def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:
+    """After too many wrong ones: to somebody signed in within the bank's own frame, for they stay signed in."""
     minutes = -(-error.seconds // 60)
-    response = render(request, "accounts/locked_out.html", {"minutes_left": minutes}, status=429)
+    template = "accounts/too_many_codes.html" if is_signed_in(request) else "accounts/locked_out.html"
+    response = render(request, template, {"minutes_left": minutes}, status=429)
     response["Retry-After"] = str(error.seconds)
     return response
 

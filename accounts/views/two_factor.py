@@ -34,7 +34,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
     except two_factor.WrongCode:
         form.add_error(
             "code",
-            "This code is not right. Wait for the next one, and check that your phone's clock is right.",
+            "This code is not right. Wait for the next one, and check that your phone’s clock is right.",
         )
     except two_factor.AlreadyEnrolled:
         return redirect("sign_in_code")

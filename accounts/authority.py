@@ -1,0 +1,55 @@
+"""By what right somebody acts on others: the permission of their role, or one approved service request (R4.2)."""
+
+from dataclasses import dataclass
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+
+from accounts.models import User
+from accounts.roles import require
+
+_APPROVES = "support.decide_request"  # declared by the app above, which is not imported here
+
+
+@dataclass(frozen=True)
+class ApprovedRequest:
+    """Leave for one verb on one row. `support` alone makes it, inside the transaction that approves the request,
+    so it is worth nothing a moment later or for anything else."""
+
+    verb: str
+    subject: Model
+    reference: str  # the request's public id, for the audit log
+
+
+def require_authority(
+    actor: User, permission: str, *, verb: str, subject: Model, authority: ApprovedRequest | None
+) -> None:
+    """Refuse unless the actor's role carries `permission`, or `authority` is for exactly this verb and row and the
+    actor may approve it.
+
+    Raises:
+        PermissionDenied
+    """
+    if authority is None:
+        require(actor, permission)
+    else:
+        require_request(actor, verb=verb, subject=subject, authority=authority)
+
+
+def require_request(actor: User, *, verb: str, subject: Model, authority: ApprovedRequest) -> None:
+    """Refuse unless `authority` is for exactly this verb and row, and the actor is one who may approve: for what
+    no role does by itself.
+
+    Raises:
+        PermissionDenied
+    """
+    require(actor, _APPROVES)
+    if not isinstance(authority, ApprovedRequest):
+        raise PermissionDenied(f"{verb} needs an approved request.")
+    if (authority.verb, authority.subject) != (verb, subject):
+        raise PermissionDenied(f"Request {authority.reference} is not for {verb} of {subject}.")
+
+
+def details_of(authority: ApprovedRequest | None) -> dict[str, str]:
+    """What the audit log says of it."""
+    return {"request": authority.reference} if authority else {}

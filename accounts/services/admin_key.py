@@ -1,0 +1,34 @@
+"""The key that all administrators of a bank share, for acts that one stolen user must not be enough for (R1.5)."""
+
+import secrets
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from accounts import guesses
+from accounts.models import User
+from accounts.refusals import Refusal
+from audit.actions import Action
+from audit.context import client_ip
+from audit.services import record
+
+
+class WrongAdminKey(Refusal):
+    code = "wrong_admin_key"
+    text = "This is not the administrators’ key."
+
+
+def verify_admin_key(request: HttpRequest, *, actor: User, admin_key: str) -> None:
+    """That `admin_key` is ADMIN_KEY, compared in constant time. Where none is set, none is asked for.
+
+    Raises:
+        WrongAdminKey
+        TooOften: too many wrong ones, counted together with the actor's wrong codes and passwords (R1.4).
+    """
+    if not settings.ADMIN_KEY:
+        return
+    given, right = admin_key.encode("utf-8", "surrogatepass"), settings.ADMIN_KEY.encode()
+    compare = lambda: secrets.compare_digest(given, right) or None  # noqa: E731
+    if guesses.counted(compare, email=actor.email, ip=client_ip(request)) is None:
+        record(Action.ADMIN_KEY_REFUSED, actor=actor, subject=actor)
+        raise WrongAdminKey
