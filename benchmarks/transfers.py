@@ -14,48 +14,19 @@ Each transfer is a transaction of its own. Only the ratios mean something: the d
 # ruff: noqa: T201 - a program prints
 
 import argparse
-import base64
 import json
-import os
-import secrets
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from scratch_bank import set_up
+
 AMOUNT = Decimal("0.01")
-
-
-def set_up(folder: str) -> None:
-    """A bank with settings, keys and a database of its own; nothing outside `folder` is touched."""
-    key = lambda: "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # noqa: E731
-    os.environ.update(
-        DJANGO_SETTINGS_MODULE="bankproject.settings",
-        ENV_FILE=os.devnull,
-        DEBUG="0",
-        DEMO="0",
-        SECRET_KEY=secrets.token_urlsafe(48),
-        FIELD_KEYS=key(),
-        LOOKUP_KEYS=key(),
-        DATABASE_URL=f"sqlite:///{folder}/bank.sqlite3",
-        EMAIL_URL="dummymail://",
-        LOG_LEVEL="ERROR",
-        TRANSFERS_PER_MINUTE="100000000",
-        DAILY_TRANSFER_LIMIT="100000000",
-    )
-    sys.path.insert(0, str(ROOT))
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
 
 
 def make_customers() -> tuple[Any, Any, Any]:

@@ -1,26 +1,195 @@
-from django.contrib import admin
+from collections.abc import Iterable
+from datetime import UTC
+from typing import Any
 
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.list_filters import AmountFilter
+from accounts.models import BankAccount, User
+from accounts.money import format_money
 from accounts.money_admin import MoneyAdmin
-from transfers.models import Entry, Transaction, TransferOrder
+from accounts.roles import may
+from accounts.staff_acts import ActingAdmin, offer
+from audit.exporting import ExportingAdmin
+from transfers import explanations
+from transfers.admin_acts import ACCOUNT_ACTS, ALERT_ACTS, ORDER_ACTS, TRANSACTION_ACTS, USER_ACTS
+from transfers.list_filters import BegunByFilter, EntriesOfFilter, MovedOnFilter, OrderedByFilter, PaidFromFilter
+from transfers.models import Direction, Entry, FraudAlert, OrderState, Transaction, TransferOrder
+
+offer(BankAccount, *ACCOUNT_ACTS)
+offer(User, *USER_ACTS)
+offer(Transaction, *TRANSACTION_ACTS)
+offer(TransferOrder, *ORDER_ACTS)
+offer(FraudAlert, *ALERT_ACTS)
 
 
 @admin.register(Transaction)
-class TransactionAdmin(MoneyAdmin):
+class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
     list_display = ("reference", "kind", "amount", "initiated_by", "created_at")
-    list_filter = ("kind",)
+    # The account's order before the amount's: an account has fewer rows than a range of amounts.
+    list_filter = ("kind", BegunByFilter, MovedOnFilter, AmountFilter)
     list_select_related = ("initiated_by",)
-    search_fields = ("reference",)
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    search_wholes = ("reference",)
+    search_help_text = "A reference, in full."
+    export_permission = "transfers.export_transactions"
+    export_columns = ("At (UTC)", "Reference", "Kind", "Amount", "Currency", "From", "To", "Begun by", "Description")
+    export_prefetched = ("entries__account",)
+    fields = (
+        "reference", "kind", "amount", "description", "initiated_by", "created_at", "reverses", "entries", "order",
+    )  # fmt: skip
+
+    def export_cells(self, row: Transaction) -> Iterable[str]:
+        """Numbers masked, as staff see them; the amount plain, that amounts can be added up."""
+        sides: dict[str, list[str]] = {side: [] for side in Direction.values}
+        for entry in row.entries.all():
+            sides[entry.direction].append(str(entry.account))
+        return (
+            f"{timezone.localtime(row.created_at, UTC):%Y-%m-%d %H:%M:%S.%f}", row.reference, row.kind,
+            f"{row.amount:f}", settings.CURRENCY, ", ".join(sides[Direction.DEBIT]),
+            ", ".join(sides[Direction.CREDIT]), str(row.initiated_by), row.description,
+        )  # fmt: skip
+
+    @admin.display(description="entries")
+    def entries(self, transaction: Transaction) -> SafeString:
+        """Debits and credits, with the balance after each."""
+        rows = Entry.objects.filter(transaction=transaction).select_related("account").order_by("direction", "id")
+        return format_html(
+            "<table><thead><tr><th scope='col'>Account</th><th scope='col'>Side</th><th scope='col'>Amount</th>"
+            "<th scope='col'>Balance after</th></tr></thead><tbody>{}</tbody></table>",
+            format_html_join(
+                "",
+                '<tr><td><a href="{}">{}</a></td><td>{}</td><td class="money">{}</td><td class="money">{}</td></tr>',
+                (
+                    (
+                        reverse("admin:accounts_bankaccount_change", args=[row.account_id]),
+                        row.account,
+                        row.get_direction_display(),
+                        format_money(row.amount),
+                        format_money(row.balance_after),
+                    )
+                    for row in rows
+                ),
+            ),
+        )
+
+    @admin.display(description="order")
+    def order(self, transaction: Transaction) -> SafeString | str:
+        order = TransferOrder.objects.filter(transaction=transaction).first()
+        if order is None:
+            return "none"
+        url = reverse("admin:transfers_transferorder_change", args=[order.pk])
+        return format_html('<a href="{}">{}</a>', url, order)
 
 
 @admin.register(Entry)
 class EntryAdmin(MoneyAdmin):
     list_display = ("posted_at", "transaction", "account", "direction", "amount", "balance_after", "sequence")
-    list_filter = ("direction",)
+    list_filter = (EntriesOfFilter,)
     list_select_related = ("transaction", "account")
+    ordering = ("-id",)
+    search_path = "transaction"
+    search_wholes = ("reference",)
+    search_help_text = "The reference of a transaction, in full."
 
 
 @admin.register(TransferOrder)
-class TransferOrderAdmin(MoneyAdmin):
-    list_display = ("public_id", "kind", "initiator", "source", "target", "amount", "state", "created_at")
-    list_filter = ("kind", "state")
+class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
+    """Support sees what was or is held, which it decides; the rest of the ledger is none of its business (R5.4)."""
+
+    list_display = ("created_at", "kind", "initiator", "source", "target", "amount", "state")
+    list_filter = ("state", OrderedByFilter, PaidFromFilter)
     list_select_related = ("initiator", "source", "target")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    search_path = "transaction"
+    search_wholes = ("reference",)
+    search_help_text = "The reference of its transaction, in full."
+    fields = (
+        "public_id", "kind", "initiator", "source", "target", "amount", "description", "state", "transaction",
+        "created_at", "why_held", "alerts", "decided_by", "decided_at", "decision_reason",
+    )  # fmt: skip
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Without links to what this person may not see."""
+        hidden = {"transaction"} if not _sees_the_ledger(request) else set()
+        if obj is not None and obj.state == OrderState.POSTED:
+            hidden |= {"why_held", "decided_by", "decided_at", "decision_reason"}
+        return [name for name in super().get_fields(request, obj) if getattr(name, "__name__", name) not in hidden]
+
+    @admin.display(description="why it was held")
+    def why_held(self, order: TransferOrder) -> str:
+        """As the customer reads it."""
+        return explanations.why_held(order) or order.hold_reason
+
+    @admin.display(description="alerts")
+    def alerts(self, order: TransferOrder) -> SafeString | str:
+        alerts = FraudAlert.objects.filter(order=order).order_by("pk")
+        links = (
+            (reverse("admin:transfers_fraudalert_change", args=[alert.pk]), alert, alert.get_state_display().lower())
+            for alert in alerts
+        )
+        return format_html_join(", ", '<a href="{}">{}</a> ({})', links) or "none"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TransferOrder]:
+        rows = super().get_queryset(request)
+        if _sees_the_ledger(request):
+            return rows
+        return rows.filter(state__in=[OrderState.HELD, OrderState.RELEASED, OrderState.REJECTED])
+
+
+@admin.register(FraudAlert)
+class FraudAlertAdmin(ActingAdmin):
+    """What the fraud rules said, with the payment they said it of: Support sees no other payments (R3.10, R5.4)."""
+
+    list_display = ("created_at", "rule", "customer", "money_amount", "state", "closed_by")
+    list_filter = ("state",)
+    list_select_related = ("order__source__owner", "order__target__owner", "closed_by")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    fields = (
+        "rule", "created_at", "customer", "money_amount", "source", "target", "description", "payment_state", "order",
+        "state", "closed_by", "closed_at", "note",
+    )  # fmt: skip
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Without a link to a payment that this person may not see by itself."""
+        names = super().get_fields(request, obj)
+        is_linked = obj is None or obj.order.state != OrderState.POSTED or _sees_the_ledger(request)
+        return [name for name in names if is_linked or name != "order"]
+
+    @admin.display
+    def customer(self, alert: FraudAlert) -> str:
+        return str(alert.order.customer_account.owner)
+
+    @admin.display(description="amount")
+    def money_amount(self, alert: FraudAlert) -> str:
+        return format_money(alert.order.amount)
+
+    @admin.display
+    def source(self, alert: FraudAlert) -> str:
+        return str(alert.order.source)
+
+    @admin.display
+    def target(self, alert: FraudAlert) -> str:
+        return str(alert.order.target)
+
+    @admin.display
+    def description(self, alert: FraudAlert) -> str:
+        return alert.order.description
+
+    @admin.display(description="payment")
+    def payment_state(self, alert: FraudAlert) -> str:
+        return OrderState(alert.order.state).label
+
+
+def _sees_the_ledger(request: HttpRequest) -> bool:
+    return may(request.user, "transfers.view_transaction")

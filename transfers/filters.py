@@ -30,6 +30,8 @@ class HistoryFilters:
     min_amount: Decimal | None = None
     max_amount: Decimal | None = None
     text: str = ""
+    # Ids of the accounts whose names `text` is in; None until `selectors.with_named_accounts()` has looked.
+    named_accounts: tuple[int, ...] | None = None
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -88,7 +90,7 @@ class DayField(forms.DateField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("input_formats", ["%Y-%m-%d"])
         kwargs.setdefault("widget", DayInput())
-        kwargs.setdefault("error_messages", {"invalid": "Write a day of the calendar like 2026-11-30."})
+        kwargs.setdefault("error_messages", {"invalid": "Choose a date, like 2026-11-30."})
         super().__init__(**kwargs)
 
     def to_python(self, value: Any) -> Any:
@@ -117,9 +119,9 @@ class HistoryFilterForm(forms.Form):
     )
     date_from = DayField(label="From", required=False)
     date_to = DayField(label="Until", required=False)
-    min_amount = AmountField(label="Smallest amount", allow_zero=True, required=False)
-    max_amount = AmountField(label="Largest amount", allow_zero=True, required=False)
-    text = LineField(label="Description or reference", max_length=MAX_DESCRIPTION_CHARS, required=False)
+    min_amount = AmountField(label="Minimum amount", allow_zero=True, required=False)
+    max_amount = AmountField(label="Maximum amount", allow_zero=True, required=False)
+    text = LineField(label="Name, description or reference", max_length=MAX_DESCRIPTION_CHARS, required=False)
 
     def __init__(self, *args: Any, accounts: Sequence[BankAccount], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -133,7 +135,7 @@ class HistoryFilterForm(forms.Form):
             self.add_error("date_to", "This day is before the first one.")
         low, high = data.get("min_amount"), data.get("max_amount")
         if low is not None and high is not None and low > high:
-            self.add_error("max_amount", "This is less than the smallest amount.")
+            self.add_error("max_amount", "This is less than the minimum amount.")
         return data
 
     @property

@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.forms import AccountNumberField, AmountField, LineField
+from accounts.forms import AccountNumberField, AmountField, AmountInput, LineField
 from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
 from accounts.money import format_money
-from transfers.models import MAX_DESCRIPTION_CHARS
+from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS
 
 
 class OnceForm(forms.Form):
@@ -37,8 +37,16 @@ def description_field() -> LineField:
 class CashForm(OnceForm):
     """A deposit or a withdrawal."""
 
-    amount = AmountField(label="Amount", widget=forms.TextInput(attrs={"autofocus": True}))
+    amount = AmountField(label="Amount", widget=AmountInput(attrs={"autofocus": True}))
     description = description_field()
+
+
+def nickname_field(help_text: str = "") -> LineField:
+    return LineField(label="Name", max_length=40, required=False, help_text=help_text)
+
+
+class RenameAccountForm(forms.Form):
+    nickname = nickname_field()
 
 
 class OpenAccountForm(OnceForm):
@@ -48,9 +56,7 @@ class OpenAccountForm(OnceForm):
         widget=forms.RadioSelect,
         initial=AccountKind.CHECKING.value,
     )
-    nickname = LineField(
-        label="Name", max_length=40, required=False, help_text="Only you see it: holidays, household, …"
-    )
+    nickname = nickname_field(help_text="Only you see it: holidays, household, …")
     opening_deposit = AmountField(
         label="Opening deposit", allow_zero=True, required=False, help_text="You can also pay in later."
     )
@@ -117,6 +123,16 @@ class SendMoneyForm(_FromOwnAccountForm):
     number = AccountNumberField(label="Account number of the payee")
     amount = AmountField(label="Amount")
     description = description_field()
+
+
+class PayeeLabelForm(forms.Form):
+    label = LineField(
+        label="Name",
+        max_length=MAX_LABEL_CHARS,
+        required=False,
+        help_text="Only you see it. Leave it empty to go back to their own name.",
+        widget=forms.TextInput(attrs={"autofocus": True}),
+    )
 
 
 def account_label(account: BankAccount) -> str:

@@ -213,6 +213,56 @@ def post_many(planned: Sequence[Planned]) -> list[Posting]:
     return postings
 
 
+def hold(account_id: int, amount: Decimal, *, target_id: int) -> None:
+    """Set `amount` (major units) of an account's balance aside for an order that waits: it cannot be spent any more.
+
+    Refuses what posting the order now would refuse. Runs inside the caller's transaction, which holds the locks of
+    both accounts until it commits.
+
+    Raises:
+        InsufficientFunds, AccountNotActive: nothing was set aside.
+    """
+    accounts = _locked_in_transaction({account_id, target_id})
+    for pk in sorted(accounts):
+        if accounts[pk].status != AccountStatus.ACTIVE:
+            raise AccountNotActive(pk)
+    source, minor = accounts[account_id], to_minor(amount)
+    if minor <= 0:
+        raise ValueError("An amount that is held is positive.")
+    if source.kind not in CUSTOMER_KINDS or source.balance - source.held < minor:
+        raise InsufficientFunds
+    _set_held(account_id, source.held, source.held + minor)
+
+
+def release_hold(account_id: int, amount: Decimal, *, target_id: int | None = None) -> None:
+    """Let `amount` (major units) that was set aside be spent again, whatever status the account has by now.
+
+    Args:
+        target_id: another account that the caller will post to; locked here, to keep the one order of locks.
+
+    Raises:
+        ValueError: less than that is held.
+    """
+    source = _locked_in_transaction({account_id} if target_id is None else {account_id, target_id})[account_id]
+    minor = to_minor(amount)
+    if not 0 < minor <= source.held:
+        raise ValueError(f"{amount} is not held on account {account_id}.")
+    _set_held(account_id, source.held, source.held - minor)
+
+
+def _locked_in_transaction(account_ids: set[int]) -> dict[int, _Account]:
+    if not connection.in_atomic_block:
+        raise RuntimeError("Money is held inside a transaction only.")
+    return _locked(account_ids)
+
+
+def _set_held(account_id: int, before: int, after: int) -> None:
+    # The old value stands in the WHERE, as the old sequence does where balances are set.
+    held = BankAccount.objects.filter(pk=account_id, held=from_minor(before))
+    if not held.update(held=from_minor(after)):
+        raise OperationalError("could not serialize: money was held without its lock")
+
+
 def _noted(number: int, step: Callable[..., R], *args: Any) -> R:
     """Run a step of one planned transaction; its refusal carries which one it was."""
     try:

@@ -73,6 +73,20 @@ def charge(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
         raise OperationalError("could not serialize: the limit was charged without its lock")
 
 
+def give_back(row: CustomerLimit, amount: Decimal, *, charged_at: datetime) -> None:
+    """Take a payment that never went out off the locked row, if it was charged on the day that the row counts.
+
+    What was paid out since the last code stays: asking for a code too early is the safe mistake.
+    """
+    if row.day != timezone.localdate(charged_at):
+        return
+    changed = CustomerLimit.objects.filter(pk=row.pk, day=row.day, used=row.used).update(
+        used=max(row.used - amount, Decimal(0))
+    )
+    if not changed:
+        raise OperationalError("could not serialize: the limit was given back without its lock")
+
+
 def daily_limit(row: CustomerLimit | None) -> Decimal:
     """The customer's own limit, or the bank's (major units)."""
     if row is not None and row.daily_limit is not None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from accounts.money import MoneyField
 from audit.append_only import AppendOnlyModel
+from transfers import fraud
 
 MAX_DESCRIPTION_CHARS = 140
 
@@ -37,7 +38,9 @@ class Transaction(AppendOnlyModel):
     amount = MoneyField()
     description = models.CharField(max_length=MAX_DESCRIPTION_CHARS, blank=True)
     reference = models.CharField(max_length=14, unique=True)
-    initiated_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    initiated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     reverses = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="reversals", db_index=False)
     created_at = models.DateTimeField(db_index=True)
 
@@ -48,6 +51,13 @@ class Transaction(AppendOnlyModel):
                 fields=["reverses"], name="transaction_reversed_once", condition=Q(reverses__isnull=False)
             ),
         ]
+        # For the staff's lists. Each costs every payment a little: see docs/adr/0011-indexes-for-lists.md.
+        indexes = [
+            models.Index(fields=["kind", "created_at"], name="transaction_kind_created"),
+            models.Index(fields=["initiated_by", "created_at"], name="transaction_by_created"),
+            models.Index(fields=["amount", "created_at"], name="transaction_amount_created"),
+        ]
+        permissions = [("export_transactions", "Can download the list of transactions")]
 
     def __str__(self) -> str:
         return self.reference
@@ -74,7 +84,8 @@ class Entry(AppendOnlyModel):
             models.CheckConstraint(name="entry_amount_positive", condition=Q(amount__gt=Decimal(0))),
             models.UniqueConstraint(fields=["account", "sequence"], name="entry_account_sequence"),
         ]
-        indexes = [models.Index(fields=["account", "posted_at"], name="entry_account_posted")]
+        # With what sums over a time need, so that they read the index alone: statements, totals, pictures.
+        indexes = [models.Index(fields=["account", "posted_at", "direction", "amount"], name="entry_account_sums")]
 
     def __str__(self) -> str:
         return f"{self.direction} {self.amount} #{self.sequence}"
@@ -84,7 +95,8 @@ class OrderKind(models.TextChoices):
     DEPOSIT = "deposit", "Deposit"
     WITHDRAWAL = "withdrawal", "Withdrawal"
     OWN_TRANSFER = "own", "Transfer between own accounts"
-    PAYMENT = "payment", "Payment"
+    # The word that histories use; a second one for the same thing would make people look for a difference.
+    PAYMENT = "payment", "Transfer"
 
 
 class OrderState(models.TextChoices):
@@ -106,7 +118,7 @@ class TransferOrder(models.Model):
     initiator = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", db_index=False
     )
-    source = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="orders_out")
+    source = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="orders_out", db_index=False)
     target = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="orders_in")
     amount = MoneyField()
     description = models.CharField(max_length=MAX_DESCRIPTION_CHARS, blank=True)
@@ -139,17 +151,68 @@ class TransferOrder(models.Model):
         ]
         indexes = [
             models.Index(fields=["initiator", "created_at"], name="order_initiator_created"),
-            models.Index(fields=["created_at"], name="order_held", condition=Q(state="held")),
+            # The payments of a customer's hour, for the fraud rules: whoever ordered them, they leave an account.
+            models.Index(fields=["source", "created_at"], name="order_source_created"),
+            models.Index(fields=["created_at"], name="order_created"),
+            models.Index(fields=["state", "created_at"], name="order_state_created"),
         ]
         permissions = [
             ("open_own_account", "Can open and close accounts of their own"),
             ("deposit_own", "Can pay cash into accounts of their own"),
             ("withdraw_own", "Can take cash out of accounts of their own"),
             ("transfer_own_money", "Can move money out of accounts of their own"),
+            ("open_account_for_customer", "Can open accounts for customers"),
+            ("deposit_at_counter", "Can take cash from customers at the counter"),
+            ("withdraw_at_counter", "Can give cash to customers at the counter"),
+            ("reverse_transaction", "Can reverse transactions"),
+            ("decide_held_transfer", "Can release or reject held transfers"),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.public_id}"
+
+    @property
+    def customer_account(self) -> BankAccount:
+        """The side that is a customer's; of a transfer, the one that pays."""
+        return self.target if self.kind == OrderKind.DEPOSIT else self.source
+
+
+class AlertState(models.TextChoices):
+    OPEN = "open", "Open"
+    CLOSED = "closed", "Closed"
+
+
+class FraudAlert(models.Model):
+    """What a fraud rule said of a payment, for somebody to look at (R3.10). Written with the order, closed once."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    order = models.ForeignKey(TransferOrder, on_delete=models.PROTECT, related_name="alerts", db_index=False)
+    rule = models.CharField(max_length=20, choices=[(rule.value, label) for rule, label in fraud.LABELS.items()])
+    created_at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=6, choices=AlertState, default=AlertState.OPEN)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="closed_alerts"
+    )
+    closed_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["order", "rule"], name="fraud_alert_once"),
+            models.CheckConstraint(
+                name="fraud_alert_closed_by_somebody",
+                condition=Q(state=AlertState.OPEN, closed_by__isnull=True, closed_at__isnull=True)
+                | Q(state=AlertState.CLOSED, closed_by__isnull=False, closed_at__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "created_at"], name="fraud_alert_state_created"),
+            models.Index(fields=["created_at"], name="fraud_alert_created"),
+        ]
+        permissions = [("close_fraud_alert", "Can close fraud alerts")]
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.public_id}"
 
 
 class CustomerLimit(models.Model):
@@ -165,3 +228,31 @@ class CustomerLimit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.day}"
+
+
+MAX_LABEL_CHARS = 60
+
+
+class Payee(models.Model):
+    """Another customer's account that this customer has paid: a row stands for "known", no row for "new" (R3.6).
+
+    Written in the transaction of the payment, so a payee is known exactly when money has reached them. Removing
+    one deletes the row, and the next payment is a first one again; what was paid stays in the ledger. The number
+    is the account's own, sealed there (R8.1); `label` is what the customer calls them.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="payees", db_index=False
+    )
+    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="+")
+    label = models.CharField(max_length=MAX_LABEL_CHARS, blank=True)
+    first_paid_at = models.DateTimeField()
+    last_paid_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["customer", "account"], name="payee_once")]
+        indexes = [models.Index(fields=["customer", "last_paid_at"], name="payee_customer_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.customer_id} {self.account}"

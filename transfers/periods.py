@@ -28,6 +28,34 @@ def day_of(moment: datetime) -> date:
 
 
 @dataclass(frozen=True, order=True)
+class Week:
+    """A week of the bank, from Monday to Sunday."""
+
+    first_day: date
+
+    @classmethod
+    def of(cls, moment: datetime) -> "Week":
+        day = day_of(moment)
+        return cls(day - timedelta(days=day.weekday()))
+
+    @property
+    def last_day(self) -> date:
+        return self.first_day + timedelta(days=6)
+
+    @property
+    def starts_at(self) -> datetime:
+        return start_of_day(self.first_day)
+
+    @property
+    def before(self) -> "Week":
+        return Week(self.first_day - timedelta(weeks=1))
+
+    def and_before(self, count: int) -> list["Week"]:
+        """This week and those before it, `count` in all, earliest first."""
+        return [Week(self.first_day - timedelta(weeks=back)) for back in range(count - 1, -1, -1)]
+
+
+@dataclass(frozen=True, order=True)
 class Month:
     """A calendar month of the bank."""
 
@@ -55,9 +83,20 @@ class Month:
     def ends_at(self) -> datetime:
         return end_of_day(self.last_day)
 
+    @property
+    def before(self) -> "Month":
+        return Month(self.year - 1, 12) if self.number == 1 else Month(self.year, self.number - 1)
+
     def back_to(self, first: "Month") -> Iterator["Month"]:
         """This month and those before it, latest first, down to `first`."""
         month = self
         while month >= first:
             yield month
-            month = Month(month.year - 1, 12) if month.number == 1 else Month(month.year, month.number - 1)
+            month = month.before
+
+    def and_before(self, count: int) -> list["Month"]:
+        """This month and those before it, `count` in all, earliest first."""
+        months = [self]
+        while len(months) < count:
+            months.append(months[-1].before)
+        return months[::-1]

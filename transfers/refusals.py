@@ -1,11 +1,3 @@
-class Refusal(Exception):
-    """The bank says no, and nothing was moved. Each kind has a stable `code` and a plain text for the customer.
+from accounts.refusals import Refusal
 
-    Raised inside the money transaction, so that it rolls back; recorded in the audit log after that.
-    """
-
-    code = "refused"
-    text = "This is not possible."
-
-    def __init__(self, text: str | None = None) -> None:
-        super().__init__(text or self.text)
+__all__ = ["Refusal"]

@@ -2,7 +2,15 @@
 
 from accounts.roles import Role
 
-_LOOKING = ("transfers.view_transaction", "transfers.view_entry", "transfers.view_transferorder")
+_LOOKING = (
+    "transfers.view_transaction",
+    "transfers.view_entry",
+    "transfers.view_transferorder",
+    "transfers.view_fraudalert",
+    "transfers.export_transactions",
+)
+_AT_THE_COUNTER = ("transfers.deposit_at_counter", "transfers.withdraw_at_counter")
+_WATCHING = ("transfers.decide_held_transfer", "transfers.close_fraud_alert")
 
 GRANTS: dict[Role, tuple[str, ...]] = {
     Role.CUSTOMER: (
@@ -11,6 +19,13 @@ GRANTS: dict[Role, tuple[str, ...]] = {
         "transfers.withdraw_own",
         "transfers.transfer_own_money",
     ),
+    Role.SUPPORT: (*_AT_THE_COUNTER, *_WATCHING, "transfers.view_transferorder", "transfers.view_fraudalert"),
     Role.AUDITOR: _LOOKING,
-    Role.ADMIN: _LOOKING,
+    Role.ADMIN: (
+        *_LOOKING,
+        *_AT_THE_COUNTER,
+        *_WATCHING,
+        "transfers.open_account_for_customer",
+        "transfers.reverse_transaction",
+    ),
 }

@@ -1,11 +1,12 @@
 """Does the ledger add up? Reads every row once, in constant memory, and names each one that is wrong.
 
-It trusts nothing that is stored twice: balances are added up again from the entries. It may run while the bank
-is open: an account is read first, then its entries up to the sequence that it had, which never change.
+It trusts nothing that is stored twice: balances are added up again from the entries. What moved and is not in the
+audit log is named too (R6.3), however well its rows fit one another. It may run while the bank is open: an account is
+read first, then its entries up to the sequence that it had, which never change.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,7 +17,9 @@ from django.db.models import Exists, Max, OuterRef, QuerySet, Sum
 from accounts.encryption import DecryptionFailed, lookup_digests
 from accounts.models import DEBIT_NORMAL_KINDS, BankAccount
 from accounts.money import from_minor, to_minor
-from transfers.models import Direction, Entry, OrderState, Transaction, TransactionKind, TransferOrder
+from audit.models import AuditEntry
+from transfers.evidence import posting_of
+from transfers.models import Direction, Entry, OrderKind, OrderState, Payee, Transaction, TransactionKind, TransferOrder
 
 T = TypeVar("T")
 
@@ -32,6 +35,7 @@ def faults(progress: Progress = lambda what, count: None) -> Iterator[str]:
     yield from _faults_of_transactions(progress)
     yield from _orphans()
     yield from _faults_of_orders(progress)
+    yield from _payees_never_paid()
 
 
 def _faults_of_accounts(progress: Progress) -> Iterator[str]:
@@ -98,28 +102,70 @@ def _waiting(account: BankAccount) -> Decimal:
 
 
 def _faults_of_transactions(progress: Progress) -> Iterator[str]:
-    """Debits equal credits, and both the transaction's amount; what is done by order only has its order."""
+    """Debits equal credits, and both the transaction's amount; what is done by order only has its order; and the
+    audit log reports each, once."""
     done = 0
     for batch in _batches(Transaction.objects.all()):
         ids = [row.pk for row in batch]
         entries = _entries_of(ids)
-        ordered = set(TransferOrder.objects.filter(transaction__in=ids).values_list("transaction_id", flat=True))
+        orders = dict(TransferOrder.objects.filter(transaction__in=ids).values_list("transaction_id", "public_id"))
         for row in batch:
-            if row.kind in _ORDERED_KINDS and row.pk not in ordered:
+            if row.kind in _ORDERED_KINDS and row.pk not in orders:
                 yield f"transaction {row.pk}: its order is missing"
-            sides = {Direction.DEBIT.value: 0, Direction.CREDIT.value: 0}
-            for entry in entries[row.pk]:
-                if entry.direction in sides:
-                    sides[entry.direction] += to_minor(entry.amount)
-                else:
-                    yield f"entry {entry.pk}: its direction is {entry.direction!r}"
-            debits, credits = sides.values()
-            if debits != credits:
-                yield f"transaction {row.pk}: debits are {from_minor(debits)}, credits {from_minor(credits)}"
-            elif debits != to_minor(row.amount):
-                yield f"transaction {row.pk}: its amount is {row.amount}, its entries say otherwise"
+            yield from _faults_of_sums(row, entries[row.pk])
+        yield from _faults_of_reports(batch, entries, orders)
         done += len(batch)
         progress("transactions", done)
+
+
+def _faults_of_sums(row: Transaction, entries: Iterable[Entry]) -> Iterator[str]:
+    sides = {Direction.DEBIT.value: 0, Direction.CREDIT.value: 0}
+    for entry in entries:
+        if entry.direction in sides:
+            sides[entry.direction] += to_minor(entry.amount)
+        else:
+            yield f"entry {entry.pk}: its direction is {entry.direction!r}"
+    debits, credits = sides.values()
+    if debits != credits:
+        yield f"transaction {row.pk}: debits are {from_minor(debits)}, credits {from_minor(credits)}"
+    elif debits != to_minor(row.amount):
+        yield f"transaction {row.pk}: its amount is {row.amount}, its entries say otherwise"
+
+
+def _faults_of_reports(
+    batch: Iterable[Transaction], entries: Mapping[UUID | None, list[Entry]], orders: Mapping[UUID, UUID]
+) -> Iterator[str]:
+    """Each movement is reported by one audit entry that carries its digest: about its order, or about itself where it
+    has none. Asked for by subject, which has an index. A lost order was named already."""
+    subjects = {
+        row.pk: ("transferorder", str(orders[row.pk])) if row.pk in orders else ("transaction", str(row.pk))
+        for row in batch
+        if row.pk in orders or row.kind not in _ORDERED_KINDS
+    }
+    reports = _reports(subjects.values())
+    for row in batch:
+        if row.pk not in subjects:
+            continue
+        count = reports[(*subjects[row.pk], posting_of(row, entries[row.pk]).digest)]
+        if count == 0:
+            yield f"transaction {row.pk}: no audit entry reports it as it is"
+        elif count > 1:
+            yield f"transaction {row.pk}: {count} audit entries report it"
+
+
+def _reports(subjects: Iterable[tuple[str, str]]) -> Counter[tuple[str, str, str]]:
+    """How many audit entries say the same of these subjects with evidence, by subject and digest; a statement for each
+    type of subject."""
+    ids: dict[str, list[str]] = defaultdict(list)
+    for subject_type, subject_id in subjects:
+        ids[subject_type].append(subject_id)
+    return Counter(
+        report
+        for subject_type, subject_ids in ids.items()
+        for report in AuditEntry.objects.filter(subject_type=subject_type, subject_id__in=subject_ids)
+        .exclude(evidence_digest="")
+        .values_list("subject_type", "subject_id", "evidence_digest")
+    )
 
 
 def _orphans() -> Iterator[str]:
@@ -175,3 +221,13 @@ def _batches(rows: "QuerySet[Any, T]", *, by: str = "pk") -> Iterator[list[T]]:
     while len(batch) == _BATCH:
         batch = list(rows.filter(**{f"{by}__gt": getattr(batch[-1], by)}).order_by(by)[:_BATCH])
         yield batch
+
+
+def _payees_never_paid() -> Iterator[str]:
+    """A payee that no payment made: added or turned to another account, so that it passes for a known one (R3.6)."""
+    paid = TransferOrder.objects.filter(
+        initiator=OuterRef("customer"), target=OuterRef("account"), kind=OrderKind.PAYMENT, transaction__isnull=False
+    )
+    for batch in _batches(Payee.objects.filter(~Exists(paid))):
+        for payee in batch:
+            yield f"payee {payee.pk}: customer {payee.customer_id} has never paid account {payee.account_id}"

@@ -1,18 +1,19 @@
 """A customer's movements, filtered: pages by key, totals, and all of them in chunks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from accounts.models import User
 from accounts.money import MAX_AMOUNT_DIGITS, currency_exponent
 from transfers.filters import HistoryFilters
 from transfers.models import Direction, Entry
 from transfers.periods import end_of_day, start_of_day
-from transfers.selectors.history import PAGE_ROWS, EntryRow, _entries_with_transactions, _entry_rows
+from transfers.selectors.counterparts import accounts_named
+from transfers.selectors.history import PAGE_ROWS, EntryRow, entries_with_transactions, entry_rows
 
 TOTALLED_ROWS = 50_000
 CHUNK_ROWS = 500  # each chunk's transactions are asked for by id, and SQL Server takes 2,100 parameters
@@ -64,7 +65,7 @@ def filtered_page(
         found = list(entries.order_by(*_order(filters, "-"))[: PAGE_ROWS + 1])
         page, has_older, has_newer = found[:PAGE_ROWS], len(found) > PAGE_ROWS, older is not None
     return FilteredPage(
-        rows=_entry_rows(page),
+        rows=entry_rows(page),
         older_than=_key_text(filters, page[-1]) if page and has_older else None,
         newer_than=_key_text(filters, page[0]) if page and has_newer else None,
     )
@@ -87,18 +88,26 @@ def totals_of(user: User, filters: HistoryFilters) -> Totals:
     )
 
 
+def with_named_accounts(user: User, filters: HistoryFilters) -> HistoryFilters:
+    """The same filters, with the accounts that the text names: asked for once, for page and totals alike."""
+    if not filters.text or filters.named_accounts is not None:
+        return filters
+    return replace(filters, named_accounts=accounts_named(user, filters.text))
+
+
 def filtered_rows(user: User, filters: HistoryFilters, *, most: int) -> Iterator[EntryRow]:
     """The latest `most` of the filtered movements, newest first, read in chunks while they are used."""
+    filters = with_named_accounts(user, filters)
     entries = _matching(user, filters).order_by(*_order(filters, "-"))
     left, chunk = most, list(entries[: min(CHUNK_ROWS, most)])
     while chunk:
-        yield from _entry_rows(chunk)
+        yield from entry_rows(chunk)
         left -= len(chunk)
         chunk = list(entries.filter(_beyond(_key_of(filters, chunk[-1]), "lt"))[: min(CHUNK_ROWS, left)])
 
 
 def _matching(user: User, filters: HistoryFilters) -> QuerySet[Entry]:
-    entries = _entries_with_transactions().filter(account__owner=user)
+    entries = entries_with_transactions().filter(account__owner=user)
     if filters.account is not None:
         entries = entries.filter(account=filters.account)
     if filters.date_from is not None:
@@ -111,7 +120,17 @@ def _matching(user: User, filters: HistoryFilters) -> QuerySet[Entry]:
         entries = entries.filter(amount__gte=filters.min_amount)
     if filters.max_amount is not None:
         entries = entries.filter(amount__lte=filters.max_amount)
-    return entries.filter(_mentions(filters.text)) if filters.text else entries
+    if not filters.text:
+        return entries
+    named = with_named_accounts(user, filters).named_accounts
+    return entries.filter(_mentions(filters.text) | _is_with(named) if named else _mentions(filters.text))
+
+
+def _is_with(accounts: tuple[int, ...]) -> Exists:
+    """The other side is one of these. From the customer's entry to its transaction's, never from the accounts: one
+    of theirs may have more entries than the customer will ever have."""
+    others = Entry.objects.filter(transaction=OuterRef("transaction"), account__in=accounts)
+    return Exists(others.exclude(pk=OuterRef("pk")))
 
 
 def _mentions(text: str) -> Q:

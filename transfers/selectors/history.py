@@ -6,12 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
 from accounts.models import BankAccount, User
 from transfers.ledger import signed_amount
-from transfers.models import Entry, TransferOrder
+from transfers.models import Entry
 from transfers.names import short_name
 
 PAGE_ROWS = 25
@@ -57,15 +57,15 @@ def recent_entries(accounts: Sequence[BankAccount], count: int = RECENT_ROWS) ->
     for account in accounts:
         wanted |= Q(account=account, sequence__gt=account.last_sequence - count)
     rows: dict[int, list[EntryRow]] = {account.pk: [] for account in accounts}
-    entries = list(_entries_with_transactions().filter(wanted).order_by("account", "-sequence"))
-    for entry, row in zip(entries, _entry_rows(entries), strict=True):
+    entries = list(entries_with_transactions().filter(wanted).order_by("account", "-sequence"))
+    for entry, row in zip(entries, entry_rows(entries), strict=True):
         rows[entry.account_id].append(row)
     return rows
 
 
 def history_page(account: BankAccount, *, older_than: int | None = None, newer_than: int | None = None) -> HistoryPage:
     """One page of an account's history by its sequence: the deepest page costs what the first does."""
-    entries = _entries_with_transactions().filter(account=account)
+    entries = entries_with_transactions().filter(account=account)
     if newer_than is not None:
         page = list(entries.filter(sequence__gt=newer_than).order_by("sequence")[:PAGE_ROWS])[::-1]
     else:
@@ -73,7 +73,7 @@ def history_page(account: BankAccount, *, older_than: int | None = None, newer_t
             entries = entries.filter(sequence__lt=older_than)
         page = list(entries.order_by("-sequence")[:PAGE_ROWS])
     return HistoryPage(
-        rows=_entry_rows(page),
+        rows=entry_rows(page),
         # Sequences have no gaps, so the ends are known without asking: 1 and the account's last.
         older_than=page[-1].sequence if page and page[-1].sequence > 1 else None,
         newer_than=page[0].sequence if page and page[0].sequence < account.last_sequence else None,
@@ -86,23 +86,24 @@ def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
     Raises:
         Entry.DoesNotExist: also when it is somebody else's.
     """
-    entry = _entries_with_transactions().get(account__owner=user, account__public_id=account_id, sequence=sequence)
-    return _entry_rows([entry])[0]
+    entry = entries_with_transactions().get(account__owner=user, account__public_id=account_id, sequence=sequence)
+    return entry_rows([entry])[0]
 
 
-def _entries_with_transactions() -> QuerySet[Entry]:
+def entries_with_transactions() -> QuerySet[Entry]:
     return Entry.objects.select_related("transaction", "account")
 
 
-def _entry_rows(entries: Sequence[Entry]) -> list[EntryRow]:
-    """The rows, with one query for all counterparts and one for all orders."""
+def entry_rows(entries: Sequence[Entry]) -> list[EntryRow]:
+    """The rows, with one query for all counterparts and orders."""
     transaction_ids = [entry.transaction_id for entry in entries]
     others: dict[UUID, list[Entry]] = {}
-    for other in Entry.objects.filter(transaction__in=transaction_ids).select_related("account__owner"):
-        others.setdefault(other.transaction_id, []).append(other)
-    orders = dict(
-        TransferOrder.objects.filter(transaction__in=transaction_ids).values_list("transaction_id", "public_id")
-    )
+    orders: dict[UUID, UUID | None] = {}
+    # A transaction has one order at most, so the join makes no row twice.
+    sides = Entry.objects.filter(transaction__in=transaction_ids).annotate(order=F("transaction__orders__public_id"))
+    for side in sides.select_related("account__owner"):
+        others.setdefault(side.transaction_id, []).append(side)
+        orders[side.transaction_id] = side.order
     return [
         _entry_row(
             entry,

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Case, F, Sum, Value, When
+from django.db.models import Sum
 
 from accounts.models import BankAccount, User
-from accounts.money import MoneyField
 from transfers.filters import HistoryFilters
-from transfers.models import Direction, Entry
+from transfers.models import Entry
 from transfers.periods import Month
 from transfers.refusals import Refusal
 from transfers.selectors.filtered import filtered_rows
 from transfers.selectors.history import EntryRow
+from transfers.selectors.pictures import SIGNED_AMOUNT
 
 STATEMENT_ROWS = 2_000  # some seconds of work
 
@@ -89,8 +89,5 @@ def statement_for(user: User, account: BankAccount, month: Month, *, at: datetim
 
 def _balance_before(account: BankAccount, moment: datetime) -> Decimal:
     """What all entries before `moment` come to: signed, so that the sum is never larger than a balance."""
-    signed = Case(
-        When(direction=Direction.CREDIT, then=F("amount")), default=Value(0) - F("amount"), output_field=MoneyField()
-    )
     before = Entry.objects.filter(account=account, posted_at__lt=moment)
-    return before.aggregate(total=Sum(signed))["total"] or Decimal(0)
+    return before.aggregate(total=Sum(SIGNED_AMOUNT))["total"] or Decimal(0)

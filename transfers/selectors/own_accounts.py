@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount, User
@@ -26,11 +26,13 @@ class DailyUse:
 
 def accounts_of(user: User, *, active_only: bool = False) -> list[BankAccount]:
     """The user's accounts: open ones first, in the order they were opened."""
-    rows = BankAccount.objects.filter(owner=user)
-    if active_only:
-        rows = rows.filter(status=AccountStatus.ACTIVE)
+    rows = in_order(BankAccount.objects.filter(owner=user))
+    return list(rows.filter(status=AccountStatus.ACTIVE) if active_only else rows)
+
+
+def in_order(accounts: QuerySet[BankAccount]) -> QuerySet[BankAccount]:
     closed_last = Case(When(status=AccountStatus.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField())
-    return list(rows.order_by(closed_last, "opened_at", "id"))
+    return accounts.order_by(closed_last, "opened_at", "id")
 
 
 def account_of(user: User, public_id: UUID) -> BankAccount:
@@ -43,6 +45,10 @@ def account_of(user: User, public_id: UUID) -> BankAccount:
 
 
 def daily_use(user: User) -> DailyUse:
-    row = CustomerLimit.objects.filter(user=user).first()
+    return daily_use_by(CustomerLimit.objects.filter(user=user).first())
+
+
+def daily_use_by(row: CustomerLimit | None) -> DailyUse:
+    """The same, of somebody whose row has been read; None is one who never paid anything out."""
     used = row.used if row is not None and row.day == timezone.localdate() else Decimal(0)
     return DailyUse(limits.daily_limit(row), used)

@@ -6,8 +6,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Q
+from django.urls import reverse
 
 from accounts.models import AccountKind, BankAccount, User
+from transfers.explanations import explanation_of
 from transfers.identifiers import digest_of_key
 from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.names import short_name
@@ -28,7 +30,24 @@ class Receipt:
     description: str
     status: str
     status_label: str
+    explanation: str  # why it waits or was rejected, for the one whose money it is; "" if it was carried out
     initiated_by: str
+    again_url: str | None  # the form, filled in as this order was; for the one who gave it
+
+    @property
+    def heading(self) -> str:
+        """What it is, and that it has not happened where it has not."""
+        return f"{self.kind_label}{_NOT_DONE.get(self.status, '')}"
+
+    @property
+    def tone(self) -> str:
+        """Of the notice that explains it."""
+        return "warning" if self.status == OrderState.HELD else "info"
+
+
+_NOT_DONE = {OrderState.HELD.value: ", not carried out yet", OrderState.REJECTED.value: ", not carried out"}
+AT_THE_COUNTER = "Cash at the counter"
+_FORMS = {OrderKind.PAYMENT: "transfer_send", OrderKind.OWN_TRANSFER: "transfer_own"}
 
 
 def order_of_key(user: User, idempotency_key: str) -> TransferOrder | None:
@@ -59,8 +78,49 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
         description=order.description,
         status=order.state,
         status_label=OrderState(order.state).label,
+        explanation=explanation_of(order),
         initiated_by=_person_label(order.initiator, user),
+        again_url=_again_url(order, user),
     )
+
+
+@dataclass(frozen=True)
+class WaitingOrder:
+    """A line of what an account page says about money that is set aside."""
+
+    public_id: UUID
+    label: str
+    amount: Decimal
+    since: datetime
+
+
+def waiting_orders(account: BankAccount) -> list[WaitingOrder]:
+    """The account's orders that wait for a decision, oldest first; nothing is asked where nothing is held."""
+    if not account.held:
+        return []
+    held = TransferOrder.objects.filter(source=account, state=OrderState.HELD).select_related("target__owner")
+    return [
+        WaitingOrder(
+            order.public_id,
+            short_name(order.target.owner) if order.target.owner else AT_THE_COUNTER,
+            order.amount,
+            order.created_at,
+        )
+        for order in held.order_by("created_at", "pk")
+    ]
+
+
+def order_to_repeat(user: User, public_id: UUID, kind: OrderKind) -> TransferOrder | None:
+    """An order of this kind that the user gave, to fill in a form with; None for every other."""
+    orders = TransferOrder.objects.select_related("source", "target")
+    return orders.filter(initiator=user, source__owner=user, kind=kind.value, public_id=public_id).first()
+
+
+def _again_url(order: TransferOrder, viewer: User) -> str | None:
+    if order.state == OrderState.HELD:
+        return None  # it has been sent: whoever waits must not be led to pay twice
+    form = _FORMS.get(OrderKind(order.kind))
+    return f"{reverse(form)}?again={order.public_id}" if form and order.initiator_id == viewer.pk else None
 
 
 def _side_label(account: BankAccount, viewer: User) -> str:

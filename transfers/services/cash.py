@@ -1,23 +1,39 @@
-"""Cash in and out of a customer's own account (R3.2)."""
+"""Cash in and out of a customer's account: by themselves, or by staff at the counter (R3.2, R3.10)."""
 
 from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import AccountKind, BankAccount, User
 from accounts.roles import require
+from accounts.services.fresh_code import verify_fresh_code
+from accounts.services.sign_in import TryAgainIn
+from accounts.services.two_factor import WrongCode
 from transfers.bank_books import CASH_SHARDS
 from transfers.models import OrderKind, TransferOrder
 from transfers.refusals import Refusal
 from transfers.services.orders import Instruction, place
-from transfers.services.ownership import require_owner
+from transfers.services.ownership import require_owner, served_customer
 
 
 class CashOnlyAtTheCounter(Refusal):
     code = "cash_only_at_the_counter"
     text = "Cash is paid in and out at the counter."
+
+
+class CustomerCannotSignIn(Refusal):
+    """Locked or deactivated: a code of theirs proves nothing now."""
+
+    code = "customer_cannot_sign_in"
+    text = "This customer is locked or deactivated: no cash is paid out to them."
+
+
+class WrongCustomerCode(Refusal):
+    code = "wrong_customer_code"
+    text = "The customer’s code is not right, or was used before. Ask for the next one."
 
 
 def deposit(
@@ -37,19 +53,8 @@ def deposit(
     """
     require(actor, "transfers.deposit_own")
     require_owner(actor, account)
-    return place(
-        Instruction(
-            kind=OrderKind.DEPOSIT,
-            actor=actor,
-            source=cash_account_for(account),
-            target=account,
-            amount=amount,
-            description=description,
-            idempotency_key=idempotency_key,
-            at=at or timezone.now(),
-        ),
-        check=require_self_service,
-    )
+    instruction = _instruction(OrderKind.DEPOSIT, actor, account, amount, idempotency_key, description, at)
+    return place(instruction, check=require_self_service)
 
 
 def withdraw(
@@ -70,19 +75,97 @@ def withdraw(
     """
     require(actor, "transfers.withdraw_own")
     require_owner(actor, account)
-    return place(
-        Instruction(
-            kind=OrderKind.WITHDRAWAL,
-            actor=actor,
-            source=account,
-            target=cash_account_for(account),
-            amount=amount,
-            description=description,
-            idempotency_key=idempotency_key,
-            at=at or timezone.now(),
-        ),
-        check=require_self_service,
+    instruction = _instruction(OrderKind.WITHDRAWAL, actor, account, amount, idempotency_key, description, at)
+    return place(instruction, check=require_self_service)
+
+
+def deposit_at_counter(
+    *,
+    actor: User,
+    account: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    description: str = "",
+    at: datetime | None = None,
+) -> TransferOrder:
+    """Take `amount` (major units) of cash from whoever brings it for a customer's account. The customer is told.
+
+    Once more than ALERT_AMOUNT was brought for them on one day, an alert lets a second person look at it.
+
+    Raises:
+        PermissionDenied, TooOften
+        NotACustomersAccount, NotYourself: nothing was recorded.
+        AccountNotActive, IdempotencyConflict: refused, recorded, nothing moved.
+    """
+    require(actor, "transfers.deposit_at_counter")
+    served_customer(actor, account)
+    return place(_instruction(OrderKind.DEPOSIT, actor, account, amount, idempotency_key, description, at))
+
+
+def withdraw_at_counter(
+    request: HttpRequest,
+    *,
+    actor: User,
+    account: BankAccount,
+    amount: Decimal,
+    customer_code: str,
+    idempotency_key: str,
+    description: str = "",
+    at: datetime | None = None,
+) -> TransferOrder:
+    """Give `amount` (major units) of cash to a customer who proves with a code that they stand there.
+
+    Above ALERT_AMOUNT, with what the customer was given so on the same day, the order is held: no cash is handed out
+    until a second clerk releases it. It counts towards the customer's daily limit, and they are told. The same request
+    again, after it was carried out or while it is, needs no other code.
+
+    Raises:
+        PermissionDenied, TooOften
+        NotACustomersAccount, NotYourself: nothing was recorded.
+        CustomerCannotSignIn, WrongCustomerCode, InsufficientFunds, AccountNotActive, DailyLimitReached,
+        IdempotencyConflict: refused, recorded, nothing moved.
+    """
+    require(actor, "transfers.withdraw_at_counter")
+    customer = served_customer(actor, account)
+    instruction = _instruction(OrderKind.WITHDRAWAL, actor, account, amount, idempotency_key, description, at)
+    return place(instruction, check=lambda: _check_customer(request, actor, customer, customer_code))
+
+
+def _instruction(
+    kind: OrderKind,
+    actor: User,
+    account: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    description: str,
+    at: datetime | None,
+) -> Instruction:
+    """Cash into the account or out of it, against the bank's cash."""
+    till = cash_account_for(account)
+    source, target = (till, account) if kind == OrderKind.DEPOSIT else (account, till)
+    return Instruction(
+        kind=kind,
+        actor=actor,
+        source=source,
+        target=target,
+        amount=amount,
+        description=description,
+        idempotency_key=idempotency_key,
+        at=at or timezone.now(),
     )
+
+
+def _check_customer(request: HttpRequest, actor: User, customer: User, code: str) -> None:
+    if not customer.can_sign_in:
+        raise CustomerCannotSignIn
+    try:
+        verify_fresh_code(request, actor=actor, customer=customer, code=code)
+    except TryAgainIn as error:
+        raise WrongCustomerCode(
+            f"A short pause after a wrong code: ask for the next one in {error.seconds} s."
+        ) from error
+    except WrongCode as error:
+        raise WrongCustomerCode from error
 
 
 def require_self_service() -> None:

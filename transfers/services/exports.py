@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -12,9 +13,11 @@ from audit.actions import Action
 from audit.services import record
 from transfers import selectors
 from transfers.filters import HistoryFilters
+from transfers.models import TransferOrder
 from transfers.periods import Month, day_of
 from transfers.statements.csv_table import csv_chunks
 from transfers.statements.pdf import statement_pdf
+from transfers.statements.receipt import receipt_pdf
 
 EXPORT_ROWS = 100_000
 
@@ -53,8 +56,26 @@ def download_statement(*, actor: User, account: BankAccount, month: Month, at: d
     require(actor, "transfers.open_own_account")
     document = statement_pdf(selectors.statement_for(actor, account, month, at=at))
     name = f"{month.year}-{month.number:02}"
+    number_end = account.masked_number[-4:]  # in the name: two accounts have a statement of the same month
     record(Action.EXPORT_DOWNLOADED, actor=actor, subject=account, details={"format": "pdf", "month": name}, at=at)
-    return Download(filename=f"statement-{name}.pdf", chunks=iter([document]))
+    return Download(filename=f"statement-{name}-{number_end}.pdf", chunks=iter([document]))
+
+
+def download_receipt(*, actor: User, public_id: UUID, at: datetime) -> Download:
+    """The receipt of an order as PDF, for either side of it.
+
+    Raises:
+        PermissionDenied
+        TransferOrder.DoesNotExist: also when the order is between others.
+    """
+    require(actor, "transfers.open_own_account")
+    receipt = selectors.receipt_for(actor, public_id)
+    document = receipt_pdf(receipt, made_at=at)
+    order = TransferOrder.objects.get(public_id=public_id)
+    details = {"format": "pdf", "reference": receipt.reference}
+    record(Action.EXPORT_DOWNLOADED, actor=actor, subject=order, details=details, at=at)
+    # What waits for a decision has no reference yet.
+    return Download(filename=f"receipt-{receipt.reference or 'not-yet-sent'}.pdf", chunks=iter([document]))
 
 
 def _for_the_log(filters: HistoryFilters) -> dict[str, str]:

@@ -1,8 +1,10 @@
-"""Opening and closing a customer's own account (R2.1, R2.3)."""
+"""Opening and closing accounts: by customers their own, by administrators for a customer, by an approved request
+(R2.1, R2.3, R4.2)."""
 
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,8 +12,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import limiter, outbox
+from accounts.authority import ApprovedRequest, details_of, require_request
 from accounts.concurrency import own_transaction
 from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
+from accounts.reasons import checked_reason
 from accounts.roles import require
 from accounts.services import bank_accounts
 from audit.actions import Action
@@ -23,7 +27,7 @@ from transfers.models import OrderKind, TransferOrder
 from transfers.refusals import Refusal
 from transfers.services import cash
 from transfers.services.orders import IdempotencyConflict, Instruction, check_key, post_order
-from transfers.services.ownership import require_owner
+from transfers.services.ownership import require_customer, require_owner, served_customer
 
 OPENING_DESCRIPTION = "Opening deposit"
 # Each opening and closing is a mail and an audit entry.
@@ -35,9 +39,49 @@ class TooManyAccounts(Refusal):
     text = "You have as many open accounts as one customer can have. Close one first."
 
 
+_TOO_MANY_OF_CUSTOMER = "This customer has as many open accounts as one can have. Close one first."
+
+
 class AccountNotEmpty(Refusal):
     code = "account_not_empty"
-    text = "An account can be closed once its balance is zero and no transfer from it is waiting."
+    text = "There is money in this account. It can be closed once its balance is zero."
+
+
+class MoneyHeld(AccountNotEmpty):
+    code = "money_held"
+    text = "Money of this account is held for a transfer that we are still looking at."
+
+
+class AccountFrozen(AccountNotActive):
+    text = "This account is frozen. Only the bank can lift the freeze: please contact us."
+
+
+class ClosedAlready(AccountNotActive):
+    text = "This account is closed already."
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """What is asked for: `deposit` in major units, `at` in UTC; `reason` is staff's, who act for the owner."""
+
+    actor: User
+    owner: User
+    kind: AccountKind
+    nickname: str
+    deposit: Decimal
+    idempotency_key: str
+    reason: str
+    at: datetime
+
+    @property
+    def is_served(self) -> bool:
+        """Whether somebody else opens it for the owner."""
+        return self.actor != self.owner
+
+    @property
+    def public_id(self) -> uuid.UUID:
+        """Follows from the key, so that the same request again finds what the first one opened."""
+        return uuid.uuid5(self.actor.public_id, self.idempotency_key)
 
 
 def open_account(
@@ -47,126 +91,168 @@ def open_account(
     idempotency_key: str,
     nickname: str = "",
     opening_deposit: Decimal = Decimal(0),
+    owner: User | None = None,
+    reason: str = "",
     at: datetime | None = None,
 ) -> BankAccount:
     """Open a checking or savings account; the opening deposit (major units), if any, is posted in the ledger.
 
     The same key again returns the account that it opened.
 
+    Args:
+        owner: the customer for whom an administrator opens it, with a `reason`; the actor, if not given.
+
     Raises:
         PermissionDenied
-        TooManyAccounts, CashOnlyAtTheCounter, IdempotencyConflict: refused, nothing was opened.
+        TooManyAccounts, CashOnlyAtTheCounter, IdempotencyConflict, NotACustomer: refused, nothing was opened.
+        ReasonMissing, ReasonTooLong, ReasonUnreadable: of somebody who opens it for another.
         TooOften: too many openings this hour, or deposits this minute: an opening deposit is one of them.
     """
-    require(actor, "transfers.open_own_account")
+    asked = _Opening(
+        actor=actor,
+        owner=owner or actor,
+        kind=kind,
+        nickname=nickname,
+        deposit=opening_deposit,
+        idempotency_key=idempotency_key,
+        reason=reason,
+        at=at or timezone.now(),
+    )
+    asked = replace(asked, reason=_right_to_open(asked))
     check_key(idempotency_key)
     if kind not in CUSTOMER_KINDS:
         raise ValueError(f"Customers open no {kind} accounts.")
-    now = at or timezone.now()
-    done = _find_done(actor, kind, opening_deposit, idempotency_key)
+    done = _find_done(asked)
     if done is not None:
         return done
     inputs = f"{idempotency_key}|{kind}|{nickname}|{opening_deposit}"
-    with _counted_try(actor, "open", inputs, deposit=bool(opening_deposit), at=now):
-        if opening_deposit:
+    with _counted_try(actor, asked.owner, "open", inputs, deposit=bool(opening_deposit), at=asked.at):
+        if opening_deposit and not asked.is_served:
             cash.require_self_service()
-        return _open(actor, kind, nickname, opening_deposit, idempotency_key, now)
+        return _open(asked)
+
+
+def _right_to_open(asked: _Opening) -> str:
+    """The reason to be kept, of somebody who may open this account; "" for an account of one's own."""
+    if not asked.is_served:
+        require(asked.actor, "transfers.open_own_account")
+        return ""
+    require(asked.actor, "transfers.open_account_for_customer")
+    if asked.deposit:
+        require(asked.actor, "transfers.deposit_at_counter")
+    return checked_reason(asked.reason)
 
 
 @contextmanager
 def _counted_try(
-    actor: User, verb: str, inputs: str, *, at: datetime, deposit: bool = False, account: BankAccount | None = None
+    actor: User,
+    customer: User,
+    verb: str,
+    inputs: str,
+    *,
+    at: datetime,
+    deposit: bool = False,
+    account: BankAccount | None = None,
 ) -> Iterator[None]:
     """One try at opening or closing: it takes its places first, refused or not, and a refusal is recorded.
 
     The same try, repeated while the first still runs, takes no second place; repeated after a refusal, it does.
     """
-    key, token = f"{verb}:{actor.pk}", digest_of_key(inputs)[:16]
+    key, token = f"{verb}:{customer.pk}", digest_of_key(inputs)[:16]
     try:
         limiter.take(key, _TRIES, token=token, at=at)
         if deposit:
-            limits.take_minute_place(actor, OrderKind.DEPOSIT, token=token, at=at)
+            limits.take_minute_place(customer, OrderKind.DEPOSIT, token=token, at=at)
         yield
     except (Refusal, limiter.TooOften) as refusal:
         limiter.spend(key, token)
         if deposit:
-            limits.spend_minute_place(actor, OrderKind.DEPOSIT, token=token)
+            limits.spend_minute_place(customer, OrderKind.DEPOSIT, token=token)
         details = {"verb": verb, "reason": refusal.code}
-        record(Action.ACCOUNT_REFUSED, actor=actor, subject=account, details=details, at=at)
+        concerns = customer if customer != actor else None
+        record(Action.ACCOUNT_REFUSED, actor=actor, subject=account, concerns=concerns, details=details, at=at)
         raise
 
 
 @own_transaction
-def _open(
-    actor: User,
-    kind: AccountKind,
-    nickname: str,
-    opening_deposit: Decimal,
-    idempotency_key: str,
-    at: datetime,
-) -> BankAccount:
-    limits.locked_limit(actor, at=at)  # this customer's requests queue here: a double click opens one account
-    earlier = _find_earlier(actor, kind, opening_deposit, idempotency_key)
+def _open(asked: _Opening) -> BankAccount:
+    limits.locked_limit(asked.owner, at=asked.at)  # this customer's requests queue here: a double click opens one
+    earlier = _find_earlier(asked)
     if earlier is not None:
         return earlier
-    open_ones = BankAccount.objects.filter(owner=actor).exclude(status=AccountStatus.CLOSED)
+    # Locked, so that nobody is given another role meanwhile: staff have no accounts.
+    require_customer(User.objects.select_for_update().get(pk=asked.owner.pk))
+    open_ones = BankAccount.objects.filter(owner=asked.owner).exclude(status=AccountStatus.CLOSED)
     if open_ones.count() >= settings.MAX_OPEN_ACCOUNTS:
-        raise TooManyAccounts
+        raise TooManyAccounts(_TOO_MANY_OF_CUSTOMER if asked.is_served else None)
     account = bank_accounts.create(
-        owner=actor, kind=kind, nickname=nickname, public_id=_public_id(actor, idempotency_key), at=at
+        owner=asked.owner, kind=asked.kind, nickname=asked.nickname, public_id=asked.public_id, at=asked.at
     )
     record(
         Action.ACCOUNT_CREATED,
-        actor=actor,
+        actor=asked.actor,
         subject=account,
-        details={"kind": kind.value, "number": account.masked_number},
-        at=at,
+        concerns=asked.owner if asked.is_served else None,
+        details={"kind": asked.kind.value, "number": account.masked_number}
+        | ({"reason": asked.reason} if asked.is_served else {}),
+        at=asked.at,
     )
-    if opening_deposit:
-        post_order(
-            Instruction(
-                kind=OrderKind.DEPOSIT,
-                actor=actor,
-                source=cash.cash_account_for(account),
-                target=account,
-                amount=opening_deposit,
-                description=OPENING_DESCRIPTION,
-                idempotency_key=idempotency_key,
-                at=at,
-            )
-        )
+    if asked.deposit:
+        _post_deposit(asked, account)
         account.refresh_from_db(fields=["balance", "last_sequence"])
     outbox.tell("account_opened", account_id=account.pk)
     return account
 
 
-def _public_id(actor: User, idempotency_key: str) -> uuid.UUID:
-    """Follows from the key, so that the same request again finds what the first one opened."""
-    return uuid.uuid5(actor.public_id, idempotency_key)
+def _post_deposit(asked: _Opening, account: BankAccount) -> None:
+    post_order(
+        Instruction(
+            kind=OrderKind.DEPOSIT,
+            actor=asked.actor,
+            source=cash.cash_account_for(account),
+            target=account,
+            amount=asked.deposit,
+            description=OPENING_DESCRIPTION,
+            idempotency_key=asked.idempotency_key,
+            at=asked.at,
+        )
+    )
 
 
-def _find_done(actor: User, kind: AccountKind, deposit: Decimal, idempotency_key: str) -> BankAccount | None:
+def _find_done(asked: _Opening) -> BankAccount | None:
     """What this very request opened before; a conflict is for the counted try to find."""
     try:
-        return _find_earlier(actor, kind, deposit, idempotency_key)
+        return _find_earlier(asked)
     except IdempotencyConflict:
         return None
 
 
-def _find_earlier(actor: User, kind: AccountKind, deposit: Decimal, idempotency_key: str) -> BankAccount | None:
+def _find_earlier(asked: _Opening) -> BankAccount | None:
     """The account this key opened before.
 
     Raises:
-        IdempotencyConflict: the key was for another kind, another deposit, or no opening at all.
+        IdempotencyConflict: the key was for another kind, another deposit, another owner, or no opening at all.
     """
-    account = BankAccount.objects.filter(public_id=_public_id(actor, idempotency_key), owner=actor).first()
-    order = TransferOrder.objects.filter(initiator=actor, key_digest=digest_of_key(idempotency_key)).first()
+    account = BankAccount.objects.filter(public_id=asked.public_id).first()
+    digest = digest_of_key(asked.idempotency_key)
+    order = TransferOrder.objects.filter(initiator=asked.actor, key_digest=digest).first()
     if account is None and order is None:
         return None
     deposited = order.amount if order is not None else Decimal(0)
-    if account is None or account.kind != kind or deposited != deposit:
+    if account is None or (account.owner_id, account.kind, deposited) != (asked.owner.pk, asked.kind, asked.deposit):
         raise IdempotencyConflict
     return account
+
+
+def obstacle_to_closing(account: BankAccount) -> Refusal | None:
+    """Why the account cannot be closed: of several reasons the one that must go first."""
+    if account.status == AccountStatus.CLOSED:
+        return ClosedAlready(account.pk)
+    if not account.is_active:
+        return AccountFrozen(account.pk)
+    if account.held:
+        return MoneyHeld()
+    return AccountNotEmpty() if account.balance else None
 
 
 def close_account(*, actor: User, account: BankAccount, at: datetime | None = None) -> None:
@@ -174,24 +260,45 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
 
     Raises:
         PermissionDenied, NotYourAccount
-        AccountNotActive: frozen, or closed already.
-        AccountNotEmpty: balance or held money is left.
+        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty: what `obstacle_to_closing()` names.
         TooOften: too many tries this hour.
     """
     require(actor, "transfers.open_own_account")
     require_owner(actor, account)
     now = at or timezone.now()
-    with _counted_try(actor, "close", str(account.public_id), account=account, at=now):
+    with _counted_try(actor, actor, "close", str(account.public_id), account=account, at=now):
         _close(actor, account, now)
 
 
 @own_transaction
+def close_account_on_request(
+    *, actor: User, account: BankAccount, reason: str, authority: ApprovedRequest, at: datetime | None = None
+) -> None:
+    """Close a customer's account for good, as they have asked for; the verb of the request is `close_account`.
+
+    Raises:
+        PermissionDenied, NotYourself, NotACustomersAccount, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty: what `obstacle_to_closing()` names.
+    """
+    require_request(actor, verb="close_account", subject=account, authority=authority)
+    customer = served_customer(actor, account)
+    details = {"reason": checked_reason(reason)} | details_of(authority)
+    _close_locked(actor, account, at or timezone.now(), concerns=customer, **details)
+
+
+@own_transaction
 def _close(actor: User, account: BankAccount, at: datetime) -> None:
+    _close_locked(actor, account, at)
+
+
+def _close_locked(
+    actor: User, account: BankAccount, at: datetime, *, concerns: User | None = None, **details: str
+) -> None:
     locked = BankAccount.objects.select_for_update().get(pk=account.pk)
-    if not locked.is_active:
-        raise AccountNotActive(locked.pk)
-    if locked.balance or locked.held:
-        raise AccountNotEmpty
+    obstacle = obstacle_to_closing(locked)
+    if obstacle is not None:
+        raise obstacle
     bank_accounts.close(locked, at=at)
-    record(Action.ACCOUNT_CLOSED, actor=actor, subject=locked, details={"number": locked.masked_number})
+    details |= {"number": locked.masked_number}
+    record(Action.ACCOUNT_CLOSED, actor=actor, subject=locked, concerns=concerns, details=details)
     outbox.tell("account_closed", account_id=locked.pk)

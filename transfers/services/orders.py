@@ -4,12 +4,16 @@ The steps of `place()` and why they stand in this order:
 
 0. The same request again, after it was carried out, is answered with its order.
 1. A place in the customer's minute, in a transaction of its own: refused tries count too (R3.9).
+   Then the check of this kind of order, such as the customer's code at the counter, which is used up. Where it
+   refuses, the same request is looked for once more, behind the limit row (2.): a second click comes too late for
+   its code while the first is still running.
 2. The money transaction. The customer's limit row is locked first, then the accounts by id, everywhere:
    one order rules out deadlocks, and a repeated request waits here for the first one.
 3. The same key again, now that the first request is through: its order, if the inputs are the same.
 4. The daily limit. (The step-up code will be consumed here, R3.6.)
-5. The ledger. (Fraud rules will stand before it: a suspicious order is HELD instead of posted, R3.10.)
-6. Order, audit entry and outbox row, in the same transaction.
+5. The fraud rules, and how much cash the customer was handed that day, then the ledger: a suspicious order is HELD
+   instead of posted, and its amount set aside until `transfers.services.holds` decides (R3.10).
+6. Order, alerts, audit entry, payee and outbox row, in the same transaction.
 
 A refusal rolls all of it back and is then recorded in the audit log.
 """
@@ -28,30 +32,15 @@ from accounts.limiter import TooOften
 from accounts.models import BankAccount, User
 from accounts.money import to_minor
 from audit.actions import Action
-from audit.services import record
-from transfers import ledger, limits
+from audit.services import record, record_many
+from transfers import fraud, ledger, limits
+from transfers.fraud import Rule
 from transfers.identifiers import digest_of_key
-from transfers.models import (
-    MAX_DESCRIPTION_CHARS,
-    OrderKind,
-    OrderState,
-    TransactionKind,
-    TransferOrder,
-)
+from transfers.models import MAX_DESCRIPTION_CHARS, OrderKind, OrderState, Payee, TransferOrder
+from transfers.order_records import details_of, mark_posted, movement_of, report_of, report_of_posted
 from transfers.refusals import Refusal
+from transfers.services import screening
 
-_TRANSACTION_KINDS = {
-    OrderKind.DEPOSIT: TransactionKind.DEPOSIT,
-    OrderKind.WITHDRAWAL: TransactionKind.WITHDRAWAL,
-    OrderKind.OWN_TRANSFER: TransactionKind.TRANSFER,
-    OrderKind.PAYMENT: TransactionKind.TRANSFER,
-}
-_DONE = {
-    OrderKind.DEPOSIT: Action.DEPOSIT_CREATED,
-    OrderKind.WITHDRAWAL: Action.WITHDRAWAL_CREATED,
-    OrderKind.OWN_TRANSFER: Action.TRANSFER_CREATED,
-    OrderKind.PAYMENT: Action.TRANSFER_CREATED,
-}
 _REFUSED = {
     OrderKind.DEPOSIT: Action.DEPOSIT_REFUSED,
     OrderKind.WITHDRAWAL: Action.WITHDRAWAL_REFUSED,
@@ -99,6 +88,12 @@ class Instruction:
         return owner
 
     @property
+    def served(self) -> User | None:
+        """The customer whom somebody else acts for; None for customers who act for themselves."""
+        customer = self.customer
+        return customer if customer != self.actor else None
+
+    @property
     def key_digest(self) -> str:
         return digest_of_key(self.idempotency_key)
 
@@ -108,6 +103,20 @@ class Instruction:
         sides = [account.pk for account in (self.source, self.target) if not account.is_internal]
         text = f"{self.kind}|{sides}|{to_minor(self.amount)}|{self.description}"
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def as_order(self) -> TransferOrder:
+        """The row that it becomes, still to be saved."""
+        return TransferOrder(
+            kind=self.kind.value,
+            initiator=self.actor,
+            source=self.source,
+            target=self.target,
+            amount=self.amount,
+            description=self.description,
+            key_digest=self.key_digest,
+            inputs_digest=self.inputs_digest,
+            created_at=self.at,
+        )
 
     @property
     def submit_token(self) -> str:
@@ -123,23 +132,46 @@ def place(instruction: Instruction, *, check: Callable[[], None] | None = None) 
 
     Raises:
         TooOften: the customer's minute is full.
-        Refusal: funds, limit, a frozen or closed account, a key used for something else.
+        Refusal: funds, limit, a frozen or closed account, a key used for something else. An order that is HELD
+        is no refusal.
     """
     _check_bounds(instruction)
     # A request for what is done is answered at once: no limit, and no rule that holds by now, can refuse it.
-    done = _orders_of_key(instruction).filter(inputs_digest=instruction.inputs_digest).first()
+    done = _done(instruction)
     if done is not None:
         return done
     customer, kind, token = instruction.customer, instruction.kind, instruction.submit_token
     try:
         limits.take_minute_place(customer, kind, token=token, at=instruction.at)
-        if check is not None:
-            check()
-        return _place(instruction)
+        return _done_meanwhile(instruction, check) or _place(instruction)
     except (Refusal, TooOften) as refusal:
         limits.spend_minute_place(customer, kind, token=token)
         _record_refusal(instruction, refusal.code)
         raise
+
+
+def _done_meanwhile(instruction: Instruction, check: Callable[[], None] | None) -> TransferOrder | None:
+    """Run the check of this kind of order. What the same request has used up, such as a code, this one cannot give
+    again: then the answer is the order of that request, once it is through; None if the check has passed.
+
+    Raises:
+        Refusal: the check's, of a request that no other has carried out.
+    """
+    try:
+        if check is not None:
+            check()
+    except (Refusal, TooOften):
+        done = _done_after_waiting(instruction)
+        if done is None:
+            raise
+        return done
+    return None
+
+
+@own_transaction
+def _done_after_waiting(instruction: Instruction) -> TransferOrder | None:
+    limits.locked_limit(instruction.customer, at=instruction.at)
+    return _done(instruction)
 
 
 @own_transaction
@@ -150,7 +182,20 @@ def _place(instruction: Instruction) -> TransferOrder:
         return earlier
     if instruction.kind in limits.OUTGOING_KINDS:
         limits.charge(row, instruction.amount, at=instruction.at)
-    return post_order(instruction)
+    rules: tuple[Rule, ...] = ()
+    if instruction.kind == OrderKind.PAYMENT:
+        rules = screening.rules_set_off(instruction.customer, instruction.amount, at=instruction.at)
+    hold_reason = fraud.SECOND_CLERK if _needs_second_clerk(instruction) else fraud.hold_reason(rules)
+    order = _hold_order(instruction, hold_reason) if hold_reason else post_order(instruction)
+    screening.raise_alerts(order, rules, at=instruction.at)
+    return order
+
+
+def _needs_second_clerk(instruction: Instruction) -> bool:
+    """Whether clerks would give this customer more cash on one day than they may without a second."""
+    if instruction.kind != OrderKind.WITHDRAWAL or instruction.served is None:
+        return False
+    return screening.is_much_cash_out(instruction.served, instruction.amount, at=instruction.at)
 
 
 def find_earlier(instruction: Instruction) -> TransferOrder | None:
@@ -166,45 +211,63 @@ def find_earlier(instruction: Instruction) -> TransferOrder | None:
     return None
 
 
+def _done(instruction: Instruction) -> TransferOrder | None:
+    """The order that this very request became before, whatever another with its key is about."""
+    return _orders_of_key(instruction).filter(inputs_digest=instruction.inputs_digest).first()
+
+
 def _orders_of_key(instruction: Instruction) -> QuerySet[TransferOrder]:
     return TransferOrder.objects.filter(initiator=instruction.actor, key_digest=instruction.key_digest)
 
 
 def post_order(instruction: Instruction) -> TransferOrder:
-    """Post, and write order, audit entry and outbox row; inside the caller's transaction."""
-    posting = ledger.post(
-        kind=_TRANSACTION_KINDS[instruction.kind],
-        legs=ledger.transfer_legs(debit=instruction.source.pk, credit=instruction.target.pk, amount=instruction.amount),
-        initiated_by=instruction.actor,
-        at=instruction.at,
-        description=instruction.description,
-    )
-    order = TransferOrder(
-        kind=instruction.kind.value,
-        initiator=instruction.actor,
-        source=instruction.source,
-        target=instruction.target,
-        amount=instruction.amount,
-        description=instruction.description,
-        key_digest=instruction.key_digest,
-        inputs_digest=instruction.inputs_digest,
-        state=OrderState.POSTED.value,
-        transaction_id=posting.transaction_id,
-        created_at=instruction.at,
-    )
+    """Post, and write order, audit entry, payee and outbox row, and an alert of much cash brought to the counter;
+    inside the caller's transaction, which holds the customer's limit row."""
+    order = instruction.as_order()
+    (posting,) = ledger.post_many([movement_of(order, at=instruction.at)])
+    mark_posted(order, posting)
     order.save(force_insert=True)
-    record(
-        _DONE[instruction.kind],
-        actor=instruction.actor,
-        subject=order,
-        concerns=instruction.target.owner if instruction.kind == OrderKind.PAYMENT else None,
-        details=_details(instruction) | {"reference": posting.reference},
-        evidence_digest=posting.digest,
-        at=instruction.at,
-    )
+    record_many([report_of_posted(order, posting)])
     if instruction.kind == OrderKind.PAYMENT:
+        remember_payee(instruction.customer, instruction.target, at=instruction.at)
         outbox.tell("payment_posted", order_id=order.pk)
+    elif instruction.served is not None:
+        if instruction.kind == OrderKind.DEPOSIT:
+            rules = screening.rules_of_cash_in(instruction.served, at=instruction.at)
+            screening.raise_alerts(order, rules, at=instruction.at)
+        outbox.tell("cash_at_counter", order_id=order.pk)
     return order
+
+
+def _hold_order(instruction: Instruction, hold_reason: str) -> TransferOrder:
+    """Set the money aside, and write an order that waits; no payee yet, and no word to the other side, whom nothing
+    has reached."""
+    ledger.hold(instruction.source.pk, instruction.amount, target_id=instruction.target.pk)
+    order = instruction.as_order()
+    order.state, order.hold_reason = OrderState.HELD.value, hold_reason
+    order.save(force_insert=True)
+    actions = [Action.TRANSFER_HELD]
+    if hold_reason == Rule.SUSPICIOUS_AMOUNT:
+        actions.append(Action.SUSPICIOUS_TRANSFER)
+    record_many(
+        report_of(
+            order, action, actor=instruction.actor, concerns=instruction.served, at=instruction.at, reason=hold_reason
+        )
+        for action in actions
+    )
+    outbox.tell("order_held", order_id=order.pk)
+    return order
+
+
+def remember_payee(customer: User, account: BankAccount, *, at: datetime) -> None:
+    """Whoever was paid is a known payee from here on.
+
+    Two first payments at once do not both insert: whatever moves a customer's money holds their limit row. A
+    removal in between takes no such lock; then the row is there or it is not, and both are right.
+    """
+    mine = Payee.objects.filter(customer=customer, account=account)
+    if not mine.update(last_paid_at=at):
+        Payee.objects.create(customer=customer, account=account, first_paid_at=at, last_paid_at=at)
 
 
 def _check_bounds(instruction: Instruction) -> None:
@@ -216,20 +279,12 @@ def _check_bounds(instruction: Instruction) -> None:
     check_key(instruction.idempotency_key)
 
 
-def _details(instruction: Instruction) -> dict[str, str]:
-    return {
-        "kind": instruction.kind.value,
-        "amount": str(instruction.amount),
-        "source": str(instruction.source),
-        "target": str(instruction.target),
-    }
-
-
 def _record_refusal(instruction: Instruction, code: str) -> None:
     record(
         _REFUSED[instruction.kind],
         actor=instruction.actor,
         subject=instruction.source if not instruction.source.is_internal else instruction.target,
-        details=_details(instruction) | {"reason": code},
+        concerns=instruction.served,
+        details=details_of(instruction.as_order()) | {"reason": code},
         at=instruction.at,
     )

@@ -1,10 +1,23 @@
 from accounts.models import BankAccount, User
+from accounts.refusals import NotYourself
+from accounts.roles import Role
+from transfers.refusals import Refusal
 
 
 class NotYourAccount(Exception):
     """The account belongs to somebody else. Pages and API answer as if it did not exist: 404 (R1.7)."""
 
     code = "not_found"
+
+
+class NotACustomer(Refusal):
+    code = "not_a_customer"
+    text = "Only customers whom the bank has not deactivated have accounts."
+
+
+class NotACustomersAccount(Refusal):
+    code = "not_a_customers_account"
+    text = "This is one of the bank's own accounts, not a customer's."
 
 
 def require_owner(actor: User, account: BankAccount) -> None:
@@ -15,3 +28,27 @@ def require_owner(actor: User, account: BankAccount) -> None:
     """
     if account.owner_id != actor.pk:
         raise NotYourAccount
+
+
+def served_customer(actor: User, account: BankAccount) -> User:
+    """The customer whose account this is, for staff who act on it.
+
+    Raises:
+        NotACustomersAccount
+        NotYourself: it is the actor's own.
+    """
+    if account.owner is None:
+        raise NotACustomersAccount
+    if account.owner_id == actor.pk:
+        raise NotYourself
+    return account.owner
+
+
+def require_customer(user: User) -> None:
+    """Refuse unless the user may have accounts.
+
+    Raises:
+        NotACustomer: staff, deactivated, or without a role.
+    """
+    if user.role != Role.CUSTOMER or not user.is_active:
+        raise NotACustomer

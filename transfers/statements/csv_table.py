@@ -1,13 +1,11 @@
-"""Movements as CSV, chunk by chunk, safe to open in a spreadsheet."""
+"""Movements as CSV, safe to open in a spreadsheet."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
 from django.conf import settings
 from django.utils import timezone
 
+from audit.csv import csv_pieces, harmless
 from transfers.selectors import EntryRow
 
 COLUMNS = [
@@ -23,22 +21,11 @@ COLUMNS = [
     "Currency",
     "Balance after",
 ]
-_BYTE_ORDER_MARK = "\ufeff"  # else Excel takes UTF-8 for the system's code page
-_ROWS_AT_ONCE = 500
-_STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_chunks(rows: Iterable[EntryRow]) -> Iterator[bytes]:
-    """The table as UTF-8 in pieces of some hundred rows; the rows are asked for while it is sent."""
-    yield _written([COLUMNS], before=_BYTE_ORDER_MARK)
-    remaining = iter(rows)
-    while piece := list(islice(remaining, _ROWS_AT_ONCE)):
-        yield _written(_cells(row) for row in piece)
-
-
-def harmless(text: str) -> str:
-    """The text as a spreadsheet shows it and does not run it (OWASP, CSV injection): `'=1+1`."""
-    return f"'{text}" if text.startswith(_STARTS_A_FORMULA) else text
+    """The table as UTF-8, piece by piece; the rows are asked for while it is sent."""
+    return csv_pieces(COLUMNS, map(_cells, rows))
 
 
 def _cells(row: EntryRow) -> list[str]:
@@ -52,10 +39,3 @@ def _cells(row: EntryRow) -> list[str]:
         settings.CURRENCY,
         f"{row.balance_after:f}",
     ]
-
-
-def _written(rows: Iterable[list[str]], *, before: str = "") -> bytes:
-    buffer = io.StringIO()
-    buffer.write(before)
-    csv.writer(buffer).writerows(rows)
-    return buffer.getvalue().encode()

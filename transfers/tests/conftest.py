@@ -68,7 +68,7 @@ def bobs(bob: Any, open_account: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def freeze() -> Callable[..., None]:
-    """Set an account's status behind the services' back: freezing is a later room of the house."""
+    """Set an account's status behind the services' back: nobody is told, and any status will do."""
     from accounts.models import AccountStatus, BankAccount
 
     def set_status(account: Any, status: AccountStatus = AccountStatus.FROZEN) -> None:
@@ -93,3 +93,27 @@ def balance_of() -> Callable[[Any], Decimal]:
     from accounts.models import BankAccount
 
     return lambda account: BankAccount.objects.values_list("balance", flat=True).get(pk=account.pk)
+
+
+@pytest.fixture
+def household(alice: Any, open_account: Callable[..., Any]) -> Any:
+    """Alice's checking account with 20,000.00."""
+    return open_account(alice, "20000.00", nickname="Household")
+
+
+@pytest.fixture
+def pay(alice: Any, household: Any, bobs: Any, new_key: Callable[[], str]) -> Callable[..., Any]:
+    """`pay("10.00")`: Alice pays Bob from her household, unless told otherwise."""
+    from transfers.services import sending
+
+    def transfer(amount: str, **changes: Any) -> Any:
+        arguments = {"actor": alice, "source": household, "target": bobs, "idempotency_key": new_key()}
+        return sending.transfer(amount=Decimal(amount), **arguments | changes)
+
+    return transfer
+
+
+@pytest.fixture
+def held(pay: Callable[..., Any]) -> Any:
+    """A payment of 12,345.67 from Alice to Bob that waits for a decision."""
+    return pay("12345.67", description="A boat")

@@ -1,5 +1,6 @@
 """The dashboard and the pages of an account's history (R2.4, R3.7)."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -154,10 +155,8 @@ def test_an_account_offers_only_what_can_be_done_with_it(
     settings.SELF_SERVICE_CASH = False
     page = client.get(url_of(everyday))
     assert [action["label"] for action in page.context["actions"]] == ["Send money"]
-    assert page.context["close_url"] == reverse("account_close", args=[everyday.public_id])
     freeze(everyday)
-    page = client.get(url_of(everyday))
-    assert (page.context["actions"], page.context["close_url"]) == ([], None)
+    assert client.get(url_of(everyday)).context["actions"] == []
 
 
 # --- Dashboard ----------------------------------------------------------------------------------------------
@@ -269,3 +268,31 @@ def test_names_are_shortened_for_other_customers(
     """R3.6: before paying less is shown than after. The mask does not tell the length of a long name."""
     user = make_user(first, last_name=last, email="x@example.com")
     assert (masked_name(user), short_name(user)) == (masked, short)
+
+
+def test_the_open_dashboard_hears_only_what_is_new(
+    alice: Any, charlie: Any, sam: Any, browser_of: Callable, everyday: BankAccount, new_key: Callable
+) -> None:
+    # R10.4: 204 while nothing has moved, and the same answer whoever's version is asked with.
+    browser = browser_of(alice)
+    version = re.findall(r'data-version="(\w{16})"', browser.get("/dashboard/").content.decode())[0]
+    live = f"/dashboard/live/?version={version}"
+    assert browser.get(live).status_code == 204
+    cash.deposit(actor=alice, account=everyday, amount=Decimal("7.77"), idempotency_key=new_key())
+    answer = browser.get(live)
+    assert answer.status_code == 200
+    assert "Deposit: +€7.77" in answer.content.decode()
+    assert b"<html" not in answer.content
+    other = browser_of(charlie).get(live)
+    assert other.status_code == 200
+    assert "7.77" not in other.content.decode()
+    assert browser_of(sam).get(live).status_code == 403
+
+
+def test_what_is_held_or_frozen_is_news_too(alice: Any, browser_of: Callable, everyday: BankAccount) -> None:
+    # R10.4
+    browser, versions = browser_of(alice), set()
+    for change in ({}, {"held": Decimal("1.00")}, {"status": AccountStatus.FROZEN}, {"nickname": "Frozen one"}):
+        BankAccount.objects.filter(pk=everyday.pk).update(**change) if change else None
+        versions |= set(re.findall(r'data-version="(\w{16})"', browser.get("/dashboard/").content.decode()))
+    assert len(versions) == 4

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount
-from transfers.models import TransferOrder
+from transfers.models import Payee, TransferOrder
 from transfers.services import opening, sending
 
 BAD_AMOUNTS = [
@@ -120,27 +120,53 @@ def test_get_changes_nothing_and_puts_no_amount_from_the_url_into_the_books(
 
 MONEY_PAGES = [
     "dashboard",
+    "dashboard_live",
     "account_open",
     "account",
     "account_close",
+    "account_settings",
     "deposit",
     "withdraw",
     "transfer_own",
     "transfer_send",
     "transfer_review",
+    "payees",
+    "payee",
+    "payee_remove",
+    "pictures",
     "receipt",
+    "receipt_pdf",
     "history",
     "history_export",
     "entry",
     "statements",
     "statement",
 ]
-READ_ONLY = {"dashboard", "account", "receipt", "history", "history_export", "entry", "statements", "statement"}
-OF_AN_ACCOUNT = ["account", "account_close", "deposit", "withdraw", "statements"]
+READ_ONLY = {
+    "dashboard",
+    "dashboard_live",
+    "account",
+    "pictures",
+    "receipt",
+    "receipt_pdf",
+    "payees",
+    "history",
+    "history_export",
+    "entry",
+    "statements",
+    "statement",
+}
+OF_AN_ACCOUNT = ["account", "account_close", "account_settings", "deposit", "withdraw", "statements"]
 
 
 @pytest.fixture
-def url_of(alice: Any, everyday: BankAccount) -> Callable[[str], str]:
+def payee_of_alice(alice: Any, everyday: BankAccount, bobs: BankAccount) -> Payee:
+    now = timezone.now()
+    return Payee.objects.create(customer=alice, account=bobs, first_paid_at=now, last_paid_at=now)
+
+
+@pytest.fixture
+def url_of(alice: Any, everyday: BankAccount, payee_of_alice: Payee) -> Callable[[str], str]:
     """The URL of each money page, of Alice's things where it is about something."""
 
     def url(name: str) -> str:
@@ -151,8 +177,10 @@ def url_of(alice: Any, everyday: BankAccount) -> Callable[[str], str]:
         if name == "statement":
             today = timezone.localdate()
             return reverse(name, args=[everyday.public_id, today.year, today.month])
-        if name == "receipt":
+        if name in {"receipt", "receipt_pdf"}:
             return reverse(name, args=[TransferOrder.objects.get(target=everyday).public_id])
+        if name in {"payee", "payee_remove"}:
+            return reverse(name, args=[payee_of_alice.public_id])
         return reverse(name, args=[uuid.uuid4()] if name == "transfer_review" else [])
 
     return url
@@ -170,7 +198,7 @@ def test_the_owner_sees_every_page(alice: Any, browser_of: Callable, url_of: Cal
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("name", [*OF_AN_ACCOUNT, "receipt"])
+@pytest.mark.parametrize("name", [*OF_AN_ACCOUNT, "receipt", "receipt_pdf", "payee", "payee_remove"])
 def test_a_strangers_account_and_receipt_do_not_exist(
     charlie: Any,
     browser_of: Callable,

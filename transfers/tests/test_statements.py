@@ -78,7 +78,7 @@ def test_each_month_equals_the_ledger_and_goes_on_from_the_last(
     for month in MONTHS:
         answer = client.get(url_of(account, month))
         assert (answer.status_code, answer["Content-Type"]) == (200, "application/pdf")
-        assert f'"statement-2026-0{month.number}.pdf"' in answer["Content-Disposition"]
+        assert f'"statement-2026-0{month.number}-{account.masked_number[-4:]}.pdf"' in answer["Content-Disposition"]
         assert "no-store" in answer["Cache-Control"]
         text = text_of(answer.content)
         closing = amount_after("Balance so far" if month == MONTHS[-1] else "Closing balance", text)

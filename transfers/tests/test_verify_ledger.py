@@ -14,9 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import BankAccount
+from audit.actions import Action
+from audit.services import Report, record_many
 from tests.plugin import triggers_off
 from transfers import ledger, verification
-from transfers.models import Entry, Transaction, TransactionKind, TransferOrder
+from transfers.models import Entry, Payee, Transaction, TransactionKind, TransferOrder
 from transfers.refusals import Refusal
 from transfers.services import cash, sending
 
@@ -310,6 +312,17 @@ def test_a_deleted_order_is_named_by_its_transaction(tampered: None, everyday: B
 
 
 @only_sqlite
+def test_a_payee_that_was_never_paid_is_named(alice: Any, bob: Any, everyday: BankAccount, open_account: Any) -> None:
+    """R3.6: whoever can write to the table could pass an account off as known."""
+    known, foreign = open_account(bob), open_account(bob)
+    sending.transfer(actor=alice, source=everyday, target=known, amount=Decimal(1), idempotency_key="the first one")
+    assert list(verification.faults()) == []
+    Payee.objects.update(account=foreign)
+    row = Payee.objects.get()
+    assert found().splitlines()[0] == f"payee {row.pk}: customer {alice.pk} has never paid account {foreign.pk}"
+
+
+@only_sqlite
 def test_every_fault_is_named_not_only_the_first(
     tampered: None, everyday: BankAccount, savings: BankAccount, bobs: BankAccount
 ) -> None:
@@ -360,18 +373,22 @@ def test_progress_goes_to_a_terminal_only(a_day: None) -> None:
 def test_thousands_of_rows_are_read_in_batches(alice: Any, everyday: BankAccount) -> None:
     """Each table once, in pieces: neither a query for each row nor all rows at once."""
     interest = BankAccount.objects.get(ledger_code="interest")
-    for _ in range(1500):
-        ledger.post(
-            kind=TransactionKind.INTEREST,
-            legs=ledger.transfer_legs(debit=interest.pk, credit=everyday.pk, amount=Decimal("0.01")),
-            initiated_by=alice,
-            at=timezone.now(),
+    legs = ledger.transfer_legs(debit=interest.pk, credit=everyday.pk, amount=Decimal("0.01"))
+    postings = ledger.post_many([ledger.Planned(TransactionKind.INTEREST, legs, alice, timezone.now())] * 1500)
+    record_many(
+        Report(
+            action=Action.TRANSFER_CREATED,
+            actor=alice,
+            subject=Transaction(pk=posting.transaction_id),
+            evidence_digest=posting.digest,
         )
+        for posting in postings
+    )
     with CaptureQueriesContext(connection) as captured:
         assert list(verification.faults()) == []
     accounts, batches = BankAccount.objects.count(), -(-1501 // verification._BATCH)
     # For each account: its newest entry, the row, its entries, its holds. For each batch of transactions and of
-    # orders: the batch and what belongs to it; and the batches of two long accounts.
+    # orders: the batch and what belongs to it, reports included; and the batches of two long accounts.
     assert len(captured) <= 4 * accounts + 8 * batches + 8
     bounds = (" LIMIT ", " TOP ", " FETCH ", " IN (", "MAX(", "SUM(", '."id" = ', "[id] = ")
     unbounded = [query["sql"] for query in captured if not any(bound in query["sql"] for bound in bounds)]

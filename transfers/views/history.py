@@ -26,7 +26,7 @@ def history(request: SignedInRequest) -> HttpResponse:
     form = HistoryFilterForm(request.GET, accounts=accounts)
     context = {"form": form, "has_accounts": bool(accounts), "first_url": request.path}
     if form.is_valid():
-        context |= _shown(request, form.filters)
+        context |= _shown(request, form.filters, several_accounts=len(accounts) > 1)
     context["chips"] = list(form.filters.chips(request.path))
     return render(request, "transfers/history.html", context)
 
@@ -57,8 +57,9 @@ def entry(request: SignedInRequest, public_id: UUID, sequence: int) -> HttpRespo
     return render(request, "transfers/entry.html", {"entry": row, "account_url": reverse("account", args=[public_id])})
 
 
-def _shown(request: SignedInRequest, filters: HistoryFilters) -> dict[str, Any]:
+def _shown(request: SignedInRequest, asked: HistoryFilters, *, several_accounts: bool) -> dict[str, Any]:
     """What the history page shows where every filter was understood."""
+    filters = selectors.with_named_accounts(request.user, asked)
     here = request.path
     page = selectors.filtered_page(
         request.user, filters, older_than=request.GET.get("older_than"), newer_than=request.GET.get("newer_than")
@@ -67,6 +68,7 @@ def _shown(request: SignedInRequest, filters: HistoryFilters) -> dict[str, Any]:
         "entries": page.rows,
         "show_account": filters.account is None,
         "totals": selectors.totals_of(request.user, filters),
+        "own_moves_count": filters.account is None and several_accounts,
         "older_url": filters.url(here, older_than=page.older_than) if page.older_than else None,
         "newer_url": filters.url(here, newer_than=page.newer_than) if page.newer_than else None,
         "first_url": filters.url(here),

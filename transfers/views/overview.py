@@ -1,3 +1,5 @@
+import hashlib
+import json
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -7,8 +9,10 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import session_clock
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from accounts.requests import SignedInRequest
 from transfers import selectors
@@ -17,25 +21,50 @@ from transfers.forms import OpenAccountForm
 from transfers.refusals import Refusal
 from transfers.services import opening
 from transfers.views.access import account_or_404, needs
+from transfers.views.pictures import balance_picture
 
 
 @require_safe
 @needs("transfers.open_own_account")
 def dashboard(request: SignedInRequest) -> HttpResponse:
     """Every account with its balance and last entries, the total, and what one usually wants to do (R2.4)."""
-    all_accounts = selectors.accounts_of(request.user)
+    return render(request, "transfers/dashboard.html", _overview(request))
+
+
+@session_clock.without_renewal
+@require_safe
+@needs("transfers.open_own_account")
+def dashboard_live(request: SignedInRequest) -> HttpResponse:
+    """What the open dashboard asks every few seconds: 204 while nothing has moved, else what it shows now (R10.4)."""
+    if request.GET.get("version") == _version(selectors.accounts_of(request.user)):
+        return HttpResponse(status=204)
+    return render(request, "transfers/overview.html", _overview(request))
+
+
+def _overview(request: SignedInRequest) -> dict[str, Any]:
+    overview = selectors.overview_of(request.user, at=timezone.now())
+    all_accounts = overview.accounts
     accounts = [account for account in all_accounts if account.status != AccountStatus.CLOSED]
     recent = selectors.recent_entries(accounts)
-    context = {
+    latest = max((rows[0] for rows in recent.values() if rows), key=lambda row: row.posted_at, default=None)
+    return {
+        "version": _version(all_accounts),
+        "latest": latest,
         "total": sum((account.balance for account in accounts), Decimal(0)),
         "accounts": [{"account": account, "entries": recent[account.pk]} for account in accounts],
         "closed_accounts": [account for account in all_accounts if account.status == AccountStatus.CLOSED],
-        "daily": selectors.daily_use(request.user),
+        "balance_picture": balance_picture(overview.balances),
+        "daily": overview.daily,
         "deposit_account": next((account for account in accounts if account.is_active), None)
         if settings.SELF_SERVICE_CASH
         else None,
     }
-    return render(request, "transfers/dashboard.html", context)
+
+
+def _version(accounts: list[BankAccount]) -> str:
+    """Another one whenever the dashboard would show something else of the accounts."""
+    state = [(row.pk, row.last_sequence, str(row.held), row.status, row.nickname) for row in accounts]
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:16]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,37 +99,15 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     here = reverse("account", args=[row.public_id])
     context = {
         "account": row,
+        "balance_picture": balance_picture(selectors.balances_over_time(request.user, at=timezone.now(), account=row)),
         "actions": _actions(row),
-        "close_url": reverse("account_close", args=[row.public_id]) if row.is_active else None,
+        "waiting": selectors.waiting_orders(row),
         "entries": page.rows,
         "history_url": HistoryFilters(account=row).url(reverse("history")),
         "older_url": f"{here}?older_than={page.older_than}" if page.older_than else None,
         "newer_url": f"{here}?newer_than={page.newer_than}" if page.newer_than else None,
     }
     return render(request, "transfers/account.html", context)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@needs("transfers.open_own_account")
-def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    row = account_or_404(request, public_id)
-    why_not = ""
-    if row.status == AccountStatus.CLOSED:
-        why_not = "This account is closed already."
-    elif not row.is_active:
-        why_not = "This account is frozen. Please contact us."
-    elif row.balance or row.held:
-        why_not = opening.AccountNotEmpty.text
-    if request.method == "POST":
-        try:
-            opening.close_account(actor=request.user, account=row)
-        except Refusal as refusal:
-            why_not = str(refusal)
-        else:
-            messages.success(request, f"Your account {row.display_name} is closed.")
-            return redirect("dashboard")
-    context = {"account": row, "can_close": not why_not, "why_not": why_not}
-    return render(request, "transfers/account_close.html", context)
 
 
 def _sequence(request: SignedInRequest, name: str) -> int | None:

@@ -1,14 +1,20 @@
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.urls import Resolver404, resolve, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_safe
 
 from accounts.requests import SignedInRequest
 from transfers import selectors
 from transfers.models import TransferOrder
+from transfers.services import exports
 from transfers.views.access import needs
+from transfers.views.downloads import pdf_answer
+
+_ORDERING_PAGES = {"transfer_review", "deposit", "withdraw"}
 
 
 @require_safe
@@ -19,4 +25,29 @@ def receipt(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         shown = selectors.receipt_for(request.user, public_id)
     except TransferOrder.DoesNotExist as error:
         raise Http404 from error
-    return render(request, "transfers/receipt.html", {"receipt": shown, "back_url": reverse("dashboard")})
+    context = {
+        "receipt": shown,
+        "back_url": reverse("dashboard"),
+        "pdf_url": reverse("receipt_pdf", args=[public_id]),
+        "just_ordered": _comes_from_ordering(request),
+    }
+    return render(request, "transfers/receipt.html", context)
+
+
+def _comes_from_ordering(request: SignedInRequest) -> bool:
+    """Whether the page before was the one with the button; only words and links hang on what a browser says of it."""
+    try:
+        return resolve(urlsplit(request.headers.get("Referer", "")).path).url_name in _ORDERING_PAGES
+    except (Resolver404, ValueError):
+        return False
+
+
+@require_GET
+@needs("transfers.open_own_account")
+def receipt_pdf(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """The same as a document, for the same people."""
+    try:
+        download = exports.download_receipt(actor=request.user, public_id=public_id, at=timezone.now())
+    except TransferOrder.DoesNotExist as error:
+        raise Http404 from error
+    return pdf_answer(download)

@@ -13,6 +13,7 @@ from transfers.filters import HistoryFilters
 from transfers.periods import Month
 from transfers.services import exports
 from transfers.views.access import account_or_404, needs
+from transfers.views.downloads import pdf_answer
 
 
 @require_safe
@@ -48,8 +49,4 @@ def statement(request: SignedInRequest, public_id: UUID, year: int, month: int) 
         messages.error(request, str(refusal))
         month_only = HistoryFilters(account=account, date_from=wanted.first_day, date_to=wanted.last_day)
         return redirect(month_only.url(reverse("history")))
-    return HttpResponse(
-        b"".join(download.chunks),
-        content_type="application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="{download.filename}"', "Cache-Control": "no-store"},
-    )
+    return pdf_answer(download)

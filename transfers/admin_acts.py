@@ -1,0 +1,189 @@
+"""What staff do with money: at the counter, for a customer, to undo a mistake, and to decide what is held (R2.1, R3.1,
+R3.2, R3.10)."""
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+
+from accounts.forms import AmountField, LineField
+from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount, User
+from accounts.roles import Role
+from accounts.staff_acts import ActForm, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
+from transfers.forms import description_field
+from transfers.models import AlertState, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
+from transfers.services import cash, holds, opening, reversals, screening
+
+
+class OnceMixin(forms.Form):
+    """A key that makes the form count once, however often it is sent."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["initial"] = {"key": uuid.uuid4()} | (kwargs.get("initial") or {})
+        super().__init__(*args, **kwargs)
+
+
+class CounterForm(OnceMixin, ActForm):
+    amount = AmountField(label="Amount")
+    description = description_field()
+
+
+class CounterWithdrawalForm(CounterForm):
+    customer_code = forms.CharField(
+        label="The customer’s code",
+        max_length=24,
+        help_text="Six digits that the customer reads from their own authenticator app, here at the counter.",
+        error_messages={"required": "Ask the customer for the code."},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
+    )
+
+
+class OpenForCustomerForm(OnceMixin, ReasonForm):
+    kind = forms.ChoiceField(label="Kind of account", choices=[(kind.value, kind.label) for kind in CUSTOMER_KINDS])
+    nickname = LineField(label="Name", max_length=40, required=False)
+    opening_deposit = AmountField(label="Opening deposit", allow_zero=True, required=False)
+
+    field_order = ("kind", "nickname", "opening_deposit", "reason")
+
+
+def _deposit(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> None:
+    cash.deposit_at_counter(actor=actor_of(request), account=account, idempotency_key=str(key), **given)
+
+
+def _withdraw(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> None:
+    cash.withdraw_at_counter(request, actor=actor_of(request), account=account, idempotency_key=str(key), **given)
+
+
+def _open_account(
+    request: HttpRequest, owner: User, *, key: uuid.UUID, kind: str, opening_deposit: Decimal | None, **given: Any
+) -> None:
+    opening.open_account(
+        actor=actor_of(request),
+        owner=owner,
+        kind=AccountKind(kind),
+        opening_deposit=opening_deposit or Decimal(0),
+        idempotency_key=str(key),
+        **given,
+    )
+
+
+def _reverse(request: HttpRequest, transaction: Transaction, *, reason: str) -> None:
+    reversals.reverse_transaction(actor=actor_of(request), transaction=transaction, reason=reason)
+
+
+def _release(request: HttpRequest, order: TransferOrder, *, reason: str) -> None:
+    holds.release_order(actor=actor_of(request), order=order, reason=reason)
+
+
+def _reject(request: HttpRequest, order: TransferOrder, *, reason: str) -> None:
+    holds.reject_order(actor=actor_of(request), order=order, reason=reason)
+
+
+def _close_alert(request: HttpRequest, alert: FraudAlert, *, reason: str) -> None:
+    screening.close_alert(actor=actor_of(request), alert=alert, note=reason)
+
+
+def _is_held(order: TransferOrder) -> bool:
+    return order.state == OrderState.HELD
+
+
+def _can_be_used(account: BankAccount) -> bool:
+    return account.is_active and not account.is_internal
+
+
+def _can_be_reversed(transaction: Transaction) -> bool:
+    return transaction.kind != TransactionKind.REVERSAL and not transaction.reversals.exists()
+
+
+ACCOUNT_ACTS = (
+    StaffAct(
+        name="deposit",
+        label="Deposit",
+        permission="transfers.deposit_at_counter",
+        explanation="Cash that you have been handed for this account. It is there at once, and the customer is told.",
+        done="The deposit is on the account.",
+        carry_out=_deposit,
+        form=CounterForm,
+        is_offered=_can_be_used,
+    ),
+    StaffAct(
+        name="withdraw",
+        label="Withdraw",
+        permission="transfers.withdraw_at_counter",
+        explanation="Cash that you hand to the customer, who proves with a code that they stand here. A large amount "
+        "waits until a second clerk has looked at it.",
+        done="The withdrawal is noted. If it waits for a second clerk, hand out nothing before it is released.",
+        carry_out=_withdraw,
+        form=CounterWithdrawalForm,
+        is_offered=_can_be_used,
+    ),
+)
+
+USER_ACTS = (
+    StaffAct(
+        name="open-account",
+        label="Open an account",
+        permission="transfers.open_account_for_customer",
+        explanation="A new account of this customer, who is told by mail. An opening deposit is cash handed to you.",
+        done="The account is open.",
+        carry_out=_open_account,
+        form=OpenForCustomerForm,
+        is_offered=lambda user: user.role == Role.CUSTOMER,
+    ),
+)
+
+TRANSACTION_ACTS = (
+    StaffAct(
+        name="reverse",
+        label="Reverse",
+        permission="transfers.reverse_transaction",
+        explanation="Moves the same amount the other way round, once. The mistake stays in the ledger beside its "
+        "correction, and all sides are told.",
+        done="The transaction is reversed.",
+        carry_out=_reverse,
+        is_offered=_can_be_reversed,
+        is_dangerous=True,
+    ),
+)
+
+ORDER_ACTS = (
+    StaffAct(
+        name="release",
+        label="Release",
+        permission="transfers.decide_held_transfer",
+        explanation="The money leaves the account now, if it is still there and both accounts are active. Sender and "
+        "receiver are told as of any payment. Your reason stays in the audit log; the customer does not read it.",
+        done="The transfer is released: the money has moved.",
+        carry_out=_release,
+        is_offered=_is_held,
+    ),
+    StaffAct(
+        name="reject",
+        label="Reject",
+        permission="transfers.decide_held_transfer",
+        explanation="Nothing moves, and the customer can use the money again at once. The customer reads your reason, "
+        "in a mail and on the receipt: write it to them.",
+        done="The transfer is rejected: the money is the customer’s to use again.",
+        carry_out=_reject,
+        form=ReasonForCustomerForm,
+        is_offered=_is_held,
+        is_dangerous=True,
+    ),
+)
+
+ALERT_ACTS = (
+    StaffAct(
+        name="close",
+        label="Close",
+        permission="transfers.close_fraud_alert",
+        explanation="You have looked at it, and it leaves the queue. The payment, and money held for it, stay as they "
+        "are; whoever releases or rejects a held transfer closes its alerts with that.",
+        done="The alert is closed.",
+        carry_out=_close_alert,
+        is_offered=lambda alert: alert.state == AlertState.OPEN,
+    ),
+)

@@ -1,0 +1,102 @@
+"""Writing the plan into the bank by the batch: what the services would have left behind, in a few statements.
+
+No way to move money in a real bank: no limit is charged, no fraud rule is asked and nobody is mailed, since all
+of it lies in the past. The ledger's rules hold as ever.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from django.conf import settings
+
+from accounts.concurrency import own_transaction
+from accounts.models import BankAccount, User
+from audit.services import record_many
+from transfers import ledger
+from transfers.demo.habits import CASH
+from transfers.demo.planning import Movement
+from transfers.models import CustomerLimit, OrderKind, Payee, TransferOrder
+from transfers.order_records import mark_posted, movement_of, report_of_posted
+from transfers.services import cash
+from transfers.services.orders import Instruction
+
+BATCH = 500
+
+
+def instructions(
+    movements: Sequence[Movement], people: dict[str, User], accounts: dict[str, BankAccount]
+) -> list[Instruction]:
+    """The movements as orders of these people on these accounts."""
+    tills = {key: cash.cash_account_for(account) for key, account in accounts.items()}
+    return [
+        Instruction(
+            kind=movement.kind,
+            actor=people[movement.actor],
+            source=tills[movement.target] if movement.source == CASH else accounts[movement.source],
+            target=tills[movement.source] if movement.target == CASH else accounts[movement.target],
+            amount=movement.amount,
+            idempotency_key=movement.key,
+            at=movement.at,
+            description=movement.text,
+        )
+        for movement in movements
+    ]
+
+
+def write_history(wanted: Sequence[Instruction]) -> Iterator[int]:
+    """Write the orders that are not there yet, oldest first, each batch whole or not at all; yields how many are
+    done after each batch.
+
+    Raises:
+        RuntimeError: the bank is not in demo mode.
+        Refusal: the ledger's; the batch was not written.
+    """
+    if not settings.DEMO:
+        raise RuntimeError("This exists in demo mode only.")
+    for start in range(0, len(wanted), BATCH):
+        batch = wanted[start : start + BATCH]
+        _write(batch)
+        yield start + len(batch)
+
+
+@own_transaction
+def _write(batch: Sequence[Instruction]) -> None:
+    _lock_limits(batch)
+    missing = _missing(batch)
+    orders = [one.as_order() for one in missing]
+    postings = ledger.post_many([movement_of(order, at=order.created_at) for order in orders])
+    for order, posting in zip(orders, postings, strict=True):
+        mark_posted(order, posting)
+    TransferOrder.objects.bulk_create(orders)
+    record_many(report_of_posted(*written) for written in zip(orders, postings, strict=True))
+    _remember_payees([one for one in missing if one.kind == OrderKind.PAYMENT])
+
+
+def _lock_limits(batch: Sequence[Instruction]) -> None:
+    """The customers' limit rows, before any account: whatever moves their money waits here, another seed too."""
+    customers = {one.customer.pk for one in batch}
+    list(CustomerLimit.objects.select_for_update().filter(user__in=customers).order_by("pk"))
+
+
+def _missing(batch: Sequence[Instruction]) -> list[Instruction]:
+    known = set(
+        TransferOrder.objects.filter(
+            initiator__in={one.actor.pk for one in batch}, key_digest__in={one.key_digest for one in batch}
+        ).values_list("initiator", "key_digest")
+    )
+    return [one for one in batch if (one.actor.pk, one.key_digest) not in known]
+
+
+def _remember_payees(payments: Sequence[Instruction]) -> None:
+    """Whoever was paid is a known payee from the first payment on."""
+    times: dict[tuple[int, int], list[datetime]] = {}
+    for one in payments:
+        times.setdefault((one.customer.pk, one.target.pk), []).append(one.at)
+    known = list(Payee.objects.filter(customer__in={customer for customer, _ in times}))
+    for payee in known:
+        payee.last_paid_at = max([payee.last_paid_at, *times.pop((payee.customer_id, payee.account_id), [])])
+    Payee.objects.bulk_update(known, ["last_paid_at"], batch_size=200)
+    Payee.objects.bulk_create(
+        Payee(customer_id=customer, account_id=account, first_paid_at=min(paid), last_paid_at=max(paid))
+        for (customer, account), paid in times.items()
+    )

@@ -1,0 +1,163 @@
+"""Deciding on an order that is held: a second person releases or rejects it (R3.10).
+
+Locks as everywhere: the customer's limit row, then accounts by id. Whoever decides at the same moment waits for that
+row, and then finds the order decided; the conditional UPDATE says so also where a lock is not kept.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from accounts import outbox
+from accounts.concurrency import own_transaction
+from accounts.models import User
+from accounts.reasons import checked_reason
+from accounts.refusals import WrongStatus
+from accounts.roles import require
+from audit.actions import Action
+from audit.services import record, record_many
+from transfers import ledger, limits
+from transfers.ledger import AccountNotActive, Posting
+from transfers.models import CustomerLimit, OrderKind, OrderState, TransferOrder
+from transfers.order_records import movement_of, report_of
+from transfers.refusals import Refusal
+from transfers.services.cash import CustomerCannotSignIn
+from transfers.services.orders import remember_payee
+from transfers.services.screening import close_alerts_of, refuse_parties
+
+_PERMISSION = "transfers.decide_held_transfer"
+_LOCKED = "This customer is locked: reject the transfer, or unlock them first."
+
+
+class DecidedAlready(WrongStatus):
+    text = "Somebody else has decided this transfer already."
+
+
+class SourceNotActive(AccountNotActive):
+    text = "The account that the money leaves is frozen or closed: the transfer waits on, or reject it."
+
+
+class TargetNotActive(AccountNotActive):
+    text = "The account that the money goes to is frozen or closed: the transfer waits on, or reject it."
+
+
+def release_order(*, actor: User, order: TransferOrder, reason: str, at: datetime | None = None) -> TransferOrder:
+    """Carry out what is held, as if it were ordered now: status and funds are checked again. Sender and receiver are
+    told as of any payment; cash is handed out now. `reason` is for the audit log.
+
+    Raises:
+        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NotYourself: the actor ordered, pays or is paid.
+        DecidedAlready, AccountNotActive, InsufficientFunds, BalanceTooLarge, CustomerCannotSignIn:
+        refused, recorded; what was held is held on.
+    """
+    return _decide(_release, actor=actor, order=order, reason=reason, at=at or timezone.now())
+
+
+def reject_order(*, actor: User, order: TransferOrder, reason: str, at: datetime | None = None) -> TransferOrder:
+    """Let the customer have the money back, whatever status the account has; the daily limit too, on the same day.
+
+    The customer reads `reason`, on the receipt and in a mail: it is written to them.
+
+    Raises:
+        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NotYourself: the actor ordered, pays or is paid.
+        DecidedAlready: refused, recorded.
+    """
+    return _decide(_reject, actor=actor, order=order, reason=reason, at=at or timezone.now())
+
+
+def _decide(
+    decision: Callable[[User, TransferOrder, str, datetime], None],
+    *,
+    actor: User,
+    order: TransferOrder,
+    reason: str,
+    at: datetime,
+) -> TransferOrder:
+    require(actor, _PERMISSION)
+    kept_reason = checked_reason(reason)
+    try:
+        decision(actor, order, kept_reason, at)
+    except Refusal as refusal:
+        details = {"decision": decision.__name__.strip("_"), "reason": refusal.code}
+        record(Action.TRANSFER_REFUSED, actor=actor, subject=order, concerns=order.source.owner, details=details, at=at)
+        raise
+    return TransferOrder.objects.get(pk=order.pk)
+
+
+@own_transaction
+def _release(actor: User, order: TransferOrder, reason: str, at: datetime) -> None:
+    waiting, row = _locked(actor, order, at)
+    if not row.user.can_sign_in:
+        raise CustomerCannotSignIn(_LOCKED)  # whoever ordered it may be the reason for the lock (R1.5)
+    ledger.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
+    posting = _post(waiting, at)
+    _write_decision(waiting, OrderState.RELEASED, actor, reason, at, transaction_id=posting.transaction_id)
+    _record(Action.TRANSFER_RELEASED, actor, waiting, reason, at, posting)
+    if waiting.kind == OrderKind.PAYMENT:
+        remember_payee(row.user, waiting.target, at=at)
+        outbox.tell("payment_posted", order_id=waiting.pk)
+    else:
+        outbox.tell("cash_at_counter", order_id=waiting.pk)
+
+
+@own_transaction
+def _reject(actor: User, order: TransferOrder, reason: str, at: datetime) -> None:
+    waiting, row = _locked(actor, order, at)
+    ledger.release_hold(waiting.source_id, waiting.amount)
+    limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
+    _write_decision(waiting, OrderState.REJECTED, actor, reason, at)
+    _record(Action.TRANSFER_REJECTED, actor, waiting, reason, at)
+    outbox.tell("order_rejected", order_id=waiting.pk)
+
+
+def _locked(actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOrder, CustomerLimit]:
+    """The order as it stands with its customer's limit row locked, and that row.
+
+    Raises:
+        NotYourself, DecidedAlready
+    """
+    if order.source.owner is None:
+        raise DecidedAlready  # a deposit: never held
+    row = limits.locked_limit(order.source.owner, at=at)
+    waiting = TransferOrder.objects.select_related("initiator", "source__owner", "target").get(pk=order.pk)
+    refuse_parties(actor, waiting)
+    if waiting.state != OrderState.HELD:
+        raise DecidedAlready
+    return waiting, row
+
+
+def _post(waiting: TransferOrder, at: datetime) -> Posting:
+    try:
+        return ledger.post_many([movement_of(waiting, at=at)])[0]
+    except AccountNotActive as error:
+        side = SourceNotActive if error.account_id == waiting.source_id else TargetNotActive
+        raise side(error.account_id) from error
+
+
+def _write_decision(
+    waiting: TransferOrder, state: OrderState, actor: User, reason: str, at: datetime, **outcome: Any
+) -> None:
+    still_held = TransferOrder.objects.filter(pk=waiting.pk, state=OrderState.HELD)
+    if not still_held.update(state=state.value, decided_by=actor, decided_at=at, decision_reason=reason, **outcome):
+        raise DecidedAlready
+    close_alerts_of(waiting, actor=actor, note=reason, at=at)
+
+
+def _record(
+    action: Action, actor: User, waiting: TransferOrder, reason: str, at: datetime, posting: Posting | None = None
+) -> None:
+    report = report_of(
+        waiting,
+        action,
+        actor=actor,
+        concerns=waiting.source.owner,
+        at=at,
+        posting=posting,
+        hold_reason=waiting.hold_reason,
+        reason=reason,
+    )
+    record_many([report])

@@ -1,0 +1,105 @@
+"""Undoing a movement that was a mistake, by a second one the other way round (R3.1)."""
+
+from datetime import datetime
+
+from django.db import IntegrityError
+from django.utils import timezone
+
+from accounts import outbox
+from accounts.concurrency import own_transaction
+from accounts.models import User
+from accounts.reasons import checked_reason
+from accounts.refusals import NotYourself, WrongStatus
+from accounts.roles import require
+from audit.actions import Action
+from audit.services import record
+from transfers import ledger
+from transfers.ledger import Leg
+from transfers.models import Direction, Entry, Transaction, TransactionKind
+from transfers.refusals import Refusal
+
+_OTHER_WAY = {Direction.DEBIT: Direction.CREDIT, Direction.CREDIT: Direction.DEBIT}
+
+
+class ReversedAlready(WrongStatus):
+    code = "reversed_already"
+    text = "This movement was reversed already."
+
+
+class IsReversal(Refusal):
+    code = "is_reversal"
+    text = "This movement is itself a reversal. Move the money by a new transfer instead."
+
+
+def reverse_transaction(
+    *, actor: User, transaction: Transaction, reason: str, at: datetime | None = None
+) -> Transaction:
+    """Post the same amounts the other way round, once for each transaction; return the new one. All sides are told.
+
+    Daily limits stay as they were charged, and a payee stays known.
+
+    Raises:
+        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NotYourself: the actor's own movement, or one that they made for a customer.
+        IsReversal, ReversedAlready, InsufficientFunds, AccountNotActive: refused, recorded, nothing moved.
+    """
+    require(actor, "transfers.reverse_transaction")
+    kept_reason, now = checked_reason(reason), at or timezone.now()
+    try:
+        return _reverse(actor, transaction, kept_reason, now)
+    except IntegrityError as error:
+        if not Transaction.objects.filter(reverses=transaction).exists():
+            raise
+        _record_refusal(actor, transaction, ReversedAlready.code)  # by somebody between look and write
+        raise ReversedAlready from error
+    except Refusal as refusal:
+        _record_refusal(actor, transaction, refusal.code)
+        raise
+
+
+@own_transaction
+def _reverse(actor: User, original: Transaction, reason: str, at: datetime) -> Transaction:
+    entries = list(Entry.objects.filter(transaction=original).select_related("account__owner"))
+    if original.initiated_by_id == actor.pk or any(entry.account.owner_id == actor.pk for entry in entries):
+        raise NotYourself
+    if original.kind == TransactionKind.REVERSAL or original.reverses_id is not None:
+        raise IsReversal
+    if Transaction.objects.filter(reverses=original).exists():
+        raise ReversedAlready
+    posting = ledger.post(
+        kind=TransactionKind.REVERSAL,
+        legs=[Leg(entry.account_id, _OTHER_WAY[Direction(entry.direction)], entry.amount) for entry in entries],
+        initiated_by=actor,
+        at=at,
+        description=f"Reversal of {original.reference}",
+        reverses=original,
+    )
+    reversal = Transaction.objects.get(pk=posting.transaction_id)
+    record(
+        Action.TRANSFER_REVERSED,
+        actor=actor,
+        subject=reversal,
+        concerns=_who_pays(entries),
+        details={
+            "reason": reason,
+            "reverses": original.reference,
+            "reference": posting.reference,
+            "amount": str(original.amount),
+            "accounts": [str(entry.account) for entry in entries],
+        },
+        evidence_digest=posting.digest,
+        at=at,
+    )
+    outbox.tell("transaction_reversed", transaction_id=str(reversal.pk))
+    return reversal
+
+
+def _who_pays(entries: list[Entry]) -> User | None:
+    """The customer whom the reversal costs money; of a withdrawal, the one who gets it back."""
+    owners = {entry.direction: entry.account.owner for entry in entries if entry.account.owner is not None}
+    return owners.get(Direction.CREDIT.value) or owners.get(Direction.DEBIT.value)
+
+
+def _record_refusal(actor: User, original: Transaction, code: str) -> None:
+    details = {"reason": code, "reference": original.reference}
+    record(Action.REVERSAL_REFUSED, actor=actor, subject=original, details=details)

@@ -1,0 +1,76 @@
+"""A4 pages of documents that people keep: one font, a foot on every page, text that cannot break it (docs/adr/0008)."""
+
+from datetime import datetime
+from functools import cache
+
+import fontpkg
+from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
+from fontTools.ttLib import TTFont
+from fpdf import FPDF
+from fpdf.enums import XPos, YPos
+
+FONT = "Noto Sans"
+MARGIN = 18  # millimetres, as all lengths here
+LINE = 5
+FOOT = 20
+WIDTH = 174  # of the page within its margins
+SOFT, INK = 95, 20  # grey levels
+UNKNOWN = "?"
+
+
+class DocumentPage(FPDF):
+    """A document in the making. Letters that its font does not have are shown as `?`; `finished()` says so."""
+
+    def __init__(self, *, title: str, foot: str, made_at: datetime) -> None:
+        super().__init__(format="A4")
+        self.has_unknown_letters = False
+        self._foot = foot
+        self.add_font(FONT, fname=str(fontpkg.path(FONT)))
+        self.set_font(FONT, size=9)
+        self.set_margins(MARGIN, MARGIN)
+        self.set_auto_page_break(True, margin=FOOT)
+        self.set_title(self.text_of(title))
+        self.set_author(self.text_of(settings.BANK_NAME))
+        self.set_creation_date(made_at)
+        self.add_page()
+        self.line_of(settings.BANK_NAME, size=11, soft=True)
+        self.ln(LINE)
+
+    def text_of(self, text: str) -> str:
+        known = "".join(letter if ord(letter) in _letters() else UNKNOWN for letter in text)
+        self.has_unknown_letters |= known != text
+        return known
+
+    def pen(self, *, size: float, soft: bool = False) -> None:
+        self.set_font(size=size)
+        self.set_text_color(SOFT if soft else INK)
+
+    def line_of(self, text: str, *, size: float = 9, soft: bool = False) -> None:
+        self.pen(size=size, soft=soft)
+        self.multi_cell(0, size * 0.55, self.text_of(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+
+    def footer(self) -> None:
+        self.set_y(LINE - FOOT)
+        self.pen(size=8, soft=True)
+        self.cell(WIDTH - 38, LINE, self.text_of(f"{settings.BANK_NAME} · {self._foot}"))
+        self.cell(38, LINE, f"Page {self.page_no()}", align="R")
+
+    def finished(self) -> bytes:
+        if self.has_unknown_letters:
+            self.ln(LINE)
+            self.line_of(f"Letters that this document cannot show stand as {UNKNOWN}.", size=8, soft=True)
+        return bytes(self.output())
+
+
+@cache
+def _letters() -> frozenset[int]:
+    """What the font has, by code point."""
+    with TTFont(fontpkg.path(FONT), lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+def moment(at: datetime) -> str:
+    """Day and time at the bank, whatever zone the reader is in."""
+    return date_format(timezone.localtime(at, timezone.get_default_timezone()), "DATETIME_FORMAT")

@@ -1,0 +1,271 @@
+"""Whom a customer has paid: written with the payment, called and removed by the customer alone (R3.6, R8.1)."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from accounts.account_numbers import InvalidAccountNumber
+from accounts.models import AccountStatus, BankAccount
+from audit.models import AuditEntry
+from transfers import selectors
+from transfers.ledger import InsufficientFunds
+from transfers.models import MAX_LABEL_CHARS, Entry, OrderState, Payee, TransferOrder
+from transfers.selectors import payees as payee_selectors
+from transfers.services import payees, sending
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def pay(alice: Any, everyday: BankAccount, new_key: Callable[[], str]) -> Callable[..., TransferOrder]:
+    """Alice pays one to an account."""
+
+    def one(target: BankAccount, **kwargs: Any) -> TransferOrder:
+        given: dict[str, Any] = {"amount": Decimal(1), "idempotency_key": new_key()} | kwargs
+        return sending.transfer(actor=alice, source=everyday, target=target, **given)
+
+    return one
+
+
+@pytest.fixture
+def payee(pay: Callable, bobs: BankAccount) -> Payee:
+    """Bob's account, which Alice has paid."""
+    pay(bobs)
+    return Payee.objects.get()
+
+
+# --- Who becomes one ----------------------------------------------------------------------------------------
+
+
+def test_the_first_payment_makes_a_payee_and_the_next_only_moves_its_time(
+    alice: Any, pay: Callable, bobs: BankAccount
+) -> None:
+    pay(bobs, at=NOON)
+    pay(bobs, at=NOON + timedelta(days=2))
+    row = Payee.objects.get()
+    assert (row.customer, row.account, row.label) == (alice, bobs, "")
+    assert [row.first_paid_at, row.last_paid_at] == [NOON, NOON + timedelta(days=2)]
+    assert str(row) == f"{alice.pk} {bobs.masked_number}"
+
+
+def test_neither_a_refused_payment_nor_an_own_transfer_nor_cash_makes_one(
+    pay: Callable, bobs: BankAccount, savings: BankAccount
+) -> None:
+    with pytest.raises(InsufficientFunds):
+        pay(bobs, amount=Decimal(101))
+    pay(savings)
+    assert not Payee.objects.exists()
+
+
+def test_a_payment_that_is_rolled_back_leaves_no_payee(
+    pay: Callable, bobs: BankAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transfers.services.orders.outbox.tell", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        pay(bobs)
+    assert not Payee.objects.exists()
+
+
+def test_a_repeated_request_touches_nothing(pay: Callable, bobs: BankAccount) -> None:
+    """R3.5."""
+    pay(bobs, at=NOON, idempotency_key="the same one")
+    pay(bobs, at=NOON + timedelta(days=1), idempotency_key="the same one")
+    assert Payee.objects.get().last_paid_at == NOON
+
+
+def test_being_paid_makes_nobody_a_payee_of_the_receiver(bob: Any, payee: Payee) -> None:
+    assert selectors.payees_of(bob) == []
+
+
+def test_the_database_holds_one_row_for_a_customer_and_an_account(payee: Payee) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Payee.objects.create(customer=payee.customer, account=payee.account, first_paid_at=NOON, last_paid_at=NOON)
+
+
+# --- Whom customers had paid before there was a list --------------------------------------------------------
+
+
+def test_the_back_fill_makes_one_row_of_each_pair_with_its_first_and_last_time(
+    alice: Any,
+    bob: Any,
+    pay: Callable,
+    bobs: BankAccount,
+    savings: BankAccount,
+    everyday: BankAccount,
+    open_account: Callable,
+    new_key: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = open_account(bob)
+    for day in (3, 1, 2):
+        pay(bobs, at=NOON + timedelta(days=day))
+    pay(other, at=NOON)
+    pay(savings, at=NOON)
+    sending.transfer(actor=bob, source=bobs, target=everyday, amount=Decimal(1), idempotency_key=new_key(), at=NOON)
+    TransferOrder.objects.create(
+        kind="payment", initiator=alice, source=everyday, target=open_account(bob), amount=Decimal(1),
+        key_digest="x", inputs_digest="x", state=OrderState.HELD,
+    )  # fmt: skip
+    expected = {
+        (alice.pk, bobs.pk): (NOON + timedelta(days=1), NOON + timedelta(days=3)),
+        (alice.pk, other.pk): (NOON, NOON),
+        (bob.pk, everyday.pk): (NOON, NOON),
+    }
+    Payee.objects.all().delete()
+    migration = import_module("transfers.migrations.0005_payees")
+    monkeypatch.setattr(migration, "_CUSTOMERS_AT_ONCE", 1)
+    monkeypatch.setattr(migration, "_ROWS_AT_ONCE", 1)
+    migration.remember_whom_customers_have_paid(apps, SimpleNamespace(connection=connection))
+    rows = {(row.customer_id, row.account_id): (row.first_paid_at, row.last_paid_at) for row in Payee.objects.all()}
+    assert rows == expected
+    assert len(set(Payee.objects.values_list("public_id", flat=True))) == 3
+
+
+# --- What their customer sees -------------------------------------------------------------------------------
+
+
+def test_they_are_listed_whom_one_paid_last_first(
+    alice: Any, bob: Any, charlie: Any, pay: Callable, bobs: BankAccount, open_account: Callable
+) -> None:
+    theirs = open_account(charlie)
+    pay(bobs, at=NOON)
+    pay(theirs, at=NOON + timedelta(hours=1))
+    assert [row.name for row in selectors.payees_of(alice)] == ["Charlie E.", "Bob B."]
+    pay(bobs, at=NOON + timedelta(hours=2))
+    first, second = selectors.payees_of(alice)
+    assert (first.name, first.masked_number, first.last_paid_at) == (
+        "Bob B.",
+        bobs.masked_number,
+        NOON + timedelta(hours=2),
+    )
+    assert second.can_receive
+    assert selectors.payees_of(alice, most=1) == [first]
+
+
+@pytest.mark.parametrize("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
+def test_whoever_cannot_receive_is_shown_and_not_filled_in(
+    alice: Any, payee: Payee, bobs: BankAccount, freeze: Callable, status: AccountStatus
+) -> None:
+    assert selectors.payable_number(alice, payee.public_id) == bobs.number_grouped
+    freeze(bobs, status)
+    assert [row.can_receive for row in selectors.payees_of(alice)] == [False]
+    assert selectors.payable_number(alice, payee.public_id) == ""
+
+
+def test_the_list_costs_one_statement_however_long_it_is(
+    alice: Any, bob: Any, payee: Payee, open_account: Callable
+) -> None:
+    for _ in range(5):
+        Payee.objects.create(customer=alice, account=open_account(bob), first_paid_at=NOON, last_paid_at=NOON)
+    with CaptureQueriesContext(connection) as captured:
+        assert len(selectors.payees_of(alice)) == 6
+    assert len(captured) == 1
+
+
+def test_a_number_that_somebody_tampered_with_is_left_out(
+    alice: Any, charlie: Any, payee: Payee, bobs: BankAccount
+) -> None:
+    """R8.1: fails closed, and takes no page down."""
+    BankAccount.objects.filter(pk=bobs.pk).update(owner=charlie)  # the number is sealed to Bob
+    assert selectors.payable_number(alice, payee.public_id) == ""
+    assert [row.masked_number for row in selectors.payees_of(alice)] == ["unreadable"]
+
+
+def test_one_of_the_banks_own_accounts_is_never_a_payee(alice: Any) -> None:
+    desk = BankAccount.objects.get(ledger_code="cash-0")
+    payee = Payee.objects.create(customer=alice, account=desk, first_paid_at=NOON, last_paid_at=NOON)
+    with pytest.raises(ValueError, match="A payee is a customer"):
+        payee_selectors.payee_row(alice, payee.public_id)
+
+
+# --- Calling them something -----------------------------------------------------------------------------------
+
+
+def test_a_payee_is_called_what_the_customer_likes_until_that_is_taken_back(alice: Any, payee: Payee) -> None:
+    payees.rename_payee(actor=alice, public_id=payee.public_id, label="Landlord 🏠")
+    row = selectors.payee_row(alice, payee.public_id)
+    assert (row.name, row.short_name) == ("Landlord 🏠", "Bob B.")
+    payees.rename_payee(actor=alice, public_id=payee.public_id, label="")
+    assert selectors.payee_row(alice, payee.public_id).name == "Bob B."
+
+
+def test_the_audit_log_says_that_and_not_what(alice: Any, payee: Payee, bobs: BankAccount) -> None:
+    """R6.2: no names, no numbers beyond the masked one; and nothing where nothing changed."""
+    for _ in range(2):
+        payees.rename_payee(actor=alice, public_id=payee.public_id, label="Landlord")
+    payees.remove_payee(actor=alice, public_id=payee.public_id)
+    renamed, removed = AuditEntry.objects.filter(action__startswith="PAYEE_").order_by("id")
+    assert [renamed.action, removed.action] == ["PAYEE_RENAMED", "PAYEE_REMOVED"]
+    for entry in (renamed, removed):
+        assert (entry.actor_id, entry.subject_type, entry.subject_id) == (alice.pk, "payee", str(payee.public_id))
+        assert entry.details == {"account": bobs.masked_number}
+
+
+def test_a_label_that_is_too_long_is_a_fault_of_the_caller(alice: Any, payee: Payee) -> None:
+    payees.rename_payee(actor=alice, public_id=payee.public_id, label="W" * MAX_LABEL_CHARS)
+    with pytest.raises(ValueError, match="too long"):
+        payees.rename_payee(actor=alice, public_id=payee.public_id, label="W" * (MAX_LABEL_CHARS + 1))
+
+
+# --- Taking them off ------------------------------------------------------------------------------------------
+
+
+def test_removing_forgets_the_payee_and_nothing_of_what_was_paid(
+    alice: Any, payee: Payee, pay: Callable, bobs: BankAccount, books: Callable
+) -> None:
+    before = books()
+    payees.remove_payee(actor=alice, public_id=payee.public_id)
+    assert not Payee.objects.exists()
+    assert books() == before
+    assert Entry.objects.filter(account=bobs).exists()
+    pay(bobs)
+    assert Payee.objects.get().public_id != payee.public_id
+
+
+# --- Whose they are -------------------------------------------------------------------------------------------
+
+ACTS: list[Callable[..., Any]] = [
+    lambda **kwargs: payees.rename_payee(label="Mine", **kwargs),
+    payees.remove_payee,
+]
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_somebody_elses_payee_is_as_unknown_as_none(charlie: Any, bob: Any, payee: Payee, act: Callable) -> None:
+    """R1.7; not even the one who is paid."""
+    for actor, public_id in ((charlie, payee.public_id), (bob, payee.public_id), (bob, uuid.uuid4())):
+        with pytest.raises(payees.PayeeNotFound):
+            act(actor=actor, public_id=public_id)
+    assert Payee.objects.get().label == ""
+    assert not AuditEntry.objects.filter(action__startswith="PAYEE_").exists()
+    assert selectors.payable_number(charlie, payee.public_id) == ""
+    assert selectors.payee_label(charlie, payee.account) is None
+    with pytest.raises(Payee.DoesNotExist):
+        selectors.payee_row(charlie, payee.public_id)
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("role", ["sam", "audrey", "ada"])
+def test_staff_have_no_payees(request: pytest.FixtureRequest, payee: Payee, role: str, act: Callable) -> None:
+    """R1.7."""
+    with pytest.raises(PermissionDenied):
+        act(actor=request.getfixturevalue(role), public_id=payee.public_id)
+    assert Payee.objects.get().label == ""
+
+
+def test_a_payee_can_still_be_found_by_number_and_a_mistyped_one_not(
+    alice: Any, payee: Payee, bobs: BankAccount
+) -> None:
+    assert payees.find_payee(actor=alice, number=bobs.number_grouped) == bobs
+    with pytest.raises(InvalidAccountNumber):
+        payees.find_payee(actor=alice, number="1234")

@@ -1,0 +1,137 @@
+"""`replay_fraud_rules` says what the present rules would have flagged, and changes nothing (R3.10, R9.2)."""
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.management import CommandError, call_command
+
+from accounts.models import BankAccount
+from audit.models import AuditEntry
+from transfers.models import FraudAlert, TransferOrder
+from transfers.selectors import replay
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
+
+NOON = datetime(2026, 11, 17, 12, tzinfo=UTC)
+
+
+def report(*args: str) -> str:
+    out, err = io.StringIO(), io.StringIO()
+    with time_machine.travel(NOON, tick=False):
+        call_command("replay_fraud_rules", *args, stdout=out, stderr=err)
+    assert err.getvalue() == ""
+    return out.getvalue()
+
+
+def rules_in(text: str) -> dict[str, list[str]]:
+    """The references below each rule, of which there are as many as the line of the rule says."""
+    found: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    name = ""
+    for line in text.splitlines()[1:]:
+        if line.startswith("  "):
+            found[name].append(line.strip())
+        else:
+            name, _, number = line.partition(": ")
+            found[name], counts[name] = [], int(number)
+    assert counts == {name: len(references) for name, references in found.items()}
+    return found
+
+
+def reference(order: TransferOrder) -> str:
+    return order.transaction.reference if order.transaction else str(order.public_id)
+
+
+def test_it_finds_what_the_rules_found_at_the_time(pay: Callable, sam: Any, settings: Any) -> None:
+    """Each payment judged as it was: by the hour that ended with it."""
+    settings.DAILY_TRANSFER_LIMIT = Decimal(10**6)
+    at = NOON - timedelta(days=3)
+    orders = [pay("1.00", at=at + timedelta(minutes=5 * number)) for number in range(7)]
+    orders += [pay(amount, at=at + timedelta(hours=2)) for amount in ("1000.00", "1000.01", "10000.01")]
+    text = report("--since", "2026-11-14")
+    assert text.startswith("10 payments from 2026-11-14 to 2026-11-17.")
+    assert rules_in(text) == {
+        "Large amount": [reference(orders[8]), reference(orders[9])],
+        "Many payments in an hour": [reference(orders[5]), reference(orders[6])],
+        "Suspicious amount": [str(orders[9].public_id)],
+    }
+    live = {(alert.rule, reference(alert.order)) for alert in FraudAlert.objects.select_related("order__transaction")}
+    replayed = {
+        (rule, found)
+        for rule, name in (("large_amount", "Large amount"), ("many_payments", "Many payments in an hour"),
+                           ("suspicious_amount", "Suspicious amount"))
+        for found in rules_in(text)[name]
+    }  # fmt: skip
+    assert live == replayed
+
+
+def test_it_judges_by_the_present_thresholds_and_changes_nothing(pay: Callable, books: Callable, settings: Any) -> None:
+    order = pay("50.00", at=NOON)
+    settings.ALERT_AMOUNT, settings.SUSPICIOUS_AMOUNT = Decimal(10), Decimal(20)
+    before, entries = books(), AuditEntry.objects.count()
+    found = rules_in(report("--since", "2026-11-17"))
+    assert found["Large amount"] == found["Suspicious amount"] == [reference(order)]
+    assert books() == before
+    assert AuditEntry.objects.count() == entries
+    assert not FraudAlert.objects.exists()
+    order.refresh_from_db()
+    assert order.state == "posted"
+
+
+def test_days_are_the_banks_and_the_hour_before_counts(pay: Callable, settings: Any) -> None:
+    midnight = datetime(2026, 11, 16, tzinfo=UTC)
+    before = [pay("1.00", at=midnight - timedelta(minutes=30)) for _ in range(5)]
+    sixth = pay("1.00", at=midnight)
+    pay("1.00", at=midnight + timedelta(days=1))
+    text = report("--since", "2026-11-16", "--until", "2026-11-16")
+    assert text.startswith("1 payments from 2026-11-16 to 2026-11-16.")
+    assert rules_in(text)["Many payments in an hour"] == [reference(sixth)]
+    assert reference(before[0]) not in text
+
+
+def test_own_transfers_and_cash_are_not_judged(household: BankAccount, savings: BankAccount, pay: Callable) -> None:
+    pay("15000.00", target=savings, at=NOON)
+    assert report("--since", "2026-11-01").startswith("0 payments")
+
+
+def test_customers_are_read_some_at_a_time(
+    alice: Any, bob: Any, pay: Callable, bobs: BankAccount, open_account: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "CUSTOMERS_AT_ONCE", 1)
+    hers, rich = pay("1500.00", at=NOON), open_account(bob, "5000.00")
+    his = pay("2000.00", actor=bob, source=rich, target=hers.source, at=NOON)
+    assert rules_in(report("--since", "2026-11-17"))["Large amount"] == [reference(hers), reference(his)]
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [
+        (["--since", "yesterday"], "is no day; write it like 2026-11-01"),
+        (["--since", "2026-02-30"], "is no day"),
+        (["--since", "1492-01-01"], "is not between 2000-01-01"),
+        (["--since", "2026-11-18"], "has not come yet"),
+        (["--since", "2026-11-17", "--until", "2026-11-16"], "is before 2026-11-17"),
+        (["--since", "2026-11-17", "--until", "9999-12-31"], "is not between"),
+        ([], "--since"),
+    ],
+)
+def test_nonsense_is_refused(args: list[str], why: str) -> None:
+    with pytest.raises(CommandError, match=why):
+        report(*args)
+
+
+def test_a_terminal_sees_progress(pay: Callable) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    pay("1.00", at=NOON)
+    err = Terminal()
+    with time_machine.travel(NOON, tick=False):
+        call_command("replay_fraud_rules", "--since", "2026-11-17", stdout=io.StringIO(), stderr=err)
+    assert "payments: 1 " in err.getvalue()

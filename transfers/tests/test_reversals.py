@@ -1,0 +1,165 @@
+"""A mistake is reversed by a new transaction, once (R3.1)."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError, connection
+
+from accounts.models import BankAccount
+from accounts.refusals import NotYourself
+from accounts.roles import Role
+from audit.evidence import faults_of
+from audit.models import AuditEntry
+from tests.acts import mails
+from tests.plugin import triggers_off
+from tests.staff_acts import REASON, entry_of
+from transfers import notices, verification
+from transfers.ledger import AccountNotActive, InsufficientFunds
+from transfers.models import Transaction
+from transfers.services import cash, reversals, sending
+from transfers.services.reversals import IsReversal, ReversedAlready, reverse_transaction
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def payment(alice: Any, everyday: BankAccount, bobs: BankAccount) -> Transaction:
+    """Alice has paid Bob 30.00 of her 100.00."""
+    order = sending.transfer(
+        actor=alice, source=everyday, target=bobs, amount=Decimal(30), idempotency_key="the mistake"
+    )
+    assert order.transaction is not None
+    return order.transaction
+
+
+def reverse(actor: Any, transaction: Transaction) -> Transaction:
+    return reverse_transaction(actor=actor, transaction=transaction, reason=REASON)
+
+
+def test_the_same_amount_goes_back(
+    ada: Any, payment: Transaction, everyday: BankAccount, bobs: BankAccount, balance_of: Callable
+) -> None:
+    reversal = reverse(ada, payment)
+    assert (balance_of(everyday), balance_of(bobs)) == (Decimal(100), Decimal(0))
+    assert (reversal.kind, reversal.amount, reversal.reverses) == ("reversal", Decimal(30), payment)
+    assert (reversal.initiated_by, reversal.description) == (ada, f"Reversal of {payment.reference}")
+    assert list(verification.faults()) == []
+
+
+@pytest.mark.parametrize("service", [cash.deposit, cash.withdraw])
+def test_cash_that_was_counted_wrongly_is_reversed_too(
+    service: Callable, ada: Any, alice: Any, everyday: BankAccount, balance_of: Callable
+) -> None:
+    order = service(actor=alice, account=everyday, amount=Decimal(7), idempotency_key="miscounted")
+    reverse(ada, order.transaction)
+    assert balance_of(everyday) == Decimal(100)
+    assert entry_of("TRANSFER_REVERSED").concerns_id == alice.pk
+    assert list(verification.faults()) == []
+
+
+def test_it_is_audited_with_evidence_and_both_sides_are_told(
+    ada: Any, alice: Any, bob: Any, payment: Transaction, everyday: BankAccount, bobs: BankAccount
+) -> None:
+    # R6.1, R6.2, R6.3
+    mails()
+    reversal = reverse(ada, payment)
+    entry = entry_of("TRANSFER_REVERSED")
+    assert (entry.actor_id, entry.subject_id, entry.concerns_id) == (ada.pk, str(reversal.pk), bob.pk)
+    assert entry.details == {
+        "reason": REASON,
+        "reverses": payment.reference,
+        "reference": reversal.reference,
+        "amount": "30.00",
+        "accounts": [everyday.masked_number, bobs.masked_number],
+    }
+    assert faults_of([entry]) == {}
+    for user, says in ((alice, "came back to"), (bob, "was taken back from")):
+        mail = mails(user.email)[-1]
+        assert mail.subject == "A movement of €30.00 was reversed"
+        assert f"{payment.reference}: €30.00 {says} your account" in mail.message
+        assert not any(number in mail.message for number in (everyday.number, bobs.number))
+
+
+def test_a_reversal_that_was_rewritten_shows(ada: Any, payment: Transaction) -> None:
+    # R6.3
+    reverse(ada, payment)
+    with triggers_off(Transaction), connection.cursor() as cursor:
+        cursor.execute("UPDATE transfers_transaction SET amount = amount + 1 WHERE reverses_id IS NOT NULL")
+    entry = entry_of("TRANSFER_REVERSED")
+    assert "rewritten" in faults_of([entry])[entry.pk]
+    entry.subject_id = str(uuid4())
+    assert "is missing" in faults_of([entry])[entry.pk]
+
+
+def test_a_second_time_is_refused_and_recorded(ada: Any, payment: Transaction, books: Callable) -> None:
+    reverse(ada, payment)
+    before = books()
+    with pytest.raises(ReversedAlready, match="already"):
+        reverse(ada, payment)
+    assert books() == before
+    entry = entry_of("REVERSAL_REFUSED")
+    assert entry.details == {"reason": "reversed_already", "reference": payment.reference}
+    assert (entry.actor_id, entry.subject_id) == (ada.pk, str(payment.pk))
+
+
+def test_who_was_faster_between_look_and_write_wins(
+    ada: Any, payment: Transaction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reverse(ada, payment)
+
+    def too_late(*args: Any) -> None:
+        raise IntegrityError
+
+    monkeypatch.setattr(reversals, "_reverse", too_late)
+    with pytest.raises(ReversedAlready):
+        reverse(ada, payment)
+    other = Transaction.objects.exclude(pk=payment.pk).filter(reversals__isnull=True)[0]
+    with pytest.raises(IntegrityError):
+        reverse(ada, other)
+
+
+def test_a_reversal_is_not_reversed(ada: Any, make_user: Any, payment: Transaction) -> None:
+    reversal = reverse(ada, payment)
+    with pytest.raises(IsReversal, match="new transfer"):
+        reverse(make_user("Anna", Role.ADMIN), reversal)
+
+
+def test_it_is_refused_when_the_money_is_gone_or_held(
+    ada: Any, bob: Any, payment: Transaction, bobs: BankAccount, hold: Callable, books: Callable
+) -> None:
+    hold(bobs, "0.01")
+    before = books()
+    with pytest.raises(InsufficientFunds):
+        reverse(ada, payment)
+    assert books() == before
+    hold(bobs, "0.00")
+    cash.withdraw(actor=bob, account=bobs, amount=Decimal("0.01"), idempotency_key="spent it")
+    with pytest.raises(InsufficientFunds):
+        reverse(ada, payment)
+    assert AuditEntry.objects.filter(action="REVERSAL_REFUSED").count() == 2
+
+
+@pytest.mark.parametrize("side", ["everyday", "bobs"])
+def test_it_is_refused_when_an_account_is_not_active(
+    side: str, ada: Any, payment: Transaction, freeze: Callable, request: pytest.FixtureRequest
+) -> None:
+    freeze(request.getfixturevalue(side))
+    with pytest.raises(AccountNotActive):
+        reverse(ada, payment)
+
+
+def test_nobody_reverses_what_they_did_themselves(ada: Any, everyday: BankAccount, balance_of: Callable) -> None:
+    # R5.2: not even what one paid in for a customer by mistake; a colleague does.
+    order = cash.deposit_at_counter(actor=ada, account=everyday, amount=Decimal(5), idempotency_key="my mistake")
+    assert order.transaction is not None
+    with pytest.raises(NotYourself):
+        reverse(ada, order.transaction)
+    assert balance_of(everyday) == Decimal(105)
+
+
+def test_mails_are_written_of_what_they_are_about_only(payment: Transaction) -> None:
+    with pytest.raises(ValueError, match="reverses something"):
+        list(notices.transaction_reversed(str(payment.pk)))

@@ -1,0 +1,76 @@
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import BankAccount
+from accounts.requests import SignedInRequest
+from transfers import selectors
+from transfers.filters import HistoryFilters
+from transfers.forms import RenameAccountForm
+from transfers.refusals import Refusal
+from transfers.services import opening, renaming
+from transfers.views.access import account_or_404, needs
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("transfers.open_own_account")
+def account_settings(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """Another name for the account, and the way to close it or what stands in that way."""
+    row = account_or_404(request, public_id)
+    form = RenameAccountForm(request.POST or None, initial={"nickname": row.nickname})
+    if request.method == "POST" and form.is_valid():
+        changed = renaming.rename_account(actor=request.user, account=row, nickname=form.cleaned_data["nickname"])
+        messages.success(request, "The account has its new name." if changed else "Nothing was changed.")
+        return redirect("account", row.public_id)
+    form.fields["nickname"].help_text = f"Only you see it. Leave it empty for “{row.kind_label}”."
+    context = {"account": row, "form": form} | closing_obstacle(request, row, opening.obstacle_to_closing(row))
+    return render(request, "transfers/account_settings.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("transfers.open_own_account")
+def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    row = account_or_404(request, public_id)
+    obstacle = opening.obstacle_to_closing(row)
+    if request.method == "POST":
+        try:
+            opening.close_account(actor=request.user, account=row)
+        except Refusal as refusal:
+            obstacle = refusal
+        else:
+            messages.success(request, f"Your account {row.display_name} is closed.")
+            return redirect("dashboard")
+    context = {"account": row, "can_close": obstacle is None} | closing_obstacle(request, row, obstacle)
+    return render(request, "transfers/account_close.html", context)
+
+
+def closing_obstacle(request: SignedInRequest, account: BankAccount, obstacle: Refusal | None) -> dict[str, Any]:
+    """Why the account cannot be closed, "" if it can, and the links that help."""
+    links: list[tuple[str, str]] = []
+    if isinstance(obstacle, opening.MoneyHeld):
+        links = [("See the account", reverse("account", args=[account.public_id]))]
+    elif isinstance(obstacle, opening.AccountNotEmpty):
+        links = _ways_out(request, account)
+    elif isinstance(obstacle, opening.AccountFrozen):
+        ask = f"{reverse('request_new')}?kind=unfreeze_account&account={account.public_id}"
+        links = [("Ask us to lift the freeze", ask)]
+    elif isinstance(obstacle, opening.ClosedAlready):
+        links = [("See its history", HistoryFilters(account=account).url(reverse("history")))]
+    return {"why_not": str(obstacle or ""), "links": [{"label": label, "url": url} for label, url in links]}
+
+
+def _ways_out(request: SignedInRequest, account: BankAccount) -> list[tuple[str, str]]:
+    """Where the money can go: to another account of the customer's, to somebody else, or out in cash."""
+    here = f"?from={account.public_id}"
+    ways = [("Send it to somebody", reverse("transfer_send") + here)]
+    if len(selectors.accounts_of(request.user, active_only=True)) > 1:
+        ways.insert(0, ("Move the money", f"{reverse('transfer_own')}{here}&amount=all"))
+    if settings.SELF_SERVICE_CASH:
+        ways.append(("Withdraw it", reverse("withdraw", args=[account.public_id])))
+    return ways

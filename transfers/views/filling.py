@@ -1,0 +1,88 @@
+"""What the forms to send money start with; what the address names and is not the customer's is as if not given."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils.http import urlencode
+
+from accounts.models import BankAccount
+from accounts.requests import SignedInRequest
+from transfers import drafts, selectors
+from transfers.models import OrderKind
+
+_STARTS = ("draft", "again", "from", "amount")
+
+
+def initial_of(request: SignedInRequest, kind: OrderKind) -> dict[str, Any]:
+    """The draft one goes back to, the order one repeats or the account one comes from, and the payee one chose."""
+    initial = _of_draft(request) or _of_order(request, kind) or _of_account(request)
+    payee = _id_in(request, "payee")
+    number = selectors.payable_number(request.user, payee) if payee else ""
+    return initial | ({"number": number} if number else {})
+
+
+def payee_choices(request: SignedInRequest, *, most: int) -> list[dict[str, Any]]:
+    """The latest payees, each with the address that fills the form in for them and keeps what it started with."""
+    kept = {name: request.GET[name] for name in _STARTS if request.GET.get(name)}
+    chosen = request.GET.get("payee")
+    return [
+        {
+            "payee": row,
+            "url": f"{request.path}?{urlencode(kept | {'payee': str(row.public_id)})}",
+            "chosen": row.can_receive and str(row.public_id) == chosen,
+        }
+        for row in selectors.payees_of(request.user, most=most)
+    ]
+
+
+def first_but(accounts: list[BankAccount], other: object) -> str:
+    """The first of the accounts that is not the other side already."""
+    ids = (str(account.public_id) for account in accounts)
+    return next((public_id for public_id in ids if public_id != str(other or "")), "")
+
+
+def _of_draft(request: SignedInRequest) -> dict[str, Any] | None:
+    draft_id = _id_in(request, "draft")
+    draft = drafts.draft_of(request, draft_id) if draft_id else None
+    if draft is None:
+        return None
+    source, target = drafts.sides_of(draft)
+    return _filled(source, target, draft.amount, draft.description)
+
+
+def _of_order(request: SignedInRequest, kind: OrderKind) -> dict[str, Any] | None:
+    order_id = _id_in(request, "again")
+    order = selectors.order_to_repeat(request.user, order_id, kind) if order_id else None
+    if order is None:
+        return None
+    initial = _filled(order.source, order.target, str(order.amount), order.description)
+    # Own accounts that are closed or frozen by now are not offered any more.
+    inactive = [name for name, account in (("source", order.source), ("target", order.target)) if not account.is_active]
+    return initial | dict.fromkeys(inactive, "")
+
+
+def _of_account(request: SignedInRequest) -> dict[str, Any]:
+    """`?from=`, an account of the user's; `&amount=all`: with all that can be moved out of it."""
+    source = _id_in(request, "from")
+    initial: dict[str, Any] = {"source": request.GET.get("from", "")}
+    if source is None or request.GET.get("amount") != "all":
+        return initial
+    account = BankAccount.objects.filter(owner=request.user, public_id=source).first()
+    return initial | ({"amount": str(account.available)} if account is not None and account.available > 0 else {})
+
+
+def _filled(source: BankAccount, target: BankAccount, amount: str, description: str) -> dict[str, Any]:
+    return {
+        "source": source.public_id,
+        "target": target.public_id,
+        "number": selectors.typed_number(target),
+        "amount": amount,
+        "description": description,
+    }
+
+
+def _id_in(request: SignedInRequest, name: str) -> UUID | None:
+    try:
+        return UUID(request.GET.get(name, ""))
+    except ValueError:
+        return None
