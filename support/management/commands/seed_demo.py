@@ -1,0 +1,57 @@
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import demo_people
+from accounts.models import User
+from support.demo import talk
+from transfers import demo
+
+
+class Command(BaseCommand):
+    help = "Demo mode only: people of every role with months of history. Run again, it makes what is missing."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEMO:
+            raise CommandError("seed_demo runs in demo mode only (DEMO=1): its passwords are public.")
+        known = [person.email for person in demo_people.EVERYBODY]
+        if User.objects.exists() and not User.objects.filter(email__in=known).exists():
+            raise CommandError("This bank has people of its own: demo users with public passwords do not belong here.")
+        if not demo.is_seeded():
+            self._seed()
+            talk()
+        self._print_people()
+
+    def _seed(self) -> None:
+        """On a terminal one line that counts up; anywhere else, such as a log, a line before and one after."""
+        begun, total = time.monotonic(), 0
+        if not self.stdout.isatty():
+            self.stdout.write("Making the demo bank's people and history.")
+        for done, total in demo.live(demo.make_people()):
+            if self.stdout.isatty():
+                self.stdout.write(f"\rMaking the demo's history: {100 * done // total} % ", ending="")
+                self.stdout.flush()
+        if self.stdout.isatty():
+            self.stdout.write("\r", ending="")
+        people = User.objects.filter(email__in=[person.email for person in demo_people.EVERYBODY]).count()
+        seconds = time.monotonic() - begun
+        self.stdout.write(f"The demo bank has {people} people and {total} movements, made in {seconds:.1f} seconds.")
+
+    def _print_people(self) -> None:
+        self.stdout.write(f"\nSign in at {settings.SITE_URL} as\n")
+        for person in demo_people.PEOPLE:
+            self.stdout.write(f"  {person.email:<22} {person.role.value:<10} password {demo_people.DEMO_PASSWORD}")
+        admin = demo_people.ADMIN
+        self.stdout.write(
+            f"  {admin.email:<22} {admin.role.value:<10} password {demo_people.ADMIN_FIRST_PASSWORD}"
+            " (must be changed, and turns on two-factor)"
+        )
+        # None in a demo bank that an earlier version made.
+        others = User.objects.filter(email__in=[person.email for person in demo_people.NEIGHBOURS]).count()
+        if others:
+            self.stdout.write(
+                f"and {others} other customers with the first password, such as {demo_people.NEIGHBOURS[0].email}"
+            )
+        self.stdout.write("The sign-in page shows the code; so does: make code USER=alice@example.com\n")

@@ -1,0 +1,172 @@
+"""Tickets, service requests, and the links of people who lost their second factor."""
+
+import json
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.encryption import EncryptedField
+from accounts.models import BankAccount
+from accounts.reasons import MAX_REASON_CHARS
+from support.kinds import ACCOUNT_KINDS, KINDS, OTHER_KINDS, KindRule, RequestKind
+from support.states import RequestState, TicketStatus
+from transfers.models import Transaction
+
+MAX_SUBJECT_CHARS = 120
+MAX_MESSAGE_CHARS = 4000
+MAX_WISH_CHARS = 500  # why the customer asks
+
+
+class Ticket(models.Model):
+    """A customer's question and what became of it (R4.1).
+
+    An internal note changes `updated_at` and `last_updated_by`, never `shown_at`: the customer must not even see
+    when one was written.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="tickets", db_index=False
+    )
+    subject = models.CharField(max_length=MAX_SUBJECT_CHARS)
+    status = models.CharField(max_length=12, choices=TicketStatus, default=TicketStatus.OPEN)
+    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, null=True, related_name="tickets")
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+    last_updated_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    shown_at = models.DateTimeField(default=timezone.now)  # the last change that the customer sees
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="ticket_status", condition=Q(status__in=TicketStatus.values))]
+        indexes = [
+            models.Index(fields=["customer", "shown_at"], name="ticket_customer_latest"),
+            models.Index(fields=["status", "updated_at"], name="ticket_status_updated"),
+            models.Index(fields=["status", "created_at"], name="ticket_status_created"),
+            models.Index(fields=["created_at"], name="ticket_created"),
+        ]
+        permissions = [
+            ("open_ticket", "Can write to the bank"),
+            ("handle_ticket", "Can answer customers"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+    @property
+    def status_label(self) -> str:
+        return TicketStatus(self.status).label
+
+
+class TicketMessage(models.Model):
+    """One thing said in a ticket: by the customer, by staff to the customer, or, internal, among staff."""
+
+    ticket = models.ForeignKey(Ticket, on_delete=models.PROTECT, related_name="messages", db_index=False)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    text = models.TextField(max_length=MAX_MESSAGE_CHARS)
+    is_internal = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["ticket", "id"], name="ticket_message_order")]
+
+    def __str__(self) -> str:
+        return f"{self.ticket_id} by {self.author_id} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class ServiceRequest(models.Model):
+    """Something a customer asks the bank to do; approval does it (R4.2). It never holds a secret.
+
+    `payload` is sealed JSON of the keys that its kind allows: names, an address, an amount.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="service_requests", db_index=False
+    )
+    kind = models.CharField(max_length=20, choices=RequestKind)
+    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, null=True, related_name="service_requests")
+    # As long as SQL Server's columns allow.
+    payload = EncryptedField(max_chars=740, bound_to="customer_id", default="{}")
+    reason = models.CharField(max_length=MAX_WISH_CHARS, blank=True)
+    state = models.CharField(max_length=10, choices=RequestState, default=RequestState.PENDING)
+    first_approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    first_approved_at = models.DateTimeField(null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    decided_at = models.DateTimeField(null=True)
+    decision_reason = models.CharField(max_length=MAX_REASON_CHARS, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="service_request_state", condition=Q(state__in=RequestState.values)),
+            models.CheckConstraint(
+                name="service_request_account",
+                condition=Q(kind__in=ACCOUNT_KINDS, account__isnull=False)
+                | Q(kind__in=OTHER_KINDS, account__isnull=True),
+            ),
+            # Two, because engines differ on whether one NULL equals another.
+            models.UniqueConstraint(
+                fields=["customer", "kind", "account"],
+                name="service_request_once_per_account",
+                condition=Q(state="pending", account__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["customer", "kind"],
+                name="service_request_once",
+                condition=Q(state="pending", account__isnull=True),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["customer", "created_at"], name="service_request_latest"),
+            models.Index(fields=["state", "created_at"], name="service_request_state_created"),
+            models.Index(fields=["created_at"], name="service_request_created"),
+        ]
+        permissions = [
+            ("file_request", "Can ask the bank to do something"),
+            ("decide_request", "Can decide what customers ask for"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind_label} ({self.public_id})"
+
+    @property
+    def kind_label(self) -> str:
+        return RequestKind(self.kind).label
+
+    @property
+    def state_label(self) -> str:
+        return RequestState(self.state).label
+
+    @property
+    def rule(self) -> KindRule:
+        return KINDS[RequestKind(self.kind)]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The opened payload."""
+        return json.loads(self.payload)
+
+
+class LostFactorLink(models.Model):
+    """A link on its way to somebody who gave their password and says that phone and recovery codes are gone.
+
+    Following it files the request. `stands_for` ties it to the password and the address of that moment.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    token_digest = models.CharField(max_length=64, unique=True)  # as in accounts.Registration
+    stands_for = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} until {self.expires_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,324 @@
+"""Service requests: filed and cancelled by customers, decided by clerks, carried out by the approval itself (R4.2)."""
+
+import json
+import uuid
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.utils import timezone
+
+from accounts import limiter, outbox
+from accounts.concurrency import own_transaction
+from accounts.models import BankAccount, User
+from accounts.money import InvalidAmount, format_money, parse_amount
+from accounts.plain_text import is_longer_than
+from accounts.reasons import ReasonMissing, checked_reason
+from accounts.refusals import NotYourself, Refusal, WrongStatus
+from accounts.roles import Role, may, require
+from audit.actions import Action
+from audit.services import record
+from support import performing
+from support.kinds import KINDS, KindRule, RequestKind
+from support.models import MAX_WISH_CHARS, ServiceRequest
+from support.states import REQUEST_PERMISSIONS, IllegalStep, RequestState, RequestVerb, next_request_state
+from transfers import selectors as transfer_selectors
+from transfers.services import opening
+from transfers.services.ownership import require_owner
+
+_MAX_PAYLOAD_CHARS = ServiceRequest._meta.get_field("payload").max_chars
+
+
+class NotOnThisPage(Refusal):
+    """Reset of two-factor: a stolen session must not ask for it."""
+
+    code = "not_on_this_page"
+    text = "Ask for this on the page where you would enter your code when you sign in."
+
+
+class NoPinToReset(Refusal):
+    code = "no_pin"
+    text = "You have no PIN. Set one on your profile."
+
+
+class NotAHigherLimit(Refusal):
+    code = "not_a_higher_limit"
+    text = "Your daily limit is that high already."
+
+
+class NothingToChange(Refusal):
+    code = "nothing_to_change"
+    text = "This is what we have already. Change what is to be different."
+
+
+class PayloadTooLong(Refusal):
+    code = "payload_too_long"
+    text = "Name and address are too long together. Please shorten them."
+
+
+class WishTooLong(Refusal):
+    code = "wish_too_long"
+    text = f"Say it in fewer words: {MAX_WISH_CHARS} characters at most."
+
+
+class AlreadyAsked(Refusal):
+    code = "already_asked"
+    text = "You have asked for this already, and we are looking at it."
+
+
+class TooManyRequests(Refusal):
+    code = "too_many_requests"
+    text = "You have as many waiting requests as one customer can have. Wait for an answer, or cancel one."
+
+
+class SecondClerkNeeded(NotYourself):
+    code = "second_clerk_needed"
+    text = "You have agreed to this request already. A second clerk has to decide it."
+
+
+def file_request(
+    *,
+    actor: User,
+    kind: RequestKind,
+    account: BankAccount | None = None,
+    payload: Mapping[str, str] | None = None,
+    reason: str = "",
+) -> ServiceRequest:
+    """Ask the bank for something that only the bank can do.
+
+    Args:
+        payload: exactly the keys that the kind allows; amounts as text.
+
+    Raises:
+        PermissionDenied
+        NotYourAccount: `account` is somebody else's.
+        ReasonMissing, WishTooLong, NotOnThisPage, WrongStatus, NoPinToReset, NotAHigherLimit, NothingToChange,
+        PayloadTooLong, AlreadyAsked, TooManyRequests: nothing was filed.
+        MoneyHeld, AccountNotEmpty: what `obstacle_to_closing()` names; nothing was filed.
+        TooOften: more than REQUESTS_PER_HOUR.
+    """
+    require(actor, "support.file_request")
+    rule = KINDS[kind]
+    if not rule.on_the_page:
+        raise NotOnThisPage
+    details = dict(payload or {})
+    _check_parts(actor, rule, account, details)
+    if rule.needs_reason and not reason.strip():
+        raise ReasonMissing
+    if is_longer_than(reason, MAX_WISH_CHARS):
+        raise WishTooLong
+    _check_sense(actor, kind, account, details)
+    text = json.dumps(details, ensure_ascii=False, separators=(",", ":"))
+    if len(text) > _MAX_PAYLOAD_CHARS:
+        raise PayloadTooLong
+    limiter.take(f"request:{actor.pk}", limiter.Limit(settings.REQUESTS_PER_HOUR, 3600))
+    try:
+        return _file(actor, kind, account, text, reason)
+    except IntegrityError as error:  # two at once, where a lock hint is ignored
+        raise AlreadyAsked from error
+
+
+def _check_parts(actor: User, rule: KindRule, account: BankAccount | None, details: dict[str, str]) -> None:
+    if details.keys() != rule.payload_keys or (account is None) == rule.is_about_an_account:
+        raise ValueError("A request carries what its kind needs, and nothing else.")
+    if account is not None:
+        require_owner(actor, account)
+        if account.status not in rule.account_statuses:
+            raise WrongStatus(f"This account is {account.status_label.lower()}.")
+
+
+def _check_sense(actor: User, kind: RequestKind, account: BankAccount | None, details: dict[str, str]) -> None:
+    if kind == RequestKind.CLOSE_ACCOUNT and account is not None:
+        obstacle = opening.obstacle_to_closing(account)
+        if obstacle is not None:
+            raise obstacle
+    if kind == RequestKind.UPDATE_IDENTITY and all(getattr(actor, name) == value for name, value in details.items()):
+        raise NothingToChange
+    if kind == RequestKind.RESET_PIN and not actor.has_pin:
+        raise NoPinToReset
+    if kind == RequestKind.RAISE_DAILY_LIMIT:
+        try:
+            wanted = parse_amount(details["amount"])
+        except InvalidAmount as error:
+            raise NotAHigherLimit(str(error)) from error
+        limit = transfer_selectors.daily_use(actor).limit
+        if wanted <= limit:
+            raise NotAHigherLimit(f"Your daily limit is {format_money(limit)} already. Write a higher one.")
+
+
+@own_transaction
+def _file(customer: User, kind: RequestKind, account: BankAccount | None, payload: str, reason: str) -> ServiceRequest:
+    User.objects.select_for_update().get(pk=customer.pk)  # one queue for each customer
+    waiting = ServiceRequest.objects.filter(customer=customer, state=RequestState.PENDING)
+    if waiting.filter(kind=kind, account=account).exists():
+        raise AlreadyAsked
+    if waiting.count() >= settings.MAX_OPEN_REQUESTS:
+        raise TooManyRequests
+    return save_new(customer, kind, account=account, payload=payload, reason=reason)
+
+
+def save_new(
+    customer: User, kind: RequestKind, *, account: BankAccount | None = None, payload: str = "{}", reason: str = ""
+) -> ServiceRequest:
+    """Write a new request, its audit entry and its mail inside the caller's transaction."""
+    request = ServiceRequest(customer=customer, kind=kind.value, account=account, payload=payload, reason=reason)
+    request.save()
+    record(Action.REQUEST_CREATED, actor=customer, subject=request, details=_facts_of(request))
+    outbox.tell("request_filed", request_id=request.pk)
+    return request
+
+
+def cancel_request(*, actor: User, public_id: uuid.UUID) -> None:
+    """Take back one's own request while nobody has decided it.
+
+    Raises:
+        PermissionDenied, IllegalStep
+        ServiceRequest.DoesNotExist: also when it is somebody else's.
+    """
+    require(actor, REQUEST_PERMISSIONS[RequestVerb.CANCEL])
+    _cancel(actor, public_id)
+
+
+@own_transaction
+def _cancel(actor: User, public_id: uuid.UUID) -> None:
+    request = ServiceRequest.objects.select_for_update().get(public_id=public_id, customer=actor)
+    _step(request, RequestVerb.CANCEL, decided_at=timezone.now())
+    record(Action.REQUEST_CANCELLED, actor=actor, subject=request, details=_facts_of(request))
+    outbox.tell("request_cancelled", request_id=request.pk)
+
+
+def approve_request(*, actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
+    """Agree to a request, and by that do what it asks for: approval, change and completion are one transaction.
+
+    Where two clerks are needed, the first one's word is kept and nothing else happens. Whatever the changing
+    service refuses is raised here, and the request goes on waiting.
+
+    Raises:
+        PermissionDenied, ServiceRequest.DoesNotExist
+        ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NotYourself: it is the actor's own.
+        SecondClerkNeeded: the actor was the first of the two.
+        IllegalStep: somebody else was faster.
+        Refusal: from the service that makes the change, such as AccountNotEmpty.
+    """
+    require(actor, REQUEST_PERMISSIONS[RequestVerb.APPROVE])
+    kept_reason = checked_reason(reason)
+    try:
+        return _approve(actor, public_id, kept_reason)
+    except Refusal as refusal:
+        _record_refused(actor, public_id, RequestVerb.APPROVE, refusal)
+        raise
+
+
+@own_transaction
+def _approve(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
+    request = _locked_for_clerk(actor, public_id)
+    if request.rule.needs_two_clerks and not _has_first_word(request):
+        return _endorse(actor, request, reason)
+    if request.first_approved_by_id == actor.pk:
+        raise SecondClerkNeeded
+    now = timezone.now()
+    _step(request, RequestVerb.APPROVE, decided_by=actor, decided_at=now, decision_reason=reason)
+    record(
+        Action.REQUEST_APPROVED,
+        actor=actor,
+        subject=request,
+        concerns=request.customer,
+        details=_facts_of(request) | {"reason": reason},
+    )
+    performing.perform(request, actor=actor, reason=reason)
+    _step(request, RequestVerb.COMPLETE)
+    record(
+        Action.REQUEST_COMPLETED,
+        actor=actor,
+        subject=request,
+        concerns=request.customer,
+        details=_facts_of(request),
+    )
+    outbox.tell("request_completed", request_id=request.pk)
+    return request
+
+
+def _has_first_word(request: ServiceRequest) -> bool:
+    """Whether a clerk has agreed who may still decide: one who was locked meanwhile does not count."""
+    return request.first_approved_by is not None and may(
+        request.first_approved_by, REQUEST_PERMISSIONS[RequestVerb.ENDORSE]
+    )
+
+
+def _endorse(actor: User, request: ServiceRequest, reason: str) -> ServiceRequest:
+    now = timezone.now()
+    _step(request, RequestVerb.ENDORSE, first_approved_by=actor, first_approved_at=now)
+    record(
+        Action.REQUEST_ENDORSED,
+        actor=actor,
+        subject=request,
+        concerns=request.customer,
+        details=_facts_of(request) | {"reason": reason},
+    )
+    outbox.tell("request_endorsed", request_id=request.pk)
+    return request
+
+
+def reject_request(*, actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
+    """Say no, and why: the customer reads the reason.
+
+    Raises:
+        PermissionDenied, ServiceRequest.DoesNotExist
+        ReasonMissing, ReasonTooLong, ReasonUnreadable, NotYourself, IllegalStep
+    """
+    require(actor, REQUEST_PERMISSIONS[RequestVerb.REJECT])
+    kept_reason = checked_reason(reason)
+    try:
+        return _reject(actor, public_id, kept_reason)
+    except Refusal as refusal:
+        _record_refused(actor, public_id, RequestVerb.REJECT, refusal)
+        raise
+
+
+@own_transaction
+def _reject(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
+    request = _locked_for_clerk(actor, public_id)
+    _step(request, RequestVerb.REJECT, decided_by=actor, decided_at=timezone.now(), decision_reason=reason)
+    record(
+        Action.REQUEST_REJECTED,
+        actor=actor,
+        subject=request,
+        concerns=request.customer,
+        details=_facts_of(request) | {"reason": reason},
+    )
+    outbox.tell("request_rejected", request_id=request.pk)
+    return request
+
+
+def _locked_for_clerk(actor: User, public_id: uuid.UUID) -> ServiceRequest:
+    request = ServiceRequest.objects.select_for_update().get(public_id=public_id)
+    if request.customer_id == actor.pk:
+        raise NotYourself
+    if request.customer.role != Role.CUSTOMER:
+        require(actor, "accounts.edit_user")  # a clerk must not open an administrator's user
+    return request
+
+
+def _step(request: ServiceRequest, verb: RequestVerb, **changes: object) -> None:
+    """Take a step that the table has, with what goes with it; conditional, so that one of two wins even where a
+    lock hint is ignored."""
+    before = request.state
+    after = next_request_state(before, verb)
+    rows = ServiceRequest.objects.filter(pk=request.pk, state=before, first_approved_by=request.first_approved_by_id)
+    if not rows.update(state=after, **changes):
+        raise IllegalStep("Somebody else has decided this request already.")
+    for name, value in {"state": after.value, **changes}.items():
+        setattr(request, name, value)
+
+
+def _facts_of(request: ServiceRequest) -> dict[str, str]:
+    """What the audit log says of it: never what stands in it (R6.2)."""
+    account = {"number": request.account.masked_number} if request.account is not None else {}
+    return {"kind": request.kind, **account}
+
+
+def _record_refused(actor: User, public_id: uuid.UUID, verb: RequestVerb, refusal: Refusal) -> None:
+    request = ServiceRequest.objects.select_related("account", "customer").get(public_id=public_id)
+    details = _facts_of(request) | {"verb": verb.value, "reason": refusal.code}
+    record(Action.REQUEST_REFUSED, actor=actor, subject=request, concerns=request.customer, details=details)

@@ -1,0 +1,102 @@
+"""What the approval of each kind of request does, with the real services, once and in one transaction (R4.2)."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from accounts.authority import ApprovedRequest
+from accounts.models import AccountStatus, BankAccount, User
+from accounts.services import account_status
+from audit.models import AuditEntry
+from support import performing
+from support.kinds import RequestKind
+from support.models import ServiceRequest
+from support.services import requests as service
+from transfers import selectors as transfer_selectors
+
+IDENTITY = {"first_name": "Alicia", "last_name": "O'Brien", "address": "Hafenstraße 9\nHamburg"}
+
+
+def approve(clerk: Any, request: Any) -> None:
+    service.approve_request(actor=clerk, public_id=request.public_id, reason="Seen the documents")
+    assert ServiceRequest.objects.get(pk=request.pk).state == "completed"
+
+
+def status_of(account: Any) -> str:
+    return BankAccount.objects.get(pk=account.pk).status
+
+
+def test_there_is_something_to_do_for_every_kind() -> None:
+    assert set(performing.PERFORMERS) == set(RequestKind)
+
+
+def test_an_account_is_frozen_then_unfrozen_then_closed(
+    alice: Any, sam: Any, open_account: Any, request_of: Any
+) -> None:
+    account = open_account(alice)
+    approve(sam, request_of(alice, "freeze_account", account=account))
+    assert status_of(account) == AccountStatus.FROZEN
+    account.refresh_from_db()
+    approve(sam, request_of(alice, "unfreeze_account", account=account, reason="Found it again"))
+    assert status_of(account) == AccountStatus.ACTIVE
+    account.refresh_from_db()
+    approve(sam, request_of(alice, "close_account", account=account))
+    assert status_of(account) == AccountStatus.CLOSED
+
+
+def test_a_name_and_an_address_are_changed(alice: Any, sam: Any, request_of: Any) -> None:
+    approve(sam, request_of(alice, "update_identity", payload=IDENTITY, reason="Married"))
+    person = User.objects.get(pk=alice.pk)
+    assert {name: getattr(person, name) for name in IDENTITY} == IDENTITY
+    assert person.phone == alice.phone
+
+
+def test_a_locked_pin_is_reset(alice: Any, sam: Any, request_of: Any) -> None:
+    alice.pin_hash, alice.pin_failures, alice.pin_locked_at = make_password("483920"), 3, timezone.now()
+    alice.save()
+    approve(sam, request_of(alice, "reset_pin"))
+    person = User.objects.get(pk=alice.pk)
+    assert (person.has_pin, person.pin_failures, person.pin_locked_at) == (False, 0, None)
+
+
+def test_a_daily_limit_is_raised(alice: Any, sam: Any, request_of: Any) -> None:
+    approve(sam, request_of(alice, "raise_daily_limit", payload={"amount": "40000.00"}, reason="A car"))
+    assert transfer_selectors.daily_use(alice).limit == Decimal("40000.00")
+
+
+def test_the_change_and_its_request_are_named_in_one_audit_trail(alice: Any, sam: Any, request_of: Any) -> None:
+    request = request_of(alice)
+    approve(sam, request)
+    actions = list(AuditEntry.objects.filter(actor_id=sam.pk).order_by("id").values_list("action", flat=True))
+    assert actions == ["REQUEST_APPROVED", "ACCOUNT_FROZEN", "REQUEST_COMPLETED"]
+
+
+def test_a_clerk_has_no_way_to_the_account_but_an_approved_request(
+    alice: Any, sam: Any, open_account: Any, request_of: Any
+) -> None:
+    account, other = open_account(alice), open_account(alice)
+    with pytest.raises(PermissionDenied):
+        account_status.freeze_account(actor=sam, account=account, reason="Because")
+    for verb, subject in (("unfreeze_account", account), ("freeze_account", other), ("freeze_account", alice)):
+        authority = ApprovedRequest(verb=verb, subject=subject, reference="x")
+        with pytest.raises(PermissionDenied):
+            account_status.freeze_account(actor=sam, account=account, reason="Because", authority=authority)
+    assert status_of(account) == status_of(other) == AccountStatus.ACTIVE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_done_outside_the_transaction_that_approves(alice: Any, sam: Any, request_of: Any) -> None:
+    request = request_of(alice)
+    with pytest.raises(RuntimeError, match="join"):
+        performing.perform(request, actor=sam, reason="Because")
+    assert status_of(request.account) == AccountStatus.ACTIVE
+
+
+def test_a_request_of_the_wrong_shape_is_not_guessed_at(alice: Any, sam: Any) -> None:
+    request = ServiceRequest(customer=alice, kind=RequestKind.FREEZE_ACCOUNT)
+    with pytest.raises(ValueError, match="about an account"):
+        performing.perform(request, actor=sam, reason="Because")

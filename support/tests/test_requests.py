@@ -1,0 +1,316 @@
+"""Service requests: filed once, decided once, with reasons, by somebody else; nothing secret in them (R4.2, R5.2)."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from accounts.limiter import TooOften
+from accounts.models import AccountStatus, BankAccount, User
+from accounts.reasons import ReasonMissing, ReasonTooLong
+from accounts.refusals import NotYourself, WrongStatus
+from accounts.roles import Role
+from audit.models import AuditEntry
+from support import selectors
+from support.kinds import ACCOUNT_KINDS, KINDS, RequestKind
+from support.models import ServiceRequest
+from support.services import requests as service
+from support.states import IllegalStep, RequestState
+from tests.acts import at_once, mails
+from transfers.services import cash
+from transfers.services.ownership import NotYourAccount
+
+IDENTITY = {"first_name": "Alicia", "last_name": "O'Brien", "address": "Hafenstraße 9\nHamburg"}
+
+
+def approve(clerk: Any, request: Any, reason: str = "Seen the documents") -> Any:
+    return service.approve_request(actor=clerk, public_id=request.public_id, reason=reason)
+
+
+def reject(clerk: Any, request: Any, reason: str = "Not without documents") -> Any:
+    return service.reject_request(actor=clerk, public_id=request.public_id, reason=reason)
+
+
+def actions_of(request: Any) -> list[str]:
+    entries = AuditEntry.objects.filter(subject_id=str(request.public_id)).order_by("id")
+    return [entry.action for entry in entries]
+
+
+def test_a_request_from_filing_to_done(alice: Any, sam: Any, request_of: Any) -> None:
+    request = request_of(alice, reason="I lost my bag")
+    approve(sam, request)
+    request.refresh_from_db()
+    assert (request.state, request.decided_by, request.decision_reason) == ("completed", sam, "Seen the documents")
+    assert BankAccount.objects.get(pk=request.account_id).status == AccountStatus.FROZEN
+    assert actions_of(request) == ["REQUEST_CREATED", "REQUEST_APPROVED", "REQUEST_COMPLETED"]
+    by_authority = AuditEntry.objects.get(action="ACCOUNT_FROZEN")
+    assert by_authority.details["request"] == str(request.public_id)
+    subjects = [mail.subject for mail in mails(alice.email)]
+    assert subjects[1] == "We have your request"
+    assert subjects[-1] == "Your request is done"
+
+
+def test_a_rejection_changes_nothing_and_says_why_on_the_page(
+    alice: Any, sam: Any, request_of: Any, browser_of: Any
+) -> None:
+    request = request_of(alice)
+    reject(sam, request)
+    assert BankAccount.objects.get(pk=request.account_id).status == AccountStatus.ACTIVE
+    assert actions_of(request) == ["REQUEST_CREATED", "REQUEST_REJECTED"]
+    assert mails(alice.email)[-1].subject == "Your request was rejected"
+    page = browser_of(alice).get(f"/help/requests/{request.public_id}/").content.decode()
+    assert "Not without documents" in page
+    assert sam.get_full_name() not in page
+
+
+def test_approval_after_rejection_is_refused(alice: Any, sam: Any, sally: Any, request_of: Any) -> None:
+    # A peer's fault.
+    request = request_of(alice)
+    reject(sam, request)
+    with pytest.raises(IllegalStep, match="Somebody else has decided this request already: it is rejected"):
+        approve(sally, request)
+    assert BankAccount.objects.get(pk=request.account_id).status == AccountStatus.ACTIVE
+    entry = AuditEntry.objects.get(action="REQUEST_REFUSED")
+    assert entry.details["reason"] == "illegal_step"
+    assert (entry.actor_id, entry.concerns_id) == (sally.pk, alice.pk)
+
+
+def test_what_the_service_refuses_rolls_the_whole_approval_back(
+    alice: Any, sam: Any, open_account: Any, request_of: Any
+) -> None:
+    request = request_of(alice, "close_account", account=open_account(alice))
+    cash.deposit(
+        actor=alice, account=request.account, amount=Decimal(5), idempotency_key="after the request", description=""
+    )
+    mailed = len(mails())
+    with pytest.raises(service.Refusal, match="There is money in this account"):
+        approve(sam, request)
+    request.refresh_from_db()
+    assert (request.state, request.decided_by, request.decision_reason) == ("pending", None, "")
+    assert actions_of(request) == ["REQUEST_CREATED", "REQUEST_REFUSED"]
+    assert len(mails()) == mailed
+
+
+@pytest.mark.parametrize("decide", [approve, reject])
+@pytest.mark.parametrize(("reason", "refusal"), [("", ReasonMissing), (" ", ReasonMissing), ("x" * 301, ReasonTooLong)])
+def test_a_decision_has_a_reason(
+    decide: Any, reason: str, refusal: type[Exception], alice: Any, sam: Any, request_of: Any
+) -> None:
+    request = request_of(alice)
+    with pytest.raises(refusal):
+        decide(sam, request, reason)
+    assert ServiceRequest.objects.get(pk=request.pk).state == RequestState.PENDING
+
+
+@pytest.mark.parametrize("decide", [approve, reject])
+def test_nobody_decides_their_own_request(decide: Any, alice: Any, request_of: Any) -> None:
+    # R5.2
+    request = request_of(alice)
+    alice.groups.set([Group.objects.get(name=Role.ADMIN.value)])
+    with pytest.raises(NotYourself):
+        decide(User.objects.get(pk=alice.pk), request)
+    assert ServiceRequest.objects.get(pk=request.pk).state == RequestState.PENDING
+
+
+def test_cancelling_is_told_and_final(alice: Any, sam: Any, request_of: Any) -> None:
+    request = request_of(alice)
+    service.cancel_request(actor=alice, public_id=request.public_id)
+    assert mails(alice.email)[-1].subject == "Your request is cancelled"
+    with pytest.raises(IllegalStep, match="This request was cancelled by the customer"):
+        approve(sam, request)
+
+
+def test_one_waits_at_a_time_for_each_kind_and_account(alice: Any, bob: Any, open_account: Any, sam: Any) -> None:
+    account, other = open_account(alice), open_account(alice)
+    file = lambda who, about: service.file_request(  # noqa: E731
+        actor=who, kind=RequestKind.FREEZE_ACCOUNT, account=about
+    )
+    first = file(alice, account)
+    with pytest.raises(service.AlreadyAsked):
+        file(alice, account)
+    file(alice, other)
+    service.file_request(actor=alice, kind=RequestKind.CLOSE_ACCOUNT, account=account)
+    reject(sam, first)
+    file(alice, account)
+    for who in (alice, bob):
+        service.file_request(actor=who, kind=RequestKind.UPDATE_IDENTITY, payload=IDENTITY, reason="Married")
+    with pytest.raises(service.AlreadyAsked):
+        service.file_request(actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=IDENTITY, reason="Married")
+
+
+@pytest.mark.parametrize("kind", ["freeze_account", "update_identity"])
+def test_the_database_itself_keeps_a_second_one_out(kind: str, alice: Any, request_of: Any) -> None:
+    more = {} if kind == "freeze_account" else {"payload": IDENTITY, "reason": "Married"}
+    request = request_of(alice, kind, **more)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ServiceRequest(customer=alice, kind=kind, account=request.account).save()
+
+
+def test_two_filed_at_once_where_a_lock_hint_is_ignored(
+    alice: Any, request_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def both(*args: Any) -> Any:
+        raise IntegrityError("service_request_once")
+
+    monkeypatch.setattr(service, "_file", both)
+    with pytest.raises(service.AlreadyAsked):
+        request_of(alice)
+
+
+def test_a_request_is_about_an_account_of_ones_own_in_a_fitting_state(alice: Any, bob: Any, open_account: Any) -> None:
+    theirs, mine = open_account(bob), open_account(alice)
+    with pytest.raises(NotYourAccount):
+        service.file_request(actor=alice, kind=RequestKind.FREEZE_ACCOUNT, account=theirs)
+    with pytest.raises(WrongStatus, match="This account is active"):
+        service.file_request(actor=alice, kind=RequestKind.UNFREEZE_ACCOUNT, account=mine, reason="Found it")
+    assert not ServiceRequest.objects.exists()
+
+
+@pytest.mark.parametrize("kind", RequestKind)
+def test_a_request_carries_what_its_kind_needs_and_nothing_else(kind: RequestKind, alice: Any, db: Any) -> None:
+    # A peer's fault: a secret stored in a service request.
+    if not KINDS[kind].on_the_page:
+        with pytest.raises(service.NotOnThisPage):
+            service.file_request(actor=alice, kind=kind)
+        return
+    for payload in ({"new_pin": "483920"}, dict.fromkeys(KINDS[kind].payload_keys, "x") | {"password": "x"}):
+        with pytest.raises(ValueError, match="nothing else"):
+            service.file_request(actor=alice, kind=kind, payload=payload, reason="Please")
+    if kind in ACCOUNT_KINDS:
+        with pytest.raises(ValueError, match="what its kind needs"):
+            service.file_request(actor=alice, kind=kind, reason="Please")
+
+
+def test_no_kind_has_room_for_a_secret() -> None:
+    keys = {key for rule in KINDS.values() for key in rule.payload_keys}
+    assert keys == {"first_name", "last_name", "address", "amount"}
+
+
+def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any) -> None:
+    # R8.1
+    request = request_of(alice, "update_identity", payload=IDENTITY, reason="Married")
+    assert request.details == IDENTITY
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM support_servicerequest")
+        assert "Hafenstra" not in repr(cursor.fetchall())
+    details = json.dumps([entry.details for entry in AuditEntry.objects.all()], ensure_ascii=False)
+    assert "Hafenstraße" not in details
+    assert "Hafenstraße" not in "".join(mail.message for mail in mails())
+
+
+def test_names_and_address_that_no_column_takes_are_refused(alice: Any, request_of: Any) -> None:
+    quotes = IDENTITY | {"first_name": "A" + '"' * 99, "last_name": "B" + '"' * 99, "address": '"' * 300}
+    with pytest.raises(service.PayloadTooLong):
+        request_of(alice, "update_identity", payload=quotes, reason="Married")
+
+
+@pytest.mark.parametrize("kind", ["update_identity", "raise_daily_limit"])
+def test_some_kinds_need_a_reason(kind: str, alice: Any, request_of: Any) -> None:
+    payload = IDENTITY if kind == "update_identity" else {"amount": "50000"}
+    with pytest.raises(ReasonMissing):
+        request_of(alice, kind, payload=payload, reason=" ")
+
+
+@pytest.mark.parametrize("amount", ["25000", "1", "NaN", "1e9", "-5", "Infinity"])
+def test_a_limit_is_raised_to_an_amount_that_is_more(amount: str, alice: Any, request_of: Any) -> None:
+    with pytest.raises(service.NotAHigherLimit):
+        request_of(alice, "raise_daily_limit", payload={"amount": amount}, reason="A car")
+
+
+def test_a_wish_has_an_end(alice: Any, request_of: Any) -> None:
+    with pytest.raises(service.WishTooLong):
+        request_of(alice, reason="x" * 501)
+
+
+def test_who_has_no_pin_has_none_to_reset(alice: Any, request_of: Any) -> None:
+    with pytest.raises(service.NoPinToReset):
+        request_of(alice, "reset_pin")
+
+
+def test_a_customer_cannot_flood_the_bank(alice: Any, bob: Any, request_of: Any, settings: Any) -> None:
+    settings.MAX_OPEN_REQUESTS = 2
+    first, _ = request_of(alice), request_of(alice)
+    with pytest.raises(service.TooManyRequests):
+        request_of(alice)
+    request_of(bob)
+    settings.REQUESTS_PER_HOUR = 3
+    service.cancel_request(actor=alice, public_id=first.public_id)
+    with pytest.raises(TooOften):
+        request_of(alice)
+
+
+def test_staff_file_no_requests(sam: Any, db: Any) -> None:
+    # R1.7
+    with pytest.raises(PermissionDenied):
+        service.file_request(actor=sam, kind=RequestKind.RESET_PIN)
+
+
+def test_staff_see_what_waits_in_one_statement(alice: Any, sam: Any, audrey: Any, request_of: Any) -> None:
+    waiting = [request_of(alice), request_of(alice)]
+    request_of(alice, state="rejected")
+    sam.has_role_permission("support.view_servicerequest")
+    with CaptureQueriesContext(connection) as queries:
+        rows = selectors.requests_waiting(sam)
+        assert [(row.customer.email, row.account.masked_number) for row in rows if row.account]
+    assert rows == waiting
+    assert len(queries) == 1
+    assert selectors.request_for_staff(audrey, waiting[0].public_id) == waiting[0]
+    for look in (
+        lambda: selectors.requests_waiting(alice),
+        lambda: selectors.request_for_staff(alice, rows[0].public_id),
+    ):
+        with pytest.raises(PermissionDenied):
+            look()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("acts", [(approve, approve), (approve, reject), (reject, reject)])
+def test_of_two_clerks_who_decide_at_the_same_moment_one_wins_and_the_other_is_told(
+    acts: Any, alice: Any, sam: Any, sally: Any, request_of: Any
+) -> None:
+    # Issue 4, shows 2.
+    request = request_of(alice)
+    results = at_once(*(lambda a=act, c=clerk: a(c, request) for act, clerk in zip(acts, (sam, sally), strict=True)))
+    refused = [result for result in results if isinstance(result, Exception)]
+    assert [type(error) for error in refused] == [IllegalStep]
+    assert str(refused[0]).startswith("Somebody else has decided this request already")
+    decided = [act for act, result in zip(acts, results, strict=True) if not isinstance(result, Exception)]
+    request.refresh_from_db()
+    assert request.state == (RequestState.COMPLETED if decided == [approve] else RequestState.REJECTED)
+    frozen = AuditEntry.objects.filter(action="ACCOUNT_FROZEN").count()
+    assert frozen == (decided == [approve])
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_decision_and_a_cancellation_at_the_same_moment(alice: Any, sam: Any, request_of: Any) -> None:
+    request = request_of(alice)
+    results = at_once(
+        lambda: service.cancel_request(actor=alice, public_id=request.public_id), lambda: approve(sam, request)
+    )
+    assert [isinstance(result, IllegalStep) for result in results].count(True) == 1
+    request.refresh_from_db()
+    frozen = BankAccount.objects.get(pk=request.account_id).status == AccountStatus.FROZEN
+    assert frozen == (request.state == RequestState.COMPLETED)
+
+
+def test_the_present_state_is_looked_at_where_a_lock_hint_is_ignored(
+    alice: Any, sam: Any, request_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_of(alice)
+    step = service.next_request_state
+
+    def meanwhile(*args: Any) -> Any:
+        ServiceRequest.objects.filter(pk=request.pk).update(state="rejected")
+        return step(*args)
+
+    monkeypatch.setattr(service, "next_request_state", meanwhile)
+    with pytest.raises(IllegalStep):
+        approve(sam, request)
+    assert str(request) == f"Freeze an account ({request.public_id})"

@@ -1,0 +1,75 @@
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.refusals import Refusal
+from accounts.requests import SignedInRequest
+from support import selectors
+from support.forms import ReplyForm, TicketForm
+from support.models import Ticket
+from support.services import tickets as service
+from support.views.paging import older_than, pager_urls
+from transfers.views.access import needs
+
+
+@require_safe
+@needs("support.open_ticket")
+def help_page(request: SignedInRequest) -> HttpResponse:
+    """The way to everything that one can ask the bank: the latest messages and requests."""
+    context = {
+        "tickets": selectors.tickets_of(request.user).rows[:3],
+        "service_requests": selectors.requests_of(request.user).rows[:3],
+    }
+    return render(request, "support/help.html", context)
+
+
+@require_safe
+@needs("support.open_ticket")
+def tickets(request: SignedInRequest) -> HttpResponse:
+    page = selectors.tickets_of(request.user, older_than=older_than(request))
+    context = {"tickets": page.rows} | pager_urls(request, reverse("tickets"), page)
+    return render(request, "support/tickets.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("support.open_ticket")
+def ticket_open(request: SignedInRequest) -> HttpResponse:
+    """Write to the bank; `?payment=` fills in the reference of a movement."""
+    form = TicketForm(request.POST or None, initial={"reference": request.GET.get("payment", "")[:14]})
+    if request.method == "POST" and form.is_valid():
+        try:
+            ticket = service.open_ticket(
+                actor=request.user,
+                subject=form.cleaned_data["subject"],
+                text=form.cleaned_data["text"],
+                reference=form.cleaned_data["reference"],
+                idempotency_key=form.idempotency_key,
+            )
+        except service.UnknownPayment as refusal:
+            form.add_error("reference", str(refusal))
+        else:
+            messages.success(request, "We have your message, and answer as soon as we can.")
+            return redirect("ticket", ticket.public_id)
+    return render(request, "support/ticket_open.html", {"form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("support.open_ticket")
+def ticket(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """The conversation; a POST is a reply."""
+    form = ReplyForm(request.POST or None)
+    try:
+        conversation = selectors.conversation_of(request.user, public_id)
+        if request.method == "POST" and form.is_valid():
+            service.reply_to_ticket(actor=request.user, public_id=public_id, text=form.cleaned_data["text"])
+            messages.success(request, "Your reply is sent.")
+            return redirect("ticket", public_id)
+    except Ticket.DoesNotExist as error:
+        raise Http404 from error
+    except Refusal as refusal:
+        form.add_error(None, str(refusal))
+    return render(request, "support/ticket.html", {"conversation": conversation, "form": form})
