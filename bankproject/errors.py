@@ -12,6 +12,10 @@ _SECRET_FIELDS = {
     "new_password1",
     "new_password2",
     "code",
+    "pin",
+    "pin_again",
+    "admin_key",
+    "customer_code",
 }
 
 

@@ -17,13 +17,15 @@ class Link:
     current: bool
 
 
-# Label, URL name, icon, and the permission that shows it.
+# Label, URL name, icon, and the permission that shows it. The first five have a place in the header and the tab bar.
 _CUSTOMER_LINKS = (
     ("Overview", "dashboard", "home", "transfers.open_own_account"),
     ("History", "history", "clock", "transfers.open_own_account"),
     ("Send money", "transfer_send", "send", "transfers.transfer_own_money"),
     ("Move money", "transfer_own", "swap", "transfers.transfer_own_money"),
+    ("Help", "help", "help", "support.open_ticket"),
     ("Open account", "account_open", "plus", "transfers.open_own_account"),
+    ("Payees", "payees", "staff", "transfers.transfer_own_money"),
 )
 _STAFF_LINKS = (
     ("Staff area", "admin:index", "staff", "accounts.view_user"),
