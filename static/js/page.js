@@ -35,6 +35,16 @@ if (navigator.clipboard) {
   }
 }
 
+// --- Back: to the page one came from, filters and all, where it was one of ours; else where the link leads. ---
+const cameFromUs = history.length > 1 && document.referrer.startsWith(`${location.origin}/`);
+for (const link of cameFromUs ? document.querySelectorAll("a[data-back]") : []) {
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    history.back();
+  });
+}
+
 // --- Print ---
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;

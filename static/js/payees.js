@@ -1,0 +1,32 @@
+/* Choosing a payee keeps what was typed: only the number is taken from the page that the link leads to. */
+
+const choices = document.querySelectorAll("a[data-payee]");
+const field = document.querySelector("main form[method=post] input[name=number]");
+
+const numberIn = async (url) => {
+  const answer = await fetch(url);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return (answer.ok && page.querySelector("input[name=number]")?.value) || "";
+};
+
+for (const choice of field ? choices : []) {
+  choice.addEventListener("click", async (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    const number = await numberIn(choice.href).catch(() => "");
+    if (!number) {
+      location.assign(choice.href);
+      return;
+    }
+    field.value = number;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    for (const other of choices) other.removeAttribute("aria-current");
+    choice.setAttribute("aria-current", "true");
+    field.form.elements.amount.focus();
+  });
+}
+
+// A number that is typed is nobody's on the list until the page says so.
+field?.addEventListener("input", (event) => {
+  if (event.isTrusted) for (const choice of choices) choice.removeAttribute("aria-current");
+});

@@ -1,0 +1,105 @@
+/* A minute before the session ends, asks whether somebody is still there (components/session_dialog.html).
+
+   The server keeps the time. Another tab may have been in use meanwhile, so it is asked before anything is shown,
+   and asked again before the page gives up. */
+
+const WARN_SECONDS = 60;
+
+const dialog = document.getElementById("session-dialog");
+const countdown = dialog.querySelector("[data-countdown]");
+const spoken = dialog.querySelector("[data-spoken]");
+const token = dialog.querySelector("[name=csrfmiddlewaretoken]").value;
+let endsAt = 0; // by this browser's clock, in milliseconds
+let waiting = 0;
+
+const secondsLeft = () => Math.ceil((endsAt - Date.now()) / 1000);
+
+const wait = (seconds, then) => {
+  clearTimeout(waiting);
+  waiting = setTimeout(then, Math.max(seconds, 1) * 1000);
+};
+
+/* The page is asked for again: by then it is the server that sends people to sign in and back here. */
+const leave = () => location.replace(location.href.split("#")[0]);
+
+const close = () => {
+  if (dialog.open) dialog.close();
+  document.title = document.title.replace(/^\(\d+\) /, "");
+};
+
+const show = (left, canExtend) => {
+  for (const element of dialog.querySelectorAll("[data-if-extendable]")) element.hidden = !canExtend;
+  for (const element of dialog.querySelectorAll("[data-if-not-extendable]")) element.hidden = canExtend;
+  if (!dialog.open) {
+    spoken.textContent = `${left} seconds left`;
+    dialog.showModal();
+  }
+  tick();
+};
+
+const tick = () => {
+  const left = secondsLeft();
+  if (left <= 0) {
+    check();
+    return;
+  }
+  countdown.textContent = `${left} s`;
+  document.title = `(${left}) ${document.title.replace(/^\(\d+\) /, "")}`;
+  if (left === 20) spoken.textContent = "20 seconds left";
+  wait(1, tick);
+};
+
+const follow = ({ seconds_left: left, can_extend: canExtend }) => {
+  endsAt = Date.now() + left * 1000;
+  if (left <= 0) leave();
+  else if (left > WARN_SECONDS) {
+    close();
+    wait(left - WARN_SECONDS, check);
+  } else if (canExtend || !dialog.dataset.understood) show(left, canExtend);
+  else wait(left, check);
+};
+
+const ask = async (url, options = {}) => {
+  const answer = await fetch(url, { credentials: "same-origin", cache: "no-store", ...options });
+  if (answer.redirected) return { seconds_left: 0, can_extend: false }; // sent to sign in
+  // A proxy's 502, say: nobody knows, and giving up the page would lose what is typed in it.
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return answer.json();
+};
+
+const check = async () => {
+  try {
+    follow(await ask(dialog.dataset.leftUrl));
+  } catch {
+    wait(5, check); // no network now; nothing is lost by asking again
+  }
+};
+
+const extend = async () => {
+  try {
+    follow(await ask(dialog.dataset.extendUrl, { method: "POST", headers: { "X-CSRFToken": token } }));
+  } catch {
+    check();
+  }
+};
+
+dialog.querySelector("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (event.submitter?.value === "stay") extend();
+  else {
+    dialog.dataset.understood = "yes";
+    close();
+    wait(secondsLeft(), check);
+  }
+});
+// Escape is an answer too: somebody is there.
+dialog.addEventListener("cancel", (event) => {
+  event.preventDefault();
+  dialog.querySelector("button:not([hidden])").click();
+});
+
+// Timers stand still while a computer sleeps; and the browser may show a page again that was left long ago.
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && check());
+addEventListener("pageshow", (event) => event.persisted && check());
+
+wait(Number(dialog.dataset.secondsLeft) - WARN_SECONDS, check);
