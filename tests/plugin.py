@@ -42,7 +42,7 @@ def _set_environment() -> None:
     for name in set(re.findall(r'env\.\w+\("([A-Z_]+)"', settings_text)) - _SET_HERE:
         os.environ.pop(name, None)
     os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
-    for ring in ("FIELD_KEYS", "LOOKUP_KEYS"):
+    for ring in ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"):
         os.environ.setdefault(ring, "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
 
 
@@ -103,6 +103,7 @@ def _flush_goes_on_working() -> Iterator[None]:
     from django.test import TransactionTestCase
 
     from accounts import roles
+    from support import roles as support_roles
     from transfers.bank_books import make_bank_accounts
     from transfers.roles import GRANTS
 
@@ -113,6 +114,7 @@ def _flush_goes_on_working() -> Iterator[None]:
             original(self)
         roles.grant(apps, roles.GRANTS)
         roles.grant(apps, GRANTS)
+        roles.grant(apps, support_roles.GRANTS)
         make_bank_accounts(apps)
 
     TransactionTestCase._fixture_teardown = teardown  # type: ignore[attr-defined]

@@ -21,8 +21,8 @@ from accounts.models import AccountKind, BankAccount, RateWindow
 from transfers import verification
 from transfers.ledger import InsufficientFunds
 from transfers.limits import DailyLimitReached
-from transfers.models import CustomerLimit, Transaction
-from transfers.services import cash, opening, sending
+from transfers.models import CustomerLimit, Payee, Transaction
+from transfers.services import cash, opening, payees, sending
 
 slow_race = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -277,6 +277,43 @@ def test_verification_of_a_busy_bank_names_nothing(
 
     assert race(spend, verify) == {"done": 2}
     assert found == []
+
+
+# --- Payees -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_parallel_first_payments_to_one_payee_are_all_posted_and_make_one_payee(
+    no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
+) -> None:
+    """R3.6: also from two accounts of the customer's, which share no lock but the limit row's."""
+    sources = [open_account(alice, "100.00") for _ in range(2)]
+    for turn in range(5):
+        target = open_account(bob)
+        calls = [pay(alice, source, target, "1.00", f"first payment {turn} {source.pk}") for source in sources]
+        assert race(*calls) == {"done": 2}
+        assert Payee.objects.filter(customer=alice, account=target).count() == 1
+        assert balance(target) == Decimal(2)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_payee_is_removed_and_paid_at_once_without_an_error(
+    no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
+) -> None:
+    """Whichever comes first: the payee is there or not, the payment is posted."""
+    source, target = open_account(alice, "100.00"), open_account(bob)
+    for turn in range(5):
+        pay(alice, source, target, "1.00", f"known by now {turn}")()
+        known = Payee.objects.get()
+
+        def remove(public_id: Any = known.public_id) -> None:
+            payees.remove_payee(actor=alice, public_id=public_id)
+
+        assert race(remove, pay(alice, source, target, "1.00", f"at once {turn}")) == {"done": 2}
+        assert Payee.objects.exclude(pk=known.pk).count() == Payee.objects.count() <= 1
+    assert balance(target) == Decimal(10)
 
 
 # --- own_transaction ----------------------------------------------------------------------------------------

@@ -63,6 +63,24 @@ def test_no_function_is_longer_than_sixty_lines() -> None:
     assert too_long == []
 
 
+def test_what_is_private_to_a_module_is_used_by_no_other() -> None:
+    """Tests may look behind the scenes."""
+    borrowed = [
+        f"{name_of(path)}:{node.lineno} {node.module}.{alias.name}"
+        for path in python_files()
+        if "tests" not in path.parts
+        for node in ast.walk(ast.parse(text_of(path)))
+        if isinstance(node, ast.ImportFrom) and (node.module or ".").partition(".")[0] in {*CODE, ""}
+        for alias in node.names
+        if any(is_private(part) for part in (*(node.module or "").split("."), alias.name))
+    ]
+    assert borrowed == []
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
 INLINE = {
     "a script with code in it": r"<script\b(?![^>]*\bsrc\s*=)",
     "a style element": r"<style\b",
@@ -106,6 +124,11 @@ def test_the_template_rules_let_ordinary_pages_be() -> None:
 def test_every_template_opens_with_a_comment_that_names_its_variables() -> None:
     opens = re.compile(r"\s*(\{#|\{%\s*comment\b)")
     assert [name_of(path) for path in templates() if not opens.match(text_of(path))] == []
+
+
+def test_no_text_asks_people_to_call_a_number_that_it_does_not_give() -> None:
+    texts = [path for path in (ROOT / "templates").rglob("*") if path.suffix in {".html", ".txt"}]
+    assert [path for path in texts if re.search(r"\bcall us\b", path.read_text(), re.IGNORECASE)] == []
 
 
 def test_every_template_is_short() -> None:
@@ -165,8 +188,8 @@ def test_every_setting_is_in_the_readme() -> None:
 @pytest.mark.parametrize("file", ["docker-compose.yml", "Dockerfile"])
 def test_no_secret_stands_in_the_deployment_files(file: str) -> None:
     text = "\n".join(line for line in text_of(ROOT / file).splitlines() if not line.lstrip().startswith("#"))
-    # A variable with a secret's name takes its value from outside, and has no default there.
+    # A variable with a secret's name takes its value from outside, and has no default there but nothing.
     given = re.findall(r"^[ \t-]*(?:ENV\s+)?\w*(?:PASSWORD|SECRET|KEYS?|TOKEN)\w*\s*[:=]\s*(.*)$", text, re.MULTILINE)
-    assert [value for value in given if not re.fullmatch(r"[\"']?\$\{\w+:\?[^}]+\}[\"']?", value)] == []
+    assert [value for value in given if not re.fullmatch(r"[\"']?\$\{\w+:(\?[^}]+|-)\}[\"']?", value)] == []
     in_addresses = re.findall(r"\w+://[^\s/@:]+:(.*?)@", text)
     assert [password for password in in_addresses if not re.fullmatch(r"\$\{\w+:\?[^}]+\}", password)] == []

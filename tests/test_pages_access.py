@@ -12,6 +12,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from accounts.models import User
+from support.kinds import RequestKind
+from support.services import requests, tickets
 from transfers.models import TransferOrder
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +24,7 @@ PUBLIC = {
     "sign_in": (200, None),
     "sign_in_code": (302, "/sign-in/"),
     "sign_out": (405, None),
+    "session_left": (200, None),
     "register": (200, None),
     "register_sent": (200, None),
     "register_confirm": (404, None),
@@ -29,8 +32,12 @@ PUBLIC = {
     "password_forgot_sent": (200, None),
     "password_reset": (404, None),
     "two_factor_enrol": (302, "/sign-in/"),
+    "lost_factor": (302, "/sign-in/"),
+    "lost_factor_sent": (302, "/sign-in/"),
+    "lost_factor_confirm": (404, None),
     "mailbox": (404, None),
     "mail": (404, None),
+    "components": (404, None),
 }
 # Open to every role: they are about oneself. What a GET answers to somebody who has nothing that it names.
 FOR_EVERYONE = {
@@ -38,6 +45,7 @@ FOR_EVERYONE = {
     "profile": 200,
     "profile_details": 200,
     "session_end": 405,
+    "session_extend": 405,
     "sessions_end_others": 405,
     "email_change": 200,
     "email_change_confirm": 404,
@@ -45,6 +53,8 @@ FOR_EVERYONE = {
     "recovery_codes_shown": 302,
     "authenticator_replace": 200,
     "authenticator_new": 302,
+    "pin": 200,
+    "pin_remove": 302,
 }
 
 
@@ -94,12 +104,18 @@ def objects_of_alice(alice: Any, bob: Any, open_account: Any, browser_of: Any) -
     order = TransferOrder.objects.get(kind="payment")
     draft = re.search(r"[0-9a-f-]{36}", browser.post("/transfer/send/", form)["Location"])
     assert draft
+    ticket = tickets.open_ticket(actor=alice, subject="Card", text="Where is it?", idempotency_key="key")
+    asked = requests.file_request(actor=alice, kind=RequestKind.FREEZE_ACCOUNT, account=other)
     return {
-        **{name: {"public_id": account.public_id} for name in ("account", "deposit", "withdraw")},
+        **{name: {"public_id": account.public_id} for name in ("account", "account_settings", "deposit", "withdraw")},
         "account_close": {"public_id": other.public_id},
         "transfer_review": {"draft_id": draft.group()},
         "receipt": {"public_id": order.public_id},
+        "receipt_pdf": {"public_id": order.public_id},
+        **{name: {"public_id": alice.payees.get().public_id} for name in ("payee", "payee_remove")},
         "entry": {"public_id": account.public_id, "sequence": 1},
+        "ticket": {"public_id": ticket.public_id},
+        **{name: {"public_id": asked.public_id} for name in ("service_request", "request_cancel")},
         "statements": {"public_id": account.public_id},
         "statement": {"public_id": account.public_id, "year": today.year, "month": today.month},
     }
@@ -135,7 +151,7 @@ def test_alice_opens_all_of_hers(objects_of_alice: dict[str, Any], alice: Any, b
     # R2.4: else the refusals below would prove nothing. The draft lives in the session that made it.
     browser = browser_of(alice)
     for name in [*PRIVATE, *FOR_EVERYONE]:
-        expected = 302 if name == "transfer_review" else FOR_EVERYONE.get(name, 200)
+        expected = {"transfer_review": 302, "request_cancel": 405}.get(name, FOR_EVERYONE.get(name, 200))
         assert browser.get(path_of(name, objects_of_alice.get(name))).status_code == expected, name
 
 
@@ -151,13 +167,20 @@ def told(answer: Any, path: str) -> tuple[int, str, str]:
     [
         "account",
         "account_close",
+        "account_settings",
         "deposit",
         "withdraw",
         "receipt",
+        "receipt_pdf",
+        "payee",
+        "payee_remove",
         "transfer_review",
         "entry",
         "statements",
         "statement",
+        "ticket",
+        "service_request",
+        "request_cancel",
     ],
 )
 def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
@@ -221,7 +244,7 @@ def test_the_front_door_leads_each_role_to_where_its_day_begins(
 @pytest.mark.parametrize(
     ("who", "labels"),
     [
-        ("alice", ["Overview", "History", "Send money", "Move money", "Open account"]),
+        ("alice", ["Overview", "History", "Send money", "Move money", "Help", "Open account", "Payees"]),
         ("sam", ["Staff area"]),
         ("audrey", ["Staff area", "Audit log"]),
         ("ada", ["Staff area", "Audit log"]),

@@ -6,11 +6,15 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import roles
+from accounts.backends import CountedPasswordBackend
 from accounts.models import AccountKind, User
-from accounts.roles import STAFF_ROLES, Role, may, require
+from accounts.roles import STAFF_ROLES, Role, _permissions_of, may, require
+from support import roles as support_roles
 from transfers import roles as transfer_roles
 from transfers.services import opening
 
@@ -25,17 +29,20 @@ def test_the_four_groups_are_made_by_migrations_with_exactly_their_permissions()
     # R1.7
     assert set(Group.objects.values_list("name", flat=True)) == {"Customer", "Support", "Auditor", "Admin"}
     for role in Role:
-        granted = roles.GRANTS.get(role, ()) + transfer_roles.GRANTS.get(role, ())
-        assert permissions_of(role) == set(granted), role
+        granted = {name for grants in (roles, transfer_roles, support_roles) for name in grants.GRANTS.get(role, ())}
+        assert permissions_of(role) == granted, role
 
 
 @pytest.mark.django_db
 def test_staff_cannot_move_money_and_customers_cannot_look_around() -> None:
-    # R1.7, R5.4: support sees no audit log, auditors change nothing.
+    # R1.7, R5.4: support sees no audit log, auditors change nothing, only administrators change people.
     money = {"open_own_account", "deposit_own", "withdraw_own", "transfer_own_money"}
+    people = {"lock_user", "unlock_user", "change_role", "edit_user", "freeze_account", "unfreeze_account"}
     for role in STAFF_ROLES:
         assert not money & {name.partition(".")[2] for name in permissions_of(role)}
-        assert all(name.partition(".")[2].startswith("view_") for name in permissions_of(role))
+        changes = people & {name.partition(".")[2] for name in permissions_of(role)}
+        assert changes == (people if role == Role.ADMIN else set())
+    assert all(name.partition(".")[2].startswith(("view_", "export_")) for name in permissions_of(Role.AUDITOR))
     assert not any("view_" in name for name in permissions_of(Role.CUSTOMER))
     assert "audit.view_auditentry" not in permissions_of(Role.SUPPORT)
 
@@ -146,10 +153,50 @@ def test_somebody_in_two_groups_has_no_role_and_may_nothing(alice: Any) -> None:
     assert not may(alice, "transfers.transfer_own_money")
 
 
+def test_a_session_reads_its_user_with_role_and_permissions_in_one_statement(alice: Any, sam: Any) -> None:
+    # R1.7, R2.4: and what it reads is what the user may, no more.
+    for user in (alice, sam):
+        role = user.role
+        with CaptureQueriesContext(connection) as captured:
+            read = CountedPasswordBackend().get_user(user.pk)
+            assert read is not None
+            assert read.role == role
+            may(read, "accounts.view_user")
+        assert len(captured) == 1
+        assert _permissions_of(read) == _permissions_of(User.objects.get(pk=user.pk))
+
+
+@pytest.mark.parametrize("groups", [[], ["Customer", "Admin"]])
+def test_a_session_of_somebody_without_one_role_may_nothing(alice: Any, groups: list[str]) -> None:
+    # R1.7
+    alice.groups.set(Group.objects.filter(name__in=groups))
+    read = CountedPasswordBackend().get_user(alice.pk)
+    assert read is not None
+    assert read.role is None
+    assert _permissions_of(read) == frozenset()
+
+
+def test_a_role_without_permissions_is_a_role(alice: Any) -> None:
+    Group.objects.get(name="Customer").permissions.clear()
+    read = CountedPasswordBackend().get_user(alice.pk)
+    assert read is not None
+    assert read.role == Role.CUSTOMER
+    assert not may(read, "transfers.open_own_account")
+
+
+@pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": timezone.now()}])
+def test_a_session_of_somebody_locked_out_has_no_user(alice: Any, state: dict[str, Any]) -> None:
+    # R1.5
+    User.objects.filter(pk=alice.pk).update(**state)
+    assert CountedPasswordBackend().get_user(alice.pk) is None
+    assert CountedPasswordBackend().get_user(999_999) is None
+
+
 @pytest.mark.django_db
 def test_granting_again_takes_back_what_is_no_longer_granted() -> None:
     # R1.7: a migration that takes a permission from a role takes it in existing banks, too.
     roles.grant(apps, {Role.SUPPORT: ("accounts.view_user",)})
-    held = Group.objects.get(name="Support").permissions.values_list("codename", flat=True)
+    support = Group.objects.get(name="Support").permissions
+    held = support.filter(content_type__app_label="accounts").values_list("codename", flat=True)
     assert list(held) == ["view_user"]
     assert Group.objects.get(name="Customer").permissions.filter(content_type__app_label="transfers").exists()

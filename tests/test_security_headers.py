@@ -118,7 +118,7 @@ plain, safe = Client().get("/", headers={"Host": "bank.example"}), Client().get(
 print(json.dumps([plain.status_code, plain["Location"], safe.status_code, safe["Strict-Transport-Security"],
     settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE]))
 """
-    names = ("PATH", "HOME", "ENV_FILE", "SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS")
+    names = ("PATH", "HOME", "ENV_FILE", "SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS")
     environment = {name: os.environ[name] for name in names if name in os.environ}
     environment |= {
         "DJANGO_SETTINGS_MODULE": "bankproject.settings",
@@ -186,6 +186,7 @@ def test_a_form_from_elsewhere_is_only_refused(strict: Client, headers: dict[str
         ("/two-factor/enrol/", {"code": "123456"}),
         ("/register/", {"email": "n@example.com", "password1": PASSWORD, "password2": PASSWORD}),
         ("/register/confirm/token/", {"password": PASSWORD}),
+        ("/profile/pin/", {"pin": "805913", "pin_again": "805913"}),
         ("/password/", {"old_password": PASSWORD, "new_password1": "x" * 20, "new_password2": "x" * 20}),
     ],
 )

@@ -22,6 +22,7 @@ READ = {
     "SECRET_KEY": secrets.token_urlsafe(48),
     "FIELD_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     "LOOKUP_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    "AUDIT_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
 }
 
 
@@ -49,7 +50,7 @@ def settings_with(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Any:
     return load
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_it_does_not_start_without_a_secret(settings_with: Any, name: str, value: str | None) -> None:
     # R8.7
@@ -67,7 +68,7 @@ def test_a_short_or_default_secret_key_is_refused(settings_with: Any, value: str
         settings_with(SECRET_KEY=value)
 
 
-@pytest.mark.parametrize("name", ["FIELD_KEYS", "LOOKUP_KEYS"])
+@pytest.mark.parametrize("name", ["FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"])
 @pytest.mark.parametrize(
     ("ring", "why"),
     [
@@ -94,10 +95,13 @@ def test_a_bad_key_ring_is_refused_and_named(settings_with: Any, name: str, ring
     assert not any(part in str(refusal.value) for part in secrets_in_it), "a key must not land in a log"
 
 
-def test_the_two_rings_share_no_key(settings_with: Any) -> None:
-    # FACTS: separate keys for separate purposes.
-    with pytest.raises(ImproperlyConfigured, match="must not share a key"):
-        settings_with(FIELD_KEYS=READ["LOOKUP_KEYS"])
+@pytest.mark.parametrize(
+    ("one", "other"), [("FIELD_KEYS", "LOOKUP_KEYS"), ("FIELD_KEYS", "AUDIT_KEYS"), ("LOOKUP_KEYS", "AUDIT_KEYS")]
+)
+def test_the_rings_share_no_key(settings_with: Any, one: str, other: str) -> None:
+    # R8.7: separate keys for separate purposes.
+    with pytest.raises(ImproperlyConfigured, match=f"{one} and {other} must not share a key"):
+        settings_with(**{one: READ[other]})
 
 
 def test_the_first_key_seals_and_the_others_still_open(settings_with: Any) -> None:
@@ -117,13 +121,17 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert (made["SESSION_IDLE_SECONDS"], made["SESSION_ABSOLUTE_SECONDS"]) == (300, 28_800)
     assert (made["TRANSFERS_PER_MINUTE"], made["DEPOSITS_PER_MINUTE"], made["WITHDRAWALS_PER_MINUTE"]) == (5, 20, 20)
     assert made["DAILY_TRANSFER_LIMIT"] == Decimal(25000)
+    assert (made["ALERT_AMOUNT"], made["SUSPICIOUS_AMOUNT"]) == (Decimal(1000), Decimal(10_000))
+    assert made["ALERT_PAYMENTS_PER_HOUR"] == 5
     assert made["TRUSTED_PROXIES"] == []
     assert "SECURE_PROXY_SSL_HEADER" not in made, "a header is believed from our own proxy only"
     assert made["EMAIL_URL"].startswith("smtp://"), "only the demo keeps its mails to itself"
     assert "ATOMIC_REQUESTS" not in made["DATABASES"]["default"]
 
 
-@pytest.mark.parametrize("name", ["SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE"])
+@pytest.mark.parametrize(
+    "name", ["SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE", "SUSPICIOUS_AMOUNT"]
+)
 @pytest.mark.parametrize("value", ["0", "-1", str(10**13)])
 def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, value: str) -> None:
     # R3.9, R1.6
@@ -213,3 +221,11 @@ def test_environ_reads_no_file_that_was_not_named(settings_with: Any, monkeypatc
     monkeypatch.setattr(environ.Env, "read_env", classmethod(lambda cls, path: read.append(path)))
     settings_with()
     assert read == [os.devnull]
+
+
+def test_an_administrators_key_is_none_or_long(settings_with: Any) -> None:
+    # R1.5
+    assert settings_with()["ADMIN_KEY"] == ""
+    assert settings_with(ADMIN_KEY="sixteen letters.")["ADMIN_KEY"] == "sixteen letters."
+    with pytest.raises(ImproperlyConfigured, match="ADMIN_KEY"):
+        settings_with(ADMIN_KEY="fifteen letters")

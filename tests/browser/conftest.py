@@ -17,6 +17,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.acts import link_for
 from tests.browser.checks import Watch
 
 DEBIAN_CHROMIUM = Path("/usr/bin/chromium")
@@ -115,6 +116,20 @@ def post_box(settings: Any) -> Iterator[PostBox]:
     settings.POST_OFFICE = settings.POST_OFFICE | {"BACKENDS": {"default": smtp}}
     yield box
     controller.stop()
+
+
+@pytest.fixture
+def link_to(live_server: Any, settings: Any) -> Callable[[str], str]:
+    """The path in the newest mail to an address, whose links lead to the live server."""
+
+    def link(email: str) -> str:
+        site, settings.SITE_URL = settings.SITE_URL, "http://testserver"
+        try:
+            return link_for(email)
+        finally:
+            settings.SITE_URL = site
+
+    return link
 
 
 @pytest.fixture

@@ -105,7 +105,8 @@ def enrol(page: Page) -> list[str]:
 
 
 def open_an_account(page: Page, *, kind: str, name: str, deposit: str) -> None:
-    page.get_by_role("navigation", name="Main").get_by_role("link", name="Open account").click()
+    page.locator(".menu summary").click()
+    page.locator(".menu").get_by_role("link", name="Open account").click()
     page.get_by_label(kind).check()
     field(page, "Name").fill(name)
     page.get_by_label("Opening deposit").fill(deposit)

@@ -22,18 +22,22 @@ from playwright.sync_api import Browser, Page, Request, expect
 from post_office.models import Email
 
 from accounts import mail_links
-from accounts.models import AccountKind, AccountStatus, BankAccount, EmailChange, UserSession
+from accounts.models import AccountKind, AccountStatus, BankAccount, EmailChange, User, UserSession
 from accounts.roles import may
 from audit.models import AuditEntry
+from audit.sealing import seal
+from support.kinds import RequestKind
+from support.services import requests, tickets
 from tests.browser import checks
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
-from transfers.services import cash, sending
+from transfers.models import Payee, TransferOrder
+from transfers.services import cash, holds, sending
 
 pytestmark = pytest.mark.browser
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
-WIDE, PHONE, NARROWEST = 1280, 390, 320
+WIDE, TABLET, PHONE, NARROWEST = 1280, 768, 390, 320
 HEIGHT = 900
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
@@ -59,22 +63,39 @@ SEEN_BY = {
         "accounts/authenticator_replace.html",
         "accounts/email_change.html",
         "accounts/email_change_confirm.html",
+        "accounts/pin.html",
+        "accounts/pin_remove.html",
         "accounts/recovery_codes.html",
         "accounts/recovery_codes_renew.html",
         "accounts/two_factor_enrol.html",
     },
+    "developers": {
+        "component_page.html",
+    },
     "customers": {
         "transfers/account.html",
-        "transfers/account_close.html",
         "transfers/dashboard.html",
         "transfers/deposit.html",
         "transfers/entry.html",
         "transfers/history.html",
+        "transfers/money_over_time.html",
+        "transfers/overview.html",
         "transfers/receipt.html",
         "transfers/statements.html",
+        "transfers/withdraw.html",
+    },
+    "customers who set up their accounts": {
+        "transfers/account_close.html",
+        "transfers/account_settings.html",
+        "transfers/deposit.html",
+        "transfers/withdraw.html",
+    },
+    "customers who send money": {
+        "transfers/payee.html",
+        "transfers/payee_remove.html",
+        "transfers/payees.html",
         "transfers/transfer_form.html",
         "transfers/transfer_review.html",
-        "transfers/withdraw.html",
     },
     "new customers": {
         "accounts/password_change.html",
@@ -83,7 +104,25 @@ SEEN_BY = {
         "transfers/account_open.html",
         "transfers/dashboard.html",
         "transfers/history.html",
+        "transfers/money_over_time.html",
+        "transfers/payees.html",
         "transfers/transfer_form.html",
+    },
+    "customers who ask for help": {
+        "support/help.html",
+        "support/request.html",
+        "support/request_choose.html",
+        "support/request_new.html",
+        "support/requests.html",
+        "support/ticket.html",
+        "support/ticket_open.html",
+        "support/tickets.html",
+    },
+    "people who lost their phone": {
+        "accounts/check_your_email.html",
+        "accounts/sign_in_code.html",
+        "support/lost_factor.html",
+        "support/lost_factor_confirm.html",
     },
     "the unlucky": {
         "400.html",
@@ -91,6 +130,7 @@ SEEN_BY = {
         "404.html",
         "500.html",
         "accounts/locked_out.html",
+        "accounts/too_many_codes.html",
         "csrf_failure.html",
         "too_many.html",
     },
@@ -114,7 +154,7 @@ FAULTY = """<!doctype html><html><head><title>Faulty</title><link rel="styleshee
 def page_templates() -> set[str]:
     """Every template that is a page, not a part of one, a frame or a mail."""
     names = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
-    return {name for name in names if not re.match("(components|emails|admin)/|base", name)}
+    return {name for name in names if not re.match("(components(_shown)?|emails|admin)/|base", name)}
 
 
 class Inspection:
@@ -159,7 +199,7 @@ class Inspection:
 
     def _at_all_widths(self, name: str, scheme: str) -> list[str]:
         found = []
-        for width in (NARROWEST, PHONE, WIDE):  # ends at the width that axe looks at
+        for width in (NARROWEST, PHONE, TABLET, WIDE):  # ends at the width that axe looks at
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
             if scheme == "light":  # colours move nothing
                 found += [f"{width} px: {fault}" for fault in checks.layout(self.page)]
@@ -196,8 +236,17 @@ def inspection(screenshot_folder: Path | None) -> Iterator[Inspection]:
     template_rendered.disconnect(note)
 
 
+def rich_payee(customer: Any, owner: Any, open_account: Callable[..., Any], label: str) -> Payee:
+    now = timezone.now()
+    return Payee.objects.create(
+        customer=customer, account=open_account(owner), label=label, first_paid_at=now, last_paid_at=now
+    )
+
+
 @pytest.fixture
-def rich(alice: Any, bob: Any, open_account: Callable[..., Any], new_key: Callable[[], str], settings: Any) -> Any:
+def rich(
+    alice: Any, bob: Any, sam: Any, open_account: Callable[..., Any], new_key: Callable[[], str], settings: Any
+) -> Any:
     """Alice with every kind of account and movement, with amounts and names as long as the bank takes them."""
     settings.DEPOSITS_PER_MINUTE = settings.TRANSFERS_PER_MINUTE = settings.WITHDRAWALS_PER_MINUTE = 1000
     household = open_account(alice, "4321.09", nickname="Household")
@@ -216,16 +265,24 @@ def rich(alice: Any, bob: Any, open_account: Callable[..., Any], new_key: Callab
         actor=alice, source=household, target=longest, amount=Decimal("1.00"), idempotency_key=new_key()
     )
     sending.transfer(actor=bob, source=bobs, target=household, amount=Decimal("9.99"), idempotency_key=new_key())
+    rejected, held = (
+        sending.transfer(actor=alice, source=longest, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
+        for amount in ("10000.01", "12345.67")
+    )
+    holds.reject_order(actor=sam, order=rejected, reason="Rechtsschutzversicherungsgesellschaft. " * 7)
     for number in range(26):
         paid_in = cash.deposit(
             actor=alice, account=household, amount=Decimal(number + 1), idempotency_key=new_key(), description="Coins"
         )
+    payees = [rich_payee(alice, bob, open_account, label) for label in ("Landlord", "W" * 60, "Zoë", "Mum and Dad")]
+    BankAccount.objects.filter(pk=payees[2].account_id).update(status=AccountStatus.CLOSED)
     BankAccount.objects.filter(pk=frozen.pk).update(status=AccountStatus.FROZEN)
     BankAccount.objects.filter(pk=closed.pk).update(status=AccountStatus.CLOSED)
     BankAccount.objects.filter(pk=household.pk).update(held=Decimal("50.00"))
     return SimpleNamespace(
         user=alice, household=household, longest=longest, frozen=frozen, closed=closed, empty=empty, bobs=bobs,
-        orders={"payment": order, "own": own, "deposit": paid_in},
+        payee=payees[0],
+        orders={"payment": order, "own": own, "deposit": paid_in, "held": held, "rejected": rejected},
     )  # fmt: skip
 
 
@@ -322,6 +379,15 @@ def test_what_people_who_change_how_they_sign_in_see(
     at.visit("recovery-codes-renew", reverse("recovery_codes_renew"))
     give_code(page, page.get_by_role("complementary").locator(".code").inner_text(), button="Make new codes")
     at.look("recovery-codes-new")
+    at.visit("pin", reverse("pin"))
+    page.get_by_role("button", name="Set PIN").click()
+    at.look("pin-errors")
+    User.objects.filter(pk=alice.pk).update(pin_hash="a hash")
+    at.visit("pin-change", reverse("pin"))
+    at.visit("pin-remove", reverse("pin_remove"))
+    User.objects.filter(pk=alice.pk).update(pin_locked_at=timezone.now())
+    at.visit("pin-locked", reverse("pin"))
+    at.visit("profile-pin-locked", reverse("profile"))
     at.done(SEEN_BY["people who change how they sign in"])
 
 
@@ -337,6 +403,7 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     page.get_by_role("link", name="Older").click()
     at.look("account-older")
     at.visit("statements", reverse("statements", args=[rich.longest.public_id]))
+    look_at_pictures(at, rich)
     at.visit("history", history := reverse("history"))
     page.get_by_text("Filter", exact=True).click()
     at.look("history-open")
@@ -349,14 +416,27 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     at.visit("history-errors", f"{history}?date_from=2026-02-30&min_amount=NaN&type=heist")
     for name, order in rich.orders.items():
         at.visit(f"receipt-{name}", reverse("receipt", args=[order.public_id]))
-    at.visit("close", reverse("account_close", args=[rich.empty.public_id]))
-    at.visit("close-refused", reverse("account_close", args=[rich.household.public_id]))
     at.visit("deposit", reverse("deposit", args=[rich.household.public_id]))
     page.get_by_label("Amount").fill("NaN")
     page.get_by_role("button", name="Deposit").click()
     at.look("deposit-errors")
     at.visit("withdraw", reverse("withdraw", args=[rich.longest.public_id]))
+    at.done(SEEN_BY["customers"])
+
+
+def test_what_customers_who_send_money_see(signed_in: Callable[..., Page], inspection: Inspection, rich: Any) -> None:
+    page = signed_in(rich.user)
+    at = inspection.of(page)
     at.visit("move", reverse("transfer_own"))
+    at.visit("move-again", f"{reverse('transfer_own')}?again={rich.orders['own'].public_id}")
+    at.visit("payees", reverse("payees"))
+    at.visit("payee", url := reverse("payee", args=[rich.payee.public_id]))
+    page.get_by_label("Name").fill("\u202eunprintable")
+    page.get_by_role("button", name="Save").click()
+    at.look("payee-errors")
+    at.visit("payee-remove", f"{url}remove/")
+    at.visit("send-again", f"{reverse('transfer_send')}?again={rich.orders['payment'].public_id}")
+    at.visit("send-payee", f"{reverse('transfer_send')}?payee={rich.payee.public_id}")
     at.visit("send", reverse("transfer_send"))
     page.get_by_label("Account number").fill("1234")
     page.get_by_role("button", name="Review").click()
@@ -366,7 +446,33 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     page.get_by_label("Description").fill("For the roof")
     page.get_by_role("button", name="Review").click()
     at.look("review")
-    at.done(SEEN_BY["customers"])
+    at.done(SEEN_BY["customers who send money"])
+
+
+def look_at_pictures(at: Inspection, rich: Any) -> None:
+    at.visit("pictures", reverse("pictures"))
+    for summary in at.page.get_by_text("Show as table").all():
+        summary.click()
+    at.look("pictures-tables")
+    for name in ("household", "longest", "empty"):
+        at.visit(f"pictures-{name}", f"{reverse('pictures')}?account={getattr(rich, name).public_id}")
+
+
+def test_what_customers_see_who_set_up_their_accounts(
+    signed_in: Callable[..., Page], inspection: Inspection, rich: Any
+) -> None:
+    page = signed_in(rich.user)
+    at = inspection.of(page)
+    for name in ("household", "longest", "frozen", "closed", "empty"):
+        at.visit(f"settings-{name}", reverse("account_settings", args=[getattr(rich, name).public_id]))
+    page.get_by_label("Name", exact=True).fill("x" * 20 + "\u202e")
+    page.get_by_role("button", name="Save").click()
+    at.look("settings-errors")
+    at.visit("close", reverse("account_close", args=[rich.empty.public_id]))
+    at.visit("close-refused", reverse("account_close", args=[rich.household.public_id]))
+    at.visit("deposit-frozen", reverse("deposit", args=[rich.frozen.public_id]))
+    at.visit("withdraw-closed", reverse("withdraw", args=[rich.closed.public_id]))
+    at.done(SEEN_BY["customers who set up their accounts"])
 
 
 def test_what_a_new_customer_sees(signed_in: Callable[..., Page], inspection: Inspection, charlie: Any) -> None:
@@ -376,8 +482,10 @@ def test_what_a_new_customer_sees(signed_in: Callable[..., Page], inspection: In
     at = inspection.of(page)
     at.visit("dashboard-empty", reverse("dashboard"))
     at.visit("history-empty", reverse("history"))
+    at.visit("pictures-none", reverse("pictures"))
     at.visit("move-empty", reverse("transfer_own"))
     at.visit("send-empty", reverse("transfer_send"))
+    at.visit("payees-empty", reverse("payees"))
     at.visit("open", reverse("account_open"))
     page.get_by_label("Opening deposit").fill("1e3")
     page.get_by_role("button", name="Open account").click()
@@ -392,12 +500,99 @@ def test_what_a_new_customer_sees(signed_in: Callable[..., Page], inspection: In
     charlie.must_change_password = True
     charlie.save()
     at.visit("password-forced", reverse("dashboard"))
-    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     field(page, "New password").fill("a longer one than before")
     page.get_by_label("New password again").fill("a longer one than before")
     page.get_by_role("button", name="Change password").click()
     at.look("dashboard-message")
     at.done(SEEN_BY["new customers"])
+
+
+@pytest.fixture
+def asked(rich: Any, sam: Any, settings: Any) -> Any:
+    """Alice's tickets and requests in every state, with texts as long as the bank takes them."""
+    settings.REQUESTS_PER_HOUR = settings.TICKETS_PER_HOUR = 1000
+    alice = rich.user
+    ticket = tickets.open_ticket(
+        actor=alice, subject="W" * 120, text="Rechtsschutzversicherung" * 20 + "\n\nReally?", idempotency_key="1",
+        reference=rich.orders["payment"].transaction.reference,
+    )  # fmt: skip
+    tickets.answer_ticket(actor=sam, public_id=ticket.public_id, text="Yes.\n" + "https://" + "x" * 300)
+    done = tickets.open_ticket(actor=alice, subject="A new card", text="Mine is broken.", idempotency_key="2")
+    tickets.answer_ticket(actor=sam, public_id=done.public_id, text="It is in the post.")
+    tickets.resolve_ticket(actor=sam, public_id=done.public_id)
+    for number in range(20):
+        tickets.open_ticket(actor=alice, subject=f"Question {number}", text="Hm?", idempotency_key=f"more-{number}")
+    identity = {"first_name": "M" * 100, "last_name": "W" * 100, "address": "Lindenallee 4\nBerlin"}
+    asked = {
+        "pending": requests.file_request(
+            actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=identity, reason="W" * 500
+        ),
+        "completed": requests.file_request(actor=alice, kind=RequestKind.FREEZE_ACCOUNT, account=rich.empty),
+        "rejected": requests.file_request(
+            actor=alice, kind=RequestKind.RAISE_DAILY_LIMIT, payload={"amount": "999999999999.99"}, reason="A car"
+        ),
+        "cancelled": requests.file_request(actor=alice, kind=RequestKind.CLOSE_ACCOUNT, account=rich.empty),
+    }
+    requests.approve_request(actor=sam, public_id=asked["completed"].public_id, reason="Called you back")
+    requests.reject_request(actor=sam, public_id=asked["rejected"].public_id, reason="Not " + "now" * 90)
+    requests.cancel_request(actor=alice, public_id=asked["cancelled"].public_id)
+    return SimpleNamespace(ticket=ticket, done=done, requests=asked)
+
+
+def test_what_customers_who_ask_for_help_see(
+    signed_in: Callable[..., Page], inspection: Inspection, rich: Any, asked: Any, charlie: Any
+) -> None:
+    at = inspection.of(signed_in(charlie))
+    at.visit("help-empty", reverse("help"))
+    at.visit("tickets-empty", reverse("tickets"))
+    at.visit("requests-empty", reverse("service_requests"))
+    at.visit("request-nothing-fits", f"{reverse('request_new')}?kind=freeze_account")
+    page = signed_in(rich.user)
+    at.of(page)
+    at.visit("help", reverse("help"))
+    at.visit("tickets", reverse("tickets"))
+    page.get_by_role("link", name="Older").click()
+    at.look("tickets-older")
+    at.visit("ticket", reverse("ticket", args=[asked.ticket.public_id]))
+    at.visit("ticket-resolved", reverse("ticket", args=[asked.done.public_id]))
+    page.get_by_role("button", name="Send reply").click()
+    at.look("ticket-errors")
+    at.visit("ticket-open", f"{reverse('ticket_open')}?payment=K7QP-9XDM-2FRT")
+    page.get_by_role("button", name="Send", exact=True).click()
+    at.look("ticket-open-errors")
+    at.visit("requests", reverse("service_requests"))
+    for state, row in asked.requests.items():
+        at.visit(f"request-{state}", reverse("service_request", args=[row.public_id]))
+    at.visit("request-choose", new := reverse("request_new"))
+    for kind in ("freeze_account", "raise_daily_limit", "update_identity", "reset_pin"):
+        at.visit(f"request-{kind}", f"{new}?kind={kind}")
+    at.visit("request-limit", f"{new}?kind=raise_daily_limit")
+    page.get_by_role("button", name="Send request").click()
+    at.look("request-errors")
+    page = at.page
+    page.goto(reverse("request_new") + f"?kind=close_account&account={rich.household.public_id}")
+    page.get_by_role("button", name="Send request").click()
+    at.look("request-close-refused")
+    at.done(SEEN_BY["customers who ask for help"])
+
+
+def test_what_people_who_lost_their_phone_see(
+    visitor: Callable[..., Page], inspection: Inspection, alice: Any, link_to: Callable[[str], str]
+) -> None:
+    page = visitor()
+    at = inspection.of(page)
+    page.goto(reverse("sign_in"))
+    give_password(page, alice)
+    at.look("code-lost")
+    page.get_by_role("link", name="I have lost my phone and my recovery codes").click()
+    at.look("lost-factor")
+    page.get_by_role("button", name="Send the link").click()
+    at.look("lost-factor-sent")
+    at.visit("lost-factor-confirm", link_to(alice.email))
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text("We have your request.")).to_be_visible()
+    at.done(SEEN_BY["people who lost their phone"])
 
 
 def test_what_the_unlucky_see(
@@ -423,7 +618,7 @@ def test_what_the_unlucky_see(
     expect(page.get_by_role("heading", level=1)).to_have_text("One moment, please")
     at.look("429")
     with monkeypatch.context() as patch:
-        patch.setattr("transfers.selectors.accounts_of", None)
+        patch.setattr("transfers.selectors.overview_of", None)
         at.visit("500", reverse("dashboard"))
 
     at.of(signed_in(sam)).visit("403", reverse("dashboard"))
@@ -440,17 +635,39 @@ def test_what_the_unlucky_see(
     give_password(page, rich.user, "wrong")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in is paused")
     at.look("locked-out")
+    page = signed_in(rich.user)
+    at.of(page)
+    page.goto(reverse("recovery_codes_renew"))
+    page.locator("[name=code]").fill("000000")
+    page.locator("main form button[type=submit]").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Too many wrong codes or passwords")
+    at.look("too-many-codes")
     settings.ALLOWED_HOSTS = ["bank.example"]
     at.visit("400", "/")
     at.done(SEEN_BY["the unlucky"])
 
 
+def test_what_developers_see(visitor: Callable[..., Page], inspection: Inspection, settings: Any) -> None:
+    settings.DEBUG = True
+    page = visitor()
+    at = inspection.of(page)
+    at.visit("components", reverse("components"))
+    page.locator("main details.menu summary").click()
+    at.look("components-menu")
+    at.done(SEEN_BY["developers"])
+
+
 @pytest.mark.parametrize("person", ["sam", "audrey", "ada"])
 def test_what_staff_see(
-    person: str, signed_in: Callable[..., Page], inspection: Inspection, rich: Any, request: pytest.FixtureRequest
+    person: str,
+    signed_in: Callable[..., Page],
+    inspection: Inspection,
+    asked: Any,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Django's own pages with the bank's name on them."""
     user = request.getfixturevalue(person)
+    seal()
     at = inspection.of(signed_in(user))
     at.visit(f"{person}-index", reverse("admin:index"))
     # The pages of lists and rows are the same for every role that may see them.
@@ -469,6 +686,33 @@ def test_what_staff_see(
         assert row, f"there is no {name} to look at"
         at.visit(f"staff-{name}-row", reverse(f"admin:{name}_change", args=[row.pk]))
     at.done(set())
+
+
+def test_what_staff_see_who_act(
+    signed_in: Callable[..., Page], inspection: Inspection, asked: Any, bob: Any, ada: Any, sam: Any
+) -> None:
+    """The page of each act that there is, on a row that it is offered on, and what it says to an empty form."""
+    User.objects.filter(pk=bob.pk).update(locked_at=timezone.now())
+    tickets.note_on_ticket(actor=sam, public_id=asked.ticket.public_id, text="Called twice.\n" + "W" * 200)
+    page = signed_in(ada)
+    at = inspection.of(page)
+    at.visit("act-conversation", reverse("admin:support_ticket_change", args=[asked.ticket.pk]))
+    at.visit("act-asked-for", reverse("admin:support_servicerequest_change", args=[asked.requests["pending"].pk]))
+    at.visit("act-held", reverse("admin:transfers_transferorder_change", args=[rich_order(asked).pk]))
+    for model, model_admin in admin.site._registry.items():
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        for act in getattr(model_admin, "acts", ()):
+            row = next(row for row in model._default_manager.order_by("-pk") if act.is_offered(row))
+            at.visit(f"act-{name}-{act.name}", reverse(f"admin:{name}_act", args=[row.pk, act.name]))
+            if act.form.base_fields:
+                page.get_by_role("main").locator("form [type=submit]").click()
+                expect(page.locator("[data-error-summary]")).to_be_focused()
+                at.look(f"act-{name}-{act.name}-errors")
+    at.done(set())
+
+
+def rich_order(asked: Any) -> Any:
+    return TransferOrder.objects.get(state="held", source__owner=asked.ticket.customer)
 
 
 def test_no_page_is_forgotten() -> None:

@@ -12,7 +12,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
-from transfers.models import TransferOrder
+from transfers.models import Payee, TransferOrder
+from transfers.services import sending
 
 pytestmark = pytest.mark.browser
 
@@ -232,12 +233,71 @@ def test_without_scripts_one_signs_in_and_sends(
     field(page, "Amount").fill("12.50")
     page.get_by_role("button", name="Review").click()
     page.get_by_role("button", name="Send €12.50").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Payment")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Transfer")
     expect(page.get_by_role("button", name="Print")).to_be_hidden()
     assert_sent_once(two)
     page.locator("details.menu summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+@pytest.fixture
+def payees(two: Any, bob: Any, open_account: Callable[..., Any], new_key: Callable[[], str]) -> Any:
+    """Alice has paid two accounts of Bob's: the one she calls Shop last."""
+    other = open_account(bob)
+    for account in (two.his, other):
+        sending.transfer(actor=two.alice, source=two.hers, target=account, amount=Decimal(1), idempotency_key=new_key())
+    Payee.objects.filter(account=other).update(label="Shop")
+    return SimpleNamespace(bob=two.his, shop=other)
+
+
+def test_choosing_a_payee_keeps_what_was_typed(signed_in: Callable[..., Page], two: Any, payees: Any) -> None:
+    """R3.6: one tap, and only the number changes."""
+    page = signed_in(two.alice)
+    page.goto(reverse("transfer_send"))
+    field(page, "Amount").fill("12.50")
+    field(page, "Description").fill("Soup")
+    shop, bob = (page.get_by_role("main").get_by_role("link", name=re.compile(name)) for name in ("Shop", "Bob B."))
+    for choice, account in ((shop, payees.shop), (bob, payees.bob)):
+        choice.click()
+        expect(field(page, PAYEE)).to_have_value(account.number_grouped)
+        expect(choice).to_have_attribute("aria-current", "true")
+        expect(field(page, "Amount")).to_be_focused()
+    expect(shop).not_to_have_attribute("aria-current", "true")
+    assert page.url.endswith(reverse("transfer_send"))
+    expect(field(page, "Amount")).to_have_value("12.50")
+    expect(field(page, "Description")).to_have_value("Soup")
+    field(page, PAYEE).press_sequentially("1")
+    expect(bob).not_to_have_attribute("aria-current", "true")
+
+
+def test_a_payee_whose_page_says_no_more_is_followed_there(
+    signed_in: Callable[..., Page], two: Any, payees: Any
+) -> None:
+    page = signed_in(two.alice)
+    page.goto(reverse("transfer_send"))
+    Payee.objects.filter(account=payees.shop).delete()
+    page.get_by_role("main").get_by_role("link", name=re.compile("Shop")).click()
+    page.wait_for_url("**/?payee=*")
+    expect(field(page, PAYEE)).to_have_value("")
+
+
+def test_without_scripts_a_payee_is_one_tap_away(
+    visitor: Callable[..., Page], two: Any, payees: Any, code_of: Callable[[Any], str]
+) -> None:
+    page = visitor(java_script_enabled=False)
+    page.goto("/")
+    give_password(page, two.alice)
+    give_code(page, code_of(two.alice))
+    page.goto(reverse("transfer_send"))
+    page.get_by_role("link", name=re.compile("Shop")).click()
+    expect(field(page, PAYEE)).to_have_value(payees.shop.number_grouped)
+    field(page, "Amount").fill("2")
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("main")).to_contain_text("you call them Shop")
+    page.get_by_role("button", name="Send €2.00").click()
+    page.get_by_role("link", name="Send again").click()
+    expect(field(page, "Amount")).to_have_value("2.00")
 
 
 def test_the_chosen_colours_stay(signed_in: Callable[..., Page], two: Any) -> None:
@@ -279,3 +339,36 @@ def choose(page: Page, name: str) -> None:
 def assert_scheme(page: Page, scheme: str, *, pressed: str) -> None:
     expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
     expect(page.locator("[data-theme-switch] [aria-pressed=true]")).to_have_text(pressed)
+
+
+def test_back_leads_to_the_filtered_history_one_came_from(signed_in: Callable[..., Page], two: Any) -> None:
+    page = signed_in(two.alice)
+    page.goto(reverse("history") + "?type=deposit")
+    here = page.url
+    page.get_by_role("cell").get_by_role("link").first.click()
+    page.get_by_role("link", name="Receipt").click()
+    expect(page.get_by_role("link", name="Done")).to_have_count(0)
+    page.get_by_role("link", name="Back").click()
+    expect(page.get_by_role("link", name="See the account")).to_be_visible()
+    page.get_by_role("link", name="Back").click()
+    page.wait_for_url(here)
+
+
+def test_back_leads_to_the_account_where_one_came_from_nowhere(signed_in: Callable[..., Page], two: Any) -> None:
+    page = signed_in(two.alice)
+    page.goto(reverse("entry", args=[two.hers.public_id, 1]))
+    page.get_by_role("link", name="Back").click()
+    page.wait_for_url(f"**/accounts/{two.hers.public_id}/")
+
+
+def test_on_a_phone_the_accounts_come_before_the_picture_and_help_is_in_reach(
+    signed_in: Callable[..., Page], two: Any
+) -> None:
+    page = signed_in(two.alice)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(reverse("dashboard"))
+    card, picture = page.locator(".account-grid").bounding_box(), page.locator(".overview-picture").bounding_box()
+    assert card is not None
+    assert picture is not None
+    assert card["y"] < picture["y"]
+    expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Help")).to_be_visible()

@@ -6,27 +6,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.acts import link_for
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.browser
 
 NEW = "a sentence that only Alice thinks of"
-
-
-@pytest.fixture
-def link_to(live_server: Any, settings: Any) -> Callable[[str], str]:
-    """The path in the newest mail to an address, whose links lead to the live server."""
-
-    def link(email: str) -> str:
-        site, settings.SITE_URL = settings.SITE_URL, "http://testserver"
-        try:
-            return link_for(email)
-        finally:
-            settings.SITE_URL = site
-
-    return link
 
 
 def test_a_forgotten_password_and_then_both_factors(

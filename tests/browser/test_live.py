@@ -1,0 +1,82 @@
+"""A received transfer shows on the open dashboard without a reload, and asking keeps no session alive (R10.4)."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.models import AccountStatus, BankAccount, UserSession
+from tests.browser import checks
+from transfers.services import sending
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def open_dashboard(alice: Any, open_account: Callable[..., Any], signed_in: Callable[..., Page]) -> Any:
+    account = open_account(alice, "100.00", nickname="Household")
+    page = signed_in(alice)
+    page.clock.install(time=timezone.now())
+    page.goto(reverse("dashboard"))
+    return page, account
+
+
+def let_it_ask(page: Page) -> None:
+    """Move the page's clock on until it has asked once more and has had its answer."""
+    with page.expect_response(lambda answer: "/live/" in answer.url) as waiting:
+        for _ in range(20):
+            page.clock.run_for(2_500)
+            page.wait_for_timeout(20)  # real time, for what answers need to arrive
+    waiting.value.finished()
+
+
+def test_a_received_transfer_appears(
+    open_dashboard: Any, bob: Any, open_account: Callable[..., Any], new_key: Callable[[], str]
+) -> None:
+    page, account = open_dashboard
+    page.get_by_role("main").get_by_role("link", name="Send money").focus()
+    let_it_ask(page)
+    sending.transfer(
+        actor=bob,
+        source=open_account(bob, "50.00"),
+        target=account,
+        amount=Decimal("20.00"),
+        idempotency_key=new_key(),
+        description="For the <b>cake</b>",
+    )
+    let_it_ask(page)
+    expect(page.get_by_role("main")).to_contain_text("€120.00")
+    expect(page.get_by_role("status").first).to_have_text("Transfer from Bob B.: +€20.00")
+    expect(page.get_by_role("article", name="Household").get_by_role("listitem").first).to_contain_text("cake")
+    expect(page.get_by_role("main").get_by_role("link", name="Send money")).to_be_focused()
+    assert checks.axe(page) == []
+
+
+def test_a_freeze_shows_without_telling_of_a_movement(open_dashboard: Any) -> None:
+    page, account = open_dashboard
+    BankAccount.objects.filter(pk=account.pk).update(status=AccountStatus.FROZEN)
+    let_it_ask(page)
+    expect(page.get_by_role("main")).to_contain_text("Frozen")
+    expect(page.get_by_role("status").first).to_have_text("")
+
+
+def test_asking_keeps_no_session_alive_and_stops_when_it_is_over(open_dashboard: Any, alice: Any) -> None:
+    page, _ = open_dashboard
+    (session,) = Session.objects.all()
+    seen = session.get_decoded()["seen_at"]
+    let_it_ask(page)
+    assert Session.objects.get().get_decoded()["seen_at"] == seen
+    UserSession.objects.filter(user=alice).update(ended_at=timezone.now())
+    let_it_ask(page)
+    page.wait_for_timeout(300)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/live/" in request.url else None)
+    for _ in range(10):
+        page.clock.run_for(2_500)
+        page.wait_for_timeout(20)
+    assert asked == []

@@ -1,0 +1,90 @@
+"""The staff's front page: the figures of the bank, each a link to the list it was taken from (R5.3)."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from html import unescape
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import AccountStatus, BankAccount, User
+from accounts.roles import may
+from bankproject.front_page import figures_for
+from support.kinds import RequestKind
+from support.models import Ticket
+from support.services import requests, tickets
+from tests.acts import give_password
+from transfers.services import sending
+
+pytestmark = pytest.mark.django_db
+
+MOST_STATEMENTS = 15
+
+
+@pytest.fixture
+def busy_day(alice: Any, bob: Any, charlie: Any, open_account: Callable, new_key: Callable, client: Any) -> None:
+    """One transfer held, with the alerts of it and of another one, two tickets and a request waiting, one locked."""
+    account, bobs, frozen = open_account(alice, "20000.00"), open_account(bob), open_account(alice)
+    BankAccount.objects.filter(pk=frozen.pk).update(status=AccountStatus.FROZEN)
+    for amount in (12_000, 2_000):
+        sending.transfer(actor=alice, source=account, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
+    for status in ("open", "in_progress", "resolved"):
+        ticket = tickets.open_ticket(actor=alice, subject=status, text="Where is it?", idempotency_key=status)
+        Ticket.objects.filter(pk=ticket.pk).update(status=status)
+    requests.file_request(actor=alice, kind=RequestKind.FREEZE_ACCOUNT, account=account)
+    User.objects.filter(pk=charlie.pk).update(locked_at=timezone.now())
+    give_password(client, bob.email, "wrong")
+
+
+def shown_to(user: Any) -> dict[str, str]:
+    return {figure.label: figure.value for figure in figures_for(user, at=timezone.now())}
+
+
+QUEUES = {"Transfers held": "1", "Open alerts": "3", "Tickets waiting": "2", "Requests waiting": "1"}
+ACCOUNTS = {"Active accounts": "2", "Frozen accounts": "1", "Closed accounts": "0", "Locked users": "1"}
+MONEY = {"Customers’ deposits": "€20,000.00", "Moved today": "€22,000.00", "Failed sign-ins today": "1"}
+
+
+def test_each_role_sees_the_figures_it_works_with(busy_day: None, sam: Any, audrey: Any, ada: Any) -> None:
+    # R5.4: the bank's money and its audit log are not Support's.
+    assert shown_to(sam) == QUEUES | ACCOUNTS
+    assert shown_to(audrey) == shown_to(ada) == QUEUES | ACCOUNTS | MONEY
+
+
+def test_what_waits_for_work_comes_first(busy_day: None, ada: Any) -> None:
+    waiting = [figure.asks_for_work for figure in figures_for(ada, at=timezone.now())]
+    assert waiting == [True] * len(QUEUES) + [False] * (len(waiting) - len(QUEUES))
+
+
+@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+def test_each_figure_leads_to_as_many_rows(who: str, busy_day: None, request: Any, browser_of: Callable) -> None:
+    user = request.getfixturevalue(who)
+    browser = browser_of(user)
+    page = unescape(browser.get("/admin/").content.decode())
+    for figure in figures_for(user, at=timezone.now()):
+        assert f'href="{figure.url}"' in page
+        rows = browser.get(figure.url).context["cl"].result_count
+        told = figure.note if figure.label == "Moved today" else figure.value
+        if figure.label != "Customers’ deposits":  # its list has the bank's own accounts, too
+            assert rows == int(re.findall(r"\d+", told)[0]), figure.label
+
+
+@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+def test_the_front_page_asks_few_questions(
+    who: str, busy_day: None, request: Any, browser_of: Callable, django_assert_max_num_queries: Any
+) -> None:
+    browser = browser_of(request.getfixturevalue(who))
+    with django_assert_max_num_queries(MOST_STATEMENTS):
+        page = browser.get("/admin/").content.decode()
+    assert ("The last 2 transactions" in page) == (who != "sam")
+
+
+def test_a_new_bank_has_an_empty_front_page(ada: Any, browser_of: Callable) -> None:
+    # R10.3
+    page = browser_of(ada).get("/admin/").content.decode()
+    assert "Nothing has moved yet." in page
+    assert "last: never" in page
+    assert may(ada, "support.view_ticket")
+    assert "asks-for-work" not in page

@@ -1,0 +1,135 @@
+"""The staff's lists over many rows: few statements, each served by an index, whatever is asked (R5.3, R5.4)."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import BankAccount, User
+from audit.sealing import seal
+from tests.admin_lists import Samples, all_views, samples_for, url
+from tests.many_rows import make_customers, move_money
+from transfers.models import Entry, Transaction, TransferOrder
+
+pytestmark = pytest.mark.django_db
+
+MOST_STATEMENTS = 12
+MOST_STATEMENTS_IN_FRONT = 15
+# Tables that grow with every payment, customer, ticket or request.
+LARGE = (
+    "transfers_transaction", "transfers_entry", "transfers_transferorder", "transfers_fraudalert", "audit_auditentry",
+    "audit_auditblock", "accounts_user", "accounts_bankaccount", "support_ticket", "support_servicerequest",
+)  # fmt: skip
+# As in an address: NUL, half a surrogate, far too long, an emoji among SQL and LIKE, and what is nearly a number.
+NONSENSE = ["%00", "%ED%A0%80", "x" * 10_000, "%F0%9F%98%80'%3B--%25_", "-1", "1e999", "%C2%B2", "9" * 400]
+
+
+@pytest.fixture
+def few() -> Samples:
+    """Fifty customers and 200 transactions; what belongs to the sixth customer."""
+    accounts: list[Any] = make_customers(50, at=timezone.now())
+    move_money(200, accounts, at=timezone.now())
+    seal()
+    transaction = Transaction.objects.filter(initiated_by=accounts[5].owner).order_by("pk")[0]
+    return samples_for(email=accounts[5].owner.email, number=accounts[5].number, reference=transaction.reference)
+
+
+def statements(browser: Any, address: str) -> list[str]:
+    """What a page asks the database; it must be there."""
+    with CaptureQueriesContext(connection) as asked:
+        answer = browser.get(address)
+    assert answer.status_code == 200, address
+    return [one["sql"] for one in asked.captured_queries]
+
+
+@pytest.mark.slow
+def test_the_number_of_statements_does_not_grow_with_the_rows(few: Samples, audrey: Any, browser_of: Any) -> None:
+    # Issue 4, Shows 5: 200 transactions, then 20,000; every list, page, filter, date and search.
+    browser, now = browser_of(audrey), timezone.now()
+    before = {str(view): len(statements(browser, view.url)) for view in all_views(few, now)}
+    front = len(statements(browser, "/admin/"))
+    accounts = list(BankAccount.objects.filter(owner__isnull=False).select_related("owner"))
+    move_money(19_800, accounts, at=now)
+    views = all_views(few, now)
+    after = {str(view): len(statements(browser, view.url)) for view in views}
+    assert any(view.url.endswith("p=200") for view in views), "a last page beyond which nothing is counted"
+    assert {name: count for name, count in after.items() if count > MOST_STATEMENTS} == {}
+    # Fewer where a list was empty and its related rows were not asked for.
+    assert {name: (before[name], count) for name, count in after.items() if count > before[name] + 1} == {}
+    assert front <= len(statements(browser, "/admin/")) <= MOST_STATEMENTS_IN_FRONT
+
+
+def misread(statement: str) -> list[str]:
+    """What of the plan of a statement would take long with millions of rows, by SQLite's own account."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+        plan = [row[3] for row in cursor.fetchall()]
+    scans = [line for line in plan if re.match(rf"SCAN ({'|'.join(LARGE)})\b", line)]
+    # The first rows of a table in an order that it has (all of them, if they fit on a page). Nearly everybody is a
+    # customer and nearly all accounts are theirs, so looking along finds some.
+    along = r'EXISTS\(|NOT \("accounts_bankaccount"\."kind" IN'
+    if " WHERE " not in statement or re.search(along, statement):
+        scans = []
+    # A handful, then: what a search found, the few orders that were held, the staff, what was done to one thing.
+    is_sorted = "USE TEMP B-TREE FOR ORDER BY" in plan and not re.search(r" IN \(|subject_id", statement)
+    return scans + (["sorted"] if is_sorted else [])
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="Reads the plans of SQLite.")
+@pytest.mark.parametrize("who", ["sam", "audrey"])
+def test_an_index_serves_every_list_and_filter(who: str, few: Samples, request: Any, browser_of: Any) -> None:
+    # R5.4: without statistics of the tables, so the plans are the same for two rows and two million.
+    user = request.getfixturevalue(who)
+    browser, seen = browser_of(user), 0
+    for view in all_views(few, timezone.now()):
+        if user.has_role_permission(f"{view.model._meta.app_label}.view_{view.model._meta.model_name}"):
+            asked = [one for one in statements(browser, view.url) if one.startswith("SELECT")]
+            assert {one: misread(one) for one in asked if misread(one)} == {}, str(view)
+            seen += 1
+    assert seen > 30
+    asked = [one for one in statements(browser, "/admin/") if one.startswith("SELECT")]
+    assert {one: misread(one) for one in asked if misread(one)} == {}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="Reads the plans of SQLite.")
+def test_a_scan_and_a_sort_would_be_noticed(db: Any) -> None:
+    assert misread(str(User.objects.filter(pin_failures=2).order_by("created_at").query))
+    assert misread(str(Transaction.objects.order_by("description")[:5].query)) == ["sorted"]
+    assert misread(str(Entry.objects.filter(direction="'debit'").query))
+    assert misread(str(TransferOrder.objects.order_by("-created_at")[:5].query)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", NONSENSE)
+def test_nonsense_shows_nothing_or_says_so(text: str, few: Samples, audrey: Any, browser_of: Any) -> None:
+    # R5.4, R6.4: never a fault, and never everything without a word.
+    browser = browser_of(audrey)
+    pages: Any = admin.site._registry.values()
+    for page in pages:
+        address = url(page.model, "changelist")
+        for name in ["q", "p", *sorted(page.parameters())]:
+            answer = browser.get(f"{address}?{name}={text}", follow=True)
+            assert answer.status_code == 200, (address, name)
+            content = answer.content.decode()
+            says_so = "not understood" in content or 'class="errorlist"' in content
+            shows_nothing = '<table id="result_list">' not in content
+            assert says_so or shows_nothing or name in {"q", "p"}, (address, name)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        {"month": 5}, {"day": 5}, {"year": 2026, "day": 5}, {"year": 9999, "month": 12, "day": 31}, {"year": 1},
+        {"year": 2026, "month": 13}, {"year": 2026, "month": 2, "day": 30}, {"year": ""}, {"year": 0},
+    ],
+)  # fmt: skip
+def test_dates_that_nobody_means_are_not_understood(dates: dict[str, Any], audrey: Any, browser_of: Any) -> None:
+    # R5.4
+    parameters = {f"created_at__{part}": value for part, value in dates.items()}
+    answer = browser_of(audrey).get(url(Transaction, "changelist"), parameters, follow=True)
+    assert answer.status_code == 200
+    assert "not understood" in answer.content.decode()
