@@ -106,8 +106,9 @@ format: setup ## Let ruff format the code and sort its imports
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: setup ## Measure transfers against hand-written SQL and the textbook ORM, side by side
+bench: setup ## Measure transfers, history and pictures against hand-written SQL, side by side
 	$(PY) benchmarks/transfers.py
+	$(PY) benchmarks/history.py
 
 clean: ## Remove what setup and the tools made; keep .env and the database
 	rm -rf .venv staticfiles htmlcov test-results .coverage .coverage.* \
