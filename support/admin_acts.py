@@ -41,7 +41,7 @@ def what_approval_does(request: ServiceRequest) -> str:
     what = f"Approval {APPROVAL_DOES[RequestKind(request.kind)]}"
     if not request.rule.needs_two_clerks:
         return what
-    if request.first_approved_by_id is None:
+    if not requests.has_first_word(request):
         return f"{what} Two clerks have to agree: you are the first, and nothing happens until the second has."
     return f"{what} One clerk has agreed: if you, the second, agree as well, it happens at once."
 

@@ -15,7 +15,6 @@ from support.states import RequestState, TicketStatus
 from transfers.models import Transaction
 
 PAGE_ROWS = 20
-QUEUE_ROWS = 200
 TICKETS_WAITING = (TicketStatus.OPEN, TicketStatus.IN_PROGRESS)
 
 T = TypeVar("T", Ticket, ServiceRequest)
@@ -101,18 +100,6 @@ def movement_of(user: User, reference: str) -> Transaction:
 # --- Staff --------------------------------------------------------------------------------------------------
 
 
-def tickets_waiting(user: User) -> list[Ticket]:
-    """What is not resolved: open ones first, then by how long nothing happened.
-
-    Raises:
-        PermissionDenied
-    """
-    require(user, "support.view_ticket")
-    rows = Ticket.objects.select_related("customer", "last_updated_by")
-    # Two range scans of one index; a CASE in the order would sort the whole table.
-    return [row for status in TICKETS_WAITING for row in rows.filter(status=status).order_by("updated_at")[:QUEUE_ROWS]]
-
-
 def ticket_for_staff(user: User, public_id: UUID) -> tuple[Ticket, list[TicketMessage]]:
     """A ticket with everything said in it, internal notes included, in order.
 
@@ -122,17 +109,6 @@ def ticket_for_staff(user: User, public_id: UUID) -> tuple[Ticket, list[TicketMe
     require(user, "support.view_ticket")
     ticket = Ticket.objects.select_related("customer", "last_updated_by", "transaction").get(public_id=public_id)
     return ticket, list(TicketMessage.objects.filter(ticket=ticket).select_related("author").order_by("pk"))
-
-
-def requests_waiting(user: User) -> list[ServiceRequest]:
-    """The requests that wait for a clerk, the oldest first.
-
-    Raises:
-        PermissionDenied
-    """
-    require(user, "support.view_servicerequest")
-    rows = ServiceRequest.objects.filter(state=RequestState.PENDING)
-    return list(rows.select_related("customer", "account", "first_approved_by").order_by("created_at")[:QUEUE_ROWS])
 
 
 def request_for_staff(user: User, public_id: UUID) -> ServiceRequest:

@@ -213,33 +213,21 @@ def approve_request(*, actor: User, public_id: uuid.UUID, reason: str) -> Servic
 @own_transaction
 def _approve(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
     request = _locked_for_clerk(actor, public_id)
-    if request.rule.needs_two_clerks and not _has_first_word(request):
+    if request.rule.needs_two_clerks and not has_first_word(request):
         return _endorse(actor, request, reason)
     if request.first_approved_by_id == actor.pk:
         raise SecondClerkNeeded
     now = timezone.now()
     _step(request, RequestVerb.APPROVE, decided_by=actor, decided_at=now, decision_reason=reason)
-    record(
-        Action.REQUEST_APPROVED,
-        actor=actor,
-        subject=request,
-        concerns=request.customer,
-        details=_facts_of(request) | {"reason": reason},
-    )
+    _record(Action.REQUEST_APPROVED, actor, request, reason=reason)
     performing.perform(request, actor=actor, reason=reason)
     _step(request, RequestVerb.COMPLETE)
-    record(
-        Action.REQUEST_COMPLETED,
-        actor=actor,
-        subject=request,
-        concerns=request.customer,
-        details=_facts_of(request),
-    )
+    _record(Action.REQUEST_COMPLETED, actor, request)
     outbox.tell("request_completed", request_id=request.pk)
     return request
 
 
-def _has_first_word(request: ServiceRequest) -> bool:
+def has_first_word(request: ServiceRequest) -> bool:
     """Whether a clerk has agreed who may still decide: one who was locked meanwhile does not count."""
     return request.first_approved_by is not None and may(
         request.first_approved_by, REQUEST_PERMISSIONS[RequestVerb.ENDORSE]
@@ -249,13 +237,7 @@ def _has_first_word(request: ServiceRequest) -> bool:
 def _endorse(actor: User, request: ServiceRequest, reason: str) -> ServiceRequest:
     now = timezone.now()
     _step(request, RequestVerb.ENDORSE, first_approved_by=actor, first_approved_at=now)
-    record(
-        Action.REQUEST_ENDORSED,
-        actor=actor,
-        subject=request,
-        concerns=request.customer,
-        details=_facts_of(request) | {"reason": reason},
-    )
+    _record(Action.REQUEST_ENDORSED, actor, request, reason=reason)
     outbox.tell("request_endorsed", request_id=request.pk)
     return request
 
@@ -280,13 +262,7 @@ def reject_request(*, actor: User, public_id: uuid.UUID, reason: str) -> Service
 def _reject(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
     request = _locked_for_clerk(actor, public_id)
     _step(request, RequestVerb.REJECT, decided_by=actor, decided_at=timezone.now(), decision_reason=reason)
-    record(
-        Action.REQUEST_REJECTED,
-        actor=actor,
-        subject=request,
-        concerns=request.customer,
-        details=_facts_of(request) | {"reason": reason},
-    )
+    _record(Action.REQUEST_REJECTED, actor, request, reason=reason)
     outbox.tell("request_rejected", request_id=request.pk)
     return request
 
@@ -320,5 +296,10 @@ def _facts_of(request: ServiceRequest) -> dict[str, str]:
 
 def _record_refused(actor: User, public_id: uuid.UUID, verb: RequestVerb, refusal: Refusal) -> None:
     request = ServiceRequest.objects.select_related("account", "customer").get(public_id=public_id)
-    details = _facts_of(request) | {"verb": verb.value, "reason": refusal.code}
-    record(Action.REQUEST_REFUSED, actor=actor, subject=request, concerns=request.customer, details=details)
+    _record(Action.REQUEST_REFUSED, actor, request, verb=verb.value, reason=refusal.code)
+
+
+def _record(action: Action, clerk: User, request: ServiceRequest, **details: str) -> None:
+    """What a clerk did with it, and why."""
+    facts = _facts_of(request) | details
+    record(action, actor=clerk, subject=request, concerns=request.customer, details=facts)

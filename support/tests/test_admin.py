@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount
 from support.admin import wishes_of
@@ -99,6 +100,14 @@ def test_every_kind_says_what_approval_does(kind: RequestKind) -> None:
     text = what_approval_does(ServiceRequest(kind=kind))
     assert text.startswith("Approval ")
     assert ("Two clerks" in text) == ServiceRequest(kind=kind).rule.needs_two_clerks
+
+
+def test_a_first_clerk_who_was_locked_meanwhile_is_not_counted_on_the_page_either(alice: Any, sam: Any) -> None:
+    # R4.2: the page says what the service will do.
+    row = ServiceRequest(customer=alice, kind=RequestKind.RESET_TWO_FACTOR, first_approved_by=sam)
+    assert "One clerk has agreed" in what_approval_does(row)
+    sam.locked_at = timezone.now()
+    assert "you are the first" in what_approval_does(row)
 
 
 def test_what_cannot_be_done_any_more_stays_undone(alice: Any, sam: Any, request_of: Any, browser_of: Any) -> None:

@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from accounts.limiter import TooOften
 from accounts.models import User
@@ -172,26 +170,9 @@ def test_a_clerk_who_was_a_customer_does_not_handle_their_own_ticket(alice: Any,
         tickets.answer_ticket(actor=clerk, public_id=ticket.public_id, text="All fine.")
 
 
-def test_staff_see_what_waits_open_ones_first_in_one_statement_for_each_state(
-    alice: Any, sam: Any, audrey: Any, ticket_of: Any
-) -> None:
-    taken = ticket_of(alice, status="in_progress")
-    ticket_of(alice, status="resolved")
-    waiting = [ticket_of(alice), ticket_of(alice)]
-    sam.has_role_permission("support.view_ticket")  # read once for each request
-    with CaptureQueriesContext(connection) as queries:
-        rows = selectors.tickets_waiting(sam)
-        assert [row.customer.get_full_name() for row in rows] == [alice.get_full_name()] * 3
-    assert rows == [*waiting, taken]
-    assert len(queries) == 2
-    assert selectors.tickets_waiting(audrey) == rows
-
-
 def test_customers_have_no_view_of_the_staffs(alice: Any, ticket_of: Any) -> None:
     # R1.7
     ticket = ticket_of(alice)
-    with pytest.raises(PermissionDenied):
-        selectors.tickets_waiting(alice)
     with pytest.raises(PermissionDenied):
         selectors.ticket_for_staff(alice, ticket.public_id)
 
