@@ -1,17 +1,18 @@
-"""A transfer between its form and its confirmation, kept in the customer's session on the server.
+"""A payment between its form and its confirmation, kept in the customer's session on the server.
 
 What will be confirmed is what was reviewed: the browser holds only the draft's id, which is also the
 idempotency key. Accounts are remembered by row id, so that no account number lies in the session table.
 """
 
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import BankAccount
+from transfers.models import StepUpChallenge
 
 _KEY = "transfer_drafts"
 MAX_DRAFTS = 10
@@ -26,8 +27,11 @@ class Draft:
     target_id: int
     amount: str
     description: str
-    mode: str  # "own" or "send": which form it came from
+    mode: str  # "own", "send" or "cash": which form it came from
     made_at: int
+    # What a code has to be given for, and why (`transfers.services.step_up`); "" if none is needed.
+    challenge: str = ""
+    why: str = ""
 
     @property
     def decimal_amount(self) -> Decimal:
@@ -40,19 +44,29 @@ class Draft:
 
 def remember(
     request: HttpRequest,
+    draft_id: uuid.UUID,
     *,
     source: BankAccount,
     target: BankAccount,
     amount: Decimal,
     description: str,
     mode: str,
-) -> uuid.UUID:
-    """Keep a new draft, forget the oldest beyond ten, and return its id."""
+) -> None:
+    """Keep a new draft, and forget the oldest beyond ten."""
     draft = Draft(source.pk, target.pk, str(amount), description, mode, int(timezone.now().timestamp()))
-    draft_id = uuid.uuid4()
-    kept = list(request.session.get(_KEY, {}).items())[-(MAX_DRAFTS - 1) :]
-    request.session[_KEY] = dict([*kept, (str(draft_id), asdict(draft))])
-    return draft_id
+    _keep(request, draft_id, draft)
+
+
+def ask_code(request: HttpRequest, draft_id: uuid.UUID, challenge: StepUpChallenge) -> None:
+    """Let the draft's confirmation ask for a code, for this challenge."""
+    draft = draft_of(request, draft_id)
+    if draft is not None:
+        _keep(request, draft_id, replace(draft, challenge=str(challenge.public_id), why=str(challenge.why)))
+
+
+def _keep(request: HttpRequest, draft_id: uuid.UUID, draft: Draft) -> None:
+    others = [item for item in request.session.get(_KEY, {}).items() if item[0] != str(draft_id)]
+    request.session[_KEY] = dict([*others[-(MAX_DRAFTS - 1) :], (str(draft_id), asdict(draft))])
 
 
 def draft_of(request: HttpRequest, draft_id: uuid.UUID) -> Draft | None:

@@ -4,7 +4,7 @@ from django.conf import settings
 
 from accounts.money import format_money
 from transfers.fraud import SECOND_CLERK, Rule
-from transfers.models import OrderState, TransferOrder
+from transfers.models import OrderState, StepUpReason, TransferOrder
 
 
 def why_held(order: TransferOrder) -> str:
@@ -18,6 +18,15 @@ def before_holding(hold_reason: str) -> str:
         return ""
     kept = "Until then the money is set aside in your account, and we write to you as soon as it is decided."
     return f"{_sentence_for(hold_reason)} {kept}".strip()
+
+
+def asking_for_code(why: StepUpReason) -> str:
+    """What the customer reads where a payment needs a code (R3.6)."""
+    if why == StepUpReason.NEW_PAYEE:
+        return "A first transfer to an account needs a code."
+    return (
+        f"Once more than {format_money(settings.STEP_UP_AMOUNT)} goes out without a code, the next payment needs one."
+    )
 
 
 def _sentence_for(hold_reason: str) -> str:

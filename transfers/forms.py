@@ -6,14 +6,16 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.forms import AccountNumberField, AmountField, AmountInput, LineField
+from accounts.forms import AccountNumberField, AmountField, AmountInput, FreshCodeForm, LineField
 from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
 from accounts.money import format_money
-from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS
+from transfers.explanations import asking_for_code
+from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS, StepUpReason
 
 
 class OnceForm(forms.Form):
@@ -32,6 +34,12 @@ class OnceForm(forms.Form):
 
 def description_field() -> LineField:
     return LineField(label="Description", max_length=MAX_DESCRIPTION_CHARS, required=False)
+
+
+class LowerLimitForm(forms.Form):
+    """A lower daily limit: 0 is nothing at all."""
+
+    amount = AmountField(label="New daily limit", allow_zero=True)
 
 
 class CashForm(OnceForm):
@@ -123,6 +131,27 @@ class SendMoneyForm(_FromOwnAccountForm):
     number = AccountNumberField(label="Account number of the payee")
     amount = AmountField(label="Amount")
     description = description_field()
+
+
+class ConfirmForm(forms.Form):
+    """Nothing to fill in: what will be done was reviewed."""
+
+
+class ConfirmByCodeForm(FreshCodeForm):
+    """The code that a payment needs; `why` says what for. It comes back with the challenge of the payment that was
+    shown, whatever another window has made of the draft since."""
+
+    challenge = forms.UUIDField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, challenge: str, why: str, **kwargs: Any) -> None:
+        super().__init__(*args, initial={"challenge": challenge}, **kwargs)
+        reason = asking_for_code(StepUpReason(why))
+        del self.fields["code"].widget.attrs["autofocus"]  # the payment is to be read first
+        self.fields["code"].label = "Code from your authenticator app"
+        lasts = f"{settings.STEP_UP_SECONDS // 60} minutes" if settings.STEP_UP_SECONDS >= 120 else "a moment"
+        self.fields[
+            "code"
+        ].help_text = f"{reason} It counts for this payment only, and for {lasts}. Never tell it to anybody."
 
 
 class PayeeLabelForm(forms.Form):

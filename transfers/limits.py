@@ -54,8 +54,8 @@ def locked_limit(customer: User, *, at: datetime) -> CustomerLimit:
     return row
 
 
-def charge(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
-    """Add a payment out to the locked row.
+def charge(row: CustomerLimit, amount: Decimal, *, at: datetime, with_code: bool) -> None:
+    """Add a payment out to the locked row. One that is made `with_code` begins the sum since the last code anew.
 
     Raises:
         DailyLimitReached
@@ -66,8 +66,9 @@ def charge(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
     if used + amount > daily_limit(row):
         raise DailyLimitReached
     # Conditional on what was read, so that the limit holds even where a lock hint is ignored.
+    since_code = Decimal(0) if with_code else row.out_since_code + amount
     changed = CustomerLimit.objects.filter(pk=row.pk, day=row.day, used=row.used).update(
-        day=today, used=used + amount, out_since_code=row.out_since_code + amount
+        day=today, used=used + amount, out_since_code=since_code
     )
     if not changed:
         raise OperationalError("could not serialize: the limit was charged without its lock")

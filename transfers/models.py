@@ -230,6 +230,44 @@ class CustomerLimit(models.Model):
         return f"{self.user_id} {self.day}"
 
 
+class StepUpReason(models.TextChoices):
+    NEW_PAYEE = "new_payee", "First payment to this account"
+    AMOUNT = "amount", "Much paid out since the last code"
+
+
+class StepUpChallenge(models.Model):
+    """The bank asks for a one-time code for one payment: these accounts, this amount, this idempotency key (R3.6).
+
+    A code of an authenticator app knows nothing of what it confirms. This row ties it to the payment: issued for it,
+    verified by the code, consumed in the payment's own transaction, each once and all within two minutes. `public_id`
+    is its nonce.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    source = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="+", db_index=False)
+    target = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="+", db_index=False)
+    amount = MoneyField()
+    currency = models.CharField(max_length=3)
+    key_digest = models.CharField(max_length=64)
+    why = models.CharField(max_length=10, choices=StepUpReason)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(db_index=True)
+    verified_at = models.DateTimeField(null=True)
+    consumed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="step_up_verified_before_consumed",
+                condition=Q(consumed_at__isnull=True) | Q(verified_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.why} {self.public_id}"
+
+
 MAX_LABEL_CHARS = 60
 
 

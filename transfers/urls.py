@@ -1,6 +1,17 @@
 from django.urls import path
 
-from transfers.views import account_settings, cash, history, overview, payees, pictures, receipts, sending, statements
+from transfers.views import (
+    account_settings,
+    cash,
+    daily_limit,
+    history,
+    overview,
+    payees,
+    pictures,
+    receipts,
+    sending,
+    statements,
+)
 
 urlpatterns = [
     path("dashboard/", overview.dashboard, name="dashboard"),
@@ -11,11 +22,13 @@ urlpatterns = [
     path("accounts/<uuid:public_id>/close/", account_settings.account_close, name="account_close"),
     path("accounts/<uuid:public_id>/deposit/", cash.deposit, name="deposit"),
     path("accounts/<uuid:public_id>/withdraw/", cash.withdraw, name="withdraw"),
+    path("accounts/<uuid:public_id>/withdraw/<uuid:draft_id>/", cash.withdraw_confirm, name="withdraw_confirm"),
     path("accounts/<uuid:public_id>/statements/", statements.statements, name="statements"),
     path("accounts/<uuid:public_id>/statements/<int:year>/<int:month>/", statements.statement, name="statement"),
     path("transfer/own/", sending.transfer_own, name="transfer_own"),
     path("transfer/send/", sending.transfer_send, name="transfer_send"),
     path("transfer/review/<uuid:draft_id>/", sending.transfer_review, name="transfer_review"),
+    path("daily-limit/", daily_limit.daily_limit, name="daily_limit"),
     path("payees/", payees.payees, name="payees"),
     path("payees/<uuid:public_id>/", payees.payee, name="payee"),
     path("payees/<uuid:public_id>/remove/", payees.payee_remove, name="payee_remove"),

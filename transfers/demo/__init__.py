@@ -7,7 +7,9 @@ last day is lived through the ordinary services, so that mails and limits show, 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import BankAccount, User
@@ -16,8 +18,9 @@ from transfers.demo.people import make_people, open_accounts
 from transfers.demo.planning import plan
 from transfers.demo.writing import instructions, write_history
 from transfers.identifiers import digest_of_key
-from transfers.models import TransferOrder
+from transfers.models import StepUpChallenge, TransferOrder
 from transfers.services import sending
+from transfers.services.step_up import Proof, StepUpRequired
 
 __all__ = ["is_seeded", "live", "make_people"]
 
@@ -79,16 +82,21 @@ def live(people: dict[str, User], now: datetime | None = None) -> Iterator[tuple
 
 
 def _happen(recent: _Recent, people: dict[str, User], accounts: dict[str, BankAccount], now: datetime) -> None:
-    source = accounts[recent.source]
-    sending.transfer(
-        actor=people[recent.source.partition(".")[0]],
-        source=source,
-        target=accounts[recent.target],
-        amount=money(recent.hundredths),
-        description=recent.text,
-        idempotency_key=recent.key,
-        at=now - recent.ago,
-    )
+    payment: dict[str, Any] = {
+        "actor": people[recent.source.partition(".")[0]],
+        "source": accounts[recent.source],
+        "target": accounts[recent.target],
+        "amount": money(recent.hundredths),
+        "description": recent.text,
+        "idempotency_key": recent.key,
+        "at": now - recent.ago,
+    }
+    try:
+        sending.transfer(**payment)
+    except StepUpRequired as need:
+        # Nobody's phone is at hand: the demo vouches for its people.
+        StepUpChallenge.objects.filter(pk=need.challenge.pk).update(verified_at=payment["at"])
+        sending.transfer(**payment, proof=Proof(HttpRequest(), need.challenge.public_id, code=""))
 
 
 def _has_happened(key: str) -> bool:

@@ -15,10 +15,10 @@ from audit.services import record_many
 from transfers import ledger
 from transfers.demo.habits import CASH
 from transfers.demo.planning import Movement
+from transfers.instruction import Instruction
 from transfers.models import CustomerLimit, OrderKind, Payee, TransferOrder
 from transfers.order_records import mark_posted, movement_of, report_of_posted
 from transfers.services import cash
-from transfers.services.orders import Instruction
 
 BATCH = 500
 

@@ -13,10 +13,12 @@ from accounts.services.fresh_code import verify_fresh_code
 from accounts.services.sign_in import TryAgainIn
 from accounts.services.two_factor import WrongCode
 from transfers.bank_books import CASH_SHARDS
+from transfers.instruction import Instruction
 from transfers.models import OrderKind, TransferOrder
 from transfers.refusals import Refusal
-from transfers.services.orders import Instruction, place
+from transfers.services.orders import place
 from transfers.services.ownership import require_owner, served_customer
+from transfers.services.step_up import Proof
 
 
 class CashOnlyAtTheCounter(Refusal):
@@ -64,19 +66,21 @@ def withdraw(
     amount: Decimal,
     idempotency_key: str,
     description: str = "",
+    proof: Proof | None = None,
     at: datetime | None = None,
 ) -> TransferOrder:
-    """Pay `amount` (major units) of cash out of the actor's own account. Counts towards the daily limit.
+    """Pay `amount` (major units) of cash out of the actor's own account. Counts towards the daily limit. `proof` is the
+    code that it may need (`step_up`).
 
     Raises:
         PermissionDenied, NotYourAccount, TooOften
-        CashOnlyAtTheCounter, InsufficientFunds, AccountNotActive, DailyLimitReached, IdempotencyConflict:
-        refused, nothing moved.
+        StepUpRequired, WrongStepUpCode, WaitsAfterReset, CashOnlyAtTheCounter, InsufficientFunds, AccountNotActive,
+        DailyLimitReached, IdempotencyConflict: refused, nothing moved.
     """
     require(actor, "transfers.withdraw_own")
     require_owner(actor, account)
     instruction = _instruction(OrderKind.WITHDRAWAL, actor, account, amount, idempotency_key, description, at)
-    return place(instruction, check=require_self_service)
+    return place(instruction, check=require_self_service, proof=proof)
 
 
 def deposit_at_counter(
@@ -122,8 +126,8 @@ def withdraw_at_counter(
     Raises:
         PermissionDenied, TooOften
         NotACustomersAccount, NotYourself: nothing was recorded.
-        CustomerCannotSignIn, WrongCustomerCode, InsufficientFunds, AccountNotActive, DailyLimitReached,
-        IdempotencyConflict: refused, recorded, nothing moved.
+        CustomerCannotSignIn, WrongCustomerCode, WaitsAfterReset, InsufficientFunds, AccountNotActive,
+        DailyLimitReached, IdempotencyConflict: refused, recorded, nothing moved.
     """
     require(actor, "transfers.withdraw_at_counter")
     customer = served_customer(actor, account)

@@ -15,6 +15,7 @@ from transfers import selectors
 from transfers.filters import HistoryFilters
 from transfers.models import TransferOrder
 from transfers.periods import Month, day_of
+from transfers.selectors import Statement
 from transfers.statements.csv_table import csv_chunks
 from transfers.statements.pdf import statement_pdf
 from transfers.statements.receipt import receipt_pdf
@@ -59,6 +60,19 @@ def download_statement(*, actor: User, account: BankAccount, month: Month, at: d
     number_end = account.masked_number[-4:]  # in the name: two accounts have a statement of the same month
     record(Action.EXPORT_DOWNLOADED, actor=actor, subject=account, details={"format": "pdf", "month": name}, at=at)
     return Download(filename=f"statement-{name}-{number_end}.pdf", chunks=iter([document]))
+
+
+def export_statement(*, actor: User, account: BankAccount, month: Month, at: datetime) -> Statement:
+    """The actor's statement of a month as data, for a program.
+
+    Raises:
+        PermissionDenied, BankAccount.DoesNotExist, NoSuchMonth, StatementTooLong
+    """
+    require(actor, "transfers.open_own_account")
+    statement = selectors.statement_for(actor, account, month, at=at)
+    details = {"format": "json", "month": f"{month.year}-{month.number:02}"}
+    record(Action.EXPORT_DOWNLOADED, actor=actor, subject=account, details=details, at=at)
+    return statement
 
 
 def download_receipt(*, actor: User, public_id: UUID, at: datetime) -> Download:

@@ -23,8 +23,10 @@ from transfers.ledger import AccountNotActive, Posting
 from transfers.models import CustomerLimit, OrderKind, OrderState, TransferOrder
 from transfers.order_records import movement_of, report_of
 from transfers.refusals import Refusal
+from transfers.services import step_up
 from transfers.services.cash import CustomerCannotSignIn
 from transfers.services.orders import remember_payee
+from transfers.services.ownership import require_untouched
 from transfers.services.screening import close_alerts_of, refuse_parties
 
 _PERMISSION = "transfers.decide_held_transfer"
@@ -50,8 +52,8 @@ def release_order(*, actor: User, order: TransferOrder, reason: str, at: datetim
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotYourself: the actor ordered, pays or is paid.
-        DecidedAlready, AccountNotActive, InsufficientFunds, BalanceTooLarge, CustomerCannotSignIn:
-        refused, recorded; what was held is held on.
+        DecidedAlready, AccountNotActive, InsufficientFunds, BalanceTooLarge, CustomerCannotSignIn, WaitsAfterReset,
+        AccountUnreadable: refused, recorded; what was held is held on.
     """
     return _decide(_release, actor=actor, order=order, reason=reason, at=at or timezone.now())
 
@@ -93,6 +95,8 @@ def _release(actor: User, order: TransferOrder, reason: str, at: datetime) -> No
     waiting, row = _locked(actor, order, at)
     if not row.user.can_sign_in:
         raise CustomerCannotSignIn(_LOCKED)  # whoever ordered it may be the reason for the lock (R1.5)
+    step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), waiting.target, at=at)
+    require_untouched(waiting.source, waiting.target)
     ledger.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
     posting = _post(waiting, at)
     _write_decision(waiting, OrderState.RELEASED, actor, reason, at, transaction_id=posting.transaction_id)

@@ -22,11 +22,12 @@ from audit.actions import Action
 from audit.services import record
 from transfers import limits
 from transfers.identifiers import digest_of_key
+from transfers.instruction import Instruction, check_key
 from transfers.ledger import AccountNotActive
 from transfers.models import OrderKind, TransferOrder
 from transfers.refusals import Refusal
 from transfers.services import cash
-from transfers.services.orders import IdempotencyConflict, Instruction, check_key, post_order
+from transfers.services.orders import IdempotencyConflict, post_order
 from transfers.services.ownership import require_customer, require_owner, served_customer
 
 OPENING_DESCRIPTION = "Opening deposit"

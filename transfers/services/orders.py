@@ -4,13 +4,13 @@ The steps of `place()` and why they stand in this order:
 
 0. The same request again, after it was carried out, is answered with its order.
 1. A place in the customer's minute, in a transaction of its own: refused tries count too (R3.9).
-   Then the check of this kind of order, such as the customer's code at the counter, which is used up. Where it
-   refuses, the same request is looked for once more, behind the limit row (2.): a second click comes too late for
-   its code while the first is still running.
+   Then the check of this kind of order, such as the customer's code at the counter, and the code that a payment
+   needs (`step_up`): each is used up. Where they refuse, the same request is looked for once more, behind the limit
+   row (2.): a second click comes too late for its code while the first is still running.
 2. The money transaction. The customer's limit row is locked first, then the accounts by id, everywhere:
    one order rules out deadlocks, and a repeated request waits here for the first one.
 3. The same key again, now that the first request is through: its order, if the inputs are the same.
-4. The daily limit. (The step-up code will be consumed here, R3.6.)
+4. Whether the payment needs a code, the daily limit, and the challenge that the code has vouched for, consumed (R3.6).
 5. The fraud rules, and how much cash the customer was handed that day, then the ledger: a suspicious order is HELD
    instead of posted, and its amount set aside until `transfers.services.holds` decides (R3.10).
 6. Order, alerts, audit entry, payee and outbox row, in the same transaction.
@@ -18,11 +18,8 @@ The steps of `place()` and why they stand in this order:
 A refusal rolls all of it back and is then recorded in the audit log.
 """
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from django.db.models import QuerySet
 
@@ -35,11 +32,13 @@ from audit.actions import Action
 from audit.services import record, record_many
 from transfers import fraud, ledger, limits
 from transfers.fraud import Rule
-from transfers.identifiers import digest_of_key
-from transfers.models import MAX_DESCRIPTION_CHARS, OrderKind, OrderState, Payee, TransferOrder
+from transfers.instruction import Instruction, check_key
+from transfers.models import MAX_DESCRIPTION_CHARS, CustomerLimit, OrderKind, OrderState, Payee, TransferOrder
 from transfers.order_records import details_of, mark_posted, movement_of, report_of, report_of_posted
 from transfers.refusals import Refusal
-from transfers.services import screening
+from transfers.services import screening, step_up
+from transfers.services.ownership import require_untouched
+from transfers.services.step_up import Proof, StepUpRequired
 
 _REFUSED = {
     OrderKind.DEPOSIT: Action.DEPOSIT_REFUSED,
@@ -56,84 +55,19 @@ class IdempotencyConflict(Refusal):
     text = "This form was already used for something else. Please start again."
 
 
-def check_key(idempotency_key: str) -> None:
-    """Raises: ValueError, for a key too short to be one's own or too long to be one."""
-    if not 8 <= len(idempotency_key) <= 200:
-        raise ValueError("An idempotency key has 8 to 200 characters.")
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """What to do, by whom, and the key under which it happens once. `amount` in major units, `at` in UTC.
-
-    `actor` is who asks: the customer, or staff acting for them. Limits and the queue are the customer's.
-    """
-
-    kind: OrderKind
-    actor: User
-    source: BankAccount
-    target: BankAccount
-    amount: Decimal
-    idempotency_key: str
-    at: datetime
-    description: str = ""
-
-    @property
-    def customer(self) -> User:
-        """The owner of the side that is a customer's."""
-        account = self.target if self.kind == OrderKind.DEPOSIT else self.source
-        owner = self.actor if account.owner_id == self.actor.pk else account.owner
-        if owner is None:
-            raise ValueError("An order moves a customer's money.")
-        return owner
-
-    @property
-    def served(self) -> User | None:
-        """The customer whom somebody else acts for; None for customers who act for themselves."""
-        customer = self.customer
-        return customer if customer != self.actor else None
-
-    @property
-    def key_digest(self) -> str:
-        return digest_of_key(self.idempotency_key)
-
-    @property
-    def inputs_digest(self) -> str:
-        # The bank's own side is left out: which cash row is used may differ between two tries.
-        sides = [account.pk for account in (self.source, self.target) if not account.is_internal]
-        text = f"{self.kind}|{sides}|{to_minor(self.amount)}|{self.description}"
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def as_order(self) -> TransferOrder:
-        """The row that it becomes, still to be saved."""
-        return TransferOrder(
-            kind=self.kind.value,
-            initiator=self.actor,
-            source=self.source,
-            target=self.target,
-            amount=self.amount,
-            description=self.description,
-            key_digest=self.key_digest,
-            inputs_digest=self.inputs_digest,
-            created_at=self.at,
-        )
-
-    @property
-    def submit_token(self) -> str:
-        """The same for a repeated request, another for the same key with other inputs: that counts again."""
-        return hashlib.sha256((self.key_digest + self.inputs_digest).encode()).hexdigest()[:16]
-
-
-def place(instruction: Instruction, *, check: Callable[[], None] | None = None) -> TransferOrder:
+def place(
+    instruction: Instruction, *, check: Callable[[], None] | None = None, proof: Proof | None = None
+) -> TransferOrder:
     """Carry the instruction out, or return the order it already became.
 
     The caller has checked permission and ownership. `check` raises the refusals of its own kind of order: it
     runs here, so that they are counted and recorded like all others.
 
     Raises:
-        TooOften: the customer's minute is full.
-        Refusal: funds, limit, a frozen or closed account, a key used for something else. An order that is HELD
-        is no refusal.
+        TooOften: the customer's minute is full, or too many wrong codes were given.
+        StepUpRequired: with the challenge to give a code for; the same request with it takes no other place.
+        Refusal: funds, limit, a frozen, closed or tampered account, a key used for something else, a wrong code. An
+        order that is HELD is no refusal.
     """
     _check_bounds(instruction)
     # A request for what is done is answered at once: no limit, and no rule that holds by now, can refuse it.
@@ -143,23 +77,31 @@ def place(instruction: Instruction, *, check: Callable[[], None] | None = None) 
     customer, kind, token = instruction.customer, instruction.kind, instruction.submit_token
     try:
         limits.take_minute_place(customer, kind, token=token, at=instruction.at)
-        return _done_meanwhile(instruction, check) or _place(instruction)
+        require_untouched(instruction.source, instruction.target)
+        return _done_meanwhile(instruction, check, proof) or _place(instruction, proof)
+    except StepUpRequired as need:
+        need.challenge = step_up.issue(instruction, need.why)
+        raise
     except (Refusal, TooOften) as refusal:
         limits.spend_minute_place(customer, kind, token=token)
         _record_refusal(instruction, refusal.code)
         raise
 
 
-def _done_meanwhile(instruction: Instruction, check: Callable[[], None] | None) -> TransferOrder | None:
-    """Run the check of this kind of order. What the same request has used up, such as a code, this one cannot give
-    again: then the answer is the order of that request, once it is through; None if the check has passed.
+def _done_meanwhile(
+    instruction: Instruction, check: Callable[[], None] | None, proof: Proof | None
+) -> TransferOrder | None:
+    """Run the check of this kind of order, and look at the code. What the same request has used up, such as a code,
+    this one cannot give again: then the answer is the order of that request, once it is through; None if all passed.
 
     Raises:
-        Refusal: the check's, of a request that no other has carried out.
+        Refusal, TooOften: of a request that no other has carried out.
     """
     try:
         if check is not None:
             check()
+        if proof is not None:
+            step_up.give_code(instruction, proof)
     except (Refusal, TooOften):
         done = _done_after_waiting(instruction)
         if done is None:
@@ -175,13 +117,13 @@ def _done_after_waiting(instruction: Instruction) -> TransferOrder | None:
 
 
 @own_transaction
-def _place(instruction: Instruction) -> TransferOrder:
+def _place(instruction: Instruction, proof: Proof | None) -> TransferOrder:
     row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = find_earlier(instruction)
     if earlier is not None:
         return earlier
     if instruction.kind in limits.OUTGOING_KINDS:
-        limits.charge(row, instruction.amount, at=instruction.at)
+        _let_out(instruction, row, proof)
     rules: tuple[Rule, ...] = ()
     if instruction.kind == OrderKind.PAYMENT:
         rules = screening.rules_set_off(instruction.customer, instruction.amount, at=instruction.at)
@@ -189,6 +131,19 @@ def _place(instruction: Instruction) -> TransferOrder:
     order = _hold_order(instruction, hold_reason) if hold_reason else post_order(instruction)
     screening.raise_alerts(order, rules, at=instruction.at)
     return order
+
+
+def _let_out(instruction: Instruction, row: CustomerLimit, proof: Proof | None) -> None:
+    """Charge a payment out to the limit row, and consume its code if it needs one.
+
+    Raises:
+        WaitsAfterReset, DailyLimitReached, StepUpRequired
+    """
+    why = step_up.why_needed(instruction, row)
+    by_code = why is not None or instruction.served is not None
+    limits.charge(row, instruction.amount, at=instruction.at, with_code=by_code)
+    if why is not None:
+        step_up.consume(instruction, why, proof)
 
 
 def _needs_second_clerk(instruction: Instruction) -> bool:

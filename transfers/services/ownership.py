@@ -1,7 +1,12 @@
+import logging
+
+from accounts.encryption import DecryptionFailed
 from accounts.models import BankAccount, User
 from accounts.refusals import NotYourself
 from accounts.roles import Role
 from transfers.refusals import Refusal
+
+logger = logging.getLogger(__name__)
 
 
 class NotYourAccount(Exception):
@@ -18,6 +23,29 @@ class NotACustomer(Refusal):
 class NotACustomersAccount(Refusal):
     code = "not_a_customers_account"
     text = "This is one of the bank's own accounts, not a customer's."
+
+
+class AccountUnreadable(Refusal):
+    """Its number does not open for its row and owner: somebody has changed them in the database."""
+
+    code = "account_unreadable"
+    text = "Something is wrong with this account, so no money moves in or out of it. Please write to us."
+
+
+def require_untouched(*accounts: BankAccount) -> None:
+    """Refuse where a customer's account was given to another owner in the database: its number, sealed for the first
+    one, does not open any more (R8.1).
+
+    Raises:
+        AccountUnreadable
+    """
+    for account in accounts:
+        try:
+            if not account.is_internal and not account.number:
+                raise DecryptionFailed("A customer's account has no number.")
+        except DecryptionFailed as error:
+            logger.critical("Money was stopped at account %s: %s", account.pk, error)
+            raise AccountUnreadable from error
 
 
 def require_owner(actor: User, account: BankAccount) -> None:

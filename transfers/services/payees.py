@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts import limiter
+from accounts.account_numbers import grouped, parse_number
 from accounts.concurrency import own_transaction
 from accounts.encryption import DecryptionFailed
 from accounts.models import BankAccount, User
@@ -17,6 +18,8 @@ from accounts.roles import require
 from accounts.services import bank_accounts
 from audit.actions import Action
 from audit.services import record
+from transfers import selectors
+from transfers.identifiers import digest_of_key
 from transfers.models import MAX_LABEL_CHARS, Payee
 from transfers.services.sending import PayeeCannotReceive
 
@@ -29,8 +32,12 @@ class PayeeNotFound(Exception):
     code = "not_found"
 
 
-def find_payee(*, actor: User, number: str) -> BankAccount:
+def find_payee(*, actor: User, number: str, idempotency_key: str = "") -> BankAccount:
     """The account with this number, to send money to; one of the actor's own, too.
+
+    Args:
+        idempotency_key: of a transfer that says number and all at once. The same again is no second look-up, and what
+            was sent to this number under this key is found whatever has become of the account: the answer is known.
 
     Raises:
         PermissionDenied
@@ -39,7 +46,11 @@ def find_payee(*, actor: User, number: str) -> BankAccount:
         TooOften: too many look-ups this hour.
     """
     require(actor, "transfers.transfer_own_money")
-    limiter.take(f"payee:{actor.pk}", limiter.Limit(settings.PAYEE_LOOKUPS_PER_HOUR, 3600))
+    earlier = selectors.order_of_key(actor, idempotency_key) if idempotency_key else None
+    if earlier is not None and selectors.typed_number(earlier.target) == grouped(parse_number(number)):
+        return earlier.target
+    token = digest_of_key(f"{idempotency_key} {number}")[:16] if idempotency_key else ""
+    limiter.take(f"payee:{actor.pk}", limiter.Limit(settings.PAYEE_LOOKUPS_PER_HOUR, 3600), token=token)
     try:
         account = bank_accounts.find_by_number(number)
     except DecryptionFailed as error:

@@ -7,11 +7,13 @@ from django.utils import timezone
 
 from accounts.models import BankAccount, User
 from accounts.roles import require
+from transfers.instruction import Instruction
 from transfers.ledger import AccountNotActive
-from transfers.models import OrderKind, TransferOrder
+from transfers.models import OrderKind, StepUpChallenge, TransferOrder
 from transfers.refusals import Refusal
-from transfers.services import ownership
-from transfers.services.orders import Instruction, place
+from transfers.services import ownership, step_up
+from transfers.services.orders import place
+from transfers.services.step_up import Proof
 
 
 class SameAccount(Refusal):
@@ -34,25 +36,62 @@ def transfer(
     amount: Decimal,
     idempotency_key: str,
     description: str = "",
+    proof: Proof | None = None,
     at: datetime | None = None,
 ) -> TransferOrder:
     """Move `amount` (major units) from the actor's `source` to `target`, once for each idempotency key.
 
     Whether it is a payment to somebody else, with limits and mails, or a transfer between own accounts is
-    decided by who owns the target, not by what the request says.
+    decided by who owns the target, not by what the request says. `proof` is the code that it may need (`step_up`).
 
     Raises:
         PermissionDenied: the actor's role sends no money.
         NotYourAccount: `source` is somebody else's.
-        SameAccount, PayeeCannotReceive, InsufficientFunds, AccountNotActive, DailyLimitReached,
-        IdempotencyConflict: refused, recorded, nothing moved.
+        StepUpRequired, WrongStepUpCode, WaitsAfterReset, SameAccount, PayeeCannotReceive, InsufficientFunds,
+        AccountNotActive, DailyLimitReached, IdempotencyConflict: refused, recorded, nothing moved.
         TooOften: more than five in a minute.
     """
+    instruction = _instruction(actor, source, target, amount, idempotency_key, description, at)
+    try:
+        return place(instruction, check=lambda: _check_sides(source, target), proof=proof)
+    except AccountNotActive as error:
+        if error.account_id == target.pk and instruction.kind == OrderKind.PAYMENT:
+            raise PayeeCannotReceive from error
+        raise
+
+
+def challenge_for(
+    *,
+    actor: User,
+    source: BankAccount,
+    target: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    at: datetime | None = None,
+) -> StepUpChallenge | None:
+    """What a transfer that is about to be reviewed needs a code for; None if it needs none as things stand now.
+
+    Raises:
+        PermissionDenied, NotYourAccount
+        WaitsAfterReset
+    """
+    instruction = _instruction(actor, source, target, amount, idempotency_key, "", at)
+    return step_up.challenge_ahead(instruction) if instruction.kind == OrderKind.PAYMENT else None
+
+
+def _instruction(
+    actor: User,
+    source: BankAccount,
+    target: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    description: str,
+    at: datetime | None,
+) -> Instruction:
     require(actor, "transfers.transfer_own_money")
     ownership.require_owner(actor, source)
-    kind = OrderKind.OWN_TRANSFER if target.owner_id == actor.pk else OrderKind.PAYMENT
-    instruction = Instruction(
-        kind=kind,
+    return Instruction(
+        kind=OrderKind.OWN_TRANSFER if target.owner_id == actor.pk else OrderKind.PAYMENT,
         actor=actor,
         source=source,
         target=target,
@@ -61,12 +100,6 @@ def transfer(
         idempotency_key=idempotency_key,
         at=at or timezone.now(),
     )
-    try:
-        return place(instruction, check=lambda: _check_sides(source, target))
-    except AccountNotActive as error:
-        if error.account_id == target.pk and kind == OrderKind.PAYMENT:
-            raise PayeeCannotReceive from error
-        raise
 
 
 def _check_sides(source: BankAccount, target: BankAccount) -> None:

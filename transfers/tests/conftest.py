@@ -6,6 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.http import HttpRequest
+
+from tests import acts
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,19 @@ def household(alice: Any, open_account: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
+def known(alice: Any, bobs: Any) -> Any:
+    """Bob's account, which Alice has paid before."""
+    acts.know(alice, bobs)
+    return bobs
+
+
+@pytest.fixture
 def pay(alice: Any, household: Any, bobs: Any, new_key: Callable[[], str]) -> Callable[..., Any]:
     """`pay("10.00")`: Alice pays Bob from her household, unless told otherwise."""
-    from transfers.services import sending
 
     def transfer(amount: str, **changes: Any) -> Any:
         arguments = {"actor": alice, "source": household, "target": bobs, "idempotency_key": new_key()}
-        return sending.transfer(amount=Decimal(amount), **arguments | changes)
+        return acts.transfer(amount=Decimal(amount), **arguments | changes)
 
     return transfer
 
@@ -117,3 +126,12 @@ def pay(alice: Any, household: Any, bobs: Any, new_key: Callable[[], str]) -> Ca
 def held(pay: Callable[..., Any]) -> Any:
     """A payment of 12,345.67 from Alice to Bob that waits for a decision."""
     return pay("12345.67", description="A boat")
+
+
+@pytest.fixture
+def request_of_alice(alice: Any) -> HttpRequest:
+    """What a service reads of her browser: who she is, and from where."""
+    request = HttpRequest()
+    request.user = alice
+    request.META["REMOTE_ADDR"] = "192.0.2.1"
+    return request

@@ -11,6 +11,7 @@ from accounts.models import AccountStatus, BankAccount, User
 from accounts.refusals import NotYourself
 from accounts.roles import Role
 from audit.models import AuditEntry
+from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code
 from transfers import ledger, selectors, verification
@@ -23,6 +24,7 @@ from transfers.services.holds import reject_order, release_order
 from transfers.services.opening import MoneyHeld
 from transfers.services.orders import IdempotencyConflict
 from transfers.services.sending import PayeeCannotReceive
+from transfers.services.step_up import WaitsAfterReset
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 
@@ -125,7 +127,7 @@ def test_held_money_cannot_be_spent_twice(
         with pytest.raises(InsufficientFunds):
             pay(over, target=target)
     with pytest.raises(InsufficientFunds):
-        cash.withdraw(actor=alice, account=household, amount=over, idempotency_key=new_key())
+        acts.withdraw(actor=alice, account=household, amount=over, idempotency_key=new_key())
     pay("7654.33", target=savings)
     assert funds(household) == (AMOUNT, Decimal(0))
 
@@ -202,6 +204,18 @@ def test_no_cash_is_released_to_a_customer_who_was_locked_meanwhile(
     with pytest.raises(CustomerCannotSignIn):
         release_order(actor=ada, order=large_cash, reason=REASON)
     assert funds(household) == (Decimal("20000.00"), Decimal("18999.99"))
+
+
+def test_a_first_payment_held_before_a_reset_of_two_factor_is_not_released_for_a_day(
+    alice: Any, sam: Any, held: TransferOrder
+) -> None:
+    """R1.8: ordered by whoever made the reset necessary, perhaps. It can be rejected."""
+    alice.hardened_at = timezone.now()
+    alice.save()
+    with pytest.raises(WaitsAfterReset):
+        release_order(actor=sam, order=held, reason="It looks fine")
+    assert TransferOrder.objects.get(pk=held.pk).state == OrderState.HELD
+    reject_order(actor=sam, order=held, reason="Please order it again.")
 
 
 @pytest.mark.parametrize("state", [{"locked_at": "2026-11-01T00:00Z"}, {"is_active": False}])

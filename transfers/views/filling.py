@@ -16,7 +16,7 @@ _STARTS = ("draft", "again", "from", "amount")
 def initial_of(request: SignedInRequest, kind: OrderKind) -> dict[str, Any]:
     """The draft one goes back to, the order one repeats or the account one comes from, and the payee one chose."""
     initial = _of_draft(request) or _of_order(request, kind) or _of_account(request)
-    payee = _id_in(request, "payee")
+    payee = id_in(request, "payee")
     number = selectors.payable_number(request.user, payee) if payee else ""
     return initial | ({"number": number} if number else {})
 
@@ -42,16 +42,16 @@ def first_but(accounts: list[BankAccount], other: object) -> str:
 
 
 def _of_draft(request: SignedInRequest) -> dict[str, Any] | None:
-    draft_id = _id_in(request, "draft")
+    draft_id = id_in(request, "draft")
     draft = drafts.draft_of(request, draft_id) if draft_id else None
-    if draft is None:
+    if draft is None or draft.mode == "cash":
         return None
     source, target = drafts.sides_of(draft)
     return _filled(source, target, draft.amount, draft.description)
 
 
 def _of_order(request: SignedInRequest, kind: OrderKind) -> dict[str, Any] | None:
-    order_id = _id_in(request, "again")
+    order_id = id_in(request, "again")
     order = selectors.order_to_repeat(request.user, order_id, kind) if order_id else None
     if order is None:
         return None
@@ -63,7 +63,7 @@ def _of_order(request: SignedInRequest, kind: OrderKind) -> dict[str, Any] | Non
 
 def _of_account(request: SignedInRequest) -> dict[str, Any]:
     """`?from=`, an account of the user's; `&amount=all`: with all that can be moved out of it."""
-    source = _id_in(request, "from")
+    source = id_in(request, "from")
     initial: dict[str, Any] = {"source": request.GET.get("from", "")}
     if source is None or request.GET.get("amount") != "all":
         return initial
@@ -81,7 +81,8 @@ def _filled(source: BankAccount, target: BankAccount, amount: str, description: 
     }
 
 
-def _id_in(request: SignedInRequest, name: str) -> UUID | None:
+def id_in(request: SignedInRequest, name: str) -> UUID | None:
+    """The id that the address gives under `name`; None if it gives none."""
     try:
         return UUID(request.GET.get(name, ""))
     except ValueError:

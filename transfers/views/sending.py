@@ -2,9 +2,8 @@
 
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,14 +16,20 @@ from transfers import drafts, fraud, selectors
 from transfers.explanations import before_holding
 from transfers.forms import OwnTransferForm, SendMoneyForm
 from transfers.limits import DailyLimitReached
-from transfers.models import OrderKind
-from transfers.names import masked_name, short_name
-from transfers.refusals import Refusal
+from transfers.models import OrderKind, TransferOrder
 from transfers.services import payees, screening, sending
+from transfers.services.step_up import Proof, WaitsAfterReset
+from transfers.views import confirming
 from transfers.views.access import needs
 from transfers.views.filling import first_but, initial_of, payee_choices
 
 PAYEES_OFFERED = 5
+
+_WORDING = confirming.Wording(
+    done_already="This transfer was sent already. Here is its receipt.",
+    expired="This review has expired, and nothing was sent. Please start again.",
+    not_done="Nothing was sent.",
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -47,18 +52,9 @@ def transfer_send(request: SignedInRequest) -> HttpResponse:
     accounts = selectors.accounts_of(request.user, active_only=True)
     daily = selectors.daily_use(request.user)
     form = SendMoneyForm(request.POST or None, accounts=accounts, initial=initial_of(request, OrderKind.PAYMENT))
-    if request.method == "POST" and form.is_valid():
-        try:
-            target = payees.find_payee(actor=request.user, number=form.cleaned_data["number"])
-        except sending.PayeeCannotReceive as refusal:
-            form.add_error("number", str(refusal))
-        else:
-            if target == form.source_account:
-                form.add_error("number", sending.SameAccount.text)
-            elif target.owner_id != request.user.pk and form.cleaned_data["amount"] > daily.remaining:
-                form.add_error("amount", DailyLimitReached.text)
-            else:
-                return _to_review(request, form, target, mode="send")
+    answer = _on_to_review(request, form, daily) if form.is_valid() else None
+    if answer is not None:
+        return answer
     context = {
         "form": form,
         "mode": "send",
@@ -69,62 +65,95 @@ def transfer_send(request: SignedInRequest) -> HttpResponse:
     return render(request, "transfers/transfer_form.html", context)
 
 
+def _on_to_review(request: SignedInRequest, form: SendMoneyForm, daily: selectors.DailyUse) -> HttpResponse | None:
+    """To the review; None if the form is to be shown again, with what is wrong at its fields."""
+    try:
+        target = payees.find_payee(actor=request.user, number=form.cleaned_data["number"])
+        if target == form.source_account:
+            raise sending.SameAccount
+        if target.owner_id != request.user.pk and form.cleaned_data["amount"] > daily.remaining:
+            raise DailyLimitReached
+        return _to_review(request, form, target, mode="send")
+    except (sending.PayeeCannotReceive, sending.SameAccount) as refusal:
+        form.add_error("number", str(refusal))
+    except DailyLimitReached as refusal:
+        form.add_error("amount", str(refusal))
+    except WaitsAfterReset as refusal:
+        form.add_error(None, str(refusal))
+    return None
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
-    """GET shows what will happen; POST does it, once. (The one-time code will be asked for here, R3.6.)"""
-    draft = drafts.draft_of(request, draft_id)
-    earlier = selectors.order_of_key(request.user, str(draft_id))
-    # A replayed confirm whose draft is gone (signed in anew, ten newer drafts) must not read as "nothing was sent".
-    if earlier is not None and (request.method == "GET" or draft is None):
-        messages.info(request, "This transfer was sent already. Here is its receipt.")
-        return redirect("receipt", earlier.public_id)
-    if draft is None or (draft.is_stale and earlier is None):
-        messages.error(request, "This review has expired, and nothing was sent. Please start again.")
-        return redirect("transfer_send")
+    """GET shows what will happen; POST does it, once, with a code where it needs one."""
+    draft = confirming.draft_or_elsewhere(
+        request, draft_id, _draft_of(request, draft_id), _WORDING, start_url=reverse("transfer_send")
+    )
+    if isinstance(draft, HttpResponse):
+        return draft
     source, target = drafts.sides_of(draft)
-    if request.method == "POST":
-        try:
-            order = sending.transfer(
-                actor=request.user,
-                source=source,
-                target=target,
-                amount=draft.decimal_amount,
-                description=draft.description,
-                idempotency_key=str(draft_id),
-            )
-        except Refusal as refusal:
-            messages.error(request, f"{refusal} Nothing was sent.")
-            return redirect(_edit_url(draft, draft_id))
-        return redirect("receipt", order.public_id)
-    context = {"review": _review(request, draft, source, target), "edit_url": _edit_url(draft, draft_id)}
+    form, edit_url = confirming.form_for(request, draft), _edit_url(draft, draft_id)
+
+    def order_it(proof: Proof | None) -> TransferOrder:
+        return sending.transfer(
+            actor=request.user,
+            source=source,
+            target=target,
+            amount=draft.decimal_amount,
+            description=draft.description,
+            idempotency_key=str(draft_id),
+            proof=proof,
+        )
+
+    if form.is_valid():
+        answer = confirming.carry_out(request, draft_id, form, order_it, _WORDING, edit_url=edit_url)
+        if answer is not None:
+            return answer
+    context = {
+        "review": _review(request, draft, source, target),
+        "form": form,
+        "edit_url": edit_url,
+        "demo_code": confirming.demo_code_for(request, draft),
+    }
     return render(request, "transfers/transfer_review.html", context)
+
+
+def _draft_of(request: SignedInRequest, draft_id: UUID) -> drafts.Draft | None:
+    draft = drafts.draft_of(request, draft_id)
+    return draft if draft is not None and draft.mode != "cash" else None
 
 
 def _to_review(
     request: SignedInRequest, form: OwnTransferForm | SendMoneyForm, target: BankAccount, *, mode: str
 ) -> HttpResponse:
-    draft_id = drafts.remember(
-        request,
-        source=form.source_account,
-        target=target,
-        amount=form.cleaned_data["amount"],
-        description=form.cleaned_data["description"],
-        mode=mode,
+    """Keep the draft, with the challenge if it needs a code.
+
+    Raises:
+        WaitsAfterReset
+    """
+    draft_id = uuid4()
+    source, amount = form.source_account, form.cleaned_data["amount"]
+    challenge = sending.challenge_for(
+        actor=request.user, source=source, target=target, amount=amount, idempotency_key=str(draft_id)
     )
+    description = form.cleaned_data["description"]
+    drafts.remember(request, draft_id, source=source, target=target, amount=amount, description=description, mode=mode)
+    if challenge is not None:
+        drafts.ask_code(request, draft_id, challenge)
     return redirect("transfer_review", draft_id)
 
 
 def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, target: BankAccount) -> dict[str, Any]:
     own = target.owner_id == request.user.pk
     amount = draft.decimal_amount
-    label = "" if own else selectors.payee_label(request.user, target)
+    payee = selectors.named_payee(request.user, target)
     return {
         "source": source,
-        "target_label": _target_label(target, own=own, known=label is not None),
+        "target_label": payee.name,
         # Theirs to recognise, beside the name that is the account's: a label alone could hide who is paid.
-        "payee_label": label or "",
-        "is_new_payee": label is None,
+        "payee_label": payee.label,
+        "is_new_payee": not payee.is_known,
         "before_it_goes": "" if own else _before_it_goes(request, amount),
         "target_number_masked": target.masked_number,
         "amount": amount,
@@ -133,13 +162,6 @@ def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, 
         "balance_after": source.available - amount,
         "remaining_after": None if own else selectors.daily_use(request.user).remaining - amount,
     }
-
-
-def _target_label(target: BankAccount, *, own: bool, known: bool) -> str:
-    """Whoever was paid before is named as everywhere; of others the review shows no more than a number is worth."""
-    if own or target.owner is None:
-        return target.display_name
-    return short_name(target.owner) if known else masked_name(target.owner)
 
 
 def _before_it_goes(request: SignedInRequest, amount: Decimal) -> str:

@@ -1,0 +1,93 @@
+"""The last step before money goes out: what was reviewed is done, once, with a code where it needs one (R3.6)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from accounts.requests import SignedInRequest
+from accounts.services import two_factor
+from accounts.services.sign_in import LockedOut
+from accounts.views.sign_in import locked_out
+from transfers import drafts, selectors
+from transfers.drafts import Draft
+from transfers.forms import ConfirmByCodeForm, ConfirmForm
+from transfers.models import TransferOrder
+from transfers.refusals import Refusal
+from transfers.services.step_up import Proof, StepUpRequired, TooManyCodes, WrongStepUpCode
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What is said of one kind of payment."""
+
+    done_already: str
+    expired: str
+    not_done: str
+
+
+def draft_or_elsewhere(
+    request: SignedInRequest, draft_id: UUID, draft: Draft | None, wording: Wording, *, start_url: str
+) -> Draft | HttpResponse:
+    """The draft to confirm; or, where there is nothing to confirm, on to the receipt of what was done already, or
+    back to the start."""
+    earlier = selectors.order_of_key(request.user, str(draft_id))
+    # A replayed confirm whose draft is gone (signed in anew, ten newer drafts) must not read as if nothing was done.
+    if earlier is not None and (request.method == "GET" or draft is None):
+        messages.info(request, wording.done_already)
+        return redirect("receipt", earlier.public_id)
+    if draft is None or (draft.is_stale and earlier is None):
+        messages.error(request, wording.expired)
+        return redirect(start_url)
+    return draft
+
+
+def form_for(request: SignedInRequest, draft: Draft) -> forms.Form:
+    """A field for the code, if one is needed; else nothing to fill in."""
+    data = request.POST if request.method == "POST" else None
+    return ConfirmByCodeForm(data, challenge=draft.challenge, why=draft.why) if draft.challenge else ConfirmForm(data)
+
+
+def demo_code_for(request: SignedInRequest, draft: Draft) -> str | None:
+    """The code that would do, where the bank is a demo."""
+    return two_factor.current_code(request.user) if settings.DEMO and draft.challenge else None
+
+
+def carry_out(
+    request: SignedInRequest,
+    draft_id: UUID,
+    form: forms.Form,
+    order_it: Callable[[Proof | None], TransferOrder],
+    wording: Wording,
+    *,
+    edit_url: str,
+) -> HttpResponse | None:
+    """The answer to a filled-in form: on to the receipt, or back to where it can be mended; None if this page is to
+    be shown again, with what is wrong at its field."""
+    try:
+        order = order_it(_proof_in(request, form))
+    except StepUpRequired as need:
+        drafts.ask_code(request, draft_id, need.challenge)
+        messages.warning(request, f"{need} {wording.not_done}")
+        return redirect(request.path)
+    except WrongStepUpCode as refusal:
+        form.add_error("code", str(refusal))
+        return None
+    except TooManyCodes as error:
+        return locked_out(request, LockedOut(error.retry_after))
+    except Refusal as refusal:
+        messages.error(request, f"{refusal} {wording.not_done}")
+        return redirect(edit_url)
+    return redirect("receipt", order.public_id)
+
+
+def _proof_in(request: SignedInRequest, form: forms.Form) -> Proof | None:
+    """None if no code was asked for; a challenge that was not sent along is none that fits."""
+    if not isinstance(form, ConfirmByCodeForm):
+        return None
+    return Proof(request, form.cleaned_data["challenge"] or UUID(int=0), form.cleaned_data["code"])
