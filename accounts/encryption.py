@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import os
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -20,6 +21,21 @@ from django.db.models.query_utils import DeferredAttribute
 
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
+
+
+# What must hold before a key meets a row. `accounts.apps` puts a check in here that needs the models: it refuses
+# to go on with another key than the one that a key id has stood for so far (`accounts.key_records`).
+_before_use: list[Callable[[], None]] = []
+
+
+def check_before_use(check: Callable[[], None]) -> None:
+    """Have `check` run before anything is sealed into a row, opened from one, or looked up; it is to be cheap."""
+    _before_use[:] = [check]
+
+
+def _refuse_wrong_keys() -> None:
+    for check in _before_use:
+        check()
 
 
 class DecryptionFailed(Exception):
@@ -51,11 +67,13 @@ def open_sealed(stored: str, context: str) -> str:
 
 def lookup_digest(value: str) -> str:
     """The keyed digest under which `value` is found, as `kid.hex`: HMAC-SHA-256, newest look-up key."""
+    _refuse_wrong_keys()
     return _digest(*next(iter(settings.LOOKUP_KEYS.items())), value)
 
 
 def lookup_digests(value: str) -> list[str]:
     """Every digest `value` may be stored under while look-up keys are being rotated, newest first."""
+    _refuse_wrong_keys()
     return [_digest(kid, key, value) for kid, key in settings.LOOKUP_KEYS.items()]
 
 
@@ -91,6 +109,7 @@ class _OpensOnAccess(DeferredAttribute):
             super().__get__(instance, cls)
         value = instance.__dict__[name]
         if isinstance(value, Sealed):
+            _refuse_wrong_keys()
             value = open_sealed(value.stored, self.field.context_of(instance))
             instance.__dict__[name] = value
         return value
@@ -141,6 +160,7 @@ class EncryptedField(models.CharField):
             return value
         if len(value) > self.max_chars:
             raise ValueError(f"{self.name} takes {self.max_chars} characters at most.")
+        _refuse_wrong_keys()
         return Sealed(seal(value, self.context_of(model_instance)))
 
     def get_prep_value(self, value: Any) -> str | None:
@@ -154,3 +174,19 @@ class EncryptedField(models.CharField):
         if lookup_name != "isnull":
             raise exceptions.FieldError(f"{self.name} is encrypted: it cannot be looked up by {lookup_name}.")
         return super().get_lookup(lookup_name)
+
+
+class DigestField(models.CharField):
+    """The `lookup_digest` of what the encrypted field `digest_of` of the same row holds.
+
+    For the database a column of characters like any other; it is named so that rotating the keys finds it.
+    """
+
+    def __init__(self, *args: Any, digest_of: str = "", **kwargs: Any) -> None:
+        self.digest_of = digest_of
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        # What a column says of its meaning is no business of a migration, nor of the copies of a field made there.
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs

@@ -13,7 +13,7 @@ import secrets
 import sys
 from pathlib import Path
 
-KEY_RINGS = ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS")
+KEY_RINGS = ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS")
 
 
 def new_key_ring() -> str:

@@ -3,12 +3,12 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
 from accounts.models import User
+from accounts.password_rules import check_new_password
 from accounts.services import staff
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         try:
             validate_email(email)
             password = self._password()
-            validate_password(password, User(email=email, first_name=first_name, last_name=last_name))
+            check_new_password(password, User(email=email, first_name=first_name, last_name=last_name))
             user = staff.bootstrap_administrator(
                 email=email, first_name=first_name, last_name=last_name, password=password
             )

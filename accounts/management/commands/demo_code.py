@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.models import User, normalise_email
+from accounts.addresses import user_by_email
 from accounts.services.two_factor import current_code
 
 
@@ -17,7 +17,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, email: str, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("Codes are printed in demo mode only (DEMO=1).")
-        user = User.objects.filter(email=normalise_email(email)).first()
+        user = user_by_email(email)
         if user is None:
             raise CommandError(f"No demo user has the address {email}.")
         code = current_code(user)
