@@ -1,0 +1,21 @@
+"""What the firewall refuses, by attacking it (R8.4)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.firewall.attacks import ATTACKS
+from tests.firewall.visitor import Visitor
+
+pytestmark = pytest.mark.firewall
+
+
+def test_no_attack_reaches_the_bank(visitor: Callable[..., Visitor]) -> None:
+    attacker = visitor()
+    passed = {}
+    for name, attack in ATTACKS.items():
+        answer = attack(attacker)
+        if not answer.is_refusal:
+            passed[name] = f"{answer.status}, {'asked the bank' if answer.reached_bank else 'no refusal'}"
+    assert passed == {}
+    assert len(ATTACKS) >= 25

@@ -1,0 +1,56 @@
+"""The firewall's rules know every field of the bank's forms that holds a secret or a free text (docs/firewall.md)."""
+
+import re
+from pathlib import Path
+
+from django import forms
+
+from tests.access_walk import form_fields
+
+# From this length on people write sentences; what is shorter is a number or a code.
+FREE_TEXT_CHARS = 40
+# Names of people are looked at by every rule: none refuses O'Brien.
+NAMES = {"first_name", "last_name"}
+
+
+def pattern_in(rules: str, before: str) -> re.Pattern[str]:
+    """The pattern of field names in the rule that begins so."""
+    found = re.search(re.escape(before) + r" \"!ARGS:'/(.+)/'\"", rules)
+    assert found, before
+    return re.compile(found[1])
+
+
+def rules_of(repository: Path) -> str:
+    return (repository / "deploy/firewall/rules/after.conf").read_text(encoding="utf-8")
+
+
+def is_secret(field: forms.Field) -> bool:
+    widget = field.widget
+    return isinstance(widget, forms.PasswordInput) or widget.attrs.get("autocomplete") == "one-time-code"
+
+
+def is_free_text(field: forms.Field) -> bool:
+    if isinstance(field, forms.EmailField) or is_secret(field):
+        return False
+    is_long = isinstance(field, forms.CharField) and (field.max_length or 0) >= FREE_TEXT_CHARS
+    return is_long or isinstance(field.widget, forms.Textarea)
+
+
+def test_no_rule_looks_at_a_field_with_a_secret(repository: Path) -> None:
+    secrets = pattern_in(rules_of(repository), 'SecRuleUpdateTargetByTag "OWASP_CRS"')
+    names = {name for name, fields in form_fields().items() if any(map(is_secret, fields))}
+    assert {"password", "code", "pin"} <= names
+    # One is put into its form where it is made; the other is typed by a clerk, whose browser is not to fill it in.
+    assert {name for name in {*names, "admin_key", "customer_code"} if not secrets.search(name)} == set()
+
+
+def test_every_free_text_is_named_in_each_rule_that_takes_words_for_attacks(repository: Path) -> None:
+    rules = rules_of(repository)
+    names = {name for name, fields in form_fields().items() if any(map(is_free_text, fields))} - NAMES
+    assert {"description", "text", "reason"} <= names
+    beginnings = ['SecRuleUpdateTargetByTag "attack-rce"']
+    beginnings += [f"SecRuleUpdateTargetById {number}" for number in (942100, 942320, 942350, 933210)]
+    for beginning in beginnings:
+        texts = pattern_in(rules, beginning)
+        assert {name for name in names if not texts.search(name)} == set(), beginning
+        assert all(texts.search(f"json.{name}") for name in names), beginning
