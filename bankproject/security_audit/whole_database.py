@@ -1,0 +1,59 @@
+"""Is the database file encrypted by the engine? Balances, amounts, names and addresses are not by us (R8.1)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core import checks
+from django.db import DatabaseError, connection, connections, transaction
+
+from bankproject.security_audit.results import Result, failed, information, not_reachable, passed
+
+# 3 is "encrypted"; 1 is "not", 2 "being encrypted", and no row is "no key at all".
+_STATE = "SELECT encryption_state FROM sys.dm_database_encryption_keys WHERE database_id = DB_ID()"
+_ENCRYPTED = 3
+
+_OFF = "Transparent data encryption of the database is not on: balances, amounts, names and e-mails lie in clear in its file."  # fmt: skip  # noqa: E501
+_UNKNOWN = "The login may not see whether the database is encrypted; it needs VIEW SERVER STATE, or a look by somebody who has it."  # fmt: skip  # noqa: E501
+
+
+def encryption_state(database: Any) -> int | None:
+    """SQL Server's word for how far this database is encrypted; None where it has no key for it.
+
+    Raises:
+        DatabaseError: the login may not ask.
+    """
+    # In a savepoint: a refusal must not spoil a transaction that somebody else began.
+    with transaction.atomic(using=database.alias), database.cursor() as cursor:
+        cursor.execute(_STATE)
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def check_whole_database(databases: Iterable[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """`manage.py check --database default`: on SQL Server, whether transparent data encryption is on."""
+    return [message for alias in databases or [] for message in _messages(connections[alias])]
+
+
+def _messages(database: Any) -> list[checks.CheckMessage]:
+    if database.vendor != "microsoft":
+        return []
+    try:
+        if encryption_state(database) == _ENCRYPTED:
+            return []
+    except DatabaseError:
+        return [checks.Warning(_UNKNOWN, id="security_audit.W002")]
+    return [checks.Warning(_OFF, hint="ALTER DATABASE … SET ENCRYPTION ON", id="security_audit.W001")]
+
+
+def whole_database(database: Any = connection) -> Result:
+    """On SQL Server transparent data encryption is on; no other engine of ours has it."""
+    if database.vendor != "microsoft":
+        return information(
+            f"{database.display_name} does not encrypt its files: balances, amounts, names and e-mails are in clear"
+            " unless the disk is encrypted."
+        )
+    try:
+        state = encryption_state(database)
+    except DatabaseError as error:
+        return not_reachable(_UNKNOWN, [str(error)])
+    return passed("Transparent data encryption is on.") if state == _ENCRYPTED else failed(_OFF)
