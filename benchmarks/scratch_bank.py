@@ -21,11 +21,13 @@ def set_up(folder: str) -> None:
         FIELD_KEYS=key(),
         LOOKUP_KEYS=key(),
         AUDIT_KEYS=key(),
+        TOKEN_KEYS=key(),
         DATABASE_URL=f"sqlite:///{folder}/bank.sqlite3",
         EMAIL_URL="dummymail://",
         LOG_LEVEL="ERROR",
         TRANSFERS_PER_MINUTE="100000000",
         DAILY_TRANSFER_LIMIT="100000000",
+        STEP_UP_AMOUNT="100000000",
     )
     sys.path.insert(0, str(ROOT))
     import django

@@ -116,8 +116,15 @@ def by_ledger(actor: Any, source: Any, target: Any) -> Callable[[], None]:
 
 
 def by_service(actor: Any, source: Any, target: Any) -> Callable[[], None]:
+    from django.utils import timezone
+
     from accounts.models import RateWindow
+    from transfers.models import Payee
     from transfers.services import sending
+
+    # Somebody who was paid before: a first payment would need a code.
+    now = timezone.now()
+    Payee.objects.get_or_create(customer=actor, account=target, defaults={"first_paid_at": now, "last_paid_at": now})
 
     def transfer() -> None:
         sending.transfer(actor=actor, source=source, target=target, amount=AMOUNT, idempotency_key=uuid.uuid4().hex)

@@ -5,13 +5,22 @@ from transfers.selectors.filtered import (
     Totals,
     filtered_page,
     filtered_rows,
+    is_page_key,
     totals_of,
     with_named_accounts,
 )
 from transfers.selectors.history import PAGE_ROWS, EntryRow, HistoryPage, entry_of, history_page, recent_entries
 from transfers.selectors.monthly import NoSuchMonth, Statement, StatementTooLong, statement_for, statement_months
-from transfers.selectors.own_accounts import DailyUse, account_of, accounts_of, daily_use
-from transfers.selectors.payees import PayeeRow, payable_number, payee_label, payee_row, payees_of, typed_number
+from transfers.selectors.own_accounts import DailyUse, account_by_number, account_of, accounts_of, daily_use
+from transfers.selectors.payees import (
+    NamedPayee,
+    PayeeRow,
+    named_payee,
+    payable_number,
+    payee_row,
+    payees_of,
+    typed_number,
+)
 from transfers.selectors.pictures import (
     Balances,
     MonthFlow,
@@ -37,6 +46,7 @@ __all__ = [
     "FilteredPage",
     "HistoryPage",
     "MonthFlow",
+    "NamedPayee",
     "NoSuchMonth",
     "Overview",
     "PayeeRow",
@@ -45,6 +55,7 @@ __all__ = [
     "StatementTooLong",
     "Totals",
     "WaitingOrder",
+    "account_by_number",
     "account_of",
     "accounts_of",
     "balances_over_time",
@@ -53,12 +64,13 @@ __all__ = [
     "filtered_page",
     "filtered_rows",
     "history_page",
+    "is_page_key",
     "months_in_and_out",
+    "named_payee",
     "order_of_key",
     "order_to_repeat",
     "overview_of",
     "payable_number",
-    "payee_label",
     "payee_row",
     "payees_of",
     "receipt_for",

@@ -71,6 +71,11 @@ def filtered_page(
     )
 
 
+def is_page_key(filters: HistoryFilters, text: str) -> bool:
+    """Whether `filtered_page()` would read this text as a key of these filters."""
+    return _key(filters, text) is not None
+
+
 def totals_of(user: User, filters: HistoryFilters) -> Totals:
     """In and out of what the filters let through, added up by the database."""
     most = totalled_rows()

@@ -23,8 +23,10 @@ class EntryRow:
     """One line of an account's history. `amount` is signed: what it did to the balance."""
 
     posted_at: datetime
+    account_id: UUID
     sequence: int
     label: str
+    kind: str
     kind_label: str
     description: str
     counterpart: str  # its masked number
@@ -32,6 +34,7 @@ class EntryRow:
     amount: Decimal
     balance_after: Decimal
     reference: str
+    order_id: UUID | None
     receipt_url: str | None
     account_label: str
     account_number: str  # masked
@@ -122,8 +125,10 @@ def _entry_row(entry: Entry, counterparts: Iterable[BankAccount], order_id: UUID
     kind_label = entry.transaction.get_kind_display()
     return EntryRow(
         posted_at=entry.posted_at,
+        account_id=entry.account.public_id,
         sequence=entry.sequence,
         label=f"{kind_label} {word} {names[0]}" if names else kind_label,
+        kind=entry.transaction.kind,
         kind_label=kind_label,
         description=entry.transaction.description,
         counterpart=customers[0].masked_number if customers else "",
@@ -131,6 +136,7 @@ def _entry_row(entry: Entry, counterparts: Iterable[BankAccount], order_id: UUID
         amount=amount,
         balance_after=entry.balance_after,
         reference=entry.transaction.reference,
+        order_id=order_id,
         receipt_url=reverse("receipt", args=[order_id]) if order_id else None,
         account_label=entry.account.display_name,
         account_number=entry.account.masked_number,

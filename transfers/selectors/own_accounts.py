@@ -1,5 +1,6 @@
 """The accounts of a user, and what they have paid out today."""
 
+import logging
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -7,9 +8,15 @@ from uuid import UUID
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.utils import timezone
 
+from accounts import account_numbers
+from accounts.account_numbers import InvalidAccountNumber
+from accounts.encryption import lookup_digests
 from accounts.models import AccountStatus, BankAccount, User
 from transfers import limits
 from transfers.models import CustomerLimit
+from transfers.selectors.payees import typed_number
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,23 @@ def account_of(user: User, public_id: UUID) -> BankAccount:
         BankAccount.DoesNotExist: also when it is somebody else's.
     """
     return BankAccount.objects.get(owner=user, public_id=public_id)
+
+
+def account_by_number(user: User, text: str) -> BankAccount:
+    """One account of the user by its number, spaces and hyphens allowed.
+
+    Raises:
+        BankAccount.DoesNotExist: also when it is somebody else's, or no account number at all.
+    """
+    try:
+        number = account_numbers.parse_number(text)
+    except InvalidAccountNumber as error:
+        raise BankAccount.DoesNotExist from error
+    account = BankAccount.objects.get(owner=user, number_digest__in=lookup_digests(number))
+    if typed_number(account) != account_numbers.grouped(number):
+        logger.critical("The look-up digest of account %s is another number's: was it tampered with?", account.pk)
+        raise BankAccount.DoesNotExist
+    return account
 
 
 def daily_use(user: User) -> DailyUse:

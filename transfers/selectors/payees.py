@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from accounts.encryption import DecryptionFailed
 from accounts.models import BankAccount, User
 from transfers.models import Payee
-from transfers.names import short_name
+from transfers.names import masked_name, short_name
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,25 @@ def typed_number(account: BankAccount) -> str:
         return ""
 
 
-def payee_label(user: User, account: BankAccount) -> str | None:
-    """What the user calls the owner of this account: "" if nothing, None if the user has not paid it before."""
-    return Payee.objects.filter(customer=user, account=account).values_list("label", flat=True).first()
+@dataclass(frozen=True)
+class NamedPayee:
+    """Whom an account number belongs to, as far as somebody about to pay may know."""
+
+    name: str  # of one's own account, its name; of whom one has paid, the short name; of others, a masked one
+    label: str  # what the user calls them
+    masked_number: str
+    is_own: bool
+    is_known: bool  # own, or paid before
+
+
+def named_payee(user: User, account: BankAccount) -> NamedPayee:
+    """The account as the user reads it before money goes there: of a stranger, no more than a number is worth."""
+    if account.owner is None or account.owner_id == user.pk:
+        return NamedPayee(account.display_name, "", account.masked_number, is_own=True, is_known=True)
+    label = Payee.objects.filter(customer=user, account=account).values_list("label", flat=True).first()
+    known = label is not None
+    name = short_name(account.owner) if known else masked_name(account.owner)
+    return NamedPayee(name, label or "", account.masked_number, is_own=False, is_known=known)
 
 
 def _with_owners(user: User) -> QuerySet[Payee]:

@@ -19,7 +19,9 @@ from transfers.names import short_name
 class Receipt:
     """What is shown and printed of an order, to the one who gave it or the one who was paid."""
 
+    public_id: UUID
     reference: str
+    kind: str
     kind_label: str
     amount: Decimal
     at: datetime
@@ -67,7 +69,9 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
     if order.transaction is None and order.source.owner_id != user.pk:
         raise TransferOrder.DoesNotExist  # nothing has reached the other side
     return Receipt(
+        public_id=order.public_id,
         reference=order.transaction.reference if order.transaction else "",
+        kind=order.kind,
         kind_label=OrderKind(order.kind).label,
         amount=order.amount,
         at=order.created_at,

@@ -1,0 +1,264 @@
+"""Signed-in sessions of programs: a short access token, and a refresh token that works once (R7.1).
+
+A session of the API is a row of `UserSession`, as one of the pages is: the profile lists it, and whatever ends a
+user's sessions ends it. Each request asks for that row, so that no token outlives its session by a second.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth.signals import user_login_failed
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import api_tokens, guesses, mail_links, outbox, password_hashing, session_user
+from accounts.addresses import user_by_email
+from accounts.api_tokens import Claims, TokenInvalid, Use
+from accounts.concurrency import own_transaction
+from accounts.guesses import Door
+from accounts.limiter import TooOften
+from accounts.models import ApiRefreshToken, SessionKind, TotpDevice, User, UserSession
+from accounts.refusals import Refusal
+from accounts.services import known_devices, user_sessions
+from accounts.services.pin_checks import PinBusy, WrongPin, verify_pin
+from accounts.services.pins import PinLocked
+from accounts.services.sign_in import LockedOut, SignInRefused, device_for, refuse, verify_code, verify_password
+from accounts.services.user_sessions import API_REFRESH_LASTS
+from accounts.session_user import SessionUser
+from audit.actions import Action
+from audit.context import client_ip
+from audit.services import record
+
+R = TypeVar("R")
+
+ACCESS_LASTS = timedelta(minutes=15)  # R7.1
+
+
+class PasswordChangeRequired(Refusal):
+    """Somebody else chose this password, so nothing is done with it (R9.2)."""
+
+    code = "password_change_required"
+    text = "Sign in on the bank's website and choose a password of your own first."
+
+
+class PinLoginOff(Refusal):
+    code = "pin_login_off"
+    text = "This bank asks for your password: a PIN signs nobody in."
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a program holds after signing in or refreshing; neither text is kept by the bank."""
+
+    session: UUID
+    access_token: str
+    refresh_token: str
+
+
+def sign_in(request: HttpRequest, *, email: str, password: str, code: str) -> Tokens:
+    """Begin a session for whoever gives e-mail, password and code; guesses are counted as on the pages (R1.4).
+
+    Raises:
+        SignInRefused: wrong, unknown, locked, deactivated, or without two-factor. It is not told which: here password
+            and code come in one request, so that "the code" would mean "not the password".
+        LockedOut: too many failures.
+        PasswordChangeRequired
+    """
+    user = verify_password(request, email=email, password=password)
+    return begin(request, user=user, device=verify_code(request, user=user, code=code, pauses=False))
+
+
+def sign_in_with_pin(request: HttpRequest, *, email: str, pin: str, code: str) -> Tokens:
+    """Begin a session by PIN and code, where the bank allows it. The code comes first: whoever cannot give one never
+    gets as far as the PIN, or strangers could lock anybody's by three wrong ones.
+
+    Raises:
+        PinLoginOff
+        SignInRefused, LockedOut, PasswordChangeRequired: as in `sign_in()`.
+    """
+    if not settings.API_PIN_LOGIN:
+        raise PinLoginOff
+    user = user_by_email(email)
+    try:
+        device = _device_by_code_alone(request, user, email=email, code=code)
+    except (SignInRefused, LockedOut) as error:
+        password_hashing.matches(None, pin)  # so that it takes as long as after a right code
+        raise error from None
+    person = device.user
+    if _counted(request, email, lambda: _is_right_pin(person, pin) or None) is None:
+        refuse(request, email=email, step="pin", user=person)
+    return begin(request, user=person, device=device)
+
+
+def _device_by_code_alone(request: HttpRequest, user: User | None, *, email: str, code: str) -> TotpDevice:
+    """By a code of somebody who has shown nothing else: known and unknown addresses are counted and answered alike,
+    by the address, the network, and all that came for this address from anywhere (`guesses.from_anywhere`)."""
+    ip = client_ip(request)
+
+    def within_bounds() -> TotpDevice | None:
+        try:
+            return guesses.from_anywhere(
+                lambda: device_for(user, code) if user else None, email=email, door=Door.NOTHING
+            )
+        except TooOften:  # a wrong one like any other: strangers' guesses must not tell how many there were
+            return None
+
+    device = _counted(request, email, lambda: guesses.from_network(within_bounds, ip=ip))
+    if device is None:
+        user_login_failed.send(__name__, credentials={"username": email}, request=request)
+        refuse(request, email=email, step="code", user=user, closed_for=guesses.seconds_closed(ip=ip))
+    return device
+
+
+def _counted(request: HttpRequest, email: str, guess: Callable[[], R | None]) -> R | None:
+    """What a guess says, counted with those of the pages; None too if none is allowed any more."""
+    try:
+        return guesses.counted(guess, email=email, ip=client_ip(request))
+    except TooOften:
+        return None
+
+
+def _is_right_pin(user: User, pin: str) -> bool:
+    try:
+        verify_pin(user=user, pin=pin)
+    except (WrongPin, PinLocked, PinBusy):
+        return False
+    return True
+
+
+def begin(request: HttpRequest, *, user: User, device: TotpDevice) -> Tokens:
+    """Begin a session for somebody who has just given both factors.
+
+    Raises:
+        SignInRefused: they were locked, or lost one of the two, between the check and now.
+        PasswordChangeRequired
+    """
+    if user.must_change_password:
+        raise PasswordChangeRequired
+    tokens = _begin(request, user, device)
+    guesses.forgive(email=user.email, ip=client_ip(request))
+    known_devices.meet_program(request, actor=user, is_first_sign_in=user.last_login is None)
+    return tokens
+
+
+@own_transaction
+def _begin(request: HttpRequest, user: User, device: TotpDevice) -> Tokens:
+    # What ends sessions locks this row too: it ends the new one, or is seen here.
+    row = User.objects.select_for_update().get(pk=user.pk)
+    still_has_device = TotpDevice.objects.filter(pk=device.pk, user=row, confirmed=True).exists()
+    if not row.can_sign_in or row.password != user.password or not still_has_device:
+        raise SignInRefused
+    row.last_login = timezone.now()
+    row.save(update_fields=["last_login"])
+    session = user_sessions.new_row(request, actor=row, kind=SessionKind.API)
+    record(Action.LOGIN_SUCCESS, actor=row, subject=row, details={"by": "api"})
+    return _new_tokens(row, session, timezone.now())
+
+
+def refresh(*, refresh_token: str) -> Tokens:
+    """Tokens in place of these, for a refresh token that was never used: of any number at once, one gets them.
+
+    Used a second time, it ends the session and with it every token that came from the same sign-in: who uses it
+    again may be a thief, or be robbed. That is audited and told to the user. The token stands for the actor.
+
+    Raises:
+        TokenInvalid: also when the session or its user is gone, ended or locked, or it began more than
+            API_SESSION_DAYS ago, which ends it.
+    """
+    tokens = _refresh(api_tokens.read(Use.REFRESH, refresh_token))
+    if tokens is None:  # told by a value, since an exception would undo what ended the session
+        raise TokenInvalid
+    return tokens
+
+
+@own_transaction
+def _refresh(claims: Claims) -> Tokens | None:
+    now = timezone.now()
+    session = UserSession.objects.select_for_update().filter(public_id=claims.session, kind=SessionKind.API).first()
+    if session is None or session.ended_at is not None:
+        return None
+    user = User.objects.get(pk=session.user_id)
+    token = ApiRefreshToken.objects.filter(session=session, jti_digest=mail_links.digest(claims.jti)).first()
+    if token is None or user.public_id != claims.user or not user.can_sign_in or user.must_change_password:
+        return None
+    if user_sessions.is_too_old(session, now):
+        _end(session, now)
+        record(Action.SESSION_EXPIRED, actor=user, details={"by": "api"})
+        return None
+    unused = ApiRefreshToken.objects.filter(pk=token.pk, used_at__isnull=True)
+    if not unused.update(used_at=now):
+        _end(session, now)
+        record(Action.API_TOKEN_REUSED, actor=None, actor_label=user.email, subject=user, concerns=user)
+        outbox.tell("api_token_reused", user_id=user.pk)
+        return None
+    UserSession.objects.filter(pk=session.pk).update(last_seen_at=now)
+    return _new_tokens(user, session, now)
+
+
+def _end(session: UserSession, now: datetime) -> None:
+    session.ended_at = now
+    session.save(update_fields=["ended_at"])
+
+
+def _new_tokens(user: User, session: UserSession, now: datetime) -> Tokens:
+    jti = api_tokens.new_jti()
+    digest = mail_links.digest(jti)
+    ApiRefreshToken(session=session, jti_digest=digest, expires_at=now + API_REFRESH_LASTS).save()
+    sign = partial(api_tokens.sign, user=user.public_id, now=now, sid=str(session.public_id))
+    return Tokens(
+        session=session.public_id,
+        access_token=sign(Use.ACCESS, jti=api_tokens.new_jti(), lasts=ACCESS_LASTS),
+        refresh_token=sign(Use.REFRESH, jti=jti, lasts=API_REFRESH_LASTS),
+    )
+
+
+def renew_all(*, actor: User, session: UUID) -> Tokens:
+    """Tokens in place of all that an open session has, inside the caller's transaction: it goes on under another id,
+    so that those of before lead nowhere, as a cookie does whose key was cycled.
+
+    Raises:
+        TokenInvalid: the session was ended meanwhile.
+    """
+    row = UserSession.objects.select_for_update().filter(public_id=session, user=actor, ended_at__isnull=True).first()
+    if row is None:
+        raise TokenInvalid
+    ApiRefreshToken.objects.filter(session=row).delete()
+    row.public_id, row.last_seen_at = uuid4(), timezone.now()
+    row.save(update_fields=["public_id", "last_seen_at"])
+    return _new_tokens(actor, row, row.last_seen_at)
+
+
+def user_of(access_token: str) -> tuple[User, UUID]:
+    """As `session_of()`: the user, and the id of the session alone."""
+    found = session_of(access_token)
+    return found.user, found.session
+
+
+def session_of(access_token: str) -> SessionUser:
+    """Whose token this is, with their role, and its session: one statement, on every request.
+
+    Raises:
+        TokenInvalid: forged, expired, of an ended session, or of somebody who may not sign in any more.
+        PasswordChangeRequired
+    """
+    claims = api_tokens.read(Use.ACCESS, access_token)
+    found = session_user.of_api_session(user=claims.user, session=claims.session)
+    if found is None or not found.user.can_sign_in:
+        raise TokenInvalid
+    if found.user.must_change_password:
+        raise PasswordChangeRequired
+    user_sessions.refresh(found.session_pk, last_seen_at=found.last_seen_at, now=timezone.now())
+    return found
+
+
+@own_transaction
+def sign_out(*, actor: User, session: UUID) -> None:
+    """End the present session; its tokens stop working at once."""
+    rows = UserSession.objects.filter(public_id=session, user=actor, ended_at__isnull=True)
+    rows.update(ended_at=timezone.now())
+    record(Action.LOGOUT, actor=actor)

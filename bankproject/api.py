@@ -1,0 +1,107 @@
+"""The REST API: the apps' routers under /api/v1/, and what holds for each of their routes (R7).
+
+Deny by default: every route takes an access token unless it says `auth=None`, and a test lists those that do. Add a
+router here; it needs nothing else.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI, Router
+from ninja.openapi.schema import OpenAPISchema
+
+# Imported for what they register: how each app's exceptions are answered.
+import support.api_problems  # noqa: F401
+import transfers.api_problems  # noqa: F401
+from accounts import limiter
+from accounts.api import router as accounts_router
+from accounts.api_profile import router as profile_router
+from accounts.api_staff import router as staff_of_accounts
+from accounts.rest import rates
+from accounts.rest.bearer import AccessToken
+from accounts.rest.body import StrictParser
+from accounts.rest.problems import answer_to
+from bankproject.api_document import complete
+from support.api import router as support_router
+from support.api_staff import router as staff_of_support
+from transfers.api import router as transfers_router
+from transfers.api_limits import router as limits_router
+from transfers.api_staff import router as staff_of_transfers
+
+
+class BankApi(NinjaAPI):
+    """django-ninja with the bank's errors, its document, and its own authentication in place of the pages'."""
+
+    def __init__(self, *routers: Router, namespace: str) -> None:
+        super().__init__(
+            title="Bank API",
+            version="1",
+            urls_namespace=namespace,
+            auth=AccessToken(),
+            parser=StrictParser(),
+            docs_url=None,  # a page of our own, without code in it: bankproject.api_page
+        )
+        self.add_decorator(_guarded, mode="view")
+        for router in routers:
+            self.add_router("", router)
+
+    def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
+        return answer_to(exc)
+
+    def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
+        document = super().get_openapi_schema(**kwargs)
+        complete(document, self)
+        return document
+
+    def get_openapi_operation_id(self, operation: Any) -> str:
+        """The route's own name: what client generators call their methods."""
+        return operation.view_func.__name__
+
+    def _get_urls(self) -> list[Any]:
+        urls: list[Any] = super()._get_urls()
+        for pattern in urls:
+            # Routes have an authentication of their own; the pages' would send programs to a sign-in page.
+            pattern.callback.login_required = False
+        return urls
+
+
+def _guarded(run: Callable[..., Any]) -> Callable[..., Any]:
+    """What surrounds each operation."""
+    operation: Any = run.__self__  # type: ignore[attr-defined]
+    operation.query_names = frozenset(
+        name
+        for model in operation.models
+        if model.__ninja_param_source__ == "query"
+        for name in model.__ninja_flatten_map__
+    )
+    rate = getattr(operation.view_func, "rate", "")
+
+    @wraps(run)
+    def guarded(request: HttpRequest, **path: Any) -> HttpResponse:
+        request.user = AnonymousUser()  # whatever a cookie says
+        request.query_names = operation.query_names  # type: ignore[attr-defined]
+        if any(isinstance(part, str) and "\x00" in part for part in path.values()):
+            return answer_to(Http404())
+        with limiter.noting() as taken:
+            response = run(request, **path)
+        if rate:
+            rates.add_headers(response, rate, taken)
+        return response
+
+    return guarded
+
+
+api = BankApi(
+    accounts_router,
+    transfers_router,
+    profile_router,
+    limits_router,
+    support_router,
+    staff_of_accounts,
+    staff_of_transfers,
+    staff_of_support,
+    namespace="api",
+)

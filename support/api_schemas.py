@@ -1,0 +1,174 @@
+"""What the routes of `support.api` take and give: a kind of request has the fields that it needs, and no other."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, WrapValidator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from accounts.forms import LineField, PersonForm
+from accounts.rest.schemas import AccountNumber, Amount, Id, In, InQuery, Out, TimeText, amount_text, text_of
+from support.forms import RequestForm, TicketForm
+from support.kinds import RequestKind
+from support.models import MAX_WISH_CHARS, ServiceRequest
+from support.performing import wanted_limit
+from support.states import RequestState, TicketStatus
+
+# Read as the pages' forms read them. To the type checker a call is no type, so what it gives is Any.
+Subject: Any = text_of(TicketForm.base_fields["subject"])  # type: ignore[arg-type]
+Message: Any = text_of(TicketForm.base_fields["text"])  # type: ignore[arg-type]
+Reference: Any = Annotated[text_of(TicketForm.base_fields["reference"]), AfterValidator(str.upper)]  # type: ignore[arg-type]
+Reason: Any = text_of(RequestForm.base_fields["reason"])  # type: ignore[arg-type]
+ReasonOrNone: Any = text_of(LineField(max_length=MAX_WISH_CHARS, required=False))
+FirstName: Any = text_of(PersonForm.base_fields["first_name"])  # type: ignore[arg-type]
+LastName: Any = text_of(PersonForm.base_fields["last_name"])  # type: ignore[arg-type]
+Address: Any = text_of(PersonForm.base_fields["address"])  # type: ignore[arg-type]
+
+
+class CursorIn(InQuery):
+    cursor: Annotated[Id | SkipJsonSchema[None], Field(description="`next_cursor` of the page before.")] = None
+
+
+# --- Tickets -------------------------------------------------------------------------------------------------
+
+
+class TicketIn(In):
+    """A question to the bank; never write a password, PIN or code in it."""
+
+    subject: Subject
+    text: Message
+    reference: Annotated[Reference, Field(description="Of the movement that it is about, if it is about one.")] = ""
+
+
+class ReplyIn(In):
+    text: Message
+
+
+class TicketOut(Out):
+    id: Annotated[UUID, Field(validation_alias="public_id")]
+    subject: str
+    status: Annotated[str, WithJsonSchema({"type": "string", "enum": TicketStatus.values})]
+    created_at: TimeText
+    updated_at: Annotated[TimeText, Field(validation_alias="shown_at")]  # the last change that customers see
+
+
+class SaidOut(Out):
+    by_customer: bool
+    text: str
+    at: TimeText
+
+
+class ConversationOut(Out):
+    ticket: TicketOut
+    reference: Annotated[str, Field(description="Of the movement that it is about, or empty.")]
+    messages: list[SaidOut]
+
+
+# --- Service requests ------------------------------------------------------------------------------------------
+
+
+class _AboutAnAccountIn(In):
+    account: AccountNumber
+    reason: ReasonOrNone = ""
+
+
+class FreezeAccountIn(_AboutAnAccountIn):
+    kind: Literal["freeze_account"]
+
+
+class CloseAccountIn(_AboutAnAccountIn):
+    kind: Literal["close_account"]
+
+
+class UnfreezeAccountIn(In):
+    kind: Literal["unfreeze_account"]
+    account: AccountNumber
+    reason: Reason
+
+
+class RaiseDailyLimitIn(In):
+    kind: Literal["raise_daily_limit"]
+    amount: Amount
+    reason: Reason
+
+
+class UpdateIdentityIn(In):
+    kind: Literal["update_identity"]
+    first_name: FirstName
+    last_name: LastName = ""
+    address: Address
+    reason: Reason
+
+
+class ResetPinIn(In):
+    kind: Literal["reset_pin"]
+    reason: ReasonOrNone = ""
+
+
+def _without_kind(value: Any, validate: Callable[[Any], Any]) -> Any:
+    """What is wrong is said of the field alone: Pydantic would put the kind before its name."""
+    try:
+        return validate(value)
+    except ValidationError as error:
+        raise ValidationError.from_exception_data(
+            error.title, [_of_the_field(fault) for fault in error.errors()]
+        ) from None
+
+
+def _of_the_field(fault: Any) -> InitErrorDetails:
+    if fault["type"].startswith("union_tag"):  # whose message repeats what was sent
+        unknown = PydanticCustomError("unknown_kind", "There is no such kind of request.")
+        return InitErrorDetails(type=unknown, loc=("kind",), input=None)
+    said = PydanticCustomError(fault["type"], "{text}", {"text": fault["msg"]})
+    return InitErrorDetails(type=said, loc=fault["loc"][1:], input=None)
+
+
+FileRequestIn = Annotated[
+    FreezeAccountIn | UnfreezeAccountIn | CloseAccountIn | RaiseDailyLimitIn | UpdateIdentityIn | ResetPinIn,
+    Field(discriminator="kind"),
+    WrapValidator(_without_kind),
+]
+
+
+class RequestOut(Out):
+    id: UUID
+    kind: Annotated[str, WithJsonSchema({"type": "string", "enum": RequestKind.values})]
+    state: Annotated[str, WithJsonSchema({"type": "string", "enum": RequestState.values})]
+    masked_account: Annotated[str | None, Field(description="The account's number, all but its end hidden.")]
+    created_at: TimeText
+    decided_at: TimeText | None
+
+    @classmethod
+    def of(cls, row: ServiceRequest, **more: Any) -> Self:
+        return cls(
+            id=row.public_id,
+            kind=row.kind,
+            state=row.state,
+            masked_account=row.account.masked_number if row.account is not None else None,
+            created_at=row.created_at,
+            decided_at=row.decided_at,
+            **more,
+        )
+
+
+class RequestDetailsOut(RequestOut):
+    account: Annotated[str | None, Field(description="Its number, in full.")]
+    reason: str
+    wishes: Annotated[dict[str, str], Field(description="What else was asked for: an amount, a name, an address.")]
+    decision_reason: Annotated[str, Field(description="Why the bank agreed or did not, or empty.")]
+
+    @classmethod
+    def of(cls, row: ServiceRequest, **more: Any) -> Self:
+        wishes = row.details
+        if row.kind == RequestKind.RAISE_DAILY_LIMIT:
+            wishes = {"amount": amount_text(wanted_limit(row))}
+        return super().of(
+            row,
+            account=row.account.number if row.account is not None else None,
+            reason=row.reason,
+            wishes=wishes,
+            decision_reason=row.decision_reason,
+            **more,
+        )

@@ -1,0 +1,157 @@
+"""Service requests as staff decide them through the API (R4.2, R5.4)."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from accounts import keyset
+from accounts.models import AccountStatus, BankAccount
+from support.kinds import RequestKind
+from support.models import ServiceRequest
+from support.services import requests as service
+from tests.api_client import ApiClient, told
+from tests.staff_acts import REASON, entry_of, stored
+
+pytestmark = pytest.mark.django_db
+
+FORBIDDEN, NOT_FOUND = (403, "forbidden"), (404, "not_found")
+IDENTITY = {"first_name": "Alicia", "last_name": "O'Brien", "address": "Hafenstraße 9"}
+
+
+@pytest.fixture
+def api(request: Any, api_of: Callable[..., ApiClient]) -> Callable[[str], ApiClient]:
+    """`api("sam")`"""
+    return lambda name: api_of(request.getfixturevalue(name))
+
+
+def state_of(row: Any) -> str:
+    return ServiceRequest.objects.get(pk=row.pk).state
+
+
+@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+def test_staff_see_what_waits(who: str, alice: Any, request_of: Any, api: Any) -> None:
+    row, decided = request_of(alice), request_of(alice, state="completed")
+    [shown] = api(who).get("staff/requests").json()["items"]
+    assert shown == {
+        "id": str(row.public_id),
+        "kind": "freeze_account",
+        "state": "pending",
+        "customer": {"id": str(alice.public_id), "email": alice.email, "name": "Alice Archer"},
+        "account": row.account.masked_number,
+        "needs_two_clerks": False,
+        "first_approved_at": None,
+        "created_at": shown["created_at"],
+        "decided_at": None,
+    }
+    assert decided.account.number not in str(shown)
+
+
+def test_what_the_customer_gave_is_for_those_who_decide(alice: Any, request_of: Any, api: Any) -> None:
+    # R5.4
+    row = request_of(alice, "update_identity", payload=IDENTITY, reason="I married")
+    path = f"staff/requests/{row.public_id}"
+    for who in ("sam", "ada"):
+        shown = api(who).get(path).json()
+        assert (shown["reason"], shown["wishes"]) == ("I married", IDENTITY)
+    shown = api("audrey").get(path).json()
+    assert (shown["id"], shown["reason"], shown["wishes"]) == (str(row.public_id), None, None)
+
+
+def test_a_wished_limit_is_an_amount(alice: Any, request_of: Any, api: Any) -> None:
+    # R7.3
+    row = request_of(alice, "raise_daily_limit", payload={"amount": "30000"}, reason="A car")
+    assert api("sam").get(f"staff/requests/{row.public_id}").json()["wishes"] == {"amount": "30000.00"}
+
+
+def test_approval_does_what_was_asked_for(alice: Any, request_of: Any, api: Any, sam: Any) -> None:
+    # R4.2
+    row = request_of(alice)
+    answer = api("sam").post(f"staff/requests/{row.public_id}/approve", {"reason": REASON})
+    assert (answer.status_code, answer.json()["state"]) == (200, "completed")
+    assert BankAccount.objects.get(pk=row.account_id).status == AccountStatus.FROZEN
+    assert entry_of("REQUEST_APPROVED").details["reason"] == REASON
+    for verb in ("approve", "reject"):
+        answer = api("ada").post(f"staff/requests/{row.public_id}/{verb}", {"reason": REASON})
+        assert told(answer) == (409, "illegal_step")
+
+
+def test_rejection_changes_nothing(alice: Any, request_of: Any, api: Any) -> None:
+    row = request_of(alice, "update_identity", payload=IDENTITY, reason="I married")
+    answer = api("sam").post(f"staff/requests/{row.public_id}/reject", {"reason": "Not without documents"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "rejected")
+    assert ServiceRequest.objects.get(pk=row.pk).decision_reason == "Not without documents"
+    assert stored(alice).first_name == "Alice"
+
+
+def test_two_clerks_agree_where_two_are_needed(alice: Any, sally: Any, api: Any) -> None:
+    # R4.2
+    row = service.save_new(alice, RequestKind.RESET_TWO_FACTOR)
+    path = f"staff/requests/{row.public_id}/approve"
+    first = api("sam").post(path, {"reason": REASON}).json()
+    assert (first["state"], first["needs_two_clerks"]) == ("pending", True)
+    assert first["first_approved_at"].endswith("Z")
+    assert told(api("sam").post(path, {"reason": REASON})) == (409, "second_clerk_needed")
+    assert api("sally").post(path, {"reason": REASON}).json()["state"] == "completed"
+
+
+def test_what_the_change_refuses_goes_on_waiting(alice: Any, request_of: Any, api: Any) -> None:
+    row = request_of(alice, "close_account")
+    BankAccount.objects.filter(pk=row.account_id).update(balance=Decimal(5))
+    answer = api("sam").post(f"staff/requests/{row.public_id}/approve", {"reason": REASON})
+    assert told(answer) == (409, "account_not_empty")
+    assert state_of(row) == "pending"
+
+
+@pytest.mark.parametrize("who", ["alice", "charlie", "audrey"])
+def test_neither_customers_nor_auditors_decide(who: str, alice: Any, request_of: Any, api: Any) -> None:
+    # R1.7, R5.2
+    row, client = request_of(alice), api(who)
+    for verb in ("approve", "reject"):
+        assert told(client.post(f"staff/requests/{row.public_id}/{verb}", {"reason": REASON})) == FORBIDDEN
+        assert told(client.post(f"staff/requests/{uuid4()}/{verb}", {"reason": REASON})) == FORBIDDEN
+    if who != "audrey":
+        assert told(client.get("staff/requests")) == FORBIDDEN
+        assert told(client.get(f"staff/requests/{row.public_id}")) == FORBIDDEN
+    assert state_of(row) == "pending"
+
+
+def test_a_request_of_ones_own_is_decided_by_somebody_else(sam: Any, ada: Any, api: Any) -> None:
+    # R5.2: and a clerk opens no colleague's user.
+    row = service.save_new(ada, RequestKind.RESET_TWO_FACTOR)
+    for verb in ("approve", "reject"):
+        path = f"staff/requests/{row.public_id}/{verb}"
+        assert told(api("ada").post(path, {"reason": REASON})) == (409, "not_yourself")
+        assert told(api("sam").post(path, {"reason": REASON})) == FORBIDDEN
+    assert state_of(row) == "pending"
+
+
+def test_what_there_is_not_is_404_and_what_is_wrong_422(alice: Any, request_of: Any, api: Any) -> None:
+    row = request_of(alice)
+    for verb in ("approve", "reject"):
+        assert told(api("sam").post(f"staff/requests/{uuid4()}/{verb}", {"reason": REASON})) == NOT_FOUND
+        for body in ({}, {"reason": " "}, {"reason": REASON, "state": "completed"}):
+            answer = api("sam").post(f"staff/requests/{row.public_id}/{verb}", body)
+            assert told(answer) == (422, "invalid")
+            assert answer.json()["errors"][0]["field"] in {"reason", "state"}
+    assert told(api("sam").get(f"staff/requests/{uuid4()}")) == NOT_FOUND
+    assert told(api("sam").get(f"staff/requests/{row.pk}")) == NOT_FOUND
+    assert state_of(row) == "pending"
+
+
+def test_the_list_goes_on_at_its_cursor(
+    alice: Any, request_of: Any, api: Any, monkeypatch: Any, django_assert_max_num_queries: Any
+) -> None:
+    # R7.3: also when what the page before ended with was decided meanwhile.
+    monkeypatch.setattr(keyset, "PAGE_ROWS", 2)
+    rows = [request_of(alice) for _ in range(4)]
+    client = api("sam")
+    with django_assert_max_num_queries(3):
+        first = client.get("staff/requests").json()
+    ServiceRequest.objects.filter(public_id=first["items"][-1]["id"]).update(state="rejected")
+    second = client.get("staff/requests", {"cursor": first["next_cursor"]}).json()
+    seen = [row["id"] for row in first["items"] + second["items"]]
+    assert seen == [str(row.public_id) for row in reversed(rows)]
+    assert second["next_cursor"] is None

@@ -1,0 +1,65 @@
+"""No request, however made, gets anything from the API that its document does not say (R7.3; issue 6, Shows 1).
+
+The cases come from the document: what it allows, what it does not, and every parameter and field at its limits,
+missing, and of another type; other methods too (schemathesis). Each is sent through WSGI as Alice, as an administrator
+and without a token, with real ids, passwords and codes in many, and looked at by all checks: no fault of ours (5xx), no
+status, header or field that the document does not name, nothing taken that it forbids, nothing done without a token.
+
+Whatever a case writes is undone after it, so that one which signs out, changes the password or locks somebody does
+not blind the rest. By that no limit ever fills either: none is raised here, and all have tests of their own.
+
+`make fuzz` sends at least as many cases as FUZZ_CASES says; without it, there are a few for each operation. With the
+FUZZ_SEED that it tells, the same come again.
+"""
+
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.access_walk import api_operations
+from tests.fuzz.cases import Fuzzer, connection_kept, load_schema, undone
+from tests.fuzz.seeds import WHO, Bank, make_bank
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+
+OPERATIONS = api_operations()
+CASES = int(os.environ.get("FUZZ_CASES", "0"))
+# Of each kind for each operation and person: as many as make up the number, or a few. Which, the seed says.
+EACH = math.ceil(CASES / 2 / len(OPERATIONS) / len(WHO)) if CASES else 6
+SEED = int(os.environ.get("FUZZ_SEED", "0"))
+TRIES = 10  # to make a request that succeeds, of what the bank knows
+
+
+@pytest.fixture(scope="module")
+def bank(django_db_setup: None, django_db_blocker: Any) -> Iterator[Bank]:
+    """Made once, in a transaction that is undone when the last operation was tried."""
+    with django_db_blocker.unblock(), connection_kept(), undone():
+        yield make_bank()
+
+
+@pytest.fixture(scope="module")
+def operations(bank: Bank) -> dict[tuple[str, str], Any]:
+    """By who asks, and `METHOD /path`."""
+    return {(who, found.ok().label): found.ok() for who in WHO for found in load_schema(who).get_all_operations()}
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_nothing_is_answered_that_the_document_does_not_say(
+    label: str, bank: Bank, operations: dict[tuple[str, str], Any], record_property: Callable[[str, object], None]
+) -> None:
+    fuzzers = [Fuzzer(bank, operations[who, label], who) for who in WHO]
+    for fuzzer in fuzzers:
+        fuzzer.well_formed(SEED)
+        fuzzer.edges(most=EACH, number=SEED)
+        fuzzer.drawn(EACH, number=SEED)
+    for number in range(TRIES):
+        if not any(fuzzer.has_succeeded() for fuzzer in fuzzers):
+            for fuzzer in fuzzers:
+                fuzzer.well_formed(SEED + 1 + number)
+    statuses = sum((fuzzer.statuses for fuzzer in fuzzers), Counter[int]())
+    record_property("fuzzed", {str(status): times for status, times in statuses.items()})
+    assert any(fuzzer.has_succeeded() for fuzzer in fuzzers), "nobody got through: what of the bank does it need?"
