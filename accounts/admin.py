@@ -14,12 +14,11 @@ from accounts.list_filters import (
     OwnerFilter,
     RoleFilter,
     SubjectAccountFilter,
-    customers_among,
 )
 from accounts.models import BankAccount, User
 from accounts.money_admin import MoneyAdmin
-from accounts.roles import Role
 from accounts.staff_acts import ActingAdmin, offer
+from accounts.staff_selectors import seen_by
 from audit.admin import offer_filters
 
 offer(User, *USER_ACTS)
@@ -53,9 +52,8 @@ class UserAdmin(ActingAdmin):
         return user.get_full_name()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        rows = super().get_queryset(request).prefetch_related("groups")  # the role of each row
         user: Any = request.user
-        return customers_among(rows) if user.role == Role.SUPPORT else rows
+        return seen_by(user, super().get_queryset(request))
 
 
 @admin.register(BankAccount)

@@ -4,7 +4,8 @@ from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from accounts import guesses, roles
+from accounts import guesses, password_hashing, roles
+from accounts.addresses import user_by_email
 from accounts.limiter import TooOften
 from accounts.models import User
 from audit.context import client_ip
@@ -18,15 +19,21 @@ class CountedPasswordBackend(ModelBackend):
     ) -> User | None:
         if not isinstance(username, str) or not isinstance(password, str) or not username or not password:
             return None
+        ip = client_ip(request) if request is not None else None
         try:
             user = guesses.counted(
-                lambda: super(CountedPasswordBackend, self).authenticate(request, username, password),
-                email=username,
-                ip=client_ip(request) if request is not None else None,
+                lambda: guesses.from_network(lambda: self._whose(username, password), ip=ip), email=username, ip=ip
             )
         except TooOften as error:
             raise PermissionDenied from error
         return user
+
+    def _whose(self, email: str, password: str) -> User | None:
+        """The user whose e-mail and password these are, if they may sign in. The work is the same for everybody, and
+        for nobody: unknown, locked, with an old hash or a new one."""
+        user = user_by_email(email)
+        right = user.check_password(password) if user else password_hashing.matches(None, password)
+        return user if user and right and self.user_can_authenticate(user) else None
 
     def get_user(self, user_id: Any) -> User | None:
         """The user of a session, asked on every request: the role comes along, since every page asks for it."""

@@ -5,19 +5,19 @@ import unicodedata
 from typing import Any
 
 from django import forms
-from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.account_numbers import InvalidAccountNumber, parse_number
+from accounts.addresses import is_plain
 from accounts.models import User
 from accounts.money import InvalidAmount, currency_exponent, currency_sign, parse_typed_amount
+from accounts.password_rules import check_new_password, password_help
+from accounts.password_text import MAX_PASSWORD_CHARS
 from accounts.pin_rules import InvalidPin, check_pin
 from accounts.plain_text import has_unprintable, is_longer_than, length_of
-
-MAX_PASSWORD_CHARS = 200  # more only makes the hasher work
 
 
 class AmountInput(forms.TextInput):
@@ -113,7 +113,16 @@ class PersonNameField(LineField):
             raise ValidationError("A name has at least one letter.", code="invalid_name")
 
 
-class EmailAddressField(forms.EmailField):
+class PlainEmailField(forms.EmailField):
+    """An e-mail address in its one spelling: without characters that are invisible, or another by NFKC."""
+
+    def run_validators(self, value: Any) -> None:
+        super().run_validators(value)
+        if not is_plain(str(value)):
+            raise ValidationError("Write the address without accents or other special letters.", code="invalid")
+
+
+class EmailAddressField(PlainEmailField):
     """An e-mail address in ASCII. Django also takes the few letters that only look ASCII to a case-blind
     comparison (İ, ſ, the Kelvin sign); no mail would arrive there, and two spellings would be one person."""
 
@@ -135,7 +144,7 @@ def password_field(label: str, *, new: bool, help_text: str = "") -> forms.CharF
 
 
 class SignInForm(forms.Form):
-    email = forms.EmailField(
+    email = PlainEmailField(
         label="E-mail",
         error_messages={"required": "Enter your e-mail address."},
         widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
@@ -220,6 +229,18 @@ class PinForm(FreshCodeForm):
         return again
 
 
+class AddressField(forms.CharField):
+    """Some lines of text, runs of white space in them made one space, none of them empty."""
+
+    widget = forms.Textarea
+
+    def clean(self, value: Any) -> Any:
+        lines = [" ".join(line.split()) for line in super().clean(value).splitlines()]
+        if any(has_unprintable(line) for line in lines):
+            raise ValidationError("This address has characters that cannot be shown.", code="unprintable")
+        return "\n".join(line for line in lines if line)
+
+
 class PersonForm(forms.Form):
     """What the bank knows of a person."""
 
@@ -245,18 +266,12 @@ class PersonForm(forms.Form):
         },
         widget=forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
     )
-    address = forms.CharField(
+    address = AddressField(
         label="Address",
         max_length=300,
         error_messages={"required": "Enter your address."},
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "street-address"}),
     )
-
-    def clean_address(self) -> str:
-        lines = [" ".join(line.split()) for line in self.cleaned_data["address"].splitlines()]
-        if any(has_unprintable(line) for line in lines):
-            raise ValidationError("This address has characters that cannot be shown.", code="unprintable")
-        return "\n".join(line for line in lines if line)
 
 
 class ProfileForm(PersonForm):
@@ -274,7 +289,7 @@ class RegistrationForm(PersonForm):
         error_messages={"required": "Enter your e-mail address."},
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
-    password1 = password_field("Password", new=True, help_text=" ".join(password_validators_help_texts()))
+    password1 = password_field("Password", new=True, help_text=password_help())
     password2 = password_field("Password again", new=True)
     field_order = ["first_name", "last_name", "email"]
 
@@ -305,7 +320,7 @@ class ForgottenPasswordForm(forms.Form):
 
 
 class NewPasswordForm(forms.Form):
-    new_password1 = password_field("New password", new=True, help_text=" ".join(password_validators_help_texts()))
+    new_password1 = password_field("New password", new=True, help_text=password_help())
     new_password2 = password_field("New password again", new=True)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -327,7 +342,7 @@ class PasswordChangeForm(NewPasswordForm):
 def _check_new_password(form: forms.Form, first: str, second: str, person: User) -> None:
     password, again = form.cleaned_data[first], form.cleaned_data.get(second)
     try:
-        validate_password(password, person)
+        check_new_password(password, person)
     except ValidationError as error:
         form.add_error(first, error)  # takes the value out of cleaned_data
     if again and password != again:

@@ -7,11 +7,13 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
-from accounts.models import OutboxMessage, Registration
+from accounts import device_cookie
+from accounts.models import ApiRefreshToken, KnownDevice, OutboxMessage, Registration
 
 
 def clean_up() -> dict[str, int]:
-    """Delete expired sessions and registrations, and mails delivered more than MAIL_KEPT_DAYS ago.
+    """Delete expired sessions and registrations, browsers in which nobody has signed in for half a year, and mails
+    delivered more than MAIL_KEPT_DAYS ago.
 
     Returns how many rows of each went. Safe to run at any time, also twice at once.
     """
@@ -19,7 +21,10 @@ def clean_up() -> dict[str, int]:
     old = now - timedelta(days=settings.MAIL_KEPT_DAYS)
     rows = {
         "expired sessions": Session.objects.filter(expire_date__lt=now),
+        # A used one until then too: it is by its row that a second use is known.
+        "expired refresh tokens": ApiRefreshToken.objects.filter(expires_at__lt=now),
         "expired registrations": Registration.objects.filter(expires_at__lt=now),
+        "browsers long unseen": KnownDevice.objects.filter(last_seen_at__lt=now - device_cookie.KEPT),
         "expanded outbox messages": OutboxMessage.objects.filter(expanded_at__lt=old),
         "delivered mails": Email.objects.filter(status=STATUS.sent, last_updated__lt=old),
     }

@@ -1,42 +1,67 @@
-"""At most N times in a sliding window, exact under any parallelism: one locked row for each key.
+"""At most N times in a sliding window, exact under any parallelism, in rows or in the shared cache.
 
-A cache's counter is faster and wrong: with a limit of 5, sixty parallel requests let 20 to 37 pass
-(docs/adr/0004). A taken place is committed at once, whatever becomes of what it was taken for.
+A cache's plain counter is faster and wrong: with a limit of 5, sixty parallel requests let 20 to 37 pass
+(docs/adr/0004, 0014). A taken place stays taken, whatever becomes of what it was taken for.
+All functions raise LimitsUnavailable while the shared cache, where there is one, does not answer.
 """
 
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
-from accounts.concurrency import own_transaction
-from accounts.models import RateWindow
+from accounts.limit_stores import present_store
+from accounts.limit_stores.window import Limit, LimitsUnavailable, TooOften
 
-# Longer than any window or lock.
-_KEPT = timedelta(days=2)
-
-
-class TooOften(Exception):
-    """The limit is reached. `retry_after` is in whole seconds."""
-
-    code = "too_often"
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Try again in {retry_after} seconds.")
-        self.retry_after = retry_after
+__all__ = [
+    "Limit",
+    "LimitsUnavailable",
+    "Taken",
+    "TooOften",
+    "clear",
+    "clear_all",
+    "give_back",
+    "is_any_full",
+    "noting",
+    "seconds_to_wait",
+    "spend",
+    "take",
+]
 
 
 @dataclass(frozen=True)
-class Limit:
-    """`times` within `window_seconds`; once they are used up, nothing for `lock_seconds` after the last."""
+class Taken:
+    """A place that was asked for: what is left now, and in how many seconds more is."""
 
-    times: int
-    window_seconds: int
-    lock_seconds: int = 0
+    key: str
+    limit: Limit
+    left: int
+    seconds: int
 
 
-@own_transaction
+_notes: ContextVar[list[Taken] | None] = ContextVar("taken_places", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[Taken]]:
+    """Note every place that is asked for meanwhile, for an answer that tells a program how much it has left."""
+    notes: list[Taken] = []
+    token = _notes.set(notes)
+    try:
+        yield notes
+    finally:
+        _notes.reset(token)
+
+
+def _note(key: str, limit: Limit, left: int, seconds: int) -> None:
+    notes = _notes.get()
+    if notes is not None:
+        notes.append(Taken(key, limit, left, seconds))
+
+
 def take(key: str, limit: Limit, *, token: str = "", at: datetime | None = None) -> int:
     """Take one place under `key` and return how many are left.
 
@@ -48,73 +73,44 @@ def take(key: str, limit: Limit, *, token: str = "", at: datetime | None = None)
     Raises:
         TooOften: none is left. Nothing was taken.
     """
-    now = at or timezone.now()
-    row, is_new = RateWindow.objects.select_for_update().get_or_create(key=key, defaults={"last_at": now})
-    if is_new:  # whoever makes a row sweeps: an attacker's keys must not pile up
-        RateWindow.objects.filter(last_at__lt=now - _KEPT).delete()
-    stamps = _still_counting(row.stamps, limit, now)
-    if token and any(token == other for _, other in stamps):
-        return limit.times - len(stamps)
-    if len(stamps) >= limit.times:
-        raise TooOften(_seconds_to_wait(stamps, limit, now))
-    row.stamps = [*stamps, [now.timestamp(), token]]
-    row.last_at = now
-    row.save(update_fields=["stamps", "last_at"])
-    return limit.times - len(row.stamps)
+    try:
+        left = present_store().take(key, limit, token=token, now=(at or timezone.now()).timestamp())
+    except TooOften as error:
+        _note(key, limit, 0, error.retry_after)
+        raise
+    _note(key, limit, left, limit.window_seconds)
+    return left
 
 
-@own_transaction
 def spend(key: str, token: str) -> None:
     """What `token` took a place for is over and failed: the next try with the same token takes a place again."""
-    row = RateWindow.objects.select_for_update().filter(key=key).first()
-    if row is not None:
-        row.stamps = [[stamp, "" if other == token else other] for stamp, other in row.stamps]
-        row.save(update_fields=["stamps"])
+    present_store().spend(key, token)
 
 
-@own_transaction
 def give_back(key: str) -> None:
     """Return the place taken last: what it was taken for turned out not to count (a right password)."""
-    row = RateWindow.objects.select_for_update().filter(key=key).first()
-    if row and row.stamps:
-        row.stamps = row.stamps[:-1]
-        row.save(update_fields=["stamps"])
+    present_store().give_back(key)
 
 
 def seconds_to_wait(key: str, limit: Limit) -> int:
     """How long `take` would refuse, in whole seconds; 0 if it would not. Takes nothing."""
-    row = RateWindow.objects.filter(key=key).first()
-    if row is None or len(row.stamps) < limit.times:
-        return 0
-    return _seconds_to_wait(row.stamps, limit, timezone.now())
+    return present_store().seconds_to_wait(key, limit, now=_now())
 
 
 def clear(key: str) -> None:
     """Forget everything under `key`."""
-    RateWindow.objects.filter(key=key).delete()
+    present_store().clear(key)
 
 
 def clear_all(prefix: str) -> None:
     """Forget everything under all keys that begin with `prefix`."""
-    RateWindow.objects.filter(key__startswith=prefix).delete()
+    present_store().clear_all(prefix)
 
 
 def is_any_full(prefix: str, limit: Limit) -> bool:
     """Whether `take` would refuse under any of the keys that begin with `prefix`."""
-    rows = RateWindow.objects.filter(key__startswith=prefix).values_list("stamps", flat=True)
-    now = timezone.now()
-    return any(len(stamps) >= limit.times and _seconds_to_wait(stamps, limit, now) > 0 for stamps in rows)
+    return present_store().is_any_full(prefix, limit, now=_now())
 
 
-def _still_counting(stamps: list[list], limit: Limit, now: datetime) -> list[list]:
-    if len(stamps) >= limit.times and _seconds_to_wait(stamps, limit, now) > 0:
-        return stamps
-    begin = (now - timedelta(seconds=limit.window_seconds)).timestamp()
-    return [stamp for stamp in stamps if stamp[0] > begin]
-
-
-def _seconds_to_wait(stamps: list[list], limit: Limit, now: datetime) -> int:
-    """Until the oldest place leaves the window, or the lock after the newest ends, whichever is later."""
-    free_at = stamps[0][0] + limit.window_seconds
-    unlocked_at = stamps[-1][0] + limit.lock_seconds
-    return max(0, math.ceil(max(free_at, unlocked_at) - now.timestamp()))
+def _now() -> float:
+    return timezone.now().timestamp()

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.account_numbers import InvalidAccountNumber
@@ -13,6 +13,7 @@ from accounts.models import INTERNAL_KINDS, BankAccount, User
 from accounts.money import InvalidAmount, parse_typed_amount
 from accounts.roles import Role
 from accounts.services import bank_accounts
+from accounts.staff_selectors import customers_among
 from audit.list_filters import NotUnderstood, TypedFilter
 
 
@@ -67,12 +68,6 @@ class RoleFilter(admin.SimpleListFilter):
             return customers_among(queryset)
         staff = User.groups.through.objects.filter(group__name=self.value())
         return queryset.filter(pk__in=staff.values("user_id"))
-
-
-def customers_among(users: QuerySet[User]) -> QuerySet[User]:
-    """Those of the users who are customers, in whatever order the users are read."""
-    memberships = User.groups.through.objects.filter(user=OuterRef("pk"), group__name=Role.CUSTOMER.value)
-    return users.filter(Exists(memberships))
 
 
 class OwnerFilter(admin.SimpleListFilter):

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from accounts import guesses
-from accounts.sign_in_identity import email_of
+from accounts.sign_in_identity import identity_of
 from audit.context import client_ip
 
 
@@ -16,5 +16,5 @@ class ExactHandler(AxesDatabaseHandler):
     minutes locks after five; ours are five within ten minutes. With two counts, one lock could outlast the other."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        locked = guesses.seconds_locked(email=email_of(request, credentials), ip=client_ip(request))
+        locked = guesses.seconds_locked(email=identity_of(request, credentials), ip=client_ip(request))
         return settings.AXES_FAILURE_LIMIT if locked else 0

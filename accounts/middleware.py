@@ -44,7 +44,7 @@ class SessionTimeoutMiddleware:
         response = self.get_response(request)
         if "seen_at" in request.session and not _is_background(request):
             session_clock.renew(request.session, now=now)
-            user_sessions.refresh(row, now=at)
+            user_sessions.refresh(row.pk, last_seen_at=row.last_seen_at, now=at)
         return response
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import ClassVar
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.models import BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
@@ -14,9 +14,14 @@ from django_otp.models import Device, ThrottlingMixin
 from django_otp.oath import TOTP
 
 from accounts import account_numbers
-from accounts.encryption import DecryptionFailed, EncryptedField
+from accounts.api_models import ApiRefreshToken as ApiRefreshToken
+from accounts.encryption import DecryptionFailed, DigestField, EncryptedField
+from accounts.key_models import KeyRecord as KeyRecord
 from accounts.money import MoneyField
+from accounts.password_hashing import UserWithPassword
 from accounts.roles import STAFF_ROLES, Role, may, role_of
+from accounts.sign_in_models import EnrolmentLink as EnrolmentLink
+from accounts.sign_in_models import KnownDevice as KnownDevice
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +33,16 @@ def normalise_email(email: str) -> str:
 
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email=normalise_email(username or ""))
+        """Raises: DoesNotExist, also where only the database's collation takes two addresses for one."""
+        email = normalise_email(username or "")
+        user = self.get(email=email)
+        if user.email != email:
+            raise self.model.DoesNotExist
+        return user
 
 
 # django-otp comes without types, so the checker cannot find the manager of its devices.
-class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]
+class User(UserWithPassword, PermissionsMixin):  # type: ignore[django-manager-missing]
     """A person who can sign in. Exists only once the e-mail address was confirmed (R1.1).
 
     `is_superuser` is there because Django's admin reads it; no service of the bank does (R1.7).
@@ -52,8 +62,8 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
     pin_hash = models.CharField(max_length=128, blank=True)
     pin_failures = models.PositiveSmallIntegerField(default=0)
     pin_locked_at = models.DateTimeField(null=True, blank=True)
-    # When staff last reset the second factor or changed the address: whoever talked the bank into it may be
-    # somebody else, so payments out are to be trusted less for a day (R1.8).
+    # When staff last reset the second factor or changed the address, or a recovery code replaced the app: whoever
+    # talked the bank into it, or found the code, may be somebody else, so payments out wait for a day (R1.8).
     hardened_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -139,7 +149,7 @@ class TotpDevice(ThrottlingMixin, Device):
     STEP_SECONDS = 30
     DIGITS = 6
     throttling_failure_count: int
-    LONGEST_THROTTLE = 6  # wrong codes in a row: 2^5 = 32 seconds, about one try for each code
+    LONGEST_THROTTLE = 6  # wrong codes in a row: 2^5 = 32 seconds
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     key = EncryptedField(max_chars=40, bound_to="user_id")  # hex of 20 random bytes
@@ -149,7 +159,9 @@ class TotpDevice(ThrottlingMixin, Device):
         verbose_name = "authenticator app"
 
     def get_throttle_factor(self) -> int:
-        """After n wrong codes in a row, wait 2^(n-1) seconds, whoever asks and from wherever."""
+        """After n wrong codes in a row, wait 2^(n-1) seconds: of a device that waits to be confirmed, which is one
+        sign-in's own. Of the one in use this would let whoever has the password keep its owner out, from anywhere;
+        guesses at it are counted by `accounts.guesses`."""
         return 1
 
     def totp(self) -> TOTP:
@@ -157,7 +169,7 @@ class TotpDevice(ThrottlingMixin, Device):
 
     def verify_token(self, token: str) -> bool:
         """Accept a code of this, the last or the next 30 seconds, each step once (RFC 6238, 5.2)."""
-        allowed, _ = self.verify_is_allowed()
+        allowed = self.confirmed or self.verify_is_allowed()[0]
         verified = False
         if allowed and isinstance(token, str) and token.isascii() and token.isdigit():
             totp = self.totp()
@@ -167,9 +179,8 @@ class TotpDevice(ThrottlingMixin, Device):
                 self.last_step = totp.t()
                 self.throttle_reset(commit=False)
                 self.save(update_fields=["last_step", "throttling_failure_timestamp", "throttling_failure_count"])
-        if allowed and not verified:
+        if allowed and not verified and not self.confirmed:
             self.throttle_increment(commit=False)
-            # Without a cap, a stranger who knows the password could keep the owner out for days.
             self.throttling_failure_count = min(self.throttling_failure_count, self.LONGEST_THROTTLE)
             self.save(update_fields=["throttling_failure_timestamp", "throttling_failure_count"])
         return verified
@@ -190,13 +201,19 @@ class RecoveryCode(models.Model):
         return f"{self.selector}-… of {self.user}"
 
 
+class SessionKind(models.TextChoices):
+    PAGES = "pages", "Pages"
+    API = "api", "API"
+
+
 class UserSession(models.Model):
-    """One signed-in session, as its user sees it on the profile (R1.8). The session itself carries `public_id`,
-    so that nothing here, not even a digest, leads to a session key.
+    """One signed-in session, as its user sees it on the profile (R1.8). The session itself, or each token of the
+    API, carries `public_id`, so that nothing here, not even a digest, leads to a session key.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    kind = models.CharField(max_length=5, choices=SessionKind, default=SessionKind.PAGES)
     user_agent = models.CharField(max_length=200, blank=True)
     ip = models.GenericIPAddressField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -276,7 +293,7 @@ class BankAccount(models.Model):
     kind = models.CharField(max_length=10, choices=AccountKind)
     number = EncryptedField(max_chars=12, null=True, bound_to="owner_id")
     # NULL, not "": the unique constraints below leave out rows that have none.
-    number_digest = models.CharField(max_length=80, null=True)  # noqa: DJ001
+    number_digest = DigestField(digest_of="number", max_length=80, null=True)
     ledger_code = models.CharField(max_length=20, null=True)  # noqa: DJ001
     nickname = models.CharField(max_length=40, blank=True)
     status = models.CharField(max_length=10, choices=AccountStatus, default=AccountStatus.ACTIVE)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
+from accounts.addresses import user_by_email
 from accounts.models import BankAccount, EmailChange, PasswordReset, Registration, User
 from accounts.outbox import Mail, writes_mails_of
 
@@ -54,13 +56,33 @@ def password_reset_link(reset_id: int, token: str) -> Iterable[Mail]:
 @writes_mails_of("password_reset_notice")
 def password_reset_notice(email: str) -> Iterable[Mail]:
     """To an address that nobody can sign in with; to a locked user too, whom only the bank can help."""
-    return [Mail(email, "password_reset_notice", {"known": User.objects.filter(email=email).exists()})]
+    return [Mail(email, "password_reset_notice", {"known": user_by_email(email) is not None})]
 
 
 @writes_mails_of("sessions_ended")
 def sessions_ended(user_id: int, count: int) -> Iterable[Mail]:
     user = User.objects.get(pk=user_id)
     return [Mail(user.email, "sessions_ended", {"first_name": user.first_name, "count": count})]
+
+
+@writes_mails_of("device_new")
+def device_new(user_id: int, at: str, device: str, network: str) -> Iterable[Mail]:
+    return [_to_user(user_id, "device_new", at=datetime.fromisoformat(at), device=device, network=network)]
+
+
+@writes_mails_of("api_token_reused")
+def api_token_reused(user_id: int) -> Iterable[Mail]:
+    return [_to_user(user_id, "api_token_reused")]
+
+
+@writes_mails_of("locked_out")
+def locked_out(email: str, at: str, network: str, minutes: int) -> Iterable[Mail]:
+    """To whoever's address it is, if somebody signs in with it: looked up here, and not where the guesses come in."""
+    user = user_by_email(email)
+    if user is None or not user.can_sign_in:
+        return []
+    context = {"at": datetime.fromisoformat(at), "network": network, "minutes": minutes}
+    return [_to_user(user.pk, "locked_out", **context)]
 
 
 @writes_mails_of("details_changed")
@@ -106,15 +128,22 @@ def recovery_codes_renewed(user_id: int) -> Iterable[Mail]:
 
 
 @writes_mails_of("two_factor_replaced")
-def two_factor_replaced(user_id: int) -> Iterable[Mail]:
+def two_factor_replaced(user_id: int, by_recovery_code: bool = False) -> Iterable[Mail]:
+    """With a recovery code, a customer's money waits; whoever works here has none to wait for."""
     user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "two_factor_replaced", {"first_name": user.first_name})]
+    wait_hours = settings.HARDENED_HOURS if by_recovery_code and not user.is_staff else None
+    return [_to_user(user_id, "two_factor_replaced", wait_hours=wait_hours)]
 
 
 @writes_mails_of("pin_changed")
 def pin_changed(user_id: int) -> Iterable[Mail]:
     user = User.objects.get(pk=user_id)
     return [Mail(user.email, "pin_changed", {"first_name": user.first_name})]
+
+
+@writes_mails_of("pin_locked")
+def pin_locked(user_id: int) -> Iterable[Mail]:
+    return [_to_user(user_id, "pin_locked")]
 
 
 @writes_mails_of("pin_removed")
@@ -166,8 +195,13 @@ def user_reactivated(user_id: int) -> Iterable[Mail]:
 
 
 @writes_mails_of("two_factor_reset")
-def two_factor_reset(user_id: int) -> Iterable[Mail]:
-    return [_to_user(user_id, "two_factor_reset")]
+def two_factor_reset(user_id: int, token: str) -> Iterable[Mail]:
+    return [_to_user(user_id, "two_factor_reset", token=token, hours=settings.REGISTRATION_LINK_HOURS)]
+
+
+@writes_mails_of("enrolment_link")
+def enrolment_link(user_id: int, token: str) -> Iterable[Mail]:
+    return [_to_user(user_id, "enrolment_link", token=token, hours=settings.REGISTRATION_LINK_HOURS)]
 
 
 @writes_mails_of("pin_reset")

@@ -76,19 +76,21 @@ def require_any_role(user: Any) -> None:
 def with_role(users: Any) -> Any:
     """The one user of a queryset, with the role and its permissions already read, in one statement; None if there
     is none."""
-    # A row for each permission, or one with NULLs.
-    rows = list(
-        users.annotate(
-            _group=F("groups__name"),
-            _app_label=F("groups__permissions__content_type__app_label"),
-            _codename=F("groups__permissions__codename"),
-        )
-    )
+    rows = list(annotated(users))
     if not rows:
         return None
     user = rows[0]
-    _keep(user, [(row._group, row._app_label, row._codename) for row in rows])
+    keep(user, [(row._group, row._app_label, row._codename) for row in rows])
     return user
+
+
+def annotated(users: Any) -> Any:
+    """A row for each permission of a user, or one with NULLs, for `keep()`."""
+    return users.annotate(
+        _group=F("groups__name"),
+        _app_label=F("groups__permissions__content_type__app_label"),
+        _codename=F("groups__permissions__codename"),
+    )
 
 
 def role_of(user: Any) -> Role | None:
@@ -105,11 +107,12 @@ def _permissions_of(user: Any) -> frozenset[str]:
     # Kept on the instance, which lives for one request: role changes work from the next request on.
     if not hasattr(user, "_role_permissions"):
         columns = ("name", "permissions__content_type__app_label", "permissions__codename")
-        _keep(user, list(user.groups.values_list(*columns)))
+        keep(user, list(user.groups.values_list(*columns)))
     return user._role_permissions
 
 
-def _keep(user: Any, rows: list[tuple[str | None, str | None, str | None]]) -> None:
+def keep(user: Any, rows: list[tuple[str | None, str | None, str | None]]) -> None:
+    """Give the user the role and permissions of these rows: group, app label, codename."""
     # One role per user: somebody put into two groups behind the services' back may nothing, not both.
     names = {name for name, _, _ in rows if name is not None}
     user._role_name = names.pop() if len(names) == 1 else None

@@ -8,8 +8,9 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from accounts.devices import device_label
-from accounts.models import RecoveryCode, User, UserSession
+from accounts.models import RecoveryCode, SessionKind, User, UserSession
 from accounts.services import user_sessions
+from accounts.session_user import SessionUser
 from audit.actions import Action
 from audit.models import AuditEntry
 
@@ -19,6 +20,7 @@ _SIGN_INS_SHOWN = 10
 @dataclass(frozen=True)
 class OpenSession:
     public_id: uuid.UUID
+    kind: str
     device: str
     ip: str | None
     created_at: datetime
@@ -55,6 +57,7 @@ def open_sessions(user: User, *, present: uuid.UUID | None) -> list[OpenSession]
     sessions = [
         OpenSession(
             public_id=row.public_id,
+            kind=row.kind,
             device=device_label(row.user_agent),
             ip=row.ip,
             created_at=row.created_at,
@@ -65,6 +68,19 @@ def open_sessions(user: User, *, present: uuid.UUID | None) -> list[OpenSession]
         if user_sessions.is_within_timeouts(row, now)
     ]
     return sorted(sessions, key=lambda session: not session.is_present)
+
+
+def session_of_program(found: SessionUser) -> OpenSession:
+    """The session that a token belongs to, of what was read with its user."""
+    return OpenSession(
+        public_id=found.session,
+        kind=SessionKind.API,
+        device=device_label(found.user_agent),
+        ip=found.ip,
+        created_at=found.created_at,
+        last_seen_at=found.last_seen_at,
+        is_present=True,
+    )
 
 
 def recent_sign_ins(user: User) -> list[SignIn]:

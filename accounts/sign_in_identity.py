@@ -1,5 +1,6 @@
-"""Who a sign-in attempt is for: what the guess counters of this app and of django-axes count under."""
+"""Who a sign-in attempt is for: what the guess counters count under, and what is written down of it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from django.http import HttpRequest
 
 # One shared key for attempts that name nobody, far from any e-mail address.
 NOBODY = "-"
+_LONGEST_ADDRESS = 254  # of the column, and of RFC 5321
 
 
 def identity(email: Any) -> str:
@@ -14,8 +16,29 @@ def identity(email: Any) -> str:
     return email.strip().casefold()[:255] or NOBODY if isinstance(email, str) else NOBODY
 
 
+def address_in(typed: str) -> str:
+    """The e-mail address that somebody typed, in its stored spelling; "" if it does not look like one: people type
+    passwords into that field, and those are written down nowhere."""
+    text = typed.strip().lower()
+    return text if len(text) <= _LONGEST_ADDRESS and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text) else ""
+
+
+def name_for_axes(email: Any) -> str:
+    """What axes writes down of an attempt: the address, or NOBODY for what looks like none."""
+    return address_in(email) or NOBODY if isinstance(email, str) else NOBODY
+
+
 def email_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
     """For `AXES_USERNAME_CALLABLE`. Forms pass `username`, programs `email`; without this, axes reads None for
     one of them and every user shares a single counter, so that one person's failures lock all."""
+    return name_for_axes(_typed(request, credentials))
+
+
+def identity_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
+    """The key that the guess counters of an attempt are under, whatever was typed."""
+    return identity(_typed(request, credentials))
+
+
+def _typed(request: HttpRequest | None, credentials: Mapping[str, Any] | None) -> Any:
     source = credentials or (request.POST if request is not None else {})
-    return identity(source.get("username") or source.get("email"))
+    return source.get("username") or source.get("email")

@@ -3,6 +3,7 @@ from django.urls import path
 from accounts.views import (
     authenticator,
     email_change,
+    enrolment_link,
     mailbox,
     password,
     password_reset,
@@ -26,6 +27,8 @@ urlpatterns = [
     path("register/confirm/<str:token>/", registration.register_confirm, name="register_confirm"),
     path("two-factor/recovery-codes/", authenticator.codes_shown, name="recovery_codes_shown"),
     path("two-factor/enrol/", two_factor.enrol, name="two_factor_enrol"),
+    path("two-factor/link/", enrolment_link.needed, name="enrolment_link_needed"),
+    path("two-factor/link/<str:token>/", enrolment_link.open_link, name="enrolment_link"),
     path("password/", password.change, name="password_change"),
     path("password/forgot/", password_reset.forgot, name="password_forgot"),
     path("password/forgot/sent/", password_reset.sent, name="password_forgot_sent"),

@@ -142,17 +142,18 @@ def _entries() -> list[dict[str, Any]]:
 
 def _sessions() -> list[dict[str, Any]]:
     now = timezone.now()
-    rows = (("Firefox on Linux", True), ("Safari on iPhone", False))
+    rows = (("Firefox on Linux", "pages", True), ("curl", "api", False))
     return [
         {
             "public_id": uuid.uuid4(),
+            "kind": kind,
             "device": device,
             "ip": "192.0.2.7",
             "created_at": now,
             "last_seen_at": now,
             "is_present": is_present,
         }
-        for device, is_present in rows
+        for device, kind, is_present in rows
     ]
 
 

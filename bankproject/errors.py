@@ -41,6 +41,15 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def too_many(request: HttpRequest, message: str, retry_after: int) -> HttpResponse:
     """429 with Retry-After, in seconds."""
-    response = render(request, "too_many.html", {"message": message, "retry_after_seconds": retry_after}, status=429)
+    return _one_moment(request, message, retry_after, status=429)
+
+
+def unavailable(request: HttpRequest, message: str, retry_after: int) -> HttpResponse:
+    """503 with Retry-After, in seconds."""
+    return _one_moment(request, message, retry_after, status=503)
+
+
+def _one_moment(request: HttpRequest, message: str, retry_after: int, *, status: int) -> HttpResponse:
+    response = render(request, "too_many.html", {"message": message, "retry_after_seconds": retry_after}, status=status)
     response["Retry-After"] = str(retry_after)
     return response

@@ -4,45 +4,21 @@ A value that guards money or people has a safe default or none at all: without i
 not start (R8.7).
 """
 
-import base64
-import binascii
 from datetime import timedelta
 from decimal import Decimal
-from itertools import combinations
 from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from bankproject.key_rings import key_ring as _key_ring
+from bankproject.key_rings import refuse_shared, refuse_weak_text
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
 env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
-
-
-def _key_ring(name: str) -> dict[str, bytes]:
-    """Read `kid:base64url-of-32-bytes,…`; the first key seals, the others still open (R8.1).
-
-    Raises:
-        ImproperlyConfigured: missing, malformed, or a key that is not 256 random-looking bits.
-    """
-    ring: dict[str, bytes] = {}
-    for item in env.list(name):
-        kid, _, text = item.partition(":")
-        try:
-            key = base64.urlsafe_b64decode(text)
-        except binascii.Error as error:
-            raise ImproperlyConfigured(f"{name}: the key '{kid}' is not base64.") from error
-        if not kid.isalnum() or len(kid) > 8 or kid in ring:
-            raise ImproperlyConfigured(f"{name}: key ids are 1 to 8 letters or digits, each used once.")
-        if len(key) != 32 or len(set(key)) < 12:
-            raise ImproperlyConfigured(f"{name}: the key '{kid}' must be 32 random bytes.")
-        ring[kid] = key
-    if not ring:
-        raise ImproperlyConfigured(f"{name} is empty; `make setup` writes one into .env.")
-    return ring
-
 
 # --- What kind of bank this is --------------------------------------------------------------------------
 
@@ -57,27 +33,47 @@ CURRENCY = env.str("CURRENCY", default="EUR")
 # --- Secrets: one for each purpose, none with a default (R8.7) -------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY")
-if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 12 or SECRET_KEY.startswith("django-insecure-"):
-    raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters; `make setup` writes one into .env.")
-FIELD_KEYS = _key_ring("FIELD_KEYS")
-LOOKUP_KEYS = _key_ring("LOOKUP_KEYS")
-AUDIT_KEYS = _key_ring("AUDIT_KEYS")
-for _one, _other in combinations(("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"), 2):
-    if set(globals()[_one].values()) & set(globals()[_other].values()):
-        raise ImproperlyConfigured(f"{_one} and {_other} must not share a key.")
+# Old ones, which still open what they signed (sessions, links) and sign nothing new.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+FIELD_KEYS = _key_ring("FIELD_KEYS", env)
+LOOKUP_KEYS = _key_ring("LOOKUP_KEYS", env)
+AUDIT_KEYS = _key_ring("AUDIT_KEYS", env)
+TOKEN_KEYS = _key_ring("TOKEN_KEYS", env)
 
 # Asked for, beside the administrator's own code, when they lock or unlock somebody (R1.5); "" asks for none.
 ADMIN_KEY = env.str("ADMIN_KEY", default="")
 if ADMIN_KEY and len(ADMIN_KEY) < 16:
     raise ImproperlyConfigured("ADMIN_KEY must be empty or have at least 16 characters.")
 
+# The security audit fails on a key that has sealed for longer.
+KEY_MAX_AGE_DAYS = env.int("KEY_MAX_AGE_DAYS", default=365)
+
+_texts = {"SECRET_KEY": SECRET_KEY}
+_texts |= {f"SECRET_KEY_FALLBACKS[{_place}]": _text for _place, _text in enumerate(SECRET_KEY_FALLBACKS)}
+for _name, _text in _texts.items():
+    refuse_weak_text(_name, _text)
+refuse_shared(
+    {
+        "FIELD_KEYS": FIELD_KEYS,
+        "LOOKUP_KEYS": LOOKUP_KEYS,
+        "AUDIT_KEYS": AUDIT_KEYS,
+        "TOKEN_KEYS": TOKEN_KEYS,
+    },
+    _texts | {"ADMIN_KEY": ADMIN_KEY},
+)
+
 # --- Limits of money (R3.9) and of guessing (R1.4) --------------------------------------------------------
 
 SELF_SERVICE_CASH = env.bool("SELF_SERVICE_CASH", default=True)
 DAILY_TRANSFER_LIMIT = Decimal(env.str("DAILY_TRANSFER_LIMIT", default="25000"))
+# Above it no clerk raises a customer's own limit, whoever asks.
+DAILY_LIMIT_CEILING = Decimal(env.str("DAILY_LIMIT_CEILING", default=str(10 * DAILY_TRANSFER_LIMIT)))
 ALERT_AMOUNT = Decimal(env.str("ALERT_AMOUNT", default="1000"))
 ALERT_PAYMENTS_PER_HOUR = env.int("ALERT_PAYMENTS_PER_HOUR", default=5)
 SUSPICIOUS_AMOUNT = Decimal(env.str("SUSPICIOUS_AMOUNT", default="10000"))
+STEP_UP_AMOUNT = Decimal(env.str("STEP_UP_AMOUNT", default="1000"))
+STEP_UP_SECONDS = env.int("STEP_UP_SECONDS", default=120)
+HARDENED_HOURS = env.int("HARDENED_HOURS", default=24)
 TRANSFERS_PER_MINUTE = env.int("TRANSFERS_PER_MINUTE", default=5)
 DEPOSITS_PER_MINUTE = env.int("DEPOSITS_PER_MINUTE", default=20)
 WITHDRAWALS_PER_MINUTE = env.int("WITHDRAWALS_PER_MINUTE", default=20)
@@ -92,14 +88,25 @@ TICKET_REPLIES_PER_HOUR = env.int("TICKET_REPLIES_PER_HOUR", default=60)
 REQUESTS_PER_HOUR = env.int("REQUESTS_PER_HOUR", default=10)
 MAX_OPEN_REQUESTS = env.int("MAX_OPEN_REQUESTS", default=10)
 
+# Sign-ins by the API in a minute from one network, right ones included (R7.4).
+API_LOGINS_PER_MINUTE = env.int("API_LOGINS_PER_MINUTE", default=5)
+API_PIN_LOGIN = env.bool("API_PIN_LOGIN", default=False)
+# However often it is refreshed, a program gives both factors again after so long (as browsers do, R1.6).
+API_SESSION_DAYS = env.int("API_SESSION_DAYS", default=90)
+
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=300)
 SESSION_ABSOLUTE_SECONDS = env.int("SESSION_ABSOLUTE_SECONDS", default=8 * 3600)
 
 for _name in (
+    "KEY_MAX_AGE_DAYS",
     "DAILY_TRANSFER_LIMIT",
+    "DAILY_LIMIT_CEILING",
     "ALERT_AMOUNT",
     "ALERT_PAYMENTS_PER_HOUR",
     "SUSPICIOUS_AMOUNT",
+    "STEP_UP_AMOUNT",
+    "STEP_UP_SECONDS",
+    "HARDENED_HOURS",
     "TRANSFERS_PER_MINUTE",
     "DEPOSITS_PER_MINUTE",
     "WITHDRAWALS_PER_MINUTE",
@@ -113,11 +120,21 @@ for _name in (
     "TICKET_REPLIES_PER_HOUR",
     "REQUESTS_PER_HOUR",
     "MAX_OPEN_REQUESTS",
+    "API_LOGINS_PER_MINUTE",
+    "API_SESSION_DAYS",
     "SESSION_IDLE_SECONDS",
     "SESSION_ABSOLUTE_SECONDS",
 ):
     if not 1 <= globals()[_name] < 10**12:
         raise ImproperlyConfigured(f"{_name} must be a number from 1 on.")
+if DAILY_LIMIT_CEILING < DAILY_TRANSFER_LIMIT:
+    raise ImproperlyConfigured("DAILY_LIMIT_CEILING must not be below DAILY_TRANSFER_LIMIT.")
+
+# Where limits are counted: "" is in rows of the database; redis://, rediss:// (TLS) or unix:// is a Redis or Valkey
+# that all servers share. What is not exact (memcached, one process's memory) is refused (ADR 14).
+CACHE_URL: str = env.str("CACHE_URL", default="")
+if CACHE_URL and CACHE_URL.partition("://")[0] not in {"redis", "rediss", "unix"}:
+    raise ImproperlyConfigured("CACHE_URL must be empty, or begin with redis://, rediss:// or unix://.")
 
 # --- Hosts, proxies, HTTPS --------------------------------------------------------------------------------
 
@@ -137,11 +154,16 @@ if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "accounts.hashed_sessions"
 # Longer than the idle timeout, which the server keeps by its own stamps: were the row gone by then, nobody would
 # be told why they are signed out, and nothing would be recorded.
 SESSION_COOKIE_AGE = SESSION_ABSOLUTE_SECONDS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=not DEBUG)
+# Of these names browsers take cookies only from this very host, over HTTPS and for all its paths: a neighbour under
+# the same domain can plant none.
+SESSION_COOKIE_NAME = "__Host-bank-session" if SESSION_COOKIE_SECURE else "sessionid"
+CSRF_COOKIE_NAME = "__Host-bank-csrf" if CSRF_COOKIE_SECURE else "csrftoken"
+DEVICE_COOKIE_NAME = "__Host-bank-device" if SESSION_COOKIE_SECURE else "bank-device"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_AGE = 3600
@@ -172,6 +194,7 @@ INSTALLED_APPS = [
     "accounts",
     "audit",
     "bankproject.apps.BankAdminConfig",
+    "bankproject.security_audit.apps.SecurityAuditConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -185,13 +208,15 @@ INSTALLED_APPS = [
     "crispy_bootstrap5",
     "bootstrap",
     "post_office",
+    "ninja",  # its files of Swagger, which the page about the API shows
 ]
 
 MIDDLEWARE = [
     "audit.middleware.RequestContextMiddleware",
+    "bankproject.middleware.ApiProblemsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "bankproject.middleware.PolicyMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
     "bankproject.middleware.Utf8OnlyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -254,12 +279,20 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+PASSWORD_MIN_CHARS = env.int("PASSWORD_MIN_CHARS", default=12)
+if not 12 <= PASSWORD_MIN_CHARS <= 64:
+    raise ImproperlyConfigured("PASSWORD_MIN_CHARS must be 12 to 64.")
+# Passwords known from thefts, in the format of Have I Been Pwned; "" is none (README).
+BREACHED_PASSWORDS_FILE = env.str("BREACHED_PASSWORDS_FILE", default="")
+# NIST SP 800-63B-4: length and block lists, no rules about kinds of characters.
 AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "accounts.password_rules.LengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
      "OPTIONS": {"user_attributes": ("first_name", "last_name", "email")}},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.password_rules.CommonPasswordValidator"},
+    {"NAME": "accounts.password_rules.ExpectedWordsValidator"},
+    {"NAME": "accounts.password_rules.PatternValidator"},
+    {"NAME": "accounts.breached_passwords.BreachedPasswordValidator"},
 ]  # fmt: skip
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
@@ -268,6 +301,10 @@ AUTHENTICATION_BACKENDS = [
 
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=5)
 LOCKOUT_MINUTES = env.int("LOCKOUT_MINUTES", default=10)
+# Wrong ones at sign-in from one network, for whatever addresses, within LOCKOUT_MINUTES.
+GUESSES_PER_NETWORK = env.int("GUESSES_PER_NETWORK", default=100)
+if GUESSES_PER_NETWORK < AXES_FAILURE_LIMIT:
+    raise ImproperlyConfigured("GUESSES_PER_NETWORK must not be below AXES_FAILURE_LIMIT.")
 AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
 AXES_HANDLER = "accounts.lockout.ExactHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -322,13 +359,23 @@ STORAGES = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "audit.context.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "audit.context.RequestIdFilter"},
+        "account_numbers": {"()": "audit.context.AccountNumberFilter"},
+    },
     "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
-    # They log each batch and each sign-in, people's addresses included; what matters is in the audit log.
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["request_id", "account_numbers"],
+        }
+    },
+    # They log each batch and each sign-in, people's addresses included, and axes each failure as a warning with what
+    # was typed as the address; what matters is in the audit log.
     "loggers": {
         "post_office": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-        "axes": {"level": "WARNING"},
+        "axes": {"level": "ERROR"},
         "fontTools": {"level": "WARNING"},  # tells which letters a statement has
     },
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},

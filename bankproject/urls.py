@@ -1,9 +1,15 @@
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 
-from bankproject import component_page
+from bankproject import api_page, component_page
+from bankproject.api import api
 
 urlpatterns = [
+    # First, so that a program's request is not held against the address of every page.
+    path("api/v1/docs/", api_page.api_docs, name="api_docs"),
+    path("api/v1/", api.urls),
+    # Not without its slash either: the page's address is completed, as those of all pages are.
+    re_path("^api/(?!v1/docs$)", api_page.nowhere, name="api_nowhere"),
     path("", include("accounts.urls")),
     path("", include("transfers.urls")),
     path("", include("support.urls")),

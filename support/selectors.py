@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from accounts import keyset
+from accounts.keyset import InvalidCursor
 from accounts.models import User
 from accounts.roles import require
 from support.models import ServiceRequest, Ticket, TicketMessage
@@ -45,18 +47,28 @@ class Conversation:
 
 
 def tickets_of(user: User, *, older_than: UUID | None = None) -> Page[Ticket]:
-    """The customer's own tickets, those with the latest news first."""
+    """The customer's own tickets, those with the latest news first.
+
+    Raises:
+        InvalidCursor
+    """
     return _page(Ticket.objects.filter(customer=user), "shown_at", older_than)
 
 
 def requests_of(user: User, *, older_than: UUID | None = None) -> Page[ServiceRequest]:
-    """The customer's own requests, latest first."""
+    """The customer's own requests, latest first.
+
+    Raises:
+        InvalidCursor
+    """
     return _page(ServiceRequest.objects.filter(customer=user).select_related("account"), "created_at", older_than)
 
 
 def _page(rows: QuerySet[T], newest_by: str, older_than: UUID | None) -> Page[T]:
-    last = rows.filter(public_id=older_than).values_list(newest_by, "pk").first() if older_than else None
-    if last is not None:
+    if older_than is not None:
+        last = rows.filter(public_id=older_than).values_list(newest_by, "pk").first()
+        if last is None:
+            raise InvalidCursor
         at, pk = last
         rows = rows.filter(Q(**{f"{newest_by}__lt": at}) | Q(**{newest_by: at, "pk__lt": pk}))
     found = list(rows.order_by(f"-{newest_by}", "-pk")[: PAGE_ROWS + 1])
@@ -120,6 +132,16 @@ def request_for_staff(user: User, public_id: UUID) -> ServiceRequest:
     require(user, "support.view_servicerequest")
     joins = ("customer", "account", "first_approved_by", "decided_by")
     return ServiceRequest.objects.select_related(*joins).get(public_id=public_id)
+
+
+def waiting_requests(user: User, *, after: keyset.Key | None = None) -> keyset.Page[ServiceRequest]:
+    """What nobody has decided yet, the last to come first.
+
+    Raises:
+        PermissionDenied, InvalidCursor
+    """
+    require(user, "support.view_servicerequest")
+    return keyset.page_of(undecided_requests().select_related("customer", "account"), by="created_at", after=after)
 
 
 def unsettled_tickets() -> QuerySet[Ticket]:

@@ -15,13 +15,13 @@ from accounts.list_filters import AmountFilter
 from accounts.models import BankAccount, User
 from accounts.money import format_money
 from accounts.money_admin import MoneyAdmin
-from accounts.roles import may
 from accounts.staff_acts import ActingAdmin, offer
 from audit.exporting import ExportingAdmin
 from transfers import explanations
 from transfers.admin_acts import ACCOUNT_ACTS, ALERT_ACTS, ORDER_ACTS, TRANSACTION_ACTS, USER_ACTS
 from transfers.list_filters import BegunByFilter, EntriesOfFilter, MovedOnFilter, OrderedByFilter, PaidFromFilter
 from transfers.models import Direction, Entry, FraudAlert, OrderState, Transaction, TransferOrder
+from transfers.selectors.staff import orders_seen_by, sees_the_ledger
 
 offer(BankAccount, *ACCOUNT_ACTS)
 offer(User, *USER_ACTS)
@@ -140,10 +140,8 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
         return format_html_join(", ", '<a href="{}">{}</a> ({})', links) or "none"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TransferOrder]:
-        rows = super().get_queryset(request)
-        if _sees_the_ledger(request):
-            return rows
-        return rows.filter(state__in=[OrderState.HELD, OrderState.RELEASED, OrderState.REJECTED])
+        user: Any = request.user
+        return orders_seen_by(user, super().get_queryset(request))
 
 
 @admin.register(FraudAlert)
@@ -192,4 +190,5 @@ class FraudAlertAdmin(ActingAdmin):
 
 
 def _sees_the_ledger(request: HttpRequest) -> bool:
-    return may(request.user, "transfers.view_transaction")
+    user: Any = request.user
+    return sees_the_ledger(user)

@@ -1,6 +1,6 @@
 """Which movements a history shows: read from the page's address, and written back into it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -71,6 +71,16 @@ class HistoryFilters:
             yield {"label": words[name](), "url": self.without(name).url(path)}
 
 
+def contradictions(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What cannot be true together: the name of the filter that comes too early or is too low, and a text."""
+    first, last = filters.get("date_from"), filters.get("date_to")
+    if first is not None and last is not None and first > last:
+        yield "date_to", "This day is before the first one."
+    low, high = filters.get("min_amount"), filters.get("max_amount")
+    if low is not None and high is not None and low > high:
+        yield "max_amount", "This is less than the minimum amount."
+
+
 class DayInput(forms.DateInput):
     """The browser's own date field. It takes nothing but days: another text is left out, the error tells of it."""
 
@@ -131,11 +141,8 @@ class HistoryFilterForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("date_from") and data.get("date_to") and data["date_from"] > data["date_to"]:
-            self.add_error("date_to", "This day is before the first one.")
-        low, high = data.get("min_amount"), data.get("max_amount")
-        if low is not None and high is not None and low > high:
-            self.add_error("max_amount", "This is less than the minimum amount.")
+        for name, text in contradictions(data):
+            self.add_error(name, text)
         return data
 
     @property

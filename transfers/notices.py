@@ -119,6 +119,12 @@ def transaction_reversed(transaction_id: str) -> Iterable[Mail]:
         yield replace(mail, context=mail.context | movement)
 
 
+@writes_mails_of("daily_limit_lowered")
+def daily_limit_lowered(user_id: int, amount: str) -> Iterable[Mail]:
+    user = User.objects.get(pk=user_id)
+    return [Mail(user.email, "daily_limit_lowered", {"first_name": user.first_name, "amount": Decimal(amount)})]
+
+
 @writes_mails_of("daily_limit_raised")
 def daily_limit_raised(user_id: int, amount: str) -> Iterable[Mail]:
     user = User.objects.get(pk=user_id)

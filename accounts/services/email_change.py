@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import limiter, mail_links, outbox
+from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
 from accounts.mail_links import LinkInvalid
 from accounts.models import EmailChange, PasswordReset, User, normalise_email
@@ -49,7 +50,7 @@ def _request(actor: User, email: str) -> None:
     now = timezone.now()
     EmailChange.objects.filter(expires_at__lt=now).delete()
     EmailChange.objects.filter(user=actor).delete()
-    if User.objects.filter(email=email).exists():
+    if user_by_email(email) is not None:
         outbox.tell("email_change_taken", email=email)
     else:
         token = mail_links.new_token()
@@ -97,7 +98,7 @@ def _confirm(actor: User, token: str) -> None:
     user = User.objects.select_for_update().get(pk=actor.pk)
     email = change_for(actor=user, token=token).email
     EmailChange.objects.filter(user=user).delete()
-    if User.objects.filter(email=email).exists():
+    if user_by_email(email) is not None:
         raise LinkInvalid
     PasswordReset.objects.filter(user=user).delete()  # those links wait at the old address
     old_email, user.email = user.email, email

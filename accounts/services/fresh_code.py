@@ -1,8 +1,12 @@
 """A code given now, by somebody signed in, for a change that a stolen session must not make (R1.8)."""
 
+from collections.abc import Callable
+from functools import partial
+
 from django.http import HttpRequest
 
 from accounts import guesses
+from accounts.guesses import Door
 from accounts.models import User
 from accounts.services import two_factor
 from accounts.services.sign_in import TryAgainIn, device_for, is_recovery_code
@@ -13,25 +17,35 @@ from audit.services import record
 
 
 def verify_fresh_code(
-    request: HttpRequest, *, actor: User, code: str, recovery_code_too: bool = False, customer: User | None = None
+    request: HttpRequest,
+    *,
+    actor: User,
+    code: str,
+    recovery_code_too: bool = False,
+    customer: User | None = None,
+    verify: Callable[[User, str], object | None] | None = None,
 ) -> None:
     """That `code` is a present, unused one of the actor's. It is used up, whatever comes of what it is for.
 
     Args:
         recovery_code_too: for the day the phone is gone.
         customer: whose code it is instead, when they stand at the actor's counter.
+        verify: looks at the code in place of `two_factor.verify_totp`, where something else has to become true in
+            the same transaction; None from it is a wrong code.
 
     Raises:
         WrongCode
         TryAgainIn: too soon after a wrong code; this one was not looked at.
-        TooOften: too many wrong ones, counted together with sign-in (R1.4).
+        TooOften: too many wrong ones, counted together with sign-in (R1.4), or from everywhere.
     """
     ip, person = client_ip(request), customer or actor
     by_recovery_code = recovery_code_too and is_recovery_code(code)
-    wait = 0 if by_recovery_code else two_factor.seconds_until_next_try(person)
+    wait = 0 if by_recovery_code else guesses.seconds_of_pause(email=person.email, ip=ip)
     if wait and not guesses.seconds_locked(email=person.email, ip=ip):
         raise TryAgainIn(wait)
-    verify = device_for if by_recovery_code else two_factor.verify_totp
-    if guesses.counted(lambda: verify(person, code), email=person.email, ip=ip) is None:
+    look = partial(device_for if by_recovery_code else verify or two_factor.verify_totp, person, code)
+    within = look if by_recovery_code else partial(guesses.from_anywhere, look, email=person.email, door=Door.SESSION)
+    if guesses.counted(within, email=person.email, ip=ip) is None:
+        guesses.begin_pause(email=person.email, ip=ip)
         record(Action.CODE_REFUSED, actor=actor, subject=person, concerns=customer)
         raise WrongCode

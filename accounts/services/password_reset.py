@@ -7,14 +7,15 @@ somebody's. The link replaces the password and nothing else: it signs nobody in,
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
-from django.contrib.auth.password_validation import validate_password
 from django.utils import timezone
 
 from accounts import limiter, mail_links, outbox
+from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
 from accounts.mail_links import LinkInvalid
 from accounts.models import PasswordReset, User, normalise_email
+from accounts.password_hashing import make_hash
+from accounts.password_rules import check_new_password
 from accounts.services.passwords import save_new_password
 from audit.actions import Action
 from audit.context import network_of
@@ -45,7 +46,7 @@ def request_reset(*, email: str, ip: str | None) -> None:
 def _request_reset(email: str) -> None:
     now = timezone.now()
     PasswordReset.objects.filter(expires_at__lt=now).delete()
-    user = User.objects.filter(email=email).first()
+    user = user_by_email(email)
     token = mail_links.new_token()
     if user is not None and user.can_sign_in:
         expires_at = now + timedelta(minutes=settings.PASSWORD_RESET_LINK_MINUTES)
@@ -84,8 +85,8 @@ def reset_password(*, token: str, new_password: str) -> None:
         ValidationError: the new password is too weak.
     """
     user = reset_for(token).user
-    validate_password(new_password, user)
-    _reset(token, make_password(new_password))  # a slow hash must not hold a lock
+    check_new_password(new_password, user)
+    _reset(token, make_hash(new_password))  # a slow hash must not hold a lock
 
 
 @own_transaction

@@ -2,13 +2,14 @@
 
 import uuid
 
-from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from accounts import guesses, outbox
 from accounts.concurrency import own_transaction
 from accounts.models import EmailChange, PasswordReset, User
+from accounts.password_rules import check_new_password
 from accounts.services import user_sessions
 from audit.actions import Action
 from audit.context import client_ip
@@ -28,13 +29,27 @@ def check_own_password(request: HttpRequest, *, actor: User, password: str) -> N
         WrongCurrentPassword
         TooOften: too many wrong ones, counted together with sign-in (R1.4).
     """
+    hash_before = actor.password
     right = guesses.counted(lambda: actor.check_password(password) or None, email=actor.email, ip=client_ip(request))
     if not right:
         raise WrongCurrentPassword
+    # Renewed: the stamp of a page's session is of the old one. Tokens carry none, and a cookie beside them is not ours.
+    if actor.password != hash_before and not hasattr(request, "api_session"):
+        update_session_auth_hash(request, actor)
 
 
 def change_password(request: HttpRequest, *, actor: User, old_password: str, new_password: str) -> None:
     """Set a new password. All other sessions of the user end; keep this one with `update_session_auth_hash`.
+
+    Raises:
+        As `choose_password()`.
+    """
+    choose_password(request, actor=actor, old_password=old_password, new_password=new_password)
+    _change(actor, user_sessions.id_of(request))
+
+
+def choose_password(request: HttpRequest, *, actor: User, old_password: str, new_password: str) -> None:
+    """Let `actor` carry the hash of a new password, for `save_new_password()`; nothing is written yet.
 
     Raises:
         WrongCurrentPassword
@@ -44,9 +59,8 @@ def change_password(request: HttpRequest, *, actor: User, old_password: str, new
     check_own_password(request, actor=actor, password=old_password)
     if new_password == old_password:
         raise ValidationError("The new password is the old one. Choose another.", code="password_unchanged")
-    validate_password(new_password, actor)
+    check_new_password(new_password, actor)
     actor.set_password(new_password)  # hashed before the transaction: a slow hash must not hold a lock
-    _change(actor, user_sessions.id_of(request))
 
 
 @own_transaction

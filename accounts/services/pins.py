@@ -1,13 +1,14 @@
 """The PIN that the API may ask an app for: set, changed and removed by its owner (R1.8). No page asks for it."""
 
-from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
 from accounts import outbox
 from accounts.concurrency import own_transaction
 from accounts.models import User
+from accounts.password_hashing import make_hash
 from accounts.pin_rules import check_pin
 from accounts.roles import require_any_role
+from accounts.services import user_sessions
 from accounts.services.fresh_code import verify_fresh_code
 from audit.actions import Action
 from audit.services import record
@@ -40,7 +41,8 @@ def set_pin(request: HttpRequest, *, actor: User, pin: str, code: str) -> None:
     if actor.pin_locked_at is not None:
         raise PinLocked
     verify_fresh_code(request, actor=actor, code=code)
-    _write(actor, make_password(pin), Action.PIN_CHANGED, "pin_changed")  # hashed before any row is locked
+    _write(actor, make_hash(pin), Action.PIN_CHANGED, "pin_changed")  # hashed before any row is locked
+    user_sessions.renew_key(request)
 
 
 def remove_pin(request: HttpRequest, *, actor: User, code: str) -> None:
@@ -57,6 +59,7 @@ def remove_pin(request: HttpRequest, *, actor: User, code: str) -> None:
         raise PinLocked
     verify_fresh_code(request, actor=actor, code=code)
     _write(actor, "", Action.PIN_REMOVED, "pin_removed")
+    user_sessions.renew_key(request)
 
 
 @own_transaction

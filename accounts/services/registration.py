@@ -6,15 +6,17 @@ What a stranger sees, the hasher's work and the number of mails are the same for
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import Group
 from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts import guesses, limiter, outbox
+from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
 from accounts.mail_links import LinkInvalid, digest, new_token
 from accounts.models import Registration, User, normalise_email
+from accounts.password_hashing import make_hash, matches
+from accounts.password_rules import check_new_password
 from accounts.roles import Role
 from audit.actions import Action
 from audit.context import network_of
@@ -38,11 +40,13 @@ def register(
     be able to fill somebody's mailbox.
 
     Raises:
+        ValidationError: the password is too weak.
         TooOften: too many registrations from this network.
     """
     email = normalise_email(email)
+    check_new_password(password, User(first_name=first_name, last_name=last_name, email=email))
     limiter.take(f"register:{network_of(ip)}", limiter.Limit(settings.REGISTRATIONS_PER_HOUR, 3600))
-    password_hash = make_password(password)
+    password_hash = make_hash(password)
     try:
         limiter.take(f"register-mail:{digest(email)}", _MAILS_TO_ONE_ADDRESS)
     except limiter.TooOften:
@@ -61,7 +65,7 @@ def register(
 def _register(*, first_name: str, last_name: str, email: str, phone: str, address: str, password_hash: str) -> None:
     now = timezone.now()
     Registration.objects.filter(expires_at__lt=now).delete()
-    taken = User.objects.filter(email=email).exists()
+    taken = user_by_email(email) is not None
     token = new_token()
     if not taken:
         registration = Registration(
@@ -107,7 +111,7 @@ def confirm(*, token: str, password: str, ip: str | None) -> User:
     """
     row = registration_for(token)
     right = guesses.counted(
-        lambda: check_password(password, row.password) or None, email=f"registration:{row.public_id}", ip=ip
+        lambda: matches(row.password, password) or None, email=f"registration:{row.public_id}", ip=ip
     )
     if not right:
         raise WrongPassword
@@ -123,7 +127,7 @@ def _confirm(token: str) -> User:
     # All links of one address are locked in one order: each confirmation deletes the others.
     rows = Registration.objects.select_for_update().filter(email=email).order_by("pk")
     row = next((row for row in rows if row.token_digest == digest(token)), None)
-    if row is None or User.objects.filter(email=row.email).exists():
+    if row is None or user_by_email(row.email) is not None:
         raise LinkInvalid
     user = create_user(
         email=row.email,

@@ -11,9 +11,12 @@ from django.utils import timezone
 from django_otp import login as otp_login
 
 from accounts import guesses
+from accounts.addresses import user_by_email
+from accounts.guesses import Door
 from accounts.limiter import TooOften
-from accounts.models import TotpDevice, User, normalise_email
-from accounts.services import two_factor, user_sessions
+from accounts.models import TotpDevice, User
+from accounts.services import known_devices, two_factor, user_sessions
+from accounts.sign_in_identity import address_in
 from audit.actions import Action
 from audit.context import client_ip
 from audit.services import record
@@ -27,7 +30,8 @@ class SignInRefused(Exception):
 
 @dataclass
 class LockedOut(Exception):
-    """Too many failures for this e-mail from this address. Says nothing about whether the user exists."""
+    """Too many failures for this e-mail from this address, or too many in all from this network, or of codes from
+    everywhere. Says nothing about whether the user exists."""
 
     seconds: int
     code = "locked_out"
@@ -35,7 +39,7 @@ class LockedOut(Exception):
 
 @dataclass
 class TryAgainIn(Exception):
-    """After wrong codes the device looks at none for a while: this one was neither judged nor counted."""
+    """After a wrong code none is looked at for a moment: this one was neither judged nor counted."""
 
     seconds: int
     code = "try_again_in"
@@ -46,39 +50,51 @@ def verify_password(request: HttpRequest, *, email: str, password: str) -> User:
 
     Raises:
         SignInRefused: no such user, wrong password, or a user who may not sign in. Takes equally long.
-        LockedOut: this was the last failure allowed, or came after it.
+        LockedOut: this was the last failure allowed, or came after it; of this address or of the whole network.
     """
     user = authenticate(request, username=email, password=password)
     if not isinstance(user, User):
-        _refuse(request, email=email, step="password", user=None)
+        closed_for = guesses.seconds_closed(ip=client_ip(request))
+        refuse(request, email=email, step="password", user=None, closed_for=closed_for)
     return user
 
 
-def verify_code(request: HttpRequest, *, user: User, code: str) -> TotpDevice:
-    """The device that vouches for `user`: by a code of the authenticator app or by a recovery code.
+def verify_code(request: HttpRequest, *, user: User, code: str, pauses: bool = True) -> TotpDevice:
+    """The device that vouches for `user`, who has given the password: by a code of the app or by a recovery code.
+
+    Args:
+        pauses: False where password and code come in one request: a code that was not looked at and not counted
+            would tell that the password before it was right.
 
     Raises:
         SignInRefused: wrong, used or expired code, or the user may no longer sign in.
-        LockedOut: too many failures.
+        LockedOut: too many failures, from here or, of codes, from everywhere.
         TryAgainIn: too soon after a wrong code.
     """
-    ip = client_ip(request)
-    wait = 0 if is_recovery_code(code) else two_factor.seconds_until_next_try(user)
+    ip, closed_for = client_ip(request), 0
+    wait = guesses.seconds_of_pause(email=user.email, ip=ip) if pauses and not is_recovery_code(code) else 0
     if wait and not guesses.seconds_locked(email=user.email, ip=ip):
         raise TryAgainIn(wait)
+    door = Door.KNOWN if known_devices.is_known(request, user=user) else Door.PASSWORD
     try:
-        device = guesses.counted(lambda: device_for(user, code), email=user.email, ip=ip)
-    except TooOften:
-        device = None
+        device = guesses.counted(lambda: _device_within_bounds(user, code, door), email=user.email, ip=ip)
+    except TooOften as error:
+        device, closed_for = None, error.retry_after
     if device is None:
+        if not closed_for:
+            guesses.begin_pause(email=user.email, ip=ip)
         # Axes hears of it too, so that its records have codes like passwords.
         user_login_failed.send(__name__, credentials={"username": user.email}, request=request)
-        _refuse(request, email=user.email, step="code", user=user)
+        refuse(request, email=user.email, step="code", user=user, closed_for=closed_for)
     return device
 
 
-def complete(request: HttpRequest, *, user: User, device: TotpDevice) -> None:
-    """Begin the signed-in session: a new session key, the device that vouched, the clock of the timeouts."""
+def complete(request: HttpRequest, *, user: User, device: TotpDevice) -> str:
+    """Begin the signed-in session: a new session key, the device that vouched, the clock of the timeouts.
+
+    Returns the name of the browser, for the cookie by which it is known the next time (`accounts.device_cookie`).
+    """
+    is_first_sign_in = user.last_login is None  # which login() sets
     login(request, user, backend="accounts.backends.CountedPasswordBackend")
     otp_login(request, device)
     # django-otp's middleware says so from the next request on; the answer to this one needs it too.
@@ -88,6 +104,7 @@ def complete(request: HttpRequest, *, user: User, device: TotpDevice) -> None:
     user_sessions.begin(request, actor=user)
     guesses.forgive(email=user.email, ip=client_ip(request))
     record(Action.LOGIN_SUCCESS, actor=user, subject=user)
+    return known_devices.meet(request, actor=user, is_first_sign_in=is_first_sign_in)
 
 
 def sign_out(request: HttpRequest) -> None:
@@ -111,18 +128,31 @@ def device_for(user: User, code: str) -> TotpDevice | None:
     return two_factor.verify_totp(user, code)
 
 
-def _refuse(request: HttpRequest, *, email: str, step: str, user: User | None) -> NoReturn:
-    seconds = guesses.seconds_locked(email=email, ip=client_ip(request))
-    # People type passwords into the e-mail field: only what looks like an address is written down.
-    typed = normalise_email(email)
-    label = typed if re.fullmatch(r"[^@\s]+@[^@\s]+", typed) else "unknown"
+def _device_within_bounds(user: User, code: str, door: Door) -> TotpDevice | None:
+    """A recovery code, 40 bits behind a slow hash, is bound by the count of its network alone."""
+    if is_recovery_code(code):
+        return device_for(user, code)
+    return guesses.from_anywhere(lambda: device_for(user, code), email=user.email, door=door)
+
+
+def refuse(request: HttpRequest, *, email: str, step: str, user: User | None, closed_for: int = 0) -> NoReturn:
+    """Record a guess that was wrong, after it was counted; for what signs people in.
+
+    Args:
+        closed_for: seconds for which a wider limit than this address's is full.
+
+    Raises:
+        SignInRefused, LockedOut
+    """
+    seconds = max(guesses.seconds_locked(email=email, ip=client_ip(request)), closed_for)
+    label = address_in(email) or "unknown"
     record(
         Action.LOGIN_FAILURE,
         actor=None,
         actor_label=label,
         subject=user,
         # Whose it was, if anybody's: looked up for known and unknown addresses alike.
-        concerns=user or User.objects.filter(email=label).first(),
+        concerns=user or user_by_email(label),
         details={"step": step, "locked_out": seconds > 0},
     )
     if seconds:

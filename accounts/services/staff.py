@@ -1,10 +1,11 @@
 """Making the people who run the bank."""
 
-from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 
+from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
 from accounts.models import User, normalise_email
+from accounts.password_hashing import make_hash
 from accounts.roles import Role
 from accounts.services.registration import create_user
 from audit.actions import Action
@@ -31,7 +32,7 @@ def bootstrap_administrator(*, email: str, first_name: str, last_name: str, pass
     Raises:
         AdministratorExists, EmailTaken
     """
-    return _bootstrap(normalise_email(email), first_name, last_name, make_password(password))
+    return _bootstrap(normalise_email(email), first_name, last_name, make_hash(password))
 
 
 @own_transaction
@@ -39,7 +40,7 @@ def _bootstrap(email: str, first_name: str, last_name: str, password_hash: str) 
     Group.objects.select_for_update().get(name=Role.ADMIN.value)  # two terminals at once make one
     if User.objects.filter(groups__name=Role.ADMIN.value, is_active=True).exists():
         raise AdministratorExists
-    if User.objects.filter(email=email).exists():
+    if user_by_email(email) is not None:
         raise EmailTaken
     user = create_user(
         email=email, password_hash=password_hash, role=Role.ADMIN, first_name=first_name, last_name=last_name

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import math
 import os
 import secrets
 from urllib.parse import quote, urlencode
@@ -18,6 +17,7 @@ from django_otp.oath import hotp
 from accounts import outbox
 from accounts.concurrency import own_transaction
 from accounts.models import RecoveryCode, TotpDevice, User
+from accounts.services import enrolment_link
 from audit.actions import Action
 from audit.services import record
 
@@ -44,17 +44,22 @@ def confirmed_device(user: User) -> TotpDevice | None:
     return TotpDevice.objects.filter(user=user, confirmed=True).first()
 
 
-def enrolment_device(user: User, device_id: int | None = None) -> TotpDevice:
+def enrolment_device(user: User, device_id: int | None = None, *, proof: str = "") -> TotpDevice:
     """The not yet confirmed device whose secret the user is shown: `device_id`, or a new one instead of all others.
 
     Each sign-in gets a secret of its own. Were it shared, somebody who knows a first password could look at it,
     wait until its owner has enrolled, and compute their codes.
 
+    Args:
+        proof: of the link that somebody needs whose second factor the bank has reset (`enrolment_link.proof_in`).
+
     Raises:
         AlreadyEnrolled: the password alone must not replace a second factor.
+        LinkNeeded: nor one that the bank has reset.
     """
     if confirmed_device(user):
         raise AlreadyEnrolled
+    enrolment_link.require_opened(user, proof)
     pending = TotpDevice.objects.filter(user=user, confirmed=False)
     device = pending.filter(pk=device_id).first() if device_id is not None else None
     if device is None:
@@ -70,18 +75,19 @@ def new_device(user: User) -> TotpDevice:
     return device
 
 
-def confirm_enrolment(user: User, pending: TotpDevice, *, code: str) -> tuple[TotpDevice, list[str]]:
+def confirm_enrolment(user: User, pending: TotpDevice, *, code: str, proof: str = "") -> tuple[TotpDevice, list[str]]:
     """Turn the second factor on with the device the user was shown; return it and ten recovery codes, told only now.
 
     Raises:
         WrongCode: the device's throttle keeps count of it.
         AlreadyEnrolled: also when another window was faster.
+        LinkNeeded: as in `enrolment_device()`.
     """
     device = django_otp.verify_token(user, pending.persistent_id, code.replace(" ", ""))
     if not isinstance(device, TotpDevice):
         raise WrongCode
     rows, codes = new_recovery_codes(user)
-    _switch_on(user, device, rows)
+    _switch_on(user, device, rows, proof)
     return device, codes
 
 
@@ -97,10 +103,12 @@ def new_recovery_codes(user: User) -> tuple[list[RecoveryCode], list[str]]:
 
 
 @own_transaction
-def _switch_on(user: User, device: TotpDevice, rows: list[RecoveryCode]) -> None:
+def _switch_on(user: User, device: TotpDevice, rows: list[RecoveryCode], proof: str = "") -> None:
     User.objects.select_for_update().get(pk=user.pk)
     if confirmed_device(user):
         raise AlreadyEnrolled
+    enrolment_link.require_opened(user, proof)
+    enrolment_link.use_up(user)
     device.confirmed = True
     device.save(update_fields=["confirmed"])
     RecoveryCode.objects.filter(user=user).delete()
@@ -110,23 +118,15 @@ def _switch_on(user: User, device: TotpDevice, rows: list[RecoveryCode]) -> None
 
 
 def verify_totp(user: User, code: str) -> TotpDevice | None:
-    """The user's device if `code` is its present, unused code. The row is locked: a code works once."""
+    """The user's device if `code` is its present, unused code. The row is locked: a code works once.
+
+    How often it may be asked is for the caller to count (`accounts.guesses`).
+    """
     device = confirmed_device(user)
     if device is None:
         return None
     verified = django_otp.verify_token(user, device.persistent_id, code.replace(" ", ""))
     return verified if isinstance(verified, TotpDevice) else None
-
-
-def seconds_until_next_try(user: User) -> int:
-    """How long the user's device looks at no code, after wrong ones; 0 if it would look now."""
-    device = confirmed_device(user)
-    if device is None:
-        return 0
-    allowed, refusal = device.verify_is_allowed()
-    if allowed or refusal is None:
-        return 0
-    return max(1, math.ceil((refusal["locked_until"] - timezone.now()).total_seconds()))
 
 
 def use_recovery_code(user: User, code: str) -> TotpDevice | None:

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from accounts import outbox
 from accounts.concurrency import own_transaction
-from accounts.models import User, UserSession
+from accounts.devices import agent_of
+from accounts.models import SessionKind, User, UserSession
 from audit.actions import Action
 from audit.context import client_ip
 from audit.services import record
@@ -22,6 +23,7 @@ _KEY = "user_session"
 _NO_ROW = str(uuid.UUID(int=0))
 _REFRESH = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
+API_REFRESH_LASTS = timedelta(days=7)  # R7.1
 
 
 class SessionNotFound(Exception):
@@ -32,12 +34,17 @@ class SessionNotFound(Exception):
 
 def begin(request: HttpRequest, *, actor: User) -> None:
     """Note that this session is signed in now, from where and with what; sweep what ended long ago."""
+    request.session[_KEY] = str(new_row(request, actor=actor, kind=SessionKind.PAGES).public_id)
+
+
+def new_row(request: HttpRequest, *, actor: User, kind: SessionKind) -> UserSession:
+    """The row of a session that begins now; those that ended long ago are swept."""
     now = timezone.now()
     UserSession.objects.filter(user=actor, last_seen_at__lt=now - _KEPT).delete()
-    agent = request.headers.get("User-Agent", "").encode("ascii", "replace").decode()
-    row = UserSession(user=actor, user_agent=agent[:200], ip=client_ip(request), created_at=now, last_seen_at=now)
+    agent = agent_of(request)[:200]
+    row = UserSession(user=actor, kind=kind, user_agent=agent, ip=client_ip(request), created_at=now, last_seen_at=now)
     row.save()
-    request.session[_KEY] = str(row.public_id)
+    return row
 
 
 def id_of(request: HttpRequest) -> uuid.UUID:
@@ -48,21 +55,39 @@ def id_of(request: HttpRequest) -> uuid.UUID:
 def open_row(request: HttpRequest) -> UserSession | None:
     """The row that lets this session go on; None if it was ended. One look-up by a unique key."""
     rows = UserSession.objects.filter(public_id=id_of(request), user_id=request.session["_auth_user_id"])
-    return rows.filter(ended_at__isnull=True).first()
+    return rows.filter(kind=SessionKind.PAGES, ended_at__isnull=True).first()
 
 
-def refresh(row: UserSession, *, now: datetime) -> None:
+def renew_key(request: HttpRequest) -> None:
+    """Let the session go on under another key, after its owner has proved a factor or made order: a copy of the
+    cookie opens nothing any more, and so is shown no secret that comes next.
+
+    Programs have no cookie; one that a browser sends beside a token is not ours.
+    """
+    if hasattr(request, "session") and not hasattr(request, "api_session"):
+        request.session.cycle_key()
+
+
+def refresh(pk: int, *, last_seen_at: datetime, now: datetime) -> None:
     """Note that the session is in use; once a minute is enough."""
-    if now - row.last_seen_at >= _REFRESH:
-        UserSession.objects.filter(pk=row.pk).update(last_seen_at=now)
+    if now - last_seen_at >= _REFRESH:
+        UserSession.objects.filter(pk=pk).update(last_seen_at=now)
 
 
 def is_within_timeouts(row: UserSession, now: datetime) -> bool:
-    """Whether the clocks of R1.6 have not run out meanwhile, of which nobody tells the row."""
+    """Whether the clocks of R1.6, or the last refresh token of the API, have not run out meanwhile, of which nobody
+    tells the row."""
+    if row.kind == SessionKind.API:
+        return now - row.last_seen_at <= API_REFRESH_LASTS + _REFRESH and not is_too_old(row, now)
     idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS) + _REFRESH
     return now - row.last_seen_at <= idle and now - row.created_at <= timedelta(
         seconds=settings.SESSION_ABSOLUTE_SECONDS
     )
+
+
+def is_too_old(row: UserSession, now: datetime) -> bool:
+    """Whether a session of the API began so long ago that both factors are due again."""
+    return now - row.created_at > timedelta(days=settings.API_SESSION_DAYS)
 
 
 def end_present(request: HttpRequest) -> None:
@@ -100,6 +125,13 @@ def end_others(*, actor: User, present: uuid.UUID) -> int:
     mark_ended(actor, but=present)
     if count:
         _tell_of_ended(actor, count)
+    return count
+
+
+def end_others_of_pages(request: HttpRequest, *, actor: User) -> int:
+    """As `end_others()`, from a page: copies of its own cookie are signed out too."""
+    count = end_others(actor=actor, present=id_of(request))
+    renew_key(request)
     return count
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.models import RecoveryCode, TotpDevice
 from accounts.services import authenticator, two_factor
 from audit.models import AuditEntry
-from tests.acts import at_once, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.acts import at_once, copy_of, give_code, give_password, is_signed_in, mails, wrong_code_for
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +104,36 @@ def test_a_recovery_code_makes_no_new_ones(alice: Any, browser: Any) -> None:
     assert renew(browser, codes[0]) == []
 
 
+def test_new_recovery_codes_are_not_shown_to_a_copy_of_the_cookie(alice: Any, browser: Any) -> None:
+    # R1.8, ASVS V7.2.4: who has stolen the session waits for its owner to make new ones.
+    thief = copy_of(browser)
+    assert is_signed_in(thief)
+    row = browser.session["user_session"]
+    answer = browser.post("/profile/recovery-codes/", {"code": code_on(present(alice))}, follow=True)
+    assert len(SHOWN.findall(answer.content.decode())) == 10
+    assert thief.get("/two-factor/recovery-codes/")["Location"].startswith("/sign-in/")
+    assert is_signed_in(browser)
+    assert browser.session["user_session"] == row, "to the profile it is the session that it was"
+
+
+def test_nor_is_the_secret_of_another_app(alice: Any, browser: Any) -> None:
+    # R1.8
+    thief = copy_of(browser)
+    browser.post("/profile/authenticator/", {"code": code_on(present(alice))})
+    assert thief.get("/profile/authenticator/new/")["Location"].startswith("/sign-in/")
+    thief = copy_of(browser)  # one who is quicker sees that secret; the codes that come with it they do not see
+    answer = browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))}, follow=True)
+    assert len(SHOWN.findall(answer.content.decode())) == 10
+    assert thief.get("/two-factor/recovery-codes/")["Location"].startswith("/sign-in/")
+    assert is_signed_in(browser)
+
+
+def test_a_wrong_code_changes_no_session(alice: Any, browser: Any) -> None:
+    key = browser.session.session_key
+    browser.post("/profile/recovery-codes/", {"code": wrong_code_for(code_on(present(alice)))})
+    assert browser.session.session_key == key
+
+
 def test_another_app_takes_the_place_of_the_first(alice: Any, browser: Any, browser_of: Any, clock: Any) -> None:
     # R1.8
     elsewhere, old = browser_of(alice), present(alice)
@@ -124,7 +154,7 @@ def test_another_app_takes_the_place_of_the_first(alice: Any, browser: Any, brow
     give_code(client, code_on(new))
     assert is_signed_in(client)
     assert AuditEntry.objects.get(action="TWO_FACTOR_REPLACED").actor_id == alice.pk
-    assert mails(alice.email)[-1].subject == "Your authenticator app was replaced"
+    assert "Your authenticator app was replaced" in [mail.subject for mail in mails(alice.email)]
     assert browser.get("/profile/authenticator/new/")["Location"] == "/profile/authenticator/", "shown no more"
 
 
@@ -142,7 +172,36 @@ def test_who_lost_the_phone_replaces_the_app_with_a_recovery_code(alice: Any, br
     codes = renew(browser, code_on(present(alice)))
     assert browser.post("/profile/authenticator/", {"code": codes[3]}).status_code == 302
     browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))})
-    assert AuditEntry.objects.filter(action="TWO_FACTOR_REPLACED").exists()
+    assert AuditEntry.objects.get(action="TWO_FACTOR_REPLACED").details == {"by": "recovery_code"}
+
+
+@pytest.mark.parametrize("by_recovery_code", [True, False])
+def test_after_a_recovery_code_money_to_strangers_waits_a_day(
+    alice: Any, browser: Any, clock: Any, by_recovery_code: bool
+) -> None:
+    # R1.8: whoever found the paper has a phone of theirs now, but not the money.
+    codes = renew(browser, code_on(present(alice)))
+    clock.shift(31)
+    page = browser.get("/profile/authenticator/").content.decode()
+    assert "cash withdrawals wait 24 hours" in page
+    browser.post("/profile/authenticator/", {"code": codes[0] if by_recovery_code else code_on(present(alice))})
+    alice.refresh_from_db()
+    assert alice.hardened_at is None, "nothing is replaced yet"
+    browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))})
+    alice.refresh_from_db()
+    assert alice.hardened_at == (datetime.now(UTC) if by_recovery_code else None)
+    (mail,) = [one for one in mails(alice.email) if one.subject == "Your authenticator app was replaced"]
+    for text in (mail.message, mail.html_message):
+        assert ("withdrawals wait 24 hours" in " ".join(text.split())) is by_recovery_code
+
+
+def test_staff_who_have_no_money_here_are_told_nothing_of_it(sam: Any, browser_of: Any, clock: Any) -> None:
+    browser = browser_of(sam)
+    codes = renew(browser, code_on(present(sam)))
+    assert "withdrawals" not in browser.get("/profile/authenticator/").content.decode()
+    browser.post("/profile/authenticator/", {"code": codes[0]})
+    browser.post("/profile/authenticator/new/", {"code": code_on(pending(sam))})
+    assert "withdrawals" not in mails(sam.email)[-1].message
 
 
 def test_a_wrong_code_of_the_new_app_replaces_nothing(alice: Any, browser: Any) -> None:
@@ -191,7 +250,9 @@ def test_two_windows_at_once_replace_it_once(alice: Any) -> None:
     session = UserSession.objects.create(user=alice).public_id
     device = two_factor.new_device(alice)
     rows = [[RecoveryCode(user=alice, selector=f"{letter}{n}", code_hash="x") for n in range(10)] for letter in "AB"]
-    results = at_once(*[lambda r=row: authenticator._replace(alice, device, r, session) for row in rows])
+    results = at_once(
+        *[lambda r=row: authenticator._replace(alice, device, r, session, by_recovery_code=False) for row in rows]
+    )
     assert sorted(type(result).__name__ for result in results) == ["NoneType", "NothingToReplace"]
     assert RecoveryCode.objects.filter(user=alice).count() == 10
     assert TotpDevice.objects.get(user=alice).pk == device.pk

@@ -1,4 +1,4 @@
-"""At most N times in a sliding window, exact under any parallelism (R3.9, R1.4)."""
+"""At most N times in a sliding window, exact under any parallelism, in rows and in a shared cache (R3.9, R1.4)."""
 
 import sqlite3
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,16 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 THREE_A_MINUTE = Limit(times=3, window_seconds=60)
 
 
+@pytest.fixture(params=["rows", "shared cache"])
+def store(request: pytest.FixtureRequest) -> str:
+    """Each test of the limiter's promises runs over both."""
+    if request.param == "shared cache":
+        request.getfixturevalue("shared_cache")
+    return request.param
+
+
 @pytest.mark.django_db
-def test_the_window_slides() -> None:
+def test_the_window_slides(store: str) -> None:
     # R3.9: not three at the end of one minute and three at the beginning of the next.
     assert [take("k", THREE_A_MINUTE, at=NOON + timedelta(seconds=s)) for s in (0, 30, 59)] == [2, 1, 0]
     with pytest.raises(TooOften) as refusal:
@@ -32,7 +40,7 @@ def test_the_window_slides() -> None:
 
 
 @pytest.mark.django_db
-def test_a_refusal_takes_no_place() -> None:
+def test_a_refusal_takes_no_place(store: str) -> None:
     # R3.9: whoever goes on trying is not kept out for longer.
     for _ in range(3):
         take("k", THREE_A_MINUTE, at=NOON)
@@ -43,7 +51,7 @@ def test_a_refusal_takes_no_place() -> None:
 
 
 @pytest.mark.django_db
-def test_keys_do_not_share_places() -> None:
+def test_keys_do_not_share_places(store: str) -> None:
     # R3.9
     for _ in range(3):
         take("alice", THREE_A_MINUTE, at=NOON)
@@ -51,7 +59,7 @@ def test_keys_do_not_share_places() -> None:
 
 
 @pytest.mark.django_db
-def test_the_same_token_takes_the_same_place() -> None:
+def test_the_same_token_takes_the_same_place(store: str) -> None:
     # R3.5: a repeated request is no second one, even when the limit is full.
     assert take("k", THREE_A_MINUTE, token="a", at=NOON) == 2
     assert take("k", THREE_A_MINUTE, token="a", at=NOON) == 2
@@ -64,7 +72,7 @@ def test_the_same_token_takes_the_same_place() -> None:
 
 
 @pytest.mark.django_db
-def test_a_token_whose_try_failed_takes_a_place_again() -> None:
+def test_a_token_whose_try_failed_takes_a_place_again(store: str) -> None:
     # R3.9: refused submits count, each of them.
     limiter.spend("k", "a")
     take("k", THREE_A_MINUTE, token="a", at=NOON)
@@ -78,7 +86,7 @@ def test_a_token_whose_try_failed_takes_a_place_again() -> None:
 
 
 @pytest.mark.django_db
-def test_a_lock_lasts_from_the_last_place() -> None:
+def test_a_lock_lasts_from_the_last_place(store: str) -> None:
     # R1.4
     limit = Limit(times=3, window_seconds=600, lock_seconds=600)
     with time_machine.travel(NOON, tick=False) as clock:
@@ -96,7 +104,7 @@ def test_a_lock_lasts_from_the_last_place() -> None:
 
 
 @pytest.mark.django_db
-def test_a_place_can_be_given_back_and_all_forgotten() -> None:
+def test_a_place_can_be_given_back_and_all_forgotten(store: str) -> None:
     # R1.4
     assert seconds_to_wait("k", THREE_A_MINUTE) == 0
     give_back("k")
@@ -107,7 +115,63 @@ def test_a_place_can_be_given_back_and_all_forgotten() -> None:
     assert seconds_to_wait("k", THREE_A_MINUTE) == 0
     assert take("k", THREE_A_MINUTE) == 0
     clear("k")
-    assert not RateWindow.objects.exists()
+    assert take("k", THREE_A_MINUTE) == 2
+    limiter.clear_all("")
+    assert take("k", THREE_A_MINUTE) == 2
+
+
+@pytest.mark.django_db
+def test_all_keys_with_one_beginning_are_looked_at_and_forgotten_together(store: str) -> None:
+    # R1.4: staff see whether somebody is locked out from anywhere, and let them in again.
+    keys = ["guess:a:1", "guess:a:2", "guess:ab:1", "guess:*:1", "guess:[a]:1", "other"]
+    for key in keys:
+        for _ in range(3):
+            take(key, THREE_A_MINUTE)
+    limiter.clear("guess:a:1")
+    assert limiter.is_any_full("guess:a:", THREE_A_MINUTE)
+    limiter.clear_all("guess:a:")
+    assert not limiter.is_any_full("guess:a:", THREE_A_MINUTE)
+    limiter.clear_all("guess:*")
+    limiter.clear_all("guess:[a]:")
+    assert [seconds_to_wait(key, THREE_A_MINUTE) > 0 for key in keys] == [False, False, True, False, False, True]
+    assert limiter.is_any_full("guess", THREE_A_MINUTE)
+    assert not limiter.is_any_full("guess", Limit(times=4, window_seconds=60))
+
+
+@pytest.mark.django_db
+def test_another_limit_for_the_same_key_counts_what_was_taken(store: str) -> None:
+    # R3.9: a setting that changes while the bank is open.
+    for second in range(3):
+        take("k", THREE_A_MINUTE, at=NOON + timedelta(seconds=second))
+    assert take("k", Limit(times=5, window_seconds=60), at=NOON + timedelta(seconds=3)) == 1
+    with pytest.raises(TooOften) as refusal:
+        take("k", Limit(times=2, window_seconds=60), at=NOON + timedelta(seconds=3))
+    assert refusal.value.retry_after == 57
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("token", ["a|b", "|", "a b\nc", "*", "ключ", "x" * 200])
+def test_a_token_is_any_text(store: str, token: str) -> None:
+    # R3.5
+    assert take("k", THREE_A_MINUTE, token=token, at=NOON) == 2
+    assert take("k", THREE_A_MINUTE, token=token, at=NOON) == 2
+    assert take("k", THREE_A_MINUTE, token=token + "a", at=NOON) == 1
+    limiter.spend("k", token)
+    assert take("k", THREE_A_MINUTE, token=token, at=NOON) == 0
+
+
+@pytest.mark.django_db
+def test_no_time_is_lost_between_microseconds(store: str) -> None:
+    # R3.9: both stores compute with the same numbers.
+    for micro in range(0, 1_000_000, 99_991):
+        limiter.clear("k")
+        begun = NOON + timedelta(microseconds=micro)
+        for _ in range(3):
+            take("k", THREE_A_MINUTE, at=begun)
+        with pytest.raises(TooOften) as refusal:
+            take("k", THREE_A_MINUTE, at=begun + timedelta(seconds=60, microseconds=-1))
+        assert refusal.value.retry_after == 1
+        assert take("k", THREE_A_MINUTE, at=begun + timedelta(seconds=60)) == 2
 
 
 @pytest.mark.django_db
@@ -132,7 +196,7 @@ def test_rows_that_nothing_was_counted_in_for_days_are_swept_by_new_ones() -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_thirty_threads_get_exactly_five_places() -> None:
+def test_thirty_threads_get_exactly_five_places(store: str) -> None:
     # R3.9: a cache's counter lets 20 to 37 of 60 pass.
     limit = Limit(times=5, window_seconds=60)
     results = at_once(*[lambda: limiter.take("k", limit)] * 30)

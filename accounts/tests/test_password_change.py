@@ -77,7 +77,7 @@ def test_guesses_at_the_old_password_are_counted_together_with_sign_in(alice: An
         (PASSWORD, None, "new_password1", "is the old one"),
         ("short", None, "new_password1", "at least 12 characters"),
         ("alice@example.com", None, "new_password1", "too similar"),
-        ("1234567890123", None, "new_password1", "entirely numeric"),
+        ("1234567890123", None, "new_password1", "follows a pattern"),
         (NEW, "something else here", "new_password2", "not the same"),
         (NEW, "", "new_password2", "Enter a password"),
         ("", "", "new_password1", "Enter a password"),

@@ -16,7 +16,7 @@ from accounts.models import OutboxMessage, TotpDevice, User
 from accounts.pin_rules import InvalidPin, check_pin
 from accounts.services import pins
 from audit.models import AuditEntry
-from tests.acts import hashing, mails, wrong_code_for
+from tests.acts import copy_of, hashing, is_signed_in, mails, wrong_code_for
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +65,19 @@ def test_a_pin_is_set_hashed_audited_and_told(alice: Any, browser: Any, code_of:
     [mail] = mails(alice.email)
     assert mail.subject == "Your PIN for apps was set"
     assert PIN not in mail.message + mail.html_message + OutboxMessage.objects.get().payload
+
+
+def test_setting_and_removing_it_signs_a_copy_of_the_cookie_out(
+    alice: Any, browser: Any, code_of: Any, clock: Any
+) -> None:
+    # R1.8: as every change of a factor.
+    for change in (put, lambda browser, code: browser.post("/profile/pin/remove/", {"code": code})):
+        thief = copy_of(browser)
+        assert is_signed_in(thief)
+        assert change(browser, code_of(alice))["Location"] == "/profile/"
+        assert not is_signed_in(thief)
+        assert is_signed_in(browser)
+        clock.shift(31)
 
 
 def test_another_pin_takes_its_place_and_the_count_of_wrong_ones_begins_anew(

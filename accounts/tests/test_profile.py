@@ -12,6 +12,7 @@ from accounts.models import RecoveryCode, User
 from accounts.services import profile
 from audit.models import AuditEntry
 from tests.acts import mails
+from tests.api_client import told
 
 pytestmark = pytest.mark.django_db
 
@@ -143,3 +144,17 @@ def test_someone_without_a_role_changes_nothing(alice: Any, browser_of: Any) -> 
     alice.groups.clear()
     assert change(browser_of(User.objects.get(pk=alice.pk)), first_name="X").status_code == 403
     assert User.objects.get(pk=alice.pk).first_name == "Alice"
+
+
+def test_a_stolen_session_cannot_bury_a_warning_under_mails(alice: Any, browser_of: Any, api_of: Any) -> None:
+    # R1.8: ten an hour, by page and API together; what changes nothing sends nothing and is not counted.
+    browser, api = browser_of(alice), api_of(alice)
+    for number in range(9):
+        assert change(browser, last_name=f"Archer {number % 2}").status_code == 302
+        assert change(browser, last_name=f"Archer {number % 2}").status_code == 302
+    assert api.patch("profile", {"last_name": "Archer"}).status_code == 200
+    refused = change(browser, last_name="Buried")
+    assert (refused.status_code, int(refused["Retry-After"]) > 0) == (429, True)
+    assert told(api.patch("profile", {"last_name": "Buried"})) == (429, "too_often")
+    assert User.objects.get(pk=alice.pk).last_name == "Archer"
+    assert len([mail for mail in mails(alice.email) if "details" in mail.subject.lower()]) == 10

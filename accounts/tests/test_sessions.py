@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 
+from accounts.hashed_sessions import SessionStore
 from accounts.models import TotpDevice, User, UserSession
 from audit.models import AuditEntry
 from tests.acts import give_code, give_password, is_signed_in
@@ -99,24 +99,25 @@ def test_eight_hours_end_it_however_busy_one_is(browser: Client, clock: Any, set
 
 def test_the_session_is_gone_from_the_server(browser: Client, clock: Any) -> None:
     # R1.6: the cookie's age is a courtesy; a client that keeps it gets nothing.
-    key = browser.session.session_key
+    key = browser.session.session_key or ""
+    assert SessionStore().exists(key)
     clock.shift(301)
     is_signed_in(browser)
-    assert not Session.objects.filter(session_key=key).exists()
+    assert not SessionStore().exists(key)
     clock.move_to(MORNING)
     thief = Client()
-    thief.cookies["sessionid"] = key or ""
+    thief.cookies["sessionid"] = key
     assert not is_signed_in(thief)
 
 
 def test_signing_out_ends_the_session_on_the_server(browser: Client, alice: Any) -> None:
     # R1.6
-    key = browser.session.session_key
+    key = browser.session.session_key or ""
     answer = browser.post("/sign-out/")
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
-    assert not Session.objects.filter(session_key=key).exists()
+    assert not SessionStore().exists(key)
     thief = Client()
-    thief.cookies["sessionid"] = key or ""
+    thief.cookies["sessionid"] = key
     assert not is_signed_in(thief)
     assert AuditEntry.objects.get(action="LOGOUT").actor_id == alice.pk
 

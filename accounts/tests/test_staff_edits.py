@@ -24,7 +24,7 @@ from accounts.services.people import (
 )
 from accounts.services.two_factor import WrongCode
 from audit.models import AuditEntry
-from tests.acts import give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
 from tests.staff_acts import REASON, a_request, approved, entry_of, fresh_code, stored
 
 pytestmark = pytest.mark.django_db
@@ -263,6 +263,8 @@ def test_two_factor_is_forgotten_and_set_up_again_at_the_next_sign_in(
     give_password(client, alice.email)
     give_code(client, old_code)
     assert not is_signed_in(client)
+    assert client.get("/two-factor/enrol/")["Location"] == "/two-factor/link/"
+    client.post(link_for(alice.email))
     assert client.get("/two-factor/enrol/").status_code == 200
 
 

@@ -45,7 +45,9 @@ def replace(request: SignedInRequest) -> HttpResponse:
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))
     demo_code = two_factor.current_code(request.user) if settings.DEMO else None
-    return render(request, "accounts/authenticator_replace.html", {"form": form, "demo_code": demo_code})
+    wait_hours = None if request.user.is_staff else settings.HARDENED_HOURS
+    page = {"form": form, "demo_code": demo_code, "wait_hours": wait_hours}
+    return render(request, "accounts/authenticator_replace.html", page)
 
 
 @sensitive_post_parameters("code")

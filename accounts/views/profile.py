@@ -51,6 +51,6 @@ def end_session(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 @require_POST
 def end_other_sessions(request: SignedInRequest) -> HttpResponse:
-    count = user_sessions.end_others(actor=request.user, present=user_sessions.id_of(request))
+    count = user_sessions.end_others_of_pages(request, actor=request.user)
     messages.success(request, "All your other sessions are signed out." if count else "There was no other session.")
     return redirect("profile")

@@ -9,7 +9,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import demo_people, pending_sign_in
+from accounts import demo_people, device_cookie, pending_sign_in
 from accounts.forms import CodeForm, SignInForm
 from accounts.services import sign_in as service
 from accounts.services import two_factor
@@ -74,8 +74,8 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
             return locked_out(request, error)
         else:
             next_url = pending_sign_in.end(request)
-            service.complete(request, user=user, device=device)
-            return redirect(next_url or "home")
+            browser = service.complete(request, user=user, device=device)
+            return device_cookie.kept_by(redirect(next_url or "home"), browser)
     demo_code = two_factor.current_code(user) if settings.DEMO else None
     return render(request, "accounts/sign_in_code.html", {"form": form, "email": user.email, "demo_code": demo_code})
 

@@ -6,9 +6,9 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import new_recovery_codes, pending_sign_in
+from accounts import device_cookie, new_recovery_codes, pending_sign_in
 from accounts.forms import CodeForm
-from accounts.services import sign_in, two_factor
+from accounts.services import enrolment_link, sign_in, two_factor
 
 
 @login_not_required
@@ -22,15 +22,18 @@ def enrol(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request.POST or None)
     form.fields["code"].label = "Code from the app"
     form.fields["code"].help_text = "Six digits, new every 30 seconds."
+    proof = enrolment_link.proof_in(request)
     try:
-        device = two_factor.enrolment_device(user, pending_sign_in.enrolment_device_id(request))
+        device = two_factor.enrolment_device(user, pending_sign_in.enrolment_device_id(request), proof=proof)
         pending_sign_in.remember_enrolment_device(request, device.pk)
         if request.method == "POST" and form.is_valid():
-            confirmed, codes = two_factor.confirm_enrolment(user, device, code=form.cleaned_data["code"])
+            code = form.cleaned_data["code"]
+            confirmed, codes = two_factor.confirm_enrolment(user, device, code=code, proof=proof)
+            enrolment_link.forget_in(request)
             next_url = pending_sign_in.end(request)
-            sign_in.complete(request, user=user, device=confirmed)
+            browser = sign_in.complete(request, user=user, device=confirmed)
             new_recovery_codes.keep(request, codes, continue_url=next_url or reverse("home"))
-            return redirect("recovery_codes_shown")
+            return device_cookie.kept_by(redirect("recovery_codes_shown"), browser)
     except two_factor.WrongCode:
         form.add_error(
             "code",
@@ -38,6 +41,8 @@ def enrol(request: HttpRequest) -> HttpResponse:
         )
     except two_factor.AlreadyEnrolled:
         return redirect("sign_in_code")
+    except enrolment_link.LinkNeeded:
+        return redirect("enrolment_link_needed")
     page = {
         "form": form,
         "qr_data_uri": two_factor.qr_data_uri(device),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from audit.context import RequestContext, RequestIdFilter, client_ip, network_of, request_context
+from audit.context import AccountNumberFilter, RequestContext, RequestIdFilter, client_ip, network_of, request_context
 from audit.middleware import RequestContextMiddleware
 
 
@@ -118,3 +118,15 @@ def test_only_our_own_proxy_says_that_a_request_came_by_https(settings: Any) -> 
         request = RequestFactory().get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_PROTO="https")
         RequestContextMiddleware(view)(request)
     assert seen == {"10.0.0.1": True, "203.0.113.9": False}
+
+
+@pytest.mark.parametrize("number", ["123456789012", "1234%205678-9012"])
+def test_no_line_of_the_log_has_an_account_number_out_of_an_address(number: str) -> None:
+    # R6.2
+    path = f"/api/v1/accounts/{number}/transfer"
+    line = logging.LogRecord("django.request", logging.WARNING, "", 0, "%s: %s", ("Conflict", path), None)
+    assert AccountNumberFilter().filter(line)
+    assert line.getMessage() == "Conflict: /api/v1/accounts/(masked)/transfer"
+    other = logging.LogRecord("django.request", logging.WARNING, "", 0, "%s: %s", ("Conflict", "/accounts/x/"), None)
+    AccountNumberFilter().filter(other)
+    assert other.getMessage() == "Conflict: /accounts/x/"

@@ -23,7 +23,7 @@ from support.kinds import KINDS, KindRule, RequestKind
 from support.models import MAX_WISH_CHARS, ServiceRequest
 from support.states import REQUEST_PERMISSIONS, IllegalStep, RequestState, RequestVerb, next_request_state
 from transfers import selectors as transfer_selectors
-from transfers.services import opening
+from transfers.services import opening, own_limits
 from transfers.services.ownership import require_owner
 
 _MAX_PAYLOAD_CHARS = ServiceRequest._meta.get_field("payload").max_chars
@@ -93,7 +93,7 @@ def file_request(
         PermissionDenied
         NotYourAccount: `account` is somebody else's.
         ReasonMissing, WishTooLong, NotOnThisPage, WrongStatus, NoPinToReset, NotAHigherLimit, NothingToChange,
-        PayloadTooLong, AlreadyAsked, TooManyRequests: nothing was filed.
+        AboveCeiling, PayloadTooLong, AlreadyAsked, TooManyRequests: nothing was filed.
         MoneyHeld, AccountNotEmpty: what `obstacle_to_closing()` names; nothing was filed.
         TooOften: more than REQUESTS_PER_HOUR.
     """
@@ -144,6 +144,7 @@ def _check_sense(actor: User, kind: RequestKind, account: BankAccount | None, de
         limit = transfer_selectors.daily_use(actor).limit
         if wanted <= limit:
             raise NotAHigherLimit(f"Your daily limit is {format_money(limit)} already. Write a higher one.")
+        own_limits.require_below_ceiling(wanted)
 
 
 @own_transaction

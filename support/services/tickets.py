@@ -21,6 +21,7 @@ from support.states import TICKET_PERMISSIONS, IllegalStep, TicketVerb, next_tic
 from support.texts import has_something_to_read, is_readable, paragraphs
 from transfers.identifiers import digest_of_key
 from transfers.models import Transaction
+from transfers.services.orders import IdempotencyConflict
 
 # So that a page shows a whole conversation; a customer who has more to say opens another ticket.
 LONGEST_CONVERSATION = 200
@@ -68,6 +69,7 @@ def open_ticket(*, actor: User, subject: str, text: str, idempotency_key: str, r
     Raises:
         PermissionDenied
         TextMissing, TextTooLong, TextUnreadable, UnknownPayment: nothing was opened.
+        IdempotencyConflict: the key was for something else.
         TooOften: more than TICKETS_PER_HOUR.
     """
     require(actor, "support.open_ticket")
@@ -87,6 +89,7 @@ def _open(actor: User, subject: str, text: str, transaction: Transaction | None,
     User.objects.select_for_update().get(pk=actor.pk)  # a double click queues here
     earlier = Ticket.objects.filter(public_id=public_id).first()
     if earlier is not None:
+        _require_same(earlier, subject, text, transaction)
         return earlier
     ticket = Ticket(
         public_id=public_id, customer=actor, subject=subject, transaction=transaction, last_updated_by=actor
@@ -96,6 +99,14 @@ def _open(actor: User, subject: str, text: str, transaction: Transaction | None,
     record(Action.TICKET_CREATED, actor=actor, subject=ticket, details={"about_a_movement": transaction is not None})
     outbox.tell("ticket_opened", ticket_id=ticket.pk)
     return ticket
+
+
+def _require_same(earlier: Ticket, subject: str, text: str, transaction: Transaction | None) -> None:
+    """What was written before under this key is what is written now: else it would be lost, and nobody told."""
+    [first] = TicketMessage.objects.filter(ticket=earlier).order_by("pk")[:1]
+    asked_about = None if transaction is None else transaction.pk
+    if (earlier.subject, first.text, earlier.transaction_id) != (subject, text, asked_about):
+        raise IdempotencyConflict
 
 
 def reply_to_ticket(*, actor: User, public_id: uuid.UUID, text: str) -> None:

@@ -1,6 +1,7 @@
 """Two-factor reset for somebody who has lost phone and recovery codes: the password, a link by mail, then two
 different clerks; it ends all sessions and leads to enrolment (R4.2, R1.3)."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -58,8 +59,16 @@ def test_the_whole_way_back_in(
     assert not RecoveryCode.objects.filter(user=alice).exists()
     person = User.objects.get(pk=alice.pk)
     assert person.hardened_at is not None
-    assert give_password(client, alice.email)["Location"] == "/two-factor/enrol/"
     assert {"Your request is half way", "Your request is done"} <= {mail.subject for mail in mails(alice.email)}
+    give_password(client, alice.email)
+    assert client.get("/two-factor/enrol/")["Location"] == "/two-factor/link/", "not by the password alone"
+    [reset] = [mail for mail in mails(alice.email) if mail.subject == "Your two-factor sign-in was reset"]
+    found = re.search(r"http://testserver(/two-factor/link/\S+)", reset.message)
+    assert found
+    assert client.post(found.group(1))["Location"] == "/two-factor/enrol/"
+    client.get("/two-factor/enrol/")
+    client.post("/two-factor/enrol/", {"code": code_of(alice)})
+    assert is_signed_in(client)
 
 
 def test_one_clerk_cannot_agree_twice(filed: ServiceRequest, alice: Any, sam: Any) -> None:

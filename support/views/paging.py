@@ -1,11 +1,13 @@
 """Pages of a list by the last row of the one before, never by number."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
 
-from support.selectors import Page
+from accounts.keyset import InvalidCursor
+from support.selectors import Page, T
 
 
 def older_than(request: HttpRequest) -> UUID | None:
@@ -14,6 +16,14 @@ def older_than(request: HttpRequest) -> UUID | None:
         return UUID(request.GET.get("older_than", ""))
     except ValueError:
         return None
+
+
+def page_of(request: HttpRequest, rows: Callable[..., Page[T]]) -> Page[T]:
+    """The page that the request asks for, or the first."""
+    try:
+        return rows(request.user, older_than=older_than(request))
+    except InvalidCursor:
+        return rows(request.user)
 
 
 def pager_urls(request: HttpRequest, here: str, page: Page[Any]) -> dict[str, str | None]:

@@ -20,9 +20,9 @@ from support.models import ServiceRequest
 from support.performing import wanted_limit
 from support.services import requests as service
 from support.states import RequestState
-from support.views.paging import older_than, pager_urls
+from support.views.paging import page_of, pager_urls
 from transfers import selectors as transfer_selectors
-from transfers.services import opening
+from transfers.services import opening, own_limits
 from transfers.views.access import needs
 from transfers.views.account_settings import closing_obstacle
 
@@ -30,7 +30,7 @@ from transfers.views.account_settings import closing_obstacle
 @require_safe
 @needs("support.file_request")
 def service_requests(request: SignedInRequest) -> HttpResponse:
-    page = selectors.requests_of(request.user, older_than=older_than(request))
+    page = page_of(request, selectors.requests_of)
     context = {"service_requests": page.rows} | pager_urls(request, reverse("service_requests"), page)
     return render(request, "support/requests.html", context)
 
@@ -110,7 +110,7 @@ def _kinds_for(request: SignedInRequest) -> list[RequestKind]:
 
 def _field_of(refusal: Refusal) -> str | None:
     """The field that a refusal is about; None: the whole form."""
-    if isinstance(refusal, service.NotAHigherLimit):
+    if isinstance(refusal, service.NotAHigherLimit | own_limits.AboveCeiling):
         return "amount"
     return "account_id" if isinstance(refusal, opening.AccountNotEmpty) else None
 

@@ -12,7 +12,8 @@ from support import selectors
 from support.forms import ReplyForm, TicketForm
 from support.models import Ticket
 from support.services import tickets as service
-from support.views.paging import older_than, pager_urls
+from support.views.paging import page_of, pager_urls
+from transfers.services.orders import IdempotencyConflict
 from transfers.views.access import needs
 
 
@@ -30,7 +31,7 @@ def help_page(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @needs("support.open_ticket")
 def tickets(request: SignedInRequest) -> HttpResponse:
-    page = selectors.tickets_of(request.user, older_than=older_than(request))
+    page = page_of(request, selectors.tickets_of)
     context = {"tickets": page.rows} | pager_urls(request, reverse("tickets"), page)
     return render(request, "support/tickets.html", context)
 
@@ -51,6 +52,8 @@ def ticket_open(request: SignedInRequest) -> HttpResponse:
             )
         except service.UnknownPayment as refusal:
             form.add_error("reference", str(refusal))
+        except IdempotencyConflict as refusal:
+            form.add_error(None, str(refusal))
         else:
             messages.success(request, "We have your message, and answer as soon as we can.")
             return redirect("ticket", ticket.public_id)

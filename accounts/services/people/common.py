@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import EmailChange, PasswordReset, User
 from accounts.refusals import NotYourself, Refusal
 from accounts.roles import Role, require
-from accounts.services import user_sessions
+from accounts.services import enrolment_link, known_devices, user_sessions
 from audit.actions import Action
 from audit.services import record
 
@@ -59,9 +59,11 @@ def harden(row: User) -> None:
 
 
 def end_what_was_begun(user: User) -> None:
-    """Sessions, and links that wait in mails, as those may be in other hands."""
+    """Sessions, links that wait in mails, and what is known of browsers, as all of those may be in other hands."""
     PasswordReset.objects.filter(user=user).delete()
     EmailChange.objects.filter(user=user).delete()
+    enrolment_link.make_worthless(user)
+    known_devices.forget_all(user)
     user_sessions.mark_ended(user)
 
 

@@ -8,6 +8,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest
 
 from accounts import outbox
+from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
 from accounts.models import User, normalise_email
 from accounts.reasons import checked_reason
@@ -117,7 +118,8 @@ def _refuse_stale(user: User, seen: str) -> None:
 
 
 def _refuse_taken_address(user: User, email: str) -> None:
-    if User.objects.filter(email=email).exclude(pk=user.pk).exists():
+    other = user_by_email(email)
+    if other is not None and other.pk != user.pk:
         raise AddressInUse
 
 

@@ -18,6 +18,7 @@ from accounts.services.people.common import (
     refuse_last_administrator,
     refuse_self,
 )
+from accounts.services.pin_checks import TRIES
 from audit.actions import Action
 
 
@@ -100,6 +101,7 @@ def locks_of(user: User) -> list[str]:
     locks = {
         "lock": user.locked_at is not None,
         "guesses": guesses.is_locked_anywhere(email=user.email),
-        "pin": user.pin_locked_at is not None,
+        # Full without a lock: a server died while it looked at a try, and nobody counted it.
+        "pin": user.pin_locked_at is not None or user.pin_failures >= TRIES,
     }
     return [name for name, is_on in locks.items() if is_on]

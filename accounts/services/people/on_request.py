@@ -7,6 +7,7 @@ from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.reasons import checked_reason
 from accounts.refusals import WrongStatus
 from accounts.roles import Role, require
+from accounts.services import enrolment_link
 from accounts.services.people.common import end_what_was_begun, harden, record_act, refuse_self, write_changes
 from audit.actions import Action
 
@@ -42,7 +43,8 @@ def update_identity(
 
 @own_transaction
 def reset_two_factor(*, actor: User, user: User, reason: str, authority: ApprovedRequest) -> None:
-    """Forget a person's authenticator app and recovery codes: they set up others after their next password.
+    """Forget a person's authenticator app and recovery codes: they set up others with their password and a link that
+    is mailed to them.
 
     All their sessions end at once, and `User.hardened_at` is set (R1.8).
 
@@ -59,7 +61,7 @@ def reset_two_factor(*, actor: User, user: User, reason: str, authority: Approve
     harden(row)
     end_what_was_begun(row)
     record_act(Action.TWO_FACTOR_RESET, actor, row, kept_reason, **details_of(authority))
-    outbox.tell("two_factor_reset", user_id=row.pk)
+    outbox.tell("two_factor_reset", user_id=row.pk, token=enrolment_link.demand(row))
 
 
 @own_transaction

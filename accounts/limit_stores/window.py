@@ -1,0 +1,52 @@
+"""What a limit is, and when a place in a sliding window counts; both stores follow it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class TooOften(Exception):
+    """The limit is reached. `retry_after` is in whole seconds."""
+
+    code = "too_often"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Try again in {retry_after} seconds.")
+        self.retry_after = retry_after
+
+
+class LimitsUnavailable(Exception):
+    """Nobody can count at present, so nothing that is limited is done. `retry_after` is in whole seconds."""
+
+    code = "limits_unavailable"
+    retry_after = 30
+
+
+@dataclass(frozen=True)
+class Limit:
+    """`times` within `window_seconds`; once they are used up, nothing for `lock_seconds` after the last."""
+
+    times: int
+    window_seconds: int
+    lock_seconds: int = 0
+
+
+# The time a place was taken (seconds since 1970), and what it is for; oldest first.
+Stamps = Sequence[Sequence]
+
+
+def still_counting(stamps: Stamps, limit: Limit, now: float) -> list[Sequence]:
+    """The places that are still taken: all of a full window until its wait is over, else those inside it."""
+    if wait_of(stamps, limit, now) > 0:
+        return list(stamps)
+    return [stamp for stamp in stamps if stamp[0] + limit.window_seconds > now]
+
+
+def wait_of(stamps: Stamps, limit: Limit, now: float) -> int:
+    """Whole seconds until a place is free: until the oldest leaves the window, or the lock after the newest
+    ends, whichever is later. 0 if one is free."""
+    if len(stamps) < limit.times:
+        return 0
+    free_at = stamps[0][0] + limit.window_seconds
+    unlocked_at = stamps[-1][0] + limit.lock_seconds
+    return max(0, math.ceil(max(free_at, unlocked_at) - now))
