@@ -7,9 +7,15 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.contrib.sessions.models import Session
+from django.contrib.sessions.serializers import JSONSerializer
+from django.core import signing
 from django.db import connections
+from django.http import HttpRequest
 from django.test import Client
+from django.utils import timezone
 
+from accounts.hashed_sessions import salt_of
 from tests.plugin import PASSWORD
 
 R = TypeVar("R")
@@ -41,6 +47,23 @@ def is_signed_in(client: Client, page: str = "/password/") -> bool:
     return client.get(page).status_code == 200
 
 
+def held_in(row: Session) -> dict[str, Any]:
+    """What stands in a row of the table of sessions, whose cookie need not be known."""
+    return signing.loads(row.session_data, salt=salt_of(row.session_key), serializer=JSONSerializer)
+
+
+def put_into(row: Session, held: dict[str, Any]) -> None:
+    row.session_data = signing.dumps(held, salt=salt_of(row.session_key), serializer=JSONSerializer)
+    row.save(update_fields=["session_data"])
+
+
+def copy_of(browser: Client) -> Client:
+    """Somebody else with a copy of this browser's cookie."""
+    thief = Client()
+    thief.cookies["sessionid"] = browser.cookies["sessionid"].value
+    return thief
+
+
 def wrong_code_for(code: str) -> str:
     """Six digits that are neither this code nor one of the neighbouring steps'."""
     return f"{(int(code) + 111_111) % 1_000_000:06d}"
@@ -67,6 +90,46 @@ def link_for(email: str) -> str:
     return found.group(1)
 
 
+def know(customer: Any, account: Any) -> Any:
+    """This customer has paid that account before: it is no new payee of theirs (R3.6)."""
+    from transfers.models import Payee
+
+    now = timezone.now()
+    return Payee.objects.create(customer=customer, account=account, first_paid_at=now, last_paid_at=now)
+
+
+def vouch(user: Any) -> None:
+    """What waits for a code of this user has got it: codes are new every half minute, which tests do not wait for."""
+    from transfers.models import StepUpChallenge
+
+    StepUpChallenge.objects.filter(customer=user, verified_at__isnull=True).update(verified_at=timezone.now())
+
+
+def transfer(**payment: Any) -> Any:
+    """Send money, with a code if the bank asks for one (R3.6)."""
+    from transfers.services import sending
+
+    return _with_code(sending.transfer, payment)
+
+
+def withdraw(**payment: Any) -> Any:
+    """Take cash out, with a code if the bank asks for one (R3.6)."""
+    from transfers.services import cash
+
+    return _with_code(cash.withdraw, payment)
+
+
+def _with_code(service: Callable[..., Any], payment: dict[str, Any]) -> Any:
+    from transfers.services.step_up import Proof, StepUpRequired
+
+    try:
+        return service(**payment)
+    except StepUpRequired as need:
+        vouch(payment["actor"])
+        proof = Proof(HttpRequest(), need.challenge.public_id, "")
+        return service(**payment, proof=proof)
+
+
 @contextmanager
 def hashing(before: Callable[[], None] = lambda: None) -> Iterator[list[str]]:
     """Each run of the password hasher meanwhile, as "encode" or "verify"; `before` is called first, to slow it."""
@@ -91,8 +154,8 @@ def hashing(before: Callable[[], None] = lambda: None) -> Iterator[list[str]]:
 
 
 def at_once(*acts: Callable[[], R]) -> list[R | Exception]:
-    """Run all in threads that start together; what each returned or raised, in order."""
-    results: list[Any] = [None] * len(acts)
+    """Run all in threads that start together; what each returned or raised, in order, or that it did not end."""
+    results: list[Any] = [TimeoutError("It did not end within a minute.")] * len(acts)
     barrier = threading.Barrier(len(acts))
 
     def run(index: int) -> None:

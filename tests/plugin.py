@@ -42,7 +42,7 @@ def _set_environment() -> None:
     for name in set(re.findall(r'env\.\w+\("([A-Z_]+)"', settings_text)) - _SET_HERE:
         os.environ.pop(name, None)
     os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
-    for ring in ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"):
+    for ring in ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS"):
         os.environ.setdefault(ring, "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
 
 
@@ -71,6 +71,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 # --- The database between tests ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Each process compares its keys once; here, so that no test counts that statement among its own."""
+    from accounts import key_records
+
+    with django_db_blocker.unblock():
+        key_records.verify_once()
+
+
+@pytest.fixture(autouse=True)
+def _kinds_of_hash_are_looked_up_anew() -> Iterator[None]:
+    """What one test's users had for hashes is no work for the next one's."""
+    yield
+    from accounts import password_hashing
+
+    password_hashing.forget_kinds()
 
 
 @contextmanager
@@ -225,6 +243,22 @@ def browser_of() -> Callable[[Any], Any]:
 
 
 @pytest.fixture
+def api_of(rf: Any) -> Callable[..., Any]:
+    """The API as a user's program sees it, signed in with both factors; `api_of(None)` has no token."""
+    from accounts.models import TotpDevice
+    from accounts.services import api_sessions
+    from tests.api_client import ApiClient
+
+    def api(user: Any, **extra: Any) -> ApiClient:
+        if user is None:
+            return ApiClient(**extra)
+        device = TotpDevice.objects.get(user=user, confirmed=True)
+        return ApiClient(api_sessions.begin(rf.get("/"), user=user, device=device), **extra)
+
+    return api
+
+
+@pytest.fixture
 def open_account(db: Any) -> Callable[..., Any]:
     """Open an account through the service: `open_account(alice, "100.00")`."""
     from accounts.models import AccountKind
@@ -246,3 +280,25 @@ def new_key() -> Callable[[], str]:
 @pytest.fixture
 def repository() -> Path:
     return Path(__file__).resolve().parent.parent
+
+
+# --- The shared cache -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def cache_url() -> Iterator[str]:
+    from tests.shared_cache import cache_server
+
+    with cache_server() as url:
+        yield url
+
+
+@pytest.fixture
+def shared_cache(cache_url: str, settings: Any) -> Any:
+    """The bank counts in the shared cache, which is empty: the client, to look behind the scenes."""
+    from accounts.limit_stores.shared_cache import client_for
+
+    settings.CACHE_URL = cache_url
+    client = client_for(cache_url)
+    client.flushall()
+    return client

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from accounts.authority import ApprovedRequest
-from accounts.models import TotpDevice, User
+from accounts.models import RateWindow, TotpDevice, User
 from audit.models import AuditEntry
 
 REASON = "Asked for on the phone, number called back."
@@ -18,9 +18,8 @@ def a_request(ip: str = "192.0.2.7") -> HttpRequest:
 
 def fresh_code(user: Any) -> str:
     """A code that works now, as if half a minute had passed since the last."""
-    TotpDevice.objects.filter(user=user).update(
-        last_step=-1, throttling_failure_count=0, throttling_failure_timestamp=None
-    )
+    TotpDevice.objects.filter(user=user).update(last_step=-1)
+    RateWindow.objects.filter(key__startswith="code-pause:").delete()
     return f"{TotpDevice.objects.get(user=user).totp().token():06d}"
 
 

@@ -1,9 +1,5 @@
 """Races with real threads and real processes on a real database file (R3.4, R3.5, R3.9)."""
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -18,11 +14,13 @@ from accounts import concurrency, limiter
 from accounts.concurrency import ATTEMPTS, own_transaction
 from accounts.limiter import TooOften
 from accounts.models import AccountKind, BankAccount, RateWindow
+from tests import acts
+from tests.processes import process_environment, run_together
 from transfers import verification
 from transfers.ledger import InsufficientFunds
 from transfers.limits import DailyLimitReached
 from transfers.models import CustomerLimit, Payee, Transaction
-from transfers.services import cash, opening, payees, sending
+from transfers.services import opening, payees
 
 slow_race = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -56,9 +54,7 @@ def balance(account: BankAccount) -> Decimal:
 
 
 def pay(actor: Any, source: BankAccount, target: BankAccount, amount: str, key: str) -> Callable[[], Any]:
-    return lambda: sending.transfer(
-        actor=actor, source=source, target=target, amount=Decimal(amount), idempotency_key=key
-    )
+    return lambda: acts.transfer(actor=actor, source=source, target=target, amount=Decimal(amount), idempotency_key=key)
 
 
 @pytest.fixture
@@ -81,30 +77,12 @@ class TestOneAccountOfAHundred:
         assert [balance(source), balance(target)] == [Decimal(0), Decimal(100)]
         assert list(verification.faults()) == []
 
-    def test_four_processes(
-        self, alice: Any, bob: Any, open_account: Callable, tmp_path: Path, repository: Path
-    ) -> None:
+    def test_four_processes(self, alice: Any, bob: Any, open_account: Callable, tmp_path: Path) -> None:
         source, target = open_account(alice, "100.00"), open_account(bob)
-        begin = tmp_path / "begin"
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", PROCESS, str(begin), str(number), str(source.pk), str(target.pk)],
-                cwd=repository,
-                env=process_environment(),
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for number in range(4)
-        ]
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        begin.touch()
-        outcomes: Counter[str] = Counter()
-        for process in processes:
-            output, _ = process.communicate(timeout=60)
-            assert process.returncode == 0
-            outcomes.update(json.loads(output))
+        acts.know(alice, target)
+        runs = [(number, source.pk, target.pk) for number in range(4)]
+        said = run_together(PROCESS, runs, begin=tmp_path / "begin", environment=process_environment())
+        outcomes = sum(map(Counter, said), Counter[str]())
         assert outcomes == {"done": 10, InsufficientFunds.__name__: 14}
         assert [balance(source), balance(target)] == [Decimal(0), Decimal(100)]
         assert list(verification.faults()) == []
@@ -137,21 +115,6 @@ print(json.dumps(outcomes))
 """
 
 
-def process_environment() -> dict[str, str]:
-    """As ours, but on the database of the tests, which the processes then share."""
-    database = connection.settings_dict
-    if connection.vendor == "sqlite":
-        url = f"sqlite:///{database['NAME']}"
-    else:
-        url = os.environ["TEST_DATABASE_URL"].rpartition("/")[0] + f"/{database['NAME']}"
-    return os.environ | {
-        "DJANGO_SETTINGS_MODULE": "bankproject.settings",
-        "DATABASE_URL": url,
-        "TRANSFERS_PER_MINUTE": "1000",
-        "LOG_LEVEL": "ERROR",
-    }
-
-
 # --- Limits -------------------------------------------------------------------------------------------------
 
 
@@ -165,7 +128,7 @@ def test_two_accounts_in_parallel_cannot_beat_the_daily_limit(
     target = open_account(bob)
 
     def withdraw(number: int) -> Callable[[], Any]:
-        return lambda: cash.withdraw(
+        return lambda: acts.withdraw(
             actor=alice, account=sources[number % 2], amount=Decimal(4000), idempotency_key=f"withdrawal {number}"
         )
 

@@ -15,8 +15,8 @@ from bankproject.front_page import figures_for
 from support.kinds import RequestKind
 from support.models import Ticket
 from support.services import requests, tickets
+from tests import acts
 from tests.acts import give_password
-from transfers.services import sending
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +29,7 @@ def busy_day(alice: Any, bob: Any, charlie: Any, open_account: Callable, new_key
     account, bobs, frozen = open_account(alice, "20000.00"), open_account(bob), open_account(alice)
     BankAccount.objects.filter(pk=frozen.pk).update(status=AccountStatus.FROZEN)
     for amount in (12_000, 2_000):
-        sending.transfer(actor=alice, source=account, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
+        acts.transfer(actor=alice, source=account, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
     for status in ("open", "in_progress", "resolved"):
         ticket = tickets.open_ticket(actor=alice, subject=status, text="Where is it?", idempotency_key=status)
         Ticket.objects.filter(pk=ticket.pk).update(status=status)

@@ -1,6 +1,7 @@
 """Somebody who can write to the database, but has no key: what they can and cannot do unnoticed (R8.1)."""
 
 import uuid
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -13,8 +14,11 @@ from accounts.models import BankAccount, TotpDevice
 from accounts.services import bank_accounts
 from audit.append_only import missing_triggers
 from audit.models import AuditEntry
+from tests import acts
 from tests.plugin import triggers_off
 from transfers.models import TransferOrder
+from transfers.services import cash, holds, sending
+from transfers.services.ownership import AccountUnreadable
 
 
 def sql(statement: str, *params: Any) -> None:
@@ -63,6 +67,44 @@ def test_giving_an_account_to_somebody_else_makes_it_unreadable(accounts: Any, c
     with pytest.raises(DecryptionFailed):
         assert BankAccount.objects.get(pk=mine.pk).number
     assert f"account {mine.pk}: its number does not open" in verify()
+
+
+@pytest.mark.parametrize("way", ["own transfer", "payment", "withdrawal", "counter"])
+def test_no_money_leaves_an_account_that_was_given_to_somebody_else(
+    accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, code_of: Any, rf: Any, way: str
+) -> None:
+    # R8.1: or whoever can write one column moves money out between two writes, and every later check says all is well.
+    hers, _ = accounts
+    his = open_account(charlie, "1.00")
+    sql("UPDATE accounts_bankaccount SET owner_id = %s WHERE id = %s", charlie.pk, hers.pk)
+    stolen = BankAccount.objects.get(pk=hers.pk)
+    before = (stolen.balance, stolen.held)
+    payment: dict[str, Any] = {"amount": Decimal(5), "idempotency_key": "with borrowed feathers"}
+    ways: dict[str, Any] = {
+        "own transfer": lambda: sending.transfer(actor=charlie, source=stolen, target=his, **payment),
+        "payment": lambda: sending.transfer(actor=charlie, source=his, target=stolen, **payment),
+        "withdrawal": lambda: cash.withdraw(actor=charlie, account=stolen, **payment),
+        "counter": lambda: cash.withdraw_at_counter(
+            rf.post("/"), actor=sam, account=stolen, customer_code=code_of(charlie), **payment
+        ),
+    }
+    with pytest.raises(AccountUnreadable):
+        ways[way]()
+    assert BankAccount.objects.values_list("balance", "held").get(pk=hers.pk) == before
+    assert AuditEntry.objects.latest("id").details["reason"] == "account_unreadable"
+
+
+def test_a_held_order_of_an_account_that_was_given_to_somebody_else_is_not_released(
+    accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, settings: Any
+) -> None:
+    # R3.10
+    settings.SUSPICIOUS_AMOUNT = Decimal(10)
+    hers, bobs = accounts
+    held = acts.transfer(actor=alice, source=hers, target=bobs, amount=Decimal(11), idempotency_key="will be held")
+    sql("UPDATE accounts_bankaccount SET owner_id = %s WHERE id = %s", charlie.pk, bobs.pk)
+    with pytest.raises(AccountUnreadable):
+        holds.release_order(actor=sam, order=held, reason="It looks fine")
+    assert verify().count("does not open") == 1
 
 
 def test_giving_a_device_to_somebody_else_makes_it_unreadable(alice: Any, charlie: Any) -> None:

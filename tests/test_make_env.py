@@ -22,10 +22,10 @@ def test_a_new_file_gets_every_secret_and_only_its_owner_reads_it(tmp_path: Path
     path = tmp_path / ".env"
     printed = make_env(path)
     values = values_in(path)
-    assert list(values) == ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"]
+    assert list(values) == ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS"]
     assert re.fullmatch(r"[A-Za-z0-9_-]{64}", values.pop("SECRET_KEY"))
     assert all(re.fullmatch(r"k1:[A-Za-z0-9_-]{43}=", ring) for ring in values.values())
-    assert len(set(values.values())) == 3
+    assert len(set(values.values())) == 4
     assert path.stat().st_mode & 0o777 == 0o600
     assert not any(secret in printed for secret in values_in(path).values())
 
@@ -47,7 +47,7 @@ def test_what_is_there_stays_and_the_file_is_closed_to_others(tmp_path: Path) ->
     text = path.read_text()
     assert text.startswith("export FIELD_KEYS=\n#SECRET_KEY=old\nBANK_NAME=Birch\nSECRET_KEY=")
     assert text.count("FIELD_KEYS=") == 1
-    assert {"SECRET_KEY", "LOOKUP_KEYS", "AUDIT_KEYS"} <= values_in(path).keys()
+    assert {"SECRET_KEY", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS"} <= values_in(path).keys()
     assert path.stat().st_mode & 0o777 == 0o600
 
 

@@ -15,6 +15,7 @@ from django.db import connections, models
 from django.db.migrations.loader import MigrationLoader
 
 from accounts.models import BankAccount, User
+from accounts.sealed_columns import sealed_tables, under_old_keys
 from audit import sealing
 from audit.append_only import append_only_models, create_sql, drop_sql
 from audit.models import AuditBlock, AuditBlockEntry
@@ -238,6 +239,15 @@ def test_what_waits_to_be_sealed_is_looked_for_from_an_id_on(server: Any) -> Non
     assert text.count("ORDER BY") == 1
 
 
+def test_rotating_keys_compares_texts_and_nothing_else(server: Any) -> None:
+    """R8.1: by the id that each value begins with, by primary key, and as it was read."""
+    table = next(table for table in sealed_tables() if table.model is BankAccount)
+    text = sql_of(under_old_keys(table).filter(pk__gt=7).order_by("pk")[:500])
+    assert text.startswith("SELECT TOP 500 ")
+    assert "[number_digest] IS NOT NULL AND NOT ([accounts_bankaccount].[number_digest] LIKE " in text
+    assert "[accounts_bankaccount].[id] > %s" in text
+
+
 # --- Triggers -----------------------------------------------------------------------------------------------
 
 
@@ -251,3 +261,17 @@ def test_append_only_tables_get_a_trigger_that_refuses_instead_of_changing() -> 
             f"BEGIN THROW 50001, '{table} is append-only', 1; END"
         ]
         assert drop_sql("microsoft", table) == [f"DROP TRIGGER IF EXISTS [{table}_no_change]"]
+
+
+def test_the_user_of_an_api_session_is_asked_for_by_two_ids(server: Any) -> None:
+    # R7.1: compiled once, then run with other ids, on this engine too.
+    from uuid import uuid4
+
+    from accounts import session_user
+
+    statement = session_user._Statement()
+    user, session = uuid4(), uuid4()
+    bound = [str(value).replace("-", "") for value in statement.bind(user, session)]
+    assert {user.hex, session.hex, "api"} <= set(bound)
+    assert {"public_id", "password", "email", "locked_at"} <= set(statement._names)
+    assert {"_session_pk", "_last_seen_at", "_group", "_codename"} <= set(statement.place_of)

@@ -16,6 +16,7 @@ from accounts.account_numbers import InvalidAccountNumber, parse_number
 from accounts.models import BankAccount, OutboxMessage, RecoveryCode, TotpDevice, User
 from accounts.money import InvalidAmount, parse_amount
 from audit.models import AuditEntry
+from tests import acts
 from tests.acts import (
     NEWCOMER,
     WRONG_PASSWORD,
@@ -253,6 +254,7 @@ def test_a_description_rendered_as_html_or_run_as_a_template(
     typed = "<img src=x onerror=alert(1)> {{ 7|add:7 }} {% csrf_token %}"
     source, target = open_account(alice, "50.00", nickname="<b>Mine</b>"), open_account(bob)
     browser = browser_of(alice)
+    acts.know(alice, target)
     form = {"source": str(source.public_id), "number": target.number, "amount": "1.00", "description": typed}
     review = browser.post("/transfer/send/", form)["Location"]
     pages = [browser.get(review), browser.post(review, follow=True), browser.get("/dashboard/")]

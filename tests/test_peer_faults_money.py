@@ -20,6 +20,7 @@ from accounts.account_numbers import InvalidAccountNumber, check_digits, parse_n
 from accounts.limiter import TooOften
 from accounts.models import BankAccount
 from accounts.money import InvalidAmount, parse_amount
+from tests import acts
 from transfers.models import Entry, Transaction, TransferOrder
 from transfers.services import cash, sending
 from transfers.services.ownership import NotYourAccount
@@ -61,7 +62,7 @@ def test_another_customer_does_not_debit_your_account(
     withdraw = reverse("withdraw", args=[hers.public_id])
     assert browser.post(withdraw, {"key": uuid.uuid4(), "amount": "5"}).status_code == 404
     with pytest.raises(NotYourAccount):
-        sending.transfer(actor=charlie, source=hers, target=his, amount=Decimal(5), idempotency_key="his own key")
+        acts.transfer(actor=charlie, source=hers, target=his, amount=Decimal(5), idempotency_key="his own key")
     assert [balance(hers), balance(his)] == [Decimal(100), Decimal(0)]
 
 
@@ -124,6 +125,7 @@ def test_twenty_concurrent_confirms_neither_overdraw_nor_lose_an_update(
     """Through the pages, each from a browser of its own."""
     settings.TRANSFERS_PER_MINUTE = 100
     target = open_account(bob)
+    acts.know(alice, target)
     confirms = []
     for _ in range(20):
         browser = browser_of(alice)
@@ -220,6 +222,7 @@ def test_rate_limits_count_submits_not_page_loads(
     alice: Any, browser_of: Callable, hers: BankAccount, his: BankAccount
 ) -> None:
     browser = browser_of(alice)
+    acts.know(alice, his)
     url = review_url(browser, hers, his, "1.00")
     for _ in range(30):
         assert browser.get(url).status_code == 200
@@ -231,12 +234,13 @@ def test_rate_limits_do_not_believe_what_a_client_says_of_its_address(
 ) -> None:
     """They count the user: neither a header nor another address gives five more."""
     browser, statuses = browser_of(alice), []
+    acts.know(alice, his)
     for number in range(7):
         url = review_url(browser, hers, his, "1.00")
         statuses.append(browser.post(url, headers={"x-forwarded-for": f"10.0.0.{number}"}).status_code)
     assert statuses == [302] * 5 + [429] * 2
     with pytest.raises(TooOften):
-        sending.transfer(actor=alice, source=hers, target=his, amount=Decimal(1), idempotency_key="by the service")
+        acts.transfer(actor=alice, source=hers, target=his, amount=Decimal(1), idempotency_key="by the service")
 
 
 def test_a_description_is_not_rendered_as_html(
@@ -248,7 +252,7 @@ def test_a_description_is_not_rendered_as_html(
     from accounts.outbox import expand_waiting
 
     attack = "<script>steal()</script><img src=x onerror=steal()>"
-    order = sending.transfer(
+    order = acts.transfer(
         actor=alice, source=hers, target=his, amount=Decimal(1), description=attack, idempotency_key="a nasty one"
     )
     victim = browser_of(charlie)

@@ -10,11 +10,12 @@ from accounts.models import AccountKind, BankAccount, User
 from accounts.roles import Role
 from accounts.services import account_status, people
 from audit.models import AuditEntry
+from tests import acts
 from tests.staff_acts import REASON, a_request, fresh_code, stored
 from tests.test_concurrency import balance, race
 from transfers import verification
 from transfers.models import Transaction
-from transfers.services import cash, opening, reversals, sending
+from transfers.services import cash, opening, reversals
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -66,7 +67,7 @@ def test_of_two_reversals_of_one_movement_one_wins(
     # R3.1
     source, target = open_account(alice, "100.00"), open_account(bob, "100.00")
     for number in range(3):
-        order = sending.transfer(
+        order = acts.transfer(
             actor=alice, source=source, target=target, amount=Decimal(30), idempotency_key=f"mistake {number}"
         )
         calls = [

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from csp.decorators import csp_update
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
 
+from bankproject.middleware import PolicyMiddleware
 from tests.acts import give_code, give_password
 from tests.plugin import PASSWORD
 
@@ -22,6 +24,16 @@ pytestmark = pytest.mark.django_db
 def policy(answer: Any) -> dict[str, list[str]]:
     directives = (part.split() for part in answer["Content-Security-Policy"].split(";") if part.strip())
     return {name: values for name, *values in directives}
+
+
+def test_an_answer_may_have_a_policy_of_its_own(rf: Any) -> None:
+    @csp_update({"img-src": "https://images.example"})
+    def view(request: Any) -> HttpResponse:
+        return HttpResponse("A page.")
+
+    usual = PolicyMiddleware(lambda request: HttpResponse())(rf.get("/"))
+    special = PolicyMiddleware(view)(rf.get("/"))  # type: ignore[arg-type]  # the decorator widens it
+    assert policy(special) == policy(usual) | {"img-src": [*policy(usual)["img-src"], "https://images.example"]}
 
 
 def pages(alice: Any, ada: Any, browser_of: Any) -> dict[str, Any]:
@@ -99,10 +111,16 @@ def test_cookies_are_out_of_reach_of_scripts_and_other_sites(alice: Any, client:
 def test_over_https_the_cookies_are_secure(alice: Any, client: Client, settings: Any, code_of: Any) -> None:
     # R8.2
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
-    assert client.get("/sign-in/", secure=True).cookies["csrftoken"]["secure"]
+    names = ["__Host-bank-csrf", "__Host-bank-device", "__Host-bank-session"]
+    settings.CSRF_COOKIE_NAME, settings.DEVICE_COOKIE_NAME, settings.SESSION_COOKIE_NAME = names
+    client.get("/sign-in/", secure=True)
     give_password(client, alice.email, secure=True)
-    answer = client.post("/sign-in/code/", {"code": code_of(alice)}, secure=True)
-    assert answer.cookies["sessionid"]["secure"]
+    client.post("/sign-in/code/", {"code": code_of(alice)}, secure=True)
+    assert client.get("/dashboard/", secure=True).status_code == 200
+    assert sorted(client.cookies) == names
+    # What a browser asks of the prefix; without one of them it would not take the cookie.
+    for cookie in client.cookies.values():
+        assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", ""), cookie.key
 
 
 def test_production_turns_http_away_and_remembers_https(repository: Path) -> None:
@@ -118,7 +136,7 @@ plain, safe = Client().get("/", headers={"Host": "bank.example"}), Client().get(
 print(json.dumps([plain.status_code, plain["Location"], safe.status_code, safe["Strict-Transport-Security"],
     settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE]))
 """
-    names = ("PATH", "HOME", "ENV_FILE", "SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS")
+    names = ("PATH", "HOME", "ENV_FILE", "SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS")
     environment = {name: os.environ[name] for name in names if name in os.environ}
     environment |= {
         "DJANGO_SETTINGS_MODULE": "bankproject.settings",

@@ -17,12 +17,15 @@ import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from tests.keys import RINGS
+
 READ = {
     "ENV_FILE": os.devnull,
     "SECRET_KEY": secrets.token_urlsafe(48),
     "FIELD_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     "LOOKUP_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
     "AUDIT_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    "TOKEN_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
 }
 
 
@@ -50,7 +53,7 @@ def settings_with(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Any:
     return load
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", *RINGS])
 @pytest.mark.parametrize("value", [None, ""])
 def test_it_does_not_start_without_a_secret(settings_with: Any, name: str, value: str | None) -> None:
     # R8.7
@@ -68,7 +71,7 @@ def test_a_short_or_default_secret_key_is_refused(settings_with: Any, value: str
         settings_with(SECRET_KEY=value)
 
 
-@pytest.mark.parametrize("name", ["FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"])
+@pytest.mark.parametrize("name", RINGS)
 @pytest.mark.parametrize(
     ("ring", "why"),
     [
@@ -83,6 +86,9 @@ def test_a_short_or_default_secret_key_is_refused(settings_with: Any, value: str
         (f"k-1:{key()}", "key ids are"),
         (f"key234567:{key()}", "key ids are"),
         (f"k1:{key()},k1:{key()}", "each used once"),
+        (f"k1:{key()},K1:{key()}", "each used once"),
+        (f"ké:{key()}", "key ids are"),
+        (f"k2:{(same := key())},k1:{same}", "twice, under two names"),
         (f"k2:{key()},k1:short", "k1"),
     ],
 )
@@ -95,13 +101,36 @@ def test_a_bad_key_ring_is_refused_and_named(settings_with: Any, name: str, ring
     assert not any(part in str(refusal.value) for part in secrets_in_it), "a key must not land in a log"
 
 
-@pytest.mark.parametrize(
-    ("one", "other"), [("FIELD_KEYS", "LOOKUP_KEYS"), ("FIELD_KEYS", "AUDIT_KEYS"), ("LOOKUP_KEYS", "AUDIT_KEYS")]
-)
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(RINGS, 2)))
 def test_the_rings_share_no_key(settings_with: Any, one: str, other: str) -> None:
     # R8.7: separate keys for separate purposes.
     with pytest.raises(ImproperlyConfigured, match=f"{one} and {other} must not share a key"):
         settings_with(**{one: READ[other]})
+
+
+@pytest.mark.parametrize("ring", RINGS)
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "ADMIN_KEY"])
+@pytest.mark.parametrize("spelling", [bytes.hex, lambda key: base64.b64encode(key).decode()], ids=["hex", "base64"])
+def test_no_other_secret_is_made_of_a_key(settings_with: Any, ring: str, name: str, spelling: Any) -> None:
+    # R8.7: not hidden in a longer text either.
+    held = hashlib.shake_256(f"{ring}{name}".encode()).digest(32)
+    text = "Xy7-" + spelling(held).rstrip("=") + "-and more, to be long enough".replace(",", "")
+    with pytest.raises(ImproperlyConfigured, match=f"{name}.* and {ring} must not share a key") as refusal:
+        settings_with(**{ring: "k1:" + base64.urlsafe_b64encode(held).decode(), name: text})
+    assert spelling(held).rstrip("=") not in str(refusal.value)
+
+
+def test_a_former_secret_key_is_as_strong_as_the_present_one_and_another(settings_with: Any) -> None:
+    # R8.7
+    assert settings_with()["SECRET_KEY_FALLBACKS"] == []
+    old = [secrets.token_urlsafe(48), secrets.token_urlsafe(48)]
+    assert settings_with(SECRET_KEY_FALLBACKS=",".join(old))["SECRET_KEY_FALLBACKS"] == old
+    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY_FALLBACKS\[1\] must be at least 50 random"):
+        settings_with(SECRET_KEY_FALLBACKS=f"{old[0]},changeme")
+    with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY and SECRET_KEY_FALLBACKS\[0\] must not share"):
+        settings_with(SECRET_KEY_FALLBACKS=READ["SECRET_KEY"])
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY and ADMIN_KEY must not share"):
+        settings_with(ADMIN_KEY=READ["SECRET_KEY"])
 
 
 def test_the_first_key_seals_and_the_others_still_open(settings_with: Any) -> None:
@@ -117,7 +146,8 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert (made["DEBUG"], made["DEMO"]) == (False, False)
     assert made["SESSION_COOKIE_SECURE"] is made["CSRF_COOKIE_SECURE"] is made["SECURE_SSL_REDIRECT"] is True
     assert made["SECURE_HSTS_SECONDS"] >= 31_536_000
-    assert made["AXES_FAILURE_LIMIT"] == 5
+    assert made["SESSION_ENGINE"] == "accounts.hashed_sessions"
+    assert (made["AXES_FAILURE_LIMIT"], made["GUESSES_PER_NETWORK"]) == (5, 100)
     assert (made["SESSION_IDLE_SECONDS"], made["SESSION_ABSOLUTE_SECONDS"]) == (300, 28_800)
     assert (made["TRANSFERS_PER_MINUTE"], made["DEPOSITS_PER_MINUTE"], made["WITHDRAWALS_PER_MINUTE"]) == (5, 20, 20)
     assert made["DAILY_TRANSFER_LIMIT"] == Decimal(25000)
@@ -127,6 +157,23 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert "SECURE_PROXY_SSL_HEADER" not in made, "a header is believed from our own proxy only"
     assert made["EMAIL_URL"].startswith("smtp://"), "only the demo keeps its mails to itself"
     assert "ATOMIC_REQUESTS" not in made["DATABASES"]["default"]
+
+
+COOKIES = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "DEVICE_COOKIE_NAME")
+
+
+def test_over_https_browsers_keep_cookies_to_this_very_host(settings_with: Any) -> None:
+    # R8.2: what the prefix promises the browser checks, so the cookies must keep it.
+    made = settings_with()
+    assert [made[name] for name in COOKIES] == ["__Host-bank-session", "__Host-bank-csrf", "__Host-bank-device"]
+    assert made["SESSION_COOKIE_SECURE"] is made["CSRF_COOKIE_SECURE"] is True
+    assert not {"SESSION_COOKIE_DOMAIN", "CSRF_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "CSRF_COOKIE_PATH"} & set(made)
+
+
+@pytest.mark.parametrize("environment", [{"DEBUG": "1"}, {"SECURE_COOKIES": "0"}])
+def test_without_https_they_have_plain_names(settings_with: Any, environment: dict[str, str]) -> None:
+    # R8.2: no browser would take the others.
+    assert not any(settings_with(**environment)[name].startswith("__Host-") for name in COOKIES)
 
 
 @pytest.mark.parametrize(
@@ -229,3 +276,37 @@ def test_an_administrators_key_is_none_or_long(settings_with: Any) -> None:
     assert settings_with(ADMIN_KEY="sixteen letters.")["ADMIN_KEY"] == "sixteen letters."
     with pytest.raises(ImproperlyConfigured, match="ADMIN_KEY"):
         settings_with(ADMIN_KEY="fifteen letters")
+
+
+def test_passwords_have_twelve_characters_or_more(settings_with: Any) -> None:
+    # R1.2
+    assert settings_with()["PASSWORD_MIN_CHARS"] == 12
+    assert settings_with(PASSWORD_MIN_CHARS="16")["PASSWORD_MIN_CHARS"] == 16
+    for value in ("11", "0", "65"):
+        with pytest.raises(ImproperlyConfigured, match="PASSWORD_MIN_CHARS must be 12 to 64"):
+            settings_with(PASSWORD_MIN_CHARS=value)
+
+
+def test_limits_are_counted_in_rows_unless_an_exact_cache_is_named(settings_with: Any) -> None:
+    # R3.9: what does not count exactly is refused, not used.
+    assert settings_with()["CACHE_URL"] == ""
+    for url in ("redis://cache:6379/0", "rediss://:secret@cache:6379/0", "unix:///run/cache.sock?db=1"):
+        assert settings_with(CACHE_URL=url)["CACHE_URL"] == url
+    for url in ("memcache://127.0.0.1:11211", "locmemcache://", "dummycache://", "cache:6379", "http://cache"):
+        with pytest.raises(ImproperlyConfigured, match="CACHE_URL must be empty, or begin with redis"):
+            settings_with(CACHE_URL=url)
+
+
+def test_a_network_may_guess_at_least_as_often_as_one_person_there(settings_with: Any) -> None:
+    # R1.4
+    assert settings_with(GUESSES_PER_NETWORK="5")["GUESSES_PER_NETWORK"] == 5
+    with pytest.raises(ImproperlyConfigured, match="GUESSES_PER_NETWORK must not be below"):
+        settings_with(GUESSES_PER_NETWORK="4")
+
+
+def test_no_ceiling_is_below_what_everybody_may_pay_out(settings_with: Any) -> None:
+    # R3.9
+    assert settings_with()["DAILY_LIMIT_CEILING"] == Decimal(250_000)
+    assert settings_with(DAILY_TRANSFER_LIMIT="500000")["DAILY_LIMIT_CEILING"] == Decimal(5_000_000)
+    with pytest.raises(ImproperlyConfigured, match="DAILY_LIMIT_CEILING must not be below"):
+        settings_with(DAILY_LIMIT_CEILING="24999")

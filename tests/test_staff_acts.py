@@ -24,10 +24,10 @@ from audit.models import AuditEntry
 from support.kinds import RequestKind
 from support.models import ServiceRequest, Ticket, TicketMessage
 from support.services import requests, tickets
+from tests import acts
 from tests.acts import wrong_code_for
 from tests.staff_acts import REASON, fresh_code
 from transfers.models import Transaction, TransferOrder
-from transfers.services import sending
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
@@ -46,7 +46,7 @@ def row_for(alice: Any, bob: Any, charlie: Any, open_account: Callable, new_key:
     BankAccount.objects.filter(pk=frozen.pk).update(status=AccountStatus.FROZEN)
     User.objects.filter(pk=bob.pk).update(locked_at="2026-11-01T00:00:00Z")
     for amount in (12_000, 5):
-        sending.transfer(actor=alice, source=account, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
+        acts.transfer(actor=alice, source=account, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
     for status in ("resolved", "open"):
         ticket = tickets.open_ticket(actor=alice, subject="My card", text="Where is it?", idempotency_key=status)
         Ticket.objects.filter(pk=ticket.pk).update(status=status)

@@ -17,9 +17,9 @@ from bankproject.admin_site import BankAdminSite
 from support.kinds import RequestKind
 from support.models import ServiceRequest, Ticket
 from support.services import requests, tickets
+from tests import acts
 from tests.plugin import PASSWORD
 from transfers.models import Entry, FraudAlert, Transaction, TransferOrder
-from transfers.services import sending
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +38,7 @@ SEES = {
 def rows(alice: Any, bob: Any, open_account: Any) -> dict[type, Any]:
     """One row of each model."""
     account = open_account(alice, "20000.00")
-    sending.transfer(
+    acts.transfer(
         actor=alice, source=account, target=open_account(bob), amount=Decimal(12_000), idempotency_key="the held one"
     )
     tickets.open_ticket(actor=alice, subject="My card", text="Where is it?", idempotency_key="the ticket")

@@ -16,9 +16,10 @@ from accounts.refusals import NotYourself
 from accounts.roles import Role
 from accounts.services import account_status, people
 from audit.models import AuditEntry
+from tests import acts
 from tests.staff_acts import REASON, a_request, approved, fresh_code, stored
 from transfers.models import Transaction
-from transfers.services import cash, opening, own_limits, reversals, sending
+from transfers.services import cash, opening, own_limits, reversals
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +41,7 @@ class World:
 def world(alice: Any, bob: Any, open_account: Callable) -> World:
     account, empty, bobs = open_account(alice, "105.00"), open_account(alice), open_account(bob)
     User.objects.filter(pk=alice.pk).update(pin_hash="a hash")
-    order = sending.transfer(actor=alice, source=account, target=bobs, amount=Decimal(5), idempotency_key="the payment")
+    order = acts.transfer(actor=alice, source=account, target=bobs, amount=Decimal(5), idempotency_key="the payment")
     assert order.transaction is not None
     return World(alice, bob, account, empty, order.transaction)
 

@@ -80,7 +80,7 @@ def test_all_by_keyboard_alone(
     keys = Keyboard(visitor(accept_downloads=True))
     reset_the_password(keys, alice, link_to)
     sign_in(keys, alice, code_of)
-    send(keys, bobs.number)
+    send(keys, bobs.number, lambda: fresh_code(alice, code_of))
     filter_and_export(keys)
     open_a_statement(keys)
     elsewhere = signed_in(alice)
@@ -114,13 +114,14 @@ def sign_in(keys: Keyboard, alice: Any, code_of: Callable[[Any], str]) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello, Alice")
 
 
-def send(keys: Keyboard, number: str) -> None:
+def send(keys: Keyboard, number: str, next_code: Callable[[], str]) -> None:
     page = keys.page
     keys.follow("Send money")
     keys.type(page.get_by_label("Account number"), number)
     keys.type(page.get_by_label("Amount"), "12.50")
     keys.type(page.get_by_label("Description"), "By keyboard")
     keys.press("Review")
+    keys.type(page.get_by_label("Code from your authenticator app"), next_code())
     keys.press("Send €12.50")
     expect(page).to_have_url(re.compile("/receipts/"))
     keys.follow("Done")

@@ -22,17 +22,20 @@ from playwright.sync_api import Browser, Page, Request, expect
 from post_office.models import Email
 
 from accounts import mail_links
-from accounts.models import AccountKind, AccountStatus, BankAccount, EmailChange, User, UserSession
+from accounts.models import AccountKind, AccountStatus, BankAccount, EmailChange, EnrolmentLink, User, UserSession
 from accounts.roles import may
+from accounts.services import people
 from audit.models import AuditEntry
 from audit.sealing import seal
 from support.kinds import RequestKind
 from support.services import requests, tickets
+from tests import acts
 from tests.browser import checks
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
+from tests.staff_acts import approved
 from transfers.models import Payee, TransferOrder
-from transfers.services import cash, holds, sending
+from transfers.services import cash, holds
 
 pytestmark = pytest.mark.browser
 
@@ -43,6 +46,7 @@ SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
 # Who sees which page template; the last test says when one is nobody's.
 SEEN_BY = {
+    "programmers": {"api_docs.html"},
     "strangers": {
         "accounts/link_expired.html",
         "accounts/mail.html",
@@ -83,6 +87,7 @@ SEEN_BY = {
         "transfers/receipt.html",
         "transfers/statements.html",
         "transfers/withdraw.html",
+        "transfers/withdraw_confirm.html",
     },
     "customers who set up their accounts": {
         "transfers/account_close.html",
@@ -91,6 +96,7 @@ SEEN_BY = {
         "transfers/withdraw.html",
     },
     "customers who send money": {
+        "transfers/daily_limit.html",
         "transfers/payee.html",
         "transfers/payee_remove.html",
         "transfers/payees.html",
@@ -120,6 +126,8 @@ SEEN_BY = {
     },
     "people who lost their phone": {
         "accounts/check_your_email.html",
+        "accounts/enrolment_link.html",
+        "accounts/enrolment_link_needed.html",
         "accounts/sign_in_code.html",
         "support/lost_factor.html",
         "support/lost_factor_confirm.html",
@@ -257,16 +265,16 @@ def rich(
     closed = open_account(alice, nickname="Closed")
     empty = open_account(alice, nickname="Empty")
     bobs = open_account(bob, "100.00")
-    order = sending.transfer(
+    order = acts.transfer(
         actor=alice, source=household, target=bobs, amount=Decimal("1234.56"), idempotency_key=new_key(),
         description="Rechtsschutzversicherungsgesellschaften" * 3,
     )  # fmt: skip
-    own = sending.transfer(
+    own = acts.transfer(
         actor=alice, source=household, target=longest, amount=Decimal("1.00"), idempotency_key=new_key()
     )
-    sending.transfer(actor=bob, source=bobs, target=household, amount=Decimal("9.99"), idempotency_key=new_key())
+    acts.transfer(actor=bob, source=bobs, target=household, amount=Decimal("9.99"), idempotency_key=new_key())
     rejected, held = (
-        sending.transfer(actor=alice, source=longest, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
+        acts.transfer(actor=alice, source=longest, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
         for amount in ("10000.01", "12345.67")
     )
     holds.reject_order(actor=sam, order=rejected, reason="Rechtsschutzversicherungsgesellschaft. " * 7)
@@ -335,6 +343,25 @@ def test_what_strangers_see(
     give_code(page, code, button="Confirm")
     at.look("recovery-codes")
     at.done(SEEN_BY["strangers"])
+
+
+def test_what_programmers_see(visitor: Callable[..., Page], inspection: Inspection, api_of: Any, alice: Any) -> None:
+    """R7: the API's document, drawn by Swagger under the same policy as every page, and a request made from it."""
+    page = visitor()
+    at = inspection.of(page)
+    page.goto(reverse("api_docs"))
+    expect(page.get_by_text("/api/v1/auth/sessions", exact=True)).to_be_visible()
+    at.look("api")
+    page.get_by_role("button", name="Authorize", exact=True).click()
+    page.get_by_label("Value").fill(api_of(alice).tokens.access_token)
+    page.locator(".modal-ux .auth-btn-wrapper .authorize").click()
+    page.locator(".modal-ux .btn-done").click()
+    page.get_by_role("button", name="GET /api/v1/auth/sessions", exact=False).first.click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
+    at.look("api-tried")
+    at.done(SEEN_BY["programmers"])
 
 
 def test_what_the_forgetful_see(
@@ -421,6 +448,12 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     page.get_by_role("button", name="Deposit").click()
     at.look("deposit-errors")
     at.visit("withdraw", reverse("withdraw", args=[rich.longest.public_id]))
+    page.get_by_label("Amount").fill("11000.00")
+    page.get_by_label("Description").fill("For the roof")
+    page.get_by_role("button", name="Withdraw").click()
+    at.look("withdraw-confirm")
+    User.objects.filter(pk=rich.user.pk).update(hardened_at=timezone.now())
+    at.visit("withdraw-waits", reverse("withdraw", args=[rich.longest.public_id]))
     at.done(SEEN_BY["customers"])
 
 
@@ -446,6 +479,22 @@ def test_what_customers_who_send_money_see(signed_in: Callable[..., Page], inspe
     page.get_by_label("Description").fill("For the roof")
     page.get_by_role("button", name="Review").click()
     at.look("review")
+    Payee.objects.all().delete()
+    page.goto(reverse("transfer_send"))
+    page.get_by_label("Account number").fill(rich.bobs.number_grouped)
+    page.get_by_label("Amount").fill("3000.00")
+    page.get_by_role("button", name="Review").click()
+    at.look("review-by-code")
+    page.get_by_label("Code from your authenticator app").fill("12")
+    page.get_by_role("button", name="Send").click()
+    at.look("review-wrong-code")
+    at.visit("daily-limit", reverse("daily_limit"))
+    page.get_by_label("New daily limit").fill("25000")
+    page.get_by_role("button", name="Lower the limit").click()
+    at.look("daily-limit-errors")
+    page.get_by_label("New daily limit").fill("0")
+    page.get_by_role("button", name="Lower the limit").click()
+    at.look("daily-limit-nothing")
     at.done(SEEN_BY["customers who send money"])
 
 
@@ -530,7 +579,7 @@ def asked(rich: Any, sam: Any, settings: Any) -> Any:
         ),
         "completed": requests.file_request(actor=alice, kind=RequestKind.FREEZE_ACCOUNT, account=rich.empty),
         "rejected": requests.file_request(
-            actor=alice, kind=RequestKind.RAISE_DAILY_LIMIT, payload={"amount": "999999999999.99"}, reason="A car"
+            actor=alice, kind=RequestKind.RAISE_DAILY_LIMIT, payload={"amount": "249999.99"}, reason="A car"
         ),
         "cancelled": requests.file_request(actor=alice, kind=RequestKind.CLOSE_ACCOUNT, account=rich.empty),
     }
@@ -578,7 +627,7 @@ def test_what_customers_who_ask_for_help_see(
 
 
 def test_what_people_who_lost_their_phone_see(
-    visitor: Callable[..., Page], inspection: Inspection, alice: Any, link_to: Callable[[str], str]
+    visitor: Callable[..., Page], inspection: Inspection, alice: Any, sam: Any, link_to: Callable[[str], str]
 ) -> None:
     page = visitor()
     at = inspection.of(page)
@@ -592,6 +641,21 @@ def test_what_people_who_lost_their_phone_see(
     at.visit("lost-factor-confirm", link_to(alice.email))
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_text("We have your request.")).to_be_visible()
+    authority = approved("reset_two_factor", alice)
+    people.reset_two_factor(actor=sam, user=alice, reason="Proved who she is", authority=authority)
+    link = link_to(alice.email)
+    give_password(page, alice)
+    at.look("enrolment-link-needed")
+    page.get_by_role("button", name="Send another link").click()
+    at.look("enrolment-link-sent-again")
+    EnrolmentLink.objects.all().delete()  # as after a reset that is older than links are
+    at.visit("enrolment-link-unsent", reverse("enrolment_link_needed"))
+    page.get_by_role("button", name="Send the link").click()
+    expect(page.get_by_text("We have sent you the link.")).to_be_visible()
+    at.visit("enrolment-link-replaced", link)
+    at.visit("enrolment-link", link_to(alice.email))
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Set up two-factor sign-in")
     at.done(SEEN_BY["people who lost their phone"])
 
 

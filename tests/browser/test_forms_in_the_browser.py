@@ -10,10 +10,10 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests import acts
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
 from transfers.models import Payee, TransferOrder
-from transfers.services import sending
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +23,9 @@ PAYEE = "Account number of the payee"
 @pytest.fixture
 def two(alice: Any, bob: Any, open_account: Callable[..., Any]) -> Any:
     """Alice with 100.00, and Bob's account to send some of it to."""
-    return SimpleNamespace(alice=alice, hers=open_account(alice, "100.00"), his=open_account(bob))
+    his = open_account(bob)
+    acts.know(alice, his)
+    return SimpleNamespace(alice=alice, hers=open_account(alice, "100.00"), his=his)
 
 
 def fill_in(page: Page, two: Any) -> None:
@@ -246,7 +248,7 @@ def payees(two: Any, bob: Any, open_account: Callable[..., Any], new_key: Callab
     """Alice has paid two accounts of Bob's: the one she calls Shop last."""
     other = open_account(bob)
     for account in (two.his, other):
-        sending.transfer(actor=two.alice, source=two.hers, target=account, amount=Decimal(1), idempotency_key=new_key())
+        acts.transfer(actor=two.alice, source=two.hers, target=account, amount=Decimal(1), idempotency_key=new_key())
     Payee.objects.filter(account=other).update(label="Shop")
     return SimpleNamespace(bob=two.his, shop=other)
 

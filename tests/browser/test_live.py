@@ -11,8 +11,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import AccountStatus, BankAccount, UserSession
+from tests import acts
+from tests.acts import held_in
 from tests.browser import checks
-from transfers.services import sending
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -41,7 +42,7 @@ def test_a_received_transfer_appears(
     page, account = open_dashboard
     page.get_by_role("main").get_by_role("link", name="Send money").focus()
     let_it_ask(page)
-    sending.transfer(
+    acts.transfer(
         actor=bob,
         source=open_account(bob, "50.00"),
         target=account,
@@ -68,9 +69,9 @@ def test_a_freeze_shows_without_telling_of_a_movement(open_dashboard: Any) -> No
 def test_asking_keeps_no_session_alive_and_stops_when_it_is_over(open_dashboard: Any, alice: Any) -> None:
     page, _ = open_dashboard
     (session,) = Session.objects.all()
-    seen = session.get_decoded()["seen_at"]
+    seen = held_in(session)["seen_at"]
     let_it_ask(page)
-    assert Session.objects.get().get_decoded()["seen_at"] == seen
+    assert held_in(Session.objects.get())["seen_at"] == seen
     UserSession.objects.filter(user=alice).update(ended_at=timezone.now())
     let_it_ask(page)
     page.wait_for_timeout(300)

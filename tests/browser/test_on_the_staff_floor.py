@@ -15,10 +15,10 @@ from accounts.roles import Role
 from audit.models import AuditEntry
 from support.models import Ticket
 from support.services import lost_factor, tickets
+from tests import acts
 from tests.browser.steps import give_code, give_password
 from tests.staff_acts import fresh_code
 from transfers.models import TransferOrder
-from transfers.services import sending
 
 pytestmark = pytest.mark.browser
 
@@ -101,6 +101,11 @@ def test_two_clerks_reset_two_factor(
     customer.goto(reverse("dashboard"))
     expect(customer).to_have_url(re.compile("/sign-in/"))
     give_password(customer, alice)
+    expect(customer.get_by_role("heading", level=1)).to_have_text("Open the link in our e-mail")
+    customer.get_by_role("button", name="Send another link").click()
+    expect(customer.get_by_role("status")).to_contain_text("We have sent you another link")
+    customer.goto(link_to(alice.email))
+    customer.get_by_role("button", name="Continue").click()
     expect(customer).to_have_url(re.compile("/two-factor/enrol/$"))
     give_code(customer, code_of(alice), button="Confirm")
     expect(customer.get_by_role("listitem")).not_to_have_count(0)
@@ -145,7 +150,7 @@ def test_a_held_transfer_is_released(
     open_account: Callable[..., Any],
 ) -> None:
     account, bobs = open_account(alice, "20000.00", nickname="Household"), open_account(bob)
-    sending.transfer(actor=alice, source=account, target=bobs, amount=Decimal(12_000), idempotency_key="a boat, please")
+    acts.transfer(actor=alice, source=account, target=bobs, amount=Decimal(12_000), idempotency_key="a boat, please")
     order = TransferOrder.objects.get(state="held")
     customer = signed_in(alice)
     customer.goto(reverse("receipt", args=[order.public_id]))

@@ -11,6 +11,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import TotpDevice, UserSession
+from tests.acts import held_in, put_into
 from tests.browser import checks
 from tests.browser.steps import give_code, give_password
 
@@ -20,10 +21,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def let_pass(page: Page, seconds: int) -> None:
     """Move both clocks: the page's forward, and what the server has seen of the session back."""
     for row in Session.objects.all():
-        session = row.get_decoded()
+        session = held_in(row)
         for stamp in ("seen_at", "auth_at"):
             session[stamp] -= seconds
-        Session.objects.filter(pk=row.pk).update(session_data=Session.objects.encode(session))
+        put_into(row, session)
     page.clock.fast_forward(seconds * 1000)
 
 

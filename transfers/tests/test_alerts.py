@@ -17,11 +17,12 @@ from accounts.reasons import ReasonMissing
 from accounts.refusals import NotYourself
 from accounts.roles import Role
 from audit.models import AuditEntry
+from tests import acts
 from tests.staff_acts import REASON, entry_of, stored
 from transfers.ledger import InsufficientFunds
 from transfers.models import FraudAlert, TransferOrder
 from transfers.selectors import monitoring
-from transfers.services import cash, screening, sending
+from transfers.services import cash, screening
 from transfers.services.screening import AlertClosedAlready, close_alert
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
@@ -36,7 +37,7 @@ def rich(alice: Any, open_account: Callable) -> BankAccount:
 def pay(alice: Any, rich: BankAccount, bobs: BankAccount, new_key: Callable) -> Callable[..., TransferOrder]:
     def transfer(amount: str, **changes: Any) -> TransferOrder:
         arguments = {"actor": alice, "source": rich, "target": bobs, "idempotency_key": new_key()}
-        return sending.transfer(amount=Decimal(amount), **arguments | changes)
+        return acts.transfer(amount=Decimal(amount), **arguments | changes)
 
     return transfer
 
@@ -92,7 +93,7 @@ def test_own_transfers_and_cash_raise_nothing_and_count_for_nothing(
     """R3.9, R3.10: between own accounts nothing is held, however much."""
     for _ in range(6):
         assert pay("12000.00", target=savings).state == "posted"
-    cash.withdraw(actor=alice, account=rich, amount=Decimal(20_000), idempotency_key=new_key())
+    acts.withdraw(actor=alice, account=rich, amount=Decimal(20_000), idempotency_key=new_key())
     cash.deposit(actor=alice, account=rich, amount=Decimal(50_000), idempotency_key=new_key())
     assert rules_of(pay("1.00")) == set()
     assert not FraudAlert.objects.exists()
@@ -106,7 +107,9 @@ def test_a_retry_and_a_refusal_raise_nothing(pay: Callable, everyday: BankAccoun
     assert FraudAlert.objects.count() == 1
 
 
-def test_a_payment_costs_one_statement_for_the_rules_and_one_more_for_an_alert(pay: Callable) -> None:
+def test_a_payment_costs_one_statement_for_the_rules_and_one_more_for_an_alert(pay: Callable, settings: Any) -> None:
+    settings.STEP_UP_AMOUNT = Decimal(10_000)
+
     def statements(amount: str) -> list[str]:
         with CaptureQueriesContext(connection) as captured:
             pay(amount)

@@ -11,17 +11,15 @@ from django.utils import timezone
 
 from accounts.models import BankAccount
 from audit.append_only import AppendOnlyError
+from tests import acts
 from transfers.models import Entry, OrderState, Transaction, TransactionKind, TransferOrder
-from transfers.services import sending
 
 BOTH = pytest.mark.parametrize("model", [Transaction, Entry], ids=["transaction", "entry"])
 
 
 @pytest.fixture(autouse=True)
 def payment(alice: Any, everyday: BankAccount, bobs: BankAccount, new_key: Callable) -> TransferOrder:
-    return sending.transfer(
-        actor=alice, source=everyday, target=bobs, amount=Decimal("12.00"), idempotency_key=new_key()
-    )
+    return acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal("12.00"), idempotency_key=new_key())
 
 
 def rows_of(model: Any) -> list[tuple]:

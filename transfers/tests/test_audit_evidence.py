@@ -13,10 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import BankAccount
 from audit.models import AuditEntry
 from audit.sealing import seal
+from tests import acts
 from tests.plugin import triggers_off
 from transfers import evidence, verification
 from transfers.models import Entry, Transaction, TransferOrder
-from transfers.services import cash, sending
+from transfers.services import cash
 
 
 def verify() -> str:
@@ -53,8 +54,8 @@ def orders(
     made = {"actor": alice, "amount": Decimal("7.77")}
     done = [
         cash.deposit(account=everyday, idempotency_key=new_key(), **made),
-        sending.transfer(source=everyday, target=savings, idempotency_key=new_key(), **made),
-        sending.transfer(source=everyday, target=bobs, description="Übung “1”", idempotency_key=new_key(), **made),
+        acts.transfer(source=everyday, target=savings, idempotency_key=new_key(), **made),
+        acts.transfer(source=everyday, target=bobs, description="Übung “1”", idempotency_key=new_key(), **made),
         cash.withdraw(account=everyday, idempotency_key=new_key(), **made),
     ]
     seal()

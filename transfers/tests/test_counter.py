@@ -10,11 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts import guesses
-from accounts.models import AccountKind, BankAccount, TotpDevice, User
+from accounts.models import AccountKind, BankAccount, User
 from accounts.refusals import NotYourself
 from accounts.roles import Role
 from accounts.services import two_factor
 from audit.models import AuditEntry
+from tests import acts
 from tests.acts import mails, wrong_code_for
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code
 from transfers import notices, verification
@@ -112,7 +113,6 @@ def test_neither_the_clerks_code_nor_a_recovery_code_nor_a_used_one_opens_the_ti
     type(rows[0]).objects.bulk_create(rows)
     before = books()
     for code in (used, fresh_code(sam), codes[0], "", "００００００"):
-        TotpDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None)
         with pytest.raises(WrongCustomerCode):
             pay_out(sam, everyday, code, key=f"with {code}, again")
         guesses.forgive_everywhere(email=alice.email)
@@ -224,7 +224,7 @@ def test_what_a_second_clerk_agreed_to_and_what_customers_take_themselves_does_n
     waiting = hand_out("1500.00")
     holds.release_order(actor=ada, order=waiting, reason=REASON, at=NOON)
     holds.reject_order(actor=ada, order=hand_out("1200.00"), reason=REASON, at=NOON)
-    cash.withdraw(actor=alice, account=rich, amount=Decimal(2000), idempotency_key="by herself", at=NOON)
+    acts.withdraw(actor=alice, account=rich, amount=Decimal(2000), idempotency_key="by herself", at=NOON)
     assert hand_out("1000.00").state == "posted"
 
 

@@ -10,10 +10,11 @@ from django.db import connection
 from accounts.models import BankAccount
 from accounts.money import to_minor
 from audit.models import AuditEntry
+from tests import acts
 from tests.plugin import triggers_off
 from transfers.ledger import PostedEntry, Posting
 from transfers.models import Entry, Transaction, TransferOrder
-from transfers.services import cash, sending
+from transfers.services import cash
 
 
 def digest_from_rows(pk: Any) -> str:
@@ -50,8 +51,8 @@ def orders(
     return [
         cash.deposit(account=everyday, idempotency_key=new_key(), **made),
         cash.withdraw(account=everyday, idempotency_key=new_key(), **made),
-        sending.transfer(source=everyday, target=savings, idempotency_key=new_key(), **made),
-        sending.transfer(source=everyday, target=bobs, description="Übung “1”", idempotency_key=new_key(), **made),
+        acts.transfer(source=everyday, target=savings, idempotency_key=new_key(), **made),
+        acts.transfer(source=everyday, target=bobs, description="Übung “1”", idempotency_key=new_key(), **made),
     ]
 
 

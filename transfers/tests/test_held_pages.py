@@ -11,6 +11,7 @@ from django.urls import reverse
 from pypdf import PdfReader
 
 from accounts.models import BankAccount
+from tests import acts
 from tests.staff_acts import REASON
 from transfers import selectors
 from transfers.explanations import explanation_of, why_held
@@ -39,7 +40,9 @@ def test_confirming_leads_to_a_receipt_that_says_why_it_waits(
     client = browser_of(alice)
     form = {"source": household.public_id, "number": bobs.number, "amount": "10000.01", "description": "A boat"}
     review = client.post(reverse("transfer_send"), form)
-    answer = client.post(review["Location"])
+    acts.vouch(alice)
+    challenge = client.get(review["Location"]).context["form"].initial["challenge"]
+    answer = client.post(review["Location"], {"challenge": challenge, "code": "000000"})
     order = TransferOrder.objects.get(kind="payment")
     assert answer["Location"] == receipt_url(order)
     page = client.get(answer["Location"]).content.decode()

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount
+from tests import acts
 from transfers import ledger, selectors
 from transfers.models import TransactionKind
 from transfers.names import masked_name, short_name
@@ -103,8 +104,8 @@ def test_a_row_says_what_happened_with_whom_and_what_it_did_to_the_balance(
 ) -> None:
     """R3.7."""
     move = {"actor": alice, "source": everyday, "description": "Lunch"}
-    order = sending.transfer(target=bobs, amount=Decimal("12.00"), idempotency_key=new_key(), **move)
-    sending.transfer(target=savings, amount=Decimal("5.00"), idempotency_key=new_key(), **move)
+    order = acts.transfer(target=bobs, amount=Decimal("12.00"), idempotency_key=new_key(), **move)
+    acts.transfer(target=savings, amount=Decimal("5.00"), idempotency_key=new_key(), **move)
     cash.withdraw(actor=alice, account=everyday, amount=Decimal(1), idempotency_key=new_key())
     everyday.refresh_from_db()
     rows = [
@@ -213,7 +214,7 @@ def test_selectors_return_the_users_own_rows_only(
     new_key: Callable,
 ) -> None:
     """R1.7."""
-    order = sending.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(10), idempotency_key=new_key())
+    order = acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(10), idempotency_key=new_key())
     assert selectors.accounts_of(alice) == [everyday, savings]
     assert selectors.accounts_of(bob) == [bobs]
     assert selectors.accounts_of(charlie) == []

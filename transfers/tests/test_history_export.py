@@ -17,11 +17,12 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from audit.csv import harmless
 from audit.models import AuditEntry
+from tests import acts
 from transfers import ledger
 from transfers.filters import HistoryFilters
 from transfers.models import TransactionKind
 from transfers.selectors import EntryRow, filtered
-from transfers.services import exports, sending
+from transfers.services import exports
 from transfers.statements.csv_table import COLUMNS
 
 URL = "/history/movements.csv"
@@ -141,7 +142,7 @@ def test_nobodys_number_stands_in_full_in_the_file(
     alice: Any, browser_of: Callable, everyday: BankAccount, bobs: BankAccount, new_key: Callable
 ) -> None:
     """R6.2's rule for what leaves the bank."""
-    sending.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(1), idempotency_key=new_key())
+    acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(1), idempotency_key=new_key())
     text = browser_of(alice).get(URL).getvalue().decode()
     assert bobs.masked_number in text
     for account in (everyday, bobs):

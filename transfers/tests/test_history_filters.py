@@ -12,11 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import BankAccount
+from tests import acts
 from transfers import ledger, selectors
 from transfers.filters import HistoryFilters
 from transfers.models import Entry, TransactionKind
 from transfers.selectors import filtered
-from transfers.services import sending
 
 URL = "/history/"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -335,7 +335,7 @@ def test_who_has_nothing_yet_is_told_what_comes_next(
 def test_a_movement_has_a_page_with_the_counterpart_and_the_receipt(
     alice: Any, browser_of: Callable, everyday: BankAccount, bobs: BankAccount, new_key: Callable
 ) -> None:
-    order = sending.transfer(
+    order = acts.transfer(
         actor=alice,
         source=everyday,
         target=bobs,

@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import BankAccount
+from tests import acts
 from transfers.models import Payee
-from transfers.services import sending
 from transfers.tests.test_history_filters import NOON, URL, planned, post, shown
 
 
@@ -25,7 +25,7 @@ def with_bob(
     """Alice has paid Bob 3.00, moved 2.00 to her savings, and got 1.00 from Bob's other account."""
     rows = ((alice, everyday, bobs, "3.00"), (alice, everyday, savings, "2.00"), (bob, bobs, everyday, "1.00"))
     for actor, source, target, amount in rows:
-        sending.transfer(actor=actor, source=source, target=target, amount=Decimal(amount), idempotency_key=new_key())
+        acts.transfer(actor=actor, source=source, target=target, amount=Decimal(amount), idempotency_key=new_key())
     return bobs
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from accounts.models import BankAccount
 from audit.models import AuditEntry
+from tests import acts
 from tests.acts import at_once
 from tests.staff_acts import REASON
 from transfers import verification
@@ -88,10 +89,9 @@ def test_payments_both_ways_and_decisions_do_not_deadlock(
     alice: Any, bob: Any, sam: Any, household: BankAccount, open_account: Callable, pay: Callable
 ) -> None:
     """Locks in one order, though the account that is paid has the lower id."""
-    from transfers.services import sending
 
     bobs_new = open_account(bob, "20000.00")
-    waiting = sending.transfer(
+    waiting = acts.transfer(
         actor=bob, source=bobs_new, target=household, amount=Decimal("10000.01"), idempotency_key="bob to alice"
     )
 

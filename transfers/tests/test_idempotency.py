@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from accounts.models import BankAccount
 from audit.models import AuditEntry
+from tests import acts
 from transfers.ledger import InsufficientFunds
 from transfers.models import TransferOrder
-from transfers.services import cash, sending
+from transfers.services import cash
 from transfers.services.orders import IdempotencyConflict
 
 KEY = "the-same-key"
@@ -32,7 +33,7 @@ def send(alice: Any, everyday: BankAccount, bobs: BankAccount) -> Callable[..., 
             "description": "Lunch",
             "idempotency_key": KEY,
         }
-        return sending.transfer(**arguments | changes)
+        return acts.transfer(**arguments | changes)
 
     return transfer
 
@@ -157,11 +158,11 @@ def test_what_is_done_is_answered_whatever_the_limits_and_rules_say_by_now(
     mine, theirs, key, paid_in = open_account(alice, "100.00"), open_account(bob), new_key(), new_key()
     pay = {"actor": alice, "source": mine, "target": theirs, "amount": Decimal("1.00")}
     put = {"actor": alice, "account": mine, "amount": Decimal("5.00"), "idempotency_key": paid_in}
-    first, deposited = sending.transfer(**pay, idempotency_key=key), cash.deposit(**put)
+    first, deposited = acts.transfer(**pay, idempotency_key=key), cash.deposit(**put)
     with time_machine.travel(timezone.now() + timedelta(seconds=61)):
         for _ in range(settings.TRANSFERS_PER_MINUTE):
-            sending.transfer(**pay, idempotency_key=new_key())
-        assert sending.transfer(**pay, idempotency_key=key) == first
+            acts.transfer(**pay, idempotency_key=new_key())
+        assert acts.transfer(**pay, idempotency_key=key) == first
         settings.SELF_SERVICE_CASH = False
         assert cash.deposit(**put) == deposited
     assert not AuditEntry.objects.filter(action__endswith="_REFUSED").exists()

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
+from tests import acts
 from transfers import verification
 from transfers.limits import DailyLimitReached
 from transfers.models import Entry, TransferOrder
 from transfers.refusals import Refusal
-from transfers.services import cash, opening, sending
+from transfers.services import cash, opening
 
 DAILY_LIMIT = 500_00
 ACTIVE, FROZEN, CLOSED = AccountStatus.ACTIVE, AccountStatus.FROZEN, AccountStatus.CLOSED
@@ -113,7 +114,7 @@ class BankMachine(RuleBasedStateMachine):
         account = self.pick(number)
         owner = account.owner_id or 0
         allowed = self.model.can_pay(account.pk, amount) and self.model.within_limit(owner, amount)
-        if self.attempt(allowed, cash.withdraw, actor=account.owner, account=account, amount=Decimal(amount) / 100):
+        if self.attempt(allowed, acts.withdraw, actor=account.owner, account=account, amount=Decimal(amount) / 100):
             self.model.balance[account.pk] -= amount
             self.model.used[owner] = self.model.used.get(owner, 0) + amount
 
@@ -128,7 +129,7 @@ class BankMachine(RuleBasedStateMachine):
             and (not outgoing or self.model.within_limit(owner, amount))
         )
         arguments = {"actor": debit.owner, "source": debit, "target": credit, "amount": Decimal(amount) / 100}
-        if self.attempt(allowed, sending.transfer, **arguments):
+        if self.attempt(allowed, acts.transfer, **arguments):
             self.model.balance[debit.pk] -= amount
             self.model.balance[credit.pk] += amount
             if outgoing:
@@ -195,7 +196,7 @@ class BankMachine(RuleBasedStateMachine):
         first = next(account for account in self.accounts if account.owner_id == self.people[0].pk)
         over = Decimal(DAILY_LIMIT - self.model.used.get(self.people[0].pk, 0) + amount) / 100
         with pytest.raises(DailyLimitReached):
-            cash.withdraw(
+            acts.withdraw(
                 actor=self.people[0], account=first, amount=over, idempotency_key=f"the walk {next(self.keys)}"
             )
 

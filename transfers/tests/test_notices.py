@@ -9,9 +9,10 @@ from post_office.models import Email
 
 from accounts.models import BankAccount, OutboxMessage
 from accounts.outbox import expand_waiting, tell
+from tests import acts
 from transfers import notices
 from transfers.ledger import InsufficientFunds
-from transfers.services import opening, sending
+from transfers.services import opening
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def mails(everyday: BankAccount, savings: BankAccount, bobs: BankAccount) -> Cal
 def test_sender_and_receiver_are_both_told_of_a_payment(
     alice: Any, bob: Any, everyday: BankAccount, bobs: BankAccount, mails: Callable, new_key: Callable
 ) -> None:
-    order = sending.transfer(
+    order = acts.transfer(
         actor=alice,
         source=everyday,
         target=bobs,
@@ -71,8 +72,8 @@ def test_nobody_is_told_of_what_was_refused_or_moved_between_own_accounts(
     alice: Any, everyday: BankAccount, savings: BankAccount, bobs: BankAccount, mails: Callable, new_key: Callable
 ) -> None:
     with pytest.raises(InsufficientFunds):
-        sending.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(200), idempotency_key=new_key())
-    sending.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(20), idempotency_key=new_key())
+        acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(200), idempotency_key=new_key())
+    acts.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(20), idempotency_key=new_key())
     assert mails() == {}
 
 

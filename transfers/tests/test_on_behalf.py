@@ -15,12 +15,13 @@ from accounts.models import AccountKind, BankAccount, User
 from accounts.reasons import ReasonMissing
 from accounts.roles import Role
 from audit.models import AuditEntry
+from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of, stored
 from transfers.ledger import AccountNotActive
 from transfers.limits import DailyLimitReached, daily_limit
 from transfers.models import CustomerLimit, TransferOrder
-from transfers.services import cash, opening, own_limits
+from transfers.services import opening, own_limits
 from transfers.services.opening import AccountNotEmpty, TooManyAccounts
 from transfers.services.orders import IdempotencyConflict
 from transfers.services.own_limits import NotARaise
@@ -178,7 +179,7 @@ def test_a_raised_limit_holds_from_now_on_and_todays_use_still_counts(
 
     def withdraw(amount: str) -> None:
         key = f"withdrawal of {amount}"
-        cash.withdraw(actor=alice, account=account, amount=Decimal(amount), idempotency_key=key, at=MORNING)
+        acts.withdraw(actor=alice, account=account, amount=Decimal(amount), idempotency_key=key, at=MORNING)
 
     withdraw("50.00")
     raise_limit(sam, alice, "60.00")

@@ -11,9 +11,10 @@ from accounts.account_numbers import parse_number
 from accounts.limiter import TooOften
 from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage
 from audit.models import AuditEntry
+from tests import acts
 from transfers.ledger import AccountNotActive
 from transfers.models import Transaction, TransferOrder
-from transfers.services import cash, opening, sending
+from transfers.services import cash, opening
 from transfers.services.orders import IdempotencyConflict
 
 # --- Opening ------------------------------------------------------------------------------------------------
@@ -162,7 +163,7 @@ def test_an_empty_account_can_be_closed_for_good(
     alice: Any, everyday: BankAccount, savings: BankAccount, new_key: Callable
 ) -> None:
     """R2.3."""
-    sending.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(100), idempotency_key=new_key())
+    acts.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(100), idempotency_key=new_key())
     opening.close_account(actor=alice, account=everyday)
     everyday.refresh_from_db()
     assert everyday.status == AccountStatus.CLOSED

@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import BankAccount, RateWindow
+from tests import acts
 from transfers.models import Payee
 from transfers.services import payees as service
-from transfers.services import sending
 
 SEND = "/transfer/send/"
 LIST = "/payees/"
@@ -26,7 +26,7 @@ def browser(alice: Any, browser_of: Callable) -> Client:
 @pytest.fixture
 def payee(alice: Any, everyday: BankAccount, bobs: BankAccount, new_key: Callable) -> Payee:
     """Bob's account, which Alice has paid."""
-    sending.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(1), idempotency_key=new_key())
+    acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(1), idempotency_key=new_key())
     return Payee.objects.get()
 
 

@@ -17,11 +17,12 @@ from django.test.utils import CaptureQueriesContext
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.models import AccountStatus, BankAccount
 from audit.models import AuditEntry
+from tests import acts
 from transfers import selectors
 from transfers.ledger import InsufficientFunds
 from transfers.models import MAX_LABEL_CHARS, Entry, OrderState, Payee, TransferOrder
 from transfers.selectors import payees as payee_selectors
-from transfers.services import payees, sending
+from transfers.services import payees
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -32,7 +33,7 @@ def pay(alice: Any, everyday: BankAccount, new_key: Callable[[], str]) -> Callab
 
     def one(target: BankAccount, **kwargs: Any) -> TransferOrder:
         given: dict[str, Any] = {"amount": Decimal(1), "idempotency_key": new_key()} | kwargs
-        return sending.transfer(actor=alice, source=everyday, target=target, **given)
+        return acts.transfer(actor=alice, source=everyday, target=target, **given)
 
     return one
 
@@ -111,7 +112,7 @@ def test_the_back_fill_makes_one_row_of_each_pair_with_its_first_and_last_time(
         pay(bobs, at=NOON + timedelta(days=day))
     pay(other, at=NOON)
     pay(savings, at=NOON)
-    sending.transfer(actor=bob, source=bobs, target=everyday, amount=Decimal(1), idempotency_key=new_key(), at=NOON)
+    acts.transfer(actor=bob, source=bobs, target=everyday, amount=Decimal(1), idempotency_key=new_key(), at=NOON)
     TransferOrder.objects.create(
         kind="payment", initiator=alice, source=everyday, target=open_account(bob), amount=Decimal(1),
         key_digest="x", inputs_digest="x", state=OrderState.HELD,
@@ -249,7 +250,7 @@ def test_somebody_elses_payee_is_as_unknown_as_none(charlie: Any, bob: Any, paye
     assert Payee.objects.get().label == ""
     assert not AuditEntry.objects.filter(action__startswith="PAYEE_").exists()
     assert selectors.payable_number(charlie, payee.public_id) == ""
-    assert selectors.payee_label(charlie, payee.account) is None
+    assert not selectors.named_payee(charlie, payee.account).is_known
     with pytest.raises(Payee.DoesNotExist):
         selectors.payee_row(charlie, payee.public_id)
 

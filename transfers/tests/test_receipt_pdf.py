@@ -18,9 +18,10 @@ from pypdf import PdfReader
 
 from accounts.models import BankAccount
 from audit.models import AuditEntry
+from tests import acts
 from transfers import selectors
 from transfers.models import MAX_DESCRIPTION_CHARS, OrderState, TransferOrder
-from transfers.services import cash, exports, sending
+from transfers.services import cash, exports
 from transfers.statements.receipt import receipt_pdf
 
 AT = datetime(2026, 4, 20, 12, tzinfo=UTC)
@@ -33,10 +34,10 @@ def orders(
     """One of each kind, of Alice's."""
     shared: dict[str, Any] = {"actor": alice, "amount": Decimal("12.50")}
     return {
-        "payment": sending.transfer(
+        "payment": acts.transfer(
             source=everyday, target=bobs, description="Lunch & “tea” <b>", idempotency_key=new_key(), **shared
         ),
-        "own": sending.transfer(source=everyday, target=savings, idempotency_key=new_key(), **shared),
+        "own": acts.transfer(source=everyday, target=savings, idempotency_key=new_key(), **shared),
         "deposit": cash.deposit(account=everyday, description="Coins", idempotency_key=new_key(), **shared),
         "withdrawal": cash.withdraw(account=everyday, idempotency_key=new_key(), **shared),
     }

@@ -13,13 +13,14 @@ from accounts.refusals import NotYourself
 from accounts.roles import Role
 from audit.evidence import faults_of
 from audit.models import AuditEntry
+from tests import acts
 from tests.acts import mails
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, entry_of
 from transfers import notices, verification
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.models import Transaction
-from transfers.services import cash, reversals, sending
+from transfers.services import cash, reversals
 from transfers.services.reversals import IsReversal, ReversedAlready, reverse_transaction
 
 pytestmark = pytest.mark.django_db
@@ -28,9 +29,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def payment(alice: Any, everyday: BankAccount, bobs: BankAccount) -> Transaction:
     """Alice has paid Bob 30.00 of her 100.00."""
-    order = sending.transfer(
-        actor=alice, source=everyday, target=bobs, amount=Decimal(30), idempotency_key="the mistake"
-    )
+    order = acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(30), idempotency_key="the mistake")
     assert order.transaction is not None
     return order.transaction
 

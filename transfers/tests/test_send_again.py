@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import BankAccount
+from tests import acts
 from transfers.models import OrderKind, TransferOrder
 from transfers.services import cash, sending
 
@@ -30,8 +31,8 @@ def orders(
     amount = Decimal("12.50")
     shared: dict[str, Any] = {"actor": alice, "amount": amount, "description": "Lunch & “tea”"}
     return {
-        "payment": sending.transfer(source=everyday, target=bobs, idempotency_key=new_key(), **shared),
-        "own": sending.transfer(source=everyday, target=savings, idempotency_key=new_key(), **shared),
+        "payment": acts.transfer(source=everyday, target=bobs, idempotency_key=new_key(), **shared),
+        "own": acts.transfer(source=everyday, target=savings, idempotency_key=new_key(), **shared),
         "deposit": cash.deposit(account=everyday, idempotency_key=new_key(), **shared),
         "withdrawal": cash.withdraw(account=everyday, idempotency_key=new_key(), **shared),
     }

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.account_numbers import check_digits
 from accounts.models import AccountStatus, BankAccount
+from tests import acts
 from transfers import drafts
 from transfers.models import TransferOrder
 from transfers.services import sending
@@ -43,6 +44,7 @@ def review(browser: Client, everyday: BankAccount, bobs: BankAccount) -> Callabl
 # --- The flow -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("known")
 def test_form_review_confirm_receipt(
     browser: Client, review: Callable, everyday: BankAccount, bobs: BankAccount, balance_of: Callable, books: Callable
 ) -> None:
@@ -138,6 +140,7 @@ def test_the_form_starts_with_the_account_one_comes_from(
 # --- Replays and forgeries ----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("known")
 def test_a_replayed_confirm_gives_the_same_receipt_and_moves_nothing(
     browser: Client, review: Callable, books: Callable
 ) -> None:
@@ -150,6 +153,7 @@ def test_a_replayed_confirm_gives_the_same_receipt_and_moves_nothing(
     assert books() == before
 
 
+@pytest.mark.usefixtures("known")
 def test_a_replayed_confirm_gives_the_receipt_even_when_its_draft_is_forgotten(
     browser: Client, review: Callable, alice: Any, browser_of: Callable, books: Callable
 ) -> None:
@@ -175,6 +179,7 @@ def test_a_stale_review_is_refused(browser: Client, review: Callable, books: Cal
     assert books() == before
 
 
+@pytest.mark.usefixtures("known")
 def test_a_review_is_good_for_a_quarter_of_an_hour(browser: Client, review: Callable) -> None:
     url = review()
     session = browser.session
@@ -184,6 +189,7 @@ def test_a_review_is_good_for_a_quarter_of_an_hour(browser: Client, review: Call
         assert browser.post(url)["Location"].startswith("/receipts/")
 
 
+@pytest.mark.usefixtures("known")
 def test_a_replay_of_a_stale_review_still_gives_its_receipt(browser: Client, review: Callable, books: Callable) -> None:
     url = review()
     first = browser.post(url)["Location"]
@@ -212,6 +218,7 @@ def test_a_forged_or_another_customers_draft_is_refused(
         browser.post(others)
 
 
+@pytest.mark.usefixtures("known")
 def test_what_is_confirmed_is_what_was_reviewed_whatever_the_request_says(
     browser: Client,
     review: Callable,
@@ -317,6 +324,7 @@ def test_too_much_is_said_at_the_amount_before_the_review(
     assert browser.post(SEND, fields).status_code == 302
 
 
+@pytest.mark.usefixtures("known")
 @pytest.mark.parametrize(
     ("case", "words"),
     [("spent", "not enough money"), ("payee frozen", "cannot send money"), ("source frozen", "not active")],
@@ -336,7 +344,7 @@ def test_what_changed_since_the_review_is_refused_at_the_confirm(
     """R3.3: nothing rests on step order."""
     url = review("12.00")
     if case == "spent":
-        sending.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(99), idempotency_key="spent-it")
+        acts.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(99), idempotency_key="spent-it")
     else:
         freeze(bobs if case == "payee frozen" else everyday)
     before = books()
@@ -348,6 +356,7 @@ def test_what_changed_since_the_review_is_refused_at_the_confirm(
     assert books() == before
 
 
+@pytest.mark.usefixtures("known")
 def test_the_sixth_transfer_of_a_minute_is_429(
     browser: Client, review: Callable, books: Callable, everyday: BankAccount
 ) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage
 from audit.models import AuditEntry
+from tests import acts
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.refusals import Refusal
@@ -22,7 +23,7 @@ from transfers.services.ownership import NotYourAccount
 def send(new_key: Callable) -> Callable[..., TransferOrder]:
     def transfer(actor: Any, source: BankAccount, target: BankAccount, amount: str, **kwargs: Any) -> TransferOrder:
         kwargs.setdefault("idempotency_key", new_key())
-        return sending.transfer(actor=actor, source=source, target=target, amount=Decimal(amount), **kwargs)
+        return acts.transfer(actor=actor, source=source, target=target, amount=Decimal(amount), **kwargs)
 
     return transfer
 
@@ -57,7 +58,7 @@ def test_a_transfer_between_own_accounts_is_known_by_its_owner_not_by_a_paramete
 
 
 def test_what_is_written_of_a_payment_is_one_outbox_row_and_one_audit_entry(
-    alice: Any, bob: Any, everyday: BankAccount, bobs: BankAccount, send: Callable
+    alice: Any, bob: Any, everyday: BankAccount, bobs: BankAccount, known: BankAccount, send: Callable
 ) -> None:
     """R3.8, R6.1."""
     messages, entries = OutboxMessage.objects.count(), AuditEntry.objects.count()
@@ -128,7 +129,7 @@ def test_staff_and_superusers_move_no_money(
     before, entries = books(), AuditEntry.objects.count()
     key = new_key()
     tries: list[Callable[[BankAccount], Any]] = [
-        lambda mine: sending.transfer(actor=user, source=mine, target=everyday, amount=Decimal(1), idempotency_key=key),
+        lambda mine: acts.transfer(actor=user, source=mine, target=everyday, amount=Decimal(1), idempotency_key=key),
         lambda mine: cash.deposit(actor=user, account=mine, amount=Decimal(1), idempotency_key=key),
         lambda mine: cash.withdraw(actor=user, account=mine, amount=Decimal(1), idempotency_key=key),
         lambda mine: opening.close_account(actor=user, account=mine),
@@ -164,7 +165,7 @@ def test_nobody_debits_deposits_to_or_closes_somebody_elses_account(
     before = books()
     key = new_key()
     with pytest.raises(NotYourAccount):
-        sending.transfer(actor=charlie, source=everyday, target=his, amount=Decimal(1), idempotency_key=key)
+        acts.transfer(actor=charlie, source=everyday, target=his, amount=Decimal(1), idempotency_key=key)
     with pytest.raises(NotYourAccount):
         cash.withdraw(actor=charlie, account=everyday, amount=Decimal(1), idempotency_key=key)
     with pytest.raises(NotYourAccount):
@@ -180,7 +181,7 @@ def test_the_banks_own_accounts_belong_to_nobody(charlie: Any, open_account: Cal
     before = books()
     for internal in BankAccount.objects.filter(owner=None):
         with pytest.raises(NotYourAccount):
-            sending.transfer(actor=charlie, source=internal, target=his, amount=Decimal(1), idempotency_key="x" * 8)
+            acts.transfer(actor=charlie, source=internal, target=his, amount=Decimal(1), idempotency_key="x" * 8)
     assert books() == before
 
 
@@ -280,6 +281,7 @@ def test_a_refusal_is_recorded_and_nothing_else_is_left(
     everyday: BankAccount,
     savings: BankAccount,
     bobs: BankAccount,
+    known: BankAccount,
     send: Callable,
     books: Callable,
     freeze: Callable,
@@ -327,7 +329,7 @@ def test_what_no_form_lets_through_is_a_fault_of_the_program(
     before = books()
     arguments: dict[str, Any] = {"amount": Decimal(1), "idempotency_key": "a-good-key"} | change
     with pytest.raises(ValueError) as error:  # noqa: PT011 - which of them is not what matters here
-        sending.transfer(actor=alice, source=everyday, target=bobs, **arguments)
+        acts.transfer(actor=alice, source=everyday, target=bobs, **arguments)
     assert not isinstance(error.value, Refusal)
     assert books() == before
 
@@ -337,5 +339,5 @@ def test_a_float_is_not_money(alice: Any, everyday: BankAccount, bobs: BankAccou
     before = books()
     amount: Any = 1.0
     with pytest.raises(TypeError):
-        sending.transfer(actor=alice, source=everyday, target=bobs, amount=amount, idempotency_key="a-good-key")
+        acts.transfer(actor=alice, source=everyday, target=bobs, amount=amount, idempotency_key="a-good-key")
     assert books() == before

@@ -16,11 +16,12 @@ from accounts.models import AccountKind, BankAccount
 from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.verification import faults as faults_of_the_log
+from tests import acts
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, a_request, fresh_code
 from transfers import ledger, verification
 from transfers.models import OrderKind, Transaction, TransactionKind
-from transfers.services import cash, holds, opening, orders, reversals, sending
+from transfers.services import cash, holds, opening, orders, reversals
 
 pytestmark = pytest.mark.django_db
 
@@ -44,18 +45,18 @@ def test_whatever_the_bank_does_is_reported_once(
     made: dict[str, Any] = {"actor": alice, "amount": Decimal("7.77")}
     cash.deposit(account=household, idempotency_key=new_key(), **made)
     cash.withdraw(account=household, idempotency_key=new_key(), **made)
-    sending.transfer(source=household, target=savings, idempotency_key=new_key(), **made)
-    paid = sending.transfer(source=household, target=bobs, idempotency_key=new_key(), **made)
+    acts.transfer(source=household, target=savings, idempotency_key=new_key(), **made)
+    paid = acts.transfer(source=household, target=bobs, idempotency_key=new_key(), **made)
     other = opening.open_account(
         actor=alice, kind=AccountKind.CHECKING, opening_deposit=Decimal(10_001), idempotency_key=new_key()
     )
     waiting, rejected = (
-        sending.transfer(actor=alice, amount=Decimal(10_001), source=source, target=bobs, idempotency_key=new_key())
+        acts.transfer(actor=alice, amount=Decimal(10_001), source=source, target=bobs, idempotency_key=new_key())
         for source in (household, other)
     )
     holds.release_order(actor=sam, order=waiting, reason=REASON)
     holds.reject_order(actor=sam, order=rejected, reason=REASON)
-    reversals.reverse_transaction(actor=ada, transaction=paid.transaction, reason=REASON)  # type: ignore[arg-type]
+    reversals.reverse_transaction(actor=ada, transaction=paid.transaction, reason=REASON)
     cash.deposit_at_counter(actor=sam, account=bobs, amount=Decimal(5000), idempotency_key=new_key())
     for amount in ("20.00", "1500.00"):
         order = cash.withdraw_at_counter(

@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from audit.actions import Action
 from audit.services import Report, record_many
+from tests import acts
 from tests.plugin import triggers_off
 from transfers import ledger, verification
 from transfers.models import Entry, Payee, Transaction, TransactionKind, TransferOrder
@@ -315,7 +316,7 @@ def test_a_deleted_order_is_named_by_its_transaction(tampered: None, everyday: B
 def test_a_payee_that_was_never_paid_is_named(alice: Any, bob: Any, everyday: BankAccount, open_account: Any) -> None:
     """R3.6: whoever can write to the table could pass an account off as known."""
     known, foreign = open_account(bob), open_account(bob)
-    sending.transfer(actor=alice, source=everyday, target=known, amount=Decimal(1), idempotency_key="the first one")
+    acts.transfer(actor=alice, source=everyday, target=known, amount=Decimal(1), idempotency_key="the first one")
     assert list(verification.faults()) == []
     Payee.objects.update(account=foreign)
     row = Payee.objects.get()

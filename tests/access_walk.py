@@ -1,0 +1,217 @@
+"""The walk over every address of the bank: what there is, what of Alice's it is about, and what is hers at all."""
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.apps import apps
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+from post_office.models import Email
+
+from accounts.models import User
+from support.kinds import RequestKind
+from support.services import requests, tickets
+from tests import acts
+from transfers.models import Payee, Transaction, TransferOrder
+from transfers.services import payees, renaming, sending
+
+OURS = ("accounts", "transfers", "support")
+
+# Words that stand in whatever Alice wrote, and nowhere else: whoever reads one of them has seen something of hers.
+WORDS = ("Moonfund", "Zanzibar", "Quokka", "Tangerine", "Wisteria", "Lindenallee")
+
+
+# --- What there is --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Page:
+    """A named address: its name with its namespaces, and the names and converters of its arguments."""
+
+    name: str
+    route: str
+    arguments: tuple[tuple[str, str], ...] = field(default=())
+
+    def path(self, values: dict[str, Any]) -> str:
+        return reverse(self.name, kwargs={name: values[name] for name, _ in self.arguments})
+
+
+def walk(resolver: URLResolver | None = None, namespaces: str = "", prefix: str = "") -> Iterator[Page]:
+    """Every page of the resolver, the staff's area and the API's included."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespaces}{pattern.namespace}:" if pattern.namespace else namespaces
+            yield from walk(pattern, inner, route)
+        elif isinstance(pattern, URLPattern):
+            converters = pattern.pattern.converters.items()
+            arguments = tuple((name, type(converter).__name__) for name, converter in converters)
+            yield Page(f"{namespaces}{pattern.name or ''}", route, arguments)
+
+
+def pages() -> dict[str, Page]:
+    """By name, every page outside the staff's area and the API: those have tables of their own."""
+    return {page.name: page for page in walk() if not page.name.startswith(("admin:", "api:"))}
+
+
+def api_operations() -> list[str]:
+    """`METHOD /path` of each operation that the API's own OpenAPI document names; none while there is no API."""
+    if importlib.util.find_spec("bankproject.api") is None:
+        return []
+    document = importlib.import_module("bankproject.api").api.get_openapi_schema()
+    return sorted(f"{method.upper()} {path}" for path, verbs in document["paths"].items() for method in verbs)
+
+
+def form_fields() -> dict[str, list[forms.Field]]:
+    """Every field of every form of ours, by its name: what a form of the bank ever reads."""
+    get_resolver().url_patterns  # noqa: B018 - which imports every form that a page shows
+
+    def of(kind: type[forms.BaseForm]) -> Iterator[tuple[str, forms.Field]]:
+        for one in kind.__subclasses__():
+            if one.__module__.partition(".")[0] in OURS and ".tests." not in one.__module__:
+                yield from getattr(one, "base_fields", {}).items()
+            yield from of(one)
+
+    found: dict[str, list[forms.Field]] = {}
+    for name, one in of(forms.BaseForm):
+        found.setdefault(name, []).append(one)
+    return found
+
+
+def staff_pages() -> Iterator[str]:
+    """Every list, row, history and act of the staff's area, of the rows there are."""
+    for model, page in admin.site._registry.items():
+        base = f"admin:{model._meta.app_label}_{model._meta.model_name}_"
+        yield reverse(base + "changelist")
+        for row in model._default_manager.order_by("-pk")[:15]:
+            yield reverse(base + "change", args=[row.pk])
+            yield reverse(base + "history", args=[row.pk])
+            for act in getattr(page, "acts", []):
+                yield reverse(base + "act", args=[row.pk, act.name])
+    yield reverse("admin:index")
+
+
+def text_of(answer: Any) -> str:
+    return (b"".join(answer.streaming_content) if answer.streaming else answer.content).decode(errors="replace")
+
+
+# --- What is Alice's ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Hers:
+    """Objects of Alice's: for each page that is about something, and for each field that names something."""
+
+    of_page: dict[str, dict[str, Any]]
+    fields: dict[str, Any]
+
+
+def made_up() -> dict[str, Any]:
+    """Of the right type, and nobody's."""
+    return {
+        "public_id": uuid4(), "draft_id": uuid4(), "sequence": 999_999, "year": 2026, "month": 1,
+        "token": "x" * 43, "pk": 999_999,
+    }  # fmt: skip
+
+
+def things_of(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> Hers:
+    """One of everything that she can have, each with one of `WORDS` in what is written there."""
+    today = timezone.localdate()
+    account, other, payee = open_account(alice, "100.00"), open_account(alice), open_account(bob)
+    renaming.rename_account(actor=alice, account=account, nickname="Moonfund")
+    renaming.rename_account(actor=alice, account=other, nickname="Moonfund too")
+    acts.know(alice, payee)
+    browser = browser_of(alice)
+    form = {"source": str(account.public_id), "number": payee.number, "amount": "1.00", "description": "Zanzibar"}
+    review = browser.post("/transfer/send/", form)["Location"]
+    browser.post(review)
+    order = TransferOrder.objects.get(kind="payment")
+    draft = re.search(r"[0-9a-f-]{36}", browser.post("/transfer/send/", form)["Location"])
+    assert draft
+    known = Payee.objects.get(customer=alice)
+    payees.rename_payee(actor=alice, public_id=known.public_id, label="Wisteria")
+    ticket = tickets.open_ticket(actor=alice, subject="Quokka", text="Where is my Quokka?", idempotency_key="key")
+    asked = requests.file_request(
+        actor=alice, kind=RequestKind.FREEZE_ACCOUNT, account=other, reason="Tangerine was stolen."
+    )
+    Email.objects.create(to=alice.email, from_email="bank@example.com", subject="Zanzibar", message="Zanzibar")
+    month = {"public_id": account.public_id, "year": today.year, "month": today.month}
+    of_page = {
+        **{name: {"public_id": account.public_id} for name in ("account", "account_settings", "deposit", "withdraw")},
+        "account_close": {"public_id": other.public_id},
+        "transfer_review": {"draft_id": draft.group()},
+        "withdraw_confirm": {"public_id": account.public_id, "draft_id": draft.group()},
+        **{name: {"public_id": order.public_id} for name in ("receipt", "receipt_pdf")},
+        **{name: {"public_id": known.public_id} for name in ("payee", "payee_remove")},
+        "entry": {"public_id": account.public_id, "sequence": 1},
+        "ticket": {"public_id": ticket.public_id},
+        **{name: {"public_id": asked.public_id} for name in ("service_request", "request_cancel")},
+        "statements": {"public_id": account.public_id},
+        "statement": month,
+        "session_end": {"public_id": alice.sessions.order_by("pk")[0].public_id},
+        "mail": {"pk": Email.objects.get(subject="Zanzibar").pk},
+    }
+    asked_for = sending.challenge_for(
+        actor=alice, source=account, target=open_account(bob), amount=Decimal(1), idempotency_key="challenged"
+    )
+    fields = _fields(account, other, order, draft.group(), known, ticket, asked)
+    return Hers(of_page, fields | {"challenge": asked_for.public_id if asked_for else ""})
+
+
+def _fields(account: Any, other: Any, order: Any, draft: str, known: Any, ticket: Any, asked: Any) -> dict[str, Any]:
+    """A value of hers for each field and parameter by which a page can be asked for something."""
+    reference = Transaction.objects.filter(pk=order.transaction_id).values_list("reference", flat=True).get()
+    return {
+        # fields of forms
+        "source": account.public_id, "target": other.public_id, "account": account.public_id,
+        "account_id": other.public_id, "number": account.number, "amount": "1.00", "reference": reference,
+        "key": draft, "email": account.owner.email, "kind": "close_account", "nickname": "Mine", "label": "Mine",
+        "description": "Mine", "subject": "Mine", "text": "Mine", "reason": "Mine", "opening_deposit": "1.00",
+        "daily_limit": "10.00", "min_amount": "0.01", "max_amount": "10000", "type": "transfer",
+        "date_from": "2020-01-01", "date_to": "2099-12-31", "first_name": "Mallory", "last_name": "Mine",
+        "phone": "+49 30 5550666", "address": "Here 1",
+        # what only addresses have
+        "draft": draft, "again": order.public_id, "from": account.public_id, "payee": known.public_id,
+        "payment": reference, "older_than": "5", "newer_than": "0", "next": f"/accounts/{account.public_id}/",
+        # what no form has, and an attacker adds
+        "owner": account.owner_id, "user": account.owner_id, "user_id": account.owner_id, "actor": account.owner_id,
+        "customer": account.owner_id, "pk": account.pk, "public_id": account.public_id, "ticket": ticket.public_id,
+        "request": asked.public_id, "is_staff": "1", "is_superuser": "1",
+        "is_active": "1", "seen": "1", "role": "Admin", "status": "closed",
+        "balance": "0", "held": "0", "confirm": "1",
+    }  # fmt: skip
+
+
+# --- Whether something of hers changed --------------------------------------------------------------------------
+
+
+def rows_about(user: Any) -> dict[tuple[str, Any], str]:
+    """Every row that is this person's, or hangs on one that is, as text by table and key.
+
+    What hangs on them is found by the foreign keys: a model that is new is looked at too. RateWindow, the outbox
+    and the audit log have none: they count and tell, also of what was refused.
+    """
+    found: dict[Any, set[Any]] = {User: {user.pk}}
+    models = [model for name in OURS for model in apps.get_app_config(name).get_models()]
+    links = [(model, link) for model in models for link in model._meta.fields if link.is_relation]
+    while True:
+        before = sum(map(len, found.values()))
+        for model, link in links:
+            keys: Any = found.get(link.related_model)
+            if keys:
+                rows = model._default_manager.filter(**{f"{link.name}__in": keys})
+                found.setdefault(model, set()).update(rows.values_list("pk", flat=True))
+        if sum(map(len, found.values())) == before:
+            break
+    return {
+        (model._meta.label, row.pk): str([(f.attname, getattr(row, f.attname)) for f in model._meta.fields])
+        for model, keys in found.items()
+        for row in model._default_manager.filter(pk__in=keys)
+    }

@@ -1,0 +1,26 @@
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.access_walk import Hers, things_of
+
+
+@pytest.fixture
+def hers(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> Hers:
+    """One of everything that a customer can have, of Alice's."""
+    return things_of(alice, bob, open_account, browser_of)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many cases `test_api_fuzz` sent, and what was answered."""
+    fuzzed: Counter[str] = Counter()
+    operations = 0
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        for name, statuses in report.user_properties:
+            if name == "fuzzed" and report.when == "call":
+                fuzzed.update(statuses)
+                operations += 1
+    if operations:
+        answers = ", ".join(f"{times} x {status}" for status, times in sorted(fuzzed.items()))
+        terminalreporter.write_line(f"{fuzzed.total()} cases over {operations} operations, answered {answers}")

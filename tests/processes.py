@@ -1,0 +1,52 @@
+"""Programs of the bank in processes of their own, on the database of the tests."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def process_environment() -> dict[str, str]:
+    """As ours, but on the database of the tests, which the processes then share."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{database['NAME']}"
+    else:
+        url = os.environ["TEST_DATABASE_URL"].rpartition("/")[0] + f"/{database['NAME']}"
+    return os.environ | {
+        "DJANGO_SETTINGS_MODULE": "bankproject.settings",
+        "DATABASE_URL": url,
+        "TRANSFERS_PER_MINUTE": "1000",
+        "LOG_LEVEL": "ERROR",
+    }
+
+
+def run_together(program: str, runs: Sequence[Sequence[Any]], *, begin: Path, environment: dict[str, str]) -> list[Any]:
+    """What each run of the program prints as JSON in the end, one process for each of `runs`, its arguments.
+
+    The program's first argument is `begin`: it says "ready", and goes on when there is such a file.
+    """
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(begin), *map(str, arguments)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for arguments in runs
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    begin.touch()
+    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    return [json.loads(output) for output in outputs]

@@ -1,0 +1,321 @@
+"""Guessing gets nobody anywhere: passwords, codes, recovery codes (R1.2 to R1.5; issue 5, Shows 1 and 4).
+
+One counter for each e-mail address and network, taken before a guess is looked at. In the order of the list: how
+many guesses are looked at, from where, by which way in; whom a lockout locks, and whom not. Elsewhere at length:
+`accounts/tests/test_lockout.py` (the counter), `test_sign_in.py` (one message for every failure), `test_two_factor.py`
+(codes), `test_authenticator.py` and `test_pin.py` (codes given again), `test_staff_locking.py` (administrators' locks).
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.hashers import make_password
+from django.test import Client
+
+from accounts import guesses
+from accounts.models import RecoveryCode, User
+from accounts.services import people, two_factor
+from audit.models import AuditEntry
+from tests.acts import (
+    WRONG_PASSWORD,
+    at_once,
+    give_code,
+    give_password,
+    hashing,
+    is_signed_in,
+    wrong_code_for,
+)
+from tests.api_client import ApiClient, told
+from tests.processes import process_environment, run_together
+from tests.staff_acts import REASON, a_request, fresh_code
+
+pytestmark = pytest.mark.django_db
+
+NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
+HERE, ELSEWHERE, PROXY = "203.0.113.1", "198.51.100.2", "10.0.0.1"
+LIMIT = 5  # AXES_FAILURE_LIMIT
+WAYS_IN = ("/sign-in/", "/admin/login/")
+
+race = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+
+def guess(client: Client, address: str = "/sign-in/", email: str = "alice@example.com", **extra: Any) -> int:
+    """One wrong password, sent to a way in: its fields as the bank's page and as Django's admin page name them."""
+    data = {"email": email, "username": email, "password": WRONG_PASSWORD}
+    return client.post(address, data, **extra).status_code
+
+
+def slowed() -> Any:
+    """To what the hasher takes in production, so that the guesses do overlap."""
+    return hashing(before=lambda: time.sleep(0.1))
+
+
+# --- Forty at once are five ---------------------------------------------------------------------------------
+
+
+def test_the_admins_sign_in_address_looks_at_no_password(alice: Any, ada: Any) -> None:
+    # It leads home, and home to the bank's own form: there is one way in, with one counter.
+    with hashing() as runs:
+        for person in (alice, ada):
+            for address in ("/admin/login/", "/admin/login/?next=/admin/", "/admin/"):
+                data = {"username": person.email, "email": person.email, "password": WRONG_PASSWORD}
+                answer = Client().post(address, data)
+                assert answer.status_code == 302
+                assert answer["Location"] in ("/", "/sign-in/")
+    assert runs == []
+
+
+class TestFortyAtOnce:
+    """However they come, five reach the hasher."""
+
+    pytestmark = race
+
+    def test_by_both_ways_in(self, ada: Any) -> None:
+        tries = [lambda way=WAYS_IN[number % 2]: guess(Client(), way, ada.email) for number in range(40)]
+        with slowed() as runs:
+            answers = at_once(*tries)
+        assert runs.count("verify") == LIMIT
+        assert Counter(answers)[302] == 20, "the admin's address sends home, unread"
+        assert set(answers) <= {200, 302, 429}
+
+    def test_over_form_admin_and_api_together(self, alice: Any, settings: Any) -> None:
+        settings.API_LOGINS_PER_MINUTE = 1000  # that limit alone would let through no more than five
+        wrong = {"email": alice.email, "password": WRONG_PASSWORD, "code": "000000"}
+        ways = [
+            lambda: guess(Client(), "/sign-in/"),
+            lambda: guess(Client(), "/admin/login/"),
+            lambda: ApiClient().post("auth/login", wrong).status_code,
+        ]
+        with slowed() as runs:
+            answers = at_once(*[ways[number % 3] for number in range(42)])
+        assert runs.count("verify") == LIMIT
+        assert set(answers) <= {200, 302, 401, 429}
+        assert told(ApiClient().post("auth/login", wrong)) == (429, "locked_out")
+
+    def test_with_another_forwarded_address_each(self, alice: Any) -> None:
+        # Nobody is a trusted proxy: the header is nothing.
+        forged = [{"HTTP_X_FORWARDED_FOR": f"192.0.2.{number}", "REMOTE_ADDR": HERE} for number in range(40)]
+        with slowed() as runs:
+            at_once(*[lambda extra=extra: guess(Client(), **extra) for extra in forged])
+        assert runs.count("verify") == LIMIT
+
+    def test_with_another_forwarded_address_each_through_our_proxy(self, alice: Any, settings: Any) -> None:
+        # What stands left of the proxy's own entry was written by the client.
+        settings.TRUSTED_PROXIES = [f"{PROXY}/32"]
+        forged = [{"HTTP_X_FORWARDED_FOR": f"192.0.2.{number}, {HERE}", "REMOTE_ADDR": PROXY} for number in range(40)]
+        with slowed() as runs:
+            at_once(*[lambda extra=extra: guess(Client(), **extra) for extra in forged])
+        assert runs.count("verify") == LIMIT
+        locked = {"HTTP_X_FORWARDED_FOR": HERE, "REMOTE_ADDR": PROXY}
+        assert give_password(Client(), alice.email, **locked).status_code == 429
+        other = {"HTTP_X_FORWARDED_FOR": ELSEWHERE, "REMOTE_ADDR": PROXY}
+        assert give_password(Client(), alice.email, **other).status_code == 302
+
+    def test_in_two_processes_of_several_threads(self, alice: Any, tmp_path: Path) -> None:
+        environment = process_environment() | {"ALLOWED_HOSTS": "testserver"}
+        runs = [(alice.email, HERE)] * 2
+        looked_at, answers = 0, Counter[int]()
+        for seen, statuses in run_together(PROCESS, runs, begin=tmp_path / "begin", environment=environment):
+            looked_at += seen
+            answers.update(statuses)
+        assert looked_at == LIMIT
+        assert sum(answers.values()) == 40
+        assert set(answers) <= {200, 429}
+        assert AuditEntry.objects.filter(action="LOCKED_OUT").count() == 1
+        assert give_password(Client(), alice.email, REMOTE_ADDR=HERE).status_code == 429
+
+    def test_twenty_codes_of_which_none_is_right(
+        self, alice: Any, code_of: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Each browser has the password already. The pause after a wrong one stops most before they are counted.
+        monkeypatch.setattr(guesses, "seconds_of_pause", lambda **where: 0)
+        looked_at: list[str] = []
+        verify = two_factor.verify_totp
+
+        def counted(user: Any, code: str) -> Any:
+            looked_at.append(code)
+            return verify(user, code)
+
+        monkeypatch.setattr(two_factor, "verify_totp", counted)
+        browsers = [Client(REMOTE_ADDR=HERE) for _ in range(20)]
+        for browser in browsers:
+            give_password(browser, alice.email)
+        wrong = wrong_code_for(code_of(alice))
+        answers = at_once(*[lambda one=one: give_code(one, wrong).status_code for one in browsers])
+        assert len(looked_at) == LIMIT
+        assert set(answers) <= {200, 302, 429}
+        assert not any(is_signed_in(browser) for browser in browsers)
+
+    def test_eight_windows_with_one_right_code(self, alice: Any, code_of: Any) -> None:
+        # From one network, as a thief at the next table would; from eight: `test_sign_in`.
+        browsers = [Client(REMOTE_ADDR=HERE) for _ in range(4)] + [Client(REMOTE_ADDR=ELSEWHERE) for _ in range(4)]
+        for browser in browsers:
+            give_password(browser, alice.email)
+        code = code_of(alice)
+        at_once(*[lambda one=one: give_code(one, code).status_code for one in browsers])
+        assert [is_signed_in(browser) for browser in browsers].count(True) == 1
+        assert AuditEntry.objects.filter(action="LOGIN_SUCCESS").count() == 1
+
+
+PROCESS = """
+import django, json, sys, threading, time
+from pathlib import Path
+django.setup()
+from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.db import connections
+from django.test import Client
+
+begin, email, ip = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+verify, runs, statuses = Argon2PasswordHasher.verify, [], []
+
+def counted(self, password, encoded):
+    runs.append(1)
+    time.sleep(0.1)
+    return verify(self, password, encoded)
+
+def guess():
+    for turn in range(5):
+        data = {"email": email, "password": "not the password at all"}
+        statuses.append(Client(REMOTE_ADDR=ip).post("/sign-in/", data).status_code)
+    connections.close_all()
+
+Argon2PasswordHasher.verify = counted
+# As in the tests' own process: a hash of other costs is an old one, whose check is done twice.
+Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
+print("ready", flush=True)
+while not begin.exists():
+    time.sleep(0.001)
+threads = [threading.Thread(target=guess) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(json.dumps([len(runs), statuses]))
+"""
+
+
+# --- Every way to guess counts together ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock() -> Any:
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+def pending(email: str) -> Client:
+    browser = Client()
+    give_password(browser, email)
+    return browser
+
+
+# What one wrong guess is, by each way there is; the last three by somebody who is signed in.
+WAYS: dict[str, Callable[[Any, Client, str], Any]] = {
+    "a password": lambda alice, browser, wrong: give_password(Client(), alice.email, WRONG_PASSWORD),
+    "a code": lambda alice, browser, wrong: give_code(pending(alice.email), wrong),
+    "a recovery code": lambda alice, browser, wrong: give_code(pending(alice.email), "ABCD-EFGH-JKMN"),
+    "the old password": lambda alice, browser, wrong: browser.post(
+        "/password/",
+        {
+            "old_password": WRONG_PASSWORD,
+            "new_password1": "plum tree in the rain",
+            "new_password2": "plum tree in the rain",
+        },
+    ),
+    "a code for new recovery codes": lambda alice, browser, wrong: browser.post(
+        "/profile/recovery-codes/", {"code": wrong}
+    ),
+    "a recovery code for another app": lambda alice, browser, wrong: browser.post(
+        "/profile/authenticator/", {"code": "ABCD-EFGH-JKMN"}
+    ),
+    "a code for a PIN": lambda alice, browser, wrong: browser.post(
+        "/profile/pin/", {"pin": "805913", "pin_again": "805913", "code": wrong}
+    ),
+}
+
+
+@pytest.mark.parametrize("first", WAYS)
+def test_five_wrong_ones_by_any_ways_lock_all_ways(
+    first: str, alice: Any, browser_of: Any, code_of: Any, clock: Any
+) -> None:
+    names = list(WAYS)
+    turned = names[names.index(first) :] + names[: names.index(first)]
+    RecoveryCode(user=alice, selector="WXYZ", code_hash=make_password("EFGHJKMN")).save()
+    browser = browser_of(alice)
+    statuses = []  # two of the ways need a right password first, which gives its place back
+    for name in turned[:LIMIT]:
+        clock.shift(20)  # past the pause after a wrong code, within the ten minutes
+        statuses.append(WAYS[name](alice, browser, wrong_code_for(code_of(alice))).status_code)
+    assert statuses[: LIMIT - 1] == [200] * (LIMIT - 1)
+    clock.shift(20)
+    with hashing() as runs:
+        assert give_password(Client(), alice.email).status_code == 429
+        for name in turned:
+            if name not in ("a code", "a recovery code"):  # nobody gets as far as those
+                assert WAYS[name](alice, browser, code_of(alice)).status_code == 429, name
+    assert runs == [], "not even the right one is looked at"
+    assert is_signed_in(browser)
+
+
+# --- Whom a lockout locks -----------------------------------------------------------------------------------
+
+
+def test_one_persons_failures_never_lock_another(alice: Any, bob: Any, charlie: Any, clock: Any) -> None:
+    # Out of the box django-axes counts everybody under one name, wherever they are.
+    for number in range(LIMIT * 4):
+        guess(Client(), REMOTE_ADDR=HERE if number % 2 else ELSEWHERE)
+    for network in (HERE, ELSEWHERE, "192.0.2.9"):
+        for person in (bob, charlie):
+            assert give_password(Client(), person.email, REMOTE_ADDR=network).status_code == 302
+    assert give_password(Client(), alice.email, REMOTE_ADDR=HERE).status_code == 429
+    assert give_password(Client(), alice.email, REMOTE_ADDR="192.0.2.9").status_code == 302
+
+
+def test_a_strangers_guesses_leave_her_running_session_and_her_codes_alone(
+    alice: Any, bob: Any, browser_of: Any, open_account: Any, code_of: Any, clock: Any
+) -> None:
+    # Show 4: or anybody could sign anyone out, and keep them from their own money, from anywhere.
+    source, target = open_account(alice, "100.00"), open_account(bob)
+    browser = browser_of(alice)
+    for _ in range(LIMIT * 2):
+        guess(Client(), REMOTE_ADDR=ELSEWHERE)
+    assert give_password(Client(), alice.email, REMOTE_ADDR=ELSEWHERE).status_code == 429
+    assert is_signed_in(browser)
+    form = {"source": str(source.public_id), "number": target.number, "amount": "10.00"}
+    assert browser.post("/transfer/send/", form)["Location"].startswith("/transfer/review/")
+    answer = browser.post("/profile/recovery-codes/", {"code": code_of(alice)})
+    assert (answer.status_code, answer["Location"]) == (302, "/two-factor/recovery-codes/")
+
+
+def test_guesses_from_her_own_network_leave_her_running_session_alone_too(
+    alice: Any, browser_of: Any, code_of: Any, clock: Any
+) -> None:
+    # She is told to wait before she gives a code again; nothing else is taken from her.
+    browser = browser_of(alice)
+    for _ in range(LIMIT):
+        guess(Client())
+    assert browser.get("/dashboard/").status_code == 200
+    assert browser.post("/profile/recovery-codes/", {"code": code_of(alice)}).status_code == 429
+    assert browser.get("/dashboard/").status_code == 200
+
+
+def test_an_administrators_lock_ends_it_at_the_next_request(
+    alice: Any, ada: Any, browser_of: Any, open_account: Any
+) -> None:
+    # Show 4: by GET and by POST, and what was sent is not done.
+    account = open_account(alice, "5.00")
+    reading, writing = browser_of(alice), browser_of(alice)
+    assert is_signed_in(reading)
+    people.lock_user(a_request(), actor=ada, user=User.objects.get(pk=alice.pk), reason=REASON, code=fresh_code(ada))
+    assert reading.get("/dashboard/")["Location"].startswith("/sign-in/")
+    key = "5b1f0f0e-0000-4000-8000-000000000001"
+    sent = writing.post(f"/accounts/{account.public_id}/deposit/", {"key": key, "amount": "5"})
+    assert sent["Location"].startswith("/sign-in/")
+    account.refresh_from_db()
+    assert str(account.balance) == "5.00"
