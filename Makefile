@@ -10,7 +10,7 @@ PY := .venv/bin/python
 STAMP := .venv/requirements-installed
 PACKAGES := accounts transfers support audit bankproject
 
-.PHONY: help setup odbc browser run code test test-fast lint format bench clean
+.PHONY: help setup odbc cache browser curl firewall-packages run firewall code test test-fast fuzz lint format bench audit scan clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,15 @@ odbc: setup
 	else false; fi || { echo "unixODBC is missing: install it (as root: apt-get install unixodbc)," \
 	             "then make test again." >&2; exit 1; }
 
+# Limits are counted in rows or in a shared cache: the tests start one of their own (RUNLEVEL: and apt starts none).
+cache: setup
+	@if command -v redis-server >/dev/null || command -v valkey-server >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y -qq --no-install-recommends redis-server; \
+	else false; fi || { echo "Neither redis-server nor valkey-server is installed: install one (as root:" \
+	             "apt-get install redis-server), then make test again." >&2; exit 1; }
+
 # The browser tests drive Debian's Chromium, or else the one that Playwright brings. Never a silent skip.
 browser: setup
 	@if [ -x /usr/bin/chromium ]; then exit 0; fi; \
@@ -49,6 +58,24 @@ browser: setup
 	    $(PY) -m playwright install chromium && $(PY) -c "$$CHECK_BROWSER"; \
 	fi || { echo "No browser for the browser tests: install Debian's chromium (as root:" \
 	             "apt-get install chromium), then make test again." >&2; exit 1; }
+
+# The walk-through of docs/api.md is run as it stands, with curl. Never a silent skip.
+curl:
+	@if command -v curl >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl; \
+	else false; fi || { echo "curl is missing: install it (as root: apt-get install curl)," \
+	             "then make test again." >&2; exit 1; }
+
+# Debian's own packages; the firewall's tests need them too (RUNLEVEL: and apt starts none). Never a silent skip.
+firewall-packages:
+	@if [ -x /usr/sbin/nginx ] && [ -e /usr/lib/nginx/modules/ngx_http_modsecurity_module.so ] \
+	    && [ -e /etc/modsecurity/crs/crs-setup.conf ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y -qq --no-install-recommends nginx libnginx-mod-http-modsecurity modsecurity-crs; \
+	else false; fi || { echo "The firewall is missing: install it (as root: apt-get install" \
+	             "nginx libnginx-mod-http-modsecurity modsecurity-crs), then make this again." >&2; exit 1; }
 
 define CHECK_BROWSER
 from playwright.sync_api import sync_playwright
@@ -79,6 +106,9 @@ export RUN_BANK
 run: setup ## Serve the demo bank with its mail worker on http://HOST:PORT (127.0.0.1:8000)
 	@exec env DEBUG=1 DEMO=1 PYTHONUNBUFFERED=1 SITE_URL="$${SITE_URL:-http://$(HOST):$(PORT)}" sh -c "$$RUN_BANK"
 
+firewall: firewall-packages ## Serve the running bank through its firewall on http://127.0.0.1:8080
+	@exec deploy/firewall/serve
+
 # Every shell has a USER already: only one given to make counts.
 code: setup ## Print a demo user's sign-in code: make code USER=alice@example.com
 ifeq ($(origin USER),command line)
@@ -87,11 +117,17 @@ else
 	@echo "usage: make code USER=alice@example.com" >&2; exit 2
 endif
 
-test: setup odbc browser ## Run every test, browser tests included, and measure coverage
+test: setup odbc cache browser curl firewall-packages ## Run every test, browser tests included, and measure coverage
 	$(PY) -m pytest -n 2 $(PACKAGES:%=--cov=%) --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95
 
-test-fast: setup odbc ## Run the everyday tests: no browser, nothing slow
-	$(PY) -m pytest -n 2 -m "not browser and not slow"
+test-fast: setup odbc cache ## Run the everyday tests: no browser, nothing slow
+	$(PY) -m pytest -n 2 -m "not browser and not slow and not firewall"
+
+# On a database that is thrown away. The seed is told if it fails; given again, the same cases come.
+FUZZ_CASES ?= 12000
+FUZZ_SEED ?= $(shell date +%s)
+fuzz: setup odbc ## Send the API requests made from its own document: make fuzz FUZZ_CASES=50000
+	FUZZ_CASES="$(FUZZ_CASES)" FUZZ_SEED="$(FUZZ_SEED)" $(PY) -m pytest -n 2 tests/test_api_fuzz.py
 
 lint: setup ## Check style, types, import direction, migrations, settings and the compose file
 	$(PY) -m ruff check .
@@ -106,9 +142,20 @@ format: setup ## Let ruff format the code and sort its imports
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: setup ## Measure transfers, history and pictures against hand-written SQL, side by side
+bench: setup ## Measure transfers, history and pictures against hand-written SQL, and the API against a bare view
 	$(PY) benchmarks/transfers.py
 	$(PY) benchmarks/history.py
+	$(PY) benchmarks/api.py
+
+audit: setup ## Look at the bank as an auditor would: make audit ARGS=--strict makes "not reachable" fatal
+	$(PY) manage.py security_audit $(ARGS)
+
+# sqlmap and wapiti are installed apart from the bank: see the head of the program. Not for CI.
+SQLMAP ?= sqlmap
+WAPITI ?= wapiti
+MINUTES ?= 10
+scan: setup ## Attack a demo bank on loopback: make scan SQLMAP=path WAPITI=path MINUTES=10
+	$(PY) -m tests.scanners.scan --sqlmap "$(SQLMAP)" --wapiti "$(WAPITI)" --minutes $(MINUTES)
 
 clean: ## Remove what setup and the tools made; keep .env and the database
 	rm -rf .venv staticfiles htmlcov test-results .coverage .coverage.* \
