@@ -56,6 +56,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _float(text: str) -> float:
+    """A number with a fraction. It never becomes money: amounts are strings, and a schema refuses any other type."""
     number = float(text)
     if not math.isfinite(number):
         raise Problem(400, "number_out_of_range", "A number in the body is too large.")
