@@ -22,8 +22,8 @@ from accounts.api_profile import router as profile_router
 from accounts.api_staff import router as staff_of_accounts
 from accounts.rest import rates
 from accounts.rest.bearer import AccessToken
-from accounts.rest.body import StrictParser
-from accounts.rest.problems import answer_to
+from accounts.rest.body import StrictParser, check_query
+from accounts.rest.problems import Problem, answer_to
 from bankproject.api_document import complete
 from support.api import router as support_router
 from support.api_staff import router as staff_of_support
@@ -85,6 +85,12 @@ def _guarded(run: Callable[..., Any]) -> Callable[..., Any]:
         request.query_names = operation.query_names  # type: ignore[attr-defined]
         if any(isinstance(part, str) and "\x00" in part for part in path.values()):
             return answer_to(Http404())
+        if request.GET and not operation.query_names:
+            # Those of other routes are looked at with their values, once it is known who asks.
+            try:
+                check_query(request.GET, ())
+            except Problem as problem:
+                return answer_to(problem)
         with limiter.noting() as taken:
             response = run(request, **path)
         if rate:

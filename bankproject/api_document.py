@@ -42,15 +42,13 @@ def _operations(api: Any) -> list[Any]:
 
 
 def _complete(operation: dict[str, Any], *, is_rated: bool) -> None:
-    statuses = {400}
+    statuses = {400, 422}
     if "security" in operation:
         statuses |= {401, 403}
     if any(parameter["in"] == "path" for parameter in operation["parameters"]):
         statuses.add(404)
     if "requestBody" in operation:
-        statuses |= {413, 415, 422}
-    if operation["parameters"]:
-        statuses.add(422)
+        statuses |= {413, 415}
     answers = operation["responses"]
     if is_rated or 429 in answers:
         statuses |= {429, 503}

@@ -81,14 +81,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(application: str, folder: Path) -> Iterator[tuple[int, tuple[int, ...]]]:
+def served(application: str, folder: Path, log: Path) -> Iterator[tuple[int, tuple[int, ...]]]:
     """The port and the workers of a server of this application."""
     port = free_port()
     command = [
         *(sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}", "--workers", "2"),
         *("--no-control-socket", "--log-level", "error", "--chdir", str(folder), "--pythonpath", str(ROOT)),
     ]
-    server = subprocess.Popen(command)  # noqa: S603
+    with log.open("ab") as lines:
+        server = subprocess.Popen(command, stderr=lines)  # noqa: S603
     try:
         for _ in range(200):
             with socket.socket() as probe:
@@ -161,9 +162,11 @@ def http(path: str, token: str = "") -> bytes:
 
 def run(folder: Path, options: Any) -> dict[str, Taken]:
     token = make_customer()
+    os.environ["LOG_LEVEL"] = "INFO"  # as in production, where each request of the bank leaves a line in its log
     with ExitStack() as stack:
-        bank_port, bank_workers = stack.enter_context(served("bankproject.wsgi", ROOT))
-        bare_port, bare_workers = stack.enter_context(served("bare_view:application", Path(__file__).parent))
+        log = folder / "log"
+        bank_port, bank_workers = stack.enter_context(served("bankproject.wsgi", ROOT, log))
+        bare_port, bare_workers = stack.enter_context(served("bare_view:application", Path(__file__).parent, log))
         targets = {BARE: Target(bare_port, http("/bare"), bare_workers)} | {
             name: Target(bank_port, http(f"/api/v1/{path}", token), bank_workers) for name, path in ROUTES.items()
         }

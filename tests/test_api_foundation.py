@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
-from django.db import OperationalError
+from django.db import Error, OperationalError
 from django.http import Http404, HttpRequest
 from django.test import Client
 from django.urls import path
@@ -17,6 +17,7 @@ from ninja import Query, Router, Status
 from ninja.errors import HttpError
 
 from accounts import limiter
+from accounts.concurrency import OutcomeUnknown
 from accounts.forms import LineField
 from accounts.limiter import LimitsUnavailable, TooOften
 from accounts.models import User
@@ -149,6 +150,34 @@ def test_without_a_token_every_route_is_401(client: Client, alice: Any, browser_
                     assert told(answer) == (401, "token_invalid"), route
                     asked += 1
     assert asked
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("nothing=1", (422, "invalid")),
+        ("a=1&a=2", (422, "invalid")),
+        ("%00=1", (400, "unreadable_text")),
+        ("a=%00", (400, "unreadable_text")),
+        ("=", (422, "invalid")),
+    ],
+)
+def test_a_route_without_parameters_refuses_any(query: str, answer: tuple[int, str], alices: ApiClient) -> None:
+    assert told(alices.get(f"auth/session?{query}")) == answer
+    assert told(alices.post(f"auth/logout?{query}")) == answer
+    assert alices.get("auth/session").status_code == 200
+
+
+def test_a_program_goes_past_what_surrounds_pages(alices: ApiClient, alice: Any, browser_of: Any) -> None:
+    """The session of a cookie that comes along is not read; the page that shows the document is a page."""
+    browser = browser_of(alice)
+    token = {"Authorization": f"Bearer {alices.tokens.access_token}"}  # type: ignore[union-attr]
+    answer = browser.get("/api/v1/auth/session", headers=token)
+    assert answer.status_code == 200
+    assert not answer.wsgi_request.session.accessed
+    assert not answer.cookies
+    assert browser.get("/api/v1/docs/").wsgi_request.session.accessed
+    assert browser.get("/sign-in/").wsgi_request.session.accessed
 
 
 def test_a_route_needs_no_csrf_token_and_is_sent_to_no_page(alices: ApiClient) -> None:
@@ -306,6 +335,9 @@ SAID: list[tuple[Exception, int, str]] = [
     (Problem(409, "of_the_api", more={"challenge": {"id": "1"}}), 409, "of_the_api"),
     (Unheard("secret"), 500, "internal_error"),
     (OperationalError("no such table: secret_table"), 500, "internal_error"),
+    (OutcomeUnknown("secret"), 503, "outcome_unknown"),
+    (OperationalError("Communication link failure: secret"), 503, "database_away"),
+    (Error("[40001] secret was deadlocked (1205)"), 409, "still_running"),
     (KeyError("secret"), 500, "internal_error"),
 ]
 
@@ -317,7 +349,7 @@ def test_every_exception_has_one_answer(error: Exception, status: int, code: str
     answer = alices.get("trial/raise")
     assert told(answer) == (status, code)
     assert "secret" not in answer.content.decode()
-    assert ("Retry-After" in answer) == (status in {429, 503})
+    assert ("Retry-After" in answer) == (status in {429, 503} or code == "still_running")
 
 
 def test_what_nobody_expected_is_logged(alices: ApiClient, caplog: Any) -> None:

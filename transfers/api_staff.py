@@ -1,8 +1,8 @@
 """What staff do with money through the API: decide what is held, close alerts, take a mistake back (R3.1, R3.10), and
 read the ledger (R6.4).
 
-None of it takes an Idempotency-Key: an order is decided once, an alert closed once and a movement reversed once, by
-whoever comes first; the second is told so with 409, and nothing moves twice.
+An order is decided once, an alert closed once and a movement reversed once, by whoever comes first; anybody else is
+told so with 409. What moves money takes an Idempotency-Key besides, so that the same request again has the same answer.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from ninja import Query, Router, Status
 from accounts.api_staff_schemas import PageIn, ReasonIn
 from accounts.rest.bearer import ApiRequest
 from accounts.rest.documenting import refuses
-from accounts.rest.schemas import PageOf
+from accounts.rest.schemas import IdempotencyKey, PageOf
 from transfers.api_staff_schemas import AlertOut, HeldOut, LedgerIn, MovementOut
 from transfers.selectors import staff
 from transfers.selectors.staff import LedgerFilters
@@ -31,17 +31,19 @@ def holds(request: ApiRequest, wanted: Query[PageIn]) -> Any:
 
 
 @router.post("/holds/{uuid:hold_id}/release", response=HeldOut, openapi_extra=refuses(409))
-def release_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn) -> HeldOut:
+def release_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: IdempotencyKey) -> HeldOut:
     """Let the money go now. Status and funds are checked again; the reason stays in the bank."""
     order = staff.order_of_staff(request.user, hold_id)
-    return HeldOut.of(deciding.release_order(actor=request.user, order=order, reason=data.reason))
+    decided = deciding.release_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
+    return HeldOut.of(decided)
 
 
 @router.post("/holds/{uuid:hold_id}/reject", response=HeldOut, openapi_extra=refuses(409))
-def reject_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn) -> HeldOut:
+def reject_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: IdempotencyKey) -> HeldOut:
     """Let the customer have the money back. The customer reads the reason."""
     order = staff.order_of_staff(request.user, hold_id)
-    return HeldOut.of(deciding.reject_order(actor=request.user, order=order, reason=data.reason))
+    decided = deciding.reject_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
+    return HeldOut.of(decided)
 
 
 @router.get("/alerts", response=PageOf[AlertOut])
@@ -67,8 +69,10 @@ def ledger(request: ApiRequest, wanted: Query[LedgerIn]) -> Any:
 
 
 @router.post("/transactions/{reference}/reverse", response={201: MovementOut}, openapi_extra=refuses(409))
-def reverse_transaction(request: ApiRequest, reference: str, data: ReasonIn) -> Status:
+def reverse_transaction(request: ApiRequest, reference: str, data: ReasonIn, key: IdempotencyKey) -> Status:
     """Move the same amounts the other way round, once. All sides are told."""
     movement = staff.transaction_referred_to(request.user, reference)
-    made = reversals.reverse_transaction(actor=request.user, transaction=movement, reason=data.reason)
+    made = reversals.reverse_transaction(
+        actor=request.user, transaction=movement, reason=data.reason, idempotency_key=key
+    )
     return Status(201, MovementOut.of(made))

@@ -10,6 +10,7 @@ from accounts.api_tokens import TokenInvalid
 from accounts.models import User
 from accounts.services import api_sessions
 from accounts.session_user import SessionUser
+from audit import replica
 
 
 class ApiRequest(HttpRequest):
@@ -35,4 +36,5 @@ class AccessToken(HttpBearer):
             found.session,
             found,
         )
+        replica.asked_by(last_wrote_at=found.wrote_at)
         return found.user

@@ -6,7 +6,7 @@ front may have read another document than the bank; NUL and half of a surrogate 
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
@@ -91,23 +91,26 @@ def _too_deep() -> Problem:
     return Problem(400, "too_deep", f"The body nests deeper than {MAX_DEPTH} levels.")
 
 
+def check_query(query: MultiValueDict, known: Container[str], *, lists: Container[str] = ()) -> None:
+    """Look at the parameters of a query.
+
+    Raises:
+        Problem: 422 for one that is unknown, or given twice: a misspelt filter must not show everything.
+    """
+    for name, values in query.lists():
+        check_text(name + "".join(values))
+        if name not in known:
+            raise invalid([FieldError(name[:60], "extra_forbidden", "There is no such parameter.")])
+        if len(values) > 1 and name not in lists:
+            raise invalid([FieldError(name, "repeated", "This parameter is given more than once.")])
+
+
 class StrictParser(Parser):
-    """For the whole API: bodies by `read_json()`, and no query parameter that the route does not know."""
+    """For the whole API: bodies by `read_json()`, and queries only as `check_query()` has them."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         return read_json(request)
 
     def parse_querydict(self, data: MultiValueDict, list_fields: list[str], request: HttpRequest) -> dict[str, Any]:
-        """The parameters of the query.
-
-        Raises:
-            Problem: 422 for one that is unknown, or given twice: a misspelt filter must not show everything.
-        """
-        known = getattr(request, "query_names", None)
-        for name, values in data.lists():
-            check_text(name + "".join(values))
-            if known is not None and name not in known:
-                raise invalid([FieldError(name[:60], "extra_forbidden", "There is no such parameter.")])
-            if len(values) > 1 and name not in list_fields:
-                raise invalid([FieldError(name, "repeated", "This parameter is given more than once.")])
+        check_query(data, request.query_names, lists=list_fields)  # type: ignore[attr-defined]
         return super().parse_querydict(data, list_fields, request)

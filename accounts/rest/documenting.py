@@ -10,7 +10,7 @@ _SAID = {
     409: "Not possible as things are: see `code`.",
     413: "The body is too large.",
     415: "The body is not application/json.",
-    422: "A field is not valid: see `errors`. Or the key was used with another request.",
+    422: "A field or parameter is not valid: see `errors`. Or the key was used with another request.",
     429: "Too often. Wait for as many seconds as Retry-After says.",
     503: "Not possible at present. Wait for as many seconds as Retry-After says.",
 }
@@ -20,8 +20,8 @@ _REF = "#/components/responses/"
 def refuses(*statuses: int) -> dict[str, Any]:
     """For a route's `openapi_extra`: the refusals of its service, of these statuses.
 
-    Added to each route without being named: 400, 401 and 403 with a token, 404 with something in the path, 413 and
-    415 with a body, 422 with a body or parameters, 429 with `rated()`.
+    Added to each route without being named: 400 and 422, 401 and 403 with a token, 404 with something in the path, 413
+    and 415 with a body, 429 with `rated()`.
     """
     return {"responses": {status: {"$ref": f"{_REF}Problem{status}"} for status in statuses}}
 

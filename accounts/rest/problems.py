@@ -18,12 +18,12 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
-from django.db import OperationalError
+from django.db import Error
 from django.http import Http404, HttpResponse
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as SchemaError
 
-from accounts.concurrency import is_deadlock_victim
+from accounts.concurrency import OutcomeUnknown, is_connection_lost, is_deadlock_victim
 from accounts.limiter import LimitsUnavailable, TooOften
 from accounts.refusals import Refusal
 from audit.context import current
@@ -32,6 +32,15 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 _FAULT = "Something went wrong on our side. Nothing is known to have been changed."
+# Whatever was asked for may have been done before the database went: an answer is read after the commit.
+_AWAY = (
+    "A part of the bank is away for a moment. If this was to change something, it may have. With the same"
+    " Idempotency-Key send it again; without one, look first."
+)
+_UNKNOWN = (
+    "The bank lost its database while it wrote this down: it is done whole, or not at all. With the same"
+    " Idempotency-Key send it again; without one, look first."
+)
 
 
 @dataclass(frozen=True)
@@ -173,12 +182,17 @@ def _no_limits(error: LimitsUnavailable) -> Problem:
     return wait(503, error.code, "This cannot be done at present. Nothing was changed.", error.retry_after)
 
 
-@problem_of(OperationalError)
-def _not_in_time(error: OperationalError) -> Problem:
-    """Another request had what this one waited for, longer than a request waits: the same one, say (R3.5)."""
-    if not is_deadlock_victim(error):
-        return _unexpected(error)
-    return wait(409, "still_running", "Another request of yours is still running. Send the same one again.", 1)
+@problem_of(Error)
+def _of_database(error: Error) -> Problem:
+    """Another request had what this one waited for, longer than a request waits: the same one, say (R3.5); or the
+    database went away."""
+    if isinstance(error, OutcomeUnknown):
+        return wait(503, "outcome_unknown", _UNKNOWN, 5)
+    if is_connection_lost(error):
+        return wait(503, "database_away", _AWAY, 5)
+    if is_deadlock_victim(error):
+        return wait(409, "still_running", "Another request of yours is still running. Send the same one again.", 1)
+    return _unexpected(error)
 
 
 @problem_of(RequestDataTooBig)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts import outbox
@@ -25,6 +26,7 @@ from transfers.order_records import movement_of, report_of
 from transfers.refusals import Refusal
 from transfers.services import step_up
 from transfers.services.cash import CustomerCannotSignIn
+from transfers.services.once import Once
 from transfers.services.orders import remember_payee
 from transfers.services.ownership import require_untouched
 from transfers.services.screening import close_alerts_of, refuse_parties
@@ -45,62 +47,82 @@ class TargetNotActive(AccountNotActive):
     text = "The account that the money goes to is frozen or closed: the transfer waits on, or reject it."
 
 
-def release_order(*, actor: User, order: TransferOrder, reason: str, at: datetime | None = None) -> TransferOrder:
-    """Carry out what is held, as if it were ordered now: status and funds are checked again. Sender and receiver are
-    told as of any payment; cash is handed out now. `reason` is for the audit log.
-
-    Raises:
-        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        NotYourself: the actor ordered, pays or is paid.
-        DecidedAlready, AccountNotActive, InsufficientFunds, BalanceTooLarge, CustomerCannotSignIn, WaitsAfterReset,
-        AccountUnreadable: refused, recorded; what was held is held on.
-    """
-    return _decide(_release, actor=actor, order=order, reason=reason, at=at or timezone.now())
-
-
-def reject_order(*, actor: User, order: TransferOrder, reason: str, at: datetime | None = None) -> TransferOrder:
-    """Let the customer have the money back, whatever status the account has; the daily limit too, on the same day.
-
-    The customer reads `reason`, on the receipt and in a mail: it is written to them.
-
-    Raises:
-        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        NotYourself: the actor ordered, pays or is paid.
-        DecidedAlready: refused, recorded.
-    """
-    return _decide(_reject, actor=actor, order=order, reason=reason, at=at or timezone.now())
-
-
-def _decide(
-    decision: Callable[[User, TransferOrder, str, datetime], None],
+def release_order(
     *,
     actor: User,
     order: TransferOrder,
     reason: str,
-    at: datetime,
+    idempotency_key: str | None = None,
+    at: datetime | None = None,
 ) -> TransferOrder:
+    """Carry out what is held, as if it were ordered now: status and funds are checked again. Sender and receiver are
+    told as of any payment; cash is handed out now. `reason` is for the audit log. The same decision again under the
+    same key is answered with the order, and does nothing.
+
+    Raises:
+        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NotYourself: the actor ordered, pays or is paid.
+        DecidedAlready, IdempotencyConflict, AccountNotActive, InsufficientFunds, BalanceTooLarge,
+        CustomerCannotSignIn, WaitsAfterReset, AccountUnreadable: refused, recorded; what was held is held on.
+    """
     require(actor, _PERMISSION)
-    kept_reason = checked_reason(reason)
+    once = Once(actor, "release", str(order.public_id), checked_reason(reason), idempotency_key)
+    return _decide(_release, once, order, at or timezone.now())
+
+
+def reject_order(
+    *,
+    actor: User,
+    order: TransferOrder,
+    reason: str,
+    idempotency_key: str | None = None,
+    at: datetime | None = None,
+) -> TransferOrder:
+    """Let the customer have the money back, whatever status the account has; the daily limit too, on the same day.
+
+    The customer reads `reason`, on the receipt and in a mail: it is written to them. The same decision again under
+    the same key is answered with the order, and does nothing.
+
+    Raises:
+        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NotYourself: the actor ordered, pays or is paid.
+        DecidedAlready, IdempotencyConflict: refused, recorded.
+    """
+    require(actor, _PERMISSION)
+    once = Once(actor, "reject", str(order.public_id), checked_reason(reason), idempotency_key)
+    return _decide(_reject, once, order, at or timezone.now())
+
+
+def _decide(
+    decision: Callable[[Once, TransferOrder, datetime], None], once: Once, order: TransferOrder, at: datetime
+) -> TransferOrder:
     try:
-        decision(actor, order, kept_reason, at)
+        try:
+            decision(once, order, at)
+        except IntegrityError:
+            once.was_done()  # the key, at this very moment, for another order
+            raise
     except Refusal as refusal:
-        details = {"decision": decision.__name__.strip("_"), "reason": refusal.code}
-        record(Action.TRANSFER_REFUSED, actor=actor, subject=order, concerns=order.source.owner, details=details, at=at)
+        details = {"decision": once.act, "reason": refusal.code}
+        concerns = order.source.owner
+        record(Action.TRANSFER_REFUSED, actor=once.actor, subject=order, concerns=concerns, details=details, at=at)
         raise
     return TransferOrder.objects.get(pk=order.pk)
 
 
 @own_transaction
-def _release(actor: User, order: TransferOrder, reason: str, at: datetime) -> None:
-    waiting, row = _locked(actor, order, at)
+def _release(once: Once, order: TransferOrder, at: datetime) -> None:
+    waiting, row = _locked(once.actor, order, at)
+    if _is_done(once, waiting):
+        return
     if not row.user.can_sign_in:
         raise CustomerCannotSignIn(_LOCKED)  # whoever ordered it may be the reason for the lock (R1.5)
     step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), waiting.target, at=at)
     require_untouched(waiting.source, waiting.target)
     ledger.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
     posting = _post(waiting, at)
-    _write_decision(waiting, OrderState.RELEASED, actor, reason, at, transaction_id=posting.transaction_id)
-    _record(Action.TRANSFER_RELEASED, actor, waiting, reason, at, posting)
+    _write_decision(waiting, OrderState.RELEASED, once, at, transaction_id=posting.transaction_id)
+    _record(Action.TRANSFER_RELEASED, once, waiting, at, posting)
     if waiting.kind == OrderKind.PAYMENT:
         remember_payee(row.user, waiting.target, at=at)
         outbox.tell("payment_posted", order_id=waiting.pk)
@@ -109,12 +131,14 @@ def _release(actor: User, order: TransferOrder, reason: str, at: datetime) -> No
 
 
 @own_transaction
-def _reject(actor: User, order: TransferOrder, reason: str, at: datetime) -> None:
-    waiting, row = _locked(actor, order, at)
+def _reject(once: Once, order: TransferOrder, at: datetime) -> None:
+    waiting, row = _locked(once.actor, order, at)
+    if _is_done(once, waiting):
+        return
     ledger.release_hold(waiting.source_id, waiting.amount)
     limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
-    _write_decision(waiting, OrderState.REJECTED, actor, reason, at)
-    _record(Action.TRANSFER_REJECTED, actor, waiting, reason, at)
+    _write_decision(waiting, OrderState.REJECTED, once, at)
+    _record(Action.TRANSFER_REJECTED, once, waiting, at)
     outbox.tell("order_rejected", order_id=waiting.pk)
 
 
@@ -122,16 +146,28 @@ def _locked(actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOr
     """The order as it stands with its customer's limit row locked, and that row.
 
     Raises:
-        NotYourself, DecidedAlready
+        NotYourself
+        DecidedAlready: a deposit, which is never held.
     """
     if order.source.owner is None:
-        raise DecidedAlready  # a deposit: never held
+        raise DecidedAlready
     row = limits.locked_limit(order.source.owner, at=at)
     waiting = TransferOrder.objects.select_related("initiator", "source__owner", "target").get(pk=order.pk)
     refuse_parties(actor, waiting)
+    return waiting, row
+
+
+def _is_done(once: Once, waiting: TransferOrder) -> bool:
+    """Whether this very decision was carried out before.
+
+    Raises:
+        DecidedAlready, IdempotencyConflict
+    """
+    if once.was_done():
+        return True
     if waiting.state != OrderState.HELD:
         raise DecidedAlready
-    return waiting, row
+    return False
 
 
 def _post(waiting: TransferOrder, at: datetime) -> Posting:
@@ -142,26 +178,24 @@ def _post(waiting: TransferOrder, at: datetime) -> Posting:
         raise side(error.account_id) from error
 
 
-def _write_decision(
-    waiting: TransferOrder, state: OrderState, actor: User, reason: str, at: datetime, **outcome: Any
-) -> None:
+def _write_decision(waiting: TransferOrder, state: OrderState, once: Once, at: datetime, **outcome: Any) -> None:
     still_held = TransferOrder.objects.filter(pk=waiting.pk, state=OrderState.HELD)
-    if not still_held.update(state=state.value, decided_by=actor, decided_at=at, decision_reason=reason, **outcome):
+    decided = {"decided_by": once.actor, "decided_at": at, "decision_reason": once.reason}
+    if not still_held.update(state=state.value, **decided, **outcome):
         raise DecidedAlready
-    close_alerts_of(waiting, actor=actor, note=reason, at=at)
+    close_alerts_of(waiting, actor=once.actor, note=once.reason, at=at)
+    once.keep(at=at)
 
 
-def _record(
-    action: Action, actor: User, waiting: TransferOrder, reason: str, at: datetime, posting: Posting | None = None
-) -> None:
+def _record(action: Action, once: Once, waiting: TransferOrder, at: datetime, posting: Posting | None = None) -> None:
     report = report_of(
         waiting,
         action,
-        actor=actor,
+        actor=once.actor,
         concerns=waiting.source.owner,
         at=at,
         posting=posting,
         hold_reason=waiting.hold_reason,
-        reason=reason,
+        reason=once.reason,
     )
     record_many([report])

@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from django.db import IntegrityError
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import outbox
 from accounts.concurrency import own_transaction
-from accounts.models import User
+from accounts.models import BankAccount, User
 from accounts.reasons import checked_reason
 from accounts.refusals import NotYourself, WrongStatus
 from accounts.roles import require
@@ -17,6 +18,7 @@ from transfers import ledger
 from transfers.ledger import Leg
 from transfers.models import Direction, Entry, Transaction, TransactionKind
 from transfers.refusals import Refusal
+from transfers.services.once import Once
 
 _OTHER_WAY = {Direction.DEBIT: Direction.CREDIT, Direction.CREDIT: Direction.DEBIT}
 
@@ -32,39 +34,54 @@ class IsReversal(Refusal):
 
 
 def reverse_transaction(
-    *, actor: User, transaction: Transaction, reason: str, at: datetime | None = None
+    *,
+    actor: User,
+    transaction: Transaction,
+    reason: str,
+    idempotency_key: str | None = None,
+    at: datetime | None = None,
 ) -> Transaction:
     """Post the same amounts the other way round, once for each transaction; return the new one. All sides are told.
 
-    Daily limits stay as they were charged, and a payee stays known.
+    Daily limits stay as they were charged, and a payee stays known. The same again under the same key is answered with
+    the reversal that it made.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotYourself: the actor's own movement, or one that they made for a customer.
-        IsReversal, ReversedAlready, InsufficientFunds, AccountNotActive: refused, recorded, nothing moved.
+        IsReversal, ReversedAlready, IdempotencyConflict, InsufficientFunds, AccountNotActive: refused, recorded,
+        nothing moved.
     """
     require(actor, "transfers.reverse_transaction")
-    kept_reason, now = checked_reason(reason), at or timezone.now()
+    once = Once(actor, "reverse", str(transaction.pk), checked_reason(reason), idempotency_key)
     try:
-        return _reverse(actor, transaction, kept_reason, now)
-    except IntegrityError as error:
-        if not Transaction.objects.filter(reverses=transaction).exists():
-            raise
-        _record_refusal(actor, transaction, ReversedAlready.code)  # by somebody between look and write
-        raise ReversedAlready from error
+        try:
+            return _reverse(once, transaction, at or timezone.now())
+        except IntegrityError as error:  # by somebody between look and write, or by the same request
+            if once.was_done():
+                return _reversal_of(transaction).get()
+            if not _reversal_of(transaction).exists():
+                raise
+            raise ReversedAlready from error
     except Refusal as refusal:
-        _record_refusal(actor, transaction, refusal.code)
+        details = {"reason": refusal.code, "reference": transaction.reference}
+        record(Action.REVERSAL_REFUSED, actor=actor, subject=transaction, details=details)
         raise
 
 
 @own_transaction
-def _reverse(actor: User, original: Transaction, reason: str, at: datetime) -> Transaction:
+def _reverse(once: Once, original: Transaction, at: datetime) -> Transaction:
+    actor = once.actor
     entries = list(Entry.objects.filter(transaction=original).select_related("account__owner"))
     if original.initiated_by_id == actor.pk or any(entry.account.owner_id == actor.pk for entry in entries):
         raise NotYourself
     if original.kind == TransactionKind.REVERSAL or original.reverses_id is not None:
         raise IsReversal
-    if Transaction.objects.filter(reverses=original).exists():
+    # Locked as the ledger locks them, and only then looked for: the same request at this moment has taken the money.
+    list(BankAccount.objects.select_for_update().filter(pk__in=[e.account_id for e in entries]).order_by("pk"))
+    if once.was_done():
+        return _reversal_of(original).get()
+    if _reversal_of(original).exists():
         raise ReversedAlready
     posting = ledger.post(
         kind=TransactionKind.REVERSAL,
@@ -81,7 +98,7 @@ def _reverse(actor: User, original: Transaction, reason: str, at: datetime) -> T
         subject=reversal,
         concerns=_who_pays(entries),
         details={
-            "reason": reason,
+            "reason": once.reason,
             "reverses": original.reference,
             "reference": posting.reference,
             "amount": str(original.amount),
@@ -91,15 +108,15 @@ def _reverse(actor: User, original: Transaction, reason: str, at: datetime) -> T
         at=at,
     )
     outbox.tell("transaction_reversed", transaction_id=str(reversal.pk))
+    once.keep(at=at)
     return reversal
+
+
+def _reversal_of(original: Transaction) -> QuerySet[Transaction]:
+    return Transaction.objects.filter(reverses=original)
 
 
 def _who_pays(entries: list[Entry]) -> User | None:
     """The customer whom the reversal costs money; of a withdrawal, the one who gets it back."""
     owners = {entry.direction: entry.account.owner for entry in entries if entry.account.owner is not None}
     return owners.get(Direction.CREDIT.value) or owners.get(Direction.DEBIT.value)
-
-
-def _record_refusal(actor: User, original: Transaction, code: str) -> None:
-    details = {"reason": code, "reference": original.reference}
-    record(Action.REVERSAL_REFUSED, actor=actor, subject=original, details=details)

@@ -17,17 +17,24 @@ from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of
 from transfers import verification
 from transfers.models import FraudAlert, OrderState, Transaction, TransferOrder
+from transfers.services import cash
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 
 FORBIDDEN, NOT_FOUND = (403, "forbidden"), (404, "not_found")
 DECIDED = (409, "wrong_status")
+CONFLICT = (422, "idempotency_conflict")
 
 
 @pytest.fixture
 def api(request: Any, api_of: Callable[..., ApiClient]) -> Callable[[str], ApiClient]:
     """`api("sam")`"""
     return lambda name: api_of(request.getfixturevalue(name))
+
+
+def keyed(key: str = "") -> dict[str, str]:
+    """The header of a key; without one, another each time."""
+    return {"Idempotency_Key": key or str(uuid4())}
 
 
 def state_of(order: Any) -> str:
@@ -82,7 +89,7 @@ def test_a_list_of_any_length_costs_the_same(
 
 
 def test_release_moves_the_money_and_answers_with_what_became_of_it(held: Any, bobs: Any, api: Any, sam: Any) -> None:
-    answer = api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON})
+    answer = api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed())
     assert answer.status_code == 200
     assert answer.json()["state"] == "released"
     assert answer.json()["decided_at"].endswith("Z")
@@ -94,7 +101,7 @@ def test_release_moves_the_money_and_answers_with_what_became_of_it(held: Any, b
 
 
 def test_reject_moves_nothing_and_the_customer_reads_why(held: Any, household: Any, alice: Any, api: Any) -> None:
-    answer = api("ada").post(f"holds/{held.public_id}/reject", {"reason": "We could not reach you."})
+    answer = api("ada").post(f"holds/{held.public_id}/reject", {"reason": "We could not reach you."}, **keyed())
     assert (answer.status_code, answer.json()["state"]) == (200, "rejected")
     row = BankAccount.objects.get(pk=household.pk)
     assert (row.balance, row.held) == (Decimal(20000), Decimal(0))
@@ -104,9 +111,9 @@ def test_reject_moves_nothing_and_the_customer_reads_why(held: Any, household: A
 @pytest.mark.parametrize("second", ["release", "reject"])
 def test_it_is_decided_once(second: str, held: Any, api: Any, books: Any) -> None:
     # R3.5
-    assert api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON}).status_code == 200
+    assert api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed()).status_code == 200
     before = books()
-    assert told(api("ada").post(f"holds/{held.public_id}/{second}", {"reason": REASON})) == DECIDED
+    assert told(api("ada").post(f"holds/{held.public_id}/{second}", {"reason": REASON}, **keyed())) == DECIDED
     assert books() == before
 
 
@@ -115,9 +122,63 @@ def test_it_is_decided_once(second: str, held: Any, api: Any, books: Any) -> Non
 def test_of_eight_releases_at_once_one_moves_it(held: Any, bobs: Any, api: Any) -> None:
     # R3.4
     client = api("sam")
-    answers = at_once(*[lambda: client.post(f"holds/{held.public_id}/release", {"reason": REASON})] * 8)
+    answers = at_once(*[lambda: client.post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed())] * 8)
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7  # type: ignore[union-attr]
     assert BankAccount.objects.get(pk=bobs.pk).balance == Decimal("12345.67")
+
+
+@pytest.mark.parametrize("verb", ["release", "reject"])
+def test_the_same_decision_again_has_the_same_answer(verb: str, held: Any, api: Any, books: Any) -> None:
+    # R7.3, R3.5: a program whose answer was lost asks again.
+    sam, path, key = api("sam"), f"holds/{held.public_id}/{verb}", keyed()
+    first = sam.post(path, {"reason": REASON}, **key)
+    before = books()
+    again = sam.post(path, {"reason": REASON}, **key)
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json() == first.json()
+    assert books() == before
+    assert told(sam.post(path, {"reason": "Another reason."}, **key)) == CONFLICT
+    other = {"release": "reject", "reject": "release"}[verb]
+    assert told(sam.post(f"holds/{held.public_id}/{other}", {"reason": REASON}, **key)) == CONFLICT
+    assert told(sam.post(path, {"reason": REASON}, **keyed())) == DECIDED
+    # Somebody else's key of the same text is another key.
+    assert told(api("ada").post(path, {"reason": REASON}, **key)) == DECIDED
+    assert books() == before
+
+
+@pytest.mark.parametrize("path", ["holds/{hold}/release", "holds/{hold}/reject", "transactions/{posted}/reverse"])
+def test_without_a_key_nothing_moves(path: str, held: Any, pay: Any, api: Any, books: Any) -> None:
+    # R7.3
+    path = path.format(hold=held.public_id, posted=pay("30.00").transaction.reference)
+    before = books()
+    assert told(api("ada").post(path, {"reason": REASON})) == (400, "idempotency_key_missing")
+    assert books() == before
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_twenty_times_the_same_decision_at_once_moves_it_once(held: Any, bobs: Any, api: Any) -> None:
+    # R3.5
+    client, key = api("sam"), keyed()
+    answers: Any = at_once(*[lambda: client.post(f"holds/{held.public_id}/release", {"reason": REASON}, **key)] * 20)
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert BankAccount.objects.get(pk=bobs.pk).balance == Decimal("12345.67")
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_of_two_decisions_at_once_under_one_key_one_is_refused(
+    held: Any, pay: Any, household: Any, alice: Any, api: Any, new_key: Any
+) -> None:
+    cash.deposit(actor=alice, account=household, amount=Decimal(30000), idempotency_key=new_key())
+    second, sam, key = pay("11111.11"), api("sam"), keyed()
+    answers: Any = at_once(
+        lambda: sam.post(f"holds/{held.public_id}/reject", {"reason": REASON}, **key),
+        lambda: sam.post(f"holds/{second.public_id}/reject", {"reason": REASON}, **key),
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 422]
+    assert sorted([state_of(held), state_of(second)]) == [OrderState.HELD, OrderState.REJECTED]
 
 
 @pytest.mark.parametrize("who", ["alice", "bob", "charlie", "audrey"])
@@ -125,9 +186,9 @@ def test_of_eight_releases_at_once_one_moves_it(held: Any, bobs: Any, api: Any) 
 def test_no_party_stranger_or_auditor_decides(verb: str, who: str, held: Any, api: Any, books: Any) -> None:
     # R3.10, R1.7
     before, client = books(), api(who)
-    assert told(client.post(f"holds/{held.public_id}/{verb}", {"reason": REASON})) == FORBIDDEN
+    assert told(client.post(f"holds/{held.public_id}/{verb}", {"reason": REASON}, **keyed())) == FORBIDDEN
     if who != "audrey":
-        assert told(client.post(f"holds/{uuid4()}/{verb}", {"reason": REASON})) == FORBIDDEN
+        assert told(client.post(f"holds/{uuid4()}/{verb}", {"reason": REASON}, **keyed())) == FORBIDDEN
         assert told(client.get("holds")) == FORBIDDEN
         assert told(client.get("alerts")) == FORBIDDEN
     assert books() == before
@@ -138,7 +199,10 @@ def test_who_ordered_it_does_not_decide_it(held: Any, sam: Any, api: Any, books:
     TransferOrder.objects.filter(pk=held.pk).update(initiator=sam)
     before, client = books(), api("sam")
     for verb in ("release", "reject"):
-        assert told(client.post(f"holds/{held.public_id}/{verb}", {"reason": REASON})) == (409, "not_yourself")
+        assert told(client.post(f"holds/{held.public_id}/{verb}", {"reason": REASON}, **keyed())) == (
+            409,
+            "not_yourself",
+        )
     for alert in FraudAlert.objects.filter(order=held):
         assert told(client.post(f"alerts/{alert.public_id}/close", {"reason": REASON})) == (409, "not_yourself")
     assert (books(), state_of(held)) == (before, OrderState.HELD)
@@ -149,22 +213,28 @@ def test_support_does_not_even_see_what_was_never_held(pay: Any, api: Any) -> No
     posted = pay("10.00")
     for verb in ("release", "reject"):
         path = f"holds/{posted.public_id}/{verb}"
-        assert told(api("sam").post(path, {"reason": REASON})) == NOT_FOUND
-        assert told(api("ada").post(path, {"reason": REASON})) == DECIDED
-        assert told(api("sam").post(f"holds/{uuid4()}/{verb}", {"reason": REASON})) == NOT_FOUND
+        assert told(api("sam").post(path, {"reason": REASON}, **keyed())) == NOT_FOUND
+        assert told(api("ada").post(path, {"reason": REASON}, **keyed())) == DECIDED
+        assert told(api("sam").post(f"holds/{uuid4()}/{verb}", {"reason": REASON}, **keyed())) == NOT_FOUND
 
 
 def test_what_is_not_possible_now_waits_on(held: Any, bobs: Any, api: Any, freeze: Any) -> None:
     freeze(bobs)
-    assert told(api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON})) == (409, "account_not_active")
+    assert told(api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed())) == (
+        409,
+        "account_not_active",
+    )
     assert state_of(held) == OrderState.HELD
 
 
 @pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": 1}, {"reason": REASON, "amount": "1"}, []])
 def test_a_decision_has_a_reason_and_nothing_else(body: Any, held: Any, api: Any) -> None:
     for path in (f"holds/{held.public_id}/release", f"holds/{held.public_id}/reject"):
-        assert told(api("sam").post(path, body)) == (422, "invalid")
-    assert told(api("sam").post(f"holds/{held.public_id}/reject", {"reason": "…"})) == (422, "reason_missing")
+        assert told(api("sam").post(path, body, **keyed())) == (422, "invalid")
+    assert told(api("sam").post(f"holds/{held.public_id}/reject", {"reason": "…"}, **keyed())) == (
+        422,
+        "reason_missing",
+    )
     assert state_of(held) == OrderState.HELD
 
 
@@ -207,29 +277,58 @@ def test_an_administrator_takes_a_movement_back_once(
     # R3.1
     order = pay("30.00")
     reference = order.transaction.reference
-    answer = api("ada").post(f"transactions/{reference}/reverse", {"reason": REASON})
+    answer = api("ada").post(f"transactions/{reference}/reverse", {"reason": REASON}, **keyed())
     assert answer.status_code == 201
     made = answer.json()
     assert (made["kind"], made["amount"], made["reverses"]) == ("reversal", "30.00", reference)
     assert (made["debited"], made["credited"]) == ([bobs.masked_number], [household.masked_number])
     assert made["begun_by"]["email"] == ada.email
     before = books()
-    assert told(api("ada").post(f"transactions/{reference}/reverse", {"reason": REASON})) == (409, "reversed_already")
+    assert told(api("ada").post(f"transactions/{reference}/reverse", {"reason": REASON}, **keyed())) == (
+        409,
+        "reversed_already",
+    )
     colleague = api_of(make_user("Agnes", Role.ADMIN))
-    again = colleague.post(f"transactions/{made['reference']}/reverse", {"reason": REASON})
+    again = colleague.post(f"transactions/{made['reference']}/reverse", {"reason": REASON}, **keyed())
     assert told(again) == (409, "is_reversal")
     assert books() == before
     assert list(verification.faults()) == []
 
 
 def test_without_the_money_it_is_refused_and_recorded(pay: Any, bobs: Any, api: Any, new_key: Any, bob: Any) -> None:
-    from transfers.services import cash
-
     order = pay("30.00")
     cash.withdraw(actor=bob, account=bobs, amount=Decimal(30), idempotency_key=new_key())
     path = f"transactions/{order.transaction.reference}/reverse"
-    assert told(api("ada").post(path, {"reason": REASON})) == (409, "insufficient_funds")
+    assert told(api("ada").post(path, {"reason": REASON}, **keyed())) == (409, "insufficient_funds")
     assert entry_of("REVERSAL_REFUSED").details["reason"] == "insufficient_funds"
+
+
+def test_the_same_reversal_again_has_the_same_answer(pay: Any, api: Any, books: Any) -> None:
+    # R7.3, R3.5
+    ada, key = api("ada"), keyed()
+    path = f"transactions/{pay('30.00').transaction.reference}/reverse"
+    first = ada.post(path, {"reason": REASON}, **key)
+    before = books()
+    again = ada.post(path, {"reason": REASON}, **key)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    elsewhere = f"transactions/{pay('40.00').transaction.reference}/reverse"
+    before = books()
+    assert told(ada.post(elsewhere, {"reason": REASON}, **key)) == CONFLICT
+    assert books() == before
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_twenty_times_the_same_reversal_at_once_moves_it_once(pay: Any, household: Any, api: Any) -> None:
+    # R3.5
+    client, key = api("ada"), keyed()
+    path = f"transactions/{pay('30.00').transaction.reference}/reverse"
+    before = BankAccount.objects.get(pk=household.pk).balance
+    answers: Any = at_once(*[lambda: client.post(path, {"reason": REASON}, **key)] * 20)
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    assert BankAccount.objects.get(pk=household.pk).balance == before + Decimal(30)
 
 
 @pytest.mark.parametrize("who", ["alice", "bob", "charlie", "sam", "audrey"])
@@ -237,16 +336,16 @@ def test_nobody_else_reverses(who: str, pay: Any, api: Any, books: Any) -> None:
     order = pay("30.00")
     before = books()
     path = f"transactions/{order.transaction.reference}/reverse"
-    assert told(api(who).post(path, {"reason": REASON})) == FORBIDDEN
+    assert told(api(who).post(path, {"reason": REASON}, **keyed())) == FORBIDDEN
     if who != "audrey":
-        assert told(api(who).post("transactions/NONE/reverse", {"reason": REASON})) == FORBIDDEN
+        assert told(api(who).post("transactions/NONE/reverse", {"reason": REASON}, **keyed())) == FORBIDDEN
     assert books() == before
 
 
 @pytest.mark.parametrize("reference", ["NONE", "x" * 300, "%00", "1", "00000000-0000-0000-0000-000000000000"])
 def test_a_movement_that_there_is_not_is_404(reference: str, api: Any) -> None:
-    assert told(api("ada").post(f"transactions/{reference}/reverse", {"reason": REASON})) == NOT_FOUND
-    assert told(api("ada").post(f"transactions/{reference}/reverse", {})) in {NOT_FOUND, (422, "invalid")}
+    assert told(api("ada").post(f"transactions/{reference}/reverse", {"reason": REASON}, **keyed())) == NOT_FOUND
+    assert told(api("ada").post(f"transactions/{reference}/reverse", {}, **keyed())) in {NOT_FOUND, (422, "invalid")}
 
 
 # --- The ledger -------------------------------------------------------------------------------------------------

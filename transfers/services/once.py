@@ -1,0 +1,57 @@
+"""Decisions about money under a caller's key: sent again, they are answered again and nothing moves (R3.5, R7.3).
+
+What staff decide is also guarded by its state, since an order is decided once and a movement reversed once. The key
+lets a program whose answer was lost ask again and be told what it did, instead of that somebody has done it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts.models import User
+from transfers.identifiers import digest_of_key
+from transfers.instruction import check_key
+from transfers.models import DecisionKey
+from transfers.services.orders import IdempotencyConflict
+
+
+@dataclass(frozen=True)
+class Once:
+    """One decision: who, which act, on what, why; `key` is None where nobody chose one, as on pages."""
+
+    actor: User
+    act: str
+    subject: str
+    reason: str
+    key: str | None
+
+    def __post_init__(self) -> None:
+        if self.key is not None:
+            check_key(self.key)
+
+    def was_done(self) -> bool:
+        """Whether it is done already, under this key, by this person.
+
+        Raises:
+            IdempotencyConflict: the key was for another decision.
+        """
+        if self.key is None:
+            return False
+        used = DecisionKey.objects.filter(actor=self.actor, key_digest=digest_of_key(self.key)).first()
+        if used is not None and used.inputs_digest != self._inputs_digest:
+            raise IdempotencyConflict
+        return used is not None
+
+    def keep(self, *, at: datetime) -> None:
+        """Write the key down, in the transaction of the decision: of two at once, one fails with IntegrityError."""
+        if self.key is not None:
+            DecisionKey.objects.create(
+                actor=self.actor,
+                key_digest=digest_of_key(self.key),
+                inputs_digest=self._inputs_digest,
+                created_at=at,
+            )
+
+    @property
+    def _inputs_digest(self) -> str:
+        return hashlib.sha256(f"{self.act}|{self.subject}|{self.reason}".encode()).hexdigest()
