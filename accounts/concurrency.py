@@ -1,48 +1,114 @@
 """One database transaction that wins against its rivals: committed whole, or retried whole."""
 
 import random
+import re
 import time
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import Error, connection, transaction
+from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 5
+# A server that is away for longer is told to the caller: a worker that waits serves nobody.
+_PATIENCE_SECONDS = 5
+
 # SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy: the engine ended our transaction, not our rules.
 # The texts are looked at since drivers differ in the exception they raise for the same thing.
-_VICTIM_MARKS = ("1205", "40001", "40p01", "deadlock", "database is locked", "could not serialize")
+_VICTIM = re.compile(r"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize", re.IGNORECASE)
+# SQLSTATE 08xxx and PostgreSQL's 57P01 to 57P03 (it is being shut down), and the words of the drivers that keep the
+# SQLSTATE to themselves: mssql-python's for 08xxx and a login that took too long, psycopg's.
+_LOST = re.compile(
+    r"\b(08[0-9a-z]{3}|57p0[123]|hyt01)\b"
+    r"|communication link failure|connection failure|connection not open|disconnect error|connection operation failed"
+    r"|unable to (?:establish|complete) (?:a )?connection|server rejected the connection|login timeout expired"
+    r"|tcp provider|ssl provider|server closed the connection|terminating connection|a closed connection"
+    r"|connection (?:timeout expired|already closed|refused|is bad)|the connection is (?:closed|lost)",
+    re.IGNORECASE,
+)
+# What these say quotes people's values, in which anything may stand.
+_ABOUT_VALUES = (IntegrityError, DataError)
+
+
+class OutcomeUnknown(OperationalError):
+    """The connection was lost while the database was committing: what was asked for is done whole, or not at all."""
 
 
 def is_deadlock_victim(error: Error) -> bool:
     """Whether the database gave up this transaction for another's sake, so that trying again is right."""
-    text = f"{error} {getattr(error.__cause__, 'sqlstate', '') or ''}".lower()
-    return any(mark in text for mark in _VICTIM_MARKS)
+    return not isinstance(error, _ABOUT_VALUES) and bool(_VICTIM.search(_words_of(error)))
+
+
+def is_connection_lost(error: Error) -> bool:
+    """Whether the database did not answer, or no longer: the connection must not be used again."""
+    return not isinstance(error, _ABOUT_VALUES) and bool(_LOST.search(_words_of(error)))
 
 
 def own_transaction(service: Callable[P, R]) -> Callable[P, R]:
-    """Run a service in a transaction of its own, committed when it returns; a deadlock victim is run again.
+    """Run a service in a transaction of its own, committed when it returns.
+
+    It is run again, whole, when the database gave it up for another's sake, and over a new connection when the old
+    one was lost before COMMIT: without one the database rolls back.
 
     Raises:
         RuntimeError: called inside another transaction, whose rollback could undo what was promised.
+        OutcomeUnknown: the connection was lost at COMMIT. It is not run again: that could do it twice.
     """
+    return _owned(service, is_repeatable=False)
 
+
+def own_repeatable_transaction(service: Callable[P, R]) -> Callable[P, R]:
+    """As `own_transaction`, for a service that finds what an earlier run has done, and answers with that: it is also
+    run again when the connection was lost at COMMIT.
+
+    It must begin by taking the lock that the earlier run held, and look only then: that transaction may be alive on
+    the server yet.
+    """
+    return _owned(service, is_repeatable=True)
+
+
+def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Callable[P, R]:
     @wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        for attempt in range(1, ATTEMPTS + 1):
+        began, attempt, may_be_done = time.monotonic(), 0, False
+        while True:
+            attempt, has_returned = attempt + 1, False
             try:
                 with transaction.atomic(durable=True):
-                    return service(*args, **kwargs)
+                    result = service(*args, **kwargs)
+                    _require_connection()
+                    has_returned = True
+                return result
             except Error as error:
-                if attempt == ATTEMPTS or not is_deadlock_victim(error):
+                is_lost = is_connection_lost(error) or connection.closed_in_transaction
+                may_be_done |= is_lost and has_returned
+                if is_lost:
+                    connection.close()
+                is_over = attempt == ATTEMPTS or (is_lost and time.monotonic() - began > _PATIENCE_SECONDS)
+                if may_be_done and (is_over or not is_repeatable):
+                    raise OutcomeUnknown("The connection was lost while the database was committing.") from error
+                if is_over or not (is_lost or is_deadlock_victim(error)):
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
-        raise AssertionError("unreachable")
 
     return run
+
+
+def _require_connection() -> None:
+    """Django leaves a block without a word when its connection is gone by then, and nothing is committed.
+
+    Raises:
+        OperationalError
+    """
+    if connection.closed_in_transaction:
+        raise OperationalError("The connection is lost.")
+
+
+def _words_of(error: Error) -> str:
+    return f"{error} {getattr(error.__cause__, 'sqlstate', '') or ''}"
 
 
 def joined(service: Callable[P, R]) -> Callable[P, R]:

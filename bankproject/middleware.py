@@ -8,11 +8,13 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 
+from accounts.concurrency import OutcomeUnknown
 from accounts.limiter import LimitsUnavailable, TooOften
 from accounts.rest.problems import CONTENT_TYPE, as_response, without_route
 from bankproject.errors import too_many, unavailable
 
 _API = "/api/"
+_UNKNOWN = "The bank lost its database while it wrote this down: it is done, or it is not. Look before you try again."
 _PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
     for feature in (
@@ -100,7 +102,7 @@ class Utf8OnlyMiddleware:
 
 class TooOftenMiddleware:
     """Turns a full limit into 429, for every page that does not say something better itself; and into 503 that
-    nobody can count just now."""
+    nobody can count just now, or tell what became of it."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -119,4 +121,6 @@ class TooOftenMiddleware:
             return unavailable(
                 request, "A part of the bank is away for a moment. Nothing was changed.", exception.retry_after
             )
+        if isinstance(exception, OutcomeUnknown):
+            return unavailable(request, _UNKNOWN, 5)
         return None

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from accounts import demo_people
 from accounts.models import User
+from bankproject.databases import trusts_blindly
 from bankproject.security_audit.programs import Ran, run_python
 from bankproject.security_audit.results import Result, failed, information, passed
 
@@ -120,7 +121,7 @@ def _weak() -> Iterator[str]:
         yield "ALLOWED_HOSTS takes any name."
     if {"0.0.0.0/0", "::/0"} & set(settings.TRUSTED_PROXIES):
         yield "TRUSTED_PROXIES trusts everybody: a client could choose its address."
-    if "TrustServerCertificate=yes" in str(settings.DATABASES["default"].get("OPTIONS", {})):
+    if trusts_blindly(settings.DATABASES["default"].get("OPTIONS", {}).get("extra_params", "")):
         yield "The database's certificate is not looked at (TrustServerCertificate=yes)."
     people = [person.email for person in demo_people.EVERYBODY]
     if User.objects.filter(email__in=people, is_active=True).exists():

@@ -11,20 +11,30 @@ from bankproject.security_audit.results import Result, failed, information, not_
 # 3 is "encrypted"; 1 is "not", 2 "being encrypted", and no row is "no key at all".
 _STATE = "SELECT encryption_state FROM sys.dm_database_encryption_keys WHERE database_id = DB_ID()"
 _ENCRYPTED = 3
+# Every login may ask this: whether it is switched on, though not how far it has come.
+_SWITCH = "SELECT CASE WHEN is_encrypted = 1 THEN 3 ELSE 1 END FROM sys.databases WHERE database_id = DB_ID()"
 
 _OFF = "Transparent data encryption of the database is not on: balances, amounts, names and e-mails lie in clear in its file."  # fmt: skip  # noqa: E501
 _UNKNOWN = "The login may not see whether the database is encrypted; it needs VIEW SERVER STATE, or a look by somebody who has it."  # fmt: skip  # noqa: E501
 
 
 def encryption_state(database: Any) -> int | None:
-    """SQL Server's word for how far this database is encrypted; None where it has no key for it.
+    """SQL Server's word for how far this database is encrypted; None where it has no key for it. To a login that may
+    not know, switched on is encrypted.
 
     Raises:
-        DatabaseError: the login may not ask.
+        DatabaseError: the login may not ask at all.
     """
+    try:
+        return _asked(database, _STATE)
+    except DatabaseError:
+        return _asked(database, _SWITCH)
+
+
+def _asked(database: Any, question: str) -> int | None:
     # In a savepoint: a refusal must not spoil a transaction that somebody else began.
     with transaction.atomic(using=database.alias), database.cursor() as cursor:
-        cursor.execute(_STATE)
+        cursor.execute(question)
         row = cursor.fetchone()
     return row[0] if row else None
 

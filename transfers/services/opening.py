@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import limiter, outbox
 from accounts.authority import ApprovedRequest, details_of, require_request
-from accounts.concurrency import own_transaction
+from accounts.concurrency import own_repeatable_transaction, own_transaction
 from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
 from accounts.reasons import checked_reason
 from accounts.roles import require
@@ -26,7 +26,7 @@ from transfers.instruction import Instruction, check_key
 from transfers.ledger import AccountNotActive
 from transfers.models import OrderKind, TransferOrder
 from transfers.refusals import Refusal
-from transfers.services import cash
+from transfers.services import cash, interest
 from transfers.services.orders import IdempotencyConflict, post_order
 from transfers.services.ownership import require_customer, require_owner, served_customer
 
@@ -51,6 +51,14 @@ class AccountNotEmpty(Refusal):
 class MoneyHeld(AccountNotEmpty):
     code = "money_held"
     text = "Money of this account is held for a transfer that we are still looking at."
+
+
+class InterestOwed(AccountNotEmpty):
+    code = "interest_owed"
+    text = (
+        "This account has earned interest that is still to be paid. Open a checking account, and it goes there when "
+        "you close this one; or wait until it is paid in after the end of the month."
+    )
 
 
 class AccountFrozen(AccountNotActive):
@@ -175,7 +183,7 @@ def _counted_try(
         raise
 
 
-@own_transaction
+@own_repeatable_transaction
 def _open(asked: _Opening) -> BankAccount:
     limits.locked_limit(asked.owner, at=asked.at)  # this customer's requests queue here: a double click opens one
     earlier = _find_earlier(asked)
@@ -245,15 +253,21 @@ def _find_earlier(asked: _Opening) -> BankAccount | None:
     return account
 
 
-def obstacle_to_closing(account: BankAccount) -> Refusal | None:
-    """Why the account cannot be closed: of several reasons the one that must go first."""
+def obstacle_to_closing(account: BankAccount, *, at: datetime | None = None) -> Refusal | None:
+    """Why the account cannot be closed: of several reasons the one that must go first.
+
+    Interest that it has earned is no obstacle while its owner has a checking account, where it is paid.
+    """
     if account.status == AccountStatus.CLOSED:
         return ClosedAlready(account.pk)
     if not account.is_active:
         return AccountFrozen(account.pk)
     if account.held:
         return MoneyHeld()
-    return AccountNotEmpty() if account.balance else None
+    if account.balance:
+        return AccountNotEmpty()
+    owed = interest.owed_at_closing(account, at=at or timezone.now())
+    return InterestOwed() if owed and interest.payout_account(account) is None else None
 
 
 def close_account(*, actor: User, account: BankAccount, at: datetime | None = None) -> None:
@@ -261,7 +275,7 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
 
     Raises:
         PermissionDenied, NotYourAccount
-        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty: what `obstacle_to_closing()` names.
+        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed: what `obstacle_to_closing()` names.
         TooOften: too many tries this hour.
     """
     require(actor, "transfers.open_own_account")
@@ -279,7 +293,7 @@ def close_account_on_request(
 
     Raises:
         PermissionDenied, NotYourself, NotACustomersAccount, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty: what `obstacle_to_closing()` names.
+        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed: what `obstacle_to_closing()` names.
     """
     require_request(actor, verb="close_account", subject=account, authority=authority)
     customer = served_customer(actor, account)
@@ -295,11 +309,15 @@ def _close(actor: User, account: BankAccount, at: datetime) -> None:
 def _close_locked(
     actor: User, account: BankAccount, at: datetime, *, concerns: User | None = None, **details: str
 ) -> None:
-    locked = BankAccount.objects.select_for_update().get(pk=account.pk)
-    obstacle = obstacle_to_closing(locked)
+    locked = interest.lock_for_closing(account)
+    obstacle = obstacle_to_closing(locked, at=at)
     if obstacle is not None:
         raise obstacle
+    try:
+        paid = interest.pay_at_closing(locked, at=at)
+    except interest.NowhereToPay as error:  # frozen since we looked
+        raise InterestOwed from error
     bank_accounts.close(locked, at=at)
-    details |= {"number": locked.masked_number}
+    details |= {"number": locked.masked_number} | ({"interest": str(paid)} if paid else {})
     record(Action.ACCOUNT_CLOSED, actor=actor, subject=locked, concerns=concerns, details=details)
     outbox.tell("account_closed", account_id=locked.pk)

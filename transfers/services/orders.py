@@ -24,7 +24,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from accounts import outbox
-from accounts.concurrency import own_transaction
+from accounts.concurrency import own_repeatable_transaction
 from accounts.limiter import TooOften
 from accounts.models import BankAccount, User
 from accounts.money import to_minor
@@ -110,13 +110,13 @@ def _done_meanwhile(
     return None
 
 
-@own_transaction
+@own_repeatable_transaction
 def _done_after_waiting(instruction: Instruction) -> TransferOrder | None:
     limits.locked_limit(instruction.customer, at=instruction.at)
     return _done(instruction)
 
 
-@own_transaction
+@own_repeatable_transaction
 def _place(instruction: Instruction, proof: Proof | None) -> TransferOrder:
     row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = find_earlier(instruction)

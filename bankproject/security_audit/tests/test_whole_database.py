@@ -18,8 +18,9 @@ class Server:
 
     vendor, display_name, alias = "microsoft", "SQL Server", "default"
 
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.answer: Any = None
         self.asked = ""
 
     @contextmanager
@@ -27,7 +28,9 @@ class Server:
         yield self
 
     def execute(self, sql: str) -> None:
-        self.asked = sql
+        self.asked += sql
+        # The last one is the answer to whatever comes.
+        self.answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(self.answer, Exception):
             raise self.answer
 
@@ -57,6 +60,15 @@ def test_what_the_server_says_is_said(
     assert "DB_ID()" in server.asked, "of this database, not of any"
     monkeypatch.setattr(whole_database, "connections", {"default": server})
     assert [message.id for message in check_whole_database(["default"])] == ([warning] if warning else [])
+
+
+@pytest.mark.parametrize(("switch", "state"), [((3,), State.PASS), ((1,), State.FAIL)])
+def test_to_a_login_that_may_not_know_how_far_it_is_the_switch_counts(db: Any, switch: Any, state: State) -> None:
+    """As the bank's own does, which has no right over the server."""
+    server = Server(REFUSED, switch)
+    assert whole_database.whole_database(server).state == state
+    assert "is_encrypted" in server.asked
+    assert not connection.needs_rollback
 
 
 def test_a_refusal_spoils_no_transaction_that_somebody_began(db: Any) -> None:

@@ -1,0 +1,73 @@
+"""The whole configuration of one database: its address from the environment, and what its engine must be told."""
+
+import re
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+# Writers queue instead of failing; a commit that was answered is on the disk; REPLACE cannot go round the
+# append-only triggers (R3.4).
+_SQLITE = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 30,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
+}
+# Seconds to wait for a server that does not answer; without it, as long as the network likes.
+_MSSQL = {"connection_timeout": 10}
+# Microsoft's driver as its own Python package, with the ODBC driver in it; or pyodbc with one that is installed.
+_MSSQL_DRIVERS = ("mssql_python", "pyodbc")
+ENCRYPTED = ("yes", "true", "mandatory", "strict")
+_TRUST = ("trustservercertificate", "trust_server_certificate")
+# A value in braces may hold semicolons; a brace in it is doubled.
+_ODBC_PAIR = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*?)\s*(?:;|$)")
+
+
+def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET, *, read_only: bool = False) -> Any:
+    """What `DATABASES` holds for the URL in this variable, the engine's options with it.
+
+    `read_only` is for a readable secondary: on SQL Server the connection says that it intends to read.
+
+    Raises:
+        ImproperlyConfigured: no URL, a driver that there is not, or SQL Server in clear outside DEBUG (R8.2).
+    """
+    found = env.db_url(variable, default=default)
+    options = found.setdefault("OPTIONS", {})
+    if found["ENGINE"] == "django.db.backends.sqlite3":
+        found["OPTIONS"] = _SQLITE | options
+    elif found["ENGINE"] == "mssql":
+        found["OPTIONS"] = _mssql_options(env, options, read_only=read_only)
+    found["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    found["CONN_HEALTH_CHECKS"] = True
+    return found
+
+
+def odbc_words(extra_params: str) -> dict[str, str]:
+    """The words of a connection string, in lower case, each with its value; of two the first one, as in ODBC."""
+    return {word.lower(): value for word, value in reversed(_ODBC_PAIR.findall(extra_params))}
+
+
+def trusts_blindly(extra_params: str) -> bool:
+    """Whether any server's certificate will do."""
+    words = odbc_words(extra_params)
+    return {"yes", "true"} & {words.get(name, "").lower() for name in _TRUST} != set()
+
+
+def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool) -> dict[str, Any]:
+    # What stands in the URL itself wins over what is said for all databases.
+    driver = options.pop("python_driver", "") or env.str("MSSQL_DRIVER", default=_MSSQL_DRIVERS[0])
+    if driver not in _MSSQL_DRIVERS:
+        raise ImproperlyConfigured(f"MSSQL_DRIVER must be one of {', '.join(_MSSQL_DRIVERS)}.")
+    extra = options.pop("extra_params", "") or env.str("MSSQL_EXTRA_PARAMS", default="")
+    words = odbc_words(extra)
+    ours = {"Encrypt": "yes"}
+    if read_only:
+        ours["ApplicationIntent"] = "ReadOnly"
+    if driver == "pyodbc":
+        # Else Django would believe that one connection can run a query amid another's rows.
+        ours["MARS_Connection"] = "no"
+    missing = [f"{word}={value}" for word, value in ours.items() if word.lower() not in words]
+    extra = ";".join([*missing, *filter(None, [extra.strip("; ")])])
+    if odbc_words(extra)["encrypt"].lower() not in ENCRYPTED and not env.bool("DEBUG", default=False):
+        raise ImproperlyConfigured("MSSQL_EXTRA_PARAMS turns Encrypt off: outside DEBUG nothing is sent in clear.")
+    return _MSSQL | options | {"python_driver": driver, "extra_params": extra}

@@ -1,0 +1,151 @@
+"""How each engine is spoken to: DATABASE_URL with MSSQL_DRIVER, MSSQL_EXTRA_PARAMS and CONN_MAX_AGE (R8.2, R9.3).
+
+The connection strings are built by the backend and read by the driver's own parser; no server is asked.
+"""
+
+import os
+from typing import Any
+
+import environ
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from bankproject.databases import database, odbc_words
+
+URL = "mssql://bank:secret@db:1433/bank"  # pragma: allowlist secret
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The entry of DATABASES for an environment of these variables and no others."""
+
+    def of(url: str = URL, *, read_only: bool = False, **changes: str) -> dict[str, Any]:
+        for name in ("DEBUG", "MSSQL_DRIVER", "MSSQL_EXTRA_PARAMS", "CONN_MAX_AGE"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in changes.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("SOME_URL", url)
+        found: dict[str, Any] = database(environ.Env(), "SOME_URL", read_only=read_only)
+        return found
+
+    return of
+
+
+def words_of(entry: dict[str, Any]) -> dict[str, str]:
+    return odbc_words(entry["OPTIONS"]["extra_params"])
+
+
+def test_sql_server_is_spoken_to_by_its_own_driver_and_encrypted(made: Any) -> None:
+    entry = made()
+    assert (entry["ENGINE"], entry["HOST"], entry["PORT"], entry["NAME"]) == ("mssql", "db", 1433, "bank")
+    assert entry["OPTIONS"] == {
+        "python_driver": "mssql_python",
+        "extra_params": "Encrypt=yes",
+        "connection_timeout": 10,
+    }
+
+
+def test_pyodbc_does_not_take_one_connection_for_many(made: Any) -> None:
+    """MARS: else Django would run a query amid another's rows, and the driver refuse it."""
+    entry = made(MSSQL_DRIVER="pyodbc")
+    assert entry["OPTIONS"]["python_driver"] == "pyodbc"
+    assert words_of(entry) == {"encrypt": "yes", "mars_connection": "no"}
+    assert "mars_connection" not in words_of(made()), "the other driver does not know the word"
+
+
+@pytest.mark.parametrize("driver", ["", "pymssql", "FreeTDS"])
+def test_a_driver_that_there_is_not_is_refused(made: Any, driver: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="MSSQL_DRIVER must be one of mssql_python, pyodbc"):
+        made(MSSQL_DRIVER=driver)
+
+
+def test_a_certificate_is_trusted_blindly_only_when_told(made: Any) -> None:
+    assert "trustservercertificate" not in words_of(made())
+    told = made(MSSQL_EXTRA_PARAMS="TrustServerCertificate=yes")
+    assert told["OPTIONS"]["extra_params"] == "Encrypt=yes;TrustServerCertificate=yes"
+
+
+@pytest.mark.parametrize(
+    "words", ["Encrypt=no", "encrypt = Optional", "ENCRYPT=false;", "Encrypt=;HostnameInCertificate=db", "Encrypt={no}"]
+)
+def test_encryption_is_not_turned_off(made: Any, words: str) -> None:
+    # R8.2
+    with pytest.raises(ImproperlyConfigured, match="Encrypt off"):
+        made(MSSQL_EXTRA_PARAMS=words)
+    with pytest.raises(ImproperlyConfigured, match="Encrypt off"):
+        made(f"{URL}?extra_params={words.replace(';', '%3B').replace('=', '%3D').replace(' ', '%20')}")
+    assert made(MSSQL_EXTRA_PARAMS=words, DEBUG="1"), "but on a server of one's own"
+
+
+@pytest.mark.parametrize("words", ["Encrypt=strict", "encrypt=Mandatory", "Encrypt=yes;", " ;Encrypt=yes"])
+def test_a_stricter_word_is_kept_and_none_stands_twice(made: Any, words: str) -> None:
+    extra = made(MSSQL_EXTRA_PARAMS=words)["OPTIONS"]["extra_params"]
+    assert extra.lower().count("encrypt") == 1
+    assert extra == words.strip("; ")
+
+
+def test_what_stands_in_the_address_wins(made: Any) -> None:
+    entry = made(
+        f"{URL}?python_driver=pyodbc&extra_params=TrustServerCertificate%3Dyes&query_timeout=30&connection_timeout=3",
+        MSSQL_DRIVER="mssql_python",
+        MSSQL_EXTRA_PARAMS="HostnameInCertificate=elsewhere",
+    )
+    assert entry["OPTIONS"] == {
+        "python_driver": "pyodbc",
+        "extra_params": "Encrypt=yes;MARS_Connection=no;TrustServerCertificate=yes",
+        "query_timeout": 30,
+        "connection_timeout": 3,
+    }
+
+
+def test_a_readable_secondary_is_told_that_we_only_read(made: Any) -> None:
+    assert words_of(made(read_only=True)) == {"encrypt": "yes", "applicationintent": "ReadOnly"}
+    assert "applicationintent" not in words_of(made())
+
+
+NASTY = r"p;w}d=1 {x}&Encrypt=no"
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("driver", ["mssql_python", "pyodbc"])
+def test_the_backend_makes_a_string_of_it_that_the_driver_reads(made: Any, driver: str, read_only: bool) -> None:
+    from urllib.parse import quote
+
+    from mssql.base import DatabaseWrapper
+    from mssql_python.connection_string_parser import _ConnectionStringParser
+
+    entry = made(f"mssql://bank:{quote(NASTY, safe='')}@db:1433/bank", read_only=read_only, MSSQL_DRIVER=driver)
+    wrapper = DatabaseWrapper(entry, "some")
+    text = wrapper._build_connection_string(entry, "ODBC Driver 18 for SQL Server")
+    if driver == "mssql_python":
+        parsed = _ConnectionStringParser(validate_keywords=True)._parse(text)
+        read = {word.lower(): value for word, value in parsed.items()}
+        assert read["pwd"] == NASTY
+    else:
+        read = {word: value.strip("{}") for word, value in odbc_words(text).items()}
+        assert read["driver"] == "ODBC Driver 18 for SQL Server"
+        assert read["mars_connection"] == "no"
+    assert (read["server"], read["uid"], read["encrypt"]) == ("db,1433", "bank", "yes")
+    assert read.get("applicationintent") == ("ReadOnly" if read_only else None)
+
+
+def test_words_are_read_as_odbc_reads_them() -> None:
+    assert odbc_words("") == {}
+    assert odbc_words("A=1;a=2;B = {x;y}}z} ;C=") == {"a": "1", "b": "{x;y}}z}", "c": ""}
+
+
+@pytest.mark.parametrize("url", [URL, URL.replace("mssql:", "postgres:"), "sqlite:////tmp/bank.sqlite3"])
+def test_connections_are_kept_and_looked_at_before_use(made: Any, url: str) -> None:
+    assert (made(url)["CONN_MAX_AGE"], made(url)["CONN_HEALTH_CHECKS"]) == (60, True)
+    assert made(url, CONN_MAX_AGE="0")["CONN_MAX_AGE"] == 0
+
+
+def test_below_django_nobody_keeps_them_a_second_time(settings: Any) -> None:
+    """A store of the driver's own would hand out connections that the server has ended."""
+    assert settings.DATABASE_CONNECTION_POOLING is False
+
+
+def test_without_an_address_there_is_none_made_up(made: Any) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NOT_THERE"):
+        database(environ.Env(), "NOT_THERE")
+    assert "NOT_THERE" not in os.environ

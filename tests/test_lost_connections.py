@@ -1,0 +1,293 @@
+"""A connection that is lost, before and at COMMIT: nothing is done twice, and nothing is promised that is not kept
+(R3.4, R3.5). The faults are injected; what the drivers say is theirs."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import DataError, Error, IntegrityError, InterfaceError, OperationalError, connection, connections
+
+from accounts import concurrency
+from accounts.concurrency import (
+    ATTEMPTS,
+    OutcomeUnknown,
+    is_connection_lost,
+    is_deadlock_victim,
+    own_repeatable_transaction,
+    own_transaction,
+)
+from accounts.models import BankAccount, RateWindow
+from audit.actions import Action
+from audit.models import AuditEntry
+from tests import acts
+from transfers import verification
+from transfers.models import TransferOrder
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LINK_FAILURE = "Driver Error: Communication link failure; DDBC Error: [Microsoft]TCP Provider: Error code 0x68"
+
+
+# --- What is said by whom -----------------------------------------------------------------------------------
+
+
+class _Shutdown(Exception):
+    sqlstate = "57P01"
+
+
+def said(text: str, cause: Exception | None = None) -> Error:
+    error = OperationalError(text)
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        said(LINK_FAILURE),
+        said("Driver Error: Client unable to establish connection; DDBC Error: [Microsoft]TCP Provider: Error"),
+        said("('08S01', '[08S01] [Microsoft][ODBC Driver 18 for SQL Server]TCP Provider: Error code 0x20 (32)')"),
+        said("('HYT00', '[HYT00] [Microsoft][ODBC Driver 18 for SQL Server]Login timeout expired (0)')"),
+        Error("('08S02', '[08S02] SMux Provider: Physical connection is not usable')"),
+        said("consuming input failed: server closed the connection unexpectedly"),
+        said("the connection is lost"),
+        InterfaceError("connection already closed"),
+        said("in another language", _Shutdown()),
+        said('connection failed: connection to server at "127.0.0.1", port 5432 failed: Connection refused'),
+    ],
+    ids=str,
+)
+def test_a_lost_connection_is_known_by_what_the_drivers_say(error: Error) -> None:
+    assert is_connection_lost(error)
+    assert not is_deadlock_victim(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        said("no such table: t"),
+        said("database is locked"),
+        said("('HYT00', '[HYT00] Query timeout expired')"),
+        IntegrityError("Key (nickname)=(the connection is lost, 1205) already exists."),
+        DataError("String or binary data would be truncated. Truncated value: 'deadlock'."),
+        said("conversion of 120512 failed"),
+    ],
+    ids=str,
+)
+def test_nothing_else_is_taken_for_one(error: Error) -> None:
+    # A value that somebody has chosen must not have their request run five times.
+    assert not is_connection_lost(error)
+    if not isinstance(error, OperationalError) or "locked" not in str(error):
+        assert not is_deadlock_victim(error)
+
+
+# --- Before COMMIT ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency.time, "sleep", lambda seconds: None)
+
+
+class Losing:
+    """A service whose connection is lost the first few times, after it has written."""
+
+    def __init__(self, times: int, *, quietly: bool = False) -> None:
+        self.times, self.quietly, self.calls = times, quietly, 0
+
+    def __call__(self) -> str:
+        self.calls += 1
+        RateWindow.objects.create(key=f"call {self.calls}", last_at=NOON)
+        if self.calls <= self.times:
+            connection.close()
+            if not self.quietly:
+                raise OperationalError(LINK_FAILURE)
+        return "done"
+
+
+def written() -> list[str]:
+    return list(RateWindow.objects.values_list("key", flat=True))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("own", [own_transaction, own_repeatable_transaction])
+@pytest.mark.parametrize("quietly", [False, True])
+def test_before_commit_the_service_runs_again_over_a_new_connection(
+    no_waiting: None, own: Callable, quietly: bool
+) -> None:
+    """Also where the service itself has noticed nothing: Django would leave the block without a word."""
+    service = Losing(2, quietly=quietly)
+    assert own(service)() == "done"
+    assert service.calls == 3
+    assert written() == ["call 3"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_stays_away_is_told_of(no_waiting: None) -> None:
+    service = Losing(ATTEMPTS)
+    with pytest.raises(OperationalError, match="link failure") as told:
+        own_transaction(service)()
+    assert not isinstance(told.value, OutcomeUnknown)
+    assert service.calls == ATTEMPTS
+    assert written() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_long_for_it(no_waiting: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that drops packets takes seconds at every try, and a worker that waits serves nobody."""
+    monkeypatch.setattr(concurrency, "_PATIENCE_SECONDS", 0)
+    service = Losing(ATTEMPTS)
+    with pytest.raises(OperationalError, match="link failure"):
+        own_transaction(service)()
+    assert service.calls == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="the server's own way of ending a connection")
+def test_a_connection_that_the_server_ends_is_replaced() -> None:
+    calls = []
+
+    @own_transaction
+    def service() -> None:
+        calls.append(1)
+        RateWindow.objects.create(key=f"call {len(calls)}", last_at=NOON)
+        if len(calls) == 1:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    service()
+    assert written() == ["call 2"]
+
+
+# --- At COMMIT ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lost_at_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """COMMIT reaches the server or does not, and the answer is lost, as often as asked."""
+
+    def lose(*, reaches: bool, times: int = 1) -> list[str]:
+        wrapper: Any = connections["default"]
+        commit = wrapper._commit
+        lost: list[str] = []
+
+        def losing() -> None:
+            if len(lost) >= times:
+                return commit()
+            lost.append("COMMIT")
+            if reaches:
+                commit()
+            wrapper._rollback()
+            raise OperationalError(LINK_FAILURE)
+
+        monkeypatch.setattr(wrapper, "_commit", losing)
+        return lost
+
+    return lose
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("reaches", [True, False])
+def test_what_could_be_done_twice_is_not_run_again(no_waiting: None, lost_at_commit: Callable, reaches: bool) -> None:
+    service = Losing(0)
+    lost_at_commit(reaches=reaches)
+    with pytest.raises(OutcomeUnknown) as told:
+        own_transaction(service)()
+    assert "link failure" in str(told.value.__cause__)
+    assert service.calls == 1
+    assert written() == (["call 1"] if reaches else [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_finds_its_own_work_is_run_again(no_waiting: None, lost_at_commit: Callable) -> None:
+    lost_at_commit(reaches=True)
+
+    @own_repeatable_transaction
+    def service() -> bool:
+        return RateWindow.objects.get_or_create(key="k", defaults={"last_at": NOON})[1]
+
+    assert service() is False, "the second run has found what the first one did"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_unknown_to_the_last_whether_the_first_run_was_committed(
+    no_waiting: None, lost_at_commit: Callable
+) -> None:
+    lost_at_commit(reaches=False)
+    service = Losing(0)
+
+    def away_from_then_on() -> str:
+        if service.calls:
+            raise OperationalError(LINK_FAILURE)
+        return service()
+
+    with pytest.raises(OutcomeUnknown):
+        own_repeatable_transaction(away_from_then_on)()
+
+
+# --- A transfer ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("reaches", [True, False])
+def test_a_payment_whose_commit_is_lost_is_made_once(
+    alice: Any, bob: Any, open_account: Callable, no_waiting: None, monkeypatch: Any, lost_at_commit: Any, reaches: bool
+) -> None:
+    """R3.5: its key is looked for under the customer's lock."""
+    from transfers.services import orders
+
+    source, target = open_account(alice, "100.00"), open_account(bob)
+    body: Any = orders._place.__wrapped__  # type: ignore[attr-defined]
+    lost: list[list[str]] = []
+
+    def place(*args: Any) -> Any:
+        order = body(*args)
+        if not lost:
+            lost.append(lost_at_commit(reaches=reaches))
+        return order
+
+    monkeypatch.setattr(orders, "_place", own_repeatable_transaction(place))
+    order = acts.transfer(
+        actor=alice, source=source, target=target, amount=Decimal(10), idempotency_key="lost at commit"
+    )
+    assert lost == [["COMMIT"]]
+    assert TransferOrder.objects.get(source=source).pk == order.pk
+    balances = dict(BankAccount.objects.filter(pk__in=[source.pk, target.pk]).values_list("pk", "balance"))
+    assert balances == {source.pk: Decimal(90), target.pk: Decimal(10)}
+    assert AuditEntry.objects.filter(action=Action.TRANSFER_CREATED).count() == 1
+    assert list(verification.faults()) == []
+
+
+def test_a_page_says_that_nobody_knows(alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*args: Any, **kwargs: Any) -> None:
+        raise OutcomeUnknown("secret")
+
+    monkeypatch.setattr("transfers.views.payees.selectors.payees_of", lost)
+    answer = browser_of(alice).get("/payees/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "Look before you try again" in answer.content.decode()
+    assert "secret" not in answer.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_goes_away_after_the_payment_is_no_proof_that_none_was_made(
+    alice: Any, open_account: Callable, api_of: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3.5: told that nothing was changed, a program would pay again under another key."""
+
+    def away(*args: Any) -> None:
+        raise OperationalError(LINK_FAILURE)
+
+    source, target = open_account(alice, "100.00"), open_account(alice)
+    body = {"to": target.number, "amount": "10.00"}
+    with monkeypatch.context() as lost:
+        lost.setattr("transfers.api.selectors.receipt_for", away)
+        answer = api_of(alice).post(f"accounts/{source.number}/transfer", body, Idempotency_Key="away-after-it")
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
+    assert TransferOrder.objects.filter(source=source).count() == 1
+    assert "othing was changed" not in answer.json()["detail"]
+    assert "With the same Idempotency-Key send it again" in answer.json()["detail"]
+    again = api_of(alice).post(f"accounts/{source.number}/transfer", body, Idempotency_Key="away-after-it")
+    assert again.status_code == 201
+    assert TransferOrder.objects.filter(source=source).count() == 1
