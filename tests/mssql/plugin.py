@@ -1,0 +1,44 @@
+"""Each test fails in which a query is compiled that SQL Server would refuse or do wrongly (R9.4).
+
+On SQLite only: the same tests compile the same queries on every engine.
+"""
+
+import importlib
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
+
+from tests.mssql.compiled import Listener
+from tests.mssql.rules import IDENTITY
+
+
+@pytest.fixture(scope="session")
+def sql_listener() -> Iterator[Listener | None]:
+    """Everything that is compiled for SQLite is compiled for SQL Server too."""
+    on_sqlite = settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"] == "django.db.backends.sqlite3"
+    # Without unixODBC the tests of this folder fail and say so, no others.
+    if not on_sqlite or not _has_odbc():
+        yield None
+        return
+    listener = Listener()
+    with listener.listening():
+        yield listener
+
+
+def _has_odbc() -> bool:
+    try:
+        importlib.import_module("pyodbc")
+    except ImportError:
+        return False
+    return True
+
+
+@pytest.fixture(autouse=True)
+def _every_query_suits_sql_server(request: pytest.FixtureRequest, sql_listener: Listener | None) -> Iterator[None]:
+    if sql_listener:
+        sql_listener.allowed = frozenset({IDENTITY} if request.node.get_closest_marker("gives_ids") else ())
+    yield
+    found = sql_listener.take() if sql_listener else []
+    assert not found, "SQL Server would not have it:\n" + "\n".join(found)
