@@ -61,24 +61,30 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def counted(guess: Callable[[], R | None], *, email: str, ip: str | None) -> R | None:
+def counted(guess: Callable[[], R | None], *, email: str, ip: str | None, token: str = "") -> R | None:
     """Make one guess if the limit allows, and return its result; None means that it was wrong.
+
+    Args:
+        token: names the guess: while it is looked at, the very same one (another click) takes no other place.
 
     Raises:
         TooOften: locked; the guess was not made.
     """
     key = key_for(email, ip)
-    left = limiter.take(key, _limit())
+    left = limiter.take(key, _limit(), token=token)
     try:
         result = guess()
     except TooOften:  # a wider limit is full: it was not made
-        limiter.give_back(key)
+        limiter.give_back(key, token=token)
         raise
     if result is not None:
-        limiter.give_back(key)
-    elif left == 0:  # exactly one guess takes the last place
+        limiter.give_back(key, token=token)
+        return result
+    if token:
+        limiter.spend(key, token)
+    if left == 0:  # exactly one guess takes the last place
         _report_lockout(email, ip)
-    return result
+    return None
 
 
 def from_network(guess: Callable[[], R | None], *, ip: str | None) -> R | None:

@@ -87,9 +87,10 @@ def spend(key: str, token: str) -> None:
     present_store().spend(key, token)
 
 
-def give_back(key: str) -> None:
-    """Return the place taken last: what it was taken for turned out not to count (a right password)."""
-    present_store().give_back(key)
+def give_back(key: str, *, token: str = "") -> None:
+    """Return the place taken last: what it was taken for turned out not to count (a right password). With a token the
+    one that it names, if it is still taken."""
+    present_store().give_back(key, token=token)
 
 
 def seconds_to_wait(key: str, limit: Limit) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
 from django.conf import settings
+from django.db import IntegrityError
 from django.http import HttpRequest
 
 from accounts import guesses
@@ -18,3 +19,11 @@ class ExactHandler(AxesDatabaseHandler):
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
         locked = guesses.seconds_locked(email=identity_of(request, credentials), ip=client_ip(request))
         return settings.AXES_FAILURE_LIMIT if locked else 0
+
+    def user_login_failed(self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any) -> None:
+        """As axes does; once more where its row was there to stand in the way and is gone by the time it is looked
+        for, since its owner has signed in at this very moment."""
+        try:
+            super().user_login_failed(sender, credentials, request, **kwargs)
+        except IntegrityError:
+            super().user_login_failed(sender, credentials, request, **kwargs)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import connection
 
@@ -15,17 +16,20 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def process_environment() -> dict[str, str]:
     """As ours, but on the database of the tests, which the processes then share."""
-    database = connection.settings_dict
-    if connection.vendor == "sqlite":
-        url = f"sqlite:///{database['NAME']}"
-    else:
-        url = os.environ["TEST_DATABASE_URL"].rpartition("/")[0] + f"/{database['NAME']}"
     return os.environ | {
         "DJANGO_SETTINGS_MODULE": "bankproject.settings",
-        "DATABASE_URL": url,
+        "DATABASE_URL": _url_of_the_test_database(),
         "TRANSFERS_PER_MINUTE": "1000",
         "LOG_LEVEL": "ERROR",
     }
+
+
+def _url_of_the_test_database() -> str:
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    # With what stands behind the question mark: how the server is to be spoken to.
+    return urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}").geturl()
 
 
 def run_together(program: str, runs: Sequence[Sequence[Any]], *, begin: Path, environment: dict[str, str]) -> list[Any]:

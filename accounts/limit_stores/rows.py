@@ -37,10 +37,10 @@ class RowStore:
             row.save(update_fields=["stamps"])
 
     @own_transaction
-    def give_back(self, key: str) -> None:
+    def give_back(self, key: str, *, token: str) -> None:
         row = RateWindow.objects.select_for_update().filter(key=key).first()
         if row and row.stamps:
-            row.stamps = row.stamps[:-1]
+            row.stamps = [stamp for stamp in row.stamps if stamp[1] != token] if token else row.stamps[:-1]
             row.save(update_fields=["stamps"])
 
     def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int:

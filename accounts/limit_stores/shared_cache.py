@@ -60,6 +60,12 @@ for index, item in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
 end
 """
 
+_GIVE_BACK = """
+for _, item in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+    if string.match(item, '|(.*)$') == ARGV[1] then redis.call('LREM', KEYS[1], 1, item) end
+end
+"""
+
 
 @lru_cache(maxsize=4)
 def client_for(url: str) -> redis.Redis:
@@ -105,8 +111,11 @@ class SharedCacheStore:
         self.client.register_script(_SPEND)(keys=[_PREFIX + key], args=[token])
 
     @_or_unavailable
-    def give_back(self, key: str) -> None:
-        self.client.rpop(_PREFIX + key)
+    def give_back(self, key: str, *, token: str) -> None:
+        if token:
+            self.client.register_script(_GIVE_BACK)(keys=[_PREFIX + key], args=[token])
+        else:
+            self.client.rpop(_PREFIX + key)
 
     @_or_unavailable
     def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int:

@@ -6,6 +6,7 @@ from functools import partial
 from django.http import HttpRequest
 
 from accounts import guesses
+from accounts.encryption import lookup_digest
 from accounts.guesses import Door
 from accounts.models import User
 from accounts.services import two_factor
@@ -24,6 +25,7 @@ def verify_fresh_code(
     recovery_code_too: bool = False,
     customer: User | None = None,
     verify: Callable[[User, str], object | None] | None = None,
+    only_for: str = "",
 ) -> None:
     """That `code` is a present, unused one of the actor's. It is used up, whatever comes of what it is for.
 
@@ -32,6 +34,7 @@ def verify_fresh_code(
         customer: whose code it is instead, when they stand at the actor's counter.
         verify: looks at the code in place of `two_factor.verify_totp`, where something else has to become true in
             the same transaction; None from it is a wrong code.
+        only_for: names the one thing that the code can vouch for: the same code for it many times at once is one guess.
 
     Raises:
         WrongCode
@@ -45,7 +48,9 @@ def verify_fresh_code(
         raise TryAgainIn(wait)
     look = partial(device_for if by_recovery_code else verify or two_factor.verify_totp, person, code)
     within = look if by_recovery_code else partial(guesses.from_anywhere, look, email=person.email, door=Door.SESSION)
-    if guesses.counted(within, email=person.email, ip=ip) is None:
+    # Keyed, or who reads the counters could try all codes until one fits.
+    token = lookup_digest(f"{only_for}:{code}") if only_for else ""
+    if guesses.counted(within, email=person.email, ip=ip, token=token) is None:
         guesses.begin_pause(email=person.email, ip=ip)
         record(Action.CODE_REFUSED, actor=actor, subject=person, concerns=customer)
         raise WrongCode

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from axes.handlers.database import AxesDatabaseHandler
 from axes.models import AccessAttempt
 from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError
 from django.test import Client
 
 from accounts import guesses
@@ -288,3 +290,22 @@ def test_the_pause_after_wrong_codes_does_not_keep_a_recovery_code_waiting(
     give_code(client, wrong_code_for(code_of(alice)))
     give_code(client, "ABCD-EFGH-JKMN")
     assert is_signed_in(client)
+
+
+def test_a_failure_beside_a_sign_in_that_forgets_failures_is_no_fault(
+    alice: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # R1.4: its row stood in the way when axes made one, and is gone when axes looks for it.
+    tries: list[bool] = []
+    record = AxesDatabaseHandler.user_login_failed
+
+    def user_login_failed(self: Any, *args: Any, **kwargs: Any) -> None:
+        tries.append(True)
+        if len(tries) == 1:
+            raise IntegrityError("duplicate key value")
+        record(self, *args, **kwargs)
+
+    monkeypatch.setattr(AxesDatabaseHandler, "user_login_failed", user_login_failed)
+    assert fail(client, times=1).status_code == 200
+    assert AccessAttempt.objects.get().failures_since_start == 1
+    assert len(tries) == 2

@@ -194,6 +194,7 @@ def give_code(instruction: Instruction, proof: Proof) -> None:
             actor=instruction.actor,
             code=proof.code,
             verify=lambda person, code: _verify(person, code, challenge, instruction.at),
+            only_for=f"challenge {challenge.pk}",
         )
     except TryAgainIn as error:
         raise WrongStepUpCode(f"A short pause after a wrong code: enter the next one in {error.seconds} s.") from error
