@@ -9,9 +9,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import BankAccount
-from accounts.money import MoneyField
+from accounts.money import MoneyField, to_minor
 from audit.append_only import AppendOnlyModel
 from transfers import fraud
+from transfers.interest import MICRO, Accrual
 
 MAX_DESCRIPTION_CHARS = 140
 
@@ -32,6 +33,8 @@ class Direction(models.TextChoices):
 
 class Transaction(AppendOnlyModel):
     """One movement of money, never changed: a mistake is reversed by another (R3.1)."""
+
+    readable_on_replica = True
 
     id = models.UUIDField(primary_key=True, editable=False)
     kind = models.CharField(max_length=12, choices=TransactionKind)
@@ -69,6 +72,8 @@ class Entry(AppendOnlyModel):
     Unique (account, sequence): were two transactions ever to work from the same balance, the second would
     break the constraint instead of the bank. `posted_at` repeats the transaction's time, for history by date.
     """
+
+    readable_on_replica = True
 
     transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="entries")
     account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="entries", db_index=False)
@@ -112,6 +117,8 @@ class TransferOrder(models.Model):
     Unique (initiator, key digest) is what makes a retry safe. HELD and the decision on it belong to the fraud
     rules (R3.10): such an order has no transaction yet, and its amount stands in the source's `held`.
     """
+
+    readable_on_replica = True
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=12, choices=OrderKind)
@@ -177,6 +184,21 @@ class TransferOrder(models.Model):
         return self.target if self.kind == OrderKind.DEPOSIT else self.source
 
 
+class DecisionKey(models.Model):
+    """A key that a program chose for one decision of staff about money, and what it decided (R7.3)."""
+
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
+    key_digest = models.CharField(max_length=64)
+    inputs_digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["actor", "key_digest"], name="decision_key_once")]
+
+    def __str__(self) -> str:
+        return f"decision by {self.actor_id}"
+
+
 class AlertState(models.TextChoices):
     OPEN = "open", "Open"
     CLOSED = "closed", "Closed"
@@ -184,6 +206,8 @@ class AlertState(models.TextChoices):
 
 class FraudAlert(models.Model):
     """What a fraud rule said of a payment, for somebody to look at (R3.10). Written with the order, closed once."""
+
+    readable_on_replica = True
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     order = models.ForeignKey(TransferOrder, on_delete=models.PROTECT, related_name="alerts", db_index=False)
@@ -279,6 +303,8 @@ class Payee(models.Model):
     is the account's own, sealed there (R8.1); `label` is what the customer calls them.
     """
 
+    readable_on_replica = True
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     customer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="payees", db_index=False
@@ -294,3 +320,36 @@ class Payee(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer_id} {self.account}"
+
+
+class SavingsInterest(models.Model):
+    """What a savings account has earned and has not been paid (R9.2). Written under the lock of its account.
+
+    `accrued` and `accrued_micro`, millionths of a minor unit, are one number: of the months that are not rounded yet.
+    It may be less than none by half a minor unit, where the last month was rounded up. `due` is of months that are
+    rounded and could not be posted, since the account is frozen.
+    """
+
+    account = models.OneToOneField(
+        BankAccount, on_delete=models.PROTECT, primary_key=True, related_name="savings_interest"
+    )
+    accrued_through = models.DateField()
+    accrued = MoneyField(default=Decimal(0))
+    accrued_micro = models.IntegerField(default=0)
+    due = MoneyField(default=Decimal(0))
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="savings_interest_micro", condition=Q(accrued_micro__gte=0, accrued_micro__lt=MICRO)
+            ),
+            models.CheckConstraint(name="savings_interest_due", condition=Q(due__gte=Decimal(0))),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.accrued_through}"
+
+    @property
+    def accrual(self) -> Accrual:
+        micro = to_minor(self.accrued) * MICRO + self.accrued_micro
+        return Accrual(self.accrued_through, micro, to_minor(self.due))

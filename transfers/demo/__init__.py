@@ -1,12 +1,14 @@
 """The demo bank: a dozen customers and half a year of their lives, safe to run again (R9.2).
 
-`lives` says what they do, `planning` makes a list of movements of it, `writing` posts that by the batch. The
-last day is lived through the ordinary services, so that mails and limits show, too, and one payment is held.
+`lives` says what they do, `planning` makes a list of movements of it, `writing` posts that by the batch; savings earn
+interest in the night after each month. The last day is lived through the ordinary services, so that mails and limits
+show, too, and one payment is held.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from django.http import HttpRequest
@@ -19,7 +21,9 @@ from transfers.demo.planning import plan
 from transfers.demo.writing import instructions, write_history
 from transfers.identifiers import digest_of_key
 from transfers.models import StepUpChallenge, TransferOrder
+from transfers.periods import Month
 from transfers.services import sending
+from transfers.services.interest import accrue_interest
 from transfers.services.step_up import Proof, StepUpRequired
 
 __all__ = ["is_seeded", "live", "make_people"]
@@ -74,11 +78,24 @@ def live(people: dict[str, User], now: datetime | None = None) -> Iterator[tuple
     movements = [] if _has_happened(_RECENT[0].key) else plan(first, now - _LATELY)
     total = len(movements) + len(_RECENT)
     yield 0, total
-    for done in write_history(instructions(movements, people, accounts)):
-        yield done, total
+    lived = 0
+    for month, part in groupby(movements, key=lambda movement: Month.of(movement.at)):
+        begun = lived
+        for done in write_history(instructions(list(part), people, accounts)):
+            lived = begun + done
+            yield lived, total
+        _earn_interest(month, now - _LATELY)
     for number, recent in enumerate(_RECENT, 1):
         _happen(recent, people, accounts, now)
         yield len(movements) + number, total
+    accrue_interest(at=now)
+
+
+def _earn_interest(month: Month, until: datetime) -> None:
+    """In the night after the month, as the scheduler does; not later than `until`."""
+    night = month.ends_at + timedelta(hours=2)
+    if night <= until:
+        accrue_interest(until=month.last_day, at=night)
 
 
 def _happen(recent: _Recent, people: dict[str, User], accounts: dict[str, BankAccount], now: datetime) -> None:

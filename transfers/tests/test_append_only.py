@@ -14,6 +14,7 @@ from audit.append_only import AppendOnlyError
 from tests import acts
 from transfers.models import Entry, OrderState, Transaction, TransactionKind, TransferOrder
 
+pytestmark = pytest.mark.trips_triggers
 BOTH = pytest.mark.parametrize("model", [Transaction, Entry], ids=["transaction", "entry"])
 
 
@@ -56,6 +57,7 @@ def test_a_row_cannot_be_deleted(model: Any) -> None:
 
 
 @BOTH
+@pytest.mark.gives_ids
 def test_a_new_object_with_the_key_of_an_old_row_does_not_replace_it(model: Any) -> None:
     """Django's save() would try an UPDATE first where the key is given."""
     before = rows_of(model)

@@ -12,6 +12,7 @@ from accounts.limiter import TooOften
 from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage
 from audit.models import AuditEntry
 from tests import acts
+from tests.unguarded import everything_off, not_on_sql_server
 from transfers.ledger import AccountNotActive
 from transfers.models import Transaction, TransferOrder
 from transfers.services import cash, opening
@@ -189,18 +190,11 @@ def test_an_account_with_money_in_it_stays_open(alice: Any, everyday: BankAccoun
     assert books() == before
 
 
+@not_on_sql_server
 def test_an_account_with_held_money_stays_open(alice: Any, savings: BankAccount) -> None:
     """R2.3, R3.10. The database lets nothing be held of an empty account, so its CHECK is put aside here."""
-    from django.db import connection
-
-    if connection.vendor != "sqlite":
-        pytest.skip("Only SQLite can put a CHECK aside.")
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA ignore_check_constraints = ON")
-        try:
-            BankAccount.objects.filter(pk=savings.pk).update(held=Decimal(1))
-        finally:
-            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+    with everything_off():
+        BankAccount.objects.filter(pk=savings.pk).update(held=Decimal(1))
     with pytest.raises(opening.AccountNotEmpty):
         opening.close_account(actor=alice, account=savings)
 

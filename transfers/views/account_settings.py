@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import BankAccount
@@ -14,7 +15,7 @@ from transfers import selectors
 from transfers.filters import HistoryFilters
 from transfers.forms import RenameAccountForm
 from transfers.refusals import Refusal
-from transfers.services import opening, renaming
+from transfers.services import interest, opening, renaming
 from transfers.views.access import account_or_404, needs
 
 
@@ -46,7 +47,11 @@ def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         else:
             messages.success(request, f"Your account {row.display_name} is closed.")
             return redirect("dashboard")
-    context = {"account": row, "can_close": obstacle is None} | closing_obstacle(request, row, obstacle)
+    context: dict[str, Any] = {"account": row, "can_close": obstacle is None}
+    if obstacle is None:
+        context["interest"] = interest.owed_at_closing(row, at=timezone.now())
+        context["interest_account"] = interest.payout_account(row)
+    context |= closing_obstacle(request, row, obstacle)
     return render(request, "transfers/account_close.html", context)
 
 
@@ -55,6 +60,8 @@ def closing_obstacle(request: SignedInRequest, account: BankAccount, obstacle: R
     links: list[tuple[str, str]] = []
     if isinstance(obstacle, opening.MoneyHeld):
         links = [("See the account", reverse("account", args=[account.public_id]))]
+    elif isinstance(obstacle, opening.InterestOwed):
+        links = [("Open an account", reverse("account_open"))]
     elif isinstance(obstacle, opening.AccountNotEmpty):
         links = _ways_out(request, account)
     elif isinstance(obstacle, opening.AccountFrozen):

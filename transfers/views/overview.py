@@ -101,6 +101,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         "account": row,
         "balance_picture": balance_picture(selectors.balances_over_time(request.user, at=timezone.now(), account=row)),
         "actions": _actions(row),
+        "interest": selectors.interest_so_far(row, at=timezone.now()),
         "waiting": selectors.waiting_orders(row),
         "entries": page.rows,
         "history_url": HistoryFilters(account=row).url(reverse("history")),

@@ -1,12 +1,13 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
 from transfers.verification import faults
 
 
 class Command(BaseCommand):
-    help = "Read the whole ledger and name every row that does not add up; exits 1 if there is one."
+    help = "Read the whole ledger and name each row that does not add up; exits 1 if there is one, 2 if it cannot look."
 
     def handle(self, *args: Any, verbosity: int, **options: Any) -> None:
         counts: dict[str, int] = {}
@@ -21,6 +22,8 @@ class Command(BaseCommand):
             for fault in faults(progress):
                 found += 1
                 self.stdout.write(self.style.ERROR(fault))
+        except Error as error:
+            raise CommandError(f"The database could not be read: {error}", returncode=2) from error
         except ValueError as error:
             raise CommandError(f"The ledger cannot be read to its end: {error}") from error
         if verbosity and self.stderr.isatty():
