@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -7,6 +8,8 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import MiddlewareNotUsed
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
@@ -14,8 +17,38 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import session_clock
 from accounts.services import user_sessions
+from audit import replica
 from audit.actions import Action
 from audit.services import record
+
+logger = logging.getLogger(__name__)
+
+_ASKING = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+class ReplicaMiddleware:
+    """Lets what a request asks be read from the replica, and keeps from there whoever has just changed something, on
+    whatever server they ask next (`audit.replica`). Whose request it is, is said by what looks at their session.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        if not replica.is_configured():
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method in _ASKING:
+            with replica.question():
+                return self.get_response(request)
+        response = self.get_response(request)
+        # Before the answer goes out, so that no request that follows on it can be too early.
+        user: Any = getattr(request, "user", None)
+        if user is not None and user.is_authenticated:
+            try:
+                user_sessions.note_write(user, now=timezone.now())
+            except Error as error:  # what was done is done: the answer must say so
+                logger.warning("A write was not noted for the replica: %s", type(error).__name__)
+        return response
 
 
 class SessionTimeoutMiddleware:
@@ -41,6 +74,7 @@ class SessionTimeoutMiddleware:
             logout(request)
             request.session["was_ended"] = True
             return self.get_response(request)
+        replica.asked_by(last_wrote_at=row.wrote_at)
         response = self.get_response(request)
         if "seen_at" in request.session and not _is_background(request):
             session_clock.renew(request.session, now=now)

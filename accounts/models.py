@@ -48,6 +48,8 @@ class User(UserWithPassword, PermissionsMixin):  # type: ignore[django-manager-m
     `is_superuser` is there because Django's admin reads it; no service of the bank does (R1.7).
     """
 
+    readable_on_replica = True
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(unique=True)
     # Each with an index, for staff who search by its beginning.
@@ -219,6 +221,7 @@ class UserSession(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)  # to the minute
     ended_at = models.DateTimeField(null=True)
+    wrote_at = models.DateTimeField(null=True)  # when its user last changed something (`audit.replica`)
 
     class Meta:
         indexes = [models.Index(fields=["user", "last_seen_at"], name="user_session_seen")]
@@ -287,6 +290,8 @@ class BankAccount(models.Model):
 
     `balance`, `held` and `last_sequence` are set by `transfers.ledger` and `transfers.services` alone.
     """
+
+    readable_on_replica = True
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="bank_accounts")

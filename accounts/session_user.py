@@ -18,7 +18,9 @@ from accounts.models import SessionKind, User
 # Stand-ins for values while compiling: ids that nobody has.
 _USER, _SESSION = UUID(int=7_700_000_000_000_001), UUID(int=7_700_000_000_000_002)
 # What is told of the session, and its field.
-_OF_SESSION = {"session_pk": "pk"} | {name: name for name in ("user_agent", "ip", "created_at", "last_seen_at")}
+_OF_SESSION = {"session_pk": "pk"} | {
+    name: name for name in ("user_agent", "ip", "created_at", "last_seen_at", "wrote_at")
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class SessionUser:
     ip: str | None
     created_at: datetime
     last_seen_at: datetime
+    wrote_at: datetime | None
 
 
 class _Statement:

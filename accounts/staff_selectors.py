@@ -14,6 +14,7 @@ from accounts.roles import Role, require
 from accounts.services import bank_accounts
 from audit.actions import Action
 from audit.models import AuditEntry
+from audit.replica import may_be_behind
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def seen_by(user: User, people: QuerySet[User]) -> QuerySet[User]:
     return customers_among(rows) if user.role == Role.SUPPORT else rows
 
 
+@may_be_behind
 def people(user: User, *, email: str = "", only_locked: bool = False, after: Key | None = None) -> Page[User]:
     """Those whom the user may see, the last to come first; by the whole of an e-mail address if one is given.
 
@@ -84,6 +86,7 @@ def account_numbered(user: User, number: str) -> BankAccount:
     return account
 
 
+@may_be_behind
 def log_entries(user: User, filters: LogFilters, *, after: Key | None = None) -> Page[AuditEntry]:
     """The part of the audit log that the filters let through, newest first, with the public ids of the people in it
     whom the bank still knows. What names nobody finds nothing.

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from audit.counting import MOST_COUNTED, bounded_count
+from audit.replica import may_be_behind
 
 MOST_FOUND = 1_000
 _MOST_WORDS = 5
@@ -119,6 +120,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CarefulChangeList
 
+    @may_be_behind
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Written out here, where what it shows may still be a moment old."""
+        response = super().changelist_view(request, extra_context)
+        return response.render() if hasattr(response, "render") else response
+
+    @may_be_behind
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Says so when a filter is not understood; Django leads to the whole list without a word."""
         try:

@@ -28,6 +28,8 @@ class Ticket(models.Model):
     when one was written.
     """
 
+    readable_on_replica = True
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     customer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="tickets", db_index=False
@@ -84,6 +86,8 @@ class ServiceRequest(models.Model):
 
     `payload` is sealed JSON of the keys that its kind allows: names, an address, an amount.
     """
+
+    readable_on_replica = True
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     customer = models.ForeignKey(

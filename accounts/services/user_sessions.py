@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import outbox
-from accounts.concurrency import own_transaction
+from accounts.concurrency import own_repeatable_transaction, own_transaction
 from accounts.devices import agent_of
 from accounts.models import SessionKind, User, UserSession
 from audit.actions import Action
@@ -43,6 +43,7 @@ def new_row(request: HttpRequest, *, actor: User, kind: SessionKind) -> UserSess
     UserSession.objects.filter(user=actor, last_seen_at__lt=now - _KEPT).delete()
     agent = agent_of(request)[:200]
     row = UserSession(user=actor, kind=kind, user_agent=agent, ip=client_ip(request), created_at=now, last_seen_at=now)
+    row.wrote_at = now  # what they did elsewhere just before, they see here too
     row.save()
     return row
 
@@ -74,6 +75,13 @@ def refresh(pk: int, *, last_seen_at: datetime, now: datetime) -> None:
         UserSession.objects.filter(pk=pk).update(last_seen_at=now)
 
 
+@own_repeatable_transaction
+def note_write(user: User, *, now: datetime) -> None:
+    """Note in every open session of the user, whatever server answers it next, that they have changed something: what
+    a replica has of it is old (`audit.replica`)."""
+    UserSession.objects.filter(user=user, ended_at__isnull=True).update(wrote_at=now)
+
+
 def is_within_timeouts(row: UserSession, now: datetime) -> bool:
     """Whether the clocks of R1.6, or the last refresh token of the API, have not run out meanwhile, of which nobody
     tells the row."""
@@ -101,6 +109,11 @@ def mark_ended(user: User, *, but: uuid.UUID | None = None) -> int:
     if but is not None:
         rows = rows.exclude(public_id=but)
     return rows.update(ended_at=timezone.now())
+
+
+def mark_all_ended() -> int:
+    """End every session of everybody, inside the caller's transaction; return how many rows were still open."""
+    return UserSession.objects.filter(ended_at__isnull=True).update(ended_at=timezone.now())
 
 
 @own_transaction

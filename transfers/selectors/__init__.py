@@ -10,6 +10,7 @@ from transfers.selectors.filtered import (
     with_named_accounts,
 )
 from transfers.selectors.history import PAGE_ROWS, EntryRow, HistoryPage, entry_of, history_page, recent_entries
+from transfers.selectors.interest import InterestSoFar, interest_so_far
 from transfers.selectors.monthly import NoSuchMonth, Statement, StatementTooLong, statement_for, statement_months
 from transfers.selectors.own_accounts import DailyUse, account_by_number, account_of, accounts_of, daily_use
 from transfers.selectors.payees import (
@@ -45,6 +46,7 @@ __all__ = [
     "EntryRow",
     "FilteredPage",
     "HistoryPage",
+    "InterestSoFar",
     "MonthFlow",
     "NamedPayee",
     "NoSuchMonth",
@@ -64,6 +66,7 @@ __all__ = [
     "filtered_page",
     "filtered_rows",
     "history_page",
+    "interest_so_far",
     "is_page_key",
     "months_in_and_out",
     "named_payee",

@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from accounts.models import User
 from accounts.money import MAX_AMOUNT_DIGITS, currency_exponent
+from audit.replica import as_now, may_be_behind
 from transfers.filters import HistoryFilters
 from transfers.models import Direction, Entry
 from transfers.periods import end_of_day, start_of_day
@@ -46,6 +47,7 @@ def totalled_rows() -> int:
     return min(TOTALLED_ROWS, _LARGEST_BIGINT // 10 ** (MAX_AMOUNT_DIGITS + currency_exponent()))
 
 
+@may_be_behind
 def filtered_page(
     user: User, filters: HistoryFilters, *, older_than: str | None = None, newer_than: str | None = None
 ) -> FilteredPage:
@@ -76,6 +78,7 @@ def is_page_key(filters: HistoryFilters, text: str) -> bool:
     return _key(filters, text) is not None
 
 
+@may_be_behind
 def totals_of(user: User, filters: HistoryFilters) -> Totals:
     """In and out of what the filters let through, added up by the database."""
     most = totalled_rows()
@@ -93,6 +96,7 @@ def totals_of(user: User, filters: HistoryFilters) -> Totals:
     )
 
 
+@may_be_behind
 def with_named_accounts(user: User, filters: HistoryFilters) -> HistoryFilters:
     """The same filters, with the accounts that the text names: asked for once, for page and totals alike."""
     if not filters.text or filters.named_accounts is not None:
@@ -102,13 +106,24 @@ def with_named_accounts(user: User, filters: HistoryFilters) -> HistoryFilters:
 
 def filtered_rows(user: User, filters: HistoryFilters, *, most: int) -> Iterator[EntryRow]:
     """The latest `most` of the filtered movements, newest first, read in chunks while they are used."""
+    return as_now(_rows_in_chunks(user, filters, most))
+
+
+def _rows_in_chunks(user: User, filters: HistoryFilters, left: int) -> Iterator[EntryRow]:
     filters = with_named_accounts(user, filters)
     entries = _matching(user, filters).order_by(*_order(filters, "-"))
-    left, chunk = most, list(entries[: min(CHUNK_ROWS, most)])
-    while chunk:
-        yield from entry_rows(chunk)
-        left -= len(chunk)
-        chunk = list(entries.filter(_beyond(_key_of(filters, chunk[-1]), "lt"))[: min(CHUNK_ROWS, left)])
+    rows, last = _chunk(entries[: min(CHUNK_ROWS, left)])
+    while last is not None:
+        yield from rows
+        left -= len(rows)
+        rows, last = _chunk(entries.filter(_beyond(_key_of(filters, last), "lt"))[: min(CHUNK_ROWS, left)])
+
+
+@may_be_behind
+def _chunk(entries: QuerySet[Entry]) -> tuple[list[EntryRow], Entry | None]:
+    """The rows of these entries, and the last of them to go on from."""
+    found = list(entries)
+    return (entry_rows(found), found[-1]) if found else ([], None)
 
 
 def _matching(user: User, filters: HistoryFilters) -> QuerySet[Entry]:

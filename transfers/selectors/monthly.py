@@ -7,6 +7,8 @@ from decimal import Decimal
 from django.db.models import Sum
 
 from accounts.models import BankAccount, User
+from audit import replica
+from audit.replica import may_be_behind
 from transfers.filters import HistoryFilters
 from transfers.models import Entry
 from transfers.periods import Month
@@ -55,11 +57,16 @@ def statement_months(account: BankAccount, *, at: datetime) -> list[Month]:
     return list(Month.of(min(account.closed_at or at, at)).back_to(Month.of(begins_at)))
 
 
+@may_be_behind
 def statement_for(user: User, account: BankAccount, month: Month, *, at: datetime) -> Statement:
     """The user's statement of a month; of the present one, what has happened so far.
 
     By the time of each entry, and the opening balance is the sum of all before: so each month begins with what
-    the last one ended with, whichever of two entries at midnight got its sequence first.
+    the last one ended with, whichever of two entries at midnight got its sequence first. A document must not lack
+    what has moved: a replica that is behind on this account is not asked.
+
+    Args:
+        account: as read from the primary.
 
     Raises:
         BankAccount.DoesNotExist: it is somebody else's.
@@ -68,6 +75,8 @@ def statement_for(user: User, account: BankAccount, month: Month, *, at: datetim
     """
     if account.owner_id != user.pk:
         raise BankAccount.DoesNotExist
+    if replica.is_reading() and _last_sequence(account) < account.last_sequence:
+        raise replica.Behind
     if month not in statement_months(account, at=at):
         raise NoSuchMonth
     filters = HistoryFilters(account=account, date_from=month.first_day, date_to=month.last_day)
@@ -85,6 +94,11 @@ def statement_for(user: User, account: BankAccount, month: Month, *, at: datetim
         money_out=-sum((row.amount for row in rows if row.amount < 0), Decimal(0)),
         rows=rows,
     )
+
+
+def _last_sequence(account: BankAccount) -> int:
+    sequences = Entry.objects.filter(account=account).order_by("-sequence").values_list("sequence", flat=True)
+    return sequences.first() or 0
 
 
 def _balance_before(account: BankAccount, moment: datetime) -> Decimal:

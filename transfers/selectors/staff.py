@@ -11,6 +11,7 @@ from accounts.keyset import Key, Page, page_of
 from accounts.models import User
 from accounts.roles import may, require
 from accounts.services import bank_accounts
+from audit.replica import may_be_behind
 from transfers.models import AlertState, Entry, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
 
 _PARTIES = ("initiator", "source__owner", "target__owner")
@@ -94,6 +95,7 @@ def transaction_referred_to(user: User, reference: str) -> Transaction:
     return Transaction.objects.get(reference=reference)
 
 
+@may_be_behind
 def ledger_page(user: User, filters: LedgerFilters, *, after: Key | None = None) -> Page[Transaction]:
     """The part of the ledger that the filters let through, newest first, with both sides. What names nobody finds
     nothing.

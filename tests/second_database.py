@@ -1,0 +1,78 @@
+"""A replica for tests: a second database with what the bank had in it at one moment, and which statements it gets."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+
+from audit import replica
+from bankproject.replica_database import read_only
+
+ROUTERS = ["audit.replica.ReplicaRouter"]
+_SUFFIX = "replica"
+
+
+@contextmanager
+def replica_of_the_bank() -> Iterator[Any]:
+    """The database is copied now; what is written later does not come there, as to a replica that hangs behind.
+
+    For tests with real transactions, which set `DATABASE_ROUTERS` to `ROUTERS` themselves.
+    """
+    if connection.vendor == "microsoft":
+        pytest.skip("Django cannot copy a test database on SQL Server.")
+    if connection.vendor == "postgresql":
+        # It copies no database that anybody else is in, such as a thread of an earlier test's server.
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    if connection.vendor == "postgresql":  # which copies no database that another connection, of a thread, is at
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    connection.close()
+    connection.creation.clone_test_db(_SUFFIX, verbosity=0)
+    copied = deepcopy(connection.creation.get_test_db_clone_settings(_SUFFIX))
+    connections.databases[replica.REPLICA] = {"TIME_ZONE": None} | read_only(copied)
+    database = connections[replica.REPLICA]
+    database.ensure_connection = partial(_connect, database)  # type: ignore[method-assign]
+    try:
+        yield database
+    finally:
+        connections[replica.REPLICA].close()
+        del connections[replica.REPLICA]
+        del connections.databases[replica.REPLICA]
+        connection.creation.destroy_test_db(verbosity=0, suffix=_SUFFIX)
+
+
+def _connect(database: Any) -> None:
+    """As Django does. Tests are not let into databases that were not there when they began."""
+    if database.connection is None:
+        with database.wrap_database_errors:
+            database.connect()
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[str, str]]]:
+    """What runs within, each with the database that it was sent to."""
+    told: list[tuple[str, str]] = []
+
+    def note(alias: str, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        told.append((alias, sql))
+        return execute(sql, params, many, context)
+
+    with ExitStack() as stack:
+        for alias in connections:
+            stack.enter_context(connections[alias].execute_wrapper(partial(note, alias)))
+        yield told
+
+
+def sent_to_replica(told: list[tuple[str, str]]) -> list[str]:
+    return [sql for alias, sql in told if alias == replica.REPLICA]
