@@ -1,8 +1,6 @@
 """Who is asking, from where, in which request: what every audit entry and log line is stamped with."""
 
 import ipaddress
-import logging
-import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,24 +80,3 @@ def comes_from_trusted_proxy(request: HttpRequest) -> bool:
         return False
     address = ipaddress.ip_address(peer)
     return any(address in ipaddress.ip_network(network) for network in settings.TRUSTED_PROXIES)
-
-
-class RequestIdFilter(logging.Filter):
-    """Gives every log line the id of the request that wrote it."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = current().request_id or "-"
-        return True
-
-
-class AccountNumberFilter(logging.Filter):
-    """Masks the account numbers that stand in addresses of the API: no log has one in full (R6.2)."""
-
-    _ADDRESS = re.compile(r"(/api/v1/accounts/)[^/?\s]+")
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        text = record.getMessage()
-        masked = self._ADDRESS.sub(r"\1(masked)", text)
-        if masked != text:
-            record.msg, record.args = masked, ()
-        return True

@@ -10,6 +10,8 @@ class AuditEntry(AppendOnlyModel):
     It outlives the people and things it names: they are kept as plain values, never as foreign keys (R6.2).
     """
 
+    readable_on_replica = True
+
     at = models.DateTimeField(default=timezone.now)
     action = models.CharField(max_length=40)
     actor_id = models.BigIntegerField(null=True)
@@ -45,6 +47,8 @@ class AuditBlock(AppendOnlyModel):
     Numbers run 1, 2, 3, … without a gap; two sealers at once cannot make one number twice. What `hash` covers
     is in `audit.digests`.
     """
+
+    readable_on_replica = True
 
     number = models.BigIntegerField(unique=True)
     previous_hash = models.CharField(max_length=64)

@@ -72,6 +72,14 @@ def unsealed() -> QuerySet[AuditEntry]:
     return _unsealed_above(settled_id())
 
 
+def unsealed_since() -> datetime | None:
+    """When the oldest entry was written that no block can hold yet, since its id is above all that are sealed; one
+    row by index. What was committed late, below them, is not looked for."""
+    last = last_block()
+    above = AuditEntry.objects.filter(pk__gt=last.highest_entry_id if last else 0)
+    return above.order_by("pk").values_list("at", flat=True).first()
+
+
 def head() -> dict[str, Any] | None:
     """What proves, kept elsewhere, that no block up to the last one was cut off or made anew; None without one."""
     block = last_block()

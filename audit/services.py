@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
-from audit import context
+from audit import context, tally
 from audit.actions import Action
 from audit.models import AuditEntry
 
@@ -68,6 +68,7 @@ def record(
         )
     )
     entry.save()
+    tally.count([tally.event_of(action, entry.details)])
     return entry
 
 
@@ -78,7 +79,9 @@ def record_many(reports: Iterable[Report]) -> None:
     Raises:
         ValueError: an action is not in the catalogue; nothing was written.
     """
+    reports = list(reports)
     AuditEntry.objects.bulk_create([_entry(report) for report in reports])
+    tally.count(tally.event_of(report.action, report.details or {}) for report in reports)
 
 
 def _entry(report: Report) -> AuditEntry:

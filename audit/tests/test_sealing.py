@@ -73,6 +73,7 @@ def test_what_is_not_sealed_yet_is_counted_and_no_fault(entries: Entries, verify
     assert "2 entries in 1 blocks. 4 entries are not sealed yet" in verify()
 
 
+@pytest.mark.gives_ids
 def test_a_late_commit_joins_the_next_block(entries: Entries, verify: Any) -> None:
     made = entries(3)
     entry = late(made[-1].pk + 1)
@@ -89,6 +90,7 @@ def test_a_late_commit_joins_the_next_block(entries: Entries, verify: Any) -> No
     assert "7 entries in 3 blocks" in verify()
 
 
+@pytest.mark.gives_ids
 def test_a_commit_is_late_for_a_day_after_which_it_was_inserted(entries: Entries, verify: Any, found: Any) -> None:
     first = entries(1)[0]
     last = late(first.pk + 1000)
@@ -261,4 +263,5 @@ def test_the_command_says_what_it_did(entries: Entries) -> None:
     assert output.getvalue().splitlines() == [
         "Sealed 0 entries. The last block is not made yet.",
         "Sealed 2 entries. The last block is 1.",
+        f"The head of the audit log: {sealing.head()}",
     ]

@@ -34,6 +34,24 @@ DROP TRIGGER IF EXISTS [ledger_no_change]
 """,
 }
 
+# Triggers that wear the names and refuse nothing.
+HARMLESS = {
+    "sqlite": [
+        f'CREATE TRIGGER "audit_auditentry_no_{event}" BEFORE UPDATE ON "audit_auditentry" BEGIN SELECT 1; END'
+        for event in ("update", "delete")
+    ],
+    "postgresql": [
+        """CREATE FUNCTION "audit_auditentry_refuse"() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RETURN NULL; END $$""",
+        *(
+            f'CREATE TRIGGER "audit_auditentry_no_{name}" AFTER {event} ON "audit_auditentry" '
+            'FOR EACH STATEMENT EXECUTE FUNCTION "audit_auditentry_refuse"()'
+            for name, event in (("change", "UPDATE"), ("truncate", "TRUNCATE"))
+        ),
+    ],
+    "microsoft": ["CREATE TRIGGER [audit_auditentry_no_change] ON [audit_auditentry] AFTER UPDATE AS SELECT 1"],
+}
+
 
 @pytest.mark.parametrize("vendor", GOLDEN)
 def test_the_sql_of_each_engine_is_the_agreed_one(vendor: str) -> None:
@@ -72,15 +90,14 @@ def test_a_dropped_trigger_is_found_and_named() -> None:
 @pytest.mark.django_db
 def test_a_harmless_trigger_under_the_right_name_is_found() -> None:
     # R6.2
-    if connection.vendor != "sqlite":
-        pytest.skip("written for one engine, the rule is the same")
+    table = "audit_auditentry"
+    names = trigger_names(connection.vendor, table)
     with triggers_off(AuditEntry), connection.cursor() as cursor:
-        names = trigger_names("sqlite", "audit_auditentry")
-        for name in names:
-            cursor.execute(f'CREATE TRIGGER "{name}" BEFORE UPDATE ON "audit_auditentry" BEGIN SELECT 1; END')
+        for statement in HARMLESS[connection.vendor]:
+            cursor.execute(statement)
         assert missing_triggers(connection) == names
-        for name in names:
-            cursor.execute(f'DROP TRIGGER "{name}"')
+        for statement in drop_sql(connection.vendor, table):
+            cursor.execute(statement)
 
 
 @pytest.mark.django_db

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from audit import digests, sealing, verification
+from audit.management.commands import verify_audit_log
 from audit.models import AuditBlock, AuditBlockEntry, AuditEntry
 from audit.sealing import seal
 from audit.verification import faults
@@ -350,6 +351,16 @@ def test_a_file_that_holds_no_head_is_refused(tmp_path: Path, verify: Any, text:
         path.write_text(text)
     with pytest.raises(CommandError, match="holds no head of the audit log") as error:
         verify("--head", str(path))
+    assert error.value.returncode == 2
+
+
+def test_a_database_that_does_not_answer_is_no_tampering(monkeypatch: pytest.MonkeyPatch, verify: Any) -> None:
+    def away(**options: Any) -> NoReturn:
+        raise OperationalError("the server has gone away")
+
+    monkeypatch.setattr(verify_audit_log, "faults", away)
+    with pytest.raises(CommandError, match="The database could not be read: the server has gone away") as error:
+        verify()
     assert error.value.returncode == 2
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 
 from audit.digests import UnknownKey
 from audit.sealing import unsealed
@@ -41,6 +42,8 @@ class Command(BaseCommand):
                     break
         except UnknownKey as error:
             raise CommandError(f"Nothing was verified. {error}", returncode=2) from error
+        except Error as error:
+            raise CommandError(f"The database could not be read: {error}", returncode=2) from error
         except (TypeError, ValueError) as error:
             raise CommandError(f"The audit log cannot be read to its end: {error}") from error
         if shows:

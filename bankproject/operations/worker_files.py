@@ -1,0 +1,53 @@
+"""Where gunicorn's workers write down what they count, so that one of them can tell it of all (R9.5).
+
+prometheus-client keeps a file for each process, and none is ever removed: workers that are renewed after so many
+requests would leave ever more of them. Here a worker has a place among its fellows, and who follows goes on in the
+file of who went before. Called by deploy/gunicorn.conf.py; nothing here needs Django.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own name
+
+
+def begin() -> None:
+    """Before the first worker: a folder for the files, in memory where the machine has that, and empty."""
+    if _FOLDER not in os.environ:
+        shared_memory = Path("/dev/shm")  # noqa: S108 - what is made in it is ours alone # nosec B108
+        base = shared_memory if os.access(shared_memory, os.W_OK) else None
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="bank-metrics-", dir=base)
+    folder = Path(os.environ[_FOLDER])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _empty(folder)
+
+
+def choose_place(server: Any, worker: Any) -> None:
+    """Before a worker is forked: the lowest number that no living worker has."""
+    taken = {getattr(other, "metrics_place", None) for other in server.WORKERS.values()}
+    worker.metrics_place = next(number for number in range(len(taken) + 1) if number not in taken)
+
+
+def take_place(worker: Any) -> None:
+    """In the worker, before it loads the bank: what it counts goes into the files of its place."""
+    from prometheus_client import values
+
+    place = str(worker.metrics_place)
+    values.ValueClass = values.MultiProcessValue(process_identifier=lambda: place)
+
+
+def end() -> None:
+    """After the last worker."""
+    folder = Path(os.environ[_FOLDER])
+    _empty(folder)
+    if folder.name.startswith("bank-metrics-"):
+        folder.rmdir()
+
+
+def _empty(folder: Path) -> None:
+    """By prometheus-client's names: somebody may name a folder that is not ours alone, with a database in it."""
+    for kind in ("counter", "gauge", "histogram", "summary"):
+        for file in folder.glob(f"{kind}_*.db"):
+            file.unlink()
