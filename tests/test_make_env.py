@@ -8,9 +8,9 @@ from pathlib import Path
 MAKE_ENV = Path(__file__).resolve().parent.parent / "deploy" / "make_env.py"
 
 
-def make_env(path: Path) -> str:
+def make_env(path: Path, *options: str) -> str:
     """Run the program on `path` and return what it printed."""
-    done = subprocess.run([sys.executable, MAKE_ENV, path], check=True, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, MAKE_ENV, *options, path], check=True, capture_output=True, text=True)
     return done.stdout
 
 
@@ -54,3 +54,17 @@ def test_what_is_there_stays_and_the_file_is_closed_to_others(tmp_path: Path) ->
 def test_new_keys_beside_an_old_database_are_pointed_out(tmp_path: Path) -> None:
     (tmp_path / "db.sqlite3").touch()
     assert "sealed with other keys" in make_env(tmp_path / ".env")
+
+
+def test_passwords_for_compose_are_asked_for_apart_and_join_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    make_env(path)
+    keys = values_in(path)
+    printed = make_env(path, "--compose")
+    added = {name: value for name, value in values_in(path).items() if name not in keys}
+    assert list(added) == ["MSSQL_SA_PASSWORD", "BANK_DB_PASSWORD", "BANK_MIGRATE_PASSWORD", "CACHE_PASSWORD"]
+    # What SQL Server asks of a password, and nothing that an address or a shell would read in another way.
+    assert all(re.fullmatch(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9]{32,128}", word) for word in added.values())
+    assert len(set(added.values())) == 4
+    assert not any(password in printed for password in added.values())
+    assert keys.items() <= values_in(path).items()

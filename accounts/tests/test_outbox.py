@@ -1,6 +1,5 @@
 """Mail: one row in the transaction, rendered once, delivered after the commit, nothing lost (R3.8)."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -17,14 +16,17 @@ import pytest
 import time_machine
 from aiosmtpd.controller import Controller
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
+from post_office.lockfile import FileLock
 from post_office.models import STATUS, Email
 
 from accounts import outbox
+from accounts.management.commands.send_queued_mail import _lockfile
 from accounts.models import OutboxMessage
 from accounts.outbox import Mail
 from tests.acts import at_once, mails
+from tests.processes import process_environment
 
 pytestmark = pytest.mark.django_db
 
@@ -199,6 +201,19 @@ def test_the_worker_delivers_to_a_real_server(event: str, settings: Any, post_bo
 
 
 @pytest.mark.django_db(transaction=True)
+def test_while_another_worker_delivers_this_one_leaves_it_to_that(
+    event: str, settings: Any, post_box: list[Any]
+) -> None:
+    deliver_to(settings, post_box.pop())
+    outbox.tell(event)
+    with FileLock(_lockfile()):
+        call_command("send_queued_mail")
+    assert (post_box, Email.objects.get().status) == ([], STATUS.queued)
+    call_command("send_queued_mail")
+    assert len(post_box) == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_server_that_is_away_loses_nothing(event: str, settings: Any, post_box: list[Any]) -> None:
     # R3.8
     port = post_box.pop()
@@ -224,7 +239,7 @@ def test_a_crash_between_rendering_and_delivery_loses_nothing(
         def die(*args: Any, **kwargs: Any) -> None:
             raise KeyboardInterrupt
 
-        crash.setattr("accounts.management.commands.send_queued_mail.send_queued_mail_until_done", die)
+        crash.setattr("accounts.management.commands.send_queued_mail.send_queued", die)
         with pytest.raises(KeyboardInterrupt):
             call_command("send_queued_mail")
     assert Email.objects.get().status == STATUS.queued
@@ -252,13 +267,8 @@ def test_a_crash_while_rendering_loses_nothing(event: str, monkeypatch: pytest.M
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_watching_worker_delivers_and_stops_when_told(number: int, repository: Path, post_box: list[Any]) -> None:
     # R3.8: it ends between two rounds, not in the middle of a mail.
-    if connection.vendor != "sqlite":
-        pytest.skip("starts a program on the file of the embedded database")
     outbox.tell("registration_taken", email="bob@example.com")
-    environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
-        "EMAIL_URL": f"smtp://127.0.0.1:{post_box.pop()}",
-    }
+    environment = process_environment() | {"EMAIL_URL": f"smtp://127.0.0.1:{post_box.pop()}"}
     worker = subprocess.Popen(
         [sys.executable, "manage.py", "send_queued_mail", "--watch", "0.1"], cwd=repository, env=environment
     )
@@ -274,3 +284,36 @@ def test_the_watching_worker_delivers_and_stops_when_told(number: int, repositor
     finally:
         worker.kill()
         worker.wait()
+
+
+def test_the_watching_worker_outlives_a_database_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: list[Exception | None] = [OperationalError("could not connect"), None]
+
+    def expand() -> bool:
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+        signal.raise_signal(signal.SIGTERM)
+        return False
+
+    monkeypatch.setattr(outbox, "expand_waiting", expand)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        call_command("send_queued_mail", watch=0.01)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert answers == []
+    assert "mails wait" in caplog.text
+    assert "could not connect" not in caplog.text
+
+
+def test_without_watching_a_database_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def expand() -> bool:
+        raise OperationalError("could not connect")
+
+    monkeypatch.setattr(outbox, "expand_waiting", expand)
+    with pytest.raises(OperationalError):
+        call_command("send_queued_mail")

@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ def spare_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, upstream: str, **environment: str) -> Iterator[Firewall]:
-    """A firewall of its own, from its first answer until it is ended."""
+def running(folder: Path, upstream: str, *, by: Sequence[str] = (), **environment: str) -> Iterator[Firewall]:
+    """A firewall of its own, from its first answer until it is ended; started by a program, if one is given."""
     port = spare_port()
     values = {"FIREWALL_FOLDER": str(folder), "FIREWALL_LISTEN": f"127.0.0.1:{port}", "FIREWALL_UPSTREAM": upstream}
-    process = subprocess.Popen([SERVE], env=os.environ | values | {"FIREWALL_WORKERS": "1"} | environment)
+    process = subprocess.Popen([*by, SERVE], env=os.environ | values | {"FIREWALL_WORKERS": "1"} | environment)
     try:
         for _ in range(200):
             assert process.poll() is None, "the firewall did not start; are its packages installed (make firewall)?"

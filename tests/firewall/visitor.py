@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Mapping
@@ -56,6 +57,7 @@ class Visitor:
     address: str = "127.0.0.1"
     cookies: dict[str, str] = field(default_factory=dict)
     csrf_token: str = ""
+    tls: ssl.SSLContext | None = None
 
     def ask(
         self,
@@ -72,7 +74,7 @@ class Visitor:
         sent |= headers or {}
         data: Any = body.encode() if isinstance(body, str) else body
         before = len(self.bank_saw)
-        connection = http.client.HTTPConnection("localhost", self.port, timeout=30, source_address=(self.address, 0))
+        connection = self._connection()
         try:
             connection.request(method, path, iter([data]) if chunked else data, sent, encode_chunked=chunked)
             response = connection.getresponse()
@@ -82,6 +84,12 @@ class Visitor:
         for name, morsel in SimpleCookie("; ".join(response.headers.get_all("Set-Cookie") or [])).items():
             self.cookies[name] = morsel.value
         return Answer(response.status, dict(response.headers.items()), text, len(self.bank_saw) > before)
+
+    def _connection(self) -> http.client.HTTPConnection:
+        source = (self.address, 0)
+        if self.tls is None:
+            return http.client.HTTPConnection("localhost", self.port, timeout=30, source_address=source)
+        return http.client.HTTPSConnection("localhost", self.port, timeout=30, source_address=source, context=self.tls)
 
     def get(self, path: str, query: Mapping[str, str] | None = None, **headers: str) -> Answer:
         return self.ask("GET", f"{path}?{urlencode(query)}" if query else path, headers=headers)

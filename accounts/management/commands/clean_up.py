@@ -6,7 +6,7 @@ from accounts.housekeeping import clean_up
 
 
 class Command(BaseCommand):
-    help = "Forget expired sessions and registrations and mails long delivered. The mail worker does it hourly, too."
+    help = "Forget expired sessions and registrations and mails long delivered. run_scheduled does it hourly."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for what, count in clean_up().items():

@@ -1,30 +1,25 @@
 import logging
 import signal
 import threading
-import time
 from argparse import ArgumentParser
 from hashlib import sha256
 from tempfile import gettempdir
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import close_old_connections, connection
-from post_office.mail import send_queued_mail_until_done
+from django.db import Error, close_old_connections, connection
+from post_office.lockfile import FileLock, FileLocked
+from post_office.mail import send_queued
 
 from accounts import outbox
-from accounts.housekeeping import clean_up
-from audit import sealing
 
 logger = logging.getLogger(__name__)
-
-_SECONDS_BETWEEN_DUTIES = 3600
 
 
 class Command(BaseCommand):
     """django-post-office's command of this name, with our outbox in front."""
 
-    help = "Turn waiting outbox rows into mails and deliver what is queued; "
-    "with --watch, go on, and clean up and seal the audit log hourly."
+    help = "Turn waiting outbox rows into mails and deliver what is queued; with --watch, go on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -41,30 +36,28 @@ class Command(BaseCommand):
         if watch is not None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
-        next_duties = time.monotonic()
         while True:
-            self._deliver()
-            if watch is not None and time.monotonic() >= next_duties:
-                clean_up()
-                _seal_audit_log()
-                next_duties = time.monotonic() + _SECONDS_BETWEEN_DUTIES
+            try:
+                self._deliver(stop)
+            except Error as error:
+                if watch is None:
+                    raise
+                # It comes back, and what waits is in it. The kind alone: the text may hold what a mail says.
+                logger.error("The database does not answer (%s): mails wait.", type(error).__name__)
             if watch is None or stop.wait(watch):
                 return
 
-    def _deliver(self) -> None:
+    def _deliver(self, stop: threading.Event) -> None:
+        """What waits, few mails at a time (BATCH_SIZE): told to stop, it finishes those, and knows which went out."""
         close_old_connections()
-        while outbox.expand_waiting():
+        while not stop.is_set() and outbox.expand_waiting():
             pass
-        send_queued_mail_until_done(_lockfile())
-
-
-def _seal_audit_log() -> None:
-    """The head goes to the log, too: kept elsewhere, it bears witness like an exported one."""
-    try:
-        if sealing.seal():
-            logger.info("The head of the audit log: %s", sealing.head())
-    except Exception:  # a wrong key or an unreadable entry: that it stands here for all to see, and mail goes on
-        logger.exception("The audit log was not sealed.")
+        try:
+            with FileLock(_lockfile()):
+                while not stop.is_set() and any(send_queued()):
+                    pass
+        except FileLocked:
+            logger.info("Another mail worker delivers.")
 
 
 def _lockfile() -> str:

@@ -1,0 +1,70 @@
+"""How the bank is served: by the image, by `make run-https` and by whoever follows docs/deployment.md.
+
+    gunicorn --config deploy/gunicorn.conf.py bankproject.wsgi
+
+What differs from machine to machine is in the environment: WEB_BIND, WEB_CONCURRENCY, and WEB_CERTIFICATE with
+WEB_CERTIFICATE_KEY where nothing in front of it speaks HTTPS.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+wsgi_app = "bankproject.wsgi:application"
+# Only what is in front of it needs to reach it: whoever else does could name any address as theirs (docs/firewall.md).
+bind = [os.environ.get("WEB_BIND", "127.0.0.1:8000")]
+
+# One request at a time in each: threads make writers of SQLite slower, and a worker that hangs is found out.
+worker_class = "sync"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+# A request that takes longer is ended with its worker. The firewall waits for twice as long.
+timeout = 30
+# After SIGTERM nothing new is taken and what runs is finished: within 25 s, so that it is over before Docker's or
+# systemd's patience is (30 s in docker-compose.yml). What is not done by then is rolled back, not half done.
+graceful_timeout = 25
+# Whatever leaks goes after so many requests, and not in all workers at once.
+max_requests = 5000
+max_requests_jitter = 500
+
+# The workers' heartbeat is a file: on a slow or read-only disk it would be the disk that kills them.
+_memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes a file of its own there # nosec B108
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None
+# It would be in a home folder, which the bank's user does not have.
+control_socket_disable = True
+
+# The firewall writes the access log, without secrets; the bank's own log has the request's id.
+accesslog = None
+errorlog = "-"
+
+# The firewall takes addresses of 8 KiB; here the default is half.
+limit_request_line = 8190
+# Who is believed about the client's address and scheme is for TRUSTED_PROXIES to say, in one place.
+forwarded_allow_ips = ""
+
+certfile = os.environ.get("WEB_CERTIFICATE") or None
+keyfile = os.environ.get("WEB_CERTIFICATE_KEY") or None
+
+
+# What the workers count for /metrics is written where each of them can read it (docs/operations.md).
+def on_starting(server: Any) -> None:
+    from bankproject.operations import worker_files
+
+    worker_files.begin()
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    from bankproject.operations import worker_files
+
+    worker_files.choose_place(server, worker)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    from bankproject.operations import worker_files
+
+    worker_files.take_place(worker)
+
+
+def on_exit(server: Any) -> None:
+    from bankproject.operations import worker_files
+
+    worker_files.end()

@@ -1,0 +1,75 @@
+"""The certificate that is signed by itself: made once, for the names that are asked for, its key for nobody else."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.firewall.conftest import SERVE
+
+MAKE = SERVE.parent / "make_certificate"
+
+
+def make_certificate(folder: Path, names: str) -> bytes:
+    subprocess.run([MAKE, folder, names], check=True)
+    return (folder / "certificate.pem").read_bytes()
+
+
+def told(folder: Path, *options: str) -> str:
+    command = ["openssl", "x509", "-in", str(folder / "certificate.pem"), "-noout", *options]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_it_is_for_the_names_and_addresses_and_signs_no_other(tmp_path: Path) -> None:
+    make_certificate(tmp_path / "new", "localhost,127.0.0.1,[::1],bank.example")
+    text = told(tmp_path / "new", "-ext", "subjectAltName,basicConstraints,extendedKeyUsage")
+    for name in ("DNS:localhost", "IP Address:127.0.0.1", "IP Address:0:0:0:0:0:0:0:1", "DNS:bank.example"):
+        assert name in text
+    assert "CA:FALSE" in text
+    assert "TLS Web Server Authentication" in text
+    assert (tmp_path / "new" / "key.pem").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_second_start_keeps_it_and_other_names_or_a_broken_pair_make_it_anew(tmp_path: Path) -> None:
+    first = make_certificate(tmp_path, "localhost")
+    assert make_certificate(tmp_path, "localhost") == first
+    second = make_certificate(tmp_path, "localhost,bank.example")
+    assert second != first
+    # As a run leaves it that is killed between the two files.
+    (tmp_path / "names").unlink()
+    assert make_certificate(tmp_path, "localhost,bank.example") != second
+
+
+def test_one_that_ends_within_a_month_is_made_anew(tmp_path: Path) -> None:
+    make_certificate(tmp_path, "localhost")
+    subprocess.run(
+        [*["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "20", "-subj", "/CN=localhost"],
+         "-keyout", tmp_path / "key.pem", "-out", tmp_path / "certificate.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    old = (tmp_path / "certificate.pem").read_bytes()
+    assert make_certificate(tmp_path, "localhost") != old
+
+
+def test_without_openssl_it_says_so(tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "mkdir", "cat", "tr", "rm"):
+        (programs / name).symlink_to(f"/bin/{name}")
+    done = subprocess.run(
+        [MAKE, tmp_path / "new", "localhost"], env={"PATH": str(programs)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "is openssl installed" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("names", ["*.bank.example", "a/b"])
+def test_no_name_can_add_to_its_extensions(names: str, tmp_path: Path) -> None:
+    """`serve` lets no such name come here; a comma in one would be another name."""
+    environment = os.environ | {"FIREWALL_FOLDER": str(tmp_path / "new"), "FIREWALL_CERTIFICATE": "self-signed"}
+    ended = subprocess.run(
+        [SERVE], env=environment | {"FIREWALL_NAMES": names}, capture_output=True, text=True, check=False, timeout=20
+    )
+    assert ended.returncode == 1
+    assert "FIREWALL_NAMES is not usable" in ended.stderr

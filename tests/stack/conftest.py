@@ -1,0 +1,237 @@
+"""docker-compose.yml's services as processes of this machine: their own commands, users, settings and folders.
+
+What differs is where they find one another: names and ports are this machine's, and the bank's database is a file in
+a volume, or a database of its own on the server that the tests run on.
+"""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from asyncio import sleep
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.db import connection
+
+from tests.browser.conftest import PostBox
+from tests.firewall.conftest import readable_folder, spare_port
+from tests.plugin import PASSWORD
+from tests.stack.container import Container, Image, can_confine
+from tests.stack.files import ROOT, compose, copy_context, dockerfile
+
+BANK_USER, FIREWALL_USER, CACHE_USER = 10001, 33, 999
+PEOPLE = (Path(__file__).parent / "people.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def bank_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """What the first stage of the Dockerfile makes of the repository, by its own command."""
+    if not can_confine():
+        sys.stderr.write("\nNot root, or no right to mount: the stack runs without read-only folders.\n")
+    folder = tmp_path_factory.mktemp("image")
+    folder.chmod(0o755)
+    copy_context(folder)
+    file = dockerfile("Dockerfile")
+    (build,) = [run for run in file.all("RUN") if "collectstatic" in run]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = build.replace("/bank", str(folder))
+    subprocess.run(["sh", "-ec", command], cwd=folder, env={"PATH": path}, check=True, capture_output=True)
+    assert not (folder / ".env").exists()
+    assert file.last_stage().all("USER") == [f"{BANK_USER}:{BANK_USER}"]
+    variables = {name: value for name, value in file.last_stage().variables().items() if name != "PATH"}
+    return Image(folder, "/bank", BANK_USER, variables)
+
+
+class SlowPostBox(PostBox):
+    """Takes its time over each mail, and says when it has begun with one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds_for_each = 0.0
+        self.busy = threading.Event()
+        self.everything: list[str] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.busy.set()
+        await sleep(self.seconds_for_each)
+        self.everything += envelope.rcpt_tos
+        return await super().handle_DATA(server, session, envelope)
+
+
+@dataclass
+class Stack:
+    """The services by name, as they are started."""
+
+    image: Image
+    folder: Path
+    environment: dict[str, str]
+    services: dict[str, Any]
+    ports: dict[str, int]
+    database_url: str
+    post_box: SlowPostBox
+    started: list[Container] = field(default_factory=list)
+    serial: int = 0
+
+    def bank(self, service: str = "web") -> Container:
+        """A service of the bank's own image, not yet started."""
+        told = self.services[service]
+        differs = {
+            "DATABASE_URL": self.database_url,
+            "CACHE_URL": told["environment"]["CACHE_URL"].replace("@cache:6379", f"@127.0.0.1:{self.ports['cache']}"),
+            "EMAIL_URL": told["environment"]["EMAIL_URL"].replace("mail:1025", f"127.0.0.1:{self.ports['mail']}"),
+            "TRUSTED_PROXIES": "127.0.0.1/32",
+            "WEB_BIND": f"127.0.0.1:{self.ports['web']}",
+        }
+        # The logins of SQL Server are not here, nor what is denied to one of them.
+        words = told.get("command") or dockerfile("Dockerfile").command()
+        command = [re.sub(r"&& python manage.py deny_changes \w+ ", "", word) for word in words]
+        return self._container(self.image, command, told["environment"] | differs, {"/data": self.folder / "data"})
+
+    def firewall(self) -> Container:
+        told = self.services["firewall"]["environment"]
+        file = dockerfile("deploy/firewall/Dockerfile")
+        differs = {
+            "FIREWALL_UPSTREAM": f"127.0.0.1:{self.ports['web']}",
+            "FIREWALL_LISTEN": f"127.0.0.1:{self.ports['firewall']}",
+        }
+        image = Image(ROOT / "deploy" / "firewall", "/firewall", FIREWALL_USER, file.variables())
+        volumes = {"/var/lib/bank-firewall": self.folder / "firewall"}
+        return self._container(image, file.command(), told | differs, volumes)
+
+    def cache(self) -> Container:
+        """The command of compose, with Debian's program where Valkey is not installed."""
+        told = self.services["cache"]
+        program = "valkey-server" if shutil.which("valkey-server") else "redis-server"
+        # Compose's "$$" is a "$" by now.
+        command = [word.replace("valkey-server", program) for word in told["command"]]
+        command[-1] += f" --port {self.ports['cache']} --bind 127.0.0.1"
+        image = Image(self.folder / "empty", "/empty", CACHE_USER)
+        image.folder.mkdir(exist_ok=True)
+        return self._container(image, command, told["environment"], {"/data": self.folder / "cache"})
+
+    def cache_check(self) -> list[str]:
+        program = "valkey-cli" if shutil.which("valkey-cli") else "redis-cli"
+        words = [
+            word.replace("valkey-cli", f"{program} -p {self.ports['cache']}")
+            for word in self.services["cache"]["healthcheck"]["test"]
+        ]
+        return ["sh", "-c", *words[1:]]
+
+    def _container(self, image: Image, command: list[str], environment: dict[str, str], volumes: Any) -> Container:
+        for outside in volumes.values():
+            outside.mkdir(exist_ok=True)
+            if os.geteuid() == 0:
+                os.chown(outside, image.user, image.user)
+        self.serial += 1
+        container = Container(image, command, environment, volumes, self.folder / f"root{self.serial}")
+        self.started.append(container)
+        return container
+
+    def check_of(self, path: str) -> list[str]:
+        """The health check of an image, with the port that it has here."""
+        ports = {"8000": self.ports["web"], "8443": self.ports["firewall"]}
+        words = dockerfile(path).health_check()
+        for said, here in ports.items():
+            words = [word.replace(said, str(here)) for word in words]
+        return words
+
+    def up(self, *names: str) -> dict[str, Container]:
+        """Migrated, the cache there, and these services running and healthy."""
+        running = {"cache": self.cache().start()}
+        running["cache"].wait_healthy(self.cache_check())
+        migrated = self.bank("migrate").run(seconds=300)
+        assert migrated.returncode == 0, migrated.stdout
+        for name in names:
+            container = running[name] = (self.firewall() if name == "firewall" else self.bank(name)).start()
+            if name == "web":
+                container.wait_healthy(self.check_of("Dockerfile"))
+            elif name == "firewall":
+                container.wait_healthy(self.check_of("deploy/firewall/Dockerfile"))
+        return running
+
+    def manage(self, *arguments: str) -> str:
+        """What a command of the bank says, which must go well."""
+        done = self.bank().run("python", "manage.py", *arguments)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def python(self, program: str, *arguments: str) -> Any:
+        """What a program in the bank's container prints in its last line, as JSON."""
+        done = self.bank().run("python", "-c", program, *arguments)
+        assert done.returncode == 0, done.stdout
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def people(self, payers: int = 0) -> dict[str, Any]:
+        made: dict[str, Any] = self.python(PEOPLE, str(payers), PASSWORD)
+        return made
+
+
+@pytest.fixture
+def database_url(django_db_blocker: Any) -> Iterator[str]:
+    """An empty database for the stack alone: a file in its volume, or one on the server of the tests."""
+    if connection.vendor == "sqlite":
+        yield "sqlite:////data/bank.sqlite3"
+        return
+    name = f"bank_stack_{secrets.token_hex(4)}"
+    head, _, tail = os.environ["TEST_DATABASE_URL"].partition("?")
+    with django_db_blocker.unblock():
+        for_all = connection._nodb_cursor  # as Django makes its own test databases
+        with for_all() as cursor:
+            cursor.execute(f"CREATE DATABASE {connection.ops.quote_name(name)}")
+            if connection.vendor == "microsoft":  # or `migrate` would refuse it
+                cursor.execute(f"ALTER DATABASE {connection.ops.quote_name(name)} SET READ_COMMITTED_SNAPSHOT ON")
+        yield f"{head.rpartition('/')[0]}/{name}" + (f"?{tail}" if tail else "")
+        with for_all() as cursor:
+            cursor.execute(f"DROP DATABASE {connection.ops.quote_name(name)}")
+
+
+@pytest.fixture
+def stack(bank_image: Image, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Nothing of it runs yet; whatever was started ends with the test."""
+    folder = readable_folder(tmp_path_factory)
+    environment = _made_environment(folder)
+    ports = {name: spare_port() for name in ("web", "firewall", "cache", "mail")}
+    box = SlowPostBox()
+    catcher = Controller(box, hostname="127.0.0.1", port=ports["mail"])
+    catcher.start()
+    whole = Stack(bank_image, folder, environment, compose(environment)["services"], ports, database_url, box)
+    yield whole
+    for container in reversed(whole.started):
+        container.kill()
+    catcher.stop()
+
+
+def _made_environment(folder: Path) -> dict[str, str]:
+    """What `make setup` and `make_env.py --compose` write, and what a test changes."""
+    subprocess.run([sys.executable, ROOT / "deploy/make_env.py", "--compose", folder / ".env"], check=True)
+    lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
+    made = dict(line.split("=", 1) for line in lines if "=" in line)
+    # Two hundred payments of a few people within seconds are no offence here.
+    return made | {"TRANSFERS_PER_MINUTE": "1000", "ALERT_PAYMENTS_PER_HOUR": "1000", "LOG_LEVEL": "WARNING"}
+
+
+def wait_for(what: Callable[[], bool], *, seconds: float = 180) -> None:
+    """Until it is so.
+
+    Raises:
+        AssertionError: it never was.
+    """
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.1)
+
+
+TERM, QUIT = signal.SIGTERM, signal.SIGQUIT
