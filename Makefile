@@ -10,10 +10,10 @@ PY := .venv/bin/python
 STAMP := .venv/requirements-installed
 PACKAGES := accounts transfers support audit bankproject
 
-.PHONY: help setup odbc cache browser curl firewall-packages run firewall code test test-fast fuzz lint format bench audit scan clean
+.PHONY: help setup odbc cache browser curl firewall-packages postgres run run-https firewall code test test-fast test-postgres fuzz lint format bench audit scan clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv, install what is pinned, write missing keys into .env
 	@$(PY) deploy/make_env.py
@@ -70,12 +70,22 @@ curl:
 # Debian's own packages; the firewall's tests need them too (RUNLEVEL: and apt starts none). Never a silent skip.
 firewall-packages:
 	@if [ -x /usr/sbin/nginx ] && [ -e /usr/lib/nginx/modules/ngx_http_modsecurity_module.so ] \
-	    && [ -e /etc/modsecurity/crs/crs-setup.conf ]; then exit 0; fi; \
+	    && [ -e /etc/modsecurity/crs/crs-setup.conf ] && command -v openssl >/dev/null; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-	        apt-get install -y -qq --no-install-recommends nginx libnginx-mod-http-modsecurity modsecurity-crs; \
+	        apt-get install -y -qq --no-install-recommends nginx libnginx-mod-http-modsecurity modsecurity-crs openssl; \
 	else false; fi || { echo "The firewall is missing: install it (as root: apt-get install" \
-	             "nginx libnginx-mod-http-modsecurity modsecurity-crs), then make this again." >&2; exit 1; }
+	             "nginx libnginx-mod-http-modsecurity modsecurity-crs openssl), then make this again." >&2; exit 1; }
+
+# A server for the tests alone. Debian makes a cluster of its own besides, which stays down and empty (RUNLEVEL).
+postgres: setup
+	@if [ -n "$$TEST_DATABASE_URL" ] || command -v initdb >/dev/null \
+	    || [ -n "$$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y -qq --no-install-recommends postgresql; \
+	else false; fi || { echo "PostgreSQL is missing: install it (as root: apt-get install postgresql) or set" \
+	             "TEST_DATABASE_URL, then make test-postgres again." >&2; exit 1; }
 
 define CHECK_BROWSER
 from playwright.sync_api import sync_playwright
@@ -84,7 +94,7 @@ with sync_playwright() as playwright:
 endef
 export CHECK_BROWSER
 
-# The web server and the mail worker live and die together: the shell waits for both in the background, so
+# The web server, the mail worker and the scheduler live and die together: the shell waits for them in the background, so
 # that a signal reaches its trap at once, and the trap ends whatever still runs.
 define RUN_BANK
 children=
@@ -96,15 +106,23 @@ step migrate --noinput --verbosity 0
 step check --database default
 step seed_demo
 start send_queued_mail --watch; worker=$$last
+start run_scheduled; scheduler=$$last
 start runserver --noreload "$(HOST):$(PORT)"; server=$$last
-while kill -0 $$worker 2>/dev/null && kill -0 $$server 2>/dev/null; do sleep 1 & wait $$!; done
-echo "The web server or the mail worker stopped; both are ended." >&2
+while kill -0 $$worker 2>/dev/null && kill -0 $$scheduler 2>/dev/null && kill -0 $$server 2>/dev/null; do
+    sleep 1 & wait $$!
+done
+echo "The web server, the mail worker or the scheduler stopped; all are ended." >&2
 exit 1
 endef
 export RUN_BANK
 
-run: setup ## Serve the demo bank with its mail worker on http://HOST:PORT (127.0.0.1:8000)
+run: setup ## Serve the demo bank with its mail worker and scheduler on http://HOST:PORT (127.0.0.1:8000)
 	@exec env DEBUG=1 DEMO=1 PYTHONUNBUFFERED=1 SITE_URL="$${SITE_URL:-http://$(HOST):$(PORT)}" sh -c "$$RUN_BANK"
+
+# As in the containers: gunicorn behind the firewall, DEBUG off. FIREWALL=no: gunicorn alone speaks TLS.
+FIREWALL ?= yes
+run-https: setup $(if $(filter no,$(FIREWALL)),,firewall-packages) ## Serve the demo bank by HTTPS, behind its firewall, on https://HOST:PORT (127.0.0.1:8443)
+	@exec env FIREWALL="$(FIREWALL)" HOST="$(HOST)" PORT="$(if $(filter file,$(origin PORT)),8443,$(PORT))" deploy/run_https
 
 firewall: firewall-packages ## Serve the running bank through its firewall on http://127.0.0.1:8080
 	@exec deploy/firewall/serve
@@ -123,13 +141,17 @@ test: setup odbc cache browser curl firewall-packages ## Run every test, browser
 test-fast: setup odbc cache ## Run the everyday tests: no browser, nothing slow
 	$(PY) -m pytest -n 2 -m "not browser and not slow and not firewall"
 
+# In the temporary folder, on a port of its own, and gone afterwards. TEST_DATABASE_URL names another server.
+test-postgres: setup odbc cache browser curl firewall-packages postgres ## Run every test on PostgreSQL, whose rows lock for real
+	$(PY) -m tests.postgres_server $(PY) -m pytest -n 2
+
 # On a database that is thrown away. The seed is told if it fails; given again, the same cases come.
 FUZZ_CASES ?= 12000
 FUZZ_SEED ?= $(shell date +%s)
 fuzz: setup odbc ## Send the API requests made from its own document: make fuzz FUZZ_CASES=50000
 	FUZZ_CASES="$(FUZZ_CASES)" FUZZ_SEED="$(FUZZ_SEED)" $(PY) -m pytest -n 2 tests/test_api_fuzz.py
 
-lint: setup ## Check style, types, import direction, migrations, settings and the compose file
+lint: setup ## Check style, types, import direction, migrations, settings, the compose file and the workflow
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -137,6 +159,7 @@ lint: setup ## Check style, types, import direction, migrations, settings and th
 	$(PY) manage.py check
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) -m check_jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 format: setup ## Let ruff format the code and sort its imports
 	$(PY) -m ruff check --fix .
