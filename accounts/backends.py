@@ -2,6 +2,7 @@ from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
+from django.db import DEFAULT_DB_ALIAS
 from django.http import HttpRequest
 
 from accounts import guesses, password_hashing, roles
@@ -37,7 +38,8 @@ class CountedPasswordBackend(ModelBackend):
 
     def get_user(self, user_id: Any) -> User | None:
         """The user of a session, asked on every request: the role comes along, since every page asks for it."""
-        user = roles.with_role(User.objects.filter(pk=user_id))
+        # From the primary, whoever asks for `request.user` first: a replica may not know of a lock yet.
+        user = roles.with_role(User.objects.using(DEFAULT_DB_ALIAS).filter(pk=user_id))
         return user if user is not None and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: Any) -> bool:

@@ -21,8 +21,8 @@ def clean_up() -> dict[str, int]:
     old = now - timedelta(days=settings.MAIL_KEPT_DAYS)
     rows = {
         "expired sessions": Session.objects.filter(expire_date__lt=now),
-        # A used one until then too: it is by its row that a second use is known.
-        "expired refresh tokens": ApiRefreshToken.objects.filter(expires_at__lt=now),
+        # A used one until then too: it is by its row that a second use is known. Logs mask what follows the word token.
+        "expired API refreshes": ApiRefreshToken.objects.filter(expires_at__lt=now),
         "expired registrations": Registration.objects.filter(expires_at__lt=now),
         "browsers long unseen": KnownDevice.objects.filter(last_seen_at__lt=now - device_cookie.KEPT),
         "expanded outbox messages": OutboxMessage.objects.filter(expanded_at__lt=old),

@@ -12,6 +12,7 @@ from babel.numbers import (
     format_compact_currency,
     format_currency,
     format_decimal,
+    format_percent,
     get_currency_precision,
     get_currency_symbol,
     get_decimal_symbol,
@@ -165,6 +166,12 @@ def format_money_short(amount: Decimal) -> str:
     """A round amount as short as the page's language has it, for the scale of a picture: `€2.5K`, `€1M`."""
     # Enough decimals for a thousandth, and none that the amount does not have.
     return format_compact_currency(amount, settings.CURRENCY, locale=_locale(), fraction_digits=3)
+
+
+def format_rate(rate: Decimal) -> str:
+    """A rate as people of the page's language write it, with the decimals that it has: `1.5%`, `1,5 %`."""
+    pattern = _locale().percent_formats[None].pattern.replace("0", "0.####", 1)
+    return format_percent(rate, format=pattern, locale=_locale())
 
 
 def _locale() -> Locale:

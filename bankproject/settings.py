@@ -12,8 +12,12 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from bankproject.databases import database as _database
 from bankproject.key_rings import key_ring as _key_ring
 from bankproject.key_rings import refuse_shared, refuse_weak_text
+from bankproject.operations.logs import logging_config
+from bankproject.replica_database import replica as _replica
+from bankproject.savings import savings_rate as _savings_rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -45,6 +49,11 @@ ADMIN_KEY = env.str("ADMIN_KEY", default="")
 if ADMIN_KEY and len(ADMIN_KEY) < 16:
     raise ImproperlyConfigured("ADMIN_KEY must be empty or have at least 16 characters.")
 
+# Who shows it may read /metrics; "" and there is no such page (R9.5).
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
+    raise ImproperlyConfigured("METRICS_TOKEN must be empty or have at least 20 characters.")
+
 # The security audit fails on a key that has sealed for longer.
 KEY_MAX_AGE_DAYS = env.int("KEY_MAX_AGE_DAYS", default=365)
 
@@ -59,7 +68,7 @@ refuse_shared(
         "AUDIT_KEYS": AUDIT_KEYS,
         "TOKEN_KEYS": TOKEN_KEYS,
     },
-    _texts | {"ADMIN_KEY": ADMIN_KEY},
+    _texts | {"ADMIN_KEY": ADMIN_KEY, "METRICS_TOKEN": METRICS_TOKEN},
 )
 
 # --- Limits of money (R3.9) and of guessing (R1.4) --------------------------------------------------------
@@ -78,6 +87,8 @@ TRANSFERS_PER_MINUTE = env.int("TRANSFERS_PER_MINUTE", default=5)
 DEPOSITS_PER_MINUTE = env.int("DEPOSITS_PER_MINUTE", default=20)
 WITHDRAWALS_PER_MINUTE = env.int("WITHDRAWALS_PER_MINUTE", default=20)
 MAX_OPEN_ACCOUNTS = env.int("MAX_OPEN_ACCOUNTS", default=20)
+# What savings earn a year: 0.015 is 1.5 %; with days, 2026-01-01:0.015,2026-11-16:0.02 (R9.2).
+SAVINGS_RATE = _savings_rate("SAVINGS_RATE", env, default="0.015" if DEMO else "0")
 PAYEE_LOOKUPS_PER_HOUR = env.int("PAYEE_LOOKUPS_PER_HOUR", default=60)
 REGISTRATIONS_PER_HOUR = env.int("REGISTRATIONS_PER_HOUR", default=20)
 REGISTRATION_LINK_HOURS = env.int("REGISTRATION_LINK_HOURS", default=24)
@@ -96,6 +107,9 @@ API_SESSION_DAYS = env.int("API_SESSION_DAYS", default=90)
 
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=300)
 SESSION_ABSOLUTE_SECONDS = env.int("SESSION_ABSOLUTE_SECONDS", default=8 * 3600)
+
+# So long after somebody changed something, nothing is read for them from DATABASE_REPLICA_URL.
+REPLICA_LAG_SECONDS = env.int("REPLICA_LAG_SECONDS", default=10)
 
 for _name in (
     "KEY_MAX_AGE_DAYS",
@@ -124,6 +138,7 @@ for _name in (
     "API_SESSION_DAYS",
     "SESSION_IDLE_SECONDS",
     "SESSION_ABSOLUTE_SECONDS",
+    "REPLICA_LAG_SECONDS",
 ):
     if not 1 <= globals()[_name] < 10**12:
         raise ImproperlyConfigured(f"{_name} must be a number from 1 on.")
@@ -195,6 +210,8 @@ INSTALLED_APPS = [
     "audit",
     "bankproject.apps.BankAdminConfig",
     "bankproject.security_audit.apps.SecurityAuditConfig",
+    "bankproject.sql_server.apps.SqlServerConfig",
+    "bankproject.operations.apps.OperationsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -213,21 +230,24 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "audit.middleware.RequestContextMiddleware",
+    # Before whatever might refuse a health check, and around all that takes time.
+    "bankproject.operations.middleware.OperationsMiddleware",
     "bankproject.middleware.ApiProblemsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "bankproject.middleware.PolicyMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
     "bankproject.middleware.Utf8OnlyMiddleware",
+    "accounts.middleware.ReplicaMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django_otp.middleware.OTPMiddleware",
-    "accounts.middleware.SessionTimeoutMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "bankproject.page_middleware.PageUser",
+    "bankproject.page_middleware.PageOtp",
+    "bankproject.page_middleware.PageTimeout",
+    "bankproject.page_middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "accounts.middleware.TwoFactorMiddleware",
+    "bankproject.page_middleware.PageTwoFactor",
     "bankproject.middleware.TooOftenMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -253,22 +273,11 @@ CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 # --- Database ---------------------------------------------------------------------------------------------
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
-_database = DATABASES["default"]
-_database.setdefault("OPTIONS", {})
-if _database["ENGINE"] == "django.db.backends.sqlite3":
-    # Writers queue instead of failing; a commit that was answered is on the disk; REPLACE cannot go round
-    # the append-only triggers.
-    _database["OPTIONS"] |= {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
-    }
-elif _database["ENGINE"] == "mssql":
-    _database["OPTIONS"].setdefault("python_driver", "mssql_python")
-    _database["OPTIONS"].setdefault("extra_params", env.str("MSSQL_EXTRA_PARAMS", default="Encrypt=yes"))
-_database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
-_database["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": _database(env, "DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+DATABASES |= _replica(env, DATABASES["default"])
+DATABASE_ROUTERS = ["audit.replica.ReplicaRouter"] if "replica" in DATABASES else []
+# Django keeps connections itself; a second store of them below it would hand out dead ones.
+DATABASE_CONNECTION_POOLING = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- People: passwords, lockout, second factor (R1) --------------------------------------------------------
@@ -329,6 +338,8 @@ POST_OFFICE = {
     "RETRY_INTERVAL": timedelta(minutes=15),
     "LOG_LEVEL": 1,
     "THREADS_PER_PROCESS": 1,
+    # Told to stop, the worker finishes these; no more, since it is killed in the end.
+    "BATCH_SIZE": 20,
     "MESSAGE_ID_ENABLED": True,
     "MESSAGE_ID_FQDN": SITE_URL.partition("://")[2].partition(":")[0],
 }
@@ -356,27 +367,11 @@ STORAGES = {
     },
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {
-        "request_id": {"()": "audit.context.RequestIdFilter"},
-        "account_numbers": {"()": "audit.context.AccountNumberFilter"},
-    },
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["request_id", "account_numbers"],
-        }
-    },
-    # They log each batch and each sign-in, people's addresses included, and axes each failure as a warning with what
-    # was typed as the address; what matters is in the audit log.
-    "loggers": {
-        "post_office": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-        "axes": {"level": "ERROR"},
-        "fontTools": {"level": "WARNING"},  # tells which letters a statement has
-    },
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
-}
+LOGGING = logging_config(
+    level=env.str("LOG_LEVEL", default="INFO"),
+    form=env.str("LOG_FORMAT", default="line"),
+    file=env.str("LOG_FILE", default=""),
+    megabytes=env.int("LOG_FILE_MEGABYTES", default=20),
+    kept=env.int("LOG_FILES_KEPT", default=10),
+    tells_requests=not DEBUG,  # Django's own server for development does
+)

@@ -9,8 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def set_up(folder: str) -> None:
-    """A bank with settings, keys and a database of its own; nothing outside `folder` is touched."""
+def set_up(folder: str, *, database_url: str = "") -> None:
+    """A bank with settings, keys and a database of its own, or the one that is named; nothing else outside `folder` is
+    touched."""
     key = lambda: "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # noqa: E731
     os.environ.update(
         DJANGO_SETTINGS_MODULE="bankproject.settings",
@@ -22,7 +23,7 @@ def set_up(folder: str) -> None:
         LOOKUP_KEYS=key(),
         AUDIT_KEYS=key(),
         TOKEN_KEYS=key(),
-        DATABASE_URL=f"sqlite:///{folder}/bank.sqlite3",
+        DATABASE_URL=database_url or f"sqlite:///{folder}/bank.sqlite3",
         EMAIL_URL="dummymail://",
         LOG_LEVEL="ERROR",
         TRANSFERS_PER_MINUTE="100000000",

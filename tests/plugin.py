@@ -6,7 +6,6 @@ audits, Ada administers.
 
 import base64
 import os
-import re
 import secrets
 import shutil
 import tempfile
@@ -18,10 +17,15 @@ from typing import Any
 
 import pytest
 
+from tests.setting_names import variables_read_by_settings
+
 PASSWORD = "correct horse battery staple"
 
 
-_SET_HERE = {"ENV_FILE", "DEBUG", "DEMO", "DATABASE_URL", "SITE_URL", "EMAIL_URL", "SECRET_KEY"}
+_RINGS = ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS")
+_SET_HERE = {"ENV_FILE", "DEBUG", "DEMO", "DATABASE_URL", "SITE_URL", "EMAIL_URL", "SECRET_KEY", *_RINGS}
+# How TEST_DATABASE_URL is spoken to.
+_OF_THE_TEST_DATABASE = {"MSSQL_DRIVER", "MSSQL_EXTRA_PARAMS"}
 
 
 def _set_environment() -> None:
@@ -36,13 +40,12 @@ def _set_environment() -> None:
         DATABASE_URL=os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{run}/bank.sqlite3",
         SITE_URL="http://testserver",
         EMAIL_URL="dummymail://",
-        DATABASE_CONNECTION_POOLING="False",
     )
-    settings_text = (Path(__file__).parent.parent / "bankproject" / "settings.py").read_text(encoding="utf-8")
-    for name in set(re.findall(r'env\.\w+\("([A-Z_]+)"', settings_text)) - _SET_HERE:
+    kept = _SET_HERE | (_OF_THE_TEST_DATABASE if "TEST_DATABASE_URL" in os.environ else set())
+    for name in variables_read_by_settings() - kept:
         os.environ.pop(name, None)
     os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
-    for ring in ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS"):
+    for ring in _RINGS:
         os.environ.setdefault(ring, "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
 
 
@@ -65,6 +68,18 @@ def pytest_configure(config: pytest.Config) -> None:
         database.setdefault("TEST", {})["NAME"] = f"{os.environ['TEST_RUN_FOLDER']}/test.sqlite3"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On SQL Server a trigger that refuses takes the whole transaction along, and not back to a savepoint: with it
+    would go what the test has made."""
+    from django.conf import settings
+
+    if settings.DATABASES["default"]["ENGINE"] == "mssql":
+        for item in items:
+            if item.get_closest_marker("trips_triggers"):
+                item.add_marker(pytest.mark.django_db(transaction=True))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ["TEST_RUN_FOLDER"], ignore_errors=True)
@@ -75,11 +90,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Each process compares its keys once; here, so that no test counts that statement among its own."""
+    """The database as in production. And each process compares its keys once; here, so that no test counts that
+    statement among its own."""
     from accounts import key_records
 
     with django_db_blocker.unblock():
+        _keep_row_versions()
         key_records.verify_once()
+
+
+def _keep_row_versions() -> None:
+    """On SQL Server, where a new database has none until it is told (docs/sql-server.md)."""
+    from django.db import connection
+
+    if connection.vendor == "microsoft":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT is_read_committed_snapshot_on FROM sys.databases WHERE database_id = DB_ID()")
+            if not cursor.fetchone()[0]:
+                cursor.execute("ALTER DATABASE CURRENT SET READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK IMMEDIATE")
 
 
 @pytest.fixture(autouse=True)

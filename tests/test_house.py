@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.setting_names import variables_read_by_settings
+
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("accounts", "audit", "bankproject", "benchmarks", "deploy", "support", "tests", "transfers")
 
@@ -160,23 +162,6 @@ def test_every_requirement_is_pinned(file: str) -> None:
     assert [line for line in asked if not pin.fullmatch(line)] == []
 
 
-def variables_read_by_settings() -> set[str]:
-    """The environment variables that settings.py reads: `env.int("NAME")`, `_key_ring("NAME")` and so on."""
-    tree = ast.parse(text_of(ROOT / "bankproject" / "settings.py"))
-    names = set()
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args):
-        reader = call.func.value if isinstance(call.func, ast.Attribute) else call.func
-        first = call.args[0]
-        if (
-            isinstance(reader, ast.Name)
-            and reader.id in {"env", "_key_ring"}
-            and isinstance(first, ast.Constant)
-            and isinstance(first.value, str)
-        ):
-            names.add(first.value)
-    return names
-
-
 def test_every_setting_is_in_the_readme() -> None:
     names = variables_read_by_settings()
     assert {"SECRET_KEY", "FIELD_KEYS", "DEBUG", "DATABASE_URL"} <= names
@@ -189,7 +174,8 @@ def test_every_setting_is_in_the_readme() -> None:
 def test_no_secret_stands_in_the_deployment_files(file: str) -> None:
     text = "\n".join(line for line in text_of(ROOT / file).splitlines() if not line.lstrip().startswith("#"))
     # A variable with a secret's name takes its value from outside, and has no default there but nothing.
-    given = re.findall(r"^[ \t-]*(?:ENV\s+)?\w*(?:PASSWORD|SECRET|KEYS?|TOKEN)\w*\s*[:=]\s*(.*)$", text, re.MULTILINE)
-    assert [value for value in given if not re.fullmatch(r"[\"']?\$\{\w+:(\?[^}]+|-)\}[\"']?", value)] == []
+    secret = r"^[ \t-]*(?:ENV\s+)?\w*(?:PASSWORD|SECRET|KEYS?|TOKEN)\w*[ \t]*[:=][ \t]*(.*)$"
+    given = re.findall(secret, text, re.MULTILINE)
+    assert [value for value in given if not re.fullmatch(r"([\"']?\$\{\w+:(\?[^}]+|-)\}[\"']?)?", value)] == []
     in_addresses = re.findall(r"\w+://[^\s/@:]+:(.*?)@", text)
     assert [password for password in in_addresses if not re.fullmatch(r"\$\{\w+:\?[^}]+\}", password)] == []

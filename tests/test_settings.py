@@ -133,6 +133,24 @@ def test_a_former_secret_key_is_as_strong_as_the_present_one_and_another(setting
         settings_with(ADMIN_KEY=READ["SECRET_KEY"])
 
 
+def test_whoever_reads_the_figures_has_a_secret_of_their_own(settings_with: Any) -> None:
+    # R8.7, R9.5
+    assert settings_with()["METRICS_TOKEN"] == ""
+    with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN must be empty or have at least 20"):
+        settings_with(METRICS_TOKEN="x" * 19)
+    with pytest.raises(ImproperlyConfigured, match="SECRET_KEY and METRICS_TOKEN must not share"):
+        settings_with(METRICS_TOKEN=READ["SECRET_KEY"])
+
+
+def test_the_log_is_told_how_and_where(settings_with: Any, tmp_path: Path) -> None:
+    # R9.5
+    assert list(settings_with()["LOGGING"]["handlers"]) == ["stderr"]
+    made = settings_with(LOG_FORMAT="json", LOG_FILE=str(tmp_path / "bank.log"), LOG_FILES_KEPT="3")["LOGGING"]
+    assert (list(made["handlers"]), made["handlers"]["file"]["kept"]) == (["stderr", "file"], 3)
+    with pytest.raises(ImproperlyConfigured, match="LOG_FORMAT must be one of line, json"):
+        settings_with(LOG_FORMAT="xml")
+
+
 def test_the_first_key_seals_and_the_others_still_open(settings_with: Any) -> None:
     # R8.1
     ring = settings_with(FIELD_KEYS=f"k2:{key()},k1:{key()}")["FIELD_KEYS"]
@@ -186,6 +204,16 @@ def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, v
         settings_with(**{name: value})
 
 
+@pytest.mark.parametrize("rate", ["1.5", "-0.01", "1.5 %", "2026-02-30:0.01", "2026-01-02:0.01,2026-01-01:0.02"])
+def test_what_savings_earn_is_a_rate_or_rates_with_their_days(settings_with: Any, rate: str) -> None:
+    """R9.2: none unless the bank says so; the demo has one."""
+    with pytest.raises(ImproperlyConfigured, match="SAVINGS_RATE"):
+        settings_with(SAVINGS_RATE=rate)
+    assert settings_with()["SAVINGS_RATE"] == "0"
+    assert settings_with(DEMO="1")["SAVINGS_RATE"] == "0.015"
+    assert settings_with(SAVINGS_RATE="2026-01-01:0.015,2026-11-16:0.02")["SAVINGS_RATE"].endswith("0.02")
+
+
 def test_the_embedded_database_is_set_up_for_money(settings_with: Any) -> None:
     # R3.4: WAL, writers queue, an answered commit is on the disk, REPLACE fires triggers.
     database = settings_with()["DATABASES"]["default"]
@@ -193,15 +221,6 @@ def test_the_embedded_database_is_set_up_for_money(settings_with: Any) -> None:
     assert database["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
     pragmas = database["OPTIONS"]["init_command"]
     assert all(p in pragmas for p in ("journal_mode=WAL", "synchronous=FULL", "recursive_triggers=ON"))
-
-
-def test_sql_server_is_spoken_to_encrypted(settings_with: Any) -> None:
-    # R8.2
-    url = "mssql://bank:secret@db:1433/bank"
-    options = settings_with(DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
-    assert (options["python_driver"], options["extra_params"]) == ("mssql_python", "Encrypt=yes")
-    changed = settings_with(DATABASE_URL=url, MSSQL_EXTRA_PARAMS="Encrypt=yes;TrustServerCertificate=yes")
-    assert changed["DATABASES"]["default"]["OPTIONS"]["extra_params"].endswith("TrustServerCertificate=yes")
 
 
 def test_another_database_is_left_as_it_is(settings_with: Any) -> None:

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 from django import template
 
-from accounts.money import format_money, format_money_short, format_money_signed
+from accounts.money import format_money, format_money_short, format_money_signed, format_rate
 
 register = template.Library()
 
@@ -23,3 +23,9 @@ def money_short(amount: Decimal) -> str:
 def money_signed(amount: Decimal) -> str:
     """With its sign always written: `+€5.00`, `−€5.00`."""
     return format_money_signed(amount)
+
+
+@register.filter
+def rate(value: Decimal) -> str:
+    """`0.015` as `1.5%`, in the page's language."""
+    return format_rate(value)

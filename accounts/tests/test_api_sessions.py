@@ -425,7 +425,7 @@ def test_expired_refresh_tokens_are_forgotten(alice: Any, api_of: Any, clock: An
     api_of(alice)
     clock.shift(timedelta(days=7, seconds=1))
     api_of(alice)
-    assert housekeeping.clean_up()["expired refresh tokens"] == 1
+    assert housekeeping.clean_up()["expired API refreshes"] == 1
     assert ApiRefreshToken.objects.count() == 1
 
 

@@ -1,11 +1,9 @@
 """What is no longer needed is forgotten (R6.2 aside: the audit log never is)."""
 
-import secrets
 from datetime import timedelta
 from io import StringIO
 from typing import Any
 
-import pytest
 import time_machine
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
@@ -13,11 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
-from accounts.management.commands.send_queued_mail import _seal_audit_log
 from accounts.models import OutboxMessage, Registration
-from audit.actions import Action
-from audit.models import AuditBlock, AuditEntry
-from audit.services import record
+from audit.models import AuditEntry
 from tests.acts import mails, register
 
 
@@ -39,25 +34,3 @@ def test_what_has_served_its_purpose_goes_and_the_rest_stays(alice: Any, browser
     assert [mail.status for mail in Email.objects.all()] == [STATUS.queued]
     assert AuditEntry.objects.count() == entries
     assert "delivered mails: 1" in out.getvalue()
-
-
-@pytest.mark.django_db
-def test_the_mail_worker_seals_the_audit_log_and_logs_its_head(caplog: pytest.LogCaptureFixture) -> None:
-    # R6.3
-    caplog.set_level("INFO")
-    _seal_audit_log()
-    assert caplog.text == "", "there was nothing to seal"
-    record(Action.LOGIN_FAILURE, actor=None)
-    _seal_audit_log()
-    assert AuditBlock.objects.get().hash in caplog.text
-
-
-@pytest.mark.django_db
-def test_mail_goes_on_where_sealing_fails(settings: Any, caplog: pytest.LogCaptureFixture) -> None:
-    # R6.3, R3.8
-    record(Action.LOGIN_FAILURE, actor=None)
-    _seal_audit_log()
-    settings.AUDIT_KEYS = {"k1": secrets.token_bytes(32)}
-    _seal_audit_log()
-    assert "The audit log was not sealed." in caplog.text
-    assert "AUDIT_KEYS lacks the key" in caplog.text

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 
-from accounts import concurrency, limiter
+from accounts import concurrency, guesses, limiter
 from accounts.limiter import Limit, TooOften, clear, give_back, seconds_to_wait, take
 from accounts.models import RateWindow
 from tests.acts import at_once
@@ -118,6 +118,43 @@ def test_a_place_can_be_given_back_and_all_forgotten(store: str) -> None:
     assert take("k", THREE_A_MINUTE) == 2
     limiter.clear_all("")
     assert take("k", THREE_A_MINUTE) == 2
+
+
+@pytest.mark.django_db
+def test_a_place_is_given_back_by_what_it_was_taken_for(store: str) -> None:
+    # R1.4
+    take("k", THREE_A_MINUTE, token="first")
+    take("k", THREE_A_MINUTE, token="second")
+    assert take("k", THREE_A_MINUTE, token="first") == 1
+    give_back("k", token="first")
+    give_back("k", token="first")
+    give_back("k", token="unknown")
+    assert take("k", THREE_A_MINUTE, token="second") == 2
+    assert take("k", THREE_A_MINUTE, token="first") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_very_same_guess_many_times_at_once_is_one(store: str) -> None:
+    """R1.4: eight clicks with one right code lock nobody out, be they all looked at at the same moment; a wrong one
+    counts each time, and other guesses beside it do, too."""
+
+    def click(more: int, tokens: list[str], answer: bool | None) -> bool | None:
+        look = (lambda: click(more - 1, tokens[1:] + tokens[:1], answer)) if more else (lambda: answer)
+        return guesses.counted(look, email="a@example.com", ip=None, token=tokens[0])
+
+    def seconds_locked() -> int:
+        return guesses.seconds_locked(email="a@example.com", ip=None)
+
+    assert click(8, ["the code"], True)
+    with pytest.raises(TooOften):
+        click(8, list("abcdef"), True)
+    assert seconds_locked() == 0
+    for _ in range(5):
+        assert seconds_locked() == 0
+        assert click(0, ["the code"], None) is None
+    assert seconds_locked() > 0
+    with pytest.raises(TooOften):
+        click(0, ["the code"], True)
 
 
 @pytest.mark.django_db

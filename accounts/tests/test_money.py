@@ -22,6 +22,7 @@ from accounts.money import (
     currency_exponent,
     format_money,
     format_money_short,
+    format_rate,
     from_minor,
     parse_amount,
     to_minor,
@@ -295,3 +296,11 @@ def test_the_marks_of_a_scale_are_short_and_exact(
         assert format_money_short(Decimal(amount)) == text
         written = Template("{% load money %}{{ amount|money_short }}").render(Context({"amount": Decimal(amount)}))
     assert written == text
+
+
+def test_a_rate_has_the_decimals_that_it_has_in_the_language_of_the_page() -> None:
+    """R10.3."""
+    rates = {"0": "0%", "0.01": "1%", "0.015": "1.5%", "0.012345": "1.2345%", "1": "100%"}
+    assert {text: format_rate(Decimal(text)) for text in rates} == rates
+    with override("de"):
+        assert format_rate(Decimal("0.015")) == "1,5\u00a0%"

@@ -34,7 +34,7 @@ from tests.browser import checks
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
 from tests.staff_acts import approved
-from transfers.models import Payee, TransferOrder
+from transfers.models import Payee, SavingsInterest, TransferOrder
 from transfers.services import cash, holds
 
 pytestmark = pytest.mark.browser
@@ -424,6 +424,9 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     at.visit("dashboard", reverse("dashboard"))
     page.locator("details.menu summary").click()
     at.look("dashboard-menu")
+    settings.SAVINGS_RATE = "0.0125"
+    yesterday = timezone.localdate() - timedelta(days=1)
+    SavingsInterest.objects.create(account=rich.longest, accrued_through=yesterday, accrued=Decimal("1234567890.12"))
     for name in ("household", "longest", "frozen", "closed", "empty"):
         at.visit(f"account-{name}", reverse("account", args=[getattr(rich, name).public_id]))
     page.goto(reverse("account", args=[rich.household.public_id]))
@@ -518,6 +521,11 @@ def test_what_customers_see_who_set_up_their_accounts(
     page.get_by_role("button", name="Save").click()
     at.look("settings-errors")
     at.visit("close", reverse("account_close", args=[rich.empty.public_id]))
+    BankAccount.objects.filter(pk=rich.empty.pk).update(kind=AccountKind.SAVINGS)
+    SavingsInterest.objects.create(
+        account=rich.empty, accrued_through=timezone.localdate(), accrued=Decimal("12345.67")
+    )
+    at.visit("close-interest", reverse("account_close", args=[rich.empty.public_id]))
     at.visit("close-refused", reverse("account_close", args=[rich.household.public_id]))
     at.visit("deposit-frozen", reverse("deposit", args=[rich.frozen.public_id]))
     at.visit("withdraw-closed", reverse("withdraw", args=[rich.closed.public_id]))
