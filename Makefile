@@ -141,9 +141,10 @@ test: setup odbc cache browser curl firewall-packages ## Run every test, browser
 test-fast: setup odbc cache ## Run the everyday tests: no browser, nothing slow
 	$(PY) -m pytest -n 2 -m "not browser and not slow and not firewall"
 
-# In the temporary folder, on a port of its own, and gone afterwards. TEST_DATABASE_URL names another server.
+# In the temporary folder, on a port of its own, and gone afterwards. TEST_DATABASE_URL names another server. Who tests
+# waits for the server at times: three at once keep two cores busy.
 test-postgres: setup odbc cache browser curl firewall-packages postgres ## Run every test on PostgreSQL, whose rows lock for real
-	$(PY) -m tests.postgres_server $(PY) -m pytest -n 2
+	$(PY) -m tests.postgres_server $(PY) -m pytest -n 3
 
 # On a database that is thrown away. The seed is told if it fails; given again, the same cases come.
 FUZZ_CASES ?= 12000

@@ -1,6 +1,7 @@
 """A Redis or Valkey of the tests' own, on a socket."""
 
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -23,11 +24,11 @@ def cache_server(folder: Path | None = None) -> Iterator[str]:
     arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no", "--dir", str(home)]
     server = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL)
     try:
-        for _ in range(500):
-            if path.exists() or server.poll() is not None:
+        for _ in range(1000):
+            if _answers(path) or server.poll() is not None:
                 break
             time.sleep(0.01)
-        assert path.exists(), f"{program} did not start"
+        assert _answers(path), f"{program} did not start"
         yield f"unix://{path}"
     finally:
         server.terminate()
@@ -35,3 +36,15 @@ def cache_server(folder: Path | None = None) -> Iterator[str]:
         path.unlink(missing_ok=True)
         if folder is None:
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _answers(path: Path) -> bool:
+    """The socket is there a moment before anybody listens."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _listens(path: Path) -> bool:
+    """The socket is there a moment before anybody may speak to it."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
