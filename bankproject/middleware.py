@@ -13,7 +13,8 @@ from accounts.limiter import LimitsUnavailable, TooOften
 from accounts.rest.problems import CONTENT_TYPE, as_response, without_route
 from bankproject.errors import too_many, unavailable
 
-_API = "/api/"
+# Where programs ask; all else is pages.
+API = "/api/"
 _UNKNOWN = "The bank lost its database while it wrote this down: it is done, or it is not. Look before you try again."
 _PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
@@ -45,7 +46,7 @@ class ApiProblemsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        is_page = request.path_info.startswith(_API) and response.status_code >= HTTPStatus.BAD_REQUEST
+        is_page = request.path_info.startswith(API) and response.status_code >= HTTPStatus.BAD_REQUEST
         if not is_page or response["Content-Type"] == CONTENT_TYPE:
             return response
         problem = as_response(without_route(response.status_code))

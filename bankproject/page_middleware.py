@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django_otp.middleware import OTPMiddleware
 
 from accounts.middleware import SessionTimeoutMiddleware, TwoFactorMiddleware
+from bankproject.middleware import API
 
-_PROGRAMS = "/api/"
 _PAGE_AMONG_THEM = "/api/v1/docs/"
 
 
@@ -21,7 +21,7 @@ class _PagesOnly:
     get_response: Any
 
     def __call__(self, request: HttpRequest) -> Any:
-        if request.path_info.startswith(_PROGRAMS) and request.path_info != _PAGE_AMONG_THEM:
+        if request.path_info.startswith(API) and request.path_info != _PAGE_AMONG_THEM:
             return self.get_response(request)
         return super().__call__(request)  # type: ignore[misc]
 
