@@ -129,7 +129,7 @@ PROTOCOL: dict[str, Attack] = {
     "a method in a header": header("X-HTTP-Method-Override", "DELETE"),
     "another address in a header": header("Content-Encoding", "gzip"),
     "a header in a query": query(next="/%0d%0aSet-Cookie:%20sessionid=evil", a="x\r\nSet-Cookie: sessionid=evil"),
-    "a line break in a header": raw("GET / HTTP/1.1\nHost: localhost\nX-A: b\r\r\nX-B: c\nConnection: close\n\n"),
+    "a line break in a header": raw("GET / HTTP/1.1\nHost: localhost\nX-A: b\rX-B: c\nConnection: close\n\n"),
     "another answer in a form": form(next="x\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nowned"),
     "two lengths": raw(
         "POST / HTTP/1.1\nHost: localhost\nContent-Type: application/json\nContent-Length: 3\nContent-Length: 5\n\n{}"
