@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -47,7 +48,7 @@ class Claims:
     expires_at: int  # Unix seconds
     more: dict[str, Any]
 
-    @property
+    @cached_property
     def session(self) -> UUID:
         """The session that the token belongs to.
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
+from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
-from django.db.models import F
+from django.db.models import F, Func, OuterRef, Subquery, TextField
 
 
 class Role(StrEnum):
@@ -80,17 +81,35 @@ def with_role(users: Any) -> Any:
     if not rows:
         return None
     user = rows[0]
-    keep(user, [(row._group, row._app_label, row._codename) for row in rows])
+    keep(user, [(row._group, row._permissions) for row in rows])
     return user
 
 
+class _Names(Func):
+    """The permissions of all rows as one text, with spaces between; Django has its like for all engines from 6.0 on.
+
+    What SQL Server makes of it has 8,000 bytes unless it is told that they may be more. Not an `Aggregate`: it is of
+    all rows, and a GROUP BY would make mssql-django write every parameter anew.
+    """
+
+    function = "STRING_AGG"
+    template = "%(function)s(%(expressions)s, ' ')"
+    arg_joiner = " || '.' || "
+    output_field = TextField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, function="GROUP_CONCAT", **context)
+
+    def as_microsoft(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "%(function)s(CAST(%(expressions)s AS nvarchar(max)), ' ')"
+        return self.as_sql(compiler, connection, template=template, arg_joiner=" + '.' + ", **context)
+
+
 def annotated(users: Any) -> Any:
-    """A row for each permission of a user, or one with NULLs, for `keep()`."""
-    return users.annotate(
-        _group=F("groups__name"),
-        _app_label=F("groups__permissions__content_type__app_label"),
-        _codename=F("groups__permissions__codename"),
-    )
+    """A row for each group of a user, or one with NULLs, for `keep()`."""
+    of_group = Permission.objects.filter(group=OuterRef("groups")).order_by()
+    names = of_group.values(_names=_Names("content_type__app_label", "codename"))
+    return users.annotate(_group=F("groups__name"), _permissions=Subquery(names))
 
 
 def role_of(user: Any) -> Role | None:
@@ -106,19 +125,17 @@ def role_of(user: Any) -> Role | None:
 def _permissions_of(user: Any) -> frozenset[str]:
     # Kept on the instance, which lives for one request: role changes work from the next request on.
     if not hasattr(user, "_role_permissions"):
-        columns = ("name", "permissions__content_type__app_label", "permissions__codename")
-        keep(user, list(user.groups.values_list(*columns)))
+        this = type(user)._default_manager.filter(pk=user.pk)
+        keep(user, list(annotated(this).values_list("_group", "_permissions")))
     return user._role_permissions
 
 
-def keep(user: Any, rows: list[tuple[str | None, str | None, str | None]]) -> None:
-    """Give the user the role and permissions of these rows: group, app label, codename."""
+def keep(user: Any, rows: list[tuple[str | None, str | None]]) -> None:
+    """Give the user the role and permissions of these rows: the group, and all permissions in one text."""
+    groups = [(group, permissions) for group, permissions in rows if group is not None]
     # One role per user: somebody put into two groups behind the services' back may nothing, not both.
-    names = {name for name, _, _ in rows if name is not None}
-    user._role_name = names.pop() if len(names) == 1 else None
-    user._role_permissions = frozenset(
-        f"{label}.{codename}" for name, label, codename in rows if name is not None and name == user._role_name
-    )
+    user._role_name, permissions = groups[0] if len(groups) == 1 else (None, None)
+    user._role_permissions = frozenset((permissions or "").split())
 
 
 def grant(apps: Any, grants: Mapping[Role, Iterable[str]]) -> None:

@@ -1,7 +1,7 @@
 """Who is asking, from where, in which request: what every audit entry and log line is stamped with."""
 
 import ipaddress
-import uuid
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -39,7 +39,7 @@ def request_context(context: RequestContext) -> Iterator[None]:
 
 def new_request_id() -> str:
     """A fresh id, made by us: one sent by a client could be forged to point at another's request."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def client_ip(request: HttpRequest) -> str | None:

@@ -18,9 +18,9 @@ class RequestContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not comes_from_trusted_proxy(request):
+        if "HTTP_X_FORWARDED_PROTO" in request.META and not comes_from_trusted_proxy(request):
             # Whoever is not our proxy must not make plain HTTP look like HTTPS (SECURE_PROXY_SSL_HEADER).
-            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+            del request.META["HTTP_X_FORWARDED_PROTO"]
         context = RequestContext(ip=client_ip(request), request_id=new_request_id())
         with request_context(context):
             response = self.get_response(request)

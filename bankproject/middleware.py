@@ -32,14 +32,19 @@ _PERMISSIONS_POLICY = ", ".join(
     )
 )
 
-
+# What django-csp's decorators leave on an answer.
+_SPECIAL = frozenset(f"_csp_{act}{kind}" for act in ("exempt", "update", "replace", "config") for kind in ("", "_ro"))
 # As Django's never_cache has it, with a time of expiry that is always past.
 _NEVER_CACHED = ("max-age=0, no-cache, no-store, must-revalidate, private", "0")
 
 
-class ApiProblemsMiddleware:
-    """Gives an error that no route of the API has answered (no such address, another method, an unknown host) the one
-    shape that all its errors have (R7.3)."""
+class ErrorsMiddleware:
+    """Answers what neither a page nor a route has answered itself.
+
+    Under /api/ an error that no route has answered (no such address, another method, an unknown host) gets the one
+    shape that all its errors have (R7.3). For pages a full limit becomes 429, and that nobody can count just now, or
+    tell what became of it, 503.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -55,11 +60,28 @@ class ApiProblemsMiddleware:
                 problem.setdefault(name, value)
         return problem
 
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, TooOften):
+            return too_many(
+                request,
+                "That was a lot in a short time, so we paused. Nothing was changed by this last try.",
+                exception.retry_after,
+            )
+        if isinstance(exception, LimitsUnavailable):
+            return unavailable(
+                request, "A part of the bank is away for a moment. Nothing was changed.", exception.retry_after
+            )
+        if isinstance(exception, OutcomeUnknown):
+            return unavailable(request, _UNKNOWN, 5)
+        return None
 
-class PolicyMiddleware(CSPMiddleware):
-    """The Content-Security-Policy, put together once: to do that for each answer took a tenth of a short one's time.
 
-    An answer that has exceptions or a nonce of its own gets its own policy.
+class SecurityHeadersMiddleware(CSPMiddleware):
+    """Content-Security-Policy, Permissions-Policy, and no-store on every page: a balance must not be found with the
+    back button (R8.2).
+
+    The policy is put together once: to do that for each answer took a tenth of a short one's time. An answer that has
+    exceptions or a nonce of its own gets its own policy.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -67,21 +89,11 @@ class PolicyMiddleware(CSPMiddleware):
         self._usual = build_policy()
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        is_special = hasattr(request, "_csp_nonce") or any(name.startswith("_csp") for name in vars(response))
+        is_special = hasattr(request, "_csp_nonce") or not _SPECIAL.isdisjoint(vars(response))
         if settings.DEBUG or is_special or HEADER in response:
-            return super().process_response(request, response)
-        response[HEADER] = self._usual
-        return response
-
-
-class SecurityHeadersMiddleware:
-    """Permissions-Policy, and no-store on every page: a balance must not be found with the back button (R8.2)."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+            super().process_response(request, response)
+        else:
+            response[HEADER] = self._usual
         response["Permissions-Policy"] = _PERMISSIONS_POLICY
         if not response.has_header("Cache-Control"):
             response["Cache-Control"], response["Expires"] = _NEVER_CACHED
@@ -99,29 +111,3 @@ class Utf8OnlyMiddleware:
         if charset.lower() != "utf-8":
             return HttpResponseBadRequest("Only UTF-8 is understood here.", content_type="text/plain; charset=utf-8")
         return self.get_response(request)
-
-
-class TooOftenMiddleware:
-    """Turns a full limit into 429, for every page that does not say something better itself; and into 503 that
-    nobody can count just now, or tell what became of it."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
-
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, TooOften):
-            return too_many(
-                request,
-                "That was a lot in a short time, so we paused. Nothing was changed by this last try.",
-                exception.retry_after,
-            )
-        if isinstance(exception, LimitsUnavailable):
-            return unavailable(
-                request, "A part of the bank is away for a moment. Nothing was changed.", exception.retry_after
-            )
-        if isinstance(exception, OutcomeUnknown):
-            return unavailable(request, _UNKNOWN, 5)
-        return None

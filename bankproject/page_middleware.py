@@ -1,4 +1,4 @@
-"""What surrounds pages only: who is signed in, for how long, messages, the second factor at the door.
+"""What surrounds pages only: sessions, who is signed in, for how long, messages, the second factor at the door.
 
 A program's request goes past all of it. It has a token and no cookie, so none of it could say anything about it, and
 a cookie that comes along opens nothing (`accounts.rest.bearer`): its session is not even read.
@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django_otp.middleware import OTPMiddleware
 
@@ -26,8 +27,10 @@ class _PagesOnly:
         return super().__call__(request)  # type: ignore[misc]
 
 
-# Subclasses of the well-known ones, which Django's system checks look for; those of sessions and forms they look for
-# by name, and these do nothing until they are asked.
+# Subclasses of the well-known ones, which Django's system checks look for; that of forms they look for by name.
+class PageSession(_PagesOnly, SessionMiddleware): ...
+
+
 class PageUser(_PagesOnly, AuthenticationMiddleware): ...
 
 

@@ -232,14 +232,13 @@ MIDDLEWARE = [
     "audit.middleware.RequestContextMiddleware",
     # Before whatever might refuse a health check, and around all that takes time.
     "bankproject.operations.middleware.OperationsMiddleware",
-    "bankproject.middleware.ApiProblemsMiddleware",
+    "bankproject.middleware.ErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "bankproject.middleware.PolicyMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
     "bankproject.middleware.Utf8OnlyMiddleware",
     "accounts.middleware.ReplicaMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "bankproject.page_middleware.PageSession",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "bankproject.page_middleware.PageUser",
@@ -248,7 +247,6 @@ MIDDLEWARE = [
     "bankproject.page_middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "bankproject.page_middleware.PageTwoFactor",
-    "bankproject.middleware.TooOftenMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

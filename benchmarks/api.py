@@ -1,6 +1,6 @@
 """What does a JSON route with a token cost, compared with a bare Django view under the same server?
 
-    python benchmarks/api.py [--rounds 9] [--requests 1000]
+    python benchmarks/api.py [--rounds 21] [--requests 600]
 
 Two servers on loopback, gunicorn with two sync workers each: one serves the bank on a SQLite file of its own, the other
 a view with nothing around it (`bare_view.py`). They take turns: in each round four clients, processes that do little
@@ -9,13 +9,15 @@ but read and write a socket, send each address its requests, a new connection fo
   share   requests in a second, as a share of the bare view's: what a caller sees, the clients' own work included
   CPU     processor time of the server's workers for one request, and the bare view's as a share of it: what it costs
 
-The median of the rounds is taken. Only the shares mean something; they are nearest to the truth on an idle machine.
+Each share is taken within a round, so that both sides had the same machine, and of the rounds' shares the median; the
+quarters beside it say how far the rounds lie apart. Only the shares mean something, and those of an idle machine.
 """
 # ruff: noqa: T201 - a program prints
 
 import argparse
 import json
 import os
+import random
 import secrets
 import socket
 import statistics
@@ -141,18 +143,40 @@ def measure(clients: ProcessPoolExecutor, target: Target, requests: int) -> Take
     return Taken(each * CLIENTS / took, (cpu_seconds(target.workers) - cpu) / (each * CLIENTS) * 1000)
 
 
-def medians(targets: dict[str, Target], *, rounds: int, requests: int) -> dict[str, Taken]:
+def take_turns(targets: dict[str, Target], *, rounds: int, requests: int) -> dict[str, list[Taken]]:
+    """What each target took in each round."""
     taken: dict[str, list[Taken]] = {name: [] for name in targets}
     with ProcessPoolExecutor(CLIENTS) as clients:
         for number in range(rounds + 1):
-            for name, target in targets.items():
-                one = measure(clients, target, requests)
+            # Another order each time: whoever comes after a heavy one finds other caches.
+            for name in random.Random(number).sample(sorted(targets), len(targets)):  # noqa: S311 - no secret
+                one = measure(clients, targets[name], requests)
                 if number:  # the first round compiles and warms up
                     taken[name].append(one)
-    return {
-        name: Taken(statistics.median(one.per_second for one in found), statistics.median(one.cpu_ms for one in found))
-        for name, found in taken.items()
-    }
+    return taken
+
+
+@dataclass(frozen=True)
+class Result:
+    """Medians of the rounds; `quarters` are those of the share."""
+
+    per_second: float
+    share: float
+    quarters: tuple[float, float]
+    cpu_ms: float
+    cpu_share: float
+
+
+def result_of(taken: list[Taken], bare: list[Taken]) -> Result:
+    pairs = list(zip(taken, bare, strict=True))
+    low, share, high = statistics.quantiles((one.per_second / other.per_second for one, other in pairs), n=4)
+    return Result(
+        per_second=statistics.median(one.per_second for one in taken),
+        share=share,
+        quarters=(low, high),
+        cpu_ms=statistics.median(one.cpu_ms for one in taken),
+        cpu_share=statistics.median(other.cpu_ms / one.cpu_ms for one, other in pairs),
+    )
 
 
 def http(path: str, token: str = "") -> bytes:
@@ -160,7 +184,7 @@ def http(path: str, token: str = "") -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}Connection: close\r\n\r\n".encode()
 
 
-def run(folder: Path, options: Any) -> dict[str, Taken]:
+def run(folder: Path, options: Any) -> dict[str, Result]:
     token = make_customer()
     os.environ["LOG_LEVEL"] = "INFO"  # as in production, where each request of the bank leaves a line in its log
     with ExitStack() as stack:
@@ -170,28 +194,28 @@ def run(folder: Path, options: Any) -> dict[str, Taken]:
         targets = {BARE: Target(bare_port, http("/bare"), bare_workers)} | {
             name: Target(bank_port, http(f"/api/v1/{path}", token), bank_workers) for name, path in ROUTES.items()
         }
-        return medians(targets, rounds=options.rounds, requests=options.requests)
+        taken = take_turns(targets, rounds=options.rounds, requests=options.requests)
+    return {name: result_of(each, taken[BARE]) for name, each in taken.items()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Routes of the API, as shares of a bare Django view.")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--json", action="store_true", help="print the medians as JSON instead of a table")
+    parser.add_argument("--rounds", type=int, default=21)
+    parser.add_argument("--requests", type=int, default=600)
+    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
     options = parser.parse_args()
     os.environ["SECURE_SSL_REDIRECT"] = "0"
     with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder:
         set_up(folder)
         found = run(Path(folder), options)
     if options.json:
-        print(json.dumps({name: vars(taken) for name, taken in found.items()}))
+        print(json.dumps({name: vars(each) for name, each in found.items()}))
         return
-    bare = found[BARE]
-    print(f"two sync workers of gunicorn each, {CLIENTS} clients, median of {options.rounds} rounds")
-    print(f"{'':18}{'a second':>10}{'share':>8}{'CPU ms':>10}{'share':>8}")
-    for name, taken in found.items():
-        shares = taken.per_second / bare.per_second, bare.cpu_ms / taken.cpu_ms
-        print(f"{name:18}{taken.per_second:10.0f}{shares[0]:8.2f}{taken.cpu_ms:10.2f}{shares[1]:8.2f}")
+    print(f"two sync workers of gunicorn each, {CLIENTS} clients, medians of {options.rounds} rounds")
+    print(f"{'':18}{'a second':>10}{'share':>8}{'quarters':>14}{'CPU ms':>10}{'share':>8}")
+    for name, it in found.items():
+        quarters = f"{it.quarters[0]:.2f} to {it.quarters[1]:.2f}"
+        print(f"{name:18}{it.per_second:10.0f}{it.share:8.2f}{quarters:>14}{it.cpu_ms:10.2f}{it.cpu_share:8.2f}")
 
 
 if __name__ == "__main__":

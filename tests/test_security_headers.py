@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from csp.decorators import csp_update
+from csp.constants import NONCE
+from csp.decorators import csp, csp_exempt, csp_replace, csp_update
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
 
-from bankproject.middleware import PolicyMiddleware
+from bankproject.middleware import SecurityHeadersMiddleware
 from tests.acts import give_code, give_password
 from tests.plugin import PASSWORD
 
@@ -26,14 +27,30 @@ def policy(answer: Any) -> dict[str, list[str]]:
     return {name: values for name, *values in directives}
 
 
+def answered_by(view: Any, rf: Any) -> HttpResponse:
+    return SecurityHeadersMiddleware(view)(rf.get("/"))  # type: ignore[return-value]
+
+
 def test_an_answer_may_have_a_policy_of_its_own(rf: Any) -> None:
-    @csp_update({"img-src": "https://images.example"})
     def view(request: Any) -> HttpResponse:
         return HttpResponse("A page.")
 
-    usual = PolicyMiddleware(lambda request: HttpResponse())(rf.get("/"))
-    special = PolicyMiddleware(view)(rf.get("/"))  # type: ignore[arg-type]  # the decorator widens it
-    assert policy(special) == policy(usual) | {"img-src": [*policy(usual)["img-src"], "https://images.example"]}
+    usual = policy(answered_by(view, rf))
+    images = {"img-src": ["https://images.example"]}
+    assert policy(answered_by(csp_update(images)(view), rf)) == usual | {
+        "img-src": usual["img-src"] + images["img-src"]
+    }
+    assert policy(answered_by(csp_replace(images)(view), rf)) == usual | images
+    assert policy(answered_by(csp(images)(view), rf)) == images
+    exempt = answered_by(csp_exempt()(view), rf)
+    assert "Content-Security-Policy" not in exempt
+    assert "Permissions-Policy" in exempt
+
+    def with_nonce(request: Any) -> HttpResponse:
+        return HttpResponse(str(request.csp_nonce))
+
+    answer = answered_by(csp_update({"script-src": [NONCE]})(with_nonce), rf)
+    assert f"'nonce-{answer.content.decode()}'" in policy(answer)["script-src"]
 
 
 def pages(alice: Any, ada: Any, browser_of: Any) -> dict[str, Any]:
@@ -85,11 +102,7 @@ def test_the_content_policy_allows_our_own_files_and_nothing_inline(alice: Any, 
 
 def test_a_page_that_sets_its_own_caching_keeps_it(rf: Any) -> None:
     # R8.2: static files and downloads know better.
-    from bankproject.middleware import SecurityHeadersMiddleware
-
-    answer = SecurityHeadersMiddleware(lambda request: HttpResponse(headers={"Cache-Control": "max-age=60"}))(
-        rf.get("/")
-    )
+    answer = answered_by(lambda request: HttpResponse(headers={"Cache-Control": "max-age=60"}), rf)
     assert answer["Cache-Control"] == "max-age=60"
 
 

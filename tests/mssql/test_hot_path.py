@@ -163,5 +163,8 @@ def test_the_user_of_an_api_session_is_asked_for_by_two_ids(server: Any) -> None
     user, session = uuid4(), uuid4()
     bound = [str(value).replace("-", "") for value in statement.bind(user, session)]
     assert {user.hex, session.hex, "api"} <= set(bound)
-    assert {"public_id", "password", "email", "locked_at"} <= set(statement._names)
-    assert {"_session_pk", "_last_seen_at", "_group", "_codename"} <= set(statement.place_of)
+    assert {"public_id", "must_change_password", "email", "locked_at"} <= set(statement._names)
+    assert {"_session_pk", "_last_seen_at", "_group", "_permissions"} <= set(statement.place_of)
+    names = "STRING_AGG(CAST(U3.[app_label] + '.' + U0.[codename] AS nvarchar(max)), ' ')"
+    assert names in statement.text
+    assert "GROUP BY" not in statement.text
