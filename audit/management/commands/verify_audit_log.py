@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from audit.digests import UnknownKey
+from audit.progress import ProgressLine
 from audit.sealing import unsealed
 from audit.verification import faults
 
@@ -26,28 +27,25 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verbosity: int, all: bool, head: Path | None, **options: Any) -> None:
         kept = _head_in(head) if head else None
         counts = {"blocks": 0, "entries": 0}
-        shows = verbosity and self.stderr.isatty()
-
-        def progress(blocks: int, entries: int) -> None:
-            counts.update(blocks=blocks, entries=entries)
-            if shows:
-                self.stderr.write(f"\rblocks: {blocks}, entries: {entries} ", ending="")
-
         found = 0
-        try:
-            for fault in faults(head=kept, progress=progress):
-                found += 1
-                self.stdout.write(self.style.ERROR(fault))
-                if not all:
-                    break
-        except UnknownKey as error:
-            raise CommandError(f"Nothing was verified. {error}", returncode=2) from error
-        except Error as error:
-            raise CommandError(f"The database could not be read: {error}", returncode=2) from error
-        except (TypeError, ValueError) as error:
-            raise CommandError(f"The audit log cannot be read to its end: {error}") from error
-        if shows:
-            self.stderr.write("")
+        with ProgressLine(self, verbosity) as line:
+
+            def progress(blocks: int, entries: int) -> None:
+                counts.update(blocks=blocks, entries=entries)
+                line.say(f"blocks: {blocks}, entries: {entries}")
+
+            try:
+                for fault in faults(head=kept, progress=progress):
+                    found += 1
+                    self.stdout.write(self.style.ERROR(fault))
+                    if not all:
+                        break
+            except UnknownKey as error:
+                raise CommandError(f"Nothing was verified. {error}", returncode=2) from error
+            except Error as error:
+                raise CommandError(f"The database could not be read: {error}", returncode=2) from error
+            except (TypeError, ValueError) as error:
+                raise CommandError(f"The audit log cannot be read to its end: {error}") from error
         if found:
             raise CommandError("The audit log was tampered with.")
         read = f"{counts['entries']} entries in {counts['blocks']} blocks"

@@ -17,10 +17,11 @@ from django.core.management import CommandError, call_command, get_commands
 from django.db import DatabaseError
 from django.utils import timezone
 
+from bankproject.operations import scheduler as scheduler_module
 from bankproject.operations import scheduling
 from bankproject.operations.management.commands import run_scheduled
-from bankproject.operations.management.commands.run_scheduled import Scheduler
 from bankproject.operations.models import ScheduledJob
+from bankproject.operations.scheduler import Scheduler
 from bankproject.operations.scheduling import JOBS, LEASE, Job, claim_due, finish, give_back, make_rows, renew
 from tests.processes import process_environment
 
@@ -32,7 +33,7 @@ VERIFYING = Job("verifying", day=time(3))
 
 @pytest.fixture(autouse=True)
 def _the_connection_of_the_test_stays(monkeypatch: Any) -> None:
-    monkeypatch.setattr(run_scheduled, "close_old_connections", lambda: None)
+    monkeypatch.setattr(scheduler_module, "close_old_connections", lambda: None)
 
 
 @pytest.fixture
@@ -258,7 +259,7 @@ def test_a_database_that_is_away_for_a_while_ends_no_scheduler(
     db: None, jobs: Any, monkeypatch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs(good="print(1)")
-    make, calls = run_scheduled.make_rows, []
+    make, calls = scheduler_module.make_rows, []
 
     def away_at_first(*args: Any, **kwargs: Any) -> None:
         calls.append(1)
@@ -266,7 +267,7 @@ def test_a_database_that_is_away_for_a_while_ends_no_scheduler(
             raise DatabaseError("the server has gone away")
         make(*args, **kwargs)
 
-    monkeypatch.setattr(run_scheduled, "make_rows", away_at_first)
+    monkeypatch.setattr(scheduler_module, "make_rows", away_at_first)
     timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGTERM])
     timer.start()
     call_command("run_scheduled", "--tick", "0.05")

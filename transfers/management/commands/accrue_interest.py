@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.money import format_money
+from audit.progress import ProgressLine
 from transfers.services.interest import NotOverYet, accrue_interest, last_countable_day
 
 
@@ -29,20 +30,17 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
 
     def handle(self, *args: Any, verbosity: int, until: date | None, dry_run: bool, **options: Any) -> None:
-        shows = verbosity and self.stderr.isatty()
-
-        def progress(done: int, total: int) -> None:
-            if shows:
-                self.stderr.write(f"\raccounts: {done} of {total} ", ending="")
-
         now = timezone.now()
         last = until or last_countable_day(now)
-        try:
-            run = accrue_interest(until=last, at=now, dry_run=dry_run, progress=progress)
-        except NotOverYet as error:
-            raise CommandError(str(error)) from error
-        if shows:
-            self.stderr.write("")
+        with ProgressLine(self, verbosity) as line:
+
+            def progress(done: int, total: int) -> None:
+                line.say(f"accounts: {done} of {total}")
+
+            try:
+                run = accrue_interest(until=last, at=now, dry_run=dry_run, progress=progress)
+            except NotOverYet as error:
+                raise CommandError(str(error)) from error
         self.stdout.write(
             f"Interest up to {last}: {run.days} days of {run.accounts} accounts counted, "
             f"{run.postings} payments posted, {format_money(run.posted)} in all."

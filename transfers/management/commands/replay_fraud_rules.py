@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from audit.progress import ProgressLine
 from transfers import periods
 from transfers.fraud import LABELS, PAYMENT_RULES, Rule
 from transfers.selectors.replay import flagged_payments
@@ -35,24 +36,21 @@ class Command(BaseCommand):
             raise CommandError(f"{since} has not come yet.")
         if last < since:
             raise CommandError(f"{last} is before {since}.")
-        shows = verbosity and self.stderr.isatty()
         judged = 0
-
-        def progress(payments: int) -> None:
-            nonlocal judged
-            judged = payments
-            if shows:
-                self.stderr.write(f"\rpayments: {payments} ", ending="")
-
         found: dict[Rule, list[str]] = {rule: [] for rule in PAYMENT_RULES}
         starts_at, ends_at = periods.start_of_day(since), periods.end_of_day(last)
-        for payment, rules in flagged_payments(
-            since=starts_at, until=ends_at, thresholds=thresholds(), progress=progress
-        ):
-            for rule in rules:
-                found[rule].append(payment.reference)
-        if shows:
-            self.stderr.write("")
+        with ProgressLine(self, verbosity) as line:
+
+            def progress(payments: int) -> None:
+                nonlocal judged
+                judged = payments
+                line.say(f"payments: {payments}")
+
+            for payment, rules in flagged_payments(
+                since=starts_at, until=ends_at, thresholds=thresholds(), progress=progress
+            ):
+                for rule in rules:
+                    found[rule].append(payment.reference)
         self.stdout.write(f"{judged} payments from {since} to {last}. With the present thresholds, flagged would be:")
         for rule, references in found.items():
             self.stdout.write(f"{LABELS[rule]}: {len(references)}")

@@ -3,6 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
+from audit.progress import ProgressLine
 from transfers.verification import faults
 
 
@@ -12,22 +13,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verbosity: int, **options: Any) -> None:
         counts: dict[str, int] = {}
 
-        def progress(what: str, count: int) -> None:
-            counts[what] = count
-            if verbosity and self.stderr.isatty():
-                self.stderr.write(f"\r{what}: {count} ", ending="")
-
         found = 0
-        try:
-            for fault in faults(progress):
-                found += 1
-                self.stdout.write(self.style.ERROR(fault))
-        except Error as error:
-            raise CommandError(f"The database could not be read: {error}", returncode=2) from error
-        except ValueError as error:
-            raise CommandError(f"The ledger cannot be read to its end: {error}") from error
-        if verbosity and self.stderr.isatty():
-            self.stderr.write("")
+        with ProgressLine(self, verbosity) as line:
+
+            def progress(what: str, count: int) -> None:
+                counts[what] = count
+                line.say(f"{what}: {count}")
+
+            try:
+                for fault in faults(progress):
+                    found += 1
+                    self.stdout.write(self.style.ERROR(fault))
+            except Error as error:
+                raise CommandError(f"The database could not be read: {error}", returncode=2) from error
+            except ValueError as error:
+                raise CommandError(f"The ledger cannot be read to its end: {error}") from error
         read = ", ".join(f"{count} {what}" for what, count in counts.items())
         if found:
             raise CommandError(f"The ledger does not add up: {found} faults. Read {read}.")

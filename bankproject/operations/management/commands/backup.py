@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.progress import ProgressLine
 from bankproject.operations import backups
 from bankproject.operations.backups import BackupError
 
@@ -22,14 +23,14 @@ class Command(BaseCommand):
         if instead is not None:
             self.stdout.write(instead)
             raise CommandError("Nothing was backed up: run that where the database is.", returncode=2)
+        with ProgressLine(self, verbosity) as line:
 
-        def progress(done: int, pages: int) -> None:
-            if verbosity and self.stderr.isatty():
-                self.stderr.write(f"\rpages: {done} of {pages} ", ending="" if done < pages else None)
+            def progress(done: int, pages: int) -> None:
+                line.say(f"pages: {done} of {pages}")
 
-        try:
-            made = backups.back_up(file, progress=progress)
-        except BackupError as error:
-            raise CommandError(str(error)) from error
+            try:
+                made = backups.back_up(file, progress=progress)
+            except BackupError as error:
+                raise CommandError(str(error)) from error
         self.stdout.write(f"{made.sha256}  {made.path}")
         self.stdout.write(f"{made.size} bytes, read back and found whole. Its keys are not in it: keep them elsewhere.")

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts import key_records
 from audit.append_only import missing_triggers
+from audit.progress import ProgressLine
 from bankproject.operations import backups, probes
 from bankproject.operations.backups import BackupError
 
@@ -41,15 +42,15 @@ class Command(BaseCommand):
         if instead is not None:
             self.stdout.write(instead)
             raise CommandError("Nothing was restored: run that where the database is, then --finish.", returncode=2)
+        with ProgressLine(self, verbosity) as line:
 
-        def progress(done: int, pages: int) -> None:
-            if verbosity and self.stderr.isatty():
-                self.stderr.write(f"\rpages: {done} of {pages} ", ending="" if done < pages else None)
+            def progress(done: int, pages: int) -> None:
+                line.say(f"pages: {done} of {pages}")
 
-        try:
-            former = backups.restore(file, replace=replace, at=timezone.now(), progress=progress)
-        except BackupError as error:
-            raise CommandError(f"{error} Nothing was changed.") from error
+            try:
+                former = backups.restore(file, replace=replace, at=timezone.now(), progress=progress)
+            except BackupError as error:
+                raise CommandError(f"{error} Nothing was changed.") from error
         if former is not None:
             self.stdout.write(f"The former database is {former}.")
 
