@@ -9,6 +9,10 @@ PORT ?= 8000
 PY := .venv/bin/python
 STAMP := .venv/requirements-installed
 PACKAGES := accounts transfers support audit bankproject
+EVERYDAY := not browser and not slow and not firewall
+# Processes that test beside each other: one for each core, up to six; two where tests wait for servers and browsers.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$cores -le 6 ] || cores=6; echo $$cores)
+WAITING := -n $$(($(WORKERS) * 2)) --dist worksteal
 
 .PHONY: help setup odbc cache browser curl firewall-packages postgres run run-https firewall code test test-fast test-postgres fuzz lint format bench audit scan clean
 
@@ -135,22 +139,24 @@ else
 	@echo "usage: make code USER=alice@example.com" >&2; exit 2
 endif
 
+# The everyday tests measure coverage: it doubles their time, and the others add little to it. All run, whatever fails.
 test: setup odbc cache browser curl firewall-packages ## Run every test, browser tests included, and measure coverage
-	$(PY) -m pytest -n 2 $(PACKAGES:%=--cov=%) --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95
+	$(PY) -m pytest -n $(WORKERS) -m "$(EVERYDAY)" $(PACKAGES:%=--cov=%) --cov-branch \
+	    --cov-report=term-missing:skip-covered --cov-fail-under=95; \
+	everyday=$$?; $(PY) -m pytest $(WAITING) -m "not ($(EVERYDAY))" && exit $$everyday
 
 test-fast: setup odbc cache ## Run the everyday tests: no browser, nothing slow
-	$(PY) -m pytest -n 2 -m "not browser and not slow and not firewall"
+	$(PY) -m pytest -n $(WORKERS) -m "$(EVERYDAY)"
 
-# In the temporary folder, on a port of its own, and gone afterwards. TEST_DATABASE_URL names another server. Who tests
-# waits for the server at times: three at once keep two cores busy.
+# In the temporary folder, on a port of its own, and gone afterwards. TEST_DATABASE_URL names another server.
 test-postgres: setup odbc cache browser curl firewall-packages postgres ## Run every test on PostgreSQL, whose rows lock for real
-	$(PY) -m tests.postgres_server $(PY) -m pytest -n 3
+	$(PY) -m tests.postgres_server $(PY) -m pytest $(WAITING)
 
 # On a database that is thrown away. The seed is told if it fails; given again, the same cases come.
 FUZZ_CASES ?= 12000
 FUZZ_SEED ?= $(shell date +%s)
 fuzz: setup odbc ## Send the API requests made from its own document: make fuzz FUZZ_CASES=50000
-	FUZZ_CASES="$(FUZZ_CASES)" FUZZ_SEED="$(FUZZ_SEED)" $(PY) -m pytest -n 2 tests/test_api_fuzz.py
+	FUZZ_CASES="$(FUZZ_CASES)" FUZZ_SEED="$(FUZZ_SEED)" $(PY) -m pytest -n $(WORKERS) tests/test_api_fuzz.py
 
 lint: setup ## Check style, types, import direction, migrations, settings, the compose file and the workflow
 	$(PY) -m ruff check .

@@ -22,7 +22,7 @@ def test_the_defaults_of_the_bank_are_fit_for_production(repository: Path) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "warning"),
-    [("SECURE_COOKIES", "0", "security.W012"), ("SECURE_HSTS_SECONDS", "0", "security.W004")],
+    [("SECURE_COOKIES", "0", "security.W010"), ("SECURE_HSTS_SECONDS", "0", "security.W004")],
 )
 def test_what_is_set_here_and_weakens_production_is_found(
     repository: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, warning: str
