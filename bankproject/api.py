@@ -106,10 +106,11 @@ def _guarded(run: Callable[..., Any]) -> Callable[..., Any]:
                 check_query(request.GET, ())
             except Problem as problem:
                 return answer_to(problem)
+        if not rate:
+            return run(request, **path)
         with limiter.noting() as taken:
             response = run(request, **path)
-        if rate:
-            rates.add_headers(response, rate, taken)
+        rates.add_headers(response, rate, taken)
         return response
 
     return guarded
