@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.signals import request_started
 from django.urls import get_resolver
 
 from accounts.mail_links import new_token
@@ -70,6 +71,21 @@ def test_the_banks_own_refusals_pass_untouched(visitor: Callable[..., Visitor], 
     ):
         assert (answer.status, answer.reached_bank) == (status, True)
         assert "firewall-style" not in answer.text
+
+
+def test_a_header_line_that_ends_oddly_reaches_the_bank_written_anew(visitor: Callable[..., Visitor]) -> None:
+    seen: list[dict[str, str]] = []
+
+    def note(environ: dict[str, Any], **kwargs: Any) -> None:
+        seen.append({name: value for name, value in environ.items() if name.startswith("HTTP_X_TEST")})
+
+    request_started.connect(note)
+    try:
+        head = "GET /sign-in/ HTTP/1.1\nHost: localhost\nX-Test-A: b\r\nX-Test-B: c\nConnection: close\n\n"
+        assert visitor().raw(head).reached_bank  # raw() makes each line end of it CR LF: the first is CR CR LF
+    finally:
+        request_started.disconnect(note)
+    assert seen == [{"HTTP_X_TEST_A": "b", "HTTP_X_TEST_B": "c"}]
 
 
 @pytest.mark.parametrize("path", ["/history/", "/api/v1/history"])
