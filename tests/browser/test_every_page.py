@@ -206,10 +206,12 @@ class Inspection:
         assert templates <= self.rendered
 
     def _at_all_widths(self, name: str, scheme: str) -> list[str]:
-        found = []
+        found: list[str] = []
+        if scheme != "light" and not self._folder:  # colours move nothing
+            return found
         for width in (NARROWEST, PHONE, TABLET, WIDE):  # ends at the width that axe looks at
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
-            if scheme == "light":  # colours move nothing
+            if scheme == "light":
                 found += [f"{width} px: {fault}" for fault in checks.layout(self.page)]
             if self._folder:
                 self.page.screenshot(path=self._folder / f"{name}-{width}-{scheme}.png", full_page=True)
