@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Func, OuterRef, Subquery, TextField
 
 
@@ -125,7 +126,8 @@ def role_of(user: Any) -> Role | None:
 def _permissions_of(user: Any) -> frozenset[str]:
     # Kept on the instance, which lives for one request: role changes work from the next request on.
     if not hasattr(user, "_role_permissions"):
-        this = type(user)._default_manager.filter(pk=user.pk)
+        # From the primary, whoever read the user: a replica may still have what was taken away.
+        this = user._meta.model._default_manager.using(DEFAULT_DB_ALIAS).filter(pk=user.pk)
         keep(user, list(annotated(this).values_list("_group", "_permissions")))
     return user._role_permissions
 

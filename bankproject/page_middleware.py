@@ -24,7 +24,7 @@ class _PagesOnly:
     def __call__(self, request: HttpRequest) -> Any:
         if request.path_info.startswith(API) and request.path_info != _PAGE_AMONG_THEM:
             return self.get_response(request)
-        return super().__call__(request)  # type: ignore[misc]
+        return super().__call__(request)  # type: ignore[misc]  # of the middleware it is mixed into
 
 
 # Subclasses of the well-known ones, which Django's system checks look for; that of forms they look for by name.

@@ -14,12 +14,15 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
+from accounts import roles
 from accounts.models import AccountKind, UserSession
 from audit import replica
 from tests import acts
@@ -319,6 +322,22 @@ def test_who_asks_is_read_from_the_primary_wherever_it_is_asked_first(alice: Any
         type(alice).objects.filter(pk=alice.pk).update(locked_at=timezone.now())
         assert ask() is None
     assert sent_to_replica(told) == []
+
+
+@pytest.mark.parametrize("is_lazy", [False, True])
+def test_what_somebody_may_is_read_from_the_primary_whoever_read_them(
+    is_lazy: bool, alice: Any, copied: Callable[[], Any]
+) -> None:
+    # R1.7: the replica still has the permission, and the user it tells of came without any.
+    def ask() -> bool:
+        user = type(alice).objects.get(pk=alice.pk)
+        return roles.may(SimpleLazyObject(lambda: user) if is_lazy else user, "transfers.transfer_own_money")
+
+    with copied(), replica.question(), statements() as told:
+        replica.asked_by(last_wrote_at=None)
+        Group.objects.get(name="Customer").permissions.clear()
+        assert not replica.may_be_behind(ask)()
+    assert len(sent_to_replica(told)) == 1, "the user alone"
 
 
 # --- One's own changes --------------------------------------------------------------------------------------------

@@ -112,6 +112,6 @@ class StrictParser(Parser):
         return read_json(request)
 
     def parse_querydict(self, data: MultiValueDict, list_fields: list[str], request: HttpRequest) -> dict[str, Any]:
-        # Set around each operation, by bankproject.api.
+        # Set around each operation, by bankproject.api: no attribute that the type checker knows.
         check_query(data, request.query_names, lists=list_fields)  # type: ignore[attr-defined]
         return super().parse_querydict(data, list_fields, request)

@@ -229,7 +229,10 @@ def jobs(monkeypatch: Any) -> Callable[..., None]:
 
     def use(**programs: str) -> None:
         mine = [Job(name, every=timedelta(hours=1)) for name in programs]
-        make = lambda: Scheduler(mine, lambda job: [sys.executable, "-c", programs[job.name]])  # noqa: E731
+
+        def make() -> Scheduler:
+            return Scheduler(mine, lambda job: [sys.executable, "-c", programs[job.name]])
+
         monkeypatch.setattr(run_scheduled, "Scheduler", make)
 
     return use

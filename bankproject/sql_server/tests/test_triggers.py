@@ -17,7 +17,7 @@ STANDING = [(f"{table}_no_change", create_sql("microsoft", table)[0]) for table 
 def said(monkeypatch: pytest.MonkeyPatch) -> Any:
     def of(standing: list[tuple[str, str]]) -> list[str]:
         server = Server(triggers=standing)
-        server.introspection = SimpleNamespace(table_names=lambda: TABLES)  # type: ignore[attr-defined]
+        server.introspection = SimpleNamespace(table_names=lambda: TABLES)  # type: ignore[attr-defined]  # a stand-in
         monkeypatch.setattr(append_only, "connections", {"default": server})
         messages = check_triggers_stand(["default"])
         assert "is_disabled = 0" in server.ran[0][0], "what is switched off does not stand"
