@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.migrated_database import use_migrated_database
 from tests.setting_names import variables_read_by_settings
 
 PASSWORD = "correct horse battery staple"
@@ -66,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # A file, not memory: threads and processes then meet as they would in the bank.
         database.setdefault("TEST", {})["NAME"] = f"{os.environ['TEST_RUN_FOLDER']}/test.sqlite3"
+        use_migrated_database(Path(config.cache.mkdir("migrated")))
 
 
 @pytest.hookimpl(tryfirst=True)

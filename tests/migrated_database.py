@@ -1,0 +1,115 @@
+"""The tests' SQLite database: migrated once for all processes and runs, and copied.
+
+Migrating costs each process seconds; copying the file costs none. A template is kept in pytest's cache under the
+digest of all that made it, so a change of any of that makes a new one.
+"""
+
+import ast
+import fcntl
+import hashlib
+import shutil
+import sys
+from collections.abc import Iterator
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import django
+from django.conf import settings
+from django.db import connection
+
+# Their values differ from run to run, and no table does: rows about keys are written anew into each copy.
+_OF_THE_RUN = {
+    "DATABASES", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS",
+}  # fmt: skip
+_PLAIN = (str, int, float, bool, bytes, Path, type(None))
+
+
+def use_migrated_database(cache: Path) -> None:
+    """Have pytest-django's `create_test_db` copy a migrated template, which is made in `cache` if it is not there."""
+    connection.creation.create_test_db = partial(_create, cache, connection.creation.create_test_db)  # type: ignore[method-assign]
+
+
+def _create(cache: Path, migrate: Any, *args: Any, **kwargs: Any) -> str:
+    name = connection.settings_dict["TEST"]["NAME"]
+    template = cache / f"{_digest()}.sqlite3"
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the other processes wait for the first, and then copy
+        if not template.exists():
+            for former in cache.glob("*.sqlite3"):
+                former.unlink()
+            migrate(*args, **kwargs)
+            _write_log_back()
+            connection.close()
+            made = template.with_suffix(".making")
+            shutil.copyfile(name, made)
+            made.rename(template)
+    connection.close()
+    shutil.copyfile(template, name)
+    settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
+    _note_keys_of_this_run()
+    return name
+
+
+def _write_log_back() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _note_keys_of_this_run() -> None:
+    from accounts import key_records
+    from accounts.models import KeyRecord
+
+    KeyRecord.objects.all().delete()
+    key_records.note_keys()
+
+
+def _digest() -> str:
+    """Of the migrations, the modules of ours that they import, the versions they run on, and the settings."""
+    told = hashlib.sha256(f"{sys.version} {django.__version__}".encode())
+    for path in sorted(set(_sources())):
+        told.update(path.read_bytes())
+    for name in sorted(set(dir(settings)) - _OF_THE_RUN):
+        if name.isupper() and (value := _plain(getattr(settings, name))) is not None:
+            told.update(f"{name}={value}".encode())
+    return told.hexdigest()[:32]
+
+
+def _sources() -> Iterator[Path]:
+    from django.apps import apps
+    from django.db.migrations.loader import MigrationLoader
+
+    for config in apps.get_app_configs():
+        name = MigrationLoader.migrations_module(config.label)[0]
+        module = find_spec(name) if name else None
+        if module is None or module.origin is None:
+            continue
+        for path in Path(module.origin).parent.glob("*.py"):
+            yield path
+            yield from _imported(path)
+
+
+def _imported(migration: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(migration.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            names = [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+        for name in names:
+            if name.partition(".")[0] in {"accounts", "audit", "support", "transfers", "foundation", "bankproject"}:
+                spec = find_spec(name)
+                if spec is not None and spec.origin is not None:
+                    yield Path(spec.origin)
+
+
+def _plain(value: Any) -> str | None:
+    """The value as text where it has one that is the same in every process."""
+    if isinstance(value, _PLAIN):
+        return repr(value)
+    if isinstance(value, dict):
+        value = list(value.items())
+    if isinstance(value, (list, tuple)):
+        parts = [_plain(item) for item in value]
+        return None if None in parts else repr(parts)
+    return str(value) if type(value).__module__ in {"decimal", "datetime"} else None
