@@ -5,7 +5,8 @@ django-post-office's queue, in one transaction with marking it done: a crash in 
 loses nothing. Post-office then delivers, and tries again when the server is away.
 
 Which event is told to whom stands in the tables of the apps (`notices.py`), one `Notice` for each mail; what it
-says is one file in templates/emails/ with the blocks subject, text and html.
+says is one file in templates/emails/ with the blocks subject, text and html. A new mail is one line and one file;
+what is missing of it is named by a test.
 """
 
 import json
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = timedelta(hours=1)
 
+# --- Who is told of what -----------------------------------------------------------------------------------------
 
 Payload = dict[str, Any]
 Told = tuple[str, dict[str, Any]]  # an address, and what a mail to it says beside the payload
@@ -104,17 +106,18 @@ def register(table: Iterable[Notice]) -> None:
 def mails_of(event: str, **payload: Any) -> list[Mail]:
     """The mails that are written of `event`; a row that several of them are about is read once."""
     mails: list[Mail] = []
-    read: dict[Rows, Any] = {}
+    read: dict[Rows | None, Any] = {}
     for notice in _notices[event]:
-        rows, row = notice.audience.rows, None
-        if rows is not None:
-            if rows not in read:
-                read[rows] = rows.named_by(payload)
-            row = read[rows]
-            if row is None:
-                continue
-        mails.extend(notice.mails(row, payload))
+        rows = notice.audience.rows
+        if rows is not None and rows not in read:
+            read[rows] = rows.named_by(payload)
+        row = read.get(rows)
+        if rows is None or row is not None:
+            mails.extend(notice.mails(row, payload))
     return mails
+
+
+# --- The rows that wait ------------------------------------------------------------------------------------------
 
 
 def tell(event: str, **payload: Any) -> None:
