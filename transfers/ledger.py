@@ -20,8 +20,9 @@ from django.db.models import BigIntegerField
 from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, AccountStatus, BankAccount, User
 from accounts.money import from_minor, to_minor
 from foundation.compiled import Insert, Select, Update
+from foundation.idempotency import uuid7
 from foundation.refusals import Refusal
-from transfers.identifiers import new_reference, uuid7
+from transfers.identifiers import new_reference
 from transfers.models import Direction, Entry, Transaction, TransactionKind
 
 

@@ -7,13 +7,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.requests import SignedInRequest
+from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import Refusal
 from support import selectors
 from support.forms import ReplyForm, TicketForm
 from support.models import Ticket
 from support.services import tickets as service
 from support.views.paging import page_of, pager_urls
-from transfers.services.orders import IdempotencyConflict
 from transfers.views.access import needs
 
 
