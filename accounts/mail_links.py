@@ -52,7 +52,7 @@ class MailLink(models.Model):
 
     @classmethod
     def forget_expired(cls) -> None:
-        """Delete the links of this kind that nobody can use any more, whosever they are."""
+        """Delete all links of this kind that have expired."""
         cls._default_manager.filter(expires_at__lt=timezone.now()).delete()
 
     def issue(self, *, lasts: timedelta) -> str:
@@ -96,8 +96,11 @@ class MailLink(models.Model):
         return link
 
     def _wait_for_others(self) -> None:
-        """Lock what all links of this owner have in common: the user's row, as whatever changes a user does first;
-        of an address the links themselves, in one order, as each use deletes the others."""
+        """Lock what all links of this owner have in common, until the caller's transaction ends.
+
+        Of a user it is their row, which every service that changes a user locks first. Of an address it is the links
+        themselves, in one order, since each use deletes the others.
+        """
         owner = getattr(self, self.owner)
         is_user = isinstance(owner, models.Model)
         rows = type(owner)._default_manager.filter(pk=owner.pk) if is_user else self._of_this_owner()

@@ -36,7 +36,7 @@ def digest_of_key(idempotency_key: str) -> str:
 
 
 def digest_of_inputs(*inputs: object) -> str:
-    """What is kept of all that was asked for under a key, so that another request with it is told from the same."""
+    """What is kept of all that was asked for under a key: it tells the same request from another one."""
     return _sha256("|".join(str(one) for one in inputs))
 
 

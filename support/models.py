@@ -181,5 +181,5 @@ class LostFactorLink(MailLink):
 
     @staticmethod
     def state_of(user: User) -> str:
-        """What the password and the address of this user are now, told to nobody who reads it."""
+        """A digest of this user's password and address as they are now."""
         return hashlib.sha256(f"{user.get_session_auth_hash()}|{user.email}".encode()).hexdigest()
