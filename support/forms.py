@@ -6,13 +6,13 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from accounts.forms import AmountField, LineField, PersonForm
+from accounts.forms import AmountField, LineField, OnceForm, PersonForm
 from accounts.models import BankAccount
 from accounts.plain_text import is_longer_than
 from support.kinds import RequestKind
 from support.models import MAX_MESSAGE_CHARS, MAX_SUBJECT_CHARS, MAX_WISH_CHARS
 from support.texts import is_readable, paragraphs
-from transfers.forms import OnceForm, account_label
+from transfers.forms import account_label
 
 NO_SECRETS = "Never write a password, PIN or code here. We do not need them."
 

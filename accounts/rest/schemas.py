@@ -28,6 +28,7 @@ from accounts.addresses import is_plain
 from accounts.keyset import InvalidCursor, Key, parse_cursor
 from accounts.money import InvalidAmount, currency_exponent, parse_amount
 from accounts.password_text import MAX_PASSWORD_CHARS
+from foundation.idempotency import KEY_HEADER, KEY_IN_HEADER, MAX_KEY_CHARS, MIN_KEY_CHARS
 
 T = TypeVar("T")
 
@@ -161,10 +162,10 @@ EmailText = Annotated[
 IdempotencyKey = Annotated[
     str,
     Header(
-        alias="Idempotency-Key",
-        min_length=8,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
+        alias=KEY_HEADER,
+        min_length=MIN_KEY_CHARS,
+        max_length=MAX_KEY_CHARS,
+        pattern=KEY_IN_HEADER,
         description="Chosen by you, a UUID say: the same key again gives the first answer and moves nothing.",
     ),
 ]

@@ -6,14 +6,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.refusals import Refusal
 from accounts.requests import SignedInRequest
+from foundation.idempotency import IdempotencyConflict
+from foundation.refusals import Refusal
 from support import selectors
 from support.forms import ReplyForm, TicketForm
 from support.models import Ticket
 from support.services import tickets as service
 from support.views.paging import page_of, pager_urls
-from transfers.services.orders import IdempotencyConflict
 from transfers.views.access import needs
 
 

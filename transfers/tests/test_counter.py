@@ -12,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from accounts import guesses
 from accounts.models import AccountKind, BankAccount, User
 from accounts.outbox import mails_of
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from accounts.services import two_factor
 from audit.models import AuditEntry
+from foundation.idempotency import IdempotencyConflict
+from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, wrong_code_for
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code
@@ -25,7 +26,6 @@ from transfers.limits import DailyLimitReached
 from transfers.models import CustomerLimit, FraudAlert, TransferOrder
 from transfers.services import cash, holds, opening, screening
 from transfers.services.cash import CustomerCannotSignIn, WrongCustomerCode
-from transfers.services.orders import IdempotencyConflict
 from transfers.services.ownership import NotACustomersAccount
 
 pytestmark = pytest.mark.django_db
