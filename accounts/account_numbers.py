@@ -3,11 +3,15 @@
 import re
 import secrets
 
+from foundation.refusals import Refusal
 
-class InvalidAccountNumber(ValueError):
+
+class InvalidAccountNumber(Refusal):
     """Not an account number of this bank; most likely mistyped. Found without any look-up."""
 
     code = "invalid_account_number"
+    text = "This is not a valid account number. Check it for a mistyped digit."
+    status = 422
 
 
 def check_digits(body: str) -> str:
@@ -30,7 +34,7 @@ def parse_number(text: str) -> str:
     # A JSON number or list must not slip through: "1" and 1 would be two accounts to a naive comparison.
     digits = re.sub(r"[ \-]", "", text) if isinstance(text, str) else ""
     if not re.fullmatch(r"[0-9]{12}", digits) or int(digits) % 97 != 1:
-        raise InvalidAccountNumber("This is not a valid account number. Check it for a mistyped digit.")
+        raise InvalidAccountNumber
     return digits
 
 

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 from ninja import Router, Status
 
 from accounts import limiter, selectors
-from accounts.api_problems import LOGIN
 from accounts.api_schemas import (
     ConfirmEnrolmentIn,
     ConfirmRegistrationIn,
@@ -32,6 +31,7 @@ from accounts.services import api_enrolment, api_sessions, registration, user_se
 from audit.context import client_ip, network_of
 
 router = Router(tags=["Signing in"])
+_LOGIN = "login"  # the limit of signing in, as programs are told of it
 _FOR_ANYONE: Any = None  # `auth` of the routes by which one gets a token; each is on the list of a test
 
 
@@ -57,7 +57,7 @@ def confirm_registration(request: HttpRequest, data: ConfirmRegistrationIn) -> S
 @router.post(
     "/auth/two-factor/enrol", auth=_FOR_ANYONE, response=EnrolmentOut, openapi_extra=refuses(401, 403, 404, 409)
 )
-@rated(LOGIN)
+@rated(_LOGIN)
 def enrol(request: HttpRequest, data: EnrolmentIn) -> Any:
     """A secret for an authenticator app, for somebody who has none yet; nothing else works without one."""
     _count_sign_in(request)
@@ -74,7 +74,7 @@ def confirm_enrolment(request: HttpRequest, data: ConfirmEnrolmentIn) -> Enrolle
 
 
 @router.post("/auth/login", auth=_FOR_ANYONE, response=TokensOut, openapi_extra=refuses(401, 403))
-@rated(LOGIN)
+@rated(_LOGIN)
 def login(request: HttpRequest, data: SignInIn) -> TokensOut:
     """Sign in: an access token for fifteen minutes, a refresh token for seven days. 401 never says what was wrong."""
     _count_sign_in(request)
@@ -120,4 +120,4 @@ def end_session(request: ApiRequest, session_id: UUID) -> Status:
 def _count_sign_in(request: HttpRequest) -> None:
     """By network, on top of the count of guesses: right ones too, since each costs the hasher's work (R7.4)."""
     limit = limiter.Limit(settings.API_LOGINS_PER_MINUTE, 60)
-    limiter.take(f"{LOGIN}:{network_of(client_ip(request))}", limit)
+    limiter.take(f"{_LOGIN}:{network_of(client_ip(request))}", limit)

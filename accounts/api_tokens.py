@@ -18,6 +18,8 @@ from uuid import UUID
 import jwt
 from django.conf import settings
 
+from foundation.refusals import Refusal
+
 # Pinned: what the header says decides nothing, or "none" and RS256 with our key as the public one would pass.
 _ALGORITHM = "HS256"
 _LONGEST = 2000
@@ -35,10 +37,12 @@ class Use(Enum):
     REPLACEMENT = ("pt+jwt", "/api/v1/profile/authenticator/confirm")
 
 
-class TokenInvalid(Exception):
+class TokenInvalid(Refusal):
     """Not a token of this use that the bank made and that still lasts."""
 
     code = "token_invalid"
+    text = "This token is not good, or not any more. Sign in again."
+    status = 401
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ T = TypeVar("T", bound=Model)
 class InvalidCursor(Refusal):
     code = "invalid_cursor"
     text = "This is no cursor of this list. Begin again without one."
+    status = 422
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,15 @@ from django.db import models
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from foundation.refusals import Refusal
 
-class LinkInvalid(Exception):
+
+class LinkInvalid(Refusal):
     """The link is unknown, used or expired, or something newer has made it worthless."""
 
     code = "link_invalid"
+    text = "This link was used, has expired, or never was one."
+    status = 404
 
 
 def new_token() -> str:

@@ -23,6 +23,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import get_language
 
+from foundation.refusals import Refusal
+
 # Twelve digits before the point: a quadrillion minor units still sum without overflow in a 64-bit column.
 MAX_AMOUNT_DIGITS = 12
 _AMOUNT = re.compile(rf"[0-9]{{1,{MAX_AMOUNT_DIGITS}}}(?:\.[0-9]+)?")
@@ -36,10 +38,11 @@ def currency_exponent() -> int:
     return get_currency_precision(settings.CURRENCY)
 
 
-class InvalidAmount(ValueError):
+class InvalidAmount(Refusal):
     """A text that is not an amount of money; `str()` says why, in words for the person who typed it."""
 
     code = "invalid_amount"
+    status = 422
 
 
 def parse_amount(text: str, *, allow_zero: bool = False) -> Decimal:

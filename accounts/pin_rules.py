@@ -3,13 +3,16 @@
 import re
 from itertools import pairwise
 
+from foundation.refusals import Refusal
+
 PIN_DIGITS = 6
 
 
-class InvalidPin(ValueError):
+class InvalidPin(Refusal):
     """A text that the bank takes for nobody's PIN; `str()` says why, in words for the person who typed it."""
 
     code = "invalid_pin"
+    status = 422
 
 
 def check_pin(text: str) -> None:

@@ -19,16 +19,19 @@ class ReasonMissing(Refusal):
 
     code = "reason_missing"
     text = "Say why, in words: the reason stays in the audit log."
+    status = 422
 
 
 class ReasonTooLong(Refusal):
     code = "reason_too_long"
     text = f"The reason is too long: at most {MAX_REASON_CHARS} characters."
+    status = 422
 
 
 class ReasonUnreadable(Refusal):
     code = "reason_unreadable"
     text = "The reason has characters that cannot be shown."
+    status = 422
 
 
 def checked_reason(text: str) -> str:

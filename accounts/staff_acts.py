@@ -27,7 +27,7 @@ from accounts.reasons import MAX_REASON_CHARS
 from accounts.roles import may
 from accounts.views.refusals import refusals_shown_in
 from audit.read_only_admin import ReadOnlyAdmin
-from foundation.refusals import Refusal
+from foundation.refusals import NotNow, Refusal
 
 
 class ActForm(forms.Form):
@@ -177,6 +177,8 @@ class ActingAdmin(ReadOnlyAdmin):
                     outcome = act.carry_out(request, row, **form.cleaned_data)
                     messages.success(request, act.confirmed(outcome))
                     return redirect(row_url)
+            except NotNow:
+                raise
             except Refusal as refusal:
                 form.add_error(None, str(refusal))
         context = self.admin_site.each_context(request) | {

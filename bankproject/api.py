@@ -14,9 +14,6 @@ from django.urls import URLPattern, URLResolver, include, path
 from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
-# Imported for what they register: how each app's exceptions are answered.
-import support.api_problems  # noqa: F401
-import transfers.api_problems  # noqa: F401
 from accounts import limiter
 from accounts.api import router as accounts_router
 from accounts.api_profile import router as profile_router

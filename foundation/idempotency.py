@@ -22,6 +22,8 @@ class IdempotencyConflict(Refusal):
 
     code = "idempotency_conflict"
     text = "This form was already used for something else. Please start again."
+    detail = "This Idempotency-Key was used with another request: take another."
+    status = 422
 
 
 def check_key(idempotency_key: str) -> None:

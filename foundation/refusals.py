@@ -1,17 +1,52 @@
-"""What the bank says no to, in plain words: the base of all such exceptions, and those that several services raise."""
+"""How the bank says no: the base of all such exceptions, and those that know nothing of what was asked.
+
+A page shows a refusal's text; the API answers with its status, its code, what programs read and more, all generically
+(`accounts.rest.problems`). So a new refusal is one class, beside the service that raises it.
+"""
+
+from typing import Any
 
 
 class Refusal(Exception):
     """The bank says no, and nothing was changed. Each kind has a stable `code` and a plain text for whoever asked.
 
     Raised inside the transaction, so that it rolls back; money's refusals are recorded in the audit log after that.
+
+    Attributes:
+        status: of the API's answer.
+        detail: what programs read instead of the text, where a page says it otherwise; "" if they read the same.
     """
 
     code = "refused"
     text = "This is not possible."
+    status = 409
+    detail = ""
 
     def __init__(self, text: str | None = None) -> None:
         super().__init__(text or self.text)
+
+    def more(self) -> dict[str, Any]:
+        """Further members of the API's answer: texts, moments, and dicts of them."""
+        return {}
+
+
+class NotNow(Refusal):
+    """The bank says no for `retry_after` whole seconds, whatever is asked. Pages have an answer of their own for it:
+    what shows refusals in a form lets this one through."""
+
+    status = 429
+
+    def __init__(self, retry_after: int, text: str | None = None) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
+
+
+class NotFound(Refusal):
+    """There is no such thing, or it is somebody else's: both are answered alike (R1.7)."""
+
+    code = "not_found"
+    text = "There is nothing here, or it is not yours."
+    status = 404
 
 
 class NotYourself(Refusal):

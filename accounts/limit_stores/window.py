@@ -4,22 +4,28 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from foundation.refusals import NotNow
 
-class TooOften(Exception):
-    """The limit is reached. `retry_after` is in whole seconds."""
+
+class TooOften(NotNow):
+    """The limit is reached."""
 
     code = "too_often"
+    detail = "That was a lot in a short time. Nothing was changed."
 
     def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Try again in {retry_after} seconds.")
-        self.retry_after = retry_after
+        super().__init__(retry_after, f"Try again in {retry_after} seconds.")
 
 
-class LimitsUnavailable(Exception):
-    """Nobody can count at present, so nothing that is limited is done. `retry_after` is in whole seconds."""
+class LimitsUnavailable(NotNow):
+    """Nobody can count at present, so nothing that is limited is done."""
 
     code = "limits_unavailable"
-    retry_after = 30
+    text = "This cannot be done at present. Nothing was changed."
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=30)
 
 
 @dataclass(frozen=True)

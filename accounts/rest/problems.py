@@ -1,7 +1,7 @@
 """How the API says no: one shape for every error, with a stable `code` (RFC 9457).
 
-An exception becomes an answer in one place, `answer_to()`. Each app registers its own exceptions beside its router;
-a `Refusal` that nobody has registered is 409, and whatever nobody expected is 500 and logged, without a word on why.
+An exception becomes an answer in one place, `answer_to()`. A `Refusal` says itself with what; whatever nobody expected
+is 500 and logged, without a word on why.
 """
 
 import json
@@ -24,10 +24,10 @@ from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as SchemaError
 
 from accounts.concurrency import OutcomeUnknown, is_connection_lost, is_deadlock_victim
-from accounts.limiter import LimitsUnavailable, TooOften
+from accounts.rest.schemas import time_text
 from audit.context import current
 from foundation.idempotency import KEY_HEADER
-from foundation.refusals import Refusal
+from foundation.refusals import NotFound, NotNow, Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -65,30 +65,18 @@ class Problem(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Maker = Callable[[Any], Problem]
-_makers: dict[type[Exception], Maker] = {}
+_Maker = Callable[[Any], Problem]
+_makers: dict[type[Exception], _Maker] = {}
 
 
-def problem_of(*kinds: type[Exception]) -> Callable[[Maker], Maker]:
+def _problem_of(*kinds: type[Exception]) -> Callable[[_Maker], _Maker]:
     """Register the function that turns exceptions of these kinds, and kinds of them, into problems."""
 
-    def register(maker: Maker) -> Maker:
+    def register(maker: _Maker) -> _Maker:
         _makers.update(dict.fromkeys(kinds, maker))
         return maker
 
     return register
-
-
-def refuse_with(status: int, *kinds: type[Exception], detail: str = "") -> None:
-    """Register exceptions that carry a `code` for an answer of this status.
-
-    Args:
-        detail: the text, of those that have none for people; a `Refusal` has its own.
-    """
-
-    @problem_of(*kinds)
-    def make(error: Any) -> Problem:
-        return Problem(status, error.code, detail or str(error))
 
 
 def to_problem(error: Exception) -> Problem:
@@ -126,7 +114,7 @@ def as_response(problem: Problem) -> HttpResponse:
     content |= problem.more
     content["request_id"] = current().request_id
     # ASCII only: text of a client's, if there is any, must not break the answer.
-    response = HttpResponse(json.dumps(content), status=problem.status, content_type=CONTENT_TYPE)
+    response = HttpResponse(json.dumps(content, default=time_text), status=problem.status, content_type=CONTENT_TYPE)
     for name, value in problem.headers.items():
         response[name] = value
     if problem.status == HTTPStatus.UNAUTHORIZED:
@@ -153,37 +141,28 @@ def without_route(status: int) -> Problem:
 # --- What any route may meet ------------------------------------------------------------------------------
 
 
-@problem_of(Refusal)
+@_problem_of(Refusal)
 def _refused(error: Refusal) -> Problem:
-    return Problem(409, error.code, str(error))
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, NotNow) else {}
+    return Problem(error.status, error.code, error.detail or str(error), more=error.more(), headers=headers)
 
 
-@problem_of(AuthenticationError)
+@_problem_of(AuthenticationError)
 def _unknown(error: AuthenticationError) -> Problem:
     return Problem(401, "token_invalid", "Send an access token that is still good: Authorization: Bearer ….")
 
 
-@problem_of(PermissionDenied)
+@_problem_of(PermissionDenied)
 def _forbidden(error: PermissionDenied) -> Problem:
     return Problem(403, "forbidden", "Your role does not allow this.")
 
 
-@problem_of(Http404, ObjectDoesNotExist)
+@_problem_of(Http404, ObjectDoesNotExist)
 def _not_found(error: Exception) -> Problem:
-    return Problem(404, "not_found", "There is nothing here, or it is not yours.")
+    return _refused(NotFound())
 
 
-@problem_of(TooOften)
-def _too_often(error: TooOften) -> Problem:
-    return wait(429, error.code, "That was a lot in a short time. Nothing was changed.", error.retry_after)
-
-
-@problem_of(LimitsUnavailable)
-def _no_limits(error: LimitsUnavailable) -> Problem:
-    return wait(503, error.code, "This cannot be done at present. Nothing was changed.", error.retry_after)
-
-
-@problem_of(Error)
+@_problem_of(Error)
 def _of_database(error: Error) -> Problem:
     """Another request had what this one waited for, longer than a request waits: the same one, say (R3.5); or the
     database went away."""
@@ -196,22 +175,22 @@ def _of_database(error: Error) -> Problem:
     return _unexpected(error)
 
 
-@problem_of(RequestDataTooBig)
+@_problem_of(RequestDataTooBig)
 def _too_big(error: RequestDataTooBig) -> Problem:
     return Problem(413, "body_too_large", "The body is too large.")
 
 
-@problem_of(SuspiciousOperation)
+@_problem_of(SuspiciousOperation)
 def _suspicious(error: SuspiciousOperation) -> Problem:
     return Problem(400, "bad_request", "This request cannot be read.")
 
 
-@problem_of(HttpError)
+@_problem_of(HttpError)
 def _http(error: HttpError) -> Problem:
     return Problem(error.status_code, "bad_request", "This request cannot be read.")
 
 
-@problem_of(ValidationError)
+@_problem_of(ValidationError)
 def _invalid(error: ValidationError) -> Problem:
     """What a Django form or validator found, as services and forms raise it."""
     faults = error.error_dict if hasattr(error, "error_dict") else {"": error.error_list}
@@ -222,7 +201,7 @@ def _invalid(error: ValidationError) -> Problem:
     )
 
 
-@problem_of(SchemaError)
+@_problem_of(SchemaError)
 def _misshapen(error: SchemaError) -> Problem:
     """What a schema found; never with what was sent, which may be a secret."""
     errors = [_field_error(fault) for fault in _without_null(error.errors)]

@@ -29,6 +29,7 @@ from accounts.keyset import InvalidCursor, Key, parse_cursor
 from accounts.money import InvalidAmount, currency_exponent, parse_amount
 from accounts.password_text import MAX_PASSWORD_CHARS
 from foundation.idempotency import KEY_HEADER, KEY_IN_HEADER, MAX_KEY_CHARS, MIN_KEY_CHARS
+from foundation.refusals import Refusal
 
 T = TypeVar("T")
 
@@ -84,8 +85,9 @@ def _plain_address(text: str) -> str:
     return text
 
 
-class _InvalidMoment(ValueError):
+class _InvalidMoment(Refusal):
     code = "invalid_time"
+    status = 422
 
 
 def _parse_moment(text: str) -> datetime:

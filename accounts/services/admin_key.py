@@ -16,6 +16,7 @@ from foundation.refusals import Refusal
 class WrongAdminKey(Refusal):
     code = "wrong_admin_key"
     text = "This is not the administrators’ key."
+    status = 422
 
 
 def verify_admin_key(request: HttpRequest, *, actor: User, admin_key: str) -> None:

@@ -44,11 +44,13 @@ class PasswordChangeRequired(Refusal):
 
     code = "password_change_required"
     text = "Sign in on the bank's website and choose a password of your own first."
+    status = 403
 
 
 class PinLoginOff(Refusal):
     code = "pin_login_off"
     text = "This bank asks for your password: a PIN signs nobody in."
+    status = 403
 
 
 @dataclass(frozen=True)

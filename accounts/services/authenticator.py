@@ -17,15 +17,17 @@ from accounts.services.sign_in import is_recovery_code
 from accounts.services.two_factor import WrongCode
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import Refusal
 
 _KEY = "new_authenticator"
 SECONDS = 10 * 60
 
 
-class NothingToReplace(Exception):
+class NothingToReplace(Refusal):
     """No code was given for a replacement, or too long ago; or another window was faster."""
 
     code = "nothing_to_replace"
+    text = "There is nothing to replace."
 
 
 def renew_recovery_codes(request: HttpRequest, *, actor: User, code: str) -> list[str]:

@@ -17,14 +17,16 @@ from accounts.services.fresh_code import verify_fresh_code
 from accounts.services.passwords import check_own_password
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import Refusal
 
 _REQUESTS_OF_ONE_USER = limiter.Limit(times=5, window_seconds=3600)
 
 
-class SameAddress(Exception):
+class SameAddress(Refusal):
     """It is the actor's address already."""
 
     code = "same_address"
+    text = "This is your address already."
 
 
 def request_change(request: HttpRequest, *, actor: User, new_email: str, password: str, code: str) -> None:

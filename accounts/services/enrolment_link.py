@@ -19,15 +19,18 @@ from accounts.mail_links import LinkInvalid
 from accounts.models import EnrolmentLink, TotpDevice, User
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import Refusal
 
 _KEY = "enrolment_link"
 _MAILS_TO_ONE_USER = limiter.Limit(times=3, window_seconds=3600)
 
 
-class LinkNeeded(Exception):
+class LinkNeeded(Refusal):
     """The password alone does not set up another second factor: the link in the mail was not opened, or expired."""
 
     code = "link_needed"
+    text = "Setting up two-factor again takes the link in the mail too."
+    status = 403
 
 
 def demand(user: User) -> str:

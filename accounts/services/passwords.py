@@ -14,12 +14,16 @@ from accounts.services import user_sessions
 from audit.actions import Action
 from audit.context import client_ip
 from audit.services import record
+from foundation.refusals import Refusal
 
 
-class WrongCurrentPassword(Exception):
+class WrongCurrentPassword(Refusal):
     """The old password is not right; without it a stolen session could lock its owner out."""
 
     code = "wrong_password"
+    text = "This is not your password."
+    detail = "The password is not right."
+    status = 422
 
 
 def check_own_password(request: HttpRequest, *, actor: User, password: str) -> None:

@@ -11,20 +11,24 @@ from accounts.models import User
 from accounts.services.pins import PinLocked
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import Refusal
 
 TRIES = 3
 
 
-class WrongPin(Exception):
+class WrongPin(Refusal):
     """Not the PIN; or there is none, or nobody. The caller is not told which."""
 
     code = "wrong_pin"
+    text = "This PIN is not right."
+    status = 422
 
 
-class PinBusy(Exception):
+class PinBusy(Refusal):
     """All tries there are left are being looked at this moment; this one was not. Nothing was counted."""
 
     code = "pin_busy"
+    text = "Other tries are being looked at just now. Try again in a moment."
 
 
 def verify_pin(*, user: User | None, pin: str, at: datetime | None = None) -> None:

@@ -12,18 +12,21 @@ from accounts.services import user_sessions
 from accounts.services.fresh_code import verify_fresh_code
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import Refusal
 
 
-class PinLocked(Exception):
+class PinLocked(Refusal):
     """Locked after wrong tries (R1.4). Could its owner replace or remove it, whoever guesses would guess on."""
 
     code = "pin_locked"
+    text = "This PIN is locked. Only the bank unlocks it."
 
 
-class NoPin(Exception):
+class NoPin(Refusal):
     """There is none to remove."""
 
     code = "no_pin"
+    text = "There is no PIN."
 
 
 def set_pin(request: HttpRequest, *, actor: User, pin: str, code: str) -> None:

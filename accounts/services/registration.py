@@ -20,14 +20,18 @@ from accounts.roles import Role
 from audit.actions import Action
 from audit.context import network_of
 from audit.services import record
+from foundation.refusals import Refusal
 
 _MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
 
 
-class WrongPassword(Exception):
+class WrongPassword(Refusal):
     """Not the password chosen at registration."""
 
     code = "wrong_password"
+    text = "This is not the password you chose when you registered."
+    detail = "The password is not right."
+    status = 422
 
 
 def register(

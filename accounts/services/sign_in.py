@@ -1,7 +1,6 @@
 """Signing in: e-mail and password, then a code. Each wrong one counts towards the lockout (R1.2, R1.4)."""
 
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
 from django.contrib.auth import authenticate, login, logout
@@ -20,29 +19,33 @@ from accounts.sign_in_identity import address_in
 from audit.actions import Action
 from audit.context import client_ip
 from audit.services import record
+from foundation.refusals import NotNow, Refusal
 
 
-class SignInRefused(Exception):
+class SignInRefused(Refusal):
     """Wrong, unknown, locked or deactivated: the caller is never told which (R1.2)."""
 
     code = "sign_in_refused"
+    text = "What was given does not sign anybody in. After a wrong code, wait for the next one."
+    status = 401
 
 
-@dataclass
-class LockedOut(Exception):
+class LockedOut(NotNow):
     """Too many failures for this e-mail from this address, or too many in all from this network, or of codes from
     everywhere. Says nothing about whether the user exists."""
 
-    seconds: int
     code = "locked_out"
+    text = "Too many wrong ones from where you are: for a while nobody signs in from there as this person."
 
 
-@dataclass
-class TryAgainIn(Exception):
+class TryAgainIn(NotNow):
     """After a wrong code none is looked at for a moment: this one was neither judged nor counted."""
 
-    seconds: int
     code = "try_again_in"
+    detail = "Too soon after a wrong code: this one was not looked at."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after, f"A short pause after a wrong code: enter the next one in {retry_after} s.")
 
 
 def verify_password(request: HttpRequest, *, email: str, password: str) -> User:

@@ -10,18 +10,21 @@ from accounts.roles import Role
 from accounts.services.registration import create_user
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import Refusal
 
 FROM_THE_TERMINAL = "terminal"
 
 
-class AdministratorExists(Exception):
+class AdministratorExists(Refusal):
     """The bank has an administrator, who makes the others."""
 
     code = "administrator_exists"
+    text = "This bank has an administrator already."
 
 
-class EmailTaken(Exception):
+class EmailTaken(Refusal):
     code = "email_taken"
+    text = "Somebody else signs in with this e-mail address."
 
 
 def bootstrap_administrator(*, email: str, first_name: str, last_name: str, password: str) -> User:

@@ -20,6 +20,7 @@ from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.services import enrolment_link
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import Refusal
 
 RECOVERY_CODES = 10
 # No 0, O, 1, I or L: codes are read from paper.
@@ -28,16 +29,19 @@ _SELECTOR_CHARS = 4
 _SECRET_CHARS = 8  # 31^8, about 40 bits behind Argon2 and the lockout
 
 
-class AlreadyEnrolled(Exception):
+class AlreadyEnrolled(Refusal):
     """The user has a second factor; replacing it is another act, with other checks."""
 
     code = "already_enrolled"
+    text = "Two-factor is on already."
 
 
-class WrongCode(Exception):
+class WrongCode(Refusal):
     """The code does not match, was used before, or came too soon after a wrong one."""
 
     code = "wrong_code"
+    text = "This code is not right, or was used already. Wait for the next one."
+    status = 422
 
 
 def confirmed_device(user: User) -> TotpDevice | None:

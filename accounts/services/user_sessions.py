@@ -18,6 +18,7 @@ from accounts.models import SessionKind, User, UserSession
 from audit.actions import Action
 from audit.context import client_ip
 from audit.services import record
+from foundation.refusals import Refusal
 
 _KEY = "user_session"
 _NO_ROW = str(uuid.UUID(int=0))
@@ -26,10 +27,12 @@ _KEPT = timedelta(days=30)
 API_REFRESH_LASTS = timedelta(days=7)  # R7.1
 
 
-class SessionNotFound(Exception):
+class SessionNotFound(Refusal):
     """No open session of this user has this id: whose it is else is not told."""
 
     code = "session_not_found"
+    text = "There is no such session of yours."
+    status = 404
 
 
 def begin(request: HttpRequest, *, actor: User) -> None:

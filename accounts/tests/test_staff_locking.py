@@ -8,6 +8,7 @@ import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import guesses
@@ -96,6 +97,19 @@ def test_a_page_that_was_open_for_long_is_told_that_somebody_was_faster(alice: A
     unlock(ada, alice)
     with pytest.raises(NotLocked):
         people.unlock_user(a_request(), actor=ada, user=still_locked, reason=REASON, code=fresh_code(ada))
+
+
+def test_after_too_many_wrong_codes_the_page_of_an_act_is_429(
+    alice: Any, ada: Any, browser_of: Any, settings: Any
+) -> None:
+    # R1.4
+    settings.AXES_FAILURE_LIMIT = 1
+    browser, url = browser_of(ada), reverse("admin:accounts_user_act", args=[alice.pk, "lock"])
+    tried = {"reason": REASON, "code": wrong_code_for(fresh_code(ada))}
+    answers = [browser.post(url, tried) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert answers[0].context["form"].errors == {"code": [WrongCode.text]}
+    assert stored(alice).locked_at is None
 
 
 def test_a_wrong_code_changes_nothing_and_counts_as_a_guess(alice: Any, ada: Any, settings: Any) -> None:

@@ -37,8 +37,8 @@ def change(request: SignedInRequest) -> HttpResponse:
                 )
                 messages.info(request, f"We have written to {data['email']}. Follow the link there to confirm it.")
                 return redirect("profile")
-        except service.SameAddress:
-            form.add_error("email", "This is your address already.")
+        except service.SameAddress as refusal:
+            form.add_error("email", str(refusal))
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))
     demo_code = two_factor.current_code(request.user) if settings.DEMO else None

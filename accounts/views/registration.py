@@ -65,8 +65,8 @@ def register_confirm(request: HttpRequest, token: str) -> HttpResponse:
     except service.LinkInvalid:
         again = {"again_url": reverse("register"), "again_label": "Register again"}
         return render(request, "accounts/link_expired.html", again, status=404)
-    except service.WrongPassword:
-        form.add_error("password", "This is not the password you chose when you registered.")
+    except service.WrongPassword as refusal:
+        form.add_error("password", str(refusal))
     except TooOften as error:
         return locked_out(request, LockedOut(error.retry_after))
     return render(request, "accounts/register_confirm.html", {"form": form, "email": email})

@@ -15,7 +15,6 @@ from accounts.services import sign_in as service
 from accounts.services import two_factor
 
 WRONG_PASSWORD = "E-mail or password is not right."  # noqa: S105 - a message
-WRONG_CODE = "This code is not right, or was used already. Wait for the next one."
 
 
 @login_not_required
@@ -66,9 +65,9 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
         try:
             device = service.verify_code(request, user=user, code=form.cleaned_data["code"])
         except service.SignInRefused:
-            form.add_error("code", WRONG_CODE)
+            form.add_error("code", two_factor.WrongCode.text)
         except service.TryAgainIn as error:
-            form.add_error("code", f"A short pause after a wrong code: enter the next one in {error.seconds} s.")
+            form.add_error("code", str(error))
         except service.LockedOut as error:
             pending_sign_in.end(request)
             return locked_out(request, error)
@@ -96,10 +95,10 @@ def is_signed_in(request: HttpRequest) -> bool:
 
 def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:
     """After too many wrong ones: to somebody signed in within the bank's own frame, for they stay signed in."""
-    minutes = -(-error.seconds // 60)
+    minutes = -(-error.retry_after // 60)
     template = "accounts/too_many_codes.html" if is_signed_in(request) else "accounts/locked_out.html"
     response = render(request, template, {"minutes_left": minutes}, status=429)
-    response["Retry-After"] = str(error.seconds)
+    response["Retry-After"] = str(error.retry_after)
     return response
 
 

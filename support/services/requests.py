@@ -54,11 +54,13 @@ class NothingToChange(Refusal):
 class PayloadTooLong(Refusal):
     code = "payload_too_long"
     text = "Name and address are too long together. Please shorten them."
+    status = 422
 
 
 class WishTooLong(Refusal):
     code = "wish_too_long"
     text = f"Say it in fewer words: {MAX_WISH_CHARS} characters at most."
+    status = 422
 
 
 class AlreadyAsked(Refusal):
@@ -67,6 +69,8 @@ class AlreadyAsked(Refusal):
 
 
 class TooManyRequests(Refusal):
+    """Open at once, not in a minute: waiting alone does not help."""
+
     code = "too_many_requests"
     text = "You have as many waiting requests as one customer can have. Wait for an answer, or cancel one."
 

@@ -37,16 +37,19 @@ _MAIL_OF: Mapping[TicketVerb, str] = {
 class TextMissing(Refusal):
     code = "text_missing"
     text = "Write something first."
+    status = 422
 
 
 class TextTooLong(Refusal):
     code = "text_too_long"
     text = f"This is too long: {MAX_MESSAGE_CHARS} characters at most."
+    status = 422
 
 
 class TextUnreadable(Refusal):
     code = "text_unreadable"
     text = "This text has characters that cannot be shown."
+    status = 422
 
 
 class UnknownPayment(Refusal):
@@ -54,6 +57,7 @@ class UnknownPayment(Refusal):
 
     code = "unknown_payment"
     text = "There is no movement with this reference on your accounts."
+    status = 422
 
 
 class ConversationFull(Refusal):

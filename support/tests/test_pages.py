@@ -223,9 +223,13 @@ def test_a_conversation_that_is_full_says_so(
 
 
 def test_too_much_is_answered_with_429(alice: Any, browser_of: Any, settings: Any) -> None:
-    settings.TICKETS_PER_HOUR = 1
+    settings.TICKETS_PER_HOUR = settings.TICKET_REPLIES_PER_HOUR = settings.REQUESTS_PER_HOUR = 1
     browser = browser_of(alice)
     assert [new_ticket(browser).status_code for _ in range(2)] == [302, 429]
+    conversation = f"/help/messages/{Ticket.objects.get(customer=alice).public_id}/"
+    assert [browser.post(conversation, {"text": "And?"}).status_code for _ in range(2)] == [302, 429]
+    wish = {"first_name": "Alice", "last_name": "Other", "address": "1 Other Street"}
+    assert [new_request(browser, "update_identity", **wish).status_code for _ in range(2)] == [302, 429]
 
 
 def test_an_account_with_money_in_it_is_not_asked_to_be_closed_but_emptied(

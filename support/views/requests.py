@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import BankAccount
 from accounts.money import format_money
 from accounts.requests import SignedInRequest
-from foundation.refusals import Refusal
+from foundation.refusals import NotNow, Refusal
 from support import selectors
 from support.forms import FORM_OF
 from support.kinds import KINDS, PAGE_KINDS, RequestKind
@@ -62,6 +62,8 @@ def request_new(request: SignedInRequest) -> HttpResponse:
                 payload=form.payload,
                 reason=form.cleaned_data["reason"],
             )
+        except NotNow:
+            raise
         except Refusal as refusal:
             if kind == RequestKind.CLOSE_ACCOUNT and form.account is not None:
                 context |= closing_obstacle(request, form.account, refusal)
@@ -90,6 +92,8 @@ def request_cancel(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         service.cancel_request(actor=request.user, public_id=public_id)
     except ServiceRequest.DoesNotExist as error:
         raise Http404 from error
+    except NotNow:
+        raise
     except Refusal as refusal:
         messages.error(request, str(refusal))
     else:

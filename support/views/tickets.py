@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.requests import SignedInRequest
 from foundation.idempotency import IdempotencyConflict
-from foundation.refusals import Refusal
+from foundation.refusals import NotNow, Refusal
 from support import selectors
 from support.forms import ReplyForm, TicketForm
 from support.models import Ticket
@@ -73,6 +73,8 @@ def ticket(request: SignedInRequest, public_id: UUID) -> HttpResponse:
             return redirect("ticket", public_id)
     except Ticket.DoesNotExist as error:
         raise Http404 from error
+    except NotNow:
+        raise
     except Refusal as refusal:
         form.add_error(None, str(refusal))
     return render(request, "support/ticket.html", {"conversation": conversation, "form": form})

@@ -9,7 +9,7 @@ from django.db.models import Sum
 from accounts.models import BankAccount, User
 from audit import replica
 from audit.replica import may_be_behind
-from foundation.refusals import Refusal
+from foundation.refusals import NotFound, Refusal
 from transfers.filters import HistoryFilters
 from transfers.models import Entry
 from transfers.periods import Month
@@ -20,7 +20,7 @@ from transfers.selectors.pictures import SIGNED_AMOUNT
 STATEMENT_ROWS = 2_000  # some seconds of work
 
 
-class NoSuchMonth(LookupError):
+class NoSuchMonth(NotFound):
     """A month that is still to come, or in which there was no account yet, or no longer."""
 
 
@@ -29,6 +29,7 @@ class StatementTooLong(Refusal):
 
     code = "statement_too_long"
     text = f"This month has more than {STATEMENT_ROWS} movements. Download them as CSV from the history instead."
+    detail = "This month has more movements than a statement holds: read them in pages."
 
 
 @dataclass(frozen=True)

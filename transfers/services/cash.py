@@ -24,6 +24,7 @@ from transfers.services.step_up import Proof
 class CashOnlyAtTheCounter(Refusal):
     code = "cash_only_at_the_counter"
     text = "Cash is paid in and out at the counter."
+    status = 403
 
 
 class CustomerCannotSignIn(Refusal):
@@ -166,7 +167,7 @@ def _check_customer(request: HttpRequest, actor: User, customer: User, code: str
         verify_fresh_code(request, actor=actor, customer=customer, code=code)
     except TryAgainIn as error:
         raise WrongCustomerCode(
-            f"A short pause after a wrong code: ask for the next one in {error.seconds} s."
+            f"A short pause after a wrong code: ask for the next one in {error.retry_after} s."
         ) from error
     except WrongCode as error:
         raise WrongCustomerCode from error

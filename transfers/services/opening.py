@@ -173,7 +173,9 @@ def _counted_try(
         if deposit:
             limits.take_minute_place(customer, OrderKind.DEPOSIT, token=token, at=at)
         yield
-    except (Refusal, limiter.TooOften) as refusal:
+    except limiter.LimitsUnavailable:  # nobody said no to this: it could not be counted
+        raise
+    except Refusal as refusal:
         limiter.spend(key, token)
         if deposit:
             limits.spend_minute_place(customer, OrderKind.DEPOSIT, token=token)

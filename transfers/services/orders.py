@@ -25,7 +25,7 @@ from django.db.models import QuerySet
 
 from accounts import outbox
 from accounts.concurrency import own_repeatable_transaction
-from accounts.limiter import TooOften
+from accounts.limiter import LimitsUnavailable
 from accounts.models import BankAccount, User
 from accounts.money import to_minor
 from audit.actions import Action
@@ -76,7 +76,9 @@ def place(
     except StepUpRequired as need:
         need.challenge = step_up.issue(instruction, need.why)
         raise
-    except (Refusal, TooOften) as refusal:
+    except LimitsUnavailable:  # nobody said no to this: it could not be counted
+        raise
+    except Refusal as refusal:
         limits.spend_minute_place(customer, kind, token=token)
         _record_refusal(instruction, refusal.code)
         raise
@@ -89,14 +91,16 @@ def _done_meanwhile(
     this one cannot give again: then the answer is the order of that request, once it is through; None if all passed.
 
     Raises:
-        Refusal, TooOften: of a request that no other has carried out.
+        Refusal: of a request that no other has carried out.
     """
     try:
         if check is not None:
             check()
         if proof is not None:
             step_up.give_code(instruction, proof)
-    except (Refusal, TooOften):
+    except LimitsUnavailable:  # nobody said no to this: it could not be counted
+        raise
+    except Refusal:
         done = _done_after_waiting(instruction)
         if done is None:
             raise

@@ -3,20 +3,19 @@ import logging
 from accounts.encryption import DecryptionFailed
 from accounts.models import BankAccount, User
 from accounts.roles import Role
-from foundation.refusals import NotYourself, Refusal
+from foundation.refusals import NotFound, NotYourself, Refusal
 
 logger = logging.getLogger(__name__)
 
 
-class NotYourAccount(Exception):
+class NotYourAccount(NotFound):
     """The account belongs to somebody else. Pages and API answer as if it did not exist: 404 (R1.7)."""
-
-    code = "not_found"
 
 
 class NotACustomer(Refusal):
     code = "not_a_customer"
     text = "Only customers whom the bank has not deactivated have accounts."
+    status = 403
 
 
 class NotACustomersAccount(Refusal):

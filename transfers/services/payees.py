@@ -19,6 +19,7 @@ from accounts.services import bank_accounts
 from audit.actions import Action
 from audit.services import record
 from foundation.idempotency import token_of
+from foundation.refusals import NotFound
 from transfers import selectors
 from transfers.models import MAX_LABEL_CHARS, Payee
 from transfers.services.sending import PayeeCannotReceive
@@ -26,10 +27,8 @@ from transfers.services.sending import PayeeCannotReceive
 logger = logging.getLogger(__name__)
 
 
-class PayeeNotFound(Exception):
+class PayeeNotFound(NotFound):
     """There is none, or it is somebody else's. Pages and API answer alike: 404 (R1.7)."""
-
-    code = "not_found"
 
 
 def find_payee(*, actor: User, number: str, idempotency_key: str = "") -> BankAccount:

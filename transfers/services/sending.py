@@ -19,6 +19,7 @@ from transfers.services.step_up import Proof
 class SameAccount(Refusal):
     code = "same_account"
     text = "Choose two different accounts: money cannot be sent to the account it comes from."
+    status = 422
 
 
 class PayeeCannotReceive(Refusal):

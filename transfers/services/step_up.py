@@ -54,11 +54,19 @@ class StepUpRequired(Refusal):
     """The payment needs a code. `challenge` is what it has to be given for, once the payment was rolled back."""
 
     code = "step_up_required"
+    status = 403
     challenge: StepUpChallenge
 
     def __init__(self, why: StepUpReason, text: str | None = None) -> None:
         super().__init__(text or asking_for_code(why))
         self.why = why
+
+    def more(self) -> dict[str, Any]:
+        """The challenge: the same request again, with its id and a code, goes through."""
+        challenge = self.challenge
+        return {
+            "challenge": {"id": str(challenge.public_id), "expires_at": challenge.expires_at, "why": self.why.value}
+        }
 
 
 class CodeTooLate(StepUpRequired):
@@ -73,6 +81,7 @@ class CodeTooLate(StepUpRequired):
 class WrongStepUpCode(Refusal):
     code = "wrong_step_up_code"
     text = "This code is not right, or was used already. Wait for the next one."
+    status = 403
 
 
 class TooManyCodes(TooOften):
@@ -84,6 +93,7 @@ class WaitsAfterReset(Refusal):
     cash wait a day (R1.8)."""
 
     code = "waits_after_reset"
+    status = 403
 
     def __init__(self, until: datetime) -> None:
         when = date_format(timezone.localtime(until), "DATETIME_FORMAT")
@@ -93,6 +103,9 @@ class WaitsAfterReset(Refusal):
             f"until {when}."
         )
         self.until = until
+
+    def more(self) -> dict[str, Any]:
+        return {"until": self.until}
 
 
 def why_needed(instruction: Instruction, row: CustomerLimit | None) -> StepUpReason | None:
@@ -197,7 +210,7 @@ def give_code(instruction: Instruction, proof: Proof) -> None:
             only_for=f"challenge {challenge.pk}",
         )
     except TryAgainIn as error:
-        raise WrongStepUpCode(f"A short pause after a wrong code: enter the next one in {error.seconds} s.") from error
+        raise WrongStepUpCode(str(error)) from error
     except WrongCode as error:
         raise WrongStepUpCode from error
     except TooOften as error:

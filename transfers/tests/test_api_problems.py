@@ -1,5 +1,6 @@
 """How the API answers the refusals of money (R7.3): a challenge as a documented 403, a key used otherwise as 422."""
 
+import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -7,8 +8,7 @@ from uuid import UUID
 
 import pytest
 
-import transfers.api_problems  # noqa: F401 - what is tested is what it registers
-from accounts.rest.problems import to_problem
+from accounts.rest.problems import answer_to, to_problem
 from foundation.idempotency import IdempotencyConflict
 from transfers.ledger import InsufficientFunds
 from transfers.limits import DailyLimitReached
@@ -26,14 +26,12 @@ def test_a_challenge_says_its_id_until_when_and_why() -> None:
     # R3.6: the same request again with this id and a code goes through.
     error: Any = StepUpRequired(StepUpReason.AMOUNT)
     error.challenge = SimpleNamespace(public_id=UUID(int=7), expires_at=AT)
-    problem = to_problem(error)
-    assert (problem.status, problem.code) == (403, "step_up_required")
-    assert problem.more == {
-        "challenge": {
-            "id": "00000000-0000-0000-0000-000000000007",
-            "expires_at": "2026-11-03T09:00:00.000000Z",
-            "why": "amount",
-        }
+    answer = json.loads(answer_to(error).content)
+    assert (answer["status"], answer["code"]) == (403, "step_up_required")
+    assert answer["challenge"] == {
+        "id": "00000000-0000-0000-0000-000000000007",
+        "expires_at": "2026-11-03T09:00:00.000000Z",
+        "why": "amount",
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from accounts import limiter
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from tests import acts
 from transfers.models import TransferOrder
@@ -317,6 +318,16 @@ def test_too_many_accounts_are_refused_in_words(
     response = browser_of(alice).post(reverse("account_open"), {"key": uuid.uuid4(), "kind": "savings"})
     assert opening.TooManyAccounts.text in response.content.decode()
     assert BankAccount.objects.filter(owner=alice).count() == 1
+
+
+def test_too_many_tries_at_opening_and_closing_are_429(
+    alice: Any, browser_of: Callable, everyday: BankAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_TRIES", limiter.Limit(times=2, window_seconds=3600))
+    client = browser_of(alice)
+    opened = [client.post(reverse("account_open"), {"key": uuid.uuid4(), "kind": "savings"}) for _ in range(2)]
+    closed = [client.post(reverse("account_close", args=[everyday.public_id])) for _ in range(3)]
+    assert [answer.status_code for answer in (*opened, *closed)] == [302, 429, 200, 200, 429]
 
 
 def test_without_self_service_cash_there_is_no_deposit_on_the_pages(

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import BankAccount
 from accounts.requests import SignedInRequest
-from foundation.refusals import Refusal
+from foundation.refusals import NotNow, Refusal
 from transfers import selectors
 from transfers.filters import HistoryFilters
 from transfers.forms import RenameAccountForm
@@ -42,6 +42,8 @@ def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     if request.method == "POST":
         try:
             opening.close_account(actor=request.user, account=row)
+        except NotNow:
+            raise
         except Refusal as refusal:
             obstacle = refusal
         else:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import AccountStatus, BankAccount
 from accounts.requests import SignedInRequest
-from foundation.refusals import Refusal
+from foundation.refusals import NotNow, Refusal
 from transfers import drafts, selectors
 from transfers.drafts import Draft
 from transfers.forms import CashForm
@@ -114,6 +114,8 @@ def _cash_page(
             )
             drafts.ask_code(request, draft_id, need.challenge)
             return redirect("withdraw_confirm", account.public_id, draft_id)
+        except NotNow:
+            raise
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:

@@ -14,7 +14,7 @@ from accounts.requests import SignedInRequest
 from accounts.services import two_factor
 from accounts.services.sign_in import LockedOut
 from accounts.views.sign_in import locked_out
-from foundation.refusals import Refusal
+from foundation.refusals import NotNow, Refusal
 from transfers import drafts, selectors
 from transfers.drafts import Draft
 from transfers.forms import ConfirmByCodeForm, ConfirmForm
@@ -80,6 +80,8 @@ def carry_out(
         return None
     except TooManyCodes as error:
         return locked_out(request, LockedOut(error.retry_after))
+    except NotNow:
+        raise
     except Refusal as refusal:
         messages.error(request, f"{refusal} {wording.not_done}")
         return redirect(edit_url)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import session_clock
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from accounts.requests import SignedInRequest
-from foundation.refusals import Refusal
+from foundation.refusals import NotNow, Refusal
 from transfers import selectors
 from transfers.filters import HistoryFilters
 from transfers.forms import OpenAccountForm
@@ -80,6 +80,8 @@ def account_open(request: SignedInRequest) -> HttpResponse:
                 opening_deposit=form.deposit,
                 idempotency_key=form.idempotency_key,
             )
+        except NotNow:
+            raise
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:

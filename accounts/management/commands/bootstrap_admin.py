@@ -31,7 +31,7 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except staff.AdministratorExists as error:
-            raise CommandError("This bank has an administrator already.") from error
+            raise CommandError(str(error)) from error
         except staff.EmailTaken as error:
             raise CommandError(f"{email} is taken by another user.") from error
         self.stdout.write(f"{user} can sign in now, and will turn on two-factor then.")
