@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 
-from accounts.refusals import Refusal
+from foundation.refusals import Refusal
 
 PAGE_ROWS = 50
 

@@ -25,8 +25,8 @@ from ninja.errors import ValidationError as SchemaError
 
 from accounts.concurrency import OutcomeUnknown, is_connection_lost, is_deadlock_victim
 from accounts.limiter import LimitsUnavailable, TooOften
-from accounts.refusals import Refusal
 from audit.context import current
+from foundation.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from accounts.models import BankAccount, User
 from accounts.money import InvalidAmount, format_money, parse_amount
 from accounts.plain_text import is_longer_than
 from accounts.reasons import ReasonMissing, checked_reason
-from accounts.refusals import NotYourself, Refusal, WrongStatus
 from accounts.roles import Role, may, require
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import NotYourself, Refusal, WrongStatus
 from support import performing
 from support.kinds import KINDS, KindRule, RequestKind
 from support.models import MAX_WISH_CHARS, ServiceRequest

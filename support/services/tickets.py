@@ -11,10 +11,10 @@ from accounts import limiter, outbox
 from accounts.concurrency import own_transaction
 from accounts.models import User
 from accounts.plain_text import is_longer_than
-from accounts.refusals import NotYourself, Refusal
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import NotYourself, Refusal
 from support import selectors
 from support.models import MAX_MESSAGE_CHARS, MAX_SUBJECT_CHARS, Ticket, TicketMessage
 from support.states import TICKET_PERMISSIONS, IllegalStep, TicketVerb, next_ticket_status

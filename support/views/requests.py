@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import BankAccount
 from accounts.money import format_money
-from accounts.refusals import Refusal
 from accounts.requests import SignedInRequest
+from foundation.refusals import Refusal
 from support import selectors
 from support.forms import FORM_OF
 from support.kinds import KINDS, PAGE_KINDS, RequestKind

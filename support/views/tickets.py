@@ -6,8 +6,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.refusals import Refusal
 from accounts.requests import SignedInRequest
+from foundation.refusals import Refusal
 from support import selectors
 from support.forms import ReplyForm, TicketForm
 from support.models import Ticket

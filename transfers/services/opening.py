@@ -20,12 +20,12 @@ from accounts.roles import require
 from accounts.services import bank_accounts
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import Refusal
 from transfers import limits
 from transfers.identifiers import digest_of_key
 from transfers.instruction import Instruction, check_key
 from transfers.ledger import AccountNotActive
 from transfers.models import OrderKind, TransferOrder
-from transfers.refusals import Refusal
 from transfers.services import cash, interest
 from transfers.services.orders import IdempotencyConflict, post_order
 from transfers.services.ownership import require_customer, require_owner, served_customer

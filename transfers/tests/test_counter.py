@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import guesses
 from accounts.models import AccountKind, BankAccount, User
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from accounts.services import two_factor
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, wrong_code_for
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code

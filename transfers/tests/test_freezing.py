@@ -9,10 +9,10 @@ from django.db import transaction
 from accounts import notices
 from accounts.concurrency import joined
 from accounts.models import AccountStatus, BankAccount
-from accounts.refusals import WrongStatus
 from accounts.services import account_status
 from accounts.services.account_status import freeze_account, unfreeze_account
 from audit.models import AuditEntry
+from foundation.refusals import WrongStatus
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of
 from transfers.ledger import AccountNotActive

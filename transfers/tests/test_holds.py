@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code

@@ -9,10 +9,10 @@ import pytest
 from django.db import IntegrityError, connection
 
 from accounts.models import BankAccount
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from audit.evidence import faults_of
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
 from tests.plugin import triggers_off

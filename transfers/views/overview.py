@@ -15,10 +15,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import session_clock
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from accounts.requests import SignedInRequest
+from foundation.refusals import Refusal
 from transfers import selectors
 from transfers.filters import HistoryFilters
 from transfers.forms import OpenAccountForm
-from transfers.refusals import Refusal
 from transfers.services import opening
 from transfers.views.access import account_or_404, needs
 from transfers.views.pictures import balance_picture
