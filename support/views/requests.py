@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import BankAccount
 from accounts.money import format_money
 from accounts.requests import SignedInRequest
+from foundation.paging import page_in, pager_urls
 from foundation.refusals import Refusal
 from support import selectors
 from support.forms import FORM_OF
@@ -20,7 +22,6 @@ from support.models import ServiceRequest
 from support.performing import wanted_limit
 from support.services import requests as service
 from support.states import RequestState
-from support.views.paging import page_of, pager_urls
 from transfers import selectors as transfer_selectors
 from transfers.services import opening, own_limits
 from transfers.views.access import needs
@@ -30,8 +31,8 @@ from transfers.views.account_settings import closing_obstacle
 @require_safe
 @needs("support.file_request")
 def service_requests(request: SignedInRequest) -> HttpResponse:
-    page = page_of(request, selectors.requests_of)
-    context = {"service_requests": page.rows} | pager_urls(request, reverse("service_requests"), page)
+    page = page_in(request, partial(selectors.requests_of, request.user))
+    context = {"service_requests": page.items} | pager_urls(page, reverse("service_requests"), newest_only=True)
     return render(request, "support/requests.html", context)
 
 
