@@ -18,6 +18,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests.keys import RINGS
+from tests.tables import rows
 
 READ = {
     "ENV_FILE": os.devnull,
@@ -53,15 +54,15 @@ def settings_with(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Any:
     return load
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", *RINGS])
-@pytest.mark.parametrize("value", [None, ""])
+@rows("name", ["SECRET_KEY", *RINGS])
+@rows("value", [None, ""])
 def test_it_does_not_start_without_a_secret(settings_with: Any, name: str, value: str | None) -> None:
     # R8.7
     with pytest.raises(ImproperlyConfigured, match=name):
         settings_with(**{name: value})
 
 
-@pytest.mark.parametrize(
+@rows(
     "value",
     ["changeme", "x" * 49, "x" * 60, "ab" * 40, "django-insecure-" + key(48), " " * 80],
 )
@@ -71,8 +72,8 @@ def test_a_short_or_default_secret_key_is_refused(settings_with: Any, value: str
         settings_with(SECRET_KEY=value)
 
 
-@pytest.mark.parametrize("name", RINGS)
-@pytest.mark.parametrize(
+@rows("name", RINGS)
+@rows(
     ("ring", "why"),
     [
         (f"k1:{key(16)}", "32 random bytes"),
@@ -101,16 +102,16 @@ def test_a_bad_key_ring_is_refused_and_named(settings_with: Any, name: str, ring
     assert not any(part in str(refusal.value) for part in secrets_in_it), "a key must not land in a log"
 
 
-@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(RINGS, 2)))
+@rows(("one", "other"), list(itertools.combinations(RINGS, 2)))
 def test_the_rings_share_no_key(settings_with: Any, one: str, other: str) -> None:
     # R8.7: separate keys for separate purposes.
     with pytest.raises(ImproperlyConfigured, match=f"{one} and {other} must not share a key"):
         settings_with(**{one: READ[other]})
 
 
-@pytest.mark.parametrize("ring", RINGS)
-@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "ADMIN_KEY"])
-@pytest.mark.parametrize("spelling", [bytes.hex, lambda key: base64.b64encode(key).decode()], ids=["hex", "base64"])
+@rows("ring", RINGS)
+@rows("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "ADMIN_KEY"])
+@rows("spelling", [bytes.hex, lambda key: base64.b64encode(key).decode()], ids=["hex", "base64"])
 def test_no_other_secret_is_made_of_a_key(settings_with: Any, ring: str, name: str, spelling: Any) -> None:
     # R8.7: not hidden in a longer text either.
     held = hashlib.shake_256(f"{ring}{name}".encode()).digest(32)
@@ -188,23 +189,21 @@ def test_over_https_browsers_keep_cookies_to_this_very_host(settings_with: Any) 
     assert not {"SESSION_COOKIE_DOMAIN", "CSRF_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "CSRF_COOKIE_PATH"} & set(made)
 
 
-@pytest.mark.parametrize("environment", [{"DEBUG": "1"}, {"SECURE_COOKIES": "0"}])
+@rows("environment", [{"DEBUG": "1"}, {"SECURE_COOKIES": "0"}])
 def test_without_https_they_have_plain_names(settings_with: Any, environment: dict[str, str]) -> None:
     # R8.2: no browser would take the others.
     assert not any(settings_with(**environment)[name].startswith("__Host-") for name in COOKIES)
 
 
-@pytest.mark.parametrize(
-    "name", ["SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE", "SUSPICIOUS_AMOUNT"]
-)
-@pytest.mark.parametrize("value", ["0", "-1", str(10**13)])
+@rows("name", ["SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE", "SUSPICIOUS_AMOUNT"])
+@rows("value", ["0", "-1", str(10**13)])
 def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, value: str) -> None:
     # R3.9, R1.6
     with pytest.raises(ImproperlyConfigured, match=name):
         settings_with(**{name: value})
 
 
-@pytest.mark.parametrize("rate", ["1.5", "-0.01", "1.5 %", "2026-02-30:0.01", "2026-01-02:0.01,2026-01-01:0.02"])
+@rows("rate", ["1.5", "-0.01", "1.5 %", "2026-02-30:0.01", "2026-01-02:0.01,2026-01-01:0.02"])
 def test_what_savings_earn_is_a_rate_or_rates_with_their_days(settings_with: Any, rate: str) -> None:
     """R9.2: none unless the bank says so; the demo has one."""
     with pytest.raises(ImproperlyConfigured, match="SAVINGS_RATE"):
