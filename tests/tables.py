@@ -1,9 +1,9 @@
 """Tables that are walked in one world: users, accounts and clients are made once, each row is a subtest.
 
-`@rows("name", [...])` stands where `@pytest.mark.parametrize` would, and takes the same arguments; one above another
-makes every combination. A row begins in the world that the fixtures made, whatever the rows before it did: rows of the
-database, settings, patches, the clock, cookies, mails and what the fixtures' objects hold are put back after each.
-What only the test's own fixtures know, such as a list in a closure, is not: such a test is parametrized.
+`@in_one_world("name", [...])` stands where `@pytest.mark.parametrize` would and takes the same arguments; one above
+another makes every combination. A row begins in the world that the fixtures made, whatever the rows before it did:
+rows of the database, settings, patches, the clock, cookies, mails and what the fixtures' objects hold are put back
+after each. What a fixture keeps in a closure is not: a test that looks at such a list is parametrized.
 """
 
 import copy
@@ -35,7 +35,7 @@ _CANNOT_BE_SHARED = {"transactional_db", "live_server"}
 _CAST = ("alice", "bob", "charlie", "sam", "audrey", "ada")
 
 
-def rows(names: str | Sequence[str], table: Iterable[Any], ids: Any = None) -> Callable[[Test], Test]:
+def in_one_world(names: str | Sequence[str], table: Iterable[Any], ids: Any = None) -> Callable[[Test], Test]:
     """Run the test once for each row of the table, in one world; each row passes or fails by its own name."""
     columns = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
     own = [_row(columns, number, values, ids) for number, values in enumerate(table)]

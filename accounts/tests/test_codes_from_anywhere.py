@@ -16,6 +16,7 @@ from accounts.services import people
 from tests.acts import at_once, give_code, give_password, is_signed_in, wrong_code_for
 from tests.api_client import told
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +97,7 @@ def test_a_password_that_is_right_shows_in_no_count_either(alice: Any, api_of: A
     assert answers[0] == answers[1]
 
 
-@pytest.mark.parametrize("secret", [{"pin": PIN}, {"password": PASSWORD}])
+@in_one_world("secret", [{"pin": PIN}, {"password": PASSWORD}])
 def test_strangers_never_keep_her_right_code_from_being_looked_at(
     alice: Any, api_of: Any, clock: Any, secret: dict[str, str]
 ) -> None:

@@ -16,6 +16,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.api_client import ApiClient, told
+from tests.tables import in_one_world
 from transfers.selectors import monthly
 from transfers.services import cash
 
@@ -105,7 +106,7 @@ def test_nobody_elses_movements_are_among_them(
     assert known.number not in alices.get("transactions").content.decode()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("filters", "found"),
     [
         ({"type": "transfer"}, ["-10.00"]),
@@ -131,7 +132,7 @@ def test_the_filters_are_those_of_the_page(
         assert amounts(api.get(f"accounts/{account.number}/transactions", filters)) == found
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("filters", "field"),
     [
         ({"type": "gift"}, "type"),
@@ -269,15 +270,13 @@ def test_reading_one_is_in_the_audit_log(months: BankAccount, api_of: Callable, 
     assert {entry.details["month"] for entry in entries} == {"2026-04"}
 
 
-@pytest.mark.parametrize("month", ["2025/12", "2026/5", "2099/12"])
-@pytest.mark.parametrize("end", ["", "/pdf"])
+@in_one_world("month", ["2025/12", "2026/5", "2099/12"])
+@in_one_world("end", ["", "/pdf"])
 def test_a_month_that_was_not_is_404(months: BankAccount, api_of: Callable, alice: Any, month: str, end: str) -> None:
     assert told(api_of(alice).get(f"accounts/{months.number}/statements/{month}{end}")) == (404, "not_found")
 
 
-@pytest.mark.parametrize(
-    "month", ["2026/0", "2026/13", "0/1", "10000/1", "x/1", "2026/-1", "2026/1.5", "9" * 5000 + "/1"]
-)
+@in_one_world("month", ["2026/0", "2026/13", "0/1", "10000/1", "x/1", "2026/-1", "2026/1.5", "9" * 5000 + "/1"])
 def test_what_is_no_month_is_refused(months: BankAccount, api_of: Callable, alice: Any, month: str) -> None:
     assert told(api_of(alice).get(f"accounts/{months.number}/statements/{month}")) == (422, "invalid")
 

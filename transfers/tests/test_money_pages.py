@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from tests import acts
-from tests.tables import rows
+from tests.tables import in_one_world
 from transfers.models import TransferOrder
 from transfers.services import opening
 
@@ -66,7 +66,7 @@ PAGES = pytest.mark.parametrize("name", ["deposit", "withdraw", "own", "send", "
 # --- Amounts ------------------------------------------------------------------------------------------------
 
 
-@rows(
+@in_one_world(
     ("name", "amount"),
     [
         (name, amount)
@@ -125,8 +125,8 @@ OF_AN_ORDER = ["receipt", "receipt_pdf"]
 READ_ONLY = {"account", "statements", *OF_AN_ORDER}
 
 
-@rows("method", ["get", "post"])
-@rows("name", [*OF_AN_ACCOUNT, *OF_AN_ORDER])
+@in_one_world("method", ["get", "post"])
+@in_one_world("name", [*OF_AN_ACCOUNT, *OF_AN_ORDER])
 def test_a_strangers_account_and_receipt_do_not_exist(
     charlie: Any, browser_of: Callable, everyday: BankAccount, books: Callable, name: str, method: str
 ) -> None:
@@ -169,7 +169,7 @@ def test_a_password_alone_opens_no_money_page(
 # --- Deposit and withdraw -----------------------------------------------------------------------------------
 
 
-@rows(("name", "after"), [("deposit", "112.50"), ("withdraw", "87.50")])
+@in_one_world(("name", "after"), [("deposit", "112.50"), ("withdraw", "87.50")])
 def test_cash_goes_in_and_out_once_however_often_the_form_is_sent(
     alice: Any,
     browser_of: Callable,
@@ -201,7 +201,7 @@ def test_every_page_that_is_shown_afresh_has_a_key_of_its_own(
         assert keys[0] != keys[1]
 
 
-@rows("key", ["", "1", "../../x", "not-a-uuid"])
+@in_one_world("key", ["", "1", "../../x", "not-a-uuid"])
 def test_a_form_without_a_good_key_is_refused(
     alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, key: str
 ) -> None:
@@ -214,7 +214,7 @@ def test_a_form_without_a_good_key_is_refused(
     assert books() == before
 
 
-@rows(
+@in_one_world(
     ("case", "words"),
     [
         ("funds", "not enough money"),
@@ -254,7 +254,7 @@ def test_a_refused_withdrawal_says_why_and_keeps_what_was_typed(
     assert books() == before
 
 
-@rows("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7|add:7 }}"])
+@in_one_world("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7|add:7 }}"])
 def test_what_a_customer_writes_is_shown_as_text(
     alice: Any, browser_of: Callable, pages: dict[str, Page], text: str, everyday: BankAccount
 ) -> None:
@@ -276,7 +276,7 @@ def everyday_url(account: BankAccount) -> str:
     return reverse("account", args=[account.public_id])
 
 
-@rows("text", ["a" * 141, "tab\x00null", "reversed \u202e text"])
+@in_one_world("text", ["a" * 141, "tab\x00null", "reversed \u202e text"])
 def test_a_description_that_cannot_be_shown_is_refused_at_its_field(
     alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, text: str
 ) -> None:
@@ -304,7 +304,7 @@ def test_an_account_is_opened_once_and_shown(alice: Any, browser_of: Callable) -
     assert account.number_grouped not in client.get(reverse("dashboard")).content.decode()
 
 
-@rows("kind", ["cash", "fees", "gold", ""])
+@in_one_world("kind", ["cash", "fees", "gold", ""])
 def test_only_a_customers_kinds_of_account_can_be_chosen(alice: Any, browser_of: Callable, kind: str) -> None:
     response = browser_of(alice).post(reverse("account_open"), {"key": uuid.uuid4(), "kind": kind})
     assert list(response.context["form"].errors) == ["kind"]
@@ -350,7 +350,7 @@ def test_an_empty_account_is_closed_from_its_page(
     assert client.get(everyday_url(savings)).status_code == 200  # its history stays
 
 
-@rows(
+@in_one_world(
     ("case", "words"),
     [("money", "balance is zero"), ("frozen", "frozen"), ("closed", "closed already")],
 )

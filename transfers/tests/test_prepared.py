@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import BankAccount
+from tests.tables import in_one_world
 from transfers.identifiers import new_reference, uuid7
 from transfers.models import Entry, Transaction
 from transfers.prepared import PreparedInsert, PreparedSelect, PreparedUpdate, _Statement
@@ -99,7 +100,7 @@ def transaction_row(user: Any, **values: Any) -> tuple:
     return tuple(row[name] for name in FIELDS)
 
 
-@pytest.mark.parametrize("count", [1, 2, 5])
+@in_one_world("count", [1, 2, 5])
 def test_an_insert_writes_what_the_orm_would_write(alice: Any, count: int) -> None:
     prepared = PreparedInsert(Transaction, FIELDS)
     for _ in range(2):  # compiled, then bound anew
