@@ -12,7 +12,6 @@ from accounts import concurrency, guesses, limiter
 from accounts.limiter import Limit, TooOften, clear, give_back, seconds_to_wait, take
 from accounts.models import RateWindow
 from tests.acts import at_once
-from tests.tables import in_one_world
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 THREE_A_MINUTE = Limit(times=3, window_seconds=60)
@@ -188,7 +187,7 @@ def test_another_limit_for_the_same_key_counts_what_was_taken(store: str) -> Non
 
 
 @pytest.mark.django_db
-@in_one_world("token", ["a|b", "|", "a b\nc", "*", "ключ", "x" * 200])
+@pytest.mark.parametrize("token", ["a|b", "|", "a b\nc", "*", "ключ", "x" * 200])
 def test_a_token_is_any_text(store: str, token: str) -> None:
     # R3.5
     assert take("k", THREE_A_MINUTE, token=token, at=NOON) == 2
@@ -254,7 +253,7 @@ class _DeadlockCause(Exception):
     sqlstate = "40P01"
 
 
-@in_one_world(
+@pytest.mark.parametrize(
     ("error", "expected"),
     [
         (OperationalError("database is locked"), True),
@@ -278,7 +277,7 @@ def test_the_drivers_own_code_is_looked_at_too() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@in_one_world(("failures", "survives"), [(1, True), (4, True), (5, False)])
+@pytest.mark.parametrize(("failures", "survives"), [(1, True), (4, True), (5, False)])
 def test_a_victim_is_run_again_whole_a_few_times(failures: int, survives: bool, monkeypatch: Any) -> None:
     # R3.4: the fault is injected.
     monkeypatch.setattr(concurrency.time, "sleep", lambda seconds: None)

@@ -10,7 +10,6 @@ from audit import evidence
 from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.verification import faults
-from tests.tables import in_one_world
 
 ENTRY = AuditEntry._meta.db_table
 
@@ -75,7 +74,7 @@ def test_a_check_that_stumbles_over_one_entry_still_answers_for_the_others(
     ]
 
 
-@in_one_world("error", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 def test_a_database_that_does_not_answer_is_no_fault_of_an_entry(registry: None, error: Any) -> None:
     def check(entries: Any) -> dict[int, str]:
         raise error("the server went away")

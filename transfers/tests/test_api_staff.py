@@ -109,6 +109,7 @@ def test_reject_moves_nothing_and_the_customer_reads_why(held: Any, household: A
     assert "We could not reach you." in mails(alice.email)[-1].message
 
 
+@pytest.mark.usefixtures("sam", "ada")
 @in_one_world("second", ["release", "reject"])
 def test_it_is_decided_once(second: str, held: Any, api: Any, books: Any) -> None:
     # R3.5
@@ -128,6 +129,7 @@ def test_of_eight_releases_at_once_one_moves_it(held: Any, bobs: Any, api: Any) 
     assert BankAccount.objects.get(pk=bobs.pk).balance == Decimal("12345.67")
 
 
+@pytest.mark.usefixtures("sam", "ada")
 @in_one_world("verb", ["release", "reject"])
 def test_the_same_decision_again_has_the_same_answer(verb: str, held: Any, api: Any, books: Any) -> None:
     # R7.3, R3.5: a program whose answer was lost asks again.
@@ -147,6 +149,7 @@ def test_the_same_decision_again_has_the_same_answer(verb: str, held: Any, api: 
     assert books() == before
 
 
+@pytest.mark.usefixtures("ada")
 @in_one_world("path", ["holds/{hold}/release", "holds/{hold}/reject", "transactions/{posted}/reverse"])
 def test_without_a_key_nothing_moves(path: str, held: Any, pay: Any, api: Any, books: Any) -> None:
     # R7.3
@@ -228,6 +231,7 @@ def test_what_is_not_possible_now_waits_on(held: Any, bobs: Any, api: Any, freez
     assert state_of(held) == OrderState.HELD
 
 
+@pytest.mark.usefixtures("sam")
 @in_one_world("body", [{}, {"reason": ""}, {"reason": 1}, {"reason": REASON, "amount": "1"}, []])
 def test_a_decision_has_a_reason_and_nothing_else(body: Any, held: Any, api: Any) -> None:
     for path in (f"holds/{held.public_id}/release", f"holds/{held.public_id}/reject"):
@@ -260,6 +264,7 @@ def test_an_alert_of_a_held_payment_leads_to_it(held: Any, api: Any) -> None:
     assert {shown["hold"] for shown in items(api("audrey"), "alerts")} == {str(held.public_id)}
 
 
+@pytest.mark.usefixtures("sam")
 @in_one_world("who", ["alice", "charlie", "audrey"])
 def test_only_support_and_administrators_close_alerts(who: str, held: Any, api: Any) -> None:
     alert = FraudAlert.objects.filter(order=held)[0]
@@ -343,6 +348,7 @@ def test_nobody_else_reverses(who: str, pay: Any, api: Any, books: Any) -> None:
     assert books() == before
 
 
+@pytest.mark.usefixtures("ada")
 @in_one_world("reference", ["NONE", "x" * 300, "%00", "1", "00000000-0000-0000-0000-000000000000"])
 def test_a_movement_that_there_is_not_is_404(reference: str, api: Any) -> None:
     assert told(api("ada").post(f"transactions/{reference}/reverse", {"reason": REASON}, **keyed())) == NOT_FOUND
@@ -400,6 +406,7 @@ def test_the_ledger_is_for_auditors_and_administrators(who: str, api: Any) -> No
     assert told(api(who).get("staff/transactions")) == FORBIDDEN
 
 
+@pytest.mark.usefixtures("audrey")
 @in_one_world("query", [{"kind": "gift"}, {"min_amount": "-1"}, {"max_amount": "1e3"}, {"until": "now"}])
 def test_a_filter_that_means_nothing_is_refused(query: Any, api: Any) -> None:
     answer = api("audrey").get("staff/transactions", query)

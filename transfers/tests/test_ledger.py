@@ -329,7 +329,9 @@ def test_the_number_of_statements_does_not_grow_with_the_history(
         move(alice, everyday, bobs, "0.01")
 
 
-@in_one_world(("target", "is_known", "count"), [("bobs", True, 17), ("bobs", False, 20), ("savings", True, 12)])
+@pytest.mark.parametrize(
+    ("target", "is_known", "count"), [("bobs", True, 17), ("bobs", False, 20), ("savings", True, 12)]
+)
 def test_a_whole_transfer_takes_at_most_twenty_statements(
     alice: Any,
     everyday: BankAccount,

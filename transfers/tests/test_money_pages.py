@@ -62,7 +62,13 @@ def pages(everyday: BankAccount, savings: BankAccount, bobs: BankAccount) -> dic
     }
 
 
-PAGES = pytest.mark.parametrize("name", ["deposit", "withdraw", "own", "send", "open"])
+@pytest.fixture
+def browser(alice: Any, browser_of: Callable) -> Client:
+    """Alice is signed in."""
+    return browser_of(alice)
+
+
+PAGES = in_one_world("name", ["deposit", "withdraw", "own", "send", "open"])
 
 # --- Amounts ------------------------------------------------------------------------------------------------
 
