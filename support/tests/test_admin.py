@@ -13,6 +13,7 @@ from support.kinds import RequestKind
 from support.models import ServiceRequest
 from support.services import requests, tickets
 from support.states import RequestState
+from tests.tables import in_one_world
 from transfers.models import Transaction
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +95,7 @@ def test_a_wish_stands_beside_what_is_now(alice: Any, request_of: Any) -> None:
     assert wishes_of(request_of(alice, "freeze_account")) == []
 
 
-@pytest.mark.parametrize("kind", RequestKind)
+@in_one_world("kind", RequestKind)
 def test_every_kind_says_what_approval_does(kind: RequestKind) -> None:
     assert set(APPROVAL_DOES) == set(RequestKind)
     text = what_approval_does(ServiceRequest(kind=kind))

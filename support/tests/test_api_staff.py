@@ -14,6 +14,7 @@ from support.models import ServiceRequest
 from support.services import requests as service
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of, stored
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +32,7 @@ def state_of(row: Any) -> str:
     return ServiceRequest.objects.get(pk=row.pk).state
 
 
-@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+@in_one_world("who", ["sam", "audrey", "ada"])
 def test_staff_see_what_waits(who: str, alice: Any, request_of: Any, api: Any) -> None:
     row, decided = request_of(alice), request_of(alice, state="completed")
     [shown] = api(who).get("staff/requests").json()["items"]
@@ -105,7 +106,7 @@ def test_what_the_change_refuses_goes_on_waiting(alice: Any, request_of: Any, ap
     assert state_of(row) == "pending"
 
 
-@pytest.mark.parametrize("who", ["alice", "charlie", "audrey"])
+@in_one_world("who", ["alice", "charlie", "audrey"])
 def test_neither_customers_nor_auditors_decide(who: str, alice: Any, request_of: Any, api: Any) -> None:
     # R1.7, R5.2
     row, client = request_of(alice), api(who)

@@ -19,6 +19,7 @@ from support.services import lost_factor
 from support.services import requests as service
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 PAGE, SENT = "/sign-in/lost-phone/", "/sign-in/lost-phone/sent/"
 
@@ -135,7 +136,7 @@ def test_a_link_works_once(link: str, alice: Any) -> None:
     assert (entry.actor_id, entry.details) == (alice.pk, {"kind": "reset_two_factor"})
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "meanwhile",
     [
         lambda user: LostFactorLink.objects.update(expires_at=timezone.now() - timedelta(seconds=1)),

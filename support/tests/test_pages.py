@@ -10,6 +10,7 @@ from accounts.models import AccountStatus, BankAccount
 from support.models import ServiceRequest, Ticket
 from support.selectors import PAGE_ROWS
 from support.services import requests, tickets
+from tests.tables import in_one_world
 from transfers.models import Transaction
 
 NASTY = "<script>alert(1)</script>{{ 7|add:7 }}{% now 'Y' %}<img src=x onerror=alert(1)>"
@@ -52,7 +53,7 @@ def test_a_ticket_can_begin_at_a_receipt(alice: Any, bob: Any, open_account: Any
     assert browser_of(alice).get("/help/messages/new/?payment=%22%3E%3Cscript%3E").status_code == 200
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("field", "text"),
     [
         ("subject", ""),
@@ -108,7 +109,7 @@ def test_every_kind_is_offered_to_whom_it_fits_but_not_the_reset_of_two_factor(
     assert not ServiceRequest.objects.exists()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("kind", "data", "shown"),
     [
         ("raise_daily_limit", {"amount": "40000"}, "€40,000.00"),
@@ -173,7 +174,7 @@ def test_what_is_alices_does_not_exist_for_charlie(
     assert request.state == "pending"
 
 
-@pytest.mark.parametrize("person", ["sam", "audrey", "ada"])
+@in_one_world("person", ["sam", "audrey", "ada"])
 def test_staff_have_no_help_pages(person: str, alice: Any, ticket_of: Any, browser_of: Any, request: Any) -> None:
     # R1.7
     browser = browser_of(request.getfixturevalue(person))

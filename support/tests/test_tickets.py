@@ -17,6 +17,7 @@ from support.services import tickets
 from support.services.tickets import ConversationFull, TextMissing, TextTooLong, TextUnreadable, UnknownPayment
 from support.states import IllegalStep
 from tests.acts import at_once, mails
+from tests.tables import in_one_world
 from transfers.models import Transaction
 
 SECRET_NOTE = "He sounded odd on the phone"
@@ -112,7 +113,7 @@ def test_a_ticket_about_a_movement_of_ones_own(alice: Any, bob: Any, open_accoun
     assert Ticket.objects.count() == 1
 
 
-@pytest.mark.parametrize("text", ["", "  \n "])
+@in_one_world("text", ["", "  \n "])
 def test_nothing_is_sent_without_a_text(text: str, alice: Any, sam: Any, ticket_of: Any) -> None:
     ticket = ticket_of(alice)
     with pytest.raises(TextMissing):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import AccountStatus, BankAccount
 from foundation.paging import Cursor
 from tests import acts
+from tests.tables import in_one_world
 from transfers import ledger, selectors
 from transfers.models import Entry, TransactionKind
 from transfers.names import masked_name, short_name
@@ -137,7 +138,7 @@ def test_interest_has_no_order_and_so_no_receipt(alice: Any, busy: BankAccount) 
     assert (row.label, row.receipt_url, row.description) == ("Deposit", None, "No. 60")
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "query",
     [
         *("older_than=x", "older_than=-1", "older_than=٣", "newer_than=" + "9" * 30, "x=1"),
@@ -151,7 +152,7 @@ def test_nonsense_in_the_url_shows_the_first_page(
     assert response.context["entries"][0].sequence == 60
 
 
-@pytest.mark.parametrize("query", [f"older_than={cursor(1)}", f"newer_than={cursor(60)}"])
+@in_one_world("query", [f"older_than={cursor(1)}", f"newer_than={cursor(60)}"])
 def test_beyond_either_end_there_is_nothing(alice: Any, browser_of: Callable, busy: BankAccount, query: str) -> None:
     response = browser_of(alice).get(f"{url_of(busy)}?{query}")
     assert response.status_code == 200
@@ -265,7 +266,7 @@ def test_what_remains_of_the_day_is_never_less_than_nothing() -> None:
     assert selectors.DailyUse(limit=Decimal(10), used=Decimal(15)).remaining == 0
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("first", "last", "masked", "short"),
     [
         ("Bob", "Miller", "B•• M•••••", "Bob M."),

@@ -15,6 +15,7 @@ from django.urls import reverse
 from accounts.models import BankAccount
 from foundation.paging import Cursor
 from tests import acts
+from tests.tables import in_one_world
 from transfers import ledger, selectors
 from transfers.filters import HistoryFilters
 from transfers.models import Entry, TransactionKind
@@ -107,7 +108,7 @@ def test_the_account_page_leads_here(alice: Any, browser_of: Callable, everyday:
     assert len(client.get(page.context["history_url"]).context["entries"]) == 1
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "key",
     [
         *("x", "-1", "1-2-3", "٣-4", "9" * 30, f"{'9' * 16}-{'9' * 16}", "1", "1-", "%00", "1.5-2"),
@@ -178,7 +179,7 @@ def test_each_filter_lets_through_what_it_says(alice: Any, browser_of: Callable,
     ]
 
 
-@pytest.mark.parametrize("text", ["größe", "GRÖSSE 50%_", "Größe 50%_[a]", "größe 50%_[A]", "%_["])
+@in_one_world("text", ["größe", "GRÖSSE 50%_", "Größe 50%_[a]", "größe 50%_[A]", "%_["])
 def test_text_is_found_whatever_its_case_and_is_no_pattern(
     alice: Any, browser_of: Callable, everyday: BankAccount, text: str
 ) -> None:
@@ -187,7 +188,7 @@ def test_text_is_found_whatever_its_case_and_is_no_pattern(
     assert found == ([] if "SS" in text else ["Größe 50%_[a]"])
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+@in_one_world("zone", ["Pacific/Auckland", "America/New_York"])
 def test_days_begin_when_they_do_at_the_bank(
     alice: Any, browser_of: Callable, everyday: BankAccount, settings: Any, zone: str
 ) -> None:
@@ -202,7 +203,7 @@ def test_days_begin_when_they_do_at_the_bank(
     assert [row.description for row in rows] == ["at 2", "at 1"]
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("name", "value"),
     [
         ("account", "not an id"),
@@ -362,7 +363,7 @@ def test_a_movement_has_a_page_with_the_counterpart_and_the_receipt(
     assert "Alice A." in theirs.content.decode()
 
 
-@pytest.mark.parametrize("sequence", ["0", "2", "9" * 19, "9" * 40])
+@in_one_world("sequence", ["0", "2", "9" * 19, "9" * 40])
 def test_a_movement_that_is_not_there_is_not_found(
     alice: Any, browser_of: Callable, everyday: BankAccount, sequence: str
 ) -> None:

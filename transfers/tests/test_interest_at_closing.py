@@ -12,6 +12,7 @@ from django.urls import reverse
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from audit.models import AuditEntry
 from tests import acts
+from tests.tables import in_one_world
 from transfers import selectors, verification
 from transfers.models import Entry, SavingsInterest, Transaction, TransactionKind
 from transfers.services import interest, opening
@@ -63,7 +64,7 @@ def interest_on(account: BankAccount) -> list[tuple[str, Decimal]]:
 # --- Closing ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("counted_until", [None, date(2026, 9, 15), date(2026, 9, 21)])
+@in_one_world("counted_until", [None, date(2026, 9, 15), date(2026, 9, 21)])
 def test_what_was_earned_goes_to_the_checking_account(
     saved: BankAccount, checking: BankAccount, close: Callable, counted_until: date | None
 ) -> None:
