@@ -7,11 +7,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount
-from support.admin import wishes_of
-from support.admin_acts import APPROVAL_DOES, what_approval_does
+from support import tickets
+from support.admin.requests import APPROVAL_DOES, what_approval_does, wishes_of
 from support.kinds import RequestKind
 from support.models import ServiceRequest
-from support.services import requests, tickets
+from support.requests import services as requests
 from support.states import RequestState
 from transfers.models import Transaction
 
@@ -133,7 +133,7 @@ def test_a_faster_colleague_is_named_as_the_reason(
         requests.reject_request(actor=sally, public_id=row.public_id, reason="Not the customer")
         return original(**given)
 
-    monkeypatch.setattr("support.services.requests.approve_request", too_late)
+    monkeypatch.setattr("support.requests.services.approve_request", too_late)
     url = reverse("admin:support_servicerequest_act", args=[row.pk, "approve"])
     page = browser_of(sam).post(url, {"reason": "Called back"}).content.decode()
     assert "Somebody else has decided this request already" in page

@@ -10,7 +10,7 @@ from accounts.models import User
 from audit.models import AuditEntry
 from support.kinds import KINDS, PAGE_KINDS
 from support.models import ServiceRequest
-from support.services import requests as service
+from support.requests import services as service
 from tests.acts import mails
 from tests.api_client import told
 

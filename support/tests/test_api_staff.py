@@ -11,7 +11,7 @@ from accounts import keyset
 from accounts.models import AccountStatus, BankAccount
 from support.kinds import RequestKind
 from support.models import ServiceRequest
-from support.services import requests as service
+from support.requests import services as service
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of, stored
 

@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import AccountStatus, BankAccount
+from support import tickets
 from support.models import ServiceRequest, Ticket
+from support.requests import services as requests
 from support.selectors import PAGE_ROWS
-from support.services import requests, tickets
 from transfers.models import Transaction
 
 NASTY = "<script>alert(1)</script>{{ 7|add:7 }}{% now 'Y' %}<img src=x onerror=alert(1)>"

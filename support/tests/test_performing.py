@@ -12,10 +12,10 @@ from accounts.authority import ApprovedRequest
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.services import account_status
 from audit.models import AuditEntry
-from support import performing
 from support.kinds import RequestKind
 from support.models import ServiceRequest
-from support.services import requests as service
+from support.requests import performing
+from support.requests import services as service
 from transfers import selectors as transfer_selectors
 
 IDENTITY = {"first_name": "Alicia", "last_name": "O'Brien", "address": "Hafenstraße 9\nHamburg"}

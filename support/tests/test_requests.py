@@ -18,7 +18,7 @@ from audit.models import AuditEntry
 from support import selectors
 from support.kinds import ACCOUNT_KINDS, KINDS, RequestKind
 from support.models import ServiceRequest
-from support.services import requests as service
+from support.requests import services as service
 from support.states import IllegalStep, RequestState
 from tests.acts import at_once, mails
 from transfers.services import cash

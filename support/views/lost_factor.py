@@ -12,7 +12,7 @@ from accounts import pending_sign_in
 from accounts.mail_links import LinkInvalid
 from accounts.models import User
 from accounts.services import two_factor
-from support.services import lost_factor as service
+from support.requests import lost_factor as service
 
 
 @login_not_required

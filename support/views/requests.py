@@ -17,8 +17,8 @@ from support import selectors
 from support.forms import FORM_OF
 from support.kinds import KINDS, PAGE_KINDS, RequestKind
 from support.models import ServiceRequest
-from support.performing import wanted_limit
-from support.services import requests as service
+from support.requests import services as service
+from support.requests.performing import wanted_limit
 from support.states import RequestState
 from support.views.paging import page_of, pager_urls
 from transfers import selectors as transfer_selectors

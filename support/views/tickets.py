@@ -9,9 +9,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.refusals import Refusal
 from accounts.requests import SignedInRequest
 from support import selectors
+from support import tickets as service
 from support.forms import ReplyForm, TicketForm
 from support.models import Ticket
-from support.services import tickets as service
 from support.views.paging import page_of, pager_urls
 from transfers.services.orders import IdempotencyConflict
 from transfers.views.access import needs

@@ -18,9 +18,9 @@ from accounts.refusals import NotYourself, Refusal, WrongStatus
 from accounts.roles import Role, may, require
 from audit.actions import Action
 from audit.services import record
-from support import performing
 from support.kinds import KINDS, KindRule, RequestKind
 from support.models import MAX_WISH_CHARS, ServiceRequest
+from support.requests import performing
 from support.states import REQUEST_PERMISSIONS, IllegalStep, RequestState, RequestVerb, next_request_state
 from transfers import selectors as transfer_selectors
 from transfers.services import opening, own_limits

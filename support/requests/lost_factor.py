@@ -16,7 +16,7 @@ from audit.actions import Action
 from audit.services import record
 from support.kinds import RequestKind
 from support.models import LostFactorLink, ServiceRequest
-from support.services.requests import save_new
+from support.requests.services import save_new
 from support.states import RequestState
 
 _MAILS_TO_ONE_USER = limiter.Limit(times=3, window_seconds=3600)

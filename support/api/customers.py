@@ -7,10 +7,12 @@ from ninja import Body, Query, Router, Status
 from accounts.models import BankAccount
 from accounts.rest.bearer import ApiRequest
 from accounts.rest.documenting import refuses
+from accounts.rest.problems import refuse_with
 from accounts.rest.schemas import IdempotencyKey, PageOf
 from accounts.roles import require
 from support import selectors
-from support.api_schemas import (
+from support import tickets as ticket_service
+from support.api.schemas import (
     ConversationOut,
     CursorIn,
     FileRequestIn,
@@ -22,11 +24,22 @@ from support.api_schemas import (
 )
 from support.kinds import KINDS, RequestKind
 from support.models import Ticket
-from support.services import requests as request_service
-from support.services import tickets as ticket_service
+from support.requests import services as request_service
 from transfers import selectors as transfer_selectors
 
 router = Router(tags=["Help"])
+
+# Any other refusal is 409.
+refuse_with(
+    422,
+    request_service.PayloadTooLong,
+    request_service.WishTooLong,
+    ticket_service.TextMissing,
+    ticket_service.TextTooLong,
+    ticket_service.TextUnreadable,
+    ticket_service.UnknownPayment,
+)
+refuse_with(409, request_service.TooManyRequests)  # open at once, not in a minute: waiting does not help
 
 
 @router.get("/tickets", response=PageOf[TicketOut])

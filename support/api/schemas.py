@@ -13,7 +13,7 @@ from accounts.rest.schemas import AccountNumber, Amount, Id, In, InQuery, Out, T
 from support.forms import RequestForm, TicketForm
 from support.kinds import RequestKind
 from support.models import MAX_WISH_CHARS, ServiceRequest
-from support.performing import wanted_limit
+from support.requests.performing import wanted_limit
 from support.states import RequestState, TicketStatus
 
 # Read as the pages' forms read them. To the type checker a call is no type, so what it gives is Any.
