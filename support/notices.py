@@ -11,6 +11,7 @@ from django.conf import settings
 
 from accounts.outbox import Mail, writes_mails_of
 from support.models import LostFactorLink, ServiceRequest, Ticket
+from support.requests.kinds import kind_of
 from support.states import TicketStatus
 
 
@@ -75,8 +76,8 @@ def _about_request(request_id: int, template: str) -> Mail:
         "kind_label": request.kind_label,
         "own_number": request.account.masked_number if request.account is not None else "",
         # Of whoever cannot sign in: the page would ask for the very code that is gone.
-        "has_page": request.rule.on_the_page,
-        "decision_reason": "" if request.rule.on_the_page else request.decision_reason,
+        "has_page": kind_of(request).on_the_page,
+        "decision_reason": "" if kind_of(request).on_the_page else request.decision_reason,
     }
     return Mail(request.customer.email, template, context)
 

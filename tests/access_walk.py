@@ -17,7 +17,7 @@ from post_office.models import Email
 
 from accounts.models import User
 from support import tickets
-from support.kinds import RequestKind
+from support.models import RequestKind
 from support.requests import services as requests
 from tests import acts
 from transfers.models import Payee, Transaction, TransferOrder

@@ -22,8 +22,7 @@ from accounts.roles import Role, may
 from accounts.staff_acts import ActForm, ActingAdmin, ReasonForm, StaffAct
 from audit.models import AuditEntry
 from support import tickets
-from support.kinds import RequestKind
-from support.models import ServiceRequest, Ticket, TicketMessage
+from support.models import RequestKind, ServiceRequest, Ticket, TicketMessage
 from support.requests import services as requests
 from tests import acts
 from tests.acts import wrong_code_for

@@ -15,8 +15,7 @@ from audit.read_only_admin import ReadOnlyAdmin
 from audit.sealing import seal
 from bankproject.admin_site import BankAdminSite
 from support import tickets
-from support.kinds import RequestKind
-from support.models import ServiceRequest, Ticket
+from support.models import RequestKind, ServiceRequest, Ticket
 from support.requests import services as requests
 from tests import acts
 from tests.plugin import PASSWORD

@@ -22,9 +22,9 @@ from support.api.schemas import (
     TicketIn,
     TicketOut,
 )
-from support.kinds import KINDS, RequestKind
-from support.models import Ticket
+from support.models import RequestKind, Ticket
 from support.requests import services as request_service
+from support.requests.kinds import KINDS
 from transfers import selectors as transfer_selectors
 
 router = Router(tags=["Help"])
@@ -87,11 +87,12 @@ def file_request(request: ApiRequest, data: Body[FileRequestIn]) -> Status[Reque
     be asked for again."""
     require(request.user, "support.file_request")  # before it is told whether there is such an account
     kind = RequestKind(data.kind)
-    wishes = data.model_dump(include=set(KINDS[kind].payload_keys))
-    if "amount" in wishes:
-        wishes["amount"] = f"{wishes['amount']:f}"
     row = request_service.file_request(
-        actor=request.user, kind=kind, account=_account_in(request, data), payload=wishes, reason=data.reason
+        actor=request.user,
+        kind=kind,
+        account=_account_in(request, data),
+        payload=KINDS[kind].payload_from(data.model_dump()),
+        reason=data.reason,
     )
     return Status(201, RequestDetailsOut.of(row))
 

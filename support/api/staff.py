@@ -10,13 +10,12 @@ from pydantic import Field, WithJsonSchema
 from accounts.api_staff_schemas import PageIn, PersonOut, ReasonIn
 from accounts.rest.bearer import ApiRequest
 from accounts.rest.documenting import refuses
-from accounts.rest.schemas import Out, PageOf, TimeText, amount_text
+from accounts.rest.schemas import Out, PageOf, TimeText
 from accounts.roles import may
 from support import selectors
-from support.kinds import RequestKind
-from support.models import ServiceRequest
+from support.models import RequestKind, ServiceRequest
 from support.requests import services
-from support.requests.performing import wanted_limit
+from support.requests.kinds import kind_of
 from support.states import RequestState
 
 router = Router(tags=["Staff"])
@@ -50,9 +49,7 @@ class AskedInFullOut(AskedOut):
     def seen_by_clerk(cls, row: ServiceRequest, *, decides: bool) -> Self:
         given: dict[str, Any] = {"reason": None, "wishes": None}
         if decides:
-            is_limit = row.kind == RequestKind.RAISE_DAILY_LIMIT
-            wishes = {"amount": amount_text(wanted_limit(row))} if is_limit else row.details
-            given = {"reason": row.reason, "wishes": wishes}
+            given = {"reason": row.reason, "wishes": kind_of(row).wishes_for_programs(row.details)}
         return cls(**_facts_of(row), **given)
 
 
@@ -63,7 +60,7 @@ def _facts_of(row: ServiceRequest) -> dict[str, Any]:
         "state": row.state,
         "customer": PersonOut.of(row.customer),
         "account": row.account.masked_number if row.account else None,
-        "needs_two_clerks": row.rule.needs_two_clerks,
+        "needs_two_clerks": kind_of(row).needs_two_clerks,
         "first_approved_at": row.first_approved_at,
         "created_at": row.created_at,
         "decided_at": row.decided_at,

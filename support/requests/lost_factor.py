@@ -14,8 +14,7 @@ from accounts.models import User
 from accounts.roles import require_any_role
 from audit.actions import Action
 from audit.services import record
-from support.kinds import RequestKind
-from support.models import LostFactorLink, ServiceRequest
+from support.models import LostFactorLink, RequestKind, ServiceRequest
 from support.requests.services import save_new
 from support.states import RequestState
 

@@ -26,8 +26,7 @@ def ticket_of() -> Callable[..., Any]:
 @pytest.fixture
 def request_of(open_account: Callable[..., Any]) -> Callable[..., Any]:
     """A request to freeze a new account of the customer's, or of another kind; `state` is set behind its back."""
-    from support.kinds import RequestKind
-    from support.models import ServiceRequest
+    from support.models import RequestKind, ServiceRequest
     from support.requests import services as requests
 
     def make(customer: Any, kind: str = "freeze_account", *, state: str = "pending", **kwargs: Any) -> Any:

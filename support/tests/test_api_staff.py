@@ -9,8 +9,7 @@ import pytest
 
 from accounts import keyset
 from accounts.models import AccountStatus, BankAccount
-from support.kinds import RequestKind
-from support.models import ServiceRequest
+from support.models import RequestKind, ServiceRequest
 from support.requests import services as service
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of, stored

@@ -92,7 +92,7 @@ def test_every_kind_is_offered_to_whom_it_fits_but_not_the_reset_of_two_factor(
 ) -> None:
     def offered() -> set[str]:
         answer = browser_of(alice).get("/help/requests/new/")
-        return {item["kind"].value for item in answer.context["kinds"]}
+        return {item.kind.value for item in answer.context["kinds"]}
 
     always = {"raise_daily_limit", "update_identity"}
     assert offered() == always

@@ -12,6 +12,7 @@ from support import selectors
 from support import tickets as service
 from support.forms import ReplyForm, TicketForm
 from support.models import Ticket
+from support.requests.kinds import kind_of
 from support.views.paging import page_of, pager_urls
 from transfers.services.orders import IdempotencyConflict
 from transfers.views.access import needs
@@ -23,7 +24,7 @@ def help_page(request: SignedInRequest) -> HttpResponse:
     """The way to everything that one can ask the bank: the latest messages and requests."""
     context = {
         "tickets": selectors.tickets_of(request.user).rows[:3],
-        "service_requests": selectors.requests_of(request.user).rows[:3],
+        "service_requests": [(kind_of(row), row) for row in selectors.requests_of(request.user).rows[:3]],
     }
     return render(request, "support/help.html", context)
 

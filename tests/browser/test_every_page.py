@@ -28,7 +28,7 @@ from accounts.services import people
 from audit.models import AuditEntry
 from audit.sealing import seal
 from support import tickets
-from support.kinds import RequestKind
+from support.models import RequestKind
 from support.requests import services as requests
 from tests import acts
 from tests.browser import checks

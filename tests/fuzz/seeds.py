@@ -24,7 +24,7 @@ from accounts.services import (
 )
 from accounts.services.api_sessions import Tokens
 from support import tickets
-from support.kinds import RequestKind
+from support.models import RequestKind
 from support.requests import services as requests
 from tests import acts
 from tests.plugin import PASSWORD

@@ -7,8 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import demo_people
 from accounts.models import User
 from support import tickets
-from support.kinds import RequestKind
-from support.models import ServiceRequest, Ticket
+from support.models import RequestKind, ServiceRequest, Ticket
 from support.requests import services as requests
 from support.states import TicketStatus
 from transfers import demo
