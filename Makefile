@@ -8,7 +8,7 @@ PORT ?= 8000
 
 PY := .venv/bin/python
 STAMP := .venv/requirements-installed
-PACKAGES := accounts transfers support audit bankproject
+PACKAGES := accounts transfers support audit foundation bankproject
 EVERYDAY := not browser and not slow and not firewall
 # Processes that test beside each other: one for each core, up to six. Where tests wait for servers and browsers, one more.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$cores -le 6 ] || cores=6; echo $$cores)

@@ -2,7 +2,6 @@
 
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.api_tokens import TokenInvalid
-from accounts.keyset import InvalidCursor
 from accounts.mail_links import LinkInvalid
 from accounts.money import InvalidAmount
 from accounts.pin_rules import InvalidPin
@@ -19,6 +18,7 @@ from accounts.services.registration import WrongPassword
 from accounts.services.sign_in import LockedOut, SignInRefused, TryAgainIn
 from accounts.services.two_factor import AlreadyEnrolled, WrongCode
 from accounts.services.user_sessions import SessionNotFound
+from foundation.paging import InvalidCursor
 
 LOGIN = "login"  # the limit of signing in, as programs are told of it
 

@@ -7,13 +7,9 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import (
-            breached_passwords,
-            encryption,
-            key_records,
-            notices,  # noqa: F401 - registers the writers of this app's mails
-        )
+        from accounts import breached_passwords, encryption, key_records, notices, outbox
 
+        outbox.register(notices.MAILS)
         encryption.check_before_use(key_records.verify_once)
         checks.register(key_records.check_keys, checks.Tags.database)
         checks.register(breached_passwords.check_breach_list, checks.Tags.security)

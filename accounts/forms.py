@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+import uuid
 from typing import Any
 
 from django import forms
@@ -18,6 +19,21 @@ from accounts.password_rules import check_new_password, password_help
 from accounts.password_text import MAX_PASSWORD_CHARS
 from accounts.pin_rules import InvalidPin, check_pin
 from accounts.plain_text import has_unprintable, is_longer_than, length_of
+
+
+class OnceForm(forms.Form):
+    """A form with an idempotency key of ours, new for every page that is shown afresh: it counts once, however often it
+    is sent."""
+
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["initial"] = {"key": uuid.uuid4()} | (kwargs.get("initial") or {})
+        super().__init__(*args, **kwargs)
+
+    @property
+    def idempotency_key(self) -> str:
+        return str(self.cleaned_data["key"])
 
 
 class AmountInput(forms.TextInput):

@@ -17,6 +17,7 @@ from accounts import account_numbers
 from accounts.api_models import ApiRefreshToken as ApiRefreshToken
 from accounts.encryption import DecryptionFailed, DigestField, EncryptedField
 from accounts.key_models import KeyRecord as KeyRecord
+from accounts.mail_links import MailLink
 from accounts.money import MoneyField
 from accounts.password_hashing import UserWithPassword
 from accounts.roles import STAFF_ROLES, Role, may, role_of
@@ -120,11 +121,13 @@ class User(UserWithPassword, PermissionsMixin):  # type: ignore[django-manager-m
         return bool(self.pin_hash)
 
 
-class Registration(models.Model):
+class Registration(MailLink):
     """Somebody asked for a user and has not yet confirmed the address; deleted when they do or when it expires.
 
     Apart from `User`, so that nobody can occupy another's address by typing it into a form.
     """
+
+    owner = "email"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(db_index=True)
@@ -133,12 +136,6 @@ class Registration(models.Model):
     phone = EncryptedField(max_chars=32, blank=True)
     address = EncryptedField(max_chars=300, blank=True)
     password = models.CharField(max_length=128)
-    # SHA-256 of the 256-bit token in the link: a read of the database does not yield a working link.
-    token_digest = models.CharField(max_length=64, unique=True)
-    expires_at = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return f"{self.email} until {self.expires_at:%Y-%m-%d %H:%M}"
 
 
 class TotpDevice(ThrottlingMixin, Device):
@@ -230,24 +227,21 @@ class UserSession(models.Model):
         return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
 
 
-class PasswordReset(models.Model):
+class PasswordReset(MailLink):
     """A link on its way to somebody who forgot their password; deleted when any link of theirs is used (R1.9)."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_resets")
-    token_digest = models.CharField(max_length=64, unique=True)  # as in Registration
-    expires_at = models.DateTimeField(db_index=True)
 
-    def __str__(self) -> str:
-        return f"{self.user} until {self.expires_at:%Y-%m-%d %H:%M}"
+    @property
+    def is_good(self) -> bool:
+        return self.user.can_sign_in
 
 
-class EmailChange(models.Model):
+class EmailChange(MailLink):
     """A new address that its owner has not confirmed yet: one at most waits for a user (R1.8)."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="email_changes")
     email = models.EmailField()
-    token_digest = models.CharField(max_length=64, unique=True)  # as in Registration
-    expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
         return f"{self.email} until {self.expires_at:%Y-%m-%d %H:%M}"

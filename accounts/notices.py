@@ -1,7 +1,7 @@
-"""The mails of this app. Importing it registers their writers (`accounts.apps`)."""
+"""The mails of this app: who is told of which event (`accounts.apps` registers them; `accounts.outbox` says how a line
+is read). Transfers and support take the audiences whose names are public."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,224 +9,126 @@ from django.conf import settings
 
 from accounts.addresses import user_by_email
 from accounts.models import BankAccount, EmailChange, PasswordReset, Registration, User
-from accounts.outbox import Mail, writes_mails_of
+from accounts.outbox import Audience, Notice, Payload, Rows, Told
 
+# --- Who is told ------------------------------------------------------------------------------------------------
 
-@writes_mails_of("registration_link")
-def registration_link(registration_id: int, token: str) -> Iterable[Mail]:
-    """Greets nobody by name: a stranger could have typed a message into it, for the bank to deliver."""
-    registration = Registration.objects.filter(pk=registration_id).first()
-    if registration is None:  # confirmed by another link, or expired, before the mail was written
-        return []
-    return [Mail(registration.email, "registration_link", {"token": token})]
 
+def about_user(user: User) -> Told:
+    return user.email, {"first_name": user.first_name}
 
-@writes_mails_of("registration_taken")
-def registration_taken(email: str) -> Iterable[Mail]:
-    return [Mail(email, "registration_taken", {})]
 
+def about_account(account: BankAccount) -> Told:
+    """The owner's address, and what a mail calls them and the account.
 
-@writes_mails_of("two_factor_enabled")
-def two_factor_enabled(user_id: int) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "two_factor_enabled", {"first_name": user.first_name})]
-
-
-@writes_mails_of("recovery_code_used")
-def recovery_code_used(user_id: int, left: int) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "recovery_code_used", {"first_name": user.first_name, "left": left})]
-
-
-@writes_mails_of("password_changed")
-def password_changed(user_id: int) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "password_changed", {"first_name": user.first_name})]
-
-
-@writes_mails_of("password_reset_link")
-def password_reset_link(reset_id: int, token: str) -> Iterable[Mail]:
-    reset = PasswordReset.objects.select_related("user").filter(pk=reset_id).first()
-    if reset is None:  # another link was used, or this one expired, before the mail was written
-        return []
-    context = {"first_name": reset.user.first_name, "token": token, "minutes": settings.PASSWORD_RESET_LINK_MINUTES}
-    return [Mail(reset.user.email, "password_reset_link", context)]
-
-
-@writes_mails_of("password_reset_notice")
-def password_reset_notice(email: str) -> Iterable[Mail]:
-    """To an address that nobody can sign in with; to a locked user too, whom only the bank can help."""
-    return [Mail(email, "password_reset_notice", {"known": user_by_email(email) is not None})]
-
-
-@writes_mails_of("sessions_ended")
-def sessions_ended(user_id: int, count: int) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "sessions_ended", {"first_name": user.first_name, "count": count})]
-
-
-@writes_mails_of("device_new")
-def device_new(user_id: int, at: str, device: str, network: str) -> Iterable[Mail]:
-    return [_to_user(user_id, "device_new", at=datetime.fromisoformat(at), device=device, network=network)]
-
-
-@writes_mails_of("api_token_reused")
-def api_token_reused(user_id: int) -> Iterable[Mail]:
-    return [_to_user(user_id, "api_token_reused")]
-
-
-@writes_mails_of("locked_out")
-def locked_out(email: str, at: str, network: str, minutes: int) -> Iterable[Mail]:
-    """To whoever's address it is, if somebody signs in with it: looked up here, and not where the guesses come in."""
-    user = user_by_email(email)
-    if user is None or not user.can_sign_in:
-        return []
-    context = {"at": datetime.fromisoformat(at), "network": network, "minutes": minutes}
-    return [_to_user(user.pk, "locked_out", **context)]
-
-
-@writes_mails_of("details_changed")
-def details_changed(user_id: int, fields: list[str]) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    names = [field.replace("_", " ") for field in fields]
-    return [Mail(user.email, "details_changed", {"first_name": user.first_name, "fields": names})]
-
-
-@writes_mails_of("email_change_link")
-def email_change_link(change_id: int, token: str) -> Iterable[Mail]:
-    """Greets nobody by name: the address may have been mistyped, and be a stranger's."""
-    change = EmailChange.objects.filter(pk=change_id).first()
-    if change is None:
-        return []
-    context = {"token": token, "hours": settings.REGISTRATION_LINK_HOURS}
-    return [Mail(change.email, "email_change_link", context)]
-
-
-@writes_mails_of("email_change_taken")
-def email_change_taken(email: str) -> Iterable[Mail]:
-    return [Mail(email, "email_change_taken", {})]
-
-
-@writes_mails_of("email_change_requested")
-def email_change_requested(user_id: int) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "email_change_requested", {"first_name": user.first_name})]
-
-
-@writes_mails_of("email_changed")
-def email_changed(user_id: int, old_email: str) -> Iterable[Mail]:
-    """To both addresses: whoever had the old one must hear of it where they read."""
-    user = User.objects.get(pk=user_id)
-    context = {"first_name": user.first_name}
-    return [Mail(to, "email_changed", context) for to in (old_email, user.email)]
-
-
-@writes_mails_of("recovery_codes_renewed")
-def recovery_codes_renewed(user_id: int) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "recovery_codes_renewed", {"first_name": user.first_name})]
-
-
-@writes_mails_of("two_factor_replaced")
-def two_factor_replaced(user_id: int, by_recovery_code: bool = False) -> Iterable[Mail]:
-    """With a recovery code, a customer's money waits; whoever works here has none to wait for."""
-    user = User.objects.get(pk=user_id)
-    wait_hours = settings.HARDENED_HOURS if by_recovery_code and not user.is_staff else None
-    return [_to_user(user_id, "two_factor_replaced", wait_hours=wait_hours)]
-
-
-@writes_mails_of("pin_changed")
-def pin_changed(user_id: int) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "pin_changed", {"first_name": user.first_name})]
-
-
-@writes_mails_of("pin_locked")
-def pin_locked(user_id: int) -> Iterable[Mail]:
-    return [_to_user(user_id, "pin_locked")]
-
-
-@writes_mails_of("pin_removed")
-def pin_removed(user_id: int) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "pin_removed", {"first_name": user.first_name})]
-
-
-# --- What staff did -----------------------------------------------------------------------------------------
-# None of these gives the reason: it is written for colleagues and the audit log.
-
-
-@writes_mails_of("user_locked")
-def user_locked(user_id: int) -> Iterable[Mail]:
-    return [_to_user(user_id, "user_locked")]
-
-
-@writes_mails_of("user_unlocked")
-def user_unlocked(user_id: int) -> Iterable[Mail]:
-    return [_to_user(user_id, "user_unlocked")]
-
-
-@writes_mails_of("role_changed")
-def role_changed(user_id: int, role: str) -> Iterable[Mail]:
-    return [_to_user(user_id, "role_changed", role=role)]
-
-
-@writes_mails_of("details_changed_by_bank")
-def details_changed_by_bank(user_id: int, fields: list[str]) -> Iterable[Mail]:
-    names = [field.replace("_", " ") for field in fields]
-    return [_to_user(user_id, "details_changed_by_bank", fields=names)]
-
-
-@writes_mails_of("email_changed_by_bank")
-def email_changed_by_bank(user_id: int, old_email: str) -> Iterable[Mail]:
-    """To both addresses: if somebody talked the bank into it, its owner hears of it at the old one (R1.8)."""
-    mail = _to_user(user_id, "email_changed_by_bank")
-    return [replace(mail, to=old_email), mail]
-
-
-@writes_mails_of("user_deactivated")
-def user_deactivated(user_id: int) -> Iterable[Mail]:
-    return [_to_user(user_id, "user_deactivated")]
-
-
-@writes_mails_of("user_reactivated")
-def user_reactivated(user_id: int) -> Iterable[Mail]:
-    return [_to_user(user_id, "user_reactivated")]
-
-
-@writes_mails_of("two_factor_reset")
-def two_factor_reset(user_id: int, token: str) -> Iterable[Mail]:
-    return [_to_user(user_id, "two_factor_reset", token=token, hours=settings.REGISTRATION_LINK_HOURS)]
-
-
-@writes_mails_of("enrolment_link")
-def enrolment_link(user_id: int, token: str) -> Iterable[Mail]:
-    return [_to_user(user_id, "enrolment_link", token=token, hours=settings.REGISTRATION_LINK_HOURS)]
-
-
-@writes_mails_of("pin_reset")
-def pin_reset(user_id: int) -> Iterable[Mail]:
-    return [_to_user(user_id, "pin_reset")]
-
-
-@writes_mails_of("account_frozen")
-def account_frozen(account_id: int) -> Iterable[Mail]:
-    return [_to_owner(account_id, "account_frozen")]
-
-
-@writes_mails_of("account_unfrozen")
-def account_unfrozen(account_id: int) -> Iterable[Mail]:
-    return [_to_owner(account_id, "account_unfrozen")]
-
-
-def _to_user(user_id: int, template: str, **context: Any) -> Mail:
-    user = User.objects.get(pk=user_id)
-    return Mail(user.email, template, {"first_name": user.first_name} | context)
-
-
-def _to_owner(account_id: int, template: str) -> Mail:
-    account = BankAccount.objects.get(pk=account_id)
-    if account.owner_id is None:
+    Raises:
+        ValueError: the account is the bank's own.
+    """
+    if account.owner is None:
         raise ValueError("The bank's own accounts have nobody to write to.")
-    names = {"account_name": account.display_name, "own_number": account.masked_number}
-    return _to_user(account.owner_id, template, **names)
+    address, about = about_user(account.owner)
+    return address, about | {"account_name": account.display_name, "own_number": account.masked_number}
+
+
+def _both_addresses(user: User, payload: Payload) -> Iterable[Told]:
+    """Whoever had the old one must hear of it where they read, even if somebody talked the bank into it (R1.8)."""
+    address, about = about_user(user)
+    return [(payload["old_email"], about), (address, about)]
+
+
+def _who_signs_in_with_it(row: None, payload: Payload) -> Iterable[Told]:
+    """Whoever's address it is, if anybody: looked up here, and not where the guesses come in."""
+    user = user_by_email(payload["email"])
+    return [about_user(user)] if user is not None and user.can_sign_in else []
+
+
+_USERS = Rows("user_id", User.objects.all())
+USER = Audience(lambda user, payload: [about_user(user)], _USERS)
+OWNER = Audience(
+    lambda account, payload: [about_account(account)],
+    Rows("account_id", BankAccount.objects.select_related("owner")),
+)
+_BOTH_ADDRESSES = Audience(_both_addresses, _USERS)
+_ADDRESS = Audience(lambda row, payload: [(payload["email"], {})])
+_WHO_SIGNS_IN_WITH_IT = Audience(_who_signs_in_with_it)
+
+# These two are greeted by no name: a stranger could have typed a message into it for the bank to deliver, and a
+# mistyped address is a stranger's.
+_WHO_REGISTERS = Audience(
+    lambda registration, payload: [(registration.email, {})],
+    Rows("registration_id", Registration.objects.all(), may_be_gone=True),
+)
+_NEW_ADDRESS = Audience(
+    lambda change, payload: [(change.email, {})], Rows("change_id", EmailChange.objects.all(), may_be_gone=True)
+)
+_WHO_FORGOT_THE_PASSWORD = Audience(
+    lambda reset, payload: [about_user(reset.user)],
+    Rows("reset_id", PasswordReset.objects.select_related("user"), may_be_gone=True),
+)
+
+# --- What a mail says beside that ---------------------------------------------------------------------------------
+
+
+def _when(row: Any, payload: Payload) -> dict[str, Any]:
+    return {"at": datetime.fromisoformat(payload["at"])}
+
+
+def _what_was_changed(row: Any, payload: Payload) -> dict[str, Any]:
+    return {"fields": [field.replace("_", " ") for field in payload["fields"]]}
+
+
+def _whether_known(row: Any, payload: Payload) -> dict[str, Any]:
+    """Nobody can sign in with the address; a locked user, too, can be helped by the bank alone."""
+    return {"known": user_by_email(payload["email"]) is not None}
+
+
+def link_hours(row: Any, payload: Payload) -> dict[str, Any]:
+    return {"hours": settings.REGISTRATION_LINK_HOURS}
+
+
+def link_minutes(row: Any, payload: Payload) -> dict[str, Any]:
+    return {"minutes": settings.PASSWORD_RESET_LINK_MINUTES}
+
+
+def _how_long_money_waits(user: User, payload: Payload) -> dict[str, Any]:
+    """With a recovery code, a customer's money waits; whoever works here has none to wait for."""
+    waits = payload.get("by_recovery_code", False) and not user.is_staff
+    return {"wait_hours": settings.HARDENED_HOURS if waits else None}
+
+
+MAILS = [
+    Notice("registration_link", _WHO_REGISTERS),
+    Notice("registration_taken", _ADDRESS),
+    Notice("two_factor_enabled", USER),
+    Notice("two_factor_replaced", USER, _how_long_money_waits),
+    Notice("recovery_code_used", USER),
+    Notice("recovery_codes_renewed", USER),
+    Notice("password_changed", USER),
+    Notice("password_reset_link", _WHO_FORGOT_THE_PASSWORD, link_minutes),
+    Notice("password_reset_notice", _ADDRESS, _whether_known),
+    Notice("sessions_ended", USER),
+    Notice("device_new", USER, _when),
+    Notice("api_token_reused", USER),
+    Notice("locked_out", _WHO_SIGNS_IN_WITH_IT, _when),
+    Notice("details_changed", USER, _what_was_changed),
+    Notice("email_change_link", _NEW_ADDRESS, link_hours),
+    Notice("email_change_taken", _ADDRESS),
+    Notice("email_change_requested", USER),
+    Notice("email_changed", _BOTH_ADDRESSES),
+    Notice("pin_changed", USER),
+    Notice("pin_locked", USER),
+    Notice("pin_removed", USER),
+    # What staff did. None of these gives the reason: it is written for colleagues and the audit log.
+    Notice("user_locked", USER),
+    Notice("user_unlocked", USER),
+    Notice("user_deactivated", USER),
+    Notice("user_reactivated", USER),
+    Notice("role_changed", USER),
+    Notice("details_changed_by_bank", USER, _what_was_changed),
+    Notice("email_changed_by_bank", _BOTH_ADDRESSES),
+    Notice("two_factor_reset", USER, link_hours),
+    Notice("enrolment_link", USER, link_hours),
+    Notice("pin_reset", USER),
+    Notice("account_frozen", OWNER),
+    Notice("account_unfrozen", OWNER),
+]

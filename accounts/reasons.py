@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from accounts.plain_text import has_unprintable, is_longer_than
-from accounts.refusals import Refusal
+from foundation.refusals import Refusal
 
 MAX_REASON_CHARS = 300
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import CharField, Count, ExpressionWrapper, F, Model, Q, QuerySet, sql
+from django.db import connections
+from django.db.models import CharField, Count, ExpressionWrapper, F, Model, Q, QuerySet
 
 from accounts.encryption import (
     DecryptionFailed,
@@ -19,6 +19,7 @@ from accounts.encryption import (
     lookup_digests,
     seal,
 )
+from foundation.compiled import Update
 
 _STORED = "stored_{}"
 
@@ -143,37 +144,22 @@ def replace(table: SealedTable, pk: int, *, stored: Mapping[str, str | None], an
 
     One conditional UPDATE, so that on every engine, whatever it locks, no edit made meanwhile is overwritten.
     """
-    text, markers = _replacing(connection.vendor, table, tuple(anew))
-    values = {_PK: pk} | {_old(name): stored[name] for name in anew} | {_new(name): anew[name] for name in anew}
-    with connection.cursor() as cursor:
-        cursor.execute(text, [values[marker] for marker in markers])
-        return bool(cursor.rowcount)
-
-
-_PK = -7_700_000_000_000_001  # no row of ours has it
-
-
-def _old(name: str) -> str:
-    return f"<what {name} held>"
-
-
-def _new(name: str) -> str:
-    return f"<what {name} is to hold>"
+    names = tuple(anew)
+    rows = _replacing(table, names).execute(pk, *(stored[name] for name in names), *(anew[name] for name in names))
+    return bool(rows)
 
 
 @cache
-def _replacing(vendor: str, table: SealedTable, names: tuple[str, ...]) -> tuple[str, list[Any]]:
-    """The statement of `replace()`, and in its order what each parameter stands for: compiled by the ORM once, which
-    for each row anew would take ten times as long as the database does, with a batch of rows locked (ADR 5)."""
-    matching = _as_stored(table).filter(pk=_PK, **{_STORED.format(name): _old(name) for name in names})
-    query: sql.UpdateQuery = matching.query.chain(sql.UpdateQuery)  # type: ignore[assignment]
-    query.annotations = {}  # what they stand for is in the conditions by now
-    sealed = {field.name for field in table.sealed}
-    query.add_update_values({name: Sealed(_new(name)) if name in sealed else _new(name) for name in names})
-    text, parameters = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
-    if len(parameters) != 1 + 2 * len(names):
-        raise AssertionError(f"A value got lost in compiling: {text}")
-    return text, list(parameters)
+def _replacing(table: SealedTable, names: tuple[str, ...]) -> Update:
+    """The statement of `replace()`: the key, what these columns held, what they are to hold. Compiled anew for each
+    row, it would take ten times as long as the database does, with a batch of rows locked (ADR 5)."""
+
+    def build(pk: Any, *texts: str) -> tuple[QuerySet[Any], dict[str, str]]:
+        held = dict(zip(map(_STORED.format, names), texts, strict=False))
+        return _as_stored(table).filter(pk=pk, **held), dict(zip(names, texts[len(names) :], strict=True))
+
+    # As texts, which encrypted fields refuse.
+    return Update(build, table.model._meta.pk, *[CharField() for _ in range(2 * len(names))])
 
 
 def _names(stored: str, ring: str) -> bool:

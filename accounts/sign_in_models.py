@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.mail_links import MailLink
+
 
 class KnownDevice(models.Model):
     """A browser in which a user has signed in before: a sign-in in any other is told to them by mail.
@@ -25,7 +27,7 @@ class KnownDevice(models.Model):
         return f"a browser of {self.user}, last seen {self.last_seen_at:%Y-%m-%d}"
 
 
-class EnrolmentLink(models.Model):
+class EnrolmentLink(MailLink):
     """The bank has reset this user's second factor: until another is set up, that takes a link in a mail beside the
     password (R1.8).
 
@@ -33,8 +35,8 @@ class EnrolmentLink(models.Model):
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="enrolment_link")
-    token_digest = models.CharField(max_length=64, unique=True)  # as in Registration
-    expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField()  # no index: these are not looked up by their age
 
-    def __str__(self) -> str:
-        return f"{self.user} until {self.expires_at:%Y-%m-%d %H:%M}"
+    @property
+    def is_good(self) -> bool:
+        return self.user.can_sign_in

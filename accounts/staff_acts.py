@@ -24,10 +24,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from accounts.forms import LineField
 from accounts.models import User
 from accounts.reasons import MAX_REASON_CHARS
-from accounts.refusals import Refusal
 from accounts.roles import may
 from accounts.views.refusals import refusals_shown_in
 from audit.read_only_admin import ReadOnlyAdmin
+from foundation.refusals import Refusal
 
 
 class ActForm(forms.Form):

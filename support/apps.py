@@ -5,4 +5,7 @@ class SupportConfig(AppConfig):
     name = "support"
 
     def ready(self) -> None:
-        from support import notices  # noqa: F401 - registers the writers of this app's mails
+        from accounts import outbox
+        from support import notices
+
+        outbox.register(notices.MAILS)

@@ -5,11 +5,10 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from accounts.forms import LineField
+from accounts.forms import LineField, OnceForm
 from accounts.plain_text import is_longer_than
 from support.models import MAX_MESSAGE_CHARS, MAX_SUBJECT_CHARS
 from support.texts import is_readable, paragraphs
-from transfers.forms import OnceForm
 
 NO_SECRETS = "Never write a password, PIN or code here. We do not need them."
 

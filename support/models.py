@@ -1,5 +1,6 @@
 """Tickets, service requests, and the links of people who lost their second factor."""
 
+import hashlib
 import json
 import uuid
 from typing import Any
@@ -10,7 +11,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.encryption import EncryptedField
-from accounts.models import BankAccount
+from accounts.mail_links import MailLink
+from accounts.models import BankAccount, User
 from accounts.reasons import MAX_REASON_CHARS
 from support.states import RequestState, TicketStatus
 from transfers.models import Transaction
@@ -179,16 +181,23 @@ class ServiceRequest(models.Model):
         return json.loads(self.payload)
 
 
-class LostFactorLink(models.Model):
+class LostFactorLink(MailLink):
     """A link on its way to somebody who gave their password and says that phone and recovery codes are gone.
 
     Following it files the request. `stands_for` ties it to the password and the address of that moment.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    token_digest = models.CharField(max_length=64, unique=True)  # as in accounts.Registration
     stands_for = models.CharField(max_length=64)
-    expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
         return f"{self.user_id} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_good(self) -> bool:
+        return self.user.can_sign_in and self.stands_for == self.state_of(self.user)
+
+    @staticmethod
+    def state_of(user: User) -> str:
+        """A digest of this user's password and address as they are now."""
+        return hashlib.sha256(f"{user.get_session_auth_hash()}|{user.email}".encode()).hexdigest()

@@ -1,4 +1,5 @@
-"""The mails of this app. Importing it registers their writers (`support.apps`).
+"""The mails of this app: who is told of which event (`support.apps` registers them; `accounts.outbox` says how a line
+is read).
 
 A mail says that something happened and where to read it, never what was written: mail is read on screens that
 others look at. What staff note among themselves causes none.
@@ -7,71 +8,22 @@ others look at. What staff note among themselves causes none.
 from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
-
-from accounts.outbox import Mail, writes_mails_of
+from accounts.notices import about_user, link_minutes
+from accounts.outbox import Audience, Notice, Payload, Rows, Told
 from support.models import LostFactorLink, ServiceRequest, Ticket
 from support.requests.kinds import kind_of
 from support.states import TicketStatus
 
 
-@writes_mails_of("ticket_opened")
-def ticket_opened(ticket_id: int) -> Iterable[Mail]:
-    return [_about_ticket(ticket_id, "ticket_opened")]
+def _customer(ticket: Ticket, payload: Payload) -> Iterable[Told]:
+    """The customer also hears of their own reply: somebody else in their place would be noticed."""
+    address, about = about_user(ticket.customer)
+    return [(address, about | {"public_id": ticket.public_id})]
 
 
-@writes_mails_of("ticket_replied")
-def ticket_replied(ticket_id: int, status: str) -> Iterable[Mail]:
-    """To the customer who wrote: somebody else in their place would be noticed."""
-    return [_about_ticket(ticket_id, "ticket_replied")]
-
-
-@writes_mails_of("ticket_answered")
-def ticket_answered(ticket_id: int, status: str) -> Iterable[Mail]:
-    return [_about_ticket(ticket_id, "ticket_answered")]
-
-
-@writes_mails_of("ticket_status")
-def ticket_status(ticket_id: int, status: str) -> Iterable[Mail]:
-    """With the state of that moment, whatever it is by the time the mail is written."""
-    return [_about_ticket(ticket_id, "ticket_status", status_label=TicketStatus(status).label.lower())]
-
-
-def _about_ticket(ticket_id: int, template: str, **more: Any) -> Mail:
-    ticket = Ticket.objects.select_related("customer").get(pk=ticket_id)
-    context = {"first_name": ticket.customer.first_name, "public_id": ticket.public_id}
-    return Mail(ticket.customer.email, template, context | more)
-
-
-@writes_mails_of("request_filed")
-def request_filed(request_id: int) -> Iterable[Mail]:
-    return [_about_request(request_id, "request_filed")]
-
-
-@writes_mails_of("request_cancelled")
-def request_cancelled(request_id: int) -> Iterable[Mail]:
-    return [_about_request(request_id, "request_cancelled")]
-
-
-@writes_mails_of("request_endorsed")
-def request_endorsed(request_id: int) -> Iterable[Mail]:
-    return [_about_request(request_id, "request_endorsed")]
-
-
-@writes_mails_of("request_completed")
-def request_completed(request_id: int) -> Iterable[Mail]:
-    return [_about_request(request_id, "request_completed")]
-
-
-@writes_mails_of("request_rejected")
-def request_rejected(request_id: int) -> Iterable[Mail]:
-    return [_about_request(request_id, "request_rejected")]
-
-
-def _about_request(request_id: int, template: str) -> Mail:
-    request = ServiceRequest.objects.select_related("customer", "account").get(pk=request_id)
-    context = {
-        "first_name": request.customer.first_name,
+def _who_asked(request: ServiceRequest, payload: Payload) -> Iterable[Told]:
+    address, about = about_user(request.customer)
+    asked = {
         "public_id": request.public_id,
         "kind_label": request.kind_label,
         "own_number": request.account.masked_number if request.account is not None else "",
@@ -79,17 +31,31 @@ def _about_request(request_id: int, template: str) -> Mail:
         "has_page": kind_of(request).on_the_page,
         "decision_reason": "" if kind_of(request).on_the_page else request.decision_reason,
     }
-    return Mail(request.customer.email, template, context)
+    return [(address, about | asked)]
 
 
-@writes_mails_of("lost_factor_link")
-def lost_factor_link(link_id: int, token: str) -> Iterable[Mail]:
-    link = LostFactorLink.objects.select_related("user").filter(pk=link_id).first()
-    if link is None:  # a newer one was asked for, or this one expired, before the mail was written
-        return []
-    context = {
-        "first_name": link.user.first_name,
-        "token": token,
-        "minutes": settings.PASSWORD_RESET_LINK_MINUTES,
-    }
-    return [Mail(link.user.email, "lost_factor_link", context)]
+_CUSTOMER = Audience(_customer, Rows("ticket_id", Ticket.objects.select_related("customer")))
+_WHO_ASKED = Audience(_who_asked, Rows("request_id", ServiceRequest.objects.select_related("customer", "account")))
+_WHO_LOST_THE_PHONE = Audience(
+    lambda link, payload: [about_user(link.user)],
+    Rows("link_id", LostFactorLink.objects.select_related("user"), may_be_gone=True),
+)
+
+
+def _status_of_that_moment(row: Any, payload: Payload) -> dict[str, Any]:
+    """Whatever it is by the time the mail is written."""
+    return {"status_label": TicketStatus(payload["status"]).label.lower()}
+
+
+MAILS = [
+    Notice("ticket_opened", _CUSTOMER),
+    Notice("ticket_replied", _CUSTOMER),
+    Notice("ticket_answered", _CUSTOMER),
+    Notice("ticket_status", _CUSTOMER, _status_of_that_moment),
+    Notice("request_filed", _WHO_ASKED),
+    Notice("request_cancelled", _WHO_ASKED),
+    Notice("request_endorsed", _WHO_ASKED),
+    Notice("request_completed", _WHO_ASKED),
+    Notice("request_rejected", _WHO_ASKED),
+    Notice("lost_factor_link", _WHO_LOST_THE_PHONE, link_minutes),
+]

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from django.db.models import TextChoices
 
-from accounts.refusals import WrongStatus
+from foundation.refusals import WrongStatus
 
 
 class TicketStatus(TextChoices):

@@ -11,17 +11,16 @@ from accounts import limiter, outbox
 from accounts.concurrency import own_transaction
 from accounts.models import User
 from accounts.plain_text import is_longer_than
-from accounts.refusals import NotYourself, Refusal
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
+from foundation.idempotency import IdempotencyConflict, id_from_key, token_of
+from foundation.refusals import NotYourself, Refusal
 from support import selectors
 from support.models import MAX_MESSAGE_CHARS, MAX_SUBJECT_CHARS, Ticket, TicketMessage
 from support.states import TICKET_PERMISSIONS, IllegalStep, TicketVerb, next_ticket_status
 from support.texts import has_something_to_read, is_readable, paragraphs
-from transfers.identifiers import digest_of_key
 from transfers.models import Transaction
-from transfers.services.orders import IdempotencyConflict
 
 # So that a page shows a whole conversation; a customer who has more to say opens another ticket.
 LONGEST_CONVERSATION = 200
@@ -79,9 +78,9 @@ def open_ticket(*, actor: User, subject: str, text: str, idempotency_key: str, r
     if is_longer_than(subject, MAX_SUBJECT_CHARS):
         raise TextTooLong("The subject is too long.")
     transaction = _movement(actor, reference)
-    token = digest_of_key(idempotency_key)[:16]
-    limiter.take(f"ticket:{actor.pk}", limiter.Limit(settings.TICKETS_PER_HOUR, 3600), token=token)
-    return _open(actor, subject, kept_text, transaction, uuid.uuid5(actor.public_id, f"ticket:{idempotency_key}"))
+    limit = limiter.Limit(settings.TICKETS_PER_HOUR, 3600)
+    limiter.take(f"ticket:{actor.pk}", limit, token=token_of(idempotency_key))
+    return _open(actor, subject, kept_text, transaction, id_from_key(actor.public_id, f"ticket:{idempotency_key}"))
 
 
 @own_transaction

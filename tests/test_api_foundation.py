@@ -21,7 +21,6 @@ from accounts.concurrency import OutcomeUnknown
 from accounts.forms import LineField
 from accounts.limiter import LimitsUnavailable, TooOften
 from accounts.models import User
-from accounts.refusals import NotYourself, Refusal, WrongStatus
 from accounts.rest.documenting import refuses
 from accounts.rest.problems import Problem
 from accounts.rest.rates import rated
@@ -42,6 +41,7 @@ from accounts.rest.schemas import (
 from accounts.services.sign_in import TryAgainIn
 from bankproject import urls as bank_urls
 from bankproject.api import BankApi, api
+from foundation.refusals import NotYourself, Refusal, WrongStatus
 from tests.api_client import ApiClient, told
 
 pytestmark = pytest.mark.django_db

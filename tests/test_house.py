@@ -11,11 +11,11 @@ import pytest
 from tests.setting_names import variables_read_by_settings
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = ("accounts", "audit", "bankproject", "benchmarks", "deploy", "support", "tests", "transfers")
+CODE = ("accounts", "audit", "bankproject", "benchmarks", "deploy", "foundation", "support", "tests", "transfers")
 
 # The required top level and what may join it; dot-files may too. Anything else needs a room inside.
 TOP_LEVEL = {
-    *("bankproject", "accounts", "transfers", "support", "audit", "templates", "static"),
+    *("bankproject", "accounts", "transfers", "support", "audit", "foundation", "templates", "static"),
     *("manage.py", "requirements.txt", "docker-compose.yml", "README.md"),
     *("Makefile", "pyproject.toml", "docs", "benchmarks", "deploy", "tests"),
     *("requirements-dev.txt", "Dockerfile", "LICENSE", "CHANGELOG.md"),

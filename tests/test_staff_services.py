@@ -12,10 +12,10 @@ from django.core.exceptions import PermissionDenied
 
 from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage, User
 from accounts.reasons import ReasonMissing, ReasonTooLong
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from accounts.services import account_status, people
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from tests import acts
 from tests.staff_acts import REASON, a_request, approved, fresh_code, stored
 from transfers.models import Transaction

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
-from accounts.forms import AmountField, LineField
+from accounts.forms import AmountField, LineField, OnceForm
 from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount, User
 from accounts.roles import Role
 from accounts.staff_acts import ActForm, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
@@ -17,17 +17,7 @@ from transfers.models import AlertState, FraudAlert, OrderState, Transaction, Tr
 from transfers.services import cash, holds, opening, reversals, screening
 
 
-class OnceMixin(forms.Form):
-    """A key that makes the form count once, however often it is sent."""
-
-    key = forms.UUIDField(widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["initial"] = {"key": uuid.uuid4()} | (kwargs.get("initial") or {})
-        super().__init__(*args, **kwargs)
-
-
-class CounterForm(OnceMixin, ActForm):
+class CounterForm(OnceForm, ActForm):
     amount = AmountField(label="Amount")
     description = description_field()
 
@@ -42,7 +32,7 @@ class CounterWithdrawalForm(CounterForm):
     )
 
 
-class OpenForCustomerForm(OnceMixin, ReasonForm):
+class OpenForCustomerForm(OnceForm, ReasonForm):
     kind = forms.ChoiceField(label="Kind of account", choices=[(kind.value, kind.label) for kind in CUSTOMER_KINDS])
     nickname = LineField(label="Name", max_length=40, required=False)
     opening_deposit = AmountField(label="Opening deposit", allow_zero=True, required=False)

@@ -2,9 +2,9 @@
 
 from accounts.rest.problems import Problem, problem_of, refuse_with
 from accounts.rest.schemas import time_text
+from foundation.idempotency import IdempotencyConflict
 from transfers.selectors import NoSuchMonth, StatementTooLong
 from transfers.services.cash import CashOnlyAtTheCounter
-from transfers.services.orders import IdempotencyConflict
 from transfers.services.ownership import NotACustomer, NotYourAccount
 from transfers.services.payees import PayeeNotFound
 from transfers.services.sending import SameAccount

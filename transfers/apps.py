@@ -5,9 +5,11 @@ class TransfersConfig(AppConfig):
     name = "transfers"
 
     def ready(self) -> None:
+        from accounts import outbox
         from audit.evidence import register
-        from transfers import notices  # noqa: F401 - registers the writers of this app's mails
+        from transfers import notices
         from transfers.evidence import faults, faults_of_transactions
 
+        outbox.register(notices.MAILS)
         register("transferorder", faults)
         register("transaction", faults_of_transactions)

@@ -1,6 +1,5 @@
 """Forms of the money pages. A hidden key makes a form count once, however often it is sent."""
 
-import uuid
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,25 +10,11 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.forms import AccountNumberField, AmountField, AmountInput, FreshCodeForm, LineField
+from accounts.forms import AccountNumberField, AmountField, AmountInput, FreshCodeForm, LineField, OnceForm
 from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
 from accounts.money import format_money
 from transfers.explanations import asking_for_code
 from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS, StepUpReason
-
-
-class OnceForm(forms.Form):
-    """A form with an idempotency key of ours, new for every page that is shown afresh."""
-
-    key = forms.UUIDField(widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["initial"] = {"key": uuid.uuid4()} | (kwargs.get("initial") or {})
-        super().__init__(*args, **kwargs)
-
-    @property
-    def idempotency_key(self) -> str:
-        return str(self.cleaned_data["key"])
 
 
 def description_field() -> LineField:

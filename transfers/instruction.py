@@ -1,20 +1,13 @@
 """What somebody asks the bank to do with money, before it is an order."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from accounts.models import BankAccount, User
 from accounts.money import to_minor
-from transfers.identifiers import digest_of_key
+from foundation.idempotency import digest_of_inputs, digest_of_key, token_of
 from transfers.models import OrderKind, TransferOrder
-
-
-def check_key(idempotency_key: str) -> None:
-    """Raises: ValueError, for a key too short to be one's own or too long to be one."""
-    if not 8 <= len(idempotency_key) <= 200:
-        raise ValueError("An idempotency key has 8 to 200 characters.")
 
 
 @dataclass(frozen=True)
@@ -56,8 +49,7 @@ class Instruction:
     def inputs_digest(self) -> str:
         # The bank's own side is left out: which cash row is used may differ between two tries.
         sides = [account.pk for account in (self.source, self.target) if not account.is_internal]
-        text = f"{self.kind}|{sides}|{to_minor(self.amount)}|{self.description}"
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest_of_inputs(self.kind, sides, to_minor(self.amount), self.description)
 
     def as_order(self) -> TransferOrder:
         """The row that it becomes, still to be saved."""
@@ -76,4 +68,4 @@ class Instruction:
     @property
     def submit_token(self) -> str:
         """The same for a repeated request, another for the same key with other inputs: that counts again."""
-        return hashlib.sha256((self.key_digest + self.inputs_digest).encode()).hexdigest()[:16]
+        return token_of(self.key_digest + self.inputs_digest)

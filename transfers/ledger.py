@@ -15,13 +15,15 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import OperationalError, connection
+from django.db.models import BigIntegerField
 
 from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, AccountStatus, BankAccount, User
 from accounts.money import from_minor, to_minor
-from transfers.identifiers import new_reference, uuid7
+from foundation.compiled import Insert, Select, Update
+from foundation.idempotency import uuid7
+from foundation.refusals import Refusal
+from transfers.identifiers import new_reference
 from transfers.models import Direction, Entry, Transaction, TransactionKind
-from transfers.prepared import PreparedInsert, PreparedSelect, PreparedUpdate
-from transfers.refusals import Refusal
 
 
 class InsufficientFunds(Refusal):
@@ -141,23 +143,28 @@ class Posting:
         return hashlib.sha256(json.dumps([head, entries]).encode()).hexdigest()
 
 
-_lock_accounts = PreparedSelect(
+_lock_accounts = Select(
     lambda ids: (
         BankAccount.objects.filter(pk__in=ids)
         .order_by("pk")
         .select_for_update()
         .values_list("pk", "kind", "status", "balance", "held", "last_sequence")
-    )
+    ),
+    BankAccount._meta.pk,
 )
 # The old sequence stands in the WHERE: were a lock ever not held, the second writer would change no row.
-_set_balance = PreparedUpdate(
-    BankAccount, set_fields=["balance", "last_sequence"], where_fields=["pk", "last_sequence"]
+_set_balance = Update(
+    lambda pk, sequence, balance, new_sequence: (
+        BankAccount.objects.filter(pk=pk, last_sequence=sequence),
+        {"balance": balance, "last_sequence": new_sequence},
+    ),
+    *(BankAccount._meta.pk, BigIntegerField(), BigIntegerField(), BigIntegerField()),
 )
-_insert_transaction = PreparedInsert(
+_insert_transaction = Insert(
     Transaction,
     ["id", "kind", "amount", "description", "reference", "initiated_by", "reverses", "created_at"],
 )
-_insert_entries = PreparedInsert(
+_insert_entries = Insert(
     Entry, ["transaction", "account", "direction", "amount", "balance_after", "sequence", "posted_at"]
 )
 
@@ -314,12 +321,12 @@ def _plan(planned: Planned, amount: int, accounts: dict[int, _Account]) -> Posti
 
 def _set_balances(before: dict[int, _Account], now: dict[int, _Account]) -> None:
     changes = [
-        (now[pk].balance, now[pk].last_sequence, pk, before[pk].last_sequence)
+        (pk, before[pk].last_sequence, now[pk].balance, now[pk].last_sequence)
         for pk in before
         if now[pk].last_sequence != before[pk].last_sequence
     ]
     if len(changes) <= _UPDATED_ONE_BY_ONE:
-        complete = all(_set_balance.execute(change) == 1 for change in changes)
+        complete = all(_set_balance.execute(*change) == 1 for change in changes)
     else:
         _set_balance.execute_many(changes)
         complete = _locked(set(before)) == now

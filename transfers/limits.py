@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from accounts import limiter
 from accounts.models import User
+from foundation.refusals import Refusal
 from transfers.models import CustomerLimit, OrderKind
-from transfers.refusals import Refusal
 
 # Paid out to others or in cash: these count towards the daily limit. Between own accounts nothing does.
 OUTGOING_KINDS = (OrderKind.PAYMENT, OrderKind.WITHDRAWAL)

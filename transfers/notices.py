@@ -1,75 +1,46 @@
-"""The mails of this app. Importing it registers their writers (`transfers.apps`). Numbers are masked in all."""
+"""The mails of this app: who is told of which event (`transfers.apps` registers them; `accounts.outbox` says how a line
+is read). Numbers are masked in all."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
-from uuid import UUID
+from typing import Any
 
-from accounts.models import BankAccount, User
-from accounts.outbox import Mail, writes_mails_of
+from accounts.models import BankAccount
+from accounts.notices import OWNER, USER, about_account, about_user
+from accounts.outbox import Audience, Notice, Payload, Rows, Told
 from transfers.explanations import why_held
 from transfers.models import Direction, Entry, OrderKind, Transaction, TransferOrder
 from transfers.names import short_name
 
+# --- Who is told ------------------------------------------------------------------------------------------------
 
-@writes_mails_of("payment_posted")
-def payment_posted(order_id: int) -> Iterable[Mail]:
-    """Sender and receiver are both told (R3.8)."""
-    order = TransferOrder.objects.select_related("source__owner", "target__owner", "transaction").get(pk=order_id)
-    sender, receiver = order.source.owner, order.target.owner
-    if sender is None or receiver is None or order.transaction is None:
+
+def _sender(order: TransferOrder, payload: Payload) -> Iterable[Told]:
+    return [_side_of_payment(order, own=order.source, other=order.target)]
+
+
+def _receiver(order: TransferOrder, payload: Payload) -> Iterable[Told]:
+    return [_side_of_payment(order, own=order.target, other=order.source)]
+
+
+def _side_of_payment(order: TransferOrder, *, own: BankAccount, other: BankAccount) -> Told:
+    if own.owner is None or other.owner is None or order.transaction is None:
         raise ValueError("A payment has two customers and a transaction.")
-    shared = {
+    address, about = about_user(own.owner)
+    return address, about | {
         "amount": order.amount,
         "description": order.description,
         "reference": order.transaction.reference,
+        "own_number": own.masked_number,
+        "other_name": short_name(other.owner),
+        "other_number": other.masked_number,
     }
-    return [
-        Mail(
-            sender.email,
-            "payment_sent",
-            shared
-            | {
-                "first_name": sender.first_name,
-                "own_number": order.source.masked_number,
-                "other_name": short_name(receiver),
-                "other_number": order.target.masked_number,
-            },
-        ),
-        Mail(
-            receiver.email,
-            "payment_received",
-            shared
-            | {
-                "first_name": receiver.first_name,
-                "own_number": order.target.masked_number,
-                "other_name": short_name(sender),
-                "other_number": order.source.masked_number,
-            },
-        ),
-    ]
 
 
-@writes_mails_of("order_held")
-def order_held(order_id: int) -> Iterable[Mail]:
+def _payer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
     """The customer alone: nothing has reached anybody else."""
-    order = _undelivered(order_id)
-    return [_to_the_payer(order, "order_held", why=why_held(order))]
-
-
-@writes_mails_of("order_rejected")
-def order_rejected(order_id: int) -> Iterable[Mail]:
-    order = _undelivered(order_id)
-    return [_to_the_payer(order, "order_rejected", decision_reason=order.decision_reason)]
-
-
-def _undelivered(order_id: int) -> TransferOrder:
-    return TransferOrder.objects.select_related("target__owner").get(pk=order_id)
-
-
-def _to_the_payer(order: TransferOrder, template: str, **more: str) -> Mail:
     receiver = order.target.owner
-    mail = _about_account(order.source_id, template)
+    address, about = about_account(order.source)
     movement = {
         "amount": order.amount,
         "description": order.description,
@@ -77,70 +48,69 @@ def _to_the_payer(order: TransferOrder, template: str, **more: str) -> Mail:
         "other_name": short_name(receiver) if receiver else "",
         "other_number": order.target.masked_number,
     }
-    return replace(mail, context=mail.context | movement | more)
+    return [(address, about | movement)]
 
 
-@writes_mails_of("account_opened")
-def account_opened(account_id: int) -> Iterable[Mail]:
-    return [_about_account(account_id, "account_opened")]
-
-
-@writes_mails_of("account_closed")
-def account_closed(account_id: int) -> Iterable[Mail]:
-    return [_about_account(account_id, "account_closed")]
-
-
-@writes_mails_of("cash_at_counter")
-def cash_at_counter(order_id: int) -> Iterable[Mail]:
+def _whose_cash(order: TransferOrder, payload: Payload) -> Iterable[Told]:
     """The customer hears of what somebody else did with their money."""
-    order = TransferOrder.objects.select_related("transaction").get(pk=order_id)
     if order.transaction is None:
         raise ValueError("Cash that changed hands has a transaction.")
     is_deposit = order.kind == OrderKind.DEPOSIT
-    mail = _about_account(order.target_id if is_deposit else order.source_id, "cash_at_counter")
+    address, about = about_account(order.target if is_deposit else order.source)
     cash = {"is_deposit": is_deposit, "amount": order.amount, "reference": order.transaction.reference}
-    return [replace(mail, context=mail.context | cash)]
+    return [(address, about | cash)]
 
 
-@writes_mails_of("transaction_reversed")
-def transaction_reversed(transaction_id: str) -> Iterable[Mail]:
+def _everyone_it_moved(reversal: Transaction, payload: Payload) -> Iterable[Told]:
     """All customers whose accounts it moved, without a word on each other."""
-    reversal = Transaction.objects.select_related("reverses").get(pk=UUID(transaction_id))
     if reversal.reverses is None:
         raise ValueError("A reversal reverses something.")
-    for entry in Entry.objects.filter(transaction=reversal, account__owner__isnull=False).order_by("pk"):
-        mail = _about_account(entry.account_id, "transaction_reversed")
+    entries = Entry.objects.filter(transaction=reversal, account__owner__isnull=False)
+    for entry in entries.select_related("account__owner").order_by("pk"):
+        address, about = about_account(entry.account)
         movement = {
             "amount": entry.amount,
             "was_credited": entry.direction == Direction.CREDIT,
             "reference": reversal.reference,
             "reversed_reference": reversal.reverses.reference,
         }
-        yield replace(mail, context=mail.context | movement)
+        yield address, about | movement
 
 
-@writes_mails_of("daily_limit_lowered")
-def daily_limit_lowered(user_id: int, amount: str) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "daily_limit_lowered", {"first_name": user.first_name, "amount": Decimal(amount)})]
+_ORDERS = Rows("order_id", TransferOrder.objects.select_related("source__owner", "target__owner", "transaction"))
+_SENDER = Audience(_sender, _ORDERS)
+_RECEIVER = Audience(_receiver, _ORDERS)
+_PAYER = Audience(_payer, _ORDERS)
+_WHOSE_CASH = Audience(_whose_cash, _ORDERS)
+_EVERYONE_IT_MOVED = Audience(
+    _everyone_it_moved, Rows("transaction_id", Transaction.objects.select_related("reverses"))
+)
+
+# --- What a mail says beside that ---------------------------------------------------------------------------------
 
 
-@writes_mails_of("daily_limit_raised")
-def daily_limit_raised(user_id: int, amount: str) -> Iterable[Mail]:
-    user = User.objects.get(pk=user_id)
-    return [Mail(user.email, "daily_limit_raised", {"first_name": user.first_name, "amount": Decimal(amount)})]
+def _why_held(order: TransferOrder, payload: Payload) -> dict[str, Any]:
+    return {"why": why_held(order)}
 
 
-def _about_account(account_id: int, template: str) -> Mail:
-    account = BankAccount.objects.select_related("owner").get(pk=account_id)
-    if account.owner is None:
-        raise ValueError("The bank's own accounts have nobody to write to.")
-    return Mail(
-        account.owner.email,
-        template,
-        {
-            "first_name": account.owner.first_name,
-            "account_name": account.display_name,
-            "own_number": account.masked_number,
-        },
-    )
+def _why_rejected(order: TransferOrder, payload: Payload) -> dict[str, Any]:
+    return {"decision_reason": order.decision_reason}
+
+
+def _amount(row: Any, payload: Payload) -> dict[str, Any]:
+    return {"amount": Decimal(payload["amount"])}
+
+
+MAILS = [
+    # Sender and receiver are both told (R3.8).
+    Notice("payment_posted", _SENDER, template="payment_sent"),
+    Notice("payment_posted", _RECEIVER, template="payment_received"),
+    Notice("order_held", _PAYER, _why_held),
+    Notice("order_rejected", _PAYER, _why_rejected),
+    Notice("account_opened", OWNER),
+    Notice("account_closed", OWNER),
+    Notice("cash_at_counter", _WHOSE_CASH),
+    Notice("transaction_reversed", _EVERYONE_IT_MOVED),
+    Notice("daily_limit_lowered", USER, _amount),
+    Notice("daily_limit_raised", USER, _amount),
+]

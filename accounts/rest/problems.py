@@ -25,8 +25,9 @@ from ninja.errors import ValidationError as SchemaError
 
 from accounts.concurrency import OutcomeUnknown, is_connection_lost, is_deadlock_victim
 from accounts.limiter import LimitsUnavailable, TooOften
-from accounts.refusals import Refusal
 from audit.context import current
+from foundation.idempotency import KEY_HEADER
+from foundation.refusals import Refusal
 
 logger = logging.getLogger(__name__)
 
@@ -225,7 +226,7 @@ def _invalid(error: ValidationError) -> Problem:
 def _misshapen(error: SchemaError) -> Problem:
     """What a schema found; never with what was sent, which may be a secret."""
     errors = [_field_error(fault) for fault in _without_null(error.errors)]
-    missing = next((fault for fault in errors if (fault.field, fault.code) == ("Idempotency-Key", "missing")), None)
+    missing = next((fault for fault in errors if (fault.field, fault.code) == (KEY_HEADER, "missing")), None)
     if missing is not None:
         text = "Send an Idempotency-Key of your own: a repeated request then moves nothing twice."
         return Problem(400, "idempotency_key_missing", text, [missing])

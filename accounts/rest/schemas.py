@@ -25,9 +25,10 @@ from pydantic_core import PydanticCustomError
 from accounts import account_numbers
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.addresses import is_plain
-from accounts.keyset import InvalidCursor, Key, parse_cursor
 from accounts.money import InvalidAmount, currency_exponent, parse_amount
 from accounts.password_text import MAX_PASSWORD_CHARS
+from foundation import paging
+from foundation.idempotency import KEY_HEADER, KEY_IN_HEADER, MAX_KEY_CHARS, MIN_KEY_CHARS
 
 T = TypeVar("T")
 
@@ -122,8 +123,8 @@ AccountNumber = Annotated[
 ]
 # Where the page before ended: its `next_cursor`.
 Cursor = Annotated[
-    Key,
-    _refusing(parse_cursor, InvalidCursor),
+    paging.Cursor,
+    _refusing(paging.Cursor.parse, paging.InvalidCursor),
     WithJsonSchema(
         {
             "type": "string",
@@ -161,10 +162,10 @@ EmailText = Annotated[
 IdempotencyKey = Annotated[
     str,
     Header(
-        alias="Idempotency-Key",
-        min_length=8,
-        max_length=200,
-        pattern=r"^[\x21-\x7e]+$",
+        alias=KEY_HEADER,
+        min_length=MIN_KEY_CHARS,
+        max_length=MAX_KEY_CHARS,
+        pattern=KEY_IN_HEADER,
         description="Chosen by you, a UUID say: the same key again gives the first answer and moves nothing.",
     ),
 ]

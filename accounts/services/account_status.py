@@ -7,9 +7,9 @@ from accounts.authority import ApprovedRequest, details_of, require_authority
 from accounts.concurrency import own_transaction
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.reasons import checked_reason
-from accounts.refusals import NotYourself, WrongStatus
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import NotYourself, WrongStatus
 
 _CLOSED = "This account is closed."
 _INTERNAL = "This is one of the bank's own accounts: without it no money could move at all."

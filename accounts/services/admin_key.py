@@ -7,10 +7,10 @@ from django.http import HttpRequest
 
 from accounts import guesses
 from accounts.models import User
-from accounts.refusals import Refusal
 from audit.actions import Action
 from audit.context import client_ip
 from audit.services import record
+from foundation.refusals import Refusal
 
 
 class WrongAdminKey(Refusal):

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts import api_tokens
 from accounts.api_tokens import Claims, TokenInvalid, Use
-from accounts.models import TotpDevice, User
-from accounts.services import api_sessions, enrolment_link, two_factor
+from accounts.models import EnrolmentLink, TotpDevice, User
+from accounts.services import api_sessions, two_factor
 from accounts.services.api_sessions import PasswordChangeRequired, Tokens
 from accounts.services.sign_in import verify_password
 
@@ -43,7 +43,7 @@ def begin(request: HttpRequest, *, email: str, password: str, link_token: str = 
     user = verify_password(request, email=email, password=password)
     if user.must_change_password:
         raise PasswordChangeRequired
-    proof = enrolment_link.link_for(link_token).token_digest if link_token else ""
+    proof = EnrolmentLink.find(link_token).token_digest if link_token else ""
     device = two_factor.enrolment_device(user, proof=proof)
     token = api_tokens.sign(
         Use.ENROLMENT,

@@ -23,7 +23,6 @@ from accounts.concurrency import own_transaction
 from accounts.guesses import Door
 from accounts.limiter import TooOften
 from accounts.models import ApiRefreshToken, SessionKind, TotpDevice, User, UserSession
-from accounts.refusals import Refusal
 from accounts.services import known_devices, user_sessions
 from accounts.services.pin_checks import PinBusy, WrongPin, verify_pin
 from accounts.services.pins import PinLocked
@@ -33,6 +32,7 @@ from accounts.session_user import SessionUser
 from audit.actions import Action
 from audit.context import client_ip
 from audit.services import record
+from foundation.refusals import Refusal
 
 R = TypeVar("R")
 

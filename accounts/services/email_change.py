@@ -6,9 +6,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import IntegrityError
 from django.http import HttpRequest
-from django.utils import timezone
 
-from accounts import limiter, mail_links, outbox
+from accounts import limiter, outbox
 from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
 from accounts.mail_links import LinkInvalid
@@ -47,36 +46,16 @@ def request_change(request: HttpRequest, *, actor: User, new_email: str, passwor
 
 @own_transaction
 def _request(actor: User, email: str) -> None:
-    now = timezone.now()
-    EmailChange.objects.filter(expires_at__lt=now).delete()
+    EmailChange.forget_expired()
     EmailChange.objects.filter(user=actor).delete()
     if user_by_email(email) is not None:
         outbox.tell("email_change_taken", email=email)
     else:
-        token = mail_links.new_token()
-        change = EmailChange(
-            user=actor,
-            email=email,
-            token_digest=mail_links.digest(token),
-            expires_at=now + timedelta(hours=settings.REGISTRATION_LINK_HOURS),
-        )
-        change.save()
+        change = EmailChange(user=actor, email=email)
+        token = change.issue(lasts=timedelta(hours=settings.REGISTRATION_LINK_HOURS))
         outbox.tell("email_change_link", change_id=change.pk, token=token)
     record(Action.EMAIL_CHANGE_REQUESTED, actor=actor, subject=actor)
     outbox.tell("email_change_requested", user_id=actor.pk)
-
-
-def change_for(*, actor: User, token: str) -> EmailChange:
-    """The change behind a link, for the user who asked for it. Looking changes nothing.
-
-    Raises:
-        LinkInvalid: also for anybody else, the owner of a mistyped address included.
-    """
-    rows = EmailChange.objects.filter(user=actor, token_digest=mail_links.digest(token))
-    row = rows.filter(expires_at__gt=timezone.now()).first()
-    if row is None:
-        raise LinkInvalid
-    return row
 
 
 def confirm_change(*, actor: User, token: str) -> None:
@@ -84,7 +63,8 @@ def confirm_change(*, actor: User, token: str) -> None:
 
     Raises:
         PermissionDenied
-        LinkInvalid: also when somebody else has taken the address meanwhile.
+        LinkInvalid: also for anybody but the user who asked, the owner of a mistyped address included, and when
+            somebody else has taken the address meanwhile.
     """
     require_any_role(actor)
     try:
@@ -95,13 +75,12 @@ def confirm_change(*, actor: User, token: str) -> None:
 
 @own_transaction
 def _confirm(actor: User, token: str) -> None:
-    user = User.objects.select_for_update().get(pk=actor.pk)
-    email = change_for(actor=user, token=token).email
-    EmailChange.objects.filter(user=user).delete()
-    if user_by_email(email) is not None:
+    change = EmailChange.use_up(token, user=actor)
+    if user_by_email(change.email) is not None:
         raise LinkInvalid
+    user = change.user
     PasswordReset.objects.filter(user=user).delete()  # those links wait at the old address
-    old_email, user.email = user.email, email
+    old_email, user.email = user.email, change.email
     user.save(update_fields=["email"])
     record(Action.EMAIL_CHANGED, actor=actor, subject=user)
     outbox.tell("email_changed", user_id=user.pk, old_email=old_email)

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import limiter, mail_links, outbox
+from accounts import limiter, outbox
 from accounts.concurrency import own_transaction
 from accounts.mail_links import LinkInvalid
 from accounts.models import EnrolmentLink, TotpDevice, User
@@ -31,12 +31,10 @@ class LinkNeeded(Exception):
 
 
 def demand(user: User) -> str:
-    """From now on this user's enrolment takes a link, inside the caller's transaction; return its token."""
-    token = mail_links.new_token()
-    expires_at = timezone.now() + timedelta(hours=settings.REGISTRATION_LINK_HOURS)
-    link = {"token_digest": mail_links.digest(token), "expires_at": expires_at}
-    EnrolmentLink.objects.update_or_create(user=user, defaults=link)
-    return token
+    """From now on this user's enrolment takes a link; return its token. The caller's transaction has locked the user,
+    since a user has one link."""
+    link = EnrolmentLink.objects.filter(user=user).first() or EnrolmentLink(user=user)
+    return link.issue(lasts=timedelta(hours=settings.REGISTRATION_LINK_HOURS))
 
 
 def make_worthless(user: User) -> None:
@@ -65,26 +63,13 @@ def _send_again(user_id: int) -> None:
     outbox.tell("enrolment_link", user_id=user.pk, token=token)
 
 
-def link_for(token: str) -> EnrolmentLink:
-    """The link behind a token. Looking changes nothing: mail scanners follow links.
-
-    Raises:
-        LinkInvalid: also when the user may no longer sign in.
-    """
-    rows = EnrolmentLink.objects.select_related("user")
-    row = rows.filter(token_digest=mail_links.digest(token), expires_at__gt=timezone.now()).first()
-    if row is None or not row.user.can_sign_in:
-        raise LinkInvalid
-    return row
-
-
 def open_in(request: HttpRequest, *, token: str) -> None:
     """Let this browser enrol, once the password has been given in it too.
 
     Raises:
-        LinkInvalid
+        LinkInvalid: also when the user may no longer sign in.
     """
-    request.session[_KEY] = link_for(token).token_digest
+    request.session[_KEY] = EnrolmentLink.find(token).token_digest
 
 
 def proof_in(request: HttpRequest) -> str:

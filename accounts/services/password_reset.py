@@ -7,13 +7,12 @@ somebody's. The link replaces the password and nothing else: it signs nobody in,
 from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
-from accounts import limiter, mail_links, outbox
+from accounts import limiter, outbox
 from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
-from accounts.mail_links import LinkInvalid
-from accounts.models import PasswordReset, User, normalise_email
+from accounts.mail_links import digest
+from accounts.models import PasswordReset, normalise_email
 from accounts.password_hashing import make_hash
 from accounts.password_rules import check_new_password
 from accounts.services.passwords import save_new_password
@@ -36,7 +35,7 @@ def request_reset(*, email: str, ip: str | None) -> None:
     email = normalise_email(email)
     limiter.take(f"reset:{network_of(ip)}", limiter.Limit(settings.PASSWORD_RESETS_PER_HOUR, 3600))
     try:
-        limiter.take(f"reset-mail:{mail_links.digest(email)}", _MAILS_TO_ONE_ADDRESS)
+        limiter.take(f"reset-mail:{digest(email)}", _MAILS_TO_ONE_ADDRESS)
     except limiter.TooOften:
         return
     _request_reset(email)
@@ -44,14 +43,11 @@ def request_reset(*, email: str, ip: str | None) -> None:
 
 @own_transaction
 def _request_reset(email: str) -> None:
-    now = timezone.now()
-    PasswordReset.objects.filter(expires_at__lt=now).delete()
+    PasswordReset.forget_expired()
     user = user_by_email(email)
-    token = mail_links.new_token()
     if user is not None and user.can_sign_in:
-        expires_at = now + timedelta(minutes=settings.PASSWORD_RESET_LINK_MINUTES)
-        reset = PasswordReset(user=user, token_digest=mail_links.digest(token), expires_at=expires_at)
-        reset.save()
+        reset = PasswordReset(user=user)
+        token = reset.issue(lasts=timedelta(minutes=settings.PASSWORD_RESET_LINK_MINUTES))
         outbox.tell("password_reset_link", reset_id=reset.pk, token=token)
     else:
         outbox.tell("password_reset_notice", email=email)
@@ -64,35 +60,20 @@ def _request_reset(email: str) -> None:
     )
 
 
-def reset_for(token: str) -> PasswordReset:
-    """The reset behind a link. Looking changes nothing: mail scanners follow links.
-
-    Raises:
-        LinkInvalid: also when the user may no longer sign in.
-    """
-    rows = PasswordReset.objects.select_related("user")
-    row = rows.filter(token_digest=mail_links.digest(token), expires_at__gt=timezone.now()).first()
-    if row is None or not row.user.can_sign_in:
-        raise LinkInvalid
-    return row
-
-
 def reset_password(*, token: str, new_password: str) -> None:
     """Set a new password; all sessions and other links of the user end. The token stands for the actor.
 
     Raises:
-        LinkInvalid
+        LinkInvalid: also when the user may no longer sign in.
         ValidationError: the new password is too weak.
     """
-    user = reset_for(token).user
+    user = PasswordReset.find(token).user
     check_new_password(new_password, user)
     _reset(token, make_hash(new_password))  # a slow hash must not hold a lock
 
 
 @own_transaction
 def _reset(token: str, password_hash: str) -> None:
-    pk = reset_for(token).user_id
-    user = User.objects.select_for_update().get(pk=pk)
-    reset_for(token)  # still there now that nobody else can use it, or another link of this user
+    user = PasswordReset.use_up(token).user
     user.password = password_hash
     save_new_password(user, action=Action.PASSWORD_RESET)

@@ -8,12 +8,11 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import IntegrityError
-from django.utils import timezone
 
 from accounts import guesses, limiter, outbox
 from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
-from accounts.mail_links import LinkInvalid, digest, new_token
+from accounts.mail_links import LinkInvalid, digest
 from accounts.models import Registration, User, normalise_email
 from accounts.password_hashing import make_hash, matches
 from accounts.password_rules import check_new_password
@@ -63,11 +62,11 @@ def register(
 
 @own_transaction
 def _register(*, first_name: str, last_name: str, email: str, phone: str, address: str, password_hash: str) -> None:
-    now = timezone.now()
-    Registration.objects.filter(expires_at__lt=now).delete()
+    Registration.forget_expired()
     taken = user_by_email(email) is not None
-    token = new_token()
-    if not taken:
+    if taken:
+        outbox.tell("registration_taken", email=email)
+    else:
         registration = Registration(
             email=email,
             first_name=first_name,
@@ -75,27 +74,10 @@ def _register(*, first_name: str, last_name: str, email: str, phone: str, addres
             phone=phone,
             address=address,
             password=password_hash,
-            token_digest=digest(token),
-            expires_at=now + timedelta(hours=settings.REGISTRATION_LINK_HOURS),
         )
-        registration.save()
-    record(Action.REGISTER_REQUESTED, actor=None, actor_label=email, details={"taken": taken})
-    if taken:
-        outbox.tell("registration_taken", email=email)
-    else:
+        token = registration.issue(lasts=timedelta(hours=settings.REGISTRATION_LINK_HOURS))
         outbox.tell("registration_link", registration_id=registration.pk, token=token)
-
-
-def registration_for(token: str) -> Registration:
-    """The registration behind a link.
-
-    Raises:
-        LinkInvalid
-    """
-    row = Registration.objects.filter(token_digest=digest(token), expires_at__gt=timezone.now()).first()
-    if row is None:
-        raise LinkInvalid
-    return row
+    record(Action.REGISTER_REQUESTED, actor=None, actor_label=email, details={"taken": taken})
 
 
 def confirm(*, token: str, password: str, ip: str | None) -> User:
@@ -109,7 +91,7 @@ def confirm(*, token: str, password: str, ip: str | None) -> User:
         WrongPassword
         TooOften: too many wrong passwords.
     """
-    row = registration_for(token)
+    row = Registration.find(token)
     right = guesses.counted(
         lambda: matches(row.password, password) or None, email=f"registration:{row.public_id}", ip=ip
     )
@@ -123,11 +105,8 @@ def confirm(*, token: str, password: str, ip: str | None) -> User:
 
 @own_transaction
 def _confirm(token: str) -> User:
-    email = Registration.objects.filter(token_digest=digest(token)).values_list("email", flat=True).first()
-    # All links of one address are locked in one order: each confirmation deletes the others.
-    rows = Registration.objects.select_for_update().filter(email=email).order_by("pk")
-    row = next((row for row in rows if row.token_digest == digest(token)), None)
-    if row is None or user_by_email(row.email) is not None:
+    row = Registration.use_up(token)
+    if user_by_email(row.email) is not None:
         raise LinkInvalid
     user = create_user(
         email=row.email,
@@ -138,7 +117,6 @@ def _confirm(token: str) -> User:
         phone=row.phone,
         address=row.address,
     )
-    Registration.objects.filter(email=row.email).delete()
     record(Action.REGISTER_SUCCESS, actor=user, subject=user)
     return user
 

@@ -9,10 +9,10 @@ from axes.models import AccessAttempt
 from django.db.models.query import QuerySet
 from django.test import Client
 
-from accounts import notices
 from accounts.addresses import is_plain, user_by_email
 from accounts.forms import EmailChangeForm, ForgottenPasswordForm, RegistrationForm, SignInForm
 from accounts.models import OutboxMessage, PasswordReset, User
+from accounts.outbox import mails_of
 from accounts.services import email_change, password_reset, registration
 from accounts.sign_in_identity import NOBODY, email_of, identity_of
 from audit.models import AuditEntry
@@ -80,8 +80,9 @@ def test_nothing_else_finds_her_by_such_an_address(alice: Any, bob: Any, api_of:
     typed = "alice@example.com\u200b"
     password_reset.request_reset(email=typed, ip=HERE)
     assert not PasswordReset.objects.exists()
-    assert list(notices.locked_out(email=typed, at="2026-11-03T12:00:00+00:00", network=HERE, minutes=10)) == []
-    assert next(iter(notices.password_reset_notice(email=typed))).context == {"known": False}
+    assert mails_of("locked_out", email=typed, at="2026-11-03T12:00:00+00:00", network=HERE, minutes=10) == []
+    [mail] = mails_of("password_reset_notice", email=typed)
+    assert mail.context == {"email": typed, "known": False}
     email_change._request(bob, typed)
     registration._register(
         **{name: NEWCOMER[name] for name in ("first_name", "last_name", "phone", "address")},

@@ -12,7 +12,7 @@ from accounts.mail_links import LinkInvalid
 from accounts.models import EmailChange, OutboxMessage, User
 from accounts.services import email_change
 from audit.models import AuditEntry
-from tests.acts import at_once, give_password, hashing, is_signed_in, link_for, mails, wrong_code_for
+from tests.acts import give_password, hashing, is_signed_in, link_for, mails, wrong_code_for
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -230,15 +230,6 @@ def test_an_address_taken_meanwhile_stays_with_whom_it_is(
     monkeypatch.setattr(email_change.User.objects, "filter", lambda **kwargs: User.objects.none())
     with pytest.raises(LinkInvalid):
         email_change.confirm_change(actor=alice, token=token)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_link_sent_twice_at_once_works_once(alice: Any, browser: Any, ask: Any) -> None:
-    # R1.8
-    ask(browser)
-    token = link_for(NEW).strip("/").rpartition("/")[2]
-    results = at_once(*[lambda: email_change.confirm_change(actor=alice, token=token)] * 4)
-    assert sorted(type(result).__name__ for result in results) == ["LinkInvalid"] * 3 + ["NoneType"]
 
 
 def test_a_mail_that_comes_too_late_is_not_written(alice: Any, browser: Any, ask: Any) -> None:

@@ -1,10 +1,12 @@
 """Mail: one row in the transaction, rendered once, delivered after the commit, nothing lost (R3.8)."""
 
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +19,9 @@ import time_machine
 from aiosmtpd.controller import Controller
 from django.core.management import call_command
 from django.db import OperationalError, transaction
+from django.template import Context
+from django.template.defaulttags import LoadNode
+from django.template.loader_tags import BlockNode
 from django.utils import timezone
 from post_office.lockfile import FileLock
 from post_office.models import STATUS, Email
@@ -24,7 +29,7 @@ from post_office.models import STATUS, Email
 from accounts import outbox
 from accounts.management.commands.send_queued_mail import _lockfile
 from accounts.models import OutboxMessage
-from accounts.outbox import Mail
+from accounts.outbox import Audience, Notice, Payload, Told
 from tests.acts import at_once, mails
 from tests.processes import process_environment
 
@@ -37,15 +42,19 @@ TYPED = "{{ 7|add:7 }} {% now 'Y' %} <script>alert('x')</script> Tom & Jerry’s
 def event(monkeypatch: pytest.MonkeyPatch) -> str:
     """An event of the tests' own; its mails are those of a transfer, with what a customer typed."""
 
-    def write(to: str = "bob@example.com", poison: bool = False, description: str = "") -> list[Mail]:
-        if poison:
+    def told(row: None, payload: Payload) -> list[Told]:
+        if payload.get("poison"):
             raise ValueError("cannot be rendered")
         context = {"first_name": "Bob", "amount": Decimal("5.00"), "own_number": "•••• 1", "other_name": "A. B."}
-        context |= {"other_number": "•••• 2", "reference": "REF", "description": description}
-        return [Mail(to, "payment_received", context)]
+        context |= {"other_number": "•••• 2", "reference": "REF"}
+        return [(payload.get("to", "bob@example.com"), context)]
 
-    monkeypatch.setitem(outbox._writers, "test", write)
+    monkeypatch.setitem(outbox._notices, "test", [Notice("test", Audience(told), template="payment_received")])
     return "test"
+
+
+def to(address: str) -> Audience:
+    return Audience(lambda row, payload: [(address, {})])
 
 
 @pytest.fixture
@@ -140,8 +149,8 @@ def test_it_is_tried_again_after_a_growing_pause_and_never_thrown_away(
             clock.move_to(row.next_try_at)
         assert pauses[:3] == [20, 40, 80]
         assert pauses[-1] == 3600 == max(pauses)
-        mended = [Mail("bob@example.com", "registration_taken", {})]
-        monkeypatch.setitem(outbox._writers, event, lambda poison: mended)
+        mended = Notice(event, to("bob@example.com"), template="registration_taken")
+        monkeypatch.setitem(outbox._notices, event, [mended])
         assert outbox.expand_waiting() == 1
     assert len(mails("bob@example.com")) == 1
 
@@ -149,9 +158,12 @@ def test_it_is_tried_again_after_a_growing_pause_and_never_thrown_away(
 def test_what_fails_halfway_leaves_no_mail_behind(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # R3.8: both mails or none, or the first would be sent again with each try.
     monkeypatch.setitem(
-        outbox._writers,
-        "test",
-        lambda: [Mail("a@example.com", "registration_taken", {}), Mail("b@example.com", "no_such_template", {})],
+        outbox._notices,
+        event,
+        [
+            Notice(event, to("a@example.com"), template="registration_taken"),
+            Notice(event, to("b@example.com"), template="no_such_template"),
+        ],
     )
     outbox.tell(event)
     assert outbox.expand_waiting() == 0
@@ -173,12 +185,38 @@ def test_what_a_customer_typed_is_text_in_every_mail(event: str) -> None:
     assert "14" not in message.body.replace(mail.message_id or "", "")
 
 
-def test_every_mail_of_the_bank_has_all_its_parts(repository: Path) -> None:
+def test_every_mail_of_the_bank_has_all_its_parts() -> None:
     # R3.8
-    folders = [path for path in (repository / "templates" / "emails").iterdir() if path.is_dir()]
-    assert len(folders) >= 8
-    for folder in folders:
-        assert {path.name for path in folder.iterdir()} == {"subject.txt", "body.txt", "body.html"}, folder
+    templates = [notice.template_name for notices in outbox._notices.values() for notice in notices]
+    assert len(templates) > 50
+    for template in templates:
+        compiled, blocks = outbox.blocks_of(template)
+        assert set(blocks) == {"subject", "text", "html"}, f"templates/emails/{template}.html"
+        outside = [node for node in compiled.nodelist if not isinstance(node, BlockNode | LoadNode)]
+        unsent = "".join(node.render(Context()) for node in outside).strip()
+        assert not unsent, f"templates/emails/{template}.html: what stands outside its blocks is never sent: {unsent}"
+
+
+def test_every_template_of_a_mail_is_in_one_line_of_one_table(repository: Path) -> None:
+    lines = Counter(notice.template_name for notices in outbox._notices.values() for notice in notices)
+    files = {path.stem for path in (repository / "templates" / "emails").iterdir()} - {"frame"}
+    assert files - set(lines) == set(), "in no table"
+    assert [template for template, number in lines.items() if number > 1] == []
+
+
+def test_every_event_that_is_told_of_is_in_a_table_and_every_other_way_round(repository: Path) -> None:
+    # R3.8: a mail that nobody asks for is dead; an event in no table would fail with its first use only.
+    sources = [
+        path.read_text()
+        for app in ("accounts", "transfers", "support")
+        for path in (repository / app).rglob("*.py")
+        if "tests" not in path.parts and path.name != "notices.py"
+    ]
+    told = {event for source in sources for event in re.findall(r"\btell\(\s*\"(\w+)\"", source)}
+    assert len(told) > 30
+    assert told - set(outbox._notices) == set(), "in no table"
+    named = {word for source in sources for word in re.findall(r"\"(\w+)\"", source)}
+    assert set(outbox._notices) - named == set(), "never told"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,7 +14,7 @@ from accounts.mail_links import LinkInvalid
 from accounts.models import OutboxMessage, PasswordReset, User
 from accounts.services import password_reset
 from audit.models import AuditEntry
-from tests.acts import at_once, give_code, give_password, hashing, is_signed_in, link_for, mails
+from tests.acts import give_code, give_password, hashing, is_signed_in, link_for, mails
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -108,22 +108,6 @@ def test_the_link_works_once_and_takes_the_others_along(alice: Any, client: Clie
     alice.refresh_from_db()
     assert alice.check_password(NEW)
     assert not PasswordReset.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_links_followed_at_the_same_moment_change_the_password_once(alice: Any) -> None:
-    # R1.9
-    tokens = []
-    for _ in range(2):
-        forget(Client(), alice.email)
-        tokens.append(link_for(alice.email).strip("/").rpartition("/")[2])
-    acts = [
-        lambda t=token, n=n: password_reset.reset_password(token=t, new_password=f"{NEW} {n}")
-        for n, token in enumerate(tokens * 2)
-    ]
-    results = at_once(*acts)
-    assert sorted(type(result).__name__ for result in results) == ["LinkInvalid"] * 3 + ["NoneType"]
-    assert AuditEntry.objects.filter(action="PASSWORD_RESET").count() == 1
 
 
 def test_the_link_expires_after_an_hour(alice: Any, client: Client) -> None:

@@ -13,7 +13,7 @@ from accounts.models import OutboxMessage, Registration, User
 from accounts.roles import Role
 from accounts.services import registration
 from audit.models import AuditEntry
-from tests.acts import NEWCOMER, at_once, hashing, is_signed_in, link_for, mails, register
+from tests.acts import NEWCOMER, hashing, is_signed_in, link_for, mails, register
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -267,22 +267,6 @@ def test_an_address_taken_between_look_and_write_is_an_invalid_link(
     monkeypatch.setattr(registration.User.objects, "filter", lambda **kwargs: User.objects.none())
     with pytest.raises(registration.LinkInvalid):
         registration.confirm(token=token, password=PASSWORD, ip=None)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_links_followed_at_the_same_moment_make_one_user() -> None:
-    # R1.1
-    tokens = []
-    for _ in range(3):
-        register(Client())
-        tokens.append(link_for("nora@example.com").strip("/").rpartition("/")[2])
-    # The mails are in order, so the newest is each time the one just made.
-    assert len(set(tokens)) == 3
-    acts = [lambda t=token: registration.confirm(token=t, password=PASSWORD, ip="203.0.113.1") for token in tokens * 2]
-    results = at_once(*acts)
-    assert [type(result) for result in results].count(User) == 1
-    assert {type(result) for result in results} == {User, registration.LinkInvalid}
-    assert User.objects.count() == 1
 
 
 def test_a_forged_host_does_not_change_the_link(client: Client) -> None:

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from accounts.concurrency import joined
 from accounts.models import AccountStatus, BankAccount, RecoveryCode, TotpDevice, User
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from accounts.services import people
 from accounts.services.people import (
@@ -24,6 +23,7 @@ from accounts.services.people import (
 )
 from accounts.services.two_factor import WrongCode
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
 from tests.staff_acts import REASON, a_request, approved, entry_of, fresh_code, stored
 

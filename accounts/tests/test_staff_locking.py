@@ -14,13 +14,13 @@ from accounts import guesses
 from accounts.limiter import TooOften
 from accounts.models import EmailChange, PasswordReset, User, UserSession
 from accounts.reasons import ReasonUnreadable
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from accounts.services import people
 from accounts.services.admin_key import WrongAdminKey
 from accounts.services.people import LastAdministrator, LockedAlready, NotLocked
 from accounts.services.two_factor import WrongCode
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from tests.acts import WRONG_PASSWORD, give_password, is_signed_in, mails, wrong_code_for
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code, stored
 

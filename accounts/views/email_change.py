@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.forms import EmailChangeForm
 from accounts.limiter import TooOften
 from accounts.mail_links import LinkInvalid
+from accounts.models import EmailChange
 from accounts.requests import SignedInRequest
 from accounts.services import email_change as service
 from accounts.services import two_factor
@@ -48,7 +49,7 @@ def change(request: SignedInRequest) -> HttpResponse:
 def confirm(request: SignedInRequest, token: str) -> HttpResponse:
     """The link in the mail, followed by whoever asked for it: a GET changes nothing."""
     try:
-        email = service.change_for(actor=request.user, token=token).email
+        email = EmailChange.find(token, user=request.user).email
         if request.method == "POST":
             service.confirm_change(actor=request.user, token=token)
             messages.success(request, f"Your e-mail address is {email} now. Sign in with it from now on.")

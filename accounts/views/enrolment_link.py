@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import pending_sign_in
 from accounts.mail_links import LinkInvalid
+from accounts.models import EnrolmentLink
 from accounts.services import enrolment_link as service
 
 
@@ -40,7 +41,7 @@ def needed(request: HttpRequest) -> HttpResponse:
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """The link in the mail: a GET changes nothing, and neither answer says whose it is."""
     try:
-        service.link_for(token)
+        EnrolmentLink.find(token)
         if request.method == "POST":
             service.open_in(request, token=token)
             return redirect("two_factor_enrol" if pending_sign_in.user_of(request) else "sign_in")

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.forms import ForgottenPasswordForm, NewPasswordForm
 from accounts.limiter import TooOften
 from accounts.mail_links import LinkInvalid
+from accounts.models import PasswordReset
 from accounts.services import password_reset as service
 from accounts.views.sign_in import is_signed_in
 from audit.context import client_ip
@@ -46,7 +47,7 @@ def sent(request: HttpRequest) -> HttpResponse:
 def reset(request: HttpRequest, token: str) -> HttpResponse:
     """The link in the mail: a GET changes nothing, the form sets the password and signs nobody in."""
     try:
-        user = service.reset_for(token).user
+        user = PasswordReset.find(token).user
         form = NewPasswordForm(request.POST or None, user=user)
         if request.method == "POST" and form.is_valid():
             service.reset_password(token=token, new_password=form.cleaned_data["new_password1"])

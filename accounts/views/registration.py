@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import pending_sign_in
 from accounts.forms import ConfirmRegistrationForm, RegistrationForm
 from accounts.limiter import TooOften
+from accounts.models import Registration
 from accounts.services import registration as service
 from accounts.services.sign_in import LockedOut
 from accounts.views.sign_in import is_signed_in, locked_out
@@ -55,7 +56,7 @@ def register_sent(request: HttpRequest) -> HttpResponse:
 def register_confirm(request: HttpRequest, token: str) -> HttpResponse:
     """The link in the mail: a GET changes nothing (mail scanners follow links), the password confirms."""
     try:
-        email = service.registration_for(token).email
+        email = Registration.find(token).email
         form = ConfirmRegistrationForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             user = service.confirm(token=token, password=form.cleaned_data["password"], ip=client_ip(request))

@@ -8,7 +8,7 @@ from typing import Any
 from bankproject.security_audit.programs import CannotLook, files_known_to_git, run_tool
 from bankproject.security_audit.results import Result, failed, not_reachable, passed
 
-PACKAGES = ("accounts", "audit", "bankproject", "deploy", "support", "transfers")
+PACKAGES = ("accounts", "audit", "bankproject", "deploy", "foundation", "support", "transfers")
 BASELINE = ".secrets.baseline"
 
 # Passwords of people who do not exist, and tests that must not start with a password in an address. Whatever

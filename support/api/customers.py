@@ -10,6 +10,7 @@ from accounts.rest.documenting import refuses
 from accounts.rest.problems import refuse_with
 from accounts.rest.schemas import IdempotencyKey, PageOf
 from accounts.roles import require
+from foundation.paging import Cursor, Page
 from support import selectors
 from support import tickets as ticket_service
 from support.api.schemas import (
@@ -43,11 +44,10 @@ refuse_with(409, request_service.TooManyRequests)  # open at once, not in a minu
 
 
 @router.get("/tickets", response=PageOf[TicketOut])
-def tickets(request: ApiRequest, page: Query[CursorIn]) -> dict[str, object]:
+def tickets(request: ApiRequest, page: Query[CursorIn]) -> Page[Ticket]:
     """Your conversations with the bank, those with the latest news first."""
     require(request.user, "support.open_ticket")
-    found = selectors.tickets_of(request.user, older_than=page.cursor)
-    return {"items": found.rows, "next_cursor": _cursor(found.older_than)}
+    return selectors.tickets_of(request.user, after=_parsed(page.cursor))
 
 
 @router.post("/tickets", response={201: TicketOut}, openapi_extra=refuses(429))
@@ -77,8 +77,8 @@ def reply_to_ticket(request: ApiRequest, ticket_id: UUID, data: ReplyIn) -> Stat
 def service_requests(request: ApiRequest, page: Query[CursorIn]) -> PageOf[RequestOut]:
     """What you have asked the bank to do, latest first."""
     require(request.user, "support.file_request")
-    found = selectors.requests_of(request.user, older_than=page.cursor)
-    return PageOf(items=[RequestOut.of(row) for row in found.rows], next_cursor=_cursor(found.older_than))
+    found = selectors.requests_of(request.user, after=_parsed(page.cursor))
+    return PageOf(items=[RequestOut.of(row) for row in found.items], next_cursor=found.next_cursor)
 
 
 @router.post("/requests", response={201: RequestDetailsOut}, openapi_extra=refuses(404, 409, 429))
@@ -111,8 +111,9 @@ def cancel_request(request: ApiRequest, request_id: UUID) -> Status[None]:
     return Status(204, None)
 
 
-def _cursor(older_than: UUID | None) -> str | None:
-    return None if older_than is None else str(older_than)
+def _parsed(cursor: UUID | None) -> Cursor | None:
+    """Raises: InvalidCursor."""
+    return None if cursor is None else Cursor.parse(str(cursor))
 
 
 def _account_in(request: ApiRequest, data: object) -> BankAccount | None:

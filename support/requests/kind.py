@@ -11,8 +11,8 @@ from typing import Any, get_args
 
 from accounts.authority import ApprovedRequest
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.refusals import Refusal
 from accounts.rest.schemas import In
+from foundation.refusals import Refusal
 from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
 from support.requests.common import RequestForm
 

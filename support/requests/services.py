@@ -13,10 +13,10 @@ from accounts.concurrency import own_transaction
 from accounts.models import BankAccount, User
 from accounts.plain_text import is_longer_than
 from accounts.reasons import ReasonMissing, checked_reason
-from accounts.refusals import NotYourself, Refusal, WrongStatus
 from accounts.roles import Role, may, require
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import NotYourself, Refusal, WrongStatus
 from support.models import MAX_WISH_CHARS, RequestKind, ServiceRequest
 from support.requests import performing
 from support.requests.kind import KindOfRequest

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from accounts import keyset
 from accounts.models import AccountStatus, BankAccount
+from foundation import paging
 from support.models import RequestKind, ServiceRequest
 from support.requests import services as service
 from tests.api_client import ApiClient, told
@@ -144,7 +144,7 @@ def test_the_list_goes_on_at_its_cursor(
     alice: Any, request_of: Any, api: Any, monkeypatch: Any, django_assert_max_num_queries: Any
 ) -> None:
     # R7.3: also when what the page before ended with was decided meanwhile.
-    monkeypatch.setattr(keyset, "PAGE_ROWS", 2)
+    monkeypatch.setattr(paging, "PAGE_ROWS", 2)
     rows = [request_of(alice) for _ in range(4)]
     client = api("sam")
     with django_assert_max_num_queries(3):

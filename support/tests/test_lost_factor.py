@@ -151,6 +151,18 @@ def test_a_link_is_worthless_after(meanwhile: Any, link: str, alice: Any) -> Non
     assert not ServiceRequest.objects.exists()
 
 
+def test_a_link_used_while_another_click_waits_files_nothing_more(
+    link: str, alice: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As in accounts/tests/test_mail_links.py: the click that was first has gone through meanwhile.
+    token = link.strip("/").rpartition("/")[2]
+    gone = LostFactorLink.objects.filter(user=alice)
+    monkeypatch.setattr(LostFactorLink, "_wait_for_others", lambda link: gone.delete())
+    with pytest.raises(LinkInvalid):
+        lost_factor.confirm(token=token)
+    assert not ServiceRequest.objects.exists()
+
+
 def test_a_newer_link_replaces_the_older_whose_mail_is_then_not_even_written(client: Client, alice: Any) -> None:
     give_password(client, alice.email)
     client.post(PAGE)

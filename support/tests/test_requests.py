@@ -12,9 +12,9 @@ from django.db import IntegrityError, connection, transaction
 from accounts.limiter import TooOften
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.reasons import ReasonMissing, ReasonTooLong
-from accounts.refusals import NotYourself, WrongStatus
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself, WrongStatus
 from support import selectors
 from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
 from support.requests import services as service

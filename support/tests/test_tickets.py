@@ -8,9 +8,9 @@ from django.core.exceptions import PermissionDenied
 
 from accounts.limiter import TooOften
 from accounts.models import User
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from support import selectors, tickets
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage
 from support.states import IllegalStep

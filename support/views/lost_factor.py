@@ -12,6 +12,7 @@ from accounts import pending_sign_in
 from accounts.mail_links import LinkInvalid
 from accounts.models import User
 from accounts.services import two_factor
+from support.models import LostFactorLink
 from support.requests import lost_factor as service
 
 
@@ -43,7 +44,7 @@ def sent(request: HttpRequest) -> HttpResponse:
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     """The link in the mail: a GET changes nothing, and neither answer says whose it is."""
     try:
-        service.link_for(token)
+        LostFactorLink.find(token)
         if request.method == "POST":
             service.confirm(token=token)
             messages.success(request, "We have your request. We write to you as soon as it is decided.")

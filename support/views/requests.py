@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,15 +10,15 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import BankAccount, User
-from accounts.refusals import Refusal
 from accounts.requests import SignedInRequest
+from foundation.paging import page_in, pager_urls
+from foundation.refusals import Refusal
 from support import selectors
 from support.models import RequestKind, ServiceRequest
 from support.requests import services as service
 from support.requests.kind import KindOfRequest
 from support.requests.kinds import KINDS, PAGE_KINDS, kind_of
 from support.states import RequestState
-from support.views.paging import page_of, pager_urls
 from transfers import selectors as transfer_selectors
 from transfers.views.access import needs
 from transfers.views.account_settings import closing_obstacle
@@ -26,9 +27,9 @@ from transfers.views.account_settings import closing_obstacle
 @require_safe
 @needs("support.file_request")
 def service_requests(request: SignedInRequest) -> HttpResponse:
-    page = page_of(request, selectors.requests_of)
-    rows = [(kind_of(row), row) for row in page.rows]
-    context = {"service_requests": rows} | pager_urls(request, reverse("service_requests"), page)
+    page = page_in(request, partial(selectors.requests_of, request.user))
+    rows = [(kind_of(row), row) for row in page.items]
+    context = {"service_requests": rows} | pager_urls(page, reverse("service_requests"), newest_only=True)
     return render(request, "support/requests.html", context)
 
 

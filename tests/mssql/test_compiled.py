@@ -20,12 +20,12 @@ from django.utils import timezone
 
 from accounts.models import BankAccount, User
 from audit.models import AuditEntry
+from foundation.compiled import _LENGTHS, Insert
 from tests.admin_lists import all_views, samples_for
 from tests.mssql.compiled import Listener
 from tests.mssql.rules import MOST_ROWS, MOST_VALUES
 from transfers import ledger
 from transfers.models import Entry, Payee, TransferOrder
-from transfers.prepared import _LENGTHS, PreparedInsert
 
 LONG = list(range(2049))
 
@@ -115,7 +115,7 @@ def test_a_query_without_a_transaction_locks_nothing_and_is_caught(transactional
 
 def test_the_ledgers_batches_go_into_one_statement() -> None:
     """They are compiled at their longest only when so many rows are posted at once."""
-    inserts = [one for one in vars(ledger).values() if isinstance(one, PreparedInsert)]
+    inserts = [one for one in vars(ledger).values() if isinstance(one, Insert)]
     assert len(inserts) >= 2
     assert max(_LENGTHS) <= MOST_ROWS
     for one in inserts:

@@ -17,6 +17,7 @@ from accounts.models import BankAccount, User
 from accounts.sealed_columns import sealed_tables, under_old_keys
 from audit import sealing
 from audit.models import AuditBlock, AuditBlockEntry
+from foundation.compiled import _SCALAR as ONE
 from tests.mssql.pretended import VERSIONS, pretended
 from transfers import ledger
 from transfers.filters import HistoryFilters
@@ -43,8 +44,7 @@ def sql_of(queryset: models.QuerySet) -> str:
 
 def test_the_ledger_locks_its_rows_in_order(server: Any) -> None:
     """R3.4."""
-    prepared = type(ledger._lock_accounts)(ledger._lock_accounts._build)
-    statement = prepared._statement(2)
+    statement = ledger._lock_accounts._compile((2,))
     assert "FROM [accounts_bankaccount] WITH (ROWLOCK, UPDLOCK)" in statement.text
     assert statement.text.startswith("SELECT [accounts_bankaccount].[id] AS [pk],")
     assert "ORDER BY 1 ASC" in statement.text
@@ -54,14 +54,12 @@ def test_the_ledger_locks_its_rows_in_order(server: Any) -> None:
 
 def test_the_balance_is_set_on_the_sequence_that_was_read(server: Any) -> None:
     """R3.4."""
-    known = ledger._set_balance
-    prepared = type(known)(known._model, set_fields=known._set_fields, where_fields=known._where_fields)
-    statement = prepared._statement(4)
+    statement = ledger._set_balance._compile((ONE, ONE, ONE, ONE))
     text = "UPDATE [accounts_bankaccount] SET [balance] = %s, [last_sequence] = %s WHERE "
     assert text in statement.text
     # Which condition comes first is the ORM's affair; each gets its own value.
     conditions = re.findall(r"\[(\w+)\] = %s", statement.text.partition("WHERE")[2])
-    bound = dict(zip(["balance", "sequence", *conditions], statement.bind([50, 8, 4, 7]), strict=True))
+    bound = dict(zip(["balance", "sequence", *conditions], statement.bind([4, 7, 50, 8]), strict=True))
     assert bound == {"balance": 50, "sequence": 8, "id": 4, "last_sequence": 7}
 
 
@@ -71,15 +69,13 @@ def test_the_inserts_of_the_ledger_need_no_keys_back(server: Any) -> None:
 
     at = datetime(2026, 11, 17, tzinfo=UTC)
     head = (UUID(int=1), "fee", Decimal(1), "", "REF", 1, None, at)
-    known = ledger._insert_transaction
-    text, by_column = type(known)(known._model, [field.name for field in known._fields])._compile([head])
+    text, by_column = ledger._insert_transaction._compile([head])
     assert re.match(r"(SET NOCOUNT ON )?INSERT INTO \[transfers_transaction\] \(\[id\], \[kind\],", text)
     assert text.count("%s") == 8
     assert not by_column
 
-    known = ledger._insert_entries
     rows = [(UUID(int=1), account, "debit", Decimal(1), Decimal(1), 1, at) for account in (1, 2)]
-    text, by_column = type(known)(known._model, [field.name for field in known._fields])._compile(rows)
+    text, by_column = ledger._insert_entries._compile(rows)
     assert "[transfers_entry]" in text
     assert "OUTPUT" not in text
     assert text.count("%s") == 14
@@ -98,7 +94,7 @@ def test_totals_are_added_up_over_a_bounded_set_of_whole_numbers(server: Any) ->
     filters = HistoryFilters(
         min_amount=Decimal("0.50"), text="50%_[a]", named_accounts=(3, 5), date_from=date(2026, 3, 1)
     )
-    matching = filtered._matching(User(pk=7), filters).order_by(*filtered._order(filters, "-"))[:100]
+    matching = filtered._matching(User(pk=7), filters).order_by(*(f"-{name}" for name in filtered._by(filters)))[:100]
     text, values = matching.query.get_compiler(using="default").as_sql()
     assert re.match(r"SELECT TOP \(?100\)?", text) or "OFFSET 0 ROWS FETCH" in text
     assert {50, datetime(2026, 3, 1, tzinfo=UTC)} <= {value for value in values if not isinstance(value, str)}
@@ -159,12 +155,14 @@ def test_the_user_of_an_api_session_is_asked_for_by_two_ids(server: Any) -> None
 
     from accounts import session_user
 
-    statement = session_user._Statement()
+    statement = session_user._users._compile((ONE, ONE))
     user, session = uuid4(), uuid4()
-    bound = [str(value).replace("-", "") for value in statement.bind(user, session)]
+    bound = [str(value).replace("-", "") for value in statement.bind([user, session])]
     assert {user.hex, session.hex, "api"} <= set(bound)
-    assert {"public_id", "must_change_password", "email", "locked_at"} <= set(statement._names)
-    assert {"_session_pk", "_last_seen_at", "_group", "_permissions"} <= set(statement.place_of)
+    made = statement._instances
+    assert made is not None
+    assert {"public_id", "must_change_password", "email", "locked_at"} <= set(made._names)
+    assert {"_session_pk", "_session_last_seen_at", "_group", "_permissions"} <= set(made._annotations)
     names = "STRING_AGG(CAST(U3.[app_label] + '.' + U0.[codename] AS nvarchar(max)), ' ')"
     assert names in statement.text
     assert "GROUP BY" not in statement.text

@@ -15,11 +15,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import BankAccount, User
+from foundation.idempotency import digest_of_key
 from transfers.demo.habits import money
 from transfers.demo.people import make_people, open_accounts
 from transfers.demo.planning import plan
 from transfers.demo.writing import instructions, write_history
-from transfers.identifiers import digest_of_key
 from transfers.models import StepUpChallenge, TransferOrder
 from transfers.periods import Month
 from transfers.services import sending

@@ -9,10 +9,10 @@ from django.db.models import Sum
 from accounts.models import BankAccount, User
 from audit import replica
 from audit.replica import may_be_behind
+from foundation.refusals import Refusal
 from transfers.filters import HistoryFilters
 from transfers.models import Entry
 from transfers.periods import Month
-from transfers.refusals import Refusal
 from transfers.selectors.filtered import filtered_rows
 from transfers.selectors.history import EntryRow
 from transfers.selectors.pictures import SIGNED_AMOUNT

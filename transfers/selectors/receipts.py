@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.urls import reverse
 
 from accounts.models import AccountKind, BankAccount, User
+from foundation.idempotency import digest_of_key
 from transfers.explanations import explanation_of
-from transfers.identifiers import digest_of_key
 from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.names import short_name
 

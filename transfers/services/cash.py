@@ -12,10 +12,10 @@ from accounts.roles import require
 from accounts.services.fresh_code import verify_fresh_code
 from accounts.services.sign_in import TryAgainIn
 from accounts.services.two_factor import WrongCode
+from foundation.refusals import Refusal
 from transfers.bank_books import CASH_SHARDS
 from transfers.instruction import Instruction
 from transfers.models import OrderKind, TransferOrder
-from transfers.refusals import Refusal
 from transfers.services.orders import place
 from transfers.services.ownership import require_owner, served_customer
 from transfers.services.step_up import Proof

@@ -15,15 +15,14 @@ from accounts import outbox
 from accounts.concurrency import own_transaction
 from accounts.models import User
 from accounts.reasons import checked_reason
-from accounts.refusals import WrongStatus
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record, record_many
+from foundation.refusals import Refusal, WrongStatus
 from transfers import ledger, limits
 from transfers.ledger import AccountNotActive, Posting
 from transfers.models import CustomerLimit, OrderKind, OrderState, TransferOrder
 from transfers.order_records import movement_of, report_of
-from transfers.refusals import Refusal
 from transfers.services import step_up
 from transfers.services.cash import CustomerCannotSignIn
 from transfers.services.once import Once

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, Q, QuerySet
 from django.utils import timezone
 
 from accounts.concurrency import own_transaction
@@ -22,12 +22,12 @@ from accounts.money import from_minor, to_minor
 from accounts.services.system_user import the_bank
 from audit.actions import Action
 from audit.services import Report, record_many
+from foundation.compiled import Update
 from transfers import interest, ledger
 from transfers.interest import MICRO, Accrual, MonthOfInterest
 from transfers.ledger import MAX_BALANCE_MINOR, Planned, Posting
 from transfers.models import Direction, Entry, SavingsInterest, Transaction, TransactionKind
 from transfers.periods import day_of, end_of_day
-from transfers.prepared import PreparedUpdate
 from transfers.savings_rates import parse_rates
 
 BATCH = 500
@@ -36,8 +36,12 @@ _SETTLES_WITHIN = timedelta(hours=1)
 
 Progress = Callable[[int, int], None]
 
-_set_accrued = PreparedUpdate(
-    SavingsInterest, set_fields=["accrued", "accrued_micro", "due"], where_fields=["account_id"]
+_set_accrued = Update(
+    lambda account, whole, micro, due: (
+        SavingsInterest.objects.filter(account_id=account),
+        {"accrued": whole, "accrued_micro": micro, "due": due},
+    ),
+    *(BankAccount._meta.pk, BigIntegerField(), BigIntegerField(), BigIntegerField()),
 )
 
 
@@ -291,7 +295,7 @@ def _save(plans: Sequence[_Plan]) -> None:
         SavingsInterest.objects.filter(pk__in=those).update(accrued_through=through)
     changes = [plan for plan in known if plan.left != replace(plan.before, through=plan.left.through)]
     if changes:
-        _set_accrued.execute_many([(*_minor_columns(plan.left), plan.account.pk) for plan in changes])
+        _set_accrued.execute_many([(plan.account.pk, *_minor_columns(plan.left)) for plan in changes])
 
 
 def _minor_columns(accrual: Accrual) -> tuple[int, int, int]:

@@ -4,15 +4,12 @@ What staff decide is also guarded by its state, since an order is decided once a
 lets a program whose answer was lost ask again and be told what it did, instead of that somebody has done it.
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import User
-from transfers.identifiers import digest_of_key
-from transfers.instruction import check_key
+from foundation.idempotency import IdempotencyConflict, check_key, digest_of_inputs, digest_of_key
 from transfers.models import DecisionKey
-from transfers.services.orders import IdempotencyConflict
 
 
 @dataclass(frozen=True)
@@ -54,4 +51,4 @@ class Once:
 
     @property
     def _inputs_digest(self) -> str:
-        return hashlib.sha256(f"{self.act}|{self.subject}|{self.reason}".encode()).hexdigest()
+        return digest_of_inputs(self.act, self.subject, self.reason)

@@ -20,14 +20,14 @@ from accounts.roles import require
 from accounts.services import bank_accounts
 from audit.actions import Action
 from audit.services import record
+from foundation.idempotency import IdempotencyConflict, check_key, digest_of_key, id_from_key, token_of
+from foundation.refusals import Refusal
 from transfers import limits
-from transfers.identifiers import digest_of_key
-from transfers.instruction import Instruction, check_key
+from transfers.instruction import Instruction
 from transfers.ledger import AccountNotActive
 from transfers.models import OrderKind, TransferOrder
-from transfers.refusals import Refusal
 from transfers.services import cash, interest
-from transfers.services.orders import IdempotencyConflict, post_order
+from transfers.services.orders import post_order
 from transfers.services.ownership import require_customer, require_owner, served_customer
 
 OPENING_DESCRIPTION = "Opening deposit"
@@ -90,7 +90,7 @@ class _Opening:
     @property
     def public_id(self) -> uuid.UUID:
         """Follows from the key, so that the same request again finds what the first one opened."""
-        return uuid.uuid5(self.actor.public_id, self.idempotency_key)
+        return id_from_key(self.actor.public_id, self.idempotency_key)
 
 
 def open_account(
@@ -167,7 +167,7 @@ def _counted_try(
 
     The same try, repeated while the first still runs, takes no second place; repeated after a refusal, it does.
     """
-    key, token = f"{verb}:{customer.pk}", digest_of_key(inputs)[:16]
+    key, token = f"{verb}:{customer.pk}", token_of(inputs)
     try:
         limiter.take(key, _TRIES, token=token, at=at)
         if deposit:

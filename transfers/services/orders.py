@@ -30,12 +30,13 @@ from accounts.models import BankAccount, User
 from accounts.money import to_minor
 from audit.actions import Action
 from audit.services import record, record_many
+from foundation.idempotency import IdempotencyConflict, check_key
+from foundation.refusals import Refusal
 from transfers import fraud, ledger, limits
 from transfers.fraud import Rule
-from transfers.instruction import Instruction, check_key
+from transfers.instruction import Instruction
 from transfers.models import MAX_DESCRIPTION_CHARS, CustomerLimit, OrderKind, OrderState, Payee, TransferOrder
 from transfers.order_records import details_of, mark_posted, movement_of, report_of, report_of_posted
-from transfers.refusals import Refusal
 from transfers.services import screening, step_up
 from transfers.services.ownership import require_untouched
 from transfers.services.step_up import Proof, StepUpRequired
@@ -46,13 +47,6 @@ _REFUSED = {
     OrderKind.OWN_TRANSFER: Action.TRANSFER_REFUSED,
     OrderKind.PAYMENT: Action.TRANSFER_REFUSED,
 }
-
-
-class IdempotencyConflict(Refusal):
-    """The key was used before, for something else."""
-
-    code = "idempotency_conflict"
-    text = "This form was already used for something else. Please start again."
 
 
 def place(

@@ -12,10 +12,10 @@ from accounts.concurrency import own_transaction
 from accounts.models import User
 from accounts.money import format_money, to_minor
 from accounts.reasons import checked_reason
-from accounts.refusals import NotYourself, Refusal, WrongStatus
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import NotYourself, Refusal, WrongStatus
 from transfers import limits
 from transfers.services.ownership import require_customer
 

@@ -2,9 +2,8 @@ import logging
 
 from accounts.encryption import DecryptionFailed
 from accounts.models import BankAccount, User
-from accounts.refusals import NotYourself
 from accounts.roles import Role
-from transfers.refusals import Refusal
+from foundation.refusals import NotYourself, Refusal
 
 logger = logging.getLogger(__name__)
 

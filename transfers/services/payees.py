@@ -18,8 +18,8 @@ from accounts.roles import require
 from accounts.services import bank_accounts
 from audit.actions import Action
 from audit.services import record
+from foundation.idempotency import token_of
 from transfers import selectors
-from transfers.identifiers import digest_of_key
 from transfers.models import MAX_LABEL_CHARS, Payee
 from transfers.services.sending import PayeeCannotReceive
 
@@ -49,7 +49,7 @@ def find_payee(*, actor: User, number: str, idempotency_key: str = "") -> BankAc
     earlier = selectors.order_of_key(actor, idempotency_key) if idempotency_key else None
     if earlier is not None and selectors.typed_number(earlier.target) == grouped(parse_number(number)):
         return earlier.target
-    token = digest_of_key(f"{idempotency_key} {number}")[:16] if idempotency_key else ""
+    token = token_of(f"{idempotency_key} {number}") if idempotency_key else ""
     limiter.take(f"payee:{actor.pk}", limiter.Limit(settings.PAYEE_LOOKUPS_PER_HOUR, 3600), token=token)
     try:
         account = bank_accounts.find_by_number(number)

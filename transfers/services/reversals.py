@@ -10,14 +10,13 @@ from accounts import outbox
 from accounts.concurrency import own_transaction
 from accounts.models import BankAccount, User
 from accounts.reasons import checked_reason
-from accounts.refusals import NotYourself, WrongStatus
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import NotYourself, Refusal, WrongStatus
 from transfers import ledger
 from transfers.ledger import Leg
 from transfers.models import Direction, Entry, Transaction, TransactionKind
-from transfers.refusals import Refusal
 from transfers.services.once import Once
 
 _OTHER_WAY = {Direction.DEBIT: Direction.CREDIT, Direction.CREDIT: Direction.DEBIT}

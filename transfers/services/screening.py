@@ -11,10 +11,10 @@ from django.utils import timezone
 from accounts.concurrency import own_transaction
 from accounts.models import User
 from accounts.reasons import checked_reason
-from accounts.refusals import NotYourself, WrongStatus
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import NotYourself, WrongStatus
 from transfers import fraud
 from transfers.fraud import Rule
 from transfers.models import AlertState, FraudAlert, OrderKind, TransferOrder

@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from accounts.models import BankAccount, User
 from accounts.roles import require
+from foundation.refusals import Refusal
 from transfers.instruction import Instruction
 from transfers.ledger import AccountNotActive
 from transfers.models import OrderKind, StepUpChallenge, TransferOrder
-from transfers.refusals import Refusal
 from transfers.services import ownership, step_up
 from transfers.services.orders import place
 from transfers.services.step_up import Proof

@@ -33,10 +33,10 @@ from accounts.services.sign_in import TryAgainIn
 from accounts.services.two_factor import WrongCode, verify_totp
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import Refusal
 from transfers.explanations import asking_for_code
 from transfers.instruction import Instruction
 from transfers.models import CustomerLimit, OrderKind, Payee, StepUpChallenge, StepUpReason
-from transfers.refusals import Refusal
 
 _KEPT = timedelta(days=1)
 

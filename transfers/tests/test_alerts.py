@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from accounts.models import BankAccount, User
 from accounts.reasons import ReasonMissing
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from tests import acts
 from tests.staff_acts import REASON, entry_of, stored
 from transfers.ledger import InsufficientFunds

@@ -9,11 +9,11 @@ import pytest
 
 import transfers.api_problems  # noqa: F401 - what is tested is what it registers
 from accounts.rest.problems import to_problem
+from foundation.idempotency import IdempotencyConflict
 from transfers.ledger import InsufficientFunds
 from transfers.limits import DailyLimitReached
 from transfers.models import StepUpReason
 from transfers.services.cash import CashOnlyAtTheCounter
-from transfers.services.orders import IdempotencyConflict
 from transfers.services.ownership import NotYourAccount
 from transfers.services.payees import PayeeNotFound
 from transfers.services.sending import SameAccount

@@ -8,10 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from accounts import account_numbers, keyset
+from accounts import account_numbers
 from accounts.models import BankAccount
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation import paging
 from tests.acts import at_once, mails
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of
@@ -79,7 +80,7 @@ def test_a_list_of_any_length_costs_the_same(
     pay: Any, api: Any, monkeypatch: Any, django_assert_max_num_queries: Any
 ) -> None:
     # R5.4, R7.3
-    monkeypatch.setattr(keyset, "PAGE_ROWS", 3)
+    monkeypatch.setattr(paging, "PAGE_ROWS", 3)
     orders = [pay("10001.00") for _ in range(1)] + [pay("100.00")]
     assert [order.state for order in orders] == ["held", "posted"]
     sam, ada = api("sam"), api("ada")
@@ -379,7 +380,7 @@ def test_auditors_read_the_ledger_with_filters(
 
 
 def test_the_ledger_goes_on_at_its_cursor(pay: Any, api: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(keyset, "PAGE_ROWS", 2)
+    monkeypatch.setattr(paging, "PAGE_ROWS", 2)
     for _ in range(4):
         pay("1.00")
     seen: list[str] = []

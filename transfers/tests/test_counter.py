@@ -11,20 +11,21 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import guesses
 from accounts.models import AccountKind, BankAccount, User
-from accounts.refusals import NotYourself
+from accounts.outbox import mails_of
 from accounts.roles import Role
 from accounts.services import two_factor
 from audit.models import AuditEntry
+from foundation.idempotency import IdempotencyConflict
+from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, wrong_code_for
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code
-from transfers import notices, verification
+from transfers import verification
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.limits import DailyLimitReached
 from transfers.models import CustomerLimit, FraudAlert, TransferOrder
 from transfers.services import cash, holds, opening, screening
 from transfers.services.cash import CustomerCannotSignIn, WrongCustomerCode
-from transfers.services.orders import IdempotencyConflict
 from transfers.services.ownership import NotACustomersAccount
 
 pytestmark = pytest.mark.django_db
@@ -166,7 +167,7 @@ def test_a_mail_of_cash_that_waits_is_not_written(sam: Any, everyday: BankAccoun
     order = pay_in(sam, everyday)
     TransferOrder.objects.filter(pk=order.pk).update(state="held", transaction=None)
     with pytest.raises(ValueError, match="has a transaction"):
-        notices.cash_at_counter(order.pk)
+        mails_of("cash_at_counter", order_id=order.pk)
 
 
 def test_the_banks_own_accounts_are_no_customers(sam: Any, alice: Any) -> None:

@@ -10,13 +10,13 @@ from django.db import connection
 
 from accounts.models import BankAccount
 from audit.models import AuditEntry
+from foundation.idempotency import IdempotencyConflict
 from tests.acts import wrong_code_for
 from tests.staff_acts import a_request, fresh_code
 from transfers import limits
 from transfers.models import TransferOrder
 from transfers.services import cash, orders
 from transfers.services.cash import WrongCustomerCode
-from transfers.services.orders import IdempotencyConflict
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount
 from accounts.reasons import ReasonMissing, ReasonTooLong
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from accounts.services import account_status
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from tests.acts import mails
 from tests.staff_acts import REASON, entry_of, stored
 from transfers import evidence, ledger, verification

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from accounts import notices
 from accounts.concurrency import joined
 from accounts.models import AccountStatus, BankAccount
-from accounts.refusals import WrongStatus
+from accounts.outbox import mails_of
 from accounts.services import account_status
 from accounts.services.account_status import freeze_account, unfreeze_account
 from audit.models import AuditEntry
+from foundation.refusals import WrongStatus
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of
 from transfers.ledger import AccountNotActive
@@ -97,7 +97,7 @@ def test_the_banks_own_accounts_are_never_frozen(service: Any, ada: Any, db: Any
 
 def test_the_banks_own_accounts_have_nobody_to_write_to(db: Any) -> None:
     with pytest.raises(ValueError, match="nobody to write to"):
-        notices.account_frozen(BankAccount.objects.get(ledger_code="fees").pk)
+        mails_of("account_frozen", account_id=BankAccount.objects.get(ledger_code="fees").pk)
 
 
 @pytest.mark.parametrize("verb", ["freeze_account", "unfreeze_account"])

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -12,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import BankAccount
+from foundation.paging import Cursor
 from tests import acts
 from transfers import ledger, selectors
 from transfers.filters import HistoryFilters
@@ -106,7 +108,11 @@ def test_the_account_page_leads_here(alice: Any, browser_of: Callable, everyday:
 
 
 @pytest.mark.parametrize(
-    "key", ["x", "-1", "1-2-3", "٣-4", "9" * 30, f"{'9' * 16}-{'9' * 16}", "1", "1-", "%00", "1.5-2"]
+    "key",
+    [
+        *("x", "-1", "1-2-3", "٣-4", "9" * 30, f"{'9' * 16}-{'9' * 16}", "1", "1-", "%00", "1.5-2"),
+        *("9" * 16, "f" * 16, str(UUID(int=2**128 - 1)), str(UUID(int=2**64 + 1))),
+    ],
 )
 def test_a_key_that_is_none_of_ours_breaks_nothing(alice: Any, browser_of: Callable, two: Any, key: str) -> None:
     client = browser_of(alice)
@@ -116,7 +122,8 @@ def test_a_key_that_is_none_of_ours_breaks_nothing(alice: Any, browser_of: Calla
 
 
 def test_beyond_the_end_the_page_says_where_the_movements_are(alice: Any, browser_of: Callable, two: Any) -> None:
-    response = browser_of(alice).get(URL, {"account": two[0].public_id, "older_than": "1"})
+    cursor_of_first = Cursor.of(Entry(sequence=1), ("sequence",))
+    response = browser_of(alice).get(URL, {"account": two[0].public_id, "older_than": cursor_of_first})
     assert response.context["entries"] == []
     assert "There is nothing on this page" in response.content.decode()
 
@@ -137,8 +144,8 @@ def test_first_and_deepest_page_run_the_same_statements_with_twenty_thousand_ent
     client, counts = browser_of(alice), []
     first, last = Entry.objects.filter(account=everyday).order_by("sequence")[25:27]
     deep = {
-        "": filtered._key_text(HistoryFilters(), last),
-        str(everyday.public_id): filtered._key_text(HistoryFilters(account=everyday), first),
+        "": Cursor.of(last, ("posted_at", "id")),
+        str(everyday.public_id): Cursor.of(first, ("sequence",)),
     }
     client.get(URL)
     for account, key in deep.items():
@@ -250,7 +257,7 @@ def test_anothers_account_is_none_of_the_choices(
     assert list(response.context["form"].errors) == ["account"]
     assert "entries" not in response.context
     assert [row.amount for row in shown(client)] == [Decimal("1.00")]
-    assert selectors.filtered_page(charlie, HistoryFilters(account=everyday)).rows == []
+    assert selectors.filtered_page(charlie, HistoryFilters(account=everyday)).items == []
     assert selectors.totals_of(charlie, HistoryFilters(account=everyday)).count == 0
 
 

@@ -8,9 +8,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.refusals import NotYourself
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.idempotency import IdempotencyConflict
+from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code
@@ -22,7 +23,6 @@ from transfers.services import cash, opening
 from transfers.services.cash import CustomerCannotSignIn
 from transfers.services.holds import reject_order, release_order
 from transfers.services.opening import MoneyHeld
-from transfers.services.orders import IdempotencyConflict
 from transfers.services.sending import PayeeCannotReceive
 from transfers.services.step_up import WaitsAfterReset
 

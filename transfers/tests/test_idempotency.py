@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from accounts.models import BankAccount
 from audit.models import AuditEntry
+from foundation.idempotency import IdempotencyConflict
 from tests import acts
 from transfers.ledger import InsufficientFunds
 from transfers.models import TransferOrder
 from transfers.services import cash
-from transfers.services.orders import IdempotencyConflict
 
 KEY = "the-same-key"
 

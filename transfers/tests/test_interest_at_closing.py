@@ -217,7 +217,7 @@ def test_half_a_cent_less_than_none_is_shown_as_none(alice: Any, saved: BankAcco
 def test_the_statement_and_the_history_call_it_interest(alice: Any, saved: BankAccount, browser_of: Callable) -> None:
     """R3.7."""
     accrue_interest(at=LATER + timedelta(days=31))
-    (row, *_) = selectors.history_page(BankAccount.objects.get(pk=saved.pk)).rows
+    (row, *_) = selectors.history_page(BankAccount.objects.get(pk=saved.pk)).items
     assert (row.label, row.description, row.receipt_url) == ("Interest", "For September 2026", None)
     browser = browser_of(alice)
     page = browser.get(reverse("history"), {"type": "interest"}).content.decode()

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
+from foundation.refusals import Refusal
 from tests import acts
 from transfers import verification
 from transfers.limits import DailyLimitReached
 from transfers.models import Entry, TransferOrder
-from transfers.refusals import Refusal
 from transfers.services import cash, opening
 
 DAILY_LIMIT = 500_00

@@ -252,7 +252,7 @@ def test_a_repeated_request_is_no_second_one(do: Callable, new_key: Callable) ->
 
 def test_the_same_key_with_other_inputs_is_a_second_one(do: Callable, new_key: Callable) -> None:
     """Or one key would be a way to try amounts without end."""
-    from transfers.services.orders import IdempotencyConflict
+    from foundation.idempotency import IdempotencyConflict
 
     key = new_key()
     do("payment", idempotency_key=key)

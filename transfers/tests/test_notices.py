@@ -8,9 +8,8 @@ import pytest
 from post_office.models import Email
 
 from accounts.models import BankAccount, OutboxMessage
-from accounts.outbox import expand_waiting, tell
+from accounts.outbox import expand_waiting, mails_of, tell
 from tests import acts
-from transfers import notices
 from transfers.ledger import InsufficientFunds
 from transfers.services import opening
 
@@ -87,4 +86,4 @@ def test_a_message_about_what_has_no_customers_is_kept_and_sends_nothing(
     assert mails() == {}
     assert list(OutboxMessage.objects.filter(expanded_at=None).values_list("failures", flat=True)) == [1, 1]
     with pytest.raises(ValueError, match="two customers"):
-        notices.payment_posted(deposit.pk)
+        mails_of("payment_posted", order_id=deposit.pk)

@@ -15,6 +15,7 @@ from accounts.models import AccountKind, BankAccount, User
 from accounts.reasons import ReasonMissing
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.idempotency import IdempotencyConflict
 from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of, stored
@@ -23,7 +24,6 @@ from transfers.limits import DailyLimitReached, daily_limit
 from transfers.models import CustomerLimit, TransferOrder
 from transfers.services import opening, own_limits
 from transfers.services.opening import AccountNotEmpty, TooManyAccounts
-from transfers.services.orders import IdempotencyConflict
 from transfers.services.own_limits import NotARaise
 from transfers.services.ownership import NotACustomer, NotACustomersAccount
 

@@ -11,12 +11,12 @@ from accounts.account_numbers import parse_number
 from accounts.limiter import TooOften
 from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage
 from audit.models import AuditEntry
+from foundation.idempotency import IdempotencyConflict
 from tests import acts
 from tests.unguarded import everything_off, not_on_sql_server
 from transfers.ledger import AccountNotActive
 from transfers.models import Transaction, TransferOrder
 from transfers.services import cash, opening
-from transfers.services.orders import IdempotencyConflict
 
 # --- Opening ------------------------------------------------------------------------------------------------
 

@@ -9,15 +9,16 @@ import pytest
 from django.db import IntegrityError, connection
 
 from accounts.models import BankAccount
-from accounts.refusals import NotYourself
+from accounts.outbox import mails_of
 from accounts.roles import Role
 from audit.evidence import faults_of
 from audit.models import AuditEntry
+from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, entry_of
-from transfers import notices, verification
+from transfers import verification
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.models import Transaction
 from transfers.services import cash, reversals
@@ -161,4 +162,4 @@ def test_nobody_reverses_what_they_did_themselves(ada: Any, everyday: BankAccoun
 
 def test_mails_are_written_of_what_they_are_about_only(payment: Transaction) -> None:
     with pytest.raises(ValueError, match="reverses something"):
-        list(notices.transaction_reversed(str(payment.pk)))
+        mails_of("transaction_reversed", transaction_id=str(payment.pk))

@@ -14,12 +14,12 @@ from django.utils import timezone
 
 from accounts.models import BankAccount, RateWindow, User
 from audit.models import AuditEntry
+from foundation.idempotency import IdempotencyConflict
 from tests import acts
 from transfers.ledger import InsufficientFunds
 from transfers.limits import DailyLimitReached
 from transfers.models import CustomerLimit, OrderState, Payee, StepUpChallenge, StepUpReason, TransferOrder
 from transfers.services import cash, sending, step_up
-from transfers.services.orders import IdempotencyConflict
 from transfers.services.step_up import (
     CodeTooLate,
     Proof,

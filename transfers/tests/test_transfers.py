@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage
 from audit.models import AuditEntry
+from foundation.refusals import Refusal
 from tests import acts
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.models import OrderKind, OrderState, TransferOrder
-from transfers.refusals import Refusal
 from transfers.services import cash, opening, sending
 from transfers.services.ownership import NotYourAccount
 

@@ -15,12 +15,12 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from audit.actions import Action
 from audit.services import Report, record_many
+from foundation.refusals import Refusal
 from tests import acts
 from tests.unguarded import everything_off, not_on_sql_server
 from transfers import ledger, verification
 from transfers.management.commands import verify_ledger
 from transfers.models import Entry, Payee, Transaction, TransactionKind, TransferOrder
-from transfers.refusals import Refusal
 from transfers.services import cash, sending
 
 

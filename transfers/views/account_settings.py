@@ -11,10 +11,10 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import BankAccount
 from accounts.requests import SignedInRequest
+from foundation.refusals import Refusal
 from transfers import selectors
 from transfers.filters import HistoryFilters
 from transfers.forms import RenameAccountForm
-from transfers.refusals import Refusal
 from transfers.services import interest, opening, renaming
 from transfers.views.access import account_or_404, needs
 

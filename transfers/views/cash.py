@@ -9,11 +9,11 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.models import AccountStatus, BankAccount
 from accounts.requests import SignedInRequest
+from foundation.refusals import Refusal
 from transfers import drafts, selectors
 from transfers.drafts import Draft
 from transfers.forms import CashForm
 from transfers.models import TransferOrder
-from transfers.refusals import Refusal
 from transfers.services import cash, step_up
 from transfers.services.step_up import Proof, StepUpRequired
 from transfers.views import confirming

@@ -14,11 +14,11 @@ from accounts.requests import SignedInRequest
 from accounts.services import two_factor
 from accounts.services.sign_in import LockedOut
 from accounts.views.sign_in import locked_out
+from foundation.refusals import Refusal
 from transfers import drafts, selectors
 from transfers.drafts import Draft
 from transfers.forms import ConfirmByCodeForm, ConfirmForm
 from transfers.models import TransferOrder
-from transfers.refusals import Refusal
 from transfers.services.step_up import Proof, StepUpRequired, TooManyCodes, WrongStepUpCode
 
 

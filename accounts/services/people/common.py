@@ -6,11 +6,11 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.models import EmailChange, PasswordReset, User
-from accounts.refusals import NotYourself, Refusal
 from accounts.roles import Role, require
 from accounts.services import enrolment_link, known_devices, user_sessions
 from audit.actions import Action
 from audit.services import record
+from foundation.refusals import NotYourself, Refusal
 
 
 class LastAdministrator(Refusal):

@@ -12,7 +12,6 @@ from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
 from accounts.models import User, normalise_email
 from accounts.reasons import checked_reason
-from accounts.refusals import Refusal, WrongStatus
 from accounts.roles import require
 from accounts.services.fresh_code import verify_fresh_code
 from accounts.services.people.common import (
@@ -25,6 +24,7 @@ from accounts.services.people.common import (
     write_changes,
 )
 from audit.actions import Action
+from foundation.refusals import Refusal, WrongStatus
 
 
 class ChangedMeanwhile(WrongStatus):

@@ -7,7 +7,6 @@ from accounts import guesses, outbox
 from accounts.concurrency import own_transaction
 from accounts.models import User
 from accounts.reasons import checked_reason
-from accounts.refusals import WrongStatus
 from accounts.roles import require
 from accounts.services.admin_key import verify_admin_key
 from accounts.services.fresh_code import verify_fresh_code
@@ -20,6 +19,7 @@ from accounts.services.people.common import (
 )
 from accounts.services.pin_checks import TRIES
 from audit.actions import Action
+from foundation.refusals import WrongStatus
 
 
 class LockedAlready(WrongStatus):

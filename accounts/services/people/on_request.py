@@ -5,11 +5,11 @@ from accounts.authority import ApprovedRequest, details_of, require_request
 from accounts.concurrency import own_transaction
 from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.reasons import checked_reason
-from accounts.refusals import WrongStatus
 from accounts.roles import Role, require
 from accounts.services import enrolment_link
 from accounts.services.people.common import end_what_was_begun, harden, record_act, refuse_self, write_changes
 from audit.actions import Action
+from foundation.refusals import WrongStatus
 
 
 class NothingToReset(WrongStatus):

@@ -7,7 +7,6 @@ from accounts import outbox
 from accounts.concurrency import own_transaction
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.reasons import checked_reason
-from accounts.refusals import Refusal, WrongStatus
 from accounts.roles import Role, require
 from accounts.services.fresh_code import verify_fresh_code
 from accounts.services.people.common import (
@@ -18,6 +17,7 @@ from accounts.services.people.common import (
     refuse_self,
 )
 from audit.actions import Action
+from foundation.refusals import Refusal, WrongStatus
 
 
 class StillHasAccounts(Refusal):

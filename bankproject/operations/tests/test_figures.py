@@ -160,7 +160,7 @@ def test_nothing_but_a_code_of_ours_is_a_label(reason: Any) -> None:
 
 def test_every_reason_of_a_refusal_that_there_is_fits(db: None) -> None:
     """Else it would be counted without its code, and nobody would notice."""
-    from accounts.refusals import Refusal
+    from foundation.refusals import Refusal
     from transfers.fraud import Rule
 
     def kinds(base: type[Refusal]) -> Iterator[type[Refusal]]:

@@ -7,8 +7,8 @@ from accounts.concurrency import joined
 from accounts.forms import AmountField
 from accounts.models import BankAccount, User
 from accounts.money import InvalidAmount, format_money, parse_amount
-from accounts.refusals import Refusal
 from accounts.rest.schemas import Amount, In, amount_text
+from foundation.refusals import Refusal
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import Reason, RequestForm
 from support.requests.kind import KindOfRequest

@@ -4,9 +4,9 @@ from typing import Literal
 from accounts.authority import ApprovedRequest
 from accounts.concurrency import joined
 from accounts.models import BankAccount, User
-from accounts.refusals import Refusal
 from accounts.rest.schemas import In
 from accounts.services import people
+from foundation.refusals import Refusal
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import ReasonOrNone, RequestForm
 from support.requests.kind import KindOfRequest

@@ -5,9 +5,9 @@ from accounts.authority import ApprovedRequest
 from accounts.concurrency import joined
 from accounts.forms import PersonForm
 from accounts.models import BankAccount, User
-from accounts.refusals import Refusal
 from accounts.rest.schemas import In, text_of
 from accounts.services import people
+from foundation.refusals import Refusal
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import Reason, RequestForm
 from support.requests.kind import KindOfRequest

@@ -1,3 +1,0 @@
-from accounts.refusals import Refusal
-
-__all__ = ["Refusal"]
