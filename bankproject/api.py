@@ -15,7 +15,6 @@ from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
 # Imported for what they register: how each app's exceptions are answered.
-import support.api_problems  # noqa: F401
 import transfers.api_problems  # noqa: F401
 from accounts import limiter
 from accounts.api import router as accounts_router
@@ -26,8 +25,8 @@ from accounts.rest.bearer import AccessToken
 from accounts.rest.body import StrictParser, check_query
 from accounts.rest.problems import Problem, answer_to
 from bankproject.api_document import complete
-from support.api import router as support_router
-from support.api_staff import router as staff_of_support
+from support.api.customers import router as support_router
+from support.api.staff import router as staff_of_support
 from transfers.api import router as transfers_router
 from transfers.api_limits import router as limits_router
 from transfers.api_staff import router as staff_of_transfers

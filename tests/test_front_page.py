@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.roles import may
 from bankproject.front_page import figures_for
-from support.kinds import RequestKind
-from support.models import Ticket
-from support.services import requests, tickets
+from support import tickets
+from support.models import RequestKind, Ticket
+from support.requests import services as requests
 from tests import acts
 from tests.acts import give_password
 from tests.tables import in_one_world

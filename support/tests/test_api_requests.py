@@ -8,9 +8,9 @@ from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
 from audit.models import AuditEntry
-from support.kinds import KINDS, PAGE_KINDS
 from support.models import ServiceRequest
-from support.services import requests as service
+from support.requests import services as service
+from support.requests.kinds import KINDS, PAGE_KINDS
 from tests.acts import mails
 from tests.api_client import told
 from tests.tables import in_one_world

@@ -9,9 +9,8 @@ import pytest
 
 from accounts.models import AccountStatus, BankAccount
 from foundation import paging
-from support.kinds import RequestKind
-from support.models import ServiceRequest
-from support.services import requests as service
+from support.models import RequestKind, ServiceRequest
+from support.requests import services as service
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of, stored
 from tests.tables import in_one_world

@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from audit.models import AuditEntry
+from support import tickets as service
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage
-from support.services import tickets as service
 from tests.acts import at_once, mails
 from tests.api_client import told
 from tests.tables import in_one_world

@@ -15,8 +15,8 @@ from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from support.models import LostFactorLink, ServiceRequest
-from support.services import lost_factor
-from support.services import requests as service
+from support.requests import lost_factor
+from support.requests import services as service
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world

@@ -7,7 +7,9 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import AccountStatus, BankAccount
+from support import tickets
 from support.models import ServiceRequest, Ticket
+from support.requests import services as requests
 from support.selectors import PAGE_ROWS
 from support.services import requests, tickets
 from tests.tables import in_one_world
@@ -92,7 +94,7 @@ def test_every_kind_is_offered_to_whom_it_fits_but_not_the_reset_of_two_factor(
 ) -> None:
     def offered() -> set[str]:
         answer = browser_of(alice).get("/help/requests/new/")
-        return {item["kind"].value for item in answer.context["kinds"]}
+        return {item.kind.value for item in answer.context["kinds"]}
 
     always = {"raise_daily_limit", "update_identity"}
     assert offered() == always

@@ -16,9 +16,11 @@ from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself, WrongStatus
 from support import selectors
-from support.kinds import ACCOUNT_KINDS, KINDS, RequestKind
-from support.models import ServiceRequest
-from support.services import requests as service
+from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
+from support.requests import services as service
+from support.requests.kinds import KINDS
+from support.requests.kinds.raise_daily_limit import NotAHigherLimit
+from support.requests.kinds.reset_pin import NoPinToReset
 from support.states import IllegalStep, RequestState
 from tests.acts import at_once, mails
 from tests.tables import in_one_world
@@ -218,7 +220,7 @@ def test_some_kinds_need_a_reason(kind: str, alice: Any, request_of: Any) -> Non
 
 @in_one_world("amount", ["25000", "1", "NaN", "1e9", "-5", "Infinity"])
 def test_a_limit_is_raised_to_an_amount_that_is_more(amount: str, alice: Any, request_of: Any) -> None:
-    with pytest.raises(service.NotAHigherLimit):
+    with pytest.raises(NotAHigherLimit):
         request_of(alice, "raise_daily_limit", payload={"amount": amount}, reason="A car")
 
 
@@ -228,7 +230,7 @@ def test_a_wish_has_an_end(alice: Any, request_of: Any) -> None:
 
 
 def test_who_has_no_pin_has_none_to_reset(alice: Any, request_of: Any) -> None:
-    with pytest.raises(service.NoPinToReset):
+    with pytest.raises(NoPinToReset):
         request_of(alice, "reset_pin")
 
 

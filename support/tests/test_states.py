@@ -9,9 +9,10 @@ from django.core.exceptions import PermissionDenied
 
 from accounts.models import AccountStatus, BankAccount
 from accounts.roles import Role
+from support import tickets
 from support.models import ServiceRequest, Ticket
+from support.requests import services as requests
 from support.roles import GRANTS
-from support.services import requests, tickets
 from support.states import (
     REQUEST_PERMISSIONS,
     REQUEST_STEPS,

@@ -11,11 +11,10 @@ from accounts.models import User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
-from support import selectors
+from support import selectors, tickets
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage
-from support.services import tickets
-from support.services.tickets import ConversationFull, TextMissing, TextTooLong, TextUnreadable, UnknownPayment
 from support.states import IllegalStep
+from support.tickets import ConversationFull, TextMissing, TextTooLong, TextUnreadable, UnknownPayment
 from tests.acts import at_once, mails
 from tests.tables import in_one_world
 from transfers.models import Transaction

@@ -12,9 +12,10 @@ from foundation.idempotency import IdempotencyConflict
 from foundation.paging import page_in, pager_urls
 from foundation.refusals import Refusal
 from support import selectors
+from support import tickets as service
 from support.forms import ReplyForm, TicketForm
 from support.models import Ticket
-from support.services import tickets as service
+from support.requests.kinds import kind_of
 from transfers.views.access import needs
 
 
@@ -24,7 +25,7 @@ def help_page(request: SignedInRequest) -> HttpResponse:
     """The way to everything that one can ask the bank: the latest messages and requests."""
     context = {
         "tickets": selectors.tickets_of(request.user).items[:3],
-        "service_requests": selectors.requests_of(request.user).items[:3],
+        "service_requests": [(kind_of(row), row) for row in selectors.requests_of(request.user).items[:3]],
     }
     return render(request, "support/help.html", context)
 

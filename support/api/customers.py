@@ -7,11 +7,13 @@ from ninja import Body, Query, Router, Status
 from accounts.models import BankAccount
 from accounts.rest.bearer import ApiRequest
 from accounts.rest.documenting import refuses
+from accounts.rest.problems import refuse_with
 from accounts.rest.schemas import IdempotencyKey, PageOf
 from accounts.roles import require
 from foundation.paging import Cursor, Page
 from support import selectors
-from support.api_schemas import (
+from support import tickets as ticket_service
+from support.api.schemas import (
     ConversationOut,
     CursorIn,
     FileRequestIn,
@@ -21,13 +23,24 @@ from support.api_schemas import (
     TicketIn,
     TicketOut,
 )
-from support.kinds import KINDS, RequestKind
-from support.models import Ticket
-from support.services import requests as request_service
-from support.services import tickets as ticket_service
+from support.models import RequestKind, Ticket
+from support.requests import services as request_service
+from support.requests.kinds import KINDS
 from transfers import selectors as transfer_selectors
 
 router = Router(tags=["Help"])
+
+# Any other refusal is 409.
+refuse_with(
+    422,
+    request_service.PayloadTooLong,
+    request_service.WishTooLong,
+    ticket_service.TextMissing,
+    ticket_service.TextTooLong,
+    ticket_service.TextUnreadable,
+    ticket_service.UnknownPayment,
+)
+refuse_with(409, request_service.TooManyRequests)  # open at once, not in a minute: waiting does not help
 
 
 @router.get("/tickets", response=PageOf[TicketOut])
@@ -74,11 +87,12 @@ def file_request(request: ApiRequest, data: Body[FileRequestIn]) -> Status[Reque
     be asked for again."""
     require(request.user, "support.file_request")  # before it is told whether there is such an account
     kind = RequestKind(data.kind)
-    wishes = data.model_dump(include=set(KINDS[kind].payload_keys))
-    if "amount" in wishes:
-        wishes["amount"] = f"{wishes['amount']:f}"
     row = request_service.file_request(
-        actor=request.user, kind=kind, account=_account_in(request, data), payload=wishes, reason=data.reason
+        actor=request.user,
+        kind=kind,
+        account=_account_in(request, data),
+        payload=KINDS[kind].payload_from(data.model_dump()),
+        reason=data.reason,
     )
     return Status(201, RequestDetailsOut.of(row))
 
