@@ -11,7 +11,6 @@ from support import tickets
 from support.models import ServiceRequest, Ticket
 from support.requests import services as requests
 from support.selectors import PAGE_ROWS
-from support.services import requests, tickets
 from tests.tables import in_one_world
 from transfers.models import Transaction
 
