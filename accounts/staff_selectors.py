@@ -8,13 +8,13 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.account_numbers import InvalidAccountNumber
-from accounts.keyset import Key, Page, page_of
 from accounts.models import BankAccount, User, normalise_email
 from accounts.roles import Role, require
 from accounts.services import bank_accounts
 from audit.actions import Action
 from audit.models import AuditEntry
 from audit.replica import may_be_behind
+from foundation.paging import Cursor, Page, page_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def seen_by(user: User, people: QuerySet[User]) -> QuerySet[User]:
 
 
 @may_be_behind
-def people(user: User, *, email: str = "", only_locked: bool = False, after: Key | None = None) -> Page[User]:
+def people(user: User, *, email: str = "", only_locked: bool = False, after: Cursor | None = None) -> Page[User]:
     """Those whom the user may see, the last to come first; by the whole of an e-mail address if one is given.
 
     Raises:
@@ -55,7 +55,7 @@ def people(user: User, *, email: str = "", only_locked: bool = False, after: Key
         rows = rows.filter(email=normalise_email(email))
     if only_locked:
         rows = rows.filter(locked_at__isnull=False)
-    return page_of(rows, by="created_at", after=after)
+    return page_of(rows, by=("created_at", "pk"), after=after)
 
 
 def person(user: User, public_id: uuid.UUID) -> User:
@@ -87,7 +87,7 @@ def account_numbered(user: User, number: str) -> BankAccount:
 
 
 @may_be_behind
-def log_entries(user: User, filters: LogFilters, *, after: Key | None = None) -> Page[AuditEntry]:
+def log_entries(user: User, filters: LogFilters, *, after: Cursor | None = None) -> Page[AuditEntry]:
     """The part of the audit log that the filters let through, newest first, with the public ids of the people in it
     whom the bank still knows. What names nobody finds nothing.
 
@@ -109,7 +109,7 @@ def log_entries(user: User, filters: LogFilters, *, after: Key | None = None) ->
     if filters.until is not None:
         rows = rows.filter(at__lt=filters.until)
     named = {"actor_public_id": _public_id("actor_id"), "concerns_public_id": _public_id("concerns_id")}
-    return page_of(rows.annotate(**named), by="at", after=after)
+    return page_of(rows.annotate(**named), by=("at", "pk"), after=after)
 
 
 def _public_id(column: str) -> Subquery:

@@ -23,8 +23,8 @@ from accounts.rest.bearer import AccessToken
 from accounts.rest.body import StrictParser, check_query
 from accounts.rest.problems import Problem, answer_to
 from bankproject.api_document import complete
-from support.api import router as support_router
-from support.api_staff import router as staff_of_support
+from support.api.customers import router as support_router
+from support.api.staff import router as staff_of_support
 from transfers.api import router as transfers_router
 from transfers.api_limits import router as limits_router
 from transfers.api_staff import router as staff_of_transfers

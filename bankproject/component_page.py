@@ -183,18 +183,20 @@ def _tickets() -> list[dict[str, Any]]:
     ]
 
 
-def _requests() -> list[dict[str, Any]]:
+def _requests() -> list[tuple[dict[str, Any], dict[str, Any]]]:
     rows = (("Freeze an account", "lock", "held"), ("A higher limit", "alert", "rejected"))
     return [
-        {
-            "public_id": uuid.uuid4(),
-            "kind_label": label,
-            "rule": {"icon": icon},
-            "account": {"display_name": "Household"},
-            "state": state,
-            "state_label": state.capitalize(),
-            "created_at": timezone.now(),
-        }
+        (
+            {"icon": icon},
+            {
+                "public_id": uuid.uuid4(),
+                "kind_label": label,
+                "account": {"display_name": "Household"},
+                "state": state,
+                "state_label": state.capitalize(),
+                "created_at": timezone.now(),
+            },
+        )
         for label, icon, state in rows
     ]
 

@@ -118,15 +118,18 @@ def by_hand(path: str, account: Any, now: datetime) -> dict[str, Callable[[], An
 
 
 def by_selectors(account: Any, now: datetime) -> dict[str, Callable[[], Any]]:
+    from foundation.paging import Cursor
     from transfers import selectors
     from transfers.filters import HistoryFilters
+    from transfers.models import Entry
 
     user, filters = account.owner, HistoryFilters(account=account)
+    deepest = Cursor.of(Entry(sequence=26), ("sequence",))
     return {
         "balances": lambda: selectors.balances_over_time(user, at=now, account=account),
         "months": lambda: selectors.months_in_and_out(user, at=now, account=account),
         "first": lambda: selectors.filtered_page(user, filters),
-        "deepest": lambda: selectors.filtered_page(user, filters, older_than="26"),
+        "deepest": lambda: selectors.filtered_page(user, filters, after=deepest),
         "totals": lambda: selectors.totals_of(user, filters),
     }
 

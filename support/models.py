@@ -14,7 +14,6 @@ from accounts.encryption import EncryptedField
 from accounts.mail_links import MailLink
 from accounts.models import BankAccount, User
 from accounts.reasons import MAX_REASON_CHARS
-from support.kinds import ACCOUNT_KINDS, KINDS, OTHER_KINDS, KindRule, RequestKind
 from support.states import RequestState, TicketStatus
 from transfers.models import Transaction
 
@@ -81,6 +80,22 @@ class TicketMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ticket_id} by {self.author_id} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class RequestKind(models.TextChoices):
+    """What a customer can ask the bank to do; all else of each is in its file in `support.requests.kinds`."""
+
+    CLOSE_ACCOUNT = "close_account", "Close an account"
+    FREEZE_ACCOUNT = "freeze_account", "Freeze an account"
+    UNFREEZE_ACCOUNT = "unfreeze_account", "Unfreeze an account"
+    UPDATE_IDENTITY = "update_identity", "Change my name or address"
+    RESET_TWO_FACTOR = "reset_two_factor", "Reset two-factor"
+    RESET_PIN = "reset_pin", "Reset my PIN"
+    RAISE_DAILY_LIMIT = "raise_daily_limit", "Raise my daily limit"
+
+
+ACCOUNT_KINDS = (RequestKind.CLOSE_ACCOUNT, RequestKind.FREEZE_ACCOUNT, RequestKind.UNFREEZE_ACCOUNT)
+OTHER_KINDS = tuple(kind for kind in RequestKind if kind not in ACCOUNT_KINDS)
 
 
 class ServiceRequest(models.Model):
@@ -154,8 +169,11 @@ class ServiceRequest(models.Model):
         return RequestState(self.state).label
 
     @property
-    def rule(self) -> KindRule:
-        return KINDS[RequestKind(self.kind)]
+    def its_account(self) -> BankAccount:
+        """The account that a request of `ACCOUNT_KINDS` is about."""
+        if self.account is None:
+            raise ValueError("A request of this kind is about an account.")
+        return self.account
 
     @property
     def details(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from accounts.notices import about_user, link_minutes
 from accounts.outbox import Audience, Notice, Payload, Rows, Told
 from support.models import LostFactorLink, ServiceRequest, Ticket
+from support.requests.kinds import kind_of
 from support.states import TicketStatus
 
 
@@ -27,8 +28,8 @@ def _who_asked(request: ServiceRequest, payload: Payload) -> Iterable[Told]:
         "kind_label": request.kind_label,
         "own_number": request.account.masked_number if request.account is not None else "",
         # Of whoever cannot sign in: the page would ask for the very code that is gone.
-        "has_page": request.rule.on_the_page,
-        "decision_reason": "" if request.rule.on_the_page else request.decision_reason,
+        "has_page": kind_of(request).on_the_page,
+        "decision_reason": "" if kind_of(request).on_the_page else request.decision_reason,
     }
     return [(address, about | asked)]
 

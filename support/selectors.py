@@ -1,33 +1,20 @@
 """What customers see of their own tickets and requests, and what staff see of all, with the joins made."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from accounts import keyset
-from accounts.keyset import InvalidCursor
 from accounts.models import User
 from accounts.roles import require
+from foundation.paging import Cursor, Page, page_of
 from support.models import ServiceRequest, Ticket, TicketMessage
 from support.states import RequestState, TicketStatus
 from transfers.models import Transaction
 
 PAGE_ROWS = 20
 TICKETS_WAITING = (TicketStatus.OPEN, TicketStatus.IN_PROGRESS)
-
-T = TypeVar("T", Ticket, ServiceRequest)
-
-
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """One page of a list, newest first; `older_than` is where the next begins, None on the last."""
-
-    rows: Sequence[T]
-    older_than: UUID | None
 
 
 @dataclass(frozen=True)
@@ -46,34 +33,24 @@ class Conversation:
     reference: str  # of the movement it is about, or ""
 
 
-def tickets_of(user: User, *, older_than: UUID | None = None) -> Page[Ticket]:
+def tickets_of(user: User, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[Ticket]:
     """The customer's own tickets, those with the latest news first.
 
     Raises:
         InvalidCursor
     """
-    return _page(Ticket.objects.filter(customer=user), "shown_at", older_than)
+    rows = Ticket.objects.filter(customer=user)
+    return page_of(rows, by=("shown_at", "pk"), after=after, before=before, limit=PAGE_ROWS)
 
 
-def requests_of(user: User, *, older_than: UUID | None = None) -> Page[ServiceRequest]:
+def requests_of(user: User, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[ServiceRequest]:
     """The customer's own requests, latest first.
 
     Raises:
         InvalidCursor
     """
-    return _page(ServiceRequest.objects.filter(customer=user).select_related("account"), "created_at", older_than)
-
-
-def _page(rows: QuerySet[T], newest_by: str, older_than: UUID | None) -> Page[T]:
-    if older_than is not None:
-        last = rows.filter(public_id=older_than).values_list(newest_by, "pk").first()
-        if last is None:
-            raise InvalidCursor
-        at, pk = last
-        rows = rows.filter(Q(**{f"{newest_by}__lt": at}) | Q(**{newest_by: at, "pk__lt": pk}))
-    found = list(rows.order_by(f"-{newest_by}", "-pk")[: PAGE_ROWS + 1])
-    shown = found[:PAGE_ROWS]
-    return Page(shown, shown[-1].public_id if len(found) > PAGE_ROWS else None)
+    rows = ServiceRequest.objects.filter(customer=user).select_related("account")
+    return page_of(rows, by=("created_at", "pk"), after=after, before=before, limit=PAGE_ROWS)
 
 
 def conversation_of(user: User, public_id: UUID) -> Conversation:
@@ -134,14 +111,14 @@ def request_for_staff(user: User, public_id: UUID) -> ServiceRequest:
     return ServiceRequest.objects.select_related(*joins).get(public_id=public_id)
 
 
-def waiting_requests(user: User, *, after: keyset.Key | None = None) -> keyset.Page[ServiceRequest]:
+def waiting_requests(user: User, *, after: Cursor | None = None) -> Page[ServiceRequest]:
     """What nobody has decided yet, the last to come first.
 
     Raises:
         PermissionDenied, InvalidCursor
     """
     require(user, "support.view_servicerequest")
-    return keyset.page_of(undecided_requests().select_related("customer", "account"), by="created_at", after=after)
+    return page_of(undecided_requests().select_related("customer", "account"), by=("created_at", "pk"), after=after)
 
 
 def unsettled_tickets() -> QuerySet[Ticket]:

@@ -16,8 +16,9 @@ from django.utils import timezone
 from post_office.models import Email
 
 from accounts.models import User
-from support.kinds import RequestKind
-from support.services import requests, tickets
+from support import tickets
+from support.models import RequestKind
+from support.requests import services as requests
 from tests import acts
 from transfers.models import Payee, Transaction, TransferOrder
 from transfers.services import payees, renaming, sending

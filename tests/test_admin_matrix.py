@@ -17,8 +17,7 @@ from accounts.roles import Role
 from accounts.staff_acts import ActingAdmin
 from audit.models import AuditBlock, AuditEntry
 from audit.sealing import seal
-from support.kinds import RequestKind
-from support.models import ServiceRequest, Ticket
+from support.models import RequestKind, ServiceRequest, Ticket
 from tests.access_walk import rows_about
 from transfers import fraud
 from transfers.models import Entry, FraudAlert, OrderKind, OrderState, Transaction, TransferOrder

@@ -43,6 +43,7 @@ from bankproject import urls as bank_urls
 from bankproject.api import BankApi, api
 from foundation.refusals import NotYourself, Refusal, WrongStatus
 from tests.api_client import ApiClient, told
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -152,7 +153,7 @@ def test_without_a_token_every_route_is_401(client: Client, alice: Any, browser_
     assert asked
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("query", "answer"),
     [
         ("nothing=1", (422, "invalid")),
@@ -229,7 +230,7 @@ HARD_BODIES: dict[str, tuple[bytes, int, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", HARD_BODIES)
+@in_one_world("kind", HARD_BODIES)
 def test_a_hard_body_is_refused_with_a_code(kind: str, alices: ApiClient) -> None:
     # R7.3, R3.2: and nothing of it comes back.
     body, status, code = HARD_BODIES[kind]
@@ -238,7 +239,7 @@ def test_a_hard_body_is_refused_with_a_code(kind: str, alices: ApiClient) -> Non
     assert not any(word in answer.content.decode() for word in ("Traceback", "pydantic", "input_value", "is_admin':"))
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data"])
+@in_one_world("kind", ["text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_another_kind_of_body_is_415(kind: str, alices: ApiClient) -> None:
     # R7.3: a form of another site can send these kinds without asking.
     assert told(sent(alices, b'{"amount": "1"}', kind)) == (415, "content_type")
@@ -269,7 +270,7 @@ def test_what_is_right_goes_in_and_comes_out_in_one_spelling(alices: ApiClient) 
     assert "no-store" in answer["Cache-Control"]
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("query", "status"),
     [
         ("", 200),
@@ -288,7 +289,7 @@ def test_a_query_is_read_as_strictly(query: str, status: int, alices: ApiClient)
     assert alices.get(f"trial/list{query}").status_code == status
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("key", "code"),
     [
         (None, "idempotency_key_missing"),
@@ -342,7 +343,7 @@ SAID: list[tuple[Exception, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "status", "code"), SAID, ids=[type(error).__name__ for error, *_ in SAID])
+@in_one_world(("error", "status", "code"), SAID, ids=[type(error).__name__ for error, *_ in SAID])
 def test_every_exception_has_one_answer(error: Exception, status: int, code: str, alices: ApiClient) -> None:
     # R7.3: and none tells what it was about.
     raised.append(error)

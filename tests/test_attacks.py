@@ -17,9 +17,9 @@ from django.urls import reverse
 
 from accounts.models import BankAccount, User
 from accounts.services import people, profile
-from support.kinds import RequestKind
-from support.models import ServiceRequest, Ticket
-from support.services import requests, tickets
+from support import tickets
+from support.models import RequestKind, ServiceRequest, Ticket
+from support.requests import services as requests
 from tests.access_walk import Hers, Page, made_up, pages, rows_about, staff_pages, text_of
 from tests.acts import NEWCOMER, mails
 from tests.staff_acts import REASON, a_request, fresh_code

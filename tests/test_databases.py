@@ -11,6 +11,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from bankproject.databases import database, odbc_words
+from tests.tables import in_one_world
 
 URL = "mssql://bank:secret@db:1433/bank"  # pragma: allowlist secret
 
@@ -53,7 +54,7 @@ def test_pyodbc_does_not_take_one_connection_for_many(made: Any) -> None:
     assert "mars_connection" not in words_of(made()), "the other driver does not know the word"
 
 
-@pytest.mark.parametrize("driver", ["", "pymssql", "FreeTDS"])
+@in_one_world("driver", ["", "pymssql", "FreeTDS"])
 def test_a_driver_that_there_is_not_is_refused(made: Any, driver: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="MSSQL_DRIVER must be one of mssql_python, pyodbc"):
         made(MSSQL_DRIVER=driver)
@@ -65,7 +66,7 @@ def test_a_certificate_is_trusted_blindly_only_when_told(made: Any) -> None:
     assert told["OPTIONS"]["extra_params"] == "Encrypt=yes;TrustServerCertificate=yes"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "words", ["Encrypt=no", "encrypt = Optional", "ENCRYPT=false;", "Encrypt=;HostnameInCertificate=db", "Encrypt={no}"]
 )
 def test_encryption_is_not_turned_off(made: Any, words: str) -> None:
@@ -77,7 +78,7 @@ def test_encryption_is_not_turned_off(made: Any, words: str) -> None:
     assert made(MSSQL_EXTRA_PARAMS=words, DEBUG="1"), "but on a server of one's own"
 
 
-@pytest.mark.parametrize("words", ["Encrypt=strict", "encrypt=Mandatory", "Encrypt=yes;", " ;Encrypt=yes"])
+@in_one_world("words", ["Encrypt=strict", "encrypt=Mandatory", "Encrypt=yes;", " ;Encrypt=yes"])
 def test_a_stricter_word_is_kept_and_none_stands_twice(made: Any, words: str) -> None:
     extra = made(MSSQL_EXTRA_PARAMS=words)["OPTIONS"]["extra_params"]
     assert extra.lower().count("encrypt") == 1
@@ -106,8 +107,8 @@ def test_a_readable_secondary_is_told_that_we_only_read(made: Any) -> None:
 NASTY = r"p;w}d=1 {x}&Encrypt=no"
 
 
-@pytest.mark.parametrize("read_only", [False, True])
-@pytest.mark.parametrize("driver", ["mssql_python", "pyodbc"])
+@in_one_world("read_only", [False, True])
+@in_one_world("driver", ["mssql_python", "pyodbc"])
 def test_the_backend_makes_a_string_of_it_that_the_driver_reads(made: Any, driver: str, read_only: bool) -> None:
     from urllib.parse import quote
 
@@ -134,7 +135,7 @@ def test_words_are_read_as_odbc_reads_them() -> None:
     assert odbc_words("A=1;a=2;B = {x;y}}z} ;C=") == {"a": "1", "b": "{x;y}}z}", "c": ""}
 
 
-@pytest.mark.parametrize("url", [URL, URL.replace("mssql:", "postgres:"), "sqlite:////tmp/bank.sqlite3"])
+@in_one_world("url", [URL, URL.replace("mssql:", "postgres:"), "sqlite:////tmp/bank.sqlite3"])
 def test_connections_are_kept_and_looked_at_before_use(made: Any, url: str) -> None:
     assert (made(url)["CONN_MAX_AGE"], made(url)["CONN_HEALTH_CHECKS"]) == (60, True)
     assert made(url, CONN_MAX_AGE="0")["CONN_MAX_AGE"] == 0

@@ -17,6 +17,7 @@ from django.core.management import get_commands
 
 from tests.setting_names import variables_read_by_settings
 from tests.stack.files import Dockerfile, compose, dockerfile, in_the_image
+from tests.tables import in_one_world
 
 DOCKERFILES = ("Dockerfile", "deploy/firewall/Dockerfile")
 # Read by nobody in a container: another file of settings; development, which an image is not for.
@@ -76,12 +77,12 @@ def _copied_by_the_user(stage: Dockerfile) -> bool:
     return any("--chown" in text for text in stage.all("COPY"))
 
 
-@pytest.mark.parametrize("path", DOCKERFILES)
+@in_one_world("path", DOCKERFILES)
 def test_a_dockerfile_has_no_fault(path: str) -> None:
     assert faults(dockerfile(path)) == set()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("instruction", "fault"),
     [
         (("FROM", "debian"), "a base without a tag"),

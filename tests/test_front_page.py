@@ -12,11 +12,12 @@ from django.utils import timezone
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.roles import may
 from bankproject.front_page import figures_for
-from support.kinds import RequestKind
-from support.models import Ticket
-from support.services import requests, tickets
+from support import tickets
+from support.models import RequestKind, Ticket
+from support.requests import services as requests
 from tests import acts
 from tests.acts import give_password
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +59,7 @@ def test_what_waits_for_work_comes_first(busy_day: None, ada: Any) -> None:
     assert waiting == [True] * len(QUEUES) + [False] * (len(waiting) - len(QUEUES))
 
 
-@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+@in_one_world("who", ["sam", "audrey", "ada"])
 def test_each_figure_leads_to_as_many_rows(who: str, busy_day: None, request: Any, browser_of: Callable) -> None:
     user = request.getfixturevalue(who)
     browser = browser_of(user)
@@ -71,7 +72,7 @@ def test_each_figure_leads_to_as_many_rows(who: str, busy_day: None, request: An
             assert rows == int(re.findall(r"\d+", told)[0]), figure.label
 
 
-@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+@in_one_world("who", ["sam", "audrey", "ada"])
 def test_the_front_page_asks_few_questions(
     who: str, busy_day: None, request: Any, browser_of: Callable, django_assert_max_num_queries: Any
 ) -> None:

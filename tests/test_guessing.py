@@ -34,6 +34,7 @@ from tests.acts import (
 from tests.api_client import ApiClient, told
 from tests.processes import process_environment, run_together
 from tests.staff_acts import REASON, a_request, fresh_code
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -240,7 +241,7 @@ WAYS: dict[str, Callable[[Any, Client, str], Any]] = {
 }
 
 
-@pytest.mark.parametrize("first", WAYS)
+@in_one_world("first", WAYS)
 def test_five_wrong_ones_by_any_ways_lock_all_ways(
     first: str, alice: Any, browser_of: Any, code_of: Any, clock: Any
 ) -> None:

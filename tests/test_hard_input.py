@@ -11,6 +11,7 @@ from accounts.forms import LineField, PersonNameField, RegistrationForm
 from accounts.models import BankAccount, Registration
 from tests.acts import mails
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 from transfers.models import TransferOrder
 
 FORM = {
@@ -27,7 +28,7 @@ GROWS = "\ufb2c"
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("taken", [True, False])
+@in_one_world("taken", [True, False])
 def test_the_longest_name_in_any_script_is_answered_like_any_other(client: Client, alice: Any, taken: bool) -> None:
     # R1.1: an answer that differs (a 500, once) would tell whether the address is taken.
     email = alice.email if taken else f"{'n' * 60}@{'long-domain.' * 15}example.com"
@@ -36,15 +37,13 @@ def test_the_longest_name_in_any_script_is_answered_like_any_other(client: Clien
     assert [mail.to for mail in mails()] == [[email]]
 
 
-@pytest.mark.parametrize(
-    "email", ["İstanbul@example.com", "ſam@example.com", "\u212aate@example.com", "nora@exämple.com"]
-)
+@in_one_world("email", ["İstanbul@example.com", "ſam@example.com", "\u212aate@example.com", "nora@exämple.com"])
 def test_addresses_that_only_look_ascii_are_refused_at_the_field(email: str) -> None:
     # R1.1: mail would not arrive, and ſam and sam would share one counter of guesses.
     assert "email" in RegistrationForm(FORM | {"email": email}).errors
 
 
-@pytest.mark.parametrize("name", ["\u200b", "\u200d\u200c", "---", "123"])
+@in_one_world("name", ["\u200b", "\u200d\u200c", "---", "123"])
 def test_a_name_has_a_letter(name: str) -> None:
     # R1.1: a payee with an invisible name could be anybody.
     assert "first_name" in RegistrationForm(FORM | {"first_name": name}).errors
@@ -84,8 +83,8 @@ def test_a_nickname_that_grows_by_composing_is_refused_at_the_field(alice: Any, 
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("charset", ["zlib", "rot13", "hex", "idna", "undefined", "utf-7", "utf-16"])
-@pytest.mark.parametrize("path", ["/sign-in/", "/register/"])
+@in_one_world("charset", ["zlib", "rot13", "hex", "idna", "undefined", "utf-7", "utf-16"])
+@in_one_world("path", ["/sign-in/", "/register/"])
 def test_a_body_in_a_strange_encoding_is_400(client: Client, path: str, charset: str) -> None:
     # R7.3, R8.2: Python knows encodings that no form ever had.
     body = b"email=a%40example.com&password=+2AA-"
@@ -95,13 +94,13 @@ def test_a_body_in_a_strange_encoding_is_400(client: Client, path: str, charset:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("charset", ["utf-8", "UTF-8"])
+@in_one_world("charset", ["utf-8", "UTF-8"])
 def test_utf8_is_understood(client: Client, charset: str) -> None:
     kind = f"application/x-www-form-urlencoded; charset={charset}"
     assert client.post("/sign-in/", b"email=&password=", content_type=kind).status_code == 200
 
 
-@pytest.mark.parametrize("url", ["foo", "dashboard", "admin:index", "foo?x=1", "javascript:alert(1)", "%2F"])
+@in_one_world("url", ["foo", "dashboard", "admin:index", "foo?x=1", "javascript:alert(1)", "%2F"])
 def test_next_is_a_path_or_nothing(alice: Any, client: Client, code_of: Any, url: str) -> None:
     # R1.2: `redirect("foo")` looks for a page by that name and fails after the right code.
     client.post("/sign-in/", {"email": alice.email, "password": PASSWORD, "next": url})

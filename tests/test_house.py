@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-import pytest
-
 from tests.setting_names import variables_read_by_settings
+from tests.tables import in_one_world
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("accounts", "audit", "bankproject", "benchmarks", "deploy", "foundation", "support", "tests", "transfers")
@@ -117,14 +116,14 @@ INLINE = {
 }
 
 
-@pytest.mark.parametrize("fault", INLINE)
+@in_one_world("fault", INLINE)
 def test_no_template_holds_what_the_content_security_policy_forbids(fault: str) -> None:
     pages = templates()
     assert pages, "the bank has no templates"
     assert [name_of(path) for path in pages if re.search(INLINE[fault], markup(path), re.IGNORECASE)] == []
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("fault", "html"),
     [
         ("a script with code in it", "<script>x</script>"),
@@ -176,7 +175,7 @@ def test_the_top_level_is_the_agreed_one() -> None:
     assert names - TOP_LEVEL == set()
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@in_one_world("file", ["requirements.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned(file: str) -> None:
     lines = [line.partition(" #")[0].strip() for line in text_of(ROOT / file).splitlines()]
     asked = [line for line in lines if line and not line.startswith(("#", "-r "))]
@@ -193,7 +192,7 @@ def test_every_setting_is_in_the_readme() -> None:
     assert names - documented == set()
 
 
-@pytest.mark.parametrize("file", ["docker-compose.yml", "Dockerfile"])
+@in_one_world("file", ["docker-compose.yml", "Dockerfile"])
 def test_no_secret_stands_in_the_deployment_files(file: str) -> None:
     text = "\n".join(line for line in text_of(ROOT / file).splitlines() if not line.lstrip().startswith("#"))
     # A variable with a secret's name takes its value from outside, and has no default there but nothing.

@@ -16,6 +16,7 @@ from audit.append_only import missing_triggers
 from audit.models import AuditEntry
 from tests import acts
 from tests.plugin import triggers_off
+from tests.tables import in_one_world
 from transfers.models import TransferOrder
 from transfers.services import cash, holds, sending
 from transfers.services.ownership import AccountUnreadable
@@ -69,7 +70,7 @@ def test_giving_an_account_to_somebody_else_makes_it_unreadable(accounts: Any, c
     assert f"account {mine.pk}: its number does not open" in verify()
 
 
-@pytest.mark.parametrize("way", ["own transfer", "payment", "withdrawal", "counter"])
+@in_one_world("way", ["own transfer", "payment", "withdrawal", "counter"])
 def test_no_money_leaves_an_account_that_was_given_to_somebody_else(
     accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, code_of: Any, rf: Any, way: str
 ) -> None:
@@ -159,7 +160,7 @@ def test_a_deleted_order_is_noticed_before_its_key_moves_money_again(accounts: A
 @pytest.mark.skipif(
     connection.vendor != "sqlite", reason="Only SQLite keeps a fraction or a text in an integer column."
 )
-@pytest.mark.parametrize("value", ["'abc'", "1234.9"])
+@in_one_world("value", ["'abc'", "1234.9"])
 def test_a_balance_that_is_no_whole_number_stops_the_verification(accounts: Any, value: str) -> None:
     mine, _ = accounts
     sql("PRAGMA ignore_check_constraints = ON")

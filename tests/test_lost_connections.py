@@ -22,6 +22,7 @@ from accounts.models import BankAccount, RateWindow
 from audit.actions import Action
 from audit.models import AuditEntry
 from tests import acts
+from tests.tables import in_one_world
 from transfers import verification
 from transfers.models import TransferOrder
 
@@ -42,7 +43,7 @@ def said(text: str, cause: Exception | None = None) -> Error:
     return error
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "error",
     [
         said(LINK_FAILURE),
@@ -63,7 +64,7 @@ def test_a_lost_connection_is_known_by_what_the_drivers_say(error: Error) -> Non
     assert not is_deadlock_victim(error)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "error",
     [
         said("no such table: t"),

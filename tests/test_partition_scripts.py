@@ -14,6 +14,7 @@ from sqlglot import exp, parse
 from sqlglot.errors import ParseError
 
 from audit.models import AuditEntry
+from tests.tables import in_one_world
 from transfers.models import Entry
 
 PARTITIONED: dict[type[Model], str] = {Entry: "posted_at", AuditEntry: "at"}
@@ -40,7 +41,7 @@ def commands_in(text: str) -> list[str]:
     return [command.sql(dialect="tsql") for tree in trees if tree for command in tree.find_all(exp.Command)]
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@in_one_world("name", SCRIPTS)
 def test_a_parser_of_t_sql_reads_every_statement(name: str, texts: dict[str, str]) -> None:
     assert len(batches(texts[name])) >= 4
     assert [command for command in commands_in(texts[name]) if not re.match(UNREAD, command)] == []

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.tables import in_one_world
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = "docs/security.md"
 COLUMNS = ["Measure", "Threat", "Code", "Test", "ASVS 5.0"]
@@ -150,7 +152,7 @@ def test_the_limits_are_stated() -> None:
         assert what in text, f"the limits do not speak of {what}"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "line",
     [
         "| a | b | `manage.py` | `tests/test_house.py::test_x` |",

@@ -18,6 +18,7 @@ from django.urls import path
 from bankproject.middleware import SecurityHeadersMiddleware
 from tests.acts import give_code, give_password
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -196,7 +197,7 @@ def test_a_form_of_ours_that_waited_too_long_can_be_sent_again(strict: Client) -
     assert sent.status_code == 302, "the page brought a fresh token"
 
 
-@pytest.mark.parametrize("headers", [THEIRS, {"Origin": "null"}, {"Referer": "http://testserver/accounts/open/"}, {}])
+@in_one_world("headers", [THEIRS, {"Origin": "null"}, {"Referer": "http://testserver/accounts/open/"}, {}])
 def test_a_form_from_elsewhere_is_only_refused(strict: Client, headers: dict[str, str]) -> None:
     # R8.2: offered with a fresh token, the person would carry out the forgery by hand.
     from accounts.models import BankAccount
@@ -209,7 +210,7 @@ def test_a_form_from_elsewhere_is_only_refused(strict: Client, headers: dict[str
     assert not BankAccount.objects.filter(owner__isnull=False).exists()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("address", "data"),
     [
         ("/sign-in/", {"email": "alice@example.com", "password": PASSWORD}),
@@ -267,7 +268,7 @@ def with_broken_pages() -> None:
     urlpatterns.extend(pattern for pattern in urls.urlpatterns if pattern not in urlpatterns)
 
 
-@pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}])
+@in_one_world("headers", [{}, {"Accept": "application/json"}])
 def test_a_fault_of_ours_tells_nothing(settings: Any, headers: dict[str, str]) -> None:
     # A peer's fault: SQL error text reaching the client.
     with_broken_pages()
@@ -290,9 +291,7 @@ def test_a_full_limit_is_429_with_the_time_to_wait(settings: Any, client: Client
     assert "42 seconds" in answer.content.decode()
 
 
-@pytest.mark.parametrize(
-    "address", ["/nowhere/", "/accounts/not-a-uuid/", "/static/../manage.py", "/admin.php", "/%00"]
-)
+@in_one_world("address", ["/nowhere/", "/accounts/not-a-uuid/", "/static/../manage.py", "/admin.php", "/%00"])
 def test_an_unknown_page_tells_nothing(client: Client, address: str) -> None:
     # R8.2
     answer = client.get(address)
@@ -302,7 +301,7 @@ def test_an_unknown_page_tells_nothing(client: Client, address: str) -> None:
     assert not any(word in page for word in ("URLconf", "Traceback", "urlpatterns", "SECRET"))
 
 
-@pytest.mark.parametrize(("charset", "status"), [("utf-7", 400), ("zlib", 400), ("UTF-8", 200), ("utf-8", 200)])
+@in_one_world(("charset", "status"), [("utf-7", 400), ("zlib", 400), ("UTF-8", 200), ("utf-8", 200)])
 def test_a_body_in_another_encoding_is_refused(client: Client, charset: str, status: int) -> None:
     # R8.2: Python knows encodings that no form ever had.
     kind = f"application/x-www-form-urlencoded; charset={charset}"

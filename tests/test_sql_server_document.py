@@ -8,6 +8,7 @@ from sqlglot import parse_one
 from sqlglot.tokens import Tokenizer
 
 from bankproject.sql_server import checks
+from tests.tables import in_one_world
 
 
 @pytest.fixture
@@ -70,9 +71,7 @@ def test_the_script_may_be_run_again(script: str) -> None:
             assert re.search(r"\bIF\b|\bELSE\b", statement[0]), batch
 
 
-@pytest.mark.parametrize(
-    "wanted", ["READ_COMMITTED_SNAPSHOT ON", "ENCRYPTION ON", "RECOVERY FULL", "PAGE_VERIFY CHECKSUM"]
-)
+@in_one_world("wanted", ["READ_COMMITTED_SNAPSHOT ON", "ENCRYPTION ON", "RECOVERY FULL", "PAGE_VERIFY CHECKSUM"])
 def test_the_script_sets_what_the_checks_ask_for(script: str, wanted: str) -> None:
     assert f"SET {wanted}" in script
 

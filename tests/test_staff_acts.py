@@ -21,9 +21,9 @@ from accounts.models import AccountKind, AccountStatus, BankAccount, TotpDevice,
 from accounts.roles import Role, may
 from accounts.staff_acts import ActForm, ActingAdmin, ReasonForm, StaffAct
 from audit.models import AuditEntry
-from support.kinds import RequestKind
-from support.models import ServiceRequest, Ticket, TicketMessage
-from support.services import requests, tickets
+from support import tickets
+from support.models import RequestKind, ServiceRequest, Ticket, TicketMessage
+from support.requests import services as requests
 from tests import acts
 from tests.acts import wrong_code_for
 from tests.staff_acts import REASON, fresh_code

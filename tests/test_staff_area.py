@@ -14,9 +14,9 @@ from audit.models import AuditBlock, AuditEntry
 from audit.read_only_admin import ReadOnlyAdmin
 from audit.sealing import seal
 from bankproject.admin_site import BankAdminSite
-from support.kinds import RequestKind
-from support.models import ServiceRequest, Ticket
-from support.services import requests, tickets
+from support import tickets
+from support.models import RequestKind, ServiceRequest, Ticket
+from support.requests import services as requests
 from tests import acts
 from tests.plugin import PASSWORD
 from transfers.models import Entry, FraudAlert, Transaction, TransferOrder

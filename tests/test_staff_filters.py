@@ -14,6 +14,7 @@ from audit.actions import Action
 from audit.models import AuditEntry
 from audit.services import record
 from tests.admin_lists import url
+from tests.tables import in_one_world
 from transfers.models import Entry, Transaction, TransferOrder
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +71,7 @@ def test_transactions_are_filtered_by_amount_the_largest_first(paid: Any, audrey
     assert amounts(browser, amount_from="50", amount_to="5") == []
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("parameters", "said"),
     [
         ({"user": "nobody@example.com"}, "Nobody has this e-mail address."),
@@ -225,16 +226,14 @@ def test_a_download_asks_for_no_row_by_itself(
         assert len(rows_of(browser.get(url(Transaction, "export")))) > 20
 
 
-@pytest.mark.parametrize(
-    "query", ["user=nobody@example.com", "amount_from=x", "created_at__month=2", "kind__exact=%00"]
-)
+@in_one_world("query", ["user=nobody@example.com", "amount_from=x", "created_at__month=2", "kind__exact=%00"])
 def test_filters_that_mean_nothing_download_nothing(query: str, paid: Any, audrey: Any, browser_of: Any) -> None:
     answer = browser_of(audrey).get(f"{url(Transaction, 'export')}?{query}")
     assert (answer.status_code, answer["Location"]) == (302, url(Transaction, "changelist"))
     assert not AuditEntry.objects.filter(action="EXPORT_DOWNLOADED").exists()
 
 
-@pytest.mark.parametrize("who", ["alice", "sam"])
+@in_one_world("who", ["alice", "sam"])
 def test_others_download_nothing(who: str, paid: Any, request: Any, browser_of: Any) -> None:
     user = request.getfixturevalue(who)
     for model in (Transaction, AuditEntry):

@@ -13,6 +13,7 @@ from accounts.models import BankAccount, User
 from audit.sealing import seal
 from tests.admin_lists import Samples, all_views, samples_for, url
 from tests.many_rows import make_customers, move_money
+from tests.tables import in_one_world
 from transfers.models import Entry, Transaction, TransferOrder
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +81,7 @@ def misread(statement: str) -> list[str]:
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="Reads the plans of SQLite.")
-@pytest.mark.parametrize("who", ["sam", "audrey"])
+@in_one_world("who", ["sam", "audrey"])
 def test_an_index_serves_every_list_and_filter(who: str, few: Samples, request: Any, browser_of: Any) -> None:
     # R5.4: without statistics of the tables, so the plans are the same for two rows and two million.
     user = request.getfixturevalue(who)
@@ -120,7 +121,7 @@ def test_nonsense_shows_nothing_or_says_so(text: str, few: Samples, audrey: Any,
             assert says_so or shows_nothing or name in {"q", "p"}, (address, name)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "dates",
     [
         {"month": 5}, {"day": 5}, {"year": 2026, "day": 5}, {"year": 9999, "month": 12, "day": 31}, {"year": 1},

@@ -16,6 +16,7 @@ from accounts.rest.documenting import refuses
 from accounts.rest.rates import rated
 from accounts.rest.schemas import IdempotencyKey, PageOf
 from accounts.roles import require
+from foundation.paging import Cursor, Page
 from transfers import selectors
 from transfers.api_schemas import (
     STEP_UP,
@@ -269,6 +270,6 @@ def _ordered(request: ApiRequest, order: TransferOrder) -> Status:
     return Status(status, selectors.receipt_for(request.user, order.public_id))
 
 
-def _page(user: User, asked: HistoryIn, account: BankAccount | None = None) -> dict[str, Any]:
-    page = selectors.filtered_page(user, asked.filters(account), older_than=asked.cursor or None)
-    return {"items": page.rows, "next_cursor": page.older_than}
+def _page(user: User, asked: HistoryIn, account: BankAccount | None = None) -> Page[selectors.EntryRow]:
+    filters = asked.filters(account)
+    return selectors.filtered_page(user, filters, after=Cursor.parse(asked.cursor) if asked.cursor else None)

@@ -25,9 +25,9 @@ from pydantic_core import PydanticCustomError
 from accounts import account_numbers
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.addresses import is_plain
-from accounts.keyset import InvalidCursor, Key, parse_cursor
 from accounts.money import InvalidAmount, currency_exponent, parse_amount
 from accounts.password_text import MAX_PASSWORD_CHARS
+from foundation import paging
 from foundation.idempotency import KEY_HEADER, KEY_IN_HEADER, MAX_KEY_CHARS, MIN_KEY_CHARS
 from foundation.refusals import Refusal
 
@@ -125,8 +125,8 @@ AccountNumber = Annotated[
 ]
 # Where the page before ended: its `next_cursor`.
 Cursor = Annotated[
-    Key,
-    _refusing(parse_cursor, InvalidCursor),
+    paging.Cursor,
+    _refusing(paging.Cursor.parse, paging.InvalidCursor),
     WithJsonSchema(
         {
             "type": "string",

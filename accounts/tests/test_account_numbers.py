@@ -15,6 +15,7 @@ from accounts.encryption import lookup_digest
 from accounts.forms import AccountNumberField
 from accounts.models import AccountKind, BankAccount
 from accounts.services import bank_accounts
+from tests.tables import in_one_world
 
 numbers = st.integers(min_value=1_000_000_000, max_value=9_999_999_999).map(lambda n: f"{n}{check_digits(str(n))}")
 
@@ -53,7 +54,7 @@ def test_every_swap_of_neighbours_is_caught(number: str, position: int) -> None:
 VALID = "1234567890" + check_digits("1234567890")
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "value",
     [
         int(VALID),
@@ -75,7 +76,7 @@ def test_another_json_type_or_length_is_refused(value: Any) -> None:
         parse_number(value)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "text",
     [
         VALID.translate({ord(str(n)): 0xFF10 + n for n in range(10)}),

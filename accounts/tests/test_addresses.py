@@ -19,6 +19,7 @@ from audit.models import AuditEntry
 from tests.acts import NEWCOMER, WRONG_PASSWORD, give_password, hashing
 from tests.api_client import told
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +53,7 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("blind")
-@pytest.mark.parametrize("typed", ODD)
+@in_one_world("typed", ODD)
 def test_an_address_that_only_the_database_takes_for_hers_is_not_hers(alice: Any, typed: str) -> None:
     assert User.objects.filter(email=typed).exists(), "the imitated collation"
     assert user_by_email(typed) is None
@@ -92,7 +93,7 @@ def test_nothing_else_finds_her_by_such_an_address(alice: Any, bob: Any, api_of:
     assert OutboxMessage.objects.filter(event__in=("email_change_taken", "registration_taken")).count() == 0
 
 
-@pytest.mark.parametrize("typed", [*ODD, "alice\u2003@example.com"])
+@in_one_world("typed", [*ODD, "alice\u2003@example.com"])
 def test_no_form_takes_it_and_no_route(alice: Any, api_of: Any, typed: str) -> None:
     assert not is_plain(typed)
     for form in (SignInForm, RegistrationForm, ForgottenPasswordForm, EmailChangeForm):
@@ -105,9 +106,7 @@ def test_no_form_takes_it_and_no_route(alice: Any, api_of: Any, typed: str) -> N
     assert [error["field"] for error in answer.json()["errors"]] == ["email"]
 
 
-@pytest.mark.parametrize(
-    "typed", ["alice@example.com", " Alice@Example.com ", "o'hara+bank@sub.example.co.uk", "é@x.ch"]
-)
+@in_one_world("typed", ["alice@example.com", " Alice@Example.com ", "o'hara+bank@sub.example.co.uk", "é@x.ch"])
 def test_what_has_one_spelling_is_plain(typed: str) -> None:
     assert is_plain(typed)
 
@@ -115,7 +114,7 @@ def test_what_has_one_spelling_is_plain(typed: str) -> None:
 # --- What is written down of what was typed -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("typed", ["My$ecret-Passw0rd!", "hunter@2hunter2", "four blue lamps", "a@b@c.ch", ""])
+@in_one_world("typed", ["My$ecret-Passw0rd!", "hunter@2hunter2", "four blue lamps", "a@b@c.ch", ""])
 def test_axes_keeps_nothing_that_looks_like_no_address(db: Any, api_of: Any, typed: str) -> None:
     # R8.2: people type passwords into that field.
     assert email_of(None, {"username": typed}) == NOBODY

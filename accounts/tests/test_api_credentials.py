@@ -12,6 +12,7 @@ from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, at_once, mails, wrong_code_for
 from tests.api_client import ApiClient, told
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -86,7 +87,7 @@ def test_the_old_password_is_needed(alice: Any, api_of: Any) -> None:
     assert alice.check_password(PASSWORD)
 
 
-@pytest.mark.parametrize("new", ["short", PASSWORD, "alice@example.com", "password123456", "x" * 257])
+@in_one_world("new", ["short", PASSWORD, "alice@example.com", "password123456", "x" * 257])
 def test_a_weak_password_is_refused_at_its_field(new: str, alice: Any, api_of: Any) -> None:
     # R1.2
     api = api_of(alice)
@@ -156,7 +157,7 @@ def test_no_pin_without_a_fresh_code(alice: Any, api_of: Any, code_of: Any) -> N
     assert not User.objects.get(pk=alice.pk).has_pin
 
 
-@pytest.mark.parametrize("pin", ["12345", "1234567", "12345a", "٨٠٥٩١٣", "", 805913])
+@in_one_world("pin", ["12345", "1234567", "12345a", "٨٠٥٩١٣", "", 805913])
 def test_a_pin_is_six_digits_as_text(pin: Any, alice: Any, api_of: Any, code_of: Any) -> None:
     assert fields(api_of(alice).put("profile/pin", {"pin": pin, "code": code_of(alice)})) == {"pin"}
 
@@ -192,7 +193,7 @@ def test_new_recovery_codes_are_told_once_and_void_the_old(alice: Any, api_of: A
     assert subjects(alice)[:2] == ["You have new recovery codes"] * 2
 
 
-@pytest.mark.parametrize("path", ["profile/recovery-codes", "profile/authenticator"])
+@in_one_world("path", ["profile/recovery-codes", "profile/authenticator"])
 def test_nothing_of_it_without_a_fresh_code(path: str, alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.8
     api = api_of(alice)
@@ -263,7 +264,7 @@ def test_the_token_is_of_its_session_its_user_and_its_use(alice: Any, charlie: A
     assert fields(confirm(api, "", "123456")) == {"replacement_token"}
 
 
-@pytest.mark.parametrize("by_recovery_code", [True, False])
+@in_one_world("by_recovery_code", [True, False])
 def test_after_a_recovery_code_money_to_strangers_waits_a_day(
     alice: Any, api_of: Any, code_of: Any, by_recovery_code: bool
 ) -> None:

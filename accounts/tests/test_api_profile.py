@@ -9,6 +9,7 @@ from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, link_for, mails, wrong_code_for
 from tests.api_client import told
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +57,7 @@ def test_the_profile_is_ones_own(alice: Any, api_of: Any) -> None:
     }
 
 
-@pytest.mark.parametrize("who", ["charlie", "sam", "audrey", "ada"])
+@in_one_world("who", ["charlie", "sam", "audrey", "ada"])
 def test_everybody_sees_and_changes_their_own_only(who: str, request: Any, alice: Any, api_of: Any) -> None:
     # R1.7: there is no user to name but oneself.
     user = request.getfixturevalue(who)
@@ -116,7 +117,7 @@ def test_a_change_elsewhere_at_the_same_time_is_not_undone(alice: Any, api_of: A
     assert (alice.first_name, alice.phone) == ("Alicia", "+49 30 777")
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("data", "field"),
     [
         ({"first_name": ""}, "first_name"),
@@ -191,7 +192,7 @@ def test_password_and_code_are_both_needed(alice: Any, api_of: Any, fresh_code: 
     assert "EMAIL_CHANGE_REQUESTED" not in actions(alice)
 
 
-@pytest.mark.parametrize("email", ["no address", "älice@example.com", "a@b", "x" * 255])
+@in_one_world("email", ["no address", "älice@example.com", "a@b", "x" * 255])
 def test_an_address_has_to_be_one(email: str, alice: Any, api_of: Any, code_of: Any) -> None:
     assert fields(api_of(alice).post("profile/email", email_change(alice, code_of(alice), email=email))) == {"email"}
 

@@ -14,6 +14,7 @@ from accounts.services import enrolment_link
 from tests.acts import NEWCOMER, WRONG_PASSWORD, link_for, mails, wrong_code_for
 from tests.api_client import told
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +68,7 @@ def test_whether_an_address_is_taken_is_not_told(alice: Any, api_of: Any) -> Non
     assert [mail.subject for mail in mails("new@example.com")] != [mail.subject for mail in mails(alice.email)]
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("changes", "field"),
     [
         ({"password": "short"}, "password"),
@@ -129,7 +130,7 @@ def test_a_newer_enrolment_makes_the_older_worthless(dora: Any, api_of: Any, cod
     assert told(confirm(api, second, code_of(dora))) == (409, "already_enrolled")
 
 
-@pytest.mark.parametrize("change", [{"password": "another"}, {"is_active": False}, {"must_change_password": True}])
+@in_one_world("change", [{"password": "another"}, {"is_active": False}, {"must_change_password": True}])
 def test_what_happens_to_the_user_meanwhile_ends_it(
     change: dict[str, Any], dora: Any, api_of: Any, code_of: Any
 ) -> None:

@@ -22,6 +22,7 @@ from audit.models import AuditEntry
 from tests.acts import at_once, mails
 from tests.api_client import ApiClient, told
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -118,7 +119,7 @@ FORGERIES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("forgery", FORGERIES)
+@in_one_world("forgery", FORGERIES)
 def test_a_token_that_the_bank_did_not_make_so_opens_nothing(forgery: str, alice: Any, api_of: Any) -> None:
     # R7.1
     api = api_of(alice)
@@ -164,7 +165,7 @@ def test_what_was_read_lately_is_not_kept_for_ever(alice: Any, api_of: Any, monk
     assert not any(api.tokens.access_token in str(known) for known in api_tokens._read_lately)
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Basic YTpi", "Token {}", "Bearer  {}", "{}"])
+@in_one_world("header", ["", "Bearer", "Basic YTpi", "Token {}", "Bearer  {}", "{}"])
 def test_only_a_bearer_token_is_looked_at(header: str, alice: Any, api_of: Any) -> None:
     token = api_of(alice).tokens.access_token
     assert told(ApiClient().get("auth/session", Authorization=header.format(token))) == INVALID
@@ -261,7 +262,7 @@ def test_one_that_is_too_old_is_not_listed(alice: Any, api_of: Any, clock: Any, 
     assert len(api_of(alice).get("auth/sessions").json()["items"]) == 1
 
 
-@pytest.mark.parametrize("token", ["", "nonsense", "x" * 2001])
+@in_one_world("token", ["", "nonsense", "x" * 2001])
 def test_what_is_no_refresh_token_gives_nothing(token: str) -> None:
     assert told(ApiClient().post("auth/refresh", {"refresh_token": token}))[0] in {401, 422}
 
@@ -384,7 +385,7 @@ def test_the_api_lists_sessions_and_ends_them(alice: Any, api_of: Any, browser_o
     over(api)
 
 
-@pytest.mark.parametrize("who", ["charlie", "sam", "ada"])
+@in_one_world("who", ["charlie", "sam", "ada"])
 def test_nobody_ends_a_session_of_somebody_else(who: str, request: Any, alice: Any, api_of: Any) -> None:
     # R1.7
     hers, stranger = api_of(alice), api_of(request.getfixturevalue(who))

@@ -12,6 +12,7 @@ from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, give_password, mails, wrong_code_for
 from tests.api_client import told
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -200,7 +201,7 @@ def test_of_a_pin_too_it_is_not_told_what_was_wrong(with_pin: Any, bob: Any, api
     assert AuditEntry.objects.filter(action="LOGIN_FAILURE", actor_label="nobody@example.com").count() == 6
 
 
-@pytest.mark.parametrize("extra", [{}, {"password": PASSWORD, "pin": PIN}])
+@in_one_world("extra", [{}, {"password": PASSWORD, "pin": PIN}])
 def test_it_is_either_a_password_or_a_pin(extra: dict[str, str], alice: Any, api_of: Any) -> None:
     data = {"email": alice.email, "code": "123456"} | extra
     assert told(api_of(None).post("auth/login", data)) == (422, "invalid")

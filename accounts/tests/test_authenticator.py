@@ -13,6 +13,7 @@ from accounts.models import RecoveryCode, TotpDevice
 from accounts.services import authenticator, two_factor
 from audit.models import AuditEntry
 from tests.acts import at_once, copy_of, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +68,7 @@ def test_ten_new_recovery_codes_and_the_old_ones_are_worthless(alice: Any, brows
     assert [mail.subject for mail in mails(alice.email)][:2] == ["You have new recovery codes"] * 2
 
 
-@pytest.mark.parametrize("path", ["/profile/recovery-codes/", "/profile/authenticator/"])
+@in_one_world("path", ["/profile/recovery-codes/", "/profile/authenticator/"])
 def test_nothing_happens_without_a_fresh_code(path: str, alice: Any, browser: Any, clock: Any) -> None:
     # R1.8
     code = code_on(present(alice))
@@ -80,7 +81,7 @@ def test_nothing_happens_without_a_fresh_code(path: str, alice: Any, browser: An
     assert AuditEntry.objects.filter(action="CODE_REFUSED").count() == 1
 
 
-@pytest.mark.parametrize("path", ["/profile/recovery-codes/", "/profile/authenticator/"])
+@in_one_world("path", ["/profile/recovery-codes/", "/profile/authenticator/"])
 def test_guesses_are_counted_together_with_sign_in(path: str, alice: Any, browser: Any, clock: Any) -> None:
     # R1.4
     for _ in range(5):
@@ -175,7 +176,7 @@ def test_who_lost_the_phone_replaces_the_app_with_a_recovery_code(alice: Any, br
     assert AuditEntry.objects.get(action="TWO_FACTOR_REPLACED").details == {"by": "recovery_code"}
 
 
-@pytest.mark.parametrize("by_recovery_code", [True, False])
+@in_one_world("by_recovery_code", [True, False])
 def test_after_a_recovery_code_money_to_strangers_waits_a_day(
     alice: Any, browser: Any, clock: Any, by_recovery_code: bool
 ) -> None:

@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.password_rules import check_new_password
 from tests.acts import register
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 STOLEN = [f"stolen password {number}" for number in range(500)]
 
@@ -48,8 +49,8 @@ FORMATS = {
 }
 
 
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("size", [1, 2, 3, 500])
+@in_one_world("name", FORMATS)
+@in_one_world("size", [1, 2, 3, 500])
 def test_all_that_is_listed_is_found_and_nothing_else(breach_list: Any, name: str, size: int) -> None:
     path = breach_list(FORMATS[name](lines_of(STOLEN[:size])))
     assert [password for password in STOLEN[:size] if not is_listed(password, path)] == []
@@ -116,7 +117,7 @@ def code_of(password: str) -> str:
     return str(error.code)
 
 
-@pytest.mark.parametrize("text", ["no digest at all\n" * 50, "\x00" * 5000, "G" * 40 + "\n"])
+@in_one_world("text", ["no digest at all\n" * 50, "\x00" * 5000, "G" * 40 + "\n"])
 def test_a_list_that_cannot_be_searched_lets_nobody_set_a_password(
     breach_list: Any, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -12,6 +12,7 @@ from accounts.services import staff
 from audit.models import AuditEntry
 from tests.acts import at_once
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +48,7 @@ def test_the_first_administrator_is_made_and_must_enrol(typed: Any, client: Any)
     assert answer["Location"] == "/two-factor/enrol/"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("email", "password", "message"),
     [
         ("no address", PASSWORD, "valid email"),

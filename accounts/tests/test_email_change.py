@@ -14,6 +14,7 @@ from accounts.services import email_change
 from audit.models import AuditEntry
 from tests.acts import give_password, hashing, is_signed_in, link_for, mails, wrong_code_for
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -89,7 +90,7 @@ def test_a_taken_address_is_not_revealed(alice: Any, bob: Any, browser: Any, ask
     assert "alice" not in notice.message + notice.html_message
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("changes", "field"),
     [
         ({"password": "not the password"}, "password"),
@@ -170,7 +171,7 @@ def test_following_the_link_changes_nothing(alice: Any, browser: Any, ask: Any) 
     assert alice.email == "alice@example.com"
 
 
-@pytest.mark.parametrize("who", ["charlie", "sam", "ada"])
+@in_one_world("who", ["charlie", "sam", "ada"])
 def test_nobody_else_can_use_the_link(
     who: str, request: Any, alice: Any, browser: Any, ask: Any, browser_of: Any
 ) -> None:

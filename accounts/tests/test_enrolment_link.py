@@ -20,6 +20,7 @@ from tests.acts import give_code, give_password, is_signed_in, link_for, mails
 from tests.api_client import told
 from tests.plugin import PASSWORD
 from tests.staff_acts import approved
+from tests.tables import in_one_world
 
 ENROL, NEEDED = "/two-factor/enrol/", "/two-factor/link/"
 
@@ -136,7 +137,7 @@ def test_it_works_once(alice: Any, link: str, client: Client) -> None:
         assert b"This link no longer works" in answer.content
 
 
-@pytest.mark.parametrize("opened", [True, False])
+@in_one_world("opened", [True, False])
 def test_after_a_day_it_is_worthless_but_still_needed(alice: Any, link: str, opened: bool) -> None:
     client = Client()
     if opened:
@@ -148,7 +149,7 @@ def test_after_a_day_it_is_worthless_but_still_needed(alice: Any, link: str, ope
         assert client.get(ENROL)["Location"] == NEEDED
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "meanwhile",
     [
         lambda user: User.objects.filter(pk=user.pk).update(locked_at=timezone.now()),
@@ -256,7 +257,7 @@ def test_the_api_asks_for_it_too(without_row: Any, api_of: Any) -> None:
     assert told(api_of(None).post("auth/two-factor/enrol", who)) == (403, "link_needed")
 
 
-@pytest.mark.parametrize("demo", [True, False])
+@in_one_world("demo", [True, False])
 def test_the_demo_shows_the_way_to_its_mailbox(
     alice: Any, link: str, client: Client, settings: Any, demo: bool
 ) -> None:
@@ -278,7 +279,7 @@ def test_who_needs_none_is_sent_none(alice: Any, bob: Any, sam: Any, browser_of:
     assert not AuditEntry.objects.filter(action="ENROLMENT_LINK_SENT").exists()
 
 
-@pytest.mark.parametrize("role", list(Role))
+@in_one_world("role", list(Role))
 def test_a_first_enrolment_needs_none(make_user: Any, client: Client, role: Role) -> None:
     # After registration, and of staff that the bank has made.
     dora = make_user("Dora", role, two_factor=False)
@@ -317,7 +318,7 @@ def test_the_token_is_nowhere_but_in_the_mail(alice: Any, link: str, client: Cli
     assert "within 24 hours" in mail.message
 
 
-@pytest.mark.parametrize("token", ["x", "x" * 2000, "é", "%00", "' OR 1=1 --"])
+@in_one_world("token", ["x", "x" * 2000, "é", "%00", "' OR 1=1 --"])
 def test_nonsense_is_no_link(db: Any, client: Client, token: str) -> None:
     for answer in (client.get(f"{NEEDED}{token}/"), client.post(f"{NEEDED}{token}/")):
         assert answer.status_code == 404

@@ -23,6 +23,7 @@ from accounts.key_records import WrongKey, begin, key_ages, note_keys, verify
 from accounts.models import KeyRecord, User
 from tests.acts import at_once
 from tests.keys import environment_with, ring_text
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +62,7 @@ def test_a_check_value_is_another_for_each_key_and_tells_nothing_of_it() -> None
     assert str(KeyRecord(ring="FIELD_KEYS", kid="k1")) == "FIELD_KEYS:k1"
 
 
-@pytest.mark.parametrize("ring", key_records.RINGS)
+@in_one_world("ring", key_records.RINGS)
 def test_other_key_material_under_the_same_id_is_refused(settings: Any, ring: str, a_new_process: None) -> None:
     # Shows 8: a wrong key refuses to start reading.
     key = secrets.token_bytes(32)
@@ -243,7 +244,7 @@ def test_a_worker_starts_without_a_database_that_it_may_write(
     assert "The keys could not be noted at the start: DatabaseError" in caplog.text
 
 
-@pytest.mark.parametrize("same", [True, False])
+@in_one_world("same", [True, False])
 def test_of_two_processes_that_note_a_key_the_slower_one_compares(
     settings: Any, monkeypatch: pytest.MonkeyPatch, same: bool
 ) -> None:

@@ -26,6 +26,7 @@ from audit.models import AuditEntry
 from audit.sealing import seal as seal_audit_log
 from audit.services import record
 from tests.acts import register
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -134,7 +135,7 @@ def test_everything_is_under_the_new_keys_and_says_the_same(bank: Any, settings:
     assert all(message.payload.startswith("{") for message in OutboxMessage.objects.all())
 
 
-@pytest.mark.parametrize(("ring", "number", "digest"), [("FIELD_KEYS", "k2", "k1"), ("LOOKUP_KEYS", "k1", "k2")])
+@in_one_world(("ring", "number", "digest"), [("FIELD_KEYS", "k2", "k1"), ("LOOKUP_KEYS", "k1", "k2")])
 def test_a_ring_is_rotated_without_the_other(bank: Any, settings: Any, ring: str, number: str, digest: str) -> None:
     setattr(settings, ring, {"k2": secrets.token_bytes(32)} | getattr(settings, ring))
     rotate()
@@ -190,7 +191,7 @@ def test_a_rotation_is_in_the_audit_log_from_its_beginning(bank: Any, new_keys: 
 # --- What must not be touched -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("garbage", ["k1.AAAA", "plain text", "k7.AAAA", ""])
+@in_one_world("garbage", ["k1.AAAA", "plain text", "k7.AAAA", ""])
 def test_a_row_that_does_not_open_is_named_and_left_and_the_others_are_done(
     alice: Any, bob: Any, new_keys: Any, garbage: str
 ) -> None:
@@ -314,7 +315,7 @@ def test_what_a_lagging_machine_seals_with_a_retired_key_is_said(alice: Any, set
     assert "FIELD_KEYS k1: 0 values; retired" in rotate()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("named", "why"),
     [
         ("FIELD_KEYS:k1", "FIELD_KEYS: the key k1 stands first and seals"),
@@ -357,7 +358,7 @@ def test_what_only_a_lost_key_could_open_can_be_given_up(alice: Any, settings: A
     assert AuditEntry.objects.get(action=Action.KEY_RETIRED).details["values_given_up"] == 1
 
 
-@pytest.mark.parametrize("options", [{"batch": 0}, {"batch": 10_001}, {"lost": True}])
+@in_one_world("options", [{"batch": 0}, {"batch": 10_001}, {"lost": True}])
 def test_what_makes_no_sense_is_refused(options: dict[str, Any]) -> None:
     assert "CommandError: --" in rotate(**options)
 

@@ -18,6 +18,7 @@ from accounts.sign_in_identity import email_of, identity
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -114,7 +115,7 @@ def test_a_network_of_version_6_is_one_place(alice: Any, bob: Any, clock: Any) -
     assert give_password(Client(), alice.email, REMOTE_ADDR="2001:db8:0:2::1")["Location"] == "/sign-in/code/"
 
 
-@pytest.mark.parametrize("spelling", ["Alice@Example.com", " alice@example.com ", "ALICE@EXAMPLE.COM"])
+@in_one_world("spelling", ["Alice@Example.com", " alice@example.com ", "ALICE@EXAMPLE.COM"])
 def test_two_spellings_of_an_address_share_one_counter(alice: Any, clock: Any, spelling: str) -> None:
     # R1.4
     fail(Client(), times=4)
@@ -254,7 +255,7 @@ def test_parallel_right_passwords_lock_nobody(alice: Any) -> None:
     assert [row.stamps for row in RateWindow.objects.all()] == [[], []], "of the person, and of the network"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("typed", "key"),
     [
         (" Alice@Example.COM", "alice@example.com"),

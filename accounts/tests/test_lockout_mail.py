@@ -17,6 +17,7 @@ from accounts.models import OutboxMessage, User
 from accounts.sign_in_identity import address_in
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +73,7 @@ def test_one_mail_an_hour_however_many_lockouts_from_however_many_places(alice: 
     assert AuditEntry.objects.filter(action="LOCKED_OUT").count() == 8, "each is recorded"
 
 
-@pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": timezone.now()}])
+@in_one_world("state", [{"is_active": False}, {"locked_at": timezone.now()}])
 def test_who_may_not_sign_in_anyway_is_not_told(alice: Any, state: dict[str, Any]) -> None:
     User.objects.filter(pk=alice.pk).update(**state)
     lock_out()
@@ -98,7 +99,7 @@ def test_an_unknown_address_is_written_no_mail_and_costs_the_same(alice: Any) ->
     assert [mail.to for mail in mails()] == [[alice.email]]
 
 
-@pytest.mark.parametrize("typed", ["correct horse battery staple", "x" * 300 + "@example.com", "", "registration:1"])
+@in_one_world("typed", ["correct horse battery staple", "x" * 300 + "@example.com", "", "registration:1"])
 def test_what_is_no_address_is_neither_told_nor_written_down(db: Any, typed: str) -> None:
     # People type passwords into the e-mail field.
     for _ in range(5):
@@ -107,7 +108,7 @@ def test_what_is_no_address_is_neither_told_nor_written_down(db: Any, typed: str
     assert not OutboxMessage.objects.exists()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("typed", "address"),
     [
         (" Alice@Example.COM ", "alice@example.com"),

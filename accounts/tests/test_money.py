@@ -27,6 +27,7 @@ from accounts.money import (
     parse_amount,
     to_minor,
 )
+from tests.tables import in_one_world
 
 REFUSED = [
     *("NaN", "nan", "sNaN", "Infinity", "-Infinity", "inf", "1e3", "1E3", "1e-1", "0x10", "1_000"),
@@ -37,7 +38,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@in_one_world("text", REFUSED)
 def test_what_is_no_positive_amount_is_refused(text: str) -> None:
     # R3.2
     with pytest.raises(InvalidAmount) as refusal:
@@ -45,14 +46,14 @@ def test_what_is_no_positive_amount_is_refused(text: str) -> None:
     assert str(refusal.value).endswith((".", "1234.50."))
 
 
-@pytest.mark.parametrize("value", [None, 5, 5.0, True, Decimal(5), b"5", ["5"], {"amount": "5"}])
+@in_one_world("value", [None, 5, 5.0, True, Decimal(5), b"5", ["5"], {"amount": "5"}])
 def test_an_amount_of_another_type_is_refused(value: Any) -> None:
     # R3.2: a JSON number has been a float on its way.
     with pytest.raises(InvalidAmount):
         parse_amount(value)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("text", "why"),
     [
         ("0", "The amount must be more than zero."),
@@ -69,7 +70,7 @@ def test_the_refusal_says_clearly_why(text: str, why: str) -> None:
         parse_amount(text)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("text", "amount"),
     [("5", "5"), ("5.5", "5.5"), ("0.01", "0.01"), ("007.10", "7.1"), (" 12.00\n", "12"), ("9" * 12, "9" * 12)],
 )
@@ -85,7 +86,7 @@ def test_zero_is_accepted_only_where_it_makes_sense() -> None:
         parse_amount("-0", allow_zero=True)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("currency", "exponent", "accepted", "refused"),
     [
         ("EUR", 2, ["1.23", "1.2", "1"], ["1.234"]),
@@ -127,14 +128,14 @@ def test_whatever_is_accepted_is_positive_finite_and_exact(text: str) -> None:
     assert amount == amount.quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN)
 
 
-@pytest.mark.parametrize("value", [0.1, 1, "1.00", None, True])
+@in_one_world("value", [0.1, 1, "1.00", None, True])
 def test_only_a_decimal_becomes_minor_units(value: Any) -> None:
     # R3.2: no float anywhere.
     with pytest.raises(TypeError, match="Money is a Decimal"):
         to_minor(value)
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "sNaN", "0.001", "1e-30"])
+@in_one_world("value", ["NaN", "Infinity", "-Infinity", "sNaN", "0.001", "1e-30"])
 def test_what_does_not_fit_in_minor_units_is_refused_not_rounded(value: str) -> None:
     # R3.2
     with pytest.raises(ValueError, match=r"amount of money|more decimals"):
@@ -173,7 +174,7 @@ WRITES: dict[str, Callable[[BankAccount, Any], Any]] = {
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("write", WRITES)
+@in_one_world("write", WRITES)
 def test_a_float_reaches_no_column(write: str) -> None:
     # R3.2
     row = account("1.00", "test")
@@ -208,7 +209,7 @@ def test_the_field_reads_what_serializers_give_it() -> None:
     assert named.value_to_string(BankAccount(balance=Decimal("1.10"))) == "1.10"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("language", "amount", "text"),
     [
         ("en", "1234.5", "€1,234.50"),
@@ -253,7 +254,7 @@ def test_the_form_field_cleans_to_a_decimal() -> None:
     assert form.cleaned_data == {"amount": Decimal("12.30"), "deposit": None}
 
 
-@pytest.mark.parametrize("text", ["NaN", "1e3", "-5", "0", "0.001", "１２", "1" + "0" * 20])
+@in_one_world("text", ["NaN", "1e3", "-5", "0", "0.001", "１２", "1" + "0" * 20])
 def test_the_form_field_says_what_is_wrong_and_keeps_what_was_typed(text: str) -> None:
     # R3.2, R10.2
     form = AmountForm({"amount": text})
@@ -274,7 +275,7 @@ def test_the_keyboard_of_a_phone_fits_the_currency(settings: Any) -> None:
     assert 'inputmode="numeric"' in str(YenForm()["amount"])
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("currency", "language", "amount", "text"),
     [
         ("EUR", "en-gb", "0", "€0"),

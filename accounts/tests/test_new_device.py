@@ -18,6 +18,7 @@ from accounts.services.people.common import end_what_was_begun
 from audit.models import AuditEntry
 from tests.acts import at_once, give_code, give_password, is_signed_in, mails
 from tests.staff_acts import a_request
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -117,7 +118,7 @@ def test_it_opens_nothing(alice: Any, client: Client, sign_in: Any) -> None:
     assert not is_signed_in(thief)
 
 
-@pytest.mark.parametrize("value", ["", "x", "x" * 44, "x" * 5000, "é" * 43, "' OR 1=1 --" + "x" * 32, "\n" * 43])
+@in_one_world("value", ["", "x", "x" * 44, "x" * 5000, "é" * 43, "' OR 1=1 --" + "x" * 32, "\n" * 43])
 def test_a_value_that_cannot_be_ours_is_replaced(alice: Any, client: Client, sign_in: Any, value: str) -> None:
     sign_in(alice)
     client.cookies["bank-device"] = value
@@ -165,7 +166,7 @@ def test_enrolment_keeps_the_browser_too(make_user: Any, client: Client) -> None
     assert [mail.subject for mail in mails(dora.email)] == ["Two-factor sign-in is on"]
 
 
-@pytest.mark.parametrize("agent", ["", "x" * 5000, "<script>alert(1)</script>", "Zoë"])
+@in_one_world("agent", ["", "x" * 5000, "<script>alert(1)</script>", "Zoë"])
 def test_any_browser_can_sign_in_and_is_told(alice: Any, code_of: Any, agent: str) -> None:
     # It is text that a stranger chose.
     User.objects.filter(pk=alice.pk).update(last_login=timezone.now())

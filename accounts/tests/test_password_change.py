@@ -9,6 +9,7 @@ from accounts.models import User
 from audit.models import AuditEntry
 from tests.acts import give_password, hashing, is_signed_in, mails
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +72,7 @@ def test_guesses_at_the_old_password_are_counted_together_with_sign_in(alice: An
     assert is_signed_in(browser), "the session itself goes on (R1.4)"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("new", "again", "field", "message"),
     [
         (PASSWORD, None, "new_password1", "is the old one"),

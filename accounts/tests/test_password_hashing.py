@@ -26,6 +26,7 @@ from tests.acts import (
     register,
 )
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -166,7 +167,7 @@ def test_of_many_old_kinds_five_are_evened_out(alice: Any, make_user: Any, monke
         assert work_of_sign_in(email) == Counter(argon2=1, pbkdf2_sha256=5)
 
 
-@pytest.mark.parametrize("encoded", ["", "!", "!unusable", "argon2$", "pbkdf2_sha256$1$x", "md5$a$b", "plain text"])
+@in_one_world("encoded", ["", "!", "!unusable", "argon2$", "pbkdf2_sha256$1$x", "md5$a$b", "plain text"])
 def test_what_is_no_hash_matches_nothing_and_costs_a_run(alice: Any, encoded: str) -> None:
     with_hash(alice, encoded)
     for password in ("", encoded, PASSWORD):
@@ -255,7 +256,7 @@ def test_odd_letters_do_not_double_the_work_of_other_algorithms(old: Any, alice:
     assert old.check_password(COMPOSED), "renewed, and normalised from now on"
 
 
-@pytest.mark.parametrize("password", ["x" * 257, "x" * 10_000_000, "half a \ud800 character"])
+@in_one_world("password", ["x" * 257, "x" * 10_000_000, "half a \ud800 character"])
 def test_what_nobody_can_have_chosen_is_never_hashed_but_costs_the_same(alice: Any, password: str) -> None:
     hashed: list[str] = []
     original = Argon2PasswordHasher.verify

@@ -16,6 +16,7 @@ from accounts.services import password_reset
 from audit.models import AuditEntry
 from tests.acts import give_code, give_password, hashing, is_signed_in, link_for, mails
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +80,7 @@ def test_nothing_tells_whether_somebody_has_an_address(alice: Any) -> None:
     assert "nobody is registered with it" in notice.message
 
 
-@pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": timezone.now()}])
+@in_one_world("state", [{"is_active": False}, {"locked_at": timezone.now()}])
 def test_a_locked_user_gets_no_link_and_an_older_one_is_dead(alice: Any, client: Client, state: dict[str, Any]) -> None:
     # R1.5: the lock stays a lock.
     forget(client, alice.email)
@@ -160,7 +161,7 @@ def test_a_changed_password_kills_the_link(alice: Any, browser_of: Any) -> None:
     assert choose(Client(), link, "another sentence entirely").status_code == 404
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("new", "again", "field", "message"),
     [
         ("short", None, "new_password1", "at least 12 characters"),
@@ -206,7 +207,7 @@ def test_the_token_is_nowhere_in_clear_but_in_the_mail(alice: Any, client: Clien
     assert str(row).startswith("alice@example.com until ")
 
 
-@pytest.mark.parametrize("token", ["x", "A" * 43, "%00", "é", "a" * 500])
+@in_one_world("token", ["x", "A" * 43, "%00", "é", "a" * 500])
 def test_an_unknown_link_says_only_that_it_does_not_work(client: Client, token: str) -> None:
     # R1.9
     with hashing() as runs:

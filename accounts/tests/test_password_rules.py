@@ -4,7 +4,6 @@ import unicodedata
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from django.core.exceptions import ValidationError
 
 from accounts import password_rules
@@ -14,6 +13,7 @@ from accounts.password_rules import check_new_password
 from accounts.password_text import MAX_PASSWORD_CHARS, length_of_password, normalised
 from tests.acts import NEWCOMER
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 ALICE = User(first_name="Alice", last_name="O'Brien-Archer", email="alice.archer@example.com")
 
@@ -26,7 +26,7 @@ def codes_of(password: str, person: Any = ALICE) -> set[str]:
     return set()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "password",
     [
         PASSWORD,
@@ -58,7 +58,7 @@ def test_sixty_four_characters_and_more_are_taken_and_too_many_are_refused_not_c
     assert codes_of(text) == {"password_too_long"}
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("password", "code"),
     [
         *((text, "password_too_short") for text in ("", "short", "kfwmrhqpzxv", "e\u0301" * 6, "ﷺ", "🦊" * 11)),

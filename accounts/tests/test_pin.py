@@ -17,6 +17,7 @@ from accounts.pin_rules import InvalidPin, check_pin
 from accounts.services import pins
 from audit.models import AuditEntry
 from tests.acts import copy_of, hashing, is_signed_in, mails, wrong_code_for
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -93,7 +94,7 @@ def test_another_pin_takes_its_place_and_the_count_of_wrong_ones_begins_anew(
     assert (user.pin_failures, user.pin_locked_at) == (0, None)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "pin",
     [
         *("", " ", "12345", "8059131", "80591", "8059a3", "-80591", "+80591", "80.913", "805 13", "80591\n"),
@@ -110,7 +111,7 @@ def test_what_is_not_six_digits_is_refused_at_its_field(alice: Any, browser: Any
     assert put(browser, code).status_code == 302, "the code is not used up"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "pin",
     [
         *("000000", "999999", "123456", "987654", "678901", "432109", "246802", "975319"),
@@ -165,7 +166,7 @@ def test_without_a_fresh_code_nothing_changes(alice: Any, browser: Any, code_of:
     assert AuditEntry.objects.filter(action="CODE_REFUSED").count() == 2
 
 
-@pytest.mark.parametrize("path", ["/profile/pin/", "/profile/pin/remove/"])
+@in_one_world("path", ["/profile/pin/", "/profile/pin/remove/"])
 def test_wrong_codes_lock_out_like_at_sign_in(
     path: str, alice: Any, browser: Any, code_of: Any, clock: Any, settings: Any
 ) -> None:

@@ -14,6 +14,7 @@ from accounts.services.pin_checks import PinBusy, WrongPin, verify_pin
 from accounts.services.pins import PinLocked
 from audit.models import AuditEntry
 from tests.acts import at_once, hashing, mails
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -74,7 +75,7 @@ def test_the_third_wrong_one_locks_is_recorded_and_told_once(alice: Any) -> None
     assert not any(pin in mail.message + mail.html_message for pin in (PIN, WRONG))
 
 
-@pytest.mark.parametrize("pin", ["", "80591", "805913 ", "８０５９１３", "x" * 10_000, "\x00", "half \ud800"])
+@in_one_world("pin", ["", "80591", "805913 ", "８０５９１３", "x" * 10_000, "\x00", "half \ud800"])
 def test_what_is_no_pin_is_a_wrong_one(alice: Any, pin: str) -> None:
     guess(alice, pin if pin != "８０５９１３" else "８０５９１４")
     assert state_of(alice) == (1, False)
@@ -202,7 +203,7 @@ def test_an_old_hash_is_renewed_by_a_right_pin(alice: Any, monkeypatch: pytest.M
     verify_pin(user=alice, pin=PIN)
 
 
-@pytest.mark.parametrize("fault", [MemoryError, SystemExit])
+@in_one_world("fault", [MemoryError, SystemExit])
 def test_a_check_that_dies_in_the_hasher_is_no_try(alice: Any, monkeypatch: pytest.MonkeyPatch, fault: type) -> None:
     # R1.4: three of them were "busy" for ever, with no lock for staff to lift.
     def die(*args: Any, **kwargs: Any) -> bool:

@@ -13,6 +13,7 @@ from accounts.services import profile
 from audit.models import AuditEntry
 from tests.acts import mails
 from tests.api_client import told
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +84,7 @@ def test_saving_what_stands_there_changes_nothing(alice: Any, browser_of: Any) -
     assert mails() == []
 
 
-@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+@in_one_world("who", ["sam", "audrey", "ada"])
 def test_staff_change_their_own_and_need_no_address(who: str, request: Any, browser_of: Any, alice: Any) -> None:
     # R1.8; whose it is rests on who is signed in, whatever is sent along.
     user = request.getfixturevalue(who)
@@ -101,7 +102,7 @@ def test_staff_change_their_own_and_need_no_address(who: str, request: Any, brow
     assert User.objects.get(pk=alice.pk).first_name == "Alice"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("field", "value", "message"),
     [
         ("first_name", "", "Enter your first name"),
@@ -131,7 +132,7 @@ def test_what_was_typed_is_shown_and_never_run(alice: Any, browser_of: Any) -> N
     assert "{{ 7|add:7 }}&lt;script&gt;" in page
 
 
-@pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": timezone.now()}])
+@in_one_world("state", [{"is_active": False}, {"locked_at": timezone.now()}])
 def test_the_service_itself_refuses_who_may_not(alice: Any, state: dict[str, Any]) -> None:
     # R1.7: no path is safe only because a page is closed.
     User.objects.filter(pk=alice.pk).update(**state)

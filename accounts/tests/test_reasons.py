@@ -3,9 +3,10 @@
 import pytest
 
 from accounts.reasons import ReasonTooLong, checked_reason
+from tests.tables import in_one_world
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("typed", "kept"),
     [
         ("  Lost\n card ", "Lost card"),

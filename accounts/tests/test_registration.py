@@ -15,6 +15,7 @@ from accounts.services import registration
 from audit.models import AuditEntry
 from tests.acts import NEWCOMER, hashing, is_signed_in, link_for, mails, register
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +80,7 @@ def test_somebody_signed_in_is_sent_home(alice: Any, browser_of: Any) -> None:
     assert not Registration.objects.exists()
 
 
-@pytest.mark.parametrize("extra", [{"role": "Admin"}, {"groups": "4", "is_staff": "1", "is_superuser": "1"}])
+@in_one_world("extra", [{"role": "Admin"}, {"groups": "4", "is_staff": "1", "is_superuser": "1"}])
 def test_registering_makes_a_customer_whatever_is_sent_along(client: Client, extra: dict[str, str]) -> None:
     # R1.1: always a customer.
     register(client, **extra)
@@ -88,7 +89,7 @@ def test_registering_makes_a_customer_whatever_is_sent_along(client: Client, ext
     assert (nora.role, nora.is_superuser, nora.is_staff) == (Role.CUSTOMER, False, False)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("first_name", "last_name"),
     [
         ("Zoë", "O’Brien"),
@@ -122,7 +123,7 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
     assert Registration.objects.get().first_name == "Zoë Ann"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("field", "value", "message"),
     [
         ("first_name", "", "Enter your first name"),
@@ -228,7 +229,7 @@ def test_the_password_chosen_at_registration_is_asked_and_guesses_are_counted(cl
     assert not User.objects.exists()
 
 
-@pytest.mark.parametrize("token", ["x", "A" * 43, "%00", "é", "a" * 500])
+@in_one_world("token", ["x", "A" * 43, "%00", "é", "a" * 500])
 def test_an_unknown_link_says_only_that_it_does_not_work(client: Client, token: str) -> None:
     # R1.1
     answer = client.get(f"/register/confirm/{token}/")

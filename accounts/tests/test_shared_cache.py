@@ -16,6 +16,7 @@ from accounts.limiter import Limit, LimitsUnavailable, TooOften
 from accounts.models import RateWindow
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in
 from tests.shared_cache import cache_server
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -105,7 +106,7 @@ def test_without_its_cache_the_bank_says_so_and_does_nothing_that_is_limited(
     assert not RateWindow.objects.exists()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "call",
     [
         lambda: limiter.take("k", LIMIT),

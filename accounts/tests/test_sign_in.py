@@ -15,6 +15,7 @@ from accounts.pending_sign_in import SECONDS
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -100,7 +101,7 @@ def test_failures_are_recorded_without_what_was_typed_by_mistake(alice: Any, cli
     assert AuditEntry.objects.filter(action="LOGIN_FAILURE").latest("id").actor_label == "unknown"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "data",
     [
         {},  # no form of ours: those carry a token
@@ -121,7 +122,7 @@ def test_a_missing_credential_never_signs_in(alice: Any, client: Client, data: d
     assert not is_signed_in(client)
 
 
-@pytest.mark.parametrize("value", [None, True, 0, 1, [], ["x"], {}, {"$ne": ""}])
+@in_one_world("value", [None, True, 0, 1, [], ["x"], {}, {"$ne": ""}])
 def test_credentials_of_another_type_are_refused(alice: Any, value: Any) -> None:
     # A peer's fault: whatever calls authenticate() with parsed JSON.
     from django.contrib.auth import authenticate
@@ -141,9 +142,7 @@ def test_a_json_body_is_not_read(alice: Any, client: Client) -> None:
     assert "pending_sign_in" not in client.session
 
 
-@pytest.mark.parametrize(
-    "code", ["", "abc", "12345", "1234567", "１２３４５６", "NaN", "<b>", "000000 OR 1=1", "9" * 30]
-)
+@in_one_world("code", ["", "abc", "12345", "1234567", "１２３４５６", "NaN", "<b>", "000000 OR 1=1", "9" * 30])
 def test_what_is_no_code_is_answered_at_the_field(alice: Any, client: Client, code: str) -> None:
     # R1.2
     give_password(client, alice.email)
@@ -188,7 +187,7 @@ def test_a_pending_sign_in_ends_after_ten_minutes(alice: Any, client: Client, co
         assert not is_signed_in(client)
 
 
-@pytest.mark.parametrize("change", ["password", "locked", "inactive", "deleted"])
+@in_one_world("change", ["password", "locked", "inactive", "deleted"])
 def test_a_pending_sign_in_dies_with_what_it_rests_on(
     make_user: Any, client: Client, code_of: Any, change: str
 ) -> None:
@@ -223,7 +222,7 @@ def test_a_lock_between_the_page_and_the_code_is_seen(
         sign_in.verify_code(RequestFactory().post("/"), user=alice, code=code_of(alice))
 
 
-@pytest.mark.parametrize("target", ["/dashboard/", "/transfer/send/?from=1"])
+@in_one_world("target", ["/dashboard/", "/transfer/send/?from=1"])
 def test_one_goes_on_to_the_page_one_wanted(alice: Any, client: Client, code_of: Any, target: str) -> None:
     # R1.10
     assert f'value="{target}"' in client.get("/sign-in/", {"next": target}).content.decode()
@@ -231,7 +230,7 @@ def test_one_goes_on_to_the_page_one_wanted(alice: Any, client: Client, code_of:
     assert give_code(client, code_of(alice))["Location"] == target
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "target",
     [
         "https://evil.example/",

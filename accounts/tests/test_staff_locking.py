@@ -24,6 +24,7 @@ from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import WRONG_PASSWORD, give_password, is_signed_in, mails, wrong_code_for
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code, stored
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -129,7 +130,7 @@ def test_nobody_locks_themselves(ada: Any) -> None:
         lock(ada, ada)
 
 
-@pytest.mark.parametrize("reason", ["\u202eevil", "a\x00b"])
+@in_one_world("reason", ["\u202eevil", "a\x00b"])
 def test_a_reason_that_cannot_be_shown_is_refused(reason: str, alice: Any, ada: Any) -> None:
     with pytest.raises(ReasonUnreadable):
         lock(ada, alice, reason=reason)
@@ -138,7 +139,7 @@ def test_a_reason_that_cannot_be_shown_is_refused(reason: str, alice: Any, ada: 
 # --- The administrators' key --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("act", [lock, unlock])
+@in_one_world("act", [lock, unlock])
 def test_where_the_bank_has_a_key_the_code_alone_is_not_enough(
     act: Callable, alice: Any, ada: Any, settings: Any
 ) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from accounts.forms import AmountInput
 from accounts.money import InvalidAmount, format_money, from_minor, parse_amount, parse_typed_amount
+from tests.tables import in_one_world
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("language", "text", "amount"),
     [
         *(("en-gb", "1,234.56", "1234.56"), ("en-gb", "12,345", "12345"), ("en-gb", "1,234", "1234")),
@@ -32,7 +33,7 @@ def test_people_may_write_an_amount_as_the_bank_writes_it(language: str, text: s
         assert parse_typed_amount(text) == Decimal(amount)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("language", "text"),
     [
         *(("en-gb", text) for text in ("1,23.4", "1,2345", ",5", "1,", "1,5", "1,50", "12,34", "1234,567", "1,234,56")),
@@ -57,7 +58,7 @@ def test_what_is_malformed_or_could_be_meant_otherwise_is_refused(language: str,
         parse_typed_amount(text)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("language", "text", "why"),
     [
         ("en-gb", "1,5", "Write the amount in digits, like 1234.50 or 1,234.50."),
@@ -102,7 +103,7 @@ def test_a_currency_with_three_decimals_makes_one_group_ambiguous(settings: Any)
             assert parse_typed_amount(text) == Decimal(amount), text
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("language", "text"),
     [
         *(("en-gb", text) for text in ("€5", "5 €", " € 5.00 ", "EUR 5", "eur5", "5EUR", "5.", "€5.")),
@@ -115,9 +116,7 @@ def test_the_banks_currency_may_stand_on_one_side_and_the_decimal_mark_at_the_en
         assert parse_typed_amount(text) == Decimal(5)
 
 
-@pytest.mark.parametrize(
-    "text", ["$5", "5 USD", "€5€", "EUR 5 €", "€", "EUR", ".", "€-5", "-€5", "E5", "€,5", "5..", "5.€."]
-)
+@in_one_world("text", ["$5", "5 USD", "€5€", "EUR 5 €", "€", "EUR", ".", "€-5", "-€5", "E5", "€,5", "5..", "5.€."])
 def test_another_currency_or_a_sign_twice_is_refused(text: str) -> None:
     # R3.2
     with pytest.raises(InvalidAmount):

@@ -1,11 +1,10 @@
 """Words that stay whole at the end of a line, on pages of 320 pixels, too (R10.2)."""
 
-import pytest
-
 from accounts.templatetags.typography import keep_together
+from tests.tables import in_one_world
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("text", "html"),
     [
         ("Confirm your e-mail", 'Confirm your <span class="nowrap">e-mail</span>'),

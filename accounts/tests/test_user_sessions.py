@@ -15,6 +15,7 @@ from accounts.models import UserSession
 from accounts.services import user_sessions
 from audit.models import AuditEntry
 from tests.acts import copy_of, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -116,7 +117,7 @@ def test_a_copy_of_the_present_cookie_is_signed_out_with_them(alice: Any, sign_i
     assert rows_of(alice) == [row]
 
 
-@pytest.mark.parametrize("who", ["charlie", "sam", "ada"])
+@in_one_world("who", ["charlie", "sam", "ada"])
 def test_nobody_ends_a_session_of_somebody_else(who: str, request: Any, alice: Any, browser_of: Any) -> None:
     # R1.7: what is not yours is as unknown as what does not exist.
     hers, stranger = browser_of(alice), browser_of(request.getfixturevalue(who))
@@ -180,7 +181,7 @@ def test_last_use_is_noted_once_a_minute(alice: Any, sign_in: Any, clock: Any) -
     assert rows_of(alice)[0].last_seen_at == began + timedelta(seconds=60)
 
 
-@pytest.mark.parametrize("value", [None, "7c9e6679-7425-40de-944b-e07fc1f90ae7"])
+@in_one_world("value", [None, "7c9e6679-7425-40de-944b-e07fc1f90ae7"])
 def test_a_session_without_its_row_is_refused(alice: Any, browser_of: Any, value: str | None) -> None:
     # R1.8: fail closed.
     browser = browser_of(alice)
@@ -231,7 +232,7 @@ def test_the_list_costs_two_queries_however_long_it_is(alice: Any, django_assert
         selectors.open_sessions(alice, present=None)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("agent", "label"),
     [
         (FIREFOX, "Firefox on Linux"),
@@ -252,7 +253,7 @@ def test_devices_have_names_in_plain_words(agent: str, label: str) -> None:
     assert device_label(agent) == label
 
 
-@pytest.mark.parametrize("agent", ["x" * 5000, "Zoë\u200b", ""])
+@in_one_world("agent", ["x" * 5000, "Zoë\u200b", ""])
 def test_any_user_agent_can_sign_in(agent: str, alice: Any, sign_in: Any) -> None:
     # R1.8: it is text that a stranger chose.
     browser = sign_in(alice, agent.encode().decode("latin-1"))

@@ -3,7 +3,6 @@
 import ipaddress
 from typing import Any
 
-import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
 from hypothesis import given
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from audit.context import client_ip, network_of
 from audit.middleware import RequestContextMiddleware
+from tests.tables import in_one_world
 
 
 def asked(peer: str, forwarded: str | None = None) -> str | None:
@@ -30,7 +30,7 @@ def test_an_address_of_version_4_dressed_as_version_6_is_the_same_address() -> N
     assert asked("::ffff:203.0.113.7") == "203.0.113.7"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("ip", "network"),
     [("203.0.113.7", "203.0.113.7"), ("2001:db8:0:1:aaaa::1", "2001:db8:0:1::/64"), (None, ""), ("", "")],
 )
@@ -50,7 +50,7 @@ def test_a_forged_header_is_ignored_from_a_peer_that_is_not_our_proxy(settings: 
     assert asked("203.0.113.7", "198.51.100.1") == "203.0.113.7"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("forwarded", "expected"),
     [
         ("198.51.100.1", "198.51.100.1"),
@@ -78,7 +78,7 @@ def test_a_proxy_of_another_ip_version_is_no_trouble(settings: Any) -> None:
     assert asked("2001:db8::1", "198.51.100.1") == "2001:db8::1"
 
 
-@pytest.mark.parametrize("peer", ["", "unix:", "nonsense"])
+@in_one_world("peer", ["", "unix:", "nonsense"])
 def test_a_peer_without_an_address_has_none(settings: Any, peer: str) -> None:
     # A server behind a unix socket names no peer.
     settings.TRUSTED_PROXIES = ["10.0.0.0/8"]

@@ -17,6 +17,7 @@ from audit import digests, sealing
 from audit.digests import UnknownKey
 from audit.models import AuditBlock, AuditBlockEntry, AuditEntry
 from audit.sealing import LATEST_COMMIT, seal, settled_id, unsealed
+from tests.tables import in_one_world
 
 Entries = Callable[[int], list[AuditEntry]]
 
@@ -223,7 +224,7 @@ def test_a_retired_key_that_seals_again_is_named(entries: Entries, settings: Any
     assert found("--all") == f"block 3 was sealed with the key {key_id}, which was retired before it"
 
 
-@pytest.mark.parametrize("name", ["k1", "k2"])
+@in_one_world("name", ["k1", "k2"])
 def test_with_a_wrong_key_nothing_is_sealed_or_called_tampered(
     entries: Entries, settings: Any, name: str, verify: Any
 ) -> None:

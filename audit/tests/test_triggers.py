@@ -10,6 +10,7 @@ from django.db import connection
 from audit.append_only import check_triggers_stand, create_sql, drop_sql, missing_triggers, trigger_names
 from audit.models import AuditEntry
 from tests.plugin import triggers_off
+from tests.tables import in_one_world
 
 GOLDEN = {
     "sqlite": """
@@ -53,7 +54,7 @@ HARMLESS = {
 }
 
 
-@pytest.mark.parametrize("vendor", GOLDEN)
+@in_one_world("vendor", GOLDEN)
 def test_the_sql_of_each_engine_is_the_agreed_one(vendor: str) -> None:
     # R3.1, R6.2: a change of these texts is a change of what guards the ledger.
     statements = create_sql(vendor, "ledger") + drop_sql(vendor, "ledger")

@@ -10,8 +10,8 @@ import pytest
 @pytest.fixture
 def ticket_of() -> Callable[..., Any]:
     """Open a ticket through the service: `ticket_of(alice)`; `status` is then set behind its back."""
+    from support import tickets
     from support.models import Ticket
-    from support.services import tickets
 
     def make(customer: Any, *, text: str = "Where is my card?", status: str = "open", **kwargs: Any) -> Any:
         kwargs.setdefault("subject", "A question")
@@ -26,9 +26,8 @@ def ticket_of() -> Callable[..., Any]:
 @pytest.fixture
 def request_of(open_account: Callable[..., Any]) -> Callable[..., Any]:
     """A request to freeze a new account of the customer's, or of another kind; `state` is set behind its back."""
-    from support.kinds import RequestKind
-    from support.models import ServiceRequest
-    from support.services import requests
+    from support.models import RequestKind, ServiceRequest
+    from support.requests import services as requests
 
     def make(customer: Any, kind: str = "freeze_account", *, state: str = "pending", **kwargs: Any) -> Any:
         if kind in {"freeze_account", "close_account"} and "account" not in kwargs:

@@ -7,12 +7,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount
-from support.admin import wishes_of
-from support.admin_acts import APPROVAL_DOES, what_approval_does
-from support.kinds import RequestKind
-from support.models import ServiceRequest
-from support.services import requests, tickets
+from support import tickets
+from support.admin.requests import what_approval_does
+from support.models import RequestKind, ServiceRequest
+from support.requests import services as requests
+from support.requests.kinds import KINDS, kind_of
 from support.states import RequestState
+from tests.tables import in_one_world
 from transfers.models import Transaction
 
 pytestmark = pytest.mark.django_db
@@ -90,16 +91,18 @@ def test_what_the_customer_gave_is_for_who_decides(
 
 def test_a_wish_stands_beside_what_is_now(alice: Any, request_of: Any) -> None:
     row = request_of(alice, "raise_daily_limit", payload={"amount": "30000"}, reason="A car")
-    assert wishes_of(row) == [("Daily limit now", "€25,000.00"), ("New daily limit", "€30,000.00")]
-    assert wishes_of(request_of(alice, "freeze_account")) == []
+    shown = [("Daily limit now", "€25,000.00"), ("New daily limit", "€30,000.00")]
+    assert kind_of(row).wishes_for_clerks(alice, row.details) == shown
+    frozen = request_of(alice, "freeze_account")
+    assert kind_of(frozen).wishes_for_clerks(alice, frozen.details) == []
 
 
-@pytest.mark.parametrize("kind", RequestKind)
+@in_one_world("kind", RequestKind)
 def test_every_kind_says_what_approval_does(kind: RequestKind) -> None:
-    assert set(APPROVAL_DOES) == set(RequestKind)
+    assert set(KINDS) == set(RequestKind)
     text = what_approval_does(ServiceRequest(kind=kind))
     assert text.startswith("Approval ")
-    assert ("Two clerks" in text) == ServiceRequest(kind=kind).rule.needs_two_clerks
+    assert ("Two clerks" in text) == KINDS[kind].needs_two_clerks
 
 
 def test_a_first_clerk_who_was_locked_meanwhile_is_not_counted_on_the_page_either(alice: Any, sam: Any) -> None:
@@ -133,7 +136,7 @@ def test_a_faster_colleague_is_named_as_the_reason(
         requests.reject_request(actor=sally, public_id=row.public_id, reason="Not the customer")
         return original(**given)
 
-    monkeypatch.setattr("support.services.requests.approve_request", too_late)
+    monkeypatch.setattr("support.requests.services.approve_request", too_late)
     url = reverse("admin:support_servicerequest_act", args=[row.pk, "approve"])
     page = browser_of(sam).post(url, {"reason": "Called back"}).content.decode()
     assert "Somebody else has decided this request already" in page

@@ -8,11 +8,12 @@ from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
 from audit.models import AuditEntry
-from support.kinds import KINDS, PAGE_KINDS
 from support.models import ServiceRequest
-from support.services import requests as service
+from support.requests import services as service
+from support.requests.kinds import KINDS, PAGE_KINDS
 from tests.acts import mails
 from tests.api_client import told
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +48,7 @@ def wishes(alice: Any, account: Any, open_account: Any) -> dict[str, dict[str, A
     return {kind: {"kind": kind} | body for kind, body in bodies.items()}
 
 
-@pytest.mark.parametrize("kind", PAGE_KINDS)
+@in_one_world("kind", PAGE_KINDS)
 def test_each_kind_is_filed_seen_and_taken_back(kind: str, alice: Any, api_of: Any, wishes: Any) -> None:
     # R4.2
     api, mails_before = api_of(alice), len(mails(alice.email))
@@ -116,7 +117,7 @@ def test_a_decision_is_told_with_its_reason_and_not_by_whom(
 # --- What cannot be --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("data", "expected"),
     [
         ({}, {"kind": "unknown_kind"}),
@@ -183,7 +184,7 @@ def test_there_is_an_end_to_what_one_can_ask(alice: Any, api_of: Any, wishes: An
 # --- Who may not -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["freeze_account", "close_account", "unfreeze_account"])
+@in_one_world("kind", ["freeze_account", "close_account", "unfreeze_account"])
 def test_a_strangers_account_is_not_there(
     kind: str, alice: Any, charlie: Any, api_of: Any, account: Any, wishes: Any
 ) -> None:
@@ -209,7 +210,7 @@ def test_a_strangers_request_is_not_there(alice: Any, charlie: Any, api_of: Any,
     assert row.state == "pending"
 
 
-@pytest.mark.parametrize("who", [*STAFF, None])
+@in_one_world("who", [*STAFF, None])
 def test_staff_are_no_customers_and_nobody_is_none(
     who: str | None, request: Any, alice: Any, api_of: Any, request_of: Any, wishes: Any
 ) -> None:

@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 
-from accounts import keyset
 from accounts.models import AccountStatus, BankAccount
-from support.kinds import RequestKind
-from support.models import ServiceRequest
-from support.services import requests as service
+from foundation import paging
+from support.models import RequestKind, ServiceRequest
+from support.requests import services as service
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of, stored
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def state_of(row: Any) -> str:
     return ServiceRequest.objects.get(pk=row.pk).state
 
 
-@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+@in_one_world("who", ["sam", "audrey", "ada"])
 def test_staff_see_what_waits(who: str, alice: Any, request_of: Any, api: Any) -> None:
     row, decided = request_of(alice), request_of(alice, state="completed")
     [shown] = api(who).get("staff/requests").json()["items"]
@@ -105,7 +105,7 @@ def test_what_the_change_refuses_goes_on_waiting(alice: Any, request_of: Any, ap
     assert state_of(row) == "pending"
 
 
-@pytest.mark.parametrize("who", ["alice", "charlie", "audrey"])
+@in_one_world("who", ["alice", "charlie", "audrey"])
 def test_neither_customers_nor_auditors_decide(who: str, alice: Any, request_of: Any, api: Any) -> None:
     # R1.7, R5.2
     row, client = request_of(alice), api(who)
@@ -145,7 +145,7 @@ def test_the_list_goes_on_at_its_cursor(
     alice: Any, request_of: Any, api: Any, monkeypatch: Any, django_assert_max_num_queries: Any
 ) -> None:
     # R7.3: also when what the page before ended with was decided meanwhile.
-    monkeypatch.setattr(keyset, "PAGE_ROWS", 2)
+    monkeypatch.setattr(paging, "PAGE_ROWS", 2)
     rows = [request_of(alice) for _ in range(4)]
     client = api("sam")
     with django_assert_max_num_queries(3):

@@ -6,10 +6,11 @@ from uuid import uuid4
 import pytest
 
 from audit.models import AuditEntry
+from support import tickets as service
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage
-from support.services import tickets as service
 from tests.acts import at_once, mails
 from tests.api_client import told
+from tests.tables import in_one_world
 from transfers.models import Transaction
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,7 @@ def test_the_same_key_opens_one_ticket(alice: Any, bob: Any, api_of: Any, write:
     assert TicketMessage.objects.count() == 2
 
 
-@pytest.mark.parametrize("change", [{"subject": "Another"}, {"text": "Another"}, {"reference": "mine"}])
+@in_one_world("change", [{"subject": "Another"}, {"text": "Another"}, {"reference": "mine"}])
 def test_the_same_key_for_something_else_is_refused(
     change: Any, alice: Any, api_of: Any, write: Any, open_account: Any
 ) -> None:
@@ -170,7 +171,7 @@ def test_a_strangers_ticket_is_not_there(alice: Any, charlie: Any, api_of: Any, 
     assert TicketMessage.objects.count() == 1
 
 
-@pytest.mark.parametrize("who", STAFF)
+@in_one_world("who", STAFF)
 def test_staff_are_no_customers(who: str, request: Any, alice: Any, api_of: Any, ticket_of: Any, write: Any) -> None:
     # R1.7
     ticket, api = ticket_of(alice), api_of(request.getfixturevalue(who))
@@ -185,7 +186,7 @@ def test_without_a_token_nothing_is_told(alice: Any, api_of: Any, ticket_of: Any
         assert told(answer) == (401, "token_invalid")
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("changes", "field"),
     [
         ({"subject": " "}, "subject"),

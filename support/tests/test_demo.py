@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from support.demo import talk
+from support.management.commands.seed_demo import talk
 from support.models import ServiceRequest, Ticket, TicketMessage
 from support.states import RequestState, TicketStatus
 

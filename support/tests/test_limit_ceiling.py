@@ -8,7 +8,7 @@ from django.test import Client
 
 from audit.models import AuditEntry
 from support.models import ServiceRequest
-from support.services import requests
+from support.requests import services as requests
 from transfers import selectors
 from transfers.services.own_limits import AboveCeiling
 

@@ -15,10 +15,11 @@ from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from support.models import LostFactorLink, ServiceRequest
-from support.services import lost_factor
-from support.services import requests as service
+from support.requests import lost_factor
+from support.requests import services as service
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails
 from tests.plugin import PASSWORD
+from tests.tables import in_one_world
 
 PAGE, SENT = "/sign-in/lost-phone/", "/sign-in/lost-phone/sent/"
 
@@ -135,7 +136,7 @@ def test_a_link_works_once(link: str, alice: Any) -> None:
     assert (entry.actor_id, entry.details) == (alice.pk, {"kind": "reset_two_factor"})
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "meanwhile",
     [
         lambda user: LostFactorLink.objects.update(expires_at=timezone.now() - timedelta(seconds=1)),

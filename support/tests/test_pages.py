@@ -7,9 +7,11 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import AccountStatus, BankAccount
+from support import tickets
 from support.models import ServiceRequest, Ticket
+from support.requests import services as requests
 from support.selectors import PAGE_ROWS
-from support.services import requests, tickets
+from tests.tables import in_one_world
 from transfers.models import Transaction
 
 NASTY = "<script>alert(1)</script>{{ 7|add:7 }}{% now 'Y' %}<img src=x onerror=alert(1)>"
@@ -52,7 +54,7 @@ def test_a_ticket_can_begin_at_a_receipt(alice: Any, bob: Any, open_account: Any
     assert browser_of(alice).get("/help/messages/new/?payment=%22%3E%3Cscript%3E").status_code == 200
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("field", "text"),
     [
         ("subject", ""),
@@ -91,7 +93,7 @@ def test_every_kind_is_offered_to_whom_it_fits_but_not_the_reset_of_two_factor(
 ) -> None:
     def offered() -> set[str]:
         answer = browser_of(alice).get("/help/requests/new/")
-        return {item["kind"].value for item in answer.context["kinds"]}
+        return {item.kind.value for item in answer.context["kinds"]}
 
     always = {"raise_daily_limit", "update_identity"}
     assert offered() == always
@@ -108,7 +110,7 @@ def test_every_kind_is_offered_to_whom_it_fits_but_not_the_reset_of_two_factor(
     assert not ServiceRequest.objects.exists()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("kind", "data", "shown"),
     [
         ("raise_daily_limit", {"amount": "40000"}, "€40,000.00"),
@@ -173,7 +175,7 @@ def test_what_is_alices_does_not_exist_for_charlie(
     assert request.state == "pending"
 
 
-@pytest.mark.parametrize("person", ["sam", "audrey", "ada"])
+@in_one_world("person", ["sam", "audrey", "ada"])
 def test_staff_have_no_help_pages(person: str, alice: Any, ticket_of: Any, browser_of: Any, request: Any) -> None:
     # R1.7
     browser = browser_of(request.getfixturevalue(person))

@@ -16,11 +16,14 @@ from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself, WrongStatus
 from support import selectors
-from support.kinds import ACCOUNT_KINDS, KINDS, RequestKind
-from support.models import ServiceRequest
-from support.services import requests as service
+from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
+from support.requests import services as service
+from support.requests.kinds import KINDS
+from support.requests.kinds.raise_daily_limit import NotAHigherLimit
+from support.requests.kinds.reset_pin import NoPinToReset
 from support.states import IllegalStep, RequestState
 from tests.acts import at_once, mails
+from tests.tables import in_one_world
 from transfers.services import cash
 from transfers.services.ownership import NotYourAccount
 
@@ -95,8 +98,8 @@ def test_what_the_service_refuses_rolls_the_whole_approval_back(
     assert len(mails()) == mailed
 
 
-@pytest.mark.parametrize("decide", [approve, reject])
-@pytest.mark.parametrize(("reason", "refusal"), [("", ReasonMissing), (" ", ReasonMissing), ("x" * 301, ReasonTooLong)])
+@in_one_world("decide", [approve, reject])
+@in_one_world(("reason", "refusal"), [("", ReasonMissing), (" ", ReasonMissing), ("x" * 301, ReasonTooLong)])
 def test_a_decision_has_a_reason(
     decide: Any, reason: str, refusal: type[Exception], alice: Any, sam: Any, request_of: Any
 ) -> None:
@@ -106,7 +109,7 @@ def test_a_decision_has_a_reason(
     assert ServiceRequest.objects.get(pk=request.pk).state == RequestState.PENDING
 
 
-@pytest.mark.parametrize("decide", [approve, reject])
+@in_one_world("decide", [approve, reject])
 def test_nobody_decides_their_own_request(decide: Any, alice: Any, request_of: Any) -> None:
     # R5.2
     request = request_of(alice)
@@ -142,7 +145,7 @@ def test_one_waits_at_a_time_for_each_kind_and_account(alice: Any, bob: Any, ope
         service.file_request(actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=IDENTITY, reason="Married")
 
 
-@pytest.mark.parametrize("kind", ["freeze_account", "update_identity"])
+@in_one_world("kind", ["freeze_account", "update_identity"])
 def test_the_database_itself_keeps_a_second_one_out(kind: str, alice: Any, request_of: Any) -> None:
     more = {} if kind == "freeze_account" else {"payload": IDENTITY, "reason": "Married"}
     request = request_of(alice, kind, **more)
@@ -170,7 +173,7 @@ def test_a_request_is_about_an_account_of_ones_own_in_a_fitting_state(alice: Any
     assert not ServiceRequest.objects.exists()
 
 
-@pytest.mark.parametrize("kind", RequestKind)
+@in_one_world("kind", RequestKind)
 def test_a_request_carries_what_its_kind_needs_and_nothing_else(kind: RequestKind, alice: Any, db: Any) -> None:
     # A peer's fault: a secret stored in a service request.
     if not KINDS[kind].on_the_page:
@@ -208,16 +211,16 @@ def test_names_and_address_that_no_column_takes_are_refused(alice: Any, request_
         request_of(alice, "update_identity", payload=quotes, reason="Married")
 
 
-@pytest.mark.parametrize("kind", ["update_identity", "raise_daily_limit"])
+@in_one_world("kind", ["update_identity", "raise_daily_limit"])
 def test_some_kinds_need_a_reason(kind: str, alice: Any, request_of: Any) -> None:
     payload = IDENTITY if kind == "update_identity" else {"amount": "50000"}
     with pytest.raises(ReasonMissing):
         request_of(alice, kind, payload=payload, reason=" ")
 
 
-@pytest.mark.parametrize("amount", ["25000", "1", "NaN", "1e9", "-5", "Infinity"])
+@in_one_world("amount", ["25000", "1", "NaN", "1e9", "-5", "Infinity"])
 def test_a_limit_is_raised_to_an_amount_that_is_more(amount: str, alice: Any, request_of: Any) -> None:
-    with pytest.raises(service.NotAHigherLimit):
+    with pytest.raises(NotAHigherLimit):
         request_of(alice, "raise_daily_limit", payload={"amount": amount}, reason="A car")
 
 
@@ -227,7 +230,7 @@ def test_a_wish_has_an_end(alice: Any, request_of: Any) -> None:
 
 
 def test_who_has_no_pin_has_none_to_reset(alice: Any, request_of: Any) -> None:
-    with pytest.raises(service.NoPinToReset):
+    with pytest.raises(NoPinToReset):
         request_of(alice, "reset_pin")
 
 

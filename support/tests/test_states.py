@@ -9,9 +9,10 @@ from django.core.exceptions import PermissionDenied
 
 from accounts.models import AccountStatus, BankAccount
 from accounts.roles import Role
+from support import tickets
 from support.models import ServiceRequest, Ticket
+from support.requests import services as requests
 from support.roles import GRANTS
-from support.services import requests, tickets
 from support.states import (
     REQUEST_PERMISSIONS,
     REQUEST_STEPS,
@@ -25,6 +26,7 @@ from support.states import (
     next_request_state,
     next_ticket_status,
 )
+from tests.tables import in_one_world
 
 # The cast by role; Charlie is a customer too, but the ticket is not his.
 ROLE_OF = {
@@ -69,7 +71,7 @@ def test_every_state_is_reached_and_what_is_decided_stays_decided() -> None:
     assert not [step for step in REQUEST_STEPS if step[0] in ends]
 
 
-@pytest.mark.parametrize(("status", "verb"), list(product(TicketStatus, TicketVerb)))
+@in_one_world(("status", "verb"), list(product(TicketStatus, TicketVerb)))
 def test_a_step_of_a_ticket_is_in_the_table_or_refused_by_the_name_of_its_state(
     status: TicketStatus, verb: TicketVerb
 ) -> None:
@@ -80,7 +82,7 @@ def test_a_step_of_a_ticket_is_in_the_table_or_refused_by_the_name_of_its_state(
             next_ticket_status(status, verb)
 
 
-@pytest.mark.parametrize(("state", "verb"), list(product(RequestState, RequestVerb)))
+@in_one_world(("state", "verb"), list(product(RequestState, RequestVerb)))
 def test_a_step_of_a_request_is_in_the_table_or_refused_by_the_name_of_its_state(
     state: RequestState, verb: RequestVerb
 ) -> None:
@@ -92,8 +94,8 @@ def test_a_step_of_a_request_is_in_the_table_or_refused_by_the_name_of_its_state
             next_request_state(state, verb)
 
 
-@pytest.mark.parametrize("person", ROLE_OF)
-@pytest.mark.parametrize(("status", "verb"), list(product(TicketStatus, TicketVerb)))
+@in_one_world("person", ROLE_OF)
+@in_one_world(("status", "verb"), list(product(TicketStatus, TicketVerb)))
 def test_who_may_take_which_step_with_a_ticket(
     status: TicketStatus, verb: TicketVerb, person: str, alice: Any, ticket_of: Any, request: Any
 ) -> None:
@@ -117,8 +119,8 @@ def test_who_may_take_which_step_with_a_ticket(
     assert Ticket.objects.get(pk=ticket.pk).status == after
 
 
-@pytest.mark.parametrize("person", ROLE_OF)
-@pytest.mark.parametrize(("state", "verb"), list(product(RequestState, REQUEST_ACTS)))
+@in_one_world("person", ROLE_OF)
+@in_one_world(("state", "verb"), list(product(RequestState, REQUEST_ACTS)))
 def test_who_may_take_which_step_with_a_request(
     state: RequestState, verb: RequestVerb, person: str, alice: Any, request_of: Any, request: Any
 ) -> None:
@@ -143,7 +145,7 @@ def test_who_may_take_which_step_with_a_request(
     assert frozen == (verb == RequestVerb.APPROVE and after != state), "done exactly when approved"
 
 
-@pytest.mark.parametrize("act", [*TICKET_ACTS.values(), *REQUEST_ACTS.values()])
+@in_one_world("act", [*TICKET_ACTS.values(), *REQUEST_ACTS.values()])
 def test_a_superuser_without_the_role_takes_no_step(act: Any, alice: Any, ticket_of: Any, audrey: Any) -> None:
     # R1.7
     audrey.is_superuser = True

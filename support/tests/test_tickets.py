@@ -11,12 +11,12 @@ from accounts.models import User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
-from support import selectors
+from support import selectors, tickets
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage
-from support.services import tickets
-from support.services.tickets import ConversationFull, TextMissing, TextTooLong, TextUnreadable, UnknownPayment
 from support.states import IllegalStep
+from support.tickets import ConversationFull, TextMissing, TextTooLong, TextUnreadable, UnknownPayment
 from tests.acts import at_once, mails
+from tests.tables import in_one_world
 from transfers.models import Transaction
 
 SECRET_NOTE = "He sounded odd on the phone"
@@ -112,7 +112,7 @@ def test_a_ticket_about_a_movement_of_ones_own(alice: Any, bob: Any, open_accoun
     assert Ticket.objects.count() == 1
 
 
-@pytest.mark.parametrize("text", ["", "  \n "])
+@in_one_world("text", ["", "  \n "])
 def test_nothing_is_sent_without_a_text(text: str, alice: Any, sam: Any, ticket_of: Any) -> None:
     ticket = ticket_of(alice)
     with pytest.raises(TextMissing):

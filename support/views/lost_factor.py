@@ -13,7 +13,7 @@ from accounts.mail_links import LinkInvalid
 from accounts.models import User
 from accounts.services import two_factor
 from support.models import LostFactorLink
-from support.services import lost_factor as service
+from support.requests import lost_factor as service
 
 
 @login_not_required

@@ -1,3 +1,4 @@
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -8,12 +9,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.requests import SignedInRequest
 from foundation.idempotency import IdempotencyConflict
+from foundation.paging import page_in, pager_urls
 from foundation.refusals import NotNow, Refusal
 from support import selectors
+from support import tickets as service
 from support.forms import ReplyForm, TicketForm
 from support.models import Ticket
-from support.services import tickets as service
-from support.views.paging import page_of, pager_urls
+from support.requests.kinds import kind_of
 from transfers.views.access import needs
 
 
@@ -22,8 +24,8 @@ from transfers.views.access import needs
 def help_page(request: SignedInRequest) -> HttpResponse:
     """The way to everything that one can ask the bank: the latest messages and requests."""
     context = {
-        "tickets": selectors.tickets_of(request.user).rows[:3],
-        "service_requests": selectors.requests_of(request.user).rows[:3],
+        "tickets": selectors.tickets_of(request.user).items[:3],
+        "service_requests": [(kind_of(row), row) for row in selectors.requests_of(request.user).items[:3]],
     }
     return render(request, "support/help.html", context)
 
@@ -31,8 +33,8 @@ def help_page(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @needs("support.open_ticket")
 def tickets(request: SignedInRequest) -> HttpResponse:
-    page = page_of(request, selectors.tickets_of)
-    context = {"tickets": page.rows} | pager_urls(request, reverse("tickets"), page)
+    page = page_in(request, partial(selectors.tickets_of, request.user))
+    context = {"tickets": page.items} | pager_urls(page, reverse("tickets"), newest_only=True)
     return render(request, "support/tickets.html", context)
 
 

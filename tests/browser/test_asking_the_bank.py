@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.roles import Role
+from support import tickets
 from support.models import ServiceRequest, Ticket
-from support.services import requests, tickets
+from support.requests import services as requests
 from tests.browser.steps import field, give_code, give_password
 
 pytestmark = pytest.mark.browser

@@ -27,8 +27,9 @@ from accounts.roles import may
 from accounts.services import people
 from audit.models import AuditEntry
 from audit.sealing import seal
-from support.kinds import RequestKind
-from support.services import requests, tickets
+from support import tickets
+from support.models import RequestKind
+from support.requests import services as requests
 from tests import acts
 from tests.browser import checks
 from tests.browser.steps import field, give_code, give_password

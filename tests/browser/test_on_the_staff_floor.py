@@ -13,8 +13,9 @@ from playwright.sync_api import Page, expect
 from accounts.models import BankAccount, TotpDevice, User
 from accounts.roles import Role
 from audit.models import AuditEntry
+from support import tickets
 from support.models import Ticket
-from support.services import lost_factor, tickets
+from support.requests import lost_factor
 from tests import acts
 from tests.browser.steps import give_code, give_password
 from tests.staff_acts import fresh_code

@@ -23,8 +23,9 @@ from accounts.services import (
     registration,
 )
 from accounts.services.api_sessions import Tokens
-from support.kinds import RequestKind
-from support.services import requests, tickets
+from support import tickets
+from support.models import RequestKind
+from support.requests import services as requests
 from tests import acts
 from tests.plugin import PASSWORD
 from transfers.models import FraudAlert, Payee, Transaction

@@ -94,7 +94,7 @@ def test_totals_are_added_up_over_a_bounded_set_of_whole_numbers(server: Any) ->
     filters = HistoryFilters(
         min_amount=Decimal("0.50"), text="50%_[a]", named_accounts=(3, 5), date_from=date(2026, 3, 1)
     )
-    matching = filtered._matching(User(pk=7), filters).order_by(*filtered._order(filters, "-"))[:100]
+    matching = filtered._matching(User(pk=7), filters).order_by(*(f"-{name}" for name in filtered._by(filters)))[:100]
     text, values = matching.query.get_compiler(using="default").as_sql()
     assert re.match(r"SELECT TOP \(?100\)?", text) or "OFFSET 0 ROWS FETCH" in text
     assert {50, datetime(2026, 3, 1, tzinfo=UTC)} <= {value for value in values if not isinstance(value, str)}

@@ -1,7 +1,6 @@
 """What a user may see of accounts and money, with the joins made (nouns; they write nothing)."""
 
 from transfers.selectors.filtered import (
-    FilteredPage,
     Totals,
     filtered_page,
     filtered_rows,
@@ -9,7 +8,7 @@ from transfers.selectors.filtered import (
     totals_of,
     with_named_accounts,
 )
-from transfers.selectors.history import PAGE_ROWS, EntryRow, HistoryPage, entry_of, history_page, recent_entries
+from transfers.selectors.history import PAGE_ROWS, EntryRow, entry_of, history_page, recent_entries
 from transfers.selectors.interest import InterestSoFar, interest_so_far
 from transfers.selectors.monthly import NoSuchMonth, Statement, StatementTooLong, statement_for, statement_months
 from transfers.selectors.own_accounts import DailyUse, account_by_number, account_of, accounts_of, daily_use
@@ -44,8 +43,6 @@ __all__ = [
     "Balances",
     "DailyUse",
     "EntryRow",
-    "FilteredPage",
-    "HistoryPage",
     "InterestSoFar",
     "MonthFlow",
     "NamedPayee",

@@ -1,8 +1,7 @@
 """A customer's movements, filtered: pages by key, totals, and all of them in chunks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
@@ -10,6 +9,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from accounts.models import User
 from accounts.money import MAX_AMOUNT_DIGITS, currency_exponent
 from audit.replica import as_now, may_be_behind
+from foundation.paging import Cursor, InvalidCursor, Page, page_of
 from transfers.filters import HistoryFilters
 from transfers.models import Direction, Entry
 from transfers.periods import end_of_day, start_of_day
@@ -19,17 +19,7 @@ from transfers.selectors.history import PAGE_ROWS, EntryRow, entries_with_transa
 TOTALLED_ROWS = 50_000
 CHUNK_ROWS = 500  # each chunk's transactions are asked for by id, and SQL Server takes 2,100 parameters
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_BIGINT = 2**63 - 1
-
-
-@dataclass(frozen=True)
-class FilteredPage:
-    """Rows, newest first, and the keys to go on from in either direction (None: nothing there)."""
-
-    rows: list[EntryRow]
-    older_than: str | None
-    newer_than: str | None
 
 
 @dataclass(frozen=True)
@@ -49,40 +39,31 @@ def totalled_rows() -> int:
 
 @may_be_behind
 def filtered_page(
-    user: User, filters: HistoryFilters, *, older_than: str | None = None, newer_than: str | None = None
-) -> FilteredPage:
+    user: User, filters: HistoryFilters, *, after: Cursor | None = None, before: Cursor | None = None
+) -> Page[EntryRow]:
     """One page of the user's filtered movements; the deepest costs what the first does.
 
-    The keys are texts from `FilteredPage`; one that is none of ours counts as not given.
+    Raises:
+        InvalidCursor: also if it is one of other filters, where one names an account and the other does not.
     """
-    older, newer = _key(filters, older_than), _key(filters, newer_than)
-    entries = _matching(user, filters)
-    # One more than is shown says whether there are others, without counting.
-    if newer is not None:
-        found = list(entries.filter(_beyond(newer, "gt")).order_by(*_order(filters, ""))[: PAGE_ROWS + 1])
-        page, has_older, has_newer = found[:PAGE_ROWS][::-1], True, len(found) > PAGE_ROWS
-    else:
-        if older is not None:
-            entries = entries.filter(_beyond(older, "lt"))
-        found = list(entries.order_by(*_order(filters, "-"))[: PAGE_ROWS + 1])
-        page, has_older, has_newer = found[:PAGE_ROWS], len(found) > PAGE_ROWS, older is not None
-    return FilteredPage(
-        rows=entry_rows(page),
-        older_than=_key_text(filters, page[-1]) if page and has_older else None,
-        newer_than=_key_text(filters, page[0]) if page and has_newer else None,
-    )
+    page = page_of(_matching(user, filters), by=_by(filters), after=after, before=before, limit=PAGE_ROWS)
+    return page.showing(entry_rows(page.items))
 
 
 def is_page_key(filters: HistoryFilters, text: str) -> bool:
-    """Whether `filtered_page()` would read this text as a key of these filters."""
-    return _key(filters, text) is not None
+    """Whether `filtered_page()` would take this text for a cursor of these filters."""
+    try:
+        Cursor.parse(text).key(Entry, _by(filters))
+    except InvalidCursor:
+        return False
+    return True
 
 
 @may_be_behind
 def totals_of(user: User, filters: HistoryFilters) -> Totals:
     """In and out of what the filters let through, added up by the database."""
     most = totalled_rows()
-    latest = _matching(user, filters).select_related(None).order_by(*_order(filters, "-"))
+    latest = _matching(user, filters).select_related(None).order_by(*(f"-{name}" for name in _by(filters)))
     sums = latest.only("direction", "amount")[:most].aggregate(
         count=Count("pk"),
         money_in=Sum("amount", filter=Q(direction=Direction.CREDIT)),
@@ -111,19 +92,24 @@ def filtered_rows(user: User, filters: HistoryFilters, *, most: int) -> Iterator
 
 def _rows_in_chunks(user: User, filters: HistoryFilters, left: int) -> Iterator[EntryRow]:
     filters = with_named_accounts(user, filters)
-    entries = _matching(user, filters).order_by(*_order(filters, "-"))
-    rows, last = _chunk(entries[: min(CHUNK_ROWS, left)])
-    while last is not None:
-        yield from rows
-        left -= len(rows)
-        rows, last = _chunk(entries.filter(_beyond(_key_of(filters, last), "lt"))[: min(CHUNK_ROWS, left)])
+    entries, after = _matching(user, filters), None
+    while left:
+        chunk = _chunk(entries, _by(filters), after, min(CHUNK_ROWS, left))
+        yield from chunk.items
+        left, after = left - len(chunk.items), chunk.next_cursor
+        if after is None:
+            return
 
 
 @may_be_behind
-def _chunk(entries: QuerySet[Entry]) -> tuple[list[EntryRow], Entry | None]:
-    """The rows of these entries, and the last of them to go on from."""
-    found = list(entries)
-    return (entry_rows(found), found[-1]) if found else ([], None)
+def _chunk(entries: QuerySet[Entry], by: Sequence[str], after: Cursor | None, limit: int) -> Page[EntryRow]:
+    page = page_of(entries, by=by, after=after, limit=limit)
+    return page.showing(entry_rows(page.items))
+
+
+def _by(filters: HistoryFilters) -> Sequence[str]:
+    """What orders the movements: the sequence in one account, time and id over several."""
+    return ("sequence",) if filters.account else ("posted_at", "id")
 
 
 def _matching(user: User, filters: HistoryFilters) -> QuerySet[Entry]:
@@ -160,39 +146,3 @@ def _mentions(text: str) -> Q:
     for spelling in sorted(spellings):
         found |= Q(transaction__description__icontains=spelling)
     return found
-
-
-# --- Keys: the sequence in one account, time and id over several --------------------------------------------
-
-
-def _order(filters: HistoryFilters, sign: str) -> list[str]:
-    return [f"{sign}sequence"] if filters.account else [f"{sign}posted_at", f"{sign}id"]
-
-
-def _key_of(filters: HistoryFilters, entry: Entry) -> tuple[int] | tuple[datetime, int]:
-    return (entry.sequence,) if filters.account else (entry.posted_at, entry.pk)
-
-
-def _beyond(key: tuple[int] | tuple[datetime, int], side: str) -> Q:
-    if len(key) == 1:
-        return Q(**{f"sequence__{side}": key[0]})
-    at, pk = key
-    # The first condition says nothing new, but an index can be read from there.
-    return Q(**{f"posted_at__{side}e": at}) & (Q(**{f"posted_at__{side}": at}) | Q(**{f"id__{side}": pk}))
-
-
-def _key_text(filters: HistoryFilters, entry: Entry) -> str:
-    if filters.account:
-        return str(entry.sequence)
-    return f"{(entry.posted_at - _EPOCH) // timedelta(microseconds=1)}-{entry.pk}"
-
-
-def _key(filters: HistoryFilters, text: str | None) -> tuple[int] | tuple[datetime, int] | None:
-    """A key from the address; nonsense is as if it were not there."""
-    parts = (text or "").split("-")
-    if not all(part.isascii() and part.isdigit() and len(part) < 17 for part in parts):
-        return None
-    numbers = [int(part) for part in parts]
-    if filters.account:
-        return (numbers[0],) if len(numbers) == 1 else None
-    return (_EPOCH + timedelta(microseconds=numbers[0]), numbers[1]) if len(numbers) == 2 else None

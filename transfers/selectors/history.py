@@ -10,6 +10,7 @@ from django.db.models import F, Q, QuerySet
 from django.urls import reverse
 
 from accounts.models import BankAccount, User
+from foundation.paging import Cursor, Page, page_of
 from transfers.ledger import signed_amount
 from transfers.models import Entry
 from transfers.names import short_name
@@ -45,15 +46,6 @@ class EntryRow:
         return "in" if self.amount > 0 else "out"
 
 
-@dataclass(frozen=True)
-class HistoryPage:
-    """Rows, newest first, and the sequences to go on from in either direction (None: nothing there)."""
-
-    rows: list[EntryRow]
-    older_than: int | None
-    newer_than: int | None
-
-
 def recent_entries(accounts: Sequence[BankAccount], count: int = RECENT_ROWS) -> dict[int, list[EntryRow]]:
     """The last entries of each account, newest first, by account id; two queries for any number of accounts."""
     wanted = Q(pk__in=[])
@@ -66,21 +58,15 @@ def recent_entries(accounts: Sequence[BankAccount], count: int = RECENT_ROWS) ->
     return rows
 
 
-def history_page(account: BankAccount, *, older_than: int | None = None, newer_than: int | None = None) -> HistoryPage:
-    """One page of an account's history by its sequence: the deepest page costs what the first does."""
+def history_page(account: BankAccount, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[EntryRow]:
+    """One page of an account's history by its sequence: the deepest page costs what the first does.
+
+    Raises:
+        InvalidCursor
+    """
     entries = entries_with_transactions().filter(account=account)
-    if newer_than is not None:
-        page = list(entries.filter(sequence__gt=newer_than).order_by("sequence")[:PAGE_ROWS])[::-1]
-    else:
-        if older_than is not None:
-            entries = entries.filter(sequence__lt=older_than)
-        page = list(entries.order_by("-sequence")[:PAGE_ROWS])
-    return HistoryPage(
-        rows=entry_rows(page),
-        # Sequences have no gaps, so the ends are known without asking: 1 and the account's last.
-        older_than=page[-1].sequence if page and page[-1].sequence > 1 else None,
-        newer_than=page[0].sequence if page and page[0].sequence < account.last_sequence else None,
-    )
+    page = page_of(entries, by=("sequence",), after=after, before=before, limit=PAGE_ROWS)
+    return page.showing(entry_rows(page.items))
 
 
 def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from accounts.keyset import Key, Page, page_of
 from accounts.models import User
 from accounts.roles import may, require
 from accounts.services import bank_accounts
 from audit.replica import may_be_behind
+from foundation.paging import Cursor, Page, page_of
 from transfers.models import AlertState, Entry, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
 
 _PARTIES = ("initiator", "source__owner", "target__owner")
@@ -43,7 +43,7 @@ def orders_seen_by(user: User, orders: QuerySet[TransferOrder]) -> QuerySet[Tran
     return orders.filter(state__in=[OrderState.HELD, OrderState.RELEASED, OrderState.REJECTED])
 
 
-def held_orders(user: User, *, after: Key | None = None) -> Page[TransferOrder]:
+def held_orders(user: User, *, after: Cursor | None = None) -> Page[TransferOrder]:
     """What waits for a decision, the last to come first, with parties and alerts.
 
     Raises:
@@ -51,7 +51,7 @@ def held_orders(user: User, *, after: Key | None = None) -> Page[TransferOrder]:
     """
     require(user, "transfers.view_transferorder")
     held = TransferOrder.objects.filter(state=OrderState.HELD)
-    return page_of(held.select_related(*_PARTIES).prefetch_related("alerts"), by="created_at", after=after)
+    return page_of(held.select_related(*_PARTIES).prefetch_related("alerts"), by=("created_at", "pk"), after=after)
 
 
 def order_of_staff(user: User, public_id: UUID) -> TransferOrder:
@@ -64,7 +64,7 @@ def order_of_staff(user: User, public_id: UUID) -> TransferOrder:
     return orders_seen_by(user, TransferOrder.objects.select_related(*_PARTIES)).get(public_id=public_id)
 
 
-def open_alerts(user: User, *, after: Key | None = None) -> Page[FraudAlert]:
+def open_alerts(user: User, *, after: Cursor | None = None) -> Page[FraudAlert]:
     """What the fraud rules said and nobody has looked at, the last to come first, with the payments.
 
     Raises:
@@ -72,7 +72,7 @@ def open_alerts(user: User, *, after: Key | None = None) -> Page[FraudAlert]:
     """
     require(user, "transfers.view_fraudalert")
     alerts = FraudAlert.objects.filter(state=AlertState.OPEN).select_related(*_PARTIES_OF_ALERT)
-    return page_of(alerts, by="created_at", after=after)
+    return page_of(alerts, by=("created_at", "pk"), after=after)
 
 
 def alert(user: User, public_id: UUID) -> FraudAlert:
@@ -96,7 +96,7 @@ def transaction_referred_to(user: User, reference: str) -> Transaction:
 
 
 @may_be_behind
-def ledger_page(user: User, filters: LedgerFilters, *, after: Key | None = None) -> Page[Transaction]:
+def ledger_page(user: User, filters: LedgerFilters, *, after: Cursor | None = None) -> Page[Transaction]:
     """The part of the ledger that the filters let through, newest first, with both sides. What names nobody finds
     nothing.
 
@@ -113,7 +113,7 @@ def ledger_page(user: User, filters: LedgerFilters, *, after: Key | None = None)
         moved = Entry.objects.filter(account=account).values("transaction_id")
         rows = rows.filter(pk__in=moved) if account else rows.none()
     joined = rows.select_related("initiated_by", "reverses").prefetch_related("entries__account")
-    return page_of(joined, by="created_at", after=after)
+    return page_of(joined, by=("created_at", "pk"), after=after)
 
 
 def _matching(rows: QuerySet[Transaction], filters: LedgerFilters) -> QuerySet[Transaction]:

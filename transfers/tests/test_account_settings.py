@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.models import AccountStatus, BankAccount
 from audit.models import AuditEntry
+from tests.tables import in_one_world
 from transfers.services import opening
 from transfers.services.ownership import NotYourAccount
 from transfers.services.renaming import rename_account
@@ -38,7 +39,7 @@ def test_the_page_of_the_account_leads_there(alice: Any, browser_of: Callable, e
     assert f'href="{settings_of(everyday)}"' in main_of(page)
 
 
-@pytest.mark.parametrize("status", AccountStatus)
+@in_one_world("status", AccountStatus)
 def test_an_account_gets_another_name(
     alice: Any, browser_of: Callable, everyday: BankAccount, freeze: Callable, books: Callable, status: AccountStatus
 ) -> None:
@@ -74,7 +75,7 @@ def test_without_a_name_an_account_is_called_by_its_kind(
     assert now(everyday).display_name == "Checking"
 
 
-@pytest.mark.parametrize("nickname", ["x" * 41, "💰" * 21, "a\x00b", "\u202eevil"])
+@in_one_world("nickname", ["x" * 41, "💰" * 21, "a\x00b", "\u202eevil"])
 def test_a_name_that_cannot_be_kept_or_shown_is_refused_at_its_field(
     alice: Any, browser_of: Callable, everyday: BankAccount, nickname: str
 ) -> None:
@@ -103,7 +104,7 @@ def test_nobody_renames_what_is_not_theirs(alice: Any, charlie: Any, browser_of:
     assert now(everyday).nickname == "Everyday"
 
 
-@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+@in_one_world("who", ["sam", "audrey", "ada"])
 def test_no_staff_renames_an_account(who: str, request: Any, browser_of: Callable, everyday: BankAccount) -> None:
     # R1.7
     user = request.getfixturevalue(who)
@@ -133,8 +134,8 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("case", REASONS)
-@pytest.mark.parametrize("page", ["account_settings", "account_close"])
+@in_one_world("case", REASONS)
+@in_one_world("page", ["account_settings", "account_close"])
 def test_what_stands_in_the_way_is_named_alone(
     alice: Any, browser_of: Callable, everyday: BankAccount, freeze: Callable, page: str, case: str
 ) -> None:
@@ -151,7 +152,7 @@ def test_what_stands_in_the_way_is_named_alone(
     assert str(refusal.value) == REASONS[case]
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("accounts", "cash", "labels"),
     [
         (1, False, ["Send it to somebody"]),
@@ -199,11 +200,11 @@ def test_the_other_reasons_lead_to_where_more_is_known(
 # --- Cash on an account that takes none ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("case", "words"),
     [("frozen", "This account is frozen."), ("closed", "This account is closed."), ("counter", "at the counter")],
 )
-@pytest.mark.parametrize("page", ["deposit", "withdraw"])
+@in_one_world("page", ["deposit", "withdraw"])
 def test_no_cash_form_is_filled_in_for_nothing(
     alice: Any,
     browser_of: Callable,

@@ -19,6 +19,7 @@ from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.services import record
 from audit.verification import faults as faults_of_the_log
+from tests.tables import in_one_world
 from transfers import ledger, verification
 from transfers.ledger import MAX_BALANCE_MINOR
 from transfers.models import Entry, SavingsInterest, Transaction, TransactionKind
@@ -341,13 +342,13 @@ def test_a_dry_run_changes_nothing_and_says_the_same(saved: BankAccount, books: 
 
 
 @time_machine.travel(NOVEMBER, tick=False)
-@pytest.mark.parametrize("until", ["2026-11-01", "2099-01-01"])
+@in_one_world("until", ["2026-11-01", "2099-01-01"])
 def test_a_day_that_is_not_over_is_refused(saved: BankAccount, until: str) -> None:
     with pytest.raises(CommandError, match="not over"):
         command("--until", until)
 
 
-@pytest.mark.parametrize("until", ["yesterday", "31.10.2026", "2026-02-30", ""])
+@in_one_world("until", ["yesterday", "31.10.2026", "2026-02-30", ""])
 def test_what_is_no_day_is_refused(until: str) -> None:
     with pytest.raises(CommandError, match="no day"):
         command("--until", until)

@@ -19,6 +19,7 @@ from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.staff_acts import REASON, entry_of, stored
+from tests.tables import in_one_world
 from transfers.ledger import InsufficientFunds
 from transfers.models import FraudAlert, TransferOrder
 from transfers.selectors import monitoring
@@ -46,7 +47,7 @@ def rules_of(order: TransferOrder) -> set[str]:
     return set(FraudAlert.objects.filter(order=order).values_list("rule", flat=True))
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("amount", "state", "rules"),
     [
         ("1000.00", "posted", set()),
@@ -142,7 +143,7 @@ def alert(pay: Callable) -> FraudAlert:
     return FraudAlert.objects.get(order=pay("1500.00"))
 
 
-@pytest.mark.parametrize("name", ["sam", "ada"])
+@in_one_world("name", ["sam", "ada"])
 def test_support_and_administrators_close_an_alert_with_a_note(
     name: str, alice: Any, alert: FraudAlert, request: pytest.FixtureRequest, books: Callable
 ) -> None:
@@ -167,7 +168,7 @@ def test_closed_once(alert: FraudAlert, sam: Any, ada: Any) -> None:
     assert AuditEntry.objects.filter(action="FRAUD_ALERT_CLOSED").count() == 1
 
 
-@pytest.mark.parametrize("name", ["alice", "bob", "charlie", "audrey"])
+@in_one_world("name", ["alice", "bob", "charlie", "audrey"])
 def test_nobody_else_does(name: str, alert: FraudAlert, request: pytest.FixtureRequest) -> None:
     """R1.7."""
     with pytest.raises(PermissionDenied):
@@ -180,7 +181,7 @@ def test_a_superuser_without_the_role_does_not(alert: FraudAlert, audrey: Any) -
         close_alert(actor=audrey, alert=alert, note=REASON)
 
 
-@pytest.mark.parametrize("name", ["alice", "bob"])
+@in_one_world("name", ["alice", "bob"])
 def test_nobody_closes_an_alert_on_their_own_payment(
     name: str, alert: FraudAlert, request: pytest.FixtureRequest
 ) -> None:
@@ -193,7 +194,7 @@ def test_nobody_closes_an_alert_on_their_own_payment(
     assert alert.state == "open"
 
 
-@pytest.mark.parametrize("note", ["", " \n", "…"])
+@in_one_world("note", ["", " \n", "…"])
 def test_without_a_note_it_stays_open(note: str, alert: FraudAlert, sam: Any) -> None:
     with pytest.raises(ReasonMissing):
         close_alert(actor=sam, alert=alert, note=note)

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.account_numbers import check_digits
 from accounts.models import AccountKind, BankAccount
 from tests.api_client import ApiClient, told
+from tests.tables import in_one_world
 from transfers.models import Payee, TransferOrder
 
 KEY = {"Idempotency_Key": "a-key-of-my-own"}
@@ -68,7 +69,7 @@ def ask(everyday: BankAccount, bobs: BankAccount, known: Any) -> Callable[..., A
     return send
 
 
-@pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=NAMES)
+@in_one_world(("method", "path", "body"), ROUTES, ids=NAMES)
 def test_nobody_gets_in_without_a_token(
     method: str, path: str, body: Any, ask: Callable, api_of: Callable, books: Callable
 ) -> None:
@@ -77,7 +78,7 @@ def test_nobody_gets_in_without_a_token(
     assert books() == before
 
 
-@pytest.mark.parametrize(("method", "path", "body"), ROUTES, ids=NAMES)
+@in_one_world(("method", "path", "body"), ROUTES, ids=NAMES)
 def test_staff_have_no_accounts_and_see_none_here(
     method: str, path: str, body: Any, ask: Callable, api_of: Callable, sam: Any, ada: Any, books: Callable
 ) -> None:
@@ -88,7 +89,7 @@ def test_staff_have_no_accounts_and_see_none_here(
     assert books() == before
 
 
-@pytest.mark.parametrize(("method", "path", "body"), ABOUT_HERS, ids=NAMES[: len(ABOUT_HERS)])
+@in_one_world(("method", "path", "body"), ABOUT_HERS, ids=NAMES[: len(ABOUT_HERS)])
 def test_what_is_alices_is_to_charlie_as_what_does_not_exist(
     method: str, path: str, body: Any, ask: Callable, api_of: Callable, charlie: Any, books: Callable
 ) -> None:
@@ -105,7 +106,7 @@ def test_what_is_alices_is_to_charlie_as_what_does_not_exist(
 # --- Numbers in addresses ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("separator", ["", "%20", "-", "%20-%20"])
+@in_one_world("separator", ["", "%20", "-", "%20-%20"])
 def test_the_number_of_ones_own_account_may_have_spaces_and_hyphens(
     alices: ApiClient, everyday: BankAccount, separator: str
 ) -> None:
@@ -114,7 +115,7 @@ def test_the_number_of_ones_own_account_may_have_spaces_and_hyphens(
     assert (answer.status_code, answer.json()["number"]) == (200, everyday.number)
 
 
-@pytest.mark.parametrize("wrong", ["0", "x", "123456789012", "%00", "١٢٣٤", "•••• 1234", "null", "1" * 5000])
+@in_one_world("wrong", ["0", "x", "123456789012", "%00", "١٢٣٤", "•••• 1234", "null", "1" * 5000])
 def test_what_is_no_number_is_as_unknown_as_somebody_elses(
     alices: ApiClient, everyday: BankAccount, wrong: str
 ) -> None:
@@ -169,7 +170,7 @@ def test_the_key_of_an_opening_opens_nothing_else(alices: ApiClient, alice: Any)
     assert BankAccount.objects.filter(owner=alice).count() == 1
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("body", "field", "code"),
     [
         ({}, "kind", "missing"),
@@ -263,9 +264,7 @@ def test_an_account_gets_another_name(alices: ApiClient, everyday: BankAccount) 
         assert everyday.nickname == nickname
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"nickname": "x" * 41}, {"nickname": None}, {"nickname": "a", "status": "closed"}]
-)
+@in_one_world("body", [{}, {"nickname": "x" * 41}, {"nickname": None}, {"nickname": "a", "status": "closed"}])
 def test_a_name_that_is_not_valid_changes_nothing(alices: ApiClient, everyday: BankAccount, body: Any) -> None:
     assert told(alices.patch(f"accounts/{everyday.number}", body)) == (422, "invalid")
     everyday.refresh_from_db()

@@ -8,6 +8,7 @@ import pytest
 from audit.models import AuditEntry
 from tests.acts import know, mails, transfer
 from tests.api_client import told
+from tests.tables import in_one_world
 from transfers.models import CustomerLimit
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +41,7 @@ def test_an_eleventh_time_in_an_hour_is_one_too_many(alice: Any, api_of: Any) ->
     assert [answer.status_code for answer in answers] == [200] * 10 + [429]
 
 
-@pytest.mark.parametrize("amount", ["500", "500.01", "30000", "999999999999"])
+@in_one_world("amount", ["500", "500.01", "30000", "999999999999"])
 def test_nobody_raises_their_own(amount: str, alice: Any, api_of: Any) -> None:
     # R4.2: only the bank does.
     api = api_of(alice)
@@ -49,7 +50,7 @@ def test_nobody_raises_their_own(amount: str, alice: Any, api_of: Any) -> None:
     assert api.get("daily-limit").json()["limit"] == "500.00"
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "data",
     [{"amount": amount} for amount in (5, 5.5, "-1", "1e2", "NaN", "1.001", "", None, "1,5", True)]
     + [{}, {"amount": "5", "user": "x"}],
@@ -62,7 +63,7 @@ def test_an_amount_is_a_text_of_digits(data: Any, alice: Any, api_of: Any) -> No
     assert not CustomerLimit.objects.exists()
 
 
-@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+@in_one_world("who", ["sam", "audrey", "ada"])
 def test_staff_have_none(who: str, request: Any, api_of: Any) -> None:
     # R1.7
     api = api_of(request.getfixturevalue(who))

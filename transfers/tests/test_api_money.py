@@ -11,6 +11,7 @@ from django.test import Client
 from accounts.account_numbers import check_digits
 from accounts.models import BankAccount
 from tests.api_client import ApiClient, told
+from tests.tables import in_one_world
 from transfers.models import OrderState, TransferOrder
 from transfers.services import holds, orders
 
@@ -59,7 +60,7 @@ def test_cash_goes_in_and_out(do: Callable, everyday: BankAccount, balance_of: C
     assert balance_of(everyday) == 150
 
 
-@pytest.mark.parametrize("spelling", ["{}", "{0[0]} {0[1]} {0[2]}", "{0[0]}-{0[1]}-{0[2]}"])
+@in_one_world("spelling", ["{}", "{0[0]} {0[1]} {0[2]}", "{0[0]}-{0[1]}-{0[2]}"])
 def test_money_goes_to_another_account_of_ones_own(
     do: Callable, everyday: BankAccount, savings: BankAccount, balance_of: Callable, spelling: str
 ) -> None:
@@ -136,7 +137,7 @@ def test_a_key_is_good_for_one_request(
     assert books() == before
 
 
-@pytest.mark.parametrize("verb", ["deposit", "withdraw", "transfer"])
+@in_one_world("verb", ["deposit", "withdraw", "transfer"])
 def test_whatever_moves_money_takes_a_key(verb: str, alices: ApiClient, everyday: BankAccount, books: Callable) -> None:
     # R7.3
     before = books()
@@ -193,8 +194,8 @@ AMOUNTS: dict[str, tuple[bytes, int]] = {
 }
 
 
-@pytest.mark.parametrize("verb", ["deposit", "withdraw", "transfer"])
-@pytest.mark.parametrize("kind", AMOUNTS)
+@in_one_world("verb", ["deposit", "withdraw", "transfer"])
+@in_one_world("kind", AMOUNTS)
 def test_no_strange_amount_moves_anything(
     verb: str, kind: str, alices: ApiClient, everyday: BankAccount, savings: BankAccount, books: Callable
 ) -> None:
@@ -210,7 +211,7 @@ def test_no_strange_amount_moves_anything(
     assert books() == before
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("body", "field", "code"),
     [
         ({"to": 123456789012}, "to", "string_type"),
@@ -349,7 +350,7 @@ def test_three_transfers_by_page_and_three_by_the_api_are_one_too_many(
     assert browser.post(review).status_code == 429
 
 
-@pytest.mark.parametrize(("verb", "name"), [("deposit", "deposit"), ("withdraw", "withdrawal")])
+@in_one_world(("verb", "name"), [("deposit", "deposit"), ("withdraw", "withdrawal")])
 def test_the_twenty_first_of_a_minute_is_one_too_many(
     do: Callable, everyday: BankAccount, savings: BankAccount, verb: str, name: str
 ) -> None:

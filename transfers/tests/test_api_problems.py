@@ -6,10 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from accounts.rest.problems import answer_to, to_problem
 from foundation.idempotency import IdempotencyConflict
+from tests.tables import in_one_world
 from transfers.ledger import InsufficientFunds
 from transfers.limits import DailyLimitReached
 from transfers.models import StepUpReason
@@ -35,7 +34,7 @@ def test_a_challenge_says_its_id_until_when_and_why() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("error", "status"),
     [
         (WrongStepUpCode(), 403),

@@ -8,13 +8,15 @@ from uuid import uuid4
 
 import pytest
 
-from accounts import account_numbers, keyset
+from accounts import account_numbers
 from accounts.models import BankAccount
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation import paging
 from tests.acts import at_once, mails
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of
+from tests.tables import in_one_world
 from transfers import verification
 from transfers.models import FraudAlert, OrderState, Transaction, TransferOrder
 from transfers.services import cash
@@ -50,7 +52,7 @@ def items(client: ApiClient, path: str, **query: Any) -> list[dict[str, Any]]:
 # --- What is held -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", ["sam", "audrey", "ada"])
+@in_one_world("who", ["sam", "audrey", "ada"])
 def test_staff_see_what_waits_and_the_alerts_about_it(
     who: str, held: Any, household: Any, bobs: Any, alice: Any, api: Any
 ) -> None:
@@ -79,7 +81,7 @@ def test_a_list_of_any_length_costs_the_same(
     pay: Any, api: Any, monkeypatch: Any, django_assert_max_num_queries: Any
 ) -> None:
     # R5.4, R7.3
-    monkeypatch.setattr(keyset, "PAGE_ROWS", 3)
+    monkeypatch.setattr(paging, "PAGE_ROWS", 3)
     orders = [pay("10001.00") for _ in range(1)] + [pay("100.00")]
     assert [order.state for order in orders] == ["held", "posted"]
     sam, ada = api("sam"), api("ada")
@@ -108,7 +110,8 @@ def test_reject_moves_nothing_and_the_customer_reads_why(held: Any, household: A
     assert "We could not reach you." in mails(alice.email)[-1].message
 
 
-@pytest.mark.parametrize("second", ["release", "reject"])
+@pytest.mark.usefixtures("sam", "ada")
+@in_one_world("second", ["release", "reject"])
 def test_it_is_decided_once(second: str, held: Any, api: Any, books: Any) -> None:
     # R3.5
     assert api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed()).status_code == 200
@@ -127,7 +130,8 @@ def test_of_eight_releases_at_once_one_moves_it(held: Any, bobs: Any, api: Any) 
     assert BankAccount.objects.get(pk=bobs.pk).balance == Decimal("12345.67")
 
 
-@pytest.mark.parametrize("verb", ["release", "reject"])
+@pytest.mark.usefixtures("sam", "ada")
+@in_one_world("verb", ["release", "reject"])
 def test_the_same_decision_again_has_the_same_answer(verb: str, held: Any, api: Any, books: Any) -> None:
     # R7.3, R3.5: a program whose answer was lost asks again.
     sam, path, key = api("sam"), f"holds/{held.public_id}/{verb}", keyed()
@@ -146,7 +150,8 @@ def test_the_same_decision_again_has_the_same_answer(verb: str, held: Any, api: 
     assert books() == before
 
 
-@pytest.mark.parametrize("path", ["holds/{hold}/release", "holds/{hold}/reject", "transactions/{posted}/reverse"])
+@pytest.mark.usefixtures("ada")
+@in_one_world("path", ["holds/{hold}/release", "holds/{hold}/reject", "transactions/{posted}/reverse"])
 def test_without_a_key_nothing_moves(path: str, held: Any, pay: Any, api: Any, books: Any) -> None:
     # R7.3
     path = path.format(hold=held.public_id, posted=pay("30.00").transaction.reference)
@@ -181,8 +186,8 @@ def test_of_two_decisions_at_once_under_one_key_one_is_refused(
     assert sorted([state_of(held), state_of(second)]) == [OrderState.HELD, OrderState.REJECTED]
 
 
-@pytest.mark.parametrize("who", ["alice", "bob", "charlie", "audrey"])
-@pytest.mark.parametrize("verb", ["release", "reject"])
+@in_one_world("who", ["alice", "bob", "charlie", "audrey"])
+@in_one_world("verb", ["release", "reject"])
 def test_no_party_stranger_or_auditor_decides(verb: str, who: str, held: Any, api: Any, books: Any) -> None:
     # R3.10, R1.7
     before, client = books(), api(who)
@@ -227,7 +232,8 @@ def test_what_is_not_possible_now_waits_on(held: Any, bobs: Any, api: Any, freez
     assert state_of(held) == OrderState.HELD
 
 
-@pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": 1}, {"reason": REASON, "amount": "1"}, []])
+@pytest.mark.usefixtures("sam")
+@in_one_world("body", [{}, {"reason": ""}, {"reason": 1}, {"reason": REASON, "amount": "1"}, []])
 def test_a_decision_has_a_reason_and_nothing_else(body: Any, held: Any, api: Any) -> None:
     for path in (f"holds/{held.public_id}/release", f"holds/{held.public_id}/reject"):
         assert told(api("sam").post(path, body, **keyed())) == (422, "invalid")
@@ -259,7 +265,8 @@ def test_an_alert_of_a_held_payment_leads_to_it(held: Any, api: Any) -> None:
     assert {shown["hold"] for shown in items(api("audrey"), "alerts")} == {str(held.public_id)}
 
 
-@pytest.mark.parametrize("who", ["alice", "charlie", "audrey"])
+@pytest.mark.usefixtures("sam")
+@in_one_world("who", ["alice", "charlie", "audrey"])
 def test_only_support_and_administrators_close_alerts(who: str, held: Any, api: Any) -> None:
     alert = FraudAlert.objects.filter(order=held)[0]
     assert told(api(who).post(f"alerts/{alert.public_id}/close", {"reason": REASON})) == FORBIDDEN
@@ -331,7 +338,7 @@ def test_twenty_times_the_same_reversal_at_once_moves_it_once(pay: Any, househol
     assert BankAccount.objects.get(pk=household.pk).balance == before + Decimal(30)
 
 
-@pytest.mark.parametrize("who", ["alice", "bob", "charlie", "sam", "audrey"])
+@in_one_world("who", ["alice", "bob", "charlie", "sam", "audrey"])
 def test_nobody_else_reverses(who: str, pay: Any, api: Any, books: Any) -> None:
     order = pay("30.00")
     before = books()
@@ -342,7 +349,8 @@ def test_nobody_else_reverses(who: str, pay: Any, api: Any, books: Any) -> None:
     assert books() == before
 
 
-@pytest.mark.parametrize("reference", ["NONE", "x" * 300, "%00", "1", "00000000-0000-0000-0000-000000000000"])
+@pytest.mark.usefixtures("ada")
+@in_one_world("reference", ["NONE", "x" * 300, "%00", "1", "00000000-0000-0000-0000-000000000000"])
 def test_a_movement_that_there_is_not_is_404(reference: str, api: Any) -> None:
     assert told(api("ada").post(f"transactions/{reference}/reverse", {"reason": REASON}, **keyed())) == NOT_FOUND
     assert told(api("ada").post(f"transactions/{reference}/reverse", {}, **keyed())) in {NOT_FOUND, (422, "invalid")}
@@ -379,7 +387,7 @@ def test_auditors_read_the_ledger_with_filters(
 
 
 def test_the_ledger_goes_on_at_its_cursor(pay: Any, api: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(keyset, "PAGE_ROWS", 2)
+    monkeypatch.setattr(paging, "PAGE_ROWS", 2)
     for _ in range(4):
         pay("1.00")
     seen: list[str] = []
@@ -394,12 +402,13 @@ def test_the_ledger_goes_on_at_its_cursor(pay: Any, api: Any, monkeypatch: Any) 
     assert told(api("audrey").get("staff/transactions", {"cursor": other})) == (422, "invalid_cursor")
 
 
-@pytest.mark.parametrize("who", ["alice", "charlie", "sam"])
+@in_one_world("who", ["alice", "charlie", "sam"])
 def test_the_ledger_is_for_auditors_and_administrators(who: str, api: Any) -> None:
     assert told(api(who).get("staff/transactions")) == FORBIDDEN
 
 
-@pytest.mark.parametrize("query", [{"kind": "gift"}, {"min_amount": "-1"}, {"max_amount": "1e3"}, {"until": "now"}])
+@pytest.mark.usefixtures("audrey")
+@in_one_world("query", [{"kind": "gift"}, {"min_amount": "-1"}, {"max_amount": "1e3"}, {"until": "now"}])
 def test_a_filter_that_means_nothing_is_refused(query: Any, api: Any) -> None:
     answer = api("audrey").get("staff/transactions", query)
     assert told(answer) == (422, "invalid")

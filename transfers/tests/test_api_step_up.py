@@ -13,6 +13,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.api_client import ApiClient, told
+from tests.tables import in_one_world
 from transfers.models import Payee, StepUpChallenge, TransferOrder
 
 KEY = "the-same-key-all-along"
@@ -105,7 +106,7 @@ def test_too_many_wrong_codes_are_429(send: Callable, alice: Any, code_of: Calla
     assert answers[5] == (429, "too_often")
 
 
-@pytest.mark.parametrize("change", ["amount", "key", "challenge"])
+@in_one_world("change", ["amount", "key", "challenge"])
 def test_a_code_is_good_for_what_it_was_asked_for(
     change: str, send: Callable, alice: Any, code_of: Callable, books: Callable
 ) -> None:

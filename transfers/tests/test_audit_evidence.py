@@ -15,6 +15,7 @@ from audit.models import AuditEntry
 from audit.sealing import seal
 from tests import acts
 from tests.plugin import triggers_off
+from tests.tables import in_one_world
 from transfers import evidence, verification
 from transfers.models import Entry, Transaction, TransferOrder
 from transfers.services import cash
@@ -90,7 +91,7 @@ def test_a_ledger_rewritten_together_with_its_balances_is_named(
     )
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "change",
     [
         "amount = amount + 1",
@@ -107,7 +108,7 @@ def test_an_altered_transaction_is_named(orders: list[TransferOrder], change: st
     assert len(found().splitlines()) == 1
 
 
-@pytest.mark.parametrize("change", ["amount = amount + 1", "balance_after = balance_after + 1"])
+@in_one_world("change", ["amount = amount + 1", "balance_after = balance_after + 1"])
 def test_an_altered_ledger_entry_is_named(orders: list[TransferOrder], change: str) -> None:
     entry = Entry.objects.filter(transaction=orders[1].transaction).first()
     assert entry is not None
@@ -152,8 +153,8 @@ def test_a_batch_costs_three_statements(orders: list[TransferOrder]) -> None:
 # --- Entries that no bank of ours wrote ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("subject_type", ["transferorder", "transaction"])
-@pytest.mark.parametrize(
+@in_one_world("subject_type", ["transferorder", "transaction"])
+@in_one_world(
     "subject_id", ["", "garbage", "'", "0" * 64, "{0f0f0f0f-0f0f-4f0f-8f0f-0f0f0f0f0f0f}", "0F" * 16, "١" * 32]
 )
 def test_a_planted_entry_does_not_keep_others_from_being_named(

@@ -8,6 +8,7 @@ import pytest
 
 from accounts.models import AccountKind, BankAccount
 from audit.models import AuditEntry
+from tests.tables import in_one_world
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.models import Entry, TransferOrder
 from transfers.services import cash
@@ -94,7 +95,7 @@ def test_no_more_than_is_available_can_be_withdrawn(
     withdraw("90.00")
 
 
-@pytest.mark.parametrize("kind", ["deposit", "withdraw"])
+@in_one_world("kind", ["deposit", "withdraw"])
 def test_no_cash_moves_on_a_frozen_account(
     kind: str, deposit: Callable, withdraw: Callable, everyday: BankAccount, freeze: Callable, books: Callable
 ) -> None:
@@ -112,7 +113,7 @@ def test_no_cash_moves_on_a_frozen_account(
     assert last.details["reason"] == "account_not_active"
 
 
-@pytest.mark.parametrize("kind", ["deposit", "withdraw"])
+@in_one_world("kind", ["deposit", "withdraw"])
 def test_cash_moves_at_the_counter_only_when_self_service_is_off(
     kind: str, deposit: Callable, withdraw: Callable, settings: Any, books: Callable
 ) -> None:

@@ -20,6 +20,7 @@ from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, wrong_code_for
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code
+from tests.tables import in_one_world
 from transfers import verification
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.limits import DailyLimitReached
@@ -43,7 +44,7 @@ def pay_out(
     )
 
 
-@pytest.mark.parametrize("self_service", [True, False])
+@in_one_world("self_service", [True, False])
 def test_a_clerk_takes_cash_for_a_customer(
     self_service: bool, alice: Any, sam: Any, everyday: BankAccount, balance_of: Callable, settings: Any
 ) -> None:
@@ -120,7 +121,7 @@ def test_neither_the_clerks_code_nor_a_recovery_code_nor_a_used_one_opens_the_ti
     assert books() == before
 
 
-@pytest.mark.parametrize("state", [{"locked_at": "2026-11-01T00:00Z"}, {"is_active": False}])
+@in_one_world("state", [{"locked_at": "2026-11-01T00:00Z"}, {"is_active": False}])
 def test_nothing_is_paid_out_to_a_locked_or_deactivated_customer(
     state: dict[str, Any], alice: Any, sam: Any, everyday: BankAccount, balance_of: Callable
 ) -> None:
@@ -277,7 +278,7 @@ def test_cash_brought_to_open_an_account_counts_too(alice: Any, ada: Any, sam: A
     assert FraudAlert.objects.count() == 2
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("ask", "range_of_an_index"),
     [
         (lambda alice: screening.is_much_cash_out(alice, Decimal(1), at=NOON), "order_source_created"),

@@ -18,6 +18,7 @@ from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import mails
 from tests.staff_acts import REASON, entry_of, stored
+from tests.tables import in_one_world
 from transfers import evidence, ledger, verification
 from transfers.ledger import AccountNotActive
 from transfers.models import CustomerLimit, FraudAlert, OrderState, Payee, TransferOrder
@@ -43,7 +44,7 @@ def used_by(user: Any) -> Decimal:
 # --- Releasing ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sam", "ada"])
+@in_one_world("name", ["sam", "ada"])
 def test_release_posts_exactly_what_was_held(
     name: str,
     alice: Any,
@@ -94,8 +95,8 @@ def test_the_alerts_of_an_order_close_with_the_decision(
     assert other.state == "open"
 
 
-@pytest.mark.parametrize(("side", "refusal"), [("household", SourceNotActive), ("bobs", TargetNotActive)])
-@pytest.mark.parametrize("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
+@in_one_world(("side", "refusal"), [("household", SourceNotActive), ("bobs", TargetNotActive)])
+@in_one_world("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
 def test_an_account_frozen_or_closed_meanwhile_refuses_release_and_the_order_waits_on(
     side: str,
     refusal: type[AccountNotActive],
@@ -211,7 +212,7 @@ def test_the_money_of_a_rejected_payment_can_be_sent_again(pay: Callable, sam: A
 
 
 @DECISIONS
-@pytest.mark.parametrize("name", ["alice", "bob", "charlie", "audrey"])
+@in_one_world("name", ["alice", "bob", "charlie", "audrey"])
 def test_customers_and_auditors_decide_nothing(
     decide: Callable, name: str, held: TransferOrder, request: pytest.FixtureRequest, books: Callable
 ) -> None:
@@ -225,7 +226,7 @@ def test_customers_and_auditors_decide_nothing(
 
 
 @DECISIONS
-@pytest.mark.parametrize("name", ["alice", "bob"])
+@in_one_world("name", ["alice", "bob"])
 def test_neither_sender_nor_receiver_decides_even_as_staff(
     decide: Callable, name: str, held: TransferOrder, request: pytest.FixtureRequest, books: Callable
 ) -> None:
@@ -247,9 +248,7 @@ def test_neither_does_whoever_ordered_it(decide: Callable, sam: Any, held: Trans
 
 
 @DECISIONS
-@pytest.mark.parametrize(
-    ("reason", "refusal"), [("", ReasonMissing), (" \n\t", ReasonMissing), ("x" * 301, ReasonTooLong)]
-)
+@in_one_world(("reason", "refusal"), [("", ReasonMissing), (" \n\t", ReasonMissing), ("x" * 301, ReasonTooLong)])
 def test_without_a_reason_nothing_is_decided(
     decide: Callable, reason: str, refusal: type[Exception], sam: Any, held: TransferOrder, books: Callable
 ) -> None:
@@ -260,7 +259,7 @@ def test_without_a_reason_nothing_is_decided(
 
 
 @DECISIONS
-@pytest.mark.parametrize("first", [release_order, reject_order], ids=["released", "rejected"])
+@in_one_world("first", [release_order, reject_order], ids=["released", "rejected"])
 def test_what_is_decided_is_decided(
     first: Callable, decide: Callable, sam: Any, ada: Any, held: TransferOrder, books: Callable
 ) -> None:

@@ -6,12 +6,11 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-import pytest
-
 from accounts import demo_people
 from accounts.models import BankAccount
 from accounts.money import to_minor
 from accounts.roles import Role
+from tests.tables import in_one_world
 from transfers.demo.habits import CASH, Day, payday
 from transfers.demo.lives import AWAY, HABITS, HOLDINGS, owner_of
 from transfers.demo.planning import Movement, first_month, opening_times, plan
@@ -37,7 +36,7 @@ def test_the_same_day_has_the_same_plan_and_a_later_one_goes_on_with_it() -> Non
     assert len(later) > len(movements)
 
 
-@pytest.mark.parametrize("now", NOWS, ids=str)
+@in_one_world("now", NOWS, ids=str)
 def test_no_account_is_overdrawn_or_runs_away(now: datetime) -> None:
     balances: dict[str, Decimal] = defaultdict(Decimal)
     for movement in plan_of(now):
@@ -51,7 +50,7 @@ def test_no_account_is_overdrawn_or_runs_away(now: datetime) -> None:
     assert all(50 < balance < 9_000 for key, balance in balances.items() if key.startswith("alice."))
 
 
-@pytest.mark.parametrize("now", NOWS, ids=str)
+@in_one_world("now", NOWS, ids=str)
 def test_each_of_six_full_months_has_its_salaries_rents_and_wages(now: datetime) -> None:
     movements = plan_of(now)
     seen = Counter((Month.of(movement.at), movement.text) for movement in movements)
@@ -99,7 +98,7 @@ def test_its_words_and_accounts_are_such_as_the_bank_has(settings: Any) -> None:
     assert min(opening_times(first_month(NOW)).values()) < first_month(NOW).starts_at
 
 
-@pytest.mark.parametrize("currency", ["JPY", "BHD"])
+@in_one_world("currency", ["JPY", "BHD"])
 def test_a_currency_may_have_other_decimals(settings: Any, currency: str) -> None:
     settings.CURRENCY = currency
     assert all(to_minor(movement.amount) > 0 for movement in plan_of.__wrapped__(NOW))

@@ -12,6 +12,7 @@ from accounts.money import to_minor
 from audit.models import AuditEntry
 from tests import acts
 from tests.plugin import triggers_off
+from tests.tables import in_one_world
 from transfers.ledger import PostedEntry, Posting
 from transfers.models import Entry, Transaction, TransferOrder
 from transfers.services import cash
@@ -67,7 +68,7 @@ def test_an_opening_deposit_is_in_the_log_too(everyday: BankAccount) -> None:
     assert digest_in_the_log(order) == digest_from_rows(order.transaction_id)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("model", "change"),
     [
         (Transaction, "amount = amount + 1"),

@@ -2,8 +2,7 @@
 
 from decimal import Decimal
 
-import pytest
-
+from tests.tables import in_one_world
 from transfers import fraud
 from transfers.fraud import Facts, Rule, Thresholds
 
@@ -11,7 +10,7 @@ THRESHOLDS = Thresholds(alert_amount=Decimal(1000), suspicious_amount=Decimal(10
 LARGE, MANY, SUSPICIOUS = Rule.LARGE_AMOUNT, Rule.MANY_PAYMENTS, Rule.SUSPICIOUS_AMOUNT
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("amount", "payments", "rules"),
     [
         ("0.01", 1, ()),

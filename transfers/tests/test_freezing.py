@@ -15,6 +15,7 @@ from audit.models import AuditEntry
 from foundation.refusals import WrongStatus
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of
+from tests.tables import in_one_world
 from transfers.ledger import AccountNotActive
 from transfers.services import cash
 
@@ -45,7 +46,7 @@ def test_no_money_moves_while_an_account_is_frozen(alice: Any, ada: Any, account
     assert (account.status, account.balance) == ("active", Decimal(11))
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("service", "before", "action", "subject"),
     [
         (freeze_account, AccountStatus.ACTIVE, "ACCOUNT_FROZEN", "Your account is frozen"),
@@ -67,7 +68,7 @@ def test_both_are_audited_and_told(
     assert account.number not in mail.message
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("service", "status", "says"),
     [
         (freeze_account, AccountStatus.FROZEN, "frozen already"),
@@ -86,7 +87,7 @@ def test_a_stale_page_is_told_how_it_is(
     assert not AuditEntry.objects.filter(action__in=["ACCOUNT_FROZEN", "ACCOUNT_UNFROZEN"]).exists()
 
 
-@pytest.mark.parametrize("service", [freeze_account, unfreeze_account])
+@in_one_world("service", [freeze_account, unfreeze_account])
 def test_the_banks_own_accounts_are_never_frozen(service: Any, ada: Any, db: Any) -> None:
     # A forged id: without cash nobody could pay in or out.
     cash_account = BankAccount.objects.get(ledger_code="cash-0")
@@ -100,7 +101,7 @@ def test_the_banks_own_accounts_have_nobody_to_write_to(db: Any) -> None:
         mails_of("account_frozen", account_id=BankAccount.objects.get(ledger_code="fees").pk)
 
 
-@pytest.mark.parametrize("verb", ["freeze_account", "unfreeze_account"])
+@in_one_world("verb", ["freeze_account", "unfreeze_account"])
 def test_an_approved_request_is_named_in_the_log(verb: str, sam: Any, account: BankAccount) -> None:
     # R4.2: as one step of the transaction that approves.
     if verb == "unfreeze_account":

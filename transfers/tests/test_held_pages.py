@@ -13,6 +13,7 @@ from pypdf import PdfReader
 from accounts.models import BankAccount
 from tests import acts
 from tests.staff_acts import REASON
+from tests.tables import in_one_world
 from transfers import selectors
 from transfers.explanations import explanation_of, why_held
 from transfers.models import OrderState, TransferOrder
@@ -76,7 +77,7 @@ def test_a_released_one_reads_like_any_other(
         assert "notice-" not in page
 
 
-@pytest.mark.parametrize("decided", [False, True])
+@in_one_world("decided", [False, True])
 def test_the_receiver_and_strangers_see_nothing_of_it(
     decided: bool,
     bob: Any,
@@ -180,7 +181,7 @@ def test_a_released_one_is_a_transfer_like_any_other(
     assert f"{reverse('ticket_open')}?payment=" in page
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("came_from", "is_done"),
     [
         ("http://testserver/transfer/review/00000000-0000-4000-8000-000000000000/", True),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -12,9 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount
+from foundation.paging import Cursor
 from tests import acts
+from tests.tables import in_one_world
 from transfers import ledger, selectors
-from transfers.models import TransactionKind
+from transfers.models import Entry, TransactionKind
 from transfers.names import masked_name, short_name
 from transfers.services import cash, payees, sending
 
@@ -41,25 +44,29 @@ def url_of(account: BankAccount) -> str:
     return reverse("account", args=[account.public_id])
 
 
+def cursor(sequence: int) -> str:
+    return Cursor.of(Entry(sequence=sequence), ("sequence",))
+
+
 # --- History ------------------------------------------------------------------------------------------------
 
 
 def test_the_pages_run_through_the_whole_history_without_gap_or_repeat(busy: BankAccount) -> None:
     older, newer = [], []
     page = selectors.history_page(busy)
-    assert page.newer_than is None
+    assert page.previous_cursor is None
     while True:
-        older.append([row.sequence for row in page.rows])
-        if page.older_than is None:
+        older.append([row.sequence for row in page.items])
+        if page.next_cursor is None:
             break
-        page = selectors.history_page(busy, older_than=page.older_than)
+        page = selectors.history_page(busy, after=page.next_cursor)
     assert [number for numbers in older for number in numbers] == list(range(60, 0, -1))
     assert [len(numbers) for numbers in older] == [PAGE, PAGE, 10]
     while True:
-        newer.append([row.sequence for row in page.rows])
-        if page.newer_than is None:
+        newer.append([row.sequence for row in page.items])
+        if page.previous_cursor is None:
             break
-        page = selectors.history_page(busy, newer_than=page.newer_than)
+        page = selectors.history_page(busy, before=page.previous_cursor)
     assert [number for numbers in reversed(newer) for number in numbers] == list(range(60, 0, -1))
 
 
@@ -82,14 +89,14 @@ def test_new_entries_do_not_shift_the_older_pages(alice: Any, busy: BankAccount,
     first = selectors.history_page(busy)
     cash.deposit(actor=alice, account=busy, amount=Decimal(1), idempotency_key=new_key())
     busy.refresh_from_db()
-    second = selectors.history_page(busy, older_than=first.older_than)
-    assert first.rows[-1].sequence - 1 == second.rows[0].sequence
+    second = selectors.history_page(busy, after=first.next_cursor)
+    assert first.items[-1].sequence - 1 == second.items[0].sequence
 
 
 def test_the_deepest_page_costs_what_the_first_does(alice: Any, browser_of: Callable, busy: BankAccount) -> None:
     client, counts, texts = browser_of(alice), [], []
     client.get(url_of(busy))
-    for query in ("", "?older_than=30", "?older_than=11", "?newer_than=10"):
+    for query in ("", f"?older_than={cursor(30)}", f"?older_than={cursor(11)}", f"?newer_than={cursor(10)}"):
         with CaptureQueriesContext(connection) as captured:
             assert client.get(url_of(busy) + query).status_code == 200
         counts.append(len(captured))
@@ -110,7 +117,7 @@ def test_a_row_says_what_happened_with_whom_and_what_it_did_to_the_balance(
     everyday.refresh_from_db()
     rows = [
         (row.label, row.counterpart, row.amount, row.balance_after, row.direction_word)
-        for row in selectors.history_page(everyday).rows
+        for row in selectors.history_page(everyday).items
     ]
     assert rows == [
         ("Withdrawal", "", Decimal("-1.00"), Decimal("82.00"), "out"),
@@ -119,7 +126,7 @@ def test_a_row_says_what_happened_with_whom_and_what_it_did_to_the_balance(
         ("Deposit", "", Decimal("100.00"), Decimal("100.00"), "in"),
     ]
     bobs.refresh_from_db()
-    (row,) = selectors.history_page(bobs).rows
+    (row,) = selectors.history_page(bobs).items
     assert (row.label, row.amount, row.description) == ("Transfer from Alice A.", Decimal("12.00"), "Lunch")
     assert order.transaction is not None
     assert row.reference == order.transaction.reference
@@ -127,11 +134,17 @@ def test_a_row_says_what_happened_with_whom_and_what_it_did_to_the_balance(
 
 
 def test_interest_has_no_order_and_so_no_receipt(alice: Any, busy: BankAccount) -> None:
-    row = selectors.history_page(busy).rows[0]
+    row = selectors.history_page(busy).items[0]
     assert (row.label, row.receipt_url, row.description) == ("Deposit", None, "No. 60")
 
 
-@pytest.mark.parametrize("query", ["older_than=x", "older_than=-1", "older_than=٣", "newer_than=" + "9" * 30, "x=1"])
+@in_one_world(
+    "query",
+    [
+        *("older_than=x", "older_than=-1", "older_than=٣", "newer_than=" + "9" * 30, "x=1"),
+        *("older_than=30", "older_than=" + "f" * 16, f"newer_than={UUID(int=30)}"),
+    ],
+)
 def test_nonsense_in_the_url_shows_the_first_page(
     alice: Any, browser_of: Callable, busy: BankAccount, query: str
 ) -> None:
@@ -139,7 +152,7 @@ def test_nonsense_in_the_url_shows_the_first_page(
     assert response.context["entries"][0].sequence == 60
 
 
-@pytest.mark.parametrize("query", ["older_than=1", "newer_than=60"])
+@in_one_world("query", [f"older_than={cursor(1)}", f"newer_than={cursor(60)}"])
 def test_beyond_either_end_there_is_nothing(alice: Any, browser_of: Callable, busy: BankAccount, query: str) -> None:
     response = browser_of(alice).get(f"{url_of(busy)}?{query}")
     assert response.status_code == 200
@@ -253,7 +266,7 @@ def test_what_remains_of_the_day_is_never_less_than_nothing() -> None:
     assert selectors.DailyUse(limit=Decimal(10), used=Decimal(15)).remaining == 0
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("first", "last", "masked", "short"),
     [
         ("Bob", "Miller", "B•• M•••••", "Bob M."),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -12,7 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import BankAccount
+from foundation.paging import Cursor
 from tests import acts
+from tests.tables import in_one_world
 from transfers import ledger, selectors
 from transfers.filters import HistoryFilters
 from transfers.models import Entry, TransactionKind
@@ -105,8 +108,12 @@ def test_the_account_page_leads_here(alice: Any, browser_of: Callable, everyday:
     assert len(client.get(page.context["history_url"]).context["entries"]) == 1
 
 
-@pytest.mark.parametrize(
-    "key", ["x", "-1", "1-2-3", "٣-4", "9" * 30, f"{'9' * 16}-{'9' * 16}", "1", "1-", "%00", "1.5-2"]
+@in_one_world(
+    "key",
+    [
+        *("x", "-1", "1-2-3", "٣-4", "9" * 30, f"{'9' * 16}-{'9' * 16}", "1", "1-", "%00", "1.5-2"),
+        *("9" * 16, "f" * 16, str(UUID(int=2**128 - 1)), str(UUID(int=2**64 + 1))),
+    ],
 )
 def test_a_key_that_is_none_of_ours_breaks_nothing(alice: Any, browser_of: Callable, two: Any, key: str) -> None:
     client = browser_of(alice)
@@ -116,7 +123,8 @@ def test_a_key_that_is_none_of_ours_breaks_nothing(alice: Any, browser_of: Calla
 
 
 def test_beyond_the_end_the_page_says_where_the_movements_are(alice: Any, browser_of: Callable, two: Any) -> None:
-    response = browser_of(alice).get(URL, {"account": two[0].public_id, "older_than": "1"})
+    cursor_of_first = Cursor.of(Entry(sequence=1), ("sequence",))
+    response = browser_of(alice).get(URL, {"account": two[0].public_id, "older_than": cursor_of_first})
     assert response.context["entries"] == []
     assert "There is nothing on this page" in response.content.decode()
 
@@ -137,8 +145,8 @@ def test_first_and_deepest_page_run_the_same_statements_with_twenty_thousand_ent
     client, counts = browser_of(alice), []
     first, last = Entry.objects.filter(account=everyday).order_by("sequence")[25:27]
     deep = {
-        "": filtered._key_text(HistoryFilters(), last),
-        str(everyday.public_id): filtered._key_text(HistoryFilters(account=everyday), first),
+        "": Cursor.of(last, ("posted_at", "id")),
+        str(everyday.public_id): Cursor.of(first, ("sequence",)),
     }
     client.get(URL)
     for account, key in deep.items():
@@ -171,7 +179,7 @@ def test_each_filter_lets_through_what_it_says(alice: Any, browser_of: Callable,
     ]
 
 
-@pytest.mark.parametrize("text", ["größe", "GRÖSSE 50%_", "Größe 50%_[a]", "größe 50%_[A]", "%_["])
+@in_one_world("text", ["größe", "GRÖSSE 50%_", "Größe 50%_[a]", "größe 50%_[A]", "%_["])
 def test_text_is_found_whatever_its_case_and_is_no_pattern(
     alice: Any, browser_of: Callable, everyday: BankAccount, text: str
 ) -> None:
@@ -180,7 +188,7 @@ def test_text_is_found_whatever_its_case_and_is_no_pattern(
     assert found == ([] if "SS" in text else ["Größe 50%_[a]"])
 
 
-@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+@in_one_world("zone", ["Pacific/Auckland", "America/New_York"])
 def test_days_begin_when_they_do_at_the_bank(
     alice: Any, browser_of: Callable, everyday: BankAccount, settings: Any, zone: str
 ) -> None:
@@ -195,7 +203,7 @@ def test_days_begin_when_they_do_at_the_bank(
     assert [row.description for row in rows] == ["at 2", "at 1"]
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("name", "value"),
     [
         ("account", "not an id"),
@@ -250,7 +258,7 @@ def test_anothers_account_is_none_of_the_choices(
     assert list(response.context["form"].errors) == ["account"]
     assert "entries" not in response.context
     assert [row.amount for row in shown(client)] == [Decimal("1.00")]
-    assert selectors.filtered_page(charlie, HistoryFilters(account=everyday)).rows == []
+    assert selectors.filtered_page(charlie, HistoryFilters(account=everyday)).items == []
     assert selectors.totals_of(charlie, HistoryFilters(account=everyday)).count == 0
 
 
@@ -355,7 +363,7 @@ def test_a_movement_has_a_page_with_the_counterpart_and_the_receipt(
     assert "Alice A." in theirs.content.decode()
 
 
-@pytest.mark.parametrize("sequence", ["0", "2", "9" * 19, "9" * 40])
+@in_one_world("sequence", ["0", "2", "9" * 19, "9" * 40])
 def test_a_movement_that_is_not_there_is_not_found(
     alice: Any, browser_of: Callable, everyday: BankAccount, sequence: str
 ) -> None:

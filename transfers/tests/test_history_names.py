@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import BankAccount
 from tests import acts
+from tests.tables import in_one_world
 from transfers.models import Payee
 from transfers.tests.test_history_filters import NOON, URL, planned, post, shown
 
@@ -29,7 +30,7 @@ def with_bob(
     return bobs
 
 
-@pytest.mark.parametrize("text", ["Bob", "bOB b.", "ob B", "B."])
+@in_one_world("text", ["Bob", "bOB b.", "ob B", "B."])
 def test_a_name_that_stands_in_a_row_is_found(alice: Any, browser_of: Callable, with_bob: Any, text: str) -> None:
     rows = [("Bob B.", Decimal("1.00")), ("Bob B.", Decimal("-3.00"))]
     assert found(browser_of(alice), text) == rows
@@ -53,7 +54,7 @@ def test_whoever_paid_without_being_a_payee_is_found_and_so_is_a_payee_that_was_
     assert len(found(browser_of(bob), "Alice")) == 2
 
 
-@pytest.mark.parametrize("text", ["Brandt", "Bra", "bob@", "Charlie", "%", "_", "["])
+@in_one_world("text", ["Brandt", "Bra", "bob@", "Charlie", "%", "_", "["])
 def test_a_search_finds_out_nothing_that_the_rows_do_not_show(
     alice: Any, charlie: Any, browser_of: Callable, with_bob: Any, open_account: Callable, text: str
 ) -> None:

@@ -15,6 +15,7 @@ from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, a_request, entry_of, fresh_code
+from tests.tables import in_one_world
 from transfers import ledger, selectors, verification
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.limits import DailyLimitReached
@@ -218,7 +219,7 @@ def test_a_first_payment_held_before_a_reset_of_two_factor_is_not_released_for_a
     reject_order(actor=sam, order=held, reason="Please order it again.")
 
 
-@pytest.mark.parametrize("state", [{"locked_at": "2026-11-01T00:00Z"}, {"is_active": False}])
+@in_one_world("state", [{"locked_at": "2026-11-01T00:00Z"}, {"is_active": False}])
 def test_no_payment_of_a_customer_who_was_locked_meanwhile_is_released_but_it_can_be_rejected(
     state: dict[str, Any], alice: Any, ada: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder
 ) -> None:
@@ -240,7 +241,7 @@ def test_whether_the_receiver_is_locked_does_not_matter(bob: Any, ada: Any, held
 # --- The ledger's own part ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("amount", [Decimal(0), Decimal("-1.00")])
+@in_one_world("amount", [Decimal(0), Decimal("-1.00")])
 def test_only_what_is_positive_is_held_or_freed(amount: Decimal, household: BankAccount, held: TransferOrder) -> None:
     with pytest.raises(ValueError, match="positive"):
         ledger.hold(household.pk, amount, target_id=held.target_id)

@@ -15,6 +15,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests import acts
+from tests.tables import in_one_world
 from transfers.ledger import InsufficientFunds
 from transfers.models import TransferOrder
 from transfers.services import cash
@@ -58,7 +59,7 @@ def test_a_retry_is_answered_even_when_the_money_is_gone_or_the_account_frozen(
     assert books() == before
 
 
-@pytest.mark.parametrize("what", ["amount", "description", "source", "target", "both sides"])
+@in_one_world("what", ["amount", "description", "source", "target", "both sides"])
 def test_the_same_key_with_other_inputs_is_refused(
     send: Callable, savings: BankAccount, everyday: BankAccount, books: Callable, what: str
 ) -> None:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from audit.models import AuditEntry
 from tests import acts
+from tests.tables import in_one_world
 from transfers import selectors, verification
 from transfers.models import Entry, SavingsInterest, Transaction, TransactionKind
 from transfers.services import interest, opening
@@ -63,7 +64,7 @@ def interest_on(account: BankAccount) -> list[tuple[str, Decimal]]:
 # --- Closing ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("counted_until", [None, date(2026, 9, 15), date(2026, 9, 21)])
+@in_one_world("counted_until", [None, date(2026, 9, 15), date(2026, 9, 21)])
 def test_what_was_earned_goes_to_the_checking_account(
     saved: BankAccount, checking: BankAccount, close: Callable, counted_until: date | None
 ) -> None:
@@ -217,7 +218,7 @@ def test_half_a_cent_less_than_none_is_shown_as_none(alice: Any, saved: BankAcco
 def test_the_statement_and_the_history_call_it_interest(alice: Any, saved: BankAccount, browser_of: Callable) -> None:
     """R3.7."""
     accrue_interest(at=LATER + timedelta(days=31))
-    (row, *_) = selectors.history_page(BankAccount.objects.get(pk=saved.pk)).rows
+    (row, *_) = selectors.history_page(BankAccount.objects.get(pk=saved.pk)).items
     assert (row.label, row.description, row.receipt_url) == ("Interest", "For September 2026", None)
     browser = browser_of(alice)
     page = browser.get(reverse("history"), {"type": "interest"}).content.decode()

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from tests import acts
+from tests.tables import in_one_world
 from transfers import ledger
 from transfers.ledger import AccountNotActive, InsufficientFunds, Leg, UnbalancedTransaction, transfer_legs
 from transfers.models import Direction, Entry, Transaction, TransactionKind
@@ -53,7 +54,7 @@ def test_a_transaction_has_balanced_entries_with_the_balance_after_and_the_next_
     assert [(row.balance, row.last_sequence) for row in rows] == [(Decimal("69.75"), 2), (Decimal("30.25"), 1)]
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("code", "direction", "change"),
     [
         ("cash-7", Direction.DEBIT, "5.00"),
@@ -128,8 +129,8 @@ def test_held_money_is_reserved(alice: Any, everyday: BankAccount, bobs: BankAcc
     assert (everyday.balance, everyday.available) == (Decimal("40.00"), Decimal(0))
 
 
-@pytest.mark.parametrize("side", ["source", "target"])
-@pytest.mark.parametrize("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
+@in_one_world("side", ["source", "target"])
+@in_one_world("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
 def test_no_money_moves_into_or_out_of_an_account_that_is_not_active(
     alice: Any, everyday: BankAccount, bobs: BankAccount, freeze: Callable, books: Callable, side: str, status: str
 ) -> None:
@@ -160,7 +161,7 @@ BAD_LEGS = {
 }
 
 
-@pytest.mark.parametrize("legs", BAD_LEGS.values(), ids=BAD_LEGS)
+@in_one_world("legs", BAD_LEGS.values(), ids=BAD_LEGS)
 def test_legs_that_make_no_transaction_are_a_fault_of_the_caller(
     alice: Any, everyday: BankAccount, bobs: BankAccount, books: Callable, legs: list
 ) -> None:
@@ -177,7 +178,7 @@ def test_legs_that_make_no_transaction_are_a_fault_of_the_caller(
     assert books() == before
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("amount", "error"),
     [
         (5.0, TypeError),

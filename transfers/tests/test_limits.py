@@ -13,6 +13,7 @@ from accounts.limiter import TooOften
 from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
+from tests.tables import in_one_world
 from transfers import limits, selectors
 from transfers.ledger import InsufficientFunds
 from transfers.limits import DailyLimitReached
@@ -203,7 +204,7 @@ def do(alice: Any, rich: BankAccount, savings: BankAccount, bobs: BankAccount, n
     return one
 
 
-@pytest.mark.parametrize(("kind", "times"), [("payment", 5), ("own transfer", 5), ("withdrawal", 20), ("deposit", 19)])
+@in_one_world(("kind", "times"), [("payment", 5), ("own transfer", 5), ("withdrawal", 20), ("deposit", 19)])
 def test_so_many_a_minute_and_not_one_more(do: Callable, books: Callable, kind: str, times: int) -> None:
     """Twenty deposits too; the first of them opened the account."""
     for _ in range(times):

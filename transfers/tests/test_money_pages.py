@@ -8,11 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from accounts import limiter
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from tests import acts
+from tests.tables import in_one_world
 from transfers.models import TransferOrder
 from transfers.services import opening
 
@@ -61,12 +63,18 @@ def pages(everyday: BankAccount, savings: BankAccount, bobs: BankAccount) -> dic
     }
 
 
-PAGES = pytest.mark.parametrize("name", ["deposit", "withdraw", "own", "send", "open"])
+@pytest.fixture
+def browser(alice: Any, browser_of: Callable) -> Client:
+    """Alice is signed in."""
+    return browser_of(alice)
+
+
+PAGES = in_one_world("name", ["deposit", "withdraw", "own", "send", "open"])
 
 # --- Amounts ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("name", "amount"),
     [
         (name, amount)
@@ -76,12 +84,12 @@ PAGES = pytest.mark.parametrize("name", ["deposit", "withdraw", "own", "send", "
     ],
 )
 def test_a_bad_amount_is_refused_at_its_field_and_what_was_typed_is_kept(
-    alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, name: str, amount: str
+    browser: Client, pages: dict[str, Page], books: Callable, name: str, amount: str
 ) -> None:
     """R3.2."""
     page = pages[name]
     before, accounts = books(), BankAccount.objects.count()
-    response = browser_of(alice).post(page.url, page.fields | {page.field: amount})
+    response = browser.post(page.url, page.fields | {page.field: amount})
     assert response.status_code == 200
     assert list(response.context["form"].errors) == [page.field]
     text = response.content.decode()
@@ -93,25 +101,24 @@ def test_a_bad_amount_is_refused_at_its_field_and_what_was_typed_is_kept(
 
 
 @PAGES
-def test_a_good_amount_is_taken(alice: Any, browser_of: Callable, pages: dict[str, Page], name: str) -> None:
+def test_a_good_amount_is_taken(browser: Client, pages: dict[str, Page], name: str) -> None:
     """R3.2: so that the refusals above are about the amount."""
     page = pages[name]
-    response = browser_of(alice).post(page.url, page.fields | {page.field: " 12.50 "})
+    response = browser.post(page.url, page.fields | {page.field: " 12.50 "})
     assert response.status_code == 302
 
 
 @PAGES
 def test_get_changes_nothing_and_puts_no_amount_from_the_url_into_the_books(
-    alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, name: str
+    browser: Client, pages: dict[str, Page], books: Callable, name: str
 ) -> None:
     """A peer's fault: a state change by GET."""
     page = pages[name]
     before, accounts = books(), BankAccount.objects.count()
-    client = browser_of(alice)
-    assert client.get(page.url, page.fields | {page.field: "12.50"}).status_code == 200
-    assert client.head(page.url).status_code in {200, 405}
+    assert browser.get(page.url, page.fields | {page.field: "12.50"}).status_code == 200
+    assert browser.head(page.url).status_code in {200, 405}
     for method in ("put", "patch", "delete"):
-        assert getattr(client, method)(page.url, page.fields | {page.field: "12.50"}).status_code == 405
+        assert getattr(browser, method)(page.url, page.fields | {page.field: "12.50"}).status_code == 405
     assert books() == before
     assert BankAccount.objects.count() == accounts
 
@@ -125,8 +132,8 @@ OF_AN_ORDER = ["receipt", "receipt_pdf"]
 READ_ONLY = {"account", "statements", *OF_AN_ORDER}
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("name", [*OF_AN_ACCOUNT, *OF_AN_ORDER])
+@in_one_world("method", ["get", "post"])
+@in_one_world("name", [*OF_AN_ACCOUNT, *OF_AN_ORDER])
 def test_a_strangers_account_and_receipt_do_not_exist(
     charlie: Any, browser_of: Callable, everyday: BankAccount, books: Callable, name: str, method: str
 ) -> None:
@@ -169,10 +176,9 @@ def test_a_password_alone_opens_no_money_page(
 # --- Deposit and withdraw -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "after"), [("deposit", "112.50"), ("withdraw", "87.50")])
+@in_one_world(("name", "after"), [("deposit", "112.50"), ("withdraw", "87.50")])
 def test_cash_goes_in_and_out_once_however_often_the_form_is_sent(
-    alice: Any,
-    browser_of: Callable,
+    browser: Client,
     pages: dict[str, Page],
     everyday: BankAccount,
     balance_of: Callable,
@@ -180,41 +186,38 @@ def test_cash_goes_in_and_out_once_however_often_the_form_is_sent(
     after: str,
 ) -> None:
     """R3.5, R3.6: post, redirect to the receipt; a double click is the same request."""
-    client, page = browser_of(alice), pages[name]
-    targets = {client.post(page.url, page.fields | {"amount": "12.50"})["Location"] for _ in range(2)}
+    page = pages[name]
+    targets = {browser.post(page.url, page.fields | {"amount": "12.50"})["Location"] for _ in range(2)}
     assert balance_of(everyday) == Decimal(after)
     (receipt,) = targets
-    text = client.get(receipt).content.decode()
+    text = browser.get(receipt).content.decode()
     assert "12.50" in text
     assert TransferOrder.objects.order_by("pk").last().transaction.reference in text  # type: ignore[union-attr]
 
 
-def test_every_page_that_is_shown_afresh_has_a_key_of_its_own(
-    alice: Any, browser_of: Callable, pages: dict[str, Page]
-) -> None:
+def test_every_page_that_is_shown_afresh_has_a_key_of_its_own(browser: Client, pages: dict[str, Page]) -> None:
     """R3.5: or two deposits of the same amount would be one."""
-    client = browser_of(alice)
     for name in ("deposit", "withdraw", "open"):
-        texts = [client.get(pages[name].url).content.decode() for _ in range(2)]
+        texts = [browser.get(pages[name].url).content.decode() for _ in range(2)]
         keys = [re.findall(r'name="key" value="([0-9a-f-]{36})"', text) for text in texts]
         assert len(keys[0]) == len(keys[1]) == 1
         assert keys[0] != keys[1]
 
 
-@pytest.mark.parametrize("key", ["", "1", "../../x", "not-a-uuid"])
+@in_one_world("key", ["", "1", "../../x", "not-a-uuid"])
 def test_a_form_without_a_good_key_is_refused(
-    alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, key: str
+    browser: Client, pages: dict[str, Page], books: Callable, key: str
 ) -> None:
     """R3.5."""
     before = books()
     page = pages["deposit"]
-    response = browser_of(alice).post(page.url, page.fields | {"amount": "1.00", "key": key})
+    response = browser.post(page.url, page.fields | {"amount": "1.00", "key": key})
     assert response.status_code == 200
     assert "key" in response.context["form"].errors
     assert books() == before
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("case", "words"),
     [
         ("funds", "not enough money"),
@@ -225,8 +228,7 @@ def test_a_form_without_a_good_key_is_refused(
     ],
 )
 def test_a_refused_withdrawal_says_why_and_keeps_what_was_typed(
-    alice: Any,
-    browser_of: Callable,
+    browser: Client,
     pages: dict[str, Page],
     everyday: BankAccount,
     freeze: Callable,
@@ -236,16 +238,16 @@ def test_a_refused_withdrawal_says_why_and_keeps_what_was_typed(
     words: str,
 ) -> None:
     """R3.3."""
-    client, page = browser_of(alice), pages["withdraw"]
+    page = pages["withdraw"]
     amount = {"funds": "100.01", "limit": "25000.01"}.get(case, "42.17")
     if case == "frozen":
         freeze(everyday)
     if case == "counter":
         settings.SELF_SERVICE_CASH = False
     if case == "key":
-        client.post(page.url, page.fields | {"amount": "1.00"})
+        browser.post(page.url, page.fields | {"amount": "1.00"})
     before = books()
-    response = client.post(page.url, page.fields | {"amount": amount})
+    response = browser.post(page.url, page.fields | {"amount": amount})
     assert response.status_code == 200
     text = response.content.decode()
     assert words in text
@@ -254,16 +256,16 @@ def test_a_refused_withdrawal_says_why_and_keeps_what_was_typed(
     assert books() == before
 
 
-@pytest.mark.parametrize("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7|add:7 }}"])
+@in_one_world("text", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7|add:7 }}"])
 def test_what_a_customer_writes_is_shown_as_text(
-    alice: Any, browser_of: Callable, pages: dict[str, Page], text: str, everyday: BankAccount
+    browser: Client, pages: dict[str, Page], text: str, everyday: BankAccount
 ) -> None:
     """R8.3: on the form again, on the receipt, in the history, on the dashboard."""
-    client, page = browser_of(alice), pages["deposit"]
-    again = client.post(page.url, page.fields | {"amount": "x", "description": text, "nickname": text})
-    receipt = client.post(page.url, page.fields | {"amount": "1.00", "description": text})["Location"]
+    page = pages["deposit"]
+    again = browser.post(page.url, page.fields | {"amount": "x", "description": text, "nickname": text})
+    receipt = browser.post(page.url, page.fields | {"amount": "1.00", "description": text})["Location"]
     BankAccount.objects.filter(pk=everyday.pk).update(nickname=text[:40])
-    shown = [again, *(client.get(url) for url in (receipt, everyday_url(everyday), reverse("dashboard")))]
+    shown = [again, *(browser.get(url) for url in (receipt, everyday_url(everyday), reverse("dashboard")))]
     for response in shown:
         html = response.content.decode()
         assert "<script>alert" not in html
@@ -276,14 +278,14 @@ def everyday_url(account: BankAccount) -> str:
     return reverse("account", args=[account.public_id])
 
 
-@pytest.mark.parametrize("text", ["a" * 141, "tab\x00null", "reversed \u202e text"])
+@in_one_world("text", ["a" * 141, "tab\x00null", "reversed \u202e text"])
 def test_a_description_that_cannot_be_shown_is_refused_at_its_field(
-    alice: Any, browser_of: Callable, pages: dict[str, Page], books: Callable, text: str
+    browser: Client, pages: dict[str, Page], books: Callable, text: str
 ) -> None:
     before = books()
     for name in ("deposit", "withdraw", "own", "send"):
         page = pages[name]
-        response = browser_of(alice).post(page.url, page.fields | {"amount": "1.00", "description": text})
+        response = browser.post(page.url, page.fields | {"amount": "1.00", "description": text})
         assert list(response.context["form"].errors) == ["description"]
     assert books() == before
 
@@ -304,7 +306,7 @@ def test_an_account_is_opened_once_and_shown(alice: Any, browser_of: Callable) -
     assert account.number_grouped not in client.get(reverse("dashboard")).content.decode()
 
 
-@pytest.mark.parametrize("kind", ["cash", "fees", "gold", ""])
+@in_one_world("kind", ["cash", "fees", "gold", ""])
 def test_only_a_customers_kinds_of_account_can_be_chosen(alice: Any, browser_of: Callable, kind: str) -> None:
     response = browser_of(alice).post(reverse("account_open"), {"key": uuid.uuid4(), "kind": kind})
     assert list(response.context["form"].errors) == ["kind"]
@@ -360,7 +362,7 @@ def test_an_empty_account_is_closed_from_its_page(
     assert client.get(everyday_url(savings)).status_code == 200  # its history stays
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("case", "words"),
     [("money", "balance is zero"), ("frozen", "frozen"), ("closed", "closed already")],
 )

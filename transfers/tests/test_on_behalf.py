@@ -19,6 +19,7 @@ from foundation.idempotency import IdempotencyConflict
 from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of, stored
+from tests.tables import in_one_world
 from transfers.ledger import AccountNotActive
 from transfers.limits import DailyLimitReached, daily_limit
 from transfers.models import CustomerLimit, TransferOrder
@@ -38,7 +39,7 @@ def open_for(actor: Any, owner: Any, deposit: str = "0", **changes: Any) -> Bank
 # --- Opening ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("self_service", [True, False])
+@in_one_world("self_service", [True, False])
 def test_an_administrator_opens_an_account_for_a_customer(
     self_service: bool, alice: Any, ada: Any, settings: Any
 ) -> None:
@@ -75,7 +76,7 @@ def test_the_number_of_accounts_is_the_owners(alice: Any, ada: Any, settings: An
     assert (refused.actor_id, refused.concerns_id) == (ada.pk, alice.pk)
 
 
-@pytest.mark.parametrize("whose", ["sam", "audrey", "deactivated", "nobody"])
+@in_one_world("whose", ["sam", "audrey", "deactivated", "nobody"])
 def test_only_customers_have_accounts(whose: str, ada: Any, sam: Any, audrey: Any, bob: Any) -> None:
     # R2.1: staff would sit on both sides of the counter.
     User.objects.filter(pk=bob.pk).update(is_active=False)
@@ -192,7 +193,7 @@ def test_a_raised_limit_holds_from_now_on_and_todays_use_still_counts(
     assert mails(alice.email)[-1].subject == "Your daily limit is now €60.00"
 
 
-@pytest.mark.parametrize("amount", ["25000", "24999.99", "0", "-1", "NaN"])
+@in_one_world("amount", ["25000", "24999.99", "0", "-1", "NaN"])
 def test_less_or_nothing_is_no_raise(amount: str, alice: Any, sam: Any) -> None:
     with pytest.raises((NotARaise, ValueError)):
         raise_limit(sam, alice, amount)

@@ -13,6 +13,7 @@ from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessa
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests import acts
+from tests.tables import in_one_world
 from tests.unguarded import everything_off, not_on_sql_server
 from transfers.ledger import AccountNotActive
 from transfers.models import Transaction, TransferOrder
@@ -70,7 +71,7 @@ def test_a_double_submit_opens_one_account_and_deposits_once(
     assert books() == before
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("deposit", "kind"),
     [("6.00", AccountKind.CHECKING), ("0", AccountKind.CHECKING), ("5.00", AccountKind.SAVINGS)],
 )

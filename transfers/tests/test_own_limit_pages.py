@@ -14,6 +14,7 @@ from audit.models import AuditEntry
 from tests import acts
 from tests.acts import at_once, mails
 from tests.api_client import told
+from tests.tables import in_one_world
 from transfers import selectors
 from transfers.limits import DailyLimitReached
 from transfers.models import CustomerLimit, TransferOrder
@@ -60,7 +61,7 @@ def test_the_page_shows_what_is_left_and_the_way_to_more(alice: Any, browser_of:
     assert 'href="/daily-limit/"' not in page.partition("<main")[2].partition("</main")[0]
 
 
-@pytest.mark.parametrize("path", ["/dashboard/", "/profile/", "/transfer/send/"])
+@in_one_world("path", ["/dashboard/", "/profile/", "/transfer/send/"])
 def test_the_page_is_reached_from_where_the_limit_is_thought_of(
     alice: Any, browser_of: Any, pay: Any, path: str
 ) -> None:
@@ -85,7 +86,7 @@ def test_nothing_at_all_goes_out_with_a_limit_of_nothing(alice: Any, browser_of:
     assert 'name="amount"' not in page
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("amount", "message"),
     [
         ("25000", "Your daily limit is €25,000.00 already. Write a lower one."),

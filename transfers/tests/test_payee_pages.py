@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import BankAccount, RateWindow
 from tests import acts
+from tests.tables import in_one_world
 from transfers.models import Payee
 from transfers.services import payees as service
 
@@ -55,7 +56,7 @@ def test_the_list_shows_names_and_masked_numbers_and_leads_to_the_form(
         assert secret not in text
 
 
-@pytest.mark.parametrize("status", ["frozen", "closed"])
+@in_one_world("status", ["frozen", "closed"])
 def test_why_a_payee_cannot_receive_is_not_told(
     browser: Client, payee: Payee, bobs: BankAccount, freeze: Callable, status: str
 ) -> None:
@@ -81,7 +82,7 @@ def test_renaming_on_its_page(browser: Client, payee: Payee) -> None:
     assert "Bob B. is on your list as Bob B." in browser.post(url, {"label": ""}, follow=True).content.decode()
 
 
-@pytest.mark.parametrize("label", ["x" * 61, "🏠" * 31, "a\u202eb", "\x00"])
+@in_one_world("label", ["x" * 61, "🏠" * 31, "a\u202eb", "\x00"])
 def test_a_name_that_cannot_be_kept_is_refused_at_its_field(browser: Client, payee: Payee, label: str) -> None:
     answer = browser.post(reverse("payee", args=[payee.public_id]), {"label": label})
     assert answer.status_code == 200
@@ -112,7 +113,7 @@ def test_removing_asks_first(browser: Client, payee: Payee) -> None:
     assert browser.post(url).status_code == 404
 
 
-@pytest.mark.parametrize(("name", "verb"), [("payee", "rename_payee"), ("payee_remove", "remove_payee")])
+@in_one_world(("name", "verb"), [("payee", "rename_payee"), ("payee_remove", "remove_payee")])
 def test_one_removed_in_another_window_meanwhile_is_not_found(
     browser: Client, payee: Payee, monkeypatch: pytest.MonkeyPatch, name: str, verb: str
 ) -> None:
@@ -123,7 +124,7 @@ def test_one_removed_in_another_window_meanwhile_is_not_found(
     assert browser.post(reverse(name, args=[payee.public_id]), {"label": "x"}).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["payee", "payee_remove"])
+@in_one_world("name", ["payee", "payee_remove"])
 def test_alices_payees_do_not_exist_for_charlie(charlie: Any, browser_of: Callable, payee: Payee, name: str) -> None:
     """R1.7."""
     client, url = browser_of(charlie), reverse(name, args=[payee.public_id])
@@ -132,7 +133,7 @@ def test_alices_payees_do_not_exist_for_charlie(charlie: Any, browser_of: Callab
     assert Payee.objects.get().label == ""
 
 
-@pytest.mark.parametrize("role", ["sam", "audrey", "ada"])
+@in_one_world("role", ["sam", "audrey", "ada"])
 def test_staff_are_refused(request: pytest.FixtureRequest, browser_of: Callable, payee: Payee, role: str) -> None:
     client = browser_of(request.getfixturevalue(role))
     for url in (LIST, reverse("payee", args=[payee.public_id]), reverse("payee_remove", args=[payee.public_id])):
@@ -195,7 +196,7 @@ def test_choosing_a_payee_keeps_what_the_form_started_with(
     assert browser.get(choice["url"]).context["form"].initial["source"] == str(savings.public_id)
 
 
-@pytest.mark.parametrize("given", ["nonsense", "", "00000000-0000-4000-8000-000000000000", "1' OR '1'='1"])
+@in_one_world("given", ["nonsense", "", "00000000-0000-4000-8000-000000000000", "1' OR '1'='1"])
 def test_nonsense_for_a_payee_is_as_if_not_given(browser: Client, payee: Payee, given: str) -> None:
     page = browser.get(SEND, {"payee": given})
     assert page.status_code == 200

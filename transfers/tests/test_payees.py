@@ -18,6 +18,7 @@ from accounts.account_numbers import InvalidAccountNumber
 from accounts.models import AccountStatus, BankAccount
 from audit.models import AuditEntry
 from tests import acts
+from tests.tables import in_one_world
 from transfers import selectors
 from transfers.ledger import InsufficientFunds
 from transfers.models import MAX_LABEL_CHARS, Entry, OrderState, Payee, TransferOrder
@@ -153,7 +154,7 @@ def test_they_are_listed_whom_one_paid_last_first(
     assert selectors.payees_of(alice, most=1) == [first]
 
 
-@pytest.mark.parametrize("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
+@in_one_world("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
 def test_whoever_cannot_receive_is_shown_and_not_filled_in(
     alice: Any, payee: Payee, bobs: BankAccount, freeze: Callable, status: AccountStatus
 ) -> None:
@@ -241,7 +242,7 @@ ACTS: list[Callable[..., Any]] = [
 ]
 
 
-@pytest.mark.parametrize("act", ACTS)
+@in_one_world("act", ACTS)
 def test_somebody_elses_payee_is_as_unknown_as_none(charlie: Any, bob: Any, payee: Payee, act: Callable) -> None:
     """R1.7; not even the one who is paid."""
     for actor, public_id in ((charlie, payee.public_id), (bob, payee.public_id), (bob, uuid.uuid4())):
@@ -255,8 +256,8 @@ def test_somebody_elses_payee_is_as_unknown_as_none(charlie: Any, bob: Any, paye
         selectors.payee_row(charlie, payee.public_id)
 
 
-@pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("role", ["sam", "audrey", "ada"])
+@in_one_world("act", ACTS)
+@in_one_world("role", ["sam", "audrey", "ada"])
 def test_staff_have_no_payees(request: pytest.FixtureRequest, payee: Payee, role: str, act: Callable) -> None:
     """R1.7."""
     with pytest.raises(PermissionDenied):

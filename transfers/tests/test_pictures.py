@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import AccountStatus, BankAccount
+from tests.tables import in_one_world
 from transfers import ledger, selectors
 from transfers.models import TransactionKind
 from transfers.periods import Month
@@ -85,7 +86,7 @@ def test_there_is_a_point_for_the_end_of_each_week_and_one_for_now(alice: Any, s
     assert {point.balance for point in points} == {0}
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("opened_at", "days"),
     [
         (NOW, [date(2026, 11, 15), date(2026, 11, 18)]),
@@ -210,7 +211,7 @@ def test_months_and_weeks_go_back_over_the_new_year() -> None:
 # --- How it is drawn ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("largest", "unit", "marks"),
     [
         ("0", "0.01", ["0", "1"]),
@@ -324,7 +325,7 @@ def test_every_number_of_a_picture_is_in_its_table(alice: Any, browser_of: Calla
     assert months.count("€100.00") == 2
 
 
-@pytest.mark.parametrize("account", ["00000000-0000-4000-8000-000000000000", "1", "'--", "\x00", "９", "x" * 3000])
+@in_one_world("account", ["00000000-0000-4000-8000-000000000000", "1", "'--", "\x00", "９", "x" * 3000])
 def test_an_account_that_is_not_is_not_found(
     alice: Any, browser_of: Callable, everyday: BankAccount, account: str
 ) -> None:

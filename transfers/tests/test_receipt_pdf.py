@@ -19,6 +19,7 @@ from pypdf import PdfReader
 from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
+from tests.tables import in_one_world
 from transfers import selectors
 from transfers.models import MAX_DESCRIPTION_CHARS, OrderState, TransferOrder
 from transfers.services import cash, exports
@@ -73,7 +74,7 @@ def words_of_page(client: Client, order: TransferOrder) -> list[str]:
     return html.unescape(re.sub(r"<[^>]*>", "", article)).split()
 
 
-@pytest.mark.parametrize("kind", ["payment", "own", "deposit", "withdrawal"])
+@in_one_world("kind", ["payment", "own", "deposit", "withdrawal"])
 def test_it_says_what_the_page_says_in_the_same_order(
     alice: Any, browser_of: Callable, orders: dict[str, TransferOrder], kind: str
 ) -> None:
@@ -113,7 +114,7 @@ def test_an_order_that_waits_has_no_reference_and_is_nothing_to_the_other_side(
     assert browser_of(bob).get(url_of(held)).status_code == 404
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("text", "shown", "is_noted"),
     [("W" * MAX_DESCRIPTION_CHARS, "WWW", False), ("家賃", "??", True), ("**b** __u__ %s {}", "**b**", False)],
 )

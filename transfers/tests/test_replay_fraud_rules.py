@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import BankAccount
 from audit.models import AuditEntry
+from tests.tables import in_one_world
 from transfers.models import FraudAlert, TransferOrder
 from transfers.selectors import replay
 
@@ -108,7 +109,7 @@ def test_customers_are_read_some_at_a_time(
     assert rules_in(report("--since", "2026-11-17"))["Large amount"] == [reference(hers), reference(his)]
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("args", "why"),
     [
         (["--since", "yesterday"], "is no day; write it like 2026-11-01"),

@@ -18,6 +18,7 @@ from tests import acts
 from tests.acts import mails
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, entry_of
+from tests.tables import in_one_world
 from transfers import verification
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.models import Transaction
@@ -49,7 +50,7 @@ def test_the_same_amount_goes_back(
     assert list(verification.faults()) == []
 
 
-@pytest.mark.parametrize("service", [cash.deposit, cash.withdraw])
+@in_one_world("service", [cash.deposit, cash.withdraw])
 def test_cash_that_was_counted_wrongly_is_reversed_too(
     service: Callable, ada: Any, alice: Any, everyday: BankAccount, balance_of: Callable
 ) -> None:
@@ -142,7 +143,7 @@ def test_it_is_refused_when_the_money_is_gone_or_held(
     assert AuditEntry.objects.filter(action="REVERSAL_REFUSED").count() == 2
 
 
-@pytest.mark.parametrize("side", ["everyday", "bobs"])
+@in_one_world("side", ["everyday", "bobs"])
 def test_it_is_refused_when_an_account_is_not_active(
     side: str, ada: Any, payment: Transaction, freeze: Callable, request: pytest.FixtureRequest
 ) -> None:

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import BankAccount
 from tests import acts
+from tests.tables import in_one_world
 from transfers.models import OrderKind, TransferOrder
 from transfers.services import cash, sending
 
@@ -42,7 +43,7 @@ def receipt(client: Client, order: TransferOrder) -> Any:
     return client.get(reverse("receipt", args=[order.public_id]))
 
 
-@pytest.mark.parametrize(("kind", "form"), [("payment", SEND), ("own", OWN)])
+@in_one_world(("kind", "form"), [("payment", SEND), ("own", OWN)])
 def test_the_receipt_leads_to_the_form_filled_in(
     browser: Client,
     orders: dict[str, TransferOrder],
@@ -78,7 +79,7 @@ def test_it_is_a_new_order_with_all_its_steps(
     assert TransferOrder.objects.filter(kind="payment").count() == 2
 
 
-@pytest.mark.parametrize("kind", ["deposit", "withdrawal"])
+@in_one_world("kind", ["deposit", "withdrawal"])
 def test_cash_is_not_repeated(browser: Client, orders: dict[str, TransferOrder], kind: str) -> None:
     assert "again=" not in receipt(browser, orders[kind]).content.decode()
     for url in (SEND, OWN):
@@ -121,7 +122,7 @@ def test_an_order_of_the_other_kind_or_nonsense_is_as_if_not_given(
         assert "amount" not in page.context["form"].initial
 
 
-@pytest.mark.parametrize("side", ["source", "target"])
+@in_one_world("side", ["source", "target"])
 def test_an_account_that_is_not_active_any_more_is_left_to_choose(
     browser: Client,
     alice: Any,

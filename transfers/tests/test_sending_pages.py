@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.account_numbers import check_digits
 from accounts.models import AccountStatus, BankAccount
 from tests import acts
+from tests.tables import in_one_world
 from transfers import drafts
 from transfers.models import TransferOrder
 from transfers.services import sending
@@ -99,7 +100,7 @@ def test_an_own_account_given_by_its_number_is_a_transfer_between_own_accounts(
     assert TransferOrder.objects.get(target=savings).kind == "own"
 
 
-@pytest.mark.parametrize("separator", ["", " ", "-", "  -  "])
+@in_one_world("separator", ["", " ", "-", "  -  "])
 def test_a_number_may_be_typed_with_spaces_and_hyphens(
     browser: Client, review: Callable, bobs: BankAccount, separator: str
 ) -> None:
@@ -123,7 +124,7 @@ def test_going_back_from_the_review_keeps_what_was_typed(
     assert page.context["form"].initial["target"] == savings.public_id
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "query", ["draft=nonsense", "draft=00000000-0000-4000-8000-000000000000", "from=nonsense", "from=", "draft="]
 )
 def test_nonsense_in_the_url_gives_an_empty_form(browser: Client, everyday: BankAccount, query: str) -> None:
@@ -166,7 +167,7 @@ def test_a_replayed_confirm_gives_the_receipt_even_when_its_draft_is_forgotten(
     assert books() == before
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
+@in_one_world("method", ["get", "post"])
 def test_a_stale_review_is_refused(browser: Client, review: Callable, books: Callable, method: str) -> None:
     url, before = review(), books()
     session = browser.session
@@ -202,7 +203,7 @@ def test_a_replay_of_a_stale_review_still_gives_its_receipt(browser: Client, rev
     assert books() == before
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
+@in_one_world("method", ["get", "post"])
 def test_a_forged_or_another_customers_draft_is_refused(
     charlie: Any, browser_of: Callable, browser: Client, review: Callable, books: Callable, method: str
 ) -> None:
@@ -264,7 +265,7 @@ def unknown_number() -> str:
     return "9999999999" + check_digits("9999999999")
 
 
-@pytest.mark.parametrize("status", ["unknown", AccountStatus.FROZEN, AccountStatus.CLOSED])
+@in_one_world("status", ["unknown", AccountStatus.FROZEN, AccountStatus.CLOSED])
 def test_unknown_frozen_and_closed_payees_read_the_same(
     browser: Client, everyday: BankAccount, bobs: BankAccount, freeze: Callable, status: str
 ) -> None:
@@ -276,7 +277,7 @@ def test_unknown_frozen_and_closed_payees_read_the_same(
     assert response.context["form"].errors == {"number": [sending.PayeeCannotReceive.text]}
 
 
-@pytest.mark.parametrize("number", ["123456789012", "12", "١٢٣٤", "1234 5678 901x", "", "9" * 30])
+@in_one_world("number", ["123456789012", "12", "١٢٣٤", "1234 5678 901x", "", "9" * 30])
 def test_a_mistyped_number_is_refused_before_any_look_up(
     browser: Client, everyday: BankAccount, settings: Any, number: str
 ) -> None:
@@ -325,7 +326,7 @@ def test_too_much_is_said_at_the_amount_before_the_review(
 
 
 @pytest.mark.usefixtures("known")
-@pytest.mark.parametrize(
+@in_one_world(
     ("case", "words"),
     [("spent", "not enough money"), ("payee frozen", "cannot send money"), ("source frozen", "not active")],
 )

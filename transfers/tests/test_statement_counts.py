@@ -1,7 +1,7 @@
 """How often the pages that customers open most ask the database, with twenty thousand entries (R2.4, R3.7)."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,10 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import BankAccount
+from foundation.paging import Cursor
 from transfers import ledger, selectors
 from transfers.filters import HistoryFilters
 from transfers.ledger import Planned
-from transfers.models import TransactionKind
+from transfers.models import Entry, TransactionKind
 from transfers.selectors import PAGE_ROWS
 
 ENTRIES, BATCH = 20_000, 2_000
@@ -65,8 +66,13 @@ def test_twenty_thousand_entries_cost_no_more_statements_than_a_few(
     assert client.get(reverse("dashboard")).context["balance_picture"]["last"].balance == long_lived.balance
 
     # The key of the 26th movement from the beginning, in one account and in all.
-    oldest = selectors.filtered_page(alice, HistoryFilters(), newer_than="0-0")
-    keys = {HistoryFilters(account=long_lived): str(PAGE_ROWS + 1), HistoryFilters(): oldest.newer_than or ""}
+    before_all = Cursor.of(Entry(posted_at=datetime(1970, 1, 1, tzinfo=UTC), id=0), ("posted_at", "id"))
+    oldest = selectors.filtered_page(alice, HistoryFilters(), before=before_all)
+    assert [row.sequence for row in oldest.items] == list(range(PAGE_ROWS + 1, 1, -1))
+    keys = {
+        HistoryFilters(account=long_lived): Cursor.of(Entry(sequence=PAGE_ROWS + 1), ("sequence",)),
+        HistoryFilters(): oldest.previous_cursor or "",
+    }
     counts = set()
     for filters, key in keys.items():
         deepest = filters.url(history, older_than=key)

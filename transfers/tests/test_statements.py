@@ -18,6 +18,7 @@ from pypdf import PdfReader
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from accounts.money import format_money
 from audit.models import AuditEntry
+from tests.tables import in_one_world
 from transfers import ledger, selectors
 from transfers.models import Direction, Entry, TransactionKind
 from transfers.periods import Month
@@ -103,7 +104,7 @@ def test_it_says_whose_it_is_and_hides_the_number(alice: Any, browser_of: Callab
     assert "So far: as of 20 Apr 2026" in text_of(browser_of(alice).get(url_of(account, MONTHS[3])).content)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("first", "last", "shown"),
     [
         ("Zoë", "O’Brien-Łukasz", "Zoë O’Brien-Łukasz"),
@@ -125,9 +126,7 @@ def test_no_name_breaks_it(make_user: Callable, open_account: Callable, first: s
 
 
 @time_machine.travel(NOW, tick=False)
-@pytest.mark.parametrize(
-    "month", ["2025/12", "2026/5", "2026/0", "2026/13", "0/1", "9999/12", f"{'9' * 30}/1", "2026/-1", "x/1"]
-)
+@in_one_world("month", ["2025/12", "2026/5", "2026/0", "2026/13", "0/1", "9999/12", f"{'9' * 30}/1", "2026/-1", "x/1"])
 def test_months_that_are_none_are_not_found(alice: Any, browser_of: Callable, account: BankAccount, month: str) -> None:
     assert browser_of(alice).get(f"/accounts/{account.public_id}/statements/{month}/").status_code == 404
     assert not AuditEntry.objects.filter(action="EXPORT_DOWNLOADED").exists()

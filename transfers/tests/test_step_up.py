@@ -16,6 +16,7 @@ from accounts.models import BankAccount, RateWindow, User
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests import acts
+from tests.tables import in_one_world
 from transfers.ledger import InsufficientFunds
 from transfers.limits import DailyLimitReached
 from transfers.models import CustomerLimit, OrderState, Payee, StepUpChallenge, StepUpReason, TransferOrder
@@ -183,8 +184,8 @@ def test_a_code_at_the_counter_counts_as_one(
 # --- Bound to the payment ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("when", ["after the code", "before the code"])
-@pytest.mark.parametrize("change", ["amount", "payee", "source", "key", "currency"])
+@in_one_world("when", ["after the code", "before the code"])
+@in_one_world("change", ["amount", "payee", "source", "key", "currency"])
 def test_a_changed_payment_is_refused_with_the_code_of_the_one_before(
     change: str,
     when: str,
@@ -258,7 +259,7 @@ def test_a_challenge_and_its_code_pay_once(
     assert balance_of(bobs) == 5
 
 
-@pytest.mark.parametrize(("seconds", "counts"), [(119, True), (120, False), (121, False)])
+@in_one_world(("seconds", "counts"), [(119, True), (120, False), (121, False)])
 def test_a_challenge_lasts_two_minutes(
     seconds: int, counts: bool, send: Callable, prove: Callable, alice: User
 ) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.models import BankAccount, User
 from tests import acts
+from tests.tables import in_one_world
 from transfers.models import StepUpChallenge, TransferOrder
 
 SEND = "/transfer/send/"
@@ -86,7 +87,7 @@ def test_a_known_payee_within_the_amount_is_confirmed_without_a_code(
     assert browser.post(url)["Location"].startswith("/receipts/")
 
 
-@pytest.mark.parametrize("sent", [{}, {"code": ""}, {"code": "  "}])
+@in_one_world("sent", [{}, {"code": ""}, {"code": "  "}])
 def test_without_the_code_nothing_goes_out(
     browser: Client, review: Callable, books: Callable, sent: dict[str, str]
 ) -> None:
@@ -240,7 +241,7 @@ def test_what_a_page_shows_is_what_its_code_pays_out(
     assert balance_of(household) == 20_000 - 1200
 
 
-@pytest.mark.parametrize("sent", [{}, {"challenge": ""}, {"challenge": "0"}, {"challenge": str(uuid.uuid4())}])
+@in_one_world("sent", [{}, {"challenge": ""}, {"challenge": "0"}, {"challenge": str(uuid.uuid4())}])
 def test_a_code_without_the_challenge_of_its_page_does_nothing(
     alice: User, browser: Client, review: Callable, code_of: Callable, books: Callable, sent: dict[str, str]
 ) -> None:

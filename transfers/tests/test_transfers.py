@@ -13,6 +13,7 @@ from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessa
 from audit.models import AuditEntry
 from foundation.refusals import Refusal
 from tests import acts
+from tests.tables import in_one_world
 from transfers.ledger import AccountNotActive, InsufficientFunds
 from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.services import cash, opening, sending
@@ -117,7 +118,7 @@ def own_account_of(user: Any) -> BankAccount:
     )
 
 
-@pytest.mark.parametrize("name", [*STAFF, "superuser"])
+@in_one_world("name", [*STAFF, "superuser"])
 def test_staff_and_superusers_move_no_money(
     name: str, ada: Any, everyday: BankAccount, request: pytest.FixtureRequest, books: Callable, new_key: Callable
 ) -> None:
@@ -143,7 +144,7 @@ def test_staff_and_superusers_move_no_money(
     assert AuditEntry.objects.count() == entries
 
 
-@pytest.mark.parametrize("change", [{"is_active": False}, {"locked_at": timezone.now()}], ids=["inactive", "locked"])
+@in_one_world("change", [{"is_active": False}, {"locked_at": timezone.now()}], ids=["inactive", "locked"])
 def test_an_inactive_or_locked_customer_moves_no_money(
     alice: Any, everyday: BankAccount, bobs: BankAccount, send: Callable, books: Callable, change: dict
 ) -> None:
@@ -218,7 +219,7 @@ def test_the_bank_itself_cannot_be_paid(alice: Any, everyday: BankAccount, send:
     assert books() == before
 
 
-@pytest.mark.parametrize("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
+@in_one_world("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
 def test_a_sender_is_not_told_why_a_payee_cannot_receive(
     alice: Any,
     everyday: BankAccount,
@@ -238,7 +239,7 @@ def test_a_sender_is_not_told_why_a_payee_cannot_receive(
     assert books() == before
 
 
-@pytest.mark.parametrize("which", ["everyday", "savings"])
+@in_one_world("which", ["everyday", "savings"])
 def test_an_owner_is_told_that_their_account_is_not_active(
     alice: Any,
     everyday: BankAccount,
@@ -275,7 +276,7 @@ def refused_transfers() -> dict[str, tuple[str, str, str, str]]:
     }
 
 
-@pytest.mark.parametrize("case", refused_transfers().values(), ids=refused_transfers())
+@in_one_world("case", refused_transfers().values(), ids=refused_transfers())
 def test_a_refusal_is_recorded_and_nothing_else_is_left(
     alice: Any,
     everyday: BankAccount,
@@ -308,7 +309,7 @@ def test_a_refusal_is_recorded_and_nothing_else_is_left(
     assert entry.evidence_digest == ""
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "change",
     [
         {"amount": Decimal(0)},

@@ -17,6 +17,7 @@ from audit.actions import Action
 from audit.services import Report, record_many
 from foundation.refusals import Refusal
 from tests import acts
+from tests.tables import in_one_world
 from tests.unguarded import everything_off, not_on_sql_server
 from transfers import ledger, verification
 from transfers.management.commands import verify_ledger
@@ -113,7 +114,7 @@ ACCOUNT, ENTRY = BankAccount._meta.db_table, Entry._meta.db_table
 TRANSACTION, ORDER = Transaction._meta.db_table, TransferOrder._meta.db_table
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("change", "complaint"),
     [
         ("balance = balance + 1", "its balance is"),
@@ -134,14 +135,14 @@ def test_an_altered_account_is_named(tampered: None, everyday: BankAccount, chan
 
 
 @not_on_sql_server
-@pytest.mark.parametrize("code", ["cash-0", "interest", "fees"])
+@in_one_world("code", ["cash-0", "interest", "fees"])
 def test_the_banks_own_accounts_are_looked_at_too(tampered: None, code: str) -> None:
     with everything_off():
         run(f"UPDATE {ACCOUNT} SET balance = balance + 100 WHERE ledger_code = %s", code)
     assert f"account {BankAccount.objects.get(ledger_code=code).pk}: its balance is" in found()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("change", "complaint"),
     [
         ("amount = amount + 1", "entry {entry} (account {account}, sequence 3): balance after is"),
@@ -166,7 +167,7 @@ def test_an_altered_entry_is_named(tampered: None, everyday: BankAccount, change
 
 
 @not_on_sql_server
-@pytest.mark.parametrize("sequence", [1, 3, None], ids=["first", "middle", "last"])
+@in_one_world("sequence", [1, 3, None], ids=["first", "middle", "last"])
 def test_a_deleted_entry_is_named(tampered: None, everyday: BankAccount, sequence: int | None) -> None:
     everyday.refresh_from_db()
     entry = Entry.objects.get(account=everyday, sequence=sequence or everyday.last_sequence)
@@ -220,7 +221,7 @@ def test_an_entry_beyond_what_its_account_knows_of_is_named(tampered: None, ever
 
 
 @not_on_sql_server
-@pytest.mark.parametrize("change", ["delete", "amount"])
+@in_one_world("change", ["delete", "amount"])
 def test_an_altered_or_deleted_transaction_is_named(tampered: None, everyday: BankAccount, change: str) -> None:
     entry = Entry.objects.get(account=everyday, sequence=2)
     order = TransferOrder.objects.get(transaction=entry.transaction_id)
@@ -246,7 +247,7 @@ def test_a_deleted_account_is_named_by_its_entries(tampered: None, everyday: Ban
 
 
 @not_on_sql_server
-@pytest.mark.parametrize(
+@in_one_world(
     ("change", "complaint"),
     [
         ("transaction_id = NULL", "its transaction is missing"),
@@ -266,7 +267,7 @@ def test_an_altered_order_is_named(tampered: None, everyday: BankAccount, change
     assert f"order {order.pk}: {complaint}" in found()
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("change", "complaint"),
     [
         ("number_digest = 'k1.of another number'", "payments to another number would find it"),

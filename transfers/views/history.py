@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_safe
 
 from accounts.requests import SignedInRequest
+from foundation.paging import page_in, pager_urls
 from transfers import selectors
 from transfers.filters import HistoryFilterForm, HistoryFilters
 from transfers.models import Entry
@@ -61,16 +63,13 @@ def _shown(request: SignedInRequest, asked: HistoryFilters, *, several_accounts:
     """What the history page shows where every filter was understood."""
     filters = selectors.with_named_accounts(request.user, asked)
     here = request.path
-    page = selectors.filtered_page(
-        request.user, filters, older_than=request.GET.get("older_than"), newer_than=request.GET.get("newer_than")
-    )
+    page = page_in(request, partial(selectors.filtered_page, request.user, filters))
     return {
-        "entries": page.rows,
+        "entries": page.items,
         "show_account": filters.account is None,
         "totals": selectors.totals_of(request.user, filters),
         "own_moves_count": filters.account is None and several_accounts,
-        "older_url": filters.url(here, older_than=page.older_than) if page.older_than else None,
-        "newer_url": filters.url(here, newer_than=page.newer_than) if page.newer_than else None,
+        **pager_urls(page, filters.url(here)),
         "first_url": filters.url(here),
         "export_url": filters.url(reverse("history_export")),
         "export_rows": exports.EXPORT_ROWS,

@@ -1,6 +1,7 @@
 import hashlib
 import json
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import session_clock
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from accounts.requests import SignedInRequest
+from foundation.paging import page_in, pager_urls
 from foundation.refusals import NotNow, Refusal
 from transfers import selectors
 from transfers.filters import HistoryFilters
@@ -95,28 +97,18 @@ def account_open(request: SignedInRequest) -> HttpResponse:
 def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """One account: its number in full, and its history in pages by sequence."""
     row = account_or_404(request, public_id)
-    page = selectors.history_page(
-        row, older_than=_sequence(request, "older_than"), newer_than=_sequence(request, "newer_than")
-    )
-    here = reverse("account", args=[row.public_id])
+    page = page_in(request, partial(selectors.history_page, row))
     context = {
         "account": row,
         "balance_picture": balance_picture(selectors.balances_over_time(request.user, at=timezone.now(), account=row)),
         "actions": _actions(row),
         "interest": selectors.interest_so_far(row, at=timezone.now()),
         "waiting": selectors.waiting_orders(row),
-        "entries": page.rows,
+        "entries": page.items,
         "history_url": HistoryFilters(account=row).url(reverse("history")),
-        "older_url": f"{here}?older_than={page.older_than}" if page.older_than else None,
-        "newer_url": f"{here}?newer_than={page.newer_than}" if page.newer_than else None,
+        **pager_urls(page, reverse("account", args=[row.public_id])),
     }
     return render(request, "transfers/account.html", context)
-
-
-def _sequence(request: SignedInRequest, name: str) -> int | None:
-    """A sequence from the URL; nonsense is as if it were not there."""
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _actions(account: BankAccount) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from bankproject.operations import backups, probes
 from bankproject.operations.tests.small_bank import OurConnection
 from tests.keys import keys_in, ring_text
 from tests.plugin import triggers_off
+from tests.tables import in_one_world
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ class TestTheCommands:
     def test_it_wants_to_be_told_what_to_do(self, said: Callable) -> None:
         assert "required" in said("restore", status=1)
 
-    @pytest.mark.parametrize("command", ["backup", "restore"])
+    @in_one_world("command", ["backup", "restore"])
     def test_a_command_that_did_nothing_does_not_end_well(
         self, monkeypatch: pytest.MonkeyPatch, said: Callable, command: str
     ) -> None:

@@ -25,6 +25,7 @@ from bankproject.operations.tests.small_bank import (
     names_in,
     restore,
 )
+from tests.tables import in_one_world
 
 # --- Taking one --------------------------------------------------------------------------------------------------
 
@@ -64,7 +65,7 @@ class TestTakingOne:
             "file": "bank.backup", "bytes": backup.stat().st_size, "sha256": backups.digest_of(backup),
         }  # fmt: skip
 
-    @pytest.mark.parametrize("there", [b"", b"precious"])
+    @in_one_world("there", [b"", b"precious"])
     def test_it_takes_no_files_place(self, file: Path, there: bytes) -> None:
         path = file.with_name("bank.backup")
         path.write_bytes(there)
@@ -157,7 +158,7 @@ class TestPuttingOneBack:
         assert former is not None
         assert (former.read_bytes(), entries_in(file)) == (broken, 2000)
 
-    @pytest.mark.parametrize("ending", ["-wal", "-journal"])
+    @in_one_world("ending", ["-wal", "-journal"])
     def test_what_lies_beside_a_lost_one_is_not_taken_for_the_new_ones(
         self, file: Path, backup: Path, ending: str
     ) -> None:
@@ -178,7 +179,7 @@ class TestPuttingOneBack:
         assert file.is_symlink()
         assert entries_in(disk / "real.sqlite3") == 2000
 
-    @pytest.mark.parametrize("content", [b"", b"a text", b"SQLite format 3\x00 and then something else"])
+    @in_one_world("content", [b"", b"a text", b"SQLite format 3\x00 and then something else"])
     def test_what_is_no_backup_is_refused(self, file: Path, content: bytes) -> None:
         other = file.with_name("other")
         other.write_bytes(content)

@@ -27,6 +27,7 @@ from bankproject.operations.models import ScheduledJob
 from tests import acts
 from tests.acts import WRONG_PASSWORD, give_password
 from tests.staff_acts import REASON
+from tests.tables import in_one_world
 from transfers.ledger import InsufficientFunds
 from transfers.services import cash
 
@@ -153,7 +154,7 @@ def test_what_a_clerk_writes_is_no_label(alice: Any, ada: Any, open_account: Cal
     assert events(values) == {event("ACCOUNT_FROZEN"): 1}
 
 
-@pytest.mark.parametrize("reason", ["Alice", "a b", "x" * 41, "", "1234", "naïve", "line\nbreak", 7, None, ["list"]])
+@in_one_world("reason", ["Alice", "a b", "x" * 41, "", "1234", "naïve", "line\nbreak", 7, None, ["list"]])
 def test_nothing_but_a_code_of_ours_is_a_label(reason: Any) -> None:
     assert tally.event_of(Action.TRANSFER_REFUSED, {"reason": reason, "kind": reason}) == ("TRANSFER_REFUSED", "", "")
 
@@ -267,7 +268,7 @@ def test_the_age_of_the_outbox_is_that_of_its_oldest_message(send: Callable) -> 
     assert value_of("bank_outbox_age_seconds{}") == 0
 
 
-@pytest.mark.parametrize("status", [STATUS.queued, STATUS.requeued])
+@in_one_world("status", [STATUS.queued, STATUS.requeued])
 def test_the_age_of_the_queue_is_that_of_its_oldest_mail(send: Callable, status: int) -> None:
     send("10.00")
     outbox.expand_waiting()

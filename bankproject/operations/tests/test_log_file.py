@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from bankproject.operations import logs
 from bankproject.operations.logs import HIDDEN, REQUESTS, JsonFormatter, LineFormatter, SharedRotatingFile
 from tests.processes import process_environment, run_together
+from tests.tables import in_one_world
 
 
 @pytest.fixture
@@ -176,7 +177,7 @@ def test_with_a_file_it_goes_there_besides() -> None:
     assert (made["handlers"]["file"]["max_bytes"], made["handlers"]["file"]["kept"]) == (5 * 1024 * 1024, 3)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("change", "why"),
     [
         ({"form": "xml"}, "LOG_FORMAT must be one of line, json"),

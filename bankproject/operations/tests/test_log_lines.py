@@ -13,6 +13,7 @@ from django.test import Client
 from audit.context import RequestContext, request_context
 from bankproject.operations import logs
 from bankproject.operations.logs import HIDDEN, REQUESTS, JsonFormatter, LineFormatter, masked
+from tests.tables import in_one_world
 
 TOKEN = "Zx8_kQ2nV5mB-7tR4yU1wE9pL3sD6fG0hJcA2bN8vXq"  # as those of links: 43 characters
 
@@ -35,7 +36,7 @@ def raised(error: Exception) -> Any:
 # --- What is hidden --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("text", "secret"),
     [
         ("Conflict: /api/v1/accounts/123456789012/transfer", "123456789012"),
@@ -83,7 +84,7 @@ def test_what_looks_like_a_secret_is_not_in_the_text(text: str, secret: str) -> 
     assert HIDDEN in masked(text)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "text",
     [
         "GET transfers_history 200 in 12.3 ms",
@@ -100,7 +101,7 @@ def test_what_is_none_stays(text: str) -> None:
     assert masked(text) == text
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     "run", ["a", "1 ", "a@", "a.a@b.", "token", "token=", "token={ ", "Key (", "eyJ", "://", "eyJ.", "1%20", "-"]
 )
 def test_a_client_cannot_make_a_line_take_long(run: str) -> None:
@@ -149,8 +150,8 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("form", [LineFormatter, JsonFormatter])
-@pytest.mark.parametrize("text", NASTY)
+@in_one_world("form", [LineFormatter, JsonFormatter])
+@in_one_world("text", NASTY)
 def test_nobody_writes_a_line_of_their_own(form: type[logs.BankFormatter], text: str) -> None:
     for record in (record_of("said %s", text), record_of("failed", exc_info=raised(ValueError(text)))):
         line = form().format(record)
@@ -161,7 +162,7 @@ def test_nobody_writes_a_line_of_their_own(form: type[logs.BankFormatter], text:
         line.encode()
 
 
-@pytest.mark.parametrize("form", [LineFormatter, JsonFormatter])
+@in_one_world("form", [LineFormatter, JsonFormatter])
 def test_a_traceback_is_there_and_tells_no_secret(form: type[logs.BankFormatter]) -> None:
     error = ValueError("account 123456789012 of alice@example.com, password=hunter2")
     line = form().format(record_of("failed", exc_info=raised(error)))
@@ -235,7 +236,7 @@ def test_the_probes_write_no_line(client: Client, requests: Callable) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("agent", NASTY[:-1])
+@in_one_world("agent", NASTY[:-1])
 def test_whatever_a_client_sends_the_line_is_made_of_our_own_words(
     client: Client, requests: Callable, agent: str
 ) -> None:

@@ -9,6 +9,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from bankproject.operations import probes
+from tests.tables import in_one_world
 
 TOKEN = "a-token-that-only-prometheus-has"
 PROBES = ["/healthz", "/readyz", "/metrics"]
@@ -33,12 +34,12 @@ class TestAlive:
     def test_while_everything_else_goes_on_to_https(self, client: Client, as_in_production: None) -> None:
         assert client.get("/sign-in/", headers={"host": "bank.example"}).status_code == 301
 
-    @pytest.mark.parametrize("path", ["/healthz/", "/healthz/x", "/HEALTHZ", "//healthz", "/readyz/", "/x/readyz"])
+    @in_one_world("path", ["/healthz/", "/healthz/x", "/HEALTHZ", "//healthz", "/readyz/", "/x/readyz"])
     def test_no_other_address_is_taken_for_it(self, client: Client, path: str) -> None:
         assert client.get(path, headers={"host": "testserver"}).content != b"ok\n"
 
-    @pytest.mark.parametrize("path", PROBES)
-    @pytest.mark.parametrize("method", ["post", "put", "patch", "delete", "options"])
+    @in_one_world("path", PROBES)
+    @in_one_world("method", ["post", "put", "patch", "delete", "options"])
     def test_nothing_is_done_by_them(self, client: Client, settings: Any, path: str, method: str) -> None:
         settings.METRICS_TOKEN = TOKEN
         answer = getattr(client, method)(path)
@@ -54,7 +55,7 @@ class TestReady:
         answer = client.get("/readyz", headers={"host": "10.1.2.3"})
         assert (answer.status_code, answer.json()) == (200, {"database": "ok", "migrations": "ok"})
 
-    @pytest.mark.parametrize("who", ["alice", "ada"])
+    @in_one_world("who", ["alice", "ada"])
     def test_it_asks_nothing_of_whoever_is_signed_in(self, who: str, request: Any, browser_of: Any) -> None:
         browser = browser_of(request.getfixturevalue(who))
         before = browser.session["seen_at"]
@@ -101,7 +102,7 @@ class TestTheDoorOfTheMetrics:
             answer = client.get("/metrics", headers=header)
             assert (answer.status_code, answer.content) == (404, nowhere.content)
 
-    @pytest.mark.parametrize(
+    @in_one_world(
         "given",
         [
             *("", "Bearer", "Bearer ", TOKEN, f"Basic {TOKEN}", f"bearer {TOKEN}", f"Bearer {TOKEN}x"),
@@ -114,7 +115,7 @@ class TestTheDoorOfTheMetrics:
         assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
         assert b"bank_" not in answer.content
 
-    @pytest.mark.parametrize("who", ["charlie", "sam", "audrey", "ada"])
+    @in_one_world("who", ["charlie", "sam", "audrey", "ada"])
     def test_no_role_stands_in_for_it(self, who: str, request: Any, browser_of: Any, settings: Any) -> None:
         settings.METRICS_TOKEN = TOKEN
         assert browser_of(request.getfixturevalue(who)).get("/metrics").status_code == 401

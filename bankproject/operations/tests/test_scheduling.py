@@ -24,6 +24,7 @@ from bankproject.operations.models import ScheduledJob
 from bankproject.operations.scheduler import Scheduler
 from bankproject.operations.scheduling import JOBS, LEASE, Job, claim_due, finish, give_back, make_rows, renew
 from tests.processes import process_environment
+from tests.tables import in_one_world
 
 NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
 HOURLY = Job("hourly", every=timedelta(hours=1))
@@ -61,7 +62,7 @@ def test_a_new_bank_begins_with_what_is_hourly(rows: None) -> None:
     assert due_at(NIGHTLY) == datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("moment", "due"),
     [
         ("2026-11-21T02:59Z", "2026-11-21T03:00Z"),

@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from bankproject.security_audit import books, catalogue, keys
 from bankproject.security_audit.results import State
 from tests.plugin import triggers_off
+from tests.tables import in_one_world
 from transfers.models import Entry
 
 
@@ -51,7 +52,7 @@ def test_of_many_faults_some_are_named(everyday: BankAccount, monkeypatch: pytes
     assert books.ledger().details == (*(f"row {n}" for n in range(20)), "… and more")
 
 
-@pytest.mark.parametrize("error", [ValueError, TypeError])
+@in_one_world("error", [ValueError, TypeError])
 def test_books_that_cannot_be_read_to_their_end_fail(db: Any, monkeypatch: pytest.MonkeyPatch, error: Any) -> None:
     def unreadable(*args: Any, **kwargs: Any) -> Iterator[str]:
         yield "row 1"
@@ -100,7 +101,7 @@ def test_a_table_that_is_not_there_is_no_guarded_table(db: Any, monkeypatch: pyt
     assert f"{Entry._meta.db_table}: there is no such table" in result.details
 
 
-@pytest.mark.parametrize("error", [DatabaseError, InterfaceError])
+@in_one_world("error", [DatabaseError, InterfaceError])
 def test_a_database_that_does_not_answer_was_not_looked_at(monkeypatch: pytest.MonkeyPatch, error: Any) -> None:
     def no_answer(subject: Any) -> Any:
         raise error("nobody there")
@@ -134,7 +135,7 @@ def test_young_keys_pass() -> None:
 
 
 @pytest.mark.usefixtures("_keys_of_today")
-@pytest.mark.parametrize("ring", ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"])
+@in_one_world("ring", ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"])
 def test_a_key_that_has_sealed_for_too_long_fails(ring: str, settings: Any) -> None:
     age(ring, 366)
     result = keys.key_ages_in_bounds()
@@ -146,7 +147,7 @@ def test_a_key_that_has_sealed_for_too_long_fails(ring: str, settings: Any) -> N
 
 
 @pytest.mark.usefixtures("_keys_of_today")
-@pytest.mark.parametrize(("ring", "state"), [("FIELD_KEYS", State.INFORMATION), ("AUDIT_KEYS", State.PASS)])
+@in_one_world(("ring", "state"), [("FIELD_KEYS", State.INFORMATION), ("AUDIT_KEYS", State.PASS)])
 def test_an_old_key_behind_a_new_one_is_no_fault(settings: Any, ring: str, state: State) -> None:
     """The audit log needs its own for ever; the others may go when nothing uses them."""
     (kid, old) = next(iter(getattr(settings, ring).items()))

@@ -32,7 +32,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("check", [code.bandit, code.ruff, code.secrets])
-def test_harmless_code_passes(tree: Path, check: Any) -> None:
+def test_harmless_code_passes(tree: Path, check: Any, really_started: None) -> None:
     assert check(tree).state == State.PASS
 
 

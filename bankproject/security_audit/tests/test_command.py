@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from bankproject.security_audit import catalogue, results
 from bankproject.security_audit.programs import CannotLook
 from bankproject.security_audit.results import Result, State, Verdict, exit_status, verdict_of
+from tests.tables import in_one_world
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ UNSEEN = CannotLook("It is not installed here.")
 TOLD = results.information("You may want to know.")
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("found", "verdict", "status", "strict_status"),
     [
         ({"a": PASSED, "b": TOLD}, "PASS", 0, 0),

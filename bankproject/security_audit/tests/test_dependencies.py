@@ -68,7 +68,7 @@ def audited(tmp_path: Path) -> Callable[[str], Result]:
     return lambda source: dependencies.dependencies(tmp_path, source)
 
 
-def test_a_source_that_knows_holes_and_none_of_ours_passes(source: Any, audited: Any) -> None:
+def test_a_source_that_knows_holes_and_none_of_ours_passes(source: Any, audited: Any, really_started: None) -> None:
     asked = []
 
     def answer(name: str, version: str) -> tuple[int, Any]:

@@ -10,6 +10,7 @@ import pytest
 from accounts import demo_people
 from bankproject.security_audit import start
 from bankproject.security_audit.results import State
+from tests.tables import in_one_world
 
 
 @pytest.mark.slow
@@ -99,7 +100,7 @@ def test_where_nothing_is_switched_on_there_is_nothing_to_say() -> None:
 
 
 @pytest.mark.usefixtures("_at_home")
-@pytest.mark.parametrize(
+@in_one_world(
     ("name", "value", "said"),
     [
         ("DEBUG", True, "DEBUG is on"),

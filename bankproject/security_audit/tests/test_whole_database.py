@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from bankproject.security_audit import whole_database
 from bankproject.security_audit.results import State
 from bankproject.security_audit.whole_database import check_whole_database
+from tests.tables import in_one_world
 
 
 class Server:
@@ -41,7 +42,7 @@ class Server:
 REFUSED = DatabaseError("VIEW SERVER STATE permission was denied")
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("answer", "state", "warning"),
     [
         ((3,), State.PASS, None),
@@ -62,7 +63,7 @@ def test_what_the_server_says_is_said(
     assert [message.id for message in check_whole_database(["default"])] == ([warning] if warning else [])
 
 
-@pytest.mark.parametrize(("switch", "state"), [((3,), State.PASS), ((1,), State.FAIL)])
+@in_one_world(("switch", "state"), [((3,), State.PASS), ((1,), State.FAIL)])
 def test_to_a_login_that_may_not_know_how_far_it_is_the_switch_counts(db: Any, switch: Any, state: State) -> None:
     """As the bank's own does, which has no right over the server."""
     server = Server(REFUSED, switch)

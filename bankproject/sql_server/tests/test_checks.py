@@ -13,6 +13,7 @@ from bankproject.sql_server import checks as ours
 from bankproject.sql_server import facts
 from bankproject.sql_server.checks import check_sql_server
 from bankproject.sql_server.tests.server import APP, RIGHT, Server
+from tests.tables import in_one_world
 
 DENIED = DatabaseError("The SELECT permission was denied on the object 'databases'")
 
@@ -40,7 +41,7 @@ def test_of_a_server_that_is_set_up_rightly_nothing_is_said(said: Any) -> None:
     assert said() == []
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("field", "value", "expected", "hint"),
     [
         ("has_row_versions", False, "sql_server.E003", "READ_COMMITTED_SNAPSHOT ON"),
@@ -61,13 +62,13 @@ def test_each_fault_of_the_database_is_named_with_what_to_do(
     assert hint in message.hint
 
 
-@pytest.mark.parametrize("edition", [5, 8])
+@in_one_world("edition", [5, 8])
 def test_microsofts_cloud_says_an_old_version_and_is_not(said: Any, edition: int) -> None:
     row = facts.DatabaseFacts(*RIGHT)._replace(major_version=12, engine_edition=edition)
     assert said(database=[tuple(row)]) == []
 
 
-@pytest.mark.parametrize("version", [15, 16, 17])
+@in_one_world("version", [15, 16, 17])
 def test_versions_from_2019_on_are_right(said: Any, version: int) -> None:
     assert said(database=[changed("major_version", version)]) == []
 
@@ -75,7 +76,7 @@ def test_versions_from_2019_on_are_right(said: Any, version: int) -> None:
 # --- The connection -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("words", "expected"),
     [
         ("", ["sql_server.E001"]),
@@ -109,7 +110,7 @@ def test_while_developing_a_server_of_ones_own_may_do_without(said: Any, setting
 # --- The login ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@in_one_world(
     ("login", "word"),
     [
         (("sa", 1, 1, 1), "administrator of the server"),
@@ -129,7 +130,7 @@ def test_so_is_one_that_may_alter_but_one_guarded_table(said: Any) -> None:
     assert ids(said(tables=[("audit_auditentry", 1, 0, 0), ("transfers_entry", 0, 0, 0)])) == ["sql_server.W009"]
 
 
-@pytest.mark.parametrize("rights", [(0, 1, 0), (0, 0, 1), (0, 1, 1)])
+@in_one_world("rights", [(0, 1, 0), (0, 0, 1), (0, 1, 1)])
 def test_one_that_only_triggers_keep_from_changing_rows_is_named(said: Any, rights: tuple[int, ...]) -> None:
     (message,) = said(tables=[("transfers_entry", *rights), ("audit_auditentry", 0, 0, 0), ("accounts_user", 1, 1, 1)])
     assert message.id == "sql_server.W010"
@@ -147,7 +148,7 @@ def test_a_login_with_rights_over_rows_alone_is_right(said: Any) -> None:
 # --- The asking ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("question", ["database", "login", "tables"])
+@in_one_world("question", ["database", "login", "tables"])
 def test_what_cannot_be_asked_is_said_and_the_rest_is_looked_at(said: Any, settings: Any, question: str) -> None:
     settings.DEBUG = False
     messages = said(**{question: DENIED}, extra_params="Encrypt=no")
@@ -156,7 +157,7 @@ def test_what_cannot_be_asked_is_said_and_the_rest_is_looked_at(said: Any, setti
     assert not connection.needs_rollback, "no transaction that somebody began is spoilt"
 
 
-@pytest.mark.parametrize("question", [facts._DATABASE, facts._LOGIN, facts._TABLES])
+@in_one_world("question", [facts._DATABASE, facts._LOGIN, facts._TABLES])
 def test_the_questions_are_t_sql(question: str) -> None:
     assert parse_one(question, dialect="tsql").sql("tsql")
 

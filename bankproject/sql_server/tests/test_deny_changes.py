@@ -10,6 +10,7 @@ from django.db import connection
 from audit.append_only import append_only_models
 from bankproject.sql_server.management.commands import deny_changes
 from bankproject.sql_server.tests.server import Server
+from tests.tables import in_one_world
 
 EXISTS = [(7, "dbo")]
 
@@ -46,7 +47,7 @@ def test_an_unknown_user_is_refused(run: Any) -> None:
         run("nobody", [(None, "dbo")])
 
 
-@pytest.mark.parametrize(("user", "we"), [("dbo", "dbo"), ("DBO", "bank_migrate"), ("Bank_Migrate", "bank_migrate")])
+@in_one_world(("user", "we"), [("dbo", "dbo"), ("DBO", "bank_migrate"), ("Bank_Migrate", "bank_migrate")])
 def test_whoever_migrates_goes_on_writing(run: Any, user: str, we: str) -> None:
     with pytest.raises(CommandError, match="must go on writing"):
         run(user, [(1, we)])

@@ -11,9 +11,8 @@ from accounts.models import User
 from accounts.roles import require_any_role
 from audit.actions import Action
 from audit.services import record
-from support.kinds import RequestKind
-from support.models import LostFactorLink, ServiceRequest
-from support.services.requests import save_new
+from support.models import LostFactorLink, RequestKind, ServiceRequest
+from support.requests.services import save_new
 from support.states import RequestState
 
 _MAILS_TO_ONE_USER = limiter.Limit(times=3, window_seconds=3600)

@@ -1,30 +1,25 @@
-"""What the routes of `support.api` take and give: a kind of request has the fields that it needs, and no other."""
+"""What customers' routes take and give: a kind of request has the fields that it needs, and no other."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, WrapValidator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from accounts.forms import LineField, PersonForm
-from accounts.rest.schemas import AccountNumber, Amount, Id, In, InQuery, Out, TimeText, amount_text, text_of
-from support.forms import RequestForm, TicketForm
-from support.kinds import RequestKind
-from support.models import MAX_WISH_CHARS, ServiceRequest
-from support.performing import wanted_limit
+from accounts.rest.schemas import Id, In, InQuery, Out, TimeText, text_of
+from support.forms import TicketForm
+from support.models import RequestKind, ServiceRequest
+from support.requests.kinds import KINDS, PAGE_KINDS, kind_of
 from support.states import RequestState, TicketStatus
 
 # Read as the pages' forms read them. To the type checker a call is no type, so what it gives is Any.
 Subject: Any = text_of(TicketForm.base_fields["subject"])  # type: ignore[arg-type]
 Message: Any = text_of(TicketForm.base_fields["text"])  # type: ignore[arg-type]
 Reference: Any = Annotated[text_of(TicketForm.base_fields["reference"]), AfterValidator(str.upper)]  # type: ignore[arg-type]
-Reason: Any = text_of(RequestForm.base_fields["reason"])  # type: ignore[arg-type]
-ReasonOrNone: Any = text_of(LineField(max_length=MAX_WISH_CHARS, required=False))
-FirstName: Any = text_of(PersonForm.base_fields["first_name"])  # type: ignore[arg-type]
-LastName: Any = text_of(PersonForm.base_fields["last_name"])  # type: ignore[arg-type]
-Address: Any = text_of(PersonForm.base_fields["address"])  # type: ignore[arg-type]
 
 
 class CursorIn(InQuery):
@@ -69,44 +64,6 @@ class ConversationOut(Out):
 # --- Service requests ------------------------------------------------------------------------------------------
 
 
-class _AboutAnAccountIn(In):
-    account: AccountNumber
-    reason: ReasonOrNone = ""
-
-
-class FreezeAccountIn(_AboutAnAccountIn):
-    kind: Literal["freeze_account"]
-
-
-class CloseAccountIn(_AboutAnAccountIn):
-    kind: Literal["close_account"]
-
-
-class UnfreezeAccountIn(In):
-    kind: Literal["unfreeze_account"]
-    account: AccountNumber
-    reason: Reason
-
-
-class RaiseDailyLimitIn(In):
-    kind: Literal["raise_daily_limit"]
-    amount: Amount
-    reason: Reason
-
-
-class UpdateIdentityIn(In):
-    kind: Literal["update_identity"]
-    first_name: FirstName
-    last_name: LastName = ""
-    address: Address
-    reason: Reason
-
-
-class ResetPinIn(In):
-    kind: Literal["reset_pin"]
-    reason: ReasonOrNone = ""
-
-
 def _without_kind(value: Any, validate: Callable[[Any], Any]) -> Any:
     """What is wrong is said of the field alone: Pydantic would put the kind before its name."""
     try:
@@ -125,11 +82,8 @@ def _of_the_field(fault: Any) -> InitErrorDetails:
     return InitErrorDetails(type=said, loc=fault["loc"][1:], input=None)
 
 
-FileRequestIn = Annotated[
-    FreezeAccountIn | UnfreezeAccountIn | CloseAccountIn | RaiseDailyLimitIn | UpdateIdentityIn | ResetPinIn,
-    Field(discriminator="kind"),
-    WrapValidator(_without_kind),
-]
+_Wish: Any = reduce(or_, (KINDS[kind].schema for kind in PAGE_KINDS))
+FileRequestIn: Any = Annotated[_Wish, Field(discriminator="kind"), WrapValidator(_without_kind)]
 
 
 class RequestOut(Out):
@@ -161,14 +115,11 @@ class RequestDetailsOut(RequestOut):
 
     @classmethod
     def of(cls, row: ServiceRequest, **more: Any) -> Self:
-        wishes = row.details
-        if row.kind == RequestKind.RAISE_DAILY_LIMIT:
-            wishes = {"amount": amount_text(wanted_limit(row))}
         return super().of(
             row,
             account=row.account.number if row.account is not None else None,
             reason=row.reason,
-            wishes=wishes,
+            wishes=kind_of(row).wishes_for_programs(row.details),
             decision_reason=row.decision_reason,
             **more,
         )

@@ -11,19 +11,17 @@ from django.utils import timezone
 from accounts import limiter, outbox
 from accounts.concurrency import own_transaction
 from accounts.models import BankAccount, User
-from accounts.money import InvalidAmount, format_money, parse_amount
 from accounts.plain_text import is_longer_than
 from accounts.reasons import ReasonMissing, checked_reason
 from accounts.roles import Role, may, require
 from audit.actions import Action
 from audit.services import record
 from foundation.refusals import NotYourself, Refusal, WrongStatus
-from support import performing
-from support.kinds import KINDS, KindRule, RequestKind
-from support.models import MAX_WISH_CHARS, ServiceRequest
+from support.models import MAX_WISH_CHARS, RequestKind, ServiceRequest
+from support.requests import performing
+from support.requests.kind import KindOfRequest
+from support.requests.kinds import KINDS, kind_of
 from support.states import REQUEST_PERMISSIONS, IllegalStep, RequestState, RequestVerb, next_request_state
-from transfers import selectors as transfer_selectors
-from transfers.services import opening, own_limits
 from transfers.services.ownership import require_owner
 
 _MAX_PAYLOAD_CHARS = ServiceRequest._meta.get_field("payload").max_chars
@@ -34,21 +32,6 @@ class NotOnThisPage(Refusal):
 
     code = "not_on_this_page"
     text = "Ask for this on the page where you would enter your code when you sign in."
-
-
-class NoPinToReset(Refusal):
-    code = "no_pin"
-    text = "You have no PIN. Set one on your profile."
-
-
-class NotAHigherLimit(Refusal):
-    code = "not_a_higher_limit"
-    text = "Your daily limit is that high already."
-
-
-class NothingToChange(Refusal):
-    code = "nothing_to_change"
-    text = "This is what we have already. Change what is to be different."
 
 
 class PayloadTooLong(Refusal):
@@ -96,9 +79,9 @@ def file_request(
     Raises:
         PermissionDenied
         NotYourAccount: `account` is somebody else's.
-        ReasonMissing, WishTooLong, NotOnThisPage, WrongStatus, NoPinToReset, NotAHigherLimit, NothingToChange,
-        AboveCeiling, PayloadTooLong, AlreadyAsked, TooManyRequests: nothing was filed.
-        MoneyHeld, AccountNotEmpty: what `obstacle_to_closing()` names; nothing was filed.
+        ReasonMissing, WishTooLong, NotOnThisPage, WrongStatus, PayloadTooLong, AlreadyAsked, TooManyRequests: nothing
+        was filed.
+        Refusal: what the kind's `check()` says no to; nothing was filed.
         TooOften: more than REQUESTS_PER_HOUR.
     """
     require(actor, "support.file_request")
@@ -111,7 +94,7 @@ def file_request(
         raise ReasonMissing
     if is_longer_than(reason, MAX_WISH_CHARS):
         raise WishTooLong
-    _check_sense(actor, kind, account, details)
+    rule.check(actor, account, details)
     text = json.dumps(details, ensure_ascii=False, separators=(",", ":"))
     if len(text) > _MAX_PAYLOAD_CHARS:
         raise PayloadTooLong
@@ -122,33 +105,13 @@ def file_request(
         raise AlreadyAsked from error
 
 
-def _check_parts(actor: User, rule: KindRule, account: BankAccount | None, details: dict[str, str]) -> None:
+def _check_parts(actor: User, rule: KindOfRequest, account: BankAccount | None, details: dict[str, str]) -> None:
     if details.keys() != rule.payload_keys or (account is None) == rule.is_about_an_account:
         raise ValueError("A request carries what its kind needs, and nothing else.")
     if account is not None:
         require_owner(actor, account)
         if account.status not in rule.account_statuses:
             raise WrongStatus(f"This account is {account.status_label.lower()}.")
-
-
-def _check_sense(actor: User, kind: RequestKind, account: BankAccount | None, details: dict[str, str]) -> None:
-    if kind == RequestKind.CLOSE_ACCOUNT and account is not None:
-        obstacle = opening.obstacle_to_closing(account)
-        if obstacle is not None:
-            raise obstacle
-    if kind == RequestKind.UPDATE_IDENTITY and all(getattr(actor, name) == value for name, value in details.items()):
-        raise NothingToChange
-    if kind == RequestKind.RESET_PIN and not actor.has_pin:
-        raise NoPinToReset
-    if kind == RequestKind.RAISE_DAILY_LIMIT:
-        try:
-            wanted = parse_amount(details["amount"])
-        except InvalidAmount as error:
-            raise NotAHigherLimit(str(error)) from error
-        limit = transfer_selectors.daily_use(actor).limit
-        if wanted <= limit:
-            raise NotAHigherLimit(f"Your daily limit is {format_money(limit)} already. Write a higher one.")
-        own_limits.require_below_ceiling(wanted)
 
 
 @own_transaction
@@ -218,7 +181,7 @@ def approve_request(*, actor: User, public_id: uuid.UUID, reason: str) -> Servic
 @own_transaction
 def _approve(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
     request = _locked_for_clerk(actor, public_id)
-    if request.rule.needs_two_clerks and not has_first_word(request):
+    if kind_of(request).needs_two_clerks and not has_first_word(request):
         return _endorse(actor, request, reason)
     if request.first_approved_by_id == actor.pk:
         raise SecondClerkNeeded

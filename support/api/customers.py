@@ -9,8 +9,10 @@ from accounts.rest.bearer import ApiRequest
 from accounts.rest.documenting import refuses
 from accounts.rest.schemas import IdempotencyKey, PageOf
 from accounts.roles import require
+from foundation.paging import Cursor, Page
 from support import selectors
-from support.api_schemas import (
+from support import tickets as ticket_service
+from support.api.schemas import (
     ConversationOut,
     CursorIn,
     FileRequestIn,
@@ -20,21 +22,19 @@ from support.api_schemas import (
     TicketIn,
     TicketOut,
 )
-from support.kinds import KINDS, RequestKind
-from support.models import Ticket
-from support.services import requests as request_service
-from support.services import tickets as ticket_service
+from support.models import RequestKind, Ticket
+from support.requests import services as request_service
+from support.requests.kinds import KINDS
 from transfers import selectors as transfer_selectors
 
 router = Router(tags=["Help"])
 
 
 @router.get("/tickets", response=PageOf[TicketOut])
-def tickets(request: ApiRequest, page: Query[CursorIn]) -> dict[str, object]:
+def tickets(request: ApiRequest, page: Query[CursorIn]) -> Page[Ticket]:
     """Your conversations with the bank, those with the latest news first."""
     require(request.user, "support.open_ticket")
-    found = selectors.tickets_of(request.user, older_than=page.cursor)
-    return {"items": found.rows, "next_cursor": _cursor(found.older_than)}
+    return selectors.tickets_of(request.user, after=_parsed(page.cursor))
 
 
 @router.post("/tickets", response={201: TicketOut}, openapi_extra=refuses(429))
@@ -64,8 +64,8 @@ def reply_to_ticket(request: ApiRequest, ticket_id: UUID, data: ReplyIn) -> Stat
 def service_requests(request: ApiRequest, page: Query[CursorIn]) -> PageOf[RequestOut]:
     """What you have asked the bank to do, latest first."""
     require(request.user, "support.file_request")
-    found = selectors.requests_of(request.user, older_than=page.cursor)
-    return PageOf(items=[RequestOut.of(row) for row in found.rows], next_cursor=_cursor(found.older_than))
+    found = selectors.requests_of(request.user, after=_parsed(page.cursor))
+    return PageOf(items=[RequestOut.of(row) for row in found.items], next_cursor=found.next_cursor)
 
 
 @router.post("/requests", response={201: RequestDetailsOut}, openapi_extra=refuses(404, 409, 429))
@@ -74,11 +74,12 @@ def file_request(request: ApiRequest, data: Body[FileRequestIn]) -> Status[Reque
     be asked for again."""
     require(request.user, "support.file_request")  # before it is told whether there is such an account
     kind = RequestKind(data.kind)
-    wishes = data.model_dump(include=set(KINDS[kind].payload_keys))
-    if "amount" in wishes:
-        wishes["amount"] = f"{wishes['amount']:f}"
     row = request_service.file_request(
-        actor=request.user, kind=kind, account=_account_in(request, data), payload=wishes, reason=data.reason
+        actor=request.user,
+        kind=kind,
+        account=_account_in(request, data),
+        payload=KINDS[kind].payload_from(data.model_dump()),
+        reason=data.reason,
     )
     return Status(201, RequestDetailsOut.of(row))
 
@@ -97,8 +98,9 @@ def cancel_request(request: ApiRequest, request_id: UUID) -> Status[None]:
     return Status(204, None)
 
 
-def _cursor(older_than: UUID | None) -> str | None:
-    return None if older_than is None else str(older_than)
+def _parsed(cursor: UUID | None) -> Cursor | None:
+    """Raises: InvalidCursor."""
+    return None if cursor is None else Cursor.parse(str(cursor))
 
 
 def _account_in(request: ApiRequest, data: object) -> BankAccount | None:

@@ -1,0 +1,204 @@
+"""Pages of a list by key, newest first: the deepest costs what the first does, and nothing is counted.
+
+One pager for pages and API. A cursor says at which row a page ended or began; no program should read it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import DateTimeField, Field, Model, Q, QuerySet, UUIDField
+from django.http import HttpRequest
+
+from foundation.refusals import Refusal
+
+PAGE_ROWS = 50
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MICROSECOND = 10**16 - 1  # in the year 2286
+_LARGEST_NUMBER = 2**63 - 1
+_UUID_BYTES, _NUMBER_BYTES = 16, 8
+
+M = TypeVar("M", bound=Model)
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class InvalidCursor(Refusal):
+    code = "invalid_cursor"
+    text = "This is no cursor of this list. Begin again without one."
+    status = 422
+
+
+class Cursor(str):
+    """The key of a row, as text: its fields in hexadecimal digits of a fixed number, one after the other.
+
+    Where they are as many as a UUID has, hyphens stand where a UUID has them: some lists of the API say that their
+    cursors are UUIDs. No UUID that was drawn is a cursor of a moment and a number: as a number, its second half is
+    too large.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Read what `str()` of a cursor said.
+
+        Raises:
+            InvalidCursor: it is none of any list.
+        """
+        try:
+            raw = bytes.fromhex(text.replace("-", ""))
+        except ValueError as error:
+            raise InvalidCursor from error
+        if not raw or _spelled(raw) != text:
+            raise InvalidCursor
+        return cls(text)
+
+    @classmethod
+    def of(cls, row: Model, by: Sequence[str]) -> "Cursor":
+        """The cursor of this row in a list that these fields order."""
+        fields = _fields(type(row), by)
+        return cls(_spelled(b"".join(_packed(field, getattr(row, field.attname)) for field in fields)))
+
+    def key(self, model: type[Model], by: Sequence[str]) -> list[Any]:
+        """The values of these fields.
+
+        Raises:
+            InvalidCursor: it is of another list.
+        """
+        raw, key = bytes.fromhex(self.replace("-", "")), []
+        fields = _fields(model, by)
+        if len(raw) != sum(map(_width, fields)):
+            raise InvalidCursor
+        for field in fields:
+            part, raw = raw[: _width(field)], raw[_width(field) :]
+            key.append(_unpacked(field, part))
+        return key
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """One page of a list, newest first, with the cursors of the older page and the newer one; None: nothing there."""
+
+    items: Sequence[T]
+    next_cursor: Cursor | None
+    previous_cursor: Cursor | None = None
+
+    def showing(self, items: Sequence[U]) -> "Page[U]":
+        """The same page with what is shown of its rows."""
+        return Page(items, self.next_cursor, self.previous_cursor)
+
+
+def page_of(
+    rows: QuerySet[M],
+    *,
+    by: Sequence[str],
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    limit: int | None = None,
+) -> Page[M]:
+    """The latest `limit` of the rows (`PAGE_ROWS`, if not given); those after a cursor, or before one, if there is one.
+
+    Args:
+        by: the fields that order the rows, the last of them unique among those that share the others.
+        after: the `next_cursor` of the page before.
+        before: the `previous_cursor` of the page after; it counts where both are given.
+
+    Raises:
+        InvalidCursor: it is of another list.
+    """
+    limit = PAGE_ROWS if limit is None else limit
+    came_from, side, sign = (after, "lt", "-") if before is None else (before, "gt", "")
+    if came_from is not None:
+        rows = rows.filter(_beyond(list(zip(by, came_from.key(rows.model, by), strict=True)), side))
+    # One more than is shown says whether there are others, without counting.
+    found = list(rows.order_by(*(sign + name for name in by))[: limit + 1])
+    items, is_cut = found[:limit], len(found) > limit
+    if before is None:
+        has_older, has_newer = is_cut, after is not None
+    else:
+        items, has_older, has_newer = items[::-1], True, is_cut
+    return Page(
+        items,
+        Cursor.of(items[-1], by) if items and has_older else None,
+        Cursor.of(items[0], by) if items and has_newer else None,
+    )
+
+
+# --- In the address of a page -------------------------------------------------------------------------------
+
+
+def page_in(request: HttpRequest, rows: Callable[..., Page[T]]) -> Page[T]:
+    """The page of `rows(after=…, before=…)` that the address asks for; nonsense asks for the first."""
+    try:
+        return rows(after=_cursor_in(request, "older_than"), before=_cursor_in(request, "newer_than"))
+    except InvalidCursor:
+        return rows()
+
+
+def pager_urls(page: Page[Any], here: str, *, newest_only: bool = False) -> dict[str, str | None]:
+    """Where "Older" and "Newer" lead from a page of the list at `here`; None where there is nothing.
+
+    Args:
+        newest_only: "Newer" leads to the first page, not to the one before.
+    """
+    newer = here if newest_only else _with(here, newer_than=page.previous_cursor or "")
+    return {
+        "older_url": _with(here, older_than=page.next_cursor) if page.next_cursor else None,
+        "newer_url": newer if page.previous_cursor else None,
+    }
+
+
+def _cursor_in(request: HttpRequest, name: str) -> Cursor | None:
+    try:
+        return Cursor.parse(request.GET.get(name, ""))
+    except InvalidCursor:
+        return None
+
+
+def _with(url: str, **query: str) -> str:
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
+
+
+# --- Keys ---------------------------------------------------------------------------------------------------
+
+
+def _beyond(key: list[tuple[str, Any]], side: str) -> Q:
+    """The rows on this side of a key."""
+    (name, value), *rest = key
+    if not rest:
+        return Q(**{f"{name}__{side}": value})
+    # The first condition says nothing new, but an index can be read from there.
+    return Q(**{f"{name}__{side}e": value}) & (Q(**{f"{name}__{side}": value}) | _beyond(rest, side))
+
+
+def _fields(model: type[Model], by: Sequence[str]) -> list[Any]:
+    return [model._meta.pk if name == "pk" else model._meta.get_field(name) for name in by]
+
+
+def _width(field: Field) -> int:
+    return _UUID_BYTES if isinstance(field, UUIDField) else _NUMBER_BYTES
+
+
+def _packed(field: Field, value: Any) -> bytes:
+    if isinstance(value, UUID):
+        return value.bytes
+    number = (value - _EPOCH) // timedelta(microseconds=1) if isinstance(field, DateTimeField) else value
+    return number.to_bytes(_NUMBER_BYTES, "big")
+
+
+def _unpacked(field: Field, raw: bytes) -> Any:
+    if isinstance(field, UUIDField):
+        return UUID(bytes=raw)
+    number, is_moment = int.from_bytes(raw, "big"), isinstance(field, DateTimeField)
+    if number > (_LAST_MICROSECOND if is_moment else _LARGEST_NUMBER):
+        raise InvalidCursor
+    return _EPOCH + timedelta(microseconds=number) if is_moment else number
+
+
+def _spelled(raw: bytes) -> str:
+    return str(UUID(bytes=raw)) if len(raw) == _UUID_BYTES else raw.hex()

@@ -1,0 +1,3 @@
+"""What staff see of tickets and requests, and do to them. Importing it registers the pages of both with the admin."""
+
+from support.admin import requests, tickets  # noqa: F401

@@ -1,0 +1,95 @@
+"""Service requests in the staff area: what is asked for, what approval does, and the two decisions (R4.2)."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.roles import may
+from accounts.staff_acts import ActingAdmin, ReasonForCustomerForm, StaffAct, actor_of, offer
+from support import selectors
+from support.models import ServiceRequest
+from support.requests import services
+from support.requests.kinds import kind_of
+from support.states import REQUEST_PERMISSIONS, REQUEST_STEPS, RequestState, RequestVerb
+
+
+def what_approval_does(request: ServiceRequest) -> str:
+    """In plain words, for the clerk who is about to agree."""
+    what = f"Approval {kind_of(request).approval_does}"
+    if not kind_of(request).needs_two_clerks:
+        return what
+    if not services.has_first_word(request):
+        return f"{what} Two clerks have to agree: you are the first, and nothing happens until the second has."
+    return f"{what} One clerk has agreed: if you, the second, agree as well, it happens at once."
+
+
+def _approve(request: HttpRequest, row: ServiceRequest, *, reason: str) -> ServiceRequest:
+    return services.approve_request(actor=actor_of(request), public_id=row.public_id, reason=reason)
+
+
+def _reject(request: HttpRequest, row: ServiceRequest, *, reason: str) -> None:
+    services.reject_request(actor=actor_of(request), public_id=row.public_id, reason=reason)
+
+
+def _approved(row: ServiceRequest) -> str:
+    if row.state == RequestState.COMPLETED:
+        return "Approved and done. The customer is told by mail."
+    return "Your approval is noted. Nothing has changed yet: a second clerk decides now."
+
+
+def _on_request(verb: RequestVerb, **act: Any) -> StaffAct:
+    return StaffAct(
+        name=verb.value,
+        permission=REQUEST_PERMISSIONS[verb],
+        is_offered=lambda request: (RequestState(request.state), verb) in REQUEST_STEPS,
+        form=ReasonForCustomerForm,
+        **act,
+    )
+
+
+REQUEST_ACTS = (
+    _on_request(
+        RequestVerb.APPROVE,
+        label="Approve",
+        explanation=what_approval_does,
+        done=_approved,
+        carry_out=_approve,
+    ),
+    _on_request(
+        RequestVerb.REJECT,
+        label="Reject",
+        explanation="Nothing is changed, and the customer is told, with your reason.",
+        done="The request is rejected. The customer is told by mail.",
+        carry_out=_reject,
+        is_dangerous=True,
+    ),
+)
+
+offer(ServiceRequest, *REQUEST_ACTS)
+
+
+@admin.register(ServiceRequest)
+class ServiceRequestAdmin(ActingAdmin):
+    """What is asked for, in plain words. What the customer gave for it is for those who decide (R4.2)."""
+
+    list_display = ("created_at", "kind", "customer", "state", "first_approved_by", "decided_by", "decided_at")
+    list_filter = ("state",)
+    list_select_related = ("customer", "first_approved_by", "decided_by")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    search_path = "customer"
+    search_beginnings = ("email", "last_name")
+    search_help_text = "The beginning of the customer’s e-mail address or last name."
+    fields = ("customer", "account", "state", "created_at", "decided_by", "decided_at", "decision_reason")
+    about_template = "admin/request.html"
+
+    def about(self, request: HttpRequest, row: ServiceRequest) -> dict[str, Any]:
+        user: Any = request.user
+        asked = selectors.request_for_staff(user, row.public_id)
+        decides = may(user, "support.decide_request")
+        return {
+            "asked": asked,
+            "wishes": kind_of(asked).wishes_for_clerks(asked.customer, asked.details) if decides else None,
+            "what_approval_does": what_approval_does(asked) if asked.state == RequestState.PENDING else "",
+        }

@@ -1,0 +1,94 @@
+"""What staff do with service requests through the API (R4.2). Each decision is the service of the button on their
+pages; a request is decided once, so none takes an Idempotency-Key."""
+
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from ninja import Query, Router
+from pydantic import Field, WithJsonSchema
+
+from accounts.api_staff_schemas import PageIn, PersonOut, ReasonIn
+from accounts.rest.bearer import ApiRequest
+from accounts.rest.documenting import refuses
+from accounts.rest.schemas import Out, PageOf, TimeText
+from accounts.roles import may
+from support import selectors
+from support.models import RequestKind, ServiceRequest
+from support.requests import services
+from support.requests.kinds import kind_of
+from support.states import RequestState
+
+router = Router(tags=["Staff"])
+
+
+class AskedOut(Out):
+    """A service request, as everybody on the staff sees it."""
+
+    id: UUID
+    kind: Annotated[str, WithJsonSchema({"type": "string", "enum": RequestKind.values})]
+    state: Annotated[str, WithJsonSchema({"type": "string", "enum": RequestState.values})]
+    customer: PersonOut
+    account: Annotated[str | None, Field(description="The end of its number.")]
+    needs_two_clerks: bool
+    first_approved_at: TimeText | None
+    created_at: TimeText
+    decided_at: TimeText | None
+
+    @classmethod
+    def of(cls, row: ServiceRequest) -> Self:
+        return cls(**_facts_of(row))
+
+
+class AskedInFullOut(AskedOut):
+    """With what the customer gave for it, which only those see who decide."""
+
+    reason: str | None
+    wishes: Annotated[dict[str, str] | None, Field(description="The name, address or daily limit that is wished for.")]
+
+    @classmethod
+    def seen_by_clerk(cls, row: ServiceRequest, *, decides: bool) -> Self:
+        given: dict[str, Any] = {"reason": None, "wishes": None}
+        if decides:
+            given = {"reason": row.reason, "wishes": kind_of(row).wishes_for_programs(row.details)}
+        return cls(**_facts_of(row), **given)
+
+
+def _facts_of(row: ServiceRequest) -> dict[str, Any]:
+    return {
+        "id": row.public_id,
+        "kind": row.kind,
+        "state": row.state,
+        "customer": PersonOut.of(row.customer),
+        "account": row.account.masked_number if row.account else None,
+        "needs_two_clerks": kind_of(row).needs_two_clerks,
+        "first_approved_at": row.first_approved_at,
+        "created_at": row.created_at,
+        "decided_at": row.decided_at,
+    }
+
+
+@router.get("/staff/requests", response=PageOf[AskedOut])
+def waiting_requests(request: ApiRequest, wanted: Query[PageIn]) -> Any:
+    """What customers ask for and nobody has decided, the last to come first."""
+    page = selectors.waiting_requests(request.user, after=wanted.cursor)
+    return {"items": [AskedOut.of(row) for row in page.items], "next_cursor": page.next_cursor}
+
+
+@router.get("/staff/requests/{uuid:request_id}", response=AskedInFullOut)
+def request_for_staff(request: ApiRequest, request_id: UUID) -> AskedInFullOut:
+    """One request; what the customer gave for it is for those who decide."""
+    asked = selectors.request_for_staff(request.user, request_id)
+    return AskedInFullOut.seen_by_clerk(asked, decides=may(request.user, "support.decide_request"))
+
+
+@router.post("/staff/requests/{uuid:request_id}/approve", response=AskedOut, openapi_extra=refuses(409))
+def approve_request(request: ApiRequest, request_id: UUID, data: ReasonIn) -> AskedOut:
+    """Agree, and by that do what it asks for. Where two clerks are needed, it waits on for the second."""
+    row = services.approve_request(actor=request.user, public_id=request_id, reason=data.reason)
+    return AskedOut.of(row)
+
+
+@router.post("/staff/requests/{uuid:request_id}/reject", response=AskedOut, openapi_extra=refuses(409))
+def reject_request(request: ApiRequest, request_id: UUID, data: ReasonIn) -> AskedOut:
+    """Say no. The customer reads the reason."""
+    return AskedOut.of(services.reject_request(actor=request.user, public_id=request_id, reason=data.reason))

@@ -1,0 +1,140 @@
+"""What a kind of service request is: one class, with all that is said, asked, checked and done for it (R4.2).
+
+Each kind is one file in `support.requests.kinds`, which lists them. A class that lacks a part is refused when the
+program starts.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Set
+from decimal import Decimal
+from typing import Any, get_args
+
+from accounts.authority import ApprovedRequest
+from accounts.models import AccountStatus, BankAccount, User
+from accounts.rest.schemas import In
+from foundation.refusals import Refusal
+from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
+from support.requests.common import RequestForm
+
+
+class KindOfRequest(ABC):
+    """One kind of request. `payload_keys` is all that a request may carry: a secret has no place to stand in."""
+
+    kind: RequestKind
+    icon: str
+    explanation: str  # for the customer: what it means in plain words
+    approval_does: str  # for the clerk who is about to agree: goes on after "Approval"
+    form: type[RequestForm]  # asks for the payload's keys, and for the account if it is about one
+    schema: type[In]  # the same for programs
+    account_statuses: tuple[AccountStatus, ...] = ()  # about an account in one of these; none: about the customer
+    payload_keys: Set[str] = frozenset()
+    needs_reason = False
+    needs_two_clerks = False
+    on_the_page = True  # False: it has neither form nor schema, since customers who are signed in do not ask for it
+    fields_of_refusals: Mapping[type[Refusal], str] = {}  # the form's field that a refusal is about
+
+    @property
+    def label(self) -> str:
+        return self.kind.label
+
+    @property
+    def is_about_an_account(self) -> bool:
+        return bool(self.account_statuses)
+
+    # --- Filing ------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+        """Refuse what makes no sense to ask for. That an account is the customer's, and in one of
+        `account_statuses`, is known by then.
+
+        Raises:
+            Refusal
+        """
+
+    def suits(self, customer: User) -> bool:
+        """Whether it is offered to the customer, besides that they have a fitting account."""
+        return True
+
+    def payload_from(self, given: Mapping[str, Any]) -> dict[str, str]:
+        """What is kept of what a form or a schema has read: amounts as text."""
+        return {
+            key: f"{value:f}" if isinstance(value, Decimal) else value
+            for key, value in given.items()
+            if key in self.payload_keys
+        }
+
+    def field_of(self, refusal: Refusal) -> str | None:
+        """The form's field that a refusal is about; None: the whole form."""
+        fields = self.fields_of_refusals.items()
+        return next((field for refused, field in fields if isinstance(refusal, refused)), None)
+
+    # --- Words -------------------------------------------------------------------------------------------------
+
+    def wishes(self, details: Mapping[str, str]) -> list[tuple[str, str]]:
+        """What the customer reads of their request: label and value, as they wrote it."""
+        return [(key.replace("_", " ").capitalize(), value) for key, value in details.items() if value]
+
+    def wishes_for_clerks(self, customer: User, details: Mapping[str, str]) -> list[tuple[str, str]]:
+        """What a clerk compares before deciding: what is kept now, and what is wished instead."""
+        return []
+
+    def wishes_for_programs(self, details: Mapping[str, str]) -> Mapping[str, str]:
+        return details
+
+    # --- Approval ----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
+        """Make the change, inside the transaction that approves `asked`, by the service whose verb is the kind's
+        value.
+
+        Raises:
+            Refusal: whatever the changing service says no to.
+        """
+
+
+def registered(*kinds: type[KindOfRequest]) -> Mapping[RequestKind, KindOfRequest]:
+    """One of each class by its kind, in this order.
+
+    Raises:
+        TypeError: a class lacks a part or has parts that do not fit together, or a `RequestKind` has no class.
+    """
+    for kind in kinds:
+        if lacking := list(_lacking(kind)):
+            raise TypeError(f"{kind.__name__} is no whole kind of request. It lacks: {', '.join(lacking)}.")
+        if faults := list(_faults(kind)):
+            raise TypeError(f"The parts of {kind.__name__} do not fit together: {'; '.join(faults)}.")
+    names = [kind.kind for kind in kinds]
+    if sorted(names) != sorted(RequestKind):
+        odd = [name.value for name in RequestKind if names.count(name) != 1]
+        raise TypeError(f"Each RequestKind has one class; look at {', '.join(odd)}.")
+    return {kind.kind: kind() for kind in kinds}
+
+
+def _lacking(kind: type[KindOfRequest]) -> Iterator[str]:
+    yield from sorted(kind.__abstractmethods__)
+    asked_for = ("form", "schema") if kind.on_the_page else ()
+    for part in ("kind", "icon", "explanation", "approval_does", *asked_for):
+        if not getattr(kind, part, None):
+            yield part
+    if kind.payload_keys and kind.wishes_for_clerks is KindOfRequest.wishes_for_clerks:
+        yield "wishes_for_clerks"
+
+
+def _faults(kind: type[KindOfRequest]) -> Iterator[str]:
+    about_an_account = bool(kind.account_statuses)
+    if about_an_account != (kind.kind in ACCOUNT_KINDS):
+        yield "account_statuses are for those in ACCOUNT_KINDS, and for no others"
+    if not kind.on_the_page:
+        return
+    keys = {"reason", *kind.payload_keys}
+    if set(kind.form.base_fields) != (keys | {"account_id"} if about_an_account else keys):
+        yield "the form has other fields than the payload has keys"
+    fields = kind.schema.model_fields
+    if set(fields) != keys | {"kind"} | ({"account"} if about_an_account else set()):
+        yield "the schema has other fields than the payload has keys"
+    elif get_args(fields["kind"].annotation) != (kind.kind.value,):
+        yield "the schema is of another kind"
+    elif fields["reason"].is_required() != kind.needs_reason:
+        yield "the schema and needs_reason differ"

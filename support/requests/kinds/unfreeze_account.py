@@ -1,0 +1,39 @@
+from collections.abc import Mapping
+from typing import Literal
+
+from accounts.authority import ApprovedRequest
+from accounts.concurrency import joined
+from accounts.models import AccountStatus, BankAccount, User
+from accounts.rest.schemas import AccountNumber, In
+from accounts.services import account_status
+from support.models import RequestKind, ServiceRequest
+from support.requests.common import AccountRequestForm, Reason
+from support.requests.kind import KindOfRequest
+
+
+class UnfreezeAccountIn(In):
+    kind: Literal["unfreeze_account"]
+    account: AccountNumber
+    reason: Reason
+
+
+class UnfreezeAccount(KindOfRequest):
+    kind = RequestKind.UNFREEZE_ACCOUNT
+    icon = "check"
+    explanation = "Money moves in and out of it again, once we have made sure that it is safe."
+    approval_does = (
+        "lifts the freeze: money moves in and out of the account again. Make sure that the "
+        "reason for the freeze is gone."
+    )
+    form = AccountRequestForm
+    schema = UnfreezeAccountIn
+    account_statuses = (AccountStatus.FROZEN,)
+    needs_reason = True
+
+    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+        """Nothing more: whether it is safe is for the clerk to find out."""
+
+    def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
+        joined(account_status.unfreeze_account)(
+            actor=actor, account=asked.its_account, reason=reason, authority=authority
+        )
