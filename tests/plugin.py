@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.migrated_database import use_migrated_database
+from tests import migrated_database
 from tests.setting_names import variables_read_by_settings
 
 PASSWORD = "correct horse battery staple"
@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # A file, not memory: threads and processes then meet as they would in the bank.
         database.setdefault("TEST", {})["NAME"] = f"{os.environ['TEST_RUN_FOLDER']}/test.sqlite3"
-        use_migrated_database(Path(config.cache.mkdir("migrated")))
+        migrated_database.use_migrated_database(Path(config.cache.mkdir("migrated")))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -99,6 +99,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock():
         _keep_row_versions()
         key_records.verify_once()
+        migrated_database.remember()
 
 
 def _keep_row_versions() -> None:
@@ -146,7 +147,7 @@ def triggers_off(*models: Any) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _flush_goes_on_working() -> Iterator[None]:
     """Tests with real transactions end with a flush, which the triggers refuse and which takes the rows that
-    migrations made along."""
+    migrations made along. On SQLite the whole file is put back instead, which costs a hundredth of that."""
     from django.apps import apps
     from django.test import TransactionTestCase
 
@@ -158,6 +159,8 @@ def _flush_goes_on_working() -> Iterator[None]:
     original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def teardown(self: Any) -> None:
+        if migrated_database.put_back():
+            return
         with triggers_off():
             original(self)
         roles.grant(apps, roles.GRANTS)
