@@ -82,6 +82,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.django_db(transaction=True))
 
 
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """A run names the folders and files that it was told to leave out."""
+    if config.option.ignore:
+        terminalreporter.write_line(f"Not run here: {' '.join(config.option.ignore)}")
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ["TEST_RUN_FOLDER"], ignore_errors=True)

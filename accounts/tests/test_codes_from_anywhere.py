@@ -10,10 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import guesses
-from accounts.guesses import Door
 from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.services import people
-from tests.acts import at_once, give_code, give_password, is_signed_in, wrong_code_for
+from tests.acts import give_code, give_password, is_signed_in, wrong_code_for
 from tests.api_client import told
 from tests.plugin import PASSWORD
 
@@ -154,19 +153,6 @@ def test_all_networks_together_get_fifty_an_hour_looked_at(
     clock.shift(timedelta(hours=1, seconds=1))
     wrong_ones(api_of, alice, 4, password=PASSWORD)
     assert len(looked_at) == MOST + 4
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_exactly_so_when_they_come_at_once(alice: Any) -> None:
-    looked_at: list[str] = []
-
-    def guess() -> None:
-        guesses.from_anywhere(lambda: looked_at.append("wrong"), email=alice.email, door=Door.NOTHING)
-
-    for _ in range(4):
-        at_once(*[guess] * 16)
-    assert len(looked_at) == MOST
 
 
 def test_right_codes_do_not_add_up(alice: Any, api_of: Any, clock: Any) -> None:

@@ -12,8 +12,6 @@ import pytest
 
 from tests.scanners.demo_bank import DemoBank
 
-pytestmark = pytest.mark.slow
-
 BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 END = "--- the end of a block ---"
 

@@ -26,7 +26,7 @@ from tests.staff_acts import REASON, a_request, fresh_code
 from transfers.models import Payee, TransferOrder
 from transfers.services import cash, payees, renaming
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 # What a database says of itself when a string of somebody's became a part of a statement.
 SPEAKS_SQL = re.compile(

@@ -23,7 +23,7 @@ from audit.models import AuditEntry
 from tests.keys import keys_in, ring_text, with_new_first
 from tests.processes import process_environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 SEALED_ROWS = 50_000
 

@@ -19,7 +19,7 @@ from transfers import verification
 from transfers.models import Transaction
 from transfers.services import sending
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 WORKER = """
 import django, json, sys, threading, time

@@ -11,13 +11,14 @@ from accounts.roles import Role
 from accounts.services import account_status, people
 from audit.models import AuditEntry
 from tests import acts
+from tests.slow.test_concurrency import race
 from tests.staff_acts import REASON, a_request, fresh_code, stored
-from tests.test_concurrency import balance, race
+from tests.test_concurrency import balance
 from transfers import verification
 from transfers.models import Transaction
 from transfers.services import cash, opening, reversals
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from transfers.models import Entry, OrderState, Payee, TransferOrder
 from transfers.selectors import filtered
 from transfers.services import cash, holds, opening, own_limits, payees, renaming, reversals, sending
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 # --- The tables: what asks the replica; nothing else does --------------------------------------------------------
 

@@ -9,7 +9,7 @@ from support.demo import talk
 from support.models import ServiceRequest, Ticket, TicketMessage
 from support.states import RequestState, TicketStatus
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_customers_have_written_and_asked(settings: Any) -> None:

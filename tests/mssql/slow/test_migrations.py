@@ -55,7 +55,6 @@ def migrated(request: pytest.FixtureRequest) -> Migrated:
     return Migrated(request.param)
 
 
-@pytest.mark.slow
 class TestOnEachVersion:
     def test_nothing_that_is_sent_would_be_refused_or_done_wrongly(self, migrated: Migrated) -> None:
         assert migrated.faults == []

@@ -10,7 +10,7 @@ from tests import acts
 from tests.api_client import ApiClient
 from transfers.models import TransferOrder
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 TIMES = 20
 KEY = "the-one-key-of-all"

@@ -18,7 +18,7 @@ from transfers.services import cash, orders
 from transfers.services.cash import WrongCustomerCode
 from transfers.services.orders import IdempotencyConflict
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from transfers.models import CustomerLimit, FraudAlert, TransferOrder
 from transfers.services.holds import DecidedAlready, reject_order, release_order
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("no_minute_limits"),
 ]

@@ -43,7 +43,6 @@ def expected(moves: dict[int, int], rates: tuple[int, int]) -> tuple[int, int]:
     return paid, int(left)
 
 
-@pytest.mark.slow
 @settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(
     moves=st.dictionaries(st.integers(0, DAYS - 1), st.integers(1, 10**8), max_size=5),
@@ -85,7 +84,6 @@ def set_status(account: BankAccount, status: AccountStatus) -> None:
     BankAccount.objects.filter(pk=account.pk).update(status=status)
 
 
-@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_runs_at_once_and_payments_beside_them_count_each_account_once(
     alice: Any, bob: Any, open_account: Callable, no_minute_limits: None, settings: Any, monkeypatch: Any
@@ -145,7 +143,6 @@ interest.accrue_interest(at=datetime.fromisoformat(sys.argv[1]))
 """
 
 
-@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_killed_in_the_middle_of_a_batch_it_goes_on_with_that_batch(
     alice: Any, open_account: Callable, settings: Any, repository: Path

@@ -215,7 +215,6 @@ class BankMachine(RuleBasedStateMachine):
         assert Entry.objects.filter(balance_after__lt=Decimal(0), account__owner__isnull=False).count() == 0
 
 
-@pytest.mark.slow
 def test_no_walk_leaves_the_model(no_minute_limits: None, alice: Any, bob: Any, settings: Any) -> None:
     settings.DAILY_TRANSFER_LIMIT = Decimal(DAILY_LIMIT) / 100
     BankMachine.people = [alice, bob]

@@ -53,7 +53,6 @@ def statements_of(client: Any, url: str) -> list[str]:
     return [text for text in texts if not text.startswith(("SAVEPOINT", "RELEASE"))]
 
 
-@pytest.mark.slow
 def test_twenty_thousand_entries_cost_no_more_statements_than_a_few(
     alice: Any, browser_of: Callable, long_lived: BankAccount
 ) -> None:

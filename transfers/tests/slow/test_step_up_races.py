@@ -13,7 +13,7 @@ from transfers.models import StepUpChallenge, TransferOrder
 from transfers.services import sending
 from transfers.services.step_up import Proof, StepUpRequired, WrongStepUpCode
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_minute_limits")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_minute_limits")]
 
 
 def challenge_of(send: Callable[..., Any]) -> StepUpChallenge:

@@ -7,12 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.processes import ROOT
 from tests.scanners.demo_bank import environment_of
-
-pytestmark = pytest.mark.slow
 
 PAYERS = 3
 

@@ -11,8 +11,6 @@ from bankproject.security_audit import code, programs
 from bankproject.security_audit.programs import CannotLook
 from bankproject.security_audit.results import State
 
-pytestmark = pytest.mark.slow
-
 HARMLESS = "def total(amounts: list[int]) -> int:\n    return sum(amounts)\n"
 SHELL = "import subprocess\n\n\ndef ask(what):\n    return subprocess.call(what, shell=True)\n"
 # Put together here, so that no scan of this file finds them.

@@ -17,8 +17,6 @@ from bankproject.security_audit.dependencies import pinned
 from bankproject.security_audit.programs import CannotLook
 from bankproject.security_audit.results import Result, State
 
-pytestmark = pytest.mark.slow
-
 Answer = Callable[[str, str], tuple[int, Any]]
 
 
