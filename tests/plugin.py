@@ -5,11 +5,14 @@ audits, Ada administers.
 """
 
 import base64
+import fcntl
+import gc
 import os
 import secrets
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -67,7 +70,30 @@ def pytest_configure(config: pytest.Config) -> None:
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # A file, not memory: threads and processes then meet as they would in the bank.
         database.setdefault("TEST", {})["NAME"] = f"{os.environ['TEST_RUN_FOLDER']}/test.sqlite3"
+        # It need not outlive a power cut: nobody waits for the disk.
+        options = database["OPTIONS"]
+        options["init_command"] = options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
         migrated_database.use_migrated_database(Path(config.cache.mkdir("migrated")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
+    """In a clone where no test ran yet, one process compiles all tests and what they import; the others wait for it."""
+    folder = session.config.cache.mkdir("compiled")
+    compiled = folder / sys.implementation.cache_tag
+    if compiled.exists() or not hasattr(session.config, "workerinput"):
+        return (yield)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        collected = yield
+        compiled.touch()
+        return collected
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: the garbage collector need not look at it ever again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
