@@ -101,8 +101,8 @@ def _with_room(call: Callable[..., Any], *args: Any) -> Any:
     return call(*args)
 
 
-# Python 3.11 keeps frames in chunks of 16 KiB, and takes and gives back the next one with each call across its end: deep
-# in a test that is a loop's every turn, a tenth of all processor time. A frame that claims more gets a chunk of 1 MiB,
+# Python 3.11 keeps frames in chunks of 16 KiB, and maps and unmaps the next one with each call across a chunk's end:
+# deep in a request thousands of times, a tenth of all processor time. A frame that claims more gets a chunk of 1 MiB,
 # and those above it use what it leaves.
 _with_room.__code__ = _with_room.__code__.replace(co_stacksize=70_000)
 
