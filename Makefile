@@ -1,6 +1,8 @@
 # One command for each thing that is done to the bank. `make help` lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
+# Where a shell sets it, each start of the bank and each run of the tests would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 HOST ?= 127.0.0.1
@@ -9,7 +11,11 @@ PORT ?= 8000
 PY := .venv/bin/python
 STAMP := .venv/requirements-installed
 PACKAGES := accounts transfers support audit foundation bankproject
-EVERYDAY := not browser and not slow and not firewall
+# The tests that take seconds or need more than Python lie in folders of these names; the everyday run does not even
+# read them.
+APART = $(sort $(shell find $(PACKAGES) tests -type d \( -name slow -o -path tests/browser -o -path tests/firewall \
+    -o -path tests/fuzz -o -path tests/stack \)))
+EVERYDAY = $(APART:%=--ignore=%)
 # Processes that test beside each other: one for each core, up to six. Where tests wait for servers and browsers, one more.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$cores -le 6 ] || cores=6; echo $$cores)
 WAITING := -n $$(($(WORKERS) + 1)) --dist worksteal
@@ -141,12 +147,12 @@ endif
 
 # The everyday tests measure coverage: it doubles their time, and the others add little to it. All run, whatever fails.
 test: setup odbc cache browser curl firewall-packages ## Run every test, browser tests included, and measure coverage
-	$(PY) -m pytest -n $(WORKERS) -m "$(EVERYDAY)" $(PACKAGES:%=--cov=%) --cov-branch \
+	$(PY) -m pytest -n $(WORKERS) $(EVERYDAY) $(PACKAGES:%=--cov=%) --cov-branch \
 	    --cov-report=term-missing:skip-covered --cov-fail-under=95; \
-	everyday=$$?; $(PY) -m pytest $(WAITING) -m "not ($(EVERYDAY))" && exit $$everyday
+	everyday=$$?; $(PY) -m pytest $(WAITING) $(APART) && exit $$everyday
 
-test-fast: setup odbc cache ## Run the everyday tests: no browser, nothing slow
-	$(PY) -m pytest -n $(WORKERS) -m "$(EVERYDAY)"
+test-fast: setup odbc cache ## Run the everyday tests: no browser, no firewall, nothing slow
+	$(PY) -m pytest -n $(WORKERS) $(EVERYDAY)
 
 # In the temporary folder, on a port of its own, and gone afterwards. TEST_DATABASE_URL names another server.
 test-postgres: setup odbc cache browser curl firewall-packages postgres ## Run every test on PostgreSQL, whose rows lock for real
@@ -156,7 +162,7 @@ test-postgres: setup odbc cache browser curl firewall-packages postgres ## Run e
 FUZZ_CASES ?= 12000
 FUZZ_SEED ?= $(shell date +%s)
 fuzz: setup odbc ## Send the API requests made from its own document: make fuzz FUZZ_CASES=50000
-	FUZZ_CASES="$(FUZZ_CASES)" FUZZ_SEED="$(FUZZ_SEED)" $(PY) -m pytest -n $(WORKERS) tests/test_api_fuzz.py
+	FUZZ_CASES="$(FUZZ_CASES)" FUZZ_SEED="$(FUZZ_SEED)" $(PY) -m pytest -n $(WORKERS) tests/fuzz
 
 lint: setup ## Check style, types, import direction, migrations, settings, the compose file and the workflow
 	$(PY) -m ruff check .

@@ -8,6 +8,7 @@ import ast
 import fcntl
 import hashlib
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -24,6 +25,10 @@ _OF_THE_RUN = {
     "DATABASES", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS",
 }  # fmt: skip
 _PLAIN = (str, int, float, bool, bytes, Path, type(None))
+
+
+# What the test database held before the first test, in memory.
+_at_first: list[sqlite3.Connection] = []
 
 
 def use_migrated_database(cache: Path) -> None:
@@ -50,6 +55,31 @@ def _create(cache: Path, migrate: Any, *args: Any, **kwargs: Any) -> str:
     settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
     _note_keys_of_this_run()
     return name
+
+
+def remember() -> None:
+    """Keep what the test database holds now, for `put_back`. Nothing on an engine that is no file."""
+    if connection.vendor == "sqlite":
+        kept = sqlite3.connect(":memory:", check_same_thread=False)
+        connection.ensure_connection()
+        connection.connection.backup(kept)
+        _at_first[:] = [kept]
+
+
+def put_back() -> bool:
+    """Give the test database the tables and rows that were remembered; return whether there were any.
+
+    Raises:
+        django.db.OperationalError: somebody else is in the middle of writing, and stays there.
+    """
+    if not _at_first or connection.vendor != "sqlite":
+        return False
+    connection.close()  # whatever the test left open there
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN IMMEDIATE")  # `backup` itself would wait for ever
+        cursor.execute("ROLLBACK")
+    _at_first[0].backup(connection.connection)
+    return True
 
 
 def _write_log_back() -> None:

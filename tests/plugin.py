@@ -5,19 +5,23 @@ audits, Ada administers.
 """
 
 import base64
+import fcntl
+import gc
 import os
 import secrets
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest import runner
 
-from tests.migrated_database import use_migrated_database
+from tests import migrated_database
 from tests.setting_names import variables_read_by_settings
 
 PASSWORD = "correct horse battery staple"
@@ -56,9 +60,13 @@ _set_environment()
 def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
     from django.contrib.auth.hashers import Argon2PasswordHasher
+    from qrcode.main import QRCode
 
     # The real hasher at its cheapest: tests look at what it is given and how often it runs.
     Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
+
+    # Any mask makes a code that can be read. Which is best for a camera takes longer to find than a page to make.
+    QRCode.best_mask_pattern = lambda self: 0
 
     # Static files are looked for when one is asked for, not all of them anew for each test client.
     settings.WHITENOISE_AUTOREFRESH = True
@@ -67,7 +75,45 @@ def pytest_configure(config: pytest.Config) -> None:
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # A file, not memory: threads and processes then meet as they would in the bank.
         database.setdefault("TEST", {})["NAME"] = f"{os.environ['TEST_RUN_FOLDER']}/test.sqlite3"
-        use_migrated_database(Path(config.cache.mkdir("migrated")))
+        # It need not outlive a power cut: nobody waits for the disk.
+        options = database["OPTIONS"]
+        options["init_command"] = options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
+        migrated_database.use_migrated_database(Path(config.cache.mkdir("migrated")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
+    """In a clone where no test ran yet, one process compiles all tests and what they import; the others wait for it."""
+    folder = session.config.cache.mkdir("compiled")
+    compiled = folder / sys.implementation.cache_tag
+    if compiled.exists() or not hasattr(session.config, "workerinput"):
+        return (yield)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        collected = yield
+        compiled.touch()
+        return collected
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays to the end: the garbage collector need not look at it ever again."""
+    gc.collect()
+    gc.freeze()
+
+
+def _with_room(call: Callable[..., Any], *args: Any) -> Any:
+    return call(*args)
+
+
+# Python 3.11 keeps frames in chunks of 16 KiB, and maps and unmaps the next one with each call across a chunk's end:
+# deep in a request thousands of times, a tenth of all processor time. A frame that claims more gets a chunk of 1 MiB,
+# and those above it use what it leaves.
+_with_room.__code__ = _with_room.__code__.replace(co_stacksize=70_000)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Any:
+    return _with_room(runner.pytest_runtest_protocol, item, nextitem)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -80,6 +126,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("trips_triggers"):
                 item.add_marker(pytest.mark.django_db(transaction=True))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """A run names the folders and files that it was told to leave out."""
+    if config.option.ignore:
+        terminalreporter.write_line(f"Not run here: {' '.join(config.option.ignore)}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -99,6 +151,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock():
         _keep_row_versions()
         key_records.verify_once()
+        migrated_database.remember()
 
 
 def _keep_row_versions() -> None:
@@ -146,7 +199,7 @@ def triggers_off(*models: Any) -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _flush_goes_on_working() -> Iterator[None]:
     """Tests with real transactions end with a flush, which the triggers refuse and which takes the rows that
-    migrations made along."""
+    migrations made along. On SQLite the whole file is put back instead, which costs a hundredth of that."""
     from django.apps import apps
     from django.test import TransactionTestCase
 
@@ -158,6 +211,8 @@ def _flush_goes_on_working() -> Iterator[None]:
     original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def teardown(self: Any) -> None:
+        if migrated_database.put_back():
+            return
         with triggers_off():
             original(self)
         roles.grant(apps, roles.GRANTS)

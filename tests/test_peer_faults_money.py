@@ -8,7 +8,6 @@ import re
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ from accounts.limiter import TooOften
 from accounts.models import BankAccount
 from accounts.money import InvalidAmount, parse_amount
 from tests import acts
-from transfers.models import Entry, Transaction, TransferOrder
+from transfers.models import Entry, Transaction
 from transfers.services import cash, sending
 from transfers.services.ownership import NotYourAccount
 
@@ -115,37 +114,6 @@ def test_no_residue_of_floats_is_left(alice: Any, hers: BankAccount, settings: A
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT DISTINCT typeof(amount), typeof(balance_after) FROM {Entry._meta.db_table}")
             assert cursor.fetchall() == [("integer", "integer")]
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_twenty_concurrent_confirms_neither_overdraw_nor_lose_an_update(
-    alice: Any, bob: Any, browser_of: Callable, hers: BankAccount, open_account: Callable, settings: Any
-) -> None:
-    """Through the pages, each from a browser of its own."""
-    settings.TRANSFERS_PER_MINUTE = 100
-    target = open_account(bob)
-    acts.know(alice, target)
-    confirms = []
-    for _ in range(20):
-        browser = browser_of(alice)
-        confirms.append((browser, review_url(browser, hers, target, "10.00")))
-    statuses: list[int] = []
-
-    def confirm(browser: Client, url: str) -> None:
-        try:
-            statuses.append(browser.post(url).status_code)
-        finally:
-            connection.close()
-
-    threads = [Thread(target=confirm, args=each) for each in confirms]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert statuses == [302] * 20
-    assert [balance(hers), balance(target)] == [Decimal(0), Decimal(100)]
-    assert TransferOrder.objects.filter(kind="payment").count() == 10
 
 
 def test_no_state_changes_by_get(alice: Any, browser_of: Callable, hers: BankAccount, his: BankAccount) -> None:

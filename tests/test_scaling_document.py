@@ -7,7 +7,7 @@ import pytest
 
 from audit import replica
 from bankproject import replica_database
-from tests import test_replica
+from tests.slow import test_replica
 
 
 @pytest.fixture

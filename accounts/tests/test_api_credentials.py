@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.hashers import check_password, make_password
 
-from accounts.models import RecoveryCode, TotpDevice, User, UserSession
+from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.services import api_sessions, two_factor, user_sessions
 from audit.models import AuditEntry
-from tests.acts import WRONG_PASSWORD, at_once, mails, wrong_code_for
+from tests.acts import WRONG_PASSWORD, mails, wrong_code_for
 from tests.api_client import ApiClient, told
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
@@ -314,43 +314,3 @@ def test_tokens_are_renewed_for_an_open_session_of_ones_own_only(alice: Any, bob
     for session in (api_of(bob).tokens.session, uuid4()):
         with transaction.atomic(), pytest.raises(TokenInvalid):
             api_sessions.renew_all(actor=alice, session=session)
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_no_token_of_before_outlives_another_password_however_the_requests_fall(alice: Any, api_of: Any) -> None:
-    # R7.1: refreshes at the same moment come before it, and are worthless after it, or get nothing.
-    here, others = api_of(alice), [api_of(alice) for _ in range(6)]
-    change = {"current_password": PASSWORD, "new_password": NEW}
-
-    def refresh(api: Any) -> Any:
-        return lambda: ApiClient().post("auth/refresh", {"refresh_token": api.tokens.refresh_token})
-
-    answers: list[Any] = at_once(
-        lambda: here.post("profile/password", change), *[refresh(api) for api in (here, *others)]
-    )
-    changed, *refreshed = answers
-    assert changed.status_code == 200
-    assert {answer.status_code for answer in refreshed} <= {200, 401}
-    for answer in refreshed:
-        if answer.status_code == 200:
-            assert told(ApiClient().get("profile", Authorization=f"Bearer {answer.json()['access_token']}")) == INVALID
-    going_on = f"Bearer {changed.json()['access_token']}"
-    assert ApiClient().get("profile", Authorization=going_on).status_code == 200
-    assert UserSession.objects.filter(user=alice, ended_at__isnull=True).count() == 1
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_of_two_password_changes_in_one_session_at_once_one_session_goes_on(alice: Any, api_of: Any) -> None:
-    api = api_of(alice)
-    passwords = [f"{NEW} number {number}" for number in range(2)]
-    answers: list[Any] = at_once(
-        *[
-            lambda new=new: api.post("profile/password", {"current_password": PASSWORD, "new_password": new})
-            for new in passwords
-        ]
-    )
-    assert sorted(answer.status_code for answer in answers) in ([200, 401], [200, 422]), [a.json() for a in answers]
-    [won] = [index for index, answer in enumerate(answers) if answer.status_code == 200]
-    assert User.objects.get(pk=alice.pk).check_password(passwords[won])

@@ -19,7 +19,7 @@ from accounts.api_tokens import TokenInvalid, Use
 from accounts.models import ApiRefreshToken, TotpDevice, User, UserSession
 from accounts.services import api_sessions, user_sessions
 from audit.models import AuditEntry
-from tests.acts import at_once, mails
+from tests.acts import mails
 from tests.api_client import ApiClient, told
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
@@ -209,18 +209,6 @@ def test_used_again_it_ends_the_session_and_all_tokens_of_it(alice: Any, api_of:
     [entry] = AuditEntry.objects.filter(action="API_TOKEN_REUSED")
     assert (entry.actor_id, entry.concerns_id) == (None, alice.pk)
     assert [mail.subject for mail in mails(alice.email)] == ["A program of yours was signed out"]
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_of_sixteen_refreshes_at_once_exactly_one_wins(alice: Any, api_of: Any) -> None:
-    # R7.1: the others are uses of a used token, so that the session is over for all.
-    api = api_of(alice)
-    results = at_once(*[lambda: renewed(api)] * 16)
-    assert sum(not isinstance(result, Exception) for result in results) == 1
-    assert {type(result) for result in results if isinstance(result, Exception)} == {TokenInvalid}
-    assert AuditEntry.objects.filter(action="API_TOKEN_REUSED").count() == 1
-    assert not is_in(api)
 
 
 def test_it_lasts_seven_days(alice: Any, api_of: Any, clock: Any) -> None:

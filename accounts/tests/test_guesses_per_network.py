@@ -1,6 +1,5 @@
 """One network tries a password on everybody: its wrong ones are counted too, before the hasher runs (R1.4, R7.4)."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from django.test import Client
 
 from accounts import guesses
 from audit.models import AuditEntry
-from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in
+from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in
 from tests.api_client import told
 from tests.plugin import PASSWORD
 
@@ -104,13 +103,3 @@ def test_a_network_of_version_6_is_one(clock: Any) -> None:
     for number in range(MANY):
         answer = spray(number, ip=f"2001:db8:0:1::{number:x}")
     assert answer.status_code == 429
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_of_forty_at_once_at_forty_people_as_many_reach_the_hasher_as_may() -> None:
-    with hashing(before=lambda: time.sleep(0.2)) as runs:
-        answers = at_once(*[lambda number=number: spray(number).status_code for number in range(40)])
-    assert runs.count("verify") == MANY
-    assert set(answers) <= {200, 429}, answers
-    assert AuditEntry.objects.filter(action="LOCKED_OUT").count() == 1

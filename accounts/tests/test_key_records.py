@@ -2,10 +2,7 @@
 
 import os
 import secrets
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +18,7 @@ from accounts import encryption, key_records
 from accounts.encryption import lookup_digest
 from accounts.key_records import WrongKey, begin, key_ages, note_keys, verify
 from accounts.models import KeyRecord, User
-from tests.acts import at_once
-from tests.keys import environment_with, ring_text
+from tests.keys import environment_with
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -265,58 +261,7 @@ def test_of_two_processes_that_note_a_key_the_slower_one_compares(
     assert KeyRecord.objects.filter(ring="TOKEN_KEYS", kid="k2").count() == 1
 
 
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_many_workers_note_the_same_keys_at_once() -> None:
-    KeyRecord.objects.all().delete()
-    assert at_once(*[note_keys] * 6) == [None] * 6
-    assert KeyRecord.objects.count() == len(key_records.RINGS) + 1
-
-
 # --- Programs, each with an environment of its own ------------------------------------------------------------
-
-
-def run(environment: dict[str, str], repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=repository, env=environment, capture_output=True, text=True, timeout=120
-    )
-
-
-@pytest.fixture
-def bank(tmp_path: Path, repository: Path) -> dict[str, str]:
-    """The environment of a bank with a database of its own, migrated under one key in each ring."""
-    environment = environment_with(DATABASE_URL=f"sqlite:///{tmp_path}/bank.sqlite3")
-    made = run(environment, repository, "manage.py", "migrate", "--verbosity", "0")
-    assert made.returncode == 0, made.stderr
-    return environment
-
-
-@pytest.mark.slow
-def test_no_program_begins_with_a_wrong_key(bank: dict[str, str], repository: Path) -> None:
-    # Shows 8, R8.7: neither the web worker nor migrate, check and rotate_keys.
-    programs = [
-        ["-c", "import bankproject.wsgi"],
-        ["manage.py", "check", "--database", "default"],
-        ["manage.py", "migrate"],
-        ["manage.py", "rotate_keys"],
-    ]
-    assert run(bank, repository, *programs[0]).returncode == 0, "with the right one it does"
-    wrong = bank | {"FIELD_KEYS": ring_text("k1")}
-    for program in programs:
-        done = run(wrong, repository, *program)
-        assert done.returncode != 0, program
-        assert "FIELD_KEYS: the key k1 is not the one that this bank has used under that id." in done.stderr
-        assert wrong["FIELD_KEYS"].partition(":")[2] not in done.stdout + done.stderr
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("cut", [1, 4, 20])
-def test_a_truncated_key_is_refused_by_every_program(repository: Path, cut: int) -> None:
-    # Shows 8
-    bank = environment_with()
-    done = run(bank | {"FIELD_KEYS": bank["FIELD_KEYS"][:-cut]}, repository, "manage.py", "check")
-    assert done.returncode != 0
-    assert "FIELD_KEYS: the key 'k1'" in done.stderr
 
 
 def test_the_environment_of_these_tests_is_whole() -> None:

@@ -2,21 +2,14 @@
 
 import re
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
-from aiosmtpd.controller import Controller
 from django.core.management import call_command
 from django.db import OperationalError, transaction
 from django.template import Context
@@ -31,7 +24,6 @@ from accounts.management.commands.send_queued_mail import _lockfile
 from accounts.models import OutboxMessage
 from accounts.outbox import Audience, Notice, Payload, Told
 from tests.acts import at_once, mails
-from tests.processes import process_environment
 
 pytestmark = pytest.mark.django_db
 
@@ -55,28 +47,6 @@ def event(monkeypatch: pytest.MonkeyPatch) -> str:
 
 def to(address: str) -> Audience:
     return Audience(lambda row, payload: [(address, {})])
-
-
-@pytest.fixture
-def post_box() -> Iterator[list[Any]]:
-    """A real SMTP server on a free port; the mails that it was given."""
-    taken: list[Any] = []
-
-    class Taker:
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-            taken.append((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=policy.default)))
-            return "250 taken"
-
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(Taker(), hostname="127.0.0.1", port=port)
-    controller.start()
-    taken.append(port)
-    try:
-        yield taken
-    finally:
-        controller.stop()
 
 
 def deliver_to(settings: Any, port: int) -> None:
@@ -298,30 +268,6 @@ def test_a_crash_while_rendering_loses_nothing(event: str, monkeypatch: pytest.M
             outbox.expand_waiting()
     assert not Email.objects.exists()
     assert len(mails()) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_watching_worker_delivers_and_stops_when_told(number: int, repository: Path, post_box: list[Any]) -> None:
-    # R3.8: it ends between two rounds, not in the middle of a mail.
-    outbox.tell("registration_taken", email="bob@example.com")
-    environment = process_environment() | {"EMAIL_URL": f"smtp://127.0.0.1:{post_box.pop()}"}
-    worker = subprocess.Popen(
-        [sys.executable, "manage.py", "send_queued_mail", "--watch", "0.1"], cwd=repository, env=environment
-    )
-    try:
-        for _ in range(300):
-            if post_box or worker.poll() is not None:
-                break
-            time.sleep(0.1)
-        assert [to for to, _ in post_box] == [["bob@example.com"]]
-        assert worker.poll() is None, "it goes on watching"
-        worker.send_signal(number)
-        assert worker.wait(timeout=10) == 0
-    finally:
-        worker.kill()
-        worker.wait()
 
 
 def test_the_watching_worker_outlives_a_database_that_is_away(

@@ -1,6 +1,5 @@
 """Three wrong PINs lock a PIN until staff unlock it, however many are tried at once (R1.4)."""
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,20 +95,6 @@ def test_one_persons_wrong_pins_lock_nobody_else(alice: Any, bob: Any) -> None:
     verify_pin(user=bob, pin=PIN)
 
 
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_of_forty_parallel_wrong_pins_three_reach_the_hasher(alice: Any) -> None:
-    # Slowed to what the hasher takes in production, so that the guesses do overlap.
-    with hashing(before=lambda: time.sleep(0.2)) as runs:
-        results = at_once(*[lambda: verify_pin(user=User.objects.get(pk=alice.pk), pin=WRONG)] * 40)
-    assert runs == ["verify"] * 3
-    assert [type(result) for result in results].count(WrongPin) == 3
-    assert {type(result) for result in results} <= {WrongPin, PinBusy, PinLocked}
-    assert state_of(alice) == (3, True)
-    assert sorted(actions()) == ["PIN_LOCKED"] + ["PIN_REFUSED"] * 3
-    assert len(mails(alice.email)) == 1
-
-
 @pytest.mark.django_db(transaction=True)
 def test_parallel_right_pins_lock_nobody(alice: Any) -> None:
     for _ in range(3):
@@ -117,22 +102,6 @@ def test_parallel_right_pins_lock_nobody(alice: Any) -> None:
         assert {type(result) for result in results} <= {type(None), PinBusy}
         assert type(None) in {type(result) for result in results}
         assert state_of(alice) == (0, False)
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_a_right_one_among_many_wrong_ones_gives_three_more_at_most(alice: Any) -> None:
-    """Two wrong ones may come before it and three after it, as they would one by one."""
-
-    def guess_one(pin: str) -> Any:
-        return lambda: verify_pin(user=User.objects.get(pk=alice.pk), pin=pin)
-
-    with hashing(before=lambda: time.sleep(0.05)) as runs:
-        results = at_once(guess_one(PIN), *[guess_one(WRONG)] * 20)
-    kinds = [type(result) for result in results]
-    assert kinds.count(WrongPin) <= 5
-    assert len(runs) <= 6
-    assert kinds.count(WrongPin) == actions().count("PIN_REFUSED")
 
 
 # --- What happens between the look and the verdict ----------------------------------------------------------

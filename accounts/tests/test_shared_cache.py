@@ -14,7 +14,7 @@ from accounts import limiter
 from accounts.limit_stores.shared_cache import client_for
 from accounts.limiter import Limit, LimitsUnavailable, TooOften
 from accounts.models import RateWindow
-from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in
+from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in
 from tests.shared_cache import cache_server
 from tests.tables import in_one_world
 
@@ -81,16 +81,6 @@ def test_with_a_cache_no_row_is_written(shared_cache: Any, alice: Any, client: C
     assert is_signed_in(client)
     assert [name.split(":")[2] for name in names_in(shared_cache)] == ["guess-network"], "others' wrong ones"
     assert not RateWindow.objects.exists()
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_forty_parallel_wrong_passwords_reach_the_hasher_five_times(shared_cache: Any, alice: Any) -> None:
-    # R1.4
-    with hashing() as runs:
-        answers = at_once(*[lambda: give_password(Client(), alice.email, WRONG_PASSWORD).status_code] * 40)
-    assert runs.count("verify") == 5
-    assert answers.count(429) >= 35
 
 
 def test_without_its_cache_the_bank_says_so_and_does_nothing_that_is_limited(

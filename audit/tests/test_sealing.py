@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -142,35 +141,6 @@ def test_every_column_is_sealed() -> None:
 
 
 # --- Two at once --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_two_sealers_at_once_make_one_chain(entries: Entries, monkeypatch: pytest.MonkeyPatch, verify: Any) -> None:
-    monkeypatch.setattr(sealing, "BLOCK_SIZE", 10)
-    entries(200)
-    together = Barrier(3)
-    outcomes: list[int] = []
-    escaped: list[Exception] = []
-
-    def run() -> None:
-        try:
-            connection.ensure_connection()
-            together.wait()
-            outcomes.append(seal())
-        except Exception as error:  # noqa: BLE001 - whatever escapes is what the test is about
-            escaped.append(error)
-        finally:
-            connection.close()
-
-    threads = [Thread(target=run) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert escaped == []
-    assert sum(outcomes) + seal() == 200
-    assert "200 entries in 20 blocks. 0 entries are not" in verify()
 
 
 def test_the_slower_of_two_ends_quietly(entries: Entries, monkeypatch: pytest.MonkeyPatch, verify: Any) -> None:

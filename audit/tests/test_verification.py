@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
@@ -17,7 +16,6 @@ from audit import digests, sealing, verification
 from audit.management.commands import verify_audit_log
 from audit.models import AuditBlock, AuditBlockEntry, AuditEntry
 from audit.sealing import seal
-from audit.verification import faults
 from tests.plugin import triggers_off
 
 ENTRY, BLOCK, LINK = (model._meta.db_table for model in (AuditEntry, AuditBlock, AuditBlockEntry))
@@ -362,32 +360,3 @@ def test_a_database_that_does_not_answer_is_no_tampering(monkeypatch: pytest.Mon
     with pytest.raises(CommandError, match="The database could not be read: the server has gone away") as error:
         verify()
     assert error.value.returncode == 2
-
-
-# --- Size ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_a_long_log_is_verified_in_constant_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    AuditEntry.objects.bulk_create([AuditEntry(action="LOGOUT", actor_label=str(n)) for n in range(12_488)])
-    columns = ", ".join(
-        field.column for field in AuditEntry._meta.concrete_fields if field.column and not field.primary_key
-    )
-    for _ in range(3):
-        connection.cursor().execute(f"INSERT INTO {ENTRY} ({columns}) SELECT {columns} FROM {ENTRY}")
-    seal()
-
-    heard: list[int] = []
-
-    def progress(blocks: int, entries: int) -> None:
-        heard.append(entries)
-        if blocks == 83:  # tracing is slow, and what is kept of the last 20,000 would show as well
-            tracemalloc.start()
-
-    found = list(faults(progress=progress))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert found == []
-    assert heard[-1] == 100_000
-    assert 0 < peak < 5_000_000

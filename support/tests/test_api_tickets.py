@@ -8,7 +8,7 @@ import pytest
 from audit.models import AuditEntry
 from support import tickets as service
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage
-from tests.acts import at_once, mails
+from tests.acts import mails
 from tests.api_client import told
 from tests.tables import in_one_world
 from transfers.models import Transaction
@@ -115,16 +115,6 @@ def test_the_page_says_so_too(alice: Any, browser_of: Any) -> None:
 
 def test_a_ticket_takes_a_key(alice: Any, api_of: Any) -> None:
     assert told(api_of(alice).post("tickets", QUESTION)) == (400, "idempotency_key_missing")
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_the_same_key_ten_times_at_once_opens_one_ticket(alice: Any, api_of: Any, write: Any) -> None:
-    # R3.5
-    apis = [api_of(alice) for _ in range(10)]
-    answers: list[Any] = at_once(*[lambda api=api: write(api, "the-key-of-one") for api in apis])
-    assert {(answer.status_code, answer.content) for answer in answers} == {(201, answers[0].content)}
-    assert TicketMessage.objects.count() == 1
 
 
 # --- Lists -----------------------------------------------------------------------------------------------------

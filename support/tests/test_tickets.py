@@ -15,7 +15,7 @@ from support import selectors, tickets
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage
 from support.states import IllegalStep
 from support.tickets import ConversationFull, TextMissing, TextTooLong, TextUnreadable, UnknownPayment
-from tests.acts import at_once, mails
+from tests.acts import mails
 from tests.tables import in_one_world
 from transfers.models import Transaction
 
@@ -181,20 +181,6 @@ def test_staff_write_no_tickets(sam: Any, ticket_of: Any) -> None:
     # R1.7
     with pytest.raises(PermissionDenied):
         ticket_of(sam)
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_of_two_clerks_who_take_a_ticket_at_the_same_moment_one_is_told(
-    alice: Any, sam: Any, sally: Any, ticket_of: Any
-) -> None:
-    # Issue 4, shows 2.
-    ticket = ticket_of(alice)
-    results = at_once(
-        *(lambda clerk=clerk: tickets.take_ticket(actor=clerk, public_id=ticket.public_id) for clerk in (sam, sally))
-    )
-    assert sorted(type(result).__name__ for result in results) == ["IllegalStep", "NoneType"]
-    assert AuditEntry.objects.filter(action="TICKET_UPDATED").count() == 1
 
 
 def test_the_present_state_is_looked_at_where_a_lock_hint_is_ignored(

@@ -4,13 +4,15 @@ On SQLite only: the same tests compile the same queries on every engine.
 """
 
 import importlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 
-from tests.mssql.compiled import Listener
+from tests.mssql.compiled import Listener, LookedAt
 from tests.mssql.rules import IDENTITY
 
 
@@ -22,7 +24,7 @@ def sql_listener() -> Iterator[Listener | None]:
     if not on_sqlite or not _has_odbc():
         yield None
         return
-    listener = Listener()
+    listener = Listener(LookedAt(Path(os.environ["TEST_RUN_FOLDER"]) / "looked-at-for-sql-server"))
     with listener.listening():
         yield listener
 

@@ -11,8 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib import admin
-from django.db import connection, models
+from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Sum, When
 from django.db.models.constants import OnConflict
 from django.db.models.sql import InsertQuery
@@ -21,7 +20,6 @@ from django.utils import timezone
 from accounts.models import BankAccount, User
 from audit.models import AuditEntry
 from foundation.compiled import _LENGTHS, Insert
-from tests.admin_lists import all_views, samples_for
 from tests.mssql.compiled import Listener
 from tests.mssql.rules import MOST_ROWS, MOST_VALUES
 from transfers import ledger
@@ -120,29 +118,3 @@ def test_the_ledgers_batches_go_into_one_statement() -> None:
     assert max(_LENGTHS) <= MOST_ROWS
     for one in inserts:
         assert max(_LENGTHS) * len(one._fields) <= MOST_VALUES
-
-
-@pytest.mark.slow
-def test_every_list_of_the_staffs_area_is_sound_in_every_way_to_look_at_it(
-    alice: Any, audrey: Any, open_account: Any, browser_of: Any
-) -> None:
-    """R5.1, R5.4: every filter, date, search, order and page that the registry knows of; the customers' pages and the
-    API are walked by tests of their own, under the same ear."""
-    if connection.vendor == "microsoft":
-        pytest.skip("the server itself is asked")
-    number = open_account(alice, "10.00").number_grouped
-    entry = Entry.objects.select_related("transaction").latest("pk")
-    samples = samples_for(email=alice.email, number=number, reference=entry.transaction.reference)
-    views, browser = all_views(samples, timezone.now()), browser_of(audrey)
-    listener = Listener()
-    with listener.listening():
-        for view in views:
-            assert browser.get(view.url).status_code == 200, str(view)
-        for page in admin.site._registry.values():
-            for column in range(1, len(page.list_display) + 1):
-                url = f"/admin/{page.model._meta.app_label}/{page.model._meta.model_name}/"
-                assert browser.get(url, {"o": f"-{column}"}).status_code == 200, url
-    assert listener.take() == []
-    for page in admin.site._registry.values():
-        assert any(f"FROM [{page.model._meta.db_table}]" in text for text in listener.statements)
-    assert len(listener.statements) > 100

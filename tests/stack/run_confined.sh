@@ -14,6 +14,10 @@ bind() {
     if [ "$3" = ro ]; then mount -o remount,bind,ro "$root$2"; fi
 }
 
+# Before what lies in it, such as the environment of a clone in /tmp: mounted later it would hide that.
+mkdir -p "$root/tmp"
+mount -t tmpfs -o mode=1777 none "$root/tmp"
+
 for system in /usr /etc /bin /sbin /lib /lib32 /lib64 /libx32; do
     if [ -L "$system" ]; then ln -s "$(readlink "$system")" "$root$system"; elif [ -d "$system" ]; then bind "$system" "$system" ro; fi
 done
@@ -22,10 +26,9 @@ while [ "$1" != -- ]; do
     shift
 done
 shift
-mkdir -p "$root/proc" "$root/dev" "$root/tmp"
+mkdir -p "$root/proc" "$root/dev"
 mount --rbind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
-mount -t tmpfs -o mode=1777 none "$root/tmp"
 mount -o remount,ro "$root"
 
 exec chroot "$root" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --inh-caps=-all \

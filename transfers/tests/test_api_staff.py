@@ -13,7 +13,7 @@ from accounts.models import BankAccount
 from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation import paging
-from tests.acts import at_once, mails
+from tests.acts import mails
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of
 from tests.tables import in_one_world
@@ -120,16 +120,6 @@ def test_it_is_decided_once(second: str, held: Any, api: Any, books: Any) -> Non
     assert books() == before
 
 
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_of_eight_releases_at_once_one_moves_it(held: Any, bobs: Any, api: Any) -> None:
-    # R3.4
-    client = api("sam")
-    answers = at_once(*[lambda: client.post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed())] * 8)
-    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7  # type: ignore[union-attr]
-    assert BankAccount.objects.get(pk=bobs.pk).balance == Decimal("12345.67")
-
-
 @pytest.mark.usefixtures("sam", "ada")
 @in_one_world("verb", ["release", "reject"])
 def test_the_same_decision_again_has_the_same_answer(verb: str, held: Any, api: Any, books: Any) -> None:
@@ -158,32 +148,6 @@ def test_without_a_key_nothing_moves(path: str, held: Any, pay: Any, api: Any, b
     before = books()
     assert told(api("ada").post(path, {"reason": REASON})) == (400, "idempotency_key_missing")
     assert books() == before
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_twenty_times_the_same_decision_at_once_moves_it_once(held: Any, bobs: Any, api: Any) -> None:
-    # R3.5
-    client, key = api("sam"), keyed()
-    answers: Any = at_once(*[lambda: client.post(f"holds/{held.public_id}/release", {"reason": REASON}, **key)] * 20)
-    assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.content for answer in answers}) == 1
-    assert BankAccount.objects.get(pk=bobs.pk).balance == Decimal("12345.67")
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_of_two_decisions_at_once_under_one_key_one_is_refused(
-    held: Any, pay: Any, household: Any, alice: Any, api: Any, new_key: Any
-) -> None:
-    cash.deposit(actor=alice, account=household, amount=Decimal(30000), idempotency_key=new_key())
-    second, sam, key = pay("11111.11"), api("sam"), keyed()
-    answers: Any = at_once(
-        lambda: sam.post(f"holds/{held.public_id}/reject", {"reason": REASON}, **key),
-        lambda: sam.post(f"holds/{second.public_id}/reject", {"reason": REASON}, **key),
-    )
-    assert sorted(answer.status_code for answer in answers) == [200, 422]
-    assert sorted([state_of(held), state_of(second)]) == [OrderState.HELD, OrderState.REJECTED]
 
 
 @in_one_world("who", ["alice", "bob", "charlie", "audrey"])
@@ -323,19 +287,6 @@ def test_the_same_reversal_again_has_the_same_answer(pay: Any, api: Any, books: 
     before = books()
     assert told(ada.post(elsewhere, {"reason": REASON}, **key)) == CONFLICT
     assert books() == before
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_twenty_times_the_same_reversal_at_once_moves_it_once(pay: Any, household: Any, api: Any) -> None:
-    # R3.5
-    client, key = api("ada"), keyed()
-    path = f"transactions/{pay('30.00').transaction.reference}/reverse"
-    before = BankAccount.objects.get(pk=household.pk).balance
-    answers: Any = at_once(*[lambda: client.post(path, {"reason": REASON}, **key)] * 20)
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.content for answer in answers}) == 1
-    assert BankAccount.objects.get(pk=household.pk).balance == before + Decimal(30)
 
 
 @in_one_world("who", ["alice", "bob", "charlie", "sam", "audrey"])

@@ -3,12 +3,10 @@
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
 from django.utils import timezone
 
 from accounts.models import BankAccount
@@ -122,34 +120,6 @@ def test_only_a_digest_of_the_key_is_kept(send: Callable) -> None:
     order = send(idempotency_key=key)
     assert len(order.key_digest) == 64
     assert key not in str(TransferOrder.objects.filter(pk=order.pk).values())
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_parallel_requests_with_one_key_move_once_and_all_get_the_same_order(
-    send: Callable, everyday: BankAccount, balance_of: Callable
-) -> None:
-    """The second waits for the first, if that is still running."""
-    results: list[Any] = []
-    together = Barrier(8)
-
-    def request() -> None:
-        try:
-            together.wait()
-            results.append(send().public_id)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
-            results.append(error)
-        finally:
-            connection.close()
-
-    threads = [Thread(target=request) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    order = TransferOrder.objects.get(kind="payment")
-    assert results == [order.public_id] * 8
-    assert balance_of(everyday) == Decimal("90.00")
 
 
 def test_what_is_done_is_answered_whatever_the_limits_and_rules_say_by_now(

@@ -9,15 +9,13 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import User
 from audit.models import AuditEntry
 from tests import acts
-from tests.acts import at_once, mails
+from tests.acts import mails
 from tests.api_client import told
 from tests.tables import in_one_world
 from transfers import selectors
 from transfers.limits import DailyLimitReached
-from transfers.models import CustomerLimit, TransferOrder
 from transfers.services import own_limits, sending
 from transfers.services.own_limits import AboveCeiling, NotLower, lower_daily_limit
 
@@ -129,22 +127,6 @@ def test_staff_have_no_limit_and_a_stranger_lowers_only_his_own(
     assert browser_of(charlie).post(PAGE, fields).status_code == 302
     assert (limit_of(charlie), limit_of(alice)) == (Decimal(1), Decimal(25_000))
     assert Client().get(PAGE)["Location"].startswith("/sign-in/")
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_no_payment_slips_through_beside_the_change(alice: Any, pay: Callable, settings: Any) -> None:
-    """Each payment came before the change or after it; what came after is refused."""
-    settings.TRANSFERS_PER_MINUTE = 1000
-    results = at_once(
-        lambda: lower_daily_limit(actor=User.objects.get(pk=alice.pk), amount=Decimal(0)),
-        *[lambda: pay("1.00") for _ in range(10)],
-    )
-    assert {type(result) for result in results[1:]} <= {DailyLimitReached, TransferOrder}
-    used = CustomerLimit.objects.get(user=alice).used
-    assert used == sum(not isinstance(result, Exception) for result in results[1:])
-    with pytest.raises(DailyLimitReached):
-        pay("1.00")
 
 
 def test_the_ceiling_is_on_the_ceiling(settings: Any) -> None:

@@ -9,19 +9,16 @@ from typing import Any, NoReturn
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import BankAccount
-from audit.actions import Action
-from audit.services import Report, record_many
 from foundation.refusals import Refusal
 from tests import acts
 from tests.tables import in_one_world
 from tests.unguarded import everything_off, not_on_sql_server
-from transfers import ledger, verification
+from transfers import verification
 from transfers.management.commands import verify_ledger
-from transfers.models import Entry, Payee, Transaction, TransactionKind, TransferOrder
+from transfers.models import Entry, Payee, Transaction, TransferOrder
 from transfers.services import cash, sending
 
 
@@ -362,29 +359,3 @@ def test_a_database_that_does_not_answer_is_no_fault_of_the_ledger(monkeypatch: 
     with pytest.raises(CommandError, match="The database could not be read: the server has gone away") as error:
         call_command("verify_ledger")
     assert error.value.returncode == 2
-
-
-@pytest.mark.slow
-def test_thousands_of_rows_are_read_in_batches(alice: Any, everyday: BankAccount) -> None:
-    """Each table once, in pieces: neither a query for each row nor all rows at once."""
-    interest = BankAccount.objects.get(ledger_code="interest")
-    legs = ledger.transfer_legs(debit=interest.pk, credit=everyday.pk, amount=Decimal("0.01"))
-    postings = ledger.post_many([ledger.Planned(TransactionKind.INTEREST, legs, alice, timezone.now())] * 1500)
-    record_many(
-        Report(
-            action=Action.TRANSFER_CREATED,
-            actor=alice,
-            subject=Transaction(pk=posting.transaction_id),
-            evidence_digest=posting.digest,
-        )
-        for posting in postings
-    )
-    with CaptureQueriesContext(connection) as captured:
-        assert list(verification.faults()) == []
-    accounts, batches = BankAccount.objects.count(), -(-1501 // verification._BATCH)
-    # For each account: its newest entry, the row, its entries, its holds. For each batch of transactions and of
-    # orders: the batch and what belongs to it, reports included; and the batches of two long accounts.
-    assert len(captured) <= 4 * accounts + 8 * batches + 8
-    bounds = (" LIMIT ", " TOP ", " FETCH ", " IN (", "MAX(", "SUM(", '."id" = ', "[id] = ")
-    unbounded = [query["sql"] for query in captured if not any(bound in query["sql"] for bound in bounds)]
-    assert unbounded == []

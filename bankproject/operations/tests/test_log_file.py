@@ -1,11 +1,7 @@
 """The file that the log may be written to, by any number of processes, and the settings of logging (R9.5)."""
 
-import json
 import logging
-import os
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from bankproject.operations import logs
-from bankproject.operations.logs import HIDDEN, REQUESTS, JsonFormatter, LineFormatter, SharedRotatingFile
-from tests.processes import process_environment, run_together
+from bankproject.operations.logs import REQUESTS, JsonFormatter, LineFormatter, SharedRotatingFile
 from tests.tables import in_one_world
 
 
@@ -117,43 +112,6 @@ def test_a_file_that_cannot_be_opened_is_known_at_the_start() -> None:
     assert len(known) == before, "which logging would close at the end"
 
 
-PROCESS = """
-import logging, sys
-from pathlib import Path
-import django
-django.setup()
-begin, number = Path(sys.argv[1]), sys.argv[2]
-print("ready", flush=True)
-while not begin.exists():
-    pass
-for line in range(400):
-    logging.getLogger("bank.test").warning("process %s line %s %s", number, line, ". " * 40)
-print("[]")
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_four_processes_lose_no_line_and_mix_none(tmp_path: Path) -> None:
-    file = tmp_path / "bank.log"
-    settings = {"LOG_FILE": str(file), "LOG_FILE_MEGABYTES": "1", "LOG_FILES_KEPT": "50", "LOG_LEVEL": "WARNING"}
-    program = f"from bankproject.operations import logs\n{PROCESS}".replace(
-        "django.setup()",
-        "django.setup()\nfor handler in logging.getLogger().handlers:\n"
-        "    if isinstance(handler, logs.SharedRotatingFile): handler._max_bytes = 8000",
-    )
-    run_together(
-        program, [(number,) for number in range(4)], begin=tmp_path / "begin",
-        environment=process_environment() | settings | {"LOG_FORMAT": "json"},
-    )  # fmt: skip
-    files = sorted(tmp_path.glob("bank.log*"))
-    assert len(files) > 10
-    # Two that looked at the same moment both write their line.
-    assert all(path.stat().st_size <= 8000 + 4 * 300 for path in files)
-    said = [json.loads(line)["message"].split(" .")[0] for path in files for line in path.read_text().splitlines()]
-    assert sorted(said) == sorted(f"process {number} line {line}" for number in range(4) for line in range(400))
-
-
 # --- Settings --------------------------------------------------------------------------------------------------
 
 
@@ -195,17 +153,3 @@ def test_a_wrong_setting_is_refused(change: dict[str, Any], why: str) -> None:
 def test_the_server_for_development_tells_of_requests_itself() -> None:
     assert config(tells_requests=False)["loggers"][REQUESTS]["level"] == "WARNING"
     assert config()["loggers"][REQUESTS]["level"] == "NOTSET"
-
-
-@pytest.mark.slow
-def test_a_started_bank_writes_where_it_is_told_to(tmp_path: Path, repository: Path) -> None:
-    file = tmp_path / "bank.log"
-    environment = os.environ | {
-        "LOG_FILE": str(file),
-        "LOG_FORMAT": "json",
-        "DJANGO_SETTINGS_MODULE": "bankproject.settings",
-    }
-    program = "import django, logging; django.setup(); logging.getLogger('x').error('of %s', 'alice@example.com')"
-    subprocess.run([sys.executable, "-c", program], cwd=repository, env=environment, check=True)
-    (line,) = file.read_text().splitlines()
-    assert json.loads(line)["message"] == f"of {HIDDEN}"

@@ -1,14 +1,12 @@
 """Periodic jobs run by themselves, each on one machine at a time, and none takes another down (R9.2)."""
 
 import signal
-import subprocess
 import sys
 import threading
 import time as clock
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time, timedelta
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +21,6 @@ from bankproject.operations.management.commands import run_scheduled
 from bankproject.operations.models import ScheduledJob
 from bankproject.operations.scheduler import Scheduler
 from bankproject.operations.scheduling import JOBS, LEASE, Job, claim_due, finish, give_back, make_rows, renew
-from tests.processes import process_environment
 from tests.tables import in_one_world
 
 NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
@@ -292,31 +289,3 @@ def test_the_status_says_when_each_ran_and_is_due(rows: None) -> None:
         "nightly: runs now; last succeeded never",
         "verifying: due 2026-11-22 03:00; last succeeded never",
     ]
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_the_program_seals_and_ends_within_seconds_of_being_told(repository: Path) -> None:
-    from audit.actions import Action
-    from audit.models import AuditBlock
-    from audit.services import record
-
-    record(Action.LOGIN_FAILURE, actor=None)
-    program = subprocess.Popen(
-        [sys.executable, "manage.py", "run_scheduled", "--tick", "0.2"],
-        cwd=repository,
-        env=process_environment(),
-    )
-    try:
-        until = clock.monotonic() + 90
-        while clock.monotonic() < until and not ScheduledJob.objects.filter(
-            pk="seal_audit_log", succeeded_at__isnull=False
-        ):
-            assert program.poll() is None
-            clock.sleep(0.2)
-        assert AuditBlock.objects.count() == 1
-        program.send_signal(signal.SIGTERM)
-        assert program.wait(timeout=15) == 0
-    finally:
-        program.kill()
-        program.wait()

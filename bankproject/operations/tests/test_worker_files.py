@@ -1,4 +1,4 @@
-"""Where workers write down what they count (R9.5); with a real gunicorn in `tests/test_operations_document.py`."""
+"""Where workers write down what they count (R9.5); with a real gunicorn in `tests/slow/test_operations_document.py`."""
 
 import os
 import stat

@@ -1,0 +1,20 @@
+"""The SQL of the append-only triggers for each engine, and the check that they stand (R3.1, R6.2)."""
+
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from audit.append_only import missing_triggers, trigger_names
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_migration_goes_back_and_forth(django_db_blocker: Any) -> None:
+    # R6.2: reversible, and tables that do not exist yet are no fault.
+    try:
+        call_command("migrate", "audit", "0001", verbosity=0)
+        assert missing_triggers(connection) == trigger_names(connection.vendor, "audit_auditentry")
+    finally:
+        call_command("migrate", verbosity=0)
+    assert missing_triggers(connection) == []

@@ -1,0 +1,147 @@
+"""Staff who act on one person, account or movement at the same moment (R3.4, R5.2): one wins, the other is told."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from accounts.models import AccountKind, BankAccount, User
+from accounts.roles import Role
+from accounts.services import account_status, people
+from audit.models import AuditEntry
+from tests import acts
+from tests.slow.test_concurrency import race
+from tests.staff_acts import REASON, a_request, fresh_code, stored
+from tests.test_concurrency import balance
+from transfers import verification
+from transfers.models import Transaction
+from transfers.services import cash, opening, reversals
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def anna(make_user: Any) -> Any:
+    return make_user("Anna", Role.ADMIN)
+
+
+def on_person(service: Callable, actor: Any, user: Any, **more: Any) -> Callable[[], Any]:
+    """The act, ready to run: code made and rows read before the race begins."""
+    actor, user, code = stored(actor), stored(user), fresh_code(actor)
+    if service is people.edit_user:
+        more["seen"] = people.version_of(user)
+    return lambda: service(a_request(), actor=actor, user=user, reason=REASON, code=code, **more)
+
+
+def test_of_two_administrators_who_lock_one_customer_one_is_told(alice: Any, ada: Any, anna: Any) -> None:
+    calls = [on_person(people.lock_user, actor, alice) for actor in (ada, anna)]
+    assert race(*calls) == {"done": 1, "LockedAlready": 1}
+    assert AuditEntry.objects.filter(action="USER_LOCKED").count() == 1
+    calls = [on_person(people.unlock_user, actor, alice) for actor in (ada, anna)]
+    assert race(*calls) == {"done": 1, "NotLocked": 1}
+    assert stored(alice).can_sign_in
+
+
+@pytest.mark.parametrize(
+    ("service", "more"),
+    [
+        (people.lock_user, {}),
+        (people.change_role, {"role": Role.SUPPORT}),
+        (
+            people.edit_user,
+            {"first_name": "X", "last_name": "", "email": "x@example.com", "phone": "", "is_active": False},
+        ),
+    ],
+)
+def test_two_administrators_cannot_remove_each_other(service: Callable, more: dict, ada: Any, anna: Any) -> None:
+    # R5.2: somebody is left, and it is who was first.
+    outcomes = race(on_person(service, ada, anna, **more), on_person(service, anna, ada, **more))
+    assert outcomes == {"done": 1, "PermissionDenied": 1}
+    left = [user for user in User.objects.all() if user.role == Role.ADMIN and user.can_sign_in]
+    assert len(left) == 1
+
+
+def test_of_two_reversals_of_one_movement_one_wins(
+    alice: Any, bob: Any, ada: Any, anna: Any, open_account: Callable
+) -> None:
+    # R3.1
+    source, target = open_account(alice, "100.00"), open_account(bob, "100.00")
+    for number in range(3):
+        order = acts.transfer(
+            actor=alice, source=source, target=target, amount=Decimal(30), idempotency_key=f"mistake {number}"
+        )
+        calls = [
+            lambda actor=actor, order=order: reversals.reverse_transaction(
+                actor=actor, transaction=order.transaction, reason=REASON
+            )
+            for actor in (ada, anna, ada, anna)
+        ]
+        assert race(*calls) == {"done": 1, "ReversedAlready": 3}
+    assert (balance(source), balance(target)) == (Decimal(100), Decimal(100))
+    assert Transaction.objects.filter(kind="reversal").count() == 3
+    assert list(verification.faults()) == []
+
+
+def test_an_account_is_frozen_before_a_payment_or_after_it(alice: Any, ada: Any, open_account: Callable) -> None:
+    # R2.3
+    for number in range(5):
+        account = open_account(alice, "10.00")
+        outcomes = race(
+            lambda account=account, number=number: cash.withdraw(  # type: ignore[misc]
+                actor=alice, account=account, amount=Decimal(1), idempotency_key=f"withdrawal {number}"
+            ),
+            lambda account=account: account_status.freeze_account(  # type: ignore[misc]
+                actor=ada, account=account, reason=REASON
+            ),
+        )
+        assert outcomes in ({"done": 2}, {"done": 1, "AccountNotActive": 1})
+        account = BankAccount.objects.get(pk=account.pk)
+        assert account.status == "frozen"
+        assert account.balance == Decimal(9 if outcomes["done"] == 2 else 10)
+    assert list(verification.faults()) == []
+
+
+def test_of_two_administrators_who_freeze_one_account_one_is_told(
+    alice: Any, ada: Any, anna: Any, open_account: Callable
+) -> None:
+    account = open_account(alice)
+    calls = [
+        lambda actor=actor: account_status.freeze_account(actor=actor, account=account, reason=REASON)
+        for actor in (ada, anna)
+    ]
+    assert race(*calls) == {"done": 1, "WrongStatus": 1}
+
+
+def opening_by(customer: Any) -> Callable[[], Any]:
+    kind = AccountKind.CHECKING
+    return lambda: opening.open_account(actor=customer, kind=kind, idempotency_key="a race for it")
+
+
+def test_somebody_becomes_staff_or_opens_an_account_but_never_both(make_user: Any, ada: Any) -> None:
+    # R5.2: staff with accounts would sit on both sides of the counter.
+    for number in range(4):
+        person = make_user(f"Person{number}")
+        race(on_person(people.change_role, ada, person, role=Role.SUPPORT), opening_by(stored(person)))
+        has_account = BankAccount.objects.filter(owner=person).exists()
+        assert has_account == (stored(person).role == Role.CUSTOMER)
+
+
+def test_a_double_click_at_the_counter_moves_the_money_once(alice: Any, sam: Any, open_account: Callable) -> None:
+    # R3.5
+    account, code = open_account(alice, "100.00"), fresh_code(alice)
+
+    def pay_out() -> None:
+        cash.withdraw_at_counter(
+            a_request(),
+            actor=sam,
+            account=account,
+            amount=Decimal(10),
+            customer_code=code,
+            idempotency_key="clicked twice",
+        )
+
+    assert race(pay_out, pay_out)["done"] >= 1
+    assert balance(account) == Decimal(90)
+    pay_out()
+    assert balance(account) == Decimal(90)

@@ -1,0 +1,104 @@
+"""Held orders when everything happens at once (R3.4, R3.5, R3.10)."""
+
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from accounts.models import BankAccount
+from audit.models import AuditEntry
+from tests import acts
+from tests.acts import at_once
+from tests.staff_acts import REASON
+from transfers import verification
+from transfers.ledger import InsufficientFunds
+from transfers.models import CustomerLimit, FraudAlert, TransferOrder
+from transfers.services.holds import DecidedAlready, reject_order, release_order
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("no_minute_limits"),
+]
+
+
+def funds(account: BankAccount) -> tuple[Decimal, Decimal]:
+    row = BankAccount.objects.get(pk=account.pk)
+    return row.balance, row.available
+
+
+def test_twenty_tries_at_one_payment_hold_one_order(household: BankAccount, pay: Callable) -> None:
+    results = at_once(*[lambda: pay("12345.67", idempotency_key="the same key")] * 20)
+    order = TransferOrder.objects.get(kind="payment")
+    assert results == [order] * 20
+    assert funds(household) == (Decimal("20000.00"), Decimal("7654.33"))
+    assert CustomerLimit.objects.get(user__first_name="Alice").used == Decimal("12345.67")
+    assert AuditEntry.objects.filter(action="TRANSFER_HELD").count() == 1
+    assert FraudAlert.objects.count() == 2
+    assert list(verification.faults()) == []
+
+
+def test_of_two_payments_for_the_same_money_one_is_held(household: BankAccount, pay: Callable, settings: Any) -> None:
+    settings.DAILY_TRANSFER_LIMIT = Decimal(10**6)
+    results = at_once(lambda: pay("12000.00"), lambda: pay("12000.00"))
+    assert sorted(type(result).__name__ for result in results) == ["InsufficientFunds", "TransferOrder"]
+    assert funds(household) == (Decimal("20000.00"), Decimal("8000.00"))
+    results = at_once(*[lambda: pay("8000.00")] * 2)
+    assert sum(isinstance(result, InsufficientFunds) for result in results) == 1
+    assert funds(household) == (Decimal("12000.00"), Decimal(0))
+
+
+def test_release_and_rejection_at_once_one_wins(
+    household: BankAccount, bobs: BankAccount, sam: Any, ada: Any, pay: Callable
+) -> None:
+    start, paid = Decimal("20000.00"), Decimal(0)
+    for turn in range(6):
+        order = pay("10000.01")
+        acts = [
+            lambda order=order: release_order(actor=sam, order=order, reason=REASON),
+            lambda order=order: reject_order(actor=ada, order=order, reason=REASON),
+        ]
+        results = at_once(*(acts if turn % 2 else acts[::-1]))
+        assert Counter(type(result) for result in results) == {TransferOrder: 1, DecidedAlready: 1}
+        order.refresh_from_db()
+        assert order.state in {"released", "rejected"}
+        if order.state == "released":
+            paid += order.amount
+            break
+    assert funds(household) == (start - paid, start - paid)
+    assert funds(bobs) == (paid, paid)
+    assert CustomerLimit.objects.get(user__first_name="Alice").used == paid
+    assert AuditEntry.objects.filter(action="TRANSFER_RELEASED").count() == (1 if paid else 0)
+    assert list(verification.faults()) == []
+
+
+def test_ten_clerks_release_it_once(
+    household: BankAccount, bobs: BankAccount, make_user: Callable, held: TransferOrder
+) -> None:
+    from accounts.roles import Role
+
+    clerks = [make_user(f"Clerk{number}", Role.SUPPORT) for number in range(10)]
+    results = at_once(*(lambda clerk=clerk: release_order(actor=clerk, order=held, reason=REASON) for clerk in clerks))
+    assert Counter(type(result) for result in results) == {TransferOrder: 1, DecidedAlready: 9}
+    assert funds(bobs) == (held.amount, held.amount)
+
+
+def test_payments_both_ways_and_decisions_do_not_deadlock(
+    alice: Any, bob: Any, sam: Any, household: BankAccount, open_account: Callable, pay: Callable
+) -> None:
+    """Locks in one order, though the account that is paid has the lower id."""
+
+    bobs_new = open_account(bob, "20000.00")
+    waiting = acts.transfer(
+        actor=bob, source=bobs_new, target=household, amount=Decimal("10000.01"), idempotency_key="bob to alice"
+    )
+
+    def several() -> None:
+        for number in range(10):
+            pay("1.00", target=bobs_new, idempotency_key=f"alice to bob {number}")
+
+    results = at_once(several, lambda: release_order(actor=sam, order=waiting, reason=REASON), several)
+    assert not [result for result in results if isinstance(result, Exception)]
+    assert funds(household) == (Decimal("29990.01"), Decimal("29990.01"))
+    assert list(verification.faults()) == []
