@@ -9,6 +9,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
+from accounts import limiter
 from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage
 from audit.models import AuditEntry
 from foundation.refusals import Refusal
@@ -307,6 +308,21 @@ def test_a_refusal_is_recorded_and_nothing_else_is_left(
     assert (entry.action, entry.actor_id, entry.details["reason"]) == ("TRANSFER_REFUSED", alice.pk, code)
     assert entry.subject_id == str(accounts[source].public_id)
     assert entry.evidence_digest == ""
+
+
+def test_what_nobody_can_count_is_no_refusal_to_record(
+    alice: Any, everyday: BankAccount, savings: BankAccount, send: Callable, books: Callable, monkeypatch: Any
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise limiter.LimitsUnavailable
+
+    monkeypatch.setattr(limiter, "take", away)
+    before, entries = books(), AuditEntry.objects.count()
+    with pytest.raises(limiter.LimitsUnavailable):
+        send(alice, everyday, savings, "1.00")
+    with pytest.raises(limiter.LimitsUnavailable):
+        opening.close_account(actor=alice, account=savings)
+    assert (books(), AuditEntry.objects.count()) == (before, entries)
 
 
 @in_one_world(
