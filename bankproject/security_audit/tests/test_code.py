@@ -22,7 +22,7 @@ A_PASSWORD = 'DATABASE_PASSWORD = "' + 'brontosaurus-on-a-bicycle"\n'
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Path:
+def harmless(tmp_path: Path) -> Path:
     """A repository with a harmless package in it."""
     (tmp_path / "accounts").mkdir()
     (tmp_path / "accounts" / "sums.py").write_text(HARMLESS)
@@ -31,9 +31,16 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def tree(harmless: Path, tools_in_process: None) -> Path:
+    """The same, for a tool that need not be started again to look at it."""
+    return harmless
+
+
 @pytest.mark.parametrize("check", [code.bandit, code.ruff, code.secrets])
-def test_harmless_code_passes(tree: Path, check: Any) -> None:
-    assert check(tree).state == State.PASS
+def test_harmless_code_passes(harmless: Path, check: Any) -> None:
+    """Each tool is started here as an audit starts it."""
+    assert check(harmless).state == State.PASS
 
 
 @pytest.mark.parametrize(("check", "rule"), [(code.bandit, "B602"), (code.ruff, "S602")])
@@ -54,6 +61,7 @@ def test_code_that_cannot_be_read_is_no_clean_code(tree: Path, check: Any) -> No
     assert any("broken.py" in line for line in result.details)
 
 
+@pytest.mark.usefixtures("tools_in_process")
 def test_where_there_is_no_code_nothing_was_looked_at(tmp_path: Path) -> None:
     (tmp_path / "accounts").mkdir()
     assert code.bandit(tmp_path).state == State.NOT_REACHABLE
@@ -100,6 +108,7 @@ def test_what_git_ignores_is_no_part_of_the_project(tree: Path) -> None:
     assert code.secrets(tree).state == State.PASS
 
 
+@pytest.mark.usefixtures("tools_in_process")
 @pytest.mark.parametrize("secret", ["", A_PASSWORD])
 def test_without_git_the_files_that_lie_there_are_read(tmp_path: Path, monkeypatch: Any, secret: str) -> None:
     monkeypatch.setattr(code, "files_known_to_git", lambda folder: None)

@@ -17,7 +17,7 @@ from bankproject.security_audit.dependencies import pinned
 from bankproject.security_audit.programs import CannotLook
 from bankproject.security_audit.results import Result, State
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tools_in_process")]
 
 Answer = Callable[[str, str], tuple[int, Any]]
 
