@@ -56,7 +56,7 @@ def test_without_a_good_token_every_operation_is_401(
                 happened(olga, ada, program)
             with subtests.test(happened.__name__ if happened else "nobody"):
                 for name in [*OPERATIONS, *PUBLIC]:
-                    answer = asked(program, name, Sent(world, ""))
+                    answer = asked(program, name, Sent(world))
                     assert told(answer) == ((422, "invalid") if name in PUBLIC else (401, "token_invalid")), name
                     assert not any(word in text_of(answer) for word in WORDS), name
                 assert rows_about(world.alice) == was
@@ -71,7 +71,7 @@ def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
             answers = []
             for names in (world.names, made_up_names(world)):
                 with undone():
-                    answer = asked(charlies, name, Sent(world, fresh_code(charlie)), names)
+                    answer = asked(charlies, name, Sent(world, charlie), names)
                     answers.append({k: v for k, v in answer.json().items() if k != "request_id"})
             with subtests.test(name):
                 assert answers[0] == answers[1]

@@ -8,15 +8,20 @@ import pytest
 
 from tests.access.doors import Door, undone, walk_through
 from tests.access.pages import answers_of, door, every_page, is_about, path_of
-from tests.access.visitors import ANYBODY, INSIDE, OUTSIDE, Visitor, Walkers
+from tests.access.visitors import ADMIN, ANYBODY, INSIDE, OUTSIDE, Visitor, Walkers
 from tests.access.world import World
 from tests.access_walk import made_up, text_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
+# One of each kind: without two-factor all are sent away by the same middleware, and a flag shows on other doors.
+WALKING = [
+    *(visitor for visitor in OUTSIDE if visitor.role in (None, ADMIN) or visitor.name.startswith("Alice")),
+    *(visitor for visitor in INSIDE if not (visitor.is_superuser and visitor.role)),
+]
 # Alice's own answers depend on what she sends: `test_money_pages` and others.
-OTHERS = [visitor for visitor in (*OUTSIDE, *INSIDE) if not visitor.is_alice]
+OTHERS = [visitor for visitor in WALKING if not visitor.is_alice]
 
 
 def doors_to_force(visitor: Visitor, world: World) -> Iterator[Door]:
@@ -30,11 +35,11 @@ def doors_to_force(visitor: Visitor, world: World) -> Iterator[Door]:
                     yield door(page, page.path(made_up()), method, fields, visitor, hers)
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", range(2))
 def test_whatever_is_sent_nothing_of_alices_is_seen_or_changed(
     part: int, world: World, walkers: Walkers, subtests: Any
 ) -> None:
-    for visitor in OTHERS[part::3]:
+    for visitor in OTHERS[part::2]:
         with undone(), subtests.test(str(visitor)):
             wrong = walk_through(doors_to_force(visitor, world), walkers(visitor), world.alice)
             assert not wrong, "\n".join(wrong)
@@ -43,7 +48,7 @@ def test_whatever_is_sent_nothing_of_alices_is_seen_or_changed(
 def test_other_methods_change_nothing_and_show_nothing(world: World, walkers: Walkers, subtests: Any) -> None:
     # R8.2: state is changed by POST alone, and HEAD is a GET without a body. Each page is asked by each method, and by
     # each visitor in one of them.
-    for number, visitor in enumerate((*OUTSIDE, *INSIDE)):
+    for number, visitor in enumerate(WALKING):
         with undone(), subtests.test(str(visitor)):
             walker = walkers(visitor)
             wrong = walk_through(doors_by_other_methods(number, visitor, world), walker, world.alice)
