@@ -38,7 +38,9 @@ def test_what_a_page_is_about_is_named(hers: Hers) -> None:
 def test_every_operation_is_in_the_table() -> None:
     names = {*operations.OPERATIONS, *operations.PUBLIC}
     known = sorted(name.replace(" ", f" {operations.ROOT}") for name in names)
-    assert known == api_operations(), "a new operation: say in tests/access/operations.py what opens it, and to what"
+    assert known == api_operations(), (
+        "a new operation: say in tests/access/operations.py what opens it and what it answers"
+    )
     ids = [operations.documented(name)["operationId"] for name in names]
     assert len(ids) == len(set(ids)), "client generators call their methods by these"
 
