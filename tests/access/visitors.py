@@ -69,8 +69,7 @@ INSIDE = (
     Visitor("Admin", ADMIN),
     # The flag makes nobody more than their role does.
     Visitor("superuser without a role", is_superuser=True),
-    Visitor("Customer with a superuser's flag", CUSTOMER, is_superuser=True),
-    Visitor("Support with a superuser's flag", SUPPORT, is_superuser=True),
+    *(Visitor(f"{role.value} with a superuser's flag", role, is_superuser=True) for role in Role),
 )
 # Each group in one world.
 GROUPS = {
