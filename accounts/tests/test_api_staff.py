@@ -58,40 +58,45 @@ def test_the_number_may_be_written_as_people_write_it(adas: ApiClient, account: 
     assert adas.post(f"accounts/{quote(number)}/freeze", {"reason": REASON}).status_code == 204
 
 
-@pytest.mark.parametrize("who", ["alice", "charlie", "sam", "audrey"])
-@pytest.mark.parametrize("verb", ["freeze", "unfreeze"])
-def test_nobody_else_does(verb: str, who: str, account: Any, request: Any, api_of: Any) -> None:
+def test_nobody_else_does(
+    account: Any, alice: Any, charlie: Any, sam: Any, audrey: Any, api_of: Any, subtests: Any
+) -> None:
     # R1.7: nor do customers learn whether there is such an account.
-    api = api_of(request.getfixturevalue(who))
-    assert told(api.post(f"accounts/{account.number}/{verb}", {"reason": REASON})) == FORBIDDEN
-    if who in ("alice", "charlie"):
-        assert told(api.post(f"accounts/1/{verb}", {"reason": REASON})) == FORBIDDEN
-    assert status_of(account) == AccountStatus.ACTIVE
+    for user in (alice, charlie, sam, audrey):
+        api = api_of(user)
+        for verb in ("freeze", "unfreeze"):
+            with subtests.test(f"{user}: {verb}"):
+                assert told(api.post(f"accounts/{account.number}/{verb}", {"reason": REASON})) == FORBIDDEN
+                if user in (alice, charlie):
+                    assert told(api.post(f"accounts/1/{verb}", {"reason": REASON})) == FORBIDDEN
+                assert status_of(account) == AccountStatus.ACTIVE
 
 
-@pytest.mark.parametrize("number", ["1", "000000000000", "%00", "1' OR '1'='1", NOBODYS, "٠" * 12, "x" * 500])
-def test_an_account_that_there_is_not_is_404(number: str, adas: ApiClient) -> None:
-    assert told(adas.post(f"accounts/{quote(number, safe='%')}/freeze", {"reason": REASON})) == NOT_FOUND
+def test_an_account_that_there_is_not_is_404(adas: ApiClient, subtests: Any) -> None:
+    for number in ("1", "000000000000", "%00", "1' OR '1'='1", NOBODYS, "٠" * 12, "x" * 500):
+        with subtests.test(number):
+            assert told(adas.post(f"accounts/{quote(number, safe='%')}/freeze", {"reason": REASON})) == NOT_FOUND
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({}, "reason"),
-        ({"reason": ""}, "reason"),
-        ({"reason": "  "}, "reason"),
-        ({"reason": 5}, "reason"),
-        ({"reason": None}, "reason"),
-        ({"reason": "x" * 301}, "reason"),
-        ({"reason": "\u202eevil"}, "reason"),
-        ({"reason": REASON, "status": "closed"}, "status"),
-    ],
-)
-def test_a_reason_is_asked_for(body: Any, field: str, adas: ApiClient, account: Any) -> None:
+WITHOUT_A_REASON: list[tuple[dict[str, Any], str]] = [
+    ({}, "reason"),
+    ({"reason": ""}, "reason"),
+    ({"reason": "  "}, "reason"),
+    ({"reason": 5}, "reason"),
+    ({"reason": None}, "reason"),
+    ({"reason": "x" * 301}, "reason"),
+    ({"reason": "\u202eevil"}, "reason"),
+    ({"reason": REASON, "status": "closed"}, "status"),
+]
+
+
+def test_a_reason_is_asked_for(adas: ApiClient, account: Any, subtests: Any) -> None:
     # R5.1
-    answer = adas.post(f"accounts/{account.number}/freeze", body)
-    assert told(answer) == (422, "invalid")
-    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    for body, field in WITHOUT_A_REASON:
+        with subtests.test(str(body)):
+            answer = adas.post(f"accounts/{account.number}/freeze", body)
+            assert told(answer) == (422, "invalid")
+            assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert told(adas.post(f"accounts/{account.number}/freeze", {"reason": "…"})) == (422, "reason_missing")
     assert status_of(account) == AccountStatus.ACTIVE
 
@@ -168,15 +173,17 @@ def test_a_customer_with_accounts_becomes_no_clerk(adas: ApiClient, ada: Any, al
     assert told(answer) == (409, "still_has_accounts")
 
 
-@pytest.mark.parametrize("who", ["alice", "charlie", "sam", "audrey"])
-@pytest.mark.parametrize("verb", ["lock", "unlock", "role"])
-def test_none_but_administrators_do_these(verb: str, who: str, bob: Any, request: Any, api_of: Any) -> None:
+def test_none_but_administrators_do_these(
+    alice: Any, charlie: Any, sam: Any, audrey: Any, bob: Any, api_of: Any, subtests: Any
+) -> None:
     # R1.7
-    actor = request.getfixturevalue(who)
-    body = {"reason": REASON, "code": fresh_code(actor)} | ({"role": "Admin"} if verb == "role" else {})
-    assert told(api_of(actor).post(f"users/{bob.public_id}/{verb}", body)) == FORBIDDEN
-    assert stored(bob).role == Role.CUSTOMER
-    assert stored(bob).can_sign_in
+    for actor in (alice, charlie, sam, audrey):
+        for verb in ("lock", "unlock", "role"):
+            body = {"reason": REASON, "code": fresh_code(actor)} | ({"role": "Admin"} if verb == "role" else {})
+            with subtests.test(f"{actor}: {verb}"):
+                assert told(api_of(actor).post(f"users/{bob.public_id}/{verb}", body)) == FORBIDDEN
+                assert stored(bob).role == Role.CUSTOMER
+                assert stored(bob).can_sign_in
 
 
 def test_nobody_does_them_to_themselves_or_to_nobody(adas: ApiClient, ada: Any) -> None:
@@ -259,20 +266,21 @@ HARD_CURSORS = {
 }
 
 
-@pytest.mark.parametrize("kind", HARD_CURSORS)
-def test_a_cursor_that_is_none_of_the_list_is_refused(kind: str, adas: ApiClient) -> None:
+def test_a_cursor_that_is_none_of_the_list_is_refused(adas: ApiClient, subtests: Any) -> None:
     # It must not begin again from the top, for ever.
-    status, code = told(adas.get("users", {"cursor": HARD_CURSORS[kind]}))
-    assert (status, code in {"invalid", "invalid_cursor"}) == (422, True)
+    for kind, cursor in HARD_CURSORS.items():
+        with subtests.test(kind):
+            status, code = told(adas.get("users", {"cursor": cursor}))
+            assert (status, code in {"invalid", "invalid_cursor"}) == (422, True)
 
 
 # --- The audit log ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", ["alice", "charlie", "sam"])
-def test_the_log_is_for_auditors_and_administrators(who: str, request: Any, api_of: Any) -> None:
+def test_the_log_is_for_auditors_and_administrators(alice: Any, charlie: Any, sam: Any, api_of: Any) -> None:
     # R6.4, R5.4
-    assert told(api_of(request.getfixturevalue(who)).get("audit/entries")) == FORBIDDEN
+    for user in (alice, charlie, sam):
+        assert told(api_of(user).get("audit/entries")) == FORBIDDEN, user
 
 
 def test_the_log_is_read_newest_first_with_ids_of_people(adas: ApiClient, ada: Any, audrey: Any, account: Any,
@@ -313,27 +321,28 @@ def test_the_log_is_filtered(adas: ApiClient, ada: Any, audrey: Any, account: An
     assert found(account=account_numbers.new_number()) == found(concerns=uuid4()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("action", "NOTHING"),
-        ("actor", "1"),
-        ("account", "123"),
-        ("since", "0"),
-        ("since", "2026-11-03"),
-        ("since", "2026-11-03T08:00:00"),
-        ("since", "2026-13-03T08:00:00Z"),
-        ("since", "0001-01-01T00:00:00+14:00"),
-        ("until", "9999-12-31T23:59:59-14:00"),
-        ("until", "२०२६-११-०३T08:00:00Z"),
-        ("colour", "red"),
-    ],
-)
-def test_a_filter_that_means_nothing_is_refused(name: str, value: str, adas: ApiClient) -> None:
+NO_FILTERS = [
+    ("action", "NOTHING"),
+    ("actor", "1"),
+    ("account", "123"),
+    ("since", "0"),
+    ("since", "2026-11-03"),
+    ("since", "2026-11-03T08:00:00"),
+    ("since", "2026-13-03T08:00:00Z"),
+    ("since", "0001-01-01T00:00:00+14:00"),
+    ("until", "9999-12-31T23:59:59-14:00"),
+    ("until", "२०२६-११-०३T08:00:00Z"),
+    ("colour", "red"),
+]
+
+
+def test_a_filter_that_means_nothing_is_refused(adas: ApiClient, subtests: Any) -> None:
     # A misspelt filter must not show everything.
-    answer = adas.get("audit/entries", {name: value})
-    assert told(answer) == (422, "invalid")
-    assert [error["field"] for error in answer.json()["errors"]] == [name]
+    for name, value in NO_FILTERS:
+        with subtests.test(f"{name}={value}"):
+            answer = adas.get("audit/entries", {name: value})
+            assert told(answer) == (422, "invalid")
+            assert [error["field"] for error in answer.json()["errors"]] == [name]
 
 
 def test_an_entry_of_somebody_who_is_gone_names_no_id(adas: ApiClient, charlie: Any, api_of: Any) -> None:

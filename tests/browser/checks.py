@@ -41,6 +41,27 @@ BACKGROUND = """() => {
     return body === "rgba(0, 0, 0, 0)" ? colour(document.documentElement) : body;
 }"""
 
+# Before any script of the page: the choice that somebody has saved, against the system's own. Frames and pages without
+# storage have none.
+SAVE_OTHER_SCHEME = """
+try {
+    if ((localStorage.theme || "auto") === "auto") {
+        localStorage.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "light" : "dark";
+    }
+    window.loadedWith = localStorage.theme;
+} catch {}
+"""
+# The system's scheme, and the saved one if the document has been loaded since somebody last asked. Pages follow the
+# system from its next change on; the staff's say so in an attribute.
+FORGET_SAVED_SCHEME = """() => {
+    const saved = window.loadedWith;
+    window.loadedWith = null;
+    localStorage.removeItem("theme");
+    const root = document.documentElement;
+    if (root.dataset.theme) root.dataset.theme = "auto";
+    return [matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", saved];
+}"""
+
 # Scripts hear of a new scheme or width a frame later, and colours take their time to fade; in a closed menu they
 # stand still until it is opened.
 SETTLED = """async () => {
@@ -53,17 +74,21 @@ SETTLED = """async () => {
 
 # Preloading would add style sheets of axe's own, which the CSP rightly refuses. Of the answer only the faults are
 # wanted, and the rest is long.
-RUN_AXE = """async () => (await axe.run({resultTypes: ["violations"], preload: false})).violations"""
+RUN_AXE = """async (rules) => (await axe.run({
+    resultTypes: ["violations"], preload: false, ...(rules.length ? {runOnly: {type: "rule", values: rules}} : {}),
+})).violations"""
+# All others read the document, which is the same in both schemes.
+RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]
 
 _axe = Axe()
 
 
-def axe(page: Page) -> list[str]:
-    """What axe objects to, best practices included."""
+def axe(page: Page, *, colours_only: bool = False) -> list[str]:
+    """What axe objects to, best practices included; or to the colours alone."""
     page.evaluate(SETTLED)
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_axe.axe_script)
-    faults: list[dict[str, Any]] = page.evaluate(RUN_AXE)
+    faults: list[dict[str, Any]] = page.evaluate(RUN_AXE, RULES_OF_COLOUR if colours_only else [])
     return [
         f"axe {fault['id']}: {node['html']} ({' '.join(check['message'] for check in node['any'] + node['all'])})"
         for fault in faults

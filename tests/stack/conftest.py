@@ -80,6 +80,7 @@ class Stack:
     services: dict[str, Any]
     ports: dict[str, int]
     database_url: str
+    migrated: Path
     post_box: SlowPostBox
     started: list[Container] = field(default_factory=list)
     serial: int = 0
@@ -151,8 +152,7 @@ class Stack:
         """Migrated, the cache there, and these services running and healthy."""
         running = {"cache": self.cache().start()}
         running["cache"].wait_healthy(self.cache_check())
-        migrated = self.bank("migrate").run(seconds=300)
-        assert migrated.returncode == 0, migrated.stdout
+        self.migrate()
         for name in names:
             container = running[name] = (self.firewall() if name == "firewall" else self.bank(name)).start()
             if name == "web":
@@ -160,6 +160,19 @@ class Stack:
             elif name == "firewall":
                 container.wait_healthy(self.check_of("deploy/firewall/Dockerfile"))
         return running
+
+    def migrate(self) -> None:
+        """By the service of that name, whose database file the stacks after the first copy: their keys are the same."""
+        service = self.bank("migrate")
+        file = self.folder / "data" / "bank.sqlite3"
+        if self.migrated.exists():
+            shutil.copy(self.migrated, file)
+            shutil.chown(file, service.image.user if os.geteuid() == 0 else os.geteuid())
+            return
+        migrated = service.run(seconds=300)
+        assert migrated.returncode == 0, migrated.stdout
+        if connection.vendor == "sqlite":
+            shutil.copy(file, self.migrated)
 
     def manage(self, *arguments: str) -> str:
         """What a command of the bank says, which must go well."""
@@ -197,16 +210,29 @@ def database_url(django_db_blocker: Any) -> Iterator[str]:
             cursor.execute(f"DROP DATABASE {connection.ops.quote_name(name)}")
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], Path]:
+    """What is set for all stacks, and where the migrated database is kept for them."""
+    folder = tmp_path_factory.mktemp("made")
+    return _made_environment(folder), folder / "migrated.sqlite3"
+
+
 @pytest.fixture
-def stack(bank_image: Image, database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    bank_image: Image,
+    made: tuple[dict[str, str], Path],
+    database_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Stack]:
     """Nothing of it runs yet; whatever was started ends with the test."""
     folder = readable_folder(tmp_path_factory)
-    environment = _made_environment(folder)
+    environment, migrated = dict(made[0]), made[1]
     ports = {name: spare_port() for name in ("web", "firewall", "cache", "mail")}
     box = SlowPostBox()
     catcher = Controller(box, hostname="127.0.0.1", port=ports["mail"])
     catcher.start()
-    whole = Stack(bank_image, folder, environment, compose(environment)["services"], ports, database_url, box)
+    services = compose(environment)["services"]
+    whole = Stack(bank_image, folder, environment, services, ports, database_url, migrated, box)
     yield whole
     for container in reversed(whole.started):
         container.kill()

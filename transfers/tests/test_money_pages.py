@@ -125,7 +125,7 @@ def test_get_changes_nothing_and_puts_no_amount_from_the_url_into_the_books(
 
 # --- Who sees what ------------------------------------------------------------------------------------------
 
-# Who may open which page at all, for every page there is: tests/test_pages_access.py.
+# Who may open which page at all, for every page there is: tests/access/test_walk.py.
 
 OF_AN_ACCOUNT = ["account", "account_close", "account_settings", "deposit", "withdraw", "statements"]
 OF_AN_ORDER = ["receipt", "receipt_pdf"]

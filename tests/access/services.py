@@ -1,0 +1,281 @@
+"""Every service that is told who acts: what lets them, and, of the staff's, what it is given.
+
+A new one is found by its parameter `actor`, and belongs in one of the tables.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from accounts.authority import require_authority, require_request
+from accounts.models import AccountKind, AccountStatus, BankAccount, User
+from accounts.roles import Role
+from accounts.services import (
+    account_status,
+    admin_key,
+    api_credentials,
+    api_sessions,
+    authenticator,
+    email_change,
+    fresh_code,
+    known_devices,
+    passwords,
+    people,
+    pins,
+    profile,
+    user_sessions,
+)
+from accounts.services.people import common
+from support import tickets
+from support.requests import performing
+from support.requests import services as requests
+from tests import staff_acts
+from tests.access.world import World
+from tests.access_walk import OURS
+from tests.staff_acts import a_request, approved, stored
+from transfers import order_records
+from transfers.services import (
+    cash,
+    exports,
+    holds,
+    opening,
+    own_limits,
+    ownership,
+    payees,
+    renaming,
+    reversals,
+    screening,
+    sending,
+)
+
+_ON_REQUEST = "support.decide_request"
+
+
+@dataclass(frozen=True)
+class Staffs:
+    """A service of the staff's: what lets a role call it, and what it is given beside actor, reason and codes.
+
+    With `verb`, an approved request for this verb on the first thing given is its leave.
+    """
+
+    service: Callable[..., Any]
+    permission: str
+    given: Callable[[World], dict[str, Any]]
+    verb: str = ""
+    tells: bool = True  # the customer, by mail
+
+    def parameters(self) -> set[str]:
+        return set(inspect.signature(self.service).parameters)
+
+    @property
+    def reason_name(self) -> str:
+        """What it calls the reason; "" if it asks for none."""
+        return next(iter({"reason", "note"} & self.parameters()), "")
+
+    def call(self, world: World, actor: Any, reason: str = staff_acts.REASON, approve: Any = approved) -> Any:
+        given = self.given(world)
+        if self.verb:
+            given["authority"] = approve(self.verb, next(iter(given.values())))
+        fitting: dict[str, Callable[[], Any]] = {
+            self.reason_name: lambda: reason,
+            "code": lambda: staff_acts.fresh_code(actor),
+            "customer_code": lambda: staff_acts.fresh_code(world.alice),
+            "idempotency_key": lambda: "a key of this call",
+        }
+        given |= {name: make() for name, make in fitting.items() if name in self.parameters()}
+        before = [a_request()] if "request" in self.parameters() else []
+        return self.service(*before, actor=actor, **given)
+
+
+def _alice(world: World) -> dict[str, Any]:
+    return {"user": stored(world.alice)}
+
+
+def _larry(world: World) -> dict[str, Any]:
+    return {"user": stored(world.larry)}
+
+
+def _held(world: World) -> dict[str, Any]:
+    return {"order": world.held}
+
+
+def _edited(world: World) -> dict[str, Any]:
+    row = stored(world.alice)
+    names = {"first_name": "Alicia", "last_name": "", "email": "alicia@example.com", "phone": "", "is_active": True}
+    return {"user": row, "seen": people.version_of(row)} | names
+
+
+def _with_a_pin(world: World) -> dict[str, Any]:
+    User.objects.filter(pk=world.alice.pk).update(pin_hash="a hash")
+    return _alice(world)
+
+
+def _without_accounts(world: World) -> dict[str, Any]:
+    BankAccount.objects.filter(owner=world.alice).update(status=AccountStatus.CLOSED)
+    return _alice(world) | {"role": Role.SUPPORT}
+
+
+def _at_the_counter(world: World) -> dict[str, Any]:
+    return {"account": world.account, "amount": Decimal(2)}
+
+
+def _opened(world: World) -> dict[str, Any]:
+    return {"owner": world.bob, "kind": AccountKind.SAVINGS, "opening_deposit": Decimal(1)}
+
+
+def _a_name(world: World) -> dict[str, Any]:
+    return _alice(world) | {"first_name": "A", "last_name": "B", "address": "C"}
+
+
+def _more(world: World) -> dict[str, Any]:
+    return {"customer": world.alice, "amount": Decimal(30_000)}
+
+
+def _ticket(world: World) -> dict[str, Any]:
+    return {"public_id": world.ticket.public_id}
+
+
+def _words(world: World) -> dict[str, Any]:
+    return _ticket(world) | {"text": "It is in the post."}
+
+
+def _asked(world: World) -> dict[str, Any]:
+    return {"public_id": world.asked.public_id}
+
+
+STAFF: dict[str, Staffs] = {
+    "lock_user": Staffs(people.lock_user, "accounts.lock_user", _alice),
+    "unlock_user": Staffs(people.unlock_user, "accounts.unlock_user", _larry),
+    "change_role": Staffs(people.change_role, "accounts.change_role", _without_accounts),
+    "edit_user": Staffs(people.edit_user, "accounts.edit_user", _edited),
+    "freeze_account": Staffs(
+        account_status.freeze_account, "accounts.freeze_account", lambda world: {"account": world.account}
+    ),
+    "unfreeze_account": Staffs(
+        account_status.unfreeze_account, "accounts.unfreeze_account", lambda world: {"account": world.frozen}
+    ),
+    "open_account": Staffs(opening.open_account, "transfers.open_account_for_customer", _opened),
+    "reverse_transaction": Staffs(
+        reversals.reverse_transaction, "transfers.reverse_transaction", lambda world: {"transaction": world.payment}
+    ),
+    "deposit_at_counter": Staffs(cash.deposit_at_counter, "transfers.deposit_at_counter", _at_the_counter),
+    "withdraw_at_counter": Staffs(cash.withdraw_at_counter, "transfers.withdraw_at_counter", _at_the_counter),
+    "release_order": Staffs(holds.release_order, "transfers.decide_held_transfer", _held),
+    "reject_order": Staffs(holds.reject_order, "transfers.decide_held_transfer", _held),
+    "close_alert": Staffs(
+        screening.close_alert, "transfers.close_fraud_alert", lambda world: {"alert": world.alert}, tells=False
+    ),
+    "approve_request": Staffs(requests.approve_request, "support.decide_request", _asked),
+    "reject_request": Staffs(requests.reject_request, "support.decide_request", _asked),
+    "answer_ticket": Staffs(tickets.answer_ticket, "support.handle_ticket", _words),
+    "note_on_ticket": Staffs(tickets.note_on_ticket, "support.handle_ticket", _words, tells=False),
+    "take_ticket": Staffs(tickets.take_ticket, "support.handle_ticket", _ticket),
+    "resolve_ticket": Staffs(tickets.resolve_ticket, "support.handle_ticket", _ticket),
+    "reopen_ticket": Staffs(
+        tickets.reopen_ticket, "support.handle_ticket", lambda world: {"public_id": world.resolved.public_id}
+    ),
+    "update_identity": Staffs(people.update_identity, _ON_REQUEST, _a_name, "update_identity"),
+    "reset_two_factor": Staffs(people.reset_two_factor, _ON_REQUEST, _alice, "reset_two_factor"),
+    "reset_pin": Staffs(people.reset_pin, _ON_REQUEST, _with_a_pin, "reset_pin"),
+    "raise_daily_limit": Staffs(own_limits.raise_daily_limit, _ON_REQUEST, _more, "raise_daily_limit"),
+    "close_account": Staffs(
+        opening.close_account_on_request, _ON_REQUEST, lambda world: {"account": world.empty}, "close_account"
+    ),
+    "freeze_account by request": Staffs(
+        account_status.freeze_account, _ON_REQUEST, lambda world: {"account": world.empty}, "freeze_account"
+    ),
+    "unfreeze_account by request": Staffs(
+        account_status.unfreeze_account, _ON_REQUEST, lambda world: {"account": world.frozen}, "unfreeze_account"
+    ),
+}
+
+# What customers do with what is theirs, by the permission that lets them. Each is 403 before anything that it is given
+# is looked at.
+CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
+    "transfers.open_own_account": (
+        opening.close_account,
+        exports.download_receipt,
+        exports.download_statement,
+        exports.export_history,
+        exports.export_statement,
+        renaming.rename_account,
+    ),
+    "transfers.deposit_own": (cash.deposit,),
+    "transfers.withdraw_own": (cash.withdraw,),
+    "transfers.transfer_own_money": (
+        own_limits.lower_daily_limit,
+        payees.find_payee,
+        payees.remove_payee,
+        payees.rename_payee,
+        sending.challenge_for,
+        sending.transfer,
+    ),
+    "support.open_ticket": (tickets.open_ticket, tickets.reply_to_ticket),
+    "support.file_request": (requests.cancel_request, requests.file_request),
+}
+# About oneself, whatever role one has; without a role nothing, before anything that it is given is looked at.
+EVERYBODYS: tuple[Callable[..., Any], ...] = (
+    api_credentials.begin_replacement,
+    authenticator.begin_replacement,
+    authenticator.new_pending_device,
+    authenticator.renew_recovery_codes,
+    authenticator.replace_by,
+    email_change.confirm_change,
+    email_change.request_change,
+    pins.remove_pin,
+    pins.set_pin,
+    profile.update_details,
+)
+# What a session or a link, or a service above that has asked, has been let through for already: parts of the others.
+PARTS: tuple[Callable[..., Any], ...] = (
+    # signing in and out, and one's own sessions and password
+    api_credentials.change_password,
+    api_sessions.renew_all,
+    api_sessions.sign_out,
+    known_devices.meet,
+    known_devices.meet_program,
+    passwords.change_password,
+    user_sessions.begin,
+    user_sessions.end_one,
+    user_sessions.end_others,
+    user_sessions.end_others_of_pages,
+    user_sessions.new_row,
+    # what is looked at, or proved, before something is done
+    admin_key.verify_admin_key,
+    api_credentials.complete_replacement,
+    authenticator.complete_replacement,
+    authenticator.replacement_device,
+    common.locked_row,
+    common.refuse_self,
+    fresh_code.verify_fresh_code,
+    ownership.require_owner,
+    ownership.served_customer,
+    passwords.check_own_password,
+    passwords.choose_password,
+    require_authority,
+    require_request,
+    screening.refuse_parties,
+    # what is done once that was asked
+    common.record_act,
+    order_records.report_of,
+    performing.perform,
+    screening.close_alerts_of,
+)
+
+
+def services_with_an_actor() -> Iterator[Callable[..., Any]]:
+    """Every public function of the three apps that is told who acts, wherever it stands."""
+    for app in OURS:
+        package = importlib.import_module(app)
+        for found in pkgutil.walk_packages(package.__path__, f"{app}."):
+            if {"tests", "migrations"} & set(found.name.split(".")):
+                continue
+            module = importlib.import_module(found.name)
+            for name, one in vars(module).items():
+                is_own = inspect.isfunction(one) and one.__module__ == found.name and not name.startswith("_")
+                if is_own and "actor" in inspect.signature(one).parameters:
+                    yield one

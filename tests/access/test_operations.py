@@ -1,0 +1,104 @@
+"""What every operation of the API refuses whoever asks (R1.7, R7.1, R7.3). Who may ask for which: `test_walk`."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from accounts.models import TotpDevice, User
+from accounts.services import people
+from tests.access.doors import undone
+from tests.access.operations import KEY, OPERATIONS, PUBLIC, Sent, asked, documented
+from tests.access.world import World, made_up_names
+from tests.access_walk import WORDS, rows_about, text_of
+from tests.api_client import ApiClient, told
+from tests.plugin import PASSWORD
+from tests.staff_acts import REASON, a_request, approved, fresh_code
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def charlies(charlie: Any, api_of: Callable[..., ApiClient]) -> ApiClient:
+    return api_of(charlie)
+
+
+def locked(user: Any, ada: Any, program: ApiClient) -> None:
+    people.lock_user(a_request(), actor=ada, user=user, reason=REASON, code=fresh_code(ada))
+
+
+def inactive(user: Any, ada: Any, program: ApiClient) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def without_two_factor(user: Any, ada: Any, program: ApiClient) -> None:
+    people.reset_two_factor(actor=ada, user=user, reason=REASON, authority=approved("reset_two_factor", user))
+    assert not TotpDevice.objects.filter(user=user).exists()
+    sign_in = {"email": user.email, "password": PASSWORD, "code": "123456"}
+    assert told(program.post("auth/login", sign_in))[0] in (401, 403), "nor is there a new one without it"
+
+
+def signed_out(user: Any, ada: Any, program: ApiClient) -> None:
+    assert program.post("auth/logout").status_code == 204
+
+
+def test_without_a_good_token_every_operation_is_401(
+    world: World, make_user: Any, ada: Any, api_of: Callable[..., ApiClient], subtests: Any
+) -> None:
+    # R7.1: nor is anything of what was sent looked at.
+    olga, was = make_user("Olga"), rows_about(world.alice)
+    for happened in (None, locked, inactive, without_two_factor, signed_out):
+        with undone():
+            program = api_of(olga if happened else None)
+            if happened:
+                assert program.get("auth/session").status_code == 200
+                happened(olga, ada, program)
+            with subtests.test(happened.__name__ if happened else "nobody"):
+                for name in [*OPERATIONS, *PUBLIC]:
+                    answer = asked(program, name, Sent(world))
+                    assert told(answer) == ((422, "invalid") if name in PUBLIC else (401, "token_invalid")), name
+                    assert not any(word in text_of(answer) for word in WORDS), name
+                assert rows_about(world.alice) == was
+
+
+def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
+    world: World, charlies: ApiClient, charlie: Any, subtests: Any
+) -> None:
+    # R1.7: not a word that differs.
+    for name in OPERATIONS:
+        if "{" in name:
+            answers = []
+            for names in (world.names, made_up_names(world)):
+                with undone():
+                    answer = asked(charlies, name, Sent(world, charlie), names)
+                    answers.append({k: v for k, v in answer.json().items() if k != "request_id"})
+            with subtests.test(name):
+                assert answers[0] == answers[1]
+
+
+def test_a_field_that_no_schema_has_is_refused(world: World, charlies: ApiClient, subtests: Any) -> None:
+    # R7.3: with something of Alice's in every field there is, and those that an attacker adds.
+    was = rows_about(world.alice)
+    everything = json.dumps(world.hers.fields, default=str).encode()
+    for name in OPERATIONS:
+        if "requestBody" in documented(name):
+            method, path = name.split()
+            with subtests.test(name):
+                answer = charlies.send(method, path.format(**world.names), everything, Idempotency_Key=KEY)
+                assert told(answer) == (422, "invalid")
+                assert not any(word in text_of(answer) for word in WORDS)
+    assert rows_about(world.alice) == was
+
+
+def test_a_field_that_names_something_of_alices_is_refused(world: World, charlies: ApiClient) -> None:
+    # R1.7: also where a body or a query names it.
+    was = rows_about(world.alice)
+    request = {"kind": "freeze_account", "account": world.account.number}
+    ticket = {"subject": "Mine", "text": "Mine", "reference": world.payment.reference}
+    assert told(charlies.post("requests", request)) == (404, "not_found")
+    assert told(charlies.post("tickets", ticket, Idempotency_Key=KEY)) == (422, "unknown_payment")
+    for path in ("tickets", "requests"):
+        answer = charlies.get(path, {"cursor": str(world.names["ticket_id"])})
+        assert not any(word in text_of(answer) for word in WORDS)
+    assert rows_about(world.alice) == was

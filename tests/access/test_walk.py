@@ -1,0 +1,92 @@
+"""Every role through every door, as the grants say (R1.3, R1.7, R5.1, R5.4, R7.2, R9.6).
+
+With what is Alice's in every place: who may not is told so, and sees and changes nothing of hers.
+"""
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied
+
+from accounts.models import OutboxMessage
+from audit.models import AuditEntry
+from tests.access import operations, pages, services, staff_area
+from tests.access.doors import Door, undone, walk_through
+from tests.access.visitors import GROUPS, INSIDE, Visitor, Walkers
+from tests.access.world import World
+from tests.staff_acts import a_request, stored
+
+pytestmark = pytest.mark.django_db
+
+
+def kinds_of_doors(visitor: Visitor, world: World) -> Iterator[tuple[str, list[Door]]]:
+    has_a_flag_too = visitor.is_superuser and visitor.role is not None
+    if not has_a_flag_too:
+        yield "pages", list(pages.doors(visitor, world.hers))
+    # Without both factors all are the same to it, and so are all customers.
+    if (visitor.is_signed_in or visitor.name in {"nobody", "Admin without two-factor"}) and visitor.name != "Charlie":
+        doors = list(staff_area.doors(visitor, world))
+        # What is closed to the role is what a flag could open.
+        yield "the staff's area", [door for door in doors if not has_a_flag_too or door.answers == "403"]
+    # Without a token: `test_operations`. It asks the role through the services, which a flag passes no more.
+    if visitor.is_signed_in and not visitor.is_superuser:
+        yield "the API", list(operations.doors(visitor, world))
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_door_answers_as_the_grants_say(group: str, world: World, walkers: Walkers, subtests: Any) -> None:
+    for visitor in GROUPS[group]:
+        with undone():
+            walker = walkers(visitor)
+            for kind, doors in kinds_of_doors(visitor, world):
+                with subtests.test(f"{visitor}: {kind}"):
+                    wrong = walk_through(doors, walker, world.alice)
+                    assert not wrong, "\n".join(wrong)
+
+
+def test_every_service_asks_by_itself(world: World, walkers: Walkers, subtests: Any) -> None:
+    # R1.7, R5.1: whoever found a way past a page meets it. What was done is recorded, and told to whom it concerns.
+    for visitor in INSIDE:
+        with undone():
+            actor = walkers(visitor).user
+            for name, row in services.STAFF.items():
+                with subtests.test(f"{visitor}: {name}"), undone():
+                    _asks(world, stored(actor), row, is_allowed=visitor.may(row.permission))
+
+
+def _asks(world: World, actor: Any, row: services.Staffs, *, is_allowed: bool) -> None:
+    before = AuditEntry.objects.count(), OutboxMessage.objects.count()
+    if is_allowed:
+        row.call(world, actor)
+        newest = AuditEntry.objects.order_by("-pk")[0]
+        assert newest.actor_id == actor.pk
+        assert newest.concerns_id in {user.pk for user in (world.alice, world.bob, world.larry)}
+        assert (OutboxMessage.objects.count() > before[1]) == row.tells
+    else:
+        with pytest.raises(PermissionDenied):
+            row.call(world, actor)
+        assert (AuditEntry.objects.count(), OutboxMessage.objects.count()) == before
+
+
+def test_services_of_customers_ask_before_they_look_at_anything(walkers: Walkers, alice: Any, subtests: Any) -> None:
+    # R1.7
+    for visitor in INSIDE:
+        with undone():
+            actor = walkers(visitor).user
+            for permission, service in _closed_to(visitor):
+                needed = inspect.signature(service).parameters.values()
+                given = {one.name: object() for one in needed if one.default is one.empty} | {"actor": stored(actor)}
+                before = [a_request()] if given.pop("request", None) else []
+                name = f"{visitor}: {service.__name__} without {permission}"
+                with subtests.test(name), undone(), pytest.raises(PermissionDenied):
+                    service(*before, **given)
+
+
+def _closed_to(visitor: Visitor) -> Iterator[tuple[str, Any]]:
+    for permission, those in services.CUSTOMERS.items():
+        if not visitor.may(permission):
+            yield from ((permission, service) for service in those)
+    if visitor.role is None:
+        yield from (("a role", service) for service in services.EVERYBODYS)
