@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from accounts.forms import EmailAddressField, PersonForm
 from accounts.models import AccountStatus, BankAccount, User
+from accounts.origin import origin_of
 from accounts.roles import Role
 from accounts.services import account_status, people
 from accounts.staff_acts import AdminKeyForm, CodeReasonForm, StaffAct, actor_of
@@ -36,19 +37,19 @@ class RoleForm(CodeReasonForm):
 
 
 def _lock(request: HttpRequest, user: User, **given: Any) -> None:
-    people.lock_user(request, actor=actor_of(request), user=user, **given)
+    people.lock_user(actor=actor_of(request), user=user, origin=origin_of(request), **given)
 
 
 def _unlock(request: HttpRequest, user: User, **given: Any) -> None:
-    people.unlock_user(request, actor=actor_of(request), user=user, **given)
+    people.unlock_user(actor=actor_of(request), user=user, origin=origin_of(request), **given)
 
 
 def _edit(request: HttpRequest, user: User, **given: Any) -> None:
-    people.edit_user(request, actor=actor_of(request), user=user, **given)
+    people.edit_user(actor=actor_of(request), user=user, origin=origin_of(request), **given)
 
 
 def _change_role(request: HttpRequest, user: User, *, role: str, **given: Any) -> None:
-    people.change_role(request, actor=actor_of(request), user=user, role=Role(role), **given)
+    people.change_role(actor=actor_of(request), user=user, origin=origin_of(request), role=Role(role), **given)
 
 
 def _freeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:

@@ -24,6 +24,7 @@ from accounts.api_schemas import (
     TokensOut,
 )
 from accounts.forms import RegistrationForm
+from accounts.origin import origin_of
 from accounts.rest.bearer import ApiRequest
 from accounts.rest.documenting import refuses
 from accounts.rest.rates import rated
@@ -61,7 +62,9 @@ def confirm_registration(request: HttpRequest, data: ConfirmRegistrationIn) -> S
 def enrol(request: HttpRequest, data: EnrolmentIn) -> Any:
     """A secret for an authenticator app, for somebody who has none yet; nothing else works without one."""
     _count_sign_in(request)
-    return api_enrolment.begin(request, email=data.email, password=data.password, link_token=data.link_token)
+    return api_enrolment.begin(
+        email=data.email, password=data.password, link_token=data.link_token, origin=origin_of(request)
+    )
 
 
 @router.post(
@@ -69,7 +72,9 @@ def enrol(request: HttpRequest, data: EnrolmentIn) -> Any:
 )
 def confirm_enrolment(request: HttpRequest, data: ConfirmEnrolmentIn) -> EnrolledOut:
     """Turn two-factor on by a first code of the app, and sign in. Keep the recovery codes: they are told only now."""
-    tokens, codes = api_enrolment.confirm(request, enrolment_token=data.enrolment_token, code=data.code)
+    tokens, codes = api_enrolment.confirm(
+        enrolment_token=data.enrolment_token, code=data.code, origin=origin_of(request)
+    )
     return EnrolledOut.of(tokens, recovery_codes=codes)
 
 
@@ -78,11 +83,10 @@ def confirm_enrolment(request: HttpRequest, data: ConfirmEnrolmentIn) -> Enrolle
 def login(request: HttpRequest, data: SignInIn) -> TokensOut:
     """Sign in: an access token for fifteen minutes, a refresh token for seven days. 401 never says what was wrong."""
     _count_sign_in(request)
+    given: dict[str, Any] = {"email": data.email, "code": data.code, "origin": origin_of(request)}
     if data.pin is not None:
-        tokens = api_sessions.sign_in_with_pin(request, email=data.email, pin=data.pin, code=data.code)
-    else:
-        tokens = api_sessions.sign_in(request, email=data.email, password=data.password or "", code=data.code)
-    return TokensOut.of(tokens)
+        return TokensOut.of(api_sessions.sign_in_with_pin(pin=data.pin, **given))
+    return TokensOut.of(api_sessions.sign_in(password=data.password or "", **given))
 
 
 @router.post("/auth/refresh", auth=_FOR_ANYONE, response=TokensOut, openapi_extra=refuses(401))

@@ -32,6 +32,7 @@ from accounts.api_profile_schemas import (
 )
 from accounts.api_schemas import TokensOut
 from accounts.forms import EmailChangeForm, ForgottenPasswordForm, ProfileForm
+from accounts.origin import origin_of
 from accounts.rest.bearer import ApiRequest
 from accounts.rest.documenting import refuses
 from accounts.services import (
@@ -77,7 +78,11 @@ def request_email_change(request: ApiRequest, data: EmailChangeIn) -> Status:
     _refuse_faults_of(form, {"email"})
     email = form.cleaned_data["email"]
     email_change.request_change(
-        request, actor=request.user, new_email=email, password=data.password, code=data.code.strip()
+        actor=request.user,
+        new_email=email,
+        password=data.password,
+        code=data.code.strip(),
+        origin=origin_of(request),
     )
     return Status(202, MailedOut())
 
@@ -95,11 +100,11 @@ def change_password(request: ApiRequest, data: PasswordChangeIn) -> TokensOut:
     that you used so far are not good any more."""
     with _faults_at("new_password"):
         tokens = api_credentials.change_password(
-            request,
             actor=request.user,
             session=request.api_session,
             old_password=data.current_password,
             new_password=data.new_password,
+            origin=origin_of(request),
         )
     return TokensOut.of(tokens)
 
@@ -107,21 +112,21 @@ def change_password(request: ApiRequest, data: PasswordChangeIn) -> TokensOut:
 @router.put("/profile/pin", response={204: None}, openapi_extra=refuses(409, 429))
 def set_pin(request: ApiRequest, data: PinIn) -> Status:
     """Set a PIN, or another in its place. Where the bank allows it, you sign in by PIN and code."""
-    pins.set_pin(request, actor=request.user, pin=data.pin, code=data.code.strip())
+    pins.set_pin(actor=request.user, pin=data.pin, code=data.code.strip(), origin=origin_of(request))
     return Status(204, None)
 
 
 @router.delete("/profile/pin", response={204: None}, openapi_extra=refuses(409, 429))
 def remove_pin(request: ApiRequest, data: CodeIn) -> Status:
     """Have no PIN any more. The code stands in the body, where no log keeps it."""
-    pins.remove_pin(request, actor=request.user, code=data.code.strip())
+    pins.remove_pin(actor=request.user, code=data.code.strip(), origin=origin_of(request))
     return Status(204, None)
 
 
 @router.post("/profile/recovery-codes", response={201: RecoveryCodesOut}, openapi_extra=refuses(429))
 def renew_recovery_codes(request: ApiRequest, data: CodeIn) -> Status:
     """Ten new recovery codes, told only now. The old ones are worthless."""
-    codes = authenticator.renew_recovery_codes(request, actor=request.user, code=data.code.strip())
+    codes = authenticator.renew_recovery_codes(actor=request.user, code=data.code.strip(), origin=origin_of(request))
     return Status(201, RecoveryCodesOut(recovery_codes=codes))
 
 
@@ -131,7 +136,7 @@ def begin_authenticator_replacement(request: ApiRequest, data: CodeIn) -> Status
     on until the new one is confirmed, in this session. After a recovery code, first transfers to somebody and cash
     withdrawals wait a day."""
     begun = api_credentials.begin_replacement(
-        request, actor=request.user, session=request.api_session, code=data.code.strip()
+        actor=request.user, session=request.api_session, code=data.code.strip(), origin=origin_of(request)
     )
     return Status(201, begun)
 

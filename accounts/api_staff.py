@@ -8,6 +8,7 @@ from ninja import Query, Router, Status
 
 from accounts import staff_selectors
 from accounts.api_staff_schemas import LockIn, LogEntryOut, LogIn, PeopleIn, ReasonIn, RoleIn, UserOut
+from accounts.origin import origin_of
 from accounts.rest.bearer import ApiRequest
 from accounts.rest.documenting import refuses
 from accounts.rest.schemas import PageOf
@@ -34,7 +35,7 @@ def user(request: ApiRequest, user_id: UUID) -> Any:
 def lock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
     """Sign somebody out everywhere at once; they sign in no more until somebody unlocks them."""
     row = staff_selectors.person(request.user, user_id)
-    people_services.lock_user(request, actor=request.user, user=row, **data.model_dump())
+    people_services.lock_user(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
     return Status(204, None)
 
 
@@ -42,7 +43,7 @@ def lock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
 def unlock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
     """Lift the bank's lock, the pause after wrong passwords and codes, and the lock of the PIN."""
     row = staff_selectors.person(request.user, user_id)
-    people_services.unlock_user(request, actor=request.user, user=row, **data.model_dump())
+    people_services.unlock_user(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
     return Status(204, None)
 
 
@@ -50,7 +51,7 @@ def unlock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
 def change_role(request: ApiRequest, user_id: UUID, data: RoleIn) -> Status:
     """Give somebody another role. All their sessions end at once."""
     row = staff_selectors.person(request.user, user_id)
-    people_services.change_role(request, actor=request.user, user=row, **data.model_dump())
+    people_services.change_role(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
     return Status(204, None)
 
 

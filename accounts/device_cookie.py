@@ -6,12 +6,11 @@ for each browser, of which the bank keeps a digest for each user, so that no tab
 whom.
 """
 
-import re
 from datetime import timedelta
 from typing import TypeVar
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 
 from accounts import mail_links
 from accounts.models import User
@@ -19,12 +18,6 @@ from accounts.models import User
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponse)
 
 KEPT = timedelta(days=180)
-
-
-def token_of(request: HttpRequest) -> str:
-    """The name that the browser sent, or a new one of 256 random bits if it sent none that could be ours."""
-    sent = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
-    return sent if re.fullmatch(r"[\w-]{43}", sent, re.ASCII) else mail_links.new_token()
 
 
 def digest_for(user: User, token: str) -> str:

@@ -1,14 +1,8 @@
 """What to call the thing somebody signs in with, from what its browser says of itself. Never a proof of anything."""
 
-from django.http import HttpRequest
 from ua_parser import parse
 
 _PLAIN = {"Mac OS X": "macOS", "Mobile Safari": "Safari", "Chrome Mobile": "Chrome", "Firefox Mobile": "Firefox"}
-
-
-def agent_of(request: HttpRequest) -> str:
-    """What the client says of itself, in ASCII; "" if nothing."""
-    return request.headers.get("User-Agent", "").encode("ascii", "replace").decode()
 
 
 def device_label(user_agent: str) -> str:

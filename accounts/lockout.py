@@ -4,12 +4,29 @@ from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
 from django.conf import settings
+from django.contrib.auth.signals import user_login_failed
 from django.db import IntegrityError
 from django.http import HttpRequest
 
 from accounts import guesses
+from accounts.origin import Origin
 from accounts.sign_in_identity import identity_of
 from audit.context import client_ip
+
+
+def request_from(origin: Origin) -> HttpRequest:
+    """What Django's `authenticate()` and axes read of a request, made from what a service knows. What was typed is not
+    in it, so that axes keeps none of that."""
+    request = HttpRequest()
+    request.method, request.path, request.path_info = "POST", origin.path, origin.path
+    given = {"REMOTE_ADDR": origin.ip, "HTTP_USER_AGENT": origin.user_agent, "HTTP_ACCEPT": origin.accept}
+    request.META = {name: value for name, value in given.items() if value} | {"PATH_INFO": origin.path}
+    return request
+
+
+def note_wrong_code(*, email: str, origin: Origin) -> None:
+    """Let axes hear of it too, so that its records have codes like passwords."""
+    user_login_failed.send(__name__, credentials={"username": email}, request=request_from(origin))
 
 
 class ExactHandler(AxesDatabaseHandler):

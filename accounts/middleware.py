@@ -15,7 +15,7 @@ from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accounts import session_clock
+from accounts import page_sessions, session_clock
 from accounts.services import user_sessions
 from audit import replica
 from audit.actions import Action
@@ -66,11 +66,11 @@ class SessionTimeoutMiddleware:
             return self.get_response(request)
         at = timezone.now()
         now = int(at.timestamp())
-        row = user_sessions.open_row(request)
+        row = page_sessions.open_row(request.session)
         if row is None or session_clock.time_left(request.session, now=now).is_over:
             if row is not None and request.user.is_authenticated:
                 record(Action.SESSION_EXPIRED, actor=request.user)
-            user_sessions.end_present(request)
+            page_sessions.end_present(request.session)
             logout(request)
             request.session["was_ended"] = True
             return self.get_response(request)

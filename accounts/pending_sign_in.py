@@ -1,6 +1,6 @@
 """The gap between the right password and the code: remembered in the session, without being signed in."""
 
-from django.http import HttpRequest
+from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 
 from accounts.models import User
@@ -9,22 +9,22 @@ _KEY = "pending_sign_in"
 SECONDS = 10 * 60
 
 
-def begin(request: HttpRequest, user: User, *, next_url: str = "") -> None:
+def begin(session: SessionBase, user: User, *, next_url: str = "") -> None:
     """Remember who gave the right password and where they wanted to go, under a fresh session key."""
-    request.session.cycle_key()
-    request.session[_KEY] = {
+    session.cycle_key()
+    session[_KEY] = {
         "user": user.pk,
         "at": int(timezone.now().timestamp()),
         "password": user.get_session_auth_hash(),
         "next": next_url,
     }
     # Reading and typing a secret into an app takes longer than the idle timeout of a signed-in session.
-    request.session.set_expiry(SECONDS)
+    session.set_expiry(SECONDS)
 
 
-def user_of(request: HttpRequest) -> User | None:
+def user_of(session: SessionBase) -> User | None:
     """Who is waiting to give a code; None after ten minutes, or when locked or a new password came meanwhile."""
-    pending = request.session.get(_KEY)
+    pending = session.get(_KEY)
     if not pending or timezone.now().timestamp() - pending["at"] > SECONDS:
         return None
     user = User.objects.filter(pk=pending["user"]).first()
@@ -33,17 +33,17 @@ def user_of(request: HttpRequest) -> User | None:
     return user
 
 
-def enrolment_device_id(request: HttpRequest) -> int | None:
+def enrolment_device_id(session: SessionBase) -> int | None:
     """The device whose secret this session was shown."""
-    return request.session.get(_KEY, {}).get("device")
+    return session.get(_KEY, {}).get("device")
 
 
-def remember_enrolment_device(request: HttpRequest, device_id: int) -> None:
-    request.session[_KEY] = request.session[_KEY] | {"device": device_id}
+def remember_enrolment_device(session: SessionBase, device_id: int) -> None:
+    session[_KEY] = session[_KEY] | {"device": device_id}
 
 
-def end(request: HttpRequest) -> str:
+def end(session: SessionBase) -> str:
     """Forget it, give the session the ordinary lifetime again, and return where the person wanted to go."""
-    pending = request.session.pop(_KEY, None)
-    request.session.set_expiry(None)
+    pending = session.pop(_KEY, None)
+    session.set_expiry(None)
     return pending["next"] if pending else ""

@@ -60,9 +60,8 @@ class Taken:
 
 def make_customer() -> str:
     """A customer with two accounts, signed in by the API: their access token."""
-    from django.test import RequestFactory
-
     from accounts.models import AccountKind, TotpDevice
+    from accounts.origin import Origin
     from accounts.roles import Role
     from accounts.services import api_sessions
     from accounts.services.registration import create_user
@@ -73,7 +72,7 @@ def make_customer() -> str:
     device.save()
     for number in range(2):
         opening.open_account(actor=alice, kind=AccountKind.CHECKING, idempotency_key=f"benchmark-{number}")
-    return api_sessions.begin(RequestFactory().get("/"), user=alice, device=device).access_token
+    return api_sessions.begin(user=alice, device=device, origin=Origin()).access_token
 
 
 def free_port() -> int:

@@ -11,11 +11,11 @@ from django.contrib.sessions.models import Session
 from django.contrib.sessions.serializers import JSONSerializer
 from django.core import signing
 from django.db import connections
-from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 
 from accounts.hashed_sessions import salt_of
+from accounts.origin import Origin
 from tests.plugin import PASSWORD
 
 R = TypeVar("R")
@@ -126,7 +126,7 @@ def _with_code(service: Callable[..., Any], payment: dict[str, Any]) -> Any:
         return service(**payment)
     except StepUpRequired as need:
         vouch(payment["actor"])
-        proof = Proof(HttpRequest(), need.challenge.public_id, "")
+        proof = Proof(Origin(), need.challenge.public_id, "")
         return service(**payment, proof=proof)
 
 

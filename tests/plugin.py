@@ -328,9 +328,10 @@ def browser_of() -> Callable[[Any], Any]:
 
 
 @pytest.fixture
-def api_of(rf: Any) -> Callable[..., Any]:
+def api_of() -> Callable[..., Any]:
     """The API as a user's program sees it, signed in with both factors; `api_of(None)` has no token."""
     from accounts.models import TotpDevice
+    from accounts.origin import Origin
     from accounts.services import api_sessions
     from tests.api_client import ApiClient
 
@@ -338,7 +339,7 @@ def api_of(rf: Any) -> Callable[..., Any]:
         if user is None:
             return ApiClient(**extra)
         device = TotpDevice.objects.get(user=user, confirmed=True)
-        return ApiClient(api_sessions.begin(rf.get("/"), user=user, device=device), **extra)
+        return ApiClient(api_sessions.begin(user=user, device=device, origin=Origin(ip="127.0.0.1")), **extra)
 
     return api
 

@@ -1,19 +1,17 @@
-"""What tests of the staff's services share: a request, fresh codes, an approved request."""
+"""What tests of the staff's services share: an origin, fresh codes, an approved request."""
 
 from typing import Any
 
-from django.http import HttpRequest
-from django.test import RequestFactory
-
 from accounts.authority import ApprovedRequest
 from accounts.models import RateWindow, TotpDevice, User
+from accounts.origin import Origin
 from audit.models import AuditEntry
 
 REASON = "Asked for on the phone, number called back."
 
 
-def a_request(ip: str = "192.0.2.7") -> HttpRequest:
-    return RequestFactory().post("/", REMOTE_ADDR=ip)
+def an_origin(ip: str = "192.0.2.7") -> Origin:
+    return Origin(ip=ip)
 
 
 def fresh_code(user: Any) -> str:

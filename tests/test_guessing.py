@@ -25,7 +25,7 @@ from tests.acts import (
     is_signed_in,
     wrong_code_for,
 )
-from tests.staff_acts import REASON, a_request, fresh_code
+from tests.staff_acts import REASON, an_origin, fresh_code
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -168,7 +168,9 @@ def test_an_administrators_lock_ends_it_at_the_next_request(
     account = open_account(alice, "5.00")
     reading, writing = browser_of(alice), browser_of(alice)
     assert is_signed_in(reading)
-    people.lock_user(a_request(), actor=ada, user=User.objects.get(pk=alice.pk), reason=REASON, code=fresh_code(ada))
+    people.lock_user(
+        origin=an_origin(), actor=ada, user=User.objects.get(pk=alice.pk), reason=REASON, code=fresh_code(ada)
+    )
     assert reading.get("/dashboard/")["Location"].startswith("/sign-in/")
     key = "5b1f0f0e-0000-4000-8000-000000000001"
     sent = writing.post(f"/accounts/{account.public_id}/deposit/", {"key": key, "amount": "5"})

@@ -11,6 +11,7 @@ from django.db import connection
 
 from accounts.encryption import DecryptionFailed
 from accounts.models import BankAccount, TotpDevice
+from accounts.origin import Origin
 from accounts.services import bank_accounts
 from audit.append_only import missing_triggers
 from audit.models import AuditEntry
@@ -72,7 +73,7 @@ def test_giving_an_account_to_somebody_else_makes_it_unreadable(accounts: Any, c
 
 @in_one_world("way", ["own transfer", "payment", "withdrawal", "counter"])
 def test_no_money_leaves_an_account_that_was_given_to_somebody_else(
-    accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, code_of: Any, rf: Any, way: str
+    accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, code_of: Any, way: str
 ) -> None:
     # R8.1: or whoever can write one column moves money out between two writes, and every later check says all is well.
     hers, _ = accounts
@@ -86,7 +87,7 @@ def test_no_money_leaves_an_account_that_was_given_to_somebody_else(
         "payment": lambda: sending.transfer(actor=charlie, source=his, target=stolen, **payment),
         "withdrawal": lambda: cash.withdraw(actor=charlie, account=stolen, **payment),
         "counter": lambda: cash.withdraw_at_counter(
-            rf.post("/"), actor=sam, account=stolen, customer_code=code_of(charlie), **payment
+            origin=Origin(), actor=sam, account=stolen, customer_code=code_of(charlie), **payment
         ),
     }
     with pytest.raises(AccountUnreadable):

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from accounts.forms import AmountField, LineField, OnceForm
 from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount, User
+from accounts.origin import origin_of
 from accounts.roles import Role
 from accounts.staff_acts import ActForm, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
 from transfers.forms import description_field
@@ -45,7 +46,8 @@ def _deposit(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **gi
 
 
 def _withdraw(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> None:
-    cash.withdraw_at_counter(request, actor=actor_of(request), account=account, idempotency_key=str(key), **given)
+    actor, origin = actor_of(request), origin_of(request)
+    cash.withdraw_at_counter(actor=actor, account=account, idempotency_key=str(key), origin=origin, **given)
 
 
 def _open_account(

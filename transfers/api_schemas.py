@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from accounts.forms import LineField
 from accounts.models import CUSTOMER_KINDS, AccountStatus, BankAccount
+from accounts.origin import origin_of
 from accounts.rest.documenting import refuses
 from accounts.rest.schemas import (
     AccountNumber,
@@ -151,7 +152,7 @@ class WithdrawalIn(DepositIn):
         """The code, for the service; None if none was sent."""
         if self.challenge is None or self.code is None:
             return None
-        return Proof(request, self.challenge, self.code)
+        return Proof(origin_of(request), self.challenge, self.code)
 
 
 class TransferIn(WithdrawalIn):

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 
-from django.http import HttpRequest
+from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 
 from accounts.models import BankAccount
@@ -43,7 +43,7 @@ class Draft:
 
 
 def remember(
-    request: HttpRequest,
+    session: SessionBase,
     draft_id: uuid.UUID,
     *,
     source: BankAccount,
@@ -54,24 +54,24 @@ def remember(
 ) -> None:
     """Keep a new draft, and forget the oldest beyond ten."""
     draft = Draft(source.pk, target.pk, str(amount), description, mode, int(timezone.now().timestamp()))
-    _keep(request, draft_id, draft)
+    _keep(session, draft_id, draft)
 
 
-def ask_code(request: HttpRequest, draft_id: uuid.UUID, challenge: StepUpChallenge) -> None:
+def ask_code(session: SessionBase, draft_id: uuid.UUID, challenge: StepUpChallenge) -> None:
     """Let the draft's confirmation ask for a code, for this challenge."""
-    draft = draft_of(request, draft_id)
+    draft = draft_of(session, draft_id)
     if draft is not None:
-        _keep(request, draft_id, replace(draft, challenge=str(challenge.public_id), why=str(challenge.why)))
+        _keep(session, draft_id, replace(draft, challenge=str(challenge.public_id), why=str(challenge.why)))
 
 
-def _keep(request: HttpRequest, draft_id: uuid.UUID, draft: Draft) -> None:
-    others = [item for item in request.session.get(_KEY, {}).items() if item[0] != str(draft_id)]
-    request.session[_KEY] = dict([*others[-(MAX_DRAFTS - 1) :], (str(draft_id), asdict(draft))])
+def _keep(session: SessionBase, draft_id: uuid.UUID, draft: Draft) -> None:
+    others = [item for item in session.get(_KEY, {}).items() if item[0] != str(draft_id)]
+    session[_KEY] = dict([*others[-(MAX_DRAFTS - 1) :], (str(draft_id), asdict(draft))])
 
 
-def draft_of(request: HttpRequest, draft_id: uuid.UUID) -> Draft | None:
+def draft_of(session: SessionBase, draft_id: uuid.UUID) -> Draft | None:
     """This session's draft; None if it has none by that id (another's, forgotten, forged)."""
-    stored = request.session.get(_KEY, {}).get(str(draft_id))
+    stored = session.get(_KEY, {}).get(str(draft_id))
     return Draft(**stored) if stored else None
 
 

@@ -3,12 +3,11 @@
 import secrets
 
 from django.conf import settings
-from django.http import HttpRequest
 
 from accounts import guesses
 from accounts.models import User
+from accounts.origin import Origin
 from audit.actions import Action
-from audit.context import client_ip
 from audit.services import record
 from foundation.refusals import Refusal
 
@@ -19,7 +18,7 @@ class WrongAdminKey(Refusal):
     status = 422
 
 
-def verify_admin_key(request: HttpRequest, *, actor: User, admin_key: str) -> None:
+def verify_admin_key(*, actor: User, admin_key: str, origin: Origin) -> None:
     """That `admin_key` is ADMIN_KEY, compared in constant time. Where none is set, none is asked for.
 
     Raises:
@@ -29,9 +28,7 @@ def verify_admin_key(request: HttpRequest, *, actor: User, admin_key: str) -> No
     if not settings.ADMIN_KEY:
         return
     given, right = admin_key.encode("utf-8", "surrogatepass"), settings.ADMIN_KEY.encode()
-    is_right = guesses.counted(
-        lambda: secrets.compare_digest(given, right) or None, email=actor.email, ip=client_ip(request)
-    )
+    is_right = guesses.counted(lambda: secrets.compare_digest(given, right) or None, email=actor.email, ip=origin.ip)
     if not is_right:
         record(Action.ADMIN_KEY_REFUSED, actor=actor, subject=actor)
         raise WrongAdminKey

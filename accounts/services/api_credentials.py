@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import api_tokens
 from accounts.api_tokens import TokenInvalid, Use
 from accounts.concurrency import own_transaction
 from accounts.models import TotpDevice, User
+from accounts.origin import Origin
 from accounts.services import api_sessions, authenticator, passwords, two_factor
 from accounts.services.api_sessions import Tokens
 from accounts.services.authenticator import NothingToReplace
@@ -29,9 +29,7 @@ class Replacement:
     provisioning_uri: str
 
 
-def change_password(
-    request: HttpRequest, *, actor: User, session: UUID, old_password: str, new_password: str
-) -> Tokens:
+def change_password(*, actor: User, session: UUID, old_password: str, new_password: str, origin: Origin) -> Tokens:
     """Set a new password. All other sessions of the actor end; the present one goes on with the tokens returned, and
     those that it had are worthless.
 
@@ -39,7 +37,7 @@ def change_password(
         WrongCurrentPassword, TooOften, ValidationError: as in `passwords.choose_password()`.
         TokenInvalid: the session was ended meanwhile; nothing was changed.
     """
-    passwords.choose_password(request, actor=actor, old_password=old_password, new_password=new_password)
+    passwords.choose_password(actor=actor, old_password=old_password, new_password=new_password, origin=origin)
     return _change_password(actor, session)
 
 
@@ -49,13 +47,13 @@ def _change_password(actor: User, session: UUID) -> Tokens:
     return api_sessions.renew_all(actor=actor, session=session)
 
 
-def begin_replacement(request: HttpRequest, *, actor: User, session: UUID, code: str) -> Replacement:
+def begin_replacement(*, actor: User, session: UUID, code: str, origin: Origin) -> Replacement:
     """Let this session set up another app within ten minutes. The present one works on until that is done.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
     """
-    device = authenticator.new_pending_device(request, actor=actor, code=code)
+    device = authenticator.new_pending_device(actor=actor, code=code, origin=origin)
     token = api_tokens.sign(
         Use.REPLACEMENT,
         user=actor.public_id,

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import api_tokens
 from accounts.api_tokens import Claims, TokenInvalid, Use
 from accounts.models import EnrolmentLink, TotpDevice, User
+from accounts.origin import Origin
 from accounts.services import api_sessions, two_factor
 from accounts.services.api_sessions import PasswordChangeRequired, Tokens
 from accounts.services.sign_in import verify_password
@@ -29,7 +29,7 @@ class Enrolment:
     provisioning_uri: str
 
 
-def begin(request: HttpRequest, *, email: str, password: str, link_token: str = "") -> Enrolment:
+def begin(*, email: str, password: str, origin: Origin, link_token: str = "") -> Enrolment:
     """A secret for the authenticator app of somebody who has given their password and has none yet.
 
     Args:
@@ -40,7 +40,7 @@ def begin(request: HttpRequest, *, email: str, password: str, link_token: str = 
         AlreadyEnrolled, PasswordChangeRequired
         LinkNeeded, LinkInvalid
     """
-    user = verify_password(request, email=email, password=password)
+    user = verify_password(email=email, password=password, origin=origin)
     if user.must_change_password:
         raise PasswordChangeRequired
     proof = EnrolmentLink.find(link_token).token_digest if link_token else ""
@@ -58,7 +58,7 @@ def begin(request: HttpRequest, *, email: str, password: str, link_token: str = 
     return Enrolment(token, two_factor.secret_text(device).replace(" ", ""), two_factor.provisioning_uri(device))
 
 
-def confirm(request: HttpRequest, *, enrolment_token: str, code: str) -> tuple[Tokens, list[str]]:
+def confirm(*, enrolment_token: str, code: str, origin: Origin) -> tuple[Tokens, list[str]]:
     """Turn two-factor on by a first code, and sign in; the ten recovery codes are told only now.
 
     Raises:
@@ -74,7 +74,7 @@ def confirm(request: HttpRequest, *, enrolment_token: str, code: str) -> tuple[T
     if pending is None:
         raise TokenInvalid
     device, codes = two_factor.confirm_enrolment(user, pending, code=code, proof=claims.more["proof"])
-    return api_sessions.begin(request, user=user, device=device), codes
+    return api_sessions.begin(user=user, device=device, origin=origin), codes
 
 
 def _user_of(claims: Claims) -> User:

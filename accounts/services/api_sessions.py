@@ -12,17 +12,16 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.contrib.auth.signals import user_login_failed
-from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import api_tokens, guesses, mail_links, outbox, password_hashing, session_user
+from accounts import api_tokens, guesses, lockout, mail_links, outbox, password_hashing, session_user
 from accounts.addresses import user_by_email
 from accounts.api_tokens import Claims, TokenInvalid, Use
 from accounts.concurrency import own_transaction
 from accounts.guesses import Door
 from accounts.limiter import TooOften
 from accounts.models import ApiRefreshToken, SessionKind, TotpDevice, User, UserSession
+from accounts.origin import Origin
 from accounts.services import known_devices, user_sessions
 from accounts.services.pin_checks import PinBusy, WrongPin, verify_pin
 from accounts.services.pins import PinLocked
@@ -30,7 +29,6 @@ from accounts.services.sign_in import LockedOut, SignInRefused, device_for, refu
 from accounts.services.user_sessions import API_REFRESH_LASTS
 from accounts.session_user import SessionUser
 from audit.actions import Action
-from audit.context import client_ip
 from audit.services import record
 from foundation.refusals import Refusal
 
@@ -62,7 +60,7 @@ class Tokens:
     refresh_token: str
 
 
-def sign_in(request: HttpRequest, *, email: str, password: str, code: str) -> Tokens:
+def sign_in(*, email: str, password: str, code: str, origin: Origin) -> Tokens:
     """Begin a session for whoever gives e-mail, password and code; guesses are counted as on the pages (R1.4).
 
     Raises:
@@ -71,11 +69,12 @@ def sign_in(request: HttpRequest, *, email: str, password: str, code: str) -> To
         LockedOut: too many failures.
         PasswordChangeRequired
     """
-    user = verify_password(request, email=email, password=password)
-    return begin(request, user=user, device=verify_code(request, user=user, code=code, pauses=False))
+    user = verify_password(email=email, password=password, origin=origin)
+    device = verify_code(user=user, code=code, origin=origin, pauses=False)
+    return begin(user=user, device=device, origin=origin)
 
 
-def sign_in_with_pin(request: HttpRequest, *, email: str, pin: str, code: str) -> Tokens:
+def sign_in_with_pin(*, email: str, pin: str, code: str, origin: Origin) -> Tokens:
     """Begin a session by PIN and code, where the bank allows it. The code comes first: whoever cannot give one never
     gets as far as the PIN, or strangers could lock anybody's by three wrong ones.
 
@@ -87,20 +86,19 @@ def sign_in_with_pin(request: HttpRequest, *, email: str, pin: str, code: str) -
         raise PinLoginOff
     user = user_by_email(email)
     try:
-        device = _device_by_code_alone(request, user, email=email, code=code)
+        device = _device_by_code_alone(user, email=email, code=code, origin=origin)
     except (SignInRefused, LockedOut) as error:
         password_hashing.matches(None, pin)  # so that it takes as long as after a right code
         raise error from None
     person = device.user
-    if _counted(request, email, lambda: _is_right_pin(person, pin) or None) is None:
-        refuse(request, email=email, step="pin", user=person)
-    return begin(request, user=person, device=device)
+    if _counted(origin, email, lambda: _is_right_pin(person, pin) or None) is None:
+        refuse(email=email, step="pin", user=person, origin=origin)
+    return begin(user=person, device=device, origin=origin)
 
 
-def _device_by_code_alone(request: HttpRequest, user: User | None, *, email: str, code: str) -> TotpDevice:
+def _device_by_code_alone(user: User | None, *, email: str, code: str, origin: Origin) -> TotpDevice:
     """By a code of somebody who has shown nothing else: known and unknown addresses are counted and answered alike,
     by the address, the network, and all that came for this address from anywhere (`guesses.from_anywhere`)."""
-    ip = client_ip(request)
 
     def within_bounds() -> TotpDevice | None:
         try:
@@ -110,17 +108,18 @@ def _device_by_code_alone(request: HttpRequest, user: User | None, *, email: str
         except TooOften:  # a wrong one like any other: strangers' guesses must not tell how many there were
             return None
 
-    device = _counted(request, email, lambda: guesses.from_network(within_bounds, ip=ip))
+    device = _counted(origin, email, lambda: guesses.from_network(within_bounds, ip=origin.ip))
     if device is None:
-        user_login_failed.send(__name__, credentials={"username": email}, request=request)
-        refuse(request, email=email, step="code", user=user, closed_for=guesses.seconds_closed(ip=ip))
+        lockout.note_wrong_code(email=email, origin=origin)
+        closed_for = guesses.seconds_closed(ip=origin.ip)
+        refuse(email=email, step="code", user=user, origin=origin, closed_for=closed_for)
     return device
 
 
-def _counted(request: HttpRequest, email: str, guess: Callable[[], R | None]) -> R | None:
+def _counted(origin: Origin, email: str, guess: Callable[[], R | None]) -> R | None:
     """What a guess says, counted with those of the pages; None too if none is allowed any more."""
     try:
-        return guesses.counted(guess, email=email, ip=client_ip(request))
+        return guesses.counted(guess, email=email, ip=origin.ip)
     except TooOften:
         return None
 
@@ -133,7 +132,7 @@ def _is_right_pin(user: User, pin: str) -> bool:
     return True
 
 
-def begin(request: HttpRequest, *, user: User, device: TotpDevice) -> Tokens:
+def begin(*, user: User, device: TotpDevice, origin: Origin) -> Tokens:
     """Begin a session for somebody who has just given both factors.
 
     Raises:
@@ -142,14 +141,14 @@ def begin(request: HttpRequest, *, user: User, device: TotpDevice) -> Tokens:
     """
     if user.must_change_password:
         raise PasswordChangeRequired
-    tokens = _begin(request, user, device)
-    guesses.forgive(email=user.email, ip=client_ip(request))
-    known_devices.meet_program(request, actor=user, is_first_sign_in=user.last_login is None)
+    tokens = _begin(user, device, origin)
+    guesses.forgive(email=user.email, ip=origin.ip)
+    known_devices.meet_program(actor=user, is_first_sign_in=user.last_login is None, origin=origin)
     return tokens
 
 
 @own_transaction
-def _begin(request: HttpRequest, user: User, device: TotpDevice) -> Tokens:
+def _begin(user: User, device: TotpDevice, origin: Origin) -> Tokens:
     # What ends sessions locks this row too: it ends the new one, or is seen here.
     row = User.objects.select_for_update().get(pk=user.pk)
     still_has_device = TotpDevice.objects.filter(pk=device.pk, user=row, confirmed=True).exists()
@@ -157,7 +156,7 @@ def _begin(request: HttpRequest, user: User, device: TotpDevice) -> Tokens:
         raise SignInRefused
     row.last_login = timezone.now()
     row.save(update_fields=["last_login"])
-    session = user_sessions.new_row(request, actor=row, kind=SessionKind.API)
+    session = user_sessions.new_row(actor=row, kind=SessionKind.API, origin=origin)
     record(Action.LOGIN_SUCCESS, actor=row, subject=row, details={"by": "api"})
     return _new_tokens(row, session, timezone.now())
 

@@ -3,23 +3,20 @@
 import uuid
 
 import django_otp
-from django.http import HttpRequest
-from django.utils import timezone
 
 from accounts import outbox
 from accounts.concurrency import own_transaction
 from accounts.models import RecoveryCode, TotpDevice, User
+from accounts.origin import Origin
 from accounts.roles import require_any_role
 from accounts.services import two_factor, user_sessions
 from accounts.services.fresh_code import verify_fresh_code
 from accounts.services.people.common import harden
-from accounts.services.sign_in import is_recovery_code
 from accounts.services.two_factor import WrongCode
 from audit.actions import Action
 from audit.services import record
 from foundation.refusals import Refusal
 
-_KEY = "new_authenticator"
 SECONDS = 10 * 60
 
 
@@ -30,17 +27,16 @@ class NothingToReplace(Refusal):
     text = "There is nothing to replace."
 
 
-def renew_recovery_codes(request: HttpRequest, *, actor: User, code: str) -> list[str]:
+def renew_recovery_codes(*, actor: User, code: str, origin: Origin) -> list[str]:
     """Ten new recovery codes, told only now; the old ones are worthless.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
     """
     require_any_role(actor)
-    verify_fresh_code(request, actor=actor, code=code)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
     rows, codes = two_factor.new_recovery_codes(actor)
     _renew(actor, rows)
-    user_sessions.renew_key(request)
     return codes
 
 
@@ -51,70 +47,16 @@ def _renew(actor: User, rows: list[RecoveryCode]) -> None:
     outbox.tell("recovery_codes_renewed", user_id=actor.pk)
 
 
-def begin_replacement(request: HttpRequest, *, actor: User, code: str) -> None:
-    """Let this session set up another app within ten minutes. The present one works on until that is done.
-
-    The secret is shown under another session key, to nobody who has a copy of the cookie.
-
-    Raises:
-        PermissionDenied, WrongCode, TryAgainIn, TooOften
-    """
-    device = new_pending_device(request, actor=actor, code=code)
-    user_sessions.renew_key(request)
-    request.session[_KEY] = {
-        "device": device.pk,
-        "at": int(timezone.now().timestamp()),
-        "by_recovery_code": is_recovery_code(code),
-    }
-
-
-def new_pending_device(request: HttpRequest, *, actor: User, code: str) -> TotpDevice:
+def new_pending_device(*, actor: User, code: str, origin: Origin) -> TotpDevice:
     """A device for another app of the actor's, in place of any that waited; `code` may be a recovery code.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
     """
     require_any_role(actor)
-    verify_fresh_code(request, actor=actor, code=code, recovery_code_too=True)
+    verify_fresh_code(actor=actor, code=code, origin=origin, recovery_code_too=True)
     TotpDevice.objects.filter(user=actor, confirmed=False).delete()
     return two_factor.new_device(actor)
-
-
-def replacement_device(request: HttpRequest, *, actor: User) -> TotpDevice:
-    """The not yet confirmed device whose secret this session is shown.
-
-    Raises:
-        NothingToReplace
-    """
-    begun = request.session.get(_KEY)
-    if not begun or timezone.now().timestamp() - begun["at"] > SECONDS:
-        raise NothingToReplace
-    device = TotpDevice.objects.filter(user=actor, confirmed=False, pk=begun["device"]).first()
-    if device is None:
-        raise NothingToReplace
-    return device
-
-
-def complete_replacement(request: HttpRequest, *, actor: User, code: str) -> list[str]:
-    """Put the new app in the place of the old one; return ten new recovery codes. All other sessions end.
-
-    Raises:
-        PermissionDenied, NothingToReplace
-        WrongCode: the new device's throttle keeps count of it.
-    """
-    require_any_role(actor)
-    pending = replacement_device(request, actor=actor)
-    device, codes = replace_by(
-        pending,
-        actor=actor,
-        code=code,
-        kept_session=user_sessions.id_of(request),
-        by_recovery_code=request.session[_KEY]["by_recovery_code"],
-    )
-    del request.session[_KEY]
-    user_sessions.renew_key(request)
-    django_otp.login(request, device)
-    return codes
 
 
 def replace_by(

@@ -1,17 +1,18 @@
 """Changing the address one signs in with: asked with password and code, confirmed by a link at the new address,
 told to the old one (R1.8). Whether somebody has the new address already is not revealed."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.http import HttpRequest
 
 from accounts import limiter, outbox
 from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
 from accounts.mail_links import LinkInvalid
 from accounts.models import EmailChange, PasswordReset, User, normalise_email
+from accounts.origin import Origin
 from accounts.roles import require_any_role
 from accounts.services.fresh_code import verify_fresh_code
 from accounts.services.passwords import check_own_password
@@ -29,8 +30,19 @@ class SameAddress(Refusal):
     text = "This is your address already."
 
 
-def request_change(request: HttpRequest, *, actor: User, new_email: str, password: str, code: str) -> None:
+def request_change(
+    *,
+    actor: User,
+    new_email: str,
+    password: str,
+    code: str,
+    origin: Origin,
+    on_new_hash: Callable[[], object] | None = None,
+) -> None:
     """Queue a mail to the new address, a link or a notice that it is taken, and one to the old. Nothing changes yet.
+
+    Args:
+        on_new_hash: as in `check_own_password()`.
 
     Raises:
         PermissionDenied, SameAddress, WrongCurrentPassword, WrongCode, TryAgainIn
@@ -40,8 +52,8 @@ def request_change(request: HttpRequest, *, actor: User, new_email: str, passwor
     email = normalise_email(new_email)
     if email == actor.email:
         raise SameAddress
-    check_own_password(request, actor=actor, password=password)
-    verify_fresh_code(request, actor=actor, code=code)
+    check_own_password(actor=actor, password=password, origin=origin, on_new_hash=on_new_hash)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
     limiter.take(f"email-change:{actor.pk}", _REQUESTS_OF_ONE_USER)
     _request(actor, email)
 

@@ -9,8 +9,8 @@ users have no past.
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 from django.db.models import Q
-from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import limiter, outbox
@@ -66,22 +66,22 @@ def _send_again(user_id: int) -> None:
     outbox.tell("enrolment_link", user_id=user.pk, token=token)
 
 
-def open_in(request: HttpRequest, *, token: str) -> None:
+def open_in(session: SessionBase, *, token: str) -> None:
     """Let this browser enrol, once the password has been given in it too.
 
     Raises:
         LinkInvalid: also when the user may no longer sign in.
     """
-    request.session[_KEY] = EnrolmentLink.find(token).token_digest
+    session[_KEY] = EnrolmentLink.find(token).token_digest
 
 
-def proof_in(request: HttpRequest) -> str:
+def proof_in(session: SessionBase) -> str:
     """What this browser has opened, for `require_opened()`; "" if nothing."""
-    return request.session.get(_KEY, "")
+    return session.get(_KEY, "")
 
 
-def forget_in(request: HttpRequest) -> None:
-    request.session.pop(_KEY, None)
+def forget_in(session: SessionBase) -> None:
+    session.pop(_KEY, None)
 
 
 def is_missing(user: User, proof: str) -> bool:

@@ -3,25 +3,23 @@
 from collections.abc import Callable
 from functools import partial
 
-from django.http import HttpRequest
-
 from accounts import guesses
 from accounts.encryption import lookup_digest
 from accounts.guesses import Door
 from accounts.models import User
+from accounts.origin import Origin
 from accounts.services import two_factor
 from accounts.services.sign_in import TryAgainIn, device_for, is_recovery_code
 from accounts.services.two_factor import WrongCode
 from audit.actions import Action
-from audit.context import client_ip
 from audit.services import record
 
 
 def verify_fresh_code(
-    request: HttpRequest,
     *,
     actor: User,
     code: str,
+    origin: Origin,
     recovery_code_too: bool = False,
     customer: User | None = None,
     verify: Callable[[User, str], object | None] | None = None,
@@ -41,7 +39,7 @@ def verify_fresh_code(
         TryAgainIn: too soon after a wrong code; this one was not looked at.
         TooOften: too many wrong ones, counted together with sign-in (R1.4), or from everywhere.
     """
-    ip, person = client_ip(request), customer or actor
+    ip, person = origin.ip, customer or actor
     by_recovery_code = recovery_code_too and is_recovery_code(code)
     wait = 0 if by_recovery_code else guesses.seconds_of_pause(email=person.email, ip=ip)
     if wait and not guesses.seconds_locked(email=person.email, ip=ip):

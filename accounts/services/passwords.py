@@ -1,18 +1,17 @@
 """Changing one's own password."""
 
 import uuid
+from collections.abc import Callable
 
-from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
 
 from accounts import guesses, outbox
 from accounts.concurrency import own_transaction
 from accounts.models import EmailChange, PasswordReset, User
+from accounts.origin import Origin
 from accounts.password_rules import check_new_password
 from accounts.services import user_sessions
 from audit.actions import Action
-from audit.context import client_ip
 from audit.services import record
 from foundation.refusals import Refusal
 
@@ -26,41 +25,69 @@ class WrongCurrentPassword(Refusal):
     status = 422
 
 
-def check_own_password(request: HttpRequest, *, actor: User, password: str) -> None:
+def check_own_password(
+    *, actor: User, password: str, origin: Origin, on_new_hash: Callable[[], object] | None = None
+) -> None:
     """That somebody signed in knows their password too, for changes a stolen session must not make.
+
+    Args:
+        on_new_hash: called if the password was right and its hash is renewed: the stamp of a page's session is of the
+            old one. Tokens carry none.
 
     Raises:
         WrongCurrentPassword
         TooOften: too many wrong ones, counted together with sign-in (R1.4).
     """
     hash_before = actor.password
-    right = guesses.counted(lambda: actor.check_password(password) or None, email=actor.email, ip=client_ip(request))
+    right = guesses.counted(lambda: actor.check_password(password) or None, email=actor.email, ip=origin.ip)
     if not right:
         raise WrongCurrentPassword
-    # Renewed: the stamp of a page's session is of the old one. Tokens carry none, and a cookie beside them is not ours.
-    if actor.password != hash_before and not hasattr(request, "api_session"):
-        update_session_auth_hash(request, actor)
+    if on_new_hash is not None and actor.password != hash_before:
+        on_new_hash()
 
 
-def change_password(request: HttpRequest, *, actor: User, old_password: str, new_password: str) -> None:
-    """Set a new password. All other sessions of the user end; keep this one with `update_session_auth_hash`.
+def change_password(
+    *,
+    actor: User,
+    old_password: str,
+    new_password: str,
+    kept_session: uuid.UUID,
+    origin: Origin,
+    on_new_hash: Callable[[], object] | None = None,
+) -> None:
+    """Set a new password. All sessions of the user but `kept_session` end.
+
+    Args:
+        on_new_hash: as in `check_own_password()`.
 
     Raises:
         As `choose_password()`.
     """
-    choose_password(request, actor=actor, old_password=old_password, new_password=new_password)
-    _change(actor, user_sessions.id_of(request))
+    choose_password(
+        actor=actor, old_password=old_password, new_password=new_password, origin=origin, on_new_hash=on_new_hash
+    )
+    _change(actor, kept_session)
 
 
-def choose_password(request: HttpRequest, *, actor: User, old_password: str, new_password: str) -> None:
+def choose_password(
+    *,
+    actor: User,
+    old_password: str,
+    new_password: str,
+    origin: Origin,
+    on_new_hash: Callable[[], object] | None = None,
+) -> None:
     """Let `actor` carry the hash of a new password, for `save_new_password()`; nothing is written yet.
+
+    Args:
+        on_new_hash: as in `check_own_password()`.
 
     Raises:
         WrongCurrentPassword
         TooOften: too many wrong old passwords, counted together with sign-in (R1.4).
         ValidationError: the new password is too weak, or is the old one.
     """
-    check_own_password(request, actor=actor, password=old_password)
+    check_own_password(actor=actor, password=old_password, origin=origin, on_new_hash=on_new_hash)
     if new_password == old_password:
         raise ValidationError("The new password is the old one. Choose another.", code="password_unchanged")
     check_new_password(new_password, actor)

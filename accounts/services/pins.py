@@ -1,14 +1,12 @@
 """The PIN that the API may ask an app for: set, changed and removed by its owner (R1.8). No page asks for it."""
 
-from django.http import HttpRequest
-
 from accounts import outbox
 from accounts.concurrency import own_transaction
 from accounts.models import User
+from accounts.origin import Origin
 from accounts.password_hashing import make_hash
 from accounts.pin_rules import check_pin
 from accounts.roles import require_any_role
-from accounts.services import user_sessions
 from accounts.services.fresh_code import verify_fresh_code
 from audit.actions import Action
 from audit.services import record
@@ -29,7 +27,7 @@ class NoPin(Refusal):
     text = "There is no PIN."
 
 
-def set_pin(request: HttpRequest, *, actor: User, pin: str, code: str) -> None:
+def set_pin(*, actor: User, pin: str, code: str, origin: Origin) -> None:
     """Make `pin` the actor's own, in place of the one there was, if any.
 
     A PIN that is refused uses up no code. Only its hash is kept: the audit log and the mail say that it changed.
@@ -43,12 +41,11 @@ def set_pin(request: HttpRequest, *, actor: User, pin: str, code: str) -> None:
     check_pin(pin)
     if actor.pin_locked_at is not None:
         raise PinLocked
-    verify_fresh_code(request, actor=actor, code=code)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
     _write(actor, make_hash(pin), Action.PIN_CHANGED, "pin_changed")  # hashed before any row is locked
-    user_sessions.renew_key(request)
 
 
-def remove_pin(request: HttpRequest, *, actor: User, code: str) -> None:
+def remove_pin(*, actor: User, code: str, origin: Origin) -> None:
     """Have no PIN from now on: an app that must give one no longer signs in.
 
     Raises:
@@ -60,9 +57,8 @@ def remove_pin(request: HttpRequest, *, actor: User, code: str) -> None:
         raise NoPin
     if actor.pin_locked_at is not None:
         raise PinLocked
-    verify_fresh_code(request, actor=actor, code=code)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
     _write(actor, "", Action.PIN_REMOVED, "pin_removed")
-    user_sessions.renew_key(request)
 
 
 @own_transaction

@@ -3,21 +3,17 @@
 import re
 from typing import NoReturn
 
-from django.contrib.auth import authenticate, login, logout
-from django.contrib.auth.signals import user_login_failed
-from django.http import HttpRequest
-from django.utils import timezone
-from django_otp import login as otp_login
+from django.contrib.auth import authenticate
 
-from accounts import guesses
+from accounts import guesses, lockout
 from accounts.addresses import user_by_email
 from accounts.guesses import Door
 from accounts.limiter import TooOften
 from accounts.models import TotpDevice, User
-from accounts.services import known_devices, two_factor, user_sessions
+from accounts.origin import Origin
+from accounts.services import known_devices, two_factor
 from accounts.sign_in_identity import address_in
 from audit.actions import Action
-from audit.context import client_ip
 from audit.services import record
 from foundation.refusals import NotNow, Refusal
 
@@ -48,21 +44,21 @@ class TryAgainIn(NotNow):
         super().__init__(retry_after, f"A short pause after a wrong code: enter the next one in {retry_after} s.")
 
 
-def verify_password(request: HttpRequest, *, email: str, password: str) -> User:
+def verify_password(*, email: str, password: str, origin: Origin) -> User:
     """The user whose e-mail and password these are; they still have to give a code.
 
     Raises:
         SignInRefused: no such user, wrong password, or a user who may not sign in. Takes equally long.
         LockedOut: this was the last failure allowed, or came after it; of this address or of the whole network.
     """
-    user = authenticate(request, username=email, password=password)
+    user = authenticate(lockout.request_from(origin), username=email, password=password)
     if not isinstance(user, User):
-        closed_for = guesses.seconds_closed(ip=client_ip(request))
-        refuse(request, email=email, step="password", user=None, closed_for=closed_for)
+        closed_for = guesses.seconds_closed(ip=origin.ip)
+        refuse(email=email, step="password", user=None, origin=origin, closed_for=closed_for)
     return user
 
 
-def verify_code(request: HttpRequest, *, user: User, code: str, pauses: bool = True) -> TotpDevice:
+def verify_code(*, user: User, code: str, origin: Origin, pauses: bool = True) -> TotpDevice:
     """The device that vouches for `user`, who has given the password: by a code of the app or by a recovery code.
 
     Args:
@@ -74,11 +70,11 @@ def verify_code(request: HttpRequest, *, user: User, code: str, pauses: bool = T
         LockedOut: too many failures, from here or, of codes, from everywhere.
         TryAgainIn: too soon after a wrong code.
     """
-    ip, closed_for = client_ip(request), 0
+    ip, closed_for = origin.ip, 0
     wait = guesses.seconds_of_pause(email=user.email, ip=ip) if pauses and not is_recovery_code(code) else 0
     if wait and not guesses.seconds_locked(email=user.email, ip=ip):
         raise TryAgainIn(wait)
-    door = Door.KNOWN if known_devices.is_known(request, user=user) else Door.PASSWORD
+    door = Door.KNOWN if known_devices.is_known(user=user, origin=origin) else Door.PASSWORD
     try:
         device = guesses.counted(lambda: _device_within_bounds(user, code, door), email=user.email, ip=ip)
     except TooOften as error:
@@ -86,36 +82,9 @@ def verify_code(request: HttpRequest, *, user: User, code: str, pauses: bool = T
     if device is None:
         if not closed_for:
             guesses.begin_pause(email=user.email, ip=ip)
-        # Axes hears of it too, so that its records have codes like passwords.
-        user_login_failed.send(__name__, credentials={"username": user.email}, request=request)
-        refuse(request, email=user.email, step="code", user=user, closed_for=closed_for)
+        lockout.note_wrong_code(email=user.email, origin=origin)
+        refuse(email=user.email, step="code", user=user, origin=origin, closed_for=closed_for)
     return device
-
-
-def complete(request: HttpRequest, *, user: User, device: TotpDevice) -> str:
-    """Begin the signed-in session: a new session key, the device that vouched, the clock of the timeouts.
-
-    Returns the name of the browser, for the cookie by which it is known the next time (`accounts.device_cookie`).
-    """
-    is_first_sign_in = user.last_login is None  # which login() sets
-    login(request, user, backend="accounts.backends.CountedPasswordBackend")
-    otp_login(request, device)
-    # django-otp's middleware says so from the next request on; the answer to this one needs it too.
-    request.user.is_verified = lambda: True  # type: ignore[union-attr]
-    now = int(timezone.now().timestamp())
-    request.session.update({"auth_at": now, "seen_at": now})
-    user_sessions.begin(request, actor=user)
-    guesses.forgive(email=user.email, ip=client_ip(request))
-    record(Action.LOGIN_SUCCESS, actor=user, subject=user)
-    return known_devices.meet(request, actor=user, is_first_sign_in=is_first_sign_in)
-
-
-def sign_out(request: HttpRequest) -> None:
-    """End the session on the server (R1.6)."""
-    if request.user.is_authenticated:
-        record(Action.LOGOUT, actor=request.user)
-        user_sessions.end_present(request)
-    logout(request)
 
 
 def is_recovery_code(code: str) -> bool:
@@ -138,7 +107,7 @@ def _device_within_bounds(user: User, code: str, door: Door) -> TotpDevice | Non
     return guesses.from_anywhere(lambda: device_for(user, code), email=user.email, door=door)
 
 
-def refuse(request: HttpRequest, *, email: str, step: str, user: User | None, closed_for: int = 0) -> NoReturn:
+def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_for: int = 0) -> NoReturn:
     """Record a guess that was wrong, after it was counted; for what signs people in.
 
     Args:
@@ -147,7 +116,7 @@ def refuse(request: HttpRequest, *, email: str, step: str, user: User | None, cl
     Raises:
         SignInRefused, LockedOut
     """
-    seconds = max(guesses.seconds_locked(email=email, ip=client_ip(request)), closed_for)
+    seconds = max(guesses.seconds_locked(email=email, ip=origin.ip), closed_for)
     label = address_in(email) or "unknown"
     record(
         Action.LOGIN_FAILURE,

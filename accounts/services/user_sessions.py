@@ -6,22 +6,19 @@ that a row ended elsewhere, or a session that our sign-in did not begin, opens n
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import outbox
 from accounts.concurrency import own_repeatable_transaction, own_transaction
-from accounts.devices import agent_of
 from accounts.models import SessionKind, User, UserSession
+from accounts.origin import Origin
 from audit.actions import Action
-from audit.context import client_ip
 from audit.services import record
 from foundation.refusals import Refusal
 
-_KEY = "user_session"
-_NO_ROW = str(uuid.UUID(int=0))
 _REFRESH = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
 API_REFRESH_LASTS = timedelta(days=7)  # R7.1
@@ -35,41 +32,21 @@ class SessionNotFound(Refusal):
     status = 404
 
 
-def begin(request: HttpRequest, *, actor: User) -> None:
-    """Note that this session is signed in now, from where and with what; sweep what ended long ago."""
-    request.session[_KEY] = str(new_row(request, actor=actor, kind=SessionKind.PAGES).public_id)
-
-
-def new_row(request: HttpRequest, *, actor: User, kind: SessionKind) -> UserSession:
+def new_row(*, actor: User, kind: SessionKind, origin: Origin) -> UserSession:
     """The row of a session that begins now; those that ended long ago are swept."""
     now = timezone.now()
     UserSession.objects.filter(user=actor, last_seen_at__lt=now - _KEPT).delete()
-    agent = agent_of(request)[:200]
-    row = UserSession(user=actor, kind=kind, user_agent=agent, ip=client_ip(request), created_at=now, last_seen_at=now)
+    agent = origin.user_agent[:200]
+    row = UserSession(user=actor, kind=kind, user_agent=agent, ip=origin.ip, created_at=now, last_seen_at=now)
     row.wrote_at = now  # what they did elsewhere just before, they see here too
     row.save()
     return row
 
 
-def id_of(request: HttpRequest) -> uuid.UUID:
-    """The id of the row that this session was begun with; one that no row has, if it was not begun by us."""
-    return uuid.UUID(request.session.get(_KEY) or _NO_ROW)
-
-
-def open_row(request: HttpRequest) -> UserSession | None:
-    """The row that lets this session go on; None if it was ended. One look-up by a unique key."""
-    rows = UserSession.objects.filter(public_id=id_of(request), user_id=request.session["_auth_user_id"])
-    return rows.filter(kind=SessionKind.PAGES, ended_at__isnull=True).first()
-
-
-def renew_key(request: HttpRequest) -> None:
-    """Let the session go on under another key, after its owner has proved a factor or made order: a copy of the
-    cookie opens nothing any more, and so is shown no secret that comes next.
-
-    Programs have no cookie; one that a browser sends beside a token is not ours.
-    """
-    if hasattr(request, "session") and not hasattr(request, "api_session"):
-        request.session.cycle_key()
+def open_row(public_id: uuid.UUID, *, user_id: Any, kind: SessionKind) -> UserSession | None:
+    """The open row of this id, if it is this user's. One look-up by a unique key."""
+    rows = UserSession.objects.filter(public_id=public_id, user_id=user_id)
+    return rows.filter(kind=kind, ended_at__isnull=True).first()
 
 
 def refresh(pk: int, *, last_seen_at: datetime, now: datetime) -> None:
@@ -101,9 +78,9 @@ def is_too_old(row: UserSession, now: datetime) -> bool:
     return now - row.created_at > timedelta(days=settings.API_SESSION_DAYS)
 
 
-def end_present(request: HttpRequest) -> None:
-    """The session is being signed out, or has timed out; its caller audits that."""
-    UserSession.objects.filter(public_id=id_of(request), ended_at__isnull=True).update(ended_at=timezone.now())
+def mark_one_ended(public_id: uuid.UUID) -> None:
+    """End the row of this id, if it is open; the caller audits that."""
+    UserSession.objects.filter(public_id=public_id, ended_at__isnull=True).update(ended_at=timezone.now())
 
 
 def mark_ended(user: User, *, but: uuid.UUID | None = None) -> int:
@@ -141,13 +118,6 @@ def end_others(*, actor: User, present: uuid.UUID) -> int:
     mark_ended(actor, but=present)
     if count:
         _tell_of_ended(actor, count)
-    return count
-
-
-def end_others_of_pages(request: HttpRequest, *, actor: User) -> int:
-    """As `end_others()`, from a page: copies of its own cookie are signed out too."""
-    count = end_others(actor=actor, present=id_of(request))
-    renew_key(request)
     return count
 
 

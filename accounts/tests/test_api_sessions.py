@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts import api_tokens, housekeeping
 from accounts.api_tokens import TokenInvalid, Use
 from accounts.models import ApiRefreshToken, TotpDevice, User, UserSession
+from accounts.origin import Origin
 from accounts.services import api_sessions, user_sessions
 from audit.models import AuditEntry
 from tests.acts import mails
@@ -297,7 +298,7 @@ def test_a_locked_or_deactivated_user_is_out_at_once(alice: Any, api_of: Any) ->
         over(api)
 
 
-def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, code_of: Any, rf: Any) -> None:
+def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, code_of: Any) -> None:
     # R1.5, R1.7: and it does not come back with the user.
     from accounts.roles import Role
     from accounts.services.people import locking, role
@@ -305,7 +306,8 @@ def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, co
     def act(verb: Any, **more: Any) -> None:
         TotpDevice.objects.update(last_step=-1)
         alice.refresh_from_db()
-        verb(rf.get("/"), actor=ada, user=alice, reason="A reason long enough", code=code_of(ada), **more)
+        given = {"reason": "A reason long enough", "code": code_of(ada), "origin": Origin()}
+        verb(actor=ada, user=alice, **given, **more)
 
     api = api_of(alice)
     act(locking.lock_user)

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import ApiRefreshToken, KnownDevice, TotpDevice, User, UserSession
+from accounts.origin import Origin
 from accounts.services import two_factor
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, give_password, mails, wrong_code_for
@@ -207,7 +208,7 @@ def test_it_is_either_a_password_or_a_pin(extra: dict[str, str], alice: Any, api
     assert told(api_of(None).post("auth/login", data)) == (422, "invalid")
 
 
-def test_a_user_locked_between_password_and_code_gets_no_session(alice: Any, rf: Any) -> None:
+def test_a_user_locked_between_password_and_code_gets_no_session(alice: Any) -> None:
     # R1.5: what ends sessions is seen by the one that begins.
     from accounts.services import api_sessions
     from accounts.services.sign_in import SignInRefused
@@ -216,9 +217,9 @@ def test_a_user_locked_between_password_and_code_gets_no_session(alice: Any, rf:
     for change in ({"locked_at": alice.created_at}, {"locked_at": None, "password": "another"}):
         User.objects.filter(pk=alice.pk).update(**change)
         with pytest.raises(SignInRefused):
-            api_sessions.begin(rf.get("/"), user=alice, device=device)
+            api_sessions.begin(user=alice, device=device, origin=Origin())
     User.objects.filter(pk=alice.pk).update(password=alice.password)
     TotpDevice.objects.all().delete()
     with pytest.raises(SignInRefused):
-        api_sessions.begin(rf.get("/"), user=alice, device=device)
+        api_sessions.begin(user=alice, device=device, origin=Origin())
     assert not UserSession.objects.exists()

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -10,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 
 from accounts.models import RecoveryCode, TotpDevice
+from accounts.origin import Origin
 from accounts.services import authenticator, two_factor
 from audit.models import AuditEntry
 from tests.acts import at_once, copy_of, give_code, give_password, is_signed_in, mails, wrong_code_for
@@ -268,13 +270,14 @@ def test_codes_are_shown_in_demo_mode_only(alice: Any, browser: Any, settings: A
     assert browser.get("/profile/authenticator/new/").context["demo_code"] == code_on(pending(alice))
 
 
-def test_the_services_themselves_refuse_who_may_not(alice: Any, rf: Any) -> None:
+def test_the_services_themselves_refuse_who_may_not(alice: Any) -> None:
     # R1.7
     alice.is_active = False
-    for service in (
-        authenticator.renew_recovery_codes,
-        authenticator.begin_replacement,
-        authenticator.complete_replacement,
-    ):
+    for service in (authenticator.renew_recovery_codes, authenticator.new_pending_device):
         with pytest.raises(PermissionDenied):
-            service(rf.post("/"), actor=alice, code="000000")
+            service(actor=alice, code="000000", origin=Origin())
+    waiting = two_factor.new_device(alice)
+    with pytest.raises(PermissionDenied):
+        authenticator.replace_by(
+            waiting, actor=alice, code=code_on(waiting), kept_session=uuid4(), by_recovery_code=False
+        )

@@ -13,11 +13,11 @@ from django.utils import timezone
 from accounts import device_cookie
 from accounts.housekeeping import clean_up
 from accounts.models import KnownDevice, TotpDevice, User
+from accounts.origin import Origin
 from accounts.services import known_devices
 from accounts.services.people.common import end_what_was_begun
 from audit.models import AuditEntry
 from tests.acts import at_once, give_code, give_password, is_signed_in, mails
-from tests.staff_acts import a_request
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -178,19 +178,16 @@ def test_any_browser_can_sign_in_and_is_told(alice: Any, code_of: Any, agent: st
 
 
 def test_one_mail_even_when_the_same_browser_signs_in_twice_at_once(alice: Any) -> None:
-    request = a_request()
-    request.COOKIES["bank-device"] = "x" * 43
+    origin = Origin(device_token="x" * 43)
     for _ in range(2):
-        known_devices.meet(request, actor=alice, is_first_sign_in=False)
+        known_devices.meet(actor=alice, is_first_sign_in=False, origin=origin)
     assert len(told(alice)) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_race_of_one_browser_leaves_one_row_and_one_mail(alice: Any) -> None:
     def go() -> None:
-        request = a_request()
-        request.COOKIES["bank-device"] = "x" * 43
-        known_devices.meet(request, actor=alice, is_first_sign_in=False)
+        known_devices.meet(actor=alice, is_first_sign_in=False, origin=Origin(device_token="x" * 43))
 
     assert at_once(*[go] * 6) == [None] * 6
     assert KnownDevice.objects.count() == 1

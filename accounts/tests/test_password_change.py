@@ -1,11 +1,13 @@
 """Changing one's own password (R1.2, R1.8)."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 
 from accounts.models import User
+from accounts.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import give_password, hashing, is_signed_in, mails
 from tests.plugin import PASSWORD
@@ -98,14 +100,14 @@ def test_a_bad_new_password_is_refused_at_its_field(
     assert not AuditEntry.objects.filter(action="PASSWORD_CHANGED").exists()
 
 
-def test_the_service_itself_refuses_a_weak_password(alice: Any, rf: Any) -> None:
+def test_the_service_itself_refuses_a_weak_password(alice: Any) -> None:
     # R1.2: no path is safe only because a form was in front.
     from django.core.exceptions import ValidationError
 
     from accounts.services.passwords import change_password
 
     with pytest.raises(ValidationError):
-        change_password(rf.post("/"), actor=alice, old_password=PASSWORD, new_password="short")
+        change_password(actor=alice, old_password=PASSWORD, new_password="short", kept_session=uuid4(), origin=Origin())
 
 
 def test_who_must_change_it_can_do_nothing_else_first(ada: Any, browser_of: Any) -> None:

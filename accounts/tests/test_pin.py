@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.debug import SafeExceptionReporterFilter
 
 from accounts.models import OutboxMessage, TotpDevice, User
+from accounts.origin import Origin
 from accounts.pin_rules import InvalidPin, check_pin
 from accounts.services import pins
 from audit.models import AuditEntry
@@ -199,16 +200,16 @@ def test_a_pin_is_removed_audited_and_told(alice: Any, browser: Any, code_of: An
     assert mails(alice.email)[-1].subject == "Your PIN for apps was removed"
 
 
-def test_without_a_pin_there_is_nothing_to_remove(alice: Any, browser: Any, code_of: Any, rf: Any) -> None:
+def test_without_a_pin_there_is_nothing_to_remove(alice: Any, browser: Any, code_of: Any) -> None:
     # R1.8
     assert "/profile/pin/remove/" not in main_of(browser.get("/profile/pin/"))
     for answer in (browser.get("/profile/pin/remove/"), browser.post("/profile/pin/remove/", {"code": "1"})):
         assert answer["Location"] == "/profile/pin/"
     with pytest.raises(pins.NoPin):
-        pins.remove_pin(rf.post("/"), actor=alice, code=code_of(alice))
+        pins.remove_pin(actor=alice, code=code_of(alice), origin=Origin())
 
 
-def test_a_locked_pin_waits_for_the_staff(alice: Any, browser: Any, code_of: Any, clock: Any, rf: Any) -> None:
+def test_a_locked_pin_waits_for_the_staff(alice: Any, browser: Any, code_of: Any, clock: Any) -> None:
     # R1.4: else whoever guesses would set the count back by way of the owner's session.
     put(browser, code_of(alice))
     lock(alice)
@@ -222,7 +223,7 @@ def test_a_locked_pin_waits_for_the_staff(alice: Any, browser: Any, code_of: Any
     user = stored(alice)
     for service, more in ((pins.set_pin, {"pin": OTHER}), (pins.remove_pin, {})):
         with pytest.raises(pins.PinLocked):
-            service(rf.post("/"), actor=user, code=code_of(alice), **more)
+            service(actor=user, code=code_of(alice), origin=Origin(), **more)
     user = stored(alice)
     assert (check_password(PIN, user.pin_hash), user.pin_failures) == (True, 3)
     assert user.pin_locked_at is not None
@@ -286,20 +287,20 @@ def test_one_changes_ones_own_and_nobody_elses(alice: Any, charlie: Any, browser
     assert not stored(alice).has_pin
 
 
-def test_the_services_themselves_refuse_who_may_not(alice: Any, rf: Any) -> None:
+def test_the_services_themselves_refuse_who_may_not(alice: Any) -> None:
     # R1.7
     alice.is_active = False
     with pytest.raises(PermissionDenied):
-        pins.set_pin(rf.post("/"), actor=alice, pin=PIN, code="000000")
+        pins.set_pin(actor=alice, pin=PIN, code="000000", origin=Origin())
     with pytest.raises(PermissionDenied):
-        pins.remove_pin(rf.post("/"), actor=alice, code="000000")
+        pins.remove_pin(actor=alice, code="000000", origin=Origin())
 
 
-def test_the_service_itself_refuses_a_bad_pin(alice: Any, rf: Any) -> None:
+def test_the_service_itself_refuses_a_bad_pin(alice: Any) -> None:
     # R1.8: nothing rests on the form.
     for pin in ("12345", "123456"):
         with pytest.raises(InvalidPin):
-            pins.set_pin(rf.post("/"), actor=alice, pin=pin, code="000000")
+            pins.set_pin(actor=alice, pin=pin, code="000000", origin=Origin())
 
 
 def test_codes_are_shown_in_demo_mode_only(alice: Any, browser: Any, code_of: Any, settings: Any) -> None:

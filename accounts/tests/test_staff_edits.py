@@ -25,14 +25,14 @@ from accounts.services.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
-from tests.staff_acts import REASON, a_request, approved, entry_of, fresh_code, stored
+from tests.staff_acts import REASON, an_origin, approved, entry_of, fresh_code, stored
 
 pytestmark = pytest.mark.django_db
 
 
 def change_role(actor: Any, user: Any, role: Any, **changes: Any) -> None:
     given = {"reason": REASON, "code": changes.get("code") or fresh_code(actor)} | changes
-    people.change_role(a_request(), actor=actor, user=stored(user), role=role, **given)
+    people.change_role(origin=an_origin(), actor=actor, user=stored(user), role=role, **given)
 
 
 def edit(actor: Any, user: Any, **changes: Any) -> list[str]:
@@ -41,7 +41,7 @@ def edit(actor: Any, user: Any, **changes: Any) -> list[str]:
     given = {name: getattr(present, name) for name in names} | {"reason": REASON} | changes
     given.setdefault("code", fresh_code(actor))
     given.setdefault("seen", people.version_of(present))
-    return people.edit_user(a_request(), actor=actor, user=present, **given)
+    return people.edit_user(origin=an_origin(), actor=actor, user=present, **given)
 
 
 # --- Role ---------------------------------------------------------------------------------------------------
@@ -121,7 +121,9 @@ def test_who_was_locked_a_moment_ago_does_nothing_more(alice: Any, ada: Any) -> 
     code = fresh_code(ada)
     User.objects.filter(pk=ada.pk).update(locked_at=timezone.now())
     with pytest.raises(PermissionDenied):
-        people.change_role(a_request(), actor=ada, user=stored(alice), role=Role.SUPPORT, reason=REASON, code=code)
+        people.change_role(
+            origin=an_origin(), actor=ada, user=stored(alice), role=Role.SUPPORT, reason=REASON, code=code
+        )
     assert stored(alice).role == Role.CUSTOMER
 
 

@@ -23,7 +23,7 @@ from accounts.services.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import WRONG_PASSWORD, give_password, is_signed_in, mails, wrong_code_for
-from tests.staff_acts import REASON, a_request, entry_of, fresh_code, stored
+from tests.staff_acts import REASON, an_origin, entry_of, fresh_code, stored
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -33,12 +33,12 @@ KEY = "the key of all administrators"
 
 def lock(actor: Any, user: Any, **changes: Any) -> None:
     given = {"reason": REASON, "code": changes.get("code") or fresh_code(actor)} | changes
-    people.lock_user(a_request(), actor=actor, user=stored(user), **given)
+    people.lock_user(origin=an_origin(), actor=actor, user=stored(user), **given)
 
 
 def unlock(actor: Any, user: Any, **changes: Any) -> None:
     given = {"reason": REASON, "code": changes.get("code") or fresh_code(actor)} | changes
-    people.unlock_user(a_request(), actor=actor, user=stored(user), **given)
+    people.unlock_user(origin=an_origin(), actor=actor, user=stored(user), **given)
 
 
 # --- Locking ------------------------------------------------------------------------------------------------
@@ -93,11 +93,11 @@ def test_a_page_that_was_open_for_long_is_told_that_somebody_was_faster(alice: A
     before = stored(alice)
     lock(ada, alice)
     with pytest.raises(LockedAlready):
-        people.lock_user(a_request(), actor=ada, user=before, reason=REASON, code=fresh_code(ada))
+        people.lock_user(origin=an_origin(), actor=ada, user=before, reason=REASON, code=fresh_code(ada))
     still_locked = stored(alice)
     unlock(ada, alice)
     with pytest.raises(NotLocked):
-        people.unlock_user(a_request(), actor=ada, user=still_locked, reason=REASON, code=fresh_code(ada))
+        people.unlock_user(origin=an_origin(), actor=ada, user=still_locked, reason=REASON, code=fresh_code(ada))
 
 
 def test_after_too_many_wrong_codes_the_page_of_an_act_is_429(

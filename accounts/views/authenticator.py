@@ -5,12 +5,12 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import new_recovery_codes
+from accounts import new_recovery_codes, page_acts
 from accounts.forms import CodeForm, FreshCodeForm
 from accounts.limiter import TooOften
 from accounts.requests import SignedInRequest
-from accounts.services import authenticator as service
 from accounts.services import two_factor
+from accounts.services.authenticator import NothingToReplace
 from accounts.services.sign_in import LockedOut
 from accounts.views.refusals import refusals_shown_in
 from accounts.views.sign_in import locked_out
@@ -24,7 +24,7 @@ def recovery_codes(request: SignedInRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             with refusals_shown_in(form):
-                codes = service.renew_recovery_codes(request, actor=request.user, code=form.cleaned_data["code"])
+                codes = page_acts.renew_recovery_codes(request, code=form.cleaned_data["code"])
                 return _show(request, codes)
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))
@@ -40,7 +40,7 @@ def replace(request: SignedInRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             with refusals_shown_in(form):
-                service.begin_replacement(request, actor=request.user, code=form.cleaned_data["code"])
+                page_acts.begin_replacement(request, code=form.cleaned_data["code"])
                 return redirect("authenticator_new")
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))
@@ -58,12 +58,12 @@ def new(request: SignedInRequest) -> HttpResponse:
     form.fields["code"].label = "Code from the new app"
     form.fields["code"].help_text = "Six digits, new every 30 seconds."
     try:
-        device = service.replacement_device(request, actor=request.user)
+        device = page_acts.replacement_device(request.session, actor=request.user)
         if request.method == "POST" and form.is_valid():
             with refusals_shown_in(form):
-                codes = service.complete_replacement(request, actor=request.user, code=form.cleaned_data["code"])
+                codes = page_acts.complete_replacement(request, code=form.cleaned_data["code"])
                 return _show(request, codes)
-    except service.NothingToReplace:
+    except NothingToReplace:
         return redirect("authenticator_replace")
     page = {
         "form": form,
@@ -78,7 +78,7 @@ def new(request: SignedInRequest) -> HttpResponse:
 @require_safe
 def codes_shown(request: SignedInRequest) -> HttpResponse:
     """The new codes, for the ten minutes that it takes to write them down."""
-    kept = new_recovery_codes.shown(request)
+    kept = new_recovery_codes.shown(request.session, request.user)
     if kept is None:
         return redirect("home")
     codes, continue_url = kept
@@ -89,5 +89,5 @@ codes_shown.allowed_before_password_change = True  # type: ignore[attr-defined]
 
 
 def _show(request: SignedInRequest, codes: list[str]) -> HttpResponse:
-    new_recovery_codes.keep(request, codes, continue_url=reverse("profile"))
+    new_recovery_codes.keep(request.session, request.user, codes, continue_url=reverse("profile"))
     return redirect("recovery_codes_shown")

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts import page_acts
 from accounts.forms import EmailChangeForm
 from accounts.limiter import TooOften
 from accounts.mail_links import LinkInvalid
@@ -28,12 +29,8 @@ def change(request: SignedInRequest) -> HttpResponse:
         data = form.cleaned_data
         try:
             with refusals_shown_in(form):
-                service.request_change(
-                    request,
-                    actor=request.user,
-                    new_email=data["email"],
-                    password=data["password"],
-                    code=data["code"],
+                page_acts.request_email_change(
+                    request, new_email=data["email"], password=data["password"], code=data["code"]
                 )
                 messages.info(request, f"We have written to {data['email']}. Follow the link there to confirm it.")
                 return redirect("profile")

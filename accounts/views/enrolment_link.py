@@ -18,10 +18,10 @@ from accounts.services import enrolment_link as service
 @require_http_methods(["GET", "HEAD", "POST"])
 def needed(request: HttpRequest) -> HttpResponse:
     """That the link is in their mail; the button sends another, or the first one if the bank has sent none."""
-    user = pending_sign_in.user_of(request)
+    user = pending_sign_in.user_of(request.session)
     if user is None:
         return redirect("sign_in")
-    if not service.is_missing(user, service.proof_in(request)):
+    if not service.is_missing(user, service.proof_in(request.session)):
         return redirect("two_factor_enrol")
     was_sent = service.was_sent(user)
     if request.method == "POST":
@@ -43,8 +43,8 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     try:
         EnrolmentLink.find(token)
         if request.method == "POST":
-            service.open_in(request, token=token)
-            return redirect("two_factor_enrol" if pending_sign_in.user_of(request) else "sign_in")
+            service.open_in(request.session, token=token)
+            return redirect("two_factor_enrol" if pending_sign_in.user_of(request.session) else "sign_in")
     except LinkInvalid:
         again = {"again_url": reverse("sign_in"), "again_label": "Start again"}
         return render(request, "accounts/link_expired.html", again, status=404)

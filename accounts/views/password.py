@@ -1,11 +1,11 @@
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts import page_acts
 from accounts.forms import PasswordChangeForm
 from accounts.limiter import TooOften
 from accounts.requests import SignedInRequest
@@ -24,9 +24,7 @@ def change(request: SignedInRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            passwords.change_password(
-                request, actor=user, old_password=data["old_password"], new_password=data["new_password1"]
-            )
+            page_acts.change_password(request, old_password=data["old_password"], new_password=data["new_password1"])
         except passwords.WrongCurrentPassword:
             form.add_error("old_password", "This is not your current password.")
         except ValidationError as error:
@@ -34,7 +32,6 @@ def change(request: SignedInRequest) -> HttpResponse:
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))
         else:
-            update_session_auth_hash(request, user)
             messages.success(request, "Your password is changed. All your other sessions have ended.")
             return redirect("home")
     return render(request, "accounts/password_change.html", {"form": form, "forced": forced})

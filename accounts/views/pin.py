@@ -5,11 +5,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts import page_acts
 from accounts.forms import FreshCodeForm, PinForm
 from accounts.limiter import TooOften
 from accounts.requests import SignedInRequest
-from accounts.services import pins as service
 from accounts.services import two_factor
+from accounts.services.pins import NoPin, PinLocked
 from accounts.services.sign_in import LockedOut
 from accounts.views.refusals import refusals_shown_in
 from accounts.views.sign_in import locked_out
@@ -24,10 +25,10 @@ def pin(request: SignedInRequest) -> HttpResponse:
         data = form.cleaned_data
         try:
             with refusals_shown_in(form):
-                service.set_pin(request, actor=request.user, pin=data["pin"], code=data["code"])
+                page_acts.set_pin(request, pin=data["pin"], code=data["code"])
                 messages.success(request, "Your PIN for apps is set.")
                 return redirect("profile")
-        except service.PinLocked:
+        except PinLocked:
             return redirect("pin")  # which says so
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))
@@ -45,10 +46,10 @@ def remove(request: SignedInRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             with refusals_shown_in(form):
-                service.remove_pin(request, actor=request.user, code=form.cleaned_data["code"])
+                page_acts.remove_pin(request, code=form.cleaned_data["code"])
                 messages.success(request, "Your PIN for apps is removed.")
                 return redirect("profile")
-        except (service.PinLocked, service.NoPin):  # meanwhile, elsewhere
+        except (PinLocked, NoPin):  # meanwhile, elsewhere
             return redirect("pin")
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))

@@ -6,7 +6,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import selectors
+from accounts import page_sessions, selectors
 from accounts.forms import ProfileForm
 from accounts.requests import SignedInRequest
 from accounts.services import profile as service
@@ -19,7 +19,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
     user = request.user
     page = {
         "person": user,
-        "sessions": selectors.open_sessions(user, present=user_sessions.id_of(request)),
+        "sessions": selectors.open_sessions(user, present=page_sessions.id_of(request.session)),
         "sign_ins": selectors.recent_sign_ins(user),
         "recovery_codes_left": selectors.recovery_codes_left(user),
     }
@@ -51,6 +51,6 @@ def end_session(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 @require_POST
 def end_other_sessions(request: SignedInRequest) -> HttpResponse:
-    count = user_sessions.end_others_of_pages(request, actor=request.user)
+    count = page_sessions.end_others(request.session, actor=request.user)
     messages.success(request, "All your other sessions are signed out." if count else "There was no other session.")
     return redirect("profile")

@@ -60,7 +60,7 @@ def register_confirm(request: HttpRequest, token: str) -> HttpResponse:
         form = ConfirmRegistrationForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             user = service.confirm(token=token, password=form.cleaned_data["password"], ip=client_ip(request))
-            pending_sign_in.begin(request, user)
+            pending_sign_in.begin(request.session, user)
             return redirect("two_factor_enrol")
     except service.LinkInvalid:
         again = {"again_url": reverse("register"), "again_label": "Register again"}

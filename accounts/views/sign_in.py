@@ -9,8 +9,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import demo_people, device_cookie, pending_sign_in
+from accounts import demo_people, device_cookie, page_acts, page_sessions, pending_sign_in
 from accounts.forms import CodeForm, SignInForm
+from accounts.origin import origin_of
 from accounts.services import sign_in as service
 from accounts.services import two_factor
 
@@ -37,14 +38,16 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             user = service.verify_password(
-                request, email=form.cleaned_data["email"], password=form.cleaned_data["password"]
+                email=form.cleaned_data["email"],
+                password=form.cleaned_data["password"],
+                origin=origin_of(request),
             )
         except service.SignInRefused:
             form.add_error(None, WRONG_PASSWORD)
         except service.LockedOut as error:
             return locked_out(request, error)
         else:
-            pending_sign_in.begin(request, user, next_url=next_url)
+            pending_sign_in.begin(request.session, user, next_url=next_url)
             return redirect("sign_in_code" if two_factor.confirmed_device(user) else "two_factor_enrol")
     context = {"form": form, "next": next_url, **demo_people.sign_in_hints()}
     return render(request, "accounts/sign_in.html", context)
@@ -55,7 +58,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_code(request: HttpRequest) -> HttpResponse:
     """Second step: a code of the authenticator app, or a recovery code."""
-    user = pending_sign_in.user_of(request)
+    user = pending_sign_in.user_of(request.session)
     if user is None or two_factor.confirmed_device(user) is None:
         return redirect("sign_in")
     form = CodeForm(request.POST or None)
@@ -63,17 +66,17 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
     form.fields["code"].help_text = "Six digits from your authenticator app, or one of your recovery codes."
     if request.method == "POST" and form.is_valid():
         try:
-            device = service.verify_code(request, user=user, code=form.cleaned_data["code"])
+            device = service.verify_code(user=user, code=form.cleaned_data["code"], origin=origin_of(request))
         except service.SignInRefused:
             form.add_error("code", two_factor.WrongCode.text)
         except service.TryAgainIn as error:
             form.add_error("code", str(error))
         except service.LockedOut as error:
-            pending_sign_in.end(request)
+            pending_sign_in.end(request.session)
             return locked_out(request, error)
         else:
-            next_url = pending_sign_in.end(request)
-            browser = service.complete(request, user=user, device=device)
+            next_url = pending_sign_in.end(request.session)
+            browser = page_acts.complete_sign_in(request, user=user, device=device)
             return device_cookie.kept_by(redirect(next_url or "home"), browser)
     demo_code = two_factor.current_code(user) if settings.DEMO else None
     return render(request, "accounts/sign_in_code.html", {"form": form, "email": user.email, "demo_code": demo_code})
@@ -83,7 +86,7 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """POST only: a link on another site must not sign anyone out."""
-    service.sign_out(request)
+    page_sessions.sign_out(request)
     return redirect("sign_in")
 
 

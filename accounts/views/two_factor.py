@@ -6,9 +6,9 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import device_cookie, new_recovery_codes, pending_sign_in
+from accounts import device_cookie, new_recovery_codes, page_acts, pending_sign_in
 from accounts.forms import CodeForm
-from accounts.services import enrolment_link, sign_in, two_factor
+from accounts.services import enrolment_link, two_factor
 
 
 @login_not_required
@@ -16,23 +16,24 @@ from accounts.services import enrolment_link, sign_in, two_factor
 @require_http_methods(["GET", "HEAD", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
     """Turn two-factor on; nobody gets any further without (R1.3)."""
-    user = pending_sign_in.user_of(request)
+    user = pending_sign_in.user_of(request.session)
     if user is None:
         return redirect("sign_in")
     form = CodeForm(request.POST or None)
     form.fields["code"].label = "Code from the app"
     form.fields["code"].help_text = "Six digits, new every 30 seconds."
-    proof = enrolment_link.proof_in(request)
+    proof = enrolment_link.proof_in(request.session)
     try:
-        device = two_factor.enrolment_device(user, pending_sign_in.enrolment_device_id(request), proof=proof)
-        pending_sign_in.remember_enrolment_device(request, device.pk)
+        shown_before = pending_sign_in.enrolment_device_id(request.session)
+        device = two_factor.enrolment_device(user, shown_before, proof=proof)
+        pending_sign_in.remember_enrolment_device(request.session, device.pk)
         if request.method == "POST" and form.is_valid():
             code = form.cleaned_data["code"]
             confirmed, codes = two_factor.confirm_enrolment(user, device, code=code, proof=proof)
-            enrolment_link.forget_in(request)
-            next_url = pending_sign_in.end(request)
-            browser = sign_in.complete(request, user=user, device=confirmed)
-            new_recovery_codes.keep(request, codes, continue_url=next_url or reverse("home"))
+            enrolment_link.forget_in(request.session)
+            next_url = pending_sign_in.end(request.session)
+            browser = page_acts.complete_sign_in(request, user=user, device=confirmed)
+            new_recovery_codes.keep(request.session, user, codes, continue_url=next_url or reverse("home"))
             return device_cookie.kept_by(redirect("recovery_codes_shown"), browser)
     except two_factor.WrongCode:
         form.add_error(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from accounts import page_acts, page_sessions
 from accounts.authority import require_authority, require_request
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
 from accounts.roles import Role
@@ -36,7 +37,7 @@ from support.requests import services as requests
 from tests import staff_acts
 from tests.access.world import World
 from tests.access_walk import OURS
-from tests.staff_acts import a_request, approved, stored
+from tests.staff_acts import an_origin, approved, stored
 from transfers import order_records
 from transfers.services import (
     cash,
@@ -85,10 +86,10 @@ class Staffs:
             "code": lambda: staff_acts.fresh_code(actor),
             "customer_code": lambda: staff_acts.fresh_code(world.alice),
             "idempotency_key": lambda: "a key of this call",
+            "origin": an_origin,
         }
         given |= {name: make() for name, make in fitting.items() if name in self.parameters()}
-        before = [a_request()] if "request" in self.parameters() else []
-        return self.service(*before, actor=actor, **given)
+        return self.service(actor=actor, **given)
 
 
 def _alice(world: World) -> dict[str, Any]:
@@ -220,7 +221,6 @@ CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
 # About oneself, whatever role one has; without a role nothing, before anything that it is given is looked at.
 EVERYBODYS: tuple[Callable[..., Any], ...] = (
     api_credentials.begin_replacement,
-    authenticator.begin_replacement,
     authenticator.new_pending_device,
     authenticator.renew_recovery_codes,
     authenticator.replace_by,
@@ -238,20 +238,19 @@ PARTS: tuple[Callable[..., Any], ...] = (
     api_sessions.sign_out,
     known_devices.meet,
     known_devices.meet_program,
+    page_sessions.begin,
+    page_sessions.end_others,
     passwords.change_password,
-    user_sessions.begin,
     user_sessions.end_one,
     user_sessions.end_others,
-    user_sessions.end_others_of_pages,
     user_sessions.new_row,
     # what is looked at, or proved, before something is done
     admin_key.verify_admin_key,
     api_credentials.complete_replacement,
-    authenticator.complete_replacement,
-    authenticator.replacement_device,
     common.locked_row,
     common.refuse_self,
     fresh_code.verify_fresh_code,
+    page_acts.replacement_device,
     ownership.require_owner,
     ownership.served_customer,
     passwords.check_own_password,

@@ -14,7 +14,7 @@ from tests.access.world import World, made_up_names
 from tests.access_walk import WORDS, rows_about, text_of
 from tests.api_client import ApiClient, told
 from tests.plugin import PASSWORD
-from tests.staff_acts import REASON, a_request, approved, fresh_code
+from tests.staff_acts import REASON, an_origin, approved, fresh_code
 
 pytestmark = pytest.mark.django_db
 
@@ -25,7 +25,7 @@ def charlies(charlie: Any, api_of: Callable[..., ApiClient]) -> ApiClient:
 
 
 def locked(user: Any, ada: Any, program: ApiClient) -> None:
-    people.lock_user(a_request(), actor=ada, user=user, reason=REASON, code=fresh_code(ada))
+    people.lock_user(origin=an_origin(), actor=ada, user=user, reason=REASON, code=fresh_code(ada))
 
 
 def inactive(user: Any, ada: Any, program: ApiClient) -> None:

@@ -16,7 +16,7 @@ from tests.access import operations, pages, services, staff_area
 from tests.access.doors import Door, undone, walk_through
 from tests.access.visitors import GROUPS, INSIDE, Visitor, Walkers
 from tests.access.world import World
-from tests.staff_acts import a_request, stored
+from tests.staff_acts import stored
 
 pytestmark = pytest.mark.django_db
 
@@ -78,10 +78,9 @@ def test_services_of_customers_ask_before_they_look_at_anything(walkers: Walkers
             for permission, service in _closed_to(visitor):
                 needed = inspect.signature(service).parameters.values()
                 given = {one.name: object() for one in needed if one.default is one.empty} | {"actor": stored(actor)}
-                before = [a_request()] if given.pop("request", None) else []
                 name = f"{visitor}: {service.__name__} without {permission}"
                 with subtests.test(name), undone(), pytest.raises(PermissionDenied):
-                    service(*before, **given)
+                    service(**given)
 
 
 def _closed_to(visitor: Visitor) -> Iterator[tuple[str, Any]]:

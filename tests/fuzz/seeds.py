@@ -7,11 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
-from django.http import HttpRequest
-from django.test import RequestFactory
 from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount, TotpDevice, User
+from accounts.origin import Origin
 from accounts.roles import Role
 from accounts.services import (
     api_credentials,
@@ -35,6 +34,7 @@ ALICE, ADMINISTRATOR, NOBODY = "Alice", "an administrator", "nobody"
 WHO = (ALICE, ADMINISTRATOR, NOBODY)
 NEW_PASSWORD = "seven grey herons on a jetty"
 PIN = "284057"
+ORIGIN = Origin(ip="127.0.0.1")
 
 Known = dict[str, list[Any]]  # by the name of a field or parameter; what can be called is called for each case
 
@@ -60,17 +60,13 @@ class Bank:
     def _replacement_token(self, who: str) -> str:
         user, session = self.people[who], self.tokens[who].session
         code = code_of(user)
-        begun = api_credentials.begin_replacement(request(), actor=user, session=session, code=code)
+        begun = api_credentials.begin_replacement(actor=user, session=session, code=code, origin=ORIGIN)
         return begun.replacement_token
-
-
-def request() -> HttpRequest:
-    return RequestFactory().get("/")
 
 
 def tokens_of(user: User) -> Tokens:
     device = TotpDevice.objects.get(user=user, confirmed=True)
-    return api_sessions.begin(request(), user=user, device=device)
+    return api_sessions.begin(user=user, device=device, origin=ORIGIN)
 
 
 def code_of(user: User) -> str:
@@ -166,7 +162,7 @@ def _help_of(alice: User, number: str) -> Known:
 
 
 def _secrets_of(user: User) -> Known:
-    pins.set_pin(request(), actor=user, pin=PIN, code=code_of(user))
+    pins.set_pin(actor=user, pin=PIN, code=code_of(user), origin=ORIGIN)
     user.refresh_from_db()
     sessions = user.sessions
     return {
@@ -202,7 +198,7 @@ def _links(alice: User) -> dict[str, Known]:
     password_reset.request_reset(email=alice.email, ip="127.0.0.1")
     reset = _token_for(alice.email)
     email_change.request_change(
-        request(), actor=alice, new_email="alice@elsewhere.example", password=PASSWORD, code=code_of(alice)
+        actor=alice, new_email="alice@elsewhere.example", password=PASSWORD, code=code_of(alice), origin=ORIGIN
     )
     return {
         "confirm_registration": {"token": [_token_for("nora@example.com")]},
@@ -220,5 +216,5 @@ def _token_for(email: str) -> str:
 
 
 def _enrolment_of(newcomer: User) -> Known:
-    begun = api_enrolment.begin(request(), email=newcomer.email, password=PASSWORD)
+    begun = api_enrolment.begin(email=newcomer.email, password=PASSWORD, origin=ORIGIN)
     return {"enrolment_token": [begun.enrolment_token], "code": [lambda: code_of(newcomer)]}

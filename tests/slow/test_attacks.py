@@ -22,7 +22,7 @@ from support.models import RequestKind, ServiceRequest, Ticket
 from support.requests import services as requests
 from tests.access_walk import Hers, Page, made_up, pages, rows_about, staff_pages, text_of
 from tests.acts import NEWCOMER, mails
-from tests.staff_acts import REASON, a_request, fresh_code
+from tests.staff_acts import REASON, an_origin, fresh_code
 from transfers.models import Payee, TransferOrder
 from transfers.services import cash, payees, renaming
 
@@ -157,7 +157,7 @@ def write_scripts(alice: Any, sam: Any, ada: Any) -> None:
     tickets.note_on_ticket(actor=sam, public_id=other.public_id, text=SCRIPT)
     requests.reject_request(actor=sam, public_id=again.public_id, reason=f"{SCRIPT} {BREAKS_OUT}")
     bob = User.objects.get(email="bob@example.com")
-    people.lock_user(a_request(), actor=ada, user=bob, reason=f"{REASON} {SCRIPT}", code=fresh_code(ada))
+    people.lock_user(origin=an_origin(), actor=ada, user=bob, reason=f"{REASON} {SCRIPT}", code=fresh_code(ada))
 
 
 def test_no_script_that_anybody_wrote_is_live_on_any_page_or_in_any_mail(

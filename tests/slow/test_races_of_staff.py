@@ -12,7 +12,7 @@ from accounts.services import account_status, people
 from audit.models import AuditEntry
 from tests import acts
 from tests.slow.test_concurrency import race
-from tests.staff_acts import REASON, a_request, fresh_code, stored
+from tests.staff_acts import REASON, an_origin, fresh_code, stored
 from tests.test_concurrency import balance
 from transfers import verification
 from transfers.models import Transaction
@@ -31,7 +31,7 @@ def on_person(service: Callable, actor: Any, user: Any, **more: Any) -> Callable
     actor, user, code = stored(actor), stored(user), fresh_code(actor)
     if service is people.edit_user:
         more["seen"] = people.version_of(user)
-    return lambda: service(a_request(), actor=actor, user=user, reason=REASON, code=code, **more)
+    return lambda: service(origin=an_origin(), actor=actor, user=user, reason=REASON, code=code, **more)
 
 
 def test_of_two_administrators_who_lock_one_customer_one_is_told(alice: Any, ada: Any, anna: Any) -> None:
@@ -133,7 +133,7 @@ def test_a_double_click_at_the_counter_moves_the_money_once(alice: Any, sam: Any
 
     def pay_out() -> None:
         cash.withdraw_at_counter(
-            a_request(),
+            origin=an_origin(),
             actor=sam,
             account=account,
             amount=Decimal(10),

@@ -28,7 +28,7 @@ from audit import replica
 from tests import acts
 from tests.access_walk import Hers, api_operations, made_up, pages, text_of
 from tests.second_database import ROUTERS, replica_of_the_bank, sent_to_replica, statements
-from tests.staff_acts import REASON, a_request, fresh_code
+from tests.staff_acts import REASON, an_origin, fresh_code
 from transfers import selectors
 from transfers.filters import HistoryFilters
 from transfers.models import Entry, OrderState, Payee, TransferOrder
@@ -283,7 +283,7 @@ def test_no_service_that_moves_money_or_decides_about_it_reads_the_replica(
         at_counter = {"actor": sam, "account": rich, "amount": Decimal(5)}
         cash.deposit_at_counter(idempotency_key=uuid4().hex, **at_counter)
         cash.withdraw_at_counter(
-            a_request(), customer_code=fresh_code(alice), idempotency_key=uuid4().hex, **at_counter
+            origin=an_origin(), customer_code=fresh_code(alice), idempotency_key=uuid4().hex, **at_counter
         )
         own_limits.lower_daily_limit(actor=alice, amount=Decimal(500))
         payees.find_payee(actor=alice, number=payee.number)

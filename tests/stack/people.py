@@ -18,9 +18,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
 django.setup()
 
 from django.contrib.auth.hashers import make_password  # noqa: E402 - the bank is there from here on
-from django.test import RequestFactory  # noqa: E402
 
 from accounts.models import AccountKind, TotpDevice  # noqa: E402
+from accounts.origin import Origin  # noqa: E402
 from accounts.roles import Role  # noqa: E402
 from accounts.services import api_sessions  # noqa: E402
 from accounts.services.registration import create_user  # noqa: E402
@@ -62,7 +62,7 @@ def told(made: dict[str, Any]) -> dict[str, str]:
 def payer(number: int, target: Any) -> dict[str, str]:
     """Somebody who has paid this account before, with a code, so that none is asked for again."""
     made = person(f"Payer{number}", "1000.00")
-    request = RequestFactory().get("/")
+    origin = Origin(ip="127.0.0.1")
     payment = {
         "actor": made["user"],
         "source": made["account"],
@@ -74,8 +74,8 @@ def payer(number: int, target: Any) -> dict[str, str]:
         first = sending.transfer(**payment)
     except StepUpRequired as need:
         code = f"{made['device'].totp().token():06d}"
-        first = sending.transfer(**payment, proof=Proof(request, need.challenge.public_id, code))
-    tokens = api_sessions.begin(request, user=made["user"], device=made["device"])
+        first = sending.transfer(**payment, proof=Proof(origin, need.challenge.public_id, code))
+    tokens = api_sessions.begin(user=made["user"], device=made["device"], origin=origin)
     return told(made) | {"token": tokens.access_token, "first_order": str(first.public_id)}
 
 

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import BankAccount, User
+from accounts.origin import Origin
 from foundation.idempotency import digest_of_key
 from transfers.demo.habits import money
 from transfers.demo.people import make_people, open_accounts
@@ -113,7 +113,7 @@ def _happen(recent: _Recent, people: dict[str, User], accounts: dict[str, BankAc
     except StepUpRequired as need:
         # Nobody's phone is at hand: the demo vouches for its people.
         StepUpChallenge.objects.filter(pk=need.challenge.pk).update(verified_at=payment["at"])
-        sending.transfer(**payment, proof=Proof(HttpRequest(), need.challenge.public_id, code=""))
+        sending.transfer(**payment, proof=Proof(Origin(), need.challenge.public_id, code=""))
 
 
 def _has_happened(key: str) -> bool:

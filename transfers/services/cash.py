@@ -4,10 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
-from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import AccountKind, BankAccount, User
+from accounts.origin import Origin
 from accounts.roles import require
 from accounts.services.fresh_code import verify_fresh_code
 from accounts.services.sign_in import TryAgainIn
@@ -108,13 +108,13 @@ def deposit_at_counter(
 
 
 def withdraw_at_counter(
-    request: HttpRequest,
     *,
     actor: User,
     account: BankAccount,
     amount: Decimal,
     customer_code: str,
     idempotency_key: str,
+    origin: Origin,
     description: str = "",
     at: datetime | None = None,
 ) -> TransferOrder:
@@ -133,7 +133,7 @@ def withdraw_at_counter(
     require(actor, "transfers.withdraw_at_counter")
     customer = served_customer(actor, account)
     instruction = _instruction(OrderKind.WITHDRAWAL, actor, account, amount, idempotency_key, description, at)
-    return place(instruction, check=lambda: _check_customer(request, actor, customer, customer_code))
+    return place(instruction, check=lambda: _check_customer(actor, customer, customer_code, origin))
 
 
 def _instruction(
@@ -160,11 +160,11 @@ def _instruction(
     )
 
 
-def _check_customer(request: HttpRequest, actor: User, customer: User, code: str) -> None:
+def _check_customer(actor: User, customer: User, code: str, origin: Origin) -> None:
     if not customer.can_sign_in:
         raise CustomerCannotSignIn
     try:
-        verify_fresh_code(request, actor=actor, customer=customer, code=code)
+        verify_fresh_code(actor=actor, customer=customer, code=code, origin=origin)
     except TryAgainIn as error:
         raise WrongCustomerCode(
             f"A short pause after a wrong code: ask for the next one in {error.retry_after} s."

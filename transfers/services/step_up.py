@@ -21,13 +21,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 
 from accounts.concurrency import own_transaction
 from accounts.limiter import TooOften
 from accounts.models import BankAccount, User
+from accounts.origin import Origin
 from accounts.services.fresh_code import verify_fresh_code
 from accounts.services.sign_in import TryAgainIn
 from accounts.services.two_factor import WrongCode, verify_totp
@@ -43,9 +43,9 @@ _KEPT = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Proof:
-    """The code that a customer gives, and the challenge it is given for; `request` says from where."""
+    """The code that a customer gives, and the challenge it is given for."""
 
-    request: HttpRequest
+    origin: Origin
     challenge_id: UUID
     code: str
 
@@ -203,9 +203,9 @@ def give_code(instruction: Instruction, proof: Proof) -> None:
         return
     try:
         verify_fresh_code(
-            proof.request,
             actor=instruction.actor,
             code=proof.code,
+            origin=proof.origin,
             verify=lambda person, code: _verify(person, code, challenge, instruction.at),
             only_for=f"challenge {challenge.pk}",
         )

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.http import HttpRequest
 
+from accounts.origin import Origin
 from tests import acts
 
 
@@ -129,9 +129,6 @@ def held(pay: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-def request_of_alice(alice: Any) -> HttpRequest:
-    """What a service reads of her browser: who she is, and from where."""
-    request = HttpRequest()
-    request.user = alice
-    request.META["REMOTE_ADDR"] = "192.0.2.1"
-    return request
+def origin_of_alice() -> Origin:
+    """From where her browser asks."""
+    return Origin(ip="192.0.2.1")

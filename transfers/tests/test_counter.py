@@ -19,7 +19,7 @@ from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, wrong_code_for
-from tests.staff_acts import REASON, a_request, entry_of, fresh_code
+from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
 from transfers import verification
 from transfers.ledger import AccountNotActive, InsufficientFunds
@@ -40,7 +40,12 @@ def pay_out(
     actor: Any, account: BankAccount, code: str, amount: str = "20.00", key: str = "the cash paid out"
 ) -> TransferOrder:
     return cash.withdraw_at_counter(
-        a_request(), actor=actor, account=account, amount=Decimal(amount), customer_code=code, idempotency_key=key
+        origin=an_origin(),
+        actor=actor,
+        account=account,
+        amount=Decimal(amount),
+        customer_code=code,
+        idempotency_key=key,
     )
 
 
@@ -196,7 +201,7 @@ def hand_out(alice: Any, sam: Any, rich: BankAccount, new_key: Callable, no_minu
 
     def withdraw(amount: str, *, clerk: Any = sam, account: BankAccount = rich, at: datetime = NOON) -> TransferOrder:
         return cash.withdraw_at_counter(
-            a_request(), actor=clerk, account=account, amount=Decimal(amount), customer_code=fresh_code(alice),
+            origin=an_origin(), actor=clerk, account=account, amount=Decimal(amount), customer_code=fresh_code(alice),
             idempotency_key=new_key(), at=at,
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
-from tests.staff_acts import REASON, a_request, entry_of, fresh_code
+from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
 from transfers import ledger, selectors, verification
 from transfers.ledger import AccountNotActive, InsufficientFunds
@@ -152,7 +152,7 @@ def test_a_held_order_counts_towards_the_daily_limit(alice: Any, held: TransferO
 @pytest.fixture
 def large_cash(alice: Any, sam: Any, household: BankAccount) -> TransferOrder:
     return cash.withdraw_at_counter(
-        a_request(),
+        origin=an_origin(),
         actor=sam,
         account=household,
         amount=Decimal("1000.01"),

@@ -343,9 +343,9 @@ def test_a_whole_transfer_takes_at_most_twenty_statements(
 ) -> None:
     """Besides BEGIN, COMMIT and savepoints. The exact number stands here so that a new one shows. A first payment looks
     at its code's challenge and consumes it."""
-    from django.http import HttpRequest
     from django.test.utils import CaptureQueriesContext
 
+    from accounts.origin import Origin
     from transfers.models import Payee
     from transfers.services import sending
     from transfers.services.step_up import Proof
@@ -360,7 +360,7 @@ def test_a_whole_transfer_takes_at_most_twenty_statements(
         Payee.objects.all().delete()
         challenge = sending.challenge_for(**payment)
         acts.vouch(alice)
-        payment["proof"] = Proof(HttpRequest(), challenge.public_id, "") if challenge else None
+        payment["proof"] = Proof(Origin(), challenge.public_id, "") if challenge else None
     with CaptureQueriesContext(connection) as captured:
         sending.transfer(**payment)
     verbs = [query["sql"].split()[0] for query in captured.captured_queries]

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import BankAccount, RateWindow, User
+from accounts.origin import Origin
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests import acts
@@ -61,11 +61,11 @@ def take_out(alice: User, household: BankAccount) -> Callable[..., TransferOrder
 
 
 @pytest.fixture
-def prove(request_of_alice: HttpRequest, alice: User, code_of: Callable[[Any], str]) -> Callable[..., Proof]:
+def prove(origin_of_alice: Origin, alice: User, code_of: Callable[[Any], str]) -> Callable[..., Proof]:
     """The right code, unless another is given, for the challenge of a refusal."""
 
     def one(need: StepUpRequired, code: str | None = None) -> Proof:
-        return Proof(request_of_alice, need.challenge.public_id, code if code is not None else code_of(alice))
+        return Proof(origin_of_alice, need.challenge.public_id, code if code is not None else code_of(alice))
 
     return one
 
@@ -120,7 +120,7 @@ def test_exactly_the_amount_goes_out_without_a_code_and_a_cent_more_does_not(
 
 
 def test_nine_payments_of_999_to_a_known_payee_need_codes_on_the_way(
-    alice: User, send: Callable, known: BankAccount, code_of: Callable, request_of_alice: HttpRequest, new_key: Callable
+    alice: User, send: Callable, known: BankAccount, code_of: Callable, origin_of_alice: Origin, new_key: Callable
 ) -> None:
     codes = 0
     with time_machine.travel(timezone.now(), tick=False) as clock:
@@ -134,7 +134,7 @@ def test_nine_payments_of_999_to_a_known_payee_need_codes_on_the_way(
                 send(
                     "999.00",
                     idempotency_key=key,
-                    proof=Proof(request_of_alice, need.challenge.public_id, code_of(alice)),
+                    proof=Proof(origin_of_alice, need.challenge.public_id, code_of(alice)),
                 )
     assert TransferOrder.objects.filter(initiator=alice, kind="payment").count() == 9
     assert codes == 4  # every second one: a payment made with a code begins the sum anew
@@ -167,11 +167,11 @@ def test_a_held_payment_needs_its_code_when_it_is_ordered(send: Callable, known:
 
 
 def test_a_code_at_the_counter_counts_as_one(
-    alice: User, sam: User, household: BankAccount, known: BankAccount, send: Callable, code_of: Callable, rf: Any
+    alice: User, sam: User, household: BankAccount, known: BankAccount, send: Callable, code_of: Callable
 ) -> None:
     send("900.00")
     cash.withdraw_at_counter(
-        rf.post("/"),
+        origin=Origin(),
         actor=sam,
         account=household,
         amount=Decimal(500),
@@ -236,8 +236,8 @@ def test_somebody_elses_challenge_is_worth_nothing(
     assert asked(sending.transfer, **payment, idempotency_key=KEY, proof=prove(need)).why == StepUpReason.NEW_PAYEE
 
 
-def test_a_challenge_that_never_was_is_worth_nothing(send: Callable, request_of_alice: HttpRequest) -> None:
-    need = asked(send, "1.00", proof=Proof(request_of_alice, uuid.uuid4(), "123456"))
+def test_a_challenge_that_never_was_is_worth_nothing(send: Callable, origin_of_alice: Origin) -> None:
+    need = asked(send, "1.00", proof=Proof(origin_of_alice, uuid.uuid4(), "123456"))
     assert isinstance(need, CodeTooLate)
 
 
@@ -406,13 +406,13 @@ def test_a_code_does_not_shorten_the_wait(
 
 
 def test_cash_waits_too_by_oneself_and_at_the_counter(
-    hardened: Any, alice: User, sam: User, household: BankAccount, take_out: Callable, code_of: Callable, rf: Any
+    hardened: Any, alice: User, sam: User, household: BankAccount, take_out: Callable, code_of: Callable
 ) -> None:
     with pytest.raises(WaitsAfterReset):
         take_out("1.00")
     with pytest.raises(WaitsAfterReset):
         cash.withdraw_at_counter(
-            rf.post("/"),
+            origin=Origin(),
             actor=sam,
             account=household,
             amount=Decimal(1),
@@ -452,8 +452,8 @@ def test_asking_giving_and_refusing_are_in_the_log_without_the_code(
     assert not any(code in str(entry.details) for entry in AuditEntry.objects.all())
 
 
-def test_a_proof_without_need_is_let_be(known: BankAccount, send: Callable, request_of_alice: HttpRequest) -> None:
-    assert send("5.00", proof=Proof(request_of_alice, uuid.uuid4(), "123456")).state == OrderState.POSTED
+def test_a_proof_without_need_is_let_be(known: BankAccount, send: Callable, origin_of_alice: Origin) -> None:
+    assert send("5.00", proof=Proof(origin_of_alice, uuid.uuid4(), "123456")).state == OrderState.POSTED
 
 
 def test_no_challenge_ahead_for_what_needs_no_code(

@@ -18,7 +18,7 @@ from audit.sealing import seal
 from audit.verification import faults as faults_of_the_log
 from tests import acts
 from tests.plugin import triggers_off
-from tests.staff_acts import REASON, a_request, fresh_code
+from tests.staff_acts import REASON, an_origin, fresh_code
 from transfers import ledger, verification
 from transfers.models import OrderKind, Transaction, TransactionKind
 from transfers.services import cash, holds, opening, orders, reversals
@@ -60,7 +60,7 @@ def test_whatever_the_bank_does_is_reported_once(
     cash.deposit_at_counter(actor=sam, account=bobs, amount=Decimal(5000), idempotency_key=new_key())
     for amount in ("20.00", "1500.00"):
         order = cash.withdraw_at_counter(
-            a_request(), actor=sam, account=bobs, amount=Decimal(amount), customer_code=fresh_code(bob),
+            origin=an_origin(), actor=sam, account=bobs, amount=Decimal(amount), customer_code=fresh_code(bob),
             idempotency_key=new_key(),
         )  # fmt: skip
     holds.release_order(actor=ada, order=order, reason=REASON)

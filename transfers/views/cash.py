@@ -83,7 +83,7 @@ def withdraw_confirm(request: SignedInRequest, public_id: UUID, draft_id: UUID) 
 
 
 def _draft_of(request: SignedInRequest, account: BankAccount, draft_id: UUID) -> Draft | None:
-    draft = drafts.draft_of(request, draft_id)
+    draft = drafts.draft_of(request.session, draft_id)
     return draft if draft is not None and (draft.mode, draft.source_id) == ("cash", account.pk) else None
 
 
@@ -110,9 +110,15 @@ def _cash_page(
         except StepUpRequired as need:
             till = need.challenge.target
             drafts.remember(
-                request, draft_id, source=account, target=till, amount=amount, description=description, mode="cash"
+                request.session,
+                draft_id,
+                source=account,
+                target=till,
+                amount=amount,
+                description=description,
+                mode="cash",
             )
-            drafts.ask_code(request, draft_id, need.challenge)
+            drafts.ask_code(request.session, draft_id, need.challenge)
             return redirect("withdraw_confirm", account.public_id, draft_id)
         except NotNow:
             raise
@@ -134,7 +140,7 @@ def _draft_id_for(request: SignedInRequest, form: CashForm, account: BankAccount
     """The form's own key, or a new one if the form has come back changed from its confirmation: what another window
     still shows must not become another amount."""
     draft_id: UUID = form.cleaned_data["key"]
-    draft = drafts.draft_of(request, draft_id)
+    draft = drafts.draft_of(request.session, draft_id)
     same = (account.pk, str(form.cleaned_data["amount"]), form.cleaned_data["description"], "cash")
     if draft is None or (draft.source_id, draft.amount, draft.description, draft.mode) == same:
         return draft_id

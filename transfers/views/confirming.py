@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from accounts.origin import origin_of
 from accounts.requests import SignedInRequest
 from accounts.services import two_factor
 from accounts.services.sign_in import LockedOut
@@ -72,7 +73,7 @@ def carry_out(
     try:
         order = order_it(_proof_in(request, form))
     except StepUpRequired as need:
-        drafts.ask_code(request, draft_id, need.challenge)
+        drafts.ask_code(request.session, draft_id, need.challenge)
         messages.warning(request, f"{need} {wording.not_done}")
         return redirect(request.path)
     except WrongStepUpCode as refusal:
@@ -92,4 +93,4 @@ def _proof_in(request: SignedInRequest, form: forms.Form) -> Proof | None:
     """None if no code was asked for; a challenge that was not sent along is none that fits."""
     if not isinstance(form, ConfirmByCodeForm):
         return None
-    return Proof(request, form.cleaned_data["challenge"] or UUID(int=0), form.cleaned_data["code"])
+    return Proof(origin_of(request), form.cleaned_data["challenge"] or UUID(int=0), form.cleaned_data["code"])

@@ -120,7 +120,7 @@ def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
 
 
 def _draft_of(request: SignedInRequest, draft_id: UUID) -> drafts.Draft | None:
-    draft = drafts.draft_of(request, draft_id)
+    draft = drafts.draft_of(request.session, draft_id)
     return draft if draft is not None and draft.mode != "cash" else None
 
 
@@ -138,9 +138,11 @@ def _to_review(
         actor=request.user, source=source, target=target, amount=amount, idempotency_key=str(draft_id)
     )
     description = form.cleaned_data["description"]
-    drafts.remember(request, draft_id, source=source, target=target, amount=amount, description=description, mode=mode)
+    drafts.remember(
+        request.session, draft_id, source=source, target=target, amount=amount, description=description, mode=mode
+    )
     if challenge is not None:
-        drafts.ask_code(request, draft_id, challenge)
+        drafts.ask_code(request.session, draft_id, challenge)
     return redirect("transfer_review", draft_id)
 
 

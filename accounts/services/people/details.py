@@ -5,12 +5,12 @@ import json
 from typing import Any
 
 from django.db import IntegrityError
-from django.http import HttpRequest
 
 from accounts import outbox
 from accounts.addresses import user_by_email
 from accounts.concurrency import own_transaction
 from accounts.models import User, normalise_email
+from accounts.origin import Origin
 from accounts.reasons import checked_reason
 from accounts.roles import require
 from accounts.services.fresh_code import verify_fresh_code
@@ -38,7 +38,6 @@ class AddressInUse(Refusal):
 
 
 def edit_user(
-    request: HttpRequest,
     *,
     actor: User,
     user: User,
@@ -50,6 +49,7 @@ def edit_user(
     seen: str,
     reason: str,
     code: str,
+    origin: Origin,
 ) -> list[str]:
     """Write what differs from what stands there, and return the names of those fields.
 
@@ -78,7 +78,7 @@ def edit_user(
         raise ValueError("A person has a first name and an e-mail address.")
     _refuse_stale(user, seen)
     _refuse_taken_address(user, normalise_email(email))
-    verify_fresh_code(request, actor=actor, code=code)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
     try:
         return _edit(actor, user, wanted, seen, kept_reason)
     except IntegrityError as error:  # taken between look and write

@@ -1,11 +1,11 @@
 """Locking somebody out, and letting them in again (R1.4, R1.5)."""
 
-from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import guesses, outbox
 from accounts.concurrency import own_transaction
 from accounts.models import User
+from accounts.origin import Origin
 from accounts.reasons import checked_reason
 from accounts.roles import require
 from accounts.services.admin_key import verify_admin_key
@@ -30,7 +30,7 @@ class NotLocked(WrongStatus):
     text = "This person is not locked: neither by the bank, nor after wrong passwords, codes or PINs."
 
 
-def lock_user(request: HttpRequest, *, actor: User, user: User, reason: str, code: str, admin_key: str = "") -> None:
+def lock_user(*, actor: User, user: User, reason: str, code: str, origin: Origin, admin_key: str = "") -> None:
     """Let a person sign in no more; their sessions end at once, and links in mails to them are worthless.
 
     A refusal that could be known before uses up no code.
@@ -45,8 +45,8 @@ def lock_user(request: HttpRequest, *, actor: User, user: User, reason: str, cod
     kept_reason = checked_reason(reason)
     if user.locked_at is not None:
         raise LockedAlready
-    verify_admin_key(request, actor=actor, admin_key=admin_key)
-    verify_fresh_code(request, actor=actor, code=code)
+    verify_admin_key(actor=actor, admin_key=admin_key, origin=origin)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
     _lock(actor, user, kept_reason)
 
 
@@ -63,7 +63,7 @@ def _lock(actor: User, user: User, reason: str) -> None:
     outbox.tell("user_locked", user_id=row.pk)
 
 
-def unlock_user(request: HttpRequest, *, actor: User, user: User, reason: str, code: str, admin_key: str = "") -> None:
+def unlock_user(*, actor: User, user: User, reason: str, code: str, origin: Origin, admin_key: str = "") -> None:
     """Let a locked person in again: lifts the bank's lock, the pause after wrong passwords and codes, wherever
     they came from, and the lock of the PIN (R1.4).
 
@@ -77,8 +77,8 @@ def unlock_user(request: HttpRequest, *, actor: User, user: User, reason: str, c
     kept_reason = checked_reason(reason)
     if not locks_of(user):
         raise NotLocked
-    verify_admin_key(request, actor=actor, admin_key=admin_key)
-    verify_fresh_code(request, actor=actor, code=code)
+    verify_admin_key(actor=actor, admin_key=admin_key, origin=origin)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
     _unlock(actor, user, kept_reason)
 
 

@@ -1,11 +1,11 @@
 """Giving somebody another role (R1.7, R5.2)."""
 
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
 
 from accounts import outbox
 from accounts.concurrency import own_transaction
 from accounts.models import AccountStatus, BankAccount, User
+from accounts.origin import Origin
 from accounts.reasons import checked_reason
 from accounts.roles import Role, require
 from accounts.services.fresh_code import verify_fresh_code
@@ -31,7 +31,7 @@ class HasThisRole(WrongStatus):
     text = "This person has this role already."
 
 
-def change_role(request: HttpRequest, *, actor: User, user: User, role: Role, reason: str, code: str) -> None:
+def change_role(*, actor: User, user: User, role: Role, reason: str, code: str, origin: Origin) -> None:
     """Give a person another role, in place of the one they have; their sessions end at once.
 
     Raises:
@@ -44,7 +44,7 @@ def change_role(request: HttpRequest, *, actor: User, user: User, role: Role, re
     refuse_self(actor, user)
     kept_reason = checked_reason(reason)
     _refuse_role(user, Role(role))
-    verify_fresh_code(request, actor=actor, code=code)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
     _change_role(actor, user, Role(role), kept_reason)
 
 

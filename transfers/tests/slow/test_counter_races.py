@@ -12,7 +12,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests.acts import wrong_code_for
-from tests.staff_acts import a_request, fresh_code
+from tests.staff_acts import an_origin, fresh_code
 from transfers import limits
 from transfers.models import TransferOrder
 from transfers.services import cash, orders
@@ -25,7 +25,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def pay_out(sam: Any, everyday: BankAccount) -> Callable[..., TransferOrder]:
     def withdraw(code: str, amount: str = "20.00", key: str = "the cash paid out") -> TransferOrder:
         return cash.withdraw_at_counter(
-            a_request(), actor=sam, account=everyday, amount=Decimal(amount), customer_code=code, idempotency_key=key
+            origin=an_origin(),
+            actor=sam,
+            account=everyday,
+            amount=Decimal(amount),
+            customer_code=code,
+            idempotency_key=key,
         )
 
     return withdraw

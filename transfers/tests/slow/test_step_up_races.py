@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.http import HttpRequest
 
 from accounts.models import BankAccount, RateWindow, User
+from accounts.origin import Origin
 from tests import acts
 from transfers.models import StepUpChallenge, TransferOrder
 from transfers.services import sending
@@ -23,7 +23,7 @@ def challenge_of(send: Callable[..., Any]) -> StepUpChallenge:
 
 
 def test_eight_clicks_with_one_code_are_one_payment_and_no_wrong_guess(
-    alice: User, everyday: BankAccount, bobs: BankAccount, request_of_alice: HttpRequest, code_of: Callable
+    alice: User, everyday: BankAccount, bobs: BankAccount, origin_of_alice: Origin, code_of: Callable
 ) -> None:
     """All are answered with the one order: the lock on the code's device lets each see what the first has done."""
 
@@ -32,7 +32,7 @@ def test_eight_clicks_with_one_code_are_one_payment_and_no_wrong_guess(
             actor=alice, source=everyday, target=bobs, amount=Decimal(10), idempotency_key="the one key", proof=proof
         )
 
-    proof = Proof(request_of_alice, challenge_of(send).public_id, code_of(alice))
+    proof = Proof(origin_of_alice, challenge_of(send).public_id, code_of(alice))
     orders = acts.at_once(*[lambda: send(proof)] * 8)
     assert [type(order) for order in orders] == [TransferOrder] * 8, orders
     assert len({order.pk for order in orders if isinstance(order, TransferOrder)}) == 1
@@ -42,7 +42,7 @@ def test_eight_clicks_with_one_code_are_one_payment_and_no_wrong_guess(
 
 
 def test_one_code_in_many_hands_pays_once(
-    alice: User, everyday: BankAccount, bobs: BankAccount, request_of_alice: HttpRequest, code_of: Callable
+    alice: User, everyday: BankAccount, bobs: BankAccount, origin_of_alice: Origin, code_of: Callable
 ) -> None:
     """Eight payments, each with a challenge of its own, and one code for all of them: one goes out."""
 
@@ -54,7 +54,7 @@ def test_one_code_in_many_hands_pays_once(
 
     code, tries = code_of(alice), []
     for number in range(8):
-        proof = Proof(request_of_alice, challenge_of(lambda number=number: send(number)).public_id, code)
+        proof = Proof(origin_of_alice, challenge_of(lambda number=number: send(number)).public_id, code)
         tries.append(lambda number=number, proof=proof: send(number, proof))
     outcomes = acts.at_once(*tries)
     assert len([each for each in outcomes if isinstance(each, TransferOrder)]) == 1
