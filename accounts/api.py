@@ -83,10 +83,12 @@ def confirm_enrolment(request: HttpRequest, data: ConfirmEnrolmentIn) -> Enrolle
 def login(request: HttpRequest, data: SignInIn) -> TokensOut:
     """Sign in: an access token for fifteen minutes, a refresh token for seven days. 401 never says what was wrong."""
     _count_sign_in(request)
-    given: dict[str, Any] = {"email": data.email, "code": data.code, "origin": origin_of(request)}
+    email, origin = data.email, origin_of(request)
     if data.pin is not None:
-        return TokensOut.of(api_sessions.sign_in_with_pin(pin=data.pin, **given))
-    return TokensOut.of(api_sessions.sign_in(password=data.password or "", **given))
+        tokens = api_sessions.sign_in_with_pin(email=email, pin=data.pin, code=data.code, origin=origin)
+    else:
+        tokens = api_sessions.sign_in(email=email, password=data.password or "", code=data.code, origin=origin)
+    return TokensOut.of(tokens)
 
 
 @router.post("/auth/refresh", auth=_FOR_ANYONE, response=TokensOut, openapi_extra=refuses(401))

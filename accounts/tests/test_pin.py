@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 from django.views.debug import SafeExceptionReporterFilter
 
+from accounts import page_acts
 from accounts.models import OutboxMessage, TotpDevice, User
 from accounts.origin import Origin
 from accounts.pin_rules import InvalidPin, check_pin
@@ -321,7 +322,7 @@ def test_a_fault_shows_no_pin_in_its_report(
         seen.append(request)
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(pins, "set_pin", fail)
+    monkeypatch.setattr(page_acts, "set_pin", fail)
     browser.raise_request_exception = False
     assert put(browser, code_of(alice)).status_code == 500
     cleansed = SafeExceptionReporterFilter().get_post_parameters(seen[0])
