@@ -1,5 +1,6 @@
 """django-axes records who failed when; whether that locks is decided by our exact count (R1.4)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 
 from accounts import guesses
 from accounts.origin import Origin
-from accounts.sign_in_identity import identity_of
+from accounts.sign_in_identity import identity, name_for_axes
 from audit.context import client_ip
 
 
@@ -27,6 +28,22 @@ def request_from(origin: Origin) -> HttpRequest:
 def note_wrong_code(*, email: str, origin: Origin) -> None:
     """Let axes hear of it too, so that its records have codes like passwords."""
     user_login_failed.send(__name__, credentials={"username": email}, request=request_from(origin))
+
+
+def email_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
+    """For `AXES_USERNAME_CALLABLE`. Forms pass `username`, programs `email`; without this, axes reads None for
+    one of them and every user shares a single counter, so that one person's failures lock all."""
+    return name_for_axes(_typed(request, credentials))
+
+
+def identity_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
+    """The key that the guess counters of an attempt are under, whatever was typed."""
+    return identity(_typed(request, credentials))
+
+
+def _typed(request: HttpRequest | None, credentials: Mapping[str, Any] | None) -> Any:
+    source = credentials or (request.POST if request is not None else {})
+    return source.get("username") or source.get("email")
 
 
 class ExactHandler(AxesDatabaseHandler):

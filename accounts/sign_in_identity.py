@@ -1,10 +1,7 @@
 """Who a sign-in attempt is for: what the guess counters count under, and what is written down of it."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
-
-from django.http import HttpRequest
 
 # One shared key for attempts that name nobody, far from any e-mail address.
 NOBODY = "-"
@@ -26,19 +23,3 @@ def address_in(typed: str) -> str:
 def name_for_axes(email: Any) -> str:
     """What axes writes down of an attempt: the address, or NOBODY for what looks like none."""
     return address_in(email) or NOBODY if isinstance(email, str) else NOBODY
-
-
-def email_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
-    """For `AXES_USERNAME_CALLABLE`. Forms pass `username`, programs `email`; without this, axes reads None for
-    one of them and every user shares a single counter, so that one person's failures lock all."""
-    return name_for_axes(_typed(request, credentials))
-
-
-def identity_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
-    """The key that the guess counters of an attempt are under, whatever was typed."""
-    return identity(_typed(request, credentials))
-
-
-def _typed(request: HttpRequest | None, credentials: Mapping[str, Any] | None) -> Any:
-    source = credentials or (request.POST if request is not None else {})
-    return source.get("username") or source.get("email")

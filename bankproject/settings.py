@@ -315,7 +315,7 @@ if GUESSES_PER_NETWORK < AXES_FAILURE_LIMIT:
 AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
 AXES_HANDLER = "accounts.lockout.ExactHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "accounts.sign_in_identity.email_of"
+AXES_USERNAME_CALLABLE = "accounts.lockout.email_of"
 AXES_CLIENT_IP_CALLABLE = "audit.context.client_ip"
 AXES_LOCKOUT_CALLABLE = "accounts.views.sign_in.keep_our_answer"
 AXES_RESET_ON_SUCCESS = True

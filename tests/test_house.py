@@ -78,6 +78,61 @@ def test_what_is_private_to_a_module_is_used_by_no_other() -> None:
     assert borrowed == []
 
 
+# Folders, and beginnings of module names, of what answers requests.
+EDGES = {"views", "api", "rest", "admin"}
+
+# Below the edge, a request comes to these alone. Services get plain values and an `Origin`.
+TAKES_A_REQUEST = {
+    "accounts/origin.py": "makes the value that services get",
+    "accounts/requests.py": "names the type of a request of somebody signed in",
+    "accounts/page_sessions.py": "Django signs out by the request",
+    "accounts/page_acts.py": "Django signs in by the request, and the session follows what services change",
+    "accounts/middleware.py": "middleware",
+    "accounts/backends.py": "Django hands its backends the request",
+    "accounts/lockout.py": "django-axes knows requests only",
+    "accounts/staff_acts.py": "the admin's pages of what staff do",
+    "accounts/list_filters.py": "the admin's lists",
+    "accounts/money_admin.py": "the admin's lists",
+}
+
+
+def test_no_service_takes_a_request() -> None:
+    """What a session or the API or a job can call alike, a test can too."""
+    requests = {"HttpRequest", "SignedInRequest", "ApiRequest"}
+    taking = {
+        name_of(path)
+        for path in python_files()
+        if path.relative_to(ROOT).parts[0] in {"accounts", "transfers", "support"}
+        and not is_edge(path)
+        and any(isinstance(node, ast.alias) and node.name in requests for node in ast.walk(ast.parse(text_of(path))))
+    }
+    assert taking == set(TAKES_A_REQUEST)
+
+
+def is_edge(path: Path) -> bool:
+    parts = path.relative_to(ROOT).with_suffix("").parts[1:]
+    return "tests" in parts or any(part.partition("_")[0] in EDGES for part in parts)
+
+
+# Pages that hand a password or code straight to its service. All others go through `accounts.page_acts`.
+ASKS_BY_ITSELF = {
+    "accounts/views/sign_in.py": "nobody is signed in yet: each step begins another session",
+    "transfers/views/confirming.py": "a code for a payment shows and changes no factor",
+}
+
+
+def test_a_page_that_shows_or_changes_a_factor_gives_the_session_another_key() -> None:
+    """Each service that wants a fresh code or password wants an `Origin` too: a view that makes one itself goes round
+    `page_acts`, and would leave a copy of the cookie good."""
+    making = {
+        name_of(path)
+        for path in python_files()
+        if "views" in path.parts
+        and any(isinstance(node, ast.alias) and node.name == "origin_of" for node in ast.walk(ast.parse(text_of(path))))
+    }
+    assert making == set(ASKS_BY_ITSELF)
+
+
 def is_private(name: str) -> bool:
     return name.startswith("_") and not name.endswith("__")
 

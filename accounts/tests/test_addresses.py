@@ -11,10 +11,11 @@ from django.test import Client
 
 from accounts.addresses import is_plain, user_by_email
 from accounts.forms import EmailChangeForm, ForgottenPasswordForm, RegistrationForm, SignInForm
+from accounts.lockout import email_of, identity_of
 from accounts.models import OutboxMessage, PasswordReset, User
 from accounts.outbox import mails_of
 from accounts.services import email_change, password_reset, registration
-from accounts.sign_in_identity import NOBODY, email_of, identity_of
+from accounts.sign_in_identity import NOBODY
 from audit.models import AuditEntry
 from tests.acts import NEWCOMER, WRONG_PASSWORD, give_password, hashing
 from tests.api_client import told

@@ -12,8 +12,9 @@ from django.db import IntegrityError
 from django.test import Client
 
 from accounts import guesses
+from accounts.lockout import email_of
 from accounts.models import RateWindow, RecoveryCode
-from accounts.sign_in_identity import email_of, identity
+from accounts.sign_in_identity import identity
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.plugin import PASSWORD
@@ -290,3 +291,17 @@ def test_a_failure_beside_a_sign_in_that_forgets_failures_is_no_fault(
     assert fail(client, times=1).status_code == 200
     assert AccessAttempt.objects.get().failures_since_start == 1
     assert len(tries) == 2
+
+
+def test_axes_records_from_where_and_by_what_page_but_nothing_that_was_typed(
+    alice: Any, client: Client, api_of: Any
+) -> None:
+    # R1.4, R6.2
+    given = {"REMOTE_ADDR": "198.51.100.7", "HTTP_USER_AGENT": "Browser 1", "HTTP_ACCEPT": "text/html"}
+    give_password(client, alice.email, WRONG_PASSWORD, **given)
+    api_of(None, **given).post("auth/login", {"email": alice.email, "password": WRONG_PASSWORD, "code": "123456"})
+    [attempt] = AccessAttempt.objects.all()
+    assert (attempt.username, attempt.ip_address, attempt.user_agent) == (alice.email, "198.51.100.7", "Browser 1")
+    assert (attempt.path_info, attempt.http_accept) == ("/api/v1/auth/login", "text/html")
+    assert attempt.failures_since_start == 2
+    assert set(attempt.get_data + attempt.post_data) <= set("\n-")
