@@ -6,23 +6,16 @@ from django.http import HttpRequest
 
 from accounts import account_numbers
 from accounts.account_numbers import InvalidAccountNumber
-from accounts.admin_acts import ACCOUNT_ACTS, USER_ACTS
-from accounts.encryption import lookup_digests
-from accounts.list_filters import (
-    ActiveFilter,
-    LockedFilter,
-    OwnerFilter,
-    RoleFilter,
-    SubjectAccountFilter,
-)
 from accounts.models import BankAccount, User
-from accounts.money_admin import MoneyAdmin
-from accounts.staff_acts import ActingAdmin, offer
-from accounts.staff_selectors import seen_by
+from accounts.staff.acts import ActingAdmin, offer
+from accounts.staff.list_filters import ActiveFilter, LockedFilter, OwnerFilter, RoleFilter, SubjectAccountFilter
+from accounts.staff.people_acts import USER_ACTS
+from accounts.staff.selectors import seen_by
 from audit.admin import offer_filters
+from foundation.admin.read_only import MoneyAdmin
+from foundation.keys.encryption import lookup_digests
 
 offer(User, *USER_ACTS)
-offer(BankAccount, *ACCOUNT_ACTS)
 offer_filters(SubjectAccountFilter)
 
 

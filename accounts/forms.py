@@ -1,72 +1,19 @@
 """Forms parse what people type; services decide (house style)."""
 
 import re
-import unicodedata
-import uuid
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 from accounts.account_numbers import InvalidAccountNumber, parse_number
-from accounts.addresses import is_plain
 from accounts.models import User
-from accounts.money import InvalidAmount, currency_exponent, currency_sign, parse_typed_amount
-from accounts.password_rules import check_new_password, password_help
-from accounts.password_text import MAX_PASSWORD_CHARS
-from accounts.pin_rules import InvalidPin, check_pin
-from accounts.plain_text import has_unprintable, is_longer_than, length_of
-
-
-class OnceForm(forms.Form):
-    """A form with an idempotency key of ours, new for every page that is shown afresh: it counts once, however often it
-    is sent."""
-
-    key = forms.UUIDField(widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["initial"] = {"key": uuid.uuid4()} | (kwargs.get("initial") or {})
-        super().__init__(*args, **kwargs)
-
-    @property
-    def idempotency_key(self) -> str:
-        return str(self.cleaned_data["key"])
-
-
-class AmountInput(forms.TextInput):
-    """A field with the currency's sign before it, so that nobody has to type it."""
-
-    def render(self, *args: Any, **kwargs: Any) -> SafeString:
-        field = super().render(*args, **kwargs)
-        return format_html('<div class="amount-input"><span>{}</span>{}</div>', currency_sign(), field)
-
-
-class AmountField(forms.CharField):
-    """A positive amount of money; cleans to a `Decimal` in major units."""
-
-    widget = AmountInput
-
-    def __init__(self, *, allow_zero: bool = False, **kwargs: Any) -> None:
-        self.allow_zero = allow_zero
-        kwargs.setdefault("max_length", 24)
-        kwargs.setdefault("error_messages", {"required": "Enter an amount."})
-        super().__init__(**kwargs)
-
-    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        mode = "decimal" if currency_exponent() else "numeric"
-        return super().widget_attrs(widget) | {"inputmode": mode, "autocomplete": "off"}
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        if not text:
-            return None
-        try:
-            return parse_typed_amount(text, allow_zero=self.allow_zero)
-        except InvalidAmount as error:
-            raise ValidationError(str(error), code=error.code) from error
+from accounts.sign_in.addresses import is_plain
+from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS
+from accounts.sign_in.passwords.rules import check_new_password, password_help
+from accounts.sign_in.pins import InvalidPin, check_pin
+from foundation.form_fields import LineField
+from foundation.text import has_unprintable
 
 
 class AccountNumberField(forms.CharField):
@@ -88,36 +35,6 @@ class AccountNumberField(forms.CharField):
             return parse_number(text)
         except InvalidAccountNumber as error:
             raise ValidationError(str(error), code=error.code) from error
-
-
-def too_long(text: str, max_chars: int) -> str:
-    """What is said of a text that a column cannot hold; the length is counted as the column does."""
-    return f"At most {max_chars} characters; this has {length_of(text)}."
-
-
-class LineField(forms.CharField):
-    """One line of free text in any script, NFC, runs of white space made one space.
-
-    Normalised before its length is checked: composing can make a text longer than it was.
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        # Said by us: the length that counts is the column's.
-        self.validators = [rule for rule in self.validators if not isinstance(rule, MaxLengthValidator)]
-
-    def to_python(self, value: Any) -> Any:
-        return unicodedata.normalize("NFC", " ".join((super().to_python(value) or "").split()))
-
-    def validate(self, value: Any) -> None:
-        super().validate(value)
-        if has_unprintable(value):
-            raise ValidationError("This text has characters that cannot be shown.", code="unprintable")
-
-    def run_validators(self, value: Any) -> None:
-        super().run_validators(value)
-        if self.max_length is not None and is_longer_than(value, self.max_length):
-            raise ValidationError(too_long(value, self.max_length), code="max_length")
 
 
 class PersonNameField(LineField):

@@ -6,23 +6,74 @@ from decimal import Decimal
 from functools import cached_property
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
+from django.http import HttpRequest
 from django.utils import timezone
 from django_otp.models import Device, ThrottlingMixin
 from django_otp.oath import TOTP
 
 from accounts import account_numbers
-from accounts.api_models import ApiRefreshToken as ApiRefreshToken
-from accounts.encryption import DecryptionFailed, DigestField, EncryptedField
-from accounts.key_models import KeyRecord as KeyRecord
-from accounts.mail_links import MailLink
-from accounts.money import MoneyField
-from accounts.password_hashing import UserWithPassword
 from accounts.roles import STAFF_ROLES, Role, may, role_of
-from accounts.sign_in_models import EnrolmentLink as EnrolmentLink
-from accounts.sign_in_models import KnownDevice as KnownDevice
+from accounts.sign_in.passwords.hashing import UserWithPassword
+from foundation.keys.encryption import DecryptionFailed, DigestField, EncryptedField
+from foundation.mail_links import MailLink
+from foundation.models import KeyRecord as KeyRecord
+from foundation.money import MoneyField
+
+
+class KnownDevice(models.Model):
+    """A browser in which a user has signed in before: a sign-in in any other is told to them by mail.
+
+    The digest is of the browser's cookie and the user, so that nothing here leads to the cookie, and nothing tells
+    that two people share a browser (`accounts.sign_in.devices`).
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="known_devices", db_index=False
+    )
+    token_digest = models.CharField(max_length=64)
+    last_seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "token_digest"], name="known_device_once")]
+
+    def __str__(self) -> str:
+        return f"a browser of {self.user}, last seen {self.last_seen_at:%Y-%m-%d}"
+
+
+class EnrolmentLink(MailLink):
+    """The bank has reset this user's second factor: until another is set up, that takes a link in a mail beside the
+    password (R1.8).
+
+    The row stays when the link expires, since it says so; another link takes the place of the last.
+    """
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="enrolment_link")
+    expires_at = models.DateTimeField()  # no index: these are not looked up by their age
+
+    @property
+    def is_good(self) -> bool:
+        return self.user.can_sign_in
+
+
+class ApiRefreshToken(models.Model):
+    """One refresh token of a session that began through the API. It works once; used a second time, it ends the
+    session, since one of the two who have it is a thief (RFC 9700, 4.14.2).
+
+    The digest is of the token's id, 256 random bits: a read of the database yields no token.
+    """
+
+    session = models.ForeignKey("accounts.UserSession", on_delete=models.CASCADE, related_name="refresh_tokens")
+    jti_digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.session} until {self.expires_at:%Y-%m-%d %H:%M}"
+
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +211,7 @@ class TotpDevice(ThrottlingMixin, Device):
     def get_throttle_factor(self) -> int:
         """After n wrong codes in a row, wait 2^(n-1) seconds: of a device that waits to be confirmed, which is one
         sign-in's own. Of the one in use this would let whoever has the password keep its owner out, from anywhere;
-        guesses at it are counted by `accounts.guesses`."""
+        guesses at it are counted by `accounts.sign_in.guesses`."""
         return 1
 
     def totp(self) -> TOTP:
@@ -218,7 +269,7 @@ class UserSession(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)  # to the minute
     ended_at = models.DateTimeField(null=True)
-    wrote_at = models.DateTimeField(null=True)  # when its user last changed something (`audit.replica`)
+    wrote_at = models.DateTimeField(null=True)  # when its user last changed something (`foundation.replica`)
 
     class Meta:
         indexes = [models.Index(fields=["user", "last_seen_at"], name="user_session_seen")]
@@ -247,17 +298,6 @@ class EmailChange(MailLink):
         return f"{self.email} until {self.expires_at:%Y-%m-%d %H:%M}"
 
 
-class RateWindow(models.Model):
-    """The recent times at which something limited was done: one row for each key (`accounts.limiter`)."""
-
-    key = models.CharField(max_length=100, unique=True)
-    stamps = models.JSONField(default=list)
-    last_at = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return self.key
-
-
 class AccountKind(models.TextChoices):
     CHECKING = "checking", "Checking"
     SAVINGS = "savings", "Savings"
@@ -282,7 +322,7 @@ class AccountStatus(models.TextChoices):
 class BankAccount(models.Model):
     """An account of the ledger: a customer's, or one of the bank's own, which has no owner and no number.
 
-    `balance`, `held` and `last_sequence` are set by `transfers.ledger` and `transfers.services` alone.
+    `balance`, `held` and `last_sequence` are set by `transfers.ledger.posting` and `transfers.services` alone.
     """
 
     readable_on_replica = True
@@ -385,22 +425,7 @@ class BankAccount(models.Model):
         return account_numbers.grouped(self.number) if self.number else ""
 
 
-class OutboxMessage(models.Model):
-    """Something people are to be told, written in the transaction that made it true (R3.8).
+class SignedInRequest(HttpRequest):
+    """A request that has passed `TwoFactorMiddleware`: for the type checker, its user is one."""
 
-    `accounts.outbox` expands it once into mails. The payload is sealed: it may carry a link's token.
-    """
-
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    event = models.CharField(max_length=40)
-    payload = EncryptedField(max_chars=600)
-    created_at = models.DateTimeField(default=timezone.now)
-    expanded_at = models.DateTimeField(null=True)
-    failures = models.PositiveSmallIntegerField(default=0)
-    next_try_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        indexes = [models.Index(fields=["next_try_at"], name="outbox_waiting", condition=Q(expanded_at__isnull=True))]
-
-    def __str__(self) -> str:
-        return f"{self.event} {self.created_at:%Y-%m-%d %H:%M:%S}"
+    user: User

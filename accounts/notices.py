@@ -1,5 +1,5 @@
-"""The mails of this app: who is told of which event (`accounts.apps` registers them; `accounts.outbox` says how a line
-is read). Transfers and support take the audiences whose names are public."""
+"""The mails of this app: who is told of which event. `accounts.apps` registers them; `foundation.outbox` says how a
+line is read. Transfers and support take the audiences whose names are public."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,9 +7,9 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.addresses import user_by_email
 from accounts.models import BankAccount, EmailChange, PasswordReset, Registration, User
-from accounts.outbox import Audience, Notice, Payload, Rows, Told
+from accounts.sign_in.addresses import user_by_email
+from foundation.outbox import Audience, Notice, Payload, Rows, Told
 
 # --- Who is told ------------------------------------------------------------------------------------------------
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
-from accounts.devices import device_label
 from accounts.models import RecoveryCode, SessionKind, User, UserSession
-from accounts.services import user_sessions
-from accounts.session_user import SessionUser
+from accounts.programs.session_user import SessionUser
+from accounts.sign_in.devices import device_label
+from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.models import AuditEntry
 

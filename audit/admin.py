@@ -10,9 +10,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from audit.exporting import ExportingAdmin
-from audit.list_filters import ActionFilter, ActorFilter, ConcernsFilter, TypedFilter
+from audit.list_filters import ActionFilter, ActorFilter, ConcernsFilter
 from audit.models import AuditBlock, AuditEntry
-from audit.read_only_admin import ReadOnlyAdmin
+from foundation.admin.filters import TypedFilter
+from foundation.admin.read_only import ReadOnlyAdmin
 
 
 @admin.register(AuditEntry)

@@ -16,10 +16,10 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET
 
 from audit.actions import Action
-from audit.csv import csv_pieces, harmless
-from audit.read_only_admin import ReadOnlyAdmin
-from audit.replica import as_now, may_be_behind
 from audit.services import record
+from foundation.admin.read_only import ReadOnlyAdmin
+from foundation.csv_table import csv_pieces, harmless
+from foundation.replica import as_now, may_be_behind
 
 EXPORT_ROWS = 100_000
 _ROWS_AT_ONCE = 500

@@ -1,7 +1,7 @@
 from django.db import models
 from django.utils import timezone
 
-from audit.append_only import AppendOnlyModel
+from foundation.append_only import AppendOnlyModel
 
 
 class AuditEntry(AppendOnlyModel):

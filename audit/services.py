@@ -8,9 +8,10 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
-from audit import context, tally
+from audit import tally
 from audit.actions import Action
 from audit.models import AuditEntry
+from foundation import request_context
 
 ANONYMOUS = "anonymous"
 
@@ -92,7 +93,7 @@ def _entry(report: Report) -> AuditEntry:
     """
     if not isinstance(report.action, Action):
         raise ValueError(f"{report.action!r} is not in audit.actions.")
-    now, actor, subject = context.current(), report.actor, report.subject
+    now, actor, subject = request_context.current(), report.actor, report.subject
     return AuditEntry(
         at=report.at or timezone.now(),
         action=report.action.value,

@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from accounts.roles import STAFF_ROLES, may
 from accounts.views import sign_in
-from audit.read_only_admin import ReadOnlyAdmin
 from bankproject.front_page import figures_for
-from transfers.selectors import monitoring
+from foundation.admin.read_only import ReadOnlyAdmin
+from transfers.history import monitoring
 
 
 class BankAdminSite(admin.AdminSite):

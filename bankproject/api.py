@@ -14,20 +14,20 @@ from django.urls import URLPattern, URLResolver, include, path
 from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
-from accounts import limiter
-from accounts.api import router as accounts_router
-from accounts.api_profile import router as profile_router
-from accounts.api_staff import router as staff_of_accounts
-from accounts.rest import rates
-from accounts.rest.bearer import AccessToken
-from accounts.rest.body import StrictParser, check_query
-from accounts.rest.problems import Problem, answer_to
-from bankproject.api_document import complete
+from accounts.api.bearer import AccessToken
+from accounts.api.profile import router as profile_router
+from accounts.api.sign_in import router as accounts_router
+from accounts.api.staff import router as staff_of_accounts
+from foundation.limiter import limiter
+from foundation.rest import rates
+from foundation.rest.body import StrictParser, check_query
+from foundation.rest.document import complete
+from foundation.rest.problems import Problem, answer_to
 from support.api.customers import router as support_router
 from support.api.staff import router as staff_of_support
-from transfers.api import router as transfers_router
-from transfers.api_limits import router as limits_router
-from transfers.api_staff import router as staff_of_transfers
+from transfers.api.limits import router as limits_router
+from transfers.api.money import router as transfers_router
+from transfers.api.staff import router as staff_of_transfers
 
 
 class BankApi(NinjaAPI):

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from accounts.rest.problems import answer_to
+from foundation.rest.problems import answer_to
 
 
 @login_not_required  # it shows what the API is, and nothing of anybody's

@@ -17,8 +17,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.forms import AmountField
-from transfers import pictures
+from foundation.form_fields import AmountField
+from transfers.history import drawing as pictures
 from transfers.periods import Month
 
 _ICONS = settings.BASE_DIR / "static" / "img" / "icons.svg"

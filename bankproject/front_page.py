@@ -13,14 +13,14 @@ from django.utils.formats import date_format
 
 from accounts import selectors as people
 from accounts.models import AccountStatus, User
-from accounts.money import format_money
 from accounts.roles import may
-from audit.counting import bounded_counts
+from foundation.admin.counting import bounded_counts
+from foundation.money import format_money
 from support import selectors as support
 from support.states import RequestState
+from transfers.history import monitoring
 from transfers.models import AlertState, OrderState
 from transfers.periods import day_of, start_of_day
-from transfers.selectors import monitoring
 
 
 @dataclass(frozen=True)

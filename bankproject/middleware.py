@@ -1,17 +1,54 @@
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
+from django_otp.middleware import OTPMiddleware
 
-from accounts.concurrency import OutcomeUnknown
-from accounts.limiter import LimitsUnavailable, TooOften
-from accounts.rest.problems import CONTENT_TYPE, as_response, without_route
+from accounts.sign_in.sessions.middleware import SessionTimeoutMiddleware, TwoFactorMiddleware
 from bankproject.errors import too_many, unavailable
+from foundation.limiter.limiter import LimitsUnavailable, TooOften
+from foundation.rest.problems import CONTENT_TYPE, as_response, without_route
+from foundation.transactions import OutcomeUnknown
+
+_PAGE_AMONG_THEM = "/api/v1/docs/"
+
+
+class _PagesOnly:
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path_info.startswith(API) and request.path_info != _PAGE_AMONG_THEM:
+            return self.get_response(request)
+        return super().__call__(request)  # type: ignore[misc]  # of the middleware it is mixed into
+
+
+# Subclasses of the well-known ones, which Django's system checks look for; that of forms they look for by name.
+class PageSession(_PagesOnly, SessionMiddleware): ...
+
+
+class PageUser(_PagesOnly, AuthenticationMiddleware): ...
+
+
+class PageOtp(_PagesOnly, OTPMiddleware): ...
+
+
+class PageTimeout(_PagesOnly, SessionTimeoutMiddleware): ...
+
+
+class PageMessages(_PagesOnly, MessageMiddleware): ...
+
+
+class PageTwoFactor(_PagesOnly, TwoFactorMiddleware): ...
+
 
 # Where programs ask; all else is pages.
 API = "/api/"

@@ -13,11 +13,11 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from bankproject.databases import database as _database
-from bankproject.key_rings import key_ring as _key_ring
-from bankproject.key_rings import refuse_shared, refuse_weak_text
+from bankproject.databases import replica as _replica
 from bankproject.operations.logs import logging_config
-from bankproject.replica_database import replica as _replica
-from bankproject.savings import savings_rate as _savings_rate
+from foundation.keys.rings import key_ring as _key_ring
+from foundation.keys.rings import refuse_shared, refuse_weak_text
+from transfers.interest.rates import savings_rate as _savings_rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -169,7 +169,7 @@ if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 
-SESSION_ENGINE = "accounts.hashed_sessions"
+SESSION_ENGINE = "accounts.sign_in.sessions.engine"
 # Longer than the idle timeout, which the server keeps by its own stamps: were the row gone by then, nobody would
 # be told why they are signed out, and nothing would be recorded.
 SESSION_COOKIE_AGE = SESSION_ABSOLUTE_SECONDS
@@ -208,6 +208,7 @@ INSTALLED_APPS = [
     "transfers",
     "accounts",
     "audit",
+    "foundation",
     "bankproject.apps.BankAdminConfig",
     "bankproject.security_audit.apps.SecurityAuditConfig",
     "bankproject.sql_server.apps.SqlServerConfig",
@@ -229,7 +230,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "audit.middleware.RequestContextMiddleware",
+    "foundation.request_context.RequestContextMiddleware",
     # Before whatever might refuse a health check, and around all that takes time.
     "bankproject.operations.middleware.OperationsMiddleware",
     "bankproject.middleware.ErrorsMiddleware",
@@ -237,16 +238,16 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
     "bankproject.middleware.Utf8OnlyMiddleware",
-    "accounts.middleware.ReplicaMiddleware",
-    "bankproject.page_middleware.PageSession",
+    "accounts.sign_in.sessions.middleware.ReplicaMiddleware",
+    "bankproject.middleware.PageSession",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "bankproject.page_middleware.PageUser",
-    "bankproject.page_middleware.PageOtp",
-    "bankproject.page_middleware.PageTimeout",
-    "bankproject.page_middleware.PageMessages",
+    "bankproject.middleware.PageUser",
+    "bankproject.middleware.PageOtp",
+    "bankproject.middleware.PageTimeout",
+    "bankproject.middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "bankproject.page_middleware.PageTwoFactor",
+    "bankproject.middleware.PageTwoFactor",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -262,7 +263,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "bankproject.context.bank",
+                "bankproject.navigation.bank",
             ],
         },
     },
@@ -273,7 +274,7 @@ CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 DATABASES = {"default": _database(env, "DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 DATABASES |= _replica(env, DATABASES["default"])
-DATABASE_ROUTERS = ["audit.replica.ReplicaRouter"] if "replica" in DATABASES else []
+DATABASE_ROUTERS = ["foundation.replica.ReplicaRouter"] if "replica" in DATABASES else []
 # Django keeps connections itself; a second store of them below it would hand out dead ones.
 DATABASE_CONNECTION_POOLING = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -293,17 +294,17 @@ if not 12 <= PASSWORD_MIN_CHARS <= 64:
 BREACHED_PASSWORDS_FILE = env.str("BREACHED_PASSWORDS_FILE", default="")
 # NIST SP 800-63B-4: length and block lists, no rules about kinds of characters.
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "accounts.password_rules.LengthValidator"},
+    {"NAME": "accounts.sign_in.passwords.rules.LengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
      "OPTIONS": {"user_attributes": ("first_name", "last_name", "email")}},
-    {"NAME": "accounts.password_rules.CommonPasswordValidator"},
-    {"NAME": "accounts.password_rules.ExpectedWordsValidator"},
-    {"NAME": "accounts.password_rules.PatternValidator"},
-    {"NAME": "accounts.breached_passwords.BreachedPasswordValidator"},
+    {"NAME": "accounts.sign_in.passwords.rules.CommonPasswordValidator"},
+    {"NAME": "accounts.sign_in.passwords.rules.ExpectedWordsValidator"},
+    {"NAME": "accounts.sign_in.passwords.rules.PatternValidator"},
+    {"NAME": "accounts.sign_in.passwords.breached.BreachedPasswordValidator"},
 ]  # fmt: skip
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "accounts.backends.CountedPasswordBackend",
+    "accounts.sign_in.axes.CountedPasswordBackend",
 ]
 
 AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=5)
@@ -313,10 +314,10 @@ GUESSES_PER_NETWORK = env.int("GUESSES_PER_NETWORK", default=100)
 if GUESSES_PER_NETWORK < AXES_FAILURE_LIMIT:
     raise ImproperlyConfigured("GUESSES_PER_NETWORK must not be below AXES_FAILURE_LIMIT.")
 AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
-AXES_HANDLER = "accounts.lockout.ExactHandler"
+AXES_HANDLER = "accounts.sign_in.axes.ExactHandler"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_CALLABLE = "accounts.lockout.email_of"
-AXES_CLIENT_IP_CALLABLE = "audit.context.client_ip"
+AXES_USERNAME_CALLABLE = "accounts.sign_in.axes.email_of"
+AXES_CLIENT_IP_CALLABLE = "foundation.request_context.client_ip"
 AXES_LOCKOUT_CALLABLE = "accounts.views.sign_in.keep_our_answer"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False

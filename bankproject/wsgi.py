@@ -7,6 +7,6 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
 application = get_wsgi_application()
 
-from accounts import key_records  # noqa: E402 - models can be imported from here on
+from foundation.keys import records as key_records  # noqa: E402 - models can be imported from here on
 
 key_records.begin()

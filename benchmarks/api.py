@@ -61,11 +61,11 @@ class Taken:
 def make_customer() -> str:
     """A customer with two accounts, signed in by the API: their access token."""
     from accounts.models import AccountKind, TotpDevice
-    from accounts.origin import Origin
+    from accounts.people.registration import create_user
+    from accounts.programs import sessions as api_sessions
     from accounts.roles import Role
-    from accounts.services import api_sessions
-    from accounts.services.registration import create_user
-    from transfers.services import opening
+    from accounts.sign_in.origin import Origin
+    from transfers.accounts import opening
 
     alice = create_user(email="alice@example.com", password_hash="!", role=Role.CUSTOMER, first_name="Alice")  # noqa: S106
     device = TotpDevice(user=alice, name="phone", confirmed=True, key=secrets.token_hex(20))

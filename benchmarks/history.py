@@ -39,11 +39,11 @@ def make_account(entries: int, now: datetime) -> Any:
     from django.db import transaction
 
     from accounts.models import AccountKind, BankAccount
+    from accounts.people.registration import create_user
     from accounts.roles import Role
-    from accounts.services.registration import create_user
-    from transfers import ledger
+    from transfers.accounts import opening
+    from transfers.ledger import posting as ledger
     from transfers.models import TransactionKind
-    from transfers.services import opening
 
     alice = create_user(email="alice@example.com", password_hash="!", role=Role.CUSTOMER, first_name="Alice")  # noqa: S106
     account = opening.open_account(actor=alice, kind=AccountKind.CHECKING, idempotency_key="benchmark-opening")
@@ -119,18 +119,18 @@ def by_hand(path: str, account: Any, now: datetime) -> dict[str, Callable[[], An
 
 def by_selectors(account: Any, now: datetime) -> dict[str, Callable[[], Any]]:
     from foundation.paging import Cursor
-    from transfers import selectors
-    from transfers.filters import HistoryFilters
+    from transfers import history
+    from transfers.history.filters import HistoryFilters
     from transfers.models import Entry
 
     user, filters = account.owner, HistoryFilters(account=account)
     deepest = Cursor.of(Entry(sequence=26), ("sequence",))
     return {
-        "balances": lambda: selectors.balances_over_time(user, at=now, account=account),
-        "months": lambda: selectors.months_in_and_out(user, at=now, account=account),
-        "first": lambda: selectors.filtered_page(user, filters),
-        "deepest": lambda: selectors.filtered_page(user, filters, after=deepest),
-        "totals": lambda: selectors.totals_of(user, filters),
+        "balances": lambda: history.balances_over_time(user, at=now, account=account),
+        "months": lambda: history.months_in_and_out(user, at=now, account=account),
+        "first": lambda: history.filtered_page(user, filters),
+        "deepest": lambda: history.filtered_page(user, filters, after=deepest),
+        "totals": lambda: history.totals_of(user, filters),
     }
 
 
@@ -159,7 +159,7 @@ def measure(pairs: dict[str, Pair], rounds: int) -> dict[str, tuple[float, float
 
 def same_answers(ours: dict[str, Callable[[], Any]], hand: dict[str, Callable[[], Any]]) -> bool:
     """Whether both ways say the same of the last balance, of in and out and of the totals."""
-    from accounts.money import from_minor
+    from foundation.money import from_minor
 
     points, flows, totals = ours["balances"]().points, ours["months"](), ours["totals"]()
     balance, *changes = hand["balances"]()

@@ -30,8 +30,8 @@ def fill(accounts: int) -> None:
 
     from accounts.models import AccountKind, BankAccount
     from tests.many_rows import make_customers
-    from transfers import ledger
-    from transfers.ledger import Planned
+    from transfers.ledger import posting as ledger
+    from transfers.ledger.posting import Planned
     from transfers.models import TransactionKind
 
     customers = make_customers(accounts, at=BEGIN)
@@ -89,7 +89,7 @@ def main() -> None:
         set_up(folder, database_url=arguments.database_url)
         from django.conf import settings
 
-        from transfers.services.interest import accrue_interest
+        from transfers.interest.posting import accrue_interest
 
         settings.SAVINGS_RATE = "0.015"
         fill(arguments.accounts)

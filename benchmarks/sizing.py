@@ -45,9 +45,9 @@ def sizes() -> Sizes:
 
 def make_customers() -> list[Any]:
     from accounts.models import AccountKind, TotpDevice
+    from accounts.people.registration import create_user
     from accounts.roles import Role
-    from accounts.services.registration import create_user
-    from transfers.services import opening
+    from transfers.accounts import opening
 
     accounts = []
     for number in range(CUSTOMERS):
@@ -88,7 +88,7 @@ def _make_payees(accounts: list[Any]) -> None:
 
 def pay(accounts: list[Any], payments: int) -> None:
     """Each customer pays their payees, again and again."""
-    from transfers.services import sending
+    from transfers.orders import sending
 
     for number in range(payments):
         source = accounts[number % CUSTOMERS]
@@ -111,7 +111,7 @@ def browser_of(user: Any) -> Any:
     from accounts.models import TotpDevice, UserSession
 
     client = Client(SERVER_NAME="localhost", headers={"X-Forwarded-Proto": "https"})
-    client.force_login(user, backend="accounts.backends.CountedPasswordBackend")
+    client.force_login(user, backend="accounts.sign_in.axes.CountedPasswordBackend")
     session, now = client.session, int(timezone.now().timestamp())
     row = UserSession.objects.create(user=user)
     device = TotpDevice.objects.get(user=user)
@@ -138,8 +138,8 @@ def milliseconds(act: Callable[[], None], count: int) -> float:
 
 
 def finish() -> None:
-    from accounts import outbox
     from audit import sealing
+    from foundation import outbox
 
     while outbox.expand_waiting():
         pass

@@ -47,8 +47,8 @@ def looks_of_staff() -> Looks:
     from django.utils import timezone
 
     from accounts.models import User
+    from accounts.people.registration import create_user
     from accounts.roles import Role
-    from accounts.services.registration import create_user
     from tests.admin_lists import all_views, samples_for
     from transfers.models import Transaction
 

@@ -5,8 +5,8 @@
 Measured side by side in one run, in turns, on a SQLite file of its own with synchronous=FULL:
 
   sql       the same statements as the ledger's, written by hand, through Python's sqlite3
-  ledger    `transfers.ledger.post` inside `transaction.atomic()`
-  service   `transfers.services.sending.transfer`: permission, limits, idempotency, ledger, audit, outbox
+  ledger    `transfers.ledger.posting.post` inside `transaction.atomic()`
+  service   `transfers.orders.sending.transfer`: permission, limits, idempotency, ledger, audit, outbox
   textbook  the ORM as a tutorial has it: get both accounts, change them, save, create the rows
 
 Each transfer is a transaction of its own. Only the ratios mean something: the disk decides the rest.
@@ -32,9 +32,9 @@ AMOUNT = Decimal("0.01")
 def make_customers() -> tuple[Any, Any, Any]:
     """Two customers with an account each; the first is rich."""
     from accounts.models import AccountKind
+    from accounts.people.registration import create_user
     from accounts.roles import Role
-    from accounts.services.registration import create_user
-    from transfers.services import opening
+    from transfers.accounts import opening
 
     alice, bob = (
         create_user(email=f"{name}@example.com", password_hash="!", role=Role.CUSTOMER, first_name=name)  # noqa: S106
@@ -100,7 +100,7 @@ def by_ledger(actor: Any, source: Any, target: Any) -> Callable[[], None]:
     from django.db import transaction
     from django.utils import timezone
 
-    from transfers import ledger
+    from transfers.ledger import posting as ledger
     from transfers.models import TransactionKind
 
     def transfer() -> None:
@@ -118,9 +118,9 @@ def by_ledger(actor: Any, source: Any, target: Any) -> Callable[[], None]:
 def by_service(actor: Any, source: Any, target: Any) -> Callable[[], None]:
     from django.utils import timezone
 
-    from accounts.models import RateWindow
+    from foundation.models import RateWindow
     from transfers.models import Payee
-    from transfers.services import sending
+    from transfers.orders import sending
 
     # Somebody who was paid before: a first payment would need a code.
     now = timezone.now()
@@ -142,7 +142,7 @@ def by_textbook(actor: Any, source: Any, target: Any) -> Callable[[], None]:
     from django.utils import timezone
 
     from accounts.models import BankAccount
-    from transfers.identifiers import new_reference
+    from transfers.ledger.posting import new_reference
     from transfers.models import Entry, Transaction
 
     def transfer() -> None:
@@ -204,7 +204,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder:
         set_up(folder)
-        from transfers import verification
+        from transfers.ledger import verification
 
         sides = make_customers()
         ways = {

@@ -1,7 +1,7 @@
 """How the bank says no: the base of all such exceptions, and those that know nothing of what was asked.
 
 A page shows a refusal's text; the API answers with its status, its code, what programs read and more, all generically
-(`accounts.rest.problems`). So a new refusal is one class, beside the service that raises it.
+(`foundation.rest.problems`). So a new refusal is one class, beside the service that raises it.
 """
 
 from typing import Any

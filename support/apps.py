@@ -5,7 +5,7 @@ class SupportConfig(AppConfig):
     name = "support"
 
     def ready(self) -> None:
-        from accounts import outbox
+        from foundation import outbox
         from support import notices
 
         outbox.register(notices.MAILS)

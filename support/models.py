@@ -10,10 +10,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.encryption import EncryptedField
-from accounts.mail_links import MailLink
 from accounts.models import BankAccount, User
-from accounts.reasons import MAX_REASON_CHARS
+from accounts.permission.reasons import MAX_REASON_CHARS
+from foundation.keys.encryption import EncryptedField
+from foundation.mail_links import MailLink
 from support.states import RequestState, TicketStatus
 from transfers.models import Transaction
 

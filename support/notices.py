@@ -1,4 +1,4 @@
-"""The mails of this app: who is told of which event (`support.apps` registers them; `accounts.outbox` says how a line
+"""The mails of this app: who is told of which event (`support.apps` registers them; `foundation.outbox` says how a line
 is read).
 
 A mail says that something happened and where to read it, never what was written: mail is read on screens that
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from accounts.notices import about_user, link_minutes
-from accounts.outbox import Audience, Notice, Payload, Rows, Told
+from foundation.outbox import Audience, Notice, Payload, Rows, Told
 from support.models import LostFactorLink, ServiceRequest, Ticket
 from support.requests.kinds import kind_of
 from support.states import TicketStatus

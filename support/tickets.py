@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import limiter, outbox
-from accounts.concurrency import own_transaction
 from accounts.models import User
-from accounts.plain_text import is_longer_than
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
+from foundation import outbox
 from foundation.idempotency import IdempotencyConflict, id_from_key, token_of
+from foundation.limiter import limiter
 from foundation.refusals import NotYourself, Refusal
+from foundation.text import has_something_to_read, is_longer_than, is_readable, paragraphs
+from foundation.transactions import own_transaction
 from support import selectors
 from support.models import MAX_MESSAGE_CHARS, MAX_SUBJECT_CHARS, Ticket, TicketMessage
 from support.states import TICKET_PERMISSIONS, IllegalStep, TicketVerb, next_ticket_status
-from support.texts import has_something_to_read, is_readable, paragraphs
 from transfers.models import Transaction
 
 # So that a page shows a whole conversation; a customer who has more to say opens another ticket.

@@ -20,8 +20,10 @@ from support import tickets
 from support.models import RequestKind
 from support.requests import services as requests
 from tests import acts
+from transfers.accounts import renaming
 from transfers.models import Payee, Transaction, TransferOrder
-from transfers.services import payees, renaming, sending
+from transfers.orders import sending
+from transfers.payees import services as payees
 
 OURS = ("accounts", "transfers", "support")
 

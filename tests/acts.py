@@ -4,18 +4,20 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any, TypeVar
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.contrib.sessions.models import Session
 from django.contrib.sessions.serializers import JSONSerializer
 from django.core import signing
+from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from accounts.hashed_sessions import salt_of
-from accounts.origin import Origin
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.sessions.engine import salt_of
 from tests.plugin import PASSWORD
 
 R = TypeVar("R")
@@ -77,7 +79,7 @@ def mails(to: str = "") -> list[Any]:
     """The mails rendered so far, oldest first: what waits in the outbox is rendered now."""
     from post_office.models import Email
 
-    from accounts import outbox
+    from foundation import outbox
 
     outbox.expand_waiting()
     return [mail for mail in Email.objects.order_by("id") if to in ("", *mail.to)]
@@ -107,20 +109,20 @@ def vouch(user: Any) -> None:
 
 def transfer(**payment: Any) -> Any:
     """Send money, with a code if the bank asks for one (R3.6)."""
-    from transfers.services import sending
+    from transfers.orders import sending
 
     return _with_code(sending.transfer, payment)
 
 
 def withdraw(**payment: Any) -> Any:
     """Take cash out, with a code if the bank asks for one (R3.6)."""
-    from transfers.services import cash
+    from transfers.orders import cash
 
     return _with_code(cash.withdraw, payment)
 
 
 def _with_code(service: Callable[..., Any], payment: dict[str, Any]) -> Any:
-    from transfers.services.step_up import Proof, StepUpRequired
+    from transfers.orders.step_up import Proof, StepUpRequired
 
     try:
         return service(**payment)
@@ -173,3 +175,10 @@ def at_once(*acts: Callable[[], R]) -> list[R | Exception]:
     for thread in threads:
         thread.join(timeout=60)
     return results
+
+
+def cleaned_up() -> list[str]:
+    """Run `clean_up` and return its lines: what was forgotten, and how many rows of it."""
+    output = StringIO()
+    call_command("clean_up", stdout=output)
+    return output.getvalue().splitlines()

@@ -11,8 +11,8 @@ from django.db.models import BooleanField
 from django.urls import reverse
 from django.utils import timezone
 
-from audit.counting import MOST_COUNTED, bounded_count
-from audit.list_filters import TypedFilter
+from foundation.admin.counting import MOST_COUNTED, bounded_count
+from foundation.admin.filters import TypedFilter
 
 # Of a row that is somebody's: what a typed filter or a search is given. A new parameter needs a value here.
 Samples = dict[str, str]

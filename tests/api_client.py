@@ -5,7 +5,7 @@ from typing import Any
 
 from django.test import Client
 
-from accounts.services.api_sessions import Tokens
+from accounts.programs.sessions import Tokens
 
 ROOT = "/api/v1/"
 

@@ -12,12 +12,12 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from accounts import account_numbers
-from accounts.encryption import lookup_digest
 from accounts.models import AccountKind, BankAccount, User
 from accounts.roles import Role
 from audit.actions import Action
 from audit.services import Report, record_many
-from transfers import ledger
+from foundation.keys.encryption import lookup_digest
+from transfers.ledger import posting as ledger
 from transfers.models import OrderKind, OrderState, TransactionKind, TransferOrder
 
 BATCH = 2_000

@@ -88,8 +88,8 @@ def _write_log_back() -> None:
 
 
 def _note_keys_of_this_run() -> None:
-    from accounts import key_records
-    from accounts.models import KeyRecord
+    from foundation.keys import records as key_records
+    from foundation.models import KeyRecord
 
     KeyRecord.objects.all().delete()
     key_records.note_keys()

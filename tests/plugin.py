@@ -146,7 +146,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """The database as in production. And each process compares its keys once; here, so that no test counts that
     statement among its own."""
-    from accounts import key_records
+    from foundation.keys import records as key_records
 
     with django_db_blocker.unblock():
         _keep_row_versions()
@@ -169,9 +169,9 @@ def _keep_row_versions() -> None:
 def _kinds_of_hash_are_looked_up_anew() -> Iterator[None]:
     """What one test's users had for hashes is no work for the next one's."""
     yield
-    from accounts import password_hashing
+    from accounts.sign_in.passwords import hashing
 
-    password_hashing.forget_kinds()
+    hashing.forget_kinds()
 
 
 @contextmanager
@@ -179,7 +179,7 @@ def triggers_off(*models: Any) -> Iterator[None]:
     """The append-only triggers are dropped for a while: to flush, or to tamper as an intruder would."""
     from django.db import connection
 
-    from audit.append_only import append_only_models, create_sql, drop_sql
+    from foundation.append_only import append_only_models, create_sql, drop_sql
 
     tables = [model._meta.db_table for model in models or append_only_models()]
 
@@ -205,7 +205,7 @@ def _flush_goes_on_working() -> Iterator[None]:
 
     from accounts import roles
     from support import roles as support_roles
-    from transfers.bank_books import make_bank_accounts
+    from transfers.ledger.bank_books import make_bank_accounts
     from transfers.roles import GRANTS
 
     original = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
@@ -239,8 +239,8 @@ def password_hash() -> str:
 def make_user(db: Any, password_hash: str) -> Callable[..., Any]:
     """Make a user of a role, two-factor on; all have the same password."""
     from accounts.models import TotpDevice
+    from accounts.people.registration import create_user
     from accounts.roles import Role
-    from accounts.services.registration import create_user
 
     def make(first_name: str, role: Role = Role.CUSTOMER, *, two_factor: bool = True, **kwargs: Any) -> Any:
         kwargs.setdefault("last_name", "Example")
@@ -313,7 +313,7 @@ def browser_of() -> Callable[[Any], Any]:
 
     def browser(user: Any) -> Client:
         client = Client()
-        client.force_login(user, backend="accounts.backends.CountedPasswordBackend")
+        client.force_login(user, backend="accounts.sign_in.axes.CountedPasswordBackend")
         session = client.session
         now = int(timezone.now().timestamp())
         row = UserSession.objects.create(user=user)
@@ -331,8 +331,8 @@ def browser_of() -> Callable[[Any], Any]:
 def api_of() -> Callable[..., Any]:
     """The API as a user's program sees it, signed in with both factors; `api_of(None)` has no token."""
     from accounts.models import TotpDevice
-    from accounts.origin import Origin
-    from accounts.services import api_sessions
+    from accounts.programs import sessions as api_sessions
+    from accounts.sign_in.origin import Origin
     from tests.api_client import ApiClient
 
     def api(user: Any, **extra: Any) -> ApiClient:
@@ -348,7 +348,7 @@ def api_of() -> Callable[..., Any]:
 def open_account(db: Any) -> Callable[..., Any]:
     """Open an account through the service: `open_account(alice, "100.00")`."""
     from accounts.models import AccountKind
-    from transfers.services import opening
+    from transfers.accounts import opening
 
     def make(owner: Any, deposit: str = "0", kind: AccountKind = AccountKind.CHECKING, **kwargs: Any) -> Any:
         kwargs.setdefault("idempotency_key", f"open-{secrets.token_hex(8)}")
@@ -382,7 +382,7 @@ def cache_url() -> Iterator[str]:
 @pytest.fixture
 def shared_cache(cache_url: str, settings: Any) -> Any:
     """The bank counts in the shared cache, which is empty: the client, to look behind the scenes."""
-    from accounts.limit_stores.shared_cache import client_for
+    from foundation.limiter.redis import client_for
 
     settings.CACHE_URL = cache_url
     client = client_for(cache_url)

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from audit import replica
-from bankproject.replica_database import read_only
+from bankproject.databases import read_only
+from foundation import replica
 
-ROUTERS = ["audit.replica.ReplicaRouter"]
+ROUTERS = ["foundation.replica.ReplicaRouter"]
 _SUFFIX = "replica"
 
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from accounts.authority import ApprovedRequest
-from accounts.models import RateWindow, TotpDevice, User
-from accounts.origin import Origin
+from accounts.models import TotpDevice, User
+from accounts.permission.authority import ApprovedRequest
+from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
+from foundation.models import RateWindow
 
 REASON = "Asked for on the phone, number called back."
 

@@ -115,7 +115,7 @@ def _folder(parent: Path, number: int) -> Path:
 
 @contextmanager
 def _put_back_after(fixtures: dict[str, Any]) -> Iterator[None]:
-    from accounts import password_hashing
+    from accounts.sign_in.passwords import hashing
 
     sent = len(getattr(mail, "outbox", []))
     with ExitStack() as stack:
@@ -123,7 +123,7 @@ def _put_back_after(fixtures: dict[str, Any]) -> Iterator[None]:
             _remember(value, stack)
         with _rolled_back():
             yield
-    password_hashing.forget_kinds()
+    hashing.forget_kinds()
     del getattr(mail, "outbox", [])[sent:]
 
 

@@ -16,16 +16,19 @@ from django.urls import path
 from ninja import Query, Router, Status
 from ninja.errors import HttpError
 
-from accounts import limiter
-from accounts.concurrency import OutcomeUnknown
-from accounts.forms import LineField
-from accounts.limiter import LimitsUnavailable, TooOften
+from accounts.api.types import AccountNumber
 from accounts.models import User
-from accounts.rest.documenting import refuses
-from accounts.rest.problems import Problem
-from accounts.rest.rates import rated
-from accounts.rest.schemas import (
-    AccountNumber,
+from accounts.sign_in.signing_in import TryAgainIn
+from bankproject import urls as bank_urls
+from bankproject.api import BankApi, api
+from foundation.form_fields import LineField
+from foundation.limiter import limiter
+from foundation.limiter.limiter import LimitsUnavailable, TooOften
+from foundation.refusals import NotYourself, Refusal, WrongStatus
+from foundation.rest.document import refuses
+from foundation.rest.problems import Problem
+from foundation.rest.rates import rated
+from foundation.rest.schemas import (
     Amount,
     AmountOrZero,
     AmountText,
@@ -38,10 +41,7 @@ from accounts.rest.schemas import (
     TimeText,
     text_of,
 )
-from accounts.services.sign_in import TryAgainIn
-from bankproject import urls as bank_urls
-from bankproject.api import BankApi, api
-from foundation.refusals import NotYourself, Refusal, WrongStatus
+from foundation.transactions import OutcomeUnknown
 from tests.api_client import ApiClient, told
 from tests.tables import in_one_world
 

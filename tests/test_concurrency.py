@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
-from accounts import concurrency
-from accounts.concurrency import ATTEMPTS, own_transaction
-from accounts.models import BankAccount, RateWindow
+from accounts.models import BankAccount
+from foundation import transactions
+from foundation.models import RateWindow
+from foundation.transactions import ATTEMPTS, own_transaction
 from tests import acts
-from transfers import verification
-from transfers.ledger import InsufficientFunds
+from transfers.ledger import verification
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit
 
 
@@ -52,7 +53,7 @@ VICTIMS = [
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waited: list[float] = []
-    monkeypatch.setattr(concurrency.time, "sleep", waited.append)
+    monkeypatch.setattr(transactions.time, "sleep", waited.append)
     return waited
 
 
@@ -71,8 +72,8 @@ def test_what_is_known_by_its_sqlstate_is_a_victim_too() -> None:
     error = OperationalError("something in another language")
     error.__cause__ = Exception()
     error.__cause__.sqlstate = "40P01"  # type: ignore[attr-defined]
-    assert concurrency.is_deadlock_victim(error)
-    assert not concurrency.is_deadlock_victim(OperationalError("no such table"))
+    assert transactions.is_deadlock_victim(error)
+    assert not transactions.is_deadlock_victim(OperationalError("no such table"))
 
 
 def test_after_five_tries_the_error_is_let_out(db: Any, no_waiting: list[float]) -> None:
@@ -105,7 +106,7 @@ def test_a_transfer_survives_two_deadlocks(
     alice: Any, bob: Any, open_account: Callable, no_waiting: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R3.4: no deadlock reaches a user, and the money moves once."""
-    from transfers import ledger
+    from transfers.ledger import posting as ledger
 
     source, target = open_account(alice, "100.00"), open_account(bob)
     write, calls = ledger._write, []

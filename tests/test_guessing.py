@@ -15,16 +15,9 @@ import time_machine
 from django.contrib.auth.hashers import make_password
 from django.test import Client
 
+from accounts import people
 from accounts.models import RecoveryCode, User
-from accounts.services import people
-from tests.acts import (
-    WRONG_PASSWORD,
-    give_code,
-    give_password,
-    hashing,
-    is_signed_in,
-    wrong_code_for,
-)
+from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.staff_acts import REASON, an_origin, fresh_code
 from tests.tables import in_one_world
 

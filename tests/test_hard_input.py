@@ -7,8 +7,9 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from accounts.forms import LineField, PersonNameField, RegistrationForm
+from accounts.forms import PersonNameField, RegistrationForm
 from accounts.models import BankAccount, Registration
+from foundation.form_fields import LineField
 from tests.acts import mails
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world

@@ -83,16 +83,15 @@ EDGES = {"views", "api", "rest", "admin"}
 
 # Below the edge, a request comes to these alone. Services get plain values and an `Origin`.
 TAKES_A_REQUEST = {
-    "accounts/origin.py": "makes the value that services get",
-    "accounts/requests.py": "names the type of a request of somebody signed in",
-    "accounts/page_sessions.py": "Django signs out by the request",
-    "accounts/page_acts.py": "Django signs in by the request, and the session follows what services change",
-    "accounts/middleware.py": "middleware",
-    "accounts/backends.py": "Django hands its backends the request",
-    "accounts/lockout.py": "django-axes knows requests only",
-    "accounts/staff_acts.py": "the admin's pages of what staff do",
-    "accounts/list_filters.py": "the admin's lists",
-    "accounts/money_admin.py": "the admin's lists",
+    "accounts/sign_in/origin.py": "makes the value that services get",
+    "accounts/models.py": "names the type of a request of somebody signed in",
+    "accounts/sign_in/sessions/pages.py": "Django signs out by the request",
+    "accounts/sign_in/page_acts.py": "Django signs in by the request, and the session follows what services change",
+    "accounts/sign_in/sessions/middleware.py": "middleware",
+    "accounts/sign_in/axes.py": "Django hands its backends the request, and django-axes knows requests only",
+    "accounts/staff/acts.py": "the admin's pages of what staff do",
+    "accounts/staff/list_filters.py": "the admin's lists",
+    "foundation/admin/read_only.py": "the admin's lists",
 }
 
 
@@ -114,7 +113,7 @@ def is_edge(path: Path) -> bool:
     return "tests" in parts or any(part.partition("_")[0] in EDGES for part in parts)
 
 
-# Pages that hand a password or code straight to its service. All others go through `accounts.page_acts`.
+# Pages that hand a password or code straight to its service. All others go through `accounts.sign_in.page_acts`.
 ASKS_BY_ITSELF = {
     "accounts/views/sign_in.py": "nobody is signed in yet: each step begins another session",
     "transfers/views/confirming.py": "a code for a payment shows and changes no factor",

@@ -9,18 +9,18 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from accounts.encryption import DecryptionFailed
+from accounts import bank_accounts
 from accounts.models import BankAccount, TotpDevice
-from accounts.origin import Origin
-from accounts.services import bank_accounts
-from audit.append_only import missing_triggers
+from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
+from foundation.append_only import missing_triggers
+from foundation.keys.encryption import DecryptionFailed
 from tests import acts
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
 from transfers.models import TransferOrder
-from transfers.services import cash, holds, sending
-from transfers.services.ownership import AccountUnreadable
+from transfers.orders import cash, holds, sending
+from transfers.orders.ownership import AccountUnreadable
 
 
 def sql(statement: str, *params: Any) -> None:

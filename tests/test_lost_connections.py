@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 from django.db import DataError, Error, IntegrityError, InterfaceError, OperationalError, connection, connections
 
-from accounts import concurrency
-from accounts.concurrency import (
+from accounts.models import BankAccount
+from audit.actions import Action
+from audit.models import AuditEntry
+from foundation import transactions
+from foundation.models import RateWindow
+from foundation.transactions import (
     ATTEMPTS,
     OutcomeUnknown,
     is_connection_lost,
@@ -18,12 +22,9 @@ from accounts.concurrency import (
     own_repeatable_transaction,
     own_transaction,
 )
-from accounts.models import BankAccount, RateWindow
-from audit.actions import Action
-from audit.models import AuditEntry
 from tests import acts
 from tests.tables import in_one_world
-from transfers import verification
+from transfers.ledger import verification
 from transfers.models import TransferOrder
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -88,7 +89,7 @@ def test_nothing_else_is_taken_for_one(error: Error) -> None:
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(transactions.time, "sleep", lambda seconds: None)
 
 
 class Losing:
@@ -137,7 +138,7 @@ def test_a_server_that_stays_away_is_told_of(no_waiting: None) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_nobody_waits_long_for_it(no_waiting: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that drops packets takes seconds at every try, and a worker that waits serves nobody."""
-    monkeypatch.setattr(concurrency, "_PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(transactions, "_PATIENCE_SECONDS", 0)
     service = Losing(ATTEMPTS)
     with pytest.raises(OperationalError, match="link failure"):
         own_transaction(service)()
@@ -236,10 +237,10 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
     alice: Any, bob: Any, open_account: Callable, no_waiting: None, monkeypatch: Any, lost_at_commit: Any, reaches: bool
 ) -> None:
     """R3.5: its key is looked for under the customer's lock."""
-    from transfers.services import orders
+    from transfers.orders import placing
 
     source, target = open_account(alice, "100.00"), open_account(bob)
-    body: Any = orders._place.__wrapped__  # type: ignore[attr-defined]
+    body: Any = placing._place.__wrapped__  # type: ignore[attr-defined]
     lost: list[list[str]] = []
 
     def place(*args: Any) -> Any:
@@ -248,7 +249,7 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
             lost.append(lost_at_commit(reaches=reaches))
         return order
 
-    monkeypatch.setattr(orders, "_place", own_repeatable_transaction(place))
+    monkeypatch.setattr(placing, "_place", own_repeatable_transaction(place))
     order = acts.transfer(
         actor=alice, source=source, target=target, amount=Decimal(10), idempotency_key="lost at commit"
     )
@@ -283,7 +284,7 @@ def test_a_database_that_goes_away_after_the_payment_is_no_proof_that_none_was_m
     source, target = open_account(alice, "100.00"), open_account(alice)
     body = {"to": target.number, "amount": "10.00"}
     with monkeypatch.context() as lost:
-        lost.setattr("transfers.api.selectors.receipt_for", away)
+        lost.setattr("transfers.api.money.selectors.receipt_for", away)
         answer = api_of(alice).post(f"accounts/{source.number}/transfer", body, Idempotency_Key="away-after-it")
     assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
     assert TransferOrder.objects.filter(source=source).count() == 1

@@ -11,11 +11,12 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import outbox
 from accounts.account_numbers import InvalidAccountNumber, parse_number
-from accounts.models import BankAccount, OutboxMessage, RecoveryCode, TotpDevice, User
-from accounts.money import InvalidAmount, parse_amount
+from accounts.models import BankAccount, RecoveryCode, TotpDevice, User
 from audit.models import AuditEntry
+from foundation import outbox
+from foundation.models import OutboxMessage
+from foundation.money import InvalidAmount, parse_amount
 from tests import acts
 from tests.acts import (
     NEWCOMER,
@@ -75,7 +76,7 @@ def test_amounts_that_are_no_amounts(text: str, alice: Any, open_account: Any, b
 
 def test_no_float_in_the_code_that_handles_money(repository: Path) -> None:
     # R3.2: float residue. Seconds, in the limiter, are no money.
-    from accounts import money
+    from foundation import money
 
     assert not re.search(r"\bfloat\(|: float|-> float|/ 100\b|\* 100\b", inspect.getsource(money))
     for path in [*(repository / "transfers").glob("*.py"), *(repository / "transfers" / "services").glob("*.py")]:

@@ -16,13 +16,13 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.account_numbers import InvalidAccountNumber, check_digits, parse_number
-from accounts.limiter import TooOften
 from accounts.models import BankAccount
-from accounts.money import InvalidAmount, parse_amount
+from foundation.limiter.limiter import TooOften
+from foundation.money import InvalidAmount, parse_amount
 from tests import acts
 from transfers.models import Entry, Transaction
-from transfers.services import cash, sending
-from transfers.services.ownership import NotYourAccount
+from transfers.orders import cash, sending
+from transfers.orders.ownership import NotYourAccount
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_a_description_is_not_rendered_as_html(
     """Least of all on the payee's pages and in the payee's mail."""
     from post_office.models import Email
 
-    from accounts.outbox import expand_waiting
+    from foundation.outbox import expand_waiting
 
     attack = "<script>steal()</script><img src=x onerror=steal()>"
     order = acts.transfer(

@@ -7,9 +7,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 
-from accounts.middleware import ReplicaMiddleware
-from bankproject.databases import odbc_words
-from bankproject.replica_database import replica
+from accounts.sign_in.sessions.middleware import ReplicaMiddleware
+from bankproject.databases import odbc_words, replica
 
 SQLITE = {"ENGINE": "django.db.backends.sqlite3"}
 POSTGRESQL = {"ENGINE": "django.db.backends.postgresql"}

@@ -11,12 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import roles
-from accounts.backends import CountedPasswordBackend
 from accounts.models import AccountKind, User
 from accounts.roles import STAFF_ROLES, Role, _permissions_of, may, require
+from accounts.sign_in.axes import CountedPasswordBackend
 from tests.access.visitors import granted
 from transfers import roles as transfer_roles
-from transfers.services import opening
+from transfers.accounts import opening
 
 
 def permissions_of(role: Role) -> set[str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from audit import replica
-from bankproject import replica_database
+from bankproject import databases
+from foundation import replica
 from tests.slow import test_replica
 
 
@@ -32,7 +32,7 @@ def test_every_route_that_reads_the_copy_is_in_the_table(document: str) -> None:
 
 
 def test_the_times_are_those_of_the_code(document: str) -> None:
-    assert f"longer than {replica_database.READ_SECONDS} seconds" in document
+    assert f"longer than {databases.READ_SECONDS} seconds" in document
     assert f"leaves the copy alone for {replica.AWAY_SECONDS} seconds" in document
 
 

@@ -252,7 +252,7 @@ _break.login_required = False  # type: ignore[attr-defined]
 
 
 def _too_often(request: Any) -> HttpResponse:
-    from accounts.limiter import TooOften
+    from foundation.limiter.limiter import TooOften
 
     raise TooOften(42)
 

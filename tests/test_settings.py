@@ -175,7 +175,7 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert (made["DEBUG"], made["DEMO"]) == (False, False)
     assert made["SESSION_COOKIE_SECURE"] is made["CSRF_COOKIE_SECURE"] is made["SECURE_SSL_REDIRECT"] is True
     assert made["SECURE_HSTS_SECONDS"] >= 31_536_000
-    assert made["SESSION_ENGINE"] == "accounts.hashed_sessions"
+    assert made["SESSION_ENGINE"] == "accounts.sign_in.sessions.engine"
     assert (made["AXES_FAILURE_LIMIT"], made["GUESSES_PER_NETWORK"]) == (5, 100)
     assert (made["SESSION_IDLE_SECONDS"], made["SESSION_ABSOLUTE_SECONDS"]) == (300, 28_800)
     assert (made["TRANSFERS_PER_MINUTE"], made["DEPOSITS_PER_MINUTE"], made["WITHDRAWALS_PER_MINUTE"]) == (5, 20, 20)

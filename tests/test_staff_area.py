@@ -14,9 +14,9 @@ from django.utils import timezone
 from accounts.models import BankAccount, User
 from accounts.roles import Role
 from audit.models import AuditBlock, AuditEntry
-from audit.read_only_admin import ReadOnlyAdmin
 from audit.sealing import seal
 from bankproject.admin_site import BankAdminSite
+from foundation.admin.read_only import ReadOnlyAdmin
 from support import tickets
 from support.models import RequestKind, ServiceRequest, Ticket
 from support.requests import services as requests

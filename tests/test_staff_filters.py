@@ -35,7 +35,7 @@ def transfer(actor: Any, source: Any, target: Any, amount: str, key: str) -> Non
     from django.db import transaction
     from django.utils import timezone
 
-    from transfers import ledger
+    from transfers.ledger import posting as ledger
     from transfers.models import TransactionKind
 
     legs = ledger.transfer_legs(debit=source.pk, credit=target.pk, amount=Decimal(amount))
@@ -150,7 +150,7 @@ def test_people_are_filtered_by_state_and_found_by_beginnings(
 def test_a_search_that_finds_too_many_says_so(
     alice: Any, bob: Any, audrey: Any, browser_of: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("audit.read_only_admin.MOST_FOUND", 1)
+    monkeypatch.setattr("foundation.admin.read_only.MOST_FOUND", 1)
     page = browser_of(audrey).get(url(User, "changelist"), {"q": "a"}, follow=True)
     assert "More than 1 match" in page.content.decode()
 

@@ -11,17 +11,17 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.list_filters import AmountFilter
 from accounts.models import BankAccount, User
-from accounts.money import format_money
-from accounts.money_admin import MoneyAdmin
-from accounts.staff_acts import ActingAdmin, offer
+from accounts.staff.acts import ActingAdmin, offer
+from accounts.staff.list_filters import AmountFilter
 from audit.exporting import ExportingAdmin
-from transfers import explanations
+from foundation.admin.read_only import MoneyAdmin
+from foundation.money import format_money
 from transfers.admin_acts import ACCOUNT_ACTS, ALERT_ACTS, ORDER_ACTS, TRANSACTION_ACTS, USER_ACTS
+from transfers.history.staff import orders_seen_by, sees_the_ledger
 from transfers.list_filters import BegunByFilter, EntriesOfFilter, MovedOnFilter, OrderedByFilter, PaidFromFilter
 from transfers.models import Direction, Entry, FraudAlert, OrderState, Transaction, TransferOrder
-from transfers.selectors.staff import orders_seen_by, sees_the_ledger
+from transfers.orders import explanations
 
 offer(BankAccount, *ACCOUNT_ACTS)
 offer(User, *USER_ACTS)

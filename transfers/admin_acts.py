@@ -8,14 +8,15 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
-from accounts.forms import AmountField, LineField, OnceForm
-from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount, User
-from accounts.origin import origin_of
+from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
 from accounts.roles import Role
-from accounts.staff_acts import ActForm, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
+from accounts.sign_in.origin import origin_of
+from accounts.staff.acts import ActForm, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
+from foundation.form_fields import AmountField, LineField, OnceForm
+from transfers.accounts import freezing, opening
 from transfers.forms import description_field
 from transfers.models import AlertState, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
-from transfers.services import cash, holds, opening, reversals, screening
+from transfers.orders import cash, holds, reversals, screening
 
 
 class CounterForm(OnceForm, ActForm):
@@ -91,6 +92,14 @@ def _can_be_reversed(transaction: Transaction) -> bool:
     return transaction.kind != TransactionKind.REVERSAL and not transaction.reversals.exists()
 
 
+def _freeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
+    freezing.freeze_account(actor=actor_of(request), account=account, reason=reason)
+
+
+def _unfreeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
+    freezing.unfreeze_account(actor=actor_of(request), account=account, reason=reason)
+
+
 ACCOUNT_ACTS = (
     StaffAct(
         name="deposit",
@@ -112,6 +121,26 @@ ACCOUNT_ACTS = (
         carry_out=_withdraw,
         form=CounterWithdrawalForm,
         is_offered=_can_be_used,
+    ),
+    StaffAct(
+        name="freeze",
+        label="Freeze",
+        permission="accounts.freeze_account",
+        explanation="No money moves in or out of the account until somebody unfreezes it. The customer is told by "
+        "mail.",
+        done="The account is frozen.",
+        carry_out=_freeze,
+        is_offered=lambda account: account.status == AccountStatus.ACTIVE and not account.is_internal,
+        is_dangerous=True,
+    ),
+    StaffAct(
+        name="unfreeze",
+        label="Unfreeze",
+        permission="accounts.unfreeze_account",
+        explanation="Money can move in and out of the account again. The customer is told by mail.",
+        done="The account is active again.",
+        carry_out=_unfreeze,
+        is_offered=lambda account: account.status == AccountStatus.FROZEN,
     ),
 )
 

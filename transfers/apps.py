@@ -5,10 +5,10 @@ class TransfersConfig(AppConfig):
     name = "transfers"
 
     def ready(self) -> None:
-        from accounts import outbox
         from audit.evidence import register
+        from foundation import outbox
         from transfers import notices
-        from transfers.evidence import faults, faults_of_transactions
+        from transfers.ledger.evidence import faults, faults_of_transactions
 
         outbox.register(notices.MAILS)
         register("transferorder", faults)

@@ -10,11 +10,12 @@ from django.core.exceptions import ValidationError
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.forms import AccountNumberField, AmountField, AmountInput, FreshCodeForm, LineField, OnceForm
+from accounts.forms import AccountNumberField, FreshCodeForm
 from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
-from accounts.money import format_money
-from transfers.explanations import asking_for_code
+from foundation.form_fields import AmountField, AmountInput, LineField, OnceForm
+from foundation.money import format_money
 from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS, StepUpReason
+from transfers.orders.explanations import asking_for_code
 
 
 def description_field() -> LineField:

@@ -1,7 +1,7 @@
 """Filters of the staff's lists of the ledger and of orders (R6.4)."""
 
-from accounts.list_filters import AccountFilter
-from audit.list_filters import PersonFilter
+from accounts.staff.list_filters import AccountFilter
+from foundation.admin.filters import PersonFilter
 
 
 class BegunByFilter(PersonFilter):

@@ -9,10 +9,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import BankAccount
-from accounts.money import MoneyField, to_minor
-from audit.append_only import AppendOnlyModel
-from transfers import fraud
-from transfers.interest import MICRO, Accrual
+from foundation.append_only import AppendOnlyModel
+from foundation.money import MoneyField, to_minor
+from transfers.interest.counting import MICRO, Accrual
+from transfers.orders import fraud
 
 MAX_DESCRIPTION_CHARS = 140
 

@@ -1,5 +1,5 @@
-"""The mails of this app: who is told of which event (`transfers.apps` registers them; `accounts.outbox` says how a line
-is read). Numbers are masked in all."""
+"""The mails of this app: who is told of which event. `transfers.apps` registers them; `foundation.outbox` says how a
+line is read. Numbers are masked in all."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -7,10 +7,10 @@ from typing import Any
 
 from accounts.models import BankAccount
 from accounts.notices import OWNER, USER, about_account, about_user
-from accounts.outbox import Audience, Notice, Payload, Rows, Told
-from transfers.explanations import why_held
+from foundation.outbox import Audience, Notice, Payload, Rows, Told
 from transfers.models import Direction, Entry, OrderKind, Transaction, TransferOrder
-from transfers.names import short_name
+from transfers.orders.explanations import why_held
+from transfers.payees.selectors import short_name
 
 # --- Who is told ------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("accounts", "0001_people_and_bank_accounts"),
-        ("audit", "0001_audit_entry"),
+        ("audit", "0001_audit_log"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("auth", "0012_alter_user_first_name_max_length"),
     ]

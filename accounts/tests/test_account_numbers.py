@@ -9,12 +9,11 @@ from django.utils import timezone
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from accounts import account_numbers
+from accounts import account_numbers, bank_accounts
 from accounts.account_numbers import InvalidAccountNumber, check_digits, grouped, masked, new_number, parse_number
-from accounts.encryption import lookup_digest
 from accounts.forms import AccountNumberField
 from accounts.models import AccountKind, BankAccount
-from accounts.services import bank_accounts
+from foundation.keys.encryption import lookup_digest
 from tests.tables import in_one_world
 
 numbers = st.integers(min_value=1_000_000_000, max_value=9_999_999_999).map(lambda n: f"{n}{check_digits(str(n))}")

@@ -9,14 +9,16 @@ from axes.models import AccessAttempt
 from django.db.models.query import QuerySet
 from django.test import Client
 
-from accounts.addresses import is_plain, user_by_email
 from accounts.forms import EmailChangeForm, ForgottenPasswordForm, RegistrationForm, SignInForm
-from accounts.lockout import email_of, identity_of
-from accounts.models import OutboxMessage, PasswordReset, User
-from accounts.outbox import mails_of
-from accounts.services import email_change, password_reset, registration
-from accounts.sign_in_identity import NOBODY
+from accounts.models import PasswordReset, User
+from accounts.people import email_change, registration
+from accounts.sign_in.addresses import is_plain, user_by_email
+from accounts.sign_in.axes import email_of, identity_of
+from accounts.sign_in.guesses import NOBODY
+from accounts.sign_in.passwords import reset as password_reset
 from audit.models import AuditEntry
+from foundation.models import OutboxMessage
+from foundation.outbox import mails_of
 from tests.acts import NEWCOMER, WRONG_PASSWORD, give_password, hashing
 from tests.api_client import told
 from tests.plugin import PASSWORD

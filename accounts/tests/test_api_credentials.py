@@ -7,7 +7,9 @@ import pytest
 from django.contrib.auth.hashers import check_password, make_password
 
 from accounts.models import RecoveryCode, TotpDevice, User
-from accounts.services import api_sessions, two_factor, user_sessions
+from accounts.programs import sessions as api_sessions
+from accounts.sign_in import two_factor
+from accounts.sign_in.sessions import rows as user_sessions
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, mails, wrong_code_for
 from tests.api_client import ApiClient, told
@@ -97,7 +99,7 @@ def test_a_weak_password_is_refused_at_its_field(new: str, alice: Any, api_of: A
 
 def test_a_session_that_ended_meanwhile_changes_no_password(alice: Any, api_of: Any, monkeypatch: Any) -> None:
     # Its owner has just signed the thief out.
-    from accounts.services import passwords
+    from accounts.sign_in.passwords import change as passwords
 
     api = api_of(alice)
     original = passwords.choose_password
@@ -309,7 +311,7 @@ def test_it_waits_ten_minutes(alice: Any, api_of: Any, code_of: Any) -> None:
 def test_tokens_are_renewed_for_an_open_session_of_ones_own_only(alice: Any, bob: Any, api_of: Any) -> None:
     from django.db import transaction
 
-    from accounts.api_tokens import TokenInvalid
+    from accounts.programs.tokens import TokenInvalid
 
     for session in (api_of(bob).tokens.session, uuid4()):
         with transaction.atomic(), pytest.raises(TokenInvalid):

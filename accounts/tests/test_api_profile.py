@@ -108,7 +108,7 @@ def test_a_field_of_old_that_breaks_the_rules_stands_in_nobodys_way(bob: Any, ap
 
 
 def test_a_change_elsewhere_at_the_same_time_is_not_undone(alice: Any, api_of: Any) -> None:
-    from accounts.services import profile
+    from accounts.people import profile
 
     stale = User.objects.get(pk=alice.pk)
     api_of(alice).patch("profile", {"phone": "+49 30 777"})

@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from accounts import api_tokens
-from accounts.api_tokens import Use
 from accounts.models import Registration, TotpDevice, User, UserSession
-from accounts.services import enrolment_link
+from accounts.programs import tokens as api_tokens
+from accounts.programs.tokens import Use
+from accounts.sign_in import enrolment_link
 from tests.acts import NEWCOMER, WRONG_PASSWORD, link_for, mails, wrong_code_for
 from tests.api_client import told
 from tests.plugin import PASSWORD

@@ -14,13 +14,14 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from accounts import api_tokens, housekeeping
-from accounts.api_tokens import TokenInvalid, Use
 from accounts.models import ApiRefreshToken, TotpDevice, User, UserSession
-from accounts.origin import Origin
-from accounts.services import api_sessions, user_sessions
+from accounts.programs import sessions as api_sessions
+from accounts.programs import tokens as api_tokens
+from accounts.programs.tokens import TokenInvalid, Use
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.sessions import rows as user_sessions
 from audit.models import AuditEntry
-from tests.acts import mails
+from tests.acts import cleaned_up, mails
 from tests.api_client import ApiClient, told
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
@@ -300,8 +301,8 @@ def test_a_locked_or_deactivated_user_is_out_at_once(alice: Any, api_of: Any) ->
 
 def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, code_of: Any) -> None:
     # R1.5, R1.7: and it does not come back with the user.
+    from accounts.people import locking, role
     from accounts.roles import Role
-    from accounts.services.people import locking, role
 
     def act(verb: Any, **more: Any) -> None:
         TotpDevice.objects.update(last_step=-1)
@@ -416,7 +417,7 @@ def test_expired_refresh_tokens_are_forgotten(alice: Any, api_of: Any, clock: An
     api_of(alice)
     clock.shift(timedelta(days=7, seconds=1))
     api_of(alice)
-    assert housekeeping.clean_up()["expired API refreshes"] == 1
+    assert "expired API refreshes: 1" in cleaned_up()
     assert ApiRefreshToken.objects.count() == 1
 
 

@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import ApiRefreshToken, KnownDevice, TotpDevice, User, UserSession
-from accounts.origin import Origin
-from accounts.services import two_factor
+from accounts.sign_in import two_factor
+from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, give_password, mails, wrong_code_for
 from tests.api_client import told
@@ -210,8 +210,8 @@ def test_it_is_either_a_password_or_a_pin(extra: dict[str, str], alice: Any, api
 
 def test_a_user_locked_between_password_and_code_gets_no_session(alice: Any) -> None:
     # R1.5: what ends sessions is seen by the one that begins.
-    from accounts.services import api_sessions
-    from accounts.services.sign_in import SignInRefused
+    from accounts.programs import sessions as api_sessions
+    from accounts.sign_in.signing_in import SignInRefused
 
     device = TotpDevice.objects.get(user=alice)
     for change in ({"locked_at": alice.created_at}, {"locked_at": None, "password": "another"}):

@@ -11,8 +11,8 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 
 from accounts.models import RecoveryCode, TotpDevice
-from accounts.origin import Origin
-from accounts.services import authenticator, two_factor
+from accounts.sign_in import authenticator, two_factor
+from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import at_once, copy_of, give_code, give_password, is_signed_in, mails, wrong_code_for
 from tests.tables import in_one_world

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts.breached_passwords import check_breach_list, is_listed
 from accounts.models import User
-from accounts.password_rules import check_new_password
+from accounts.sign_in.passwords.breached import check_breach_list, is_listed
+from accounts.sign_in.passwords.rules import check_new_password
 from tests.acts import register
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world

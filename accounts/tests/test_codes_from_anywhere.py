@@ -10,9 +10,10 @@ from django.contrib.auth.hashers import make_password
 from django.test import Client
 from django.utils import timezone
 
-from accounts import guesses, limiter
+from accounts import people
 from accounts.models import RecoveryCode, TotpDevice, User
-from accounts.services import people
+from accounts.sign_in import guesses
+from foundation.limiter import limiter
 from tests.acts import give_code, give_password, is_signed_in, wrong_code_for
 from tests.api_client import told
 from tests.plugin import PASSWORD

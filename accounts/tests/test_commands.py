@@ -7,8 +7,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import TotpDevice, User
+from accounts.people import first_administrator
 from accounts.roles import Role
-from accounts.services import staff
 from audit.models import AuditEntry
 from tests.acts import at_once
 from tests.plugin import PASSWORD
@@ -82,7 +82,7 @@ def test_there_is_only_one_first_administrator(typed: Any, ada: Any, alice: Any)
 def test_two_terminals_at_once_make_one() -> None:
     # R9.2
     def make(number: int) -> Any:
-        return staff.bootstrap_administrator(
+        return first_administrator.bootstrap_administrator(
             email=f"root{number}@example.com", first_name="Ruth", last_name="", password=PASSWORD
         )
 

@@ -8,11 +8,12 @@ import time_machine
 from django.core.exceptions import PermissionDenied
 from django.test import Client
 
-from accounts.mail_links import LinkInvalid
-from accounts.models import EmailChange, OutboxMessage, User
-from accounts.origin import Origin
-from accounts.services import email_change
+from accounts.models import EmailChange, User
+from accounts.people import email_change
+from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
+from foundation.mail_links import LinkInvalid
+from foundation.models import OutboxMessage
 from tests.acts import give_password, hashing, is_signed_in, link_for, mails, wrong_code_for
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world

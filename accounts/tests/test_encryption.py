@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from accounts.encryption import (
+from accounts.bank_accounts import find_by_number
+from accounts.models import BankAccount, User
+from foundation.keys.encryption import (
     DecryptionFailed,
     EncryptedField,
     Sealed,
@@ -20,8 +22,6 @@ from accounts.encryption import (
     open_sealed,
     seal,
 )
-from accounts.models import BankAccount, User
-from accounts.services.bank_accounts import find_by_number
 from tests.tables import in_one_world
 
 
@@ -223,6 +223,6 @@ def test_the_column_holds_the_longest_value_in_any_script() -> None:
 def test_a_migration_writes_the_field_with_its_characters() -> None:
     # R8.1
     _, path, args, kwargs = EncryptedField(max_chars=32).deconstruct()
-    assert (path, args, kwargs) == ("accounts.encryption.EncryptedField", [], {"max_chars": 32})
+    assert (path, args, kwargs) == ("foundation.keys.encryption.EncryptedField", [], {"max_chars": 32})
     clone = EncryptedField(max_chars=32).clone()
     assert clone.max_length == EncryptedField(max_chars=32).max_length

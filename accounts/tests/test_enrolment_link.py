@@ -9,13 +9,14 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import limiter
-from accounts.mail_links import LinkInvalid
+from accounts import people
 from accounts.models import EnrolmentLink, TotpDevice, User
+from accounts.people.common import end_what_was_begun
 from accounts.roles import Role
-from accounts.services import enrolment_link, people, two_factor
-from accounts.services.people.common import end_what_was_begun
+from accounts.sign_in import enrolment_link, two_factor
 from audit.models import AuditEntry
+from foundation.limiter import limiter
+from foundation.mail_links import LinkInvalid
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails
 from tests.api_client import told
 from tests.plugin import PASSWORD

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from django.test import Client
 
-from accounts import guesses
+from accounts.sign_in import guesses
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in
 from tests.api_client import told

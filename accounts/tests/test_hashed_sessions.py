@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts.hashed_sessions import SessionStore, row_key
+from accounts.sign_in.sessions.engine import SessionStore, row_key
 from tests.acts import give_code, give_password, held_in, is_signed_in
 from tests.tables import in_one_world
 

@@ -14,10 +14,12 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from accounts import encryption, key_records
-from accounts.encryption import lookup_digest
-from accounts.key_records import WrongKey, begin, key_ages, note_keys, verify
-from accounts.models import KeyRecord, User
+from accounts.models import User
+from foundation.keys import encryption
+from foundation.keys import records as key_records
+from foundation.keys.encryption import lookup_digest
+from foundation.keys.records import WrongKey, begin, key_ages, note_keys, verify
+from foundation.models import KeyRecord
 from tests.keys import environment_with
 from tests.tables import in_one_world
 

@@ -8,9 +8,11 @@ import pytest
 import time_machine
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 
-from accounts import concurrency, guesses, limiter
-from accounts.limiter import Limit, TooOften, clear, give_back, seconds_to_wait, take
-from accounts.models import RateWindow
+from accounts.sign_in import guesses
+from foundation import transactions
+from foundation.limiter import limiter
+from foundation.limiter.limiter import Limit, TooOften, clear, give_back, seconds_to_wait, take
+from foundation.models import RateWindow
 from tests.acts import at_once
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -266,24 +268,24 @@ class _DeadlockCause(Exception):
 )
 def test_only_a_deadlock_victim_is_tried_again(error: DatabaseError, expected: bool) -> None:
     # R3.4
-    assert concurrency.is_deadlock_victim(error) is expected
+    assert transactions.is_deadlock_victim(error) is expected
 
 
 def test_the_drivers_own_code_is_looked_at_too() -> None:
     # R3.4: the text may be in another language.
     error = OperationalError("Verklemmung entdeckt")
     error.__cause__ = _DeadlockCause()
-    assert concurrency.is_deadlock_victim(error)
+    assert transactions.is_deadlock_victim(error)
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("failures", "survives"), [(1, True), (4, True), (5, False)])
 def test_a_victim_is_run_again_whole_a_few_times(failures: int, survives: bool, monkeypatch: Any) -> None:
     # R3.4: the fault is injected.
-    monkeypatch.setattr(concurrency.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(transactions.time, "sleep", lambda seconds: None)
     runs: list[int] = []
 
-    @concurrency.own_transaction
+    @transactions.own_transaction
     def service() -> str:
         runs.append(RateWindow.objects.count())
         RateWindow.objects.create(key=f"k{len(runs)}", last_at=NOON)
@@ -297,7 +299,7 @@ def test_a_victim_is_run_again_whole_a_few_times(failures: int, survives: bool, 
     else:
         with pytest.raises(OperationalError):
             service()
-    assert runs == [0] * min(failures + 1, concurrency.ATTEMPTS), "each run began from nothing"
+    assert runs == [0] * min(failures + 1, transactions.ATTEMPTS), "each run began from nothing"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -305,7 +307,7 @@ def test_another_error_is_not_repeated() -> None:
     # R3.4
     runs = []
 
-    @concurrency.own_transaction
+    @transactions.own_transaction
     def service() -> None:
         runs.append(1)
         raise IntegrityError("UNIQUE constraint failed")

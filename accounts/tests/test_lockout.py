@@ -11,11 +11,12 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError
 from django.test import Client
 
-from accounts import guesses
-from accounts.lockout import email_of
-from accounts.models import RateWindow, RecoveryCode
-from accounts.sign_in_identity import identity
+from accounts.models import RecoveryCode
+from accounts.sign_in import guesses
+from accounts.sign_in.axes import email_of
+from accounts.sign_in.guesses import identity
 from audit.models import AuditEntry
+from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world

@@ -12,10 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import guesses
-from accounts.models import OutboxMessage, User
-from accounts.sign_in_identity import address_in
+from accounts.models import User
+from accounts.sign_in import guesses
+from accounts.sign_in.guesses import address_in
 from audit.models import AuditEntry
+from foundation.models import OutboxMessage
 from tests.acts import WRONG_PASSWORD, give_code, give_password, is_signed_in, mails, wrong_code_for
 from tests.tables import in_one_world
 

@@ -9,12 +9,13 @@ import pytest
 import time_machine
 from django.apps import apps
 
-from accounts.concurrency import own_transaction
-from accounts.mail_links import LinkInvalid, MailLink, digest
 from accounts.models import EmailChange, EnrolmentLink, PasswordReset, Registration, User
-from accounts.password_hashing import make_hash
-from accounts.services import email_change, password_reset, registration
+from accounts.people import email_change, registration
+from accounts.sign_in.passwords import reset as password_reset
+from accounts.sign_in.passwords.hashing import make_hash
 from audit.models import AuditEntry
+from foundation.mail_links import LinkInvalid, MailLink, digest
+from foundation.transactions import own_transaction
 from tests.acts import at_once
 from tests.plugin import PASSWORD
 

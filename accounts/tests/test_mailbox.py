@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from post_office.models import STATUS, Email
 
-from accounts import outbox
+from foundation import outbox
 from tests.acts import register
 
 pytestmark = pytest.mark.django_db

@@ -14,9 +14,9 @@ from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.forms import AmountField
 from accounts.models import BankAccount
-from accounts.money import (
+from foundation.form_fields import AmountField
+from foundation.money import (
     InvalidAmount,
     MoneyField,
     currency_exponent,
@@ -238,7 +238,7 @@ def test_without_a_language_the_bank_has_its_own(settings: Any) -> None:
 
 def test_templates_write_the_sign_for_those_who_listen() -> None:
     # R10.2: a hyphen is silent, a minus is read out.
-    page = Template("{% load money %}{{ a|money_signed }} {{ b|money_signed }} {{ a|money }}")
+    page = Template("{% load bank %}{{ a|money_signed }} {{ b|money_signed }} {{ a|money }}")
     assert page.render(Context({"a": Decimal(5), "b": Decimal(-5)})) == "+€5.00 −€5.00 €5.00"
 
 
@@ -295,7 +295,7 @@ def test_the_marks_of_a_scale_are_short_and_exact(
     settings.CURRENCY = currency
     with override(language):
         assert format_money_short(Decimal(amount)) == text
-        written = Template("{% load money %}{{ amount|money_short }}").render(Context({"amount": Decimal(amount)}))
+        written = Template("{% load bank %}{{ amount|money_short }}").render(Context({"amount": Decimal(amount)}))
     assert written == text
 
 

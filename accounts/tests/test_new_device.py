@@ -10,14 +10,12 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from accounts import device_cookie
-from accounts.housekeeping import clean_up
 from accounts.models import KnownDevice, TotpDevice, User
-from accounts.origin import Origin
-from accounts.services import known_devices
-from accounts.services.people.common import end_what_was_begun
+from accounts.people.common import end_what_was_begun
+from accounts.sign_in import devices
+from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
-from tests.acts import at_once, give_code, give_password, is_signed_in, mails
+from tests.acts import at_once, cleaned_up, give_code, give_password, is_signed_in, mails
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -104,7 +102,7 @@ def test_the_cookie_is_out_of_reach_and_lasts_half_a_year(alice: Any, client: Cl
 def test_over_https_it_is_secure(settings: Any) -> None:
     # R8.2
     settings.SESSION_COOKIE_SECURE, settings.DEVICE_COOKIE_NAME = True, "__Host-bank-device"
-    cookie = device_cookie.kept_by(HttpResponse(), "x" * 43).cookies["__Host-bank-device"]
+    cookie = devices.kept_by(HttpResponse(), "x" * 43).cookies["__Host-bank-device"]
     assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
 
 
@@ -144,9 +142,9 @@ def test_what_is_long_unseen_is_swept(alice: Any, sign_in: Any, clock: Any) -> N
     sign_in(alice)
     assert str(KnownDevice.objects.get()) == "a browser of alice@example.com, last seen 2026-11-03"
     clock.shift(timedelta(days=180))
-    assert clean_up()["browsers long unseen"] == 0
+    assert "browsers long unseen: 0" in cleaned_up()
     clock.shift(timedelta(days=1))
-    assert clean_up()["browsers long unseen"] == 1
+    assert "browsers long unseen: 1" in cleaned_up()
 
 
 def test_what_the_bank_does_to_a_person_makes_all_browsers_new(alice: Any, sign_in: Any) -> None:
@@ -180,14 +178,14 @@ def test_any_browser_can_sign_in_and_is_told(alice: Any, code_of: Any, agent: st
 def test_one_mail_even_when_the_same_browser_signs_in_twice_at_once(alice: Any) -> None:
     origin = Origin(device_token="x" * 43)
     for _ in range(2):
-        known_devices.meet(actor=alice, is_first_sign_in=False, origin=origin)
+        devices.meet(actor=alice, is_first_sign_in=False, origin=origin)
     assert len(told(alice)) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_race_of_one_browser_leaves_one_row_and_one_mail(alice: Any) -> None:
     def go() -> None:
-        known_devices.meet(actor=alice, is_first_sign_in=False, origin=Origin(device_token="x" * 43))
+        devices.meet(actor=alice, is_first_sign_in=False, origin=Origin(device_token="x" * 43))
 
     assert at_once(*[go] * 6) == [None] * 6
     assert KnownDevice.objects.count() == 1

@@ -13,8 +13,9 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 
-from accounts.models import BankAccount, OutboxMessage, Registration, TotpDevice, User
+from accounts.models import BankAccount, Registration, TotpDevice, User
 from audit.models import AuditEntry
+from foundation.models import OutboxMessage
 from tests.acts import NEWCOMER, give_code, give_password, held_in, link_for, mails, register
 from tests.plugin import PASSWORD
 
@@ -189,7 +190,7 @@ def test_a_registration_that_waits_is_sealed_too(client: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM accounts_registration")
         text = repr(cursor.fetchall())
-        cursor.execute("SELECT * FROM accounts_outboxmessage")
+        cursor.execute("SELECT * FROM foundation_outboxmessage")
         outbox = repr(cursor.fetchall())
     assert not any(secret in text for secret in (NEWCOMER["phone"], "Hafenstraße", PASSWORD))
     # The payload carries the link's token: a read of the database must not yield a working link.

@@ -19,10 +19,10 @@ from django.utils import timezone
 from post_office.lockfile import FileLock
 from post_office.models import STATUS, Email
 
-from accounts import outbox
 from accounts.management.commands.send_queued_mail import _lockfile
-from accounts.models import OutboxMessage
-from accounts.outbox import Audience, Notice, Payload, Told
+from foundation import outbox
+from foundation.models import OutboxMessage
+from foundation.outbox import Audience, Notice, Payload, Told
 from tests.acts import at_once, mails
 
 pytestmark = pytest.mark.django_db

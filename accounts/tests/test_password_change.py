@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from accounts.origin import Origin
+from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import give_password, hashing, is_signed_in, mails
 from tests.plugin import PASSWORD
@@ -104,7 +104,7 @@ def test_the_service_itself_refuses_a_weak_password(alice: Any) -> None:
     # R1.2: no path is safe only because a form was in front.
     from django.core.exceptions import ValidationError
 
-    from accounts.services.passwords import change_password
+    from accounts.sign_in.passwords.change import change_password
 
     with pytest.raises(ValidationError):
         change_password(actor=alice, old_password=PASSWORD, new_password="short", kept_session=uuid4(), origin=Origin())

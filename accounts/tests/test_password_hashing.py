@@ -9,11 +9,12 @@ import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, PBKDF2PasswordHasher, make_password
 from django.test import Client
 
-from accounts import password_hashing
 from accounts.models import Registration, User
-from accounts.origin import Origin
-from accounts.password_hashing import check_and_renew, make_hash, matches
-from accounts.services import passwords, registration
+from accounts.people import registration
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.passwords import change as passwords
+from accounts.sign_in.passwords import hashing as password_hashing
+from accounts.sign_in.passwords.hashing import check_and_renew, make_hash, matches
 from audit.models import AuditEntry
 from tests.acts import (
     NEWCOMER,

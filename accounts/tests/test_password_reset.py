@@ -10,10 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts.mail_links import LinkInvalid
-from accounts.models import OutboxMessage, PasswordReset, User
-from accounts.services import password_reset
+from accounts.models import PasswordReset, User
+from accounts.sign_in.passwords import reset as password_reset
 from audit.models import AuditEntry
+from foundation.mail_links import LinkInvalid
+from foundation.models import OutboxMessage
 from tests.acts import give_code, give_password, hashing, is_signed_in, link_for, mails
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
@@ -200,7 +201,7 @@ def test_the_token_is_nowhere_in_clear_but_in_the_mail(alice: Any, client: Clien
     token = link_for(alice.email).strip("/").rpartition("/")[2]
     row = PasswordReset.objects.get()
     assert len(token) >= 43
-    for table in ("accounts_passwordreset", "accounts_outboxmessage", "audit_auditentry", "django_session"):
+    for table in ("accounts_passwordreset", "foundation_outboxmessage", "audit_auditentry", "django_session"):
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {table}")
             assert token not in repr(cursor.fetchall()), table

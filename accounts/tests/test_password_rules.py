@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from accounts import password_rules
 from accounts.forms import NewPasswordForm, PasswordChangeForm, RegistrationForm, SignInForm
 from accounts.models import User
-from accounts.password_rules import check_new_password
-from accounts.password_text import MAX_PASSWORD_CHARS, length_of_password, normalised
+from accounts.sign_in.passwords import rules as password_rules
+from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS, length_of_password, normalised
+from accounts.sign_in.passwords.rules import check_new_password
 from tests.acts import NEWCOMER
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world

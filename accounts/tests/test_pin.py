@@ -12,12 +12,12 @@ from django.db import connection
 from django.utils import timezone
 from django.views.debug import SafeExceptionReporterFilter
 
-from accounts import page_acts
-from accounts.models import OutboxMessage, TotpDevice, User
-from accounts.origin import Origin
-from accounts.pin_rules import InvalidPin, check_pin
-from accounts.services import pins
+from accounts.models import TotpDevice, User
+from accounts.sign_in import page_acts, pins
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.pins import InvalidPin, check_pin
 from audit.models import AuditEntry
+from foundation.models import OutboxMessage
 from tests.acts import copy_of, hashing, is_signed_in, mails, wrong_code_for
 from tests.tables import in_one_world
 

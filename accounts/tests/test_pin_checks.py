@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, make_password
 
-from accounts import password_hashing
+from accounts import people
 from accounts.models import User
-from accounts.services import people, pin_checks
-from accounts.services.pin_checks import PinBusy, WrongPin, verify_pin
-from accounts.services.pins import PinLocked
+from accounts.sign_in import pins
+from accounts.sign_in.passwords import hashing as password_hashing
+from accounts.sign_in.pins import PinBusy, PinLocked, WrongPin, verify_pin
 from audit.models import AuditEntry
 from tests.acts import at_once, hashing, mails
 from tests.tables import in_one_world
@@ -115,7 +115,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
         act()
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(pin_checks.password_hashing, "check_and_renew", check)
+    monkeypatch.setattr(pins.hashing, "check_and_renew", check)
 
 
 def test_a_wrong_guess_that_came_later_goes_on_counting_when_a_right_one_is_found(
@@ -191,7 +191,7 @@ def test_a_check_that_dies_in_the_hasher_is_no_try(alice: Any, monkeypatch: pyte
 
 def test_staff_see_and_lift_tries_that_a_dead_server_took_with_it(alice: Any) -> None:
     # R1.4: the try could not even be given back.
-    with_pin(alice, alice.pin_hash, pin_failures=pin_checks.TRIES)
+    with_pin(alice, alice.pin_hash, pin_failures=pins.TRIES)
     with pytest.raises(PinBusy):
         verify_pin(user=alice, pin=PIN)
     assert people.locks_of(alice) == ["pin"]

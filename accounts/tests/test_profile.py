@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import RecoveryCode, User
-from accounts.services import profile
+from accounts.people import profile
 from audit.models import AuditEntry
 from tests.acts import mails
 from tests.api_client import told

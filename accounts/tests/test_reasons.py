@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.reasons import ReasonTooLong, checked_reason
+from accounts.permission.reasons import ReasonTooLong, checked_reason
 from tests.tables import in_one_world
 
 

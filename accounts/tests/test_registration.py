@@ -9,10 +9,11 @@ import time_machine
 from django.conf import settings as bank_settings
 from django.test import Client
 
-from accounts.models import OutboxMessage, Registration, User
+from accounts.models import Registration, User
+from accounts.people import registration
 from accounts.roles import Role
-from accounts.services import registration
 from audit.models import AuditEntry
+from foundation.models import OutboxMessage
 from tests.acts import NEWCOMER, hashing, is_signed_in, link_for, mails, register
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 from django_otp import DEVICE_ID_SESSION_KEY
 
-from accounts.hashed_sessions import SessionStore
 from accounts.models import TotpDevice, User, UserSession
+from accounts.sign_in.sessions.engine import SessionStore
 from audit.models import AuditEntry
 from tests.acts import give_code, give_password, is_signed_in
 from tests.tables import in_one_world
@@ -139,7 +139,7 @@ def test_signing_out_without_being_signed_in_is_harmless(client: Client) -> None
 def test_a_session_that_our_sign_in_did_not_begin_is_refused(alice: Any) -> None:
     # R1.6: fail closed.
     client = Client()
-    client.force_login(alice, backend="accounts.backends.CountedPasswordBackend")
+    client.force_login(alice, backend="accounts.sign_in.axes.CountedPasswordBackend")
     session = client.session
     session[DEVICE_ID_SESSION_KEY] = TotpDevice.objects.get(user=alice).persistent_id
     session.save()

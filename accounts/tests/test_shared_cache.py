@@ -10,10 +10,10 @@ import pytest
 import redis
 from django.test import Client
 
-from accounts import limiter
-from accounts.limit_stores.shared_cache import client_for
-from accounts.limiter import Limit, LimitsUnavailable, TooOften
-from accounts.models import RateWindow
+from foundation.limiter import limiter
+from foundation.limiter.limiter import Limit, LimitsUnavailable, TooOften
+from foundation.limiter.redis import client_for
+from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in
 from tests.shared_cache import cache_server
 from tests.tables import in_one_world

@@ -10,10 +10,11 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import RateWindow, TotpDevice, User
-from accounts.origin import Origin
-from accounts.pending_sign_in import SECONDS
+from accounts.models import TotpDevice, User
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.sessions.pending import SECONDS
 from audit.models import AuditEntry
+from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
@@ -93,7 +94,7 @@ def test_failures_are_recorded_without_what_was_typed_by_mistake(alice: Any, cli
     give_password(client, "My-Secret-Passw0rd", "x")
     labels = list(AuditEntry.objects.filter(action="LOGIN_FAILURE").values_list("actor_label", flat=True))
     assert labels == ["alice@example.com"], "what is no address never reaches the service"
-    from accounts.services.sign_in import SignInRefused, verify_password
+    from accounts.sign_in.signing_in import SignInRefused, verify_password
 
     with pytest.raises(SignInRefused):
         verify_password(email="My-Secret-Passw0rd", password="x", origin=Origin())
@@ -212,11 +213,11 @@ def test_a_lock_between_the_page_and_the_code_is_seen(
     alice: Any, client: Client, code_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # R1.5: the service decides, not the page before it.
-    from accounts.services import sign_in
+    from accounts.sign_in import signing_in
 
     alice.locked_at = timezone.now()
-    with pytest.raises(sign_in.SignInRefused):
-        sign_in.verify_code(user=alice, code=code_of(alice), origin=Origin())
+    with pytest.raises(signing_in.SignInRefused):
+        signing_in.verify_code(user=alice, code=code_of(alice), origin=Origin())
 
 
 @in_one_world("target", ["/dashboard/", "/transfer/send/?from=1"])

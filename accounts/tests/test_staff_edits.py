@@ -9,21 +9,14 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
 
-from accounts.concurrency import joined
+from accounts import people
 from accounts.models import AccountStatus, BankAccount, RecoveryCode, TotpDevice, User
+from accounts.people import AddressInUse, HasThisRole, LastAdministrator, NothingToReset, StillHasAccounts, details
 from accounts.roles import Role
-from accounts.services import people
-from accounts.services.people import (
-    AddressInUse,
-    HasThisRole,
-    LastAdministrator,
-    NothingToReset,
-    StillHasAccounts,
-    details,
-)
-from accounts.services.two_factor import WrongCode
+from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
+from foundation.transactions import joined
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
 from tests.staff_acts import REASON, an_origin, approved, entry_of, fresh_code, stored
 

@@ -11,16 +11,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import guesses
-from accounts.limiter import TooOften
+from accounts import people
 from accounts.models import EmailChange, PasswordReset, User, UserSession
-from accounts.reasons import ReasonUnreadable
+from accounts.people import LastAdministrator, LockedAlready, NotLocked
+from accounts.permission.reasons import ReasonUnreadable
 from accounts.roles import Role
-from accounts.services import people
-from accounts.services.admin_key import WrongAdminKey
-from accounts.services.people import LastAdministrator, LockedAlready, NotLocked
-from accounts.services.two_factor import WrongCode
+from accounts.sign_in import guesses
+from accounts.sign_in.admin_key import WrongAdminKey
+from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
+from foundation.limiter.limiter import TooOften
 from foundation.refusals import NotYourself
 from tests.acts import WRONG_PASSWORD, give_password, is_signed_in, mails, wrong_code_for
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code, stored

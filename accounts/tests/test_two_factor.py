@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import RecoveryCode, TotpDevice
-from accounts.services import two_factor
+from accounts.sign_in import two_factor
 from audit.models import AuditEntry
 from tests.acts import at_once, give_code, give_password, is_signed_in, mails, wrong_code_for
 from tests.tables import in_one_world

@@ -9,10 +9,10 @@ import time_machine
 from django.test import Client
 
 from accounts import selectors
-from accounts.devices import device_label
-from accounts.hashed_sessions import SessionStore
 from accounts.models import UserSession
-from accounts.services import user_sessions
+from accounts.sign_in.devices import device_label
+from accounts.sign_in.sessions import rows as user_sessions
+from accounts.sign_in.sessions.engine import SessionStore
 from audit.models import AuditEntry
 from tests.acts import copy_of, give_code, give_password, is_signed_in, mails, wrong_code_for
 from tests.tables import in_one_world

@@ -5,15 +5,14 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import new_recovery_codes, page_acts
 from accounts.forms import CodeForm, FreshCodeForm
-from accounts.limiter import TooOften
-from accounts.requests import SignedInRequest
-from accounts.services import two_factor
-from accounts.services.authenticator import NothingToReplace
-from accounts.services.sign_in import LockedOut
+from accounts.models import SignedInRequest
+from accounts.sign_in import new_recovery_codes, page_acts, two_factor
+from accounts.sign_in.authenticator import NothingToReplace
+from accounts.sign_in.signing_in import LockedOut
 from accounts.views.refusals import refusals_shown_in
 from accounts.views.sign_in import locked_out
+from foundation.limiter.limiter import TooOften
 
 
 @sensitive_post_parameters("code")

@@ -7,17 +7,15 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import page_acts
 from accounts.forms import EmailChangeForm
-from accounts.limiter import TooOften
-from accounts.mail_links import LinkInvalid
-from accounts.models import EmailChange
-from accounts.requests import SignedInRequest
-from accounts.services import email_change as service
-from accounts.services import two_factor
-from accounts.services.sign_in import LockedOut
+from accounts.models import EmailChange, SignedInRequest
+from accounts.people import email_change as service
+from accounts.sign_in import page_acts, two_factor
+from accounts.sign_in.signing_in import LockedOut
 from accounts.views.refusals import refusals_shown_in
 from accounts.views.sign_in import locked_out
+from foundation.limiter.limiter import TooOften
+from foundation.mail_links import LinkInvalid
 
 
 @sensitive_post_parameters("password", "code")

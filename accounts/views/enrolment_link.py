@@ -8,10 +8,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from accounts import pending_sign_in
-from accounts.mail_links import LinkInvalid
 from accounts.models import EnrolmentLink
-from accounts.services import enrolment_link as service
+from accounts.sign_in import enrolment_link as service
+from accounts.sign_in.sessions import pending as pending_sign_in
+from foundation.mail_links import LinkInvalid
 
 
 @login_not_required

@@ -5,13 +5,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import page_acts
 from accounts.forms import PasswordChangeForm
-from accounts.limiter import TooOften
-from accounts.requests import SignedInRequest
-from accounts.services import passwords
-from accounts.services.sign_in import LockedOut
+from accounts.models import SignedInRequest
+from accounts.sign_in import page_acts
+from accounts.sign_in.passwords import change as passwords
+from accounts.sign_in.signing_in import LockedOut
 from accounts.views.sign_in import locked_out
+from foundation.limiter.limiter import TooOften
 
 
 @sensitive_post_parameters()

@@ -8,12 +8,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import ForgottenPasswordForm, NewPasswordForm
-from accounts.limiter import TooOften
-from accounts.mail_links import LinkInvalid
 from accounts.models import PasswordReset
-from accounts.services import password_reset as service
+from accounts.sign_in.passwords import reset as service
 from accounts.views.sign_in import is_signed_in
-from audit.context import client_ip
+from foundation.limiter.limiter import TooOften
+from foundation.mail_links import LinkInvalid
+from foundation.request_context import client_ip
 
 
 @login_not_required

@@ -5,15 +5,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import page_acts
 from accounts.forms import FreshCodeForm, PinForm
-from accounts.limiter import TooOften
-from accounts.requests import SignedInRequest
-from accounts.services import two_factor
-from accounts.services.pins import NoPin, PinLocked
-from accounts.services.sign_in import LockedOut
+from accounts.models import SignedInRequest
+from accounts.sign_in import page_acts, two_factor
+from accounts.sign_in.pins import NoPin, PinLocked
+from accounts.sign_in.signing_in import LockedOut
 from accounts.views.refusals import refusals_shown_in
 from accounts.views.sign_in import locked_out
+from foundation.limiter.limiter import TooOften
 
 
 @sensitive_post_parameters("pin", "pin_again", "code")

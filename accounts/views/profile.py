@@ -6,11 +6,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import page_sessions, selectors
+from accounts import selectors
 from accounts.forms import ProfileForm
-from accounts.requests import SignedInRequest
-from accounts.services import profile as service
-from accounts.services import user_sessions
+from accounts.models import SignedInRequest
+from accounts.people import profile as service
+from accounts.sign_in.sessions import pages
+from accounts.sign_in.sessions import rows as user_sessions
 
 
 @require_safe
@@ -19,7 +20,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
     user = request.user
     page = {
         "person": user,
-        "sessions": selectors.open_sessions(user, present=page_sessions.id_of(request.session)),
+        "sessions": selectors.open_sessions(user, present=pages.id_of(request.session)),
         "sign_ins": selectors.recent_sign_ins(user),
         "recovery_codes_left": selectors.recovery_codes_left(user),
     }
@@ -51,6 +52,6 @@ def end_session(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 @require_POST
 def end_other_sessions(request: SignedInRequest) -> HttpResponse:
-    count = page_sessions.end_others(request.session, actor=request.user)
+    count = pages.end_others(request.session, actor=request.user)
     messages.success(request, "All your other sessions are signed out." if count else "There was no other session.")
     return redirect("profile")

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 from django import forms
 
-from accounts.services.passwords import WrongCurrentPassword
-from accounts.services.sign_in import TryAgainIn
-from accounts.services.two_factor import WrongCode
+from accounts.sign_in.passwords.change import WrongCurrentPassword
+from accounts.sign_in.signing_in import TryAgainIn
+from accounts.sign_in.two_factor import WrongCode
 
 
 @contextmanager

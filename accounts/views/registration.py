@@ -5,14 +5,14 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import pending_sign_in
 from accounts.forms import ConfirmRegistrationForm, RegistrationForm
-from accounts.limiter import TooOften
 from accounts.models import Registration
-from accounts.services import registration as service
-from accounts.services.sign_in import LockedOut
+from accounts.people import registration as service
+from accounts.sign_in.sessions import pending as pending_sign_in
+from accounts.sign_in.signing_in import LockedOut
 from accounts.views.sign_in import is_signed_in, locked_out
-from audit.context import client_ip
+from foundation.limiter.limiter import TooOften
+from foundation.request_context import client_ip
 
 
 @login_not_required

@@ -6,8 +6,8 @@ from django.middleware.csrf import get_token
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts import session_clock
-from accounts.requests import SignedInRequest
+from accounts.models import SignedInRequest
+from accounts.sign_in.sessions import clock as session_clock
 from accounts.views.sign_in import is_signed_in
 
 

@@ -9,11 +9,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import demo_people, device_cookie, page_acts, page_sessions, pending_sign_in
+from accounts import demo_people
 from accounts.forms import CodeForm, SignInForm
-from accounts.origin import origin_of
-from accounts.services import sign_in as service
-from accounts.services import two_factor
+from accounts.sign_in import devices, page_acts, two_factor
+from accounts.sign_in import signing_in as service
+from accounts.sign_in.origin import origin_of
+from accounts.sign_in.sessions import pages
+from accounts.sign_in.sessions import pending as pending_sign_in
 
 WRONG_PASSWORD = "E-mail or password is not right."  # noqa: S105 - a message
 
@@ -77,7 +79,7 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
         else:
             next_url = pending_sign_in.end(request.session)
             browser = page_acts.complete_sign_in(request, user=user, device=device)
-            return device_cookie.kept_by(redirect(next_url or "home"), browser)
+            return devices.kept_by(redirect(next_url or "home"), browser)
     demo_code = two_factor.current_code(user) if settings.DEMO else None
     return render(request, "accounts/sign_in_code.html", {"form": form, "email": user.email, "demo_code": demo_code})
 
@@ -86,7 +88,7 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """POST only: a link on another site must not sign anyone out."""
-    page_sessions.sign_out(request)
+    pages.sign_out(request)
     return redirect("sign_in")
 
 

@@ -6,9 +6,9 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import device_cookie, new_recovery_codes, page_acts, pending_sign_in
 from accounts.forms import CodeForm
-from accounts.services import enrolment_link, two_factor
+from accounts.sign_in import devices, enrolment_link, new_recovery_codes, page_acts, two_factor
+from accounts.sign_in.sessions import pending as pending_sign_in
 
 
 @login_not_required
@@ -34,7 +34,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
             next_url = pending_sign_in.end(request.session)
             browser = page_acts.complete_sign_in(request, user=user, device=confirmed)
             new_recovery_codes.keep(request.session, user, codes, continue_url=next_url or reverse("home"))
-            return device_cookie.kept_by(redirect("recovery_codes_shown"), browser)
+            return devices.kept_by(redirect("recovery_codes_shown"), browser)
     except two_factor.WrongCode:
         form.add_error(
             "code",

@@ -1,9 +1,9 @@
 from django.db import migrations
 
-from audit.append_only import append_only_triggers
+from foundation.append_only import append_only_triggers
 
 
 class Migration(migrations.Migration):
-    dependencies = [("audit", "0001_audit_entry")]
+    dependencies = [("audit", "0001_audit_log")]
 
-    operations = [append_only_triggers("audit", "AuditEntry")]
+    operations = [append_only_triggers("audit", "AuditEntry", "AuditBlock", "AuditBlockEntry")]

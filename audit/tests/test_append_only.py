@@ -8,10 +8,10 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
 
 from audit.actions import Action
-from audit.append_only import AppendOnlyError, append_only_models
 from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.services import record
+from foundation.append_only import AppendOnlyError, append_only_models
 
 pytestmark = pytest.mark.trips_triggers
 

@@ -8,9 +8,9 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.actions import Action
-from audit.context import RequestContext, current, request_context
 from audit.models import AuditEntry
 from audit.services import Report, record, record_many
+from foundation.request_context import RequestContext, current, request_context
 from tests.acts import give_password
 from tests.tables import in_one_world
 

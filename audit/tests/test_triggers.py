@@ -5,8 +5,8 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from audit.append_only import check_triggers_stand, create_sql, drop_sql, missing_triggers, trigger_names
 from audit.models import AuditEntry
+from foundation.append_only import check_triggers_stand, create_sql, drop_sql, missing_triggers, trigger_names
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
-from accounts.concurrency import own_transaction
-from accounts.services import user_sessions
-from accounts.services.staff import FROM_THE_TERMINAL
+from accounts.people.first_administrator import FROM_THE_TERMINAL
+from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.services import record
+from foundation.transactions import own_transaction
 
 Progress = Callable[[int, int], None]
 

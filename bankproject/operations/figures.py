@@ -14,12 +14,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from accounts.models import OutboxMessage
 from audit import sealing
-from audit.counting import bounded_counts
 from bankproject.operations.models import ScheduledJob
+from foundation.admin.counting import bounded_counts
+from foundation.models import OutboxMessage
 from support import selectors as support
-from transfers.selectors import monitoring
+from transfers.history import monitoring
 
 logger = logging.getLogger(__name__)
 

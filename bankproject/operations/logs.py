@@ -14,7 +14,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from audit.context import current
+from foundation.request_context import current
 
 HIDDEN = "(masked)"
 

@@ -17,8 +17,8 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from accounts.limit_stores.shared_cache import client_for
 from bankproject.operations.figures import exposition
+from foundation.limiter.redis import client_for
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from django.db import DatabaseError, InterfaceError
 
-from bankproject.security_audit import books, code, dependencies, keys, start, whole_database
-from bankproject.security_audit.programs import CannotLook
-from bankproject.security_audit.results import Result, not_reachable
+from bankproject.security_audit import books, code, dependencies, start, whole_database
+from bankproject.security_audit.results import CannotLook, Result, not_reachable
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ CHECKS: dict[str, Callable[[Subject], Result]] = {
     "ledger": lambda subject: books.ledger(),
     "audit-log": lambda subject: books.audit_log(),
     "encryption": lambda subject: whole_database.whole_database(),
-    "keys": lambda subject: keys.key_ages_in_bounds(),
+    "keys": lambda subject: books.key_ages_in_bounds(),
     "bandit": lambda subject: code.bandit(subject.folder),
     "ruff": lambda subject: code.ruff(subject.folder),
     "secrets": lambda subject: code.secrets(subject.folder),

@@ -5,8 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bankproject.security_audit.programs import CannotLook, files_known_to_git, run_tool
-from bankproject.security_audit.results import Result, failed, not_reachable, passed
+from bankproject.security_audit.results import (
+    CannotLook,
+    Result,
+    failed,
+    files_known_to_git,
+    not_reachable,
+    passed,
+    run_tool,
+)
 
 PACKAGES = ("accounts", "audit", "bankproject", "deploy", "foundation", "support", "transfers")
 BASELINE = ".secrets.baseline"

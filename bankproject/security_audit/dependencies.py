@@ -5,8 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bankproject.security_audit.programs import CannotLook, run_tool
-from bankproject.security_audit.results import Result, failed, not_reachable, passed
+from bankproject.security_audit.results import CannotLook, Result, failed, not_reachable, passed, run_tool
 
 OSV = "https://api.osv.dev/v1/query"
 

@@ -1,8 +1,83 @@
 """What a check of the security audit says, and what all of them together come to (R8.5)."""
 
-from collections.abc import Sequence
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_LONGEST_SECONDS = 300
+
+
+class CannotLook(Exception):
+    """A tool is not installed, does not end, or answers with something else than its report. Never means clean."""
+
+
+class Ran(NamedTuple):
+    status: int
+    out: str
+    err: str
+
+    @property
+    def last_words(self) -> str:
+        """The last line that it wrote to standard error, or else to standard output."""
+        lines = [line.strip() for line in (self.err or self.out).splitlines() if line.strip()]
+        return lines[-1][:300] if lines else f"It ended with status {self.status} and said nothing."
+
+    def report(self) -> Any:
+        """The JSON on its standard output.
+
+        Raises:
+            CannotLook: there is none.
+        """
+        try:
+            return json.loads(self.out)
+        except ValueError as error:
+            raise CannotLook(self.last_words) from error
+
+
+def run_tool(module: str, arguments: Sequence[str], *, folder: Path) -> Ran:
+    """Run `python -m module` with the Python that runs us.
+
+    Raises:
+        CannotLook: not installed, as in the production image, or still running after five minutes.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise CannotLook(f"{module} is not installed here; requirements-dev.txt has it.")
+    return run_python(["-m", module, *arguments], folder=folder)
+
+
+def run_python(arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str] | None = None) -> Ran:
+    """Run Python with exactly this environment, or ours if none is given.
+
+    Raises:
+        CannotLook: still running after five minutes.
+    """
+    return _run([sys.executable, *arguments], folder, environment)
+
+
+def files_known_to_git(folder: Path) -> list[str] | None:
+    """Paths of what git tracks or would track, or None where there is no git or it knows nothing of the folder."""
+    try:
+        ran = _run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], folder, None)
+    except FileNotFoundError:
+        return None
+    return [path for path in ran.out.split("\0") if path] if ran.status == 0 else None
+
+
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None) -> Ran:
+    try:
+        # No shell, and no word of the command comes from a request: only this machine's operator starts an audit.
+        ran = subprocess.run(  # noqa: S603
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=_LONGEST_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CannotLook(f"It was still running after {_LONGEST_SECONDS} seconds.") from error
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
 class State(StrEnum):

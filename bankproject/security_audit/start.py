@@ -12,8 +12,7 @@ from django.conf import settings
 from accounts import demo_people
 from accounts.models import User
 from bankproject.databases import trusts_blindly
-from bankproject.security_audit.programs import Ran, run_python
-from bankproject.security_audit.results import Result, failed, information, passed
+from bankproject.security_audit.results import Ran, Result, failed, information, passed, run_python
 
 _ONLY_THIS_MACHINE = {"127.0.0.1", "localhost", ".localhost", "[::1]"}
 _NAMED_HOST = "bank.example"

@@ -1,6 +1,6 @@
 """`manage.py check --database default`: what is set up wrongly on SQL Server, and what to do (docs/sql-server.md).
 
-That the append-only triggers stand is said by `audit.append_only`, and whether the files are encrypted by
+That the append-only triggers stand is said by `foundation.append_only`, and whether the files are encrypted by
 `bankproject.security_audit.whole_database`.
 """
 
@@ -11,9 +11,9 @@ from django.conf import settings
 from django.core import checks
 from django.db import Error, connections
 
-from audit.append_only import append_only_models
 from bankproject.databases import ENCRYPTED, odbc_words, trusts_blindly
 from bankproject.sql_server.facts import database_facts, login_facts, table_rights
+from foundation.append_only import append_only_models
 
 _OLDEST_VERSION, _OLDEST_LEVEL = 15, 150  # 2019
 _CLOUD_EDITIONS = (5, 8)  # always of the newest kind, whatever version they say

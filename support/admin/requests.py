@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.roles import may
-from accounts.staff_acts import ActingAdmin, ReasonForCustomerForm, StaffAct, actor_of, offer
+from accounts.staff.acts import ActingAdmin, ReasonForCustomerForm, StaffAct, actor_of, offer
 from support import selectors
 from support.models import ServiceRequest
 from support.requests import services

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.roles import may
-from accounts.staff_acts import ActForm, ActingAdmin, StaffAct, actor_of, offer
+from accounts.staff.acts import ActForm, ActingAdmin, StaffAct, actor_of, offer
 from support import selectors, tickets
 from support.forms import message_field
 from support.models import Ticket

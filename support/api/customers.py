@@ -4,12 +4,12 @@ from uuid import UUID
 
 from ninja import Body, Query, Router, Status
 
+from accounts.api.bearer import ApiRequest
 from accounts.models import BankAccount
-from accounts.rest.bearer import ApiRequest
-from accounts.rest.documenting import refuses
-from accounts.rest.schemas import IdempotencyKey, PageOf
 from accounts.roles import require
 from foundation.paging import Cursor, Page
+from foundation.rest.document import refuses
+from foundation.rest.schemas import IdempotencyKey, PageOf
 from support import selectors
 from support import tickets as ticket_service
 from support.api.schemas import (
@@ -25,7 +25,7 @@ from support.api.schemas import (
 from support.models import RequestKind, Ticket
 from support.requests import services as request_service
 from support.requests.kinds import KINDS
-from transfers import selectors as transfer_selectors
+from transfers import history as transfer_selectors
 
 router = Router(tags=["Help"])
 

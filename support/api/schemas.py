@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, Wra
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from accounts.rest.schemas import Id, In, InQuery, Out, TimeText, text_of
+from foundation.rest.schemas import Id, In, InQuery, Out, TimeText, text_of
 from support.forms import TicketForm
 from support.models import RequestKind, ServiceRequest
 from support.requests.kinds import KINDS, PAGE_KINDS, kind_of

@@ -7,11 +7,11 @@ from uuid import UUID
 from ninja import Query, Router
 from pydantic import Field, WithJsonSchema
 
-from accounts.api_staff_schemas import PageIn, PersonOut, ReasonIn
-from accounts.rest.bearer import ApiRequest
-from accounts.rest.documenting import refuses
-from accounts.rest.schemas import Out, PageOf, TimeText
+from accounts.api.bearer import ApiRequest
+from accounts.api.staff import PageIn, PersonOut, ReasonIn
 from accounts.roles import may
+from foundation.rest.document import refuses
+from foundation.rest.schemas import Out, PageOf, TimeText
 from support import selectors
 from support.models import RequestKind, ServiceRequest
 from support.requests import services

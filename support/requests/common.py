@@ -5,9 +5,10 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import LineField
+from accounts.api.types import AccountNumber
 from accounts.models import BankAccount, User
-from accounts.rest.schemas import AccountNumber, In, text_of
+from foundation.form_fields import LineField
+from foundation.rest.schemas import In, text_of
 from support.forms import NO_SECRETS
 from support.models import MAX_WISH_CHARS
 from transfers.forms import account_label

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Set
 from decimal import Decimal
 from typing import Any, get_args
 
-from accounts.authority import ApprovedRequest
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.rest.schemas import In
+from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
+from foundation.rest.schemas import In
 from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
 from support.requests.common import RequestForm
 

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from django.conf import settings
 
-from accounts import limiter, outbox
-from accounts.concurrency import own_transaction
 from accounts.models import User
 from accounts.roles import require_any_role
 from audit.actions import Action
 from audit.services import record
+from foundation import outbox
+from foundation.limiter import limiter
+from foundation.transactions import own_transaction
 from support.models import LostFactorLink, RequestKind, ServiceRequest
 from support.requests.services import save_new
 from support.states import RequestState

@@ -4,8 +4,8 @@ Nobody else's rules are bent here: the service that makes the change accepts the
 authority, for its own verb and this row only, and refuses what it always refuses.
 """
 
-from accounts.authority import ApprovedRequest
 from accounts.models import User
+from accounts.permission.authority import ApprovedRequest
 from support.models import ServiceRequest
 from support.requests.kinds import kind_of
 

@@ -8,21 +8,22 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.utils import timezone
 
-from accounts import limiter, outbox
-from accounts.concurrency import own_transaction
 from accounts.models import BankAccount, User
-from accounts.plain_text import is_longer_than
-from accounts.reasons import ReasonMissing, checked_reason
+from accounts.permission.reasons import ReasonMissing, checked_reason
 from accounts.roles import Role, may, require
 from audit.actions import Action
 from audit.services import record
+from foundation import outbox
+from foundation.limiter import limiter
 from foundation.refusals import NotYourself, Refusal, WrongStatus
+from foundation.text import is_longer_than
+from foundation.transactions import own_transaction
 from support.models import MAX_WISH_CHARS, RequestKind, ServiceRequest
 from support.requests import performing
 from support.requests.kind import KindOfRequest
 from support.requests.kinds import KINDS, kind_of
 from support.states import REQUEST_PERMISSIONS, IllegalStep, RequestState, RequestVerb, next_request_state
-from transfers.services.ownership import require_owner
+from transfers.orders.ownership import require_owner
 
 _MAX_PAYLOAD_CHARS = ServiceRequest._meta.get_field("payload").max_chars
 

@@ -9,8 +9,8 @@ from django.test import Client
 from audit.models import AuditEntry
 from support.models import ServiceRequest
 from support.requests import services as requests
-from transfers import selectors
-from transfers.services.own_limits import AboveCeiling
+from transfers import history
+from transfers.orders.own_limits import AboveCeiling
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +35,6 @@ def test_what_was_asked_for_before_the_ceiling_came_down_is_not_done(
     filed = ServiceRequest.objects.get()
     with pytest.raises(AboveCeiling, match="€30,000"):
         requests.approve_request(actor=sam, public_id=filed.public_id, reason="Seen the papers")
-    assert selectors.daily_use(alice).limit == Decimal(25_000)
+    assert history.daily_use(alice).limit == Decimal(25_000)
     filed.refresh_from_db()
     assert filed.state == "pending"

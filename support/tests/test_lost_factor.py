@@ -10,10 +10,10 @@ from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.utils import timezone
 
-from accounts.mail_links import LinkInvalid
 from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.mail_links import LinkInvalid
 from support.models import LostFactorLink, ServiceRequest
 from support.requests import lost_factor
 from support.requests import services as service

@@ -8,14 +8,14 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from accounts.authority import ApprovedRequest
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.services import account_status
+from accounts.permission.authority import ApprovedRequest
 from audit.models import AuditEntry
 from support.models import RequestKind, ServiceRequest
 from support.requests import performing
 from support.requests import services as service
-from transfers import selectors as transfer_selectors
+from transfers import history as transfer_selectors
+from transfers.accounts import freezing
 
 IDENTITY = {"first_name": "Alicia", "last_name": "O'Brien", "address": "Hafenstraße 9\nHamburg"}
 
@@ -83,11 +83,11 @@ def test_a_clerk_has_no_way_to_the_account_but_an_approved_request(
 ) -> None:
     account, other = open_account(alice), open_account(alice)
     with pytest.raises(PermissionDenied):
-        account_status.freeze_account(actor=sam, account=account, reason="Because")
+        freezing.freeze_account(actor=sam, account=account, reason="Because")
     for verb, subject in (("unfreeze_account", account), ("freeze_account", other), ("freeze_account", alice)):
         authority = ApprovedRequest(verb=verb, subject=subject, reference="x")
         with pytest.raises(PermissionDenied):
-            account_status.freeze_account(actor=sam, account=account, reason="Because", authority=authority)
+            freezing.freeze_account(actor=sam, account=account, reason="Because", authority=authority)
     assert status_of(account) == status_of(other) == AccountStatus.ACTIVE
 
 

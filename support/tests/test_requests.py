@@ -9,11 +9,11 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 
-from accounts.limiter import TooOften
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.reasons import ReasonMissing, ReasonTooLong
+from accounts.permission.reasons import ReasonMissing, ReasonTooLong
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.limiter.limiter import TooOften
 from foundation.refusals import NotYourself, WrongStatus
 from support import selectors
 from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
@@ -24,8 +24,8 @@ from support.requests.kinds.reset_pin import NoPinToReset
 from support.states import IllegalStep, RequestState
 from tests.acts import mails
 from tests.tables import in_one_world
-from transfers.services import cash
-from transfers.services.ownership import NotYourAccount
+from transfers.orders import cash
+from transfers.orders.ownership import NotYourAccount
 
 IDENTITY = {"first_name": "Alicia", "last_name": "O'Brien", "address": "Hafenstraße 9\nHamburg"}
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from accounts.limiter import TooOften
 from accounts.models import User
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.limiter.limiter import TooOften
 from foundation.refusals import NotYourself
 from support import selectors, tickets
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage

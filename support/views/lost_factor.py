@@ -8,10 +8,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import pending_sign_in
-from accounts.mail_links import LinkInvalid
 from accounts.models import User
-from accounts.services import two_factor
+from accounts.sign_in import two_factor
+from accounts.sign_in.sessions import pending as pending_sign_in
+from foundation.mail_links import LinkInvalid
 from support.models import LostFactorLink
 from support.requests import lost_factor as service
 

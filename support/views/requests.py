@@ -9,8 +9,7 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import BankAccount, User
-from accounts.requests import SignedInRequest
+from accounts.models import BankAccount, SignedInRequest, User
 from foundation.paging import page_in, pager_urls
 from foundation.refusals import NotNow, Refusal
 from support import selectors
@@ -19,7 +18,7 @@ from support.requests import services as service
 from support.requests.kind import KindOfRequest
 from support.requests.kinds import KINDS, PAGE_KINDS, kind_of
 from support.states import RequestState
-from transfers import selectors as transfer_selectors
+from transfers import history as transfer_selectors
 from transfers.views.access import needs
 from transfers.views.account_settings import closing_obstacle
 

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.requests import SignedInRequest
+from accounts.models import SignedInRequest
 from foundation.idempotency import IdempotencyConflict
 from foundation.paging import page_in, pager_urls
 from foundation.refusals import NotNow, Refusal

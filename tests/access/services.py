@@ -11,26 +11,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from accounts import page_acts, page_sessions
-from accounts.authority import require_authority, require_request
+from accounts import people
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
+from accounts.people import common, email_change, profile
+from accounts.permission.authority import require_authority, require_request
+from accounts.programs import credentials as api_credentials
+from accounts.programs import sessions as api_sessions
 from accounts.roles import Role
-from accounts.services import (
-    account_status,
-    admin_key,
-    api_credentials,
-    api_sessions,
-    authenticator,
-    email_change,
-    fresh_code,
-    known_devices,
-    passwords,
-    people,
-    pins,
-    profile,
-    user_sessions,
-)
-from accounts.services.people import common
+from accounts.sign_in import admin_key, authenticator, devices, fresh_code, page_acts, pins
+from accounts.sign_in.passwords import change as passwords
+from accounts.sign_in.sessions import pages
+from accounts.sign_in.sessions import rows as user_sessions
 from support import tickets
 from support.requests import performing
 from support.requests import services as requests
@@ -38,20 +29,11 @@ from tests import staff_acts
 from tests.access.world import World
 from tests.access_walk import OURS
 from tests.staff_acts import an_origin, approved, stored
-from transfers import order_records
-from transfers.services import (
-    cash,
-    exports,
-    holds,
-    opening,
-    own_limits,
-    ownership,
-    payees,
-    renaming,
-    reversals,
-    screening,
-    sending,
-)
+from transfers.accounts import closing, freezing, opening, renaming
+from transfers.orders import cash, holds, own_limits, ownership, reversals, screening, sending
+from transfers.orders import records as order_records
+from transfers.payees import services as payees
+from transfers.statements import exports
 
 _ON_REQUEST = "support.decide_request"
 
@@ -154,10 +136,10 @@ STAFF: dict[str, Staffs] = {
     "change_role": Staffs(people.change_role, "accounts.change_role", _without_accounts),
     "edit_user": Staffs(people.edit_user, "accounts.edit_user", _edited),
     "freeze_account": Staffs(
-        account_status.freeze_account, "accounts.freeze_account", lambda world: {"account": world.account}
+        freezing.freeze_account, "accounts.freeze_account", lambda world: {"account": world.account}
     ),
     "unfreeze_account": Staffs(
-        account_status.unfreeze_account, "accounts.unfreeze_account", lambda world: {"account": world.frozen}
+        freezing.unfreeze_account, "accounts.unfreeze_account", lambda world: {"account": world.frozen}
     ),
     "open_account": Staffs(opening.open_account, "transfers.open_account_for_customer", _opened),
     "reverse_transaction": Staffs(
@@ -184,13 +166,13 @@ STAFF: dict[str, Staffs] = {
     "reset_pin": Staffs(people.reset_pin, _ON_REQUEST, _with_a_pin, "reset_pin"),
     "raise_daily_limit": Staffs(own_limits.raise_daily_limit, _ON_REQUEST, _more, "raise_daily_limit"),
     "close_account": Staffs(
-        opening.close_account_on_request, _ON_REQUEST, lambda world: {"account": world.empty}, "close_account"
+        closing.close_account_on_request, _ON_REQUEST, lambda world: {"account": world.empty}, "close_account"
     ),
     "freeze_account by request": Staffs(
-        account_status.freeze_account, _ON_REQUEST, lambda world: {"account": world.empty}, "freeze_account"
+        freezing.freeze_account, _ON_REQUEST, lambda world: {"account": world.empty}, "freeze_account"
     ),
     "unfreeze_account by request": Staffs(
-        account_status.unfreeze_account, _ON_REQUEST, lambda world: {"account": world.frozen}, "unfreeze_account"
+        freezing.unfreeze_account, _ON_REQUEST, lambda world: {"account": world.frozen}, "unfreeze_account"
     ),
 }
 
@@ -198,7 +180,7 @@ STAFF: dict[str, Staffs] = {
 # is looked at.
 CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
     "transfers.open_own_account": (
-        opening.close_account,
+        closing.close_account,
         exports.download_receipt,
         exports.download_statement,
         exports.export_history,
@@ -236,10 +218,10 @@ PARTS: tuple[Callable[..., Any], ...] = (
     api_credentials.change_password,
     api_sessions.renew_all,
     api_sessions.sign_out,
-    known_devices.meet,
-    known_devices.meet_program,
-    page_sessions.begin,
-    page_sessions.end_others,
+    devices.meet,
+    devices.meet_program,
+    pages.begin,
+    pages.end_others,
     passwords.change_password,
     user_sessions.end_one,
     user_sessions.end_others,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from accounts import people
 from accounts.models import TotpDevice, User
-from accounts.services import people
 from tests.access.doors import undone
 from tests.access.operations import KEY, OPERATIONS, PUBLIC, Sent, asked, documented
 from tests.access.world import World, made_up_names

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
-from accounts.reasons import ReasonMissing, ReasonTooLong
+from accounts.permission.reasons import ReasonMissing, ReasonTooLong
 from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from accounts.models import AccountKind, BankAccount, TotpDevice, User
 from accounts.roles import Role, may
-from accounts.staff_acts import ReasonForm, StaffAct
+from accounts.staff.acts import ReasonForm, StaffAct
 from audit.models import AuditEntry
 from support.models import RequestKind, ServiceRequest, Ticket, TicketMessage
 from support.requests import services as requests

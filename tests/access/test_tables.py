@@ -5,7 +5,7 @@ import re
 import pytest
 from django.contrib import admin
 
-from accounts.staff_acts import ActingAdmin
+from accounts.staff.acts import ActingAdmin
 from tests.access import operations, pages, services, staff_area
 from tests.access.visitors import ANYBODY, CUSTOMER, EVERYBODY, INSIDE, granted
 from tests.access.world import World, acts, name_of

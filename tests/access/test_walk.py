@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from accounts.models import OutboxMessage
 from audit.models import AuditEntry
+from foundation.models import OutboxMessage
 from tests.access import operations, pages, services, staff_area
 from tests.access.doors import Door, undone, walk_through
 from tests.access.visitors import GROUPS, INSIDE, Visitor, Walkers

@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from accounts import account_numbers
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.staff_acts import ActingAdmin, StaffAct
+from accounts.staff.acts import ActingAdmin, StaffAct
 from audit.sealing import seal
 from support import tickets
 from support.models import ServiceRequest, Ticket
 from support.states import TicketStatus
 from tests.access_walk import Hers
-from transfers import fraud
 from transfers.models import FraudAlert, OrderKind, OrderState, Payee, Transaction, TransferOrder
+from transfers.orders import fraud
 
 Act = tuple[Any, StaffAct]
 

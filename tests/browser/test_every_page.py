@@ -21,12 +21,12 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 from post_office.models import Email
 
-from accounts import mail_links
+from accounts import people
 from accounts.models import AccountKind, AccountStatus, BankAccount, EmailChange, EnrolmentLink, User, UserSession
 from accounts.roles import may
-from accounts.services import people
 from audit.models import AuditEntry
 from audit.sealing import seal
+from foundation import mail_links
 from support import tickets
 from support.models import RequestKind
 from support.requests import services as requests
@@ -36,7 +36,7 @@ from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
 from tests.staff_acts import approved
 from transfers.models import Payee, SavingsInterest, TransferOrder
-from transfers.services import cash, holds
+from transfers.orders import cash, holds
 
 pytestmark = pytest.mark.browser
 
@@ -681,7 +681,7 @@ def test_what_the_unlucky_see(
     expect(page.get_by_role("heading", level=1)).to_have_text("One moment, please")
     at.look("429")
     with monkeypatch.context() as patch:
-        patch.setattr("transfers.selectors.overview_of", None)
+        patch.setattr("transfers.history.overview_of", None)
         at.visit("500", reverse("dashboard"))
 
     at.of(signed_in(sam)).visit("403", reverse("dashboard"))

@@ -17,8 +17,8 @@ import pytest
 from django.core.signals import request_started
 from django.urls import get_resolver
 
-from accounts.mail_links import new_token
 from audit.models import AuditEntry
+from foundation.mail_links import new_token
 from tests.acts import WRONG_PASSWORD, link_for
 from tests.firewall.conftest import SERVE, readable_folder, running, spare_port
 from tests.firewall.visitor import Firewall, Visitor

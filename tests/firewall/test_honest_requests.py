@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from accounts import limiter
+from foundation.limiter import limiter
 from support.models import MAX_MESSAGE_CHARS, Ticket
 from tests.firewall import honest
 from tests.firewall.visitor import Answer, Visitor

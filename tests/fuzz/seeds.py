@@ -10,25 +10,22 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount, TotpDevice, User
-from accounts.origin import Origin
+from accounts.people import email_change, registration
+from accounts.programs import credentials as api_credentials
+from accounts.programs import enrolment as api_enrolment
+from accounts.programs import sessions as api_sessions
+from accounts.programs.sessions import Tokens
 from accounts.roles import Role
-from accounts.services import (
-    api_credentials,
-    api_enrolment,
-    api_sessions,
-    email_change,
-    password_reset,
-    pins,
-    registration,
-)
-from accounts.services.api_sessions import Tokens
+from accounts.sign_in import pins
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.passwords import reset as password_reset
 from support import tickets
 from support.models import RequestKind
 from support.requests import services as requests
 from tests import acts
 from tests.plugin import PASSWORD
+from transfers.accounts import opening
 from transfers.models import FraudAlert, Payee, Transaction
-from transfers.services import opening
 
 ALICE, ADMINISTRATOR, NOBODY = "Alice", "an administrator", "nobody"
 WHO = (ALICE, ADMINISTRATOR, NOBODY)

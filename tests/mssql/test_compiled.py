@@ -22,7 +22,7 @@ from audit.models import AuditEntry
 from foundation.compiled import _LENGTHS, Insert
 from tests.mssql.compiled import Listener
 from tests.mssql.rules import MOST_ROWS, MOST_VALUES
-from transfers import ledger
+from transfers.ledger import posting as ledger
 from transfers.models import Entry, Payee, TransferOrder
 
 LONG = list(range(2049))

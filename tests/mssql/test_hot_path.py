@@ -14,15 +14,17 @@ import pytest
 from django.db import models
 
 from accounts.models import BankAccount, User
-from accounts.sealed_columns import sealed_tables, under_old_keys
 from audit import sealing
 from audit.models import AuditBlock, AuditBlockEntry
 from foundation.compiled import _SCALAR as ONE
+from foundation.keys.columns import sealed_tables, under_old_keys
 from tests.mssql.pretended import VERSIONS, pretended
-from transfers import ledger
-from transfers.filters import HistoryFilters
+from transfers.history import pictures
+from transfers.history import rows as history
+from transfers.history import search as filtered
+from transfers.history.filters import HistoryFilters
+from transfers.ledger import posting as ledger
 from transfers.models import CustomerLimit, Entry, Transaction, TransferOrder
-from transfers.selectors import filtered, history, pictures
 
 AT = datetime(2026, 11, 17, 9, tzinfo=UTC)
 
@@ -153,7 +155,7 @@ def test_the_user_of_an_api_session_is_asked_for_by_two_ids(server: Any) -> None
     # R7.1: compiled once, then run with other ids, on this engine too.
     from uuid import uuid4
 
-    from accounts import session_user
+    from accounts.programs import session_user
 
     statement = session_user._users._compile((ONE, ONE))
     user, session = uuid4(), uuid4()

@@ -16,8 +16,8 @@ import pytest
 from django.db import connection
 from mssql_python.exceptions import sqlstate_to_exception
 
-from accounts import concurrency
-from accounts.concurrency import OutcomeUnknown, own_transaction
+from foundation import transactions
+from foundation.transactions import OutcomeUnknown, own_transaction
 from tests.mssql.pretended import PretendedServer, Sent, as_default, connection_to
 
 
@@ -43,7 +43,7 @@ def hangs_up() -> Iterator[int]:
 CONNECT = """
 import django; django.setup()
 from django.db import Error, connection
-from accounts.concurrency import is_connection_lost
+from foundation.transactions import is_connection_lost
 try:
     connection.ensure_connection()
 except Error as error:
@@ -115,7 +115,7 @@ class FailingServer(PretendedServer):
 def on_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Run a service of one statement, `UPDATE t`, on a server with these faults: `(run, server, calls)`."""
 
-    monkeypatch.setattr(concurrency.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(transactions.time, "sleep", lambda seconds: None)
 
     def run(*faults: tuple[str, tuple[str, str]]) -> tuple[Callable[[], None], FailingServer, list[int]]:
         make = _of_pyodbc if request.param == "pyodbc" else _of_mssql_python

@@ -15,16 +15,19 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts import people
 from accounts.models import BankAccount, User
-from accounts.services import people, profile
+from accounts.people import profile
 from support import tickets
 from support.models import RequestKind, ServiceRequest, Ticket
 from support.requests import services as requests
 from tests.access_walk import Hers, Page, made_up, pages, rows_about, staff_pages, text_of
 from tests.acts import NEWCOMER, mails
 from tests.staff_acts import REASON, an_origin, fresh_code
+from transfers.accounts import renaming
 from transfers.models import Payee, TransferOrder
-from transfers.services import cash, payees, renaming
+from transfers.orders import cash
+from transfers.payees import services as payees
 
 pytestmark = pytest.mark.django_db
 

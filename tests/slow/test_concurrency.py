@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from accounts import limiter
-from accounts.limiter import TooOften
-from accounts.models import AccountKind, BankAccount, RateWindow
+from accounts.models import AccountKind, BankAccount
+from foundation.limiter import limiter
+from foundation.limiter.limiter import TooOften
+from foundation.models import RateWindow
 from tests import acts
 from tests.processes import process_environment, run_together
 from tests.test_concurrency import balance, pay
-from transfers import verification
-from transfers.ledger import InsufficientFunds
-from transfers.limits import DailyLimitReached
+from transfers.accounts import closing, opening
+from transfers.ledger import verification
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit, Payee, Transaction
-from transfers.services import opening, payees
+from transfers.orders.limits import DailyLimitReached
+from transfers.payees import services as payees
 
 with_commits = pytest.mark.django_db(transaction=True)
 
@@ -191,7 +193,7 @@ def test_an_account_is_closed_or_paid_into_but_never_both(
         target = open_account(bob)
         race(
             pay(alice, source, target, "1.00", f"to be closed {number}"),
-            lambda target=target: opening.close_account(actor=bob, account=target),  # type: ignore[misc]
+            lambda target=target: closing.close_account(actor=bob, account=target),  # type: ignore[misc]
         )
         target.refresh_from_db()
         assert (target.status, target.balance) in {("closed", Decimal(0)), ("active", Decimal(1))}

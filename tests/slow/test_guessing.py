@@ -14,18 +14,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import guesses
-from accounts.services import two_factor
+from accounts.sign_in import guesses, two_factor
 from audit.models import AuditEntry
-from tests.acts import (
-    WRONG_PASSWORD,
-    at_once,
-    give_code,
-    give_password,
-    hashing,
-    is_signed_in,
-    wrong_code_for,
-)
+from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.api_client import ApiClient, told
 from tests.processes import process_environment, run_together
 from tests.test_guessing import ELSEWHERE, HERE, LIMIT, PROXY, guess

@@ -13,13 +13,14 @@ from django.core.checks import Tags, run_checks
 from django.db import connection
 
 from accounts import account_numbers
-from accounts.encryption import lookup_digest
-from accounts.models import AccountKind, BankAccount, KeyRecord, User
+from accounts.bank_accounts import find_by_number
+from accounts.models import AccountKind, BankAccount, User
 from accounts.roles import Role
-from accounts.services import key_rotation
-from accounts.services.bank_accounts import find_by_number
 from audit.actions import Action
 from audit.models import AuditEntry
+from bankproject.operations import key_rotation
+from foundation.keys.encryption import lookup_digest
+from foundation.models import KeyRecord
 from tests.keys import keys_in, ring_text, with_new_first
 from tests.processes import process_environment
 

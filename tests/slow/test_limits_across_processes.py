@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from accounts.limiter import LimitsUnavailable
-from accounts.models import BankAccount, RateWindow
+from accounts.models import BankAccount
+from foundation.limiter.limiter import LimitsUnavailable
+from foundation.models import RateWindow
 from tests import acts
 from tests.processes import process_environment, run_together
-from transfers import verification
+from transfers.ledger import verification
 from transfers.models import Transaction
-from transfers.services import sending
+from transfers.orders import sending
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

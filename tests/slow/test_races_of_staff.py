@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
+from accounts import people
 from accounts.models import AccountKind, BankAccount, User
 from accounts.roles import Role
-from accounts.services import account_status, people
 from audit.models import AuditEntry
 from tests import acts
 from tests.slow.test_concurrency import race
 from tests.staff_acts import REASON, an_origin, fresh_code, stored
 from tests.test_concurrency import balance
-from transfers import verification
+from transfers.accounts import freezing, opening
+from transfers.ledger import verification
 from transfers.models import Transaction
-from transfers.services import cash, opening, reversals
+from transfers.orders import cash, reversals
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,7 +92,7 @@ def test_an_account_is_frozen_before_a_payment_or_after_it(alice: Any, ada: Any,
             lambda account=account, number=number: cash.withdraw(  # type: ignore[misc]
                 actor=alice, account=account, amount=Decimal(1), idempotency_key=f"withdrawal {number}"
             ),
-            lambda account=account: account_status.freeze_account(  # type: ignore[misc]
+            lambda account=account: freezing.freeze_account(  # type: ignore[misc]
                 actor=ada, account=account, reason=REASON
             ),
         )
@@ -107,7 +108,7 @@ def test_of_two_administrators_who_freeze_one_account_one_is_told(
 ) -> None:
     account = open_account(alice)
     calls = [
-        lambda actor=actor: account_status.freeze_account(actor=actor, account=account, reason=REASON)
+        lambda actor=actor: freezing.freeze_account(actor=actor, account=account, reason=REASON)
         for actor in (ada, anna)
     ]
     assert race(*calls) == {"done": 1, "WrongStatus": 1}

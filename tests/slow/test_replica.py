@@ -24,16 +24,18 @@ from django.utils.functional import SimpleLazyObject
 
 from accounts import roles
 from accounts.models import AccountKind, UserSession
-from audit import replica
+from foundation import replica
 from tests import acts
 from tests.access_walk import Hers, api_operations, made_up, pages, text_of
 from tests.second_database import ROUTERS, replica_of_the_bank, sent_to_replica, statements
 from tests.staff_acts import REASON, an_origin, fresh_code
-from transfers import selectors
-from transfers.filters import HistoryFilters
+from transfers import history
+from transfers.accounts import closing, opening, renaming
+from transfers.history import search as filtered
+from transfers.history.filters import HistoryFilters
 from transfers.models import Entry, OrderState, Payee, TransferOrder
-from transfers.selectors import filtered
-from transfers.services import cash, holds, opening, own_limits, payees, renaming, reversals, sending
+from transfers.orders import cash, holds, own_limits, reversals, sending
+from transfers.payees import services as payees
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -197,7 +199,7 @@ def test_such_a_model_is_read_from_the_primary_even_by_a_marked_function(alice: 
 def test_a_request_that_may_change_something_reads_the_primary_only(
     method: str, may: bool, alice: Any, rf: Any, copied: Callable[[], Any]
 ) -> None:
-    from accounts.middleware import ReplicaMiddleware
+    from accounts.sign_in.sessions.middleware import ReplicaMiddleware
 
     def answer(request: HttpRequest) -> HttpResponse:
         replica.asked_by(last_wrote_at=None)
@@ -290,8 +292,8 @@ def test_no_service_that_moves_money_or_decides_about_it_reads_the_replica(
         payees.rename_payee(actor=alice, public_id=Payee.objects.get(customer=alice).public_id, label="Landlord")
         renaming.rename_account(actor=alice, account=rich, nickname="House")
         opened = opening.open_account(actor=alice, kind=AccountKind.SAVINGS, idempotency_key=uuid4().hex)
-        opening.close_account(actor=alice, account=opened)
-        selectors.daily_use(alice)
+        closing.close_account(actor=alice, account=opened)
+        history.daily_use(alice)
     assert sent_to_replica(told) == []
     assert Entry.objects.filter(account=rich).count() == 9
 
@@ -313,7 +315,7 @@ def test_even_a_marked_function_reads_the_primary_inside_a_transaction(rich: Any
 
 def test_who_asks_is_read_from_the_primary_wherever_it_is_asked_first(alice: Any, copied: Callable[[], Any]) -> None:
     """A lock ends a session at its next request, though the replica does not know of it yet (R1.6)."""
-    from accounts.backends import CountedPasswordBackend
+    from accounts.sign_in.axes import CountedPasswordBackend
 
     ask = replica.may_be_behind(lambda: CountedPasswordBackend().get_user(alice.pk))
     with copied(), replica.question(), statements() as told:
@@ -454,7 +456,7 @@ def test_a_write_that_cannot_be_noted_is_answered_all_the_same(
 ) -> None:
     from django.db import OperationalError
 
-    from accounts.services import user_sessions
+    from accounts.sign_in.sessions import rows as user_sessions
 
     def fails(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("the server said something about alice@example.com")
@@ -498,7 +500,7 @@ def test_without_the_replica_everything_is_answered_by_the_primary_and_said_once
             answer = browser_of(user).get(path)
             assert answer.status_code == 200
             assert len(text_of(answer).splitlines()) > 2
-            (line,) = [record for record in caplog.records if record.name == "audit.replica"]
+            (line,) = [record for record in caplog.records if record.name == "foundation.replica"]
             assert line.getMessage() == "The replica failed a read (OperationalError): the primary answers for now."
             # Told once, and not tried again for a while.
             with statements() as told:
@@ -541,7 +543,7 @@ def test_a_download_goes_on_from_the_primary_when_the_replica_goes_away_amid_it(
     with copied() as database:
         with replica.question():
             replica.asked_by(last_wrote_at=None)
-            rows = selectors.filtered_rows(alice, HistoryFilters(), most=8)
+            rows = history.filtered_rows(alice, HistoryFilters(), most=8)
         # The request is over, as it is when a server sends the file.
         with statements() as told:
             assert next(rows).description == "8"
@@ -555,11 +557,11 @@ def test_outside_a_request_everything_is_read_from_the_primary(
 ) -> None:
     """Jobs, commands and the mail worker: none of them says who asks, and no request that nobody is known of."""
     with copied(), statements() as told:
-        selectors.filtered_page(alice, HistoryFilters())
+        history.filtered_page(alice, HistoryFilters())
         replica.asked_by(last_wrote_at=None)
-        selectors.filtered_page(alice, HistoryFilters())
+        history.filtered_page(alice, HistoryFilters())
         with replica.question():
-            selectors.filtered_page(alice, HistoryFilters())
+            history.filtered_page(alice, HistoryFilters())
     assert sent_to_replica(told) == []
 
 

@@ -20,12 +20,13 @@ django.setup()
 from django.contrib.auth.hashers import make_password  # noqa: E402 - the bank is there from here on
 
 from accounts.models import AccountKind, TotpDevice  # noqa: E402
-from accounts.origin import Origin  # noqa: E402
+from accounts.people.registration import create_user  # noqa: E402
+from accounts.programs import sessions as api_sessions  # noqa: E402
 from accounts.roles import Role  # noqa: E402
-from accounts.services import api_sessions  # noqa: E402
-from accounts.services.registration import create_user  # noqa: E402
-from transfers.services import opening, sending  # noqa: E402
-from transfers.services.step_up import Proof, StepUpRequired  # noqa: E402
+from accounts.sign_in.origin import Origin  # noqa: E402
+from transfers.accounts import opening  # noqa: E402
+from transfers.orders import sending  # noqa: E402
+from transfers.orders.step_up import Proof, StepUpRequired  # noqa: E402
 
 PASSWORD_HASH = make_password(sys.argv[2])
 

@@ -14,17 +14,17 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import BankAccount, User
-from accounts.origin import Origin
+from accounts.sign_in.origin import Origin
 from foundation.idempotency import digest_of_key
 from transfers.demo.habits import money
 from transfers.demo.people import make_people, open_accounts
 from transfers.demo.planning import plan
 from transfers.demo.writing import instructions, write_history
+from transfers.interest.posting import accrue_interest
 from transfers.models import StepUpChallenge, TransferOrder
+from transfers.orders import sending
+from transfers.orders.step_up import Proof, StepUpRequired
 from transfers.periods import Month
-from transfers.services import sending
-from transfers.services.interest import accrue_interest
-from transfers.services.step_up import Proof, StepUpRequired
 
 __all__ = ["is_seeded", "live", "make_people"]
 

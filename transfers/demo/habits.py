@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
-from accounts.money import from_minor
+from foundation.money import from_minor
 from transfers.periods import Month
 
 CASH = ""  # over the counter: the other side is the bank's own

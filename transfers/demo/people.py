@@ -8,14 +8,15 @@ from django.db import transaction
 from accounts import demo_people
 from accounts.demo_people import Person
 from accounts.models import BankAccount, User
+from accounts.people import registration
 from accounts.roles import Role
-from accounts.services import registration, two_factor
+from accounts.sign_in import two_factor
 from audit.actions import Action
 from audit.services import record
+from transfers.accounts import opening
 from transfers.demo.lives import HOLDINGS
 from transfers.demo.planning import first_month, opening_times
 from transfers.periods import Month, end_of_day
-from transfers.services import opening
 
 
 def make_people() -> dict[str, User]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from transfers.accounts.opening import OPENING_DESCRIPTION
 from transfers.demo.habits import CASH, Day, Habit, money, month_number
 from transfers.demo.lives import AWAY, HABITS, HOLDINGS, owner_of
 from transfers.models import OrderKind
 from transfers.periods import Month, day_of, start_of_day
-from transfers.services.opening import OPENING_DESCRIPTION
 
 MONTHS = 6  # full ones, before the one so far
 _SEED = 1880  # the same lives in every demo bank

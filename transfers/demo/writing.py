@@ -9,16 +9,16 @@ from datetime import datetime
 
 from django.conf import settings
 
-from accounts.concurrency import own_transaction
 from accounts.models import BankAccount, User
 from audit.services import record_many
-from transfers import ledger
+from foundation.transactions import own_transaction
 from transfers.demo.habits import CASH
 from transfers.demo.planning import Movement
-from transfers.instruction import Instruction
+from transfers.ledger import posting as ledger
 from transfers.models import CustomerLimit, OrderKind, Payee, TransferOrder
-from transfers.order_records import mark_posted, movement_of, report_of_posted
-from transfers.services import cash
+from transfers.orders import cash
+from transfers.orders.instruction import Instruction
+from transfers.orders.records import mark_posted, movement_of, report_of_posted
 
 BATCH = 500
 

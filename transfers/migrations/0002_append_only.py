@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from audit.append_only import append_only_triggers
+from foundation.append_only import append_only_triggers
 
 
 class Migration(migrations.Migration):

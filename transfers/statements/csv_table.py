@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from django.conf import settings
 from django.utils import timezone
 
-from audit.csv import csv_pieces, harmless
-from transfers.selectors import EntryRow
+from foundation.csv_table import csv_pieces, harmless
+from transfers.history import EntryRow
 
 COLUMNS = [
     "Date",

@@ -5,9 +5,9 @@ from typing import cast
 from django.utils.formats import date_format
 from fpdf.enums import XPos, YPos
 
-from accounts.money import format_money, format_money_signed
+from foundation.money import format_money, format_money_signed
+from transfers.history import EntryRow, Statement
 from transfers.periods import day_of
-from transfers.selectors import EntryRow, Statement
 from transfers.statements.page import LINE, MARGIN, WIDTH, DocumentPage, moment
 
 # Date, what happened, amount, balance after.

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from fpdf.enums import XPos, YPos
 
-from accounts.money import format_money
-from transfers.selectors import Receipt
+from foundation.money import format_money
+from transfers.history import Receipt
 from transfers.statements.page import LINE, MARGIN, WIDTH, DocumentPage, moment
 
 _LABELS = 50  # the width of the column with what each line is

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from accounts.origin import Origin
+from accounts.sign_in.origin import Origin
 from tests import acts
 
 
@@ -24,7 +24,8 @@ class Books:
 
 
 def read_books() -> Books:
-    from accounts.models import BankAccount, OutboxMessage
+    from accounts.models import BankAccount
+    from foundation.models import OutboxMessage
     from transfers.models import CustomerLimit, Entry, Transaction, TransferOrder
 
     accounts = BankAccount.objects.values_list("pk", "balance", "held", "last_sequence")

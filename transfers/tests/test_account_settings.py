@@ -11,9 +11,9 @@ from django.urls import reverse
 from accounts.models import AccountStatus, BankAccount
 from audit.models import AuditEntry
 from tests.tables import in_one_world
-from transfers.services import opening
-from transfers.services.ownership import NotYourAccount
-from transfers.services.renaming import rename_account
+from transfers.accounts import closing, opening
+from transfers.accounts.renaming import rename_account
+from transfers.orders.ownership import NotYourAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -148,7 +148,7 @@ def test_what_stands_in_the_way_is_named_alone(
     assert [name for name, reason in REASONS.items() if reason in text] == [case]
     assert "Close account" not in text
     with pytest.raises(opening.Refusal) as refusal:
-        opening.close_account(actor=alice, account=everyday)
+        closing.close_account(actor=alice, account=everyday)
     assert str(refusal.value) == REASONS[case]
 
 

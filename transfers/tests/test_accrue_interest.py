@@ -12,19 +12,22 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage, User
-from accounts.services.system_user import EMAIL
+from accounts.models import AccountKind, AccountStatus, BankAccount, User
+from accounts.people.the_bank import EMAIL
 from audit.actions import Action
 from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.services import record
 from audit.verification import faults as faults_of_the_log
+from foundation.models import OutboxMessage
 from tests.tables import in_one_world
-from transfers import ledger, verification
-from transfers.ledger import MAX_BALANCE_MINOR
+from transfers.interest import posting as interest
+from transfers.interest.posting import NotOverYet, accrue_interest
+from transfers.ledger import posting as ledger
+from transfers.ledger import verification
+from transfers.ledger.posting import MAX_BALANCE_MINOR
 from transfers.models import Entry, SavingsInterest, Transaction, TransactionKind
-from transfers.services import interest, reversals
-from transfers.services.interest import NotOverYet, accrue_interest
+from transfers.orders import reversals
 
 OPENED = datetime(2026, 9, 10, 9, 0, tzinfo=UTC)
 NOVEMBER = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)

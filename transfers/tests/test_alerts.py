@@ -13,18 +13,18 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import BankAccount, User
-from accounts.reasons import ReasonMissing
+from accounts.permission.reasons import ReasonMissing
 from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.staff_acts import REASON, entry_of, stored
 from tests.tables import in_one_world
-from transfers.ledger import InsufficientFunds
+from transfers.history import monitoring
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import FraudAlert, TransferOrder
-from transfers.selectors import monitoring
-from transfers.services import cash, screening
-from transfers.services.screening import AlertClosedAlready, close_alert
+from transfers.orders import cash, screening
+from transfers.orders.screening import AlertClosedAlready, close_alert
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 

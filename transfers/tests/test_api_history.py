@@ -17,8 +17,8 @@ from audit.models import AuditEntry
 from tests import acts
 from tests.api_client import ApiClient, told
 from tests.tables import in_one_world
-from transfers.selectors import monthly
-from transfers.services import cash
+from transfers.history import monthly
+from transfers.orders import cash
 
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from accounts.models import BankAccount
 from tests.api_client import ApiClient, told
 from tests.tables import in_one_world
 from transfers.models import OrderState, TransferOrder
-from transfers.services import holds, orders
+from transfers.orders import holds, placing
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_who_waited_too_long_for_the_first_is_told_to_ask_again(
     def locked(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(orders, "_done", locked)
+    monkeypatch.setattr(placing, "_done", locked)
     answer = do("deposit", everyday, amount="1")
     assert told(answer) == (409, "still_running")
     assert answer["Retry-After"] == "1"

@@ -6,17 +6,17 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from accounts.rest.problems import answer_to, to_problem
 from foundation.idempotency import IdempotencyConflict
+from foundation.rest.problems import answer_to, to_problem
 from tests.tables import in_one_world
-from transfers.ledger import InsufficientFunds
-from transfers.limits import DailyLimitReached
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import StepUpReason
-from transfers.services.cash import CashOnlyAtTheCounter
-from transfers.services.ownership import NotYourAccount
-from transfers.services.payees import PayeeNotFound
-from transfers.services.sending import SameAccount
-from transfers.services.step_up import StepUpRequired, WaitsAfterReset, WrongStepUpCode
+from transfers.orders.cash import CashOnlyAtTheCounter
+from transfers.orders.limits import DailyLimitReached
+from transfers.orders.ownership import NotYourAccount
+from transfers.orders.sending import SameAccount
+from transfers.orders.step_up import StepUpRequired, WaitsAfterReset, WrongStepUpCode
+from transfers.payees.services import PayeeNotFound
 
 AT = datetime(2026, 11, 3, 9, tzinfo=UTC)
 

@@ -17,9 +17,9 @@ from tests.acts import mails
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of
 from tests.tables import in_one_world
-from transfers import verification
+from transfers.ledger import verification
 from transfers.models import FraudAlert, OrderState, Transaction, TransferOrder
-from transfers.services import cash
+from transfers.orders import cash
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 

@@ -11,7 +11,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import BankAccount
-from audit.append_only import AppendOnlyError
+from foundation.append_only import AppendOnlyError
 from tests import acts
 from transfers.models import Entry, OrderState, Transaction, TransactionKind, TransferOrder
 

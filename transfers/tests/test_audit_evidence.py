@@ -16,9 +16,9 @@ from audit.sealing import seal
 from tests import acts
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
-from transfers import evidence, verification
+from transfers.ledger import evidence, verification
 from transfers.models import Entry, Transaction, TransferOrder
-from transfers.services import cash
+from transfers.orders import cash
 
 
 def verify() -> str:

@@ -9,9 +9,9 @@ import pytest
 from accounts.models import AccountKind, BankAccount
 from audit.models import AuditEntry
 from tests.tables import in_one_world
-from transfers.ledger import AccountNotActive, InsufficientFunds
+from transfers.ledger.posting import AccountNotActive, InsufficientFunds
 from transfers.models import Entry, TransferOrder
-from transfers.services import cash
+from transfers.orders import cash
 
 
 @pytest.fixture

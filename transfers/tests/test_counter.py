@@ -9,25 +9,25 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import guesses
 from accounts.models import AccountKind, BankAccount, User
-from accounts.outbox import mails_of
 from accounts.roles import Role
-from accounts.services import two_factor
+from accounts.sign_in import guesses, two_factor
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
+from foundation.outbox import mails_of
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, wrong_code_for
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
-from transfers import verification
-from transfers.ledger import AccountNotActive, InsufficientFunds
-from transfers.limits import DailyLimitReached
+from transfers.accounts import opening
+from transfers.ledger import verification
+from transfers.ledger.posting import AccountNotActive, InsufficientFunds
 from transfers.models import CustomerLimit, FraudAlert, TransferOrder
-from transfers.services import cash, holds, opening, screening
-from transfers.services.cash import CustomerCannotSignIn, WrongCustomerCode
-from transfers.services.ownership import NotACustomersAccount
+from transfers.orders import cash, holds, screening
+from transfers.orders.cash import CustomerCannotSignIn, WrongCustomerCode
+from transfers.orders.limits import DailyLimitReached
+from transfers.orders.ownership import NotACustomersAccount
 
 pytestmark = pytest.mark.django_db
 

@@ -11,19 +11,20 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount
-from accounts.reasons import ReasonMissing, ReasonTooLong
+from accounts.permission.reasons import ReasonMissing, ReasonTooLong
 from accounts.roles import Role
-from accounts.services import account_status
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import mails
 from tests.staff_acts import REASON, entry_of, stored
 from tests.tables import in_one_world
-from transfers import evidence, ledger, verification
-from transfers.ledger import AccountNotActive
+from transfers.accounts import closing, freezing
+from transfers.ledger import evidence, verification
+from transfers.ledger import posting as ledger
+from transfers.ledger.posting import AccountNotActive
 from transfers.models import CustomerLimit, FraudAlert, OrderState, Payee, TransferOrder
-from transfers.services import opening, reversals
-from transfers.services.holds import DecidedAlready, SourceNotActive, TargetNotActive, reject_order, release_order
+from transfers.orders import reversals
+from transfers.orders.holds import DecidedAlready, SourceNotActive, TargetNotActive, reject_order, release_order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 
@@ -126,7 +127,7 @@ def test_an_account_frozen_or_closed_meanwhile_refuses_release_and_the_order_wai
 def test_a_receiver_who_closed_their_account_through_the_bank_gets_nothing(
     bob: Any, sam: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder
 ) -> None:
-    opening.close_account(actor=bob, account=bobs)
+    closing.close_account(actor=bob, account=bobs)
     with pytest.raises(TargetNotActive):
         release_order(actor=sam, order=held, reason=REASON)
     reject_order(actor=sam, order=held, reason=REASON)
@@ -170,7 +171,7 @@ def test_rejection_gives_the_money_and_the_limit_back(
 def test_rejection_works_whatever_the_accounts_status(
     ada: Any, sam: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder, freeze: Callable
 ) -> None:
-    account_status.freeze_account(actor=ada, account=household, reason=REASON)
+    freezing.freeze_account(actor=ada, account=household, reason=REASON)
     freeze(bobs, AccountStatus.CLOSED)
     assert reject_order(actor=sam, order=held, reason=REASON).state == OrderState.REJECTED
     assert funds(household) == (Decimal("20000.00"), Decimal("20000.00"))
@@ -195,7 +196,7 @@ def test_a_limit_given_back_behind_the_lock_is_noticed(alice: Any, held: Transfe
     """R3.4: as where it is charged."""
     from django.db import OperationalError
 
-    from transfers import limits
+    from transfers.orders import limits
 
     row = limits.locked_limit(alice, at=timezone.now())
     CustomerLimit.objects.filter(pk=row.pk).update(used=Decimal(1))

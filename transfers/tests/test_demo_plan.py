@@ -8,8 +8,8 @@ from typing import Any
 
 from accounts import demo_people
 from accounts.models import BankAccount
-from accounts.money import to_minor
 from accounts.roles import Role
+from foundation.money import to_minor
 from tests.tables import in_one_world
 from transfers.demo.habits import CASH, Day, payday
 from transfers.demo.lives import AWAY, HABITS, HOLDINGS, owner_of

@@ -9,18 +9,19 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import BankAccount, OutboxMessage
+from accounts.models import BankAccount
 from audit.models import AuditEntry
+from foundation.models import OutboxMessage
 from tests import acts
-from transfers import evidence, verification
 from transfers.demo import writing
 from transfers.demo.habits import CASH
 from transfers.demo.planning import Movement
 from transfers.demo.writing import instructions, write_history
-from transfers.instruction import Instruction
-from transfers.ledger import InsufficientFunds
+from transfers.ledger import evidence, verification
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit, Entry, OrderKind, Payee, TransferOrder
-from transfers.services import cash
+from transfers.orders import cash
+from transfers.orders.instruction import Instruction
 
 BEGIN = timezone.now() - timedelta(days=9)
 

@@ -8,14 +8,14 @@ import pytest
 from django.db import connection
 
 from accounts.models import BankAccount
-from accounts.money import to_minor
 from audit.models import AuditEntry
+from foundation.money import to_minor
 from tests import acts
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
-from transfers.ledger import PostedEntry, Posting
+from transfers.ledger.posting import PostedEntry, Posting
 from transfers.models import Entry, Transaction, TransferOrder
-from transfers.services import cash
+from transfers.orders import cash
 
 
 def digest_from_rows(pk: Any) -> str:

@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from tests.tables import in_one_world
-from transfers import fraud
-from transfers.fraud import Facts, Rule, Thresholds
+from transfers.orders import fraud
+from transfers.orders.fraud import Facts, Rule, Thresholds
 
 THRESHOLDS = Thresholds(alert_amount=Decimal(1000), suspicious_amount=Decimal(10_000), payments_per_hour=5)
 LARGE, MANY, SUSPICIOUS = Rule.LARGE_AMOUNT, Rule.MANY_PAYMENTS, Rule.SUSPICIOUS_AMOUNT

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from accounts.concurrency import joined
 from accounts.models import AccountStatus, BankAccount
-from accounts.outbox import mails_of
-from accounts.services import account_status
-from accounts.services.account_status import freeze_account, unfreeze_account
 from audit.models import AuditEntry
+from foundation.outbox import mails_of
 from foundation.refusals import WrongStatus
+from foundation.transactions import joined
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of
 from tests.tables import in_one_world
-from transfers.ledger import AccountNotActive
-from transfers.services import cash
+from transfers.accounts import freezing
+from transfers.accounts.freezing import freeze_account, unfreeze_account
+from transfers.ledger.posting import AccountNotActive
+from transfers.orders import cash
 
 pytestmark = pytest.mark.django_db
 
@@ -107,7 +107,7 @@ def test_an_approved_request_is_named_in_the_log(verb: str, sam: Any, account: B
     if verb == "unfreeze_account":
         BankAccount.objects.filter(pk=account.pk).update(status=AccountStatus.FROZEN)
     with transaction.atomic():
-        service = joined(getattr(account_status, verb))
+        service = joined(getattr(freezing, verb))
         service(actor=sam, account=account, reason=REASON, authority=approved(verb, account))
     entry = AuditEntry.objects.get(action__in=["ACCOUNT_FROZEN", "ACCOUNT_UNFROZEN"])
     assert (entry.actor_id, entry.details["request"]) == (sam.pk, "the-request")

@@ -14,10 +14,10 @@ from accounts.models import BankAccount
 from tests import acts
 from tests.staff_acts import REASON
 from tests.tables import in_one_world
-from transfers import selectors
-from transfers.explanations import explanation_of, why_held
+from transfers import history
 from transfers.models import OrderState, TransferOrder
-from transfers.services.holds import reject_order, release_order
+from transfers.orders.explanations import explanation_of, why_held
+from transfers.orders.holds import reject_order, release_order
 
 pytestmark = pytest.mark.django_db
 
@@ -113,9 +113,9 @@ def test_the_account_page_lists_what_waits_until_it_is_decided(
 def test_an_account_with_nothing_held_asks_nothing(everyday: BankAccount, household: BankAccount, held: Any) -> None:
     household.refresh_from_db()
     with CaptureQueriesContext(connection) as captured:
-        assert selectors.waiting_orders(everyday) == []
+        assert history.waiting_orders(everyday) == []
     assert not captured.captured_queries
-    (line,) = selectors.waiting_orders(household)
+    (line,) = history.waiting_orders(household)
     assert (line.label, line.amount, line.since, line.public_id) == (
         "Bob B.", held.amount, held.created_at, held.public_id,
     )  # fmt: skip
@@ -125,9 +125,9 @@ def test_cash_that_waits_has_no_receiver_to_name(alice: Any, household: BankAcco
     till = BankAccount.objects.get(ledger_code="cash-0")
     TransferOrder.objects.filter(pk=held.pk).update(kind="withdrawal", target=till, hold_reason="second_clerk")
     household.refresh_from_db()
-    (line,) = selectors.waiting_orders(household)
+    (line,) = history.waiting_orders(household)
     assert line.label == "Cash at the counter"
-    receipt = selectors.receipt_for(alice, held.public_id)
+    receipt = history.receipt_for(alice, held.public_id)
     assert receipt.explanation.startswith("Cash above €1,000.00 on one day is paid out at")
 
 

@@ -16,12 +16,14 @@ from accounts.models import AccountStatus, BankAccount
 from foundation.paging import Cursor
 from tests import acts
 from tests.tables import in_one_world
-from transfers import ledger, selectors
+from transfers import history
+from transfers.ledger import posting as ledger
 from transfers.models import Entry, TransactionKind
-from transfers.names import masked_name, short_name
-from transfers.services import cash, payees, sending
+from transfers.orders import cash, sending
+from transfers.payees import services as payees
+from transfers.payees.selectors import masked_name, short_name
 
-PAGE = selectors.PAGE_ROWS
+PAGE = history.PAGE_ROWS
 
 
 @pytest.fixture
@@ -53,20 +55,20 @@ def cursor(sequence: int) -> str:
 
 def test_the_pages_run_through_the_whole_history_without_gap_or_repeat(busy: BankAccount) -> None:
     older, newer = [], []
-    page = selectors.history_page(busy)
+    page = history.history_page(busy)
     assert page.previous_cursor is None
     while True:
         older.append([row.sequence for row in page.items])
         if page.next_cursor is None:
             break
-        page = selectors.history_page(busy, after=page.next_cursor)
+        page = history.history_page(busy, after=page.next_cursor)
     assert [number for numbers in older for number in numbers] == list(range(60, 0, -1))
     assert [len(numbers) for numbers in older] == [PAGE, PAGE, 10]
     while True:
         newer.append([row.sequence for row in page.items])
         if page.previous_cursor is None:
             break
-        page = selectors.history_page(busy, before=page.previous_cursor)
+        page = history.history_page(busy, before=page.previous_cursor)
     assert [number for numbers in reversed(newer) for number in numbers] == list(range(60, 0, -1))
 
 
@@ -86,10 +88,10 @@ def test_the_links_of_the_page_lead_to_the_end_and_back(alice: Any, browser_of: 
 
 def test_new_entries_do_not_shift_the_older_pages(alice: Any, busy: BankAccount, new_key: Callable) -> None:
     """As page numbers would: an entry shown twice, another never."""
-    first = selectors.history_page(busy)
+    first = history.history_page(busy)
     cash.deposit(actor=alice, account=busy, amount=Decimal(1), idempotency_key=new_key())
     busy.refresh_from_db()
-    second = selectors.history_page(busy, after=first.next_cursor)
+    second = history.history_page(busy, after=first.next_cursor)
     assert first.items[-1].sequence - 1 == second.items[0].sequence
 
 
@@ -117,7 +119,7 @@ def test_a_row_says_what_happened_with_whom_and_what_it_did_to_the_balance(
     everyday.refresh_from_db()
     rows = [
         (row.label, row.counterpart, row.amount, row.balance_after, row.direction_word)
-        for row in selectors.history_page(everyday).items
+        for row in history.history_page(everyday).items
     ]
     assert rows == [
         ("Withdrawal", "", Decimal("-1.00"), Decimal("82.00"), "out"),
@@ -126,7 +128,7 @@ def test_a_row_says_what_happened_with_whom_and_what_it_did_to_the_balance(
         ("Deposit", "", Decimal("100.00"), Decimal("100.00"), "in"),
     ]
     bobs.refresh_from_db()
-    (row,) = selectors.history_page(bobs).items
+    (row,) = history.history_page(bobs).items
     assert (row.label, row.amount, row.description) == ("Transfer from Alice A.", Decimal("12.00"), "Lunch")
     assert order.transaction is not None
     assert row.reference == order.transaction.reference
@@ -134,7 +136,7 @@ def test_a_row_says_what_happened_with_whom_and_what_it_did_to_the_balance(
 
 
 def test_interest_has_no_order_and_so_no_receipt(alice: Any, busy: BankAccount) -> None:
-    row = selectors.history_page(busy).items[0]
+    row = history.history_page(busy).items[0]
     assert (row.label, row.receipt_url, row.description) == ("Deposit", None, "No. 60")
 
 
@@ -228,19 +230,19 @@ def test_selectors_return_the_users_own_rows_only(
 ) -> None:
     """R1.7."""
     order = acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(10), idempotency_key=new_key())
-    assert selectors.accounts_of(alice) == [everyday, savings]
-    assert selectors.accounts_of(bob) == [bobs]
-    assert selectors.accounts_of(charlie) == []
-    assert selectors.account_of(alice, everyday.public_id) == everyday
+    assert history.accounts_of(alice) == [everyday, savings]
+    assert history.accounts_of(bob) == [bobs]
+    assert history.accounts_of(charlie) == []
+    assert history.account_of(alice, everyday.public_id) == everyday
     for stranger in (bob, charlie):
         with pytest.raises(BankAccount.DoesNotExist):
-            selectors.account_of(stranger, everyday.public_id)
+            history.account_of(stranger, everyday.public_id)
     for side in (alice, bob):
-        assert selectors.receipt_for(side, order.public_id).amount == Decimal(10)
+        assert history.receipt_for(side, order.public_id).amount == Decimal(10)
     with pytest.raises(type(order).DoesNotExist):
-        selectors.receipt_for(charlie, order.public_id)
-    assert selectors.daily_use(alice).used == Decimal(10)
-    assert selectors.daily_use(bob).used == selectors.daily_use(charlie).used == 0
+        history.receipt_for(charlie, order.public_id)
+    assert history.daily_use(alice).used == Decimal(10)
+    assert history.daily_use(bob).used == history.daily_use(charlie).used == 0
 
 
 def test_closed_accounts_come_last_and_inactive_ones_not_where_money_is_to_move(
@@ -249,8 +251,8 @@ def test_closed_accounts_come_last_and_inactive_ones_not_where_money_is_to_move(
     third = open_account(alice)
     freeze(everyday, AccountStatus.CLOSED)
     freeze(third)
-    assert selectors.accounts_of(alice) == [savings, third, everyday]
-    assert selectors.accounts_of(alice, active_only=True) == [savings]
+    assert history.accounts_of(alice) == [savings, third, everyday]
+    assert history.accounts_of(alice, active_only=True) == [savings]
 
 
 def test_ones_own_frozen_account_is_found_by_number_anothers_is_not(
@@ -263,7 +265,7 @@ def test_ones_own_frozen_account_is_found_by_number_anothers_is_not(
 
 
 def test_what_remains_of_the_day_is_never_less_than_nothing() -> None:
-    assert selectors.DailyUse(limit=Decimal(10), used=Decimal(15)).remaining == 0
+    assert history.DailyUse(limit=Decimal(10), used=Decimal(15)).remaining == 0
 
 
 @in_one_world(

@@ -15,15 +15,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import BankAccount
-from audit.csv import harmless
 from audit.models import AuditEntry
+from foundation.csv_table import harmless
 from tests import acts
 from tests.tables import in_one_world
-from transfers import ledger
-from transfers.filters import HistoryFilters
+from transfers.history import EntryRow
+from transfers.history import search as filtered
+from transfers.history.filters import HistoryFilters
+from transfers.ledger import posting as ledger
 from transfers.models import TransactionKind
-from transfers.selectors import EntryRow, filtered
-from transfers.services import exports
+from transfers.statements import exports
 from transfers.statements.csv_table import COLUMNS
 
 URL = "/history/movements.csv"

@@ -15,10 +15,11 @@ from accounts.models import BankAccount
 from foundation.paging import Cursor
 from tests import acts
 from tests.tables import in_one_world
-from transfers import ledger, selectors
-from transfers.filters import HistoryFilters
+from transfers import history
+from transfers.history import search as filtered
+from transfers.history.filters import HistoryFilters
+from transfers.ledger import posting as ledger
 from transfers.models import Entry, TransactionKind
-from transfers.selectors import filtered
 
 URL = "/history/"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -225,8 +226,8 @@ def test_anothers_account_is_none_of_the_choices(
     assert list(response.context["form"].errors) == ["account"]
     assert "entries" not in response.context
     assert [row.amount for row in shown(client)] == [Decimal("1.00")]
-    assert selectors.filtered_page(charlie, HistoryFilters(account=everyday)).items == []
-    assert selectors.totals_of(charlie, HistoryFilters(account=everyday)).count == 0
+    assert history.filtered_page(charlie, HistoryFilters(account=everyday)).items == []
+    assert history.totals_of(charlie, HistoryFilters(account=everyday)).count == 0
 
 
 # --- The address --------------------------------------------------------------------------------------------
@@ -288,7 +289,7 @@ def test_totals_stop_before_they_overflow(alice: Any, two: Any, settings: Any, m
     assert filtered.totalled_rows() * 10**15 <= 2**63 - 1
     settings.CURRENCY = "EUR"
     monkeypatch.setattr(filtered, "TOTALLED_ROWS", 10)
-    totals = selectors.totals_of(alice, HistoryFilters())
+    totals = history.totals_of(alice, HistoryFilters())
     latest = Entry.objects.filter(account__owner=alice).select_related("account").order_by("-posted_at", "-id")[:10]
     assert (totals.count, totals.is_cut) == (10, True)
     assert totals.money_in - totals.money_out == sum(ledger.signed_amount(entry) for entry in latest)

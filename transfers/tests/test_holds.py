@@ -16,16 +16,19 @@ from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
-from transfers import ledger, selectors, verification
-from transfers.ledger import AccountNotActive, InsufficientFunds
-from transfers.limits import DailyLimitReached
+from transfers import history
+from transfers.accounts import closing
+from transfers.accounts.closing import MoneyHeld
+from transfers.ledger import posting as ledger
+from transfers.ledger import verification
+from transfers.ledger.posting import AccountNotActive, InsufficientFunds
 from transfers.models import CustomerLimit, Entry, FraudAlert, OrderState, Payee, TransferOrder
-from transfers.services import cash, opening
-from transfers.services.cash import CustomerCannotSignIn
-from transfers.services.holds import reject_order, release_order
-from transfers.services.opening import MoneyHeld
-from transfers.services.sending import PayeeCannotReceive
-from transfers.services.step_up import WaitsAfterReset
+from transfers.orders import cash
+from transfers.orders.cash import CustomerCannotSignIn
+from transfers.orders.holds import reject_order, release_order
+from transfers.orders.limits import DailyLimitReached
+from transfers.orders.sending import PayeeCannotReceive
+from transfers.orders.step_up import WaitsAfterReset
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 
@@ -136,12 +139,12 @@ def test_held_money_cannot_be_spent_twice(
 def test_an_account_with_held_money_cannot_be_closed(alice: Any, household: BankAccount, held: TransferOrder) -> None:
     """R2.3."""
     with pytest.raises(MoneyHeld):
-        opening.close_account(actor=alice, account=household)
+        closing.close_account(actor=alice, account=household)
 
 
 def test_a_held_order_counts_towards_the_daily_limit(alice: Any, held: TransferOrder, pay: Callable) -> None:
     """R3.9."""
-    assert selectors.daily_use(alice).remaining == Decimal("12654.33")
+    assert history.daily_use(alice).remaining == Decimal("12654.33")
     with pytest.raises(DailyLimitReached):
         pay("12654.34")
 

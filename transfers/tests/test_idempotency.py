@@ -14,9 +14,9 @@ from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests import acts
 from tests.tables import in_one_world
-from transfers.ledger import InsufficientFunds
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import TransferOrder
-from transfers.services import cash
+from transfers.orders import cash
 
 KEY = "the-same-key"
 

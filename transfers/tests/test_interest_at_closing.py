@@ -13,10 +13,13 @@ from accounts.models import AccountKind, AccountStatus, BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.tables import in_one_world
-from transfers import selectors, verification
+from transfers import history
+from transfers.accounts import closing
+from transfers.interest import posting as interest
+from transfers.interest import selectors as interest_selectors
+from transfers.interest.posting import accrue_interest
+from transfers.ledger import verification
 from transfers.models import Entry, SavingsInterest, Transaction, TransactionKind
-from transfers.services import interest, opening
-from transfers.services.interest import accrue_interest
 
 OPENED = datetime(2026, 9, 10, 9, 0, tzinfo=UTC)
 LATER = datetime(2026, 9, 22, 14, 0, tzinfo=UTC)
@@ -51,7 +54,7 @@ def close(alice: Any, saved: BankAccount, new_key: Callable) -> Callable[..., No
                 idempotency_key=new_key(),
                 at=at - timedelta(hours=1),
             )
-        opening.close_account(actor=alice, account=saved, at=at)
+        closing.close_account(actor=alice, account=saved, at=at)
 
     return run
 
@@ -109,7 +112,7 @@ def test_it_goes_to_the_oldest_checking_account_that_is_active(
 def test_without_a_checking_account_it_must_wait_and_the_page_says_so(
     alice: Any, saved: BankAccount, close: Callable, browser_of: Callable, books: Callable
 ) -> None:
-    with pytest.raises(opening.InterestOwed):
+    with pytest.raises(closing.InterestOwed):
         close()
     assert interest_on(saved) == []
     before = books()
@@ -128,7 +131,7 @@ def test_where_the_checking_account_is_frozen_meanwhile_nothing_is_lost(
     """Between the look at it, which takes no lock where another stood in for it, and the payment."""
     found = iter([checking, checking])
     monkeypatch.setattr(interest, "payout_account", lambda account: next(found, None))
-    with pytest.raises(opening.InterestOwed):
+    with pytest.raises(closing.InterestOwed):
         close()
     monkeypatch.undo()
     assert BankAccount.objects.get(pk=saved.pk).status == AccountStatus.ACTIVE
@@ -184,7 +187,7 @@ def test_the_page_shows_what_was_earned_so_far(alice: Any, saved: BankAccount, b
 
 
 def test_before_the_first_day_is_counted_it_says_the_rate(alice: Any, saved: BankAccount) -> None:
-    found = selectors.interest_so_far(saved, at=OPENED)
+    found = interest_selectors.interest_so_far(saved, at=OPENED)
     assert found is not None
     assert (found.amount, found.through, found.rate, found.paid_on) == (
         Decimal(0), None, Decimal("0.0365"), date(2026, 10, 1)
@@ -194,23 +197,23 @@ def test_before_the_first_day_is_counted_it_says_the_rate(alice: Any, saved: Ban
 def test_where_there_is_nothing_to_say_it_says_nothing(
     alice: Any, saved: BankAccount, checking: BankAccount, settings: Any, freeze: Callable
 ) -> None:
-    assert selectors.interest_so_far(checking, at=LATER) is None
+    assert interest_selectors.interest_so_far(checking, at=LATER) is None
     settings.SAVINGS_RATE = "0"
-    assert selectors.interest_so_far(saved, at=LATER) is None
+    assert interest_selectors.interest_so_far(saved, at=LATER) is None
     SavingsInterest.objects.create(account=saved, accrued_through=date(2026, 9, 21), accrued=Decimal("1.20"))
-    found = selectors.interest_so_far(saved, at=LATER)
+    found = interest_selectors.interest_so_far(saved, at=LATER)
     assert found is not None
     assert (found.amount, found.rate) == (Decimal("1.20"), Decimal(0))
     freeze(saved, AccountStatus.CLOSED)
     saved.refresh_from_db()
-    assert selectors.interest_so_far(saved, at=LATER) is None
+    assert interest_selectors.interest_so_far(saved, at=LATER) is None
 
 
 def test_half_a_cent_less_than_none_is_shown_as_none(alice: Any, saved: BankAccount) -> None:
     SavingsInterest.objects.create(
         account=saved, accrued_through=date(2026, 9, 21), accrued=Decimal("-0.01"), accrued_micro=400_000
     )
-    found = selectors.interest_so_far(saved, at=LATER)
+    found = interest_selectors.interest_so_far(saved, at=LATER)
     assert found is not None
     assert found.amount == 0
 
@@ -218,7 +221,7 @@ def test_half_a_cent_less_than_none_is_shown_as_none(alice: Any, saved: BankAcco
 def test_the_statement_and_the_history_call_it_interest(alice: Any, saved: BankAccount, browser_of: Callable) -> None:
     """R3.7."""
     accrue_interest(at=LATER + timedelta(days=31))
-    (row, *_) = selectors.history_page(BankAccount.objects.get(pk=saved.pk)).items
+    (row, *_) = history.history_page(BankAccount.objects.get(pk=saved.pk)).items
     assert (row.label, row.description, row.receipt_url) == ("Interest", "For September 2026", None)
     browser = browser_of(alice)
     page = browser.get(reverse("history"), {"type": "interest"}).content.decode()

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tables import in_one_world
-from transfers.interest import MICRO, Accrual, accrue, of_day, rounded
-from transfers.savings_rates import BadRates, SavingsRates, parse_rates
+from transfers.interest.counting import MICRO, Accrual, accrue, of_day, rounded
+from transfers.interest.rates import BadRates, SavingsRates, parse_rates
 
 OCTOBER_ENDS = date(2026, 10, 31)
 

@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from tests import acts
 from tests.tables import in_one_world
-from transfers import ledger
-from transfers.ledger import AccountNotActive, InsufficientFunds, Leg, UnbalancedTransaction, transfer_legs
+from transfers.ledger import posting as ledger
+from transfers.ledger.posting import AccountNotActive, InsufficientFunds, Leg, UnbalancedTransaction, transfer_legs
 from transfers.models import Direction, Entry, Transaction, TransactionKind
 
 
@@ -345,10 +345,10 @@ def test_a_whole_transfer_takes_at_most_twenty_statements(
     at its code's challenge and consumes it."""
     from django.test.utils import CaptureQueriesContext
 
-    from accounts.origin import Origin
+    from accounts.sign_in.origin import Origin
     from transfers.models import Payee
-    from transfers.services import sending
-    from transfers.services.step_up import Proof
+    from transfers.orders import sending
+    from transfers.orders.step_up import Proof
 
     account = request.getfixturevalue(target)
 

@@ -9,16 +9,16 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from accounts.limiter import TooOften
 from accounts.models import BankAccount
 from audit.models import AuditEntry
+from foundation.limiter.limiter import TooOften
 from tests import acts
 from tests.tables import in_one_world
-from transfers import limits, selectors
-from transfers.ledger import InsufficientFunds
-from transfers.limits import DailyLimitReached
+from transfers import history
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit, OrderKind
-from transfers.services import cash
+from transfers.orders import cash, limits
+from transfers.orders.limits import DailyLimitReached
 
 NOON = datetime(2026, 11, 17, 12, 0, tzinfo=UTC)
 
@@ -93,7 +93,7 @@ def test_transfers_between_own_accounts_and_deposits_do_not_count(
 ) -> None:
     pay(rich, savings, "60000.00")
     cash.deposit(actor=alice, account=rich, amount=Decimal("60000.00"), idempotency_key=new_key())
-    assert selectors.daily_use(alice).used == 0
+    assert history.daily_use(alice).used == 0
     pay(rich, bobs, "25000.00")
 
 
@@ -106,18 +106,18 @@ def test_the_limit_is_the_customers_not_the_accounts(
     with pytest.raises(DailyLimitReached):
         pay(other, bobs, "10000.01")
     pay(other, bobs, "10000.00")
-    assert selectors.daily_use(alice).remaining == 0
+    assert history.daily_use(alice).remaining == 0
     pay(bobs, rich, "25000.00", actor=bobs.owner)
 
 
 def test_the_next_day_begins_anew(rich: BankAccount, bobs: BankAccount, pay: Callable, alice: Any, clock: Any) -> None:
     pay(rich, bobs, "25000.00")
     clock.move_to(NOON.replace(hour=23, minute=59, second=59))
-    assert selectors.daily_use(alice).remaining == 0
+    assert history.daily_use(alice).remaining == 0
     with pytest.raises(DailyLimitReached):
         pay(rich, bobs, "0.01")
     clock.move_to(NOON.replace(day=18, hour=0))
-    assert selectors.daily_use(alice).remaining == Decimal(25000)
+    assert history.daily_use(alice).remaining == Decimal(25000)
     pay(rich, bobs, "25000.00")
     with pytest.raises(DailyLimitReached):
         pay(rich, bobs, "0.01")
@@ -150,7 +150,7 @@ def test_a_limit_of_the_customers_own_holds_instead_of_the_banks(
     pay(rich, bobs, "1.00")
     for own, more in (("50.00", "49.00"), ("30000.00", "29950.00")):
         CustomerLimit.objects.filter(user=alice).update(daily_limit=Decimal(own))
-        assert selectors.daily_use(alice).limit == Decimal(own)
+        assert history.daily_use(alice).limit == Decimal(own)
         with pytest.raises(DailyLimitReached):
             pay(rich, bobs, str(Decimal(more) + Decimal("0.01")))
         pay(rich, bobs, more)
@@ -164,7 +164,7 @@ def test_a_refused_payment_does_not_use_the_limit(
 ) -> None:
     with pytest.raises(InsufficientFunds):
         pay(everyday, bobs, "20000.00")
-    assert selectors.daily_use(alice).used == 0
+    assert history.daily_use(alice).used == 0
 
 
 def test_what_is_paid_out_since_the_last_code_is_added_up(

@@ -11,12 +11,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts import limiter
 from accounts.models import AccountKind, AccountStatus, BankAccount
+from foundation.limiter import limiter
 from tests import acts
 from tests.tables import in_one_world
+from transfers.accounts import opening
 from transfers.models import TransferOrder
-from transfers.services import opening
 
 BAD_AMOUNTS = [
     "NaN",

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from post_office.models import Email
 
-from accounts.models import BankAccount, OutboxMessage
-from accounts.outbox import expand_waiting, mails_of, tell
+from accounts.models import BankAccount
+from foundation.models import OutboxMessage
+from foundation.outbox import expand_waiting, mails_of, tell
 from tests import acts
-from transfers.ledger import InsufficientFunds
-from transfers.services import opening
+from transfers.accounts import closing
+from transfers.ledger.posting import InsufficientFunds
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_opening_and_closing_are_told_to_the_owner(alice: Any, open_account: Cal
     assert account.masked_number in mail.message
     assert account.number not in mail.message.replace(" ", "")
     Email.objects.all().delete()
-    opening.close_account(actor=alice, account=account)
+    closing.close_account(actor=alice, account=account)
     (mail,) = mails().values()
     assert (mail.to, "Bike" in mail.message) == ([alice.email], True)
 

@@ -10,23 +10,25 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
-from accounts.concurrency import joined
 from accounts.models import AccountKind, BankAccount, User
-from accounts.reasons import ReasonMissing
+from accounts.permission.reasons import ReasonMissing
 from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
+from foundation.transactions import joined
 from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of, stored
 from tests.tables import in_one_world
-from transfers.ledger import AccountNotActive
-from transfers.limits import DailyLimitReached, daily_limit
+from transfers.accounts import closing, opening
+from transfers.accounts.closing import AccountNotEmpty
+from transfers.accounts.opening import TooManyAccounts
+from transfers.ledger.posting import AccountNotActive
 from transfers.models import CustomerLimit, TransferOrder
-from transfers.services import opening, own_limits
-from transfers.services.opening import AccountNotEmpty, TooManyAccounts
-from transfers.services.own_limits import NotARaise
-from transfers.services.ownership import NotACustomer, NotACustomersAccount
+from transfers.orders import own_limits
+from transfers.orders.limits import DailyLimitReached, daily_limit
+from transfers.orders.own_limits import NotARaise
+from transfers.orders.ownership import NotACustomer, NotACustomersAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -127,7 +129,7 @@ def test_who_was_made_staff_meanwhile_opens_no_account(alice: Any) -> None:
 def close(actor: Any, account: BankAccount) -> None:
     """As one step of the transaction that approves."""
     with transaction.atomic():
-        joined(opening.close_account_on_request)(
+        joined(closing.close_account_on_request)(
             actor=actor, account=account, reason=REASON, authority=approved("close_account", account)
         )
 

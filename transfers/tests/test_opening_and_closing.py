@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 
 from accounts.account_numbers import parse_number
-from accounts.limiter import TooOften
-from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage
+from accounts.models import AccountKind, AccountStatus, BankAccount
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
+from foundation.limiter.limiter import TooOften
+from foundation.models import OutboxMessage
 from tests import acts
 from tests.tables import in_one_world
 from tests.unguarded import everything_off, not_on_sql_server
-from transfers.ledger import AccountNotActive
+from transfers.accounts import closing, opening
+from transfers.ledger.posting import AccountNotActive
 from transfers.models import Transaction, TransferOrder
-from transfers.services import cash, opening
+from transfers.orders import cash
 
 # --- Opening ------------------------------------------------------------------------------------------------
 
@@ -124,7 +126,7 @@ def test_a_customer_has_no_more_open_accounts_than_the_bank_allows(
     with pytest.raises(opening.TooManyAccounts):
         open_account(alice)
     assert books() == before
-    opening.close_account(actor=alice, account=first)
+    closing.close_account(actor=alice, account=first)
     open_account(alice)
 
 
@@ -166,7 +168,7 @@ def test_an_empty_account_can_be_closed_for_good(
 ) -> None:
     """R2.3."""
     acts.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(100), idempotency_key=new_key())
-    opening.close_account(actor=alice, account=everyday)
+    closing.close_account(actor=alice, account=everyday)
     everyday.refresh_from_db()
     assert everyday.status == AccountStatus.CLOSED
     assert everyday.closed_at is not None
@@ -175,7 +177,7 @@ def test_an_empty_account_can_be_closed_for_good(
     assert (entry.action, entry.subject_id) == ("ACCOUNT_CLOSED", str(everyday.public_id))
     assert OutboxMessage.objects.order_by("pk").last().event == "account_closed"  # type: ignore[union-attr]
     with pytest.raises(AccountNotActive):
-        opening.close_account(actor=alice, account=everyday)
+        closing.close_account(actor=alice, account=everyday)
     with pytest.raises(AccountNotActive):
         cash.deposit(actor=alice, account=everyday, amount=Decimal(1), idempotency_key=new_key())
 
@@ -184,8 +186,8 @@ def test_an_account_with_money_in_it_stays_open(alice: Any, everyday: BankAccoun
     """R2.3: by what the database says now, not by what the caller read before."""
     before = books()
     everyday.balance = Decimal(0)
-    with pytest.raises(opening.AccountNotEmpty):
-        opening.close_account(actor=alice, account=everyday)
+    with pytest.raises(closing.AccountNotEmpty):
+        closing.close_account(actor=alice, account=everyday)
     everyday.refresh_from_db()
     assert everyday.status == AccountStatus.ACTIVE
     assert books() == before
@@ -196,15 +198,15 @@ def test_an_account_with_held_money_stays_open(alice: Any, savings: BankAccount)
     """R2.3, R3.10. The database lets nothing be held of an empty account, so its CHECK is put aside here."""
     with everything_off():
         BankAccount.objects.filter(pk=savings.pk).update(held=Decimal(1))
-    with pytest.raises(opening.AccountNotEmpty):
-        opening.close_account(actor=alice, account=savings)
+    with pytest.raises(closing.AccountNotEmpty):
+        closing.close_account(actor=alice, account=savings)
 
 
 def test_a_frozen_account_cannot_be_closed_by_its_owner(alice: Any, savings: BankAccount, freeze: Callable) -> None:
     """R2.3."""
     freeze(savings)
     with pytest.raises(AccountNotActive):
-        opening.close_account(actor=alice, account=savings)
+        closing.close_account(actor=alice, account=savings)
     savings.refresh_from_db()
     assert savings.status == AccountStatus.FROZEN
 
@@ -217,11 +219,11 @@ def test_refused_tries_at_opening_and_closing_are_counted_too(
     settings.MAX_OPEN_ACCOUNTS = 1
     tries: list[Callable[[], Any]] = [
         lambda: opening.open_account(actor=alice, kind=AccountKind.CHECKING, idempotency_key=key),
-        lambda: opening.close_account(actor=alice, account=account),
+        lambda: closing.close_account(actor=alice, account=account),
     ]
     for attempt, first in ((tries[0], 1), (tries[1], 0)):
         for _ in range(20 - first):
-            with pytest.raises((opening.TooManyAccounts, opening.AccountNotEmpty)):
+            with pytest.raises((opening.TooManyAccounts, closing.AccountNotEmpty)):
                 attempt()
         with pytest.raises(TooOften):
             attempt()

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from transfers.models import FraudAlert, OrderState, TransferOrder
-from transfers.services import holds
+from transfers.orders import holds
 
 pytestmark = pytest.mark.django_db
 

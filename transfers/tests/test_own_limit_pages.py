@@ -14,10 +14,10 @@ from tests import acts
 from tests.acts import mails
 from tests.api_client import told
 from tests.tables import in_one_world
-from transfers import selectors
-from transfers.limits import DailyLimitReached
-from transfers.services import own_limits, sending
-from transfers.services.own_limits import AboveCeiling, NotLower, lower_daily_limit
+from transfers import history
+from transfers.orders import own_limits, sending
+from transfers.orders.limits import DailyLimitReached
+from transfers.orders.own_limits import AboveCeiling, NotLower, lower_daily_limit
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ def pay(alice: Any, bob: Any, open_account: Callable, new_key: Callable[[], str]
 
 
 def limit_of(user: Any) -> Decimal:
-    return selectors.daily_use(user).limit
+    return history.daily_use(user).limit
 
 
 def test_it_is_lowered_at_once_audited_and_told(alice: Any, browser_of: Any) -> None:
@@ -69,7 +69,7 @@ def test_the_page_is_reached_from_where_the_limit_is_thought_of(
 def test_lower_than_todays_use_lets_nothing_more_out_today(alice: Any, pay: Callable) -> None:
     pay("100.00")
     lower_daily_limit(actor=alice, amount=Decimal(50))
-    assert (limit_of(alice), selectors.daily_use(alice).remaining) == (Decimal(50), Decimal(0))
+    assert (limit_of(alice), history.daily_use(alice).remaining) == (Decimal(50), Decimal(0))
     with pytest.raises(DailyLimitReached):
         pay("0.01")
 

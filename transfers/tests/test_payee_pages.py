@@ -9,11 +9,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import BankAccount, RateWindow
+from accounts.models import BankAccount
+from foundation.models import RateWindow
 from tests import acts
 from tests.tables import in_one_world
 from transfers.models import Payee
-from transfers.services import payees as service
+from transfers.payees import services as service
 
 SEND = "/transfer/send/"
 LIST = "/payees/"

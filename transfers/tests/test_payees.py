@@ -19,11 +19,10 @@ from accounts.models import AccountStatus, BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.tables import in_one_world
-from transfers import selectors
-from transfers.ledger import InsufficientFunds
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import MAX_LABEL_CHARS, Entry, OrderState, Payee, TransferOrder
-from transfers.selectors import payees as payee_selectors
-from transfers.services import payees
+from transfers.payees import selectors as payee_selectors
+from transfers.payees import services as payees
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -72,7 +71,7 @@ def test_neither_a_refused_payment_nor_an_own_transfer_nor_cash_makes_one(
 def test_a_payment_that_is_rolled_back_leaves_no_payee(
     pay: Callable, bobs: BankAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("transfers.services.orders.outbox.tell", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("transfers.orders.placing.outbox.tell", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         pay(bobs)
     assert not Payee.objects.exists()
@@ -86,7 +85,7 @@ def test_a_repeated_request_touches_nothing(pay: Callable, bobs: BankAccount) ->
 
 
 def test_being_paid_makes_nobody_a_payee_of_the_receiver(bob: Any, payee: Payee) -> None:
-    assert selectors.payees_of(bob) == []
+    assert payee_selectors.payees_of(bob) == []
 
 
 def test_the_database_holds_one_row_for_a_customer_and_an_account(payee: Payee) -> None:
@@ -142,26 +141,26 @@ def test_they_are_listed_whom_one_paid_last_first(
     theirs = open_account(charlie)
     pay(bobs, at=NOON)
     pay(theirs, at=NOON + timedelta(hours=1))
-    assert [row.name for row in selectors.payees_of(alice)] == ["Charlie E.", "Bob B."]
+    assert [row.name for row in payee_selectors.payees_of(alice)] == ["Charlie E.", "Bob B."]
     pay(bobs, at=NOON + timedelta(hours=2))
-    first, second = selectors.payees_of(alice)
+    first, second = payee_selectors.payees_of(alice)
     assert (first.name, first.masked_number, first.last_paid_at) == (
         "Bob B.",
         bobs.masked_number,
         NOON + timedelta(hours=2),
     )
     assert second.can_receive
-    assert selectors.payees_of(alice, most=1) == [first]
+    assert payee_selectors.payees_of(alice, most=1) == [first]
 
 
 @in_one_world("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
 def test_whoever_cannot_receive_is_shown_and_not_filled_in(
     alice: Any, payee: Payee, bobs: BankAccount, freeze: Callable, status: AccountStatus
 ) -> None:
-    assert selectors.payable_number(alice, payee.public_id) == bobs.number_grouped
+    assert payee_selectors.payable_number(alice, payee.public_id) == bobs.number_grouped
     freeze(bobs, status)
-    assert [row.can_receive for row in selectors.payees_of(alice)] == [False]
-    assert selectors.payable_number(alice, payee.public_id) == ""
+    assert [row.can_receive for row in payee_selectors.payees_of(alice)] == [False]
+    assert payee_selectors.payable_number(alice, payee.public_id) == ""
 
 
 def test_the_list_costs_one_statement_however_long_it_is(
@@ -170,7 +169,7 @@ def test_the_list_costs_one_statement_however_long_it_is(
     for _ in range(5):
         Payee.objects.create(customer=alice, account=open_account(bob), first_paid_at=NOON, last_paid_at=NOON)
     with CaptureQueriesContext(connection) as captured:
-        assert len(selectors.payees_of(alice)) == 6
+        assert len(payee_selectors.payees_of(alice)) == 6
     assert len(captured) == 1
 
 
@@ -179,8 +178,8 @@ def test_a_number_that_somebody_tampered_with_is_left_out(
 ) -> None:
     """R8.1: fails closed, and takes no page down."""
     BankAccount.objects.filter(pk=bobs.pk).update(owner=charlie)  # the number is sealed to Bob
-    assert selectors.payable_number(alice, payee.public_id) == ""
-    assert [row.masked_number for row in selectors.payees_of(alice)] == ["unreadable"]
+    assert payee_selectors.payable_number(alice, payee.public_id) == ""
+    assert [row.masked_number for row in payee_selectors.payees_of(alice)] == ["unreadable"]
 
 
 def test_one_of_the_banks_own_accounts_is_never_a_payee(alice: Any) -> None:
@@ -195,10 +194,10 @@ def test_one_of_the_banks_own_accounts_is_never_a_payee(alice: Any) -> None:
 
 def test_a_payee_is_called_what_the_customer_likes_until_that_is_taken_back(alice: Any, payee: Payee) -> None:
     payees.rename_payee(actor=alice, public_id=payee.public_id, label="Landlord 🏠")
-    row = selectors.payee_row(alice, payee.public_id)
+    row = payee_selectors.payee_row(alice, payee.public_id)
     assert (row.name, row.short_name) == ("Landlord 🏠", "Bob B.")
     payees.rename_payee(actor=alice, public_id=payee.public_id, label="")
-    assert selectors.payee_row(alice, payee.public_id).name == "Bob B."
+    assert payee_selectors.payee_row(alice, payee.public_id).name == "Bob B."
 
 
 def test_the_audit_log_says_that_and_not_what(alice: Any, payee: Payee, bobs: BankAccount) -> None:
@@ -250,10 +249,10 @@ def test_somebody_elses_payee_is_as_unknown_as_none(charlie: Any, bob: Any, paye
             act(actor=actor, public_id=public_id)
     assert Payee.objects.get().label == ""
     assert not AuditEntry.objects.filter(action__startswith="PAYEE_").exists()
-    assert selectors.payable_number(charlie, payee.public_id) == ""
-    assert not selectors.named_payee(charlie, payee.account).is_known
+    assert payee_selectors.payable_number(charlie, payee.public_id) == ""
+    assert not payee_selectors.named_payee(charlie, payee.account).is_known
     with pytest.raises(Payee.DoesNotExist):
-        selectors.payee_row(charlie, payee.public_id)
+        payee_selectors.payee_row(charlie, payee.public_id)
 
 
 @in_one_world("act", ACTS)

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from accounts.models import AccountStatus, BankAccount
 from tests.tables import in_one_world
-from transfers import ledger, selectors
+from transfers import history
+from transfers.history import pictures
+from transfers.history.drawing import HEIGHT, MOST_STEPS, draw_bars, draw_line, scale_up_to
+from transfers.history.monthly import _balance_before
+from transfers.ledger import posting as ledger
 from transfers.models import TransactionKind
 from transfers.periods import Month
-from transfers.pictures import HEIGHT, MOST_STEPS, draw_bars, draw_line, scale_up_to
-from transfers.selectors import pictures
-from transfers.selectors.monthly import _balance_before
 
 NOW = datetime(2026, 11, 18, 15, 30, tzinfo=UTC)  # a Wednesday
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
@@ -66,11 +67,11 @@ def move(alice: Any) -> Callable[..., None]:
 
 
 def balances(user: Any, account: BankAccount | None = None) -> list[Decimal]:
-    return [point.balance for point in selectors.balances_over_time(user, at=NOW, account=account).points]
+    return [point.balance for point in history.balances_over_time(user, at=NOW, account=account).points]
 
 
 def flows(user: Any, account: BankAccount | None = None) -> list[tuple[int, Decimal, Decimal, Decimal]]:
-    months = selectors.months_in_and_out(user, at=NOW, account=account)
+    months = history.months_in_and_out(user, at=NOW, account=account)
     return [(flow.month.number, flow.money_in, flow.money_out, flow.net) for flow in months]
 
 
@@ -78,7 +79,7 @@ def flows(user: Any, account: BankAccount | None = None) -> list[tuple[int, Deci
 
 
 def test_there_is_a_point_for_the_end_of_each_week_and_one_for_now(alice: Any, savings: BankAccount) -> None:
-    points = selectors.balances_over_time(alice, at=NOW).points
+    points = history.balances_over_time(alice, at=NOW).points
     assert len(points) == 27
     assert [point.day for point in points[-3:]] == [date(2026, 11, 8), date(2026, 11, 15), date(2026, 11, 18)]
     assert points[0].day == date(2026, 5, 24)
@@ -102,10 +103,10 @@ def test_it_begins_with_the_week_in_which_the_first_account_was_opened(
     """An account that was not there had no balance, not even a lowest one."""
     opened(savings, NOW)
     opened(everyday, opened_at)
-    assert [point.day for point in selectors.balances_over_time(alice, at=NOW, account=everyday).points] == days
+    assert [point.day for point in history.balances_over_time(alice, at=NOW, account=everyday).points] == days
     if opened_at <= NOW:
-        assert [point.day for point in selectors.balances_over_time(alice, at=NOW).points] == days
-    assert len(selectors.balances_over_time(alice, at=NOW, account=savings).points) == 2
+        assert [point.day for point in history.balances_over_time(alice, at=NOW).points] == days
+    assert len(history.balances_over_time(alice, at=NOW, account=savings).points) == 2
 
 
 def test_a_movement_counts_from_the_week_that_it_fell_in(alice: Any, savings: BankAccount, move: Callable) -> None:
@@ -137,7 +138,7 @@ def test_points_agree_with_statements_whatever_order_entries_of_one_moment_took(
     """R3.7. The second movement is earlier than the first."""
     move(savings, "50.00", MONDAY)
     move(savings, "20.00", MONDAY - timedelta(days=17))
-    for point in selectors.balances_over_time(alice, at=NOW).points[:-1]:
+    for point in history.balances_over_time(alice, at=NOW).points[:-1]:
         end = datetime.combine(point.day + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
         assert point.balance == _balance_before(savings, end)
 
@@ -152,7 +153,7 @@ def test_months_tell_what_came_in_and_went_out(alice: Any, savings: BankAccount,
     assert rows[0][1:] == (Decimal("40.00"), Decimal("15.50"), Decimal("24.50"))
     assert rows[-1][1:] == (NOTHING, Decimal("4.50"), Decimal("-4.50"))
     assert {row[1:] for row in rows[1:-1]} == {(NOTHING, NOTHING, NOTHING)}
-    assert [flow.is_so_far for flow in selectors.months_in_and_out(alice, at=NOW)] == [False] * 5 + [True]
+    assert [flow.is_so_far for flow in history.months_in_and_out(alice, at=NOW)] == [False] * 5 + [True]
 
 
 def test_the_total_is_of_all_accounts_closed_ones_too_and_moves_between_them_cancel_out(
@@ -170,12 +171,12 @@ def test_the_total_is_of_all_accounts_closed_ones_too_and_moves_between_them_can
 
 def test_a_stranger_sees_nothing_of_it(alice: Any, charlie: Any, everyday: BankAccount) -> None:
     """R1.7."""
-    for selector in (selectors.balances_over_time, selectors.months_in_and_out):
+    for selector in (history.balances_over_time, history.months_in_and_out):
         with pytest.raises(BankAccount.DoesNotExist):
             selector(charlie, at=NOW, account=everyday)
     assert balances(charlie) == [0] * 2
-    assert not selectors.balances_over_time(charlie, at=NOW).has_entries
-    assert selectors.overview_of(charlie, at=NOW).accounts == []
+    assert not history.balances_over_time(charlie, at=NOW).has_entries
+    assert history.overview_of(charlie, at=NOW).accounts == []
 
 
 def test_each_picture_is_one_statement_that_reads_the_index_alone(
@@ -183,9 +184,9 @@ def test_each_picture_is_one_statement_that_reads_the_index_alone(
 ) -> None:
     """R2.4: cheap at a hundred thousand entries, for any number of accounts."""
     with CaptureQueriesContext(connection) as captured:
-        selectors.balances_over_time(alice, at=NOW)
-        selectors.months_in_and_out(alice, at=NOW)
-        selectors.overview_of(alice, at=NOW)
+        history.balances_over_time(alice, at=NOW)
+        history.months_in_and_out(alice, at=NOW)
+        history.overview_of(alice, at=NOW)
     assert len(captured) == 3
     if connection.vendor != "sqlite":
         return  # the plan is shown elsewhere in words of its own

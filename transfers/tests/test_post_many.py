@@ -11,10 +11,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount
-from transfers import ledger
-from transfers.ledger import AccountNotActive, InsufficientFunds, Planned, UnbalancedTransaction
+from transfers.ledger import posting as ledger
+from transfers.ledger.posting import AccountNotActive, InsufficientFunds, Planned, UnbalancedTransaction
+from transfers.ledger.verification import _faults_of_accounts, _orphans
 from transfers.models import Entry, Transaction, TransactionKind
-from transfers.verification import _faults_of_accounts, _orphans
 
 
 @pytest.fixture

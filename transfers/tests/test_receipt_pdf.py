@@ -20,9 +20,10 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.tables import in_one_world
-from transfers import selectors
+from transfers import history
 from transfers.models import MAX_DESCRIPTION_CHARS, OrderState, TransferOrder
-from transfers.services import cash, exports
+from transfers.orders import cash
+from transfers.statements import exports
 from transfers.statements.receipt import receipt_pdf
 
 AT = datetime(2026, 4, 20, 12, tzinfo=UTC)
@@ -122,7 +123,7 @@ def test_no_description_breaks_it(
     alice: Any, everyday: BankAccount, new_key: Callable, text: str, shown: str, is_noted: bool
 ) -> None:
     order = cash.deposit(actor=alice, account=everyday, amount=Decimal(1), description=text, idempotency_key=new_key())
-    words = " ".join(words_of_pdf(receipt_pdf(selectors.receipt_for(alice, order.public_id), made_at=AT)))
+    words = " ".join(words_of_pdf(receipt_pdf(history.receipt_for(alice, order.public_id), made_at=AT)))
     assert shown in words
     assert ("stand as ?" in words) == is_noted
 

@@ -13,8 +13,8 @@ from django.core.management import CommandError, call_command
 from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests.tables import in_one_world
+from transfers.history import replay
 from transfers.models import FraudAlert, TransferOrder
-from transfers.selectors import replay
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 

@@ -9,21 +9,21 @@ import pytest
 from django.db import IntegrityError, connection
 
 from accounts.models import BankAccount
-from accounts.outbox import mails_of
 from accounts.roles import Role
 from audit.evidence import faults_of
 from audit.models import AuditEntry
+from foundation.outbox import mails_of
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, entry_of
 from tests.tables import in_one_world
-from transfers import verification
-from transfers.ledger import AccountNotActive, InsufficientFunds
+from transfers.ledger import verification
+from transfers.ledger.posting import AccountNotActive, InsufficientFunds
 from transfers.models import Transaction
-from transfers.services import cash, reversals
-from transfers.services.reversals import IsReversal, ReversedAlready, reverse_transaction
+from transfers.orders import cash, reversals
+from transfers.orders.reversals import IsReversal, ReversedAlready, reverse_transaction
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from accounts.models import BankAccount, TotpDevice, User
 from audit.models import AuditEntry
 from transfers.demo import planning, writing
 from transfers.models import Entry, Transaction, TransferOrder
-from transfers.services import cash
+from transfers.orders import cash
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from accounts.models import BankAccount
 from tests import acts
 from tests.tables import in_one_world
 from transfers.models import OrderKind, TransferOrder
-from transfers.services import cash, sending
+from transfers.orders import cash, sending
 
 SEND = "/transfer/send/"
 OWN = "/transfer/own/"

@@ -16,9 +16,8 @@ from accounts.account_numbers import check_digits
 from accounts.models import AccountStatus, BankAccount
 from tests import acts
 from tests.tables import in_one_world
-from transfers import drafts
 from transfers.models import TransferOrder
-from transfers.services import sending
+from transfers.orders import drafts, sending
 
 SEND = "/transfer/send/"
 OWN = "/transfer/own/"

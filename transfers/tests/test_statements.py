@@ -16,14 +16,15 @@ from django.test.utils import CaptureQueriesContext
 from pypdf import PdfReader
 
 from accounts.models import AccountKind, AccountStatus, BankAccount
-from accounts.money import format_money
 from audit.models import AuditEntry
+from foundation.money import format_money
 from tests.tables import in_one_world
-from transfers import ledger, selectors
+from transfers import history
+from transfers.history import monthly
+from transfers.ledger import posting as ledger
 from transfers.models import Direction, Entry, TransactionKind
 from transfers.periods import Month
-from transfers.selectors import monthly
-from transfers.services import exports
+from transfers.statements import exports
 from transfers.statements.pdf import statement_pdf
 
 NOW = datetime(2026, 4, 20, 12, tzinfo=UTC)
@@ -119,7 +120,7 @@ def test_no_name_breaks_it(make_user: Callable, open_account: Callable, first: s
     user = make_user(first, last_name=last, email="x@example.com")
     account = open_account(user, "5.00", nickname=f"**{first[:20]}__")
     month = Month.of(account.opened_at)
-    text = text_of(statement_pdf(selectors.statement_for(user, account, month, at=account.opened_at)))
+    text = text_of(statement_pdf(history.statement_for(user, account, month, at=account.opened_at)))
     assert shown in text
     assert ("stand as ?" in text) == ("?" in shown or "👩" in first)
     assert format_money(Decimal(5)) in text
@@ -146,12 +147,12 @@ def test_all_months_are_listed_latest_first(alice: Any, browser_of: Callable, ac
 
 def test_the_statements_of_a_closed_account_end_with_it(account: BankAccount) -> None:
     account.status, account.closed_at = AccountStatus.CLOSED, datetime(2026, 2, 27, tzinfo=UTC)
-    assert selectors.statement_months(account, at=NOW) == [Month(2026, 2), Month(2026, 1)]
+    assert history.statement_months(account, at=NOW) == [Month(2026, 2), Month(2026, 1)]
 
 
 def test_an_account_that_goes_back_over_a_year(account: BankAccount) -> None:
     account.opened_at = datetime(2024, 11, 30, tzinfo=UTC)
-    months = selectors.statement_months(account, at=NOW)
+    months = history.statement_months(account, at=NOW)
     assert (len(months), months[0], months[-1]) == (18, Month(2026, 4), Month(2024, 11))
 
 
@@ -201,6 +202,6 @@ def test_a_longer_month_costs_no_more_statements(alice: Any, account: BankAccoun
     short, counts = open_account(alice, "1.00", kind=AccountKind.SAVINGS, at=OPENED), []
     for one in (account, short):
         with CaptureQueriesContext(connection) as captured:
-            assert selectors.statement_for(alice, one, MONTHS[0], at=NOW).rows
+            assert history.statement_for(alice, one, MONTHS[0], at=NOW).rows
         counts.append(len(captured))
     assert counts[0] == counts[1] <= 6

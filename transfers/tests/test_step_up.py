@@ -11,24 +11,18 @@ import time_machine
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import BankAccount, RateWindow, User
-from accounts.origin import Origin
+from accounts.models import BankAccount, User
+from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
+from foundation.models import RateWindow
 from tests import acts
 from tests.tables import in_one_world
-from transfers.ledger import InsufficientFunds
-from transfers.limits import DailyLimitReached
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit, OrderState, Payee, StepUpChallenge, StepUpReason, TransferOrder
-from transfers.services import cash, sending, step_up
-from transfers.services.step_up import (
-    CodeTooLate,
-    Proof,
-    StepUpRequired,
-    TooManyCodes,
-    WaitsAfterReset,
-    WrongStepUpCode,
-)
+from transfers.orders import cash, sending, step_up
+from transfers.orders.limits import DailyLimitReached
+from transfers.orders.step_up import CodeTooLate, Proof, StepUpRequired, TooManyCodes, WaitsAfterReset, WrongStepUpCode
 
 pytestmark = pytest.mark.usefixtures("no_minute_limits")
 

@@ -9,16 +9,18 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from accounts import limiter
-from accounts.models import AccountKind, AccountStatus, BankAccount, OutboxMessage
+from accounts.models import AccountKind, AccountStatus, BankAccount
 from audit.models import AuditEntry
+from foundation.limiter import limiter
+from foundation.models import OutboxMessage
 from foundation.refusals import Refusal
 from tests import acts
 from tests.tables import in_one_world
-from transfers.ledger import AccountNotActive, InsufficientFunds
+from transfers.accounts import closing, opening
+from transfers.ledger.posting import AccountNotActive, InsufficientFunds
 from transfers.models import OrderKind, OrderState, TransferOrder
-from transfers.services import cash, opening, sending
-from transfers.services.ownership import NotYourAccount
+from transfers.orders import cash, sending
+from transfers.orders.ownership import NotYourAccount
 
 
 @pytest.fixture
@@ -112,7 +114,7 @@ STAFF = ["sam", "audrey", "ada"]
 
 def own_account_of(user: Any) -> BankAccount:
     """A member of staff with an account of their own: the role alone decides."""
-    from accounts.services import bank_accounts
+    from accounts import bank_accounts
 
     return bank_accounts.create(
         owner=user, kind=AccountKind.CHECKING, nickname="", public_id=user.public_id, at=timezone.now()
@@ -134,7 +136,7 @@ def test_staff_and_superusers_move_no_money(
         lambda mine: acts.transfer(actor=user, source=mine, target=everyday, amount=Decimal(1), idempotency_key=key),
         lambda mine: cash.deposit(actor=user, account=mine, amount=Decimal(1), idempotency_key=key),
         lambda mine: cash.withdraw(actor=user, account=mine, amount=Decimal(1), idempotency_key=key),
-        lambda mine: opening.close_account(actor=user, account=mine),
+        lambda mine: closing.close_account(actor=user, account=mine),
         lambda mine: opening.open_account(actor=user, kind=AccountKind.SAVINGS, idempotency_key=key),
     ]
     for attempt in tries:
@@ -173,7 +175,7 @@ def test_nobody_debits_deposits_to_or_closes_somebody_elses_account(
     with pytest.raises(NotYourAccount):
         cash.deposit(actor=charlie, account=everyday, amount=Decimal(1), idempotency_key=key)
     with pytest.raises(NotYourAccount):
-        opening.close_account(actor=charlie, account=everyday)
+        closing.close_account(actor=charlie, account=everyday)
     assert books() == before
 
 
@@ -321,7 +323,7 @@ def test_what_nobody_can_count_is_no_refusal_to_record(
     with pytest.raises(limiter.LimitsUnavailable):
         send(alice, everyday, savings, "1.00")
     with pytest.raises(limiter.LimitsUnavailable):
-        opening.close_account(actor=alice, account=savings)
+        closing.close_account(actor=alice, account=savings)
     assert (books(), AuditEntry.objects.count()) == (before, entries)
 
 

@@ -19,9 +19,11 @@ from audit.verification import faults as faults_of_the_log
 from tests import acts
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, an_origin, fresh_code
-from transfers import ledger, verification
+from transfers.accounts import opening
+from transfers.ledger import posting as ledger
+from transfers.ledger import verification
 from transfers.models import OrderKind, Transaction, TransactionKind
-from transfers.services import cash, holds, opening, orders, reversals
+from transfers.orders import cash, holds, placing, reversals
 
 pytestmark = pytest.mark.django_db
 
@@ -78,7 +80,7 @@ def test_a_payment_that_nobody_reported_is_named_whatever_its_rows_say(
     alice: Any, household: BankAccount, bobs: BankAccount
 ) -> None:
     row = moved(household, bobs, TransactionKind.TRANSFER)
-    order = orders.Instruction(
+    order = placing.Instruction(
         kind=OrderKind.OWN_TRANSFER,
         actor=alice,
         source=household,

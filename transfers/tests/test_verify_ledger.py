@@ -16,10 +16,10 @@ from foundation.refusals import Refusal
 from tests import acts
 from tests.tables import in_one_world
 from tests.unguarded import everything_off, not_on_sql_server
-from transfers import verification
+from transfers.ledger import verification
 from transfers.management.commands import verify_ledger
 from transfers.models import Entry, Payee, Transaction, TransferOrder
-from transfers.services import cash, sending
+from transfers.orders import cash, sending
 
 
 def verify() -> str:

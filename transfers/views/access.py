@@ -3,12 +3,21 @@ from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 
-from accounts.models import BankAccount
-from accounts.requests import SignedInRequest
+from accounts.models import BankAccount, SignedInRequest
 from accounts.roles import require
-from transfers import selectors
+from transfers import history
+from transfers.statements.exports import Download
+
+
+def pdf_answer(download: Download) -> HttpResponse:
+    """A document to save: nothing that a browser, or who comes after at it, keeps of its own accord (R8.2)."""
+    return HttpResponse(
+        b"".join(download.chunks),
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="{download.filename}"', "Cache-Control": "no-store"},
+    )
 
 
 def needs(permission: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
@@ -28,6 +37,6 @@ def needs(permission: str) -> Callable[[Callable[..., HttpResponseBase]], Callab
 def account_or_404(request: SignedInRequest, public_id: UUID) -> BankAccount:
     """The signed-in user's account; somebody else's is as unknown as none (R1.7)."""
     try:
-        return selectors.account_of(request.user, public_id)
+        return history.account_of(request.user, public_id)
     except BankAccount.DoesNotExist as error:
         raise Http404 from error

@@ -9,13 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from accounts.models import BankAccount
-from accounts.requests import SignedInRequest
+from accounts.models import BankAccount, SignedInRequest
 from foundation.refusals import NotNow, Refusal
-from transfers import selectors
-from transfers.filters import HistoryFilters
+from transfers import history
+from transfers.accounts import closing, renaming
 from transfers.forms import RenameAccountForm
-from transfers.services import interest, opening, renaming
+from transfers.history.filters import HistoryFilters
+from transfers.interest import posting as interest
 from transfers.views.access import account_or_404, needs
 
 
@@ -30,7 +30,7 @@ def account_settings(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         messages.success(request, "The account has its new name." if changed else "Nothing was changed.")
         return redirect("account", row.public_id)
     form.fields["nickname"].help_text = f"Only you see it. Leave it empty for “{row.kind_label}”."
-    context = {"account": row, "form": form} | closing_obstacle(request, row, opening.obstacle_to_closing(row))
+    context = {"account": row, "form": form} | closing_obstacle(request, row, closing.obstacle_to_closing(row))
     return render(request, "transfers/account_settings.html", context)
 
 
@@ -38,10 +38,10 @@ def account_settings(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @needs("transfers.open_own_account")
 def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     row = account_or_404(request, public_id)
-    obstacle = opening.obstacle_to_closing(row)
+    obstacle = closing.obstacle_to_closing(row)
     if request.method == "POST":
         try:
-            opening.close_account(actor=request.user, account=row)
+            closing.close_account(actor=request.user, account=row)
         except NotNow:
             raise
         except Refusal as refusal:
@@ -60,16 +60,16 @@ def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 def closing_obstacle(request: SignedInRequest, account: BankAccount, obstacle: Refusal | None) -> dict[str, Any]:
     """Why the account cannot be closed, "" if it can, and the links that help."""
     links: list[tuple[str, str]] = []
-    if isinstance(obstacle, opening.MoneyHeld):
+    if isinstance(obstacle, closing.MoneyHeld):
         links = [("See the account", reverse("account", args=[account.public_id]))]
-    elif isinstance(obstacle, opening.InterestOwed):
+    elif isinstance(obstacle, closing.InterestOwed):
         links = [("Open an account", reverse("account_open"))]
-    elif isinstance(obstacle, opening.AccountNotEmpty):
+    elif isinstance(obstacle, closing.AccountNotEmpty):
         links = _ways_out(request, account)
-    elif isinstance(obstacle, opening.AccountFrozen):
+    elif isinstance(obstacle, closing.AccountFrozen):
         ask = f"{reverse('request_new')}?kind=unfreeze_account&account={account.public_id}"
         links = [("Ask us to lift the freeze", ask)]
-    elif isinstance(obstacle, opening.ClosedAlready):
+    elif isinstance(obstacle, closing.ClosedAlready):
         links = [("See its history", HistoryFilters(account=account).url(reverse("history")))]
     return {"why_not": str(obstacle or ""), "links": [{"label": label, "url": url} for label, url in links]}
 
@@ -78,7 +78,7 @@ def _ways_out(request: SignedInRequest, account: BankAccount) -> list[tuple[str,
     """Where the money can go: to another account of the customer's, to somebody else, or out in cash."""
     here = f"?from={account.public_id}"
     ways = [("Send it to somebody", reverse("transfer_send") + here)]
-    if len(selectors.accounts_of(request.user, active_only=True)) > 1:
+    if len(history.accounts_of(request.user, active_only=True)) > 1:
         ways.insert(0, ("Move the money", f"{reverse('transfer_own')}{here}&amount=all"))
     if settings.SELF_SERVICE_CASH:
         ways.append(("Withdraw it", reverse("withdraw", args=[account.public_id])))

@@ -7,15 +7,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from accounts.models import AccountStatus, BankAccount
-from accounts.requests import SignedInRequest
+from accounts.models import AccountStatus, BankAccount, SignedInRequest
 from foundation.refusals import NotNow, Refusal
-from transfers import drafts, selectors
-from transfers.drafts import Draft
+from transfers import history
 from transfers.forms import CashForm
 from transfers.models import TransferOrder
-from transfers.services import cash, step_up
-from transfers.services.step_up import Proof, StepUpRequired
+from transfers.orders import cash, drafts, step_up
+from transfers.orders.drafts import Draft
+from transfers.orders.step_up import Proof, StepUpRequired
 from transfers.views import confirming
 from transfers.views.access import account_or_404, needs
 from transfers.views.filling import id_in
@@ -75,7 +74,7 @@ def withdraw_confirm(request: SignedInRequest, public_id: UUID, draft_id: UUID) 
         "amount": draft.decimal_amount,
         "description": draft.description,
         "balance_after": account.available - draft.decimal_amount,
-        "remaining_after": selectors.daily_use(request.user).remaining - draft.decimal_amount,
+        "remaining_after": history.daily_use(request.user).remaining - draft.decimal_amount,
         "edit_url": edit_url,
         "demo_code": confirming.demo_code_for(request, draft),
     }
@@ -129,7 +128,7 @@ def _cash_page(
     context = {
         "form": form,
         "account": account,
-        "daily": selectors.daily_use(request.user),
+        "daily": history.daily_use(request.user),
         # What was posted was refused at the form, which keeps what was typed.
         "why_not": "" if request.method == "POST" else why_not,
     }

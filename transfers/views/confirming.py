@@ -10,17 +10,18 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
-from accounts.origin import origin_of
-from accounts.requests import SignedInRequest
-from accounts.services import two_factor
-from accounts.services.sign_in import LockedOut
+from accounts.models import SignedInRequest
+from accounts.sign_in import two_factor
+from accounts.sign_in.origin import origin_of
+from accounts.sign_in.signing_in import LockedOut
 from accounts.views.sign_in import locked_out
 from foundation.refusals import NotNow, Refusal
-from transfers import drafts, selectors
-from transfers.drafts import Draft
 from transfers.forms import ConfirmByCodeForm, ConfirmForm
 from transfers.models import TransferOrder
-from transfers.services.step_up import Proof, StepUpRequired, TooManyCodes, WrongStepUpCode
+from transfers.orders import drafts
+from transfers.orders import records as order_records
+from transfers.orders.drafts import Draft
+from transfers.orders.step_up import Proof, StepUpRequired, TooManyCodes, WrongStepUpCode
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def draft_or_elsewhere(
 ) -> Draft | HttpResponse:
     """The draft to confirm; or, where there is nothing to confirm, on to the receipt of what was done already, or
     back to the start."""
-    earlier = selectors.order_of_key(request.user, str(draft_id))
+    earlier = order_records.order_of_key(request.user, str(draft_id))
     # A replayed confirm whose draft is gone (signed in anew, ten newer drafts) must not read as if nothing was done.
     if earlier is not None and (request.method == "GET" or draft is None):
         messages.info(request, wording.done_already)

@@ -3,11 +3,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from accounts.money import format_money
-from accounts.requests import SignedInRequest
-from transfers import selectors
+from accounts.models import SignedInRequest
+from foundation.money import format_money
+from transfers import history
 from transfers.forms import LowerLimitForm
-from transfers.services import own_limits
+from transfers.orders import own_limits
 from transfers.views.access import needs
 
 
@@ -25,4 +25,4 @@ def daily_limit(request: SignedInRequest) -> HttpResponse:
         else:
             messages.success(request, f"Your daily limit is {format_money(amount)} from now on.")
             return redirect("daily_limit")
-    return render(request, "transfers/daily_limit.html", {"form": form, "daily": selectors.daily_use(request.user)})
+    return render(request, "transfers/daily_limit.html", {"form": form, "daily": history.daily_use(request.user)})

@@ -5,10 +5,11 @@ from uuid import UUID
 
 from django.utils.http import urlencode
 
-from accounts.models import BankAccount
-from accounts.requests import SignedInRequest
-from transfers import drafts, selectors
+from accounts.models import BankAccount, SignedInRequest
+from transfers import history
 from transfers.models import OrderKind
+from transfers.orders import drafts
+from transfers.payees import selectors as payee_selectors
 
 _STARTS = ("draft", "again", "from", "amount")
 
@@ -17,7 +18,7 @@ def initial_of(request: SignedInRequest, kind: OrderKind) -> dict[str, Any]:
     """The draft one goes back to, the order one repeats or the account one comes from, and the payee one chose."""
     initial = _of_draft(request) or _of_order(request, kind) or _of_account(request)
     payee = id_in(request, "payee")
-    number = selectors.payable_number(request.user, payee) if payee else ""
+    number = payee_selectors.payable_number(request.user, payee) if payee else ""
     return initial | ({"number": number} if number else {})
 
 
@@ -31,7 +32,7 @@ def payee_choices(request: SignedInRequest, *, most: int) -> list[dict[str, Any]
             "url": f"{request.path}?{urlencode(kept | {'payee': str(row.public_id)})}",
             "chosen": row.can_receive and str(row.public_id) == chosen,
         }
-        for row in selectors.payees_of(request.user, most=most)
+        for row in payee_selectors.payees_of(request.user, most=most)
     ]
 
 
@@ -52,7 +53,7 @@ def _of_draft(request: SignedInRequest) -> dict[str, Any] | None:
 
 def _of_order(request: SignedInRequest, kind: OrderKind) -> dict[str, Any] | None:
     order_id = id_in(request, "again")
-    order = selectors.order_to_repeat(request.user, order_id, kind) if order_id else None
+    order = history.order_to_repeat(request.user, order_id, kind) if order_id else None
     if order is None:
         return None
     initial = _filled(order.source, order.target, str(order.amount), order.description)
@@ -75,7 +76,7 @@ def _filled(source: BankAccount, target: BankAccount, amount: str, description: 
     return {
         "source": source.public_id,
         "target": target.public_id,
-        "number": selectors.typed_number(target),
+        "number": payee_selectors.typed_number(target),
         "amount": amount,
         "description": description,
     }

@@ -8,12 +8,12 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_safe
 
-from accounts.requests import SignedInRequest
+from accounts.models import SignedInRequest
 from foundation.paging import page_in, pager_urls
-from transfers import selectors
-from transfers.filters import HistoryFilterForm, HistoryFilters
+from transfers import history as selectors
+from transfers.history.filters import HistoryFilterForm, HistoryFilters
 from transfers.models import Entry
-from transfers.services import exports
+from transfers.statements import exports
 from transfers.views.access import needs
 
 

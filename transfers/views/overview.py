@@ -13,15 +13,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import session_clock
-from accounts.models import AccountKind, AccountStatus, BankAccount
-from accounts.requests import SignedInRequest
+from accounts.models import AccountKind, AccountStatus, BankAccount, SignedInRequest
+from accounts.sign_in.sessions import clock as session_clock
 from foundation.paging import page_in, pager_urls
 from foundation.refusals import NotNow, Refusal
-from transfers import selectors
-from transfers.filters import HistoryFilters
+from transfers import history
+from transfers.accounts import opening
 from transfers.forms import OpenAccountForm
-from transfers.services import opening
+from transfers.history.filters import HistoryFilters
+from transfers.interest import selectors as interest_selectors
 from transfers.views.access import account_or_404, needs
 from transfers.views.pictures import balance_picture
 
@@ -38,16 +38,16 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
 @needs("transfers.open_own_account")
 def dashboard_live(request: SignedInRequest) -> HttpResponse:
     """What the open dashboard asks every few seconds: 204 while nothing has moved, else what it shows now (R10.4)."""
-    if request.GET.get("version") == _version(selectors.accounts_of(request.user)):
+    if request.GET.get("version") == _version(history.accounts_of(request.user)):
         return HttpResponse(status=204)
     return render(request, "transfers/overview.html", _overview(request))
 
 
 def _overview(request: SignedInRequest) -> dict[str, Any]:
-    overview = selectors.overview_of(request.user, at=timezone.now())
+    overview = history.overview_of(request.user, at=timezone.now())
     all_accounts = overview.accounts
     accounts = [account for account in all_accounts if account.status != AccountStatus.CLOSED]
-    recent = selectors.recent_entries(accounts)
+    recent = history.recent_entries(accounts)
     latest = max((rows[0] for rows in recent.values() if rows), key=lambda row: row.posted_at, default=None)
     return {
         "version": _version(all_accounts),
@@ -97,13 +97,13 @@ def account_open(request: SignedInRequest) -> HttpResponse:
 def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """One account: its number in full, and its history in pages by sequence."""
     row = account_or_404(request, public_id)
-    page = page_in(request, partial(selectors.history_page, row))
+    page = page_in(request, partial(history.history_page, row))
     context = {
         "account": row,
-        "balance_picture": balance_picture(selectors.balances_over_time(request.user, at=timezone.now(), account=row)),
+        "balance_picture": balance_picture(history.balances_over_time(request.user, at=timezone.now(), account=row)),
         "actions": _actions(row),
-        "interest": selectors.interest_so_far(row, at=timezone.now()),
-        "waiting": selectors.waiting_orders(row),
+        "interest": interest_selectors.interest_so_far(row, at=timezone.now()),
+        "waiting": history.waiting_orders(row),
         "entries": page.items,
         "history_url": HistoryFilters(account=row).url(reverse("history")),
         **pager_urls(page, reverse("account", args=[row.public_id])),

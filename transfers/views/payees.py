@@ -7,18 +7,18 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.requests import SignedInRequest
-from transfers import selectors
+from accounts.models import SignedInRequest
 from transfers.forms import PayeeLabelForm
 from transfers.models import Payee
-from transfers.services import payees as service
+from transfers.payees import selectors as payee_selectors
+from transfers.payees import services as service
 from transfers.views.access import needs
 
 
 @require_safe
 @needs("transfers.transfer_own_money")
 def payees(request: SignedInRequest) -> HttpResponse:
-    return render(request, "transfers/payees.html", {"payees": selectors.payees_of(request.user)})
+    return render(request, "transfers/payees.html", {"payees": payee_selectors.payees_of(request.user)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -52,8 +52,8 @@ def payee_remove(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     return render(request, "transfers/payee_remove.html", {"payee": row})
 
 
-def _row_or_404(request: SignedInRequest, public_id: UUID) -> selectors.PayeeRow:
+def _row_or_404(request: SignedInRequest, public_id: UUID) -> payee_selectors.PayeeRow:
     try:
-        return selectors.payee_row(request.user, public_id)
+        return payee_selectors.payee_row(request.user, public_id)
     except Payee.DoesNotExist as error:
         raise Http404 from error

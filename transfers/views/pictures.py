@@ -6,10 +6,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.models import BankAccount
-from accounts.money import from_minor
-from accounts.requests import SignedInRequest
-from transfers import pictures, selectors
+from accounts.models import BankAccount, SignedInRequest
+from foundation.money import from_minor
+from transfers import history
+from transfers.history import drawing as pictures
 from transfers.views.access import needs
 
 
@@ -17,11 +17,11 @@ from transfers.views.access import needs
 @needs("transfers.open_own_account")
 def money_over_time(request: SignedInRequest) -> HttpResponse:
     """The balance and what came in and went out, as pictures with tables, of one account or all (R2.4, R10.5)."""
-    accounts = selectors.accounts_of(request.user)
+    accounts = history.accounts_of(request.user)
     chosen = _chosen(request, accounts)
     at = timezone.now()
-    balances = selectors.balances_over_time(request.user, at=at, account=chosen)
-    months = selectors.months_in_and_out(request.user, at=at, account=chosen) if balances.has_entries else []
+    balances = history.balances_over_time(request.user, at=at, account=chosen)
+    months = history.months_in_and_out(request.user, at=at, account=chosen) if balances.has_entries else []
     context = {
         "chosen": chosen,
         "accounts": accounts,
@@ -32,7 +32,7 @@ def money_over_time(request: SignedInRequest) -> HttpResponse:
     return render(request, "transfers/money_over_time.html", context)
 
 
-def balance_picture(balances: selectors.Balances) -> dict[str, Any] | None:
+def balance_picture(balances: history.Balances) -> dict[str, Any] | None:
     """What components/balance_picture.html shows; None where nothing has ever moved."""
     if not balances.has_entries:
         return None
@@ -48,7 +48,7 @@ def balance_picture(balances: selectors.Balances) -> dict[str, Any] | None:
     }
 
 
-def _months_picture(months: Sequence[selectors.MonthFlow]) -> dict[str, Any]:
+def _months_picture(months: Sequence[history.MonthFlow]) -> dict[str, Any]:
     pairs = [(flow.money_in, flow.money_out) for flow in months]
     return {"shape": pictures.draw_bars(pairs, unit=from_minor(1)), "months": months}
 

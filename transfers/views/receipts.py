@@ -7,12 +7,11 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
-from accounts.requests import SignedInRequest
-from transfers import selectors
+from accounts.models import SignedInRequest
+from transfers import history
 from transfers.models import TransferOrder
-from transfers.services import exports
-from transfers.views.access import needs
-from transfers.views.downloads import pdf_answer
+from transfers.statements import exports
+from transfers.views.access import needs, pdf_answer
 
 _ORDERING_PAGES = {"transfer_review", "deposit", "withdraw"}
 
@@ -22,7 +21,7 @@ _ORDERING_PAGES = {"transfer_review", "deposit", "withdraw"}
 def receipt(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """For either side of an order; for everyone else it does not exist."""
     try:
-        shown = selectors.receipt_for(request.user, public_id)
+        shown = history.receipt_for(request.user, public_id)
     except TransferOrder.DoesNotExist as error:
         raise Http404 from error
     context = {

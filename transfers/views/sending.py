@@ -10,15 +10,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from accounts.models import BankAccount
-from accounts.requests import SignedInRequest
-from transfers import drafts, fraud, selectors
-from transfers.explanations import before_holding
+from accounts.models import BankAccount, SignedInRequest
+from transfers import history
 from transfers.forms import OwnTransferForm, SendMoneyForm
-from transfers.limits import DailyLimitReached
 from transfers.models import OrderKind, TransferOrder
-from transfers.services import payees, screening, sending
-from transfers.services.step_up import Proof, WaitsAfterReset
+from transfers.orders import drafts, fraud, screening, sending
+from transfers.orders.explanations import before_holding
+from transfers.orders.limits import DailyLimitReached
+from transfers.orders.step_up import Proof, WaitsAfterReset
+from transfers.payees import selectors as payee_selectors
+from transfers.payees import services as payees
 from transfers.views import confirming
 from transfers.views.access import needs
 from transfers.views.filling import first_but, initial_of, payee_choices
@@ -35,7 +36,7 @@ _WORDING = confirming.Wording(
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def transfer_own(request: SignedInRequest) -> HttpResponse:
-    accounts = selectors.accounts_of(request.user, active_only=True)
+    accounts = history.accounts_of(request.user, active_only=True)
     initial = initial_of(request, OrderKind.OWN_TRANSFER)
     for side, other in (("source", "target"), ("target", "source")):
         initial[side] = initial.get(side) or first_but(accounts, initial.get(other))
@@ -49,8 +50,8 @@ def transfer_own(request: SignedInRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def transfer_send(request: SignedInRequest) -> HttpResponse:
-    accounts = selectors.accounts_of(request.user, active_only=True)
-    daily = selectors.daily_use(request.user)
+    accounts = history.accounts_of(request.user, active_only=True)
+    daily = history.daily_use(request.user)
     form = SendMoneyForm(request.POST or None, accounts=accounts, initial=initial_of(request, OrderKind.PAYMENT))
     answer = _on_to_review(request, form, daily) if form.is_valid() else None
     if answer is not None:
@@ -65,7 +66,7 @@ def transfer_send(request: SignedInRequest) -> HttpResponse:
     return render(request, "transfers/transfer_form.html", context)
 
 
-def _on_to_review(request: SignedInRequest, form: SendMoneyForm, daily: selectors.DailyUse) -> HttpResponse | None:
+def _on_to_review(request: SignedInRequest, form: SendMoneyForm, daily: history.DailyUse) -> HttpResponse | None:
     """To the review; None if the form is to be shown again, with what is wrong at its fields."""
     try:
         target = payees.find_payee(actor=request.user, number=form.cleaned_data["number"])
@@ -149,7 +150,7 @@ def _to_review(
 def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, target: BankAccount) -> dict[str, Any]:
     own = target.owner_id == request.user.pk
     amount = draft.decimal_amount
-    payee = selectors.named_payee(request.user, target)
+    payee = payee_selectors.named_payee(request.user, target)
     return {
         "source": source,
         "target_label": payee.name,
@@ -162,7 +163,7 @@ def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, 
         "description": draft.description,
         "mode": "own" if own else "send",
         "balance_after": source.available - amount,
-        "remaining_after": None if own else selectors.daily_use(request.user).remaining - amount,
+        "remaining_after": None if own else history.daily_use(request.user).remaining - amount,
     }
 
 

@@ -7,13 +7,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
-from accounts.requests import SignedInRequest
-from transfers import selectors
-from transfers.filters import HistoryFilters
+from accounts.models import SignedInRequest
+from transfers import history
+from transfers.history.filters import HistoryFilters
 from transfers.periods import Month
-from transfers.services import exports
-from transfers.views.access import account_or_404, needs
-from transfers.views.downloads import pdf_answer
+from transfers.statements import exports
+from transfers.views.access import account_or_404, needs, pdf_answer
 
 
 @require_safe
@@ -28,7 +27,7 @@ def statements(request: SignedInRequest, public_id: UUID) -> HttpResponse:
             "is_so_far": month == Month.of(now),
             "url": reverse("statement", args=[public_id, month.year, month.number]),
         }
-        for month in selectors.statement_months(account, at=now)
+        for month in history.statement_months(account, at=now)
     ]
     return render(request, "transfers/statements.html", {"account": account, "months": months})
 
@@ -43,9 +42,9 @@ def statement(request: SignedInRequest, public_id: UUID, year: int, month: int) 
     wanted = Month(year, month)
     try:
         download = exports.download_statement(actor=request.user, account=account, month=wanted, at=timezone.now())
-    except selectors.NoSuchMonth as error:
+    except history.NoSuchMonth as error:
         raise Http404 from error
-    except selectors.StatementTooLong as refusal:
+    except history.StatementTooLong as refusal:
         messages.error(request, str(refusal))
         month_only = HistoryFilters(account=account, date_from=wanted.first_day, date_to=wanted.last_day)
         return redirect(month_only.url(reverse("history")))

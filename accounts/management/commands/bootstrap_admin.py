@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email
 
 from accounts.models import User
-from accounts.password_rules import check_new_password
-from accounts.services import staff
+from accounts.people import first_administrator
+from accounts.sign_in.passwords.rules import check_new_password
 
 
 class Command(BaseCommand):
@@ -25,14 +25,14 @@ class Command(BaseCommand):
             validate_email(email)
             password = self._password()
             check_new_password(password, User(email=email, first_name=first_name, last_name=last_name))
-            user = staff.bootstrap_administrator(
+            user = first_administrator.bootstrap_administrator(
                 email=email, first_name=first_name, last_name=last_name, password=password
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        except staff.AdministratorExists as error:
+        except first_administrator.AdministratorExists as error:
             raise CommandError(str(error)) from error
-        except staff.EmailTaken as error:
+        except first_administrator.EmailTaken as error:
             raise CommandError(f"{email} is taken by another user.") from error
         self.stdout.write(f"{user} can sign in now, and will turn on two-factor then.")
 

@@ -4,8 +4,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.addresses import user_by_email
-from accounts.services.two_factor import current_code
+from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.two_factor import current_code
 
 
 class Command(BaseCommand):

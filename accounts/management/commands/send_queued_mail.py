@@ -11,7 +11,7 @@ from django.db import Error, close_old_connections, connection
 from post_office.lockfile import FileLock, FileLocked
 from post_office.mail import send_queued
 
-from accounts import outbox
+from foundation import outbox
 
 logger = logging.getLogger(__name__)
 

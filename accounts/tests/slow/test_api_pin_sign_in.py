@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import RecoveryCode, User
-from accounts.services import pin_checks, two_factor
+from accounts.sign_in import pins, two_factor
 from accounts.tests.test_api_pin_sign_in import PIN, REFUSED, WRONG
 from audit.models import AuditEntry
 from tests.acts import at_once
@@ -39,14 +39,14 @@ def test_of_forty_wrong_pins_at_once_three_are_looked_at(alice: Any, api_of: Any
         RecoveryCode.objects.bulk_create(rows)
         codes += more
     looked_at: list[str] = []
-    original = pin_checks.password_hashing.check_and_renew
+    original = pins.hashing.check_and_renew
 
     def check(pin_hash: str, pin: str, **kwargs: Any) -> bool:
         looked_at.append(pin)
         time.sleep(0.5)
         return original(pin_hash, pin, **kwargs)
 
-    monkeypatch.setattr(pin_checks.password_hashing, "check_and_renew", check)
+    monkeypatch.setattr(pins.hashing, "check_and_renew", check)
 
     def guess(number: int, code: str) -> Any:
         api = api_of(None, REMOTE_ADDR=f"10.{number}.0.1")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts.api_tokens import TokenInvalid
+from accounts.programs.tokens import TokenInvalid
 from accounts.tests.test_api_sessions import is_in, renewed
 from audit.models import AuditEntry
 from tests.acts import at_once

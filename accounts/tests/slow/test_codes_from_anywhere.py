@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import make_password
 
-from accounts import guesses
-from accounts.guesses import Door
 from accounts.models import User
+from accounts.sign_in import guesses
+from accounts.sign_in.guesses import Door
 from accounts.tests.test_codes_from_anywhere import MOST, PIN
 from tests.acts import at_once
 

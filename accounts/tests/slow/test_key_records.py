@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from accounts import key_records
-from accounts.key_records import note_keys
-from accounts.models import KeyRecord
+from foundation.keys import records as key_records
+from foundation.keys.records import note_keys
+from foundation.models import KeyRecord
 from tests.acts import at_once
 from tests.keys import environment_with, ring_text
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from accounts import outbox
+from foundation import outbox
 from tests.processes import process_environment
 
 pytestmark = pytest.mark.django_db

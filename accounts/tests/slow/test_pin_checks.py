@@ -7,8 +7,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
-from accounts.services.pin_checks import PinBusy, WrongPin, verify_pin
-from accounts.services.pins import PinLocked
+from accounts.sign_in.pins import PinBusy, PinLocked, WrongPin, verify_pin
 from accounts.tests.test_pin_checks import PIN, WRONG, actions, state_of, with_pin
 from tests.acts import at_once, hashing, mails
 

@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from audit.digests import UnknownKey
-from audit.progress import ProgressLine
 from audit.sealing import unsealed
 from audit.verification import faults
+from foundation.progress import ProgressLine
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from audit.append_only import missing_triggers, trigger_names
+from foundation.append_only import missing_triggers, trigger_names
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,15 +16,7 @@ import pytest
 from audit.models import AuditEntry
 from bankproject.operations import backups
 from bankproject.operations.backups import BackupError
-from bankproject.operations.tests.small_bank import (
-    FORMER,
-    back_up,
-    change,
-    damage,
-    entries_in,
-    names_in,
-    restore,
-)
+from bankproject.operations.tests.small_bank import FORMER, back_up, change, damage, entries_in, names_in, restore
 from tests.tables import in_one_world
 
 # --- Taking one --------------------------------------------------------------------------------------------------

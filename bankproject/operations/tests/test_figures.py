@@ -15,21 +15,21 @@ from post_office.models import STATUS, Email
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
-from accounts import outbox
-from accounts.models import OutboxMessage
-from accounts.services.account_status import freeze_account
 from audit import sealing, tally
 from audit.actions import Action
 from audit.models import AuditEntry
 from audit.services import Report, record, record_many
 from bankproject.operations import figures
 from bankproject.operations.models import ScheduledJob
+from foundation import outbox
+from foundation.models import OutboxMessage
 from tests import acts
 from tests.acts import WRONG_PASSWORD, give_password
 from tests.staff_acts import REASON
 from tests.tables import in_one_world
-from transfers.ledger import InsufficientFunds
-from transfers.services import cash
+from transfers.accounts.freezing import freeze_account
+from transfers.ledger.posting import InsufficientFunds
+from transfers.orders import cash
 
 pytestmark = pytest.mark.django_db
 
@@ -162,7 +162,7 @@ def test_nothing_but_a_code_of_ours_is_a_label(reason: Any) -> None:
 def test_every_reason_of_a_refusal_that_there_is_fits(db: None) -> None:
     """Else it would be counted without its code, and nobody would notice."""
     from foundation.refusals import Refusal
-    from transfers.fraud import Rule
+    from transfers.orders.fraud import Rule
 
     def kinds(base: type[Refusal]) -> Iterator[type[Refusal]]:
         for kind in base.__subclasses__():

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from audit.context import RequestContext, request_context
 from bankproject.operations import logs
 from bankproject.operations.logs import HIDDEN, REQUESTS, JsonFormatter, LineFormatter, masked
+from foundation.request_context import RequestContext, request_context
 from tests.tables import in_one_world
 
 TOKEN = "Zx8_kQ2nV5mB-7tR4yU1wE9pL3sD6fG0hJcA2bN8vXq"  # as those of links: 43 characters

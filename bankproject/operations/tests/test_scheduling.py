@@ -15,12 +15,10 @@ from django.core.management import CommandError, call_command, get_commands
 from django.db import DatabaseError
 from django.utils import timezone
 
-from bankproject.operations import scheduler as scheduler_module
-from bankproject.operations import scheduling
+from bankproject.operations import scheduler as scheduling
 from bankproject.operations.management.commands import run_scheduled
 from bankproject.operations.models import ScheduledJob
-from bankproject.operations.scheduler import Scheduler
-from bankproject.operations.scheduling import JOBS, LEASE, Job, claim_due, finish, give_back, make_rows, renew
+from bankproject.operations.scheduler import JOBS, LEASE, Job, Scheduler, claim_due, finish, give_back, make_rows, renew
 from tests.tables import in_one_world
 
 NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
@@ -31,7 +29,7 @@ VERIFYING = Job("verifying", day=time(3))
 
 @pytest.fixture(autouse=True)
 def _the_connection_of_the_test_stays(monkeypatch: Any) -> None:
-    monkeypatch.setattr(scheduler_module, "close_old_connections", lambda: None)
+    monkeypatch.setattr(scheduling, "close_old_connections", lambda: None)
 
 
 @pytest.fixture
@@ -260,7 +258,7 @@ def test_a_database_that_is_away_for_a_while_ends_no_scheduler(
     db: None, jobs: Any, monkeypatch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     jobs(good="print(1)")
-    make, calls = scheduler_module.make_rows, []
+    make, calls = scheduling.make_rows, []
 
     def away_at_first(*args: Any, **kwargs: Any) -> None:
         calls.append(1)
@@ -268,7 +266,7 @@ def test_a_database_that_is_away_for_a_while_ends_no_scheduler(
             raise DatabaseError("the server has gone away")
         make(*args, **kwargs)
 
-    monkeypatch.setattr(scheduler_module, "make_rows", away_at_first)
+    monkeypatch.setattr(scheduling, "make_rows", away_at_first)
     timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGTERM])
     timer.start()
     call_command("run_scheduled", "--tick", "0.05")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bankproject.security_audit import programs
-from bankproject.security_audit.programs import Ran
+from bankproject.security_audit import results
+from bankproject.security_audit.results import Ran
 
 # Importing these takes longer than their work in a test; ruff is a program of its own.
 CALLED_HERE = ("bandit", "detect_secrets", "pip_audit")
@@ -36,14 +36,14 @@ def _tools_are_called_here(monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     """The tools that are Python are called in this process, unless a test asks for a real start of them."""
     if "really_started" in request.fixturenames:
         return
-    start = programs._run
+    start = results._run
 
     def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None) -> Ran:
         if command[:2] == [sys.executable, "-m"] and command[2] in CALLED_HERE and environment is None:
             return call(command[2], command[3:], folder)
         return start(command, folder, environment)
 
-    monkeypatch.setattr(programs, "_run", run)
+    monkeypatch.setattr(results, "_run", run)
 
 
 def call(module: str, arguments: Sequence[str], folder: Path) -> Ran:

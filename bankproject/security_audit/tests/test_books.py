@@ -9,13 +9,14 @@ import pytest
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from accounts import key_records
-from accounts.models import BankAccount, KeyRecord
+from accounts.models import BankAccount
 from audit import sealing
-from audit.append_only import drop_sql
 from audit.models import AuditEntry
-from bankproject.security_audit import books, catalogue, keys
+from bankproject.security_audit import books, catalogue
 from bankproject.security_audit.results import State
+from foundation.append_only import drop_sql
+from foundation.keys import records as key_records
+from foundation.models import KeyRecord
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
 from transfers.models import Entry
@@ -129,7 +130,7 @@ def age(ring: str, days: int, **which: Any) -> None:
 @pytest.mark.usefixtures("_keys_of_today")
 def test_young_keys_pass() -> None:
     age("FIELD_KEYS", 365)
-    result = keys.key_ages_in_bounds()
+    result = books.key_ages_in_bounds()
     assert result.state == State.PASS
     assert "365 days old at most" in result.sentence
 
@@ -138,12 +139,12 @@ def test_young_keys_pass() -> None:
 @in_one_world("ring", ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"])
 def test_a_key_that_has_sealed_for_too_long_fails(ring: str, settings: Any) -> None:
     age(ring, 366)
-    result = keys.key_ages_in_bounds()
+    result = books.key_ages_in_bounds()
     assert result.state == State.FAIL
     assert ring in result.details[0]
     assert result.details[0].endswith("is 366 days old")
     settings.KEY_MAX_AGE_DAYS = 366
-    assert keys.key_ages_in_bounds().state == State.PASS
+    assert books.key_ages_in_bounds().state == State.PASS
 
 
 @pytest.mark.usefixtures("_keys_of_today")
@@ -154,13 +155,13 @@ def test_an_old_key_behind_a_new_one_is_no_fault(settings: Any, ring: str, state
     setattr(settings, ring, {"k77": bytes(range(32)), kid: old})
     key_records.note_keys()
     age(ring, 800, kid=kid)
-    assert keys.key_ages_in_bounds().state == state
+    assert books.key_ages_in_bounds().state == state
 
 
 @pytest.mark.usefixtures("_keys_of_today")
 def test_another_key_under_a_known_id_fails(settings: Any) -> None:
     kid = next(iter(settings.FIELD_KEYS))
     settings.FIELD_KEYS = {kid: bytes(range(32))}
-    result = keys.key_ages_in_bounds()
+    result = books.key_ages_in_bounds()
     assert result.state == State.FAIL
     assert "FIELD_KEYS" in result.details[0]

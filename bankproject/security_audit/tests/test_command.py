@@ -8,8 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from bankproject.security_audit import catalogue, results
-from bankproject.security_audit.programs import CannotLook
-from bankproject.security_audit.results import Result, State, Verdict, exit_status, verdict_of
+from bankproject.security_audit.results import CannotLook, Result, State, Verdict, exit_status, verdict_of
 from tests.tables import in_one_world
 
 

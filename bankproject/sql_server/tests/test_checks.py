@@ -8,11 +8,11 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 from sqlglot import parse_one
 
-from audit.append_only import append_only_models
 from bankproject.sql_server import checks as ours
 from bankproject.sql_server import facts
 from bankproject.sql_server.checks import check_sql_server
 from bankproject.sql_server.tests.server import APP, RIGHT, Server
+from foundation.append_only import append_only_models
 from tests.tables import in_one_world
 
 DENIED = DatabaseError("The SELECT permission was denied on the object 'databases'")

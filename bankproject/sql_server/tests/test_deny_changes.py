@@ -7,9 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from audit.append_only import append_only_models
 from bankproject.sql_server.management.commands import deny_changes
 from bankproject.sql_server.tests.server import Server
+from foundation.append_only import append_only_models
 from tests.tables import in_one_world
 
 EXISTS = [(7, "dbo")]

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from audit import append_only
-from audit.append_only import append_only_models, check_triggers_stand, create_sql
 from bankproject.sql_server.tests.server import Server
+from foundation import append_only
+from foundation.append_only import append_only_models, check_triggers_stand, create_sql
 from tests.tables import in_one_world
 
 TABLES = sorted(model._meta.db_table for model in append_only_models())

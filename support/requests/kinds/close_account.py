@@ -1,13 +1,13 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from accounts.authority import ApprovedRequest
-from accounts.concurrency import joined
 from accounts.models import AccountStatus, BankAccount, User
+from accounts.permission.authority import ApprovedRequest
+from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import AboutAnAccountIn, AccountRequestForm
 from support.requests.kind import KindOfRequest
-from transfers.services import opening
+from transfers.accounts import closing
 
 
 class CloseAccountIn(AboutAnAccountIn):
@@ -22,7 +22,7 @@ class CloseAccount(KindOfRequest):
     form = AccountRequestForm
     schema = CloseAccountIn
     account_statuses = (AccountStatus.ACTIVE,)
-    fields_of_refusals = {opening.AccountNotEmpty: "account_id"}
+    fields_of_refusals = {closing.AccountNotEmpty: "account_id"}
 
     def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
         """Refuse while something stands in the way.
@@ -30,11 +30,11 @@ class CloseAccount(KindOfRequest):
         Raises:
             MoneyHeld, AccountNotEmpty: what `obstacle_to_closing()` names.
         """
-        obstacle = opening.obstacle_to_closing(account) if account is not None else None
+        obstacle = closing.obstacle_to_closing(account) if account is not None else None
         if obstacle is not None:
             raise obstacle
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        joined(opening.close_account_on_request)(
+        joined(closing.close_account_on_request)(
             actor=actor, account=asked.its_account, reason=reason, authority=authority
         )

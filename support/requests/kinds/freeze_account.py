@@ -1,13 +1,13 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from accounts.authority import ApprovedRequest
-from accounts.concurrency import joined
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.services import account_status
+from accounts.permission.authority import ApprovedRequest
+from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import AboutAnAccountIn, AccountRequestForm
 from support.requests.kind import KindOfRequest
+from transfers.accounts import freezing
 
 
 class FreezeAccountIn(AboutAnAccountIn):
@@ -29,6 +29,4 @@ class FreezeAccount(KindOfRequest):
         """Nothing more: any active account can be frozen."""
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        joined(account_status.freeze_account)(
-            actor=actor, account=asked.its_account, reason=reason, authority=authority
-        )
+        joined(freezing.freeze_account)(actor=actor, account=asked.its_account, reason=reason, authority=authority)

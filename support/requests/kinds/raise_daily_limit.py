@@ -2,18 +2,18 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-from accounts.authority import ApprovedRequest
-from accounts.concurrency import joined
-from accounts.forms import AmountField
 from accounts.models import BankAccount, User
-from accounts.money import InvalidAmount, format_money, parse_amount
-from accounts.rest.schemas import Amount, In, amount_text
+from accounts.permission.authority import ApprovedRequest
+from foundation.form_fields import AmountField
+from foundation.money import InvalidAmount, format_money, parse_amount
 from foundation.refusals import Refusal
+from foundation.rest.schemas import Amount, In, amount_text
+from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import Reason, RequestForm
 from support.requests.kind import KindOfRequest
-from transfers import selectors
-from transfers.services import own_limits
+from transfers import history
+from transfers.orders import own_limits
 
 
 class NotAHigherLimit(Refusal):
@@ -57,7 +57,7 @@ class RaiseDailyLimit(KindOfRequest):
             wanted = _wanted(details)
         except InvalidAmount as error:
             raise NotAHigherLimit(str(error)) from error
-        limit = selectors.daily_use(customer).limit
+        limit = history.daily_use(customer).limit
         if wanted <= limit:
             raise NotAHigherLimit(f"Your daily limit is {format_money(limit)} already. Write a higher one.")
         own_limits.require_below_ceiling(wanted)
@@ -83,4 +83,4 @@ def _wanted(details: Mapping[str, str]) -> Decimal:
 
 
 def _limit_now(customer: User) -> str:
-    return format_money(selectors.daily_use(customer).limit)
+    return format_money(history.daily_use(customer).limit)

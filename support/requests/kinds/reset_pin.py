@@ -1,12 +1,12 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from accounts.authority import ApprovedRequest
-from accounts.concurrency import joined
+from accounts import people
 from accounts.models import BankAccount, User
-from accounts.rest.schemas import In
-from accounts.services import people
+from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
+from foundation.rest.schemas import In
+from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import ReasonOrNone, RequestForm
 from support.requests.kind import KindOfRequest

@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 
-from accounts.authority import ApprovedRequest
-from accounts.concurrency import joined
+from accounts import people
 from accounts.models import BankAccount, User
-from accounts.services import people
+from accounts.permission.authority import ApprovedRequest
+from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.kind import KindOfRequest
 

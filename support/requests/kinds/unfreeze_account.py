@@ -1,14 +1,15 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from accounts.authority import ApprovedRequest
-from accounts.concurrency import joined
+from accounts.api.types import AccountNumber
 from accounts.models import AccountStatus, BankAccount, User
-from accounts.rest.schemas import AccountNumber, In
-from accounts.services import account_status
+from accounts.permission.authority import ApprovedRequest
+from foundation.rest.schemas import In
+from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import AccountRequestForm, Reason
 from support.requests.kind import KindOfRequest
+from transfers.accounts import freezing
 
 
 class UnfreezeAccountIn(In):
@@ -34,6 +35,4 @@ class UnfreezeAccount(KindOfRequest):
         """Nothing more: whether it is safe is for the clerk to find out."""
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        joined(account_status.unfreeze_account)(
-            actor=actor, account=asked.its_account, reason=reason, authority=authority
-        )
+        joined(freezing.unfreeze_account)(actor=actor, account=asked.its_account, reason=reason, authority=authority)

@@ -1,13 +1,13 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from accounts.authority import ApprovedRequest
-from accounts.concurrency import joined
+from accounts import people
 from accounts.forms import PersonForm
 from accounts.models import BankAccount, User
-from accounts.rest.schemas import In, text_of
-from accounts.services import people
+from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
+from foundation.rest.schemas import In, text_of
+from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import Reason, RequestForm
 from support.requests.kind import KindOfRequest

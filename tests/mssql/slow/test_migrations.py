@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 
-from audit.append_only import append_only_models
+from foundation.append_only import append_only_models
 from tests.mssql.ddl_rules import ddl_faults, missing
 from tests.mssql.migrated import Walk
 from tests.mssql.pretended import VERSIONS, connection_to, pretended

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts.money import format_money
-from audit.progress import ProgressLine
-from transfers.services.interest import NotOverYet, accrue_interest, last_countable_day
+from foundation.money import format_money
+from foundation.progress import ProgressLine
+from transfers.interest.posting import NotOverYet, accrue_interest, last_countable_day
 
 
 def _day(text: str) -> date:

@@ -5,11 +5,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from audit.progress import ProgressLine
+from foundation.progress import ProgressLine
 from transfers import periods
-from transfers.fraud import LABELS, PAYMENT_RULES, Rule
-from transfers.selectors.replay import flagged_payments
-from transfers.services.screening import thresholds
+from transfers.history.replay import flagged_payments
+from transfers.orders.fraud import LABELS, PAYMENT_RULES, Rule
+from transfers.orders.screening import thresholds
 
 
 def _day(text: str) -> date:

@@ -3,8 +3,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
-from audit.progress import ProgressLine
-from transfers.verification import faults
+from foundation.progress import ProgressLine
+from transfers.ledger.verification import faults
 
 
 class Command(BaseCommand):

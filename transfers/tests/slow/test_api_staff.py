@@ -11,7 +11,7 @@ from tests.acts import at_once
 from tests.api_client import ApiClient
 from tests.staff_acts import REASON
 from transfers.models import OrderState
-from transfers.services import cash
+from transfers.orders import cash
 from transfers.tests.test_api_staff import keyed, state_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]

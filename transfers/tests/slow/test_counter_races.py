@@ -13,10 +13,9 @@ from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests.acts import wrong_code_for
 from tests.staff_acts import an_origin, fresh_code
-from transfers import limits
 from transfers.models import TransferOrder
-from transfers.services import cash, orders
-from transfers.services.cash import WrongCustomerCode
+from transfers.orders import cash, limits, placing
+from transfers.orders.cash import WrongCustomerCode
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,7 +39,7 @@ def pay_out(sam: Any, everyday: BankAccount) -> Callable[..., TransferOrder]:
 def second_while_first_runs(pay_out: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     """The first request is stopped where it holds the customer's limit row, until the second has looked for what was
     done before and found nothing."""
-    post, take_place = orders.post_order, limits.take_minute_place
+    post, take_place = placing.post_order, limits.take_minute_place
     is_posting, second_has_looked = Event(), Event()
 
     def post_slowly(instruction: Any) -> TransferOrder:
@@ -72,7 +71,7 @@ def second_while_first_runs(pay_out: Callable, monkeypatch: pytest.MonkeyPatch) 
             thread.join()
         return results
 
-    monkeypatch.setattr(orders, "post_order", post_slowly)
+    monkeypatch.setattr(placing, "post_order", post_slowly)
     monkeypatch.setattr(limits, "take_minute_place", take_place_and_tell)
     return run
 

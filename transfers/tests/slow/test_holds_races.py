@@ -12,10 +12,10 @@ from audit.models import AuditEntry
 from tests import acts
 from tests.acts import at_once
 from tests.staff_acts import REASON
-from transfers import verification
-from transfers.ledger import InsufficientFunds
+from transfers.ledger import verification
+from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit, FraudAlert, TransferOrder
-from transfers.services.holds import DecidedAlready, reject_order, release_order
+from transfers.orders.holds import DecidedAlready, reject_order, release_order
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

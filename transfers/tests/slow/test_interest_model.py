@@ -16,14 +16,16 @@ from django.db import close_old_connections, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.models import AccountKind, AccountStatus, BankAccount, RateWindow
+from accounts.models import AccountKind, AccountStatus, BankAccount
+from foundation.models import RateWindow
 from tests import acts
 from tests.processes import process_environment
-from transfers import verification
-from transfers.interest import MICRO
+from transfers.interest import posting as interest
+from transfers.interest.counting import MICRO
+from transfers.interest.posting import accrue_interest
+from transfers.ledger import verification
 from transfers.models import Entry, SavingsInterest, TransactionKind
-from transfers.services import cash, interest
-from transfers.services.interest import accrue_interest
+from transfers.orders import cash
 
 FIRST = date(2026, 8, 20)
 OPENED = datetime(2026, 8, 20, 6, 0, tzinfo=UTC)

@@ -15,10 +15,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
 from foundation.refusals import Refusal
 from tests import acts
-from transfers import verification
-from transfers.limits import DailyLimitReached
+from transfers.accounts import closing, opening
+from transfers.ledger import verification
 from transfers.models import Entry, TransferOrder
-from transfers.services import cash, opening
+from transfers.orders import cash
+from transfers.orders.limits import DailyLimitReached
 
 DAILY_LIMIT = 500_00
 ACTIVE, FROZEN, CLOSED = AccountStatus.ACTIVE, AccountStatus.FROZEN, AccountStatus.CLOSED
@@ -184,7 +185,7 @@ class BankMachine(RuleBasedStateMachine):
         account = self.pick(number)
         allowed = self.model.status[account.pk] == ACTIVE and not self.model.balance[account.pk]
         try:
-            opening.close_account(actor=account.owner, account=account)  # type: ignore[arg-type]
+            closing.close_account(actor=account.owner, account=account)  # type: ignore[arg-type]
         except Refusal:
             assert not allowed
         else:

@@ -9,10 +9,10 @@ import pytest
 from accounts.models import User
 from tests import acts
 from tests.acts import at_once
-from transfers.limits import DailyLimitReached
 from transfers.models import CustomerLimit, TransferOrder
-from transfers.services import sending
-from transfers.services.own_limits import lower_daily_limit
+from transfers.orders import sending
+from transfers.orders.limits import DailyLimitReached
+from transfers.orders.own_limits import lower_daily_limit
 
 pytestmark = pytest.mark.django_db
 

@@ -16,13 +16,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import demo_people
-from accounts.models import BankAccount, OutboxMessage, User
+from accounts.models import BankAccount, User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.verification import faults as faults_of_the_log
-from transfers import demo, verification
+from foundation.models import OutboxMessage
+from transfers import demo
 from transfers.demo import planning, writing
+from transfers.ledger import verification
 from transfers.models import Direction, Entry, Payee, Transaction, TransferOrder
 from transfers.periods import Month
 from transfers.tests.test_seed_demo import history, seed

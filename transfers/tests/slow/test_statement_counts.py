@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from accounts.models import BankAccount
 from foundation.paging import Cursor
-from transfers import ledger, selectors
-from transfers.filters import HistoryFilters
-from transfers.ledger import Planned
+from transfers import history as selectors
+from transfers.history import PAGE_ROWS
+from transfers.history.filters import HistoryFilters
+from transfers.ledger import posting as ledger
+from transfers.ledger.posting import Planned
 from transfers.models import Entry, TransactionKind
-from transfers.selectors import PAGE_ROWS
 
 ENTRIES, BATCH = 20_000, 2_000
 

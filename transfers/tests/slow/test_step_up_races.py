@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from accounts.models import BankAccount, RateWindow, User
-from accounts.origin import Origin
+from accounts.models import BankAccount, User
+from accounts.sign_in.origin import Origin
+from foundation.models import RateWindow
 from tests import acts
 from transfers.models import StepUpChallenge, TransferOrder
-from transfers.services import sending
-from transfers.services.step_up import Proof, StepUpRequired, WrongStepUpCode
+from transfers.orders import sending
+from transfers.orders.step_up import Proof, StepUpRequired, WrongStepUpCode
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_minute_limits")]
 

@@ -10,7 +10,8 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from audit.actions import Action
 from audit.services import Report, record_many
-from transfers import ledger, verification
+from transfers.ledger import posting as ledger
+from transfers.ledger import verification
 from transfers.models import Transaction, TransactionKind
 
 

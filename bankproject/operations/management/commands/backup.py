@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.progress import ProgressLine
 from bankproject.operations import backups
 from bankproject.operations.backups import BackupError
+from foundation.progress import ProgressLine
 
 
 class Command(BaseCommand):

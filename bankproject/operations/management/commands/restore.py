@@ -7,11 +7,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 
-from accounts import key_records
-from audit.append_only import missing_triggers
-from audit.progress import ProgressLine
 from bankproject.operations import backups, probes
 from bankproject.operations.backups import BackupError
+from foundation.append_only import missing_triggers
+from foundation.keys import records as key_records
+from foundation.progress import ProgressLine
 
 
 class Command(BaseCommand):

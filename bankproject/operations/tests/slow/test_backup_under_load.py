@@ -20,7 +20,7 @@ django.setup()
 from django.conf import settings
 from accounts.models import AccountKind
 from accounts.roles import Role
-from accounts.services.registration import create_user
+from accounts.people.registration import create_user
 from transfers.services import cash, opening, sending
 
 settings.DEPOSITS_PER_MINUTE = settings.TRANSFERS_PER_MINUTE = 10**6

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from bankproject.security_audit import code, programs
-from bankproject.security_audit.programs import CannotLook
-from bankproject.security_audit.results import State
+from bankproject.security_audit import code, results
+from bankproject.security_audit.results import CannotLook, State
 
 HARMLESS = "def total(amounts: list[int]) -> int:\n    return sum(amounts)\n"
 SHELL = "import subprocess\n\n\ndef ask(what):\n    return subprocess.call(what, shell=True)\n"
@@ -112,14 +111,14 @@ def test_where_there_is_no_file_nothing_was_looked_at(tmp_path: Path) -> None:
 
 
 def test_a_folder_outside_git_is_not_known_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert programs.files_known_to_git(tmp_path) is None
+    assert results.files_known_to_git(tmp_path) is None
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert programs.files_known_to_git(tmp_path) is None, "there is no git at all"
+    assert results.files_known_to_git(tmp_path) is None, "there is no git at all"
 
 
 def explain(tree: Path, **change: Any) -> None:
     """Write a baseline of what is found now, each with a reason."""
-    report = programs.run_tool("detect_secrets", ["scan", "accounts/settings.py"], folder=tree).report()
+    report = results.run_tool("detect_secrets", ["scan", "accounts/settings.py"], folder=tree).report()
     for items in report["results"].values():
         items[0].update({"why": "It opens nothing."} | change)
     (tree / code.BASELINE).write_text(json.dumps(report))
@@ -156,15 +155,15 @@ def test_a_line_of_the_baseline_that_stands_for_nothing_must_go(tree: Path) -> N
 @pytest.mark.parametrize("check", [code.bandit, code.ruff, code.secrets])
 def test_a_tool_that_is_not_installed_says_so(tree: Path, check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in the image that runs the bank."""
-    monkeypatch.setattr(programs.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(results.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(CannotLook, match=r"not installed here; requirements-dev.txt has it"):
         check(tree)
 
 
 def test_a_tool_that_does_not_end_has_not_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "_LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(results, "_LONGEST_SECONDS", 0.2)
     with pytest.raises(CannotLook, match="still running"):
-        programs.run_python(["-c", "import time; time.sleep(60)"], folder=tmp_path)
+        results.run_python(["-c", "import time; time.sleep(60)"], folder=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -177,4 +176,4 @@ def test_a_tool_that_does_not_end_has_not_looked(tmp_path: Path, monkeypatch: py
 )
 def test_an_answer_that_is_no_report_is_not_taken_for_one(tmp_path: Path, program: str, said: str) -> None:
     with pytest.raises(CannotLook, match=said):
-        programs.run_python(["-c", program], folder=tmp_path).report()
+        results.run_python(["-c", program], folder=tmp_path).report()

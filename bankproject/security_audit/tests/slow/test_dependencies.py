@@ -14,8 +14,7 @@ import pytest
 
 from bankproject.security_audit import dependencies
 from bankproject.security_audit.dependencies import pinned
-from bankproject.security_audit.programs import CannotLook
-from bankproject.security_audit.results import Result, State
+from bankproject.security_audit.results import CannotLook, Result, State
 
 Answer = Callable[[str, str], tuple[int, Any]]
 

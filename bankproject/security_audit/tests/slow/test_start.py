@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from bankproject.security_audit import start
-from bankproject.security_audit.programs import Ran
-from bankproject.security_audit.results import State
+from bankproject.security_audit.results import Ran, State
 
 
 def test_the_defaults_of_the_bank_are_fit_for_production(repository: Path) -> None:

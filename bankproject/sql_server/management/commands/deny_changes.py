@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 
-from audit.append_only import append_only_models
+from foundation.append_only import append_only_models
 
 # What was migrated is for the login that migrates to say.
 _MIGRATIONS = "django_migrations"

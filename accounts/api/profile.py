@@ -1,0 +1,306 @@
+"""One's own profile through the API: details, ways to sign in, and a forgotten password (R1.8, R1.9).
+
+Routes parse; services decide, and tell by mail what was changed.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.forms import Form
+from django.http import HttpRequest
+from ninja import Router, Status
+from pydantic import Field, WithJsonSchema
+
+from accounts import selectors
+from accounts.api.bearer import ApiRequest
+from accounts.api.sign_in import Token, TokensOut
+from accounts.api.types import EmailText, Secret
+from accounts.forms import EmailChangeForm, ForgottenPasswordForm, ProfileForm
+from accounts.models import User
+from accounts.people import email_change
+from accounts.people import profile as profile_service
+from accounts.programs import credentials as api_credentials
+from accounts.programs.credentials import REPLACEMENT_LASTS
+from accounts.roles import Role
+from accounts.sign_in import authenticator, pins
+from accounts.sign_in.origin import origin_of
+from accounts.sign_in.passwords import reset as password_reset
+from accounts.sign_in.pins import PIN_DIGITS
+from accounts.sign_in.sessions import rows as user_sessions
+from foundation.request_context import client_ip
+from foundation.rest.document import refuses
+from foundation.rest.schemas import Code, In, Out, TimeText
+
+_LinkToken = Annotated[Token, Field(description="The last part of the link in the mail.")]
+
+
+def _left_out(schema: dict[str, Any]) -> None:
+    """A field that is not sent is left as it is; it has no default that a program could be told of."""
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class ProfileIn(In):
+    """Any of these fields; at staff's, phone and address may be empty."""
+
+    model_config = {"json_schema_extra": _left_out}
+
+    first_name: Annotated[str, Field(min_length=1, max_length=100)] = ""
+    last_name: Annotated[str, Field(max_length=100)] = ""
+    phone: Annotated[str, Field(max_length=40, examples=["+49 30 1234567"])] = ""
+    address: Annotated[str, Field(max_length=300)] = ""
+
+
+class ProfileOut(Out):
+    id: UUID
+    email: str
+    first_name: str
+    last_name: str
+    phone: str
+    address: str
+    role: Annotated[str | None, WithJsonSchema({"type": ["string", "null"], "enum": [*map(str, Role), None]})]
+    has_pin: bool
+    pin_is_locked: bool
+    recovery_codes_left: int
+
+    @classmethod
+    def of(cls, user: User, *, recovery_codes_left: int) -> Self:
+        return cls(
+            id=user.public_id,
+            email=user.email,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            phone=user.phone,
+            address=user.address,
+            role=user.role,
+            has_pin=user.has_pin,
+            pin_is_locked=user.pin_locked_at is not None,
+            recovery_codes_left=recovery_codes_left,
+        )
+
+
+class EmailChangeIn(In):
+    email: EmailText
+    password: Secret
+    code: Code
+
+
+class MailedOut(Out):
+    detail: str = "Check your e-mail: the link in it goes on from here."
+
+
+class LinkIn(In):
+    token: _LinkToken
+
+
+class PasswordChangeIn(In):
+    current_password: Secret
+    new_password: Secret
+
+
+class PinIn(In):
+    pin: Annotated[str, Field(pattern=f"^[0-9]{{{PIN_DIGITS}}}$", json_schema_extra={"format": "password"})]
+    code: Code
+
+
+class CodeIn(In):
+    code: Code
+
+
+class RecoveryCodesOut(Out):
+    recovery_codes: Annotated[list[str], Field(description="Told only now. Each signs in once without your phone.")]
+
+
+class ReplacementOut(Out):
+    replacement_token: str
+    secret: Annotated[str, Field(description="Base32, to type into an authenticator app.")]
+    provisioning_uri: Annotated[str, Field(description="otpauth://…, to show as a QR code.")]
+    expires_in: int = int(REPLACEMENT_LASTS.total_seconds())
+
+
+class ConfirmReplacementIn(In):
+    replacement_token: Token
+    code: Code
+
+
+class SignInOut(Out):
+    at: TimeText
+    ip: str | None
+    succeeded: bool
+
+
+class SignInsOut(Out):
+    items: list[SignInOut]
+
+
+class EndedOut(Out):
+    ended: Annotated[int, Field(description="How many sessions were open.")]
+
+
+class ResetRequestIn(In):
+    email: EmailText
+
+
+class NewPasswordIn(In):
+    token: _LinkToken
+    new_password: Secret
+
+
+router = Router(tags=["Profile"])
+_FOR_ANYONE: Any = None  # as in accounts.api.sign_in
+
+
+@router.get("/profile", response=ProfileOut)
+def profile(request: ApiRequest) -> ProfileOut:
+    """What the bank knows of you, and how you sign in."""
+    return ProfileOut.of(request.user, recovery_codes_left=selectors.recovery_codes_left(request.user))
+
+
+@router.patch("/profile", response=ProfileOut, openapi_extra=refuses(429))
+def change_profile(request: ApiRequest, data: ProfileIn) -> ProfileOut:
+    """Change what you send, and leave the rest: by the rules of the page. A mail says which fields were changed."""
+    user, sent = request.user, data.model_dump(exclude_unset=True)
+    now = {name: getattr(user, name) for name in ProfileForm.base_fields}
+    form = ProfileForm(now | sent, needs_contact=not user.is_staff)
+    _refuse_faults_of(form, sent)
+    wanted = {name: form.cleaned_data[name] for name in sent}
+    profile_service.update_details(actor=user, **wanted)
+    for name, value in wanted.items():
+        setattr(user, name, value)
+    return ProfileOut.of(user, recovery_codes_left=selectors.recovery_codes_left(user))
+
+
+@router.post("/profile/email", response={202: MailedOut}, openapi_extra=refuses(409, 429))
+def request_email_change(request: ApiRequest, data: EmailChangeIn) -> Status:
+    """Ask for another address, with password and code. Nothing changes until the link in the mail to it is followed;
+    the answer is the same whether or not the address is somebody's already."""
+    form = EmailChangeForm(data.model_dump())
+    _refuse_faults_of(form, {"email"})
+    email = form.cleaned_data["email"]
+    email_change.request_change(
+        actor=request.user,
+        new_email=email,
+        password=data.password,
+        code=data.code.strip(),
+        origin=origin_of(request),
+    )
+    return Status(202, MailedOut())
+
+
+@router.post("/profile/email/confirm", response={204: None}, openapi_extra=refuses(404))
+def confirm_email_change(request: ApiRequest, data: LinkIn) -> Status:
+    """Sign in with the new address from now on, by the token of the mail to it; whoever asked for it confirms it."""
+    email_change.confirm_change(actor=request.user, token=data.token)
+    return Status(204, None)
+
+
+@router.post("/profile/password", response=TokensOut, openapi_extra=refuses(429))
+def change_password(request: ApiRequest, data: PasswordChangeIn) -> TokensOut:
+    """Choose another password. All other sessions end; this one goes on with the new tokens of the answer, and those
+    that you used so far are not good any more."""
+    with _faults_at("new_password"):
+        tokens = api_credentials.change_password(
+            actor=request.user,
+            session=request.api_session,
+            old_password=data.current_password,
+            new_password=data.new_password,
+            origin=origin_of(request),
+        )
+    return TokensOut.of(tokens)
+
+
+@router.put("/profile/pin", response={204: None}, openapi_extra=refuses(409, 429))
+def set_pin(request: ApiRequest, data: PinIn) -> Status:
+    """Set a PIN, or another in its place. Where the bank allows it, you sign in by PIN and code."""
+    pins.set_pin(actor=request.user, pin=data.pin, code=data.code.strip(), origin=origin_of(request))
+    return Status(204, None)
+
+
+@router.delete("/profile/pin", response={204: None}, openapi_extra=refuses(409, 429))
+def remove_pin(request: ApiRequest, data: CodeIn) -> Status:
+    """Have no PIN any more. The code stands in the body, where no log keeps it."""
+    pins.remove_pin(actor=request.user, code=data.code.strip(), origin=origin_of(request))
+    return Status(204, None)
+
+
+@router.post("/profile/recovery-codes", response={201: RecoveryCodesOut}, openapi_extra=refuses(429))
+def renew_recovery_codes(request: ApiRequest, data: CodeIn) -> Status:
+    """Ten new recovery codes, told only now. The old ones are worthless."""
+    codes = authenticator.renew_recovery_codes(actor=request.user, code=data.code.strip(), origin=origin_of(request))
+    return Status(201, RecoveryCodesOut(recovery_codes=codes))
+
+
+@router.post("/profile/authenticator", response={201: ReplacementOut}, openapi_extra=refuses(429))
+def begin_authenticator_replacement(request: ApiRequest, data: CodeIn) -> Status:
+    """A secret for another authenticator app, for a code of the present one or a recovery code. The present one works
+    on until the new one is confirmed, in this session. After a recovery code, first transfers to somebody and cash
+    withdrawals wait a day."""
+    begun = api_credentials.begin_replacement(
+        actor=request.user, session=request.api_session, code=data.code.strip(), origin=origin_of(request)
+    )
+    return Status(201, begun)
+
+
+@router.post("/profile/authenticator/confirm", response=RecoveryCodesOut, openapi_extra=refuses(409))
+def confirm_authenticator_replacement(request: ApiRequest, data: ConfirmReplacementIn) -> RecoveryCodesOut:
+    """Put the new app in the place of the old one, by a first code of it. All other sessions end; keep the new
+    recovery codes: they are told only now."""
+    codes = api_credentials.complete_replacement(
+        actor=request.user,
+        session=request.api_session,
+        replacement_token=data.replacement_token,
+        code=data.code.strip(),
+    )
+    return RecoveryCodesOut(recovery_codes=codes)
+
+
+@router.get("/profile/sign-ins", response=SignInsOut)
+def recent_sign_ins(request: ApiRequest) -> Any:
+    """Your last sign-ins and failed tries, newest first."""
+    return {"items": selectors.recent_sign_ins(request.user)}
+
+
+@router.post("/auth/sessions/end-others", response=EndedOut)
+def end_other_sessions(request: ApiRequest) -> EndedOut:
+    """Sign out everywhere but here."""
+    return EndedOut(ended=user_sessions.end_others(actor=request.user, present=request.api_session))
+
+
+@router.post("/auth/password-reset", auth=_FOR_ANYONE, response={202: MailedOut}, openapi_extra=refuses(429))
+def request_password_reset(request: HttpRequest, data: ResetRequestIn) -> Status:
+    """Ask for a link by which to choose a new password. The answer is the same whoever's the address is."""
+    form = ForgottenPasswordForm(data.model_dump())
+    _refuse_faults_of(form, {"email"})
+    password_reset.request_reset(email=form.cleaned_data["email"], ip=client_ip(request))
+    return Status(202, MailedOut())
+
+
+@router.post("/auth/password-reset/confirm", auth=_FOR_ANYONE, response={204: None}, openapi_extra=refuses(404))
+def reset_password(request: HttpRequest, data: NewPasswordIn) -> Status:
+    """Choose a new password by the token of the mail. All sessions end; signing in takes the code as ever."""
+    with _faults_at("new_password"):
+        password_reset.reset_password(token=data.token, new_password=data.new_password)
+    return Status(204, None)
+
+
+def _refuse_faults_of(form: Form, names: Any) -> None:
+    """What the page's form finds wrong with these fields; what was not sent is as it is.
+
+    Raises:
+        ValidationError
+    """
+    form.is_valid()
+    faults = {name: found for name, found in form.errors.as_data().items() if name in names}
+    if faults:
+        raise ValidationError(faults)
+
+
+@contextmanager
+def _faults_at(field: str) -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise ValidationError({field: error.error_list}) from error

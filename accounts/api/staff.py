@@ -1,0 +1,148 @@
+"""What staff do to people and accounts through the API, and the audit log (R1.5, R2.3, R6.4, R7.2). Each act is the
+service of the button on their pages; it asks for the permission itself."""
+
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from ninja import Query, Router, Status
+from pydantic import Field, Strict
+from pydantic.json_schema import SkipJsonSchema
+
+from accounts import people as people_services
+from accounts.api.bearer import ApiRequest
+from accounts.api.types import AccountNumber, Secret
+from accounts.models import User
+from accounts.permission.reasons import MAX_REASON_CHARS
+from accounts.roles import Role
+from accounts.sign_in.origin import origin_of
+from accounts.staff import selectors as staff_selectors
+from accounts.staff.selectors import LogFilters
+from audit.actions import Action
+from foundation.form_fields import LineField
+from foundation.rest.document import refuses
+from foundation.rest.schemas import Code, Cursor, In, InQuery, Moment, Out, PageOf, TimeText, text_of
+
+Reason = text_of(LineField(max_length=MAX_REASON_CHARS))
+
+
+class PageIn(InQuery):
+    cursor: Cursor | SkipJsonSchema[None] = None
+
+
+class ReasonIn(In):
+    """`reason` stays in the audit log."""
+
+    reason: Reason  # type: ignore[valid-type]
+
+
+class CodeReasonIn(ReasonIn):
+    """For what a stolen token must not do: with a code of your own authenticator app, given now."""
+
+    code: Code
+
+
+class LockIn(CodeReasonIn):
+    admin_key: Annotated[Secret, Field(description="The administrators’ key, if the bank has set one.")] = ""
+
+
+class RoleIn(CodeReasonIn):
+    role: Annotated[Role, Strict(False)]
+
+
+class PeopleIn(PageIn):
+    email: Annotated[str, Field(max_length=254, description="In full.")] = ""
+    locked: Annotated[bool, Field(description="Only those whom an administrator has locked.")] = False
+
+
+class PersonOut(Out):
+    """Somebody, where they are named beside something else."""
+
+    id: UUID
+    email: str
+    name: str
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        return cls(id=user.public_id, email=user.email, name=user.get_full_name())
+
+
+class UserOut(Out):
+    id: Annotated[UUID, Field(validation_alias="public_id")]
+    email: str
+    first_name: str
+    last_name: str
+    role: Role | None
+    is_active: bool
+    locked_at: TimeText | None
+    created_at: TimeText
+    last_sign_in_at: Annotated[TimeText | None, Field(validation_alias="last_login")]
+
+
+class LogIn(PageIn):
+    """Filters of the log. `since` is the first moment, `until` the first one no more."""
+
+    action: Action | SkipJsonSchema[None] = None
+    actor: Annotated[UUID | SkipJsonSchema[None], Field(description="Who did it, by the id.")] = None
+    concerns: Annotated[UUID | SkipJsonSchema[None], Field(description="Whom it concerns, by the id.")] = None
+    account: AccountNumber | SkipJsonSchema[None] = None
+    since: Moment | SkipJsonSchema[None] = None
+    until: Moment | SkipJsonSchema[None] = None
+
+
+class LogEntryOut(Out):
+    at: TimeText
+    action: str
+    actor: Annotated[str, Field(validation_alias="actor_label")]
+    actor_id: Annotated[UUID | None, Field(validation_alias="actor_public_id")]
+    concerns_id: Annotated[UUID | None, Field(validation_alias="concerns_public_id")]
+    subject_type: str
+    subject_id: str
+    ip: str | None
+    request_id: str
+    details: dict[str, Any]
+
+
+router = Router(tags=["Staff"])
+
+
+@router.get("/users", response=PageOf[UserOut])
+def users(request: ApiRequest, wanted: Query[PeopleIn]) -> Any:
+    """People, the last to come first. Support sees customers only."""
+    return staff_selectors.people(request.user, email=wanted.email, only_locked=wanted.locked, after=wanted.cursor)
+
+
+@router.get("/users/{uuid:user_id}", response=UserOut)
+def user(request: ApiRequest, user_id: UUID) -> Any:
+    """One person, as far as your role needs to know."""
+    return staff_selectors.person(request.user, user_id)
+
+
+@router.post("/users/{uuid:user_id}/lock", response={204: None}, openapi_extra=refuses(409, 429))
+def lock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
+    """Sign somebody out everywhere at once; they sign in no more until somebody unlocks them."""
+    row = staff_selectors.person(request.user, user_id)
+    people_services.lock_user(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
+    return Status(204, None)
+
+
+@router.post("/users/{uuid:user_id}/unlock", response={204: None}, openapi_extra=refuses(409, 429))
+def unlock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
+    """Lift the bank's lock, the pause after wrong passwords and codes, and the lock of the PIN."""
+    row = staff_selectors.person(request.user, user_id)
+    people_services.unlock_user(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
+    return Status(204, None)
+
+
+@router.post("/users/{uuid:user_id}/role", response={204: None}, openapi_extra=refuses(409, 429))
+def change_role(request: ApiRequest, user_id: UUID, data: RoleIn) -> Status:
+    """Give somebody another role. All their sessions end at once."""
+    row = staff_selectors.person(request.user, user_id)
+    people_services.change_role(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
+    return Status(204, None)
+
+
+@router.get("/audit/entries", response=PageOf[LogEntryOut])
+def audit_entries(request: ApiRequest, wanted: Query[LogIn]) -> Any:
+    """The audit log, newest first."""
+    filters = LogFilters(**wanted.model_dump(exclude={"cursor"}))
+    return staff_selectors.log_entries(request.user, filters, after=wanted.cursor)

@@ -1,0 +1,63 @@
+"""The account rows themselves. `transfers.services` decides when; nothing here moves money."""
+
+import uuid
+from datetime import datetime
+
+from accounts import account_numbers
+from accounts.models import AccountKind, AccountStatus, BankAccount, User
+from foundation.keys.encryption import DecryptionFailed, lookup_digest, lookup_digests
+
+_TRIES = 10
+
+
+def create(*, owner: User, kind: AccountKind, nickname: str, public_id: uuid.UUID, at: datetime) -> BankAccount:
+    """A new, empty, active account under a number that nobody else has."""
+    number = _unused_number()
+    account = BankAccount(
+        public_id=public_id,
+        owner=owner,
+        kind=kind.value,
+        number=number,
+        number_digest=lookup_digest(number),
+        nickname=nickname,
+        opened_at=at,
+    )
+    account.save()
+    return account
+
+
+def rename(account: BankAccount, *, nickname: str) -> None:
+    """Give a row that the caller has locked another nickname, or none."""
+    account.nickname = nickname
+    account.save(update_fields=["nickname"])
+
+
+def close(account: BankAccount, *, at: datetime) -> None:
+    """Mark a row that the caller has locked and found empty as closed."""
+    account.status = AccountStatus.CLOSED
+    account.closed_at = at
+    account.save(update_fields=["status", "closed_at"])
+
+
+def find_by_number(text: str) -> BankAccount | None:
+    """The customer account with this number, spaces and hyphens allowed; None if there is none.
+
+    Raises:
+        InvalidAccountNumber: mistyped; nothing was looked up.
+        DecryptionFailed: the digest found a row with another number: somebody has swapped digests in the
+            database to redirect payments (R8.1).
+    """
+    number = account_numbers.parse_number(text)
+    rows = BankAccount.objects.filter(number_digest__in=lookup_digests(number)).select_related("owner")
+    account = rows.first()
+    if account is not None and account.number != number:
+        raise DecryptionFailed("A look-up digest points at an account with another number.")
+    return account
+
+
+def _unused_number() -> str:
+    for _ in range(_TRIES):
+        number = account_numbers.new_number()
+        if not BankAccount.objects.filter(number_digest__in=lookup_digests(number)).exists():
+            return number
+    raise RuntimeError("No unused account number was found; is the random source sound?")

@@ -1,0 +1,31 @@
+"""What staff do to a person's user: lock, unlock, another role, other details, a new start with two-factor or PIN.
+
+Each asks for a reason, which stays in the audit log and is told to nobody; each is told to the person. Acts of
+administrators queue on one row, so that two of them cannot lock each other out at the same moment.
+"""
+
+from accounts.people.common import LastAdministrator
+from accounts.people.details import AddressInUse, ChangedMeanwhile, edit_user, version_of
+from accounts.people.locking import LockedAlready, NotLocked, lock_user, locks_of, unlock_user
+from accounts.people.on_request import NothingToReset, reset_pin, reset_two_factor, update_identity
+from accounts.people.role import HasThisRole, StillHasAccounts, change_role
+
+__all__ = [
+    "AddressInUse",
+    "ChangedMeanwhile",
+    "HasThisRole",
+    "LastAdministrator",
+    "LockedAlready",
+    "NotLocked",
+    "NothingToReset",
+    "StillHasAccounts",
+    "change_role",
+    "edit_user",
+    "lock_user",
+    "locks_of",
+    "reset_pin",
+    "reset_two_factor",
+    "unlock_user",
+    "update_identity",
+    "version_of",
+]

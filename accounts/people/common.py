@@ -1,0 +1,66 @@
+"""What the acts on a person have in common."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group
+
+from accounts.models import EmailChange, PasswordReset, User
+from accounts.roles import Role, require
+from accounts.sign_in import devices, enrolment_link
+from accounts.sign_in.sessions import rows as user_sessions
+from audit.actions import Action
+from audit.services import record
+from foundation.refusals import NotYourself, Refusal
+
+
+class LastAdministrator(Refusal):
+    code = "last_administrator"
+    text = "This is the last administrator who can sign in. Make another one first."
+
+
+def refuse_self(actor: User, user: User) -> None:
+    if actor.pk == user.pk:
+        raise NotYourself
+
+
+def locked_row(actor: User, permission: str, user: User) -> User:
+    """The person's row, locked, once it is this administrator's turn.
+
+    Raises:
+        PermissionDenied: a colleague has locked or demoted the actor meanwhile.
+    """
+    Group.objects.select_for_update().get(name=Role.ADMIN.value)
+    require(User.objects.get(pk=actor.pk), permission)
+    return User.objects.select_for_update().get(pk=user.pk)
+
+
+def refuse_last_administrator(user: User) -> None:
+    """Whatever permission the actor has, somebody must be left who can make administrators."""
+    if user.role != Role.ADMIN:
+        return
+    others = User.objects.filter(groups__name=Role.ADMIN.value, is_active=True, locked_at__isnull=True)
+    # The role is asked too: somebody in two groups has none.
+    if not any(other.role == Role.ADMIN for other in others.exclude(pk=user.pk)):
+        raise LastAdministrator
+
+
+def write_changes(row: User, wanted: dict[str, Any]) -> list[str]:
+    changed = [name for name, value in wanted.items() if getattr(row, name) != value]
+    for name in changed:
+        setattr(row, name, wanted[name])
+    if changed:
+        row.save(update_fields=changed)
+    return changed
+
+
+def end_what_was_begun(user: User) -> None:
+    """Sessions, links that wait in mails, and what is known of browsers, as all of those may be in other hands."""
+    PasswordReset.objects.filter(user=user).delete()
+    EmailChange.objects.filter(user=user).delete()
+    enrolment_link.make_worthless(user)
+    devices.forget_all(user)
+    user_sessions.mark_ended(user)
+
+
+def record_act(action: Action, actor: User, user: User, reason: str, **details: Any) -> None:
+    record(action, actor=actor, subject=user, concerns=user, details={"reason": reason} | details)

@@ -1,0 +1,153 @@
+"""Becoming a customer: fill in a form, follow the link in the mail, go on to two-factor (R1.1).
+
+What a stranger sees, the hasher's work and the number of mails are the same for a taken address and a new one.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import IntegrityError
+
+from accounts.models import Registration, User, normalise_email
+from accounts.roles import Role
+from accounts.sign_in import guesses
+from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.passwords.hashing import make_hash, matches
+from accounts.sign_in.passwords.rules import check_new_password
+from audit.actions import Action
+from audit.services import record
+from foundation import outbox
+from foundation.limiter import limiter
+from foundation.mail_links import LinkInvalid, digest
+from foundation.refusals import Refusal
+from foundation.request_context import network_of
+from foundation.transactions import own_transaction
+
+_MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
+
+
+class WrongPassword(Refusal):
+    """Not the password chosen at registration."""
+
+    code = "wrong_password"
+    text = "This is not the password you chose when you registered."
+    detail = "The password is not right."
+    status = 422
+
+
+def register(
+    *, first_name: str, last_name: str, email: str, phone: str, address: str, password: str, ip: str | None
+) -> None:
+    """Take a registration and queue one mail: a link on to two-factor, or a notice if the address is taken.
+
+    Beyond a few mails an hour to one address nothing more happens, and nothing says so: a stranger must not
+    be able to fill somebody's mailbox.
+
+    Raises:
+        ValidationError: the password is too weak.
+        TooOften: too many registrations from this network.
+    """
+    email = normalise_email(email)
+    check_new_password(password, User(first_name=first_name, last_name=last_name, email=email))
+    limiter.take(f"register:{network_of(ip)}", limiter.Limit(settings.REGISTRATIONS_PER_HOUR, 3600))
+    password_hash = make_hash(password)
+    try:
+        limiter.take(f"register-mail:{digest(email)}", _MAILS_TO_ONE_ADDRESS)
+    except limiter.TooOften:
+        return
+    _register(
+        first_name=first_name,
+        last_name=last_name,
+        email=email,
+        phone=phone,
+        address=address,
+        password_hash=password_hash,
+    )
+
+
+@own_transaction
+def _register(*, first_name: str, last_name: str, email: str, phone: str, address: str, password_hash: str) -> None:
+    Registration.forget_expired()
+    taken = user_by_email(email) is not None
+    if taken:
+        outbox.tell("registration_taken", email=email)
+    else:
+        registration = Registration(
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            phone=phone,
+            address=address,
+            password=password_hash,
+        )
+        token = registration.issue(lasts=timedelta(hours=settings.REGISTRATION_LINK_HOURS))
+        outbox.tell("registration_link", registration_id=registration.pk, token=token)
+    record(Action.REGISTER_REQUESTED, actor=None, actor_label=email, details={"taken": taken})
+
+
+def confirm(*, token: str, password: str, ip: str | None) -> User:
+    """Make the user, a customer, once the link and the password chosen at registration come together.
+
+    The password is asked since the form could have been filled in by somebody who does not own the address:
+    its owner, who gets the mail, must not turn a stranger's registration into a user.
+
+    Raises:
+        LinkInvalid
+        WrongPassword
+        TooOften: too many wrong passwords.
+    """
+    row = Registration.find(token)
+    right = guesses.counted(
+        lambda: matches(row.password, password) or None, email=f"registration:{row.public_id}", ip=ip
+    )
+    if not right:
+        raise WrongPassword
+    try:
+        return _confirm(token)
+    except IntegrityError as error:  # two links of one address, followed at the same moment
+        raise LinkInvalid from error
+
+
+@own_transaction
+def _confirm(token: str) -> User:
+    row = Registration.use_up(token)
+    if user_by_email(row.email) is not None:
+        raise LinkInvalid
+    user = create_user(
+        email=row.email,
+        password_hash=row.password,
+        role=Role.CUSTOMER,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        phone=row.phone,
+        address=row.address,
+    )
+    record(Action.REGISTER_SUCCESS, actor=user, subject=user)
+    return user
+
+
+def create_user(
+    *,
+    email: str,
+    password_hash: str,
+    role: Role,
+    first_name: str,
+    last_name: str = "",
+    phone: str = "",
+    address: str = "",
+    must_change_password: bool = False,
+) -> User:
+    """Write the user and give them their one role. Decides nothing: the services that call it do, and audit it."""
+    user = User(
+        email=normalise_email(email),
+        password=password_hash,
+        first_name=first_name,
+        last_name=last_name,
+        phone=phone,
+        address=address,
+        must_change_password=must_change_password,
+    )
+    user.save()
+    user.groups.set([Group.objects.get(name=role.value)])
+    return user

@@ -1,0 +1,1 @@
+"""By what right somebody acts, and why."""

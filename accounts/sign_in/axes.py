@@ -1,0 +1,103 @@
+from collections.abc import Mapping
+from typing import Any
+
+from axes.handlers.database import AxesDatabaseHandler
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import PermissionDenied
+from django.db import DEFAULT_DB_ALIAS, IntegrityError
+from django.http import HttpRequest
+
+from accounts import roles
+from accounts.models import User
+from accounts.sign_in import guesses
+from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.guesses import identity, name_for_axes
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.passwords import hashing
+from foundation.limiter.limiter import TooOften
+from foundation.request_context import client_ip
+
+
+def request_from(origin: Origin) -> HttpRequest:
+    """What Django's `authenticate()` and axes read of a request, made from what a service knows. What was typed is not
+    in it, so that axes keeps none of that."""
+    request = HttpRequest()
+    request.method, request.path, request.path_info = "POST", origin.path, origin.path
+    given = {"REMOTE_ADDR": origin.ip, "HTTP_USER_AGENT": origin.user_agent, "HTTP_ACCEPT": origin.accept}
+    request.META = {name: value for name, value in given.items() if value} | {"PATH_INFO": origin.path}
+    return request
+
+
+def note_wrong_code(*, email: str, origin: Origin) -> None:
+    """Let axes hear of it too, so that its records have codes like passwords."""
+    user_login_failed.send(__name__, credentials={"username": email}, request=request_from(origin))
+
+
+def email_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
+    """For `AXES_USERNAME_CALLABLE`. Forms pass `username`, programs `email`; without this, axes reads None for
+    one of them and every user shares a single counter, so that one person's failures lock all."""
+    return name_for_axes(_typed(request, credentials))
+
+
+def identity_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
+    """The key that the guess counters of an attempt are under, whatever was typed."""
+    return identity(_typed(request, credentials))
+
+
+def _typed(request: HttpRequest | None, credentials: Mapping[str, Any] | None) -> Any:
+    source = credentials or (request.POST if request is not None else {})
+    return source.get("username") or source.get("email")
+
+
+class ExactHandler(AxesDatabaseHandler):
+    """Axes adds up failures for as long as each comes within ten minutes of the last, so that one slip every nine
+    minutes locks after five; ours are five within ten minutes. With two counts, one lock could outlast the other."""
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        locked = guesses.seconds_locked(email=identity_of(request, credentials), ip=client_ip(request))
+        return settings.AXES_FAILURE_LIMIT if locked else 0
+
+    def user_login_failed(self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any) -> None:
+        """As axes does; once more where its row was there to stand in the way and is gone by the time it is looked
+        for, since its owner has signed in at this very moment."""
+        try:
+            super().user_login_failed(sender, credentials, request, **kwargs)
+        except IntegrityError:
+            super().user_login_failed(sender, credentials, request, **kwargs)
+
+
+class CountedPasswordBackend(ModelBackend):
+    """E-mail and password, each try counted before the hasher runs, whichever way it came in (R1.2, R1.4)."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: Any = None, password: Any = None, **kwargs: Any
+    ) -> User | None:
+        if not isinstance(username, str) or not isinstance(password, str) or not username or not password:
+            return None
+        ip = client_ip(request) if request is not None else None
+        try:
+            user = guesses.counted(
+                lambda: guesses.from_network(lambda: self._whose(username, password), ip=ip), email=username, ip=ip
+            )
+        except TooOften as error:
+            raise PermissionDenied from error
+        return user
+
+    def _whose(self, email: str, password: str) -> User | None:
+        """The user whose e-mail and password these are, if they may sign in. The work is the same for everybody, and
+        for nobody: unknown, locked, with an old hash or a new one."""
+        user = user_by_email(email)
+        right = user.check_password(password) if user else hashing.matches(None, password)
+        return user if user and right and self.user_can_authenticate(user) else None
+
+    def get_user(self, user_id: Any) -> User | None:
+        """The user of a session, asked on every request: the role comes along, since every page asks for it."""
+        # From the primary, whoever asks for `request.user` first: a replica may not know of a lock yet.
+        user = roles.with_role(User.objects.using(DEFAULT_DB_ALIAS).filter(pk=user_id))
+        return user if user is not None and self.user_can_authenticate(user) else None
+
+    def user_can_authenticate(self, user: Any) -> bool:
+        """A locked or deactivated user neither signs in nor keeps a session (asked on every request)."""
+        return user.can_sign_in

@@ -1,0 +1,53 @@
+"""A code given now, by somebody signed in, for a change that a stolen session must not make (R1.8)."""
+
+from collections.abc import Callable
+from functools import partial
+
+from accounts.models import User
+from accounts.sign_in import guesses, two_factor
+from accounts.sign_in.guesses import Door
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.signing_in import TryAgainIn, device_for, is_recovery_code
+from accounts.sign_in.two_factor import WrongCode
+from audit.actions import Action
+from audit.services import record
+from foundation.keys.encryption import lookup_digest
+
+
+def verify_fresh_code(
+    *,
+    actor: User,
+    code: str,
+    origin: Origin,
+    recovery_code_too: bool = False,
+    customer: User | None = None,
+    verify: Callable[[User, str], object | None] | None = None,
+    only_for: str = "",
+) -> None:
+    """That `code` is a present, unused one of the actor's. It is used up, whatever comes of what it is for.
+
+    Args:
+        recovery_code_too: for the day the phone is gone.
+        customer: whose code it is instead, when they stand at the actor's counter.
+        verify: looks at the code in place of `two_factor.verify_totp`, where something else has to become true in
+            the same transaction; None from it is a wrong code.
+        only_for: names the one thing that the code can vouch for: the same code for it many times at once is one guess.
+
+    Raises:
+        WrongCode
+        TryAgainIn: too soon after a wrong code; this one was not looked at.
+        TooOften: too many wrong ones, counted together with sign-in (R1.4), or from everywhere.
+    """
+    ip, person = origin.ip, customer or actor
+    by_recovery_code = recovery_code_too and is_recovery_code(code)
+    wait = 0 if by_recovery_code else guesses.seconds_of_pause(email=person.email, ip=ip)
+    if wait and not guesses.seconds_locked(email=person.email, ip=ip):
+        raise TryAgainIn(wait)
+    look = partial(device_for if by_recovery_code else verify or two_factor.verify_totp, person, code)
+    within = look if by_recovery_code else partial(guesses.from_anywhere, look, email=person.email, door=Door.SESSION)
+    # Keyed, or who reads the counters could try all codes until one fits.
+    token = lookup_digest(f"{only_for}:{code}") if only_for else ""
+    if guesses.counted(within, email=person.email, ip=ip, token=token) is None:
+        guesses.begin_pause(email=person.email, ip=ip)
+        record(Action.CODE_REFUSED, actor=actor, subject=person, concerns=customer)
+        raise WrongCode

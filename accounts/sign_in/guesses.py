@@ -1,0 +1,230 @@
+"""Guesses at passwords and codes, counted exactly: a place is taken before the guess is looked at (R1.4).
+
+Three counts: `counted` by e-mail and network, which is the lockout; `from_network` by network, against one who tries
+a password on everybody; `from_anywhere` by e-mail, against one who tries codes from a thousand networks.
+django-axes counts after the hasher has run, so parallel guesses overshoot its limit: 17 of 40 where 5 were
+allowed. Axes records the attempts; these counters decide (`accounts.sign_in.axes`).
+"""
+
+import hashlib
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from axes.utils import reset
+from django.conf import settings
+from django.utils import timezone
+
+from audit.actions import Action
+from audit.services import record
+from foundation import outbox
+from foundation.limiter import limiter
+from foundation.limiter.limiter import LimitsUnavailable, TooOften
+from foundation.request_context import network_of
+from foundation.transactions import own_transaction
+
+# One shared key for attempts that name nobody, far from any e-mail address.
+NOBODY = "-"
+_LONGEST_ADDRESS = 254  # of the column, and of RFC 5321
+
+
+def identity(email: Any) -> str:
+    """The key for one e-mail address: two spellings of it are one, and no length breaks a column."""
+    return email.strip().casefold()[:255] or NOBODY if isinstance(email, str) else NOBODY
+
+
+def address_in(typed: str) -> str:
+    """The e-mail address that somebody typed, in its stored spelling; "" if it does not look like one: people type
+    passwords into that field, and those are written down nowhere."""
+    text = typed.strip().lower()
+    return text if len(text) <= _LONGEST_ADDRESS and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text) else ""
+
+
+def name_for_axes(email: Any) -> str:
+    """What axes writes down of an attempt: the address, or NOBODY for what looks like none."""
+    return address_in(email) or NOBODY if isinstance(email, str) else NOBODY
+
+
+R = TypeVar("R")
+
+_ONE_AN_HOUR = limiter.Limit(times=1, window_seconds=3600)
+_PAUSE_AFTER_A_CODE = limiter.Limit(times=1, window_seconds=2)
+_CODES_FROM_ANYWHERE = limiter.Limit(times=50, window_seconds=3600)
+
+
+class Door(StrEnum):
+    """What somebody has shown before they give a code: each has a wide count of its own (`from_anywhere`), so that
+    nobody fills the count of a person who has shown more than they have."""
+
+    NOTHING = "nothing"  # the address alone, where a PIN signs in
+    PASSWORD = "password"  # noqa: S105 - a name
+    KNOWN = "known"  # the password, in a browser or program that has signed this person in before
+    SESSION = "session"
+
+
+def _limit() -> limiter.Limit:
+    seconds = settings.LOCKOUT_MINUTES * 60
+    return limiter.Limit(times=settings.AXES_FAILURE_LIMIT, window_seconds=seconds, lock_seconds=seconds)
+
+
+def key_for(email: str, ip: str | None) -> str:
+    """One counter for each (e-mail, network): a stranger elsewhere cannot lock a customer's own place."""
+    return f"{_prefix_for(email)}{_digest(network_of(ip))}"
+
+
+def _prefix_for(email: str) -> str:
+    """With what the keys of one e-mail address begin, wherever the guesses came from."""
+    return f"guess:{_digest(identity(email))}:"
+
+
+def _digest(text: str) -> str:
+    # 160 bits of it: two digests fit into the key's column.
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def counted(guess: Callable[[], R | None], *, email: str, ip: str | None, token: str = "") -> R | None:
+    """Make one guess if the limit allows, and return its result; None means that it was wrong.
+
+    Args:
+        token: names the guess: while it is looked at, the very same one (another click) takes no other place.
+
+    Raises:
+        TooOften: locked; the guess was not made.
+    """
+    key = key_for(email, ip)
+    left = limiter.take(key, _limit(), token=token)
+    try:
+        result = guess()
+    except TooOften:  # a wider limit is full: it was not made
+        limiter.give_back(key, token=token)
+        raise
+    if result is not None:
+        limiter.give_back(key, token=token)
+        return result
+    if token:
+        limiter.spend(key, token)
+    if left == 0:  # exactly one guess takes the last place
+        _report_lockout(email, ip)
+    return None
+
+
+def from_network(guess: Callable[[], R | None], *, ip: str | None) -> R | None:
+    """Make one guess of somebody who has shown nothing yet, if their network may make more: GUESSES_PER_NETWORK wrong
+    ones for whatever addresses, in LOCKOUT_MINUTES. A right one gives its place back, so that many customers behind
+    one address do not add up; after the limit one more may follow as soon as the oldest is over.
+
+    Raises:
+        TooOften: the guess was not made.
+    """
+    key = _network_key(ip)
+    left = limiter.take(key, _network_limit())
+    result = guess()
+    if result is not None:
+        limiter.give_back(key)
+    elif left == 0:
+        record(Action.LOCKED_OUT, actor=None, actor_label=network_of(ip) or "unknown", details={"whole_network": True})
+    return result
+
+
+def seconds_closed(*, ip: str | None) -> int:
+    """How long this network may make no guess at anybody's; 0 if it may."""
+    return limiter.seconds_to_wait(_network_key(ip), _network_limit())
+
+
+def _network_key(ip: str | None) -> str:
+    return f"guess-network:{_digest(network_of(ip))}"
+
+
+def _network_limit() -> limiter.Limit:
+    return limiter.Limit(times=settings.GUESSES_PER_NETWORK, window_seconds=settings.LOCKOUT_MINUTES * 60)
+
+
+def from_anywhere(guess: Callable[[], R | None], *, email: str, door: Door) -> R | None:
+    """Make one guess at a code of the app, if few enough wrong ones came from all networks through this door.
+
+    Fifty an hour are 1,200 a day. Three codes of a million are good at any moment, so that a day's guesses from any
+    number of networks find one with a chance of 1,200 * 3 / 1,000,000 = 0.36 %, and what the door asks for besides
+    (a PIN with three tries, a password, a session) is needed too. Who fills it closes this door alone, and never the
+    one of a browser that its owner has used, nor the way by a recovery code.
+
+    Raises:
+        TooOften: the guess was not made.
+    """
+    key = _door_key(email, door)
+    limiter.take(key, _CODES_FROM_ANYWHERE)
+    result = guess()
+    if result is not None:
+        limiter.give_back(key)
+    return result
+
+
+def _door_key(email: str, door: Door) -> str:
+    return f"codes-{door}:{_digest(identity(email))}"
+
+
+def begin_pause(*, email: str, ip: str | None) -> None:
+    """After a wrong code: people look at their phone again, and a second click is no second guess. Of this network
+    alone; what bounds guessing are the counts."""
+    with suppress(TooOften):
+        limiter.take(_pause_key(email, ip), _PAUSE_AFTER_A_CODE)
+
+
+def seconds_of_pause(*, email: str, ip: str | None) -> int:
+    return limiter.seconds_to_wait(_pause_key(email, ip), _PAUSE_AFTER_A_CODE)
+
+
+def _pause_key(email: str, ip: str | None) -> str:
+    return f"{_pauses_of(email)}{_digest(network_of(ip))}"
+
+
+def _pauses_of(email: str) -> str:
+    return f"code-pause:{_digest(identity(email))}:"
+
+
+def _report_lockout(email: str, ip: str | None) -> None:
+    """Have it recorded, and told to whoever's address this is, once an hour: a stranger must not fill a mailbox.
+
+    Whether it is somebody's is for the mail worker to find out. Here the same happens for known and unknown
+    addresses, so that neither the answer nor its time tells them apart.
+    """
+    try:
+        limiter.take(f"lockout-mail:{_digest(identity(email))}", _ONE_AN_HOUR)
+        is_told = True
+    except (TooOften, LimitsUnavailable):  # what has happened is recorded even where nothing can be counted
+        is_told = False
+    _write_lockout(address_in(email), network_of(ip), is_told=is_told)
+
+
+@own_transaction
+def _write_lockout(address: str, network: str, *, is_told: bool) -> None:
+    record(Action.LOCKED_OUT, actor=None, actor_label=address or "unknown")
+    if address and is_told:
+        now = timezone.now().isoformat()
+        outbox.tell("locked_out", email=address, at=now, network=network, minutes=settings.LOCKOUT_MINUTES)
+
+
+def seconds_locked(*, email: str, ip: str | None) -> int:
+    """How long no further guess is allowed; 0 if one is."""
+    return limiter.seconds_to_wait(key_for(email, ip), _limit())
+
+
+def is_locked_anywhere(*, email: str) -> bool:
+    """Whether guesses at this address are refused from any network, or codes for it from all."""
+    doors = (limiter.seconds_to_wait(_door_key(email, door), _CODES_FROM_ANYWHERE) for door in Door)
+    return limiter.is_any_full(_prefix_for(email), _limit()) or any(doors)
+
+
+def forgive_everywhere(*, email: str) -> None:
+    """Forget the failures at this address from all networks, ours and axes' record of them: staff unlock it (R1.4)."""
+    limiter.clear_all(_prefix_for(email))
+    limiter.clear_all(_pauses_of(email))
+    for door in Door:
+        limiter.clear(_door_key(email, door))
+    reset(username=name_for_axes(email))
+
+
+def forgive(*, email: str, ip: str | None) -> None:
+    """Forget the failures: the person has signed in."""
+    limiter.clear(key_for(email, ip))

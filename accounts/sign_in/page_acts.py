@@ -1,0 +1,146 @@
+"""What people prove and change about their ways to sign in, on pages: the service, and what becomes of their session.
+
+The session goes on under another key whenever a factor is shown or changed. That is written here, once for each act,
+so that no view can forget it; the API calls the services themselves, for it has tokens and no session.
+"""
+
+from functools import partial
+
+import django_otp
+from django.contrib.auth import login, update_session_auth_hash
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.models import SignedInRequest, TotpDevice, User
+from accounts.people import email_change
+from accounts.sign_in import authenticator, devices, guesses, pins
+from accounts.sign_in.authenticator import NothingToReplace
+from accounts.sign_in.origin import origin_of
+from accounts.sign_in.passwords import change as passwords
+from accounts.sign_in.sessions import pages
+from accounts.sign_in.signing_in import is_recovery_code
+from audit.actions import Action
+from audit.services import record
+
+_REPLACEMENT = "new_authenticator"
+
+
+def complete_sign_in(request: HttpRequest, *, user: User, device: TotpDevice) -> str:
+    """Begin the signed-in session: a new session key, the device that vouched, the clock of the timeouts.
+
+    Returns the name of the browser, for the cookie by which it is known the next time (`accounts.sign_in.devices`).
+    """
+    origin = origin_of(request)
+    is_first_sign_in = user.last_login is None  # which login() sets
+    login(request, user, backend="accounts.sign_in.axes.CountedPasswordBackend")
+    django_otp.login(request, device)
+    # django-otp's middleware says so from the next request on; the answer to this one needs it too.
+    request.user.is_verified = lambda: True  # type: ignore[union-attr]
+    now = int(timezone.now().timestamp())
+    request.session.update({"auth_at": now, "seen_at": now})
+    pages.begin(request.session, actor=user, origin=origin)
+    guesses.forgive(email=user.email, ip=origin.ip)
+    record(Action.LOGIN_SUCCESS, actor=user, subject=user)
+    return devices.meet(actor=user, is_first_sign_in=is_first_sign_in, origin=origin)
+
+
+def change_password(request: SignedInRequest, *, old_password: str, new_password: str) -> None:
+    """As the service. All other sessions end; this one goes on.
+
+    Raises:
+        As `passwords.change_password()`.
+    """
+    keep_signed_in = partial(update_session_auth_hash, request, request.user)
+    passwords.change_password(
+        actor=request.user,
+        old_password=old_password,
+        new_password=new_password,
+        kept_session=pages.id_of(request.session),
+        origin=origin_of(request),
+        on_new_hash=keep_signed_in,
+    )
+    keep_signed_in()
+
+
+def request_email_change(request: SignedInRequest, *, new_email: str, password: str, code: str) -> None:
+    """Raises: as `email_change.request_change()`."""
+    email_change.request_change(
+        actor=request.user,
+        new_email=new_email,
+        password=password,
+        code=code,
+        origin=origin_of(request),
+        on_new_hash=partial(update_session_auth_hash, request, request.user),
+    )
+
+
+def set_pin(request: SignedInRequest, *, pin: str, code: str) -> None:
+    """Raises: as `pins.set_pin()`."""
+    pins.set_pin(actor=request.user, pin=pin, code=code, origin=origin_of(request))
+    pages.renew_key(request.session)
+
+
+def remove_pin(request: SignedInRequest, *, code: str) -> None:
+    """Raises: as `pins.remove_pin()`."""
+    pins.remove_pin(actor=request.user, code=code, origin=origin_of(request))
+    pages.renew_key(request.session)
+
+
+def renew_recovery_codes(request: SignedInRequest, *, code: str) -> list[str]:
+    """Raises: as `authenticator.renew_recovery_codes()`."""
+    codes = authenticator.renew_recovery_codes(actor=request.user, code=code, origin=origin_of(request))
+    pages.renew_key(request.session)
+    return codes
+
+
+def begin_replacement(request: SignedInRequest, *, code: str) -> None:
+    """Let this session set up another app within ten minutes. The present one works on until that is done.
+
+    The secret is shown under another session key, to nobody who has a copy of the cookie.
+
+    Raises:
+        PermissionDenied, WrongCode, TryAgainIn, TooOften
+    """
+    device = authenticator.new_pending_device(actor=request.user, code=code, origin=origin_of(request))
+    pages.renew_key(request.session)
+    request.session[_REPLACEMENT] = {
+        "device": device.pk,
+        "at": int(timezone.now().timestamp()),
+        "by_recovery_code": is_recovery_code(code),
+    }
+
+
+def replacement_device(session: SessionBase, *, actor: User) -> TotpDevice:
+    """The not yet confirmed device whose secret this session is shown.
+
+    Raises:
+        NothingToReplace
+    """
+    begun = session.get(_REPLACEMENT)
+    if not begun or timezone.now().timestamp() - begun["at"] > authenticator.SECONDS:
+        raise NothingToReplace
+    device = TotpDevice.objects.filter(user=actor, confirmed=False, pk=begun["device"]).first()
+    if device is None:
+        raise NothingToReplace
+    return device
+
+
+def complete_replacement(request: SignedInRequest, *, code: str) -> list[str]:
+    """Put the new app in the place of the old one; return ten new recovery codes. All other sessions end.
+
+    Raises:
+        PermissionDenied, NothingToReplace
+        WrongCode: the new device's throttle keeps count of it.
+    """
+    device, codes = authenticator.replace_by(
+        replacement_device(request.session, actor=request.user),
+        actor=request.user,
+        code=code,
+        kept_session=pages.id_of(request.session),
+        by_recovery_code=request.session[_REPLACEMENT]["by_recovery_code"],
+    )
+    del request.session[_REPLACEMENT]
+    pages.renew_key(request.session)
+    django_otp.login(request, device)
+    return codes

@@ -1,0 +1,112 @@
+"""Changing one's own password."""
+
+import uuid
+from collections.abc import Callable
+
+from django.core.exceptions import ValidationError
+
+from accounts.models import EmailChange, PasswordReset, User
+from accounts.sign_in import guesses
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.passwords.rules import check_new_password
+from accounts.sign_in.sessions import rows as user_sessions
+from audit.actions import Action
+from audit.services import record
+from foundation import outbox
+from foundation.refusals import Refusal
+from foundation.transactions import own_transaction
+
+
+class WrongCurrentPassword(Refusal):
+    """The old password is not right; without it a stolen session could lock its owner out."""
+
+    code = "wrong_password"
+    text = "This is not your password."
+    detail = "The password is not right."
+    status = 422
+
+
+def check_own_password(
+    *, actor: User, password: str, origin: Origin, on_new_hash: Callable[[], object] | None = None
+) -> None:
+    """That somebody signed in knows their password too, for changes a stolen session must not make.
+
+    Args:
+        on_new_hash: called if the password was right and its hash is renewed: the stamp of a page's session is of the
+            old one. Tokens carry none.
+
+    Raises:
+        WrongCurrentPassword
+        TooOften: too many wrong ones, counted together with sign-in (R1.4).
+    """
+    hash_before = actor.password
+    right = guesses.counted(lambda: actor.check_password(password) or None, email=actor.email, ip=origin.ip)
+    if not right:
+        raise WrongCurrentPassword
+    if on_new_hash is not None and actor.password != hash_before:
+        on_new_hash()
+
+
+def change_password(
+    *,
+    actor: User,
+    old_password: str,
+    new_password: str,
+    kept_session: uuid.UUID,
+    origin: Origin,
+    on_new_hash: Callable[[], object] | None = None,
+) -> None:
+    """Set a new password. All sessions of the user but `kept_session` end.
+
+    Args:
+        on_new_hash: as in `check_own_password()`.
+
+    Raises:
+        As `choose_password()`.
+    """
+    choose_password(
+        actor=actor, old_password=old_password, new_password=new_password, origin=origin, on_new_hash=on_new_hash
+    )
+    _change(actor, kept_session)
+
+
+def choose_password(
+    *,
+    actor: User,
+    old_password: str,
+    new_password: str,
+    origin: Origin,
+    on_new_hash: Callable[[], object] | None = None,
+) -> None:
+    """Let `actor` carry the hash of a new password, for `save_new_password()`; nothing is written yet.
+
+    Args:
+        on_new_hash: as in `check_own_password()`.
+
+    Raises:
+        WrongCurrentPassword
+        TooOften: too many wrong old passwords, counted together with sign-in (R1.4).
+        ValidationError: the new password is too weak, or is the old one.
+    """
+    check_own_password(actor=actor, password=old_password, origin=origin, on_new_hash=on_new_hash)
+    if new_password == old_password:
+        raise ValidationError("The new password is the old one. Choose another.", code="password_unchanged")
+    check_new_password(new_password, actor)
+    actor.set_password(new_password)  # hashed before the transaction: a slow hash must not hold a lock
+
+
+@own_transaction
+def _change(user: User, kept_session: uuid.UUID) -> None:
+    save_new_password(user, action=Action.PASSWORD_CHANGED, kept_session=kept_session)
+
+
+def save_new_password(user: User, *, action: Action, kept_session: uuid.UUID | None = None) -> None:
+    """Write the hash that `user` carries, inside the caller's transaction, and end what the old one began:
+    sessions but the one kept, and links that wait in mails."""
+    user.must_change_password = False
+    user.save(update_fields=["password", "must_change_password"])
+    PasswordReset.objects.filter(user=user).delete()
+    EmailChange.objects.filter(user=user).delete()
+    user_sessions.mark_ended(user, but=kept_session)
+    record(action, actor=user, subject=user)
+    outbox.tell("password_changed", user_id=user.pk)

@@ -1,0 +1,202 @@
+"""Hashing and checking passwords, so that the work tells nothing about whose password it is (R1.2).
+
+Hashes of another kind (PBKDF2, other parameters of Argon2) are replaced when their owner next gives the password.
+As long as the database holds any, each check does the work of every kind there is: for an unknown person, for one
+whose hash is old and for one whose hash is new alike. Once the last is gone, a check is one run again.
+"""
+
+import time
+import unicodedata
+from collections.abc import Callable
+from functools import reduce
+from operator import or_
+from typing import Any, cast
+
+from django.apps import apps
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import Argon2PasswordHasher, get_hasher, get_hashers, identify_hasher, make_password
+from django.db.models import Q
+
+# Code points. More only makes the hasher work; refused before it runs, never cut.
+MAX_PASSWORD_CHARS = 256
+
+
+def normalised(password: str) -> str:
+    """NFKC: é is é, whether a keyboard sends one character or two, and Ａ is A."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def length_of_password(password: str) -> int:
+    """Each code point is one character, and none counts twice because it can be written as several."""
+    return min(len(password), len(normalised(password)))
+
+
+def is_hashable(password: str) -> bool:
+    """Whether the hasher may be given this: of a sane length, and text (JSON can carry half a character)."""
+    return len(password) <= MAX_PASSWORD_CHARS and not any("\ud800" <= char <= "\udfff" for char in password)
+
+
+_LOOK_AGAIN_SECONDS = 60
+_MOST_OLD_KINDS = 5
+_NORMALISED_KINDS = "argon2$"
+# Salt and hash of nobody's password: base64 of 16 and of 32 zero bytes, as Argon2 wants them; PBKDF2 takes any.
+_NOBODYS = f"${'A' * 22}${'A' * 43}"
+
+
+def make_hash(password: str) -> str:
+    """The hash to store of a new password; whether it is good enough is for `password_rules`.
+
+    Raises:
+        ValueError: not text, or longer than anybody may choose.
+    """
+    if not is_hashable(password):
+        raise ValueError("This cannot be a password.")
+    return make_password(normalised(password))
+
+
+def matches(encoded: str | None, password: str) -> bool:
+    """Whether `password` is the one that was hashed to `encoded`; None is nobody's, and costs the same."""
+    return _right_spelling(encoded, password) is not None
+
+
+def check_and_renew(encoded: str | None, password: str, *, renew: Callable[[str], None]) -> bool:
+    """As `matches`; if the right password should be hashed anew, `renew` is given the new hash."""
+    spelling = _right_spelling(encoded, password)
+    if spelling is None or encoded is None:
+        return False
+    if _is_outdated(encoded) or spelling != normalised(password):
+        renew(make_hash(password))
+    return True
+
+
+def forget_kinds() -> None:
+    """Look into the database again at the next check."""
+    _old_kinds.forget()
+
+
+def _right_spelling(encoded: str | None, password: str) -> str | None:
+    """The spelling that was hashed; what was stored before passwords were normalised is found as it is typed.
+
+    How often the hasher runs depends on what was typed and on the kinds in the database, not on whose hash it is.
+    """
+    hashable = is_hashable(password)
+    guess = password if hashable else ""
+    right = None
+    for kind in _kinds_to_run(encoded):
+        for spelling in _spellings_for(kind, guess):
+            if _run(encoded, spelling, kind):
+                right = spelling
+    return right if hashable else None
+
+
+def _spellings_for(kind: str, guess: str) -> list[str]:
+    """What a hash of this kind may be of. The bank has never normalised for another algorithm than Argon2, so that of
+    those, the dearest to run, only what was typed is tried: whoever sends odd letters does not double their work."""
+    return list(dict.fromkeys([guess, normalised(guess)])) if kind.startswith(_NORMALISED_KINDS) else [guess]
+
+
+def _run(encoded: str | None, password: str, kind: str) -> bool:
+    if encoded is not None and _kind_of(encoded) == kind:
+        return _verify(encoded, password)
+    _verify(kind + _NOBODYS, password)
+    return False
+
+
+def _verify(encoded: str, password: str) -> bool:
+    return identify_hasher(encoded).verify(password, encoded)
+
+
+def _kinds_to_run(encoded: str | None) -> list[str]:
+    kinds = [_present_kind(), *_old_kinds.present()]
+    own = _kind_of(encoded or "")
+    if own and own not in kinds:  # came since the last look
+        forget_kinds()
+        kinds.append(own)
+    return kinds
+
+
+def _is_outdated(encoded: str) -> bool:
+    return _kind_of(encoded) != _present_kind() or get_hasher().must_update(encoded)
+
+
+def _kind_of(encoded: str) -> str:
+    """Algorithm and parameters: all that stands before salt and hash. "" if no hasher of ours made it."""
+    try:
+        identify_hasher(encoded)
+    except ValueError:
+        return ""
+    parts = encoded.split("$")
+    return "$".join(parts[:-2]) if len(parts) > 3 else ""
+
+
+def _present_kind() -> str:
+    params = cast(Argon2PasswordHasher, get_hasher()).params()
+    cost = f"m={params.memory_cost},t={params.time_cost},p={params.parallelism}"
+    return f"argon2$argon2id$v={params.version}${cost}"
+
+
+class _OldKinds:
+    """The kinds of hash in the database that are not the present one, looked up once a minute in each process."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self._found: list[str] = []
+        self._look_at = 0.0
+
+    def present(self) -> list[str]:
+        if time.monotonic() >= self._look_at:
+            self._found = self._looked_up()
+            self._look_at = time.monotonic() + _LOOK_AGAIN_SECONDS
+        return self._found
+
+    def _looked_up(self) -> list[str]:
+        known = [_present_kind()]
+        while len(known) <= _MOST_OLD_KINDS:
+            kind = self._another_than(known)
+            if not kind:
+                break
+            known.append(kind)
+        return known[1:]
+
+    def _another_than(self, known: list[str]) -> str:
+        beginnings = [f"{hasher.algorithm}$" for hasher in get_hashers()]
+        of_ours = reduce(or_, (Q(password__startswith=beginning) for beginning in beginnings))
+        for name in ("User", "Registration"):
+            model: Any = apps.get_model("accounts", name)
+            rows = model._default_manager.all().filter(of_ours)
+            for kind in known:
+                rows = rows.exclude(password__startswith=f"{kind}$")
+            found = rows.values_list("password", flat=True).first()
+            if found is not None and _kind_of(found) not in known:
+                return _kind_of(found)
+        return ""
+
+
+_old_kinds = _OldKinds()
+
+
+class UserWithPassword(AbstractBaseUser):
+    """`set_password` and `check_password` as above. To renew a hash is no change of password, and never overwrites one
+    that was made meanwhile. Sessions that were begun with the old hash end, as after a change: but for the one that
+    asks (`passwords.check_own_password`)."""
+
+    class Meta:
+        abstract = True
+
+    def set_password(self, raw_password: str | None) -> None:
+        """None is no password at all."""
+        if raw_password is None:
+            self.set_unusable_password()
+            return
+        self.password = make_hash(raw_password)
+        self._password = normalised(raw_password)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        return check_and_renew(self.password, raw_password or "", renew=self._renew)
+
+    def _renew(self, encoded: str) -> None:
+        unchanged = type(self)._default_manager.filter(pk=self.pk, password=self.password)
+        if unchanged.update(password=encoded):
+            self.password = encoded

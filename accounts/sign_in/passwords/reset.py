@@ -1,0 +1,80 @@
+"""A new password for somebody who has forgotten theirs: by a link in a mail (R1.9).
+
+What a stranger sees, the hasher's work and the number of mails are the same whether or not the address is
+somebody's. The link replaces the password and nothing else: it signs nobody in, and the code is asked as ever.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+
+from accounts.models import PasswordReset, normalise_email
+from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.passwords.change import save_new_password
+from accounts.sign_in.passwords.hashing import make_hash
+from accounts.sign_in.passwords.rules import check_new_password
+from audit.actions import Action
+from audit.services import record
+from foundation import outbox
+from foundation.limiter import limiter
+from foundation.mail_links import digest
+from foundation.request_context import network_of
+from foundation.transactions import own_transaction
+
+_MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
+
+
+def request_reset(*, email: str, ip: str | None) -> None:
+    """Queue one mail: a link to whoever has this address, or a notice that nobody with it can use one.
+
+    Beyond a few mails an hour to one address nothing more happens, and nothing says so. The actor is whoever
+    asks, signed out.
+
+    Raises:
+        TooOften: too many requests from this network.
+    """
+    email = normalise_email(email)
+    limiter.take(f"reset:{network_of(ip)}", limiter.Limit(settings.PASSWORD_RESETS_PER_HOUR, 3600))
+    try:
+        limiter.take(f"reset-mail:{digest(email)}", _MAILS_TO_ONE_ADDRESS)
+    except limiter.TooOften:
+        return
+    _request_reset(email)
+
+
+@own_transaction
+def _request_reset(email: str) -> None:
+    PasswordReset.forget_expired()
+    user = user_by_email(email)
+    if user is not None and user.can_sign_in:
+        reset = PasswordReset(user=user)
+        token = reset.issue(lasts=timedelta(minutes=settings.PASSWORD_RESET_LINK_MINUTES))
+        outbox.tell("password_reset_link", reset_id=reset.pk, token=token)
+    else:
+        outbox.tell("password_reset_notice", email=email)
+    record(
+        Action.PASSWORD_RESET_REQUESTED,
+        actor=None,
+        actor_label=email,
+        concerns=user,
+        details={"known": user is not None},
+    )
+
+
+def reset_password(*, token: str, new_password: str) -> None:
+    """Set a new password; all sessions and other links of the user end. The token stands for the actor.
+
+    Raises:
+        LinkInvalid: also when the user may no longer sign in.
+        ValidationError: the new password is too weak.
+    """
+    user = PasswordReset.find(token).user
+    check_new_password(new_password, user)
+    _reset(token, make_hash(new_password))  # a slow hash must not hold a lock
+
+
+@own_transaction
+def _reset(token: str, password_hash: str) -> None:
+    user = PasswordReset.use_up(token).user
+    user.password = password_hash
+    save_new_password(user, action=Action.PASSWORD_RESET)

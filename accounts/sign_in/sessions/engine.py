@@ -1,0 +1,74 @@
+"""Sessions in the database under a digest of their key: whoever reads the table, or a backup of it, cannot take over
+a session with what stands there.
+
+Django's own engine keeps the key as it stands in the cookie, and signs what a session holds for any row alike; here the
+signature is of the row too, so that a copy under another key is worthless. Everything else is Django's.
+"""
+
+import hashlib
+from typing import Any
+
+from django.contrib.sessions.backends import db
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.utils import timezone
+
+_COLUMN_CHARS = 40  # of Django's table: 160 bits of the digest, of a key that is as long
+
+
+def row_key(session_key: str) -> str:
+    """Under what the session of a cookie stands. No salt is needed: the key is 32 random characters."""
+    return hashlib.sha256(session_key.encode()).hexdigest()[:_COLUMN_CHARS]
+
+
+def salt_of(row: str) -> str:
+    """What the signature in the row with this key is bound to."""
+    return f"accounts.sign_in.sessions.engine.{row}"
+
+
+class SessionStore(db.SessionStore):
+    """For `SESSION_ENGINE`. `session_key` is the cookie's everywhere, and a row's nowhere but here."""
+
+    @property
+    def key_salt(self) -> str:
+        return salt_of(row_key(self.session_key or ""))
+
+    def load(self) -> dict[str, Any]:
+        return self._opened(self._rows().first())
+
+    async def aload(self) -> dict[str, Any]:
+        return self._opened(await self._rows().afirst())
+
+    def exists(self, session_key: str) -> bool:
+        return super().exists(row_key(session_key))
+
+    async def aexists(self, session_key: str) -> bool:
+        return await super().aexists(row_key(session_key))
+
+    def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
+        return self._under_digest(super().create_model_instance(data))
+
+    async def acreate_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:
+        return self._under_digest(await super().acreate_model_instance(data))
+
+    def delete(self, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
+        if key is not None:
+            super().delete(row_key(key))
+
+    async def adelete(self, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
+        if key is not None:
+            await super().adelete(row_key(key))
+
+    def _rows(self) -> Any:
+        return self.model.objects.filter(session_key=row_key(self.session_key or ""), expire_date__gt=timezone.now())
+
+    def _opened(self, row: AbstractBaseSession | None) -> dict[str, Any]:
+        if row is None:  # expired, ended, or a key that a visitor made up: it is not to be used for a new session
+            self._session_key = None
+            return {}
+        return self.decode(row.session_data)
+
+    def _under_digest(self, row: AbstractBaseSession) -> AbstractBaseSession:
+        row.session_key = row_key(row.session_key)
+        return row

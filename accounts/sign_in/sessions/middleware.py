@@ -1,0 +1,130 @@
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import MiddlewareNotUsed
+from django.db import Error
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, resolve_url
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts.sign_in.sessions import clock as session_clock
+from accounts.sign_in.sessions import pages
+from accounts.sign_in.sessions import rows as user_sessions
+from audit.actions import Action
+from audit.services import record
+from foundation import replica
+
+logger = logging.getLogger(__name__)
+
+_ASKING = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+
+class ReplicaMiddleware:
+    """Lets what a request asks be read from the replica, and keeps from there whoever has just changed something, on
+    whatever server they ask next (`foundation.replica`). Whose request it is, is said by what looks at their session.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        if not replica.is_configured():
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method in _ASKING:
+            with replica.question():
+                return self.get_response(request)
+        response = self.get_response(request)
+        # Before the answer goes out, so that no request that follows on it can be too early.
+        user: Any = getattr(request, "user", None)
+        if user is not None and user.is_authenticated:
+            try:
+                user_sessions.note_write(user, now=timezone.now())
+            except Error as error:  # what was done is done: the answer must say so
+                logger.warning("A write was not noted for the replica: %s", type(error).__name__)
+        return response
+
+
+class SessionTimeoutMiddleware:
+    """Ends a session on the server after too long without activity, or too long altogether (R1.6), and one that
+    was ended elsewhere (R1.8).
+
+    A request to a view marked with `session_clock.without_renewal` (live updates) does not count as activity.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.session.get("_auth_user_id") is None:
+            return self.get_response(request)
+        at = timezone.now()
+        now = int(at.timestamp())
+        row = pages.open_row(request.session)
+        if row is None or session_clock.time_left(request.session, now=now).is_over:
+            if row is not None and request.user.is_authenticated:
+                record(Action.SESSION_EXPIRED, actor=request.user)
+            pages.end_present(request.session)
+            logout(request)
+            request.session["was_ended"] = True
+            return self.get_response(request)
+        replica.asked_by(last_wrote_at=row.wrote_at)
+        response = self.get_response(request)
+        if "seen_at" in request.session and not _is_background(request):
+            session_clock.renew(request.session, now=now)
+            user_sessions.refresh(row.pk, last_seen_at=row.last_seen_at, now=at)
+        return response
+
+
+def _is_background(request: HttpRequest) -> bool:
+    view = request.resolver_match.func if request.resolver_match else None
+    return getattr(view, "is_background", False)
+
+
+class TwoFactorMiddleware(LoginRequiredMiddleware):
+    """Every view needs a user who has given a second factor, unless it is marked `login_not_required` (R1.3).
+
+    Someone who must change the password is sent there first.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: Callable, view_args: Any, view_kwargs: Any
+    ) -> HttpResponseBase | None:
+        if not getattr(view_func, "login_required", True):
+            return None
+        user: Any = request.user
+        if not user.is_authenticated or not user.is_verified():
+            if request.session.pop("was_ended", False):
+                messages.info(request, "Your session has ended. Please sign in again.")
+            return self.handle_no_permission(request, view_func)
+        if user.must_change_password and not getattr(view_func, "allowed_before_password_change", False):
+            return redirect("password_change")
+        return None
+
+    def get_login_url(self, view_func: Callable) -> str:
+        """One way in for all: the admin's views ask for a sign-in page of their own, which there is not."""
+        return resolve_url(settings.LOGIN_URL)
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> HttpResponseRedirect:
+        """After signing in one goes on where one was. A lost POST is not repeated by itself: its page is shown
+        again, and kept.js puts back what was typed."""
+        if request.method == "GET":
+            return super().handle_no_permission(request, view_func)
+        page, sign_in = _page_it_came_from(request), self.get_login_url(view_func)
+        return redirect_to_login(page, sign_in) if page else redirect(sign_in)
+
+
+def _page_it_came_from(request: HttpRequest) -> str:
+    """The path of the page of ours that sent this request, if the browser tells; what is not ours is ""."""
+    referer = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    parts = urlsplit(referer)
+    return urlunsplit(("", "", parts.path, parts.query, "")) if parts.netloc else ""

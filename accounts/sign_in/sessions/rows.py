@@ -1,0 +1,127 @@
+"""The signed-in sessions of a user, one row for each: seen on the profile, ended there (R1.8).
+
+A session carries the id of its row. Without an open row of its own user it is over at its next request, so
+that a row ended elsewhere, or a session that our sign-in did not begin, opens nothing
+(`accounts.sign_in.sessions.middleware`).
+"""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import SessionKind, User, UserSession
+from accounts.sign_in.origin import Origin
+from audit.actions import Action
+from audit.services import record
+from foundation import outbox
+from foundation.refusals import Refusal
+from foundation.transactions import own_repeatable_transaction, own_transaction
+
+_REFRESH = timedelta(minutes=1)
+_KEPT = timedelta(days=30)
+API_REFRESH_LASTS = timedelta(days=7)  # R7.1
+
+
+class SessionNotFound(Refusal):
+    """No open session of this user has this id: whose it is else is not told."""
+
+    code = "session_not_found"
+    text = "There is no such session of yours."
+    status = 404
+
+
+def new_row(*, actor: User, kind: SessionKind, origin: Origin) -> UserSession:
+    """The row of a session that begins now; those that ended long ago are swept."""
+    now = timezone.now()
+    UserSession.objects.filter(user=actor, last_seen_at__lt=now - _KEPT).delete()
+    agent = origin.user_agent[:200]
+    row = UserSession(user=actor, kind=kind, user_agent=agent, ip=origin.ip, created_at=now, last_seen_at=now)
+    row.wrote_at = now  # what they did elsewhere just before, they see here too
+    row.save()
+    return row
+
+
+def open_row(public_id: uuid.UUID, *, user_id: Any, kind: SessionKind) -> UserSession | None:
+    """The open row of this id, if it is this user's. One look-up by a unique key."""
+    rows = UserSession.objects.filter(public_id=public_id, user_id=user_id)
+    return rows.filter(kind=kind, ended_at__isnull=True).first()
+
+
+def refresh(pk: int, *, last_seen_at: datetime, now: datetime) -> None:
+    """Note that the session is in use; once a minute is enough."""
+    if now - last_seen_at >= _REFRESH:
+        UserSession.objects.filter(pk=pk).update(last_seen_at=now)
+
+
+@own_repeatable_transaction
+def note_write(user: User, *, now: datetime) -> None:
+    """Note in every open session of the user, whatever server answers it next, that they have changed something: what
+    a replica has of it is old (`foundation.replica`)."""
+    UserSession.objects.filter(user=user, ended_at__isnull=True).update(wrote_at=now)
+
+
+def is_within_timeouts(row: UserSession, now: datetime) -> bool:
+    """Whether the clocks of R1.6, or the last refresh token of the API, have not run out meanwhile, of which nobody
+    tells the row."""
+    if row.kind == SessionKind.API:
+        return now - row.last_seen_at <= API_REFRESH_LASTS + _REFRESH and not is_too_old(row, now)
+    idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS) + _REFRESH
+    return now - row.last_seen_at <= idle and now - row.created_at <= timedelta(
+        seconds=settings.SESSION_ABSOLUTE_SECONDS
+    )
+
+
+def is_too_old(row: UserSession, now: datetime) -> bool:
+    """Whether a session of the API began so long ago that both factors are due again."""
+    return now - row.created_at > timedelta(days=settings.API_SESSION_DAYS)
+
+
+def mark_one_ended(public_id: uuid.UUID) -> None:
+    """End the row of this id, if it is open; the caller audits that."""
+    UserSession.objects.filter(public_id=public_id, ended_at__isnull=True).update(ended_at=timezone.now())
+
+
+def mark_ended(user: User, *, but: uuid.UUID | None = None) -> int:
+    """End all sessions of a user but one, inside the caller's transaction; return how many rows were still open."""
+    rows = UserSession.objects.filter(user=user, ended_at__isnull=True)
+    if but is not None:
+        rows = rows.exclude(public_id=but)
+    return rows.update(ended_at=timezone.now())
+
+
+def mark_all_ended() -> int:
+    """End every session of everybody, inside the caller's transaction; return how many rows were still open."""
+    return UserSession.objects.filter(ended_at__isnull=True).update(ended_at=timezone.now())
+
+
+@own_transaction
+def end_one(*, actor: User, public_id: uuid.UUID) -> None:
+    """Sign out one session of one's own; it notices at its next request.
+
+    Raises:
+        SessionNotFound: also when it is somebody else's, or over already.
+    """
+    rows = UserSession.objects.filter(public_id=public_id, user=actor, ended_at__isnull=True)
+    if not rows.update(ended_at=timezone.now()):
+        raise SessionNotFound
+    _tell_of_ended(actor, 1)
+
+
+@own_transaction
+def end_others(*, actor: User, present: uuid.UUID) -> int:
+    """Sign out all sessions of one's own but the present one; return how many were open."""
+    now = timezone.now()
+    others = UserSession.objects.filter(user=actor, ended_at__isnull=True).exclude(public_id=present)
+    count = sum(is_within_timeouts(row, now) for row in others)
+    mark_ended(actor, but=present)
+    if count:
+        _tell_of_ended(actor, count)
+    return count
+
+
+def _tell_of_ended(actor: User, count: int) -> None:
+    record(Action.SESSION_ENDED, actor=actor, subject=actor, details={"sessions": count})
+    outbox.tell("sessions_ended", user_id=actor.pk, count=count)

@@ -1,0 +1,131 @@
+"""Signing in: e-mail and password, then a code. Each wrong one counts towards the lockout (R1.2, R1.4)."""
+
+import re
+from typing import NoReturn
+
+from django.contrib.auth import authenticate
+
+from accounts.models import TotpDevice, User
+from accounts.sign_in import axes as lockout
+from accounts.sign_in import devices, guesses, two_factor
+from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.guesses import Door, address_in
+from accounts.sign_in.origin import Origin
+from audit.actions import Action
+from audit.services import record
+from foundation.limiter.limiter import TooOften
+from foundation.refusals import NotNow, Refusal
+
+
+class SignInRefused(Refusal):
+    """Wrong, unknown, locked or deactivated: the caller is never told which (R1.2)."""
+
+    code = "sign_in_refused"
+    text = "What was given does not sign anybody in. After a wrong code, wait for the next one."
+    status = 401
+
+
+class LockedOut(NotNow):
+    """Too many failures for this e-mail from this address, or too many in all from this network, or of codes from
+    everywhere. Says nothing about whether the user exists."""
+
+    code = "locked_out"
+    text = "Too many wrong ones from where you are: for a while nobody signs in from there as this person."
+
+
+class TryAgainIn(NotNow):
+    """After a wrong code none is looked at for a moment: this one was neither judged nor counted."""
+
+    code = "try_again_in"
+    detail = "Too soon after a wrong code: this one was not looked at."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after, f"A short pause after a wrong code: enter the next one in {retry_after} s.")
+
+
+def verify_password(*, email: str, password: str, origin: Origin) -> User:
+    """The user whose e-mail and password these are; they still have to give a code.
+
+    Raises:
+        SignInRefused: no such user, wrong password, or a user who may not sign in. Takes equally long.
+        LockedOut: this was the last failure allowed, or came after it; of this address or of the whole network.
+    """
+    user = authenticate(lockout.request_from(origin), username=email, password=password)
+    if not isinstance(user, User):
+        closed_for = guesses.seconds_closed(ip=origin.ip)
+        refuse(email=email, step="password", user=None, origin=origin, closed_for=closed_for)
+    return user
+
+
+def verify_code(*, user: User, code: str, origin: Origin, pauses: bool = True) -> TotpDevice:
+    """The device that vouches for `user`, who has given the password: by a code of the app or by a recovery code.
+
+    Args:
+        pauses: False where password and code come in one request: a code that was not looked at and not counted
+            would tell that the password before it was right.
+
+    Raises:
+        SignInRefused: wrong, used or expired code, or the user may no longer sign in.
+        LockedOut: too many failures, from here or, of codes, from everywhere.
+        TryAgainIn: too soon after a wrong code.
+    """
+    ip, closed_for = origin.ip, 0
+    wait = guesses.seconds_of_pause(email=user.email, ip=ip) if pauses and not is_recovery_code(code) else 0
+    if wait and not guesses.seconds_locked(email=user.email, ip=ip):
+        raise TryAgainIn(wait)
+    door = Door.KNOWN if devices.is_known(user=user, origin=origin) else Door.PASSWORD
+    try:
+        device = guesses.counted(lambda: _device_within_bounds(user, code, door), email=user.email, ip=ip)
+    except TooOften as error:
+        device, closed_for = None, error.retry_after
+    if device is None:
+        if not closed_for:
+            guesses.begin_pause(email=user.email, ip=ip)
+        lockout.note_wrong_code(email=user.email, origin=origin)
+        refuse(email=user.email, step="code", user=user, origin=origin, closed_for=closed_for)
+    return device
+
+
+def is_recovery_code(code: str) -> bool:
+    return len(re.sub("[ -]", "", code)) > TotpDevice.DIGITS
+
+
+def device_for(user: User, code: str) -> TotpDevice | None:
+    """The device that vouches for a user by a code of either kind; the caller counts the guess."""
+    if not user.can_sign_in:
+        return None
+    if is_recovery_code(code):
+        return two_factor.use_recovery_code(user, code)
+    return two_factor.verify_totp(user, code)
+
+
+def _device_within_bounds(user: User, code: str, door: Door) -> TotpDevice | None:
+    """A recovery code, 40 bits behind a slow hash, is bound by the count of its network alone."""
+    if is_recovery_code(code):
+        return device_for(user, code)
+    return guesses.from_anywhere(lambda: device_for(user, code), email=user.email, door=door)
+
+
+def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_for: int = 0) -> NoReturn:
+    """Record a guess that was wrong, after it was counted; for what signs people in.
+
+    Args:
+        closed_for: seconds for which a wider limit than this address's is full.
+
+    Raises:
+        SignInRefused, LockedOut
+    """
+    seconds = max(guesses.seconds_locked(email=email, ip=origin.ip), closed_for)
+    label = address_in(email) or "unknown"
+    record(
+        Action.LOGIN_FAILURE,
+        actor=None,
+        actor_label=label,
+        subject=user,
+        # Whose it was, if anybody's: looked up for known and unknown addresses alike.
+        concerns=user or user_by_email(label),
+        details={"step": step, "locked_out": seconds > 0},
+    )
+    if seconds:
+        raise LockedOut(seconds)
+    raise SignInRefused

@@ -1,0 +1,1 @@
+"""What the staff see of people and do for them."""

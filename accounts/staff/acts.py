@@ -1,0 +1,213 @@
+"""What staff may do to a row: a button on its page in the admin, a form that asks for a reason, one service (R5.1).
+
+The pages are views of their own, outside the admin's change view: that one runs in a transaction, and services own
+theirs. The buttons follow the permissions; the services ask again.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
+
+from accounts.models import User
+from accounts.permission.reasons import MAX_REASON_CHARS
+from accounts.roles import may
+from accounts.views.refusals import refusals_shown_in
+from foundation.admin.read_only import ReadOnlyAdmin
+from foundation.form_fields import LineField
+from foundation.refusals import NotNow, Refusal
+
+
+class ActForm(forms.Form):
+    """The fields of an act are given to it by name. Without any it only asks whether one is sure."""
+
+    def __init__(self, *args: Any, row: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.row = row
+
+
+class ReasonForm(ActForm):
+    reason = LineField(
+        label="Reason", max_length=MAX_REASON_CHARS, widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"required": "Say why: it stays in the audit log."},
+    )  # fmt: skip
+
+
+class ReasonForCustomerForm(ReasonForm):
+    """For decisions that the customer is told the reason of."""
+
+    reason = LineField(
+        label="Reason, as the customer reads it", max_length=MAX_REASON_CHARS, widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Say why: the customer reads it, and it stays in the audit log."},
+    )  # fmt: skip
+
+
+class CodeReasonForm(ReasonForm):
+    """For acts that a stolen session of staff must not do (R1.5)."""
+
+    asks_for_admin_key = False
+
+    code = forms.CharField(
+        label="Your code",
+        max_length=24,
+        error_messages={"required": "Enter the code."},
+        help_text="Six digits from your own authenticator app.",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.asks_for_admin_key and settings.ADMIN_KEY:
+            self.fields["admin_key"] = forms.CharField(
+                label="Administrators’ key", max_length=200, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
+            )
+
+
+class AdminKeyForm(CodeReasonForm):
+    """Also asks for `ADMIN_KEY`, if the bank has set one."""
+
+    asks_for_admin_key = True
+
+
+@dataclass(frozen=True)
+class StaffAct:
+    """One thing staff may do to a row of a model.
+
+    `carry_out(request, row, **cleaned_data)` calls the service; `is_offered(row)` says whether it makes sense now;
+    `initial(row)` fills the form in. `explanation` says in plain words what will happen, of this very row where it is
+    a function; `done` says that it did, by what the service returned where it is one.
+    """
+
+    name: str
+    label: str
+    permission: str
+    explanation: str | Callable[[Any], str]
+    done: str | Callable[[Any], str]
+    carry_out: Callable[..., object]
+    form: type[ActForm] = ReasonForm
+    is_offered: Callable[[Any], bool] = field(default=lambda row: True)
+    initial: Callable[[Any], dict[str, Any]] = field(default=lambda row: {})
+    is_dangerous: bool = False
+
+    def explained(self, row: Any) -> str:
+        return self.explanation if isinstance(self.explanation, str) else self.explanation(row)
+
+    def confirmed(self, outcome: Any) -> str:
+        return self.done if isinstance(self.done, str) else self.done(outcome)
+
+
+def actor_of(request: HttpRequest) -> User:
+    """Whoever is signed in; the admin lets nobody else come this far."""
+    actor: Any = request.user
+    return actor
+
+
+_acts_of: dict[type[Model], list[StaffAct]] = defaultdict(list)
+
+
+def offer(model: type[Model], *acts: StaffAct) -> None:
+    """Put these acts on the pages of a model's rows. An app may do so with a model of an app below it."""
+    _acts_of[model].extend(acts)
+
+
+class ActingAdmin(ReadOnlyAdmin):
+    """A read-only admin with acts on its rows: those that were `offer`ed for its model.
+
+    `about_template` tells what a row is about, at the top of its page and wherever somebody acts on it.
+    """
+
+    about_template = ""
+
+    @property
+    def acts(self) -> list[StaffAct]:
+        return _acts_of[self.model]
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.act_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_act"
+        return [path("<path:object_id>/act/<slug:act_name>/", view, name=name), *super().get_urls()]
+
+    def acts_on(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
+        """The buttons of a row's page: what this role may do, and what makes sense now."""
+        return [
+            {"label": act.label, "url": self._url(row, act), "is_dangerous": act.is_dangerous}
+            for act in self.acts
+            if may(request.user, act.permission) and act.is_offered(row)
+        ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        row = self.get_object(request, unquote(object_id))
+        context = dict(extra_context or {})
+        if row is not None and self.has_view_permission(request, row):
+            context |= {"acts": self.acts_on(request, row)} | self._about(request, row)
+        return super().change_view(request, object_id, form_url, context)
+
+    def about(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """What `about_template` shows."""
+        return {}
+
+    def _about(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return {"about_template": self.about_template} | self.about(request, row)
+
+    @method_decorator(sensitive_post_parameters("code", "admin_key", "customer_code"))
+    def act_view(self, request: HttpRequest, object_id: str, act_name: str) -> HttpResponse:
+        row, act = self._found(request, object_id, act_name)
+        row_url = self._row_url(row)
+        if not act.is_offered(row):
+            messages.warning(request, f"“{act.label}” is not possible any more: something has changed meanwhile.")
+            return redirect(row_url)
+        form = act.form(request.POST if request.method == "POST" else None, row=row, initial=act.initial(row))
+        if request.method == "POST" and form.is_valid():
+            try:
+                with refusals_shown_in(form):
+                    outcome = act.carry_out(request, row, **form.cleaned_data)
+                    messages.success(request, act.confirmed(outcome))
+                    return redirect(row_url)
+            except NotNow:
+                raise
+            except Refusal as refusal:
+                form.add_error(None, str(refusal))
+        context = self.admin_site.each_context(request) | {
+            "opts": self.opts,
+            "title": act.label,
+            "act": act,
+            "explanation": act.explained(row),
+            "form": form,
+            "row": row,
+            "row_url": row_url,
+        }
+        context |= self._about(request, row)
+        return render(request, "admin/act.html", context)
+
+    def _found(self, request: HttpRequest, object_id: str, act_name: str) -> tuple[Any, StaffAct]:
+        act = next((act for act in self.acts if act.name == act_name), None)
+        if act is None:
+            raise Http404
+        if not may(request.user, act.permission):
+            raise PermissionDenied
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        return row, act
+
+    def _row_url(self, row: Any) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+
+    def _url(self, row: Any, act: StaffAct) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=[row.pk, act.name])

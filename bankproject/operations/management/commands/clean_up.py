@@ -1,0 +1,13 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from bankproject.operations.housekeeping import clean_up
+
+
+class Command(BaseCommand):
+    help = "Forget expired sessions and registrations and mails long delivered. run_scheduled does it hourly."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for what, count in clean_up().items():
+            self.stdout.write(f"{what}: {count}")

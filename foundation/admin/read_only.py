@@ -1,0 +1,221 @@
+"""What every page of the staff's admin is: read-only, and fast however long the table is (R5.1, R5.4).
+
+On the ground floor, since every app's admin needs it.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import cache, cached_property, reduce
+from itertools import pairwise
+from operator import and_, or_
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import Paginator
+from django.db.models import DateTimeField, Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from foundation.admin.counting import MOST_COUNTED, bounded_count
+from foundation.money import MoneyField, format_money
+from foundation.replica import may_be_behind
+
+MOST_FOUND = 1_000
+_MOST_WORDS = 5
+_LONGEST_WORD = 254
+_DATE_PARTS = ("year", "month", "day")
+
+
+class BoundedPaginator(Paginator):
+    """Counts to `MOST_COUNTED` and no further: nobody leafs through more, and counting millions takes seconds."""
+
+    @cached_property
+    def count(self) -> int:
+        return bounded_count(self.object_list).number  # type: ignore[arg-type]
+
+
+class CarefulChangeList(ChangeList):
+    """Django's list, which some forged addresses would break, or make read the whole table."""
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        """As Django's.
+
+        Raises:
+            IncorrectLookupParameters: also for NUL, which PostgreSQL refuses, and for dates that nobody means, such
+                as a month of no year, or a year whose end a datetime does not reach.
+        """
+        if any("\x00" in value for values in self.filter_params.values() for value in values):
+            raise IncorrectLookupParameters("NUL")
+        if self.date_hierarchy:
+            parts = [self.params.get(f"{self.date_hierarchy}__{part}") for part in _DATE_PARTS]
+            if any(finer and not coarser for coarser, finer in pairwise(parts)):
+                raise IncorrectLookupParameters("A month without its year, or a day without its month.")
+            if parts[0] is not None and not (parts[0].isdecimal() and 1900 <= int(parts[0][:5]) < 3000):
+                raise IncorrectLookupParameters("Not a year.")
+        return super().get_filters(request)
+
+
+@cache
+def _moment(name: str) -> Callable[[Any], str | None]:
+    """The field as a moment to the second: in a minute, much happens in a bank."""
+
+    @admin.display(description=name.replace("_", " "))
+    def shown(row: Any) -> str | None:
+        at = getattr(row, name)
+        if at is None:
+            return None
+        local = timezone.localtime(at)
+        return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S}"
+
+    shown.__name__ = name
+    return shown
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Shows rows to roles that may view them. Nobody adds, changes or deletes one here, superusers included.
+
+    Lists are searched by the beginnings of `search_beginnings` and the whole of `search_wholes`, fields of the model
+    or of the one that `search_path` leads to, each with an index; they are sorted one way; and `date_hierarchy`
+    names a column with an index.
+    """
+
+    actions = None
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = BoundedPaginator
+    most_counted = MOST_COUNTED
+    sortable_by = ()
+    search_beginnings: tuple[str, ...] = ()
+    search_wholes: tuple[str, ...] = ()
+    search_path = ""
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return self._with_moments(super().get_list_display(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return self._with_moments(super().get_fields(request, obj))
+
+    def _with_moments(self, names: Iterable[Any]) -> list[Any]:
+        moments = {field.name for field in self.opts.fields if isinstance(field, DateTimeField)}
+        return [_moment(name) if name in moments else name for name in names]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        user: Any = request.user
+        return user.has_role_permission(f"{self.opts.app_label}.view_{self.opts.model_name}")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CarefulChangeList
+
+    @may_be_behind
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Written out here, where what it shows may still be a moment old."""
+        response = super().changelist_view(request, extra_context)
+        return response.render() if hasattr(response, "render") else response
+
+    @may_be_behind
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Says so when a filter is not understood; Django leads to the whole list without a word."""
+        try:
+            return super().get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            messages.warning(request, "That filter, date or page was not understood, so nothing was filtered.")
+            raise
+
+    def parameters(self) -> set[str]:
+        """What the list may be filtered by, as the address says it."""
+        offered = {f"{self.date_hierarchy}__{part}" for part in _DATE_PARTS} if self.date_hierarchy else set()
+        filters: tuple[Any, ...] = tuple(self.list_filter)
+        for one in filters:
+            if isinstance(one, str):
+                offered.add(f"{one}__exact")
+            else:
+                offered.update(one.parameters() if hasattr(one, "parameters") else [one.parameter_name])
+        return offered
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Only the filters that the page offers: `?password__startswith=` would read out a hash bit by bit."""
+        return lookup in self.parameters()
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """The list's own, or that of a filter in use which its index serves."""
+        filters: tuple[Any, ...] = tuple(self.list_filter)
+        for one in filters:
+            ordering = getattr(one, "ordering", ())
+            if ordering and any(request.GET.get(name, "").strip() for name in one.parameters()):
+                return ordering
+        return super().get_ordering(request)
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Non-empty shows the search box; how it is searched is for `get_search_results`."""
+        return self.search_beginnings + self.search_wholes
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Rows in which each word of the search is the beginning, or the whole, of one of the fields.
+
+        What is searched is asked first, to `MOST_FOUND`: a database left to join, find and sort in one go may choose
+        to read the whole table.
+        """
+        words = [word[:_LONGEST_WORD] for word in search_term.replace("\x00", "").split()[:_MOST_WORDS]]
+        if not words:
+            return queryset, False
+        path = self.search_path
+        searched: Any = self.opts.get_field(path).related_model if path else self.model
+        rows = searched._default_manager.filter(reduce(and_, map(self.rows_with, words)))
+        keys = list(rows.values_list("pk", flat=True)[: MOST_FOUND + 1])
+        if len(keys) > MOST_FOUND:
+            messages.warning(request, f"More than {MOST_FOUND:,} match: not all are shown. Search for more of it.")
+        return queryset.filter(**{f"{path or 'pk'}__in": keys[:MOST_FOUND]}), False
+
+    def rows_with(self, word: str) -> Q:
+        """The condition that one word of a search makes. Words are tried in several cases instead of comparing
+        without case, which no index serves on PostgreSQL."""
+        spellings = sorted({word, word.lower(), word.capitalize(), word.upper()})
+        return reduce(
+            or_,
+            [Q(**{f"{field}__begins_with": text}) for field in self.search_beginnings for text in spellings]
+            + [Q(**{f"{field}__in": spellings}) for field in self.search_wholes],
+            Q(pk__in=[]),
+        )
+
+
+@cache
+def _money(name: str) -> Callable[[Any], str]:
+    """The field as people write amounts, for lists and rows. admin.css knows it by its name."""
+
+    @admin.display(description=name.replace("_", " "), ordering=name)
+    def shown(row: Any) -> str:
+        return format_money(getattr(row, name))
+
+    shown.__name__ = f"money_{name}"
+    return shown
+
+
+class MoneyAdmin(ReadOnlyAdmin):
+    """Shows each amount of its model with the currency."""
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return self._with_money(super().get_list_display(request))
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return self._with_money(super().get_fields(request, obj))
+
+    def _with_money(self, names: Iterable[Any]) -> list[Any]:
+        amounts = {field.name for field in self.opts.fields if isinstance(field, MoneyField)}
+        return [_money(name) if name in amounts else name for name in names]

@@ -1,0 +1,146 @@
+"""At most N times in a sliding window, exact under any parallelism, in rows or in the shared cache.
+
+A cache's plain counter is faster and wrong: with a limit of 5, sixty parallel requests let 20 to 37 pass
+(docs/adr/0004, 0014). A taken place stays taken, whatever becomes of what it was taken for.
+All functions raise LimitsUnavailable while the shared cache, where there is one, does not answer.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from django.conf import settings
+from django.utils import timezone
+
+from foundation.limiter.redis import SharedCacheStore, client_for
+from foundation.limiter.rows import RowStore
+from foundation.limiter.window import Limit, LimitsUnavailable, TooOften
+
+
+class Store(Protocol):
+    """Each call is exact under any parallelism. Times are seconds since 1970, UTC."""
+
+    def take(self, key: str, limit: Limit, *, token: str, now: float) -> int: ...
+
+    def spend(self, key: str, token: str) -> None: ...
+
+    def give_back(self, key: str, *, token: str) -> None: ...
+
+    def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int: ...
+
+    def clear(self, key: str) -> None: ...
+
+    def clear_all(self, prefix: str) -> None: ...
+
+    def is_any_full(self, prefix: str, limit: Limit, *, now: float) -> bool: ...
+
+
+def present_store() -> Store:
+    """The store that the settings name (`CACHE_URL`)."""
+    if settings.CACHE_URL:
+        return SharedCacheStore(client_for(settings.CACHE_URL))
+    return RowStore()
+
+
+__all__ = [
+    "Limit",
+    "LimitsUnavailable",
+    "Taken",
+    "TooOften",
+    "clear",
+    "clear_all",
+    "give_back",
+    "is_any_full",
+    "noting",
+    "seconds_to_wait",
+    "spend",
+    "take",
+]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A place that was asked for: what is left now, and in how many seconds more is."""
+
+    key: str
+    limit: Limit
+    left: int
+    seconds: int
+
+
+_notes: ContextVar[list[Taken] | None] = ContextVar("taken_places", default=None)
+
+
+@contextmanager
+def noting() -> Iterator[list[Taken]]:
+    """Note every place that is asked for meanwhile, for an answer that tells a program how much it has left."""
+    notes: list[Taken] = []
+    token = _notes.set(notes)
+    try:
+        yield notes
+    finally:
+        _notes.reset(token)
+
+
+def _note(key: str, limit: Limit, left: int, seconds: int) -> None:
+    notes = _notes.get()
+    if notes is not None:
+        notes.append(Taken(key, limit, left, seconds))
+
+
+def take(key: str, limit: Limit, *, token: str = "", at: datetime | None = None) -> int:
+    """Take one place under `key` and return how many are left.
+
+    Args:
+        token: names what the place is for: taken again with the same token, it is the same place (a repeated
+            request is no second one).
+        at: now, if not given.
+
+    Raises:
+        TooOften: none is left. Nothing was taken.
+    """
+    try:
+        left = present_store().take(key, limit, token=token, now=(at or timezone.now()).timestamp())
+    except TooOften as error:
+        _note(key, limit, 0, error.retry_after)
+        raise
+    _note(key, limit, left, limit.window_seconds)
+    return left
+
+
+def spend(key: str, token: str) -> None:
+    """What `token` took a place for is over and failed: the next try with the same token takes a place again."""
+    present_store().spend(key, token)
+
+
+def give_back(key: str, *, token: str = "") -> None:
+    """Return the place taken last: what it was taken for turned out not to count (a right password). With a token the
+    one that it names, if it is still taken."""
+    present_store().give_back(key, token=token)
+
+
+def seconds_to_wait(key: str, limit: Limit) -> int:
+    """How long `take` would refuse, in whole seconds; 0 if it would not. Takes nothing."""
+    return present_store().seconds_to_wait(key, limit, now=_now())
+
+
+def clear(key: str) -> None:
+    """Forget everything under `key`."""
+    present_store().clear(key)
+
+
+def clear_all(prefix: str) -> None:
+    """Forget everything under all keys that begin with `prefix`."""
+    present_store().clear_all(prefix)
+
+
+def is_any_full(prefix: str, limit: Limit) -> bool:
+    """Whether `take` would refuse under any of the keys that begin with `prefix`."""
+    return present_store().is_any_full(prefix, limit, now=_now())
+
+
+def _now() -> float:
+    return timezone.now().timestamp()

@@ -1,0 +1,144 @@
+"""Places in Redis or Valkey: a list for each key, changed by scripts that the server runs one at a time.
+
+The keys expire by themselves. A command is never sent twice: a place given back twice would be one too many.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from foundation.limiter.window import Limit, LimitsUnavailable, TooOften, wait_of
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_PREFIX = "bank:limit:"
+_ANSWER_SECONDS = 2
+# Web servers' clocks may differ; a key must not expire while one of them still counts it.
+_SLACK_SECONDS = 60
+
+# An item is "seconds since 1970|token", oldest first, as in `window`; what is asked is a place, at `now`.
+# Gives {places left or -1, seconds to wait}.
+_TAKE = """
+local now, window, lock, times = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local token, kept = ARGV[5], tonumber(ARGV[6])
+local items = redis.call('LRANGE', KEYS[1], 0, -1)
+local function time_of(item) return tonumber(string.match(item, '^[^|]*')) end
+local wait = 0
+if #items >= times then
+    local free_at, unlocked_at = time_of(items[1]) + window, time_of(items[#items]) + lock
+    wait = math.max(0, math.ceil(math.max(free_at, unlocked_at) - now))
+end
+local counting = {}
+for _, item in ipairs(items) do
+    if wait > 0 or time_of(item) + window > now then counting[#counting + 1] = item end
+end
+if token ~= '' then
+    for _, item in ipairs(counting) do
+        if string.match(item, '|(.*)$') == token then return {times - #counting, 0} end
+    end
+end
+if #counting >= times then return {-1, wait} end
+counting[#counting + 1] = ARGV[1] .. '|' .. token
+redis.call('DEL', KEYS[1])
+for _, item in ipairs(counting) do redis.call('RPUSH', KEYS[1], item) end
+redis.call('EXPIRE', KEYS[1], kept)
+return {times - #counting, 0}
+"""
+
+_SPEND = """
+for index, item in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+    local time, token = string.match(item, '^([^|]*)|(.*)$')
+    if token == ARGV[1] then redis.call('LSET', KEYS[1], index - 1, time .. '|') end
+end
+"""
+
+_GIVE_BACK = """
+for _, item in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+    if string.match(item, '|(.*)$') == ARGV[1] then redis.call('LREM', KEYS[1], 1, item) end
+end
+"""
+
+
+@lru_cache(maxsize=4)
+def client_for(url: str) -> redis.Redis:
+    """One pool of connections for a process; it survives threads, forks and a restart of the cache."""
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=_ANSWER_SECONDS,
+        socket_connect_timeout=_ANSWER_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _or_unavailable(call: Callable[P, R]) -> Callable[P, R]:
+    """No answer is no permission: rows instead would allow everything a second time."""
+
+    @wraps(call)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return call(*args, **kwargs)
+        except redis.RedisError as error:
+            logger.error("the shared cache does not count: %s", error)
+            raise LimitsUnavailable from error
+
+    return run
+
+
+class SharedCacheStore:
+    def __init__(self, client: redis.Redis) -> None:
+        self.client: Any = client
+
+    @_or_unavailable
+    def take(self, key: str, limit: Limit, *, token: str, now: float) -> int:
+        kept = max(limit.window_seconds, limit.lock_seconds) + _SLACK_SECONDS
+        numbers = [repr(now), limit.window_seconds, limit.lock_seconds, limit.times]
+        left, wait = self.client.register_script(_TAKE)(keys=[_PREFIX + key], args=[*numbers, token, kept])
+        if left < 0:
+            raise TooOften(wait)
+        return left
+
+    @_or_unavailable
+    def spend(self, key: str, token: str) -> None:
+        self.client.register_script(_SPEND)(keys=[_PREFIX + key], args=[token])
+
+    @_or_unavailable
+    def give_back(self, key: str, *, token: str) -> None:
+        if token:
+            self.client.register_script(_GIVE_BACK)(keys=[_PREFIX + key], args=[token])
+        else:
+            self.client.rpop(_PREFIX + key)
+
+    @_or_unavailable
+    def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int:
+        return self._wait(_PREFIX + key, limit, now)
+
+    @_or_unavailable
+    def clear(self, key: str) -> None:
+        self.client.delete(_PREFIX + key)
+
+    @_or_unavailable
+    def clear_all(self, prefix: str) -> None:
+        for name in self._names(prefix):
+            self.client.delete(name)
+
+    @_or_unavailable
+    def is_any_full(self, prefix: str, limit: Limit, *, now: float) -> bool:
+        return any(self._wait(name, limit, now) > 0 for name in self._names(prefix))
+
+    def _wait(self, name: str, limit: Limit, now: float) -> int:
+        items = self.client.lrange(name, 0, -1)
+        return wait_of([[float(item.partition("|")[0])] for item in items], limit, now)
+
+    def _names(self, prefix: str) -> Iterator[str]:
+        """A walk over all keys, which only staff ask for, when they look whether somebody is locked out."""
+        pattern = "".join(f"\\{char}" if char in r"*?[]^\-" else char for char in _PREFIX + prefix)
+        return self.client.scan_iter(match=f"{pattern}*", count=1000)

@@ -1,0 +1,58 @@
+"""Places in rows: one locked row for each key. Exact on every engine, with nothing but the database."""
+
+from datetime import UTC, datetime, timedelta
+
+from foundation.limiter.window import Limit, TooOften, still_counting, wait_of
+from foundation.models import RateWindow
+from foundation.transactions import own_transaction
+
+# Longer than any window or lock.
+_KEPT = timedelta(days=2)
+
+
+class RowStore:
+    """What is taken is committed at once, so each call is refused inside another transaction (RuntimeError)."""
+
+    @own_transaction
+    def take(self, key: str, limit: Limit, *, token: str, now: float) -> int:
+        at = datetime.fromtimestamp(now, UTC)
+        row, is_new = RateWindow.objects.select_for_update().get_or_create(key=key, defaults={"last_at": at})
+        if is_new:  # whoever makes a row sweeps: an attacker's keys must not pile up
+            RateWindow.objects.filter(last_at__lt=at - _KEPT).delete()
+        stamps = still_counting(row.stamps, limit, now)
+        if token and any(token == other for _, other in stamps):
+            return limit.times - len(stamps)
+        if len(stamps) >= limit.times:
+            raise TooOften(wait_of(stamps, limit, now))
+        row.stamps = [*stamps, [now, token]]
+        row.last_at = at
+        row.save(update_fields=["stamps", "last_at"])
+        return limit.times - len(row.stamps)
+
+    @own_transaction
+    def spend(self, key: str, token: str) -> None:
+        row = RateWindow.objects.select_for_update().filter(key=key).first()
+        if row is not None:
+            row.stamps = [[stamp, "" if other == token else other] for stamp, other in row.stamps]
+            row.save(update_fields=["stamps"])
+
+    @own_transaction
+    def give_back(self, key: str, *, token: str) -> None:
+        row = RateWindow.objects.select_for_update().filter(key=key).first()
+        if row and row.stamps:
+            row.stamps = [stamp for stamp in row.stamps if stamp[1] != token] if token else row.stamps[:-1]
+            row.save(update_fields=["stamps"])
+
+    def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int:
+        row = RateWindow.objects.filter(key=key).first()
+        return 0 if row is None else wait_of(row.stamps, limit, now)
+
+    def clear(self, key: str) -> None:
+        RateWindow.objects.filter(key=key).delete()
+
+    def clear_all(self, prefix: str) -> None:
+        RateWindow.objects.filter(key__startswith=prefix).delete()
+
+    def is_any_full(self, prefix: str, limit: Limit, *, now: float) -> bool:
+        rows = RateWindow.objects.filter(key__startswith=prefix).values_list("stamps", flat=True)
+        return any(wait_of(stamps, limit, now) > 0 for stamps in rows)

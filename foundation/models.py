@@ -1,0 +1,60 @@
+"""Rows about the keys of the bank: a part of `accounts.models`, apart for its length alone."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from foundation.keys.encryption import EncryptedField
+
+
+class KeyRecord(models.Model):
+    """A key that the bank has been given: by this it knows a wrong one of the same name (`foundation.keys.records`).
+
+    `check_value` is an HMAC under the key, so nothing leads from it to 32 random bytes.
+    """
+
+    ring = models.CharField(max_length=20)  # the setting that holds it
+    kid = models.CharField(max_length=8)
+    check_value = models.CharField(max_length=64)
+    first_used_at = models.DateTimeField(null=True)  # since when it was first in its ring; null: it waits behind
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["ring", "kid"], name="key_record_kid")]
+
+    def __str__(self) -> str:
+        return f"{self.ring}:{self.kid}"
+
+
+class RateWindow(models.Model):
+    """The recent times at which something limited was done: one row for each key (`foundation.limiter.limiter`)."""
+
+    key = models.CharField(max_length=100, unique=True)
+    stamps = models.JSONField(default=list)
+    last_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class OutboxMessage(models.Model):
+    """Something people are to be told, written in the transaction that made it true (R3.8).
+
+    `foundation.outbox` expands it once into mails. The payload is sealed: it may carry a link's token.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    event = models.CharField(max_length=40)
+    payload = EncryptedField(max_chars=600)
+    created_at = models.DateTimeField(default=timezone.now)
+    expanded_at = models.DateTimeField(null=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["next_try_at"], name="outbox_waiting", condition=Q(expanded_at__isnull=True))]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.created_at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,132 @@
+"""What the OpenAPI document says of answers that are no success; `foundation.rest.document` adds what holds for all."""
+
+from typing import Any
+
+from django.conf import settings
+from ninja.openapi.schema import OpenAPISchema
+
+_DESCRIPTION = (
+    "Everything a customer can do, for programs. Amounts are strings, times are RFC 3339 in UTC, errors are "
+    "`application/problem+json` with a stable `code`. Walk-through: docs/api.md."
+)
+_RATE_HEADERS = {
+    "RateLimit-Policy": {"schema": {"type": "string"}, "description": 'The limit: `"transfer";q=5;w=60`.'},
+    "RateLimit": {"schema": {"type": "string"}, "description": 'What is left of it: `"transfer";r=3;t=60`.'},
+}
+
+
+def complete(document: OpenAPISchema, api: Any) -> None:
+    """Add the answers that any operation of its kind can give, and their components."""
+    document["info"] |= {"title": f"{settings.BANK_NAME}: API", "description": _DESCRIPTION}
+    components = document["components"]
+    components["schemas"]["Problem"] = PROBLEM_SCHEMA
+    components["responses"] = problem_responses()
+    rates = {operation.operation_id: operation for operation in _operations(api)}
+    for path in document["paths"].values():
+        for operation in path.values():
+            _complete(operation, is_rated=bool(getattr(rates[operation["operationId"]].view_func, "rate", "")))
+
+
+def _operations(api: Any) -> list[Any]:
+    operations = [
+        operation
+        for router in api._get_bound_routers()
+        for view in router.path_operations.values()
+        for operation in view.operations
+    ]
+    for operation in operations:
+        operation.operation_id = operation.operation_id or api.get_openapi_operation_id(operation)
+    return operations
+
+
+def _complete(operation: dict[str, Any], *, is_rated: bool) -> None:
+    statuses = {400, 422}
+    if "security" in operation:
+        statuses |= {401, 403}
+    if any(parameter["in"] == "path" for parameter in operation["parameters"]):
+        statuses.add(404)
+    if "requestBody" in operation:
+        statuses |= {413, 415}
+    answers = operation["responses"]
+    if is_rated or 429 in answers:
+        statuses |= {429, 503}
+    answers |= {status: answer for status, answer in refuses(*statuses)["responses"].items() if status not in answers}
+    if is_rated:
+        for status, answer in answers.items():
+            if status < 400:
+                answer["headers"] = _RATE_HEADERS
+    operation["responses"] = {str(status): answers[status] for status in sorted(answers)}
+
+
+_SAID = {
+    400: "The request cannot be read: no JSON, a missing Idempotency-Key.",
+    401: "No access token, or one that is not good any more.",
+    403: "Your role does not allow this, or something has to be done first: see `code`.",
+    404: "There is nothing here, or it is not yours.",
+    409: "Not possible as things are: see `code`.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    422: "A field or parameter is not valid: see `errors`. Or the key was used with another request.",
+    429: "Too often. Wait for as many seconds as Retry-After says.",
+    503: "Not possible at present. Wait for as many seconds as Retry-After says.",
+}
+_REF = "#/components/responses/"
+
+
+def refuses(*statuses: int) -> dict[str, Any]:
+    """For a route's `openapi_extra`: the refusals of its service, of these statuses.
+
+    Added to each route without being named: 400 and 422, 401 and 403 with a token, 404 with something in the path, 413
+    and 415 with a body, 429 with `rated()`.
+    """
+    return {"responses": {status: {"$ref": f"{_REF}Problem{status}"} for status in statuses}}
+
+
+def problem_responses() -> dict[str, Any]:
+    """The components that `refuses()` points at."""
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    responses = {f"Problem{status}": {"description": said, "content": content} for status, said in _SAID.items()}
+    seconds = {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "description": "Seconds to wait."}
+    for status in (429, 503):
+        responses[f"Problem{status}"] |= {"headers": {"Retry-After": seconds}}
+    challenge = {"schema": {"type": "string"}, "description": "Bearer"}
+    responses["Problem401"] |= {"headers": {"WWW-Authenticate": challenge}}
+    return responses
+
+
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "An error (RFC 9457). `code` is stable; `detail` is for people and may change.",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "examples": ["insufficient_funds"]},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "code", "message"],
+                "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
+            },
+        },
+        "challenge": {
+            "type": "object",
+            "description": "With `step_up_required`: send the same request again with this id and a code.",
+            "required": ["id", "expires_at", "why"],
+            "properties": {
+                "id": {"type": "string", "format": "uuid"},
+                "expires_at": {"type": "string", "format": "date-time"},
+                "why": {"type": "string"},
+            },
+        },
+        "until": {
+            "type": "string",
+            "format": "date-time",
+            "description": "With `waits_after_reset`: when this becomes possible.",
+        },
+        "request_id": {"type": "string", "description": "For questions to the bank: its log knows this id."},
+    },
+}

@@ -1,0 +1,24 @@
+"""Words that stay whole at the end of a line, on pages of 320 pixels, too (R10.2)."""
+
+from foundation.templatetags.bank import keep_together
+from tests.tables import in_one_world
+
+
+@in_one_world(
+    ("text", "html"),
+    [
+        ("Confirm your e-mail", 'Confirm your <span class="nowrap">e-mail</span>'),
+        ("Two-factor sign-in", '<span class="nowrap">Two-factor</span> <span class="nowrap">sign-in</span>'),
+        ("like 2026-11-30.", 'like <span class="nowrap">2026-11-30</span>.'),
+        ("Household •••• 1234", 'Household <span class="mono nowrap">•••• 1234</span>'),
+        ("Wide-mailed re-mailing 12026-11-30", "Wide-mailed re-mailing 12026-11-30"),
+        ("", ""),
+    ],
+)
+def test_known_words_and_numbers_are_kept_whole(text: str, html: str) -> None:
+    assert keep_together(text) == html
+
+
+def test_what_customers_write_is_escaped() -> None:
+    # R8.3
+    assert keep_together("<b>e-mail</b>") == '&lt;b&gt;<span class="nowrap">e-mail</span>&lt;/b&gt;'

@@ -1,0 +1,1 @@
+"""Bank accounts over their life: opened, renamed, frozen, closed."""

@@ -1,0 +1,227 @@
+"""Opening and closing accounts: by customers their own, by administrators for a customer, by an approved request
+(R2.1, R2.3, R4.2)."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts import bank_accounts
+from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
+from accounts.permission.reasons import checked_reason
+from accounts.roles import require
+from audit.actions import Action
+from audit.services import record
+from foundation import outbox
+from foundation.idempotency import IdempotencyConflict, check_key, digest_of_key, id_from_key, token_of
+from foundation.limiter import limiter
+from foundation.refusals import Refusal
+from foundation.transactions import own_repeatable_transaction
+from transfers.models import OrderKind, TransferOrder
+from transfers.orders import cash, limits
+from transfers.orders.instruction import Instruction
+from transfers.orders.ownership import require_customer
+from transfers.orders.placing import post_order
+
+OPENING_DESCRIPTION = "Opening deposit"
+# Each opening and closing is a mail and an audit entry.
+_TRIES = limiter.Limit(times=20, window_seconds=3600)
+
+
+class TooManyAccounts(Refusal):
+    code = "too_many_accounts"
+    text = "You have as many open accounts as one customer can have. Close one first."
+
+
+_TOO_MANY_OF_CUSTOMER = "This customer has as many open accounts as one can have. Close one first."
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """What is asked for: `deposit` in major units, `at` in UTC; `reason` is staff's, who act for the owner."""
+
+    actor: User
+    owner: User
+    kind: AccountKind
+    nickname: str
+    deposit: Decimal
+    idempotency_key: str
+    reason: str
+    at: datetime
+
+    @property
+    def is_served(self) -> bool:
+        """Whether somebody else opens it for the owner."""
+        return self.actor != self.owner
+
+    @property
+    def public_id(self) -> uuid.UUID:
+        """Follows from the key, so that the same request again finds what the first one opened."""
+        return id_from_key(self.actor.public_id, self.idempotency_key)
+
+
+def open_account(
+    *,
+    actor: User,
+    kind: AccountKind,
+    idempotency_key: str,
+    nickname: str = "",
+    opening_deposit: Decimal = Decimal(0),
+    owner: User | None = None,
+    reason: str = "",
+    at: datetime | None = None,
+) -> BankAccount:
+    """Open a checking or savings account; the opening deposit (major units), if any, is posted in the ledger.
+
+    The same key again returns the account that it opened.
+
+    Args:
+        owner: the customer for whom an administrator opens it, with a `reason`; the actor, if not given.
+
+    Raises:
+        PermissionDenied
+        TooManyAccounts, CashOnlyAtTheCounter, IdempotencyConflict, NotACustomer: refused, nothing was opened.
+        ReasonMissing, ReasonTooLong, ReasonUnreadable: of somebody who opens it for another.
+        TooOften: too many openings this hour, or deposits this minute: an opening deposit is one of them.
+    """
+    asked = _Opening(
+        actor=actor,
+        owner=owner or actor,
+        kind=kind,
+        nickname=nickname,
+        deposit=opening_deposit,
+        idempotency_key=idempotency_key,
+        reason=reason,
+        at=at or timezone.now(),
+    )
+    asked = replace(asked, reason=_right_to_open(asked))
+    check_key(idempotency_key)
+    if kind not in CUSTOMER_KINDS:
+        raise ValueError(f"Customers open no {kind} accounts.")
+    done = _find_done(asked)
+    if done is not None:
+        return done
+    inputs = f"{idempotency_key}|{kind}|{nickname}|{opening_deposit}"
+    with _counted_try(actor, asked.owner, "open", inputs, deposit=bool(opening_deposit), at=asked.at):
+        if opening_deposit and not asked.is_served:
+            cash.require_self_service()
+        return _open(asked)
+
+
+def _right_to_open(asked: _Opening) -> str:
+    """The reason to be kept, of somebody who may open this account; "" for an account of one's own."""
+    if not asked.is_served:
+        require(asked.actor, "transfers.open_own_account")
+        return ""
+    require(asked.actor, "transfers.open_account_for_customer")
+    if asked.deposit:
+        require(asked.actor, "transfers.deposit_at_counter")
+    return checked_reason(asked.reason)
+
+
+@contextmanager
+def _counted_try(
+    actor: User,
+    customer: User,
+    verb: str,
+    inputs: str,
+    *,
+    at: datetime,
+    deposit: bool = False,
+    account: BankAccount | None = None,
+) -> Iterator[None]:
+    """One try at opening or closing: it takes its places first, refused or not, and a refusal is recorded.
+
+    The same try, repeated while the first still runs, takes no second place; repeated after a refusal, it does.
+    """
+    key, token = f"{verb}:{customer.pk}", token_of(inputs)
+    try:
+        limiter.take(key, _TRIES, token=token, at=at)
+        if deposit:
+            limits.take_minute_place(customer, OrderKind.DEPOSIT, token=token, at=at)
+        yield
+    except limiter.LimitsUnavailable:  # nobody said no to this: it could not be counted
+        raise
+    except Refusal as refusal:
+        limiter.spend(key, token)
+        if deposit:
+            limits.spend_minute_place(customer, OrderKind.DEPOSIT, token=token)
+        details = {"verb": verb, "reason": refusal.code}
+        concerns = customer if customer != actor else None
+        record(Action.ACCOUNT_REFUSED, actor=actor, subject=account, concerns=concerns, details=details, at=at)
+        raise
+
+
+@own_repeatable_transaction
+def _open(asked: _Opening) -> BankAccount:
+    limits.locked_limit(asked.owner, at=asked.at)  # this customer's requests queue here: a double click opens one
+    earlier = _find_earlier(asked)
+    if earlier is not None:
+        return earlier
+    # Locked, so that nobody is given another role meanwhile: staff have no accounts.
+    require_customer(User.objects.select_for_update().get(pk=asked.owner.pk))
+    open_ones = BankAccount.objects.filter(owner=asked.owner).exclude(status=AccountStatus.CLOSED)
+    if open_ones.count() >= settings.MAX_OPEN_ACCOUNTS:
+        raise TooManyAccounts(_TOO_MANY_OF_CUSTOMER if asked.is_served else None)
+    account = bank_accounts.create(
+        owner=asked.owner, kind=asked.kind, nickname=asked.nickname, public_id=asked.public_id, at=asked.at
+    )
+    record(
+        Action.ACCOUNT_CREATED,
+        actor=asked.actor,
+        subject=account,
+        concerns=asked.owner if asked.is_served else None,
+        details={"kind": asked.kind.value, "number": account.masked_number}
+        | ({"reason": asked.reason} if asked.is_served else {}),
+        at=asked.at,
+    )
+    if asked.deposit:
+        _post_deposit(asked, account)
+        account.refresh_from_db(fields=["balance", "last_sequence"])
+    outbox.tell("account_opened", account_id=account.pk)
+    return account
+
+
+def _post_deposit(asked: _Opening, account: BankAccount) -> None:
+    post_order(
+        Instruction(
+            kind=OrderKind.DEPOSIT,
+            actor=asked.actor,
+            source=cash.cash_account_for(account),
+            target=account,
+            amount=asked.deposit,
+            description=OPENING_DESCRIPTION,
+            idempotency_key=asked.idempotency_key,
+            at=asked.at,
+        )
+    )
+
+
+def _find_done(asked: _Opening) -> BankAccount | None:
+    """What this very request opened before; a conflict is for the counted try to find."""
+    try:
+        return _find_earlier(asked)
+    except IdempotencyConflict:
+        return None
+
+
+def _find_earlier(asked: _Opening) -> BankAccount | None:
+    """The account this key opened before.
+
+    Raises:
+        IdempotencyConflict: the key was for another kind, another deposit, another owner, or no opening at all.
+    """
+    account = BankAccount.objects.filter(public_id=asked.public_id).first()
+    digest = digest_of_key(asked.idempotency_key)
+    order = TransferOrder.objects.filter(initiator=asked.actor, key_digest=digest).first()
+    if account is None and order is None:
+        return None
+    deposited = order.amount if order is not None else Decimal(0)
+    if account is None or (account.owner_id, account.kind, deposited) != (asked.owner.pk, asked.kind, asked.deposit):
+        raise IdempotencyConflict
+    return account

@@ -1,0 +1,1 @@
+"""The API's routes about accounts and money."""

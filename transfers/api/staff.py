@@ -1,0 +1,231 @@
+"""What staff do with money through the API: decide what is held, close alerts, take a mistake back (R3.1, R3.10), and
+read the ledger (R6.4).
+
+An order is decided once, an alert closed once and a movement reversed once, by whoever comes first; anybody else is
+told so with 409. What moves money takes an Idempotency-Key besides, so that the same request again has the same answer.
+"""
+
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from ninja import Query, Router, Status
+from pydantic import Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+
+from accounts.api.bearer import ApiRequest
+from accounts.api.staff import PageIn, PersonOut, ReasonIn
+from accounts.api.types import AccountNumber
+from accounts.staff import selectors as staff_selectors
+from foundation.rest.document import refuses
+from foundation.rest.schemas import Amount, AmountText, IdempotencyKey, Moment, Out, PageOf, TimeText
+from transfers.accounts import freezing
+from transfers.history import staff
+from transfers.history.staff import LedgerFilters
+from transfers.models import (
+    AlertState,
+    Direction,
+    FraudAlert,
+    OrderKind,
+    OrderState,
+    Transaction,
+    TransactionKind,
+    TransferOrder,
+)
+from transfers.orders import fraud, reversals, screening
+from transfers.orders import holds as deciding
+
+
+def _one_of(values: list[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": values})
+
+
+Rule = Annotated[str, _one_of([rule.value for rule in fraud.LABELS])]
+Masked = Annotated[str, Field(description="An account: the end of its number, or its name if it is the bank's own.")]
+
+
+class HeldOut(Out):
+    """An order that waits for a decision, or has got one."""
+
+    id: UUID
+    kind: Annotated[str, _one_of(OrderKind.values)]
+    state: Annotated[str, _one_of(OrderState.values)]
+    amount: AmountText
+    customer: PersonOut
+    ordered_by: PersonOut
+    source: Masked
+    target: Masked
+    description: str
+    why_held: Annotated[str, Field(description="The rule that holds it.")]
+    alerts: Annotated[list[UUID], Field(description="The ids of its alerts; a decision closes them.")]
+    created_at: TimeText
+    decided_at: TimeText | None
+
+    @classmethod
+    def of(cls, order: TransferOrder) -> Self:
+        customer: Any = order.customer_account.owner  # never one of the bank's own
+        return cls(
+            id=order.public_id,
+            kind=order.kind,
+            state=order.state,
+            amount=order.amount,
+            customer=PersonOut.of(customer),
+            ordered_by=PersonOut.of(order.initiator),
+            source=str(order.source),
+            target=str(order.target),
+            description=order.description,
+            why_held=order.hold_reason,
+            alerts=[alert.public_id for alert in order.alerts.all()],
+            created_at=order.created_at,
+            decided_at=order.decided_at,
+        )
+
+
+class AlertOut(Out):
+    """What a fraud rule said, with the payment that it said it of."""
+
+    id: UUID
+    rule: Rule
+    state: Annotated[str, _one_of(AlertState.values)]
+    created_at: TimeText
+    customer: PersonOut
+    amount: AmountText
+    source: Masked
+    target: Masked
+    description: str
+    order_state: Annotated[str, _one_of(OrderState.values)]
+    hold: Annotated[UUID | None, Field(description="The payment among the held ones, if it is or was one.")]
+
+    @classmethod
+    def of(cls, alert: FraudAlert) -> Self:
+        order = alert.order
+        customer: Any = order.customer_account.owner
+        return cls(
+            id=alert.public_id,
+            rule=alert.rule,
+            state=alert.state,
+            created_at=alert.created_at,
+            customer=PersonOut.of(customer),
+            amount=order.amount,
+            source=str(order.source),
+            target=str(order.target),
+            description=order.description,
+            order_state=order.state,
+            hold=None if order.state == OrderState.POSTED else order.public_id,
+        )
+
+
+class LedgerIn(PageIn):
+    """Filters of the ledger. `since` is the first moment, `until` the first one no more; both amounts are included."""
+
+    kind: TransactionKind | SkipJsonSchema[None] = None
+    user: Annotated[UUID | SkipJsonSchema[None], Field(description="Who began it, by the id.")] = None
+    account: AccountNumber | SkipJsonSchema[None] = None
+    since: Moment | SkipJsonSchema[None] = None
+    until: Moment | SkipJsonSchema[None] = None
+    min_amount: Amount | SkipJsonSchema[None] = None
+    max_amount: Amount | SkipJsonSchema[None] = None
+
+
+class MovementOut(Out):
+    """A transaction of the ledger."""
+
+    reference: str
+    kind: Annotated[str, _one_of(TransactionKind.values)]
+    amount: AmountText
+    debited: list[Masked]
+    credited: list[Masked]
+    description: str
+    begun_by: PersonOut
+    reverses: Annotated[str | None, Field(description="The reference of what it takes back.")]
+    created_at: TimeText
+
+    @classmethod
+    def of(cls, movement: Transaction) -> Self:
+        sides: dict[str, list[str]] = {side: [] for side in Direction.values}
+        for entry in movement.entries.all():
+            sides[entry.direction].append(str(entry.account))
+        return cls(
+            reference=movement.reference,
+            kind=movement.kind,
+            amount=movement.amount,
+            debited=sides[Direction.DEBIT],
+            credited=sides[Direction.CREDIT],
+            description=movement.description,
+            begun_by=PersonOut.of(movement.initiated_by),
+            reverses=movement.reverses.reference if movement.reverses else None,
+            created_at=movement.created_at,
+        )
+
+
+router = Router(tags=["Staff"])
+
+
+@router.get("/holds", response=PageOf[HeldOut])
+def holds(request: ApiRequest, wanted: Query[PageIn]) -> Any:
+    """What waits for a decision, the last to come first."""
+    page = staff.held_orders(request.user, after=wanted.cursor)
+    return {"items": [HeldOut.of(order) for order in page.items], "next_cursor": page.next_cursor}
+
+
+@router.post("/holds/{uuid:hold_id}/release", response=HeldOut, openapi_extra=refuses(409))
+def release_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: IdempotencyKey) -> HeldOut:
+    """Let the money go now. Status and funds are checked again; the reason stays in the bank."""
+    order = staff.order_of_staff(request.user, hold_id)
+    decided = deciding.release_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
+    return HeldOut.of(decided)
+
+
+@router.post("/holds/{uuid:hold_id}/reject", response=HeldOut, openapi_extra=refuses(409))
+def reject_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: IdempotencyKey) -> HeldOut:
+    """Let the customer have the money back. The customer reads the reason."""
+    order = staff.order_of_staff(request.user, hold_id)
+    decided = deciding.reject_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
+    return HeldOut.of(decided)
+
+
+@router.get("/alerts", response=PageOf[AlertOut])
+def alerts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
+    """What the fraud rules said and nobody has looked at, the last to come first."""
+    page = staff.open_alerts(request.user, after=wanted.cursor)
+    return {"items": [AlertOut.of(alert) for alert in page.items], "next_cursor": page.next_cursor}
+
+
+@router.post("/alerts/{uuid:alert_id}/close", response={204: None}, openapi_extra=refuses(409))
+def close_alert(request: ApiRequest, alert_id: UUID, data: ReasonIn) -> Status:
+    """You have looked at it. The payment, and money held for it, stay as they are."""
+    screening.close_alert(actor=request.user, alert=staff.alert(request.user, alert_id), note=data.reason)
+    return Status(204, None)
+
+
+@router.get("/staff/transactions", response=PageOf[MovementOut])
+def ledger(request: ApiRequest, wanted: Query[LedgerIn]) -> Any:
+    """All that moved, newest first."""
+    filters = LedgerFilters(**wanted.model_dump(exclude={"cursor"}))
+    page = staff.ledger_page(request.user, filters, after=wanted.cursor)
+    return {"items": [MovementOut.of(row) for row in page.items], "next_cursor": page.next_cursor}
+
+
+@router.post("/transactions/{reference}/reverse", response={201: MovementOut}, openapi_extra=refuses(409))
+def reverse_transaction(request: ApiRequest, reference: str, data: ReasonIn, key: IdempotencyKey) -> Status:
+    """Move the same amounts the other way round, once. All sides are told."""
+    movement = staff.transaction_referred_to(request.user, reference)
+    made = reversals.reverse_transaction(
+        actor=request.user, transaction=movement, reason=data.reason, idempotency_key=key
+    )
+    return Status(201, MovementOut.of(made))
+
+
+@router.post("/accounts/{number}/freeze", response={204: None}, openapi_extra=refuses(409))
+def freeze_account(request: ApiRequest, number: str, data: ReasonIn) -> Status:
+    """Let no money in or out of a customer's account. The customer is told by mail."""
+    account = staff_selectors.account_numbered(request.user, number)
+    freezing.freeze_account(actor=request.user, account=account, reason=data.reason)
+    return Status(204, None)
+
+
+@router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409))
+def unfreeze_account(request: ApiRequest, number: str, data: ReasonIn) -> Status:
+    """Let money in and out of a frozen account again. The customer is told by mail."""
+    account = staff_selectors.account_numbered(request.user, number)
+    freezing.unfreeze_account(actor=request.user, account=account, reason=data.reason)
+    return Status(204, None)

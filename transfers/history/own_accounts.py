@@ -1,0 +1,78 @@
+"""The accounts of a user, and what they have paid out today."""
+
+import logging
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.utils import timezone
+
+from accounts import account_numbers
+from accounts.account_numbers import InvalidAccountNumber
+from accounts.models import AccountStatus, BankAccount, User
+from foundation.keys.encryption import lookup_digests
+from transfers.models import CustomerLimit
+from transfers.orders import limits
+from transfers.payees.selectors import typed_number
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DailyUse:
+    """Today's payments out, in major units."""
+
+    limit: Decimal
+    used: Decimal
+
+    @property
+    def remaining(self) -> Decimal:
+        return max(self.limit - self.used, Decimal(0))
+
+
+def accounts_of(user: User, *, active_only: bool = False) -> list[BankAccount]:
+    """The user's accounts: open ones first, in the order they were opened."""
+    rows = in_order(BankAccount.objects.filter(owner=user))
+    return list(rows.filter(status=AccountStatus.ACTIVE) if active_only else rows)
+
+
+def in_order(accounts: QuerySet[BankAccount]) -> QuerySet[BankAccount]:
+    closed_last = Case(When(status=AccountStatus.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField())
+    return accounts.order_by(closed_last, "opened_at", "id")
+
+
+def account_of(user: User, public_id: UUID) -> BankAccount:
+    """One account of the user.
+
+    Raises:
+        BankAccount.DoesNotExist: also when it is somebody else's.
+    """
+    return BankAccount.objects.get(owner=user, public_id=public_id)
+
+
+def account_by_number(user: User, text: str) -> BankAccount:
+    """One account of the user by its number, spaces and hyphens allowed.
+
+    Raises:
+        BankAccount.DoesNotExist: also when it is somebody else's, or no account number at all.
+    """
+    try:
+        number = account_numbers.parse_number(text)
+    except InvalidAccountNumber as error:
+        raise BankAccount.DoesNotExist from error
+    account = BankAccount.objects.get(owner=user, number_digest__in=lookup_digests(number))
+    if typed_number(account) != account_numbers.grouped(number):
+        logger.critical("The look-up digest of account %s is another number's: was it tampered with?", account.pk)
+        raise BankAccount.DoesNotExist
+    return account
+
+
+def daily_use(user: User) -> DailyUse:
+    return daily_use_by(CustomerLimit.objects.filter(user=user).first())
+
+
+def daily_use_by(row: CustomerLimit | None) -> DailyUse:
+    """The same, of somebody whose row has been read; None is one who never paid anything out."""
+    used = row.used if row is not None and row.day == timezone.localdate() else Decimal(0)
+    return DailyUse(limits.daily_limit(row), used)

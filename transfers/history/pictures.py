@@ -1,0 +1,188 @@
+"""Balance over time, and in and out by month: for pictures, at the price of one statement each (R2.4, R10.5).
+
+Each period is a sum of its own in a half-open range of `posted_at`. The sums have all they need in the index
+`entry_account_sums`, so that no entry's row is read.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+
+from django.db.models import Case, F, Func, OuterRef, QuerySet, Subquery, Value, When
+
+from accounts.models import BankAccount, User
+from foundation.money import MoneyField
+from transfers.history.own_accounts import DailyUse, daily_use_by, in_order
+from transfers.models import Direction, Entry
+from transfers.periods import Month, Week, day_of
+
+WEEKS = 26
+MONTHS = 6
+
+Bounds = tuple[tuple[datetime, datetime | None], ...]  # from, and before (None: no end)
+
+# Customers' accounts are credit-normal: what comes in is a credit.
+SIGNED_AMOUNT = Case(
+    When(direction=Direction.CREDIT, then=F("amount")), default=Value(0) - F("amount"), output_field=MoneyField()
+)
+
+
+@dataclass(frozen=True)
+class BalancePoint:
+    """What was there at the end of a day; of today, what is there now."""
+
+    day: date
+    balance: Decimal
+
+
+@dataclass(frozen=True)
+class Balances:
+    """The accounts that were asked for, closed ones last, and what was on them together, earliest first."""
+
+    accounts: list[BankAccount]
+    points: list[BalancePoint]
+
+    @property
+    def has_entries(self) -> bool:
+        return any(account.last_sequence for account in self.accounts)
+
+
+@dataclass(frozen=True)
+class MonthFlow:
+    """What came in and went out in a month, both positive (major units)."""
+
+    month: Month
+    is_so_far: bool
+    money_in: Decimal
+    money_out: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        return self.money_in - self.money_out
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What a customer sees first: every account, what was on all of them, and today's payments out."""
+
+    accounts: list[BankAccount]
+    balances: Balances
+    daily: DailyUse
+
+
+def balances_over_time(user: User, *, at: datetime, account: BankAccount | None = None) -> Balances:
+    """The balance at the end of each of the last weeks, and now; of one account or of all, closed ones included.
+
+    It begins with the week in which the first of them was opened: before that there was no balance, not even zero.
+    At least two points are there, the later one now.
+
+    Reckoned back from the balance that is read in the same statement, so the last point is that balance, and the
+    others are what statements say, whatever order entries of one moment took.
+
+    Raises:
+        BankAccount.DoesNotExist: it is somebody else's.
+    """
+    return _balances(_own(_with_weeks(_week_bounds(at)), user, account), at)
+
+
+def months_in_and_out(user: User, *, at: datetime, account: BankAccount | None = None) -> list[MonthFlow]:
+    """The last calendar months, earliest first; the last one is so far. Of one account or of all.
+
+    Over all accounts, money moved between them counts on both sides: that it came from another account of the same
+    owner stands in another entry, and to look for it would cost a look-up for each.
+
+    Raises:
+        BankAccount.DoesNotExist: it is somebody else's.
+    """
+    months = Month.of(at).and_before(MONTHS)
+    rows = list(_own(_with_months(_month_bounds(at)), user, account))
+    return [
+        MonthFlow(month, month == months[-1], _total(rows, f"in_{number}"), _total(rows, f"out_{number}"))
+        for number, month in enumerate(months)
+    ]
+
+
+def overview_of(user: User, *, at: datetime) -> Overview:
+    """All that the dashboard needs of accounts, balances and limits, in one statement."""
+    accounts = _own(_with_weeks(_week_bounds(at)), user, None)
+    balances = _balances(accounts.select_related("owner__limit"), at)
+    # getattr: who never paid anything out has no row, which the join has found out already.
+    limit = getattr(balances.accounts[0].owner, "limit", None) if balances.accounts else None
+    return Overview(balances.accounts, balances, daily_use_by(limit))
+
+
+def _own(accounts: QuerySet[BankAccount], user: User, account: BankAccount | None) -> QuerySet[BankAccount]:
+    if account is None:
+        return in_order(accounts.filter(owner=user))
+    if account.owner_id != user.pk:
+        raise BankAccount.DoesNotExist
+    return accounts.filter(owner=user, pk=account.pk)
+
+
+def _balances(accounts: QuerySet[BankAccount], at: datetime) -> Balances:
+    rows = list(accounts)
+    weeks = _weeks_shown(rows, at)
+    balance = sum((row.balance for row in rows), Decimal(0))
+    points = [BalancePoint(day_of(at), balance)]
+    for back, week in enumerate(reversed(weeks), 1):
+        balance -= _total(rows, f"week_{WEEKS - back}")
+        points.append(BalancePoint(week.before.last_day, balance))
+    return Balances(rows, points[::-1])
+
+
+def _weeks_shown(rows: Sequence[BankAccount], at: datetime) -> list[Week]:
+    """This week and those before it whose beginning the first account has seen, earliest first; one at least."""
+    weeks = Week.of(at).and_before(WEEKS)
+    opened = Week.of(min((row.opened_at for row in rows), default=at))
+    return [week for week in weeks if week > opened] or weeks[-1:]
+
+
+def _week_bounds(at: datetime) -> Bounds:
+    starts = [week.starts_at for week in Week.of(at).and_before(WEEKS)]
+    # The present week has no end: an entry that is a moment younger than `at` is in the balance already.
+    return tuple(zip(starts, [*starts[1:], None], strict=True))
+
+
+def _month_bounds(at: datetime) -> Bounds:
+    return tuple((month.starts_at, month.ends_at) for month in Month.of(at).and_before(MONTHS))
+
+
+# Kept, because Python takes longer to put these queries together than the database to answer them, and for a whole
+# week, or month, they are the same for every customer. Nobody evaluates them as they are: they are filtered first.
+@lru_cache(maxsize=4)
+def _with_weeks(weeks: Bounds) -> QuerySet[BankAccount]:
+    """All accounts, each with what every week did to its balance."""
+    sums = {f"week_{number}": _sum(SIGNED_AMOUNT, *bounds) for number, bounds in enumerate(weeks)}
+    return BankAccount.objects.annotate(**sums)
+
+
+@lru_cache(maxsize=4)
+def _with_months(months: Bounds) -> QuerySet[BankAccount]:
+    """All accounts, each with what came in and went out in every month."""
+    sums = {}
+    for number, bounds in enumerate(months):
+        sums[f"in_{number}"] = _sum(F("amount"), *bounds, Direction.CREDIT)
+        sums[f"out_{number}"] = _sum(F("amount"), *bounds, Direction.DEBIT)
+    return BankAccount.objects.annotate(**sums)
+
+
+def _sum(amount: Case | F, begin: datetime, end: datetime | None, direction: Direction | None = None) -> Subquery:
+    """The sum over an account's entries from `begin` to before `end`; NULL where there are none.
+
+    In 64 bits: signed, it is the difference of two balances, each a tenth of what fits (`MAX_BALANCE_MINOR`), and
+    on its way differs from one only by the entries of one moment. Unsigned, 92,000 entries of the largest amount
+    fit: who moved that much on one account in a month would go without this picture alone.
+    """
+    entries = Entry.objects.filter(account=OuterRef("pk"), posted_at__gte=begin)
+    if end is not None:
+        entries = entries.filter(posted_at__lt=end)
+    if direction is not None:
+        entries = entries.filter(direction=direction)
+    # A plain function and not the aggregate: that would come with a GROUP BY, which nobody needs here.
+    return Subquery(entries.values(total=Func(amount, function="SUM", output_field=MoneyField())))
+
+
+def _total(rows: Sequence[BankAccount], name: str) -> Decimal:
+    return sum((getattr(row, name) or Decimal(0) for row in rows), Decimal(0))

@@ -1,0 +1,131 @@
+"""What is shown of one order."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import Q
+from django.urls import reverse
+
+from accounts.models import AccountKind, BankAccount, User
+from transfers.models import OrderKind, OrderState, TransferOrder
+from transfers.orders.explanations import explanation_of
+from transfers.payees.selectors import short_name
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What is shown and printed of an order, to the one who gave it or the one who was paid."""
+
+    public_id: UUID
+    reference: str
+    kind: str
+    kind_label: str
+    amount: Decimal
+    at: datetime
+    source_label: str
+    source_number: str
+    target_label: str
+    target_number: str
+    description: str
+    status: str
+    status_label: str
+    explanation: str  # why it waits or was rejected, for the one whose money it is; "" if it was carried out
+    initiated_by: str
+    again_url: str | None  # the form, filled in as this order was; for the one who gave it
+
+    @property
+    def heading(self) -> str:
+        """What it is, and that it has not happened where it has not."""
+        return f"{self.kind_label}{_NOT_DONE.get(self.status, '')}"
+
+    @property
+    def tone(self) -> str:
+        """Of the notice that explains it."""
+        return "warning" if self.status == OrderState.HELD else "info"
+
+
+_NOT_DONE = {OrderState.HELD.value: ", not carried out yet", OrderState.REJECTED.value: ", not carried out"}
+AT_THE_COUNTER = "Cash at the counter"
+_FORMS = {OrderKind.PAYMENT: "transfer_send", OrderKind.OWN_TRANSFER: "transfer_own"}
+
+
+def receipt_for(user: User, public_id: UUID) -> Receipt:
+    """The receipt of an order, for either side of it.
+
+    Raises:
+        TransferOrder.DoesNotExist: also when the order is between others.
+    """
+    order = TransferOrder.objects.select_related("source__owner", "target__owner", "transaction", "initiator").get(
+        Q(source__owner=user) | Q(target__owner=user), public_id=public_id
+    )
+    if order.transaction is None and order.source.owner_id != user.pk:
+        raise TransferOrder.DoesNotExist  # nothing has reached the other side
+    return Receipt(
+        public_id=order.public_id,
+        reference=order.transaction.reference if order.transaction else "",
+        kind=order.kind,
+        kind_label=OrderKind(order.kind).label,
+        amount=order.amount,
+        at=order.created_at,
+        source_label=_side_label(order.source, user),
+        source_number=order.source.masked_number,
+        target_label=_side_label(order.target, user),
+        target_number=order.target.masked_number,
+        description=order.description,
+        status=order.state,
+        status_label=OrderState(order.state).label,
+        explanation=explanation_of(order),
+        initiated_by=_person_label(order.initiator, user),
+        again_url=_again_url(order, user),
+    )
+
+
+@dataclass(frozen=True)
+class WaitingOrder:
+    """A line of what an account page says about money that is set aside."""
+
+    public_id: UUID
+    label: str
+    amount: Decimal
+    since: datetime
+
+
+def waiting_orders(account: BankAccount) -> list[WaitingOrder]:
+    """The account's orders that wait for a decision, oldest first; nothing is asked where nothing is held."""
+    if not account.held:
+        return []
+    held = TransferOrder.objects.filter(source=account, state=OrderState.HELD).select_related("target__owner")
+    return [
+        WaitingOrder(
+            order.public_id,
+            short_name(order.target.owner) if order.target.owner else AT_THE_COUNTER,
+            order.amount,
+            order.created_at,
+        )
+        for order in held.order_by("created_at", "pk")
+    ]
+
+
+def order_to_repeat(user: User, public_id: UUID, kind: OrderKind) -> TransferOrder | None:
+    """An order of this kind that the user gave, to fill in a form with; None for every other."""
+    orders = TransferOrder.objects.select_related("source", "target")
+    return orders.filter(initiator=user, source__owner=user, kind=kind.value, public_id=public_id).first()
+
+
+def _again_url(order: TransferOrder, viewer: User) -> str | None:
+    if order.state == OrderState.HELD:
+        return None  # it has been sent: whoever waits must not be led to pay twice
+    form = _FORMS.get(OrderKind(order.kind))
+    return f"{reverse(form)}?again={order.public_id}" if form and order.initiator_id == viewer.pk else None
+
+
+def _side_label(account: BankAccount, viewer: User) -> str:
+    if account.owner is None:
+        return AccountKind(account.kind).label
+    return account.display_name if account.owner_id == viewer.pk else short_name(account.owner)
+
+
+def _person_label(person: User, viewer: User) -> str:
+    return person.get_full_name() if person.pk == viewer.pk else short_name(person)

@@ -1,0 +1,127 @@
+"""What staff see of orders, alerts and the ledger, by their role: on their pages and through the API (R3.10, R5.4)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts import bank_accounts
+from accounts.models import User
+from accounts.roles import may, require
+from foundation.paging import Cursor, Page, page_of
+from foundation.replica import may_be_behind
+from transfers.models import AlertState, Entry, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
+
+_PARTIES = ("initiator", "source__owner", "target__owner")
+_PARTIES_OF_ALERT = tuple(f"order__{path}" for path in _PARTIES)
+
+
+@dataclass(frozen=True)
+class LedgerFilters:
+    """What part of the ledger is asked for; amounts in major units, both included."""
+
+    kind: TransactionKind | None = None
+    user: UUID | None = None
+    account: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    min_amount: Decimal | None = None
+    max_amount: Decimal | None = None
+
+
+def sees_the_ledger(user: User) -> bool:
+    return may(user, "transfers.view_transaction")
+
+
+def orders_seen_by(user: User, orders: QuerySet[TransferOrder]) -> QuerySet[TransferOrder]:
+    """Those of the orders that this one of the staff may see: Support sees what was or is held, which it
+    decides; the rest of the ledger is none of its business."""
+    if sees_the_ledger(user):
+        return orders
+    return orders.filter(state__in=[OrderState.HELD, OrderState.RELEASED, OrderState.REJECTED])
+
+
+def held_orders(user: User, *, after: Cursor | None = None) -> Page[TransferOrder]:
+    """What waits for a decision, the last to come first, with parties and alerts.
+
+    Raises:
+        PermissionDenied, InvalidCursor
+    """
+    require(user, "transfers.view_transferorder")
+    held = TransferOrder.objects.filter(state=OrderState.HELD)
+    return page_of(held.select_related(*_PARTIES).prefetch_related("alerts"), by=("created_at", "pk"), after=after)
+
+
+def order_of_staff(user: User, public_id: UUID) -> TransferOrder:
+    """An order that this one of the staff may see.
+
+    Raises:
+        PermissionDenied, TransferOrder.DoesNotExist
+    """
+    require(user, "transfers.view_transferorder")
+    return orders_seen_by(user, TransferOrder.objects.select_related(*_PARTIES)).get(public_id=public_id)
+
+
+def open_alerts(user: User, *, after: Cursor | None = None) -> Page[FraudAlert]:
+    """What the fraud rules said and nobody has looked at, the last to come first, with the payments.
+
+    Raises:
+        PermissionDenied, InvalidCursor
+    """
+    require(user, "transfers.view_fraudalert")
+    alerts = FraudAlert.objects.filter(state=AlertState.OPEN).select_related(*_PARTIES_OF_ALERT)
+    return page_of(alerts, by=("created_at", "pk"), after=after)
+
+
+def alert(user: User, public_id: UUID) -> FraudAlert:
+    """An alert, open or closed.
+
+    Raises:
+        PermissionDenied, FraudAlert.DoesNotExist
+    """
+    require(user, "transfers.view_fraudalert")
+    return FraudAlert.objects.get(public_id=public_id)
+
+
+def transaction_referred_to(user: User, reference: str) -> Transaction:
+    """The movement with this reference, whoever's it is.
+
+    Raises:
+        PermissionDenied, Transaction.DoesNotExist
+    """
+    require(user, "transfers.view_transaction")
+    return Transaction.objects.get(reference=reference)
+
+
+@may_be_behind
+def ledger_page(user: User, filters: LedgerFilters, *, after: Cursor | None = None) -> Page[Transaction]:
+    """The part of the ledger that the filters let through, newest first, with both sides. What names nobody finds
+    nothing.
+
+    Raises:
+        PermissionDenied, InvalidCursor
+    """
+    require(user, "transfers.view_transaction")
+    rows = _matching(Transaction.objects.all(), filters)
+    if filters.user is not None:
+        begun_by = User.objects.filter(public_id=filters.user).first()
+        rows = rows.filter(initiated_by=begun_by) if begun_by else rows.none()
+    if filters.account is not None:
+        account = bank_accounts.find_by_number(filters.account)
+        moved = Entry.objects.filter(account=account).values("transaction_id")
+        rows = rows.filter(pk__in=moved) if account else rows.none()
+    joined = rows.select_related("initiated_by", "reverses").prefetch_related("entries__account")
+    return page_of(joined, by=("created_at", "pk"), after=after)
+
+
+def _matching(rows: QuerySet[Transaction], filters: LedgerFilters) -> QuerySet[Transaction]:
+    wanted = {
+        "kind": filters.kind,
+        "created_at__gte": filters.since,
+        "created_at__lt": filters.until,
+        "amount__gte": filters.min_amount,
+        "amount__lte": filters.max_amount,
+    }
+    return rows.filter(**{lookup: value for lookup, value in wanted.items() if value is not None})

@@ -1,0 +1,1 @@
+"""Interest on savings: counted daily, posted monthly (R9.2)."""

@@ -1,0 +1,85 @@
+"""What savings earn a year, from which day on (R9.2): read from one text, without database or clock.
+
+A rate is a whole number of millionths: 0.015, which is 1.5 %, is 15,000. So interest is counted exactly.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from itertools import pairwise
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+
+def savings_rate(name: str, env: environ.Env, *, default: str) -> str:
+    """The text as it is given, which `transfers.interest.rates` can read.
+
+    Raises:
+        ImproperlyConfigured: it cannot.
+    """
+    text: str = env.str(name, default=default)
+    try:
+        parse_rates(text)
+    except BadRates as error:
+        raise ImproperlyConfigured(f"{name}: {error}.") from error
+    return text
+
+
+MILLIONTHS = 1_000_000
+_RATE = re.compile(r"(?:0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?)")
+
+
+class BadRates(ValueError):
+    """A text that says no rates; `str()` says why, for the operator."""
+
+
+@dataclass(frozen=True)
+class SavingsRates:
+    """Rates by the day from which they hold, earliest first. Before the first day savings earn nothing."""
+
+    first_days: Sequence[date]
+    rates: Sequence[int]
+
+    def on(self, day: date) -> int:
+        """The rate of a day, in millionths a year."""
+        place = bisect_right(self.first_days, day)
+        return self.rates[place - 1] if place else 0
+
+
+@lru_cache(maxsize=8)
+def parse_rates(text: str) -> SavingsRates:
+    """Read one rate, such as `0.015`, or rates with their first days: `2026-01-01:0.015,2026-11-16:0.02`.
+
+    Raises:
+        BadRates: not a rate from 0 to 1 with six decimals at most, a day that does not exist, days out of order.
+    """
+    if ":" not in text:
+        return SavingsRates([date.min], [_rate(text)])
+    days, rates = [], []
+    for item in text.split(","):
+        day, _, rate = item.strip().partition(":")
+        days.append(_day(day))
+        rates.append(_rate(rate))
+    if any(later <= earlier for earlier, later in pairwise(days)):
+        raise BadRates("the days stand in order, each once")
+    return SavingsRates(days, rates)
+
+
+def _rate(text: str) -> int:
+    if not _RATE.fullmatch(text.strip()):
+        raise BadRates(f"{text.strip()!r} is no rate: write 0.015 for 1.5 % a year, with six decimals at most")
+    whole, _, decimals = text.strip().partition(".")
+    return int(whole) * MILLIONTHS + int(decimals.ljust(6, "0"))
+
+
+def _day(text: str) -> date:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise BadRates(f"{text!r} is no day: write it like 2026-11-16")
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadRates(f"{text} is no day of the calendar") from error

@@ -1,0 +1,185 @@
+"""Cash in and out of a customer's account: by themselves, or by staff at the counter (R3.2, R3.10)."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import AccountKind, BankAccount, User
+from accounts.roles import require
+from accounts.sign_in.fresh_code import verify_fresh_code
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.signing_in import TryAgainIn
+from accounts.sign_in.two_factor import WrongCode
+from foundation.refusals import Refusal
+from transfers.ledger.bank_books import CASH_SHARDS
+from transfers.models import OrderKind, TransferOrder
+from transfers.orders.instruction import Instruction
+from transfers.orders.ownership import require_owner, served_customer
+from transfers.orders.placing import place
+from transfers.orders.step_up import Proof
+
+
+class CashOnlyAtTheCounter(Refusal):
+    code = "cash_only_at_the_counter"
+    text = "Cash is paid in and out at the counter."
+    status = 403
+
+
+class CustomerCannotSignIn(Refusal):
+    """Locked or deactivated: a code of theirs proves nothing now."""
+
+    code = "customer_cannot_sign_in"
+    text = "This customer is locked or deactivated: no cash is paid out to them."
+
+
+class WrongCustomerCode(Refusal):
+    code = "wrong_customer_code"
+    text = "The customer’s code is not right, or was used before. Ask for the next one."
+
+
+def deposit(
+    *,
+    actor: User,
+    account: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    description: str = "",
+    at: datetime | None = None,
+) -> TransferOrder:
+    """Pay `amount` (major units) of cash into the actor's own account.
+
+    Raises:
+        PermissionDenied, NotYourAccount, TooOften
+        CashOnlyAtTheCounter, AccountNotActive, IdempotencyConflict: refused, nothing moved.
+    """
+    require(actor, "transfers.deposit_own")
+    require_owner(actor, account)
+    instruction = _instruction(OrderKind.DEPOSIT, actor, account, amount, idempotency_key, description, at)
+    return place(instruction, check=require_self_service)
+
+
+def withdraw(
+    *,
+    actor: User,
+    account: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    description: str = "",
+    proof: Proof | None = None,
+    at: datetime | None = None,
+) -> TransferOrder:
+    """Pay `amount` (major units) of cash out of the actor's own account. Counts towards the daily limit. `proof` is the
+    code that it may need (`step_up`).
+
+    Raises:
+        PermissionDenied, NotYourAccount, TooOften
+        StepUpRequired, WrongStepUpCode, WaitsAfterReset, CashOnlyAtTheCounter, InsufficientFunds, AccountNotActive,
+        DailyLimitReached, IdempotencyConflict: refused, nothing moved.
+    """
+    require(actor, "transfers.withdraw_own")
+    require_owner(actor, account)
+    instruction = _instruction(OrderKind.WITHDRAWAL, actor, account, amount, idempotency_key, description, at)
+    return place(instruction, check=require_self_service, proof=proof)
+
+
+def deposit_at_counter(
+    *,
+    actor: User,
+    account: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    description: str = "",
+    at: datetime | None = None,
+) -> TransferOrder:
+    """Take `amount` (major units) of cash from whoever brings it for a customer's account. The customer is told.
+
+    Once more than ALERT_AMOUNT was brought for them on one day, an alert lets a second person look at it.
+
+    Raises:
+        PermissionDenied, TooOften
+        NotACustomersAccount, NotYourself: nothing was recorded.
+        AccountNotActive, IdempotencyConflict: refused, recorded, nothing moved.
+    """
+    require(actor, "transfers.deposit_at_counter")
+    served_customer(actor, account)
+    return place(_instruction(OrderKind.DEPOSIT, actor, account, amount, idempotency_key, description, at))
+
+
+def withdraw_at_counter(
+    *,
+    actor: User,
+    account: BankAccount,
+    amount: Decimal,
+    customer_code: str,
+    idempotency_key: str,
+    origin: Origin,
+    description: str = "",
+    at: datetime | None = None,
+) -> TransferOrder:
+    """Give `amount` (major units) of cash to a customer who proves with a code that they stand there.
+
+    Above ALERT_AMOUNT, with what the customer was given so on the same day, the order is held: no cash is handed out
+    until a second clerk releases it. It counts towards the customer's daily limit, and they are told. The same request
+    again, after it was carried out or while it is, needs no other code.
+
+    Raises:
+        PermissionDenied, TooOften
+        NotACustomersAccount, NotYourself: nothing was recorded.
+        CustomerCannotSignIn, WrongCustomerCode, WaitsAfterReset, InsufficientFunds, AccountNotActive,
+        DailyLimitReached, IdempotencyConflict: refused, recorded, nothing moved.
+    """
+    require(actor, "transfers.withdraw_at_counter")
+    customer = served_customer(actor, account)
+    instruction = _instruction(OrderKind.WITHDRAWAL, actor, account, amount, idempotency_key, description, at)
+    return place(instruction, check=lambda: _check_customer(actor, customer, customer_code, origin))
+
+
+def _instruction(
+    kind: OrderKind,
+    actor: User,
+    account: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    description: str,
+    at: datetime | None,
+) -> Instruction:
+    """Cash into the account or out of it, against the bank's cash."""
+    till = cash_account_for(account)
+    source, target = (till, account) if kind == OrderKind.DEPOSIT else (account, till)
+    return Instruction(
+        kind=kind,
+        actor=actor,
+        source=source,
+        target=target,
+        amount=amount,
+        description=description,
+        idempotency_key=idempotency_key,
+        at=at or timezone.now(),
+    )
+
+
+def _check_customer(actor: User, customer: User, code: str, origin: Origin) -> None:
+    if not customer.can_sign_in:
+        raise CustomerCannotSignIn
+    try:
+        verify_fresh_code(actor=actor, customer=customer, code=code, origin=origin)
+    except TryAgainIn as error:
+        raise WrongCustomerCode(
+            f"A short pause after a wrong code: ask for the next one in {error.retry_after} s."
+        ) from error
+    except WrongCode as error:
+        raise WrongCustomerCode from error
+
+
+def require_self_service() -> None:
+    """Raises: CashOnlyAtTheCounter, when SELF_SERVICE_CASH is off."""
+    if not settings.SELF_SERVICE_CASH:
+        raise CashOnlyAtTheCounter
+
+
+def cash_account_for(account: BankAccount) -> BankAccount:
+    """The cash row that one customer account always works with."""
+    code = f"cash-{account.pk % CASH_SHARDS}"
+    return BankAccount.objects.get(kind=AccountKind.CASH, ledger_code=code)

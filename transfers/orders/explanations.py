@@ -1,0 +1,48 @@
+"""What a customer reads about an order that was not simply carried out, in plain words (R3.10)."""
+
+from django.conf import settings
+
+from foundation.money import format_money
+from transfers.models import OrderState, StepUpReason, TransferOrder
+from transfers.orders.fraud import SECOND_CLERK, Rule
+
+
+def why_held(order: TransferOrder) -> str:
+    """One sentence; by the present amounts, "" for a reason that nobody wrote a sentence for."""
+    return _sentence_for(order.hold_reason)
+
+
+def before_holding(hold_reason: str) -> str:
+    """What the customer reads before they confirm a payment that a rule will hold; "" where none will."""
+    if not hold_reason:
+        return ""
+    kept = "Until then the money is set aside in your account, and we write to you as soon as it is decided."
+    return f"{_sentence_for(hold_reason)} {kept}".strip()
+
+
+def asking_for_code(why: StepUpReason) -> str:
+    """What the customer reads where a payment needs a code (R3.6)."""
+    if why == StepUpReason.NEW_PAYEE:
+        return "A first transfer to an account needs a code."
+    return (
+        f"Once more than {format_money(settings.STEP_UP_AMOUNT)} goes out without a code, the next payment needs one."
+    )
+
+
+def _sentence_for(hold_reason: str) -> str:
+    return {
+        Rule.SUSPICIOUS_AMOUNT.value: f"Transfers above {format_money(settings.SUSPICIOUS_AMOUNT)} are looked at by a "
+        "member of staff before they go out.",
+        SECOND_CLERK: f"Cash above {format_money(settings.ALERT_AMOUNT)} on one day is paid out at the counter by two "
+        "members of staff.",
+    }.get(hold_reason, "")
+
+
+def explanation_of(order: TransferOrder) -> str:
+    """Why the order waits, and where the money is meanwhile; or why it was rejected. "" for all others."""
+    if order.state == OrderState.HELD:
+        kept = "The money is set aside in your account until then, and we write to you as soon as it is decided."
+        return f"{why_held(order)} {kept}".strip()
+    if order.state == OrderState.REJECTED:
+        return f"We did not carry this out, and the money is yours to spend again. The reason: {order.decision_reason}"
+    return ""

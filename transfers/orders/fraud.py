@@ -1,0 +1,76 @@
+"""The fraud rules on payments to others (R3.10): facts in, alerts out.
+
+Pure functions: no rows, no clock, no settings. Whoever asks brings the facts and the thresholds, so that the same
+rules judge a payment in the making (`transfers.orders.screening`) and past ones (`replay_fraud_rules`).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+WINDOW = timedelta(hours=1)
+
+# Not a rule on payments, but held and decided like what a rule holds: much cash at the counter, by one clerk.
+SECOND_CLERK = "second_clerk"
+
+
+class Rule(StrEnum):
+    """Values are stored for ever: never rename or reuse one."""
+
+    LARGE_AMOUNT = "large_amount"
+    MANY_PAYMENTS = "many_payments"
+    SUSPICIOUS_AMOUNT = "suspicious_amount"
+    COUNTER_DEPOSIT = "counter_deposit"
+
+
+# The others judge cash that staff hand over.
+PAYMENT_RULES = (Rule.LARGE_AMOUNT, Rule.MANY_PAYMENTS, Rule.SUSPICIOUS_AMOUNT)
+LABELS = {
+    Rule.LARGE_AMOUNT: "Large amount",
+    Rule.MANY_PAYMENTS: "Many payments in an hour",
+    Rule.SUSPICIOUS_AMOUNT: "Suspicious amount",
+    Rule.COUNTER_DEPOSIT: "Much cash paid in at the counter",
+}
+# The money waits for a second person; the other rules only ask somebody to look.
+HOLDING_RULES = (Rule.SUSPICIOUS_AMOUNT,)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What may be reached and not exceeded; amounts in major units."""
+
+    alert_amount: Decimal
+    suspicious_amount: Decimal
+    payments_per_hour: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One payment to somebody else: `amount` in major units, and how many payments its customer has ordered in the
+    hour that ends with it, this one included."""
+
+    amount: Decimal
+    payments_in_the_hour: int
+
+
+def alerts(facts: Facts, thresholds: Thresholds) -> tuple[Rule, ...]:
+    """The rules that the payment sets off, each judged by itself."""
+    set_off = {
+        Rule.LARGE_AMOUNT: facts.amount > thresholds.alert_amount,
+        Rule.MANY_PAYMENTS: facts.payments_in_the_hour > thresholds.payments_per_hour,
+        Rule.SUSPICIOUS_AMOUNT: facts.amount > thresholds.suspicious_amount,
+    }
+    return tuple(rule for rule, is_set_off in set_off.items() if is_set_off)
+
+
+def alerts_of_cash_in(paid_in_that_day: Decimal, thresholds: Thresholds) -> tuple[Rule, ...]:
+    """The rules that cash paid in at the counter sets off; `paid_in_that_day` (major units) is what staff have noted
+    for the customer on the day, this included. It is not held: the cash is there, or ought to be."""
+    return (Rule.COUNTER_DEPOSIT,) if paid_in_that_day > thresholds.alert_amount else ()
+
+
+def hold_reason(rules: Collection[Rule]) -> str:
+    """The rule for which a payment that set off `rules` is held; "" if it goes out at once."""
+    return next((rule.value for rule in HOLDING_RULES if rule in rules), "")

@@ -1,0 +1,71 @@
+"""What somebody asks the bank to do with money, before it is an order."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from accounts.models import BankAccount, User
+from foundation.idempotency import digest_of_inputs, digest_of_key, token_of
+from foundation.money import to_minor
+from transfers.models import OrderKind, TransferOrder
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """What to do, by whom, and the key under which it happens once. `amount` in major units, `at` in UTC.
+
+    `actor` is who asks: the customer, or staff acting for them. Limits and the queue are the customer's.
+    """
+
+    kind: OrderKind
+    actor: User
+    source: BankAccount
+    target: BankAccount
+    amount: Decimal
+    idempotency_key: str
+    at: datetime
+    description: str = ""
+
+    @property
+    def customer(self) -> User:
+        """The owner of the side that is a customer's."""
+        account = self.target if self.kind == OrderKind.DEPOSIT else self.source
+        owner = self.actor if account.owner_id == self.actor.pk else account.owner
+        if owner is None:
+            raise ValueError("An order moves a customer's money.")
+        return owner
+
+    @property
+    def served(self) -> User | None:
+        """The customer whom somebody else acts for; None for customers who act for themselves."""
+        customer = self.customer
+        return customer if customer != self.actor else None
+
+    @property
+    def key_digest(self) -> str:
+        return digest_of_key(self.idempotency_key)
+
+    @property
+    def inputs_digest(self) -> str:
+        # The bank's own side is left out: which cash row is used may differ between two tries.
+        sides = [account.pk for account in (self.source, self.target) if not account.is_internal]
+        return digest_of_inputs(self.kind, sides, to_minor(self.amount), self.description)
+
+    def as_order(self) -> TransferOrder:
+        """The row that it becomes, still to be saved."""
+        return TransferOrder(
+            kind=self.kind.value,
+            initiator=self.actor,
+            source=self.source,
+            target=self.target,
+            amount=self.amount,
+            description=self.description,
+            key_digest=self.key_digest,
+            inputs_digest=self.inputs_digest,
+            created_at=self.at,
+        )
+
+    @property
+    def submit_token(self) -> str:
+        """The same for a repeated request, another for the same key with other inputs: that counts again."""
+        return token_of(self.key_digest + self.inputs_digest)

@@ -1,0 +1,120 @@
+"""A customer's own daily limit, in place of the bank's (R3.9, R4.2)."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.permission.authority import ApprovedRequest, details_of, require_request
+from accounts.permission.reasons import checked_reason
+from accounts.roles import require
+from audit.actions import Action
+from audit.services import record
+from foundation import outbox
+from foundation.limiter import limiter
+from foundation.money import format_money, to_minor
+from foundation.refusals import NotYourself, Refusal, WrongStatus
+from foundation.transactions import own_transaction
+from transfers.orders import limits
+from transfers.orders.ownership import require_customer
+
+_LOWERED = limiter.Limit(times=10, window_seconds=3600)
+
+
+class NotARaise(WrongStatus):
+    text = "This is not more than the customer can pay out in a day already."
+
+
+class NotLower(Refusal):
+    code = "not_a_lower_limit"
+    text = "This is not lower than your daily limit."
+
+
+class AboveCeiling(Refusal):
+    code = "above_the_ceiling"
+
+    def __init__(self) -> None:
+        super().__init__(f"No daily limit goes above {format_money(settings.DAILY_LIMIT_CEILING)}.")
+
+
+def require_below_ceiling(amount: Decimal) -> None:
+    """Refuse a daily limit that nobody may have, whoever asks and whoever approves.
+
+    Raises:
+        AboveCeiling
+    """
+    if amount > settings.DAILY_LIMIT_CEILING:
+        raise AboveCeiling
+
+
+@own_transaction
+def raise_daily_limit(
+    *,
+    actor: User,
+    customer: User,
+    amount: Decimal,
+    reason: str,
+    authority: ApprovedRequest,
+    at: datetime | None = None,
+) -> None:
+    """Let a customer pay out `amount` (major units) in a day, as they have asked for. What they have paid out today
+    still counts.
+
+    Raises:
+        PermissionDenied, NotYourself, NotACustomer, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NotARaise, AboveCeiling
+        ValueError: an amount that the currency does not have.
+    """
+    require_request(actor, verb="raise_daily_limit", subject=customer, authority=authority)
+    if actor.pk == customer.pk:
+        raise NotYourself
+    require_customer(customer)
+    kept_reason = checked_reason(reason)
+    to_minor(amount)
+    require_below_ceiling(amount)
+    row = limits.locked_limit(customer, at=at or timezone.now())
+    before = limits.daily_limit(row)
+    if amount <= before:
+        raise NotARaise
+    row.daily_limit = amount
+    row.save(update_fields=["daily_limit"])
+    details = {"reason": kept_reason, "before": str(before), "after": str(amount)} | details_of(authority)
+    record(Action.DAILY_LIMIT_RAISED, actor=actor, subject=customer, concerns=customer, details=details)
+    outbox.tell("daily_limit_raised", user_id=customer.pk, amount=str(amount))
+
+
+def lower_daily_limit(*, actor: User, amount: Decimal, at: datetime | None = None) -> None:
+    """Let the actor pay out no more than `amount` (major units) in a day, from this moment on; 0 is nothing at all.
+
+    It may be less than was paid out today: then nothing more goes out today. Whoever moves the actor's money at the
+    same time comes before it or after it, never in between. Only the bank raises it again.
+
+    Raises:
+        PermissionDenied
+        NotLower
+        TooOften: ten times an hour. Each sends a mail, under which somebody with a stolen session could bury the one
+            that warns of them.
+        ValueError: an amount that the currency does not have, or below 0.
+    """
+    require(actor, "transfers.transfer_own_money")
+    if to_minor(amount) < 0:
+        raise ValueError("A limit is not negative.")
+    now = at or timezone.now()
+    limiter.take(f"lower-limit:{actor.pk}", _LOWERED, at=now)
+    _lower(actor, amount, now)
+
+
+@own_transaction
+def _lower(actor: User, amount: Decimal, at: datetime) -> None:
+    row = limits.locked_limit(actor, at=at)
+    before = limits.daily_limit(row)
+    if amount >= before:
+        raise NotLower(f"Your daily limit is {format_money(before)} already. Write a lower one.")
+    row.daily_limit = amount
+    row.save(update_fields=["daily_limit"])
+    record(
+        Action.DAILY_LIMIT_LOWERED, actor=actor, subject=actor, details={"before": str(before), "after": str(amount)}
+    )
+    outbox.tell("daily_limit_lowered", user_id=actor.pk, amount=str(amount))

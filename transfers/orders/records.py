@@ -1,0 +1,100 @@
+"""How an order is written down: its movement, its row once that is posted, and what the audit log says of it.
+
+One place for every way to carry an order out: at once (`transfers.orders.placing`), after a decision
+(`transfers.orders.holds`), and by the batch (`transfers.demo.writing`).
+"""
+
+from datetime import datetime
+
+from accounts.models import User
+from audit.actions import Action
+from audit.services import Report
+from foundation.idempotency import digest_of_key
+from transfers.ledger import posting as ledger
+from transfers.ledger.posting import Planned, Posting
+from transfers.models import OrderKind, OrderState, TransactionKind, TransferOrder
+
+_TRANSACTION_KINDS = {
+    OrderKind.DEPOSIT: TransactionKind.DEPOSIT,
+    OrderKind.WITHDRAWAL: TransactionKind.WITHDRAWAL,
+    OrderKind.OWN_TRANSFER: TransactionKind.TRANSFER,
+    OrderKind.PAYMENT: TransactionKind.TRANSFER,
+}
+_CREATED = {
+    OrderKind.DEPOSIT: Action.DEPOSIT_CREATED,
+    OrderKind.WITHDRAWAL: Action.WITHDRAWAL_CREATED,
+    OrderKind.OWN_TRANSFER: Action.TRANSFER_CREATED,
+    OrderKind.PAYMENT: Action.TRANSFER_CREATED,
+}
+
+
+def movement_of(order: TransferOrder, *, at: datetime) -> Planned:
+    """What the ledger is asked to post for it."""
+    return Planned(
+        _TRANSACTION_KINDS[OrderKind(order.kind)],
+        ledger.transfer_legs(debit=order.source_id, credit=order.target_id, amount=order.amount),
+        order.initiator,
+        at,
+        order.description,
+    )
+
+
+def mark_posted(order: TransferOrder, posting: Posting) -> None:
+    """Let a row that is still to be saved say that it was carried out at once."""
+    order.state, order.transaction_id = OrderState.POSTED.value, posting.transaction_id
+
+
+def report_of_posted(order: TransferOrder, posting: Posting) -> Report:
+    """What the audit log says of an order that was carried out at once."""
+    return report_of(
+        order,
+        _CREATED[OrderKind(order.kind)],
+        actor=order.initiator,
+        concerns=order.target.owner if order.kind == OrderKind.PAYMENT else served_by_another(order),
+        at=order.created_at,
+        posting=posting,
+    )
+
+
+def report_of(
+    order: TransferOrder,
+    action: Action,
+    *,
+    actor: User,
+    concerns: User | None,
+    at: datetime,
+    posting: Posting | None = None,
+    **details: str,
+) -> Report:
+    """What the audit log says of an order: what it is, the evidence if money moved (R6.3), and `details`."""
+    moved = {"reference": posting.reference} if posting else {}
+    return Report(
+        action=action,
+        actor=actor,
+        subject=order,
+        concerns=concerns,
+        details=details_of(order) | moved | details,
+        evidence_digest=posting.digest if posting else "",
+        at=at,
+    )
+
+
+def details_of(order: TransferOrder) -> dict[str, str]:
+    """What the audit log keeps of an order, carried out or refused; accounts by their masked numbers."""
+    return {
+        "kind": str(order.kind),
+        "amount": str(order.amount),
+        "source": str(order.source),
+        "target": str(order.target),
+    }
+
+
+def served_by_another(order: TransferOrder) -> User | None:
+    """The customer whom somebody else acts for; None where they act for themselves."""
+    account = order.customer_account
+    return None if account.owner_id == order.initiator_id else account.owner
+
+
+def order_of_key(user: User, idempotency_key: str) -> TransferOrder | None:
+    """The order that a key of this user has become, if it has."""
+    return TransferOrder.objects.filter(initiator=user, key_digest=digest_of_key(idempotency_key)).first()

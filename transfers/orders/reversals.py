@@ -1,0 +1,121 @@
+"""Undoing a movement that was a mistake, by a second one the other way round (R3.1)."""
+
+from datetime import datetime
+
+from django.db import IntegrityError
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.models import BankAccount, User
+from accounts.permission.reasons import checked_reason
+from accounts.roles import require
+from audit.actions import Action
+from audit.services import record
+from foundation import outbox
+from foundation.refusals import NotYourself, Refusal, WrongStatus
+from foundation.transactions import own_transaction
+from transfers.ledger import posting as ledger
+from transfers.ledger.posting import Leg
+from transfers.models import Direction, Entry, Transaction, TransactionKind
+from transfers.orders.decision_keys import Once
+
+_OTHER_WAY = {Direction.DEBIT: Direction.CREDIT, Direction.CREDIT: Direction.DEBIT}
+
+
+class ReversedAlready(WrongStatus):
+    code = "reversed_already"
+    text = "This movement was reversed already."
+
+
+class IsReversal(Refusal):
+    code = "is_reversal"
+    text = "This movement is itself a reversal. Move the money by a new transfer instead."
+
+
+def reverse_transaction(
+    *,
+    actor: User,
+    transaction: Transaction,
+    reason: str,
+    idempotency_key: str | None = None,
+    at: datetime | None = None,
+) -> Transaction:
+    """Post the same amounts the other way round, once for each transaction; return the new one. All sides are told.
+
+    Daily limits stay as they were charged, and a payee stays known. The same again under the same key is answered with
+    the reversal that it made.
+
+    Raises:
+        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NotYourself: the actor's own movement, or one that they made for a customer.
+        IsReversal, ReversedAlready, IdempotencyConflict, InsufficientFunds, AccountNotActive: refused, recorded,
+        nothing moved.
+    """
+    require(actor, "transfers.reverse_transaction")
+    once = Once(actor, "reverse", str(transaction.pk), checked_reason(reason), idempotency_key)
+    try:
+        try:
+            return _reverse(once, transaction, at or timezone.now())
+        except IntegrityError as error:  # by somebody between look and write, or by the same request
+            if once.was_done():
+                return _reversal_of(transaction).get()
+            if not _reversal_of(transaction).exists():
+                raise
+            raise ReversedAlready from error
+    except Refusal as refusal:
+        details = {"reason": refusal.code, "reference": transaction.reference}
+        record(Action.REVERSAL_REFUSED, actor=actor, subject=transaction, details=details)
+        raise
+
+
+@own_transaction
+def _reverse(once: Once, original: Transaction, at: datetime) -> Transaction:
+    actor = once.actor
+    entries = list(Entry.objects.filter(transaction=original).select_related("account__owner"))
+    if original.initiated_by_id == actor.pk or any(entry.account.owner_id == actor.pk for entry in entries):
+        raise NotYourself
+    if original.kind == TransactionKind.REVERSAL or original.reverses_id is not None:
+        raise IsReversal
+    # Locked as the ledger locks them, and only then looked for: the same request at this moment has taken the money.
+    list(BankAccount.objects.select_for_update().filter(pk__in=[e.account_id for e in entries]).order_by("pk"))
+    if once.was_done():
+        return _reversal_of(original).get()
+    if _reversal_of(original).exists():
+        raise ReversedAlready
+    posting = ledger.post(
+        kind=TransactionKind.REVERSAL,
+        legs=[Leg(entry.account_id, _OTHER_WAY[Direction(entry.direction)], entry.amount) for entry in entries],
+        initiated_by=actor,
+        at=at,
+        description=f"Reversal of {original.reference}",
+        reverses=original,
+    )
+    reversal = Transaction.objects.get(pk=posting.transaction_id)
+    record(
+        Action.TRANSFER_REVERSED,
+        actor=actor,
+        subject=reversal,
+        concerns=_who_pays(entries),
+        details={
+            "reason": once.reason,
+            "reverses": original.reference,
+            "reference": posting.reference,
+            "amount": str(original.amount),
+            "accounts": [str(entry.account) for entry in entries],
+        },
+        evidence_digest=posting.digest,
+        at=at,
+    )
+    outbox.tell("transaction_reversed", transaction_id=str(reversal.pk))
+    once.keep(at=at)
+    return reversal
+
+
+def _reversal_of(original: Transaction) -> QuerySet[Transaction]:
+    return Transaction.objects.filter(reverses=original)
+
+
+def _who_pays(entries: list[Entry]) -> User | None:
+    """The customer whom the reversal costs money; of a withdrawal, the one who gets it back."""
+    owners = {entry.direction: entry.account.owner for entry in entries if entry.account.owner is not None}
+    return owners.get(Direction.CREDIT.value) or owners.get(Direction.DEBIT.value)

@@ -1,0 +1,137 @@
+"""Asking the fraud rules about a payment in the making and about cash, and what becomes of their alerts (R3.10)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db.models import QuerySet, Sum
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.permission.reasons import checked_reason
+from accounts.roles import require
+from audit.actions import Action
+from audit.services import record
+from foundation.refusals import NotYourself, WrongStatus
+from foundation.transactions import own_transaction
+from transfers.models import AlertState, FraudAlert, OrderKind, TransferOrder
+from transfers.orders import fraud
+from transfers.orders.fraud import Rule
+from transfers.periods import day_of, start_of_day
+
+
+class AlertClosedAlready(WrongStatus):
+    text = "Somebody else has closed this alert already."
+
+
+def thresholds() -> fraud.Thresholds:
+    """The present ones."""
+    return fraud.Thresholds(
+        alert_amount=settings.ALERT_AMOUNT,
+        suspicious_amount=settings.SUSPICIOUS_AMOUNT,
+        payments_per_hour=settings.ALERT_PAYMENTS_PER_HOUR,
+    )
+
+
+def rules_set_off(customer: User, amount: Decimal, *, at: datetime) -> tuple[Rule, ...]:
+    """The rules that a payment of `amount` (major units) by this customer sets off.
+
+    One statement, by the index of each account's orders by time, so that its cost is that of the hour's few rows.
+    Payments count by the account that they leave, whoever ordered them, held and rejected ones included. The
+    customer's limit row is locked: of two payments at once one sees the other.
+    """
+    earlier = TransferOrder.objects.filter(
+        source__owner=customer, kind=OrderKind.PAYMENT.value, created_at__gt=at - fraud.WINDOW
+    ).count()
+    return fraud.alerts(fraud.Facts(amount, earlier + 1), thresholds())
+
+
+def is_much_cash_out(customer: User, amount: Decimal, *, at: datetime) -> bool:
+    """Whether `amount` (major units), with what staff have paid this customer out that day and no second clerk has
+    looked at, is more than one clerk may give out.
+
+    One statement, by the index of each account's orders by time. The customer's limit row is locked: of two at once
+    one sees the other.
+    """
+    today = TransferOrder.objects.filter(
+        source__owner=customer,
+        kind=OrderKind.WITHDRAWAL.value,
+        hold_reason="",
+        created_at__gte=start_of_day(day_of(at)),
+    )
+    return amount + _sum_by_others(today, customer) > thresholds().alert_amount
+
+
+def rules_of_cash_in(customer: User, *, at: datetime) -> tuple[Rule, ...]:
+    """The rules that the deposit just noted sets off, with what staff have noted for this customer that day.
+
+    One statement, by the index of each account's entries by time: deposits leave the bank's account, and what is paid
+    to an account has no index by time. The customer's limit row is locked.
+    """
+    today = TransferOrder.objects.filter(
+        kind=OrderKind.DEPOSIT.value,
+        transaction__entries__account__owner=customer,
+        transaction__entries__posted_at__gte=start_of_day(day_of(at)),
+    )
+    return fraud.alerts_of_cash_in(_sum_by_others(today, customer), thresholds())
+
+
+def _sum_by_others(orders: QuerySet[TransferOrder], customer: User) -> Decimal:
+    """What those orders add up to that somebody else placed for the customer."""
+    return orders.exclude(initiator=customer).aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
+def raise_alerts(order: TransferOrder, rules: Iterable[Rule], *, at: datetime) -> None:
+    """Write an open alert for each rule, in the transaction of the order."""
+    alerts = [FraudAlert(order=order, rule=rule.value, created_at=at) for rule in rules]
+    if alerts:
+        FraudAlert.objects.bulk_create(alerts)
+
+
+def refuse_parties(actor: User, order: TransferOrder) -> None:
+    """Refuse whoever ordered it, pays it or is paid: a second person decides (R3.10, R5.2).
+
+    Raises:
+        NotYourself
+    """
+    if actor.pk in {order.initiator_id, order.source.owner_id, order.target.owner_id}:
+        raise NotYourself
+
+
+@own_transaction
+def close_alert(*, actor: User, alert: FraudAlert, note: str, at: datetime | None = None) -> None:
+    """Somebody has looked: the alert leaves the queue, once, with a note that stays in the audit log. The order, and
+    money that is held for it, stay as they are.
+
+    Raises:
+        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NotYourself: the actor ordered, pays or is paid.
+        WrongStatus: somebody else was faster.
+    """
+    require(actor, "transfers.close_fraud_alert")
+    kept_note, now = checked_reason(note), at or timezone.now()
+    row = FraudAlert.objects.select_related("order__source__owner", "order__target__owner").get(pk=alert.pk)
+    refuse_parties(actor, row.order)
+    if not _close(FraudAlert.objects.filter(pk=row.pk), actor, kept_note, now):
+        raise AlertClosedAlready
+    record(
+        Action.FRAUD_ALERT_CLOSED,
+        actor=actor,
+        subject=row,
+        concerns=row.order.customer_account.owner,
+        details={"rule": row.rule, "order": str(row.order.public_id), "reason": kept_note},
+        at=now,
+    )
+
+
+def close_alerts_of(order: TransferOrder, *, actor: User, note: str, at: datetime) -> None:
+    """Whoever decides on an order has looked at it: its open alerts close with the decision, in its transaction."""
+    _close(FraudAlert.objects.filter(order=order), actor, note, at)
+
+
+def _close(alerts: QuerySet[FraudAlert], actor: User, note: str, at: datetime) -> int:
+    """How many were open until now."""
+    return alerts.filter(state=AlertState.OPEN).update(
+        state=AlertState.CLOSED, closed_by=actor, closed_at=at, note=note
+    )

@@ -1,0 +1,110 @@
+"""Moving money out of one's own account, to another of one's own or to another customer (R3.2, R3.3)."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils import timezone
+
+from accounts.models import BankAccount, User
+from accounts.roles import require
+from foundation.refusals import Refusal
+from transfers.ledger.posting import AccountNotActive
+from transfers.models import OrderKind, StepUpChallenge, TransferOrder
+from transfers.orders import ownership, step_up
+from transfers.orders.instruction import Instruction
+from transfers.orders.placing import place
+from transfers.orders.step_up import Proof
+
+
+class SameAccount(Refusal):
+    code = "same_account"
+    text = "Choose two different accounts: money cannot be sent to the account it comes from."
+    status = 422
+
+
+class PayeeCannotReceive(Refusal):
+    """Unknown, closed, frozen or the bank's own: the sender is not told which."""
+
+    code = "payee_cannot_receive"
+    text = "We cannot send money to this account. Please check the number with the person you are paying."
+
+
+def transfer(
+    *,
+    actor: User,
+    source: BankAccount,
+    target: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    description: str = "",
+    proof: Proof | None = None,
+    at: datetime | None = None,
+) -> TransferOrder:
+    """Move `amount` (major units) from the actor's `source` to `target`, once for each idempotency key.
+
+    Whether it is a payment to somebody else, with limits and mails, or a transfer between own accounts is
+    decided by who owns the target, not by what the request says. `proof` is the code that it may need (`step_up`).
+
+    Raises:
+        PermissionDenied: the actor's role sends no money.
+        NotYourAccount: `source` is somebody else's.
+        StepUpRequired, WrongStepUpCode, WaitsAfterReset, SameAccount, PayeeCannotReceive, InsufficientFunds,
+        AccountNotActive, DailyLimitReached, IdempotencyConflict: refused, recorded, nothing moved.
+        TooOften: more than five in a minute.
+    """
+    instruction = _instruction(actor, source, target, amount, idempotency_key, description, at)
+    try:
+        return place(instruction, check=lambda: _check_sides(source, target), proof=proof)
+    except AccountNotActive as error:
+        if error.account_id == target.pk and instruction.kind == OrderKind.PAYMENT:
+            raise PayeeCannotReceive from error
+        raise
+
+
+def challenge_for(
+    *,
+    actor: User,
+    source: BankAccount,
+    target: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    at: datetime | None = None,
+) -> StepUpChallenge | None:
+    """What a transfer that is about to be reviewed needs a code for; None if it needs none as things stand now.
+
+    Raises:
+        PermissionDenied, NotYourAccount
+        WaitsAfterReset
+    """
+    instruction = _instruction(actor, source, target, amount, idempotency_key, "", at)
+    return step_up.challenge_ahead(instruction) if instruction.kind == OrderKind.PAYMENT else None
+
+
+def _instruction(
+    actor: User,
+    source: BankAccount,
+    target: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    description: str,
+    at: datetime | None,
+) -> Instruction:
+    require(actor, "transfers.transfer_own_money")
+    ownership.require_owner(actor, source)
+    return Instruction(
+        kind=OrderKind.OWN_TRANSFER if target.owner_id == actor.pk else OrderKind.PAYMENT,
+        actor=actor,
+        source=source,
+        target=target,
+        amount=amount,
+        description=description,
+        idempotency_key=idempotency_key,
+        at=at or timezone.now(),
+    )
+
+
+def _check_sides(source: BankAccount, target: BankAccount) -> None:
+    if source.pk == target.pk:
+        raise SameAccount
+    if target.is_internal:
+        raise PayeeCannotReceive

@@ -1,0 +1,274 @@
+"""A code for one payment: what a stolen session does not have (R3.6, R1.8).
+
+A first payment to somebody, and any payment out that brings the sum since the last code above STEP_UP_AMOUNT, needs
+a code given for it. An authenticator's code knows nothing of a payment, so the bank keeps on its side what the code
+is for: a `StepUpChallenge`, for these accounts, this amount and this key. Three steps, each once:
+
+1. issued, when the payment is reviewed or was tried without a code;
+2. verified, in one transaction with the code, so that no refusal of the payment brings the code back to life;
+3. consumed by a conditional UPDATE in the payment's own transaction: a payment that is refused leaves it verified,
+   for the same payment again, until its two minutes are over.
+
+Whoever changes an amount or an account has a challenge that does not fit, and is asked for another code. This is
+not the dynamic linking of PSD2 (RTS article 5), for which the device would have to show amount and payee.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from accounts.models import BankAccount, User
+from accounts.sign_in.fresh_code import verify_fresh_code
+from accounts.sign_in.origin import Origin
+from accounts.sign_in.signing_in import TryAgainIn
+from accounts.sign_in.two_factor import WrongCode, verify_totp
+from audit.actions import Action
+from audit.services import record
+from foundation.limiter.limiter import TooOften
+from foundation.refusals import Refusal
+from foundation.transactions import own_transaction
+from transfers.models import CustomerLimit, OrderKind, Payee, StepUpChallenge, StepUpReason
+from transfers.orders.explanations import asking_for_code
+from transfers.orders.instruction import Instruction
+
+_KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The code that a customer gives, and the challenge it is given for."""
+
+    origin: Origin
+    challenge_id: UUID
+    code: str
+
+
+class StepUpRequired(Refusal):
+    """The payment needs a code. `challenge` is what it has to be given for, once the payment was rolled back."""
+
+    code = "step_up_required"
+    status = 403
+    challenge: StepUpChallenge
+
+    def __init__(self, why: StepUpReason, text: str | None = None) -> None:
+        super().__init__(text or asking_for_code(why))
+        self.why = why
+
+    def more(self) -> dict[str, Any]:
+        """The challenge: the same request again, with its id and a code, goes through."""
+        challenge = self.challenge
+        return {
+            "challenge": {"id": str(challenge.public_id), "expires_at": challenge.expires_at, "why": self.why.value}
+        }
+
+
+class CodeTooLate(StepUpRequired):
+    """The challenge is over, was used, or is for another payment: the code was not looked at."""
+
+    def __init__(self, why: StepUpReason) -> None:
+        super().__init__(
+            why, "The time for this code is over, or something has changed. Enter a code for it as it is now."
+        )
+
+
+class WrongStepUpCode(Refusal):
+    code = "wrong_step_up_code"
+    text = "This code is not right, or was used already. Wait for the next one."
+    status = 403
+
+
+class TooManyCodes(TooOften):
+    """Too many wrong codes, counted together with sign-in (R1.4); this one was not looked at."""
+
+
+class WaitsAfterReset(Refusal):
+    """Whoever talked the bank into a reset, or found the recovery codes, may be somebody else: money to strangers and
+    cash wait a day (R1.8)."""
+
+    code = "waits_after_reset"
+    status = 403
+
+    def __init__(self, until: datetime) -> None:
+        when = date_format(timezone.localtime(until), "DATETIME_FORMAT")
+        super().__init__(
+            "After two-factor sign-in was reset or set up anew with a recovery code, or the bank has changed an e-mail "
+            f"address, first transfers to somebody and cash withdrawals wait {settings.HARDENED_HOURS} hours: "
+            f"until {when}."
+        )
+        self.until = until
+
+    def more(self) -> dict[str, Any]:
+        return {"until": self.until}
+
+
+def why_needed(instruction: Instruction, row: CustomerLimit | None) -> StepUpReason | None:
+    """Why this payment out needs a code, by the customer's limit row (locked, where it decides); None if it does not.
+
+    Raises:
+        WaitsAfterReset: no code helps yet.
+    """
+    customer = instruction.customer
+    is_new = _is_new_payee(customer, instruction.kind, instruction.target)
+    if is_new or instruction.kind == OrderKind.WITHDRAWAL:
+        _refuse_after_reset(customer, instruction.at)
+    if instruction.served is not None:  # they gave a code at the counter
+        return None
+    if is_new:
+        return StepUpReason.NEW_PAYEE
+    out = row.out_since_code if row is not None else Decimal(0)
+    return StepUpReason.AMOUNT if out + instruction.amount > settings.STEP_UP_AMOUNT else None
+
+
+def refuse_after_reset(customer: User, kind: OrderKind, target: BankAccount, *, at: datetime) -> None:
+    """Refuse what waits a day after a reset, also when it was ordered before: a held order that is to be released.
+
+    Raises:
+        WaitsAfterReset
+    """
+    if kind == OrderKind.WITHDRAWAL or _is_new_payee(customer, kind, target):
+        _refuse_after_reset(customer, at)
+
+
+def _is_new_payee(customer: User, kind: OrderKind, target: BankAccount) -> bool:
+    return kind == OrderKind.PAYMENT and not Payee.objects.filter(customer=customer, account=target).exists()
+
+
+def why_waits(customer: User) -> str:
+    """What a customer reads whose first payments and withdrawals wait after a reset; "" if they do not."""
+    try:
+        _refuse_after_reset(customer, timezone.now())
+    except WaitsAfterReset as refusal:
+        return str(refusal)
+    return ""
+
+
+def _refuse_after_reset(customer: User, at: datetime) -> None:
+    if customer.hardened_at is None:
+        return
+    until = customer.hardened_at + timedelta(hours=settings.HARDENED_HOURS)
+    if until > at:
+        raise WaitsAfterReset(until)
+
+
+def challenge_ahead(instruction: Instruction) -> StepUpChallenge | None:
+    """The challenge for a payment that is about to be reviewed; None if it needs no code as things stand.
+
+    Raises:
+        WaitsAfterReset
+    """
+    row = CustomerLimit.objects.filter(user=instruction.customer).first()
+    why = why_needed(instruction, row)
+    return issue(instruction, why) if why is not None else None
+
+
+@own_transaction
+def issue(instruction: Instruction, why: StepUpReason) -> StepUpChallenge:
+    """A new challenge for this payment, or one that has just begun to wait for its code. Sweeps what is over."""
+    StepUpChallenge.objects.filter(expires_at__lt=instruction.at - _KEPT).delete()
+    lasts = timedelta(seconds=settings.STEP_UP_SECONDS)
+    waiting = StepUpChallenge.objects.filter(
+        **_binding(instruction), why=why.value, verified_at__isnull=True, expires_at__gt=instruction.at + lasts / 2
+    ).first()
+    if waiting is not None:
+        return waiting
+    challenge = StepUpChallenge(
+        **_binding(instruction),
+        why=why.value,
+        created_at=instruction.at,
+        expires_at=instruction.at + lasts,
+    )
+    challenge.save(force_insert=True)
+    _record(Action.STEP_UP_REQUIRED, challenge, instruction.at)
+    return challenge
+
+
+def give_code(instruction: Instruction, proof: Proof) -> None:
+    """Let the code vouch for the challenge. One that was vouched for already needs no other: a second click.
+
+    Where the challenge is over, used or for another payment, the code is not looked at and stays good: whether the
+    payment needs one is decided with its customer's limit row locked (`consume`).
+
+    Raises:
+        WrongStepUpCode, TooManyCodes
+    """
+    challenge = _usable(instruction, proof).filter(verified_at__isnull=True).first()
+    if challenge is None:
+        return
+    try:
+        verify_fresh_code(
+            actor=instruction.actor,
+            code=proof.code,
+            origin=proof.origin,
+            verify=lambda person, code: _verify(person, code, challenge, instruction.at),
+            only_for=f"challenge {challenge.pk}",
+        )
+    except TryAgainIn as error:
+        raise WrongStepUpCode(str(error)) from error
+    except WrongCode as error:
+        raise WrongStepUpCode from error
+    except TooOften as error:
+        raise TooManyCodes(error.retry_after) from error
+
+
+@own_transaction
+def _verify(person: User, code: str, challenge: StepUpChallenge, at: datetime) -> StepUpChallenge | None:
+    """Use up the code and mark the challenge, in one transaction. Raises nothing: a wrong code must stay counted.
+
+    The code's device is locked meanwhile, so the second of two clicks finds the challenge verified by the first.
+    """
+    if verify_totp(person, code) is not None:
+        StepUpChallenge.objects.filter(pk=challenge.pk, verified_at__isnull=True).update(verified_at=at)
+        _record(Action.STEP_UP_GIVEN, challenge, at)
+        return challenge
+    return StepUpChallenge.objects.filter(pk=challenge.pk, verified_at__isnull=False).first()
+
+
+def consume(instruction: Instruction, why: StepUpReason, proof: Proof | None) -> None:
+    """Use the verified challenge up, in the payment's transaction.
+
+    Raises:
+        StepUpRequired: none was given; CodeTooLate: none that is for this payment, verified, in time and unused.
+    """
+    if proof is None:
+        raise StepUpRequired(why)
+    if not _usable(instruction, proof).filter(verified_at__isnull=False).update(consumed_at=instruction.at):
+        raise CodeTooLate(why)
+
+
+def _usable(instruction: Instruction, proof: Proof) -> QuerySet[StepUpChallenge]:
+    """The challenge named, if it is for this payment, in time and unused."""
+    return StepUpChallenge.objects.filter(
+        public_id=proof.challenge_id,
+        **_binding(instruction),
+        consumed_at__isnull=True,
+        expires_at__gt=instruction.at,
+    )
+
+
+def _binding(instruction: Instruction) -> dict[str, Any]:
+    """What a challenge is for; all of it must be the same when it is used."""
+    return {
+        "customer": instruction.customer,
+        "source": instruction.source,
+        "target": instruction.target,
+        "amount": instruction.amount,
+        "currency": settings.CURRENCY,
+        "key_digest": instruction.key_digest,
+    }
+
+
+def _record(action: Action, challenge: StepUpChallenge, at: datetime) -> None:
+    details = {
+        "why": challenge.why,
+        "amount": str(challenge.amount),
+        "source": str(challenge.source),
+        "target": str(challenge.target),
+    }
+    record(action, actor=challenge.customer, subject=challenge, concerns=challenge.customer, details=details, at=at)

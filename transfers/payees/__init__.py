@@ -1,0 +1,1 @@
+"""Payees: whom a customer has paid, and how they are called."""
