@@ -86,12 +86,12 @@ TAKES_A_REQUEST = {
     "accounts/sign_in/origin.py": "makes the value that services get",
     "accounts/models.py": "names the type of a request of somebody signed in",
     "accounts/sign_in/sessions/pages.py": "Django signs out by the request",
-    "accounts/sign_in/page_acts.py": "Django signs in by the request, and the session follows what services change",
+    "accounts/people/page_acts.py": "Django signs in by the request, and the session follows what services change",
     "accounts/sign_in/sessions/middleware.py": "middleware",
     "accounts/sign_in/axes.py": "Django hands its backends the request, and django-axes knows requests only",
     "accounts/staff/acts.py": "the admin's pages of what staff do",
     "accounts/staff/list_filters.py": "the admin's lists",
-    "foundation/admin/read_only.py": "the admin's lists",
+    "accounts/staff/people_acts.py": "the admin's acts on people",
 }
 
 
@@ -113,7 +113,7 @@ def is_edge(path: Path) -> bool:
     return "tests" in parts or any(part.partition("_")[0] in EDGES for part in parts)
 
 
-# Pages that hand a password or code straight to its service. All others go through `accounts.sign_in.page_acts`.
+# Pages that hand a password or code straight to its service. All others go through `accounts.people.page_acts`.
 ASKS_BY_ITSELF = {
     "accounts/views/sign_in.py": "nobody is signed in yet: each step begins another session",
     "transfers/views/confirming.py": "a code for a payment shows and changes no factor",

@@ -265,7 +265,7 @@ def test_a_page_says_that_nobody_knows(alice: Any, browser_of: Callable, monkeyp
     def lost(*args: Any, **kwargs: Any) -> None:
         raise OutcomeUnknown("secret")
 
-    monkeypatch.setattr("transfers.views.payees.selectors.payees_of", lost)
+    monkeypatch.setattr("transfers.views.payees.payee_selectors.payees_of", lost)
     answer = browser_of(alice).get("/payees/")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "Look before you try again" in answer.content.decode()
@@ -284,7 +284,7 @@ def test_a_database_that_goes_away_after_the_payment_is_no_proof_that_none_was_m
     source, target = open_account(alice, "100.00"), open_account(alice)
     body = {"to": target.number, "amount": "10.00"}
     with monkeypatch.context() as lost:
-        lost.setattr("transfers.api.money.selectors.receipt_for", away)
+        lost.setattr("transfers.api.money.history.receipt_for", away)
         answer = api_of(alice).post(f"accounts/{source.number}/transfer", body, Idempotency_Key="away-after-it")
     assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
     assert TransferOrder.objects.filter(source=source).count() == 1

@@ -7,7 +7,7 @@ from accounts import account_numbers
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.sign_in.addresses import is_plain
 from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS
-from foundation.rest.schemas import _refusing
+from foundation.rest.schemas import refusing
 
 
 def _plain_address(text: str) -> str:
@@ -19,7 +19,7 @@ def _plain_address(text: str) -> str:
 # An account number with its check digits, spaces and hyphens allowed; parsed to twelve digits.
 AccountNumber = Annotated[
     str,
-    _refusing(account_numbers.parse_number, InvalidAccountNumber),
+    refusing(account_numbers.parse_number, InvalidAccountNumber),
     WithJsonSchema({"type": "string", "maxLength": 24, "examples": ["1234 5678 9012"]}),
 ]
 

@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.views.debug import SafeExceptionReporterFilter
 
 from accounts.models import TotpDevice, User
-from accounts.sign_in import page_acts, pins
+from accounts.people import page_acts
+from accounts.sign_in import pins
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.pins import InvalidPin, check_pin
 from audit.models import AuditEntry

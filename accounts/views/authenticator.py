@@ -7,7 +7,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import CodeForm, FreshCodeForm
 from accounts.models import SignedInRequest
-from accounts.sign_in import new_recovery_codes, page_acts, two_factor
+from accounts.people import page_acts
+from accounts.sign_in import new_recovery_codes, two_factor
 from accounts.sign_in.authenticator import NothingToReplace
 from accounts.sign_in.signing_in import LockedOut
 from accounts.views.refusals import refusals_shown_in

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_http_methods
 from accounts.forms import EmailChangeForm
 from accounts.models import EmailChange, SignedInRequest
 from accounts.people import email_change as service
-from accounts.sign_in import page_acts, two_factor
+from accounts.people import page_acts
+from accounts.sign_in import two_factor
 from accounts.sign_in.signing_in import LockedOut
 from accounts.views.refusals import refusals_shown_in
 from accounts.views.sign_in import locked_out

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.forms import PasswordChangeForm
 from accounts.models import SignedInRequest
-from accounts.sign_in import page_acts
+from accounts.people import page_acts
 from accounts.sign_in.passwords import change as passwords
 from accounts.sign_in.signing_in import LockedOut
 from accounts.views.sign_in import locked_out

@@ -7,7 +7,8 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.forms import FreshCodeForm, PinForm
 from accounts.models import SignedInRequest
-from accounts.sign_in import page_acts, two_factor
+from accounts.people import page_acts
+from accounts.sign_in import two_factor
 from accounts.sign_in.pins import NoPin, PinLocked
 from accounts.sign_in.signing_in import LockedOut
 from accounts.views.refusals import refusals_shown_in

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import demo_people
 from accounts.forms import CodeForm, SignInForm
-from accounts.sign_in import devices, page_acts, two_factor
+from accounts.people import page_acts
+from accounts.sign_in import devices, two_factor
 from accounts.sign_in import signing_in as service
 from accounts.sign_in.origin import origin_of
 from accounts.sign_in.sessions import pages

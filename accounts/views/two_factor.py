@@ -7,7 +7,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import CodeForm
-from accounts.sign_in import devices, enrolment_link, new_recovery_codes, page_acts, two_factor
+from accounts.people import page_acts
+from accounts.sign_in import devices, enrolment_link, new_recovery_codes, two_factor
 from accounts.sign_in.sessions import pending as pending_sign_in
 
 

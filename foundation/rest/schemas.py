@@ -60,7 +60,7 @@ class PageOf(Out, Generic[T]):
 # --- In ------------------------------------------------------------------------------------------------------
 
 
-def _refusing(parse: Callable[[str], Any], *errors: Any) -> PlainValidator:
+def refusing(parse: Callable[[str], Any], *errors: Any) -> PlainValidator:
     """A validator that lets only texts through to `parse`, and says what it says."""
 
     def validate(value: Any) -> Any:
@@ -100,16 +100,16 @@ def _amount_schema() -> dict[str, Any]:
 
 
 # A positive amount, as text: a number would be a float in many languages, and lose cents.
-Amount = Annotated[Decimal, _refusing(parse_amount, InvalidAmount), WithJsonSchema(_amount_schema())]
+Amount = Annotated[Decimal, refusing(parse_amount, InvalidAmount), WithJsonSchema(_amount_schema())]
 AmountOrZero = Annotated[
     Decimal,
-    _refusing(lambda text: parse_amount(text, allow_zero=True), InvalidAmount),
+    refusing(lambda text: parse_amount(text, allow_zero=True), InvalidAmount),
     WithJsonSchema(_amount_schema()),
 ]
 # Where the page before ended: its `next_cursor`.
 Cursor = Annotated[
     paging.Cursor,
-    _refusing(paging.Cursor.parse, paging.InvalidCursor),
+    refusing(paging.Cursor.parse, paging.InvalidCursor),
     WithJsonSchema(
         {
             "type": "string",
@@ -122,7 +122,7 @@ Cursor = Annotated[
 # A moment, with its offset from UTC; parsed to UTC.
 Moment = Annotated[
     datetime,
-    _refusing(_parse_moment, _InvalidMoment),
+    refusing(_parse_moment, _InvalidMoment),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-03T08:00:00Z"]}),
 ]
 # The public id of anything; strict mode would take no text for it.
@@ -166,7 +166,7 @@ def text_of(field: forms.CharField) -> Any:
         schema["maxLength"] = field.max_length
     if field.required:
         schema["minLength"] = 1
-    return Annotated[str, _refusing(parse), WithJsonSchema(schema)]
+    return Annotated[str, refusing(parse), WithJsonSchema(schema)]
 
 
 # --- Out -----------------------------------------------------------------------------------------------------

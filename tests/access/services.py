@@ -13,12 +13,12 @@ from typing import Any
 
 from accounts import people
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
-from accounts.people import common, email_change, profile
+from accounts.people import common, email_change, page_acts, profile
 from accounts.permission.authority import require_authority, require_request
 from accounts.programs import credentials as api_credentials
 from accounts.programs import sessions as api_sessions
 from accounts.roles import Role
-from accounts.sign_in import admin_key, authenticator, devices, fresh_code, page_acts, pins
+from accounts.sign_in import admin_key, authenticator, devices, fresh_code, pins
 from accounts.sign_in.passwords import change as passwords
 from accounts.sign_in.sessions import pages
 from accounts.sign_in.sessions import rows as user_sessions

@@ -12,7 +12,7 @@ from audit.services import record
 from foundation import outbox
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
-from transfers.accounts.opening import _counted_try
+from transfers.accounts.opening import counted_try
 from transfers.interest import posting as interest
 from transfers.ledger.posting import AccountNotActive
 from transfers.orders.ownership import require_owner, served_customer
@@ -72,7 +72,7 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
     require(actor, "transfers.open_own_account")
     require_owner(actor, account)
     now = at or timezone.now()
-    with _counted_try(actor, actor, "close", str(account.public_id), account=account, at=now):
+    with counted_try(actor, actor, "close", str(account.public_id), account=account, at=now):
         _close(actor, account, now)
 
 

@@ -107,7 +107,7 @@ def open_account(
     if done is not None:
         return done
     inputs = f"{idempotency_key}|{kind}|{nickname}|{opening_deposit}"
-    with _counted_try(actor, asked.owner, "open", inputs, deposit=bool(opening_deposit), at=asked.at):
+    with counted_try(actor, asked.owner, "open", inputs, deposit=bool(opening_deposit), at=asked.at):
         if opening_deposit and not asked.is_served:
             cash.require_self_service()
         return _open(asked)
@@ -125,7 +125,7 @@ def _right_to_open(asked: _Opening) -> str:
 
 
 @contextmanager
-def _counted_try(
+def counted_try(
     actor: User,
     customer: User,
     verb: str,

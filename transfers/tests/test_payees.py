@@ -4,12 +4,9 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -20,7 +17,7 @@ from audit.models import AuditEntry
 from tests import acts
 from tests.tables import in_one_world
 from transfers.ledger.posting import InsufficientFunds
-from transfers.models import MAX_LABEL_CHARS, Entry, OrderState, Payee, TransferOrder
+from transfers.models import MAX_LABEL_CHARS, Entry, Payee, TransferOrder
 from transfers.payees import selectors as payee_selectors
 from transfers.payees import services as payees
 
@@ -94,42 +91,6 @@ def test_the_database_holds_one_row_for_a_customer_and_an_account(payee: Payee) 
 
 
 # --- Whom customers had paid before there was a list --------------------------------------------------------
-
-
-def test_the_back_fill_makes_one_row_of_each_pair_with_its_first_and_last_time(
-    alice: Any,
-    bob: Any,
-    pay: Callable,
-    bobs: BankAccount,
-    savings: BankAccount,
-    everyday: BankAccount,
-    open_account: Callable,
-    new_key: Callable,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    other = open_account(bob)
-    for day in (3, 1, 2):
-        pay(bobs, at=NOON + timedelta(days=day))
-    pay(other, at=NOON)
-    pay(savings, at=NOON)
-    acts.transfer(actor=bob, source=bobs, target=everyday, amount=Decimal(1), idempotency_key=new_key(), at=NOON)
-    TransferOrder.objects.create(
-        kind="payment", initiator=alice, source=everyday, target=open_account(bob), amount=Decimal(1),
-        key_digest="x", inputs_digest="x", state=OrderState.HELD,
-    )  # fmt: skip
-    expected = {
-        (alice.pk, bobs.pk): (NOON + timedelta(days=1), NOON + timedelta(days=3)),
-        (alice.pk, other.pk): (NOON, NOON),
-        (bob.pk, everyday.pk): (NOON, NOON),
-    }
-    Payee.objects.all().delete()
-    migration = import_module("transfers.migrations.0005_payees")
-    monkeypatch.setattr(migration, "_CUSTOMERS_AT_ONCE", 1)
-    monkeypatch.setattr(migration, "_ROWS_AT_ONCE", 1)
-    migration.remember_whom_customers_have_paid(apps, SimpleNamespace(connection=connection))
-    rows = {(row.customer_id, row.account_id): (row.first_paid_at, row.last_paid_at) for row in Payee.objects.all()}
-    assert rows == expected
-    assert len(set(Payee.objects.values_list("public_id", flat=True))) == 3
 
 
 # --- What their customer sees -------------------------------------------------------------------------------
