@@ -88,8 +88,8 @@ class ErrorsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        is_page = request.path_info.startswith(API) and response.status_code >= HTTPStatus.BAD_REQUEST
-        if not is_page or response["Content-Type"] == CONTENT_TYPE:
+        is_error_of_api = request.path_info.startswith(API) and response.status_code >= HTTPStatus.BAD_REQUEST
+        if not is_error_of_api or response["Content-Type"] == CONTENT_TYPE:
             return response
         problem = as_response(without_route(response.status_code))
         for name, value in response.items():
