@@ -81,12 +81,15 @@ class ErrorsMiddleware:
     Under /api/ an error that no route has answered (no such address, another method, an unknown host) gets the one
     shape that all its errors have (R7.3). For pages a full limit becomes 429, and that nobody can count just now, or
     tell what became of it, 503.
+
+    An error report of Django's names no value that was typed: secrets and people's data are in nearly every form.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Any) -> HttpResponse:
+        request.sensitive_post_parameters = "__ALL__"
         response = self.get_response(request)
         is_error_of_api = request.path_info.startswith(API) and response.status_code >= HTTPStatus.BAD_REQUEST
         if not is_error_of_api or response["Content-Type"] == CONTENT_TYPE:

@@ -261,6 +261,20 @@ if not 12 <= PASSWORD_MIN_CHARS <= 64:
     raise ImproperlyConfigured("PASSWORD_MIN_CHARS must be 12 to 64.")
 # Passwords known from thefts, in the format of Have I Been Pwned; "" is none (README).
 BREACHED_PASSWORDS_FILE = env.str("BREACHED_PASSWORDS_FILE", default="")
+# Fields of forms that hold a secret: no page gives one back, and axes writes none down.
+SECRET_FIELDS = [
+    "password",
+    "password1",
+    "password2",
+    "old_password",
+    "new_password1",
+    "new_password2",
+    "code",
+    "pin",
+    "pin_again",
+    "admin_key",
+    "customer_code",
+]
 # NIST SP 800-63B-4: length and block lists, no rules about kinds of characters.
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.sign_in.passwords.rules.LengthValidator"},
@@ -290,7 +304,7 @@ AXES_CLIENT_IP_CALLABLE = "foundation.request_context.client_ip"
 AXES_LOCKOUT_CALLABLE = "accounts.views.sign_in.keep_our_answer"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_SENSITIVE_PARAMETERS = ["password", "code", "pin", "pin_again", "admin_key", "customer_code"]
+AXES_SENSITIVE_PARAMETERS = SECRET_FIELDS
 AXES_ALLOWED_CORS_ORIGINS = SITE_URL
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
