@@ -208,15 +208,11 @@ MIDDLEWARE = [
     "bankproject.middleware.SecurityHeadersMiddleware",
     "bankproject.middleware.Utf8OnlyMiddleware",
     "accounts.sign_in.sessions.middleware.ReplicaMiddleware",
-    "bankproject.middleware.PageSession",
+    "bankproject.middleware.PageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "bankproject.middleware.PageUser",
-    "bankproject.middleware.PageOtp",
-    "bankproject.middleware.PageTimeout",
-    "bankproject.middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "bankproject.middleware.PageTwoFactor",
+    "accounts.sign_in.sessions.middleware.TwoFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
