@@ -25,9 +25,15 @@ from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.request_context import network_of
 from foundation.transactions import own_transaction
 
+R = TypeVar("R")
+
 # One shared key for attempts that name nobody, far from any e-mail address.
 NOBODY = "-"
 _LONGEST_ADDRESS = 254  # of the column, and of RFC 5321
+
+_ONE_AN_HOUR = limiter.Limit(times=1, window_seconds=3600)
+_PAUSE_AFTER_A_CODE = limiter.Limit(times=1, window_seconds=2)
+_CODES_FROM_ANYWHERE = limiter.Limit(times=50, window_seconds=3600)
 
 
 def identity(email: Any) -> str:
@@ -45,13 +51,6 @@ def address_in(typed: str) -> str:
 def name_for_axes(email: Any) -> str:
     """What axes writes down of an attempt: the address, or NOBODY for what looks like none."""
     return address_in(email) or NOBODY if isinstance(email, str) else NOBODY
-
-
-R = TypeVar("R")
-
-_ONE_AN_HOUR = limiter.Limit(times=1, window_seconds=3600)
-_PAUSE_AFTER_A_CODE = limiter.Limit(times=1, window_seconds=2)
-_CODES_FROM_ANYWHERE = limiter.Limit(times=50, window_seconds=3600)
 
 
 class Door(StrEnum):
