@@ -85,7 +85,7 @@ from pathlib import Path
 django.setup()
 from decimal import Decimal
 from accounts.models import BankAccount
-from transfers.services import sending
+from transfers.orders import sending
 
 begin, number, source, target = Path(sys.argv[1]), *sys.argv[2:]
 source, target = BankAccount.objects.get(pk=source), BankAccount.objects.get(pk=target)

@@ -29,7 +29,7 @@ django.setup()
 from decimal import Decimal
 from django.db import connection
 from accounts.models import BankAccount
-from transfers.services import sending
+from transfers.orders import sending
 
 begin, worker, source, target = Path(sys.argv[1]), *sys.argv[2:]
 source, target = BankAccount.objects.select_related("owner").get(pk=source), BankAccount.objects.get(pk=target)

@@ -17,7 +17,7 @@ from tests.mssql.migrated import Walk
 from tests.mssql.pretended import VERSIONS, connection_to, pretended
 from tests.mssql.rules import faults
 
-OUR_APPS = ("audit", "accounts", "transfers", "support")
+OUR_APPS = ("audit", "accounts", "transfers", "support", "foundation")
 
 
 class Migrated:

@@ -132,7 +132,7 @@ import os, signal, sys
 from datetime import datetime
 import django
 django.setup()
-from transfers.services import interest
+from transfers.interest import posting as interest
 interest.BATCH = 2
 save, calls = interest._save, []
 def save_or_die(plans):

@@ -21,7 +21,8 @@ from django.conf import settings
 from accounts.models import AccountKind
 from accounts.roles import Role
 from accounts.people.registration import create_user
-from transfers.services import cash, opening, sending
+from transfers.accounts import opening
+from transfers.orders import cash, sending
 
 settings.DEPOSITS_PER_MINUTE = settings.TRANSFERS_PER_MINUTE = 10**6
 name = sys.argv[1]
