@@ -122,7 +122,8 @@ def _verify_admin_key(*, actor: User, admin_key: str, origin: Origin) -> None:
     if not settings.ADMIN_KEY:
         return
     given, right = admin_key.encode("utf-8", "surrogatepass"), settings.ADMIN_KEY.encode()
-    is_right = guesses.counted(lambda: secrets.compare_digest(given, right) or None, email=actor.email, ip=origin.ip)
-    if not is_right:
+    with guesses.counted(email=actor.email, ip=origin.ip) as guess:
+        guess.was_right = secrets.compare_digest(given, right)
+    if not guess.was_right:
         record(Action.ADMIN_KEY_REFUSED, actor=actor, subject=actor)
         raise WrongAdminKey

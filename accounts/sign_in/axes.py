@@ -33,9 +33,9 @@ class CountedPasswordBackend(ModelBackend):
             return None
         ip = client_ip(request) if request is not None else None
         try:
-            user = guesses.counted(
-                lambda: guesses.from_network(lambda: self._whose(username, password), ip=ip), email=username, ip=ip
-            )
+            with guesses.counted(email=username, ip=ip) as guess, guesses.from_network(guess, ip=ip):
+                user = self._whose(username, password)
+                guess.was_right = user is not None
         except TooOften as error:
             raise PermissionDenied from error
         return user
