@@ -16,6 +16,7 @@ from foundation import mail_links, outbox
 from foundation.transactions import own_transaction
 
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponse)
+
 KEPT = timedelta(days=180)
 _PLAIN = {"Mac OS X": "macOS", "Mobile Safari": "Safari", "Chrome Mobile": "Chrome", "Firefox Mobile": "Firefox"}
 

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from foundation.money import format_money, format_money_short, format_money_signed, format_rate
 
 register = template.Library()
+
 _KEPT = re.compile(r"(\b(?:e-mails?|two-factor|sign-ins?|[0-9]{4}-[0-9]{2}-[0-9]{2})\b|•••• [0-9]{4})", re.IGNORECASE)
 _PARTS = ("year", "month", "day")
 
