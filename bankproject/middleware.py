@@ -26,7 +26,7 @@ from foundation.transactions import OutcomeUnknown
 API = "/api/"
 _PAGE_AMONG_THEM = "/api/v1/docs/"
 # What surrounds pages alone, the outermost first.
-_OF_PAGES = (
+AROUND_PAGES = (
     SessionMiddleware,
     AuthenticationMiddleware,
     OTPMiddleware,
@@ -98,7 +98,7 @@ class ErrorsMiddleware:
 
 
 class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddleware):
-    """Surrounds pages with `_OF_PAGES`; a program's request goes past all of them.
+    """Surrounds pages with `AROUND_PAGES`; a program's request goes past all of them.
 
     It descends from those that Django's system checks look for, and leaves the work to one of each.
     """
@@ -106,7 +106,7 @@ class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddlew
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         super().__init__(get_response)
         self._page: Callable[[HttpRequest], Any] = get_response
-        for middleware in reversed(_OF_PAGES):
+        for middleware in reversed(AROUND_PAGES):
             # As Django does it for each of MIDDLEWARE: what one of them raises is an answer to those around it.
             self._page = convert_exception_to_response(middleware(self._page))
 

@@ -72,7 +72,7 @@ def key_for(email: str, ip: str | None) -> str:
 
 
 def _prefix_for(email: str) -> str:
-    """With what the keys of one e-mail address begin, wherever the guesses came from."""
+    """The prefix of the keys of one e-mail address, wherever the guesses came from."""
     return f"guess:{_digest(identity(email))}:"
 
 
