@@ -243,6 +243,7 @@ PARTS: tuple[Callable[..., Any], ...] = (
     order_records.report_of,
     requests.perform,
     screening.close_alerts_of,
+    opening.counted_try,
 )
 
 
