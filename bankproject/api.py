@@ -17,7 +17,8 @@ from ninja.openapi.schema import OpenAPISchema
 from accounts.api.bearer import AccessToken
 from accounts.api.profile import router as profile_router
 from accounts.api.sign_in import router as accounts_router
-from accounts.api.staff import router as staff_of_accounts
+from accounts.api.staff import log_router
+from accounts.api.staff import router as staff_of_people
 from foundation.limiter import limiter
 from foundation.rest import rates
 from foundation.rest.body import StrictParser, check_query
@@ -28,6 +29,7 @@ from support.api.staff import router as staff_of_support
 from transfers.api.limits import router as limits_router
 from transfers.api.money import router as transfers_router
 from transfers.api.money_schemas import PROBLEM_MEMBERS
+from transfers.api.staff import accounts_router as staff_of_accounts
 from transfers.api.staff import router as staff_of_transfers
 
 _DESCRIPTION = (
@@ -125,7 +127,9 @@ api = BankApi(
     profile_router,
     limits_router,
     support_router,
+    staff_of_people,
     staff_of_accounts,
+    log_router,
     staff_of_transfers,
     staff_of_support,
     namespace="api",

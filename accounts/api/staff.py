@@ -103,6 +103,7 @@ class LogEntryOut(Out):
 
 
 router = Router(tags=["Staff"])
+log_router = Router(tags=["Staff"])
 
 
 @router.get("/users", response=PageOf[UserOut])
@@ -141,7 +142,7 @@ def change_role(request: ApiRequest, user_id: UUID, data: RoleIn) -> Status:
     return Status(204, None)
 
 
-@router.get("/audit/entries", response=PageOf[LogEntryOut])
+@log_router.get("/audit/entries", response=PageOf[LogEntryOut])
 def audit_entries(request: ApiRequest, wanted: Query[LogIn]) -> Any:
     """The audit log, newest first."""
     filters = LogFilters(**wanted.model_dump(exclude={"cursor"}))
