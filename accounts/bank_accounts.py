@@ -1,4 +1,4 @@
-"""The account rows themselves. `transfers.services` decides when; nothing here moves money."""
+"""The account rows themselves. `transfers.accounts` decides when; nothing here moves money."""
 
 import uuid
 from datetime import datetime
