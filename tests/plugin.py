@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
     # Any mask makes a code that can be read. Which is best for a camera takes longer to find than a page to make.
-    QRCode.best_mask_pattern = lambda self: 0
+    QRCode.find_best_mask_pattern, QRCode.best_mask_pattern = QRCode.best_mask_pattern, lambda self: 0
 
     # Static files are looked for when one is asked for, not all of them anew for each test client.
     settings.WHITENOISE_AUTOREFRESH = True
