@@ -116,8 +116,26 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     return _with_room(runner.pytest_runtest_protocol, item, nextitem)
 
 
+# The marks of the tests in a folder of this name; no test has them by hand.
+MARKS_OF_FOLDERS = {
+    "slow": ["slow"],
+    "browser": ["browser"],
+    "firewall": ["firewall"],
+    "fuzz": ["slow"],
+    "stack": ["slow", "firewall"],
+}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for folder in item.nodeid.partition("::")[0].split("/")[:-1]:
+            for mark in MARKS_OF_FOLDERS.get(folder, ()):
+                item.add_marker(mark)
+    _flush_where_a_refusal_takes_all(items)
+
+
+def _flush_where_a_refusal_takes_all(items: list[pytest.Item]) -> None:
     """On SQL Server a trigger that refuses takes the whole transaction along, and not back to a savepoint: with it
     would go what the test has made."""
     from django.conf import settings

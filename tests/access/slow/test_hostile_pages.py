@@ -12,7 +12,7 @@ from tests.access.visitors import ADMIN, ANYBODY, INSIDE, OUTSIDE, Visitor, Walk
 from tests.access.world import World
 from tests.access_walk import made_up, text_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
 # One of each kind: without two-factor all are sent away by the same middleware, and a flag shows on other doors.
