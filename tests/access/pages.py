@@ -180,6 +180,7 @@ def door(page: Page, path: str, method: str, fields: dict[str, Any], visitor: Vi
         ask=ask,
         look=look,
         may_add=MAY_ADD.get(page.name, ""),
+        is_to_look=method == "get",
     )
 
 

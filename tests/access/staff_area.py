@@ -139,7 +139,7 @@ def _page_with_the_act(address: str, path: str, is_allowed: bool, permission: st
     def ask(walker: Walker) -> Any:
         return walker.browser.get(address)
 
-    return Door(f"get {address}", permission, "200", ask, look, may_write=False)
+    return Door(f"get {address}", permission, "200", ask, look, may_write=False, is_to_look=True)
 
 
 def _both(
@@ -150,7 +150,10 @@ def _both(
         def ask(walker: Walker, method: str = method) -> Any:
             return getattr(walker.browser, method)(path, (fields if method == "post" else None) or {})
 
-        yield Door(f"{method} {path}", permission, _for(visitor, path, answer), ask, _look_for(visitor), "", may_write)
+        yield Door(
+            f"{method} {path}", permission, _for(visitor, path, answer), ask, _look_for(visitor),
+            may_write=may_write, is_to_look=method == "get",
+        )  # fmt: skip
 
 
 def _for(visitor: Visitor, path: str, answer: str) -> str:

@@ -73,4 +73,4 @@ def _by(method: str, path: str, answers: str) -> Door:
     def look(answer: Any) -> str:
         return "has a body" if method == "HEAD" and text_of(answer) else ""
 
-    return Door(f"{method} {path}", ANYBODY, answers, ask, look)
+    return Door(f"{method} {path}", ANYBODY, answers, ask, look, is_to_look=True)
