@@ -31,6 +31,7 @@ class Door:
     look: Callable[[Any], str] = lambda answer: ""
     may_add: str = ""  # the model of which it may make a row of Alice's, whoever asks
     may_write: bool = True  # what the staff's area shows
+    could_change_rows: bool = False  # where Django adds, changes and deletes rows
     is_to_look: bool = False  # asked by a method that changes nothing of Alice's, whoever asks (R8.2)
 
 
