@@ -1,4 +1,4 @@
-"""People, how they prove who they are, their bank accounts, and the mail that waits for them."""
+"""People, how they prove who they are, their sessions, the links that they follow, and their bank accounts."""
 
 import logging
 import uuid
@@ -20,60 +20,7 @@ from accounts.roles import STAFF_ROLES, Role, may, role_of
 from accounts.sign_in.passwords.hashing import UserWithPassword
 from foundation.keys.encryption import DecryptionFailed, DigestField, EncryptedField
 from foundation.mail_links import MailLink
-from foundation.models import KeyRecord as KeyRecord
 from foundation.money import MoneyField
-
-
-class KnownDevice(models.Model):
-    """A browser in which a user has signed in before: a sign-in in any other is told to them by mail.
-
-    The digest is of the browser's cookie and the user, so that nothing here leads to the cookie, and nothing tells
-    that two people share a browser (`accounts.sign_in.devices`).
-    """
-
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="known_devices", db_index=False
-    )
-    token_digest = models.CharField(max_length=64)
-    last_seen_at = models.DateTimeField(default=timezone.now, db_index=True)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["user", "token_digest"], name="known_device_once")]
-
-    def __str__(self) -> str:
-        return f"a browser of {self.user}, last seen {self.last_seen_at:%Y-%m-%d}"
-
-
-class EnrolmentLink(MailLink):
-    """The bank has reset this user's second factor: until another is set up, that takes a link in a mail beside the
-    password (R1.8).
-
-    The row stays when the link expires, since it says so; another link takes the place of the last.
-    """
-
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="enrolment_link")
-    expires_at = models.DateTimeField()  # no index: these are not looked up by their age
-
-    @property
-    def is_good(self) -> bool:
-        return self.user.can_sign_in
-
-
-class ApiRefreshToken(models.Model):
-    """One refresh token of a session that began through the API. It works once; used a second time, it ends the
-    session, since one of the two who have it is a thief (RFC 9700, 4.14.2).
-
-    The digest is of the token's id, 256 random bits: a read of the database yields no token.
-    """
-
-    session = models.ForeignKey("accounts.UserSession", on_delete=models.CASCADE, related_name="refresh_tokens")
-    jti_digest = models.CharField(max_length=64, unique=True)
-    expires_at = models.DateTimeField(db_index=True)
-    used_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return f"{self.session} until {self.expires_at:%Y-%m-%d %H:%M}"
-
 
 logger = logging.getLogger(__name__)
 
@@ -189,6 +136,26 @@ class Registration(MailLink):
     password = models.CharField(max_length=128)
 
 
+class EmailChange(MailLink):
+    """A new address that its owner has not confirmed yet: one at most waits for a user (R1.8)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="email_changes")
+    email = models.EmailField()
+
+    def __str__(self) -> str:
+        return f"{self.email} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+
+class PasswordReset(MailLink):
+    """A link on its way to somebody who forgot their password; deleted when any link of theirs is used (R1.9)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_resets")
+
+    @property
+    def is_good(self) -> bool:
+        return self.user.can_sign_in
+
+
 class TotpDevice(ThrottlingMixin, Device):
     """An authenticator app (RFC 6238), like django-otp's own but with its key encrypted (R8.1).
 
@@ -251,6 +218,41 @@ class RecoveryCode(models.Model):
         return f"{self.selector}-… of {self.user}"
 
 
+class EnrolmentLink(MailLink):
+    """The bank has reset this user's second factor: until another is set up, that takes a link in a mail beside the
+    password (R1.8).
+
+    The row stays when the link expires, since it says so; another link takes the place of the last.
+    """
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="enrolment_link")
+    expires_at = models.DateTimeField()  # no index: these are not looked up by their age
+
+    @property
+    def is_good(self) -> bool:
+        return self.user.can_sign_in
+
+
+class KnownDevice(models.Model):
+    """A browser in which a user has signed in before: a sign-in in any other is told to them by mail.
+
+    The digest is of the browser's cookie and the user, so that nothing here leads to the cookie, and nothing tells
+    that two people share a browser (`accounts.sign_in.devices`).
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="known_devices", db_index=False
+    )
+    token_digest = models.CharField(max_length=64)
+    last_seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "token_digest"], name="known_device_once")]
+
+    def __str__(self) -> str:
+        return f"a browser of {self.user}, last seen {self.last_seen_at:%Y-%m-%d}"
+
+
 class SessionKind(models.TextChoices):
     PAGES = "pages", "Pages"
     API = "api", "API"
@@ -278,24 +280,20 @@ class UserSession(models.Model):
         return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
 
 
-class PasswordReset(MailLink):
-    """A link on its way to somebody who forgot their password; deleted when any link of theirs is used (R1.9)."""
+class ApiRefreshToken(models.Model):
+    """One refresh token of a session that began through the API. It works once; used a second time, it ends the
+    session, since one of the two who have it is a thief (RFC 9700, 4.14.2).
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_resets")
+    The digest is of the token's id, 256 random bits: a read of the database yields no token.
+    """
 
-    @property
-    def is_good(self) -> bool:
-        return self.user.can_sign_in
-
-
-class EmailChange(MailLink):
-    """A new address that its owner has not confirmed yet: one at most waits for a user (R1.8)."""
-
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="email_changes")
-    email = models.EmailField()
+    session = models.ForeignKey("accounts.UserSession", on_delete=models.CASCADE, related_name="refresh_tokens")
+    jti_digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
-        return f"{self.email} until {self.expires_at:%Y-%m-%d %H:%M}"
+        return f"{self.session} until {self.expires_at:%Y-%m-%d %H:%M}"
 
 
 class AccountKind(models.TextChoices):

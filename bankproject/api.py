@@ -27,7 +27,13 @@ from support.api.customers import router as support_router
 from support.api.staff import router as staff_of_support
 from transfers.api.limits import router as limits_router
 from transfers.api.money import router as transfers_router
+from transfers.api.money_schemas import PROBLEM_MEMBERS
 from transfers.api.staff import router as staff_of_transfers
+
+_DESCRIPTION = (
+    "Everything a customer can do, for programs. Amounts are strings, times are RFC 3339 in UTC, errors are "
+    "`application/problem+json` with a stable `code`. Walk-through: docs/api.md."
+)
 
 
 class BankApi(NinjaAPI):
@@ -51,7 +57,7 @@ class BankApi(NinjaAPI):
 
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
         document = super().get_openapi_schema(**kwargs)
-        complete(document, self)
+        complete(document, self, description=_DESCRIPTION, members=PROBLEM_MEMBERS)
         return document
 
     def get_openapi_operation_id(self, operation: Any) -> str:

@@ -132,8 +132,9 @@ def _entries() -> list[dict[str, Any]]:
             "direction_word": "out" if amount.startswith("-") else "in",
             "balance_after": Decimal("4321.09"),
             "reference": "7K3M-92QX-41",
-            "receipt_url": "#tables",
-            "url": "#tables",
+            "order_id": uuid.uuid4(),
+            "account_id": uuid.uuid4(),
+            "sequence": 1,
             "account_label": "Household •••• 1234",
         }
         for label, amount, description in rows

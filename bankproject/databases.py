@@ -1,4 +1,5 @@
-"""The whole configuration of one database: its address from the environment, and what its engine must be told."""
+"""The whole configuration of a database and of its replica: the address from the environment, and what the engine must
+be told."""
 
 import re
 from typing import Any
@@ -8,45 +9,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 15
-# It gives up soon, since the primary answers where the replica does not. The router writes nothing there; an engine
-# that can be told so refuses it too.
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "django.db.backends.sqlite3": {"transaction_mode": "DEFERRED", "init_command": "PRAGMA query_only=ON;"},
-    "mssql": {
-        "connection_timeout": CONNECT_SECONDS,
-        "connection_retries": 0,
-        "query_timeout": READ_SECONDS,
-    },
-}
-_POSTGRESQL = {
-    "connect_timeout": CONNECT_SECONDS,
-    "tcp_user_timeout": READ_SECONDS * 1000,
-    "options": f"-c default_transaction_read_only=on -c statement_timeout={READ_SECONDS}s",
-}
-
-
-def replica(env: environ.Env, primary: dict[str, Any]) -> dict[str, Any]:
-    """The entry of `DATABASES` for DATABASE_REPLICA_URL; none if that is empty.
-
-    Raises:
-        ImproperlyConfigured: it is another kind of database than the primary.
-    """
-    if not env.str("DATABASE_REPLICA_URL", default=""):
-        return {}
-    found = database(env, "DATABASE_REPLICA_URL", read_only=True)
-    if found["ENGINE"] != primary["ENGINE"]:
-        raise ImproperlyConfigured("DATABASE_REPLICA_URL must be of the same kind as DATABASE_URL: it is its copy.")
-    return {"replica": read_only(found)}
-
-
-def read_only(configured: dict[str, Any]) -> dict[str, Any]:
-    """A database as a replica is used."""
-    engine, options = configured["ENGINE"], configured.get("OPTIONS", {})
-    if engine == "django.db.backends.postgresql":
-        options = _POSTGRESQL | options  # what stands in the address itself wins: a pooler may refuse `options`
-    return configured | {"OPTIONS": options | _OPTIONS.get(engine, {}), "TEST": {"MIRROR": "default"}}
-
-
 # Writers queue instead of failing; a commit that was answered is on the disk; REPLACE cannot go round the
 # append-only triggers (R3.4).
 _SQLITE = {
@@ -62,6 +24,21 @@ ENCRYPTED = ("yes", "true", "mandatory", "strict")
 _TRUST = ("trustservercertificate", "trust_server_certificate")
 # A value in braces may hold semicolons; a brace in it is doubled.
 _ODBC_PAIR = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*?)\s*(?:;|$)")
+# A replica gives up soon, since the primary answers where it does not. The router writes nothing there; an engine that
+# can be told so refuses it too.
+_OF_A_REPLICA: dict[str, dict[str, Any]] = {
+    "django.db.backends.sqlite3": {"transaction_mode": "DEFERRED", "init_command": "PRAGMA query_only=ON;"},
+    "mssql": {
+        "connection_timeout": CONNECT_SECONDS,
+        "connection_retries": 0,
+        "query_timeout": READ_SECONDS,
+    },
+}
+_POSTGRESQL_REPLICA = {
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": READ_SECONDS * 1000,
+    "options": f"-c default_transaction_read_only=on -c statement_timeout={READ_SECONDS}s",
+}
 
 
 def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET, *, read_only: bool = False) -> Any:
@@ -83,17 +60,6 @@ def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET,
     return found
 
 
-def odbc_words(extra_params: str) -> dict[str, str]:
-    """The words of a connection string, in lower case, each with its value; of two the first one, as in ODBC."""
-    return {word.lower(): value for word, value in reversed(_ODBC_PAIR.findall(extra_params))}
-
-
-def trusts_blindly(extra_params: str) -> bool:
-    """Whether any server's certificate will do."""
-    words = odbc_words(extra_params)
-    return {"yes", "true"} & {words.get(name, "").lower() for name in _TRUST} != set()
-
-
 def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool) -> dict[str, Any]:
     # What stands in the URL itself wins over what is said for all databases.
     driver = options.pop("python_driver", "") or env.str("MSSQL_DRIVER", default=_MSSQL_DRIVERS[0])
@@ -112,3 +78,36 @@ def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool
     if odbc_words(extra)["encrypt"].lower() not in ENCRYPTED and not env.bool("DEBUG", default=False):
         raise ImproperlyConfigured("MSSQL_EXTRA_PARAMS turns Encrypt off: outside DEBUG nothing is sent in clear.")
     return _MSSQL | options | {"python_driver": driver, "extra_params": extra}
+
+
+def odbc_words(extra_params: str) -> dict[str, str]:
+    """The words of a connection string, in lower case, each with its value; of two the first one, as in ODBC."""
+    return {word.lower(): value for word, value in reversed(_ODBC_PAIR.findall(extra_params))}
+
+
+def trusts_blindly(extra_params: str) -> bool:
+    """Whether any server's certificate will do."""
+    words = odbc_words(extra_params)
+    return {"yes", "true"} & {words.get(name, "").lower() for name in _TRUST} != set()
+
+
+def replica(env: environ.Env, primary: dict[str, Any]) -> dict[str, Any]:
+    """The entry of `DATABASES` for DATABASE_REPLICA_URL; none if that is empty.
+
+    Raises:
+        ImproperlyConfigured: it is another kind of database than the primary.
+    """
+    if not env.str("DATABASE_REPLICA_URL", default=""):
+        return {}
+    found = database(env, "DATABASE_REPLICA_URL", read_only=True)
+    if found["ENGINE"] != primary["ENGINE"]:
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL must be of the same kind as DATABASE_URL: it is its copy.")
+    return {"replica": read_only(found)}
+
+
+def read_only(configured: dict[str, Any]) -> dict[str, Any]:
+    """A database as a replica is used."""
+    engine, options = configured["ENGINE"], configured.get("OPTIONS", {})
+    if engine == "django.db.backends.postgresql":
+        options = _POSTGRESQL_REPLICA | options  # what stands in the address itself wins: a pooler may refuse `options`
+    return configured | {"OPTIONS": options | _OF_A_REPLICA.get(engine, {}), "TEST": {"MIRROR": "default"}}

@@ -1,22 +1,8 @@
 """Pages for what went wrong; none of them says more than the person needs (R8.2)."""
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-
-# Never written into a page, not even into hidden fields of the person's own form.
-_SECRET_FIELDS = {
-    "password",
-    "password1",
-    "password2",
-    "old_password",
-    "new_password1",
-    "new_password2",
-    "code",
-    "pin",
-    "pin_again",
-    "admin_key",
-    "customer_code",
-}
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -27,8 +13,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """
     own_origin = f"{request.scheme}://{request.get_host()}"
     ours = request.META.get("HTTP_ORIGIN") == own_origin
-    secret = bool(_SECRET_FIELDS & set(request.POST))
-    can_resend = ours and not secret
+    # Not even into hidden fields of the person's own form.
+    can_resend = ours and set(settings.SECRET_FIELDS).isdisjoint(request.POST)
     fields = [
         (name, value)
         for name, values in request.POST.lists()

@@ -1,3 +1,5 @@
+"""What each request passes on its way in, and each answer on its way out (settings, MIDDLEWARE)."""
+
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -9,49 +11,28 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django_otp.middleware import OTPMiddleware
 
-from accounts.sign_in.sessions.middleware import SessionTimeoutMiddleware, TwoFactorMiddleware
+from accounts.sign_in.sessions.middleware import SessionTimeoutMiddleware
 from bankproject.errors import too_many, unavailable
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.rest.problems import CONTENT_TYPE, as_response, without_route
 from foundation.transactions import OutcomeUnknown
 
-_PAGE_AMONG_THEM = "/api/v1/docs/"
-
-
-class _PagesOnly:
-    get_response: Any
-
-    def __call__(self, request: HttpRequest) -> Any:
-        if request.path_info.startswith(API) and request.path_info != _PAGE_AMONG_THEM:
-            return self.get_response(request)
-        return super().__call__(request)  # type: ignore[misc]  # of the middleware it is mixed into
-
-
-# Subclasses of the well-known ones, which Django's system checks look for; that of forms they look for by name.
-class PageSession(_PagesOnly, SessionMiddleware): ...
-
-
-class PageUser(_PagesOnly, AuthenticationMiddleware): ...
-
-
-class PageOtp(_PagesOnly, OTPMiddleware): ...
-
-
-class PageTimeout(_PagesOnly, SessionTimeoutMiddleware): ...
-
-
-class PageMessages(_PagesOnly, MessageMiddleware): ...
-
-
-class PageTwoFactor(_PagesOnly, TwoFactorMiddleware): ...
-
-
-# Where programs ask; all else is pages.
+# Where programs ask; all else is pages, and one page is among them.
 API = "/api/"
+_PAGE_AMONG_THEM = "/api/v1/docs/"
+# What surrounds pages alone, the outermost first.
+AROUND_PAGES = (
+    SessionMiddleware,
+    AuthenticationMiddleware,
+    OTPMiddleware,
+    SessionTimeoutMiddleware,
+    MessageMiddleware,
+)
 _UNKNOWN = "The bank lost its database while it wrote this down: it is done, or it is not. Look before you try again."
 _PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
@@ -81,15 +62,18 @@ class ErrorsMiddleware:
     Under /api/ an error that no route has answered (no such address, another method, an unknown host) gets the one
     shape that all its errors have (R7.3). For pages a full limit becomes 429, and that nobody can count just now, or
     tell what became of it, 503.
+
+    An error report of Django's names no value that was typed: secrets and people's data are in nearly every form.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Any) -> HttpResponse:
+        request.sensitive_post_parameters = "__ALL__"
         response = self.get_response(request)
-        is_page = request.path_info.startswith(API) and response.status_code >= HTTPStatus.BAD_REQUEST
-        if not is_page or response["Content-Type"] == CONTENT_TYPE:
+        is_error_of_api = request.path_info.startswith(API) and response.status_code >= HTTPStatus.BAD_REQUEST
+        if not is_error_of_api or response["Content-Type"] == CONTENT_TYPE:
             return response
         problem = as_response(without_route(response.status_code))
         for name, value in response.items():
@@ -111,6 +95,24 @@ class ErrorsMiddleware:
         if isinstance(exception, OutcomeUnknown):
             return unavailable(request, _UNKNOWN, 5)
         return None
+
+
+class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddleware):
+    """Surrounds pages with `AROUND_PAGES`; a program's request goes past all of them.
+
+    It descends from those that Django's system checks look for, and leaves the work to one of each.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        super().__init__(get_response)
+        self._page: Callable[[HttpRequest], Any] = get_response
+        for middleware in reversed(AROUND_PAGES):
+            # As Django does it for each of MIDDLEWARE: what one of them raises is an answer to those around it.
+            self._page = convert_exception_to_response(middleware(self._page))
+
+    def __call__(self, request: HttpRequest) -> Any:
+        is_page = not request.path_info.startswith(API) or request.path_info == _PAGE_AMONG_THEM
+        return self._page(request) if is_page else self.get_response(request)
 
 
 class SecurityHeadersMiddleware(CSPMiddleware):

@@ -1,4 +1,4 @@
-"""Where each role can go from the header of every page (R10.1)."""
+"""What every page of the bank shows: its name, its mode, and where its reader can go (R10.1)."""
 
 import base64
 from dataclasses import dataclass
@@ -38,15 +38,6 @@ _STAFF_LINKS = (
 )
 
 
-def links_for(request: HttpRequest) -> list[Link]:
-    user: Any = request.user
-    return [
-        Link(label, reverse(name), icon, request.path == reverse(name))
-        for label, name, icon, permission in _CUSTOMER_LINKS + _STAFF_LINKS
-        if may(user, permission)
-    ]
-
-
 def bank(request: HttpRequest) -> dict[str, Any]:
     """What every page of the bank shows: its name, its mode, and who is where."""
     user: Any = getattr(request, "user", None)
@@ -62,6 +53,15 @@ def bank(request: HttpRequest) -> dict[str, Any]:
         "session_seconds_left": _session_seconds_left(request) if signed_in else 0,
         "kept_typing_key": _kept_typing_key(user) if signed_in else "",
     }
+
+
+def links_for(request: HttpRequest) -> list[Link]:
+    user: Any = request.user
+    return [
+        Link(label, reverse(name), icon, request.path == reverse(name))
+        for label, name, icon, permission in _CUSTOMER_LINKS + _STAFF_LINKS
+        if may(user, permission)
+    ]
 
 
 def _session_seconds_left(request: HttpRequest) -> int:

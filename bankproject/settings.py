@@ -8,12 +8,12 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from bankproject.databases import database as _database
 from bankproject.databases import replica as _replica
+from bankproject.environment import BankEnv
 from bankproject.operations.logs import logging_config
 from foundation.keys.rings import key_ring as _key_ring
 from foundation.keys.rings import refuse_shared, refuse_weak_text
@@ -21,7 +21,7 @@ from transfers.interest.rates import savings_rate as _savings_rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+env = BankEnv()
 env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 
 # --- What kind of bank this is --------------------------------------------------------------------------
@@ -55,7 +55,7 @@ if METRICS_TOKEN and len(METRICS_TOKEN) < 20:
     raise ImproperlyConfigured("METRICS_TOKEN must be empty or have at least 20 characters.")
 
 # The security audit fails on a key that has sealed for longer.
-KEY_MAX_AGE_DAYS = env.int("KEY_MAX_AGE_DAYS", default=365)
+KEY_MAX_AGE_DAYS = env.positive("KEY_MAX_AGE_DAYS", 365)
 
 _texts = {"SECRET_KEY": SECRET_KEY}
 _texts |= {f"SECRET_KEY_FALLBACKS[{_place}]": _text for _place, _text in enumerate(SECRET_KEY_FALLBACKS)}
@@ -74,74 +74,43 @@ refuse_shared(
 # --- Limits of money (R3.9) and of guessing (R1.4) --------------------------------------------------------
 
 SELF_SERVICE_CASH = env.bool("SELF_SERVICE_CASH", default=True)
-DAILY_TRANSFER_LIMIT = Decimal(env.str("DAILY_TRANSFER_LIMIT", default="25000"))
+DAILY_TRANSFER_LIMIT = env.positive_amount("DAILY_TRANSFER_LIMIT", Decimal(25000))
 # Above it no clerk raises a customer's own limit, whoever asks.
-DAILY_LIMIT_CEILING = Decimal(env.str("DAILY_LIMIT_CEILING", default=str(10 * DAILY_TRANSFER_LIMIT)))
-ALERT_AMOUNT = Decimal(env.str("ALERT_AMOUNT", default="1000"))
-ALERT_PAYMENTS_PER_HOUR = env.int("ALERT_PAYMENTS_PER_HOUR", default=5)
-SUSPICIOUS_AMOUNT = Decimal(env.str("SUSPICIOUS_AMOUNT", default="10000"))
-STEP_UP_AMOUNT = Decimal(env.str("STEP_UP_AMOUNT", default="1000"))
-STEP_UP_SECONDS = env.int("STEP_UP_SECONDS", default=120)
-HARDENED_HOURS = env.int("HARDENED_HOURS", default=24)
-TRANSFERS_PER_MINUTE = env.int("TRANSFERS_PER_MINUTE", default=5)
-DEPOSITS_PER_MINUTE = env.int("DEPOSITS_PER_MINUTE", default=20)
-WITHDRAWALS_PER_MINUTE = env.int("WITHDRAWALS_PER_MINUTE", default=20)
-MAX_OPEN_ACCOUNTS = env.int("MAX_OPEN_ACCOUNTS", default=20)
+DAILY_LIMIT_CEILING = env.positive_amount("DAILY_LIMIT_CEILING", 10 * DAILY_TRANSFER_LIMIT)
+ALERT_AMOUNT = env.positive_amount("ALERT_AMOUNT", Decimal(1000))
+ALERT_PAYMENTS_PER_HOUR = env.positive("ALERT_PAYMENTS_PER_HOUR", 5)
+SUSPICIOUS_AMOUNT = env.positive_amount("SUSPICIOUS_AMOUNT", Decimal(10000))
+STEP_UP_AMOUNT = env.positive_amount("STEP_UP_AMOUNT", Decimal(1000))
+STEP_UP_SECONDS = env.positive("STEP_UP_SECONDS", 120)
+HARDENED_HOURS = env.positive("HARDENED_HOURS", 24)
+TRANSFERS_PER_MINUTE = env.positive("TRANSFERS_PER_MINUTE", 5)
+DEPOSITS_PER_MINUTE = env.positive("DEPOSITS_PER_MINUTE", 20)
+WITHDRAWALS_PER_MINUTE = env.positive("WITHDRAWALS_PER_MINUTE", 20)
+MAX_OPEN_ACCOUNTS = env.positive("MAX_OPEN_ACCOUNTS", 20)
 # What savings earn a year: 0.015 is 1.5 %; with days, 2026-01-01:0.015,2026-11-16:0.02 (R9.2).
 SAVINGS_RATE = _savings_rate("SAVINGS_RATE", env, default="0.015" if DEMO else "0")
-PAYEE_LOOKUPS_PER_HOUR = env.int("PAYEE_LOOKUPS_PER_HOUR", default=60)
-REGISTRATIONS_PER_HOUR = env.int("REGISTRATIONS_PER_HOUR", default=20)
-REGISTRATION_LINK_HOURS = env.int("REGISTRATION_LINK_HOURS", default=24)
-PASSWORD_RESETS_PER_HOUR = env.int("PASSWORD_RESETS_PER_HOUR", default=20)
-PASSWORD_RESET_LINK_MINUTES = env.int("PASSWORD_RESET_LINK_MINUTES", default=60)
-TICKETS_PER_HOUR = env.int("TICKETS_PER_HOUR", default=10)
-TICKET_REPLIES_PER_HOUR = env.int("TICKET_REPLIES_PER_HOUR", default=60)
-REQUESTS_PER_HOUR = env.int("REQUESTS_PER_HOUR", default=10)
-MAX_OPEN_REQUESTS = env.int("MAX_OPEN_REQUESTS", default=10)
+PAYEE_LOOKUPS_PER_HOUR = env.positive("PAYEE_LOOKUPS_PER_HOUR", 60)
+REGISTRATIONS_PER_HOUR = env.positive("REGISTRATIONS_PER_HOUR", 20)
+REGISTRATION_LINK_HOURS = env.positive("REGISTRATION_LINK_HOURS", 24)
+PASSWORD_RESETS_PER_HOUR = env.positive("PASSWORD_RESETS_PER_HOUR", 20)
+PASSWORD_RESET_LINK_MINUTES = env.positive("PASSWORD_RESET_LINK_MINUTES", 60)
+TICKETS_PER_HOUR = env.positive("TICKETS_PER_HOUR", 10)
+TICKET_REPLIES_PER_HOUR = env.positive("TICKET_REPLIES_PER_HOUR", 60)
+REQUESTS_PER_HOUR = env.positive("REQUESTS_PER_HOUR", 10)
+MAX_OPEN_REQUESTS = env.positive("MAX_OPEN_REQUESTS", 10)
 
 # Sign-ins by the API in a minute from one network, right ones included (R7.4).
-API_LOGINS_PER_MINUTE = env.int("API_LOGINS_PER_MINUTE", default=5)
+API_LOGINS_PER_MINUTE = env.positive("API_LOGINS_PER_MINUTE", 5)
 API_PIN_LOGIN = env.bool("API_PIN_LOGIN", default=False)
 # However often it is refreshed, a program gives both factors again after so long (as browsers do, R1.6).
-API_SESSION_DAYS = env.int("API_SESSION_DAYS", default=90)
+API_SESSION_DAYS = env.positive("API_SESSION_DAYS", 90)
 
-SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", default=300)
-SESSION_ABSOLUTE_SECONDS = env.int("SESSION_ABSOLUTE_SECONDS", default=8 * 3600)
+SESSION_IDLE_SECONDS = env.positive("SESSION_IDLE_SECONDS", 300)
+SESSION_ABSOLUTE_SECONDS = env.positive("SESSION_ABSOLUTE_SECONDS", 8 * 3600)
 
 # So long after somebody changed something, nothing is read for them from DATABASE_REPLICA_URL.
-REPLICA_LAG_SECONDS = env.int("REPLICA_LAG_SECONDS", default=10)
+REPLICA_LAG_SECONDS = env.positive("REPLICA_LAG_SECONDS", 10)
 
-for _name in (
-    "KEY_MAX_AGE_DAYS",
-    "DAILY_TRANSFER_LIMIT",
-    "DAILY_LIMIT_CEILING",
-    "ALERT_AMOUNT",
-    "ALERT_PAYMENTS_PER_HOUR",
-    "SUSPICIOUS_AMOUNT",
-    "STEP_UP_AMOUNT",
-    "STEP_UP_SECONDS",
-    "HARDENED_HOURS",
-    "TRANSFERS_PER_MINUTE",
-    "DEPOSITS_PER_MINUTE",
-    "WITHDRAWALS_PER_MINUTE",
-    "MAX_OPEN_ACCOUNTS",
-    "PAYEE_LOOKUPS_PER_HOUR",
-    "REGISTRATIONS_PER_HOUR",
-    "REGISTRATION_LINK_HOURS",
-    "PASSWORD_RESETS_PER_HOUR",
-    "PASSWORD_RESET_LINK_MINUTES",
-    "TICKETS_PER_HOUR",
-    "TICKET_REPLIES_PER_HOUR",
-    "REQUESTS_PER_HOUR",
-    "MAX_OPEN_REQUESTS",
-    "API_LOGINS_PER_MINUTE",
-    "API_SESSION_DAYS",
-    "SESSION_IDLE_SECONDS",
-    "SESSION_ABSOLUTE_SECONDS",
-    "REPLICA_LAG_SECONDS",
-):
-    if not 1 <= globals()[_name] < 10**12:
-        raise ImproperlyConfigured(f"{_name} must be a number from 1 on.")
 if DAILY_LIMIT_CEILING < DAILY_TRANSFER_LIMIT:
     raise ImproperlyConfigured("DAILY_LIMIT_CEILING must not be below DAILY_TRANSFER_LIMIT.")
 
@@ -239,15 +208,11 @@ MIDDLEWARE = [
     "bankproject.middleware.SecurityHeadersMiddleware",
     "bankproject.middleware.Utf8OnlyMiddleware",
     "accounts.sign_in.sessions.middleware.ReplicaMiddleware",
-    "bankproject.middleware.PageSession",
+    "bankproject.middleware.PageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "bankproject.middleware.PageUser",
-    "bankproject.middleware.PageOtp",
-    "bankproject.middleware.PageTimeout",
-    "bankproject.middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "bankproject.middleware.PageTwoFactor",
+    "accounts.sign_in.sessions.middleware.TwoFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -292,6 +257,20 @@ if not 12 <= PASSWORD_MIN_CHARS <= 64:
     raise ImproperlyConfigured("PASSWORD_MIN_CHARS must be 12 to 64.")
 # Passwords known from thefts, in the format of Have I Been Pwned; "" is none (README).
 BREACHED_PASSWORDS_FILE = env.str("BREACHED_PASSWORDS_FILE", default="")
+# Fields of forms that hold a secret: no page gives one back, and axes writes none down.
+SECRET_FIELDS = [
+    "password",
+    "password1",
+    "password2",
+    "old_password",
+    "new_password1",
+    "new_password2",
+    "code",
+    "pin",
+    "pin_again",
+    "admin_key",
+    "customer_code",
+]
 # NIST SP 800-63B-4: length and block lists, no rules about kinds of characters.
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "accounts.sign_in.passwords.rules.LengthValidator"},
@@ -321,7 +300,7 @@ AXES_CLIENT_IP_CALLABLE = "foundation.request_context.client_ip"
 AXES_LOCKOUT_CALLABLE = "accounts.views.sign_in.keep_our_answer"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_SENSITIVE_PARAMETERS = ["password", "code", "pin", "pin_again", "admin_key", "customer_code"]
+AXES_SENSITIVE_PARAMETERS = SECRET_FIELDS
 AXES_ALLOWED_CORS_ORIGINS = SITE_URL
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False

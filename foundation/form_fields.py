@@ -1,3 +1,5 @@
+"""What the forms of pages are made of: amounts, texts in any script, and a key by which a form counts once."""
+
 import unicodedata
 import uuid
 from typing import Any
@@ -60,11 +62,6 @@ class AmountField(forms.CharField):
             raise ValidationError(str(error), code=error.code) from error
 
 
-def too_long(text: str, max_chars: int) -> str:
-    """What is said of a text that a column cannot hold; the length is counted as the column does."""
-    return f"At most {max_chars} characters; this has {length_of(text)}."
-
-
 class LineField(forms.CharField):
     """One line of free text in any script, NFC, runs of white space made one space.
 
@@ -107,3 +104,8 @@ class ParagraphsField(forms.CharField):
         super().run_validators(value)
         if self.max_length is not None and is_longer_than(value, self.max_length):
             raise ValidationError("This text is too long.", code="max_length")
+
+
+def too_long(text: str, max_chars: int) -> str:
+    """What is said of a text that a column cannot hold; the length is counted as the column does."""
+    return f"At most {max_chars} characters; this has {length_of(text)}."

@@ -1,4 +1,4 @@
-"""Rows about the keys of the bank: a part of `accounts.models`, apart for its length alone."""
+"""The rows of the ground floor: keys that were used, what is limited, what people are to be told."""
 
 import uuid
 

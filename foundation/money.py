@@ -28,9 +28,9 @@ from foundation.refusals import Refusal
 # Twelve digits before the point: a quadrillion minor units still sum without overflow in a 64-bit column.
 MAX_AMOUNT_DIGITS = 12
 _AMOUNT = re.compile(rf"[0-9]{{1,{MAX_AMOUNT_DIGITS}}}(?:\.[0-9]+)?")
+_TOO_LONG = re.compile(rf"[0-9]{{{MAX_AMOUNT_DIGITS + 1},}}(?:\.[0-9]+)?")
 _NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
 _MORE_THAN_ZERO = "The amount must be more than zero."
-_TOO_LONG = re.compile(rf"[0-9]{{{MAX_AMOUNT_DIGITS + 1},}}(?:\.[0-9]+)?")
 
 
 def currency_exponent() -> int:

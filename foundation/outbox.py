@@ -166,7 +166,7 @@ def _expand(pk: int) -> bool:
 
 def _queue(mail: Mail) -> None:
     # The row is made directly: post_office.mail.send() would run the rendered text through the template engine
-    # once more, and with it whatever a customer wrote into a description.
+    # once more, and with it whatever somebody wrote into a text.
     subject, text, html = rendered(mail)
     Email.objects.create(
         from_email=settings.DEFAULT_FROM_EMAIL,

@@ -10,7 +10,7 @@ from typing import Any
 class Refusal(Exception):
     """The bank says no, and nothing was changed. Each kind has a stable `code` and a plain text for whoever asked.
 
-    Raised inside the transaction, so that it rolls back; money's refusals are recorded in the audit log after that.
+    Raised inside the transaction, so that it rolls back.
 
     Attributes:
         status: of the API's answer.

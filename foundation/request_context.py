@@ -73,7 +73,7 @@ def client_ip(request: HttpRequest) -> str | None:
 
 
 def network_of(ip: str | None) -> str:
-    """What limits count under: one IPv6 customer has a whole /64 to choose addresses from."""
+    """What limits count under: one IPv6 line has a whole /64 to choose addresses from."""
     if ip is None or ":" not in ip:
         return ip or ""
     return str(ipaddress.ip_network(f"{ip}/64", strict=False))

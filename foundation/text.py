@@ -2,6 +2,8 @@
 
 import unicodedata
 
+_REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
 
 def paragraphs(text: str) -> str:
     """The text as it is kept: NFC, its lines ended alike and without tabs, nothing empty around it."""
@@ -17,9 +19,6 @@ def is_readable(text: str) -> bool:
 def has_something_to_read(text: str) -> bool:
     """Whether any of it leaves a mark: not only white space and characters that nobody sees."""
     return any(unicodedata.category(char)[0] not in "ZC" for char in text)
-
-
-_REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def has_unprintable(text: str) -> bool:

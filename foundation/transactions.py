@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
 
@@ -47,7 +47,21 @@ def is_connection_lost(error: Error) -> bool:
     return not isinstance(error, _ABOUT_VALUES) and bool(_LOST.search(_words_of(error)))
 
 
-def own_transaction(service: Callable[P, R]) -> Callable[P, R]:
+class Service(Protocol[P, R]):
+    """A service that runs in a transaction of its own; `service.joined(…)` is the same as one step of a caller's.
+
+    Raises:
+        RuntimeError: joined outside a transaction.
+    """
+
+    joined: Callable[P, R]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+    def __get__(self, instance: Any, owner: Any) -> Callable[..., R]: ...  # as functions do, for methods
+
+
+def own_transaction(service: Callable[P, R]) -> Service[P, R]:
     """Run a service in a transaction of its own, committed when it returns.
 
     It is run again, whole, when the database gave it up for another's sake, and over a new connection when the old
@@ -60,7 +74,7 @@ def own_transaction(service: Callable[P, R]) -> Callable[P, R]:
     return _owned(service, is_repeatable=False)
 
 
-def own_repeatable_transaction(service: Callable[P, R]) -> Callable[P, R]:
+def own_repeatable_transaction(service: Callable[P, R]) -> Service[P, R]:
     """As `own_transaction`, for a service that finds what an earlier run has done, and answers with that: it is also
     run again when the connection was lost at COMMIT.
 
@@ -70,7 +84,7 @@ def own_repeatable_transaction(service: Callable[P, R]) -> Callable[P, R]:
     return _owned(service, is_repeatable=True)
 
 
-def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Callable[P, R]:
+def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
     @wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         began, attempt, may_be_done = time.monotonic(), 0, False
@@ -94,7 +108,14 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Callable[P, R]:
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
 
-    return run
+    @wraps(service)
+    def joined(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not connection.in_atomic_block:
+            raise RuntimeError(f"{service.__name__} is to join a transaction, and there is none.")
+        return service(*args, **kwargs)
+
+    run.joined = joined  # type: ignore[attr-defined]
+    return cast("Service[P, R]", run)
 
 
 def _require_connection() -> None:
@@ -109,20 +130,3 @@ def _require_connection() -> None:
 
 def _words_of(error: Error) -> str:
     return f"{error} {getattr(error.__cause__, 'sqlstate', '') or ''}"
-
-
-def joined(service: Callable[P, R]) -> Callable[P, R]:
-    """The body of an `own_transaction` service, as one step of a caller that owns a transaction already.
-
-    Raises:
-        RuntimeError: called outside a transaction.
-    """
-    body: Callable[P, R] = service.__wrapped__  # type: ignore[attr-defined]
-
-    @wraps(body)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not connection.in_atomic_block:
-            raise RuntimeError(f"{body.__name__} is to join a transaction, and there is none.")
-        return body(*args, **kwargs)
-
-    return run

@@ -21,6 +21,7 @@ from accounts.models import User
 from accounts.sign_in.signing_in import TryAgainIn
 from bankproject import urls as bank_urls
 from bankproject.api import BankApi, api
+from bankproject.middleware import AROUND_PAGES
 from foundation.form_fields import LineField
 from foundation.limiter import limiter
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
@@ -179,6 +180,12 @@ def test_a_program_goes_past_what_surrounds_pages(alices: ApiClient, alice: Any,
     assert not answer.cookies
     assert browser.get("/api/v1/docs/").wsgi_request.session.accessed
     assert browser.get("/sign-in/").wsgi_request.session.accessed
+
+
+def test_django_calls_no_hook_of_what_surrounds_pages_alone() -> None:
+    # It asks what stands in MIDDLEWARE for these, and not what that holds: one of them would never run.
+    hooks = ("process_view", "process_exception", "process_template_response")
+    assert not [f"{kind.__name__}.{hook}" for kind in AROUND_PAGES for hook in hooks if hasattr(kind, hook)]
 
 
 def test_a_route_needs_no_csrf_token_and_is_sent_to_no_page(alices: ApiClient) -> None:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from django import forms
+from django.conf import settings
 
 from tests.access_walk import form_fields
 
@@ -36,12 +37,20 @@ def is_free_text(field: forms.Field) -> bool:
     return is_long or isinstance(field.widget, forms.Textarea)
 
 
-def test_no_rule_looks_at_a_field_with_a_secret(repository: Path) -> None:
-    secrets = pattern_in(rules_of(repository), 'SecRuleUpdateTargetByTag "OWASP_CRS"')
+def fields_with_a_secret() -> set[str]:
     names = {name for name, fields in form_fields().items() if any(map(is_secret, fields))}
     assert {"password", "code", "pin"} <= names
     # One is put into its form where it is made; the other is typed by a clerk, whose browser is not to fill it in.
-    assert {name for name in {*names, "admin_key", "customer_code"} if not secrets.search(name)} == set()
+    return {*names, "admin_key", "customer_code"}
+
+
+def test_the_setting_names_every_field_with_a_secret() -> None:
+    assert fields_with_a_secret() == set(settings.SECRET_FIELDS)
+
+
+def test_no_rule_looks_at_a_field_with_a_secret(repository: Path) -> None:
+    secrets = pattern_in(rules_of(repository), 'SecRuleUpdateTargetByTag "OWASP_CRS"')
+    assert {name for name in fields_with_a_secret() if not secrets.search(name)} == set()
 
 
 def test_every_free_text_is_named_in_each_rule_that_takes_words_for_attacks(repository: Path) -> None:

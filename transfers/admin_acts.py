@@ -51,6 +51,14 @@ def _withdraw(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **g
     cash.withdraw_at_counter(actor=actor, account=account, idempotency_key=str(key), origin=origin, **given)
 
 
+def _freeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
+    freezing.freeze_account(actor=actor_of(request), account=account, reason=reason)
+
+
+def _unfreeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
+    freezing.unfreeze_account(actor=actor_of(request), account=account, reason=reason)
+
+
 def _open_account(
     request: HttpRequest, owner: User, *, key: uuid.UUID, kind: str, opening_deposit: Decimal | None, **given: Any
 ) -> None:
@@ -90,14 +98,6 @@ def _can_be_used(account: BankAccount) -> bool:
 
 def _can_be_reversed(transaction: Transaction) -> bool:
     return transaction.kind != TransactionKind.REVERSAL and not transaction.reversals.exists()
-
-
-def _freeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
-    freezing.freeze_account(actor=actor_of(request), account=account, reason=reason)
-
-
-def _unfreeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
-    freezing.unfreeze_account(actor=actor_of(request), account=account, reason=reason)
 
 
 ACCOUNT_ACTS = (

@@ -1,3 +1,5 @@
+"""What schemas of all apps say of people and accounts: account numbers, secrets, e-mail addresses."""
+
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, WithJsonSchema

@@ -1,7 +1,8 @@
-"""What staff do to a person's user: lock, unlock, another role, other details, a new start with two-factor or PIN.
+"""People over their life with the bank: registered, their own details and address changed, and what staff do to them.
 
-Each asks for a reason, which stays in the audit log and is told to nobody; each is told to the person. Acts of
-administrators queue on one row, so that two of them cannot lock each other out at the same moment.
+Offered here is what staff do: lock, unlock, another role, other details, a new start with two-factor or PIN. Each asks
+for a reason, which stays in the audit log and is told to nobody; each is told to the person. Acts of administrators
+queue on one row, so that two of them cannot lock each other out at the same moment.
 """
 
 from accounts.people.common import LastAdministrator

@@ -1,5 +1,8 @@
 """Locking somebody out, and letting them in again (R1.4, R1.5)."""
 
+import secrets
+
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -7,13 +10,13 @@ from accounts.people.common import end_what_was_begun, locked_row, record_act, r
 from accounts.permission.reasons import checked_reason
 from accounts.roles import require
 from accounts.sign_in import guesses
-from accounts.sign_in.admin_key import verify_admin_key
 from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.pins import TRIES
 from audit.actions import Action
+from audit.services import record
 from foundation import outbox
-from foundation.refusals import WrongStatus
+from foundation.refusals import Refusal, WrongStatus
 from foundation.transactions import own_transaction
 
 
@@ -23,6 +26,12 @@ class LockedAlready(WrongStatus):
 
 class NotLocked(WrongStatus):
     text = "This person is not locked: neither by the bank, nor after wrong passwords, codes or PINs."
+
+
+class WrongAdminKey(Refusal):
+    code = "wrong_admin_key"
+    text = "This is not the administrators’ key."
+    status = 422
 
 
 def lock_user(*, actor: User, user: User, reason: str, code: str, origin: Origin, admin_key: str = "") -> None:
@@ -40,7 +49,7 @@ def lock_user(*, actor: User, user: User, reason: str, code: str, origin: Origin
     kept_reason = checked_reason(reason)
     if user.locked_at is not None:
         raise LockedAlready
-    verify_admin_key(actor=actor, admin_key=admin_key, origin=origin)
+    _verify_admin_key(actor=actor, admin_key=admin_key, origin=origin)
     verify_fresh_code(actor=actor, code=code, origin=origin)
     _lock(actor, user, kept_reason)
 
@@ -72,7 +81,7 @@ def unlock_user(*, actor: User, user: User, reason: str, code: str, origin: Orig
     kept_reason = checked_reason(reason)
     if not locks_of(user):
         raise NotLocked
-    verify_admin_key(actor=actor, admin_key=admin_key, origin=origin)
+    _verify_admin_key(actor=actor, admin_key=admin_key, origin=origin)
     verify_fresh_code(actor=actor, code=code, origin=origin)
     _unlock(actor, user, kept_reason)
 
@@ -100,3 +109,21 @@ def locks_of(user: User) -> list[str]:
         "pin": user.pin_locked_at is not None or user.pin_failures >= TRIES,
     }
     return [name for name, is_on in locks.items() if is_on]
+
+
+def _verify_admin_key(*, actor: User, admin_key: str, origin: Origin) -> None:
+    """That `admin_key` is ADMIN_KEY, which all administrators of a bank share, compared in constant time: for acts that
+    one stolen user must not be enough for (R1.5). Where none is set, none is asked for.
+
+    Raises:
+        WrongAdminKey
+        TooOften: too many wrong ones, counted together with the actor's wrong codes and passwords (R1.4).
+    """
+    if not settings.ADMIN_KEY:
+        return
+    given, right = admin_key.encode("utf-8", "surrogatepass"), settings.ADMIN_KEY.encode()
+    with guesses.counted(email=actor.email, ip=origin.ip) as guess:
+        guess.was_right = secrets.compare_digest(given, right)
+    if not guess.was_right:
+        record(Action.ADMIN_KEY_REFUSED, actor=actor, subject=actor)
+        raise WrongAdminKey

@@ -98,10 +98,9 @@ def confirm(*, token: str, password: str, ip: str | None) -> User:
         TooOften: too many wrong passwords.
     """
     row = Registration.find(token)
-    right = guesses.counted(
-        lambda: matches(row.password, password) or None, email=f"registration:{row.public_id}", ip=ip
-    )
-    if not right:
+    with guesses.counted(email=f"registration:{row.public_id}", ip=ip) as guess:
+        guess.was_right = matches(row.password, password)
+    if not guess.was_right:
         raise WrongPassword
     try:
         return _confirm(token)

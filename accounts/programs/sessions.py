@@ -4,11 +4,10 @@ A session of the API is a row of `UserSession`, as one of the pages is: the prof
 user's sessions ends it. Each request asks for that row, so that no token outlives its session by a second.
 """
 
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
 from uuid import UUID, uuid4
 
 from django.conf import settings
@@ -35,8 +34,6 @@ from foundation import mail_links, outbox
 from foundation.limiter.limiter import TooOften
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
-
-R = TypeVar("R")
 
 ACCESS_LASTS = timedelta(minutes=15)  # R7.1
 
@@ -95,7 +92,7 @@ def sign_in_with_pin(*, email: str, pin: str, code: str, origin: Origin) -> Toke
         hashing.matches(None, pin)  # so that it takes as long as after a right code
         raise error from None
     person = device.user
-    if _counted(origin, email, lambda: _is_right_pin(person, pin) or None) is None:
+    if not _is_right_pin(person, pin, email=email, origin=origin):
         refuse(email=email, step="pin", user=person, origin=origin)
     return begin(user=person, device=device, origin=origin)
 
@@ -103,16 +100,16 @@ def sign_in_with_pin(*, email: str, pin: str, code: str, origin: Origin) -> Toke
 def _device_by_code_alone(user: User | None, *, email: str, code: str, origin: Origin) -> TotpDevice:
     """By a code of somebody who has shown nothing else: known and unknown addresses are counted and answered alike,
     by the address, the network, and all that came for this address from anywhere (`guesses.from_anywhere`)."""
-
-    def within_bounds() -> TotpDevice | None:
-        try:
-            return guesses.from_anywhere(
-                lambda: device_for(user, code) if user else None, email=email, door=Door.NOTHING
-            )
-        except TooOften:  # a wrong one like any other: strangers' guesses must not tell how many there were
-            return None
-
-    device = _counted(origin, email, lambda: guesses.from_network(within_bounds, ip=origin.ip))
+    device = None
+    with (
+        suppress(TooOften),
+        guesses.counted(email=email, ip=origin.ip) as guess,
+        guesses.from_network(guess, ip=origin.ip),
+        suppress(TooOften),  # a wrong one like any other: strangers' guesses must not tell how many there were
+        guesses.from_anywhere(guess, email=email, door=Door.NOTHING),
+    ):
+        device = device_for(user, code) if user else None
+        guess.was_right = device is not None
     if device is None:
         lockout.note_wrong_code(email=email, origin=origin)
         closed_for = guesses.seconds_closed(ip=origin.ip)
@@ -120,20 +117,14 @@ def _device_by_code_alone(user: User | None, *, email: str, code: str, origin: O
     return device
 
 
-def _counted(origin: Origin, email: str, guess: Callable[[], R | None]) -> R | None:
-    """What a guess says, counted with those of the pages; None too if none is allowed any more."""
-    try:
-        return guesses.counted(guess, email=email, ip=origin.ip)
-    except TooOften:
-        return None
-
-
-def _is_right_pin(user: User, pin: str) -> bool:
-    try:
-        verify_pin(user=user, pin=pin)
-    except (WrongPin, PinLocked, PinBusy):
-        return False
-    return True
+def _is_right_pin(user: User, pin: str, *, email: str, origin: Origin) -> bool:
+    """Counted with the guesses on the pages; False too if none is allowed any more."""
+    with suppress(TooOften), guesses.counted(email=email, ip=origin.ip) as guess:
+        with suppress(WrongPin, PinLocked, PinBusy):
+            verify_pin(user=user, pin=pin)
+            guess.was_right = True
+        return guess.was_right
+    return False
 
 
 def begin(*, user: User, device: TotpDevice, origin: Origin) -> Tokens:

@@ -1,3 +1,6 @@
+"""All that speaks with django-axes, which the bank has by its rules, and which only records: what decides who may try
+is `accounts.sign_in.guesses`. Settings name what is here (AXES_…, AUTHENTICATION_BACKENDS)."""
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,54 +23,6 @@ from foundation.limiter.limiter import TooOften
 from foundation.request_context import client_ip
 
 
-def request_from(origin: Origin) -> HttpRequest:
-    """What Django's `authenticate()` and axes read of a request, made from what a service knows. What was typed is not
-    in it, so that axes keeps none of that."""
-    request = HttpRequest()
-    request.method, request.path, request.path_info = "POST", origin.path, origin.path
-    given = {"REMOTE_ADDR": origin.ip, "HTTP_USER_AGENT": origin.user_agent, "HTTP_ACCEPT": origin.accept}
-    request.META = {name: value for name, value in given.items() if value} | {"PATH_INFO": origin.path}
-    return request
-
-
-def note_wrong_code(*, email: str, origin: Origin) -> None:
-    """Let axes hear of it too, so that its records have codes like passwords."""
-    user_login_failed.send(__name__, credentials={"username": email}, request=request_from(origin))
-
-
-def email_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
-    """For `AXES_USERNAME_CALLABLE`. Forms pass `username`, programs `email`; without this, axes reads None for
-    one of them and every user shares a single counter, so that one person's failures lock all."""
-    return name_for_axes(_typed(request, credentials))
-
-
-def identity_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
-    """The key that the guess counters of an attempt are under, whatever was typed."""
-    return identity(_typed(request, credentials))
-
-
-def _typed(request: HttpRequest | None, credentials: Mapping[str, Any] | None) -> Any:
-    source = credentials or (request.POST if request is not None else {})
-    return source.get("username") or source.get("email")
-
-
-class ExactHandler(AxesDatabaseHandler):
-    """Axes adds up failures for as long as each comes within ten minutes of the last, so that one slip every nine
-    minutes locks after five; ours are five within ten minutes. With two counts, one lock could outlast the other."""
-
-    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
-        locked = guesses.seconds_locked(email=identity_of(request, credentials), ip=client_ip(request))
-        return settings.AXES_FAILURE_LIMIT if locked else 0
-
-    def user_login_failed(self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any) -> None:
-        """As axes does; once more where its row was there to stand in the way and is gone by the time it is looked
-        for, since its owner has signed in at this very moment."""
-        try:
-            super().user_login_failed(sender, credentials, request, **kwargs)
-        except IntegrityError:
-            super().user_login_failed(sender, credentials, request, **kwargs)
-
-
 class CountedPasswordBackend(ModelBackend):
     """E-mail and password, each try counted before the hasher runs, whichever way it came in (R1.2, R1.4)."""
 
@@ -78,9 +33,9 @@ class CountedPasswordBackend(ModelBackend):
             return None
         ip = client_ip(request) if request is not None else None
         try:
-            user = guesses.counted(
-                lambda: guesses.from_network(lambda: self._whose(username, password), ip=ip), email=username, ip=ip
-            )
+            with guesses.counted(email=username, ip=ip) as guess, guesses.from_network(guess, ip=ip):
+                user = self._whose(username, password)
+                guess.was_right = user is not None
         except TooOften as error:
             raise PermissionDenied from error
         return user
@@ -101,3 +56,51 @@ class CountedPasswordBackend(ModelBackend):
     def user_can_authenticate(self, user: Any) -> bool:
         """A locked or deactivated user neither signs in nor keeps a session (asked on every request)."""
         return user.can_sign_in
+
+
+class ExactHandler(AxesDatabaseHandler):
+    """Axes adds up failures for as long as each comes within ten minutes of the last, so that one slip every nine
+    minutes locks after five; ours are five within ten minutes. With two counts, one lock could outlast the other."""
+
+    def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
+        locked = guesses.seconds_locked(email=identity_of(request, credentials), ip=client_ip(request))
+        return settings.AXES_FAILURE_LIMIT if locked else 0
+
+    def user_login_failed(self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any) -> None:
+        """As axes does; once more where its row was there to stand in the way and is gone by the time it is looked
+        for, since its owner has signed in at this very moment."""
+        try:
+            super().user_login_failed(sender, credentials, request, **kwargs)
+        except IntegrityError:
+            super().user_login_failed(sender, credentials, request, **kwargs)
+
+
+def email_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
+    """For `AXES_USERNAME_CALLABLE`. Forms pass `username`, programs `email`; without this, axes reads None for
+    one of them and every user shares a single counter, so that one person's failures lock all."""
+    return name_for_axes(_typed(request, credentials))
+
+
+def identity_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
+    """The key that the guess counters of an attempt are under, whatever was typed."""
+    return identity(_typed(request, credentials))
+
+
+def _typed(request: HttpRequest | None, credentials: Mapping[str, Any] | None) -> Any:
+    source = credentials or (request.POST if request is not None else {})
+    return source.get("username") or source.get("email")
+
+
+def request_from(origin: Origin) -> HttpRequest:
+    """What Django's `authenticate()` and axes read of a request, made from what a service knows. What was typed is not
+    in it, so that axes keeps none of that."""
+    request = HttpRequest()
+    request.method, request.path, request.path_info = "POST", origin.path, origin.path
+    given = {"REMOTE_ADDR": origin.ip, "HTTP_USER_AGENT": origin.user_agent, "HTTP_ACCEPT": origin.accept}
+    request.META = {name: value for name, value in given.items() if value} | {"PATH_INFO": origin.path}
+    return request
+
+
+def note_wrong_code(*, email: str, origin: Origin) -> None:
+    """Let axes hear of it too, so that its records have codes like passwords."""
+    user_login_failed.send(__name__, credentials={"username": email}, request=request_from(origin))

@@ -21,41 +21,10 @@ from audit.services import record
 from foundation import mail_links, outbox
 from foundation.transactions import own_transaction
 
-_PLAIN = {"Mac OS X": "macOS", "Mobile Safari": "Safari", "Chrome Mobile": "Chrome", "Firefox Mobile": "Firefox"}
-
-
-def device_label(user_agent: str) -> str:
-    """“Firefox on Linux”, or as much of it as is known."""
-    found = parse(user_agent[:200])
-    browser = found.user_agent.family if found.user_agent else ""
-    system = found.os.family if found.os else ""
-    browser, system = _PLAIN.get(browser, browser), _PLAIN.get(system, system)
-    if browser and system:
-        return f"{browser} on {system}"
-    return browser or (f"A browser on {system}" if system else "Unknown device")
-
-
 AnyResponse = TypeVar("AnyResponse", bound=HttpResponse)
 
 KEPT = timedelta(days=180)
-
-
-def digest_for(user: User, token: str) -> str:
-    """What is kept of a browser's name: another one for each user."""
-    return mail_links.digest(f"{user.public_id}|{token}")
-
-
-def kept_by(response: AnyResponse, token: str) -> AnyResponse:
-    """The answer that makes the browser keep its name, from now on for another half a year."""
-    response.set_cookie(
-        settings.DEVICE_COOKIE_NAME,
-        token,
-        max_age=KEPT,
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
-    return response
+_PLAIN = {"Mac OS X": "macOS", "Mobile Safari": "Safari", "Chrome Mobile": "Chrome", "Firefox Mobile": "Firefox"}
 
 
 def meet(*, actor: User, is_first_sign_in: bool, origin: Origin) -> str:
@@ -76,6 +45,19 @@ def meet_program(*, actor: User, is_first_sign_in: bool, origin: Origin) -> None
     _meet(actor, digest, label[:80], origin.network, is_first_sign_in)
 
 
+@own_transaction
+def _meet(actor: User, digest: str, label: str, network: str, is_first_sign_in: bool) -> None:
+    now = timezone.now()
+    devices = KnownDevice.objects.filter(user=actor)
+    devices.filter(last_seen_at__lt=now - KEPT).delete()
+    if devices.filter(token_digest=digest).update(last_seen_at=now):
+        return
+    _, is_new = KnownDevice.objects.get_or_create(user=actor, token_digest=digest, defaults={"last_seen_at": now})
+    if is_new and not is_first_sign_in:
+        record(Action.DEVICE_NEW, actor=actor, subject=actor, details={"device": label})
+        outbox.tell("device_new", user_id=actor.pk, at=now.isoformat(), device=label, network=network)
+
+
 def is_known(*, user: User, origin: Origin) -> bool:
     """Whether this user has signed in with this browser or program before."""
     names = (origin.device_token, _program_name(origin))
@@ -93,14 +75,30 @@ def forget_all(user: User) -> None:
     KnownDevice.objects.filter(user=user).delete()
 
 
-@own_transaction
-def _meet(actor: User, digest: str, label: str, network: str, is_first_sign_in: bool) -> None:
-    now = timezone.now()
-    devices = KnownDevice.objects.filter(user=actor)
-    devices.filter(last_seen_at__lt=now - KEPT).delete()
-    if devices.filter(token_digest=digest).update(last_seen_at=now):
-        return
-    _, is_new = KnownDevice.objects.get_or_create(user=actor, token_digest=digest, defaults={"last_seen_at": now})
-    if is_new and not is_first_sign_in:
-        record(Action.DEVICE_NEW, actor=actor, subject=actor, details={"device": label})
-        outbox.tell("device_new", user_id=actor.pk, at=now.isoformat(), device=label, network=network)
+def digest_for(user: User, token: str) -> str:
+    """What is kept of a browser's name: another one for each user."""
+    return mail_links.digest(f"{user.public_id}|{token}")
+
+
+def kept_by(response: AnyResponse, token: str) -> AnyResponse:
+    """The answer that makes the browser keep its name, from now on for another half a year."""
+    response.set_cookie(
+        settings.DEVICE_COOKIE_NAME,
+        token,
+        max_age=KEPT,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def device_label(user_agent: str) -> str:
+    """“Firefox on Linux”, or as much of it as is known."""
+    found = parse(user_agent[:200])
+    browser = found.user_agent.family if found.user_agent else ""
+    system = found.os.family if found.os else ""
+    browser, system = _PLAIN.get(browser, browser), _PLAIN.get(system, system)
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or (f"A browser on {system}" if system else "Unknown device")

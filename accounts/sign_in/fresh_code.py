@@ -1,7 +1,7 @@
 """A code given now, by somebody signed in, for a change that a stolen session must not make (R1.8)."""
 
 from collections.abc import Callable
-from functools import partial
+from contextlib import nullcontext
 
 from accounts.models import User
 from accounts.sign_in import guesses, two_factor
@@ -43,11 +43,15 @@ def verify_fresh_code(
     wait = 0 if by_recovery_code else guesses.seconds_of_pause(email=person.email, ip=ip)
     if wait and not guesses.seconds_locked(email=person.email, ip=ip):
         raise TryAgainIn(wait)
-    look = partial(device_for if by_recovery_code else verify or two_factor.verify_totp, person, code)
-    within = look if by_recovery_code else partial(guesses.from_anywhere, look, email=person.email, door=Door.SESSION)
+    look = device_for if by_recovery_code else verify or two_factor.verify_totp
     # Keyed, or who reads the counters could try all codes until one fits.
     token = lookup_digest(f"{only_for}:{code}") if only_for else ""
-    if guesses.counted(within, email=person.email, ip=ip, token=token) is None:
+    with (
+        guesses.counted(email=person.email, ip=ip, token=token) as guess,
+        nullcontext() if by_recovery_code else guesses.from_anywhere(guess, email=person.email, door=Door.SESSION),
+    ):
+        guess.was_right = look(person, code) is not None
+    if not guess.was_right:
         guesses.begin_pause(email=person.email, ip=ip)
         record(Action.CODE_REFUSED, actor=actor, subject=person, concerns=customer)
         raise WrongCode

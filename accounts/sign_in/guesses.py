@@ -8,10 +8,10 @@ allowed. Axes records the attempts; these counters decide (`accounts.sign_in.axe
 
 import hashlib
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from axes.utils import reset
 from django.conf import settings
@@ -29,6 +29,10 @@ from foundation.transactions import own_transaction
 NOBODY = "-"
 _LONGEST_ADDRESS = 254  # of the column, and of RFC 5321
 
+_ONE_AN_HOUR = limiter.Limit(times=1, window_seconds=3600)
+_PAUSE_AFTER_A_CODE = limiter.Limit(times=1, window_seconds=2)
+_CODES_FROM_ANYWHERE = limiter.Limit(times=50, window_seconds=3600)
+
 
 def identity(email: Any) -> str:
     """The key for one e-mail address: two spellings of it are one, and no length breaks a column."""
@@ -45,13 +49,6 @@ def address_in(typed: str) -> str:
 def name_for_axes(email: Any) -> str:
     """What axes writes down of an attempt: the address, or NOBODY for what looks like none."""
     return address_in(email) or NOBODY if isinstance(email, str) else NOBODY
-
-
-R = TypeVar("R")
-
-_ONE_AN_HOUR = limiter.Limit(times=1, window_seconds=3600)
-_PAUSE_AFTER_A_CODE = limiter.Limit(times=1, window_seconds=2)
-_CODES_FROM_ANYWHERE = limiter.Limit(times=50, window_seconds=3600)
 
 
 class Door(StrEnum):
@@ -75,7 +72,7 @@ def key_for(email: str, ip: str | None) -> str:
 
 
 def _prefix_for(email: str) -> str:
-    """With what the keys of one e-mail address begin, wherever the guesses came from."""
+    """The prefix of the keys of one e-mail address, wherever the guesses came from."""
     return f"guess:{_digest(identity(email))}:"
 
 
@@ -84,48 +81,54 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def counted(guess: Callable[[], R | None], *, email: str, ip: str | None, token: str = "") -> R | None:
-    """Make one guess if the limit allows, and return its result; None means that it was wrong.
+class Guess:
+    """One guess, while it is looked at: whoever looks says that it `was_right`."""
+
+    was_right = False
+
+
+@contextmanager
+def counted(*, email: str, ip: str | None, token: str = "") -> Iterator[Guess]:
+    """Look at one guess, if the limit allows.
 
     Args:
         token: names the guess: while it is looked at, the very same one (another click) takes no other place.
 
     Raises:
-        TooOften: locked; the guess was not made.
+        TooOften: locked; the guess must not be looked at.
     """
-    key = key_for(email, ip)
+    key, guess = key_for(email, ip), Guess()
     left = limiter.take(key, _limit(), token=token)
     try:
-        result = guess()
+        yield guess
     except TooOften:  # a wider limit is full: it was not made
         limiter.give_back(key, token=token)
         raise
-    if result is not None:
+    if guess.was_right:
         limiter.give_back(key, token=token)
-        return result
+        return
     if token:
         limiter.spend(key, token)
     if left == 0:  # exactly one guess takes the last place
         _report_lockout(email, ip)
-    return None
 
 
-def from_network(guess: Callable[[], R | None], *, ip: str | None) -> R | None:
-    """Make one guess of somebody who has shown nothing yet, if their network may make more: GUESSES_PER_NETWORK wrong
+@contextmanager
+def from_network(guess: Guess, *, ip: str | None) -> Iterator[None]:
+    """Look at a guess of somebody who has shown nothing yet, if their network may make more: GUESSES_PER_NETWORK wrong
     ones for whatever addresses, in LOCKOUT_MINUTES. A right one gives its place back, so that many customers behind
     one address do not add up; after the limit one more may follow as soon as the oldest is over.
 
     Raises:
-        TooOften: the guess was not made.
+        TooOften: the guess must not be looked at.
     """
     key = _network_key(ip)
     left = limiter.take(key, _network_limit())
-    result = guess()
-    if result is not None:
+    yield
+    if guess.was_right:
         limiter.give_back(key)
     elif left == 0:
         record(Action.LOCKED_OUT, actor=None, actor_label=network_of(ip) or "unknown", details={"whole_network": True})
-    return result
 
 
 def seconds_closed(*, ip: str | None) -> int:
@@ -141,8 +144,9 @@ def _network_limit() -> limiter.Limit:
     return limiter.Limit(times=settings.GUESSES_PER_NETWORK, window_seconds=settings.LOCKOUT_MINUTES * 60)
 
 
-def from_anywhere(guess: Callable[[], R | None], *, email: str, door: Door) -> R | None:
-    """Make one guess at a code of the app, if few enough wrong ones came from all networks through this door.
+@contextmanager
+def from_anywhere(guess: Guess, *, email: str, door: Door) -> Iterator[None]:
+    """Look at a guess at a code of the app, if few enough wrong ones came from all networks through this door.
 
     Fifty an hour are 1,200 a day. Three codes of a million are good at any moment, so that a day's guesses from any
     number of networks find one with a chance of 1,200 * 3 / 1,000,000 = 0.36 %, and what the door asks for besides
@@ -150,14 +154,13 @@ def from_anywhere(guess: Callable[[], R | None], *, email: str, door: Door) -> R
     one of a browser that its owner has used, nor the way by a recovery code.
 
     Raises:
-        TooOften: the guess was not made.
+        TooOften: the guess must not be looked at.
     """
     key = _door_key(email, door)
     limiter.take(key, _CODES_FROM_ANYWHERE)
-    result = guess()
-    if result is not None:
+    yield
+    if guess.was_right:
         limiter.give_back(key)
-    return result
 
 
 def _door_key(email: str, door: Door) -> str:

@@ -1,4 +1,5 @@
-"""The PIN that the API may ask an app for: set, changed and removed by its owner (R1.8). No page asks for it."""
+"""The PIN that the API may ask an app for: set, changed and removed by its owner (R1.8), and looked at (R1.4). No page
+asks for it."""
 
 import re
 from datetime import datetime
@@ -20,6 +21,28 @@ from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
 TRIES = 3
+PIN_DIGITS = 6
+
+
+class InvalidPin(Refusal):
+    """A text that the bank takes for nobody's PIN; `str()` says why, in words for the person who typed it."""
+
+    code = "invalid_pin"
+    status = 422
+
+
+class NoPin(Refusal):
+    """There is none to remove."""
+
+    code = "no_pin"
+    text = "There is no PIN."
+
+
+class PinLocked(Refusal):
+    """Locked after wrong tries (R1.4). Could its owner replace or remove it, whoever guesses would guess on."""
+
+    code = "pin_locked"
+    text = "This PIN is locked. Only the bank unlocks it."
 
 
 class WrongPin(Refusal):
@@ -35,6 +58,75 @@ class PinBusy(Refusal):
 
     code = "pin_busy"
     text = "Other tries are being looked at just now. Try again in a moment."
+
+
+def set_pin(*, actor: User, pin: str, code: str, origin: Origin) -> None:
+    """Make `pin` the actor's own, in place of the one there was, if any.
+
+    A PIN that is refused uses up no code. Only its hash is kept: the audit log and the mail say that it changed.
+
+    Raises:
+        PermissionDenied, WrongCode, TryAgainIn, TooOften
+        InvalidPin: not six digits, or guessed first.
+        PinLocked: only staff unlock it.
+    """
+    require_any_role(actor)
+    check_pin(pin)
+    if actor.pin_locked_at is not None:
+        raise PinLocked
+    verify_fresh_code(actor=actor, code=code, origin=origin)
+    _write(actor, make_hash(pin), Action.PIN_CHANGED, "pin_changed")  # hashed before any row is locked
+
+
+def remove_pin(*, actor: User, code: str, origin: Origin) -> None:
+    """Have no PIN from now on: an app that must give one no longer signs in.
+
+    Raises:
+        PermissionDenied, WrongCode, TryAgainIn, TooOften
+        NoPin, PinLocked
+    """
+    require_any_role(actor)
+    if not actor.has_pin:
+        raise NoPin
+    if actor.pin_locked_at is not None:
+        raise PinLocked
+    verify_fresh_code(actor=actor, code=code, origin=origin)
+    _write(actor, "", Action.PIN_REMOVED, "pin_removed")
+
+
+@own_transaction
+def _write(actor: User, pin_hash: str, action: Action, event: str) -> None:
+    user = User.objects.select_for_update().get(pk=actor.pk)
+    if user.pin_locked_at is not None:  # by wrong tries since the page was asked for
+        raise PinLocked
+    if not pin_hash and not user.has_pin:  # removed in another window
+        raise NoPin
+    user.pin_hash, user.pin_failures = pin_hash, 0
+    user.save(update_fields=["pin_hash", "pin_failures"])
+    record(action, actor=actor, subject=user)
+    outbox.tell(event, user_id=user.pk)
+
+
+def check_pin(text: str) -> None:
+    """That `text` is six ASCII digits without a pattern: three guesses from a list must not be a way in.
+
+    Raises:
+        InvalidPin: not six digits 0 to 9; or even steps (111111, 123456, 975319), repeats (121212, 123123),
+            doubled digits in even steps (112233), or the same backwards (123321).
+    """
+    if not re.fullmatch(rf"[0-9]{{{PIN_DIGITS}}}", text):
+        raise InvalidPin("A PIN is exactly six digits, 0 to 9.")
+    pairs, half = text[::2], PIN_DIGITS // 2
+    doubled = pairs == text[1::2] and _in_even_steps(pairs)
+    repeats = text == text[:2] * half or text == text[:half] * 2
+    if _in_even_steps(text) or doubled or repeats or text == text[::-1]:
+        raise InvalidPin("This is one of the first PINs that people try. Choose six digits without a pattern.")
+
+
+def _in_even_steps(digits: str) -> bool:
+    """Whether each digit is as far from the one before, 0 following 9."""
+    numbers = [int(digit) for digit in digits]
+    return len({(after - before) % 10 for before, after in pairwise(numbers)}) == 1
 
 
 def verify_pin(*, user: User | None, pin: str, at: datetime | None = None) -> None:
@@ -114,96 +206,3 @@ def _forgive(user: User, pin_hash: str, place: int, *, renewed: list[str]) -> No
     row.pin_failures = max(row.pin_failures - place, 0)
     row.pin_hash = renewed[0] if renewed else row.pin_hash
     row.save(update_fields=["pin_failures", "pin_hash"])
-
-
-PIN_DIGITS = 6
-
-
-class InvalidPin(Refusal):
-    """A text that the bank takes for nobody's PIN; `str()` says why, in words for the person who typed it."""
-
-    code = "invalid_pin"
-    status = 422
-
-
-def check_pin(text: str) -> None:
-    """That `text` is six ASCII digits without a pattern: three guesses from a list must not be a way in.
-
-    Raises:
-        InvalidPin: not six digits 0 to 9; or even steps (111111, 123456, 975319), repeats (121212, 123123),
-            doubled digits in even steps (112233), or the same backwards (123321).
-    """
-    if not re.fullmatch(rf"[0-9]{{{PIN_DIGITS}}}", text):
-        raise InvalidPin("A PIN is exactly six digits, 0 to 9.")
-    pairs, half = text[::2], PIN_DIGITS // 2
-    doubled = pairs == text[1::2] and _in_even_steps(pairs)
-    repeats = text == text[:2] * half or text == text[:half] * 2
-    if _in_even_steps(text) or doubled or repeats or text == text[::-1]:
-        raise InvalidPin("This is one of the first PINs that people try. Choose six digits without a pattern.")
-
-
-def _in_even_steps(digits: str) -> bool:
-    """Whether each digit is as far from the one before, 0 following 9."""
-    numbers = [int(digit) for digit in digits]
-    return len({(after - before) % 10 for before, after in pairwise(numbers)}) == 1
-
-
-class PinLocked(Refusal):
-    """Locked after wrong tries (R1.4). Could its owner replace or remove it, whoever guesses would guess on."""
-
-    code = "pin_locked"
-    text = "This PIN is locked. Only the bank unlocks it."
-
-
-class NoPin(Refusal):
-    """There is none to remove."""
-
-    code = "no_pin"
-    text = "There is no PIN."
-
-
-def set_pin(*, actor: User, pin: str, code: str, origin: Origin) -> None:
-    """Make `pin` the actor's own, in place of the one there was, if any.
-
-    A PIN that is refused uses up no code. Only its hash is kept: the audit log and the mail say that it changed.
-
-    Raises:
-        PermissionDenied, WrongCode, TryAgainIn, TooOften
-        InvalidPin: not six digits, or guessed first.
-        PinLocked: only staff unlock it.
-    """
-    require_any_role(actor)
-    check_pin(pin)
-    if actor.pin_locked_at is not None:
-        raise PinLocked
-    verify_fresh_code(actor=actor, code=code, origin=origin)
-    _write(actor, make_hash(pin), Action.PIN_CHANGED, "pin_changed")  # hashed before any row is locked
-
-
-def remove_pin(*, actor: User, code: str, origin: Origin) -> None:
-    """Have no PIN from now on: an app that must give one no longer signs in.
-
-    Raises:
-        PermissionDenied, WrongCode, TryAgainIn, TooOften
-        NoPin, PinLocked
-    """
-    require_any_role(actor)
-    if not actor.has_pin:
-        raise NoPin
-    if actor.pin_locked_at is not None:
-        raise PinLocked
-    verify_fresh_code(actor=actor, code=code, origin=origin)
-    _write(actor, "", Action.PIN_REMOVED, "pin_removed")
-
-
-@own_transaction
-def _write(actor: User, pin_hash: str, action: Action, event: str) -> None:
-    user = User.objects.select_for_update().get(pk=actor.pk)
-    if user.pin_locked_at is not None:  # by wrong tries since the page was asked for
-        raise PinLocked
-    if not pin_hash and not user.has_pin:  # removed in another window
-        raise NoPin
-    user.pin_hash, user.pin_failures = pin_hash, 0
-    user.save(update_fields=["pin_hash", "pin_failures"])
-    record(action, actor=actor, subject=user)
-    outbox.tell(event, user_id=user.pk)

@@ -1,6 +1,7 @@
 """Signing in: e-mail and password, then a code. Each wrong one counts towards the lockout (R1.2, R1.4)."""
 
 import re
+from contextlib import AbstractContextManager, nullcontext
 from typing import NoReturn
 
 from django.contrib.auth import authenticate
@@ -9,7 +10,7 @@ from accounts.models import TotpDevice, User
 from accounts.sign_in import axes as lockout
 from accounts.sign_in import devices, guesses, two_factor
 from accounts.sign_in.addresses import user_by_email
-from accounts.sign_in.guesses import Door, address_in
+from accounts.sign_in.guesses import Door, Guess, address_in
 from accounts.sign_in.origin import Origin
 from audit.actions import Action
 from audit.services import record
@@ -75,7 +76,9 @@ def verify_code(*, user: User, code: str, origin: Origin, pauses: bool = True) -
         raise TryAgainIn(wait)
     door = Door.KNOWN if devices.is_known(user=user, origin=origin) else Door.PASSWORD
     try:
-        device = guesses.counted(lambda: _device_within_bounds(user, code, door), email=user.email, ip=ip)
+        with guesses.counted(email=user.email, ip=ip) as guess, _bounds(guess, user, code, door):
+            device = device_for(user, code)
+            guess.was_right = device is not None
     except TooOften as error:
         device, closed_for = None, error.retry_after
     if device is None:
@@ -99,11 +102,9 @@ def device_for(user: User, code: str) -> TotpDevice | None:
     return two_factor.verify_totp(user, code)
 
 
-def _device_within_bounds(user: User, code: str, door: Door) -> TotpDevice | None:
+def _bounds(guess: Guess, user: User, code: str, door: Door) -> AbstractContextManager[None]:
     """A recovery code, 40 bits behind a slow hash, is bound by the count of its network alone."""
-    if is_recovery_code(code):
-        return device_for(user, code)
-    return guesses.from_anywhere(lambda: device_for(user, code), email=user.email, door=door)
+    return nullcontext() if is_recovery_code(code) else guesses.from_anywhere(guess, email=user.email, door=door)
 
 
 def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_for: int = 0) -> NoReturn:

@@ -18,8 +18,6 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
-from django.utils.decorators import method_decorator
-from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.models import User
 from accounts.permission.reasons import MAX_REASON_CHARS
@@ -163,7 +161,6 @@ class ActingAdmin(ReadOnlyAdmin):
     def _about(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         return {"about_template": self.about_template} | self.about(request, row)
 
-    @method_decorator(sensitive_post_parameters("code", "admin_key", "customer_code"))
     def act_view(self, request: HttpRequest, object_id: str, act_name: str) -> HttpResponse:
         row, act = self._found(request, object_id, act_name)
         row_url = self._row_url(row)

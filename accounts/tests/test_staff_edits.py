@@ -16,7 +16,6 @@ from accounts.roles import Role
 from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
-from foundation.transactions import joined
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
 from tests.staff_acts import REASON, an_origin, approved, entry_of, fresh_code, stored
 
@@ -285,7 +284,7 @@ def test_a_pin_is_forgotten_with_its_lock(state: dict[str, str], alice: Any, sam
     User.objects.filter(pk=alice.pk).update(pin_failures=3, **state)
     reset = {"actor": sam, "user": alice, "reason": REASON, "authority": approved("reset_pin", alice)}
     with transaction.atomic():
-        joined(people.reset_pin)(**reset)
+        people.reset_pin.joined(**reset)
     user = stored(alice)
     assert (user.pin_hash, user.pin_failures, user.pin_locked_at) == ("", 0, None)
     assert entry_of("PIN_RESET").details == {"reason": REASON, "request": "the-request"}

@@ -14,10 +14,10 @@ from django.utils import timezone
 from accounts import people
 from accounts.models import EmailChange, PasswordReset, User, UserSession
 from accounts.people import LastAdministrator, LockedAlready, NotLocked
+from accounts.people.locking import WrongAdminKey
 from accounts.permission.reasons import ReasonUnreadable
 from accounts.roles import Role
 from accounts.sign_in import guesses
-from accounts.sign_in.admin_key import WrongAdminKey
 from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.limiter.limiter import TooOften

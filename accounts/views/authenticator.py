@@ -2,7 +2,6 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import CodeForm, FreshCodeForm
@@ -16,7 +15,6 @@ from accounts.views.sign_in import locked_out
 from foundation.limiter.limiter import TooOften
 
 
-@sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def recovery_codes(request: SignedInRequest) -> HttpResponse:
     """Ten new recovery codes for a fresh code."""
@@ -32,7 +30,6 @@ def recovery_codes(request: SignedInRequest) -> HttpResponse:
     return render(request, "accounts/recovery_codes_renew.html", {"form": form, "demo_code": demo_code})
 
 
-@sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def replace(request: SignedInRequest) -> HttpResponse:
     """First step: a code of the present app, or a recovery code."""
@@ -50,7 +47,6 @@ def replace(request: SignedInRequest) -> HttpResponse:
     return render(request, "accounts/authenticator_replace.html", page)
 
 
-@sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: SignedInRequest) -> HttpResponse:
     """Second step: a code of the new app."""

@@ -4,7 +4,6 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import EmailChangeForm
@@ -19,7 +18,6 @@ from foundation.limiter.limiter import TooOften
 from foundation.mail_links import LinkInvalid
 
 
-@sensitive_post_parameters("password", "code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: SignedInRequest) -> HttpResponse:
     """Ask for another address; the answer is the same whoever's it is."""

@@ -4,7 +4,6 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import ForgottenPasswordForm, NewPasswordForm
@@ -42,7 +41,6 @@ def sent(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def reset(request: HttpRequest, token: str) -> HttpResponse:
     """The link in the mail: a GET changes nothing, the form sets the password and signs nobody in."""

@@ -2,7 +2,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import FreshCodeForm, PinForm
@@ -16,7 +15,6 @@ from accounts.views.sign_in import locked_out
 from foundation.limiter.limiter import TooOften
 
 
-@sensitive_post_parameters("pin", "pin_again", "code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def pin(request: SignedInRequest) -> HttpResponse:
     """Set or change the PIN for apps."""
@@ -36,7 +34,6 @@ def pin(request: SignedInRequest) -> HttpResponse:
     return render(request, "accounts/pin.html", {"form": form, "person": request.user, "demo_code": demo_code})
 
 
-@sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: SignedInRequest) -> HttpResponse:
     """Asks whether it is meant, for a fresh code. Without a PIN that could be removed there is nothing to ask."""

@@ -3,7 +3,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import selectors
@@ -27,7 +26,6 @@ def profile(request: SignedInRequest) -> HttpResponse:
     return render(request, "accounts/profile.html", page)
 
 
-@sensitive_post_parameters("phone", "address")
 @require_http_methods(["GET", "HEAD", "POST"])
 def details(request: SignedInRequest) -> HttpResponse:
     user = request.user

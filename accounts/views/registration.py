@@ -2,7 +2,6 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import ConfirmRegistrationForm, RegistrationForm
@@ -16,7 +15,6 @@ from foundation.request_context import client_ip
 
 
 @login_not_required
-@sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
     """Anyone who is not signed in may ask for a user (R1.1)."""
@@ -51,7 +49,6 @@ def register_sent(request: HttpRequest) -> HttpResponse:
 
 
 @login_not_required
-@sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def register_confirm(request: HttpRequest, token: str) -> HttpResponse:
     """The link in the mail: a GET changes nothing (mail scanners follow links), the password confirms."""

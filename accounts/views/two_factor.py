@@ -3,7 +3,6 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import CodeForm
@@ -13,7 +12,6 @@ from accounts.sign_in.sessions import pending as pending_sign_in
 
 
 @login_not_required
-@sensitive_post_parameters("code")
 @require_http_methods(["GET", "HEAD", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
     """Turn two-factor on; nobody gets any further without (R1.3)."""

@@ -1,4 +1,4 @@
-"""Runs the periodic jobs when they are due (R9.2): `manage.py run_scheduled`."""
+"""The periodic jobs: when each is due, who has claimed it, and what runs it (R9.2): `manage.py run_scheduled`."""
 
 import logging
 import subprocess
@@ -18,8 +18,12 @@ from django.utils import timezone
 
 from bankproject.operations.models import ScheduledJob
 
+logger = logging.getLogger(__name__)
+
 # A scheduler that has not moved its lease on for so long is gone.
 LEASE = timedelta(minutes=2)
+_KILLED_AFTER_SECONDS = 5
+_LAST_BYTES = 4_000  # of what a job printed, for the log
 
 
 @dataclass(frozen=True)
@@ -116,12 +120,6 @@ def finish(claim: Claim, *, succeeded: bool, at: datetime) -> None:
 def give_back(claim: Claim) -> None:
     """Let the job be due as before: it was stopped, by no fault of its own."""
     claim.row.update(claim=None, running_until=None)
-
-
-logger = logging.getLogger(__name__)
-
-_KILLED_AFTER_SECONDS = 5
-_LAST_BYTES = 4_000  # of what a job printed, for the log
 
 
 @dataclass

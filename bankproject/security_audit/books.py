@@ -14,31 +14,6 @@ from foundation.append_only import append_only_models, missing_triggers
 from foundation.keys.records import KeyAge, check_keys, key_ages
 from transfers.ledger import verification as ledger_verification
 
-
-def key_ages_in_bounds() -> Result:
-    """Every key is the one it was, and none has sealed for longer than KEY_MAX_AGE_DAYS.
-
-    A key that stands behind another seals nothing more; of AUDIT_KEYS it stays for ever, of the others it is said
-    that it may go.
-    """
-    wrong = [str(message.msg) for message in check_keys([DEFAULT_DB_ALIAS])]
-    if wrong:
-        return failed("The keys are not those that this bank has used.", wrong)
-    ages, oldest = key_ages(), settings.KEY_MAX_AGE_DAYS
-    current = [key for key in ages if key.is_current]
-    old = [_said(key) for key in current if key.days > oldest]
-    if old:
-        return failed(f"{len(old)} keys have been in use for more than {oldest} days: see docs/keys.md.", old)
-    kept = [_said(key) for key in ages if not key.is_current and key.days > oldest and key.ring != "AUDIT_KEYS"]
-    if kept:
-        return information(f"{len(kept)} keys of more than {oldest} days still open what they sealed.", kept)
-    return passed(f"The {len(current)} keys in use are {max(key.days for key in current)} days old at most.")
-
-
-def _said(key: KeyAge) -> str:
-    return f"{key.ring}: the key {key.kid} is {key.days} days old"
-
-
 # `verify_ledger` and `verify_audit_log --all` name every one.
 _NAMED = 20
 
@@ -67,17 +42,6 @@ def audit_log() -> Result:
     return passed(f"The audit log is as it was sealed: {read}; {unsealed().count()} entries wait to be sealed.")
 
 
-def triggers() -> Result:
-    """Every trigger that keeps rows from being changed stands in the database, with our own text."""
-    tables = set(connection.introspection.table_names())
-    guarded = [model._meta.db_table for model in append_only_models()]
-    found = [f"{table}: there is no such table" for table in guarded if table not in tables]
-    found += [f"{name} is missing" for name in missing_triggers(connection)]
-    if found:
-        return failed("Rows that must never change can be changed.", found)
-    return passed(f"The append-only triggers of {len(guarded)} tables stand.")
-
-
 def _first_faults(faults: Iterator[str]) -> list[str]:
     """What was found, up to some; what cannot be read, or not with these keys, is found too."""
     found: list[str] = []
@@ -92,3 +56,38 @@ def _first_faults(faults: Iterator[str]) -> list[str]:
     except (TypeError, ValueError) as error:
         found.append(f"it cannot be read to its end: {error}")
     return found
+
+
+def triggers() -> Result:
+    """Every trigger that keeps rows from being changed stands in the database, with our own text."""
+    tables = set(connection.introspection.table_names())
+    guarded = [model._meta.db_table for model in append_only_models()]
+    found = [f"{table}: there is no such table" for table in guarded if table not in tables]
+    found += [f"{name} is missing" for name in missing_triggers(connection)]
+    if found:
+        return failed("Rows that must never change can be changed.", found)
+    return passed(f"The append-only triggers of {len(guarded)} tables stand.")
+
+
+def key_ages_in_bounds() -> Result:
+    """Every key is the one it was, and none has sealed for longer than KEY_MAX_AGE_DAYS.
+
+    A key that stands behind another seals nothing more; of AUDIT_KEYS it stays for ever, of the others it is said
+    that it may go.
+    """
+    wrong = [str(message.msg) for message in check_keys([DEFAULT_DB_ALIAS])]
+    if wrong:
+        return failed("The keys are not those that this bank has used.", wrong)
+    ages, oldest = key_ages(), settings.KEY_MAX_AGE_DAYS
+    current = [key for key in ages if key.is_current]
+    old = [_said(key) for key in current if key.days > oldest]
+    if old:
+        return failed(f"{len(old)} keys have been in use for more than {oldest} days: see docs/keys.md.", old)
+    kept = [_said(key) for key in ages if not key.is_current and key.days > oldest and key.ring != "AUDIT_KEYS"]
+    if kept:
+        return information(f"{len(kept)} keys of more than {oldest} days still open what they sealed.", kept)
+    return passed(f"The {len(current)} keys in use are {max(key.days for key in current)} days old at most.")
+
+
+def _said(key: KeyAge) -> str:
+    return f"{key.ring}: the key {key.kid} is {key.days} days old"

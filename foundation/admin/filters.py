@@ -1,3 +1,5 @@
+"""Filters of the staff's lists that somebody types into."""
+
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -7,8 +9,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 MAX_TYPED_CHARS = 254
-
-
 # Of Django's change list: the page, and that a filter was not understood.
 _NOT_KEPT = {"p", "e"}
 

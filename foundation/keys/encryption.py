@@ -23,7 +23,7 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 
 
-# What must hold before a key meets a row. `accounts.apps` puts a check in here that needs the models: it refuses
+# What must hold before a key meets a row. `foundation.apps` puts a check in here that needs the models: it refuses
 # to go on with another key than the one that a key id has stood for so far (`foundation.keys.records`).
 _before_use: list[Callable[[], None]] = []
 

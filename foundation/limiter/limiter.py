@@ -19,6 +19,21 @@ from foundation.limiter.redis import SharedCacheStore, client_for
 from foundation.limiter.rows import RowStore
 from foundation.limiter.window import Limit, LimitsUnavailable, TooOften
 
+__all__ = [
+    "Limit",
+    "LimitsUnavailable",
+    "Taken",
+    "TooOften",
+    "clear",
+    "clear_all",
+    "give_back",
+    "is_any_full",
+    "noting",
+    "seconds_to_wait",
+    "spend",
+    "take",
+]
+
 
 class Store(Protocol):
     """Each call is exact under any parallelism. Times are seconds since 1970, UTC."""
@@ -43,22 +58,6 @@ def present_store() -> Store:
     if settings.CACHE_URL:
         return SharedCacheStore(client_for(settings.CACHE_URL))
     return RowStore()
-
-
-__all__ = [
-    "Limit",
-    "LimitsUnavailable",
-    "Taken",
-    "TooOften",
-    "clear",
-    "clear_all",
-    "give_back",
-    "is_any_full",
-    "noting",
-    "seconds_to_wait",
-    "spend",
-    "take",
-]
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,26 @@
-"""What the OpenAPI document says of answers that are no success; `foundation.rest.document` adds what holds for all."""
+"""What the OpenAPI document says besides the routes: the refusals of each, and what holds for all of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from ninja.openapi.schema import OpenAPISchema
 
-_DESCRIPTION = (
-    "Everything a customer can do, for programs. Amounts are strings, times are RFC 3339 in UTC, errors are "
-    "`application/problem+json` with a stable `code`. Walk-through: docs/api.md."
-)
 _RATE_HEADERS = {
     "RateLimit-Policy": {"schema": {"type": "string"}, "description": 'The limit: `"transfer";q=5;w=60`.'},
     "RateLimit": {"schema": {"type": "string"}, "description": 'What is left of it: `"transfer";r=3;t=60`.'},
 }
 
 
-def complete(document: OpenAPISchema, api: Any) -> None:
-    """Add the answers that any operation of its kind can give, and their components."""
-    document["info"] |= {"title": f"{settings.BANK_NAME}: API", "description": _DESCRIPTION}
+def complete(document: OpenAPISchema, api: Any, *, description: str, members: Mapping[str, Any]) -> None:
+    """Add the answers that any operation of its kind can give, and their components.
+
+    Args:
+        members: what refusals tell programs besides (`Refusal.more()`), as properties of a schema.
+    """
+    document["info"] |= {"title": f"{settings.BANK_NAME}: API", "description": description}
     components = document["components"]
-    components["schemas"]["Problem"] = PROBLEM_SCHEMA
+    components["schemas"]["Problem"] = _problem_schema(members)
     components["responses"] = problem_responses()
     rates = {operation.operation_id: operation for operation in _operations(api)}
     for path in document["paths"].values():
@@ -94,39 +95,26 @@ def problem_responses() -> dict[str, Any]:
     return responses
 
 
-PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "description": "An error (RFC 9457). `code` is stable; `detail` is for people and may change.",
-    "required": ["type", "title", "status", "detail", "code", "request_id"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string", "examples": ["insufficient_funds"]},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["field", "code", "message"],
-                "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
+def _problem_schema(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "An error (RFC 9457). `code` is stable; `detail` is for people and may change.",
+        "required": ["type", "title", "status", "detail", "code", "request_id"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "code": {"type": "string", "examples": ["insufficient_funds"]},
+            "errors": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["field", "code", "message"],
+                    "properties": {name: {"type": "string"} for name in ("field", "code", "message")},
+                },
             },
+            **members,
+            "request_id": {"type": "string", "description": "For questions to the bank: its log knows this id."},
         },
-        "challenge": {
-            "type": "object",
-            "description": "With `step_up_required`: send the same request again with this id and a code.",
-            "required": ["id", "expires_at", "why"],
-            "properties": {
-                "id": {"type": "string", "format": "uuid"},
-                "expires_at": {"type": "string", "format": "date-time"},
-                "why": {"type": "string"},
-            },
-        },
-        "until": {
-            "type": "string",
-            "format": "date-time",
-            "description": "With `waits_after_reset`: when this becomes possible.",
-        },
-        "request_id": {"type": "string", "description": "For questions to the bank: its log knows this id."},
-    },
-}
+    }

@@ -182,7 +182,7 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-# Out, a balance or a sum may be zero or less.
+# Out, an amount may be zero or less.
 AmountText = Annotated[
     Decimal,
     PlainSerializer(amount_text, return_type=str),

@@ -1,8 +1,4 @@
-"""The way down through years, months and days above a list of the staff's admin.
-
-Django's own asks the database which days have rows: a scan of the whole table. Here two look-ups in an index, in
-one statement, give the first and the last row, and every year, month and day between them is offered.
-"""
+"""What templates of every page use: amounts, words kept whole, and the dates above a list of the staff's."""
 
 import calendar
 import re
@@ -23,24 +19,8 @@ from foundation.money import format_money, format_money_short, format_money_sign
 
 register = template.Library()
 
-
 _KEPT = re.compile(r"(\b(?:e-mails?|two-factor|sign-ins?|[0-9]{4}-[0-9]{2}-[0-9]{2})\b|•••• [0-9]{4})", re.IGNORECASE)
-
-
-@register.filter
-def keep_together(text: str) -> SafeString:
-    """The text, escaped, with words such as “e-mail” and “2026-11-30” kept whole at the end of a line, and masked
-    account numbers too, which are set like all others.
-
-    No style sheet can forbid the break after a hyphen, and another hyphen in its place would not be found by who
-    searches the page. Only known words: whatever customers write must be able to break.
-    """
-    parts = enumerate(_KEPT.split(str(text)))  # every second one is a word to keep
-    return format_html_join("", "{}", ((_whole(part) if number % 2 else part,) for number, part in parts))
-
-
-def _whole(word: str) -> SafeString:
-    return format_html('<span class="{}">{}</span>', "mono nowrap" if word.startswith("•") else "nowrap", word)
+_PARTS = ("year", "month", "day")
 
 
 @register.filter
@@ -67,12 +47,30 @@ def rate(value: Decimal) -> str:
     return format_rate(value)
 
 
-_PARTS = ("year", "month", "day")
+@register.filter
+def keep_together(text: str) -> SafeString:
+    """The text, escaped, with words such as “e-mail” and “2026-11-30” kept whole at the end of a line, and masked
+    numbers too, which are set like all others.
+
+    No style sheet can forbid the break after a hyphen, and another hyphen in its place would not be found by who
+    searches the page. Only known words: whatever people write must be able to break.
+    """
+    parts = enumerate(_KEPT.split(str(text)))  # every second one is a word to keep
+    return format_html_join("", "{}", ((_whole(part) if number % 2 else part,) for number, part in parts))
+
+
+def _whole(word: str) -> SafeString:
+    return format_html('<span class="{}">{}</span>', "mono nowrap" if word.startswith("•") else "nowrap", word)
 
 
 @register.inclusion_tag("admin/dates.html")
 def dates(cl: Any) -> dict[str, Any]:
-    """What is chosen, the way back up, and the steps further down, for a change list with `date_hierarchy`."""
+    """The way down through years, months and days above a list: what is chosen, the way back up, and the steps further
+    down, for a change list with `date_hierarchy`.
+
+    Django's own asks the database which days have rows: a scan of the whole table. Here two look-ups in an index, in
+    one statement, give the first and the last row, and every year, month and day between them is offered.
+    """
     chosen = [int(cl.params.get(f"{cl.date_hierarchy}__{part}") or 0) for part in _PARTS]
     return {
         "chosen": _name_of(*chosen),

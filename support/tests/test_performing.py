@@ -12,7 +12,6 @@ from accounts.models import AccountStatus, BankAccount, User
 from accounts.permission.authority import ApprovedRequest
 from audit.models import AuditEntry
 from support.models import RequestKind, ServiceRequest
-from support.requests import performing
 from support.requests import services as service
 from transfers import history as transfer_selectors
 from transfers.accounts import freezing
@@ -95,11 +94,11 @@ def test_a_clerk_has_no_way_to_the_account_but_an_approved_request(
 def test_nothing_is_done_outside_the_transaction_that_approves(alice: Any, sam: Any, request_of: Any) -> None:
     request = request_of(alice)
     with pytest.raises(RuntimeError, match="join"):
-        performing.perform(request, actor=sam, reason="Because")
+        service.perform(request, actor=sam, reason="Because")
     assert status_of(request.account) == AccountStatus.ACTIVE
 
 
 def test_a_request_of_the_wrong_shape_is_not_guessed_at(alice: Any, sam: Any) -> None:
     request = ServiceRequest(customer=alice, kind=RequestKind.FREEZE_ACCOUNT)
     with pytest.raises(ValueError, match="about an account"):
-        performing.perform(request, actor=sam, reason="Because")
+        service.perform(request, actor=sam, reason="Because")

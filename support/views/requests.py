@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import BankAccount, SignedInRequest, User
@@ -32,7 +31,6 @@ def service_requests(request: SignedInRequest) -> HttpResponse:
     return render(request, "support/requests.html", context)
 
 
-@sensitive_post_parameters(*(key for kind in KINDS.values() for key in kind.payload_keys))
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("support.file_request")
 def request_new(request: SignedInRequest) -> HttpResponse:

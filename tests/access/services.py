@@ -18,12 +18,11 @@ from accounts.permission.authority import require_authority, require_request
 from accounts.programs import credentials as api_credentials
 from accounts.programs import sessions as api_sessions
 from accounts.roles import Role
-from accounts.sign_in import admin_key, authenticator, devices, fresh_code, pins
+from accounts.sign_in import authenticator, devices, fresh_code, pins
 from accounts.sign_in.passwords import change as passwords
 from accounts.sign_in.sessions import pages
 from accounts.sign_in.sessions import rows as user_sessions
 from support import tickets
-from support.requests import performing
 from support.requests import services as requests
 from tests import staff_acts
 from tests.access.world import World
@@ -227,7 +226,6 @@ PARTS: tuple[Callable[..., Any], ...] = (
     user_sessions.end_others,
     user_sessions.new_row,
     # what is looked at, or proved, before something is done
-    admin_key.verify_admin_key,
     api_credentials.complete_replacement,
     common.locked_row,
     common.refuse_self,
@@ -243,8 +241,9 @@ PARTS: tuple[Callable[..., Any], ...] = (
     # what is done once that was asked
     common.record_act,
     order_records.report_of,
-    performing.perform,
+    requests.perform,
     screening.close_alerts_of,
+    opening.counted_try,
 )
 
 

@@ -1,3 +1,5 @@
+"""Closing an account for good: by its owner, or by the bank on their request; and what stands in the way (R2.2)."""
+
 from datetime import datetime
 
 from django.utils import timezone

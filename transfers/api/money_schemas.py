@@ -323,6 +323,24 @@ _STEP_UP_EXAMPLE = {
     },
     "request_id": "1f0c9a7e5b3d4f21",
 }
+# What the refusals of payments tell programs besides (`transfers.orders.step_up`).
+PROBLEM_MEMBERS: dict[str, Any] = {
+    "challenge": {
+        "type": "object",
+        "description": "With `step_up_required`: send the same request again with this id and a code.",
+        "required": ["id", "expires_at", "why"],
+        "properties": {
+            "id": {"type": "string", "format": "uuid"},
+            "expires_at": {"type": "string", "format": "date-time"},
+            "why": {"type": "string"},
+        },
+    },
+    "until": {
+        "type": "string",
+        "format": "date-time",
+        "description": "With `waits_after_reset`: when this becomes possible.",
+    },
+}
 # For `openapi_extra` of what may need a code.
 STEP_UP = refuses(409)
 STEP_UP["responses"][403] = {

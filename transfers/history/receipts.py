@@ -6,7 +6,6 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Q
-from django.urls import reverse
 
 from accounts.models import AccountKind, BankAccount, User
 from transfers.models import OrderKind, OrderState, TransferOrder
@@ -33,7 +32,7 @@ class Receipt:
     status_label: str
     explanation: str  # why it waits or was rejected, for the one whose money it is; "" if it was carried out
     initiated_by: str
-    again_url: str | None  # the form, filled in as this order was; for the one who gave it
+    can_be_repeated: bool  # by the one who gave it
 
     @property
     def heading(self) -> str:
@@ -48,7 +47,7 @@ class Receipt:
 
 _NOT_DONE = {OrderState.HELD.value: ", not carried out yet", OrderState.REJECTED.value: ", not carried out"}
 AT_THE_COUNTER = "Cash at the counter"
-_FORMS = {OrderKind.PAYMENT: "transfer_send", OrderKind.OWN_TRANSFER: "transfer_own"}
+REPEATABLE = frozenset({OrderKind.PAYMENT.value, OrderKind.OWN_TRANSFER.value})
 
 
 def receipt_for(user: User, public_id: UUID) -> Receipt:
@@ -78,7 +77,7 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
         status_label=OrderState(order.state).label,
         explanation=explanation_of(order),
         initiated_by=_person_label(order.initiator, user),
-        again_url=_again_url(order, user),
+        can_be_repeated=_can_be_repeated(order, user),
     )
 
 
@@ -114,11 +113,10 @@ def order_to_repeat(user: User, public_id: UUID, kind: OrderKind) -> TransferOrd
     return orders.filter(initiator=user, source__owner=user, kind=kind.value, public_id=public_id).first()
 
 
-def _again_url(order: TransferOrder, viewer: User) -> str | None:
-    if order.state == OrderState.HELD:
-        return None  # it has been sent: whoever waits must not be led to pay twice
-    form = _FORMS.get(OrderKind(order.kind))
-    return f"{reverse(form)}?again={order.public_id}" if form and order.initiator_id == viewer.pk else None
+def _can_be_repeated(order: TransferOrder, viewer: User) -> bool:
+    """Not while it waits: it has been sent, and whoever waits must not be led to pay twice."""
+    is_done = order.state != OrderState.HELD
+    return is_done and order.kind in REPEATABLE and order.initiator_id == viewer.pk
 
 
 def _side_label(account: BankAccount, viewer: User) -> str:

@@ -7,7 +7,6 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
-from django.urls import reverse
 
 from accounts.models import BankAccount, User
 from foundation.paging import Cursor, Page, page_of
@@ -36,10 +35,8 @@ class EntryRow:
     balance_after: Decimal
     reference: str
     order_id: UUID | None
-    receipt_url: str | None
     account_label: str
     account_number: str  # masked
-    url: str
 
     @property
     def direction_word(self) -> str:
@@ -123,10 +120,8 @@ def _entry_row(entry: Entry, counterparts: Iterable[BankAccount], order_id: UUID
         balance_after=entry.balance_after,
         reference=entry.transaction.reference,
         order_id=order_id,
-        receipt_url=reverse("receipt", args=[order_id]) if order_id else None,
         account_label=entry.account.display_name,
         account_number=entry.account.masked_number,
-        url=reverse("entry", args=[entry.account.public_id, entry.sequence]),
     )
 
 

@@ -14,21 +14,6 @@ from itertools import pairwise
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-
-def savings_rate(name: str, env: environ.Env, *, default: str) -> str:
-    """The text as it is given, which `transfers.interest.rates` can read.
-
-    Raises:
-        ImproperlyConfigured: it cannot.
-    """
-    text: str = env.str(name, default=default)
-    try:
-        parse_rates(text)
-    except BadRates as error:
-        raise ImproperlyConfigured(f"{name}: {error}.") from error
-    return text
-
-
 MILLIONTHS = 1_000_000
 _RATE = re.compile(r"(?:0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?)")
 
@@ -48,6 +33,20 @@ class SavingsRates:
         """The rate of a day, in millionths a year."""
         place = bisect_right(self.first_days, day)
         return self.rates[place - 1] if place else 0
+
+
+def savings_rate(name: str, env: environ.Env, *, default: str) -> str:
+    """The text as it is given, which `parse_rates()` can read.
+
+    Raises:
+        ImproperlyConfigured: it cannot.
+    """
+    text: str = env.str(name, default=default)
+    try:
+        parse_rates(text)
+    except BadRates as error:
+        raise ImproperlyConfigured(f"{name}: {error}.") from error
+    return text
 
 
 @lru_cache(maxsize=8)

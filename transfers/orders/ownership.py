@@ -1,3 +1,5 @@
+"""Whose an account is, and whether it is still what the bank made it: asked before money moves in or out."""
+
 import logging
 
 from accounts.models import BankAccount, User

@@ -10,7 +10,6 @@ from accounts.models import AccountStatus, BankAccount
 from audit.models import AuditEntry
 from foundation.outbox import mails_of
 from foundation.refusals import WrongStatus
-from foundation.transactions import joined
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of
 from tests.tables import in_one_world
@@ -107,7 +106,7 @@ def test_an_approved_request_is_named_in_the_log(verb: str, sam: Any, account: B
     if verb == "unfreeze_account":
         BankAccount.objects.filter(pk=account.pk).update(status=AccountStatus.FROZEN)
     with transaction.atomic():
-        service = joined(getattr(freezing, verb))
+        service = getattr(freezing, verb).joined
         service(actor=sam, account=account, reason=REASON, authority=approved(verb, account))
     entry = AuditEntry.objects.get(action__in=["ACCOUNT_FROZEN", "ACCOUNT_UNFROZEN"])
     assert (entry.actor_id, entry.details["request"]) == (sam.pk, "the-request")

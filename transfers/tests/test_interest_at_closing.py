@@ -222,8 +222,8 @@ def test_the_statement_and_the_history_call_it_interest(alice: Any, saved: BankA
     """R3.7."""
     accrue_interest(at=LATER + timedelta(days=31))
     (row, *_) = history.history_page(BankAccount.objects.get(pk=saved.pk)).items
-    assert (row.label, row.description, row.receipt_url) == ("Interest", "For September 2026", None)
+    assert (row.label, row.description, row.order_id) == ("Interest", "For September 2026", None)
     browser = browser_of(alice)
     page = browser.get(reverse("history"), {"type": "interest"}).content.decode()
     assert "For September 2026" in page
-    assert browser.get(row.url).status_code == 200
+    assert browser.get(reverse("entry", args=[row.account_id, row.sequence])).status_code == 200

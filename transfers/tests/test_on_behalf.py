@@ -15,7 +15,6 @@ from accounts.permission.reasons import ReasonMissing
 from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
-from foundation.transactions import joined
 from tests import acts
 from tests.acts import mails
 from tests.staff_acts import REASON, approved, entry_of, stored
@@ -129,7 +128,7 @@ def test_who_was_made_staff_meanwhile_opens_no_account(alice: Any) -> None:
 def close(actor: Any, account: BankAccount) -> None:
     """As one step of the transaction that approves."""
     with transaction.atomic():
-        joined(closing.close_account_on_request)(
+        closing.close_account_on_request.joined(
             actor=actor, account=account, reason=REASON, authority=approved("close_account", account)
         )
 
@@ -163,7 +162,7 @@ MORNING = datetime(2026, 11, 3, 9, tzinfo=UTC)
 
 def raise_limit(actor: Any, customer: Any, amount: str) -> None:
     with transaction.atomic():
-        joined(own_limits.raise_daily_limit)(
+        own_limits.raise_daily_limit.joined(
             actor=actor,
             customer=customer,
             amount=Decimal(amount),

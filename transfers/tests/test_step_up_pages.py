@@ -11,6 +11,7 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.views.debug import SafeExceptionReporterFilter
 
 from accounts.models import BankAccount, User
 from tests import acts
@@ -281,6 +282,24 @@ def test_a_stranger_finds_no_withdrawal_to_confirm(charlie: User, browser_of: Ca
     url = take_out("1000.01")["Location"]
     for method in ("get", "post"):
         assert getattr(browser_of(charlie), method)(url, {"code": "123456"}).status_code == 404
+
+
+def test_a_fault_shows_no_code_in_its_report(
+    alice: User, browser: Client, review: Callable, code_of: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # R9.5: nothing that was typed stands in Django's report of an error.
+    seen: list[Any] = []
+
+    def fail(request: Any, *args: Any, **kwargs: Any) -> None:
+        seen.append(request)
+        raise RuntimeError("boom")
+
+    url, code = review(), code_of(alice)
+    monkeypatch.setattr("transfers.views.confirming.draft_or_elsewhere", fail)
+    browser.raise_request_exception = False
+    assert browser.post(url, {"code": code, "challenge": "c"}).status_code == 500
+    cleansed = SafeExceptionReporterFilter().get_post_parameters(seen[0])
+    assert set(cleansed.values()) == {SafeExceptionReporterFilter.cleansed_substitute}
 
 
 # --- After a reset by staff ---------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_GET, require_safe
 
 from accounts.models import SignedInRequest
 from transfers import history
-from transfers.models import TransferOrder
+from transfers.models import OrderKind, TransferOrder
 from transfers.statements import exports
 from transfers.views.access import needs, pdf_answer
 
+_FORMS = {OrderKind.PAYMENT.value: "transfer_send", OrderKind.OWN_TRANSFER.value: "transfer_own"}
 _ORDERING_PAGES = {"transfer_review", "deposit", "withdraw"}
 
 
@@ -26,6 +27,7 @@ def receipt(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         raise Http404 from error
     context = {
         "receipt": shown,
+        "again_url": f"{reverse(_FORMS[shown.kind])}?again={public_id}" if shown.can_be_repeated else "",
         "back_url": reverse("dashboard"),
         "pdf_url": reverse("receipt_pdf", args=[public_id]),
         "just_ordered": _comes_from_ordering(request),

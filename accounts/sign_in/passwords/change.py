@@ -40,8 +40,9 @@ def check_own_password(
         TooOften: too many wrong ones, counted together with sign-in (R1.4).
     """
     hash_before = actor.password
-    right = guesses.counted(lambda: actor.check_password(password) or None, email=actor.email, ip=origin.ip)
-    if not right:
+    with guesses.counted(email=actor.email, ip=origin.ip) as guess:
+        guess.was_right = actor.check_password(password)
+    if not guess.was_right:
         raise WrongCurrentPassword
     if on_new_hash is not None and actor.password != hash_before:
         on_new_hash()

@@ -1,3 +1,5 @@
+"""What surrounds pages: reads from a replica, sessions that end in time, two factors for every view (R1.3, R1.6)."""
+
 import logging
 from collections.abc import Callable
 from typing import Any

@@ -32,7 +32,8 @@ def test_exactly_so_when_they_come_at_once(alice: Any) -> None:
     looked_at: list[str] = []
 
     def guess() -> None:
-        guesses.from_anywhere(lambda: looked_at.append("wrong"), email=alice.email, door=Door.NOTHING)
+        with guesses.from_anywhere(guesses.Guess(), email=alice.email, door=Door.NOTHING):
+            looked_at.append("wrong")
 
     for _ in range(4):
         at_once(*[guess] * 16)

@@ -3,7 +3,6 @@ from typing import Literal
 
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.permission.authority import ApprovedRequest
-from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import AboutAnAccountIn, AccountRequestForm
 from support.requests.kind import KindOfRequest
@@ -35,6 +34,6 @@ class CloseAccount(KindOfRequest):
             raise obstacle
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        joined(closing.close_account_on_request)(
+        closing.close_account_on_request.joined(
             actor=actor, account=asked.its_account, reason=reason, authority=authority
         )

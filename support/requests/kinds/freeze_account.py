@@ -3,7 +3,6 @@ from typing import Literal
 
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.permission.authority import ApprovedRequest
-from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import AboutAnAccountIn, AccountRequestForm
 from support.requests.kind import KindOfRequest
@@ -29,4 +28,4 @@ class FreezeAccount(KindOfRequest):
         """Nothing more: any active account can be frozen."""
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        joined(freezing.freeze_account)(actor=actor, account=asked.its_account, reason=reason, authority=authority)
+        freezing.freeze_account.joined(actor=actor, account=asked.its_account, reason=reason, authority=authority)

@@ -8,7 +8,6 @@ from foundation.form_fields import AmountField
 from foundation.money import InvalidAmount, format_money, parse_amount
 from foundation.refusals import Refusal
 from foundation.rest.schemas import Amount, In, amount_text
-from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import Reason, RequestForm
 from support.requests.kind import KindOfRequest
@@ -72,7 +71,7 @@ class RaiseDailyLimit(KindOfRequest):
         return {"amount": amount_text(_wanted(details))}
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        joined(own_limits.raise_daily_limit)(
+        own_limits.raise_daily_limit.joined(
             actor=actor, customer=asked.customer, amount=_wanted(asked.details), reason=reason, authority=authority
         )
 

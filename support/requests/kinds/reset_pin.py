@@ -6,7 +6,6 @@ from accounts.models import BankAccount, User
 from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
 from foundation.rest.schemas import In
-from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import ReasonOrNone, RequestForm
 from support.requests.kind import KindOfRequest
@@ -43,4 +42,4 @@ class ResetPin(KindOfRequest):
             raise NoPinToReset
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        joined(people.reset_pin)(actor=actor, user=asked.customer, reason=reason, authority=authority)
+        people.reset_pin.joined(actor=actor, user=asked.customer, reason=reason, authority=authority)

@@ -3,7 +3,6 @@ from collections.abc import Mapping
 from accounts import people
 from accounts.models import BankAccount, User
 from accounts.permission.authority import ApprovedRequest
-from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.kind import KindOfRequest
 
@@ -26,4 +25,4 @@ class ResetTwoFactor(KindOfRequest):
         """Nothing more: the password and the link were asked for before it was filed."""
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        joined(people.reset_two_factor)(actor=actor, user=asked.customer, reason=reason, authority=authority)
+        people.reset_two_factor.joined(actor=actor, user=asked.customer, reason=reason, authority=authority)

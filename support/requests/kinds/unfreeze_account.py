@@ -5,7 +5,6 @@ from accounts.api.types import AccountNumber
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.permission.authority import ApprovedRequest
 from foundation.rest.schemas import In
-from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import AccountRequestForm, Reason
 from support.requests.kind import KindOfRequest
@@ -35,4 +34,4 @@ class UnfreezeAccount(KindOfRequest):
         """Nothing more: whether it is safe is for the clerk to find out."""
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        joined(freezing.unfreeze_account)(actor=actor, account=asked.its_account, reason=reason, authority=authority)
+        freezing.unfreeze_account.joined(actor=actor, account=asked.its_account, reason=reason, authority=authority)

@@ -7,7 +7,6 @@ from accounts.models import BankAccount, User
 from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
 from foundation.rest.schemas import In, text_of
-from foundation.transactions import joined
 from support.models import RequestKind, ServiceRequest
 from support.requests.common import Reason, RequestForm
 from support.requests.kind import KindOfRequest
@@ -74,4 +73,4 @@ class UpdateIdentity(KindOfRequest):
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         wanted = {key: asked.details[key] for key in _KEYS}
-        joined(people.update_identity)(actor=actor, user=asked.customer, **wanted, reason=reason, authority=authority)
+        people.update_identity.joined(actor=actor, user=asked.customer, **wanted, reason=reason, authority=authority)

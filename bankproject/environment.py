@@ -1,0 +1,37 @@
+"""Reading settings from the environment: django-environ, and what the bank asks of its numbers."""
+
+from decimal import Decimal
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_BELOW = 10**12
+
+
+class BankEnv(environ.Env):
+    """Numbers that limit something: 0 would forbid all of it, or allow all, and a huge one limits nothing (R3.9)."""
+
+    def positive(self, name: str, default: int) -> int:
+        """A whole number from 1 on.
+
+        Raises:
+            ImproperlyConfigured: below 1, or 10**12 or more.
+        """
+        number: int = self.int(name, default=default)
+        _require_positive(name, number)
+        return number
+
+    def positive_amount(self, name: str, default: Decimal) -> Decimal:
+        """An amount of money from 1 on; decimals are allowed.
+
+        Raises:
+            ImproperlyConfigured: below 1, or 10**12 or more.
+        """
+        amount = Decimal(self.str(name, default=str(default)))
+        _require_positive(name, amount)
+        return amount
+
+
+def _require_positive(name: str, number: int | Decimal) -> None:
+    if not 1 <= number < _BELOW:
+        raise ImproperlyConfigured(f"{name} must be a number from 1 on.")
