@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +24,7 @@ from django.db import connection
 _OF_THE_RUN = {
     "DATABASES", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS",
 }  # fmt: skip
+_ROOT = Path(__file__).resolve().parent.parent
 _PLAIN = (str, int, float, bool, bytes, Path, type(None))
 
 
@@ -96,9 +97,9 @@ def _note_keys_of_this_run() -> None:
 
 
 def _digest() -> str:
-    """Of the migrations, the modules of ours that they import, the versions they run on, and the settings."""
+    """Of the migrations, the modules of ours behind their imports, the versions they run on, and the settings."""
     told = hashlib.sha256(f"{sys.version} {django.__version__}".encode())
-    for path in sorted(set(_sources())):
+    for path in sorted(_with_what_they_import(_migrations())):
         told.update(path.read_bytes())
     for name in sorted(set(dir(settings)) - _OF_THE_RUN):
         if name.isupper() and (value := _plain(getattr(settings, name))) is not None:
@@ -106,7 +107,7 @@ def _digest() -> str:
     return told.hexdigest()[:32]
 
 
-def _sources() -> Iterator[Path]:
+def _migrations() -> Iterator[Path]:
     from django.apps import apps
     from django.db.migrations.loader import MigrationLoader
 
@@ -115,22 +116,29 @@ def _sources() -> Iterator[Path]:
         module = find_spec(name) if name else None
         if module is None or module.origin is None:
             continue
-        for path in Path(module.origin).parent.glob("*.py"):
-            yield path
-            yield from _imported(path)
+        yield from Path(module.origin).parent.glob("*.py")
 
 
-def _imported(migration: Path) -> Iterator[Path]:
-    for node in ast.walk(ast.parse(migration.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            names = [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+def _with_what_they_import(paths: Iterable[Path]) -> set[Path]:
+    """These and every module of ours behind them: a grant may be written down some imports away."""
+    found: set[Path] = set()
+    waiting = list(paths)
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += _imported(path)
+    return found
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{name}" for name in names)]
         for name in names:
-            if name.partition(".")[0] in {"accounts", "audit", "support", "transfers", "foundation", "bankproject"}:
-                spec = find_spec(name)
-                if spec is not None and spec.origin is not None:
-                    yield Path(spec.origin)
+            place = _ROOT.joinpath(*name.split("."))
+            yield from (file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
 
 
 def _plain(value: Any) -> str | None:

@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
     # Any mask makes a code that can be read. Which is best for a camera takes longer to find than a page to make.
-    QRCode.best_mask_pattern = lambda self: 0
+    QRCode.find_best_mask_pattern, QRCode.best_mask_pattern = QRCode.best_mask_pattern, lambda self: 0
 
     # Static files are looked for when one is asked for, not all of them anew for each test client.
     settings.WHITENOISE_AUTOREFRESH = True
@@ -116,8 +116,26 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     return _with_room(runner.pytest_runtest_protocol, item, nextitem)
 
 
+# The marks of the tests in a folder of this name; no test has them by hand.
+MARKS_OF_FOLDERS = {
+    "slow": ["slow"],
+    "browser": ["browser"],
+    "firewall": ["firewall"],
+    "fuzz": ["slow"],
+    "stack": ["slow", "firewall"],
+}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for folder in item.nodeid.partition("::")[0].split("/")[:-1]:
+            for mark in MARKS_OF_FOLDERS.get(folder, ()):
+                item.add_marker(mark)
+    _flush_where_a_refusal_takes_all(items)
+
+
+def _flush_where_a_refusal_takes_all(items: list[pytest.Item]) -> None:
     """On SQL Server a trigger that refuses takes the whole transaction along, and not back to a savepoint: with it
     would go what the test has made."""
     from django.conf import settings

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
+from tests.plugin import MARKS_OF_FOLDERS
 from tests.setting_names import variables_read_by_settings
 from tests.tables import in_one_world
 
@@ -93,6 +94,13 @@ TAKES_A_REQUEST = {
     "accounts/staff/list_filters.py": "the admin's lists",
     "accounts/staff/people_acts.py": "the admin's acts on people",
 }
+
+
+def test_what_is_apart_lies_in_a_folder_and_is_not_marked_by_hand() -> None:
+    """The everyday run leaves folders out, `-m` takes marks: `tests/plugin.py` gives the one by the other."""
+    marks = {mark for marks in MARKS_OF_FOLDERS.values() for mark in marks}
+    by_hand = re.compile(rf"\bmark\.({'|'.join(sorted(marks))})\b")
+    assert [name_of(path) for path in python_files() if by_hand.search(text_of(path))] == []
 
 
 def test_no_service_takes_a_request() -> None:

@@ -1,4 +1,10 @@
-"""Which browsers and programs somebody has signed in with; telling people of a sign-in with another."""
+"""Which browsers and programs somebody has signed in with; telling people of a sign-in with another.
+
+A browser keeps a long-lived random name in a cookie. It opens nothing: all it decides is whether a mail goes out, and
+that wrong codes from elsewhere do not count against it (`guesses.from_anywhere`). A stolen one gains silence, and only
+for somebody who has both factors. Each browser has one, of which the bank keeps a digest for each user, so that no
+table tells who shares a browser with whom.
+"""
 
 from datetime import timedelta
 from typing import TypeVar

@@ -1,6 +1,6 @@
 """Codes: strangers learn nothing by them and keep nobody out, and all networks together get nowhere (R1.2 to R1.4)."""
 
-import dataclasses
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,6 @@ from django.utils import timezone
 from accounts import people
 from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.sign_in import guesses
-from foundation.limiter import limiter
 from tests.acts import give_code, give_password, is_signed_in, wrong_code_for
 from tests.api_client import told
 from tests.plugin import PASSWORD
@@ -38,7 +37,7 @@ def _allowed(settings: Any) -> None:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
     """So many codes an hour are looked at, in place of fifty."""
-    monkeypatch.setattr(guesses, "_CODES_FROM_ANYWHERE", limiter.Limit(times=FEW, window_seconds=3600))
+    monkeypatch.setattr(guesses, "_CODES_FROM_ANYWHERE", replace(guesses._CODES_FROM_ANYWHERE, times=FEW))
     return FEW
 
 
@@ -53,14 +52,6 @@ def alice(alice: Any) -> Any:
     User.objects.filter(pk=alice.pk).update(pin_hash=make_password(PIN))
     alice.refresh_from_db()
     return alice
-
-
-@pytest.fixture
-def most(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Nine in place of the fifty, which have tests of their own: what happens at the last of them is the same."""
-    fewer = dataclasses.replace(guesses._CODES_FROM_ANYWHERE, times=9)
-    monkeypatch.setattr(guesses, "_CODES_FROM_ANYWHERE", fewer)
-    return fewer.times
 
 
 def right_code(user: Any) -> str:

@@ -1,6 +1,7 @@
 """The second factor: enrolment, codes that work once, recovery codes (R1.3)."""
 
 import base64
+import io
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,9 @@ import pytest
 import time_machine
 from django.test import Client
 from django.utils import timezone
+from qrcode.image.svg import SvgPathFillImage
+from qrcode.main import QRCode
+from qrcode.util import lost_point
 
 from accounts.models import RecoveryCode, TotpDevice
 from accounts.sign_in import two_factor
@@ -69,6 +73,26 @@ def test_the_page_offers_a_picture_and_the_secret_as_text(dora: Any, client: Cli
     again = client.get("/two-factor/enrol/")
     assert again.context["secret_text"] == text, "a reload must not invalidate what was scanned"
     assert answer.context["demo_code"] is None
+
+
+def test_the_picture_is_the_one_that_a_camera_reads_best(
+    dora: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # R1.3: drawn as in the bank, with the mask that takes long to find. In all other tests it is the first.
+    monkeypatch.setattr(QRCode, "best_mask_pattern", QRCode.find_best_mask_pattern)
+    give_password(client, dora.email)
+    drawn = client.get("/two-factor/enrol/").context["qr_data_uri"].partition(",")[2]
+    code = QRCode(box_size=12)
+    code.add_data(two_factor.provisioning_uri(TotpDevice.objects.get(user=dora)))
+    code.best_fit()
+    lost = []
+    for mask in range(8):
+        code.makeImpl(True, mask)
+        lost.append(lost_point(code.modules))
+    code.makeImpl(False, lost.index(min(lost)))
+    picture = io.BytesIO()
+    code.make_image(SvgPathFillImage).save(picture)
+    assert base64.b64decode(drawn) == picture.getvalue()
 
 
 def test_a_secret_shown_at_another_sign_in_is_worthless(dora: Any, client: Client, code_of: Any) -> None:

@@ -31,6 +31,8 @@ class Door:
     look: Callable[[Any], str] = lambda answer: ""
     may_add: str = ""  # the model of which it may make a row of Alice's, whoever asks
     may_write: bool = True  # what the staff's area shows
+    could_change_rows: bool = False  # where Django adds, changes and deletes rows
+    is_to_look: bool = False  # asked by a method that changes nothing of Alice's, whoever asks (R8.2)
 
 
 def walk_through(doors: Iterable[Door], walker: Walker, alice: Any) -> list[str]:
@@ -54,6 +56,10 @@ def walk_through(doors: Iterable[Door], walker: Walker, alice: Any) -> list[str]
 
 
 def is_allowed_to_touch(door: Door, walker: Walker, answer: Any) -> bool:
+    return not door.is_to_look and is_allowed_to_see(door, walker, answer)
+
+
+def is_allowed_to_see(door: Door, walker: Walker, answer: Any) -> bool:
     """What Alice is refused may still be hers: her session is looked at whenever she asks."""
     return walker.visitor.is_alice or (walker.visitor.may_touch(door.permission) and answer.status_code < 400)
 
@@ -64,7 +70,7 @@ def _faults(door: Door, walker: Walker, answer: Any) -> Iterator[str]:
         yield f"answers {answer.status_code}, not {door.answers}"
     elif fault := door.look(answer):
         yield fault
-    if not is_allowed_to_touch(door, walker, answer):
+    if not is_allowed_to_see(door, walker, answer):
         shown = [word for word in WORDS if word in said]
         if shown:
             yield f"shows {shown} of Alice's"

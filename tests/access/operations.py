@@ -185,6 +185,7 @@ def doors(visitor: Visitor, world: World) -> Iterator[Door]:
             answers=str(status_for(name, visitor)),
             ask=lambda walker, name=name: asked(walker.program, name, Sent(world, walker.user)),  # type: ignore[misc]
             look=_look,
+            is_to_look=name.startswith("GET"),
         )
 
 

@@ -18,7 +18,8 @@ _ACCOUNTS, _DEPOSIT, _WITHDRAW, _PAY, _WRITE, _ASK = (
 
 
 class Seen(NamedTuple):
-    """What GET and POST answer to whom `permission` lets in; more than one where it depends on what was sent.
+    """What GET and POST answer to whom `permission` lets in; more than one where it depends on what was sent. The first
+    is what a GET answers that was sent nothing.
 
     A page about something of Alice's is 404 for any other customer, unless `to_others` says else (405 stays 405).
     """
@@ -104,7 +105,7 @@ PUBLIC: dict[str, Public] = {
     "lost_factor_sent": Public("302", "302 405", leads_to="/sign-in/"),
     "mail": Public("404", "405"),  # in the demo only
     "mailbox": Public("404", "405"),
-    "password_forgot": Public("200", "302 200", "200 302", "302 200"),
+    "password_forgot": Public("200", "302 200", "302 200", "302 200"),
     "password_forgot_sent": Public("200", "405"),
     "password_reset": Public("404", "404"),
     "register": Public("200", "200", "302 200", "302 200"),
@@ -120,7 +121,7 @@ PUBLIC: dict[str, Public] = {
 WITH_A_PASSWORD = {
     "sign_in_code": Public("200", "200"),
     "lost_factor": Public("200", "200 302"),
-    "lost_factor_sent": Public("302 200", "405 302"),
+    "lost_factor_sent": Public("200 302", "405 302"),
 }
 # What a page may add to what is Alice's, though it was not she who asked: a link, mailed to her alone.
 MAY_ADD = {"password_forgot": "accounts.PasswordReset", "lost_factor": "support.LostFactorLink"}
@@ -173,13 +174,15 @@ def door(page: Page, path: str, method: str, fields: dict[str, Any], visitor: Vi
     def look(answer: Any) -> str:
         return _where_it_leads(page.name, path, method, visitor, answer) if not fields else ""
 
+    answers = answers_of(page.name, visitor, method, is_about=is_about(page, hers))
     return Door(
         name=f"{method} {path} ({page.name})",
         permission=PAGES[page.name].permission if page.name in PAGES else ANYBODY,
-        answers=answers_of(page.name, visitor, method, is_about=is_about(page, hers)),
+        answers=answers if fields or method == "post" else answers.split()[0],
         ask=ask,
         look=look,
         may_add=MAY_ADD.get(page.name, ""),
+        is_to_look=method == "get",
     )
 
 

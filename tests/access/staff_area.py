@@ -1,6 +1,7 @@
 """Every address of the staff's area, from the registry and the resolver: what opens it, and what it then answers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin
@@ -11,6 +12,7 @@ from audit.models import AuditEntry
 from tests.access.doors import Door
 from tests.access.visitors import STAFF, Visitor, Walker
 from tests.access.world import World, acts, name_of
+from tests.access_walk import text_of
 from transfers.models import Transaction
 
 # What lets a role do an act to a row.
@@ -54,6 +56,9 @@ PAGES = {
     "act": (("200", "200 302"), ("403", "403")),  # 302: it asks for nothing, so it was done
     "": (("302", "302"), ("302", "302")),  # the address of a row without a page leads to its page
 }
+# Where Django would let rows be added, changed and deleted, and what then stands in the page.
+OF_ROWS = ("changelist", "add", "change", "delete")
+CLOSED = ("delete_selected", "/add/", "/delete/", 'name="_save"')
 # What the pages of the whole site answer to GET and POST, for all staff.
 SITE = {
     "index": ("200", "200"),
@@ -115,7 +120,19 @@ def _of_a_model(resolver: Any, world: World, visitor: Visitor) -> Iterator[Door]
         fields = {field.name: "x" for field in model._meta.fields} | {"post": "yes", "_save": "Save"}
         if kind == "changelist":
             fields = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
-        yield from _both(path, permission, PAGES[kind][not visitor.may(permission)], visitor, fields, may_write=False)
+        for door in _both(path, permission, PAGES[kind][not visitor.may(permission)], visitor, fields, may_write=False):
+            yield replace(door, could_change_rows=True, look=_offers_nothing(door)) if kind in OF_ROWS else door
+
+
+def _offers_nothing(door: Door) -> Callable[[Any], str]:
+    """Whether the page offers what is closed: Django puts it there for whoever may, a superuser at least."""
+
+    def look(answer: Any) -> str:
+        page = text_of(answer)
+        offered = [word for word in CLOSED if word in page]
+        return f"offers {offered}" if offered else door.look(answer)
+
+    return look
 
 
 def _acts(page: Any, world: World, visitor: Visitor) -> Iterator[Door]:
@@ -139,7 +156,7 @@ def _page_with_the_act(address: str, path: str, is_allowed: bool, permission: st
     def ask(walker: Walker) -> Any:
         return walker.browser.get(address)
 
-    return Door(f"get {address}", permission, "200", ask, look, may_write=False)
+    return Door(f"get {address}", permission, "200", ask, look, may_write=False, is_to_look=True)
 
 
 def _both(
@@ -150,7 +167,10 @@ def _both(
         def ask(walker: Walker, method: str = method) -> Any:
             return getattr(walker.browser, method)(path, (fields if method == "post" else None) or {})
 
-        yield Door(f"{method} {path}", permission, _for(visitor, path, answer), ask, _look_for(visitor), "", may_write)
+        yield Door(
+            f"{method} {path}", permission, _for(visitor, path, answer), ask, _look_for(visitor),
+            may_write=may_write, is_to_look=method == "get",
+        )  # fmt: skip
 
 
 def _for(visitor: Visitor, path: str, answer: str) -> str:

@@ -9,7 +9,6 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 import zxingcpp
 from django.core.management import call_command
 from django.utils import timezone
@@ -20,8 +19,6 @@ from playwright.sync_api import Page, expect
 from accounts.models import User
 from tests.browser.conftest import PostBox
 from tests.browser.steps import field
-
-pytestmark = pytest.mark.browser
 
 EMAIL = "nora@example.com"
 PASSWORD = "seven grey herons at dusk"

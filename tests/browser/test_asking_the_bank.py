@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.roles import Role
@@ -12,8 +11,6 @@ from support import tickets
 from support.models import ServiceRequest, Ticket
 from support.requests import services as requests
 from tests.browser.steps import field, give_code, give_password
-
-pytestmark = pytest.mark.browser
 
 
 def test_a_question_its_answer_and_a_last_word(signed_in: Callable[..., Page], alice: Any, sam: Any) -> None:

@@ -8,14 +8,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from django.urls import reverse
 from playwright.sync_api import Download, Locator, Page, expect
 
 from accounts.models import TotpDevice
 from tests.browser.steps import field
-
-pytestmark = pytest.mark.browser
 
 NEW_PASSWORD = "a sentence that only Alice thinks of"
 MOST_TABS = 120

@@ -38,8 +38,6 @@ from tests.staff_acts import approved
 from transfers.models import Payee, SavingsInterest, TransferOrder
 from transfers.orders import cash, holds
 
-pytestmark = pytest.mark.browser
-
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 WIDE, TABLET, PHONE, NARROWEST = 1280, 768, 390, 320
 HEIGHT = 900

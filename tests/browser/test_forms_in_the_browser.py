@@ -15,8 +15,6 @@ from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
 from transfers.models import Payee, TransferOrder
 
-pytestmark = pytest.mark.browser
-
 PAYEE = "Account number of the payee"
 
 

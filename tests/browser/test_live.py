@@ -15,7 +15,7 @@ from tests import acts
 from tests.acts import held_in
 from tests.browser import checks
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture

@@ -21,8 +21,6 @@ from tests.browser.steps import give_code, give_password
 from tests.staff_acts import fresh_code
 from transfers.models import TransferOrder
 
-pytestmark = pytest.mark.browser
-
 ANSWER, NOTE = "It is in the post.", "Third card this year: ask why."
 
 

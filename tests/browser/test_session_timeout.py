@@ -15,7 +15,7 @@ from tests.acts import held_in, put_into
 from tests.browser import checks
 from tests.browser.steps import give_code, give_password
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def let_pass(page: Page, seconds: int) -> None:

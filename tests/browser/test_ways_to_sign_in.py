@@ -3,13 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
-
-pytestmark = pytest.mark.browser
 
 NEW = "a sentence that only Alice thinks of"
 

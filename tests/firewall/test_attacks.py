@@ -2,12 +2,8 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from tests.firewall.attacks import ATTACKS
 from tests.firewall.visitor import Visitor
-
-pytestmark = pytest.mark.firewall
 
 
 def test_no_attack_reaches_the_bank(visitor: Callable[..., Visitor]) -> None:

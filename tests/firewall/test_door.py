@@ -24,8 +24,6 @@ from tests.firewall.conftest import SERVE, readable_folder, running, spare_port
 from tests.firewall.visitor import Firewall, Visitor
 from tests.plugin import PASSWORD
 
-pytestmark = pytest.mark.firewall
-
 FORGED = {
     "X-Forwarded-For": "203.0.113.9",
     "X-Real-IP": "203.0.113.9",

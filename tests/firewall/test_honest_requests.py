@@ -14,8 +14,6 @@ from tests.firewall import honest
 from tests.firewall.visitor import Answer, Visitor
 from tests.plugin import PASSWORD
 
-pytestmark = pytest.mark.firewall
-
 LIMITS = ("TICKETS_PER_HOUR", "TICKET_REPLIES_PER_HOUR", "REQUESTS_PER_HOUR", "REGISTRATIONS_PER_HOUR")
 
 

@@ -24,7 +24,7 @@ from tests.access_walk import api_operations
 from tests.fuzz.cases import Fuzzer, connection_kept, load_schema, undone
 from tests.fuzz.seeds import WHO, Bank, make_bank
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 
 OPERATIONS = api_operations()
 CASES = int(os.environ.get("FUZZ_CASES", "0"))

@@ -15,8 +15,6 @@ from django.db import connection
 from tests.firewall.conftest import readable_folder, spare_port
 from tests.firewall.visitor import Answer, Visitor
 
-pytestmark = [pytest.mark.firewall, pytest.mark.slow]
-
 
 @contextmanager
 def run_https(repository: Path, folder: Path, choice: str) -> Iterator[Visitor]:

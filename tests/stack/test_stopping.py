@@ -7,11 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from tests.stack.conftest import TERM, Stack, wait_for
-
-pytestmark = pytest.mark.slow
 
 PAYERS, PAYMENTS_EACH = 10, 20
 PAYMENTS = PAYERS * PAYMENTS_EACH

@@ -14,8 +14,6 @@ from tests.plugin import PASSWORD
 from tests.stack.conftest import BANK_USER, CACHE_USER, FIREWALL_USER, QUIT, TERM, Stack, wait_for
 from tests.stack.container import Container, can_confine
 
-pytestmark = [pytest.mark.firewall, pytest.mark.slow]
-
 
 def code(person: dict[str, str], steps: int = 0) -> str:
     """What their authenticator shows, or will show so many half minutes later."""
