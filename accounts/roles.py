@@ -75,17 +75,6 @@ def require_any_role(user: Any) -> None:
         raise PermissionDenied(f"{user} has no role.")
 
 
-def with_role(users: Any) -> Any:
-    """The one user of a queryset, with the role and its permissions already read, in one statement; None if there
-    is none."""
-    rows = list(annotated(users))
-    if not rows:
-        return None
-    user = rows[0]
-    keep(user, [(row._group, row._permissions) for row in rows])
-    return user
-
-
 class _Names(Func):
     """The permissions of all rows as one text, with spaces between; Django has its like for all engines from 6.0 on.
 

@@ -55,6 +55,8 @@ def _set_environment() -> None:
 
 
 _set_environment()
+# All that is imported and collected stays: to look for garbage among it is of no use.
+gc.disable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -96,9 +98,11 @@ def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported and collected stays to the end: the garbage collector need not look at it ever again."""
-    gc.collect()
+    """What is imported and collected stays to the end: the garbage collector need not look at it ever again. And a
+    test leaves little behind: looking every 700 new objects was a twentieth of all processor time."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 def _with_room(call: Callable[..., Any], *args: Any) -> Any:

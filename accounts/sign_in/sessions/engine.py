@@ -10,7 +10,10 @@ from typing import Any
 
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import models
 from django.utils import timezone
+
+from foundation.compiled import Select
 
 _COLUMN_CHARS = 40  # of Django's table: 160 bits of the digest, of a key that is as long
 
@@ -25,6 +28,14 @@ def salt_of(row: str) -> str:
     return f"accounts.sign_in.sessions.engine.{row}"
 
 
+def _unexpired(key: str, now: Any) -> Any:
+    return SessionStore.get_model_class()._default_manager.filter(session_key=key, expire_date__gt=now)
+
+
+# Asked on every request of a page. Of no model's fields, since Django loads its sessions' model later than this.
+_rows: Select = Select(_unexpired, models.CharField(max_length=_COLUMN_CHARS), models.DateTimeField())
+
+
 class SessionStore(db.SessionStore):
     """For `SESSION_ENGINE`. `session_key` is the cookie's everywhere, and a row's nowhere but here."""
 
@@ -33,10 +44,10 @@ class SessionStore(db.SessionStore):
         return salt_of(row_key(self.session_key or ""))
 
     def load(self) -> dict[str, Any]:
-        return self._opened(self._rows().first())
+        return self._opened(next(iter(_rows.instances(row_key(self.session_key or ""), timezone.now())), None))
 
     async def aload(self) -> dict[str, Any]:
-        return self._opened(await self._rows().afirst())
+        return self._opened(await _unexpired(row_key(self.session_key or ""), timezone.now()).afirst())
 
     def exists(self, session_key: str) -> bool:
         return super().exists(row_key(session_key))
@@ -59,9 +70,6 @@ class SessionStore(db.SessionStore):
         key = session_key or self.session_key
         if key is not None:
             await super().adelete(row_key(key))
-
-    def _rows(self) -> Any:
-        return self.model.objects.filter(session_key=row_key(self.session_key or ""), expire_date__gt=timezone.now())
 
     def _opened(self, row: AbstractBaseSession | None) -> dict[str, Any]:
         if row is None:  # expired, ended, or a key that a visitor made up: it is not to be used for a new session
