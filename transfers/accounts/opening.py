@@ -39,7 +39,8 @@ _accounts: Select = Select(
 )
 _orders: Select = Select(
     lambda actor, digest: TransferOrder.objects.filter(initiator=actor, key_digest=digest),
-    *map(TransferOrder._meta.get_field, ("initiator", "key_digest")),
+    TransferOrder._meta.get_field("initiator"),
+    TransferOrder._meta.get_field("key_digest"),
 )
 
 

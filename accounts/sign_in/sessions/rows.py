@@ -30,7 +30,9 @@ _open_rows: Select = Select(
     lambda public_id, user, kind: UserSession.objects.filter(
         public_id=public_id, user=user, kind=kind, ended_at__isnull=True
     ),
-    *map(UserSession._meta.get_field, ("public_id", "user", "kind")),
+    UserSession._meta.get_field("public_id"),
+    UserSession._meta.get_field("user"),
+    UserSession._meta.get_field("kind"),
 )
 
 
