@@ -205,6 +205,7 @@ def _flush_goes_on_working() -> Iterator[None]:
     """Tests with real transactions end with a flush, which the triggers refuse and which takes the rows that
     migrations made along. On SQLite the whole file is put back instead, which costs a hundredth of that."""
     from django.apps import apps
+    from django.db import connection
     from django.test import TransactionTestCase
 
     from accounts import roles
@@ -217,6 +218,7 @@ def _flush_goes_on_working() -> Iterator[None]:
     def teardown(self: Any) -> None:
         if migrated_database.put_back():
             return
+        assert connection.vendor != "sqlite", "what the database held at first was not remembered"
         with triggers_off():
             original(self)
         roles.grant(apps, roles.GRANTS)
