@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-from django.db import IntegrityError, transaction
-
 from foundation.compiled import Select
 from foundation.limiter.window import Limit, TooOften, still_counting, wait_of
 from foundation.models import RateWindow
@@ -23,7 +21,7 @@ class RowStore:
     @own_transaction
     def take(self, key: str, limit: Limit, *, token: str, now: float) -> int:
         at = datetime.fromtimestamp(now, UTC)
-        row, is_new = self._locked_or_new(key, at)
+        row, is_new = _locked.instance_or_new(key, new=lambda: RateWindow.objects.create(key=key, last_at=at))
         if is_new:  # whoever makes a row sweeps: an attacker's keys must not pile up
             RateWindow.objects.filter(last_at__lt=at - _KEPT).delete()
         stamps = still_counting(row.stamps, limit, now)
@@ -35,16 +33,6 @@ class RowStore:
         row.last_at = at
         row.save(update_fields=["stamps", "last_at"])
         return limit.times - len(row.stamps)
-
-    def _locked_or_new(self, key: str, at: datetime) -> tuple[RateWindow, bool]:
-        """As `get_or_create()` does, whose first look is compiled anew each time."""
-        if rows := _locked.instances(key):
-            return rows[0], False
-        try:
-            with transaction.atomic():
-                return RateWindow.objects.create(key=key, last_at=at), True
-        except IntegrityError:  # somebody else made it meanwhile
-            return RateWindow.objects.select_for_update().get(key=key), False
 
     @own_transaction
     def spend(self, key: str, token: str) -> None:

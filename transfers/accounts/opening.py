@@ -42,6 +42,11 @@ _orders: Select = Select(
     TransferOrder._meta.get_field("initiator"),
     TransferOrder._meta.get_field("key_digest"),
 )
+_locked_owners: Select = Select(lambda pk: User.objects.select_for_update().filter(pk=pk), User._meta.pk)
+_open_ones: Select = Select(
+    lambda owner: BankAccount.objects.filter(owner=owner).exclude(status=AccountStatus.CLOSED).values_list("pk"),
+    BankAccount._meta.get_field("owner"),
+)
 
 
 class TooManyAccounts(Refusal):
@@ -175,9 +180,8 @@ def _open(asked: _Opening) -> BankAccount:
     if earlier is not None:
         return earlier
     # Locked, so that nobody is given another role meanwhile: staff have no accounts.
-    require_customer(User.objects.select_for_update().get(pk=asked.owner.pk))
-    open_ones = BankAccount.objects.filter(owner=asked.owner).exclude(status=AccountStatus.CLOSED)
-    if open_ones.count() >= settings.MAX_OPEN_ACCOUNTS:
+    require_customer(_locked_owners.instances(asked.owner.pk)[0])
+    if len(_open_ones.rows(asked.owner.pk)) >= settings.MAX_OPEN_ACCOUNTS:
         raise TooManyAccounts(_TOO_MANY_OF_CUSTOMER if asked.is_served else None)
     account = bank_accounts.create(
         owner=asked.owner, kind=asked.kind, nickname=asked.nickname, public_id=asked.public_id, at=asked.at
