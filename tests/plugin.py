@@ -311,23 +311,28 @@ def code_of() -> Callable[[Any], str]:
 @pytest.fixture
 def browser_of() -> Callable[[Any], Any]:
     """A test client in which a user is signed in with both factors."""
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.test import Client
     from django.utils import timezone
     from django_otp import DEVICE_ID_SESSION_KEY
 
     from accounts.models import TotpDevice, UserSession
+    from accounts.sign_in.sessions.engine import SessionStore
 
     def browser(user: Any) -> Client:
-        client = Client()
-        client.force_login(user, backend="accounts.sign_in.axes.CountedPasswordBackend")
-        session = client.session
-        now = int(timezone.now().timestamp())
+        session, now = SessionStore(), int(timezone.now().timestamp())
+        session[SESSION_KEY] = str(user.pk)
+        session[BACKEND_SESSION_KEY] = "accounts.sign_in.axes.CountedPasswordBackend"
+        session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         row = UserSession.objects.create(user=user)
         session.update({"auth_at": now, "seen_at": now, "user_session": str(row.public_id)})
         device = TotpDevice.objects.filter(user=user, confirmed=True).first()
         if device is not None:
             session[DEVICE_ID_SESSION_KEY] = device.persistent_id
         session.save()
+        client = Client()
+        client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
         return client
 
     return browser
