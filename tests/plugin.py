@@ -332,7 +332,7 @@ def browser_of() -> Callable[[Any], Any]:
             session[DEVICE_ID_SESSION_KEY] = device.persistent_id
         session.save()
         client = Client()
-        client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+        client.cookies[settings.SESSION_COOKIE_NAME] = str(session.session_key)
         return client
 
     return browser
