@@ -5,12 +5,14 @@
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
-from django.db import DEFAULT_DB_ALIAS
 from django.db.models import F, Func, OuterRef, Subquery, TextField
+
+from foundation.compiled import Select
 
 
 class Role(StrEnum):
@@ -75,17 +77,6 @@ def require_any_role(user: Any) -> None:
         raise PermissionDenied(f"{user} has no role.")
 
 
-def with_role(users: Any) -> Any:
-    """The one user of a queryset, with the role and its permissions already read, in one statement; None if there
-    is none."""
-    rows = list(annotated(users))
-    if not rows:
-        return None
-    user = rows[0]
-    keep(user, [(row._group, row._permissions) for row in rows])
-    return user
-
-
 class _Names(Func):
     """The permissions of all rows as one text, with spaces between; Django has its like for all engines from 6.0 on.
 
@@ -127,9 +118,16 @@ def _permissions_of(user: Any) -> frozenset[str]:
     # Kept on the instance, which lives for one request: role changes work from the next request on.
     if not hasattr(user, "_role_permissions"):
         # From the primary, whoever read the user: a replica may still have what was taken away.
-        this = user._meta.model._default_manager.using(DEFAULT_DB_ALIAS).filter(pk=user.pk)
-        keep(user, list(annotated(this).values_list("_group", "_permissions")))
+        keep(user, _roles_of(user._meta.model).tuples(user.pk))
     return user._role_permissions
+
+
+@cache
+def _roles_of(users: Any) -> Select:
+    """Of a model, since that of users is loaded later than this."""
+    return Select(
+        lambda pk: annotated(users._default_manager.filter(pk=pk)).values_list("_group", "_permissions"), users._meta.pk
+    )
 
 
 def keep(user: Any, rows: list[tuple[str | None, str | None]]) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, models, transaction
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models import sql
 from django.db.models.query import get_related_populators
@@ -191,6 +191,22 @@ class Select(_Compiled[_Rows], Generic[M]):
         """The rows as instances, with what `select_related()`, `defer()` and `annotate()` ask for."""
         statement, bound = self._bound(values)
         return [statement.instance(row) for row in statement.run(bound)]
+
+    def instance_or_new(self, *values: Any, new: Callable[[], M]) -> tuple[M, bool]:
+        """The row, or the one that `new()` saves where there is none, as `get_or_create()` does; and whether it is new.
+
+        Raises:
+            IntegrityError: `new()` cannot be saved, and nobody else has made the row meanwhile.
+        """
+        if rows := self.instances(*values):
+            return rows[0], False
+        try:
+            with transaction.atomic(using=DEFAULT_DB_ALIAS):
+                return new(), True
+        except IntegrityError:
+            if rows := self.instances(*values):
+                return rows[0], False
+            raise
 
     def _compile(self, shape: tuple[int, ...]) -> _Rows:
         slots, arguments = self._slots(shape)

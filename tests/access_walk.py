@@ -2,7 +2,7 @@
 
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from uuid import uuid4
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from post_office.models import Email
@@ -195,26 +196,42 @@ def _fields(account: Any, other: Any, order: Any, draft: str, known: Any, ticket
 # --- Whether something of hers changed --------------------------------------------------------------------------
 
 
-def rows_about(user: Any) -> dict[tuple[str, Any], str]:
+def rows_about(
+    user: Any, before: dict[tuple[str, Any], str] | None = None, written: Container[str] = ()
+) -> dict[tuple[str, Any], str]:
     """Every row that is this person's, or hangs on one that is, as text by table and key.
 
     What hangs on them is found by the foreign keys: a model that is new is looked at too. RateWindow, the outbox
     and the audit log have none: they count and tell, also of what was refused.
+
+    With what there was `before`, only the tables that were `written` since are read again.
     """
-    found: dict[Any, set[Any]] = {User: {user.pk}}
     models = [model for name in OURS for model in apps.get_app_config(name).get_models()]
-    links = [(model, link) for model in models for link in model._meta.fields if link.is_relation]
-    while True:
-        before = sum(map(len, found.values()))
-        for model, link in links:
-            keys: Any = found.get(link.related_model)
-            if keys:
-                rows = model._default_manager.filter(**{f"{link.name}__in": keys})
-                found.setdefault(model, set()).update(rows.values_list("pk", flat=True))
-        if sum(map(len, found.values())) == before:
-            break
-    return {
+    if before is not None:
+        models = [model for model in models if connection.ops.quote_name(model._meta.db_table) in written]
+    read_again = {model._meta.label for model in models}
+    kept = {key: row for key, row in (before or {}).items() if key[0] not in read_again}
+    found: dict[Any, set[Any]] = {User: {user.pk}}
+    for label, key in kept:
+        found.setdefault(apps.get_model(label), set()).add(key)
+    _follow([(model, link) for model in models for link in model._meta.fields if link.is_relation], found)
+    return kept | {
         (model._meta.label, row.pk): str([(f.attname, getattr(row, f.attname)) for f in model._meta.fields])
-        for model, keys in found.items()
-        for row in model._default_manager.filter(pk__in=keys)
+        for model in models
+        if model in found
+        for row in model._default_manager.filter(pk__in=found[model])
     }
+
+
+def _follow(links: list[tuple[Any, Any]], found: dict[Any, set[Any]]) -> None:
+    """Add to the keys that were found those of the rows that hang on them."""
+    asked: dict[tuple[Any, Any], int] = {}
+    while more := [
+        (model, link) for model, link in links
+        if len(found.get(link.related_model, ())) > asked.get((model, link), 0)
+    ]:  # fmt: skip
+        for model, link in more:
+            keys: Any = found[link.related_model]
+            asked[model, link] = len(keys)
+            rows = model._default_manager.filter(**{f"{link.name}__in": keys})
+            found.setdefault(model, set()).update(rows.values_list("pk", flat=True))

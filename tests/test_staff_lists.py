@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -25,8 +26,11 @@ LARGE = (
 
 
 @pytest.fixture
-def few() -> Samples:
-    """Fifty customers and 200 transactions; what belongs to the sixth customer."""
+def few(monkeypatch: pytest.MonkeyPatch) -> Samples:
+    """Fifty customers and 200 transactions, twenty to a page, which costs less to show; what belongs to the sixth
+    customer."""
+    for page in admin.site._registry.values():
+        monkeypatch.setattr(page, "list_per_page", 20)
     accounts: list[Any] = make_customers(50, at=timezone.now())
     move_money(200, accounts, at=timezone.now())
     seal()

@@ -9,10 +9,11 @@ import time_machine
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
 
+from accounts.sign_in.sessions import engine
 from accounts.sign_in.sessions.engine import SessionStore, row_key
 from tests.acts import give_code, give_password, held_in, is_signed_in
 from tests.tables import in_one_world
@@ -157,3 +158,14 @@ def test_the_same_without_waiting() -> None:
         assert await Session.objects.acount() == 0
 
     asyncio.run(day())
+
+
+def test_a_database_that_fails_is_told_as_djangos_engine_tells_it(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*values: Any) -> int:
+        raise DatabaseError
+
+    session = SessionStore()
+    session.save()
+    monkeypatch.setattr(engine._writing, "execute", fail)
+    with pytest.raises(UpdateError):
+        session.save()

@@ -2,12 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
+from foundation.compiled import Select
 from foundation.limiter.window import Limit, TooOften, still_counting, wait_of
 from foundation.models import RateWindow
 from foundation.transactions import own_transaction
 
 # Longer than any window or lock.
 _KEPT = timedelta(days=2)
+
+_KEY = RateWindow._meta.get_field("key")
+_rows: Select = Select(lambda key: RateWindow.objects.filter(key=key), _KEY)
+_locked: Select = Select(lambda key: RateWindow.objects.select_for_update().filter(key=key), _KEY)
 
 
 class RowStore:
@@ -16,7 +21,7 @@ class RowStore:
     @own_transaction
     def take(self, key: str, limit: Limit, *, token: str, now: float) -> int:
         at = datetime.fromtimestamp(now, UTC)
-        row, is_new = RateWindow.objects.select_for_update().get_or_create(key=key, defaults={"last_at": at})
+        row, is_new = _locked.instance_or_new(key, new=lambda: RateWindow.objects.create(key=key, last_at=at))
         if is_new:  # whoever makes a row sweeps: an attacker's keys must not pile up
             RateWindow.objects.filter(last_at__lt=at - _KEPT).delete()
         stamps = still_counting(row.stamps, limit, now)
@@ -31,20 +36,20 @@ class RowStore:
 
     @own_transaction
     def spend(self, key: str, token: str) -> None:
-        row = RateWindow.objects.select_for_update().filter(key=key).first()
+        row = next(iter(_locked.instances(key)), None)
         if row is not None:
             row.stamps = [[stamp, "" if other == token else other] for stamp, other in row.stamps]
             row.save(update_fields=["stamps"])
 
     @own_transaction
     def give_back(self, key: str, *, token: str) -> None:
-        row = RateWindow.objects.select_for_update().filter(key=key).first()
+        row = next(iter(_locked.instances(key)), None)
         if row and row.stamps:
             row.stamps = [stamp for stamp in row.stamps if stamp[1] != token] if token else row.stamps[:-1]
             row.save(update_fields=["stamps"])
 
     def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int:
-        row = RateWindow.objects.filter(key=key).first()
+        row = next(iter(_rows.instances(key)), None)
         return 0 if row is None else wait_of(row.stamps, limit, now)
 
     def clear(self, key: str) -> None:

@@ -14,13 +14,14 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, connections, models, transaction
+from django.db import IntegrityError, connection, connections, models, transaction
 from django.db.models import F, Value
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from foundation.compiled import Insert, Select, Update, _Slot, _slot, _Statement
+from foundation.models import RateWindow
 
 BankAccount: Any = apps.get_model("accounts.BankAccount")
 User: Any = apps.get_model("accounts.User")
@@ -187,6 +188,29 @@ def test_it_is_the_primary_that_is_asked_whatever_a_router_says(everyday: Any, s
     (found,) = compiled.instances(everyday.pk)
     assert found._state.db == "default"
     assert update.execute(everyday.pk, "Bills") == 1
+
+
+def test_a_row_is_found_or_made_and_whoever_was_faster_is_found(db: Any) -> None:
+    rows: Select = Select(lambda key: RateWindow.objects.filter(key=key), RateWindow._meta.get_field("key"))
+
+    def make(key: str = "a key") -> RateWindow:
+        return RateWindow.objects.create(key=key, last_at=timezone.now())
+
+    made, is_new = rows.instance_or_new("a key", new=make)
+    assert is_new
+    assert rows.instance_or_new("a key", new=make) == (made, False)
+
+    not_yet: list[Any] = [[]]
+    with pytest.raises(IntegrityError):  # nobody has made it: it cannot be saved
+        rows.instance_or_new("another key", new=make)
+    looks = Select.instances
+
+    def as_if_not_there(self: Select, *values: Any) -> Any:
+        return not_yet.pop() if not_yet else looks(self, *values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Select, "instances", as_if_not_there)
+        assert rows.instance_or_new("a key", new=make) == (made, False)
 
 
 @pytest.mark.django_db(transaction=True)

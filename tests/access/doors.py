@@ -47,7 +47,7 @@ def walk_through(doors: Iterable[Door], walker: Walker, alice: Any) -> list[str]
             answer = door.ask(walker)
             found = list(_faults(door, walker, answer))
             if not is_allowed_to_touch(door, walker, answer) and written & tables_about_people():
-                found += _changes(door, alice, was)
+                found += _changes(door, alice, was, written)
             if not door.may_write and written & tables_of_the_staff_area():
                 found.append(f"wrote to {written & tables_of_the_staff_area()}")
         wrong += [f"{walker.visitor}: {door.name}: {fault}" for fault in found]
@@ -76,8 +76,8 @@ def _faults(door: Door, walker: Walker, answer: Any) -> Iterator[str]:
             yield f"shows {shown} of Alice's"
 
 
-def _changes(door: Door, alice: Any, was: dict[tuple[str, Any], str]) -> Iterator[str]:
-    now = rows_about(alice)
+def _changes(door: Door, alice: Any, was: dict[tuple[str, Any], str], written: set[str]) -> Iterator[str]:
+    now = rows_about(alice, was, written)
     added = {label for label, _ in now.keys() - was.keys()} - {door.may_add}
     changed = [key for key in was if now.get(key) != was[key]]
     if added or changed:

@@ -18,6 +18,7 @@ from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.compiled import Select
 from foundation.idempotency import IdempotencyConflict, check_key, digest_of_key, id_from_key, token_of
 from foundation.limiter import limiter
 from foundation.refusals import Refusal
@@ -31,6 +32,21 @@ from transfers.orders.placing import post_order
 OPENING_DESCRIPTION = "Opening deposit"
 # Each opening and closing is a mail and an audit entry.
 _TRIES = limiter.Limit(times=20, window_seconds=3600)
+
+# What an earlier request with the same key opened, asked before and behind the lock.
+_accounts: Select = Select(
+    lambda public_id: BankAccount.objects.filter(public_id=public_id), BankAccount._meta.get_field("public_id")
+)
+_orders: Select = Select(
+    lambda actor, digest: TransferOrder.objects.filter(initiator=actor, key_digest=digest),
+    TransferOrder._meta.get_field("initiator"),
+    TransferOrder._meta.get_field("key_digest"),
+)
+_locked_owners: Select = Select(lambda pk: User.objects.select_for_update().filter(pk=pk), User._meta.pk)
+_open_ones: Select = Select(
+    lambda owner: BankAccount.objects.filter(owner=owner).exclude(status=AccountStatus.CLOSED).values_list("pk"),
+    BankAccount._meta.get_field("owner"),
+)
 
 
 class TooManyAccounts(Refusal):
@@ -164,9 +180,8 @@ def _open(asked: _Opening) -> BankAccount:
     if earlier is not None:
         return earlier
     # Locked, so that nobody is given another role meanwhile: staff have no accounts.
-    require_customer(User.objects.select_for_update().get(pk=asked.owner.pk))
-    open_ones = BankAccount.objects.filter(owner=asked.owner).exclude(status=AccountStatus.CLOSED)
-    if open_ones.count() >= settings.MAX_OPEN_ACCOUNTS:
+    require_customer(_locked_owners.instances(asked.owner.pk)[0])
+    if len(_open_ones.rows(asked.owner.pk)) >= settings.MAX_OPEN_ACCOUNTS:
         raise TooManyAccounts(_TOO_MANY_OF_CUSTOMER if asked.is_served else None)
     account = bank_accounts.create(
         owner=asked.owner, kind=asked.kind, nickname=asked.nickname, public_id=asked.public_id, at=asked.at
@@ -216,9 +231,9 @@ def _find_earlier(asked: _Opening) -> BankAccount | None:
     Raises:
         IdempotencyConflict: the key was for another kind, another deposit, another owner, or no opening at all.
     """
-    account = BankAccount.objects.filter(public_id=asked.public_id).first()
+    account = next(iter(_accounts.instances(asked.public_id)), None)
     digest = digest_of_key(asked.idempotency_key)
-    order = TransferOrder.objects.filter(initiator=asked.actor, key_digest=digest).first()
+    order = next(iter(_orders.instances(asked.actor.pk, digest)), None)
     if account is None and order is None:
         return None
     deposited = order.amount if order is not None else Decimal(0)

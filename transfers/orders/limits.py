@@ -8,12 +8,17 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
+from foundation.compiled import Select
 from foundation.limiter import limiter
 from foundation.refusals import Refusal
 from transfers.models import CustomerLimit, OrderKind
 
 # Paid out to others or in cash: these count towards the daily limit. Between own accounts nothing does.
 OUTGOING_KINDS = (OrderKind.PAYMENT, OrderKind.WITHDRAWAL)
+
+_locked: Select = Select(
+    lambda user: CustomerLimit.objects.select_for_update().filter(user=user), CustomerLimit._meta.get_field("user")
+)
 
 
 class DailyLimitReached(Refusal):
@@ -50,7 +55,7 @@ def _minute_key(customer: User, kind: OrderKind) -> str:
 def locked_limit(customer: User, *, at: datetime) -> CustomerLimit:
     """The customer's row, locked: whatever moves one customer's money stands in one queue from here on."""
     day = timezone.localdate(at)
-    row, _ = CustomerLimit.objects.select_for_update().get_or_create(user=customer, defaults={"day": day})
+    row, _ = _locked.instance_or_new(customer.pk, new=lambda: CustomerLimit.objects.create(user=customer, day=day))
     return row
 
 

@@ -9,8 +9,12 @@ import hashlib
 from typing import Any
 
 from django.contrib.sessions.backends import db
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import DatabaseError, models, transaction
 from django.utils import timezone
+
+from foundation.compiled import Select, Update
 
 _COLUMN_CHARS = 40  # of Django's table: 160 bits of the digest, of a key that is as long
 
@@ -25,6 +29,24 @@ def salt_of(row: str) -> str:
     return f"accounts.sign_in.sessions.engine.{row}"
 
 
+def _of_sessions() -> Any:
+    return SessionStore.get_model_class()._default_manager
+
+
+def _unexpired(key: str, now: Any) -> Any:
+    return _of_sessions().filter(session_key=key, expire_date__gt=now)
+
+
+def _rewritten(key: str, data: str, expires: Any) -> tuple[Any, dict[str, Any]]:
+    return _of_sessions().filter(session_key=key), {"session_data": data, "expire_date": expires}
+
+
+# Read and written on every request of a page. Of no model's fields, since Django loads its sessions' model later.
+_KEY, _DATA, _AT = models.CharField(max_length=_COLUMN_CHARS), models.TextField(), models.DateTimeField()
+_rows: Select = Select(_unexpired, _KEY, _AT)
+_writing = Update(_rewritten, _KEY, _DATA, _AT)
+
+
 class SessionStore(db.SessionStore):
     """For `SESSION_ENGINE`. `session_key` is the cookie's everywhere, and a row's nowhere but here."""
 
@@ -33,10 +55,24 @@ class SessionStore(db.SessionStore):
         return salt_of(row_key(self.session_key or ""))
 
     def load(self) -> dict[str, Any]:
-        return self._opened(self._rows().first())
+        return self._opened(next(iter(_rows.instances(row_key(self.session_key or ""), timezone.now())), None))
 
     async def aload(self) -> dict[str, Any]:
-        return self._opened(await self._rows().afirst())
+        return self._opened(await _unexpired(row_key(self.session_key or ""), timezone.now()).afirst())
+
+    def save(self, must_create: bool = False) -> None:
+        """As Django does, but that a row which is there is written by a statement that is compiled once."""
+        if must_create or self.session_key is None:
+            super().save(must_create)
+            return
+        row = self.create_model_instance(self._get_session())  # type: ignore[attr-defined]
+        try:
+            with transaction.atomic():
+                is_there = _writing.execute(row.session_key, row.session_data, row.expire_date)
+        except DatabaseError as error:
+            raise UpdateError from error
+        if not is_there:
+            raise UpdateError
 
     def exists(self, session_key: str) -> bool:
         return super().exists(row_key(session_key))
@@ -59,9 +95,6 @@ class SessionStore(db.SessionStore):
         key = session_key or self.session_key
         if key is not None:
             await super().adelete(row_key(key))
-
-    def _rows(self) -> Any:
-        return self.model.objects.filter(session_key=row_key(self.session_key or ""), expire_date__gt=timezone.now())
 
     def _opened(self, row: AbstractBaseSession | None) -> dict[str, Any]:
         if row is None:  # expired, ended, or a key that a visitor made up: it is not to be used for a new session

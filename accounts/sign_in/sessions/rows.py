@@ -17,12 +17,23 @@ from accounts.sign_in.origin import Origin
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.compiled import Select
 from foundation.refusals import Refusal
 from foundation.transactions import own_repeatable_transaction, own_transaction
 
 _REFRESH = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
 API_REFRESH_LASTS = timedelta(days=7)  # R7.1
+
+# Asked on every request of a page.
+_open_rows: Select = Select(
+    lambda public_id, user, kind: UserSession.objects.filter(
+        public_id=public_id, user=user, kind=kind, ended_at__isnull=True
+    ),
+    UserSession._meta.get_field("public_id"),
+    UserSession._meta.get_field("user"),
+    UserSession._meta.get_field("kind"),
+)
 
 
 class SessionNotFound(Refusal):
@@ -46,8 +57,7 @@ def new_row(*, actor: User, kind: SessionKind, origin: Origin) -> UserSession:
 
 def open_row(public_id: uuid.UUID, *, user_id: Any, kind: SessionKind) -> UserSession | None:
     """The open row of this id, if it is this user's. One look-up by a unique key."""
-    rows = UserSession.objects.filter(public_id=public_id, user_id=user_id)
-    return rows.filter(kind=kind, ended_at__isnull=True).first()
+    return next(iter(_open_rows.instances(public_id, user_id, kind)), None)
 
 
 def refresh(pk: int, *, last_seen_at: datetime, now: datetime) -> None:
