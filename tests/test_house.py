@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 from tests.plugin import MARKS_OF_FOLDERS
@@ -46,6 +47,11 @@ def markup(path: Path) -> str:
     )
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(text_of(path))
+
+
 def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
@@ -58,7 +64,7 @@ def test_no_function_is_longer_than_sixty_lines() -> None:
     too_long = [
         f"{name_of(path)}:{node.lineno} {node.name}: {length} lines"
         for path in python_files()
-        for node in ast.walk(ast.parse(text_of(path)))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (length := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
     ]
@@ -71,7 +77,7 @@ def test_what_is_private_to_a_module_is_used_by_no_other() -> None:
         f"{name_of(path)}:{node.lineno} {node.module}.{alias.name}"
         for path in python_files()
         if "tests" not in path.parts
-        for node in ast.walk(ast.parse(text_of(path)))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.ImportFrom) and (node.module or ".").partition(".")[0] in {*CODE, ""}
         for alias in node.names
         if any(is_private(part) for part in (*(node.module or "").split("."), alias.name))
@@ -111,7 +117,7 @@ def test_no_service_takes_a_request() -> None:
         for path in python_files()
         if path.relative_to(ROOT).parts[0] in {"accounts", "transfers", "support"}
         and not is_edge(path)
-        and any(isinstance(node, ast.alias) and node.name in requests for node in ast.walk(ast.parse(text_of(path))))
+        and any(isinstance(node, ast.alias) and node.name in requests for node in ast.walk(tree_of(path)))
     }
     assert taking == set(TAKES_A_REQUEST)
 
@@ -135,7 +141,7 @@ def test_a_page_that_shows_or_changes_a_factor_gives_the_session_another_key() -
         name_of(path)
         for path in python_files()
         if "views" in path.parts
-        and any(isinstance(node, ast.alias) and node.name == "origin_of" for node in ast.walk(ast.parse(text_of(path))))
+        and any(isinstance(node, ast.alias) and node.name == "origin_of" for node in ast.walk(tree_of(path)))
     }
     assert making == set(ASKS_BY_ITSELF)
 
@@ -150,7 +156,7 @@ def test_what_ends_a_refusal_lets_a_full_limit_through() -> None:
         f"{name_of(path)}:{handler.lineno}"
         for path in python_files()
         if "tests" not in path.parts
-        for node in ast.walk(ast.parse(text_of(path)))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Try)
         for handler in node.handlers
         if "Refusal" in caught_by(handler)

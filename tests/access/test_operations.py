@@ -1,4 +1,5 @@
-"""What every operation of the API refuses whoever asks (R1.7, R7.1, R7.3). Who may ask for which: `test_walk`."""
+"""What every operation of the API refuses whoever asks (R1.7, R7.1, R7.3). Who may ask for which:
+`slow/test_walk_of_staff_and_programs`."""
 
 import json
 from collections.abc import Callable

@@ -4,7 +4,7 @@ With what is Alice's in every place: who may not is told so, and sees and change
 """
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +12,8 @@ from django.core.exceptions import PermissionDenied
 
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
-from tests.access import operations, pages, services, staff_area
-from tests.access.doors import Door, undone, walk_through
+from tests.access import pages, services
+from tests.access.doors import undone, walk_through, without_what_no_flag_opens
 from tests.access.visitors import GROUPS, INSIDE, Visitor, Walkers
 from tests.access.world import World
 from tests.staff_acts import stored
@@ -21,33 +21,14 @@ from tests.staff_acts import stored
 pytestmark = pytest.mark.django_db
 
 
-def kinds_of_doors(visitor: Visitor, world: World) -> Iterator[tuple[str, list[Door]]]:
-    yield "pages", without_what_no_flag_opens(visitor, pages.doors(visitor, world.hers))
-    # Without both factors all are the same to it, and so are all customers.
-    if (visitor.is_signed_in or visitor.name in {"nobody", "Admin without two-factor"}) and visitor.name != "Charlie":
-        yield "the staff's area", without_what_no_flag_opens(visitor, staff_area.doors(visitor, world))
-    # Without a token: `test_operations`. It asks the role through the services, which a flag passes no more.
-    if visitor.is_signed_in and not visitor.is_superuser:
-        yield "the API", list(operations.doors(visitor, world))
-
-
-def without_what_no_flag_opens(visitor: Visitor, doors: Iterable[Door]) -> list[Door]:
-    """A flag on top of a role could open what is closed to the role, and have rows changed that it sees."""
-    has_a_flag_too = visitor.is_superuser and visitor.role is not None
-    return [
-        door for door in doors if not has_a_flag_too or door.answers in {"403", "404"} or door.could_change_rows
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize("group", GROUPS)
-def test_every_door_answers_as_the_grants_say(group: str, world: World, walkers: Walkers, subtests: Any) -> None:
+def test_every_page_answers_as_the_grants_say(group: str, world: World, walkers: Walkers, subtests: Any) -> None:
+    """The staff's area and the API: `slow/test_walk_of_staff_and_programs`."""
     for visitor in GROUPS[group]:
-        with undone():
-            walker = walkers(visitor)
-            for kind, doors in kinds_of_doors(visitor, world):
-                with subtests.test(f"{visitor}: {kind}"):
-                    wrong = walk_through(doors, walker, world.alice)
-                    assert not wrong, "\n".join(wrong)
+        with subtests.test(str(visitor)), undone():
+            doors = without_what_no_flag_opens(visitor, pages.doors(visitor, world.hers))
+            wrong = walk_through(doors, walkers(visitor), world.alice)
+            assert not wrong, "\n".join(wrong)
 
 
 def test_every_service_asks_by_itself(world: World, walkers: Walkers, subtests: Any) -> None:

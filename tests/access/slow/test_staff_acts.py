@@ -1,5 +1,5 @@
 """Every act of staff on every model, in the admin: what its page refuses, and that it is done once (R1.5, R1.7, R5.1,
-R5.2). Who is offered which: `test_walk`.
+R5.2). Who is offered which: `test_walk_of_staff_and_programs`.
 
 Generated from what the admin offers: a new act is covered as soon as there is a row in the world that it fits.
 """
