@@ -312,3 +312,16 @@ def test_what_is_held_or_frozen_is_news_too(alice: Any, browser_of: Callable, ev
         BankAccount.objects.filter(pk=everyday.pk).update(**change) if change else None
         versions |= set(re.findall(r'data-version="(\w{16})"', browser.get("/dashboard/").content.decode()))
     assert len(versions) == 4
+
+
+def test_the_open_dashboard_tells_each_new_movement_apart(
+    alice: Any, browser_of: Callable, everyday: BankAccount, new_key: Callable[[], str]
+) -> None:
+    # R10.4: live.js tells of a movement whose name it has not seen yet.
+    browser, named = browser_of(alice), []
+    for amount in (1, 2):
+        cash.deposit(actor=alice, account=everyday, amount=Decimal(amount), idempotency_key=new_key())
+        content = browser.get(reverse("dashboard_live")).content.decode()
+        named += re.findall(r'data-latest="([^"]+)" data-news="([^"]+)"', content)
+    assert [news for _, news in named] == ["Deposit: +€1.00", "Deposit: +€2.00"]
+    assert len({name for name, _ in named}) == 2
