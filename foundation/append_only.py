@@ -137,31 +137,6 @@ def append_only_triggers(app_label: str, *model_names: str) -> migrations.RunPyt
     )
 
 
-def without_own_index(
-    app_label: str, model_name: str, field_name: str, field: models.Field
-) -> migrations.SeparateDatabaseAndState:
-    """A migration operation that drops the index which Django made for a foreign key, and back: AlterField would
-    rebuild the table on SQLite, and lose its triggers."""
-
-    def name_and_field(schema_editor: Any, historical_apps: Any) -> tuple[Any, Any, str]:
-        model = historical_apps.get_model(app_label, model_name)
-        column = model._meta.get_field(field_name)
-        return model, column, schema_editor._create_index_name(model._meta.db_table, [column.column])
-
-    def drop(historical_apps: Any, schema_editor: Any) -> None:
-        model, _, name = name_and_field(schema_editor, historical_apps)
-        schema_editor.execute(schema_editor._delete_index_sql(model, name))
-
-    def make(historical_apps: Any, schema_editor: Any) -> None:
-        model, column, name = name_and_field(schema_editor, historical_apps)
-        schema_editor.execute(schema_editor._create_index_sql(model, fields=[column], name=name))
-
-    return migrations.SeparateDatabaseAndState(
-        database_operations=[migrations.RunPython(drop, make)],
-        state_operations=[migrations.AlterField(model_name, field_name, field)],
-    )
-
-
 # Name and text of each trigger that is switched on; the text, since a harmless one may wear the name.
 _STANDING_TRIGGERS = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
