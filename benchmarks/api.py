@@ -1,220 +1,230 @@
-"""What does a JSON route with a token cost, compared with a bare Django view under the same server?
+"""What do the API's routes cost, a payment above all, compared with bare Django views under the same server?
 
-    python benchmarks/api.py [--rounds 21] [--requests 600]
+    python benchmarks/api.py [--database-url postgres://…] [--base FOLDER] [--rounds 7] [--quick]
 
-Two servers on loopback, gunicorn with two sync workers each: one serves the bank on a SQLite file of its own, the other
-a view with nothing around it (`bare_view.py`). They take turns: in each round four clients, processes that do little
-but read and write a socket, send each address its requests, a new connection for each, as sync workers have it.
+Servers on loopback, as the bank is served (`servers.py`): the bank, and a bare view (`bare_view.py`) that runs the
+hand-written SQL of a payment on a copy of the same database. A thousand customers pay one another, so that each has a
+minute as customers have. All take turns:
 
-  share   requests in a second, as a share of the bare view's: what a caller sees, the clients' own work included
-  CPU     processor time of the server's workers for one request, and the bare view's as a share of it: what it costs
+  routes      eight clients: GET routes and `POST accounts/{number}/transfer`, beside a view that does nothing
+  clients     the same payment by 1, 8 and 32 clients, beside the bare view with hand-written SQL
+  kinds       payments that are first ones (asked, refused for want of a code, asked again with it), repeated, refused
 
-Each share is taken within a round, so that both sides had the same machine, and of the rounds' shares the median; the
-quarters beside it say how far the rounds lie apart. Only the shares mean something, and those of an idle machine.
+Processor time is that of the server's workers, with SQLite the engine's work in it. Latencies are p50 and p99 of a
+round. `--base` names a checkout of commit 11100bd with its `.venv`, whose `GET auth/session` takes turns with ours.
 """
-# ruff: noqa: T201 - a program prints
 
-import argparse
+import itertools
 import json
-import os
 import random
-import secrets
-import socket
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from scratch_bank import ROOT, set_up
+from django_otp.oath import totp
+from figures import Figure, figure, program, ratios, tell
+from scratch_bank import Bank, Person, copied, prepare, require_exact, scratch_folder
+from servers import Ask, Served, Server, answer_of, asking, drive, http, served
 
-CLIENTS = 4
-BARE = "bare view"
-# By name: their paths under /api/v1/. The first is the cheapest that needs a token.
-ROUTES = {"GET auth/session": "auth/session", "GET accounts": "accounts", "GET profile": "profile"}
+GETS = {"GET auth/session": "auth/session", "GET accounts": "accounts", "GET profile": "profile"}
+SESSION, POST, HAND, BARE = "GET auth/session", "POST transfer", "bare view, hand-written SQL", "bare view"
+BASE = "GET auth/session, 11100bd"
+FIRST, AGAIN, REFUSED = "first payment, with its code", "the same request again", "refused, no funds"
+CLIENTS = (1, 8, 32)
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where the requests of one address go: the whole request, and who answers."""
+    """What is measured: a server, and so many asks for it."""
 
-    port: int
-    request: bytes
-    workers: tuple[int, ...]  # process ids
+    server: Server
+    asks: Callable[[int], list[Ask]]
 
-
-@dataclass(frozen=True)
-class Taken:
-    per_second: float
-    cpu_ms: float
+    def measured(self, requests: int, clients: int = 8) -> Served:
+        return drive(self.server, self.asks(requests), clients=clients)
 
 
-# --- What is served ------------------------------------------------------------------------------------------
+# --- What is asked ---------------------------------------------------------------------------------------------
 
 
-def make_customer() -> str:
-    """A customer with two accounts, signed in by the API: their access token."""
-    from accounts.models import AccountKind, TotpDevice
-    from accounts.people.registration import create_user
-    from accounts.programs import sessions as api_sessions
-    from accounts.roles import Role
-    from accounts.sign_in.origin import Origin
-    from transfers.accounts import opening
-
-    alice = create_user(email="alice@example.com", password_hash="!", role=Role.CUSTOMER, first_name="Alice")  # noqa: S106
-    device = TotpDevice(user=alice, name="phone", confirmed=True, key=secrets.token_hex(20))
-    device.save()
-    for number in range(2):
-        opening.open_account(actor=alice, kind=AccountKind.CHECKING, idempotency_key=f"benchmark-{number}")
-    return api_sessions.begin(user=alice, device=device, origin=Origin()).access_token
+def bearer(who: Person) -> dict[str, str]:
+    return {"Authorization": f"Bearer {who.token}"}
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+def transfer(payer: Person, payee: Person, key: str, **more: str) -> bytes:
+    body = {"to": payee.number, "amount": "0.01"} | more
+    path = f"/api/v1/accounts/{payer.number}/transfer"
+    return http("POST", path, body, Idempotency_Key=key, **bearer(payer))
 
 
-@contextmanager
-def served(application: str, folder: Path, log: Path) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The port and the workers of a server of this application."""
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "gunicorn", application, "--bind", f"127.0.0.1:{port}", "--workers", "2"),
-        *("--no-control-socket", "--log-level", "error", "--chdir", str(folder), "--pythonpath", str(ROOT)),
-    ]
-    with log.open("ab") as lines:
-        server = subprocess.Popen(command, stderr=lines)  # noqa: S603
-    try:
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0 and len(workers := _children(server.pid)) == 2:
-                    break
-            time.sleep(0.1)
-        else:
-            raise SystemExit(f"{application} does not answer.")
-        yield port, workers
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+def gets(bank: Bank, path: str) -> Callable[[int], list[Ask]]:
+    request = http("GET", f"/api/v1/{path}", **bearer(bank.people[0]))
+    return lambda count: [asking(request, expect=200)] * count
 
 
-def _children(pid: int) -> tuple[int, ...]:
-    return tuple(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+def payments(bank: Bank) -> Callable[[int], list[Ask]]:
+    """To known payees, each of the next customer."""
+    turn = itertools.cycle(bank.people)
+
+    def asks(count: int) -> list[Ask]:
+        payers = [next(turn) for _ in range(count)]
+        requests = [transfer(one, bank.people[one.knows], uuid.uuid4().hex) for one in payers]
+        return [asking(request, expect=201) for request in requests]
+
+    return asks
 
 
-# --- Measuring -----------------------------------------------------------------------------------------------
+def payments_by_hand(bank: Bank) -> Callable[[int], list[Ask]]:
+    turn = itertools.cycle(bank.payments())
+
+    def asks(count: int) -> list[Ask]:
+        bodies = [{"payment": asdict(next(turn)), "key": uuid.uuid4().hex} for _ in range(count)]
+        return [asking(http("POST", "/pay", body), expect=201) for body in bodies]
+
+    return asks
 
 
-def send(port: int, request: bytes, count: int) -> bytes:
-    """Send the request so many times; the last answer."""
-    answer = b""
-    for _ in range(count):
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            connection.sendall(request)
-            parts = []
-            while part := connection.recv(65536):
-                parts.append(part)
-        answer = b"".join(parts)
-        if not answer.startswith(b"HTTP/1.1 200"):
-            raise RuntimeError(answer[:300].decode())
-    return answer
+def first_payments(bank: Bank) -> Callable[[int], list[Ask]]:
+    """To people whom nobody has paid yet: each customer's code is good once, so each comes once."""
+    people = bank.people
+    pairs = ((one, people[(place + step) % len(people)]) for step in (2, 3) for place, one in enumerate(people))
+    return lambda count: [first_payment(*pair) for pair in itertools.islice(pairs, count)]
 
 
-def cpu_seconds(workers: tuple[int, ...]) -> float:
-    """Processor time that these processes have used, in user and kernel."""
-    fields = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in workers)
-    return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+def first_payment(payer: Person, payee: Person) -> Ask:
+    key = uuid.uuid4().hex
+
+    def ask(port: int) -> None:
+        refused = json.loads(answer_of(port, transfer(payer, payee, key), expect=403))
+        code = f"{totp(bytes.fromhex(payer.totp_key), t0=0, step=30, digits=6):06}"
+        proof = {"challenge": refused["challenge"]["id"], "code": code}
+        answer_of(port, transfer(payer, payee, key, **proof), expect=201)
+
+    return ask
 
 
-def measure(clients: ProcessPoolExecutor, target: Target, requests: int) -> Taken:
-    each = requests // CLIENTS
-    cpu, begun = cpu_seconds(target.workers), time.perf_counter()
-    for sent in [clients.submit(send, target.port, target.request, each) for _ in range(CLIENTS)]:
-        sent.result()
-    took = time.perf_counter() - begun
-    return Taken(each * CLIENTS / took, (cpu_seconds(target.workers) - cpu) / (each * CLIENTS) * 1000)
+def repeated_payments(bank: Bank, server: Server, count: int) -> Callable[[int], list[Ask]]:
+    """Requests that were carried out before."""
+    payers = bank.people[:count]
+    requests = [transfer(one, bank.people[one.knows], uuid.uuid4().hex) for one in payers]
+    for request in requests:
+        answer_of(server.port, request, expect=201)
+    turn = itertools.cycle([asking(request, expect=201) for request in requests])
+    return lambda many: [next(turn) for _ in range(many)]
 
 
-def take_turns(targets: dict[str, Target], *, rounds: int, requests: int) -> dict[str, list[Taken]]:
-    """What each target took in each round."""
-    taken: dict[str, list[Taken]] = {name: [] for name in targets}
-    with ProcessPoolExecutor(CLIENTS) as clients:
-        for number in range(rounds + 1):
-            # Another order each time: whoever comes after a heavy one finds other caches.
-            for name in random.Random(number).sample(sorted(targets), len(targets)):  # noqa: S311 - no secret
-                one = measure(clients, targets[name], requests)
-                if number:  # the first round compiles and warms up
-                    taken[name].append(one)
-    return taken
+def refused_payments(bank: Bank) -> Callable[[int], list[Ask]]:
+    turn = itertools.cycle(bank.people)
+
+    def asks(count: int) -> list[Ask]:
+        payers = [next(turn) for _ in range(count)]
+        much = {"amount": "90000000.00"}
+        requests = [transfer(one, bank.people[one.knows], uuid.uuid4().hex, **much) for one in payers]
+        return [asking(request, expect=409) for request in requests]
+
+    return asks
 
 
-@dataclass(frozen=True)
-class Result:
-    """Medians of the rounds; `quarters` are those of the share."""
-
-    per_second: float
-    share: float
-    quarters: tuple[float, float]
-    cpu_ms: float
-    cpu_share: float
+# --- Measuring -------------------------------------------------------------------------------------------------
 
 
-def result_of(taken: list[Taken], bare: list[Taken]) -> Result:
-    pairs = list(zip(taken, bare, strict=True))
-    low, share, high = statistics.quantiles((one.per_second / other.per_second for one, other in pairs), n=4)
-    return Result(
-        per_second=statistics.median(one.per_second for one in taken),
-        share=share,
-        quarters=(low, high),
-        cpu_ms=statistics.median(one.cpu_ms for one in taken),
-        cpu_share=statistics.median(other.cpu_ms / one.cpu_ms for one, other in pairs),
-    )
+def take_turns(ways: Mapping[Any, Callable[[], Served]], rounds: int) -> dict[Any, list[Served]]:
+    """What each way got in each round. A first round warms up, and is not kept."""
+    got: dict[Any, list[Served]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name in random.Random(number).sample(sorted(ways), len(ways)):  # noqa: S311 - no secret
+            one = ways[name]()
+            if number:
+                got[name].append(one)
+    return got
 
 
-def http(path: str, token: str = "") -> bytes:
-    authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}Connection: close\r\n\r\n".encode()
+def routes(engine: str, targets: dict[str, Target], rounds: int, requests: int) -> Iterator[Figure]:
+    table = f"Routes of the API, eight clients, on {engine}"
+    got = take_turns({name: lambda one=one: one.measured(requests) for name, one in targets.items()}, rounds)
+    for name, rounds_of_it in got.items():
+        yield figure(table, f"{name}: processor time of the workers", "ms", [one.cpu_ms for one in rounds_of_it])
+        yield figure(table, f"{name}: by the clock", "a second", [one.per_second for one in rounds_of_it])
+    costs = {name: [one.cpu_ms for one in rounds_of_it] for name, rounds_of_it in got.items()}
+    speeds = {name: [one.per_second for one in rounds_of_it] for name, rounds_of_it in got.items()}
+    yield figure(table, f"{POST}: processor time, of {SESSION}", "×", ratios(costs[POST], costs[SESSION]))
+    yield figure(table, f"{SESSION}: throughput, of the {BARE}", "×", ratios(speeds[SESSION], speeds[BARE]))
+    yield figure(table, f"{POST}: throughput, of the {HAND}", "×", ratios(speeds[POST], speeds[HAND]))
+    if BASE in got:
+        yield figure(table, f"{SESSION}: processor time, of that at 11100bd", "×", ratios(costs[SESSION], costs[BASE]))
 
 
-def run(folder: Path, options: Any) -> dict[str, Result]:
-    token = make_customer()
-    os.environ["LOG_LEVEL"] = "INFO"  # as in production, where each request of the bank leaves a line in its log
+def by_clients(engine: str, targets: dict[str, Target], rounds: int, requests: int) -> Iterator[Figure]:
+    table = f"Payments by so many clients, on {engine}"
+
+    def measure(name: str, clients: int) -> Callable[[], Served]:
+        return lambda: targets[name].measured(max(requests, 2 * clients), clients)
+
+    ways = {(name, clients): measure(name, clients) for name in (POST, HAND) for clients in CLIENTS}
+    got = take_turns(ways, rounds)
+    for (name, clients), all_rounds in got.items():
+        what = f"{name}, {clients} {'client' if clients == 1 else 'clients'}"
+        yield figure(table, f"{what}: throughput", "a second", [one.per_second for one in all_rounds])
+        yield figure(table, f"{what}: p50", "ms", [one.percentile(0.5) for one in all_rounds])
+        yield figure(table, f"{what}: p99", "ms", [one.percentile(0.99) for one in all_rounds])
+    for name in (POST, HAND):
+        eight, many = got[name, 8], got[name, 32]
+        tails = [one.percentile(0.99) / one.percentile(0.5) for one in eight]
+        yield figure(table, f"{name}, 8 clients: p99 ÷ p50", "×", tails)
+        gained = ratios([one.per_second for one in many], [one.per_second for one in eight])
+        yield figure(table, f"{name}: throughput of 32 clients ÷ of 8", "×", gained)
+
+
+def by_kind(engine: str, targets: dict[str, Target], rounds: int, requests: int) -> Iterator[Figure]:
+    table = f"Kinds of payments, four clients, on {engine}"
+    got = take_turns({name: lambda one=one: one.measured(requests, 4) for name, one in targets.items()}, rounds)
+    for name, all_rounds in got.items():
+        yield figure(table, f"{name}: processor time of the workers", "ms", [one.cpu_ms for one in all_rounds])
+        yield figure(table, f"{name}: p50", "ms", [one.percentile(0.5) for one in all_rounds])
+        yield figure(table, f"{name}: p99", "ms", [one.percentile(0.99) for one in all_rounds])
+
+
+def measure(folder: Path, options: Any) -> list[Figure]:
+    rounds, requests, customers = (1, 40, 60) if options.quick else (options.rounds, options.requests, 1000)
+    server = options.database_url
+    bank = prepare(folder, customers=customers, server=server)
+    beside, log = copied(bank), folder / "log"
+    engine = "PostgreSQL" if server else "SQLite"
     with ExitStack() as stack:
-        log = folder / "log"
-        bank_port, bank_workers = stack.enter_context(served("bankproject.wsgi", ROOT, log))
-        bare_port, bare_workers = stack.enter_context(served("bare_view:application", Path(__file__).parent, log))
-        targets = {BARE: Target(bare_port, http("/bare"), bare_workers)} | {
-            name: Target(bank_port, http(f"/api/v1/{path}", token), bank_workers) for name, path in ROUTES.items()
+        own = stack.enter_context(served(bank, log))
+        bare = stack.enter_context(served(beside, log, application="bare_view:application"))
+        targets = {name: Target(own, gets(bank, path)) for name, path in GETS.items()}
+        targets[BARE] = Target(bare, lambda count: [asking(http("GET", "/bare"), expect=200)] * count)
+        targets |= {POST: Target(own, payments(bank)), HAND: Target(bare, payments_by_hand(beside))}
+        if options.base:
+            old = prepare(folder, customers=5, tree=options.base, server=server)
+            there = stack.enter_context(served(old, log))
+            targets[BASE] = Target(there, gets(old, GETS[SESSION]))
+        found = list(routes(engine, targets, rounds, requests))
+        found += by_clients(engine, targets, rounds, requests)
+        kinds = {
+            POST: targets[POST],
+            FIRST: Target(own, first_payments(bank)),
+            AGAIN: Target(own, repeated_payments(bank, own, 40)),
+            REFUSED: Target(own, refused_payments(bank)),
         }
-        taken = take_turns(targets, rounds=options.rounds, requests=options.requests)
-    return {name: result_of(each, taken[BARE]) for name, each in taken.items()}
+        found += by_kind(engine, kinds, min(rounds, 5), min(requests, 80))
+    require_exact(bank)
+    require_exact(beside)
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Routes of the API, as shares of a bare Django view.")
-    parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--requests", type=int, default=600)
-    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
+    parser = program(__doc__ or "", rounds=7)
+    parser.add_argument("--requests", type=int, default=300, help="of each address, in each round")
+    parser.add_argument("--base", type=Path, help="a checkout of commit 11100bd, to compare the baseline with")
     options = parser.parse_args()
-    os.environ["SECURE_SSL_REDIRECT"] = "0"
-    with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder:
-        set_up(folder)
-        found = run(Path(folder), options)
-    if options.json:
-        print(json.dumps({name: vars(each) for name, each in found.items()}))
-        return
-    print(f"two sync workers of gunicorn each, {CLIENTS} clients, medians of {options.rounds} rounds")
-    print(f"{'':18}{'a second':>10}{'share':>8}{'quarters':>14}{'CPU ms':>10}{'share':>8}")
-    for name, it in found.items():
-        quarters = f"{it.quarters[0]:.2f} to {it.quarters[1]:.2f}"
-        print(f"{name:18}{it.per_second:10.0f}{it.share:8.2f}{quarters:>14}{it.cpu_ms:10.2f}{it.cpu_share:8.2f}")
+    with scratch_folder() as folder:
+        found = measure(folder, options)
+    tell(found, options.json)
 
 
 if __name__ == "__main__":

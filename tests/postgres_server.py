@@ -2,7 +2,8 @@
 
 The command finds it in `TEST_DATABASE_URL`. Where that is set already, the server it names is taken. The cluster is
 in a folder of its own, on a port that nobody had, without fsync: what is lost with the machine was a test's. It ends
-with the command, whatever ends that, and its folder goes with it.
+with the command, whatever ends that, and its folder goes with it. Benchmarks have one with fsync
+(`postgres_server(durable=True)`).
 """
 
 import os
@@ -21,13 +22,16 @@ from typing import NoReturn
 
 # Debian keeps the programs of each version in a folder of its own, outside the PATH.
 DEBIAN = Path("/usr/lib/postgresql")
-SETTINGS = {
+# The tests' own, which need not outlive the machine.
+UNSAFE = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     # A table that was found empty is read from end to end, by the checks of foreign keys too, and a test's own
     # transaction then fills it; of one that nobody has looked at PostgreSQL expects some rows, and takes the index.
     "autovacuum": "off",
+}
+SETTINGS = {
     "jit": "off",
     # Tests start twenty threads and more at a time, in several processes.
     "max_connections": "300",
@@ -62,13 +66,14 @@ def as_its_user() -> list[str]:
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """The address of a server that runs meanwhile, with a password that nobody else on the machine knows."""
+def postgres_server(*, durable: bool = False) -> Iterator[str]:
+    """The address of a server that runs meanwhile, with a password that nobody else on the machine knows. `durable`: a
+    commit that it answers is on the disk, as a bank's is."""
     home = Path(tempfile.mkdtemp(prefix="bank-postgres-"))
     password = secrets.token_hex(16)
     server = None
     try:
-        port = _make_cluster(home, password)
+        port = _make_cluster(home, password, SETTINGS if durable else SETTINGS | UNSAFE)
         with (home / "log").open("wb") as log:
             server = subprocess.Popen(
                 [*as_its_user(), programs() / "postgres", "-D", home / "data"],
@@ -86,7 +91,7 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _make_cluster(home: Path, password: str) -> int:
+def _make_cluster(home: Path, password: str, settings: dict[str, str]) -> int:
     """Make an empty cluster below `home`, and return the port that it will listen at."""
     (home / "password").write_text(password, encoding="ascii")
     if os.geteuid() == 0:
@@ -101,7 +106,7 @@ def _make_cluster(home: Path, password: str) -> int:
     )
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
-    settings = SETTINGS | {"port": str(port), "unix_socket_directories": str(home)}
+    settings = settings | {"port": str(port), "unix_socket_directories": str(home)}
     lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
     with (home / "data" / "postgresql.auto.conf").open("a", encoding="ascii") as file:
         file.writelines(lines)
