@@ -30,6 +30,7 @@ from django.db.transaction import TransactionManagementError
 M = TypeVar("M", bound=models.Model)
 
 _LENGTHS = (256, 64, 16, 4, 2, 1)
+_MOST_PARAMETERS = 2048  # SQL Server takes 2,100
 _SCALAR = -1
 
 
@@ -251,20 +252,25 @@ class Update(_Compiled[_Statement]):
 
 
 class Insert:
-    """`INSERT` of n rows at once. The database gives no keys back: make them yourself, or do without."""
+    """`INSERT` of n rows at once, for which the database gives no keys back, or of one instance, for which it does."""
 
-    def __init__(self, model: type[models.Model], field_names: Sequence[str]) -> None:
+    def __init__(self, model: type[models.Model], field_names: Sequence[str] = ()) -> None:
+        """Args: field_names: in the order of the values; all but a key that the database makes, if not given."""
         self._model = model
         by_name = {field.name: field for field in model._meta.concrete_fields}
-        self._fields = [by_name[name] for name in field_names]
+        made = model._meta.auto_field
+        names = field_names or [name for name, field in by_name.items() if field is not made]
+        self._fields = [by_name[name] for name in names]
         self._texts: dict[tuple[str, int], tuple[str, bool]] = {}
+        self._texts_with_key: dict[str, str] = {}
 
     def execute(self, rows: Sequence[Sequence[Any]]) -> None:
         """Insert; each row has the values of the fields in order, as attributes of the model would."""
         start = 0
         while start < len(rows):
-            # Few different lengths, so few statements to compile, each within SQL Server's 2,100 parameters.
-            length = next(size for size in _LENGTHS if size <= len(rows) - start)
+            # Few different lengths, so few statements to compile.
+            most = min(len(rows) - start, _MOST_PARAMETERS // len(self._fields))
+            length = next(size for size in _LENGTHS if size <= most)
             self._execute(rows[start : start + length])
             start += length
 
@@ -285,22 +291,44 @@ class Insert:
         with database.cursor() as cursor:
             cursor.execute(text, params)
 
+    def save(self, instance: models.Model) -> None:
+        """Insert an instance, which then has the key that the database made, as `Model.save()` does without signals.
+
+        What the statement does not name must have a default in the database, or be NULL.
+        """
+        database, key = connections[DEFAULT_DB_ALIAS], self._model._meta.pk
+        if database.vendor not in self._texts_with_key:
+            self._texts_with_key[database.vendor] = self._as_sql([instance], [key])[0]
+        params = [field.get_db_prep_save(field.pre_save(instance, True), database) for field in self._fields]
+        with database.cursor() as cursor:
+            cursor.execute(self._texts_with_key[database.vendor], params)
+            (made,) = cursor.fetchone()
+        setattr(instance, key.attname, made)
+        instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
+
     def _compile(self, rows: Sequence[Sequence[Any]]) -> tuple[str, bool]:
         objects = [
             self._model(**{field.attname: value for field, value in zip(self._fields, row, strict=True)})
             for row in rows
         ]
-        query = sql.InsertQuery(self._model)
-        query.insert_values(self._fields, objects)
-        statements = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
-        if len(statements) != 1:
-            raise AssertionError("The rows do not go into one statement.")
-        text, params = statements[0]
+        text, params = self._as_sql(objects, None)
         # PostgreSQL may take one array for each column (UNNEST) instead of one value for each cell.
         by_column = len(rows) > 1 and len(params) == len(self._fields)
         if not by_column and len(params) != len(self._fields) * len(rows):
             raise AssertionError(f"Unknown layout of parameters: {text}")
         return text, by_column
+
+    def _as_sql(
+        self, objects: Sequence[models.Model], returning: Sequence[models.Field] | None
+    ) -> tuple[str, Sequence[Any]]:
+        query = sql.InsertQuery(self._model)
+        query.insert_values(self._fields, objects)
+        compiler = query.get_compiler(using=DEFAULT_DB_ALIAS)
+        compiler.returning_fields = returning
+        statements = compiler.as_sql()
+        if len(statements) != 1:
+            raise AssertionError("The rows do not go into one statement.")
+        return statements[0]
 
 
 def _in_its_field(value: Any, slots: Sequence[_Slot]) -> Any:
