@@ -178,10 +178,13 @@ format: setup ## Let ruff format the code and sort its imports
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: setup ## Measure transfers, history and pictures against hand-written SQL, and the API against a bare view
-	$(PY) benchmarks/transfers.py
-	$(PY) benchmarks/history.py
-	$(PY) benchmarks/api.py
+# Servers of its own on loopback, gone afterwards. BASE is a checkout of commit 11100bd with its .venv, to compare with;
+# QUICK=yes only tries whether everything runs.
+BASE ?=
+QUICK ?=
+bench: export TEST_DATABASE_URL :=
+bench: setup postgres ## Measure payments, the API, mail and pages beside hand-written SQL: make bench QUICK=yes
+	$(PY) benchmarks/bench.py $(if $(BASE),--base "$(BASE)") $(if $(QUICK),--quick)
 
 audit: setup ## Look at the bank as an auditor would: make audit ARGS=--strict makes "not reachable" fatal
 	$(PY) manage.py security_audit $(ARGS)
@@ -195,5 +198,5 @@ scan: setup ## Attack a demo bank on loopback: make scan SQLMAP=path WAPITI=path
 
 clean: ## Remove what setup and the tools made; keep .env and the database
 	rm -rf .venv staticfiles htmlcov test-results .coverage .coverage.* \
-	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .bench
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

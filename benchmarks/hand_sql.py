@@ -75,7 +75,6 @@ STATEMENTS_AT_11100BD = STATEMENTS | {
     ),
     "outbox": STATEMENTS["outbox"].replace("foundation_", "accounts_"),
 }
-STATEMENTS = STATEMENTS_AT_11100BD | {"outbox": STATEMENTS["outbox"]}  # TODO money
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "recursive_triggers=ON", "foreign_keys=ON")
 # As long as the sealed ids of an order are: a key's name, a nonce, a few bytes and a tag.
 _SEALED_BYTES = 46
@@ -204,7 +203,8 @@ def _with_stamp(recent: str, now: float, key_digest: str) -> str:
     kept = json.loads(recent) if recent else {}
     minute = [stamp for stamp in kept.get("transfer", []) if stamp[0] > now - 60]
     hour = [stamp for stamp in kept.get("payments", []) if stamp > now - 3600]
-    return json.dumps({"transfer": [*minute, [now, key_digest[:16]]], "payments": [*hour, now]})
+    kept = {"transfer": [*minute, [now, key_digest[:16]]], "payments": [*hour, now]}
+    return json.dumps(kept, separators=(",", ":"))
 
 
 def _one(cursor: Any) -> None:

@@ -14,20 +14,17 @@ question asked by hand through Python's sqlite3, and the median of the rounds is
 Only the ratios mean something. What Python adds is nearly the same however many entries there are: most beside a
 page, whose rows are decrypted and labelled, little beside a sum.
 """
-# ruff: noqa: T201 - a program prints
 # ruff: noqa: S608 - the statements are put together from texts of this file
 
-import argparse
-import json
 import sqlite3
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from figures import Figure, figure, program, ratios, tell
 from scratch_bank import set_up
 
 BATCH = 2_000
@@ -143,18 +140,15 @@ def milliseconds(ask: Callable[[], Any]) -> float:
     return (time.perf_counter() - begin) * 1000
 
 
-def measure(pairs: dict[str, Pair], rounds: int) -> dict[str, tuple[float, float]]:
-    """The medians of ours and of the one by hand; all take turns, so that a busy machine is busy for all."""
+def measure(pairs: dict[str, Pair], rounds: int) -> dict[str, list[tuple[float, float]]]:
+    """What ours took and the one by hand, in each round; all take turns, so that a busy machine is busy for all."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in pairs}
     for number in range(rounds + 1):
         for name, (ours, hand) in pairs.items():
             taken = milliseconds(ours), milliseconds(hand)
             if number:  # the first round compiles and warms up
                 times[name].append(taken)
-    return {
-        name: (statistics.median(one for one, _ in taken), statistics.median(other for _, other in taken))
-        for name, taken in times.items()
-    }
+    return times
 
 
 def same_answers(ours: dict[str, Callable[[], Any]], hand: dict[str, Callable[[], Any]]) -> bool:
@@ -174,29 +168,31 @@ def same_answers(ours: dict[str, Callable[[], Any]], hand: dict[str, Callable[[]
     )
 
 
+def figures_of(times: dict[str, list[tuple[float, float]]], entries: int) -> Iterator[Figure]:
+    table = f"Pictures and history of one account with {entries:,} entries, on SQLite"
+    for name, taken in times.items():
+        ours, hand = [one for one, _ in taken], [other for _, other in taken]
+        yield figure(table, f"{name}, by the clock", "ms", ours)
+        yield figure(table, f"{name}: time, of that by hand", "×", ratios(ours, hand))
+    first, deepest = ([one for one, _ in times[name]] for name in ("first", "deepest"))
+    yield figure(table, "the deepest page: time, of the first", "×", ratios(deepest, first))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Pictures and history, as ratios of hand-written SQL.")
+    parser = program(__doc__ or "", rounds=9)
     parser.add_argument("--entries", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--json", action="store_true", help="print the medians as JSON instead of a table")
     options = parser.parse_args()
+    entries, rounds = (2_000, 1) if options.quick else (options.entries, options.rounds)
     with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder:
         set_up(folder)
         from django.utils import timezone
 
         now = timezone.now()
-        account = make_account(options.entries, now)
+        account = make_account(entries, now)
         ours, hand = by_selectors(account, now), by_hand(f"{folder}/bank.sqlite3", account, now)
-        medians = measure({name: (ours[name], hand[name]) for name in ours}, options.rounds)
+        times = measure({name: (ours[name], hand[name]) for name in ours}, rounds)
         agree = same_answers(ours, hand)
-    if options.json:
-        print(json.dumps({name: [round(one, 2), round(other, 2)] for name, (one, other) in medians.items()}))
-    else:
-        print(f"SQLite {sqlite3.sqlite_version}, {options.entries} entries on one account, median of {options.rounds}")
-        print(f"{'':10}{'ms':>8}{'by hand':>10}{'ratio':>8}")
-        for name, (one, other) in medians.items():
-            print(f"{name:10}{one:8.1f}{other:10.1f}{one / other:8.2f}")
-        print(f"the deepest page costs {medians['deepest'][0] / medians['first'][0]:.2f} of the first")
+    tell(list(figures_of(times, entries)), options.json)
     if not agree:
         raise SystemExit("The selectors and the statements by hand disagree.")
 

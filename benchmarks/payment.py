@@ -35,7 +35,9 @@ from scratch_bank import Bank, begin, copied, prepare, require_exact, scratch_fo
 AMOUNT = Decimal("0.01")
 HAND, CURSOR, SERVICE = "hand-written SQL", "the same through Django's cursor", "the service"
 LEDGER_HAND, LEDGER, BATCH = "the ledger's rows by hand", "ledger.post", "ledger.post_many of 1,000"
-HERE, BASE = "hand-written SQL, this commit", "hand-written SQL, 11100bd"
+# On the databases of two commits.
+HERE, BASE = f"{HAND}, this commit", f"{HAND}, 11100bd"
+LEDGER_HERE, LEDGER_BASE = f"{LEDGER_HAND}, this commit", f"{LEDGER_HAND}, 11100bd"
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ def figures_of(engine: str, taken: dict[str, list[Taken]], *, here: bool) -> Ite
         if here:
             yield figure(table, f"{name}, processor", "ms", [1000 * one.cpu for one in taken[name]])
     pairs = [(SERVICE, HAND), (CURSOR, HAND), (LEDGER, LEDGER_HAND), (BATCH, HAND), (BATCH, LEDGER_HAND)]
-    for name, measure in pairs + [(HERE, BASE)] * (BASE in taken):
+    for name, measure in pairs + [(HERE, BASE), (LEDGER_HERE, LEDGER_BASE)] * (BASE in taken):
         clocks = ratios([one.clock for one in taken[measure]], [one.clock for one in taken[name]])
         yield figure(table, f"{name} ÷ {measure}, by the clock", "×", clocks)
         if here:
@@ -155,8 +157,13 @@ def measure(folder: Path, options: Any) -> list[Figure]:
     }
     if options.base:
         base = prepare(folder, customers=customers, tree=options.base, server=server)
-        ways[HERE] = timed(by_hand(over(unused.database_url), payments), each)
-        ways[BASE] = timed(by_hand(over(base.database_url, STATEMENTS_AT_11100BD), base.payments()), each)
+        here, there = over(unused.database_url), over(base.database_url, STATEMENTS_AT_11100BD)
+        ways |= {
+            HERE: timed(by_hand(here, payments), each),
+            BASE: timed(by_hand(there, base.payments()), each),
+            LEDGER_HERE: timed(ledger_by_hand(here, payments), each),
+            LEDGER_BASE: timed(ledger_by_hand(there, base.payments()), each),
+        }
     taken = take_turns(ways, 1 if options.quick else options.rounds)
     engine = connection.vendor
     found = list(counts(bank)) if engine == "sqlite" else []

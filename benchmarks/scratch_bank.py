@@ -29,6 +29,14 @@ from urllib.parse import urlsplit
 from hand_sql import Payment
 
 ROOT = Path(__file__).resolve().parent.parent
+_MUCH = "100000000"
+# Servers speak plain HTTP, and no payment is an alert.
+_PAID_BY_HTTP = {
+    "SECURE_SSL_REDIRECT": "0",
+    "ALERT_AMOUNT": _MUCH,
+    "SUSPICIOUS_AMOUNT": _MUCH,
+    "ALERT_PAYMENTS_PER_HOUR": _MUCH,
+}
 RICH_MINOR = 100_000_000  # what each customer begins with, in minor units
 
 
@@ -97,9 +105,8 @@ def payment_of(payer: Person, payee: Person) -> Payment:
 
 def environment(folder: str | Path, *, database_url: str = "") -> dict[str, str]:
     """Of a bank with keys of its own, on a SQLite file in the folder or the database that is named. Its limits let
-    the same people pay again and again; how many stamps each has is for the number of people to say."""
+    the same people pay again and again."""
     key = lambda: "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # noqa: E731
-    much = ("TRANSFERS_PER_MINUTE", "DAILY_TRANSFER_LIMIT", "STEP_UP_AMOUNT", "ALERT_AMOUNT", "SUSPICIOUS_AMOUNT")
     return {
         "DJANGO_SETTINGS_MODULE": "bankproject.settings",
         "ENV_FILE": os.devnull,
@@ -113,9 +120,7 @@ def environment(folder: str | Path, *, database_url: str = "") -> dict[str, str]
         "DATABASE_URL": database_url or f"sqlite:///{folder}/bank.sqlite3",
         "EMAIL_URL": "dummymail://",
         "LOG_LEVEL": "ERROR",
-        "SECURE_SSL_REDIRECT": "0",
-        "ALERT_PAYMENTS_PER_HOUR": "100000000",
-    } | dict.fromkeys(much, "100000000")
+    } | dict.fromkeys(("TRANSFERS_PER_MINUTE", "DAILY_TRANSFER_LIMIT", "STEP_UP_AMOUNT"), _MUCH)
 
 
 def set_up(folder: str, *, database_url: str = "") -> None:
@@ -150,7 +155,7 @@ def prepare(folder: Path, *, customers: int, tree: Path = ROOT, server: str = ""
     folder = folder / f"bank-{secrets.token_hex(4)}"
     folder.mkdir()
     url = new_database(server) if server else ""
-    variables = environment(folder, database_url=url) | more
+    variables = environment(folder, database_url=url) | _PAID_BY_HTTP | more
     bank = Bank(tree, variables, [])
     found = subprocess.run(  # noqa: S603
         [bank.python, Path(__file__), "--customers", str(customers), "--hot", str(hot)],

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +29,13 @@ _PATIENCE_SECONDS = 60
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path, folder: Path = ROOT
+    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path | None = None, folder: Path = ROOT
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that ends with this block, and with this process, whatever ends that."""
+    """A process that ends with this block, and with this process, whatever ends that. It prints into the log, or else
+    where this one does."""
     # On Linux a process gets a signal when whoever started it dies, even if it is killed.
     dies_along = ["setpriv", "--pdeathsig", "TERM"] if sys.platform == "linux" else []
-    with log.open("ab") as lines:
+    with log.open("ab") if log else nullcontext() as lines:
         process = subprocess.Popen(  # noqa: S603
             [*dies_along, *command],
             env=os.environ | environment,
