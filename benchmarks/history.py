@@ -56,6 +56,8 @@ def make_account(entries: int, now: datetime) -> Any:
     for start in range(0, entries, BATCH):
         with transaction.atomic():
             ledger.post_many([planned(number) for number in range(start, min(start + BATCH, entries))])
+    # Pictures begin when an account does: this one is as old as its entries.
+    BankAccount.objects.filter(pk=account.pk).update(opened_at=now - timedelta(days=200))
     account.refresh_from_db()
     return account
 
