@@ -1,6 +1,6 @@
 """Make the tables of docs/performance.md out of what `make bench` has left.
 
-    python benchmarks/report.py [--results FOLDER] [--write]
+    python benchmarks/report.py [--results FOLDER] [--write [DOCUMENT]]
 
 Prints them as Markdown; with `--write` they take the place of those in the document, between its two marks.
 """
@@ -47,11 +47,11 @@ def written_into(document: str, text: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Tables for docs/performance.md out of what make bench has left.")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--write", action="store_true", help="put them into the document")
+    parser.add_argument("--write", type=Path, nargs="?", const=DOCUMENT, metavar="DOCUMENT", help="put them in there")
     options = parser.parse_args()
     text = tables(options.results)
     if options.write:
-        DOCUMENT.write_text(written_into(DOCUMENT.read_text(encoding="utf-8"), text), encoding="utf-8")
+        options.write.write_text(written_into(options.write.read_text(encoding="utf-8"), text), encoding="utf-8")
     else:
         print(text)
 

@@ -1,0 +1,93 @@
+"""`make bench` (R9.3): its programs run, keep their figures, and leave no process behind, however they end."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT
+
+FOLDER = ROOT / "benchmarks"
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where databases and logs are made, and what processes of the run are known by."""
+    with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
+        Path(name).chmod(0o711)
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
+
+
+def processes_of(place: Path) -> list[str]:
+    """Command lines of the processes that have this place as their temporary folder; not this one, which has it by
+    name only."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment, line = (folder / "environ").read_bytes(), (folder / "cmdline").read_bytes()
+        except OSError:  # it has ended, or is somebody else's
+            continue
+        if f"TMPDIR={place}".encode() in environment:
+            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_every_program_says_what_it_measures() -> None:
+    programs = [path for path in FOLDER.glob("*.py") if "def main()" in path.read_text(encoding="utf-8")]
+    assert len(programs) >= 10
+    for path in programs:
+        told = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, cwd=ROOT)
+        assert told.returncode == 0, told.stderr
+        assert "usage" in told.stdout
+
+
+def test_a_quick_run_keeps_its_figures_and_one_command_puts_them_into_the_document(place: Path) -> None:
+    """Payments by the service, by hand and as a batch add up afterwards, or the program fails."""
+    run = start("benchmarks/bench.py", "--only", "payment-sqlite", "--quick", "--results", str(place / "kept"))
+    printed, _ = run.communicate(timeout=300)
+    assert run.returncode == 0, printed
+    kept = json.loads((place / "kept" / "payment-sqlite.json").read_text(encoding="utf-8"))
+    figures = {one["what"]: one for one in kept}
+    assert figures["the service ÷ hand-written SQL, by the clock"]["middle"] > 0
+    assert figures["by hand-written SQL: transactions"]["middle"] == 1
+    assert all(one["low"] <= one["middle"] <= one["high"] for one in kept)
+    document = place / "performance.md"
+    shutil.copyfile(ROOT / "docs" / "performance.md", document)
+    for _ in range(2):  # the second time in place of the first
+        report = start("benchmarks/report.py", "--results", str(place / "kept"), "--write", str(document))
+        assert report.wait(timeout=60) == 0
+    written = document.read_text(encoding="utf-8")
+    assert [what for what in figures if written.count(f"| {what} |") != 1] == []
+    assert written.count("INSERT INTO transfers_transaction") == 1
+    assert processes_of(place) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_no_process_behind(place: Path, number: signal.Signals) -> None:
+    run = start("benchmarks/bench.py", "--only", "whole", "--quick", "--results", str(place / "kept"))
+    try:
+        for _ in range(600):
+            if any("gunicorn" in line for line in processes_of(place)):
+                break
+            time.sleep(0.1)
+        assert any("gunicorn" in line for line in processes_of(place))
+    finally:
+        run.send_signal(number)
+        run.communicate(timeout=60)
+    for _ in range(400):
+        if not processes_of(place):
+            break
+        time.sleep(0.1)
+    assert processes_of(place) == []
