@@ -31,7 +31,7 @@ OUTGOING_KINDS = (OrderKind.PAYMENT, OrderKind.WITHDRAWAL)
 
 _PAYMENTS = "payments"
 
-_field = CustomerLimit._meta.get_field
+_field: Any = CustomerLimit._meta.get_field
 _rows: Select = Select(lambda user: CustomerLimit.objects.filter(user=user), _field("user"))
 _locked: Select = Select(lambda user: CustomerLimit.objects.select_for_update().filter(user=user), _field("user"))
 _keep = Update(

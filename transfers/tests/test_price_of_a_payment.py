@@ -42,7 +42,8 @@ class Price:
 
 @contextmanager
 def price() -> Iterator[Price]:
-    found, inside = Price(), None
+    found = Price()
+    inside: list[str] | None = None
     with CaptureQueriesContext(connection) as captured:
         yield found
     for query in captured.captured_queries:
@@ -76,7 +77,7 @@ def ready(everyday: BankAccount, bobs: BankAccount, savings: BankAccount, no_min
     return everyday
 
 
-def pay(source: BankAccount, target: BankAccount, *, key: str, amount: str = "1.00", **more: Any) -> Any:
+def pay(source: Any, target: BankAccount, *, key: str, amount: str = "1.00", **more: Any) -> Any:
     return sending.transfer(
         actor=source.owner, source=source, target=target, amount=Decimal(amount), idempotency_key=key, **more
     )
