@@ -30,7 +30,7 @@ from transfers.orders.decision_keys import Once
 from transfers.orders.ownership import require_untouched
 from transfers.orders.screening import close_alerts_of, refuse_parties
 
-_field = TransferOrder._meta.get_field
+_field: Any = TransferOrder._meta.get_field
 _orders: Select = Select(lambda pk: records.order_with_sides().filter(pk=pk), TransferOrder._meta.pk)
 _DECIDED = ("state", "decided_by", "decided_at", "decision_reason")
 

@@ -1,12 +1,13 @@
 """Whom a customer has paid: the rows, read and written in the transaction of a payment (R3.6)."""
 
 from datetime import datetime
+from typing import Any
 
 from accounts.models import BankAccount, User
 from foundation.compiled import Select, Update
 from transfers.models import Payee
 
-_field = Payee._meta.get_field
+_field: Any = Payee._meta.get_field
 _ids: Select = Select(
     lambda customer, account: Payee.objects.filter(customer=customer, account=account).values_list("pk"),
     *(_field("customer"), _field("account")),

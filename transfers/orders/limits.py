@@ -31,7 +31,7 @@ OUTGOING_KINDS = (OrderKind.PAYMENT, OrderKind.WITHDRAWAL)
 
 _PAYMENTS = "payments"
 
-_field = CustomerLimit._meta.get_field
+_field: Any = CustomerLimit._meta.get_field
 _rows: Select = Select(lambda user: CustomerLimit.objects.filter(user=user), _field("user"))
 _locked: Select = Select(lambda user: CustomerLimit.objects.select_for_update().filter(user=user), _field("user"))
 _keep = Update(
@@ -67,7 +67,7 @@ def keep(row: CustomerLimit) -> None:
     Raises:
         OperationalError: another transaction has written it meanwhile; the caller's retry repeats the whole.
     """
-    version = row.version + 1
+    version, row.recent = row.version + 1, json.dumps(_recent(row))
     if not _keep.execute(row.pk, row.version, row.day, row.used, row.out_since_code, row.recent, version):
         raise OperationalError("could not serialize: the customer's limit was changed without its lock")
     row.version = version
@@ -92,7 +92,6 @@ def take_place(row: CustomerLimit, kind: OrderKind, *, token: str, at: datetime)
             limiter.note(limiter.Taken(key, limit, 0, wait))
             raise TooOften(wait)
         recent[name] = places = [*places, [now, token]]
-        row.recent = json.dumps(recent, separators=(",", ":"))
     limiter.note(limiter.Taken(key, limit, limit.times - len(places), limit.window_seconds))
 
 
@@ -100,7 +99,6 @@ def spend_place(row: CustomerLimit, kind: OrderKind, *, token: str) -> None:
     """The submit was refused: sending the same form again counts again."""
     name, recent = _minute_of(kind), _recent(row)
     recent[name] = [[stamp, "" if other == token else other] for stamp, other in recent.get(name, ())]
-    row.recent = json.dumps(recent, separators=(",", ":"))
 
 
 @own_transaction
@@ -153,11 +151,13 @@ def note_payment(row: CustomerLimit, *, at: datetime) -> None:
     recent, since = _recent(row), (at - WINDOW).timestamp()
     payments = [*(stamp for stamp in recent.get(_PAYMENTS, ()) if stamp > since), at.timestamp()]
     recent[_PAYMENTS] = payments[-max(settings.ALERT_PAYMENTS_PER_HOUR, 1) :]
-    row.recent = json.dumps(recent, separators=(",", ":"))
 
 
 def _recent(row: CustomerLimit) -> dict[str, Any]:
-    return json.loads(row.recent) if row.recent else {}
+    """What the row has of the minute and the hour: read once, changed in place, written by `keep`."""
+    if not hasattr(row, "parsed"):
+        row.parsed = json.loads(row.recent) if row.recent else {}  # type: ignore[attr-defined]
+    return row.parsed  # type: ignore[attr-defined]
 
 
 # --- By day -------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ used code back to life: a place is taken for it ahead, and the money's transacti
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from audit.actions import Action
 from audit.services import Report, record_many
@@ -45,7 +46,7 @@ _REFUSED = {
     OrderKind.PAYMENT: Action.TRANSFER_REFUSED,
 }
 
-_field = TransferOrder._meta.get_field
+_field: Any = TransferOrder._meta.get_field
 _of_key: Select = Select(
     lambda actor, digest: TransferOrder.objects.filter(initiator=actor, key_digest=digest).values_list(
         "pk", "inputs_digest"
@@ -215,7 +216,8 @@ def _judge(
         Refusal
     """
     _check(instruction, check)
-    known, let_out, rules = None, None, ()
+    known, let_out = None, None
+    rules: tuple[Rule, ...] = ()
     if instruction.kind == OrderKind.PAYMENT:
         known = known_payees.known_id(instruction.customer, instruction.target)
         earlier = limits.payments_in_the_hour(row, at=instruction.at)
