@@ -1,9 +1,10 @@
-"""How many statements and transactions a payment is, as SQLite is given them: by the service and by the API."""
+"""How many statements and transactions a payment is: by hand, by the service and by the API."""
 
 import json
 import uuid
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from figures import Figure
@@ -12,10 +13,11 @@ from scratch_bank import Bank, Person
 
 TABLE = "What a payment asks the database (counted)"
 _BOUNDS = ("BEGIN", "COMMIT", "ROLLBACK")
+_WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 def counts(bank: Bank) -> Iterator[Figure]:
-    """Of the bank that this process has begun, on SQLite."""
+    """Of the bank that this process has begun."""
     from django_otp.oath import totp
 
     from accounts.models import BankAccount
@@ -53,18 +55,24 @@ def counts(bank: Bank) -> Iterator[Figure]:
     )
 
 
+@cache
+def _client() -> Any:
+    from django.test import Client
+
+    return Client(SERVER_NAME="localhost")
+
+
 def post_transfer(payer: Person, payee: Person, *, expect: int, key: str = "", **more: str) -> Any:
     """What the API answers, asked in this process.
 
     Raises:
         SystemExit: it is another status.
     """
-    from django.test import Client
-
-    answer = Client(SERVER_NAME="localhost").post(
+    answer = _client().post(
         f"/api/v1/accounts/{payer.number}/transfer",
         json.dumps({"to": payee.number, "amount": "0.01"} | more),
         content_type="application/json",
+        secure=True,
         headers={"Authorization": f"Bearer {payer.token}", "Idempotency-Key": key or uuid.uuid4().hex},
     )
     if answer.status_code != expect:
@@ -73,17 +81,25 @@ def post_transfer(payer: Person, payee: Person, *, expect: int, key: str = "", *
 
 
 def _counted(what: str, act: Callable[[], object]) -> Iterator[Figure]:
-    from django.db import connection
-
-    connection.ensure_connection()
-    texts: list[str] = []
-    connection.connection.set_trace_callback(texts.append)
-    try:
-        act()
-    finally:
-        connection.connection.set_trace_callback(None)
-    own = [text for text in texts if not text.startswith("--")]  # what triggers do is told as a comment
-    transactions = sum(text.startswith("BEGIN") for text in own)
-    statements = sum(not text.startswith(_BOUNDS) for text in own)
+    statements, transactions = asked_by(act)
     yield Figure(TABLE, f"{what}: statements", "", statements, statements, statements)
     yield Figure(TABLE, f"{what}: transactions", "", transactions, transactions, transactions)
+
+
+def asked_by(act: Callable[[], object]) -> tuple[int, int]:
+    """How many statements an act is besides BEGIN and COMMIT, and how many commits: a statement that writes outside of
+    a transaction is one too."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as captured:
+        act()
+    statements, commits, inside = 0, 0, False
+    for verb in (query["sql"].split()[0] for query in captured.captured_queries):
+        if verb in _BOUNDS:
+            inside = verb == "BEGIN"
+            commits += verb == "COMMIT"
+        else:
+            statements += 1
+            commits += not inside and verb in _WRITES
+    return statements, commits

@@ -13,7 +13,7 @@ server; each payment is a transaction of its own, spread over a thousand custome
 
 `--base` names a checkout of commit 11100bd with its `.venv`: the hand-written SQL is then measured on a database that
 this commit has made too. Ratios are of payments a second: 1 is as fast as hand-written SQL. Counted are the statements
-that SQLite is given, BEGIN and COMMIT beside.
+besides BEGIN and COMMIT, and the commits.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -166,7 +166,7 @@ def measure(folder: Path, options: Any) -> list[Figure]:
         }
     taken = take_turns(ways, 1 if options.quick else options.rounds)
     engine = connection.vendor
-    found = list(counts(bank)) if engine == "sqlite" else []
+    found = list(counts(bank)) if engine == "sqlite" else []  # they are the same everywhere
     connection.close()
     require_exact(bank)
     name = f"SQLite {sqlite3.sqlite_version}, synchronous=FULL" if engine == "sqlite" else "PostgreSQL"

@@ -1,12 +1,15 @@
-"""What does a customer take in the database, what a payment, and how long does a processor work for each?
+"""What does a customer take in the database, what a payment, and what does a bank of many customers need?
 
     python benchmarks/sizing.py [--payments 4000] [--database-url postgres://…]
 
 Makes customers with an account each, and payments among them through the service (permission, limits, idempotency,
 ledger, audit, outbox), expands the outbox and seals the audit log; then asks the engine how large each table has
-become, indexes included. Counts the processor time of this process meanwhile, and for two pages, which is nearly the
-same on a busy machine. On a SQLite file that is thrown away, which works in this process too, or in an empty PostgreSQL
-database that is yours to fill. docs/scaling.md multiplies.
+become, indexes included. Counts the processor time of this process meanwhile, for a payment by the API and for two
+pages too, which is nearly the same on a busy machine, and the statements and commits of each. On a SQLite file that is
+thrown away, which works in this process too, or in an empty PostgreSQL database that is yours to fill.
+
+From these (M, measured) and from what is assumed (A) it works out what a million and a hundred million customers need,
+as docs/scaling.md has it.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -16,15 +19,31 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from scratch_bank import set_up
+from counted import asked_by, post_transfer
+from scratch_bank import Person, set_up
 
 CUSTOMERS = 400
 PAYEES = 10
 LOOKS = 100
+BY_API = 100
 Sizes = dict[str, int]
+
+# What nobody has measured here: all of it is marked A where it is used.
+PAYMENTS_A_MONTH = 10  # of each customer
+PAGES_A_PAYMENT = 20  # pages, or requests of programs
+BUSIEST_HOUR = 10  # times the average
+USED = 0.6  # of each core
+NOTED = 0.5  # of the pages: the first of somebody in SESSION_NOTED_SECONDS
+HAND_OVER_MS = 20  # of each mail to a server elsewhere
+MAIL_DAYS = 30
+# Kept for MAIL_KEPT_DAYS, not for ever.
+MAIL_TABLES = ("post_office_email", "foundation_outboxmessage")
+CUSTOMERS_PLANNED = (1_000_000, 100_000_000)
 
 
 def sizes() -> Sizes:
@@ -152,6 +171,119 @@ def differences(before: Sizes, after: Sizes, count: int) -> Iterator[tuple[str, 
     return iter(sorted(((name, each) for name, each in grown.items() if each >= 1), key=lambda pair: -pair[1]))
 
 
+# --- From these to a bank --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Of one: processor time in milliseconds, commits and statements by what it is; bytes of a customer, of a payment
+    for ever, and of its mails."""
+
+    milliseconds: dict[str, float]
+    asked: dict[str, tuple[float, float]]
+    bytes_of: dict[str, float]
+
+
+Line = tuple[str, str, list[float]]
+
+
+def plan(found: Measured) -> Iterator[Line]:
+    """What each number of customers needs: what it is, where it comes from, and the numbers."""
+    ms, asked = found.milliseconds, found.asked
+    page_ms = (ms["dashboard"] + ms["history"]) / 2
+    page_statements = (asked["dashboard"][0] + asked["history"][0]) / 2
+    mail_ms = ms["its mails"]
+    month = [one * PAYMENTS_A_MONTH for one in CUSTOMERS_PLANNED]
+    busiest = [one / (30 * 86400) * BUSIEST_HOUR for one in month]
+    payment_statements, payment_commits = asked["payment by the API"]
+    mail_commits = asked["its mails"][1]
+
+    def line(what: str, marks: str, each: float) -> Line:
+        """So much for each payment a second of the busiest hour."""
+        return what, marks, [rate * each for rate in busiest]
+
+    web = (PAGES_A_PAYMENT * page_ms + ms["payment by the API"]) / 1000 / USED
+    looked = PAGES_A_PAYMENT * NOTED
+    yield "payments a month", "A", list(map(float, month))
+    yield "payments a second, busiest hour", "A", busiest
+    yield line("pages a second, busiest hour", "A", PAGES_A_PAYMENT)
+    yield line("cores for pages and payments", "M × A", web)
+    yield line("cores for mail workers", "M × A", mail_ms / 1000 / USED)
+    yield line("mail workers", "M × A", (mail_ms + 2 * HAND_OVER_MS) / 1000 / USED)
+    yield line("statements a second on the databases", "M × A", payment_statements + PAGES_A_PAYMENT * page_statements)
+    yield line("commits a second: payments", "M × A", payment_commits)
+    yield line("commits a second: that somebody is there", "A", looked)
+    yield line("commits a second: mails", "M × A", mail_commits)
+    sizes_of = found.bytes_of
+    yield "GB for customers", "M", [one * sizes_of["customer"] / 1e9 for one in CUSTOMERS_PLANNED]
+    yield "GB for a year of payments", "M × A", [12 * one * sizes_of["payment"] / 1e9 for one in month]
+    yield (
+        f"GB for mails of {MAIL_DAYS} days",
+        "M × A",
+        [one * sizes_of["mails"] * MAIL_DAYS / 30 / 1e9 for one in month],
+    )
+
+
+def print_plan(found: Measured) -> None:
+    print(f"\nAssumed (A): {PAYMENTS_A_MONTH} payments a month of each customer; {PAGES_A_PAYMENT} pages a payment;")
+    print(f"{BUSIEST_HOUR} times the average in the busiest hour; cores used to {USED:.0%}; {NOTED:.0%} of pages note")
+    print(f"that somebody is there; {HAND_OVER_MS} ms to hand over a mail")
+    print(f"{'':44}" + "".join(f"{customers:>16,}" for customers in CUSTOMERS_PLANNED))
+    for what, marks, numbers in plan(found):
+        print(f"{what:44}" + "".join(f"{number:16,.1f}" for number in numbers) + f"   {marks}")
+
+
+# --- Measuring -------------------------------------------------------------------------------------------------
+
+
+def pay_by_api(accounts: list[Any]) -> Iterator[Callable[[], object]]:
+    """Each time one payment more, each of another customer to somebody they know."""
+    from accounts.models import TotpDevice
+    from accounts.programs import sessions
+    from accounts.sign_in.origin import Origin
+
+    for number, account in enumerate(accounts[:BY_API]):
+        device = TotpDevice.objects.get(user=account.owner)
+        token = sessions.begin(user=account.owner, device=device, origin=Origin()).access_token
+        payer, payee = _person(account, token), _person(accounts[number + 1], "")
+        yield partial(post_transfer, payer, payee, expect=201)
+
+
+def _person(account: Any, token: str) -> Person:
+    return Person(account.owner_id, str(account.owner), account.pk, str(account), account.number, token, "", 0)
+
+
+def measure(payments: int) -> tuple[Measured, dict[str, dict[str, float]]]:
+    """In the bank of this process; and the sizes table by table."""
+    empty = sizes()
+    accounts = make_customers()
+    finish()
+    opened = sizes()
+    ms = {"payment by the service": milliseconds(lambda: pay(accounts, payments), payments)}
+    ms["its mails"] = milliseconds(finish, payments)
+    tables = {
+        "customer": dict(differences(empty, opened, CUSTOMERS)),
+        "payment": dict(differences(opened, sizes(), payments)),
+    }
+    by_api = list(pay_by_api(accounts))
+    by_api[0]()  # compiles
+    finish()
+    asked = {"payment by the API": tuple(map(float, asked_by(by_api[1])))}
+    rest = by_api[2:]
+    ms["payment by the API"] = milliseconds(lambda: [one() for one in rest], len(rest))
+    statements, commits = asked_by(finish)
+    asked["its mails"] = (statements / (len(rest) + 1), commits / (len(rest) + 1))
+    for name, path in {"dashboard": "/dashboard/", "history": "/history/"}.items():
+        ms[name] = milliseconds(partial(look, accounts, path), LOOKS)
+        client = browser_of(accounts[0].owner)
+        client.get(path, secure=True)
+        asked[name] = tuple(map(float, asked_by(partial(client.get, path, secure=True))))
+    mails = sum(tables["payment"].get(name, 0) for name in MAIL_TABLES)
+    kept = sum(tables["payment"].values()) - mails
+    bytes_of = {"customer": sum(tables["customer"].values()), "payment": kept, "mails": mails}
+    return Measured(ms, asked, bytes_of), tables
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Bytes of the database for a customer, and for a payment.")
     parser.add_argument("--payments", type=int, default=4_000)
@@ -162,33 +294,28 @@ def main() -> None:
         # Customers do not pay so often that each payment is an alert.
         os.environ["ALERT_PAYMENTS_PER_HOUR"] = "100000000"
         set_up(folder, database_url=options.database_url)
+        from django.conf import settings
+        from django.core.management import call_command
         from django.db import connection
 
-        empty = sizes()
-        accounts = make_customers()
-        finish()
-        opened = sizes()
-        work = {
-            "payment": milliseconds(lambda: pay(accounts, options.payments), options.payments),
-            "its mails": milliseconds(finish, options.payments),
-            "dashboard": milliseconds(lambda: look(accounts, "/dashboard/"), LOOKS),
-            "history": milliseconds(lambda: look(accounts, "/history/"), LOOKS),
-        }
-        found = {
-            "customer": dict(differences(empty, opened, CUSTOMERS)),
-            "payment": dict(differences(opened, sizes(), options.payments)),
-        }
+        settings.STATIC_ROOT = f"{folder}/static"  # pages name their files as in production
+        call_command("collectstatic", interactive=False, verbosity=0)
+        found, tables = measure(options.payments)
         vendor = connection.vendor
         connection.close()
     if options.json:
-        print(json.dumps({"engine": vendor, "milliseconds": work} | found))
+        print(json.dumps({"engine": vendor, "tables": tables, "plan": list(plan(found))} | asdict(found)))
         return
     print(f"{vendor}: {CUSTOMERS} customers, {options.payments} payments; bytes with indexes")
-    for what, tables in found.items():
-        print(f"\none {what}: {sum(tables.values()):,.0f} bytes")
-        for name, each in tables.items():
+    for what, each_table in tables.items():
+        print(f"\none {what}: {sum(each_table.values()):,.0f} bytes")
+        for name, each in each_table.items():
             print(f"  {name:32}{each:8,.0f}")
-    print("\nmilliseconds of processor time: " + ", ".join(f"{what} {each:.1f}" for what, each in work.items()))
+    print(f"\nMeasured (M){'processor ms':>28}{'statements':>12}{'commits':>10}")
+    for name, each in found.milliseconds.items():
+        asked = found.asked.get(name)
+        print(f"  {name:26}{each:12.1f}" + (f"{asked[0]:12.1f}{asked[1]:10.2f}" if asked else ""))
+    print_plan(found)
 
 
 if __name__ == "__main__":
