@@ -34,7 +34,7 @@ from foundation.drivers import DriverText
 M = TypeVar("M", bound=models.Model)
 
 _MOST_ROWS = 256
-_LENGTHS = (64, 16, 4, 2, 1)
+_LENGTHS = (128, 64, 32, 16, 8, 4, 2, 1)
 _MOST_PARAMETERS = 2048  # SQL Server takes 2,100
 _SCALAR = -1
 
