@@ -86,8 +86,10 @@ def _require_readiness(database: BaseDatabaseWrapper) -> None:
         TransactionManagementError: an earlier statement broke the transaction.
         DatabaseError: the connection belongs to another thread, or cannot be made.
     """
-    database.close_if_health_check_failed()
-    database.ensure_connection()
+    # In a transaction both were done when it began.
+    if not database.in_atomic_block or database.connection is None:
+        database.close_if_health_check_failed()
+        database.ensure_connection()
     database.validate_thread_sharing()
     database.validate_no_broken_transaction()
 
