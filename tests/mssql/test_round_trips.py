@@ -7,6 +7,7 @@ round trip. A cursor that is closed costs one more, and so does a value that is 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from audit.models import AuditEntry
 from foundation import drivers
-from foundation.compiled import Insert
+from foundation.compiled import Insert, Select, Update
+from tests import acts
 from tests.mssql.pretended import as_default
 from tests.mssql.wire import Asked, Wire, wire
 from transfers.ledger import posting as ledger
@@ -78,6 +80,40 @@ def driver(request: pytest.FixtureRequest, server: Wire) -> Iterator[str]:
         connection.close()
 
 
+Call = Callable[[], Any]
+
+
+@pytest.fixture
+def compiled_of_a_payment(alice: Any, bob: Any, open_account: Any) -> list[Call]:
+    """What the service runs compiled for a payment to a known payee, as calls to be made again; it runs on the tests'
+    own database before `driver` takes its place."""
+    source, target = open_account(alice, "100.00"), open_account(bob)
+    calls: list[Call] = []
+
+    def noted(original: Any) -> Any:
+        def method(self: Any, *values: Any) -> Any:
+            calls.append(partial(original, self, *values))
+            return original(self, *values)
+
+        return method
+
+    def pay(key: str) -> None:
+        acts.transfer(actor=alice, source=source, target=target, amount=Decimal("1.23"), idempotency_key=key)
+
+    pay("the first payment")
+    with pytest.MonkeyPatch.context() as patch:
+        for kind, name in (
+            (Select, "rows"),
+            (Select, "tuples"),
+            (Select, "instances"),
+            (Update, "execute"),
+            (Insert, "execute"),
+        ):
+            patch.setattr(kind, name, noted(getattr(kind, name)))
+        pay("the second payment")
+    return calls
+
+
 _insert_audit_entry = Insert(
     AuditEntry,
     ["at", "action", "actor_id", "actor_label", "concerns_id", "ip", "request_id", "details", "evidence_digest"],
@@ -126,6 +162,21 @@ def test_a_payment_is_a_round_trip_for_each_statement(driver: str, server: Wire)
             ("sp_prepexec", verb) for _, verb in PAYMENT
         ]
         assert server.asked[end:] == ENDS[driver]
+
+
+def test_what_the_service_runs_compiled_is_a_round_trip_each(
+    compiled_of_a_payment: list[Call], driver: str, server: Wire
+) -> None:
+    for _ in range(2):
+        server.asked.clear()
+        with transaction.atomic():
+            for call in compiled_of_a_payment:
+                call()
+        ends = ENDS[driver]
+        asked = [one.what for one in server.asked[len(BEGINS) : -len(ends)]]
+        assert asked == ["sp_prepexec"] * len(compiled_of_a_payment)
+        assert server.asked[-len(ends) :] == ends
+    assert len(compiled_of_a_payment) >= 5
 
 
 def test_values_of_another_kind_cost_no_more(driver: str, server: Wire) -> None:
