@@ -151,8 +151,8 @@ def is_private(name: str) -> bool:
 
 
 def test_what_ends_a_refusal_lets_a_full_limit_through() -> None:
-    """It has a page of its own, 429 or 503: shown in a form, it would say no to what nobody has looked at. A refusal that
-    is returned ends nothing: it is raised once what is kept of it is committed."""
+    """It has a page of its own, 429 or 503: shown in a form, it would say no to what nobody has looked at. A refusal
+    that is returned ends nothing: it is raised once what is kept of it is committed."""
     kept = [
         f"{name_of(path)}:{handler.lineno}"
         for path in python_files()
