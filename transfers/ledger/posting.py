@@ -31,7 +31,8 @@ _REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def new_reference() -> str:
     """What customers quote: `K7QP-9XDM-2FRT`, 60 random bits."""
-    text = "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(12))
+    number = secrets.randbits(60)
+    text = "".join([_REFERENCE_ALPHABET[number >> shift & 31] for shift in range(0, 60, 5)])
     return f"{text[:4]}-{text[4:8]}-{text[8:]}"
 
 
