@@ -103,7 +103,7 @@ def payment_of(payer: Person, payee: Person) -> Payment:
 # --- Made by whoever measures ----------------------------------------------------------------------------------
 
 
-def environment(folder: str | Path, *, database_url: str = "") -> dict[str, str]:
+def environment(folder: str | Path, *, database_url: str = "", email_url: str = "dummymail://") -> dict[str, str]:
     """Of a bank with keys of its own, on a SQLite file in the folder or the database that is named. Its limits let
     the same people pay again and again."""
     key = lambda: "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # noqa: E731
@@ -118,14 +118,14 @@ def environment(folder: str | Path, *, database_url: str = "") -> dict[str, str]
         "AUDIT_KEYS": key(),
         "TOKEN_KEYS": key(),
         "DATABASE_URL": database_url or f"sqlite:///{folder}/bank.sqlite3",
-        "EMAIL_URL": "dummymail://",
+        "EMAIL_URL": email_url,
         "LOG_LEVEL": "ERROR",
     } | dict.fromkeys(("TRANSFERS_PER_MINUTE", "DAILY_TRANSFER_LIMIT", "STEP_UP_AMOUNT"), _MUCH)
 
 
-def set_up(folder: str, *, database_url: str = "") -> None:
+def set_up(folder: str, *, database_url: str = "", email_url: str = "dummymail://") -> None:
     """Begin an empty bank in this process; nothing outside `folder` and the database that is named is touched."""
-    os.environ.update(environment(folder, database_url=database_url))
+    os.environ.update(environment(folder, database_url=database_url, email_url=email_url))
     begin()
 
 

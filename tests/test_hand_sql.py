@@ -122,7 +122,7 @@ def test_by_hand_a_repeated_key_and_money_that_is_not_there_are_refused_too(
 
 def test_by_hand_the_database_is_opened_as_the_bank_opens_it(hand_sql: Any) -> None:
     """The same journal, and as much waiting for the disk."""
-    bank = databases._SQLITE
+    bank: Any = databases._SQLITE
     assert bank["transaction_mode"] == "IMMEDIATE"
     told = {pragma for pragma in hand_sql.PRAGMAS if f"PRAGMA {pragma};" in bank["init_command"]}
     assert set(hand_sql.PRAGMAS) - told == {"foreign_keys=ON"}  # which Django turns on by itself
