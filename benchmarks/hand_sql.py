@@ -143,7 +143,7 @@ class HandSql:
             charged = {"day": today, "used": used_today + amount, "since": since + amount, "id": limit_id}
             charged |= {"recent": _with_stamp(recent, at.timestamp(), key_digest), "version": version}
             _one(run(say["charge"], charged))
-            transaction = _time_ordered(at)
+            transaction = time_ordered(at)
             reference = self._post(run, payment, transaction, now)
             public_id = uuid.uuid4()
             sides = (payment.customer_id, payment.source_id, payment.target_id)
@@ -162,7 +162,7 @@ class HandSql:
         """
         at = datetime.now(UTC)
         with self.transaction() as run:
-            self._post(run, payment, _time_ordered(at), f"{at:%Y-%m-%d %H:%M:%S.%f}{self.zone}")
+            self._post(run, payment, time_ordered(at), f"{at:%Y-%m-%d %H:%M:%S.%f}{self.zone}")
 
     def _post(self, run: Run, payment: Payment, transaction: str, now: str) -> str:
         """Lock both accounts, set their balances, write the transaction and its entries; its reference.
@@ -212,7 +212,7 @@ def _one(cursor: Any) -> None:
         raise Refused("A row has changed in spite of its lock.")
 
 
-def _time_ordered(at: datetime) -> str:
+def time_ordered(at: datetime) -> str:
     """A UUID version 7, so that rows are inserted at the end, as the bank's are."""
     return f"{int(at.timestamp() * 1000):012x}7{secrets.token_hex(2)[1:]}a{secrets.token_hex(8)[1:]}"
 

@@ -1,18 +1,17 @@
-"""What do pictures and pages of the history cost with 100,000 entries, compared with hand-written SQL?
+"""What do pictures and pages of a long history cost, compared with hand-written SQL and with a short history?
 
-    python benchmarks/history.py [--entries 100000] [--rounds 9]
+    python benchmarks/history.py [--entries 100000] [--rounds 9] [--quick]
 
-On one account of a SQLite file of its own, entries spread over half a year. Each is measured in turns with the same
-question asked by hand through Python's sqlite3, and the median of the rounds is taken:
+On one account of a SQLite file of its own, entries spread over half a year; with `--entries 5000000` it needs some
+minutes and 5 GB. Each is measured in turns with the same question asked by hand through Python's sqlite3:
 
-  balances   `selectors.balances_over_time`: the balance at the end of 26 weeks
-  months     `selectors.months_in_and_out`: in and out of six months
-  first      `selectors.filtered_page`: the latest 25 movements with counterparts, as the history shows them
+  balances   `history.balances_over_time`: the balance at the end of 26 weeks
+  months     `history.months_in_and_out`: in and out of six months
+  first      `history.filtered_page`: the latest 25 movements with counterparts, as the history shows them
   deepest    the same, the earliest 25, gone to by key
-  totals     `selectors.totals_of`: in and out of the latest 50,000
+  totals     `history.totals_of`: in and out of the latest 50,000
 
-Only the ratios mean something. What Python adds is nearly the same however many entries there are: most beside a
-page, whose rows are decrypted and labelled, little beside a sum.
+Then the whole page from the address to the HTML, in processor time, beside another account's with 10,000 entries.
 """
 # ruff: noqa: S608 - the statements are put together from texts of this file
 
@@ -21,45 +20,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from figures import Figure, figure, program, ratios, tell
+from browsing import browser_of, look_at, name_files_as_served
+from figures import Figure, figure, program, ratios, take_turns, tell, timed
+from long_history import make_account
 from scratch_bank import set_up
 
-BATCH = 2_000
+SHORT = 10_000
+LOOKS = 4
 Pair = tuple[Callable[[], Any], Callable[[], Any]]
-
-
-def make_account(entries: int, now: datetime) -> Any:
-    """A customer's account with that many entries, two in and one out, over half a year until now."""
-    from django.db import transaction
-
-    from accounts.models import AccountKind, BankAccount
-    from accounts.people.registration import create_user
-    from accounts.roles import Role
-    from transfers.accounts import opening
-    from transfers.ledger import posting as ledger
-    from transfers.models import TransactionKind
-
-    alice = create_user(email="alice@example.com", password_hash="!", role=Role.CUSTOMER, first_name="Alice")  # noqa: S106
-    account = opening.open_account(actor=alice, kind=AccountKind.CHECKING, idempotency_key="benchmark-opening")
-    desk = BankAccount.objects.filter(kind=AccountKind.CASH).order_by("pk")[0]
-    step = timedelta(days=180) / entries
-
-    def planned(number: int) -> ledger.Planned:
-        sides = (account.pk, desk.pk) if number % 3 == 2 else (desk.pk, account.pk)
-        legs = ledger.transfer_legs(debit=sides[0], credit=sides[1], amount=Decimal(number % 97 + 100))
-        kind = TransactionKind.WITHDRAWAL if number % 3 == 2 else TransactionKind.DEPOSIT
-        return ledger.Planned(kind, legs, alice, now - step * (entries - number))
-
-    for start in range(0, entries, BATCH):
-        with transaction.atomic():
-            ledger.post_many([planned(number) for number in range(start, min(start + BATCH, entries))])
-    # Pictures begin when an account does: this one is as old as its entries.
-    BankAccount.objects.filter(pk=account.pk).update(opened_at=now - timedelta(days=200))
-    account.refresh_from_db()
-    return account
 
 
 # --- The same questions, by hand ----------------------------------------------------------------------------
@@ -142,7 +113,7 @@ def milliseconds(ask: Callable[[], Any]) -> float:
     return (time.perf_counter() - begin) * 1000
 
 
-def measure(pairs: dict[str, Pair], rounds: int) -> dict[str, list[tuple[float, float]]]:
+def times_of(pairs: dict[str, Pair], rounds: int) -> dict[str, list[tuple[float, float]]]:
     """What ours took and the one by hand, in each round; all take turns, so that a busy machine is busy for all."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in pairs}
     for number in range(rounds + 1):
@@ -176,8 +147,44 @@ def figures_of(times: dict[str, list[tuple[float, float]]], entries: int) -> Ite
         ours, hand = [one for one, _ in taken], [other for _, other in taken]
         yield figure(table, f"{name}, by the clock", "ms", ours)
         yield figure(table, f"{name}: time, of that by hand", "×", ratios(ours, hand))
-    first, deepest = ([one for one, _ in times[name]] for name in ("first", "deepest"))
-    yield figure(table, "the deepest page: time, of the first", "×", ratios(deepest, first))
+
+
+def pages(account: Any, short: Any, entries: int, rounds: int) -> Iterator[Figure]:
+    """The page of the history: the first and the deepest of the long one, and the first of the short one."""
+    from foundation.paging import Cursor
+    from transfers.models import Entry
+
+    table = f"The page of a history with {entries:,} entries, on SQLite"
+    here = f"/history/?account={account.public_id}"
+    deepest = f"{here}&older_than={Cursor.of(Entry(sequence=26), ('sequence',))}"
+    browser, other = browser_of(account.owner), browser_of(short.owner)
+    looks = {
+        "the first page": partial(look_at, browser, here),
+        "the deepest page": partial(look_at, browser, deepest),
+        "the first page of a short one": partial(look_at, other, f"/history/?account={short.public_id}"),
+    }
+    taken = take_turns({name: timed(look, LOOKS) for name, look in looks.items()}, rounds)
+    costs = {name: [1000 * one.cpu for one in all_rounds] for name, all_rounds in taken.items()}
+    for name, values in costs.items():
+        yield figure(table, f"{name}, processor", "ms", values)
+    first, deep, small = costs.values()
+    yield figure(table, "the deepest page: processor time, of the first", "×", ratios(deep, first))
+    yield figure(table, f"the first page: processor time, of that with {SHORT:,}", "×", ratios(first, small))
+
+
+def measure(folder: str, entries: int, rounds: int) -> list[Figure]:
+    """Raises: SystemExit, where the bank and the statements by hand give different answers."""
+    set_up(folder)
+    from django.utils import timezone
+
+    name_files_as_served(folder)
+    now = timezone.now()
+    short, account = make_account("bob", min(entries, SHORT), now), make_account("alice", entries, now)
+    ours, hand = by_selectors(account, now), by_hand(f"{folder}/bank.sqlite3", account, now)
+    found = list(figures_of(times_of({name: (ours[name], hand[name]) for name in ours}, rounds), entries))
+    if not same_answers(ours, hand):
+        raise SystemExit("The selectors and the statements by hand disagree.")
+    return found + list(pages(account, short, entries, rounds))
 
 
 def main() -> None:
@@ -186,17 +193,8 @@ def main() -> None:
     options = parser.parse_args()
     entries, rounds = (2_000, 1) if options.quick else (options.entries, options.rounds)
     with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder:
-        set_up(folder)
-        from django.utils import timezone
-
-        now = timezone.now()
-        account = make_account(entries, now)
-        ours, hand = by_selectors(account, now), by_hand(f"{folder}/bank.sqlite3", account, now)
-        times = measure({name: (ours[name], hand[name]) for name in ours}, rounds)
-        agree = same_answers(ours, hand)
-    tell(list(figures_of(times, entries)), options.json)
-    if not agree:
-        raise SystemExit("The selectors and the statements by hand disagree.")
+        found = measure(folder, entries, rounds)
+    tell(found, options.json)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from browsing import browser_of, look_at, name_files_as_served
 from counted import asked_by, post_transfer
 from scratch_bank import Person, set_up
 
@@ -121,32 +122,11 @@ def pay(accounts: list[Any], payments: int) -> None:
         )
 
 
-def browser_of(user: Any) -> Any:
-    """A client in which the user is signed in with both factors."""
-    from django.test import Client
-    from django.utils import timezone
-    from django_otp import DEVICE_ID_SESSION_KEY
-
-    from accounts.models import TotpDevice, UserSession
-
-    client = Client(SERVER_NAME="localhost", headers={"X-Forwarded-Proto": "https"})
-    client.force_login(user, backend="accounts.sign_in.axes.CountedPasswordBackend")
-    session, now = client.session, int(timezone.now().timestamp())
-    row = UserSession.objects.create(user=user)
-    device = TotpDevice.objects.get(user=user)
-    session.update({"auth_at": now, "seen_at": now, "user_session": str(row.public_id)})
-    session[DEVICE_ID_SESSION_KEY] = device.persistent_id
-    session.save()
-    return client
-
-
 def look(accounts: list[Any], path: str) -> None:
     for account in accounts[:5]:
         client = browser_of(account.owner)
         for _ in range(LOOKS // 5):
-            answer = client.get(path, secure=True)
-            if answer.status_code != 200:
-                raise SystemExit(f"{path} answers {answer.status_code}.")
+            look_at(client, path)
 
 
 def milliseconds(act: Callable[[], None], count: int) -> float:
@@ -276,8 +256,8 @@ def measure(payments: int) -> tuple[Measured, dict[str, dict[str, float]]]:
     for name, path in {"dashboard": "/dashboard/", "history": "/history/"}.items():
         ms[name] = milliseconds(partial(look, accounts, path), LOOKS)
         client = browser_of(accounts[0].owner)
-        client.get(path, secure=True)
-        asked[name] = tuple(map(float, asked_by(partial(client.get, path, secure=True))))
+        look_at(client, path)
+        asked[name] = tuple(map(float, asked_by(partial(look_at, client, path))))
     mails = sum(tables["payment"].get(name, 0) for name in MAIL_TABLES)
     kept = sum(tables["payment"].values()) - mails
     bytes_of = {"customer": sum(tables["customer"].values()), "payment": kept, "mails": mails}
@@ -294,12 +274,9 @@ def main() -> None:
         # Customers do not pay so often that each payment is an alert.
         os.environ["ALERT_PAYMENTS_PER_HOUR"] = "100000000"
         set_up(folder, database_url=options.database_url)
-        from django.conf import settings
-        from django.core.management import call_command
         from django.db import connection
 
-        settings.STATIC_ROOT = f"{folder}/static"  # pages name their files as in production
-        call_command("collectstatic", interactive=False, verbosity=0)
+        name_files_as_served(folder)
         found, tables = measure(options.payments)
         vendor = connection.vendor
         connection.close()
