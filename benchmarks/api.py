@@ -1,6 +1,6 @@
 """What do the API's routes cost, a payment above all, compared with bare Django views under the same server?
 
-    python benchmarks/api.py [--database-url postgres://…] [--base FOLDER] [--rounds 7] [--quick]
+    python benchmarks/api.py [--database-url postgres://…] [--base FOLDER] [--rounds 5] [--quick]
 
 Servers on loopback, as the bank is served (`servers.py`): the bank, and a bare view (`bare_view.py`) that runs the
 hand-written SQL of a payment on a copy of the same database. A thousand customers pay one another, so that each has a
@@ -218,8 +218,8 @@ def measure(folder: Path, options: Any) -> list[Figure]:
 
 
 def main() -> None:
-    parser = program(__doc__ or "", rounds=7)
-    parser.add_argument("--requests", type=int, default=300, help="of each address, in each round")
+    parser = program(__doc__ or "", rounds=5)
+    parser.add_argument("--requests", type=int, default=240, help="of each address, in each round")
     parser.add_argument("--base", type=Path, help="a checkout of commit 11100bd, to compare the baseline with")
     options = parser.parse_args()
     with scratch_folder() as folder:

@@ -47,11 +47,9 @@ RUNS = {
     "whole": Run("whole.py"),
     "history": Run("history.py"),
     "pages": Run("pages.py", has_base=True, prints_json=("--rounds", "1", "--repeats", "1")),
-    "mail": Run("mail.py", prints_json=("--payments", "40", "--workers", "1")),
 }
 TITLES = {
     "pages": "Pages: processor time from the request to the last byte (share: of that at the commit compared with)",
-    "mail": "The mails of a payment: processor time of a worker, and what several hand over",
 }
 
 

@@ -96,10 +96,10 @@ def _end(number: int, frame: object) -> NoReturn:
 def tell(found: Sequence[Figure], keep: Path | None) -> None:
     """Print the tables, and keep them for machines where that is wanted."""
     for table in dict.fromkeys(one.table for one in found):
-        print(f"\n{table}\n{'':72}{'median':>10}{'quarters':>20}")
+        print(f"\n{table}\n{'':90}{'median':>10}{'quarters':>20}")
         for one in found:
             if one.table == table:
-                print(f"  {one.what:70}{number_of(one.middle):>10}{_quarters(one):>20} {one.unit}")
+                print(f"  {one.what:88}{number_of(one.middle):>10}{_quarters(one):>20} {one.unit}")
     print(flush=True)
     if keep is not None:
         keep.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", encoding="utf-8")
