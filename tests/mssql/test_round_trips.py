@@ -1,0 +1,229 @@
+"""What the drivers of SQL Server ask of it, counted on the wire: for what was compiled one round trip a statement.
+
+Either driver prepares with each statement, and its ODBC driver forgets what one cursor prepared before in the same
+round trip. A cursor that is closed costs one more, and so does a value that is NULL: the driver asks what it is.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+
+from audit.models import AuditEntry
+from foundation import drivers
+from foundation.compiled import Insert, Select, Update
+from tests import acts
+from tests.mssql.pretended import as_default
+from tests.mssql.wire import Asked, Wire, wire
+from transfers.ledger import posting as ledger
+
+AT = datetime(2026, 11, 30, 14, 5, tzinfo=UTC)
+
+# What Django and its backend add to a transaction. It asks how many are open, since COMMIT begins the next one at once;
+# the last one ends that.
+BEGINS = [Asked("BEGIN")]
+ENDS = {
+    "mssql_python": [Asked("COMMIT"), Asked("batch", "SELECT @@TRANCOUNT"), Asked("COMMIT")],
+    "pyodbc": [Asked("COMMIT"), Asked("batch", "SELECT @@TRANCOUNT"), Asked("COMMIT"), Asked("ROLLBACK")],
+}
+
+
+def odbc_driver() -> Path:
+    home = Path(find_spec("mssql_python_odbc").submodule_search_locations[0])  # type: ignore[union-attr, index]
+    return next(home.glob("libs/linux/debian_ubuntu/*/lib/libmsodbcsql-*.so*"))
+
+
+@pytest.fixture
+def server() -> Iterator[Wire]:
+    with wire() as server:
+        yield server
+
+
+@pytest.fixture(params=["mssql_python", "pyodbc"])
+def driver(request: pytest.FixtureRequest, server: Wire) -> Iterator[str]:
+    """The default connection is the backend's own, over this driver, to the server that does nothing."""
+    from mssql.base import DatabaseWrapper
+
+    class Connection(DatabaseWrapper):
+        sql_server_version = 2022
+        to_azure_sql_db = False
+
+        def ensure_connection(self) -> None:
+            """In tests without a database too: this is none."""
+            if self.connection is None:
+                self.connect()
+
+    options = {
+        "python_driver": request.param,
+        "extra_params": "Encrypt=no;TrustServerCertificate=yes",
+        "connection_timeout": 10,
+    }
+    if request.param == "pyodbc":
+        options |= {"driver": str(odbc_driver()), "host_is_server": True}
+    settings = {
+        **connections[DEFAULT_DB_ALIAS].settings_dict,
+        **{"ENGINE": "mssql", "HOST": f"127.0.0.1,{server.port}", "PORT": "", "NAME": "bank", "OPTIONS": options},
+        **{"USER": "bank", "PASSWORD": "secret"},  # pragma: allowlist secret
+    }
+    connection = Connection(settings, DEFAULT_DB_ALIAS)
+    with as_default(connection):
+        connection.ensure_connection()
+        server.asked.clear()
+        yield request.param
+        connection.close()
+
+
+Call = Callable[[], Any]
+
+
+@pytest.fixture
+def compiled_of_a_payment(alice: Any, bob: Any, open_account: Any) -> list[Call]:
+    """What the service runs compiled for a payment to a known payee, as calls to be made again; it runs on the tests'
+    own database before `driver` takes its place."""
+    source, target = open_account(alice, "100.00"), open_account(bob)
+    calls: list[Call] = []
+
+    def noted(original: Any) -> Any:
+        def method(self: Any, *values: Any) -> Any:
+            calls.append(partial(original, self, *values))
+            return original(self, *values)
+
+        return method
+
+    def pay(key: str) -> None:
+        acts.transfer(actor=alice, source=source, target=target, amount=Decimal("1.23"), idempotency_key=key)
+
+    pay("the first payment")
+    with pytest.MonkeyPatch.context() as patch:
+        for kind, name in (
+            (Select, "rows"),
+            (Select, "tuples"),
+            (Select, "instances"),
+            (Update, "execute"),
+            (Insert, "execute"),
+        ):
+            patch.setattr(kind, name, noted(getattr(kind, name)))
+        pay("the second payment")
+    return calls
+
+
+_insert_audit_entry = Insert(
+    AuditEntry,
+    ["at", "action", "actor_id", "actor_label", "concerns_id", "ip", "request_id", "details", "evidence_digest"],
+)
+
+
+def _movement(description: str) -> tuple[Any, ...]:
+    return (UUID(int=1), "payment", Decimal("1.23"), description, "K7QP-9XDM-2FRT", 1, None, AT)
+
+
+# A payment's statements, as far as they are compiled: what runs, and its first word on the server.
+PAYMENT: list[tuple[Callable[[], Any], str]] = [
+    (lambda: ledger._lock_accounts.rows([1, 2]), "SELECT"),
+    (lambda: ledger._set_balance.execute(1, 7, 123, 8), "UPDATE"),
+    (lambda: ledger._set_balance.execute(2, 70_000, 10**12, 70_001), "UPDATE"),
+    (lambda: ledger._insert_transaction.execute([_movement("for cake")]), "INSERT"),
+    (
+        lambda: ledger._insert_entries.execute(
+            [(UUID(int=1), account, "debit", Decimal("1.23"), Decimal(9), 8, AT) for account in (1, 2)]
+        ),
+        "INSERT",
+    ),
+    (
+        lambda: _insert_audit_entry.execute(
+            [(AT, "transfer.posted", 1, "alice@example.com", None, None, "0" * 32, {"amount": "1.23"}, "f" * 64)]
+        ),
+        "INSERT",
+    ),
+]
+
+
+def pay() -> None:
+    with transaction.atomic():
+        for run, _ in PAYMENT:
+            run()
+
+
+def test_a_payment_is_a_round_trip_for_each_statement(driver: str, server: Wire) -> None:
+    """The first and any other: nothing is prepared or unprepared apart, no NULL is described."""
+    for _ in range(3):
+        server.asked.clear()
+        pay()
+        end = len(BEGINS) + len(PAYMENT)
+        assert server.asked[: len(BEGINS)] == BEGINS
+        assert [(one.what, one.verb) for one in server.asked[len(BEGINS) : end]] == [
+            ("sp_prepexec", verb) for _, verb in PAYMENT
+        ]
+        assert server.asked[end:] == ENDS[driver]
+
+
+def test_what_the_service_runs_compiled_is_a_round_trip_each(
+    compiled_of_a_payment: list[Call], driver: str, server: Wire
+) -> None:
+    for _ in range(2):
+        server.asked.clear()
+        with transaction.atomic():
+            for call in compiled_of_a_payment:
+                call()
+        ends = ENDS[driver]
+        asked = [one.what for one in server.asked[len(BEGINS) : -len(ends)]]
+        assert asked == ["sp_prepexec"] * len(compiled_of_a_payment)
+        assert server.asked[-len(ends) :] == ends
+    assert len(compiled_of_a_payment) >= 5
+
+
+def test_values_of_another_kind_cost_no_more(driver: str, server: Wire) -> None:
+    """The driver declares each text with its length and each number with its size, and prepares anew: in one."""
+    with transaction.atomic():
+        for description in ("", "a", "Übung " * 20):
+            server.asked.clear()
+            ledger._insert_transaction.execute([_movement(description)])
+            assert [one.what for one in server.asked] == ["sp_prepexec"]
+
+
+def test_one_cursor_serves_them_all_and_goes_with_the_connection(driver: str, server: Wire) -> None:
+    pay()
+    kept = drivers._kept._cursor
+    pay()
+    assert drivers._kept._cursor is kept
+    connections[DEFAULT_DB_ALIAS].close()
+    pay()
+    assert drivers._kept._cursor is not kept
+
+
+def test_a_cursor_for_each_costs_one_more_each(driver: str, server: Wire) -> None:
+    """What Django does by itself: here it is served, since somebody looks on."""
+    looks: list[str] = []
+
+    def look(execute: Any, sql: str, *rest: Any) -> Any:
+        looks.append(sql)
+        return execute(sql, *rest)
+
+    with connections[DEFAULT_DB_ALIAS].execute_wrapper(look):
+        pay()
+    asked = [one.what for one in server.asked]
+    assert asked.count("sp_prepexec") == asked.count("sp_unprepare") == len(PAYMENT) == len(looks)
+
+
+def test_a_null_among_values_is_described(driver: str, server: Wire) -> None:
+    """So it is for a column that is NULL in one row of two; in all rows it is left out."""
+    rows = [_movement("one"), (*_movement("two")[:6], UUID(int=2), AT)]
+    with transaction.atomic():
+        server.asked.clear()
+        ledger._insert_transaction.execute(rows)
+        assert [one.what for one in server.asked] == ["sp_describe_undeclared_parameters", "sp_prepexec"]
+
+
+def test_what_has_no_values_is_not_prepared(driver: str, server: Wire) -> None:
+    text = drivers.DriverText("SELECT 1 FROM t", connections[DEFAULT_DB_ALIAS])
+    pay()
+    server.asked.clear()
+    assert text.rows(connections[DEFAULT_DB_ALIAS], []) == []
+    assert [one.what for one in server.asked] == ["batch"]
