@@ -7,13 +7,11 @@ makes of these the tables of docs/performance.md. Servers listen on loopback and
 """
 # ruff: noqa: T201 - a program prints
 
-import json
 import os
 import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +32,6 @@ class Run:
     arguments: tuple[str, ...] = ()
     on_postgres: bool = False
     has_base: bool = False  # it takes `--base`
-    # What a try is for a program that prints JSON of its own, where others have `--quick` and `--json FILE`.
-    prints_json: tuple[str, ...] = ()
 
 
 RUNS = {
@@ -46,10 +42,8 @@ RUNS = {
     "parallel": Run("parallel.py", on_postgres=True),
     "whole": Run("whole.py"),
     "history": Run("history.py"),
-    "pages": Run("pages.py", has_base=True, prints_json=("--rounds", "1", "--repeats", "1")),
-}
-TITLES = {
-    "pages": "Pages: processor time from the request to the last byte (share: of that at the commit compared with)",
+    "pages": Run("pages.py", has_base=True),
+    "verification": Run("verification.py", ("--entries", "500000"), has_base=True),
 }
 
 
@@ -86,43 +80,12 @@ def _added() -> list[float]:
 
 
 def command_of(name: str, server: str, options: Any) -> list[str | Path]:
-    run, command = RUNS[name], [sys.executable, ROOT / "benchmarks" / RUNS[name].program, *RUNS[name].arguments]
-    if run.prints_json:
-        command += ["--json", *(run.prints_json if options.quick else ())]
-    else:
-        command += ["--json", options.results / f"{name}.json", *["--quick"] * options.quick]
+    run = RUNS[name]
+    command = [sys.executable, ROOT / "benchmarks" / run.program, *run.arguments]
+    command += ["--json", options.results / f"{name}.json", *["--quick"] * options.quick]
     command += ["--database-url", server] if run.on_postgres else []
     command += ["--base", options.base.resolve()] if run.has_base and options.base else []
     return command
-
-
-def run_one(name: str, server: str, options: Any) -> bool:
-    """Run it to its end; whether it went well."""
-    command = command_of(name, server, options)
-    if not RUNS[name].prints_json:
-        with running(command, environment={}) as process:
-            return process.wait() == 0
-    printed = options.results / f"{name}.printed"
-    with running(command, environment={}, printed=printed) as process:
-        went_well = process.wait() == 0
-    if went_well:
-        figures = list(flattened(TITLES[name], json.loads(printed.read_text(encoding="utf-8"))))
-        tell(figures, options.results / f"{name}.json")
-    printed.unlink()
-    return went_well
-
-
-def flattened(table: str, found: Any, *path: str) -> Iterator[Figure]:
-    """The numbers of nested objects; `quarters` belong to the `share` beside them."""
-    if isinstance(found, dict):
-        low, high = found.get("quarters", (found.get("share"),) * 2)
-        for name, value in found.items():
-            if name == "share":
-                yield Figure(table, ", ".join((*path, name)), "×", low, value, high)
-            elif name != "quarters":
-                yield from flattened(table, value, *path, name)
-    elif isinstance(found, int | float):
-        yield Figure(table, ", ".join(path), "", found, found, found)
 
 
 def run_all(names: list[str], server: str, options: Any) -> list[str]:
@@ -131,7 +94,8 @@ def run_all(names: list[str], server: str, options: Any) -> list[str]:
     for name in names:
         print(f"--- {name}", flush=True)
         begun = time.perf_counter()
-        failed += [name] * (not run_one(name, server, options))
+        with running(command_of(name, server, options), environment={}) as process:
+            failed += [name] * (process.wait() != 0)
         print(f"({time.perf_counter() - begun:.0f} s)\n", flush=True)
     return failed
 

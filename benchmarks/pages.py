@@ -1,6 +1,6 @@
 """What does a page cost? Processor time from the request to the last byte of its answer.
 
-    python benchmarks/pages.py [--rounds 15] [--repeats 4] [--json] [--base FOLDER]
+    python benchmarks/pages.py [--rounds 15] [--repeats 4] [--base FOLDER] [--quick]
 
 A demo bank on a SQLite file of its own is asked through its whole WSGI application, without a web server: by a customer
 who has three accounts, and by an auditor, both signed in with two factors.
@@ -18,7 +18,6 @@ With `--base` the same program asks the bank in another folder too (a checkout o
 in turns, and prints this one's time as a share of that one's: within each round, and of the rounds the median, with its
 quarters. Milliseconds are of this machine; only the shares mean something.
 """
-# ruff: noqa: T201 - a program prints
 
 import argparse
 import contextlib
@@ -35,6 +34,11 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+# Behind the path that another tree is asked with: its bank is set up by its own `scratch_bank`.
+sys.path.append(str(Path(__file__).resolve().parent))
+
+from figures import Figure, figure, program, ratios, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "localhost"
@@ -225,49 +229,30 @@ def measure(trees: list[Path], rounds: int, repeats: int) -> list[list[Times]]:
     return found
 
 
-def summed_up(rounds: list[list[Times]]) -> dict[str, dict[str, Any]]:
-    """By page: the median of this tree; with another one, also its, and the quarters of the rounds' shares."""
-    found: dict[str, dict[str, Any]] = {}
+def figures_of(rounds: list[list[Times]]) -> Iterator[Figure]:
+    """By page: what this tree took and, with another one, what that took and this one's share of it."""
+    table = "Pages: processor time from the request to the last byte"
     for name in rounds[0][0]:
-        found[name] = {"ms": round(statistics.median(taken[0][name] for taken in rounds), 2)}
+        ours = [taken[0][name] for taken in rounds]
+        yield figure(table, name, "ms", ours)
         if len(rounds[0]) > 1:
-            shares = [ours[name] / base[name] for ours, base in rounds]
-            quarters = statistics.quantiles(shares, n=4) if len(shares) > 1 else shares * 3
-            found[name]["base_ms"] = round(statistics.median(taken[1][name] for taken in rounds), 2)
-            found[name]["share"] = round(statistics.median(shares), 3)
-            found[name]["quarters"] = [round(quarters[0], 3), round(quarters[2], 3)]
-    return found
-
-
-def print_table(found: dict[str, dict[str, Any]], rounds: int) -> None:
-    has_base = "share" in next(iter(found.values()))
-    print(f"Milliseconds of processor time for a page, median of {rounds} rounds")
-    print(f"{'':26}{'ms':>8}" + (f"{'base':>8}{'share':>8}{'quarters':>16}" if has_base else ""))
-    for name, page in found.items():
-        line = f"{name:26}{page['ms']:8.1f}"
-        if has_base:
-            low, high = page["quarters"]
-            line += f"{page['base_ms']:8.1f}{page['share']:8.2f}{f'{low:.2f} to {high:.2f}':>16}"
-        print(line)
+            base = [taken[1][name] for taken in rounds]
+            yield figure(table, f"{name}, 11100bd", "ms", base)
+            yield figure(table, f"{name}: of that at 11100bd", "×", ratios(ours, base))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Processor time of pages, beside another tree's if there is one.")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser = program(__doc__ or "", rounds=15)
     parser.add_argument("--repeats", type=int, default=4, help="looks at each page in a round")
-    parser.add_argument("--base", type=Path, help="another checkout, with its own .venv, to be measured beside")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--base", type=Path, help="a checkout of commit 11100bd, with its own .venv, to compare with")
     parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.answer:
         answer_rounds(options.repeats)
         return
     trees = [ROOT, *([options.base.resolve()] if options.base else [])]
-    found = summed_up(measure(trees, options.rounds, options.repeats))
-    if options.json:
-        print(json.dumps(found))
-    else:
-        print_table(found, options.rounds)
+    rounds, repeats = (1, 1) if options.quick else (options.rounds, options.repeats)
+    tell(list(figures_of(measure(trees, rounds, repeats))), options.json)
 
 
 if __name__ == "__main__":

@@ -29,25 +29,19 @@ _PATIENCE_SECONDS = 60
 
 @contextmanager
 def running(
-    command: Sequence[str | Path],
-    *,
-    environment: Mapping[str, str],
-    log: Path | None = None,
-    printed: Path | None = None,
-    folder: Path = ROOT,
+    command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path | None = None, folder: Path = ROOT
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that ends with this block, and with this process, whatever ends that. What it prints goes into the log
-    or, without its errors, to `printed`; else where this one's goes."""
+    """A process that ends with this block, and with this process, whatever ends that. It prints into the log, or else
+    where this one does."""
     # On Linux a process gets a signal when whoever started it dies, even if it is killed.
     dies_along = ["setpriv", "--pdeathsig", "TERM"] if sys.platform == "linux" else []
-    path = log or printed
-    with path.open("ab") if path else nullcontext() as lines:
+    with log.open("ab") if log else nullcontext() as lines:
         process = subprocess.Popen(  # noqa: S603
             [*dies_along, *command],
             env=os.environ | environment,
             cwd=folder,
             stdout=lines,
-            stderr=lines if log else None,
+            stderr=lines,
             start_new_session=True,  # or a Ctrl-C would end it before its clients
         )
     try:

@@ -1,6 +1,6 @@
 """How fast is `verify_ledger`, in how much memory, with 5,000,000 entries?
 
-    python benchmarks/verification.py [--entries 5000000] [--processes 1] [--base FOLDER] [--json]
+    python benchmarks/verification.py [--entries 5000000] [--processes 1] [--base FOLDER] [--quick]
 
 Writes a bank into a SQLite file of its own (0.9 GB for a million entries), verifies it in a process of its own, and
 prints:
@@ -16,19 +16,17 @@ With `--base` the digests are made as at commit 11100bd too, in turns: `git work
 it if the one that runs this does not do. Then as there every transaction is added up, and its digest is made and
 looked for; the first 100,000 of them, three times.
 """
-# ruff: noqa: T201 - a program prints
 
-import argparse
 import json
 import os
-import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from figures import Figure, figure, program, ratios, tell
 from scratch_bank import ROOT, set_up
 
 SAMPLE = 100_000
@@ -104,13 +102,13 @@ print(json.dumps([done, time.process_time() - processor]))
 """
 
 
-def said_by(program: str, argument: int, *, folder: Path = ROOT) -> Any:
+def said_by(text: str, argument: int, *, folder: Path = ROOT) -> Any:
     """What a program prints that runs among the modules of `folder`, on our scratch bank."""
     own = folder / ".venv/bin/python"
     with tempfile.TemporaryDirectory(prefix="bank-program-") as place:
         # A file, since processes that it starts read it again.
         path = Path(place, "program.py")
-        path.write_text(program)
+        path.write_text(text)
         done = subprocess.run(  # noqa: S603 - programs of this file
             [str(own) if own.exists() else sys.executable, str(path), str(argument)],
             cwd=folder,
@@ -122,57 +120,49 @@ def said_by(program: str, argument: int, *, folder: Path = ROOT) -> Any:
     return json.loads(done.stdout)
 
 
-def against(base: Path, transactions: int) -> dict[str, float]:
-    """Transactions a second of the processor, now and then; the median of the rounds' ratios, and how far they go."""
+def against(base: Path, transactions: int) -> dict[str, list[float]]:
+    """Transactions a second of the processor, now and at that commit, by rounds."""
     rates: dict[str, list[float]] = {"now": [], "base": []}
     for _ in range(ROUNDS):
-        for name, program, folder in (("base", BASE, base), ("now", NOW, ROOT)):
-            count, processor = said_by(program, transactions, folder=folder)
+        for name, text, folder in (("base", BASE, base), ("now", NOW, ROOT)):
+            count, processor = said_by(text, transactions, folder=folder)
             rates[name].append(count / processor)
-    ratios = [now / then for now, then in zip(rates["now"], rates["base"], strict=True)]
-    return {
-        "now": statistics.median(rates["now"]),
-        "base": statistics.median(rates["base"]),
-        "ratio": statistics.median(ratios),
-        "from": min(ratios),
-        "to": max(ratios),
-    }
+    return rates
 
 
-def print_table(found: dict[str, Any]) -> None:
-    print(f"SQLite {sqlite3.sqlite_version}, {found['whole'][0]} entries, {found['digests'][0]} transactions")
-    print(f"{'':10}{'rows':>10}{'seconds':>10}{'a second':>10}{'processor':>11}{'a second':>10}")
+def figures_of(found: dict[str, Any], entries: int) -> Iterator[Figure]:
+    table = f"verify_ledger with {entries:,} entries, on SQLite"
     for name in ("sums", "digests", "whole"):
         count, clock, processor = found[name]
-        print(f"{name:10}{count:10}{clock:10.1f}{count / clock:10.0f}{processor:11.1f}{count / processor:10.0f}")
-    print(f"peak memory of a process: {found['megabytes']} MB")
+        of_what = "transactions" if name == "digests" else "entries"
+        for how, seconds in (("by the clock", clock), ("of the processor", processor)):
+            rate = count / seconds
+            yield Figure(table, f"{name}: {of_what} a second {how}", "", rate, rate, rate)
+    yield Figure(table, "peak memory of a process", "MB", *[found["megabytes"]] * 3)
     if base := found.get("base"):
-        print(
-            f"digests a second of the processor: {base['now']:.0f}, at commit 11100bd {base['base']:.0f}: "
-            f"{base['ratio']:.2f} times as many ({base['from']:.2f} to {base['to']:.2f})"
-        )
+        what = "digests: transactions a second of the processor"
+        yield figure(table, f"{what}, the first ones", "", base["now"])
+        yield figure(table, f"{what}, 11100bd", "", base["base"])
+        yield figure(table, f"{what} ÷ those at 11100bd", "×", ratios(base["now"], base["base"]))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="verify_ledger with millions of entries: rates and memory.")
+    parser = program(__doc__ or "", rounds=ROUNDS)
     parser.add_argument("--entries", type=int, default=5_000_000)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--base", type=Path, help="a folder with commit 11100bd: its digests are measured beside")
-    parser.add_argument("--json", action="store_true", help="print what was measured as JSON instead of a table")
     options = parser.parse_args()
+    entries = 20_000 if options.quick else options.entries
     with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder:
         set_up(folder)
         from django.db import connection
 
         connection.close()
-        said_by(WRITE, options.entries)
+        said_by(WRITE, entries)
         found = said_by(VERIFY, options.processes)
         if options.base:
-            found["base"] = against(options.base.resolve(), min(SAMPLE, options.entries // 2))
-    if options.json:
-        print(json.dumps(found))
-    else:
-        print_table(found)
+            found["base"] = against(options.base.resolve(), min(SAMPLE, entries // 2))
+    tell(list(figures_of(found, entries)), options.json)
     if found["faults"]:
         raise SystemExit("The ledger does not add up: " + found["faults"][0])
 
