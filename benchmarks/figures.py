@@ -84,7 +84,7 @@ def program(description: str, *, rounds: int) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument("--quick", action="store_true", help="a try that takes seconds: its figures say nothing")
-    parser.add_argument("--database-url", default="", help="a PostgreSQL server, where databases are made and dropped")
+    parser.add_argument("--database-url", default="", help="a PostgreSQL that is yours to fill")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures in this file too")
     return parser
 

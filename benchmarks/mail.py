@@ -1,6 +1,6 @@
 """What do the mails of a payment cost, and how many does one worker deliver, how many do three?
 
-    python benchmarks/mail.py [--payments 400] [--workers 1 2 3] [--database-url postgres://…] [--json]
+    python benchmarks/mail.py [--payments 400] [--workers 1 2 3] [--database-url postgres://…] [--quick]
 
 Makes payments through the service, on a SQLite file of its own with synchronous=FULL, or in an empty PostgreSQL
 database that is yours to fill. Then measures, for each payment with its two mails, the processor time of
@@ -11,20 +11,18 @@ database that is yours to fill. Then measures, for each payment with its two mai
 by one worker in this process; and how many mails a second leave the queue with 1, 2 and 3 workers as processes of their
 own, `manage.py send_queued_mail`. The workers share this machine's cores with the mail server and the database.
 """
-# ruff: noqa: T201 - a program prints
 
-import argparse
-import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from figures import Figure, figure, program, tell
 from scratch_bank import ROOT, set_up
 from smtp_sink import Sink, smtp_sink
 
@@ -144,7 +142,7 @@ def mails_a_second(workers: int, sink: Sink) -> float:
             process.wait()
 
 
-def measure(payments: int, workers: list[int], sink: Sink) -> dict[str, Any]:
+def measure(payments: int, workers: list[int], rounds: int, sink: Sink) -> Iterator[Figure]:
     from django.db import connection
 
     pairs = make_pairs()
@@ -152,37 +150,33 @@ def measure(payments: int, workers: list[int], sink: Sink) -> dict[str, Any]:
     write_all()
     deliver_all()
     written, delivered = [], []
-    for number in range(ROUNDS):
+    for number in range(rounds):
         pay(pairs, payments, f"round{number}")
         written.append(milliseconds(write_all, payments))
         delivered.append(milliseconds(deliver_all, payments))
-    found = {"written": statistics.median(written), "delivered": statistics.median(delivered)}
-    rates = {number: mails_a_second(number, sink) for number in workers}
-    return {"engine": connection.vendor, "milliseconds": found, "mails_a_second": rates}
+    engine = "SQLite" if connection.vendor == "sqlite" else "PostgreSQL"
+    table = f"Both mails of a payment, on {engine}"
+    yield figure(table, "written into the queue, processor", "ms", written)
+    yield figure(table, "handed over and written down as sent, processor", "ms", delivered)
+    for number in workers:
+        rate = mails_a_second(number, sink)
+        yield Figure(table, f"mails handed over, workers: {number}", "a second", rate, rate, rate)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What the mails of a payment cost.")
+    parser = program(__doc__ or "", rounds=ROUNDS)
     parser.add_argument("--payments", type=int, default=400)
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 3])
-    parser.add_argument("--database-url", default="", help="the address of an empty PostgreSQL database")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    payments, workers, rounds = (40, [1], 1) if options.quick else (options.payments, options.workers, options.rounds)
     with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder, smtp_sink() as sink:
         os.environ["ALERT_PAYMENTS_PER_HOUR"] = "100000000"
         set_up(folder, database_url=options.database_url, email_url=sink.url)
         from django.db import connection
 
-        found = measure(options.payments, options.workers, sink)
+        found = list(measure(payments, workers, rounds, sink))
         connection.close()
-    if options.json:
-        print(json.dumps(found))
-        return
-    print(f"{found['engine']}: processor time for one payment, both mails, in milliseconds")
-    for what, each in found["milliseconds"].items():
-        print(f"  {what:10}{each:8.2f}")
-    for number, rate in found["mails_a_second"].items():
-        print(f"{number} worker{'s' if number > 1 else ''}: {rate:,.0f} mails a second")
+    tell(found, options.json)
 
 
 if __name__ == "__main__":

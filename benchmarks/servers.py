@@ -21,6 +21,8 @@ from scratch_bank import ROOT, Bank
 
 HERE = Path(__file__).resolve().parent
 WORKERS = 2
+# On Linux a process gets a signal when whoever started it dies, even if it is killed.
+DIES_ALONG = ("setpriv", "--pdeathsig", "TERM") if sys.platform == "linux" else ()
 _PATIENCE_SECONDS = 60
 
 
@@ -33,11 +35,9 @@ def running(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that ends with this block, and with this process, whatever ends that. It prints into the log, or else
     where this one does."""
-    # On Linux a process gets a signal when whoever started it dies, even if it is killed.
-    dies_along = ["setpriv", "--pdeathsig", "TERM"] if sys.platform == "linux" else []
     with log.open("ab") if log else nullcontext() as lines:
         process = subprocess.Popen(  # noqa: S603
-            [*dies_along, *command],
+            [*DIES_ALONG, *command],
             env=os.environ | environment,
             cwd=folder,
             stdout=lines,

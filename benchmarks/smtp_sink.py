@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from servers import DIES_ALONG
+
 
 class Taker(asyncio.Protocol):
     taken = 0
@@ -67,7 +69,9 @@ class Sink:
 
 @contextmanager
 def smtp_sink() -> Iterator[Sink]:
-    process = subprocess.Popen([sys.executable, __file__], stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+    command = [*DIES_ALONG, sys.executable, __file__]
+    # A session of its own: a Ctrl-C would end it before its clients.
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 - ours
     try:
         yield Sink(int(process.stdout.readline()))  # type: ignore[union-attr]
     finally:

@@ -8,18 +8,16 @@ have come for each payment. Before that the same clients pay for a while with no
 """
 
 import itertools
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from api import payments
 from figures import Figure, program, tell
 from scratch_bank import Bank, copied, prepare, require_exact, scratch_folder
-from servers import Served, drive, free_port, running, served
+from servers import Served, drive, running, served
+from smtp_sink import Sink, smtp_sink
 
 CLIENTS = 8
 WARM_UP = 16
@@ -39,20 +37,19 @@ def paid_for(bank: Bank, log: Path, seconds: float) -> Served:
 
 def measure(folder: Path, options: Any) -> list[Figure]:
     seconds, customers = (3.0, 40) if options.quick else (options.seconds, 1000)
-    log, port = folder / "log", free_port()
-    mail = {"EMAIL_URL": f"smtp://127.0.0.1:{port}"}
-    bank = prepare(folder, customers=customers, server=options.database_url, **mail)
-    alone = paid_for(copied(bank), log, seconds / 3)
+    log = folder / "log"
     with ExitStack() as stack:
-        count = stack.enter_context(sink(port, folder, log))
+        sink = stack.enter_context(smtp_sink())
+        bank = prepare(folder, customers=customers, server=options.database_url, EMAIL_URL=sink.url)
+        alone = paid_for(copied(bank), log, seconds / 3)
         for _ in range(options.workers):
             worker = [bank.python, *WORKER]
             stack.enter_context(running(worker, environment=bank.environment, log=log, folder=bank.tree))
         time.sleep(3)  # they load while nobody pays
         whole = paid_for(bank, log, seconds)
-        sent_meanwhile = arrived(count)
+        sent_meanwhile = sink.taken()
         paid = len(whole.latencies) + WARM_UP
-        emptied = wait_for(count, MAILS * paid)
+        emptied = wait_for(sink, MAILS * paid)
     require_exact(bank, paid=paid)
     engine = "PostgreSQL" if options.database_url else "SQLite"
     table = f"A payment whole, {CLIENTS} clients, mail workers: {options.workers}, on {engine}"
@@ -67,48 +64,7 @@ def measure(folder: Path, options: Any) -> list[Figure]:
     return [Figure(table, what, unit, value, value, value) for what, unit, value in lines]
 
 
-# --- The SMTP server -------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def sink(port: int, folder: Path, log: Path) -> Iterator[Path]:
-    """A server that takes every mail and keeps none; in the file there is how many it took."""
-    count = folder / f"mails-{port}"
-    count.write_text("0", encoding="ascii")
-    command = [sys.executable, Path(__file__), "--sink", str(port), "--count", count]
-    with running(command, environment={}, log=log):
-        yield count
-
-
-def be_sink(port: int, count: Path) -> None:
-    from aiosmtpd.controller import Controller
-
-    class Taker:
-        taken = 0
-
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-            self.taken += len(envelope.rcpt_tos)
-            return "250 taken"
-
-    taker = Taker()
-    controller = Controller(taker, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        while True:
-            time.sleep(0.1)
-            # Renamed, so that whoever reads finds the number before or after, never none.
-            with tempfile.NamedTemporaryFile("w", dir=count.parent, delete=False) as file:
-                file.write(str(taker.taken))
-            Path(file.name).replace(count)
-    finally:
-        controller.stop()
-
-
-def arrived(count: Path) -> int:
-    return int(count.read_text(encoding="ascii"))
-
-
-def wait_for(count: Path, mails: int) -> float:
+def wait_for(sink: Sink, mails: int) -> float:
     """Seconds until so many have come.
 
     Raises:
@@ -116,22 +72,17 @@ def wait_for(count: Path, mails: int) -> float:
     """
     begun = time.perf_counter()
     while (passed := time.perf_counter() - begun) < _PATIENCE_SECONDS:
-        if arrived(count) >= mails:
+        if sink.taken() >= mails:
             return passed
         time.sleep(0.1)
-    raise SystemExit(f"{arrived(count)} of {mails} mails came in {_PATIENCE_SECONDS} seconds.")
+    raise SystemExit(f"{sink.taken()} of {mails} mails came in {_PATIENCE_SECONDS} seconds.")
 
 
 def main() -> None:
     parser = program(__doc__ or "", rounds=1)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--workers", type=int, default=1, help="mail workers")
-    parser.add_argument("--sink", type=int, metavar="PORT", help="be the SMTP server")
-    parser.add_argument("--count", type=Path, help="where it writes how many mails it took")
     options = parser.parse_args()
-    if options.sink:
-        be_sink(options.sink, options.count)
-        return
     with scratch_folder() as folder:
         found = measure(folder, options)
     tell(found, options.json)
