@@ -84,7 +84,8 @@ def served(bank: Bank, log: Path, *, application: str = "") -> Iterator[Server]:
     port = free_port()
     command: list[str | Path] = [bank.python, "-m", "gunicorn", "--config", bank.tree / "deploy" / "gunicorn.conf.py"]
     # A worker that begins anew after so many requests would fall into one round and not into another.
-    command += ["--max-requests", "0"]
+    # And what is asked when the benchmark ends needs no answer.
+    command += ["--max-requests", "0", "--graceful-timeout", "3"]
     if application:
         command += ["--pythonpath", HERE, application]
     more = {"WEB_BIND": f"127.0.0.1:{port}", "WEB_CONCURRENCY": str(WORKERS), "LOG_LEVEL": "INFO"}
