@@ -120,8 +120,8 @@ _insert_audit_entry = Insert(
 )
 
 
-def _movement(description: str) -> tuple[Any, ...]:
-    return (UUID(int=1), "payment", Decimal("1.23"), description, "K7QP-9XDM-2FRT", 1, None, AT)
+def _movement(description: str, actor: int = 1) -> tuple[Any, ...]:
+    return (UUID(int=1), "payment", Decimal("1.23"), description, "K7QP-9XDM-2FRT", actor, None, AT)
 
 
 # A payment's statements, as far as they are compiled: what runs, and its first word on the server.
@@ -179,13 +179,60 @@ def test_what_the_service_runs_compiled_is_a_round_trip_each(
     assert len(compiled_of_a_payment) >= 5
 
 
-def test_values_of_another_kind_cost_no_more(driver: str, server: Wire) -> None:
-    """The driver declares each text with its length and each number with its size, and prepares anew: in one."""
+def test_it_is_the_same_statement_whatever_the_length_and_size_of_its_values(driver: str, server: Wire) -> None:
+    """The drivers by themselves would declare a text of three characters and one of four, a small number and a larger
+    one, as different kinds: the server would compile each."""
     with transaction.atomic():
-        for description in ("", "a", "Übung " * 20):
-            server.asked.clear()
-            ledger._insert_transaction.execute([_movement(description)])
-            assert [one.what for one in server.asked] == ["sp_prepexec"]
+        for description, actor in (("", 1), ("a", 300), ("for cake", 70_000)):
+            ledger._insert_transaction.execute([_movement(description, actor)])
+        for amount in (2**31, 10**17):
+            ledger._set_balance.execute(1, 7, amount, 8)
+        ledger._insert_transaction.execute([_movement("Übung " * 20, 1)])
+    inserts = [one.declared.split(",") for one in server.asked if one.verb == "INSERT"]
+    assert inserts[0] == inserts[1] == inserts[2]
+    assert [kind.partition(" ")[2] for kind in inserts[0]][:6] == [
+        *("varchar(4000)", "varchar(4000)", "int", "varchar(4000)", "varchar(4000)", "int"),
+    ]
+    assert inserts[3][3] == "@P4 nvarchar(4000)"
+    updates = {one.declared for one in server.asked if one.verb == "UPDATE"}
+    assert updates == {"@P1 bigint,@P2 int,@P3 int,@P4 int"}
+
+
+VALUES: dict[str, Any] = {
+    "empty": "",
+    "narrow": "abc\0",
+    "wide": "é😀",
+    "long": "x" * 4000,
+    "long and wide": "😀" * 2000,
+    "small": 0,
+    "negative": -7,
+    "integer": 2**31 - 1,
+    "large": 2**31,
+    "largest": 2**63 - 1,
+    "smallest": -(2**63),
+    "yes": True,
+    "moment": AT,
+    "day": AT.date(),
+    "nothing": None,
+}
+
+
+def test_what_is_of_no_known_kind_is_left_to_the_driver(driver: str) -> None:
+    """It must be told of all values or none."""
+    database = connections[DEFAULT_DB_ALIAS]
+    for value in ("x" * 4001, "é" * 2001, 2**63, Decimal(1), AT.date(), AT.replace(tzinfo=None), b"x", None):
+        assert drivers._declared(["known", value], database) is None
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_either_driver_takes_any_value(driver: str, server: Wire, name: str) -> None:
+    """Also behind one of another kind: what was declared for that is forgotten."""
+    database = connections[DEFAULT_DB_ALIAS]
+    text = drivers.DriverText("UPDATE t SET a = %s, b = %s", database)
+    with transaction.atomic():
+        for value in ("before", VALUES[name], AT.date(), VALUES[name]):
+            assert text.count(database, ["x", value]) == 1
+    assert server.asked[-len(ENDS[driver]) :] == ENDS[driver]
 
 
 def test_one_cursor_serves_them_all_and_goes_with_the_connection(driver: str, server: Wire) -> None:

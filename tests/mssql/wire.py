@@ -26,6 +26,7 @@ class Asked(NamedTuple):
 
     what: str
     text: str = ""
+    declared: str = ""  # the types of its values
 
     @property
     def verb(self) -> str:
@@ -82,7 +83,8 @@ class Wire:
             self.asked.append(Asked(name))
             columns = _result_of(Asked(name, "SELECT"), _DONE_IN_PROCEDURE) if "describe" in name else b""
             return columns + _returned(0) + _done(_DONE_PROCEDURE)
-        self.asked.append(Asked(name, _texts_in(rest)[-1]))
+        declared, text = _texts_in(rest)
+        self.asked.append(Asked(name, text, declared))
         self._prepared += 1
         handle = struct.pack("<BHBBIHBBBi", 0xAC, 0, 0, 1, 0, 1, 0x26, 4, 4, self._prepared)
         return _result_of(self.asked[-1], _DONE_IN_PROCEDURE) + _returned(0) + handle + _done(_DONE_PROCEDURE)
