@@ -33,7 +33,9 @@ from foundation.drivers import DriverText
 
 M = TypeVar("M", bound=models.Model)
 
-_LENGTHS = (256, 64, 16, 4, 2, 1)
+_MOST_ROWS = 256
+_LENGTHS = (128, 64, 32, 16, 8, 4, 2, 1)
+_MOST_PARAMETERS = 2048  # SQL Server takes 2,100
 _SCALAR = -1
 
 
@@ -256,31 +258,35 @@ class Update(_Compiled[_Statement]):
 
 
 class Insert:
-    """`INSERT` of n rows at once. The database gives no keys back: make them yourself, or do without.
+    """`INSERT` of n rows at once, for which the database gives no keys back, or of one instance, for which it does.
 
     A field that is declared for a column, `amount=BigIntegerField()`, prepares the values in place of the column's own:
     for a column of money that is written in minor units, one of integers.
     """
 
-    def __init__(self, model: type[models.Model], field_names: Sequence[str], **prepared_by: models.Field) -> None:
+    def __init__(self, model: type[models.Model], field_names: Sequence[str] = (), **prepared_by: models.Field) -> None:
+        """Args: field_names: in the order of the values; all but a key that the database makes, if not given."""
         self._model = model
         by_name = {field.name: field for field in model._meta.concrete_fields}
-        self._fields = [by_name[name] for name in field_names]
-        if not prepared_by.keys() <= set(field_names):
-            raise ValueError(f"Not among the fields: {sorted(prepared_by.keys() - set(field_names))}")
+        made = model._meta.auto_field
+        names = field_names or [name for name, field in by_name.items() if field is not made]
+        self._fields = [by_name[name] for name in names]
+        if not prepared_by.keys() <= set(names):
+            raise ValueError(f"Not among the fields: {sorted(prepared_by.keys() - set(names))}")
         self._prepared_by = [prepared_by.get(field.name, field) for field in self._fields]
         # What is NULL by being left out: SQL Server's drivers ask it for the type of each parameter that is NULL.
         self._nullable = [
             place for place, field in enumerate(self._fields) if field.null and not field.has_db_default()
         ]
-        self._statements: dict[tuple[str, int, tuple[int, ...]], _Inserted] = {}
+        self._most_at_once = min(_MOST_ROWS, _MOST_PARAMETERS // len(self._fields))
+        self._statements: dict[tuple[str, int, tuple[int, ...], bool], _Inserted] = {}
 
     def execute(self, rows: Sequence[Sequence[Any]]) -> None:
         """Insert; each row has the values of the fields in order, as attributes of the model would."""
         start = 0
         while start < len(rows):
-            # Few different lengths, so few statements to compile, each within SQL Server's 2,100 parameters.
-            length = next(size for size in _LENGTHS if size <= len(rows) - start)
+            # Few different lengths, so few statements to compile.
+            length = next(size for size in (self._most_at_once, *_LENGTHS) if size <= len(rows) - start)
             self._execute(rows[start : start + length])
             start += length
 
@@ -289,7 +295,18 @@ class Insert:
         statement = self._statement(rows, database)
         statement.on_driver.count(database, statement.bind(rows, database))
 
-    def _statement(self, rows: Sequence[Sequence[Any]], database: BaseDatabaseWrapper) -> "_Inserted":
+    def save(self, instance: models.Model) -> None:
+        """Insert an instance, which then has the key that the database made, as `Model.save()` does without signals."""
+        database = connections[DEFAULT_DB_ALIAS]
+        rows = [[field.pre_save(instance, True) for field in self._fields]]
+        statement = self._statement(rows, database, with_key=True)
+        ((key,),) = statement.on_driver.rows(database, statement.bind(rows, database))
+        instance.pk = key
+        instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
+
+    def _statement(
+        self, rows: Sequence[Sequence[Any]], database: BaseDatabaseWrapper, *, with_key: bool = False
+    ) -> "_Inserted":
         """The one for so many rows, in which the same columns are NULL.
 
         Raises:
@@ -299,18 +316,22 @@ class Insert:
             if len(row) != len(self._fields):
                 raise ValueError("A row is longer or shorter than the list of its fields.")
         left_out = tuple([place for place in self._nullable if all([row[place] is None for row in rows])])
-        key = (database.vendor, len(rows), left_out)
+        key = (database.vendor, len(rows), left_out, with_key)
         statement = self._statements.get(key)
         if statement is None:
-            statement = self._statements[key] = self._compile(len(rows), left_out, database)
+            statement = self._statements[key] = self._compile(len(rows), left_out, database, with_key=with_key)
         return statement
 
-    def _compile(self, length: int, left_out: Sequence[int], database: BaseDatabaseWrapper) -> "_Inserted":
+    def _compile(
+        self, length: int, left_out: Sequence[int], database: BaseDatabaseWrapper, *, with_key: bool
+    ) -> "_Inserted":
         places = [place for place in range(len(self._fields)) if place not in left_out]
         fields = [self._fields[place] for place in places]
         query = sql.InsertQuery(self._model)
         query.insert_values(fields, [self._model(**{field.attname: None for field in fields}) for _ in range(length)])
-        statements = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
+        compiler = query.get_compiler(using=DEFAULT_DB_ALIAS)
+        compiler.returning_fields = [self._model._meta.pk] if with_key else None
+        statements = compiler.as_sql()
         if len(statements) != 1:
             raise AssertionError("The rows do not go into one statement.")
         text, params = statements[0]

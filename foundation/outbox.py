@@ -25,6 +25,7 @@ from django.template.loader_tags import BlockNode
 from django.utils import timezone
 from post_office.models import PRIORITY, STATUS, Email
 
+from foundation.compiled import Insert
 from foundation.models import OutboxMessage
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,8 @@ def mails_of(event: str, **payload: Any) -> list[Mail]:
 
 # --- The rows that wait ------------------------------------------------------------------------------------------
 
+_insert = Insert(OutboxMessage)
+
 
 def tell(event: str, **payload: Any) -> None:
     """Note, inside the present transaction, that people are to be told. The payload is small plain JSON: ids.
@@ -128,7 +131,7 @@ def tell(event: str, **payload: Any) -> None:
     """
     if event not in _notices:
         raise LookupError(f"No mails are written for {event!r}.")
-    OutboxMessage(event=event, payload=json.dumps(payload, ensure_ascii=False)).save()
+    _insert.save(OutboxMessage(event=event, payload=json.dumps(payload, ensure_ascii=False)))
 
 
 def expand_waiting(batch: int = 100) -> int:

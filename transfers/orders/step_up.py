@@ -6,7 +6,7 @@ is for: a `StepUpChallenge`, for these accounts, this amount and this key. Three
 
 1. issued, when the payment is reviewed or was tried without a code;
 2. verified, in one transaction with the code, so that no refusal of the payment brings the code back to life;
-3. consumed by a conditional UPDATE in the payment's own transaction: a payment that is refused leaves it verified,
+3. used up by a conditional UPDATE in the payment's own transaction: a payment that is refused leaves it verified,
    for the same payment again, until its two minutes are over.
 
 Whoever changes an amount or an account has a challenge that does not fit, and is asked for another code. This is
@@ -20,11 +20,12 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import OperationalError
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from accounts.models import BankAccount, User
+from accounts.models import User
 from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.signing_in import TryAgainIn
@@ -34,7 +35,8 @@ from audit.services import record
 from foundation.limiter.limiter import TooOften
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
-from transfers.models import CustomerLimit, OrderKind, Payee, StepUpChallenge, StepUpReason
+from transfers.models import CustomerLimit, OrderKind, StepUpChallenge, StepUpReason
+from transfers.orders import known_payees, limits
 from transfers.orders.explanations import asking_for_code
 from transfers.orders.instruction import Instruction
 
@@ -108,16 +110,16 @@ class WaitsAfterReset(Refusal):
         return {"until": self.until}
 
 
-def why_needed(instruction: Instruction, row: CustomerLimit | None) -> StepUpReason | None:
-    """Why this payment out needs a code, by the customer's limit row (locked, where it decides); None if it does not.
+def why_needed(instruction: Instruction, row: CustomerLimit | None, *, is_known: bool) -> StepUpReason | None:
+    """Why this payment out needs a code, by the customer's limit row (locked, where it decides) and whether they have
+    paid to this account before; None if it does not.
 
     Raises:
         WaitsAfterReset: no code helps yet.
     """
-    customer = instruction.customer
-    is_new = _is_new_payee(customer, instruction.kind, instruction.target)
+    is_new = instruction.kind == OrderKind.PAYMENT and not is_known
     if is_new or instruction.kind == OrderKind.WITHDRAWAL:
-        _refuse_after_reset(customer, instruction.at)
+        _refuse_after_reset(instruction.customer, instruction.at)
     if instruction.served is not None:  # they gave a code at the counter
         return None
     if is_new:
@@ -126,18 +128,14 @@ def why_needed(instruction: Instruction, row: CustomerLimit | None) -> StepUpRea
     return StepUpReason.AMOUNT if out + instruction.amount > settings.STEP_UP_AMOUNT else None
 
 
-def refuse_after_reset(customer: User, kind: OrderKind, target: BankAccount, *, at: datetime) -> None:
+def refuse_after_reset(customer: User, kind: OrderKind, *, is_known: bool, at: datetime) -> None:
     """Refuse what waits a day after a reset, also when it was ordered before: a held order that is to be released.
 
     Raises:
         WaitsAfterReset
     """
-    if kind == OrderKind.WITHDRAWAL or _is_new_payee(customer, kind, target):
+    if kind == OrderKind.WITHDRAWAL or not is_known:
         _refuse_after_reset(customer, at)
-
-
-def _is_new_payee(customer: User, kind: OrderKind, target: BankAccount) -> bool:
-    return kind == OrderKind.PAYMENT and not Payee.objects.filter(customer=customer, account=target).exists()
 
 
 def why_waits(customer: User) -> str:
@@ -163,8 +161,9 @@ def challenge_ahead(instruction: Instruction) -> StepUpChallenge | None:
     Raises:
         WaitsAfterReset
     """
-    row = CustomerLimit.objects.filter(user=instruction.customer).first()
-    why = why_needed(instruction, row)
+    row = limits.limit_of(instruction.customer)
+    is_known = known_payees.is_known(instruction.customer, instruction.target)
+    why = why_needed(instruction, row, is_known=is_known)
     return issue(instruction, why) if why is not None else None
 
 
@@ -193,7 +192,7 @@ def give_code(instruction: Instruction, proof: Proof) -> None:
     """Let the code vouch for the challenge. One that was vouched for already needs no other: a second click.
 
     Where the challenge is over, used or for another payment, the code is not looked at and stays good: whether the
-    payment needs one is decided with its customer's limit row locked (`consume`).
+    payment needs one is decided with its customer's limit row locked (`vouched`).
 
     Raises:
         WrongStepUpCode, TooManyCodes
@@ -230,16 +229,29 @@ def _verify(person: User, code: str, challenge: StepUpChallenge, at: datetime) -
     return StepUpChallenge.objects.filter(pk=challenge.pk, verified_at__isnull=False).first()
 
 
-def consume(instruction: Instruction, why: StepUpReason, proof: Proof | None) -> None:
-    """Use the verified challenge up, in the payment's transaction.
+def vouched(instruction: Instruction, why: StepUpReason, proof: Proof | None) -> int:
+    """The verified challenge that vouches for this payment, to be used up with it.
 
     Raises:
         StepUpRequired: none was given; CodeTooLate: none that is for this payment, verified, in time and unused.
     """
     if proof is None:
         raise StepUpRequired(why)
-    if not _usable(instruction, proof).filter(verified_at__isnull=False).update(consumed_at=instruction.at):
+    found = _usable(instruction, proof).filter(verified_at__isnull=False).values_list("pk", flat=True).first()
+    if found is None:
         raise CodeTooLate(why)
+    return found
+
+
+def use_up(challenge_id: int, *, at: datetime) -> None:
+    """Use a verified challenge up, in the payment's transaction: once.
+
+    Raises:
+        OperationalError: another transaction was faster; the caller's retry repeats the whole.
+    """
+    unused = StepUpChallenge.objects.filter(pk=challenge_id, verified_at__isnull=False, consumed_at__isnull=True)
+    if not unused.update(consumed_at=at):
+        raise OperationalError("could not serialize: the code's challenge was used without the customer's lock")
 
 
 def _usable(instruction: Instruction, proof: Proof) -> QuerySet[StepUpChallenge]:
