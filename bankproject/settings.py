@@ -319,15 +319,15 @@ POST_OFFICE = {
     # A mail server may be away for two days.
     "MAX_RETRIES": 200,
     "RETRY_INTERVAL": timedelta(minutes=15),
-    "LOG_LEVEL": 1,
-    "THREADS_PER_PROCESS": 1,
-    # Told to stop, the worker finishes these; no more, since it is killed in the end.
+    # Taken by a worker at a time, and written down together: so many may come twice when it is killed.
     "BATCH_SIZE": 20,
     "MESSAGE_ID_ENABLED": True,
     "MESSAGE_ID_FQDN": SITE_URL.partition("://")[2].partition(":")[0],
 }
 EMAIL_BACKEND = "post_office.EmailBackend"
 EMAIL_TIMEOUT = 20
+# What a mail worker has taken is its own for so long; then it is anybody's, since that worker may be gone (ADR 25).
+MAIL_LEASE_SECONDS = env.positive("MAIL_LEASE_SECONDS", 120)
 MAIL_KEPT_DAYS = env.int("MAIL_KEPT_DAYS", default=30)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{BANK_NAME} <no-reply@example.com>")
 
