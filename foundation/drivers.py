@@ -9,6 +9,7 @@ Whoever looks on (`execute_wrapper()`, the log of queries) is served by Django's
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -139,10 +140,18 @@ def _made_on_postgresql(database: BaseDatabaseWrapper) -> Any:
 
 # --- SQL Server: one cursor, since what it prepares anew takes the place of the old in the same round trip --
 
+# Of ODBC, for `setinputsizes()`: the kind, its size, its decimals.
+_Declared = tuple[int, int, int] | None
+_NARROW_TEXT, _WIDE_TEXT = (12, 4000, 0), (-9, 4000, 0)
+_INTEGER, _BIG_INTEGER = (4, 0, 0), (-5, 0, 0)
+_MOMENT = (-155, 34, 7)
+
 
 def _execute_on_sql_server(database: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> Any:
     cursor = _kept.cursor(database, _made_on_sql_server)
     try:
+        # With GROUP BY the backend sends other values than these.
+        cursor.setinputsizes(None if "GROUP BY" in text else _declared(params, database))
         cursor.execute(text, params)
     except Exception:
         _kept.drop()
@@ -152,3 +161,27 @@ def _execute_on_sql_server(database: BaseDatabaseWrapper, text: str, params: Seq
 
 def _made_on_sql_server(database: BaseDatabaseWrapper) -> Any:
     return database.create_cursor()  # the backend's, which notes a lost connection
+
+
+def _declared(params: Sequence[Any], database: BaseDatabaseWrapper) -> list[_Declared] | None:
+    """What the values are declared as, whatever their length and size; None leaves it to the driver.
+
+    The drivers declare a text as long as it is, and mssql-python a number as small as it is: for the server that is
+    another statement each time, which it compiles anew.
+    """
+    declared: list[_Declared] = []
+    for value in params:
+        if isinstance(value, str) and value.isascii() and len(value) <= _NARROW_TEXT[1]:
+            declared.append(_NARROW_TEXT)  # wide, it would not be looked for by the index on a UUID, a char(32)
+        elif isinstance(value, str) and 2 * len(value) <= _WIDE_TEXT[1]:
+            declared.append(_WIDE_TEXT)  # its size is in UTF-16, where a character may be two
+        elif isinstance(value, int) and -(2**31) <= value < 2**31:
+            declared.append(_INTEGER)
+        elif isinstance(value, int) and -(2**63) <= value < 2**63:
+            declared.append(_BIG_INTEGER)
+        elif type(value) is datetime and value.tzinfo is UTC:
+            # pyodbc hands it over without its zone, which the ODBC driver would take for that of the machine.
+            declared.append(None if database.Database.__name__ == "pyodbc" else _MOMENT)  # type: ignore[attr-defined]
+        else:
+            return None
+    return declared

@@ -14,24 +14,23 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
-from audit.models import AuditEntry
 from foundation import drivers
 from foundation.compiled import Insert, Select, Update
 from tests import acts
 from tests.mssql.pretended import as_default
-from tests.mssql.wire import Asked, Wire, wire
+from tests.mssql.wire import Wire, wire
 from transfers.ledger import posting as ledger
 
 AT = datetime(2026, 11, 30, 14, 5, tzinfo=UTC)
 
 # What Django and its backend add to a transaction. It asks how many are open, since COMMIT begins the next one at once;
 # the last one ends that.
-BEGINS = [Asked("BEGIN")]
 ENDS = {
-    "mssql_python": [Asked("COMMIT"), Asked("batch", "SELECT @@TRANCOUNT"), Asked("COMMIT")],
-    "pyodbc": [Asked("COMMIT"), Asked("batch", "SELECT @@TRANCOUNT"), Asked("COMMIT"), Asked("ROLLBACK")],
+    "mssql_python": ["COMMIT", "batch", "COMMIT"],
+    "pyodbc": ["COMMIT", "batch", "COMMIT", "ROLLBACK"],
 }
 
 
@@ -72,21 +71,26 @@ def driver(request: pytest.FixtureRequest, server: Wire) -> Iterator[str]:
         **{"ENGINE": "mssql", "HOST": f"127.0.0.1,{server.port}", "PORT": "", "NAME": "bank", "OPTIONS": options},
         **{"USER": "bank", "PASSWORD": "secret"},  # pragma: allowlist secret
     }
-    connection = Connection(settings, DEFAULT_DB_ALIAS)
-    with as_default(connection):
-        connection.ensure_connection()
+    to_server = Connection(settings, DEFAULT_DB_ALIAS)
+    with as_default(to_server):
+        to_server.ensure_connection()
         server.asked.clear()
         yield request.param
-        connection.close()
+        to_server.close()
 
 
 Call = Callable[[], Any]
+COMPILED = [
+    *((Select, name) for name in ("rows", "tuples", "instances")),
+    (Update, "execute"),
+    *((Insert, name) for name in ("execute", "save")),
+]
 
 
 @pytest.fixture
-def compiled_of_a_payment(alice: Any, bob: Any, open_account: Any) -> list[Call]:
-    """What the service runs compiled for a payment to a known payee, as calls to be made again; it runs on the tests'
-    own database before `driver` takes its place."""
+def payment(alice: Any, bob: Any, open_account: Any) -> list[Call]:
+    """The statements of a payment to a known payee, to be run again: the service runs them on the tests' own database,
+    before `driver` takes its place. All of them are compiled."""
     source, target = open_account(alice, "100.00"), open_account(bob)
     calls: list[Call] = []
 
@@ -101,115 +105,107 @@ def compiled_of_a_payment(alice: Any, bob: Any, open_account: Any) -> list[Call]
         acts.transfer(actor=alice, source=source, target=target, amount=Decimal("1.23"), idempotency_key=key)
 
     pay("the first payment")
-    with pytest.MonkeyPatch.context() as patch:
-        for kind, name in (
-            (Select, "rows"),
-            (Select, "tuples"),
-            (Select, "instances"),
-            (Update, "execute"),
-            (Insert, "execute"),
-        ):
+    with pytest.MonkeyPatch.context() as patch, CaptureQueriesContext(connection) as captured:
+        for kind, name in COMPILED:
             patch.setattr(kind, name, noted(getattr(kind, name)))
         pay("the second payment")
+    texts = [query["sql"] for query in captured.captured_queries]
+    assert len(calls) == sum(text.startswith(("SELECT", "UPDATE", "INSERT", "DELETE")) for text in texts)
     return calls
 
 
-_insert_audit_entry = Insert(
-    AuditEntry,
-    ["at", "action", "actor_id", "actor_label", "concerns_id", "ip", "request_id", "details", "evidence_digest"],
-)
-
-
-def _movement(description: str) -> tuple[Any, ...]:
-    return (UUID(int=1), "payment", Decimal("1.23"), description, "K7QP-9XDM-2FRT", 1, None, AT)
-
-
-# A payment's statements, as far as they are compiled: what runs, and its first word on the server.
-PAYMENT: list[tuple[Callable[[], Any], str]] = [
-    (lambda: ledger._lock_accounts.rows([1, 2]), "SELECT"),
-    (lambda: ledger._set_balance.execute(1, 7, 123, 8), "UPDATE"),
-    (lambda: ledger._set_balance.execute(2, 70_000, 10**12, 70_001), "UPDATE"),
-    (lambda: ledger._insert_transaction.execute([_movement("for cake")]), "INSERT"),
-    (
-        lambda: ledger._insert_entries.execute(
-            [(UUID(int=1), account, "debit", Decimal("1.23"), Decimal(9), 8, AT) for account in (1, 2)]
-        ),
-        "INSERT",
-    ),
-    (
-        lambda: _insert_audit_entry.execute(
-            [(AT, "transfer.posted", 1, "alice@example.com", None, None, "0" * 32, {"amount": "1.23"}, "f" * 64)]
-        ),
-        "INSERT",
-    ),
-]
-
-
-def pay() -> None:
+def run(calls: list[Call]) -> None:
     with transaction.atomic():
-        for run, _ in PAYMENT:
-            run()
+        for call in calls:
+            call()
 
 
-def test_a_payment_is_a_round_trip_for_each_statement(driver: str, server: Wire) -> None:
+def _movement(description: str, actor: int = 1) -> tuple[Any, ...]:
+    return (UUID(int=1), "payment", Decimal("1.23"), description, "K7QP-9XDM-2FRT", actor, None, AT)
+
+
+def test_a_payment_is_a_round_trip_for_each_statement(payment: list[Call], driver: str, server: Wire) -> None:
     """The first and any other: nothing is prepared or unprepared apart, no NULL is described."""
     for _ in range(3):
         server.asked.clear()
-        pay()
-        end = len(BEGINS) + len(PAYMENT)
-        assert server.asked[: len(BEGINS)] == BEGINS
-        assert [(one.what, one.verb) for one in server.asked[len(BEGINS) : end]] == [
-            ("sp_prepexec", verb) for _, verb in PAYMENT
+        run(payment)
+        assert [one.what for one in server.asked] == [
+            *("BEGIN", *["sp_prepexec"] * len(payment), *ENDS[driver]),
         ]
-        assert server.asked[end:] == ENDS[driver]
 
 
-def test_what_the_service_runs_compiled_is_a_round_trip_each(
-    compiled_of_a_payment: list[Call], driver: str, server: Wire
-) -> None:
-    for _ in range(2):
-        server.asked.clear()
-        with transaction.atomic():
-            for call in compiled_of_a_payment:
-                call()
-        ends = ENDS[driver]
-        asked = [one.what for one in server.asked[len(BEGINS) : -len(ends)]]
-        assert asked == ["sp_prepexec"] * len(compiled_of_a_payment)
-        assert server.asked[-len(ends) :] == ends
-    assert len(compiled_of_a_payment) >= 5
-
-
-def test_values_of_another_kind_cost_no_more(driver: str, server: Wire) -> None:
-    """The driver declares each text with its length and each number with its size, and prepares anew: in one."""
+def test_it_is_the_same_statement_whatever_the_length_and_size_of_its_values(driver: str, server: Wire) -> None:
+    """The drivers by themselves would declare a text of three characters and one of four, a small number and a larger
+    one, as different kinds: the server would compile each."""
     with transaction.atomic():
-        for description in ("", "a", "Übung " * 20):
-            server.asked.clear()
-            ledger._insert_transaction.execute([_movement(description)])
-            assert [one.what for one in server.asked] == ["sp_prepexec"]
+        for description, actor in (("", 1), ("a", 300), ("for cake", 70_000)):
+            ledger._insert_transaction.execute([_movement(description, actor)])
+        for amount in (2**31, 10**17):
+            ledger._set_balance.execute(1, 7, amount, 8)
+        ledger._insert_transaction.execute([_movement("Übung " * 20, 1)])
+    inserts = [one.declared.split(",") for one in server.asked if one.verb == "INSERT"]
+    assert inserts[0] == inserts[1] == inserts[2]
+    assert [kind.partition(" ")[2] for kind in inserts[0]][:6] == [
+        *("varchar(4000)", "varchar(4000)", "int", "varchar(4000)", "varchar(4000)", "int"),
+    ]
+    assert inserts[3][3] == "@P4 nvarchar(4000)"
+    updates = {one.declared for one in server.asked if one.verb == "UPDATE"}
+    assert updates == {"@P1 bigint,@P2 int,@P3 int,@P4 int"}
 
 
-def test_one_cursor_serves_them_all_and_goes_with_the_connection(driver: str, server: Wire) -> None:
-    pay()
+VALUES: dict[str, Any] = {
+    "empty": "",
+    "narrow": "abc\0",
+    "wide": "é😀",
+    "long": "x" * 4000,
+    "long and wide": "😀" * 2000,
+    "small": 0,
+    "negative": -7,
+    "integer": 2**31 - 1,
+    "large": 2**31,
+    "largest": 2**63 - 1,
+    "smallest": -(2**63),
+    "yes": True,
+    "moment": AT,
+    "day": AT.date(),
+    "nothing": None,
+}
+
+
+def test_what_is_of_no_known_kind_is_left_to_the_driver(driver: str) -> None:
+    """It must be told of all values or none."""
+    database = connections[DEFAULT_DB_ALIAS]
+    for value in ("x" * 4001, "é" * 2001, 2**63, Decimal(1), AT.date(), AT.replace(tzinfo=None), b"x", None):
+        assert drivers._declared(["known", value], database) is None
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_either_driver_takes_any_value(driver: str, server: Wire, name: str) -> None:
+    """Also behind one of another kind: what was declared for that is forgotten."""
+    database = connections[DEFAULT_DB_ALIAS]
+    text = drivers.DriverText("UPDATE t SET a = %s, b = %s", database)
+    with transaction.atomic():
+        for value in ("before", VALUES[name], AT.date(), VALUES[name]):
+            assert text.count(database, ["x", value]) == 1
+    assert [one.what for one in server.asked[-len(ENDS[driver]) :]] == ENDS[driver]
+
+
+def test_one_cursor_serves_them_all_and_goes_with_the_connection(payment: list[Call], driver: str) -> None:
+    run(payment)
     kept = drivers._kept._cursor
-    pay()
+    run(payment)
     assert drivers._kept._cursor is kept
     connections[DEFAULT_DB_ALIAS].close()
-    pay()
+    run(payment)
     assert drivers._kept._cursor is not kept
 
 
-def test_a_cursor_for_each_costs_one_more_each(driver: str, server: Wire) -> None:
+def test_a_cursor_for_each_costs_one_more_each(payment: list[Call], driver: str, server: Wire) -> None:
     """What Django does by itself: here it is served, since somebody looks on."""
-    looks: list[str] = []
-
-    def look(execute: Any, sql: str, *rest: Any) -> Any:
-        looks.append(sql)
-        return execute(sql, *rest)
-
-    with connections[DEFAULT_DB_ALIAS].execute_wrapper(look):
-        pay()
+    with connections[DEFAULT_DB_ALIAS].execute_wrapper(lambda execute, *args: execute(*args)):
+        run(payment)
     asked = [one.what for one in server.asked]
-    assert asked.count("sp_prepexec") == asked.count("sp_unprepare") == len(PAYMENT) == len(looks)
+    assert asked.count("sp_prepexec") == asked.count("sp_unprepare") == len(payment)
 
 
 def test_a_null_among_values_is_described(driver: str, server: Wire) -> None:
@@ -221,9 +217,10 @@ def test_a_null_among_values_is_described(driver: str, server: Wire) -> None:
         assert [one.what for one in server.asked] == ["sp_describe_undeclared_parameters", "sp_prepexec"]
 
 
-def test_what_has_no_values_is_not_prepared(driver: str, server: Wire) -> None:
+def test_what_has_no_values_is_not_prepared(payment: list[Call], driver: str, server: Wire) -> None:
+    """On the cursor that is kept it would cost one more, to forget what was prepared."""
     text = drivers.DriverText("SELECT 1 FROM t", connections[DEFAULT_DB_ALIAS])
-    pay()
+    run(payment)
     server.asked.clear()
     assert text.rows(connections[DEFAULT_DB_ALIAS], []) == []
     assert [one.what for one in server.asked] == ["batch"]

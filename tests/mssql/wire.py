@@ -1,7 +1,8 @@
 """A SQL Server that does nothing, over TCP: the drivers themselves speak to it, and it keeps what they ask.
 
 It knows as much of TDS (Microsoft's MS-TDS) as a connection without encryption and statements with values need. A
-SELECT has no rows, except what the backend asks for itself; every other statement was about one row.
+SELECT has no rows, except what the backend asks for itself; every other statement was about one row, and gives its key
+if it is to.
 """
 
 import re
@@ -26,6 +27,7 @@ class Asked(NamedTuple):
 
     what: str
     text: str = ""
+    declared: str = ""  # the types of its values
 
     @property
     def verb(self) -> str:
@@ -82,7 +84,8 @@ class Wire:
             self.asked.append(Asked(name))
             columns = _result_of(Asked(name, "SELECT"), _DONE_IN_PROCEDURE) if "describe" in name else b""
             return columns + _returned(0) + _done(_DONE_PROCEDURE)
-        self.asked.append(Asked(name, _texts_in(rest)[-1]))
+        declared, text = _texts_in(rest)
+        self.asked.append(Asked(name, text, declared))
         self._prepared += 1
         handle = struct.pack("<BHBBIHBBBi", 0xAC, 0, 0, 1, 0, 1, 0x26, 4, 4, self._prepared)
         return _result_of(self.asked[-1], _DONE_IN_PROCEDURE) + _returned(0) + handle + _done(_DONE_PROCEDURE)
@@ -153,10 +156,11 @@ def _welcome() -> bytes:
 def _result_of(asked: Asked, token: int) -> bytes:
     if asked.verb not in ("SELECT", "INSERT", "UPDATE", "DELETE"):
         return _done(token)
-    if asked.verb != "SELECT":
+    gives_key = "OUTPUT INSERTED" in asked.text or "SCOPE_IDENTITY()" in asked.text
+    if asked.verb != "SELECT" and not gives_key:
         return _done(token, 1)
     column = struct.pack("<BHIHBB", 0x81, 1, 0, 1, 0x26, 4) + _name("value")
-    rows = 1 if "@@TRANCOUNT" in asked.text or "SYSDATETIME" in asked.text else 0
+    rows = 1 if gives_key or "@@TRANCOUNT" in asked.text or "SYSDATETIME" in asked.text else 0
     return column + rows * struct.pack("<BBi", 0xD1, 4, 1) + _done(token, rows)
 
 

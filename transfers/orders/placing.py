@@ -273,7 +273,7 @@ def _write(instruction: Instruction, row: CustomerLimit, judged: _Judged) -> Tra
     if isinstance(judged.movement, ledger.JudgedHold):
         _write_held(instruction, order, judged.movement)
     else:
-        write_posted(instruction, order, judged.movement, known_payee=judged.known_payee)
+        _write_posted(instruction, order, judged.movement, known_payee=judged.known_payee)
     screening.raise_alerts(order, judged.rules, at=instruction.at)
     return order
 
@@ -286,11 +286,11 @@ def post_order(instruction: Instruction) -> TransferOrder:
     """
     order = instruction.as_order()
     movement = ledger.judge([records.movement_of(order, at=instruction.at)])
-    write_posted(instruction, order, movement, known_payee=None)
+    _write_posted(instruction, order, movement, known_payee=None)
     return order
 
 
-def write_posted(
+def _write_posted(
     instruction: Instruction, order: TransferOrder, movement: ledger.Judged, *, known_payee: int | None
 ) -> None:
     """The ledger, the order, its audit entry, payee and outbox row, and an alert of much cash at the counter."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from accounts.permission.reasons import checked_reason
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
-from foundation.compiled import Insert
+from foundation.compiled import Insert, Update
 from foundation.refusals import NotYourself, WrongStatus
 from foundation.transactions import own_transaction
 from transfers.models import AlertState, FraudAlert, OrderKind, TransferOrder
@@ -22,6 +23,14 @@ from transfers.orders import fraud
 from transfers.orders.fraud import Rule
 from transfers.periods import day_of, start_of_day
 
+_field: Any = FraudAlert._meta.get_field
+_close_of_order = Update(
+    lambda order, state, actor, at, note: (
+        FraudAlert.objects.filter(order=order, state=AlertState.OPEN),
+        {"state": state, "closed_by": actor, "closed_at": at, "note": note},
+    ),
+    *map(_field, ["order", "state", "closed_by", "closed_at", "note"]),
+)
 _insert_alerts = Insert(FraudAlert, ["public_id", "order", "rule", "created_at", "state", "note"])
 
 
@@ -124,7 +133,7 @@ def close_alert(*, actor: User, alert: FraudAlert, note: str, at: datetime | Non
 
 def close_alerts_of(order: TransferOrder, *, actor: User, note: str, at: datetime) -> None:
     """Whoever decides on an order has looked at it: its open alerts close with the decision, in its transaction."""
-    _close(FraudAlert.objects.filter(order=order), actor, note, at)
+    _close_of_order.execute(order.pk, AlertState.CLOSED.value, actor.pk, at, note)
 
 
 def _close(alerts: QuerySet[FraudAlert], actor: User, note: str, at: datetime) -> int:

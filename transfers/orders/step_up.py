@@ -21,7 +21,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import OperationalError
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -32,6 +31,7 @@ from accounts.sign_in.signing_in import TryAgainIn
 from accounts.sign_in.two_factor import WrongCode, verify_totp
 from audit.actions import Action
 from audit.services import record
+from foundation.compiled import Insert, Select, Update
 from foundation.limiter.limiter import TooOften
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
@@ -41,6 +41,29 @@ from transfers.orders.explanations import asking_for_code
 from transfers.orders.instruction import Instruction
 
 _KEPT = timedelta(days=1)
+
+_field: Any = StepUpChallenge._meta.get_field
+_BOUND_TO = ("customer", "source", "target", "amount", "currency", "key_digest")
+_named: Select = Select(
+    lambda public_id, at, *bound_to: StepUpChallenge.objects.filter(
+        public_id=public_id, expires_at__gt=at, consumed_at__isnull=True, **dict(zip(_BOUND_TO, bound_to, strict=True))
+    ),
+    *map(_field, ["public_id", "expires_at", *_BOUND_TO]),
+)
+_waiting: Select = Select(
+    lambda why, at, *bound_to: StepUpChallenge.objects.filter(
+        why=why, expires_at__gt=at, verified_at__isnull=True, **dict(zip(_BOUND_TO, bound_to, strict=True))
+    ).select_related("customer", "source", "target"),
+    *map(_field, ["why", "expires_at", *_BOUND_TO]),
+)
+_consume = Update(
+    lambda pk, at: (
+        StepUpChallenge.objects.filter(pk=pk, verified_at__isnull=False, consumed_at__isnull=True),
+        {"consumed_at": at},
+    ),
+    *(StepUpChallenge._meta.pk, _field("consumed_at")),
+)
+_insert = Insert(StepUpChallenge)
 
 
 @dataclass(frozen=True)
@@ -172,18 +195,20 @@ def issue(instruction: Instruction, why: StepUpReason) -> StepUpChallenge:
     """A new challenge for this payment, or one that has just begun to wait for its code. Sweeps what is over."""
     StepUpChallenge.objects.filter(expires_at__lt=instruction.at - _KEPT).delete()
     lasts = timedelta(seconds=settings.STEP_UP_SECONDS)
-    waiting = StepUpChallenge.objects.filter(
-        **_binding(instruction), why=why.value, verified_at__isnull=True, expires_at__gt=instruction.at + lasts / 2
-    ).first()
-    if waiting is not None:
+    for waiting in _waiting.instances(why.value, instruction.at + lasts / 2, *_binding(instruction)):
         return waiting
     challenge = StepUpChallenge(
-        **_binding(instruction),
+        customer=instruction.customer,
+        source=instruction.source,
+        target=instruction.target,
+        amount=instruction.amount,
+        currency=settings.CURRENCY,
+        key_digest=instruction.key_digest,
         why=why.value,
         created_at=instruction.at,
         expires_at=instruction.at + lasts,
     )
-    challenge.save(force_insert=True)
+    _insert.save(challenge)
     _record(Action.STEP_UP_REQUIRED, challenge, instruction.at)
     return challenge
 
@@ -197,8 +222,8 @@ def give_code(instruction: Instruction, proof: Proof) -> None:
     Raises:
         WrongStepUpCode, TooManyCodes
     """
-    challenge = _usable(instruction, proof).filter(verified_at__isnull=True).first()
-    if challenge is None:
+    challenge = _usable(instruction, proof)
+    if challenge is None or challenge.verified_at is not None:
         return
     try:
         verify_fresh_code(
@@ -237,10 +262,10 @@ def vouched(instruction: Instruction, why: StepUpReason, proof: Proof | None) ->
     """
     if proof is None:
         raise StepUpRequired(why)
-    found = _usable(instruction, proof).filter(verified_at__isnull=False).values_list("pk", flat=True).first()
-    if found is None:
+    found = _usable(instruction, proof)
+    if found is None or found.verified_at is None:
         raise CodeTooLate(why)
-    return found
+    return found.pk
 
 
 def use_up(challenge_id: int, *, at: datetime) -> None:
@@ -249,31 +274,20 @@ def use_up(challenge_id: int, *, at: datetime) -> None:
     Raises:
         OperationalError: another transaction was faster; the caller's retry repeats the whole.
     """
-    unused = StepUpChallenge.objects.filter(pk=challenge_id, verified_at__isnull=False, consumed_at__isnull=True)
-    if not unused.update(consumed_at=at):
+    if not _consume.execute(challenge_id, at):
         raise OperationalError("could not serialize: the code's challenge was used without the customer's lock")
 
 
-def _usable(instruction: Instruction, proof: Proof) -> QuerySet[StepUpChallenge]:
+def _usable(instruction: Instruction, proof: Proof) -> StepUpChallenge | None:
     """The challenge named, if it is for this payment, in time and unused."""
-    return StepUpChallenge.objects.filter(
-        public_id=proof.challenge_id,
-        **_binding(instruction),
-        consumed_at__isnull=True,
-        expires_at__gt=instruction.at,
-    )
+    found = _named.instances(proof.challenge_id, instruction.at, *_binding(instruction))
+    return next(iter(found), None)
 
 
-def _binding(instruction: Instruction) -> dict[str, Any]:
-    """What a challenge is for; all of it must be the same when it is used."""
-    return {
-        "customer": instruction.customer,
-        "source": instruction.source,
-        "target": instruction.target,
-        "amount": instruction.amount,
-        "currency": settings.CURRENCY,
-        "key_digest": instruction.key_digest,
-    }
+def _binding(instruction: Instruction) -> tuple[Any, ...]:
+    """What a challenge is for, in the order of `_BOUND_TO`; all of it must be the same when it is used."""
+    sides = (instruction.customer.pk, instruction.source.pk, instruction.target.pk)
+    return (*sides, instruction.amount, settings.CURRENCY, instruction.key_digest)
 
 
 def _record(action: Action, challenge: StepUpChallenge, at: datetime) -> None:
