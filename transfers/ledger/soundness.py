@@ -27,6 +27,7 @@ from django.db.models.functions import Cast, Coalesce, Lag
 
 from accounts.models import DEBIT_NORMAL_KINDS, BankAccount
 from foundation.keys.encryption import DecryptionFailed
+from foundation.slices import within
 from transfers.ledger.row_by_row import COMPLETED, number_is_its_own
 from transfers.models import Direction, Entry, OrderState, Transaction, TransferOrder
 
@@ -85,11 +86,11 @@ def _is_found(account: BankAccount) -> bool:
 
 
 def _runs(accounts: list[Any]) -> Iterator[tuple[int, int, int]]:
-    """First and last account of what is compared in one statement, and how many entries it has; an account with too
-    many is alone."""
-    first, last, count = accounts[0].pk, accounts[0].pk, 0
-    for account in accounts:
-        if count and count + account.newest > _COMPARED:
+    """First and last account of what is compared in one statement, and how many entries it has. Who has too many for
+    one is alone."""
+    first, last, count = accounts[0].pk, accounts[0].pk, accounts[0].newest
+    for account in accounts[1:]:
+        if count + account.newest > _COMPARED:
             yield first, last, count
             first, count = account.pk, 0
         last, count = account.pk, count + account.newest
@@ -98,20 +99,23 @@ def _runs(accounts: list[Any]) -> Iterator[tuple[int, int, int]]:
 
 def _pieces_follow(account: int) -> Iterator[bool]:
     """Of an account with many entries, whether each piece of them follows, in itself and from the piece before."""
-    low: int | None = 0
     entries = Entry.objects.filter(account=account)
-    while low is not None:
-        rest = entries.filter(sequence__gt=low).order_by("sequence").values_list("sequence", flat=True)
+    low, is_last = None, False
+    while not is_last:
+        rest = within(entries, low, None, by="sequence").order_by("sequence").values_list("sequence", flat=True)
         high = rest[_COMPARED - 1 : _COMPARED].first()
-        # The last entry of the piece before is read again: the first one here follows from it.
-        piece = entries.filter(sequence__gte=low) if high is None else entries.filter(sequence__range=(low, high))
+        piece = within(entries, None, high, by="sequence")
+        if low is not None:
+            # The last entry of the piece before is read again: the first one here follows from it.
+            piece = piece.filter(sequence__gte=low)
         yield not _not_following(piece, after=low).exists()
-        low = high
+        low, is_last = high, high is None
 
 
-def _not_following(entries: "QuerySet[Entry]", *, after: int = 0) -> "QuerySet[Entry, Any]":
+def _not_following(entries: "QuerySet[Entry]", *, after: int | None = None) -> "QuerySet[Entry, Any]":
     """Entries whose sequence is not one more than that of the one before, or whose balance does not follow from it; of
-    each account one at most, and that one unnamed. The entry with the sequence `after` is where they begin."""
+    each account one at most, and that one unnamed. What comes before them ends with the sequence `after`, if anything
+    does, which is read with them."""
     before: dict[str, Any] = {"partition_by": "account", "order_by": "sequence"}
     balance = _minor("balance_after")
     is_debit, by_debits = Q(direction=Direction.DEBIT), Q(account__kind__in=DEBIT_NORMAL_KINDS)
@@ -121,7 +125,7 @@ def _not_following(entries: "QuerySet[Entry]", *, after: int = 0) -> "QuerySet[E
         sequence=Coalesce(Window(Lag("sequence"), **before), 0) + 1,
         minor_after=Coalesce(Window(Lag(balance), **before), 0) + change,
     )
-    begins = [When(Q(sequence=after), then=1)] if after else []
+    begins = [] if after is None else [When(Q(sequence=after), then=1)]
     return (
         entries.annotate(minor_after=balance)
         .annotate(follows=Case(When(follows, then=1), *begins, default=0))

@@ -1,6 +1,8 @@
 """What `verify_ledger` leaves to the database, slice by slice, names the rows that reading one by one would (R3.1)."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -63,6 +65,40 @@ def test_a_gap_at_the_edge_of_a_slice_is_named_as_by_rows(in_thin_slices: BankAc
             run(f"DELETE FROM {ENTRY} WHERE id = %s", entry.pk)
         named = list(verification.faults())
         assert f"account {in_thin_slices.pk}: entry with sequence {sequence} is missing" in named[0]
+        assert named == by_rows()
+        transaction.set_rollback(True)
+
+
+@in_one_world(
+    ("entries", "runs"),
+    [
+        ([0, 9, 0, 2, 3], [(1, 1, 0), (2, 2, 9), (3, 4, 2), (5, 5, 3)]),
+        ([9, 9], [(1, 1, 9), (2, 2, 9)]),
+        ([1, 2, 1, 0], [(1, 4, 4)]),
+        ([4, 0, 1], [(1, 2, 4), (3, 3, 1)]),
+        ([9], [(1, 1, 9)]),
+    ],
+)
+def test_an_account_with_too_many_entries_for_one_statement_is_alone(
+    monkeypatch: pytest.MonkeyPatch, entries: list[int], runs: list[tuple[int, int, int]]
+) -> None:
+    monkeypatch.setattr(soundness, "_COMPARED", 4)
+    accounts = [SimpleNamespace(pk=pk, newest=count) for pk, count in enumerate(entries, 1)]
+    assert list(soundness._runs(accounts)) == runs
+
+
+@in_one_world("sequence", [-3, 0])
+def test_money_before_the_first_entry_is_named(in_thin_slices: BankAccount, sequence: int) -> None:
+    """With a gap nowhere else, and a balance that says nothing of it."""
+    first = Entry.objects.get(account=in_thin_slices, sequence=1)
+    with transaction.atomic():
+        with everything_off():
+            Entry(
+                transaction=first.transaction, account=in_thin_slices, direction="credit", amount=Decimal(5),
+                balance_after=Decimal(5), sequence=sequence, posted_at=first.posted_at,
+            ).save()  # fmt: skip
+        named = list(verification.faults())
+        assert f"account {in_thin_slices.pk}: entry with sequence 1 is missing" in named[0]
         assert named == by_rows()
         transaction.set_rollback(True)
 

@@ -8,10 +8,11 @@ from django.db import connection, transaction
 from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation import slices
+from foundation.money import to_minor
 from foundation.slices import ranges
 from tests.tables import in_one_world
 from tests.unguarded import everything_off, not_on_sql_server
-from transfers.ledger import verification
+from transfers.ledger import evidence, row_by_row, verification
 from transfers.models import Entry, Transaction, TransferOrder
 from transfers.tests.test_verify_slices import ACCOUNT, ENTRY, REPORT, by_rows, run
 
@@ -148,3 +149,27 @@ def test_an_id_that_is_none_ends_it_after_what_stands_before_was_named(
             named.extend(verification.faults())
         assert any(fault.startswith(f"transaction {first.pk}: its amount is") for fault in named)
         transaction.set_rollback(True)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="Only SQLite keeps a text where a number belongs.")
+def test_a_text_in_a_column_of_numbers_does_not_pass_for_more_columns(in_thin_slices: BankAccount) -> None:
+    """One row that says what two rows said, in the very words that their digest is made of."""
+    row = Transaction.objects.filter(entries__account=in_thin_slices).order_by("pk")[1]
+    first, second = Entry.objects.filter(transaction=row).order_by("account_id")
+    both = (
+        f'{first.sequence}], [{second.account_id}, "{second.direction}", {to_minor(second.amount)}, '
+        f"{to_minor(second.balance_after)}, {second.sequence}"
+    )
+    with transaction.atomic():
+        with everything_off():
+            run(f"DELETE FROM {ENTRY} WHERE id = %s", second.pk)
+            run(f"UPDATE {ENTRY} SET sequence = %s WHERE id = %s", both, first.pk)
+        pieces = list(evidence.slices(None, row.pk))
+        assert not pieces[-1].is_sound
+        assert f"transaction {row.pk}: no audit entry reports it as it is" in by_rows_of(row)
+        transaction.set_rollback(True)
+
+
+def by_rows_of(row: Transaction) -> list[str]:
+    rows = Transaction.objects.filter(pk=row.pk)
+    return list(row_by_row.faults_of_transactions(rows, lambda count: None))
