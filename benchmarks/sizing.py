@@ -3,10 +3,10 @@
     python benchmarks/sizing.py [--payments 4000] [--database-url postgres://…]
 
 Makes customers with an account each, and payments among them through the service (permission, limits, idempotency,
-ledger, audit, outbox), expands the outbox and seals the audit log; then asks the engine how large each table has
-become, indexes included. Counts the processor time of this process meanwhile, for a payment by the API and for two
-pages too, which is nearly the same on a busy machine, and the statements and commits of each. On a SQLite file that is
-thrown away, which works in this process too, or in an empty PostgreSQL database that is yours to fill.
+ledger, audit, outbox), writes their mails, hands them over and seals the audit log; then asks the engine how large each
+table has become, indexes included. Counts the processor time of this process meanwhile, for a payment by the API and
+for two pages too, which is nearly the same on a busy machine, and the statements and commits of each. On a SQLite file
+that is thrown away, which works in this process too, or in an empty PostgreSQL database that is yours to fill.
 
 From these (M, measured) and from what is assumed (A) it works out what a million and a hundred million customers need,
 as docs/scaling.md has it.
@@ -26,7 +26,9 @@ from typing import Any
 
 from browsing import browser_of, look_at, name_files_as_served
 from counted import asked_by, post_transfer
+from mail import deliver_all, write_all
 from scratch_bank import Person, set_up
+from smtp_sink import smtp_sink
 
 CUSTOMERS = 400
 PAYEES = 10
@@ -129,20 +131,25 @@ def look(accounts: list[Any], path: str) -> None:
             look_at(client, path)
 
 
+def seal() -> None:
+    from audit import sealing
+
+    sealing.seal()
+
+
+# What becomes of a payment later, by whom it is done.
+AFTERWARDS = {
+    "its mails, written": write_all,
+    "its mails, handed over": deliver_all,
+    "its line in a sealed block": seal,
+}
+
+
 def milliseconds(act: Callable[[], None], count: int) -> float:
     """Of processor time, for one of `count`."""
     begun = time.process_time()
     act()
     return (time.process_time() - begun) * 1000 / count
-
-
-def finish() -> None:
-    from audit import sealing
-    from foundation import outbox
-
-    while outbox.expand_waiting():
-        pass
-    sealing.seal()
 
 
 def differences(before: Sizes, after: Sizes, count: int) -> Iterator[tuple[str, float]]:
@@ -172,11 +179,11 @@ def plan(found: Measured) -> Iterator[Line]:
     ms, asked = found.milliseconds, found.asked
     page_ms = (ms["dashboard"] + ms["history"]) / 2
     page_statements = (asked["dashboard"][0] + asked["history"][0]) / 2
-    mail_ms = ms["its mails"]
+    mail_ms = ms["its mails, written"] + ms["its mails, handed over"]
     month = [one * PAYMENTS_A_MONTH for one in CUSTOMERS_PLANNED]
     busiest = [one / (30 * 86400) * BUSIEST_HOUR for one in month]
     payment_statements, payment_commits = asked["payment by the API"]
-    mail_commits = asked["its mails"][1]
+    mail_statements, mail_commits = map(sum, zip(*(asked[one] for one in AFTERWARDS), strict=True))
 
     def line(what: str, marks: str, each: float) -> Line:
         """So much for each payment a second of the busiest hour."""
@@ -189,11 +196,12 @@ def plan(found: Measured) -> Iterator[Line]:
     yield line("cores for pages and payments", "M × A", web)
     yield line("cores for mail workers", "M × A", mail_ms / 1000 / USED)
     yield line("mail workers", "M × A", (mail_ms + 2 * HAND_OVER_MS) / 1000 / USED)
-    yield line("statements a second on the databases", "M × A", payment_statements + PAGES_A_PAYMENT * page_statements)
+    statements = payment_statements + mail_statements + PAGES_A_PAYMENT * page_statements
+    yield line("statements a second on the databases", "M × A", statements)
     yield line("commits a second: payments", "M × A", payment_commits)
     yield line("commits a second: somebody is there, if each page notes it", "A", PAGES_A_PAYMENT)
     yield line("commits a second: the same, if one page in ten does", "A", PAGES_A_PAYMENT * SELDOM_NOTED)
-    yield line("commits a second: mails", "M × A", mail_commits)
+    yield line("commits a second: mails, and sealing", "M × A", mail_commits)
     sizes_of = found.bytes_of
     yield "GB for customers", "M", [one * sizes_of["customer"] / 1e9 for one in CUSTOMERS_PLANNED]
     yield "GB for a year of payments", "M × A", [12 * one * sizes_of["payment"] / 1e9 for one in month]
@@ -237,22 +245,26 @@ def measure(payments: int) -> tuple[Measured, dict[str, dict[str, float]]]:
     """In the bank of this process; and the sizes table by table."""
     empty = sizes()
     accounts = make_customers()
-    finish()
+    for step in (write_all, deliver_all, seal):
+        step()
     opened = sizes()
     ms = {"payment by the service": milliseconds(lambda: pay(accounts, payments), payments)}
-    ms["its mails"] = milliseconds(finish, payments)
+    for what, step in AFTERWARDS.items():
+        ms[what] = milliseconds(step, payments)
     tables = {
         "customer": dict(differences(empty, opened, CUSTOMERS)),
         "payment": dict(differences(opened, sizes(), payments)),
     }
     by_api = list(pay_by_api(accounts))
     by_api[0]()  # compiles
-    finish()
+    for step in AFTERWARDS.values():
+        step()
     asked = {"payment by the API": tuple(map(float, asked_by(by_api[1])))}
     rest = by_api[2:]
     ms["payment by the API"] = milliseconds(lambda: [one() for one in rest], len(rest))
-    statements, commits = asked_by(finish)
-    asked["its mails"] = (statements / (len(rest) + 1), commits / (len(rest) + 1))
+    for what, step in AFTERWARDS.items():
+        statements, commits = asked_by(step)
+        asked[what] = (statements / (len(rest) + 1), commits / (len(rest) + 1))
     for name, path in {"dashboard": "/dashboard/", "history": "/history/"}.items():
         ms[name] = milliseconds(partial(look, accounts, path), LOOKS)
         client = browser_of(accounts[0].owner)
@@ -270,10 +282,10 @@ def main() -> None:
     parser.add_argument("--database-url", default="", help="the address of an empty PostgreSQL database")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder, smtp_sink() as sink:
         # Customers do not pay so often that each payment is an alert.
         os.environ["ALERT_PAYMENTS_PER_HOUR"] = "100000000"
-        set_up(folder, database_url=options.database_url)
+        set_up(folder, database_url=options.database_url, email_url=sink.url)
         from django.db import connection
 
         name_files_as_served(folder)
