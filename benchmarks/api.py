@@ -4,7 +4,7 @@
 
 Servers on loopback, as the bank is served (`servers.py`): the bank, and a bare view (`bare_view.py`) that runs the
 hand-written SQL of a payment on a copy of the same database. A thousand customers pay one another, so that each has a
-minute as customers have. All take turns:
+minute as customers have, and ask the other routes in turn. All take turns:
 
   routes      eight clients: GET routes and `POST accounts/{number}/transfer`, beside a view that does nothing
   clients     the same payment by 1, 8 and 32 clients, beside the bare view with hand-written SQL
@@ -62,8 +62,9 @@ def transfer(payer: Person, payee: Person, key: str, **more: str) -> bytes:
 
 
 def gets(bank: Bank, path: str) -> Callable[[int], list[Ask]]:
-    request = http("GET", f"/api/v1/{path}", **bearer(bank.people[0]))
-    return lambda count: [asking(request, expect=200)] * count
+    """By one customer after another, as payments are: a token that comes for the first time has to be read."""
+    turn = itertools.cycle([http("GET", f"/api/v1/{path}", **bearer(one)) for one in bank.people])
+    return lambda count: [asking(next(turn), expect=200) for _ in range(count)]
 
 
 def payments(bank: Bank) -> Callable[[int], list[Ask]]:
