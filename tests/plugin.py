@@ -161,6 +161,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ["TEST_RUN_FOLDER"], ignore_errors=True)
 
 
+class SubtestsThatFail:
+    """Runs a row, and reports it as a subtest unless it passes. A subtest captures and reports from its start, which
+    costs more than most rows do."""
+
+    def __init__(self, subtests: pytest.Subtests) -> None:
+        self._subtests = subtests
+
+    @contextmanager
+    def test(self, msg: str | None = None, **values: Any) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            with self._subtests.test(msg, **values):
+                raise
+
+
+@pytest.fixture
+def subtests(subtests: pytest.Subtests) -> SubtestsThatFail:
+    return SubtestsThatFail(subtests)
+
+
 # --- The database between tests ---------------------------------------------------------------------------
 
 
