@@ -106,7 +106,7 @@ def test_what_is_none_stays(text: str) -> None:
 )
 def test_a_client_cannot_make_a_line_take_long(run: str) -> None:
     """Quadratic rules would take minutes for this much."""
-    masked(run * (200_000 // len(run)))
+    masked(run * (400_000 // len(run)))
 
 
 # --- What a line looks like ------------------------------------------------------------------------------------
