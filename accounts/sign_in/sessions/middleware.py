@@ -16,21 +16,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django_otp.middleware import OTPMiddleware
 
-from accounts.models import TotpDevice
 from accounts.sign_in.sessions import clock as session_clock
 from accounts.sign_in.sessions import pages
 from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.services import record
 from foundation import replica
-from foundation.compiled import Select
 
 logger = logging.getLogger(__name__)
 
 _ASKING = {"GET", "HEAD", "OPTIONS", "TRACE"}
-_devices: Select[TotpDevice] = Select(lambda pk: TotpDevice.objects.filter(pk=pk), TotpDevice._meta.pk)
 
 
 class ReplicaMiddleware:
@@ -92,19 +88,6 @@ class SessionTimeoutMiddleware:
 def _is_background(request: HttpRequest) -> bool:
     view = request.resolver_match.func if request.resolver_match else None
     return getattr(view, "is_background", False)
-
-
-class DeviceMiddleware(OTPMiddleware):
-    """Looks for the second factor of a session, as every page does, with a statement that is compiled once.
-
-    Always in the primary database: a replica may not know yet that the device was taken away.
-    """
-
-    def _device_from_persistent_id(self, persistent_id: str) -> TotpDevice | None:
-        model, _, number = self._normalize_persistent_id(persistent_id).rpartition("/")
-        if model != TotpDevice.model_label() or not number.isdecimal():
-            return None
-        return next(iter(_devices.instances(int(number))), None)
 
 
 class TwoFactorMiddleware(LoginRequiredMiddleware):
