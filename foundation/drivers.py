@@ -115,17 +115,17 @@ def _execute_on_sqlite(database: BaseDatabaseWrapper, text: DriverText, params: 
 
 
 class _Kept(threading.local):
-    """The cursors of this thread's connection; those of an earlier one are closed with it."""
-
-    connection: Any = None  # the driver's
+    """The cursors of this thread's connections, by their aliases; those of an earlier connection are closed with it."""
 
     def __init__(self) -> None:
-        self.cursors: dict[str, Any] = {}
+        self._of: dict[str, tuple[Any, dict[str, Any]]] = {}
 
     def of(self, database: BaseDatabaseWrapper) -> dict[str, Any]:
-        if self.connection is not database.connection:
-            self.connection, self.cursors = database.connection, {}
-        return self.cursors
+        connection, cursors = self._of.get(database.alias, (None, {}))
+        if connection is not database.connection:  # the driver's
+            cursors = {}
+            self._of[database.alias] = database.connection, cursors
+        return cursors
 
 
 _kept = _Kept()
