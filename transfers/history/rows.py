@@ -13,7 +13,7 @@ from django.db.models import BigIntegerField, F, QuerySet
 from accounts.models import AccountStatus, BankAccount, User
 from foundation.compiled import Select
 from foundation.keys.encryption import Sealed
-from foundation.paging import Cursor, Page, page_of
+from foundation.paging import CompiledPages, Cursor, Page
 from transfers.ledger.posting import signed_amount
 from transfers.models import Entry, TransactionKind
 from transfers.payees.selectors import shortened
@@ -78,8 +78,7 @@ def history_page(account: BankAccount, *, after: Cursor | None = None, before: C
     Raises:
         InvalidCursor
     """
-    entries = entries_with_transactions().filter(account=account)
-    page = page_of(entries, by=("sequence",), after=after, before=before, limit=PAGE_ROWS)
+    page = _by_sequence.page(account.pk, after=after, before=before)
     return page.showing(entry_rows(page.items))
 
 
@@ -95,6 +94,15 @@ def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
 
 def entries_with_transactions() -> QuerySet[Entry]:
     return Entry.objects.select_related("transaction")
+
+
+_by_sequence: CompiledPages = CompiledPages(
+    Entry,
+    lambda account: entries_with_transactions().filter(account=account),
+    Entry._meta.get_field("account"),
+    by=("sequence",),
+    limit=PAGE_ROWS,
+)
 
 
 class _Side(NamedTuple):
