@@ -137,7 +137,8 @@ def _path_of(name: str, kinds: tuple[type, ...], urlconf: str | None, prefix: st
 def filter_field(field: BoundField) -> SafeString:
     """A field of a form that filters a list, as crispy draws it: once for each language, while nothing is in it and it
     offers everybody the same."""
-    form, declared = field.form, field.form.base_fields[field.name]
+    form: Any = field.form
+    declared = form.base_fields[field.name]
     is_for_all = getattr(field.field, "choices", None) == getattr(declared, "choices", None)
     if field.errors or field.value() is not None or not is_for_all:
         return as_crispy_field(field)
