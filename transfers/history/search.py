@@ -1,16 +1,30 @@
 """A customer's movements, filtered: pages by key, totals, and all of them in chunks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, DateTimeField, Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from accounts.models import BankAccount, User
+from foundation.compiled import Select
 from foundation.money import MAX_AMOUNT_DIGITS, currency_exponent
-from foundation.paging import CompiledPages, Cursor, InvalidCursor, Page, page_of
+from foundation.paging import (
+    CompiledPages,
+    Cursor,
+    InvalidCursor,
+    Page,
+    around,
+    beyond,
+    each_but_the_last_twice,
+    page_of,
+    page_of_found,
+    values_of,
+)
 from foundation.replica import as_now, may_be_behind
 from transfers.history.filters import HistoryFilters
 from transfers.history.rows import PAGE_ROWS, EntryRow, entries_with_transactions, entry_rows
@@ -54,9 +68,16 @@ def filtered_page(
     if filters.text:
         page = page_of(_matching(user, filters), by=_by(filters), after=after, before=before, limit=PAGE_ROWS)
     else:
-        asked = _conditions(user, filters)
-        page = _pages(tuple(asked), _by(filters)).page(*asked.values(), after=after, before=before)
+        page = _page_by_conditions(_conditions(user, filters), _by(filters), after, before)
     return page.showing(entry_rows(page.items))
+
+
+def _page_by_conditions(
+    asked: dict[str, Any], by: tuple[str, ...], after: Cursor | None, before: Cursor | None
+) -> Page[Entry]:
+    if set(asked) <= _OF_TIME:
+        return _page_over_accounts(asked, after, before)
+    return _pages(tuple(asked), by).page(*asked.values(), after=after, before=before)
 
 
 @lru_cache(maxsize=64)  # one for each set of filters; a text is looked for in its own way each time
@@ -84,9 +105,13 @@ def is_page_key(filters: HistoryFilters, text: str) -> bool:
 def totals_of(user: User, filters: HistoryFilters) -> Totals:
     """In and out of what the filters let through, added up by the database."""
     most = totalled_rows()
-    latest = _matching(user, filters).select_related(None).order_by(*(f"-{name}" for name in _by(filters)))
-    sums = latest.only("direction", "amount")[:most].aggregate(
-        count=Count("pk"),
+    entries, asked = _matching(user, filters).select_related(None), _conditions(user, filters)
+    if not filters.text and set(asked) <= _OF_TIME:
+        entries = entries.filter(posted_at__gte=_farthest(most, "", asked, []))
+    # On one account by time alone, so that an index has all that is asked.
+    latest = entries.order_by(*(["-posted_at"] if filters.account else ["-posted_at", "-id"]))
+    sums = latest.values("direction", "amount")[:most].aggregate(
+        count=Count("*"),
         money_in=Sum("amount", filter=Q(direction=Direction.CREDIT)),
         money_out=Sum("amount", filter=Q(direction=Direction.DEBIT)),
     )
@@ -130,7 +155,7 @@ def _chunk(entries: QuerySet[Entry], by: Sequence[str], after: Cursor | None, li
 
 def _by(filters: HistoryFilters) -> tuple[str, ...]:
     """What orders the movements: the sequence in one account, time and id over several."""
-    return ("sequence",) if filters.account else ("posted_at", "id")
+    return ("sequence",) if filters.account else _OVER_ACCOUNTS
 
 
 _FIELDS: dict[str, Any] = {
@@ -156,6 +181,59 @@ def _conditions(user: User, filters: HistoryFilters) -> dict[str, Any]:
         "amount__lte": filters.max_amount,
     }
     return {lookup: value for lookup, value in asked.items() if value is not None}
+
+
+# --- Over several accounts ----------------------------------------------------------------------------------
+
+
+_OVER_ACCOUNTS = ("posted_at", "id")
+_OF_TIME = {"account__owner", "posted_at__gte", "posted_at__lt"}
+_LONG_AGO, _IN_AGES = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _farthest(count: int, side: str, conditions: Mapping[str, Any], key: Sequence[Any]) -> Subquery:
+    """A moment that is no nearer than the last of `count` movements over all accounts of an owner, counted from the
+    newest, or from a key towards one side: of each account its own movement number `count` is found by index, and the
+    nearest of these is far enough. Without it the database would sort all that ever moved on the accounts."""
+    by_account = {name: value for name, value in conditions.items() if name != "account__owner"}
+    entries = Entry.objects.filter(account=OuterRef("pk"), **by_account)
+    if key:
+        entries = entries.filter(beyond(_OVER_ACCOUNTS, iter(key), side))
+    is_newer = side == "gt"
+    moments = entries.order_by("posted_at" if is_newer else "-posted_at").values("posted_at")[count - 1 : count]
+    # An account that has fewer sets no bound.
+    no_bound = Value(_IN_AGES if is_newer else _LONG_AGO, output_field=DateTimeField())
+    accounts = BankAccount.objects.filter(owner=conditions["account__owner"])
+    bounds = accounts.annotate(_bound=Coalesce(Subquery(moments), no_bound))
+    return Subquery(bounds.order_by("_bound" if is_newer else "-_bound").values("_bound")[:1])
+
+
+@lru_cache(maxsize=16)
+def _nearest(side: str, lookups: tuple[str, ...]) -> Select[Entry]:
+    """A page of the movements of all accounts; the values of the look-ups, and those of a key, are given twice."""
+
+    def build(*values: Any) -> QuerySet[Entry]:
+        given = iter(values)
+        conditions, again = (dict(zip(lookups, given, strict=False)) for _ in range(2))
+        rest = list(given)
+        key, key_again = rest[: len(rest) // 2], rest[len(rest) // 2 :]
+        is_newer = side == "gt"
+        bound = _farthest(PAGE_ROWS + 1, side, again, key_again)
+        bounded = Q(posted_at__lte=bound) if is_newer else Q(posted_at__gte=bound)
+        rows = entries_with_transactions().filter(bounded, **conditions)
+        return around(rows, _OVER_ACCOUNTS, key, is_newer=is_newer)[: PAGE_ROWS + 1]
+
+    of_lookups = [_FIELDS[lookup] for lookup in lookups]
+    of_key = each_but_the_last_twice([Entry._meta.get_field(name) for name in _OVER_ACCOUNTS]) if side else []
+    return Select(build, *of_lookups, *of_lookups, *of_key, *of_key, may_be_behind=True)
+
+
+def _page_over_accounts(asked: dict[str, Any], after: Cursor | None, before: Cursor | None) -> Page[Entry]:
+    came_from = after if before is None else before
+    key = [] if came_from is None else values_of(came_from, Entry, _OVER_ACCOUNTS)
+    side = "" if came_from is None else "lt" if before is None else "gt"
+    found = _nearest(side, tuple(asked)).instances(*asked.values(), *asked.values(), *key, *key)
+    return page_of_found(found, by=_OVER_ACCOUNTS, after=after, before=before, limit=PAGE_ROWS)
 
 
 def _matching(user: User, filters: HistoryFilters) -> QuerySet[Entry]:
