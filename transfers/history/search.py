@@ -7,12 +7,27 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, DateTimeField, Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    DateTimeField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 
 from accounts.models import BankAccount, User
 from foundation.compiled import Select
-from foundation.money import MAX_AMOUNT_DIGITS, currency_exponent
+from foundation.money import MAX_AMOUNT_DIGITS, MoneyField, currency_exponent
 from foundation.paging import (
     CompiledPages,
     Cursor,
@@ -102,25 +117,48 @@ def is_page_key(filters: HistoryFilters, text: str) -> bool:
 
 
 @may_be_behind
-def totals_of(user: User, filters: HistoryFilters) -> Totals:
-    """In and out of what the filters let through, added up by the database."""
+def totals_of(user: User, filters: HistoryFilters, accounts: Sequence[BankAccount] = ()) -> Totals:
+    """In and out of what the filters let through, added up by the database.
+
+    Args:
+        accounts: all of the user's, where they have been read: if so little has moved on them that nothing must be cut
+            off, nothing is put in order either.
+    """
     most = totalled_rows()
+    asked = _conditions(user, filters)
+    if accounts and not filters.text and sum(account.last_sequence for account in accounts) < most:
+        ((count, money_in, money_out),) = _sums(tuple(asked)).tuples(*asked.values())
+    else:
+        count, money_in, money_out = _sums_of_latest(user, filters, most).values()
+    return Totals(count, money_in or Decimal(0), money_out or Decimal(0), is_cut=count >= most)
+
+
+def _sums_of_latest(user: User, filters: HistoryFilters, most: int) -> dict[str, Any]:
     entries, asked = _matching(user, filters).select_related(None), _conditions(user, filters)
     if not filters.text and set(asked) <= _OF_TIME:
         entries = entries.filter(posted_at__gte=_farthest(most, "", asked, []))
     # On one account by time alone, so that an index has all that is asked.
     latest = entries.order_by(*(["-posted_at"] if filters.account else ["-posted_at", "-id"]))
-    sums = latest.values("direction", "amount")[:most].aggregate(
+    return latest.values("direction", "amount")[:most].aggregate(
         count=Count("*"),
         money_in=Sum("amount", filter=Q(direction=Direction.CREDIT)),
         money_out=Sum("amount", filter=Q(direction=Direction.DEBIT)),
     )
-    return Totals(
-        count=sums["count"],
-        money_in=sums["money_in"] or Decimal(0),
-        money_out=sums["money_out"] or Decimal(0),
-        is_cut=sums["count"] >= most,
-    )
+
+
+@lru_cache(maxsize=64)
+def _sums(lookups: tuple[str, ...]) -> Select:
+    """Count, in and out of all that match; plain functions and not aggregates, which would come with a GROUP BY."""
+
+    def build(*values: Any) -> QuerySet[Entry]:
+        sums = (
+            Func(Case(When(direction=side, then=F("amount"))), function="SUM", output_field=MoneyField())
+            for side in (Direction.CREDIT, Direction.DEBIT)
+        )
+        count = Func(F("pk"), function="COUNT", output_field=BigIntegerField())
+        return Entry.objects.filter(**dict(zip(lookups, values, strict=True))).values_list(count, *sums)
+
+    return Select(build, *(_FIELDS[lookup] for lookup in lookups), may_be_behind=True)
 
 
 @may_be_behind
@@ -224,7 +262,8 @@ def _nearest(side: str, lookups: tuple[str, ...]) -> Select[Entry]:
         return around(rows, _OVER_ACCOUNTS, key, is_newer=is_newer)[: PAGE_ROWS + 1]
 
     of_lookups = [_FIELDS[lookup] for lookup in lookups]
-    of_key = each_but_the_last_twice([Entry._meta.get_field(name) for name in _OVER_ACCOUNTS]) if side else []
+    of_key: list[Any] = [Entry._meta.get_field(name) for name in _OVER_ACCOUNTS]
+    of_key = each_but_the_last_twice(of_key) if side else []
     return Select(build, *of_lookups, *of_lookups, *of_key, *of_key, may_be_behind=True)
 
 

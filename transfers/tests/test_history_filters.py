@@ -116,10 +116,14 @@ def test_pages_and_totals_over_accounts_are_those_of_all_that_moved_on_them(
     while (before := back[-1].previous_cursor) is not None:
         back.append(history.filtered_page(alice, filters, before=before))
     assert [page.items for page in back[::-1]] == [page.items for page in pages]
-    monkeypatch.setattr(filtered, "TOTALLED_ROWS", 30)
-    totals = history.totals_of(alice, filters)
-    assert totals.count == 30
-    assert totals.money_in - totals.money_out == sum(ledger.signed_amount(entry) for entry in wanted[:30])
+    accounts = history.accounts_of(alice)
+    for most in (len(wanted) + 200, 30):
+        monkeypatch.setattr(filtered, "TOTALLED_ROWS", most)
+        totals = history.totals_of(alice, filters, accounts)
+        assert totals == history.totals_of(alice, filters)
+        assert totals.is_cut == (most == 30)
+        assert totals.count == min(len(wanted), most)
+        assert totals.money_in - totals.money_out == sum(ledger.signed_amount(entry) for entry in wanted[:most])
 
 
 def test_the_pages_of_one_account_go_by_its_sequence(
