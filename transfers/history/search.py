@@ -312,20 +312,33 @@ def _accounts_named(user: User, text: str) -> tuple[int, ...]:
 
 def _named(user: User) -> Iterator[tuple[Any, ...]]:
     """Account ids, each with its names."""
-    for account in BankAccount.objects.filter(owner=user).only("pk", "nickname", "kind"):
+    for account in _own_names.instances(user.pk):
         yield account.pk, account.display_name
-    payees = Payee.objects.filter(customer=user).select_related("account__owner")
-    for payee in payees.order_by("-last_paid_at", "-id")[:_MOVEMENTS_LOOKED_AT]:
+    for payee in _latest_payees.instances(user.pk):
         yield payee.account_id, payee.label, _name_of(payee.account)
-    for account in BankAccount.objects.filter(pk__in=_others_of(user)).select_related("owner"):
+    for account in _others_names.instances(user.pk, user.pk):
         yield account.pk, _name_of(account)
 
 
-def _others_of(user: User) -> Any:
-    """The ids of the customers' accounts on the other side of the user's latest movements."""
-    latest = Entry.objects.filter(account__owner=user).order_by("-posted_at", "-id")[:_MOVEMENTS_LOOKED_AT]
+def _accounts_of_others(owner: Any, same_owner: Any) -> QuerySet[BankAccount]:
+    """The customers' accounts on the other side of an owner's latest movements."""
+    latest = Entry.objects.filter(account__owner=owner).order_by("-posted_at", "-id")[:_MOVEMENTS_LOOKED_AT]
     others = Entry.objects.filter(transaction__in=latest.values("transaction"), account__owner__isnull=False)
-    return others.exclude(account__owner=user).values("account")
+    ids = others.exclude(account__owner=same_owner).values("account")
+    return BankAccount.objects.filter(pk__in=ids).select_related("owner")
+
+
+def _payees_lately(customer: Any) -> QuerySet[Payee]:
+    payees = Payee.objects.filter(customer=customer).select_related("account__owner")
+    return payees.order_by("-last_paid_at", "-id")[:_MOVEMENTS_LOOKED_AT]
+
+
+_OWNER = BankAccount._meta.get_field("owner")
+_own_names: Select[BankAccount] = Select(
+    lambda owner: BankAccount.objects.filter(owner=owner).only("pk", "nickname", "kind"), _OWNER, may_be_behind=True
+)
+_latest_payees: Select[Payee] = Select(_payees_lately, Payee._meta.get_field("customer"), may_be_behind=True)
+_others_names: Select[BankAccount] = Select(_accounts_of_others, _OWNER, _OWNER, may_be_behind=True)
 
 
 def _name_of(account: BankAccount) -> str:
