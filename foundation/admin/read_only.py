@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from foundation.admin.counting import MOST_COUNTED, bounded_count
+from foundation.admin.table import Table
 from foundation.money import MoneyField, format_money
 from foundation.replica import may_be_behind
 
@@ -55,6 +56,10 @@ class CarefulChangeList(ChangeList):
             if parts[0] is not None and not (parts[0].isdecimal() and 1900 <= int(parts[0][:5]) < 3000):
                 raise IncorrectLookupParameters("Not a year.")
         return super().get_filters(request)
+
+    def table(self) -> Table:
+        """For the template, the headings and rows of this page."""
+        return Table(self)
 
 
 @cache
