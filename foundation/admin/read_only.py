@@ -4,7 +4,8 @@ On the ground floor, since every app's admin needs it.
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache, cached_property, reduce
+from datetime import date
+from functools import cache, cached_property, lru_cache, reduce
 from itertools import pairwise
 from operator import and_, or_
 from typing import Any
@@ -17,6 +18,7 @@ from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 
 from foundation.admin.counting import MOST_COUNTED, bounded_count
 from foundation.admin.table import Table
@@ -72,10 +74,16 @@ def _moment(name: str) -> Callable[[Any], str | None]:
         if at is None:
             return None
         local = timezone.localtime(at)
-        return f"{date_format(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S}"
+        return f"{_day(local.date(), get_language())} {local:%H:%M:%S}"
 
     shown.__name__ = name
     return shown
+
+
+@lru_cache(maxsize=1_000)
+def _day(day: date, language: str | None) -> str:
+    """As `language` writes it, which is the page's; the rows of a page are of few days."""
+    return date_format(day, "SHORT_DATE_FORMAT")
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
