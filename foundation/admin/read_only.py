@@ -59,6 +59,14 @@ class CarefulChangeList(ChangeList):
                 raise IncorrectLookupParameters("Not a year.")
         return super().get_filters(request)
 
+    def get_results(self, request: HttpRequest) -> None:
+        """As Django's, with no column of a row and of what it is joined with that the list does not show."""
+        super().get_results(request)
+        shown_by: Any = self.model_admin
+        if shown_by.list_reads:
+            self.result_list = self.result_list.only(*shown_by.list_reads)
+
+    @cached_property
     def table(self) -> Table:
         """For the template, the headings and rows of this page."""
         return Table(self)
@@ -91,7 +99,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     Lists are searched by the beginnings of `search_beginnings` and the whole of `search_wholes`, fields of the model
     or of the one that `search_path` leads to, each with an index; they are sorted one way; and `date_hierarchy`
-    names a column with an index.
+    names a column with an index. `list_reads` names the columns that a list shows, where it reads rows that are joined
+    of many more; another one would be asked for row by row.
     """
 
     actions = None
@@ -101,6 +110,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     paginator = BoundedPaginator
     most_counted = MOST_COUNTED
     sortable_by = ()
+    list_reads: tuple[str, ...] = ()
     search_beginnings: tuple[str, ...] = ()
     search_wholes: tuple[str, ...] = ()
     search_path = ""
