@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
-from django.db.models import CharField, DateField, ForeignKey, GenericIPAddressField, TimeField, URLField
+from django.db.models import BooleanField, CharField, DateField, ForeignKey, GenericIPAddressField, TimeField, URLField
 from django.urls import reverse
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
@@ -73,7 +73,7 @@ def _field_named(options: Any, name: Any) -> Any:
 def _field_text(field: Any, empty: str) -> Text:
     if isinstance(field, ForeignKey):
         return _related_text(field, empty)
-    if field.choices:
+    if field.choices or isinstance(field, BooleanField):
         return _choice_text(field, empty)
     is_text = isinstance(field, CharField | GenericIPAddressField) and not isinstance(field, URLField)
 
@@ -103,8 +103,15 @@ def _related_text(field: Any, empty: str) -> Text:
 
 
 def _choice_text(field: Any, empty: str) -> Text:
-    labels, unknown = {value: escape(str(label)) for value, label in field.flatchoices}, escape(empty)
-    return lambda row: labels.get(getattr(row, field.attname), unknown)
+    known: dict[Any, str] = {}
+
+    def text(row: Any) -> str:
+        value = getattr(row, field.attname)
+        if value not in known:
+            known[value] = conditional_escape(display_for_field(_trimmed(value), field, empty))
+        return known[value]
+
+    return text
 
 
 def _made_text(shown: Any, admin: Any, empty: str) -> Text:
