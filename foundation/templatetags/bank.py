@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django import template
 from django.db.models import Subquery
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.dates import MONTHS
 from django.utils.formats import date_format
@@ -45,6 +47,17 @@ def money_signed(amount: Decimal) -> str:
 def rate(value: Decimal) -> str:
     """`0.015` as `1.5%`, in the page's language."""
     return format_rate(value)
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A symbol of static/img/icons.svg, between spaces. Decorative: the words are beside it."""
+    return _drawn(name, static("img/icons.svg"))
+
+
+@lru_cache(maxsize=128)
+def _drawn(name: str, symbols_url: str) -> SafeString:
+    return format_html(' <svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg> ', symbols_url, name)
 
 
 @register.filter

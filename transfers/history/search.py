@@ -3,17 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from accounts.models import BankAccount, User
 from foundation.money import MAX_AMOUNT_DIGITS, currency_exponent
-from foundation.paging import Cursor, InvalidCursor, Page, page_of
+from foundation.paging import CompiledPages, Cursor, InvalidCursor, Page, page_of
 from foundation.replica import as_now, may_be_behind
 from transfers.history.filters import HistoryFilters
 from transfers.history.rows import PAGE_ROWS, EntryRow, entries_with_transactions, entry_rows
-from transfers.models import Direction, Entry, Payee
+from transfers.models import Direction, Entry, Payee, Transaction
 from transfers.payees.selectors import short_name
 from transfers.periods import end_of_day, start_of_day
 
@@ -50,8 +51,24 @@ def filtered_page(
     Raises:
         InvalidCursor: also if it is one of other filters, where one names an account and the other does not.
     """
-    page = page_of(_matching(user, filters), by=_by(filters), after=after, before=before, limit=PAGE_ROWS)
+    if filters.text:
+        page = page_of(_matching(user, filters), by=_by(filters), after=after, before=before, limit=PAGE_ROWS)
+    else:
+        asked = _conditions(user, filters)
+        page = _pages(tuple(asked), _by(filters)).page(*asked.values(), after=after, before=before)
     return page.showing(entry_rows(page.items))
+
+
+@lru_cache(maxsize=64)  # one for each set of filters; a text is looked for in its own way each time
+def _pages(lookups: tuple[str, ...], by: tuple[str, ...]) -> CompiledPages[Entry]:
+    return CompiledPages(
+        Entry,
+        lambda *values: entries_with_transactions().filter(**dict(zip(lookups, values, strict=True))),
+        *(_FIELDS[lookup] for lookup in lookups),
+        by=by,
+        limit=PAGE_ROWS,
+        may_be_behind=True,
+    )
 
 
 def is_page_key(filters: HistoryFilters, text: str) -> bool:
@@ -111,25 +128,38 @@ def _chunk(entries: QuerySet[Entry], by: Sequence[str], after: Cursor | None, li
     return page.showing(entry_rows(page.items))
 
 
-def _by(filters: HistoryFilters) -> Sequence[str]:
+def _by(filters: HistoryFilters) -> tuple[str, ...]:
     """What orders the movements: the sequence in one account, time and id over several."""
     return ("sequence",) if filters.account else ("posted_at", "id")
 
 
+_FIELDS: dict[str, Any] = {
+    "account__owner": BankAccount._meta.get_field("owner"),
+    "account": BankAccount._meta.pk,
+    "posted_at__gte": Entry._meta.get_field("posted_at"),
+    "posted_at__lt": Entry._meta.get_field("posted_at"),
+    "transaction__kind": Transaction._meta.get_field("kind"),
+    "amount__gte": Entry._meta.get_field("amount"),
+    "amount__lte": Entry._meta.get_field("amount"),
+}
+
+
+def _conditions(user: User, filters: HistoryFilters) -> dict[str, Any]:
+    """Look-ups and their values, for all filters but the text."""
+    asked = {
+        "account__owner": user.pk,
+        "account": filters.account.pk if filters.account else None,
+        "posted_at__gte": start_of_day(filters.date_from) if filters.date_from else None,
+        "posted_at__lt": end_of_day(filters.date_to) if filters.date_to else None,
+        "transaction__kind": filters.type or None,
+        "amount__gte": filters.min_amount,
+        "amount__lte": filters.max_amount,
+    }
+    return {lookup: value for lookup, value in asked.items() if value is not None}
+
+
 def _matching(user: User, filters: HistoryFilters) -> QuerySet[Entry]:
-    entries = entries_with_transactions().filter(account__owner=user)
-    if filters.account is not None:
-        entries = entries.filter(account=filters.account)
-    if filters.date_from is not None:
-        entries = entries.filter(posted_at__gte=start_of_day(filters.date_from))
-    if filters.date_to is not None:
-        entries = entries.filter(posted_at__lt=end_of_day(filters.date_to))
-    if filters.type:
-        entries = entries.filter(transaction__kind=filters.type)
-    if filters.min_amount is not None:
-        entries = entries.filter(amount__gte=filters.min_amount)
-    if filters.max_amount is not None:
-        entries = entries.filter(amount__lte=filters.max_amount)
+    entries = entries_with_transactions().filter(**_conditions(user, filters))
     if not filters.text:
         return entries
     named = with_named_accounts(user, filters).named_accounts

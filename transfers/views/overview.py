@@ -47,13 +47,13 @@ def _overview(request: SignedInRequest) -> dict[str, Any]:
     overview = history.overview_of(request.user, at=timezone.now())
     all_accounts = overview.accounts
     accounts = [account for account in all_accounts if account.status != AccountStatus.CLOSED]
-    recent = history.recent_entries(accounts)
+    recent = history.recent_entries(request.user)
     latest = max((rows[0] for rows in recent.values() if rows), key=lambda row: row.posted_at, default=None)
     return {
         "version": _version(all_accounts),
         "latest": latest,
         "total": sum((account.balance for account in accounts), Decimal(0)),
-        "accounts": [{"account": account, "entries": recent[account.pk]} for account in accounts],
+        "accounts": [{"account": account, "entries": recent.get(account.pk, [])} for account in accounts],
         "closed_accounts": [account for account in all_accounts if account.status == AccountStatus.CLOSED],
         "balance_picture": balance_picture(overview.balances),
         "daily": overview.daily,
