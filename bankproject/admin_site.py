@@ -10,11 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from accounts.roles import STAFF_ROLES, may
+from accounts.roles import STAFF_ROLES
 from accounts.views import sign_in
-from bankproject.front_page import figures_for
+from bankproject.front_page import figures_for, movements_for
 from foundation.admin.read_only import ReadOnlyAdmin
-from transfers.history import monitoring
 
 
 class BankAdminSite(admin.AdminSite):
@@ -57,7 +56,7 @@ class BankAdminSite(admin.AdminSite):
         user: Any = request.user
         page = {
             "figures": figures_for(user, at=timezone.now()),
-            "transactions": monitoring.last_transactions() if may(user, "transfers.view_transaction") else None,
+            "transactions": movements_for(user),
         }
         return super().index(request, page | (extra_context or {}))
 

@@ -4,8 +4,7 @@ On the ground floor, since every app's admin needs it.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import date
-from functools import cache, cached_property, lru_cache, reduce
+from functools import cache, cached_property, reduce
 from itertools import pairwise
 from operator import and_, or_
 from typing import Any
@@ -16,12 +15,9 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.translation import get_language
 
 from foundation.admin.counting import MOST_COUNTED, bounded_count
-from foundation.admin.table import Table
+from foundation.admin.table import Table, moment_text
 from foundation.money import MoneyField, format_money
 from foundation.replica import may_be_behind
 
@@ -74,24 +70,15 @@ class CarefulChangeList(ChangeList):
 
 @cache
 def _moment(name: str) -> Callable[[Any], str | None]:
-    """The field as a moment to the second: in a minute, much happens in a bank."""
+    """The field as a moment to the second."""
 
     @admin.display(description=name.replace("_", " "))
     def shown(row: Any) -> str | None:
         at = getattr(row, name)
-        if at is None:
-            return None
-        local = timezone.localtime(at)
-        return f"{_day(local.date(), get_language())} {local:%H:%M:%S}"
+        return None if at is None else moment_text(at)
 
     shown.__name__ = name
     return shown
-
-
-@lru_cache(maxsize=1_000)
-def _day(day: date, language: str | None) -> str:
-    """As `language` writes it, which is the page's; the rows of a page are of few days."""
-    return date_format(day, "SHORT_DATE_FORMAT")
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
