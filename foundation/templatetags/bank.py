@@ -3,19 +3,26 @@
 import calendar
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
+from crispy_forms.templatetags.crispy_forms_filters import as_crispy_field
 from django import template
+from django.conf import settings
 from django.db.models import Subquery
+from django.forms import BoundField
+from django.template.defaultfilters import truncatechars
 from django.templatetags.static import static
+from django.urls import get_script_prefix, get_urlconf, reverse
 from django.utils import timezone
 from django.utils.dates import MONTHS
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format, time_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from foundation.money import format_money, format_money_short, format_money_signed, format_rate
 
@@ -23,6 +30,11 @@ register = template.Library()
 
 _KEPT = re.compile(r"(\b(?:e-mails?|two-factor|sign-ins?|[0-9]{4}-[0-9]{2}-[0-9]{2})\b|•••• [0-9]{4})", re.IGNORECASE)
 _PARTS = ("year", "month", "day")
+_LONG = 11  # characters of an amount that fits at its size
+_SIGNED = ' <span class="money money-{}{}"><span class="{}">{}</span> {}</span> '
+_STAND_INS: dict[type, Any] = {UUID: UUID(int=7_700_000_000_000_001), int: 7_700_000_000_000_002}
+# By form, field and language: as many as there are fields to filter by.
+_drawn_fields: dict[tuple[Any, ...], SafeString] = {}
 
 
 @register.filter
@@ -47,6 +59,92 @@ def money_signed(amount: Decimal) -> str:
 def rate(value: Decimal) -> str:
     """`0.015` as `1.5%`, in the page's language."""
     return format_rate(value)
+
+
+@register.simple_tag
+def amount(value: Decimal, *, signed: bool = False, quiet: bool = False, size: str = "") -> SafeString:
+    """An amount, between spaces, as `€1,234.50`. Money never wraps, nor leaves its word.
+
+    Args:
+        signed: with its sign, colour and the word “in” or “out”.
+        quiet: the word is hidden from sight.
+        size: "l" or "xl"; a long amount is then set smaller.
+    """
+    if not signed:
+        text = format_money(value)
+        sized = f" money-{size}{' money-long' if len(text) > _LONG else ''}" if size else ""
+        return format_html(' <span class="money{}">{}</span> ', sized, text)
+    text, word = format_money_signed(value), "out" if value < 0 else "in"
+    long = " money-long" if size and len(text) > _LONG + 1 else ""
+    hidden = "visually-hidden" if quiet else "money-word"
+    return format_html(_SIGNED, word, long, hidden, word, text)
+
+
+@register.filter(expects_localtime=True)
+def day(value: date, pattern: str = "DATE_FORMAT") -> str:
+    """A day, or that of a moment, as `date` writes it; put into words once for each day and language."""
+    return _day_in_words(date(value.year, value.month, value.day), pattern, get_language())
+
+
+@lru_cache(maxsize=2048)
+def _day_in_words(value: date, pattern: str, language: str | None) -> str:
+    return date_format(value, pattern)
+
+
+@register.filter(expects_localtime=True)
+def time_of_day(value: datetime) -> str:
+    """A moment's time in the page's language: `14:05`."""
+    pattern = get_format("TIME_FORMAT")
+    return _time_in_words(
+        time(value.hour, value.minute, value.second if "s" in pattern else 0), pattern, get_language()
+    )
+
+
+@lru_cache(maxsize=2048)
+def _time_in_words(value: time, pattern: str, language: str | None) -> str:
+    return time_format(value, pattern)
+
+
+@register.filter(expects_localtime=True)
+def iso(value: datetime) -> str:
+    """For programs: `2026-11-27T14:05:00+01:00`."""
+    return value.isoformat()
+
+
+@register.filter
+def shortened(text: str, most: int) -> str:
+    """At most so many characters. Django's own looks at each of them, however few there are."""
+    return text if len(text) <= most and text.isascii() else truncatechars(text, most)
+
+
+@register.simple_tag
+def path(name: str, *values: UUID | int) -> str:
+    """The path of a page, as `url` gives it; for rows, since it is looked for once and not for each."""
+    return _path_of(name, tuple(map(type, values)), get_urlconf(), get_script_prefix()).format(*values)
+
+
+@lru_cache(maxsize=256)
+def _path_of(name: str, kinds: tuple[type, ...], urlconf: str | None, prefix: str) -> str:
+    """With a place for each value. UUIDs and whole numbers are as they are in any address."""
+    stand_ins = [_STAND_INS[kind] for kind in kinds]
+    found = reverse(name, args=stand_ins)
+    for stand_in in stand_ins:
+        found = found.replace(str(stand_in), "{}", 1)
+    return found
+
+
+@register.simple_tag
+def filter_field(field: BoundField) -> SafeString:
+    """A field of a form that filters a list, as crispy draws it: once for each language, while nothing is in it and it
+    offers everybody the same."""
+    form, declared = field.form, field.form.base_fields[field.name]
+    is_for_all = getattr(field.field, "choices", None) == getattr(declared, "choices", None)
+    if field.errors or field.value() is not None or not is_for_all:
+        return as_crispy_field(field)
+    key = (type(form), field.name, form.is_bound, form.auto_id, get_language(), settings.CURRENCY)
+    if key not in _drawn_fields:
+        _drawn_fields[key] = as_crispy_field(field)
+    return _drawn_fields[key]
 
 
 @register.simple_tag

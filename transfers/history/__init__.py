@@ -6,6 +6,7 @@ from transfers.history.pictures import Balances, MonthFlow, Overview, balances_o
 from transfers.history.receipts import Receipt, WaitingOrder, order_to_repeat, receipt_for, waiting_orders
 from transfers.history.rows import PAGE_ROWS, EntryRow, entry_of, history_page, recent_entries
 from transfers.history.search import Totals, filtered_page, filtered_rows, is_page_key, totals_of, with_named_accounts
+from transfers.history.shown import overview_version
 
 __all__ = [
     "PAGE_ROWS",
@@ -33,6 +34,7 @@ __all__ = [
     "months_in_and_out",
     "order_to_repeat",
     "overview_of",
+    "overview_version",
     "receipt_for",
     "recent_entries",
     "statement_for",
