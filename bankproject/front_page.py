@@ -15,12 +15,13 @@ from accounts import selectors as people
 from accounts.models import AccountStatus, User
 from accounts.roles import may
 from foundation.admin.counting import bounded_counts
-from foundation.admin.table import addresses_of, moment_text
+from foundation.admin.table import moment_text
 from foundation.money import format_money
+from foundation.templatetags.bank import path
 from support import selectors as support
 from support.states import RequestState
 from transfers.history import monitoring
-from transfers.models import AlertState, OrderState, Transaction, TransactionKind
+from transfers.models import AlertState, OrderState, TransactionKind
 from transfers.periods import day_of, start_of_day
 
 
@@ -75,11 +76,10 @@ def movements_for(user: User) -> list[Movement] | None:
     """The latest, newest first; None for whoever does not see the ledger."""
     if not may(user, "transfers.view_transaction"):
         return None
-    url = addresses_of(Transaction)
     return [
         Movement(
             when=moment_text(row.created_at),
-            url=url(row.pk),
+            url=path("admin:transfers_transaction_change", row.pk),
             reference=row.reference,
             kind=TransactionKind(row.kind).label,
             amount=format_money(row.amount),

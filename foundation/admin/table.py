@@ -5,8 +5,7 @@ the page of the row is: half of what a page of fifty rows costs. What is shown i
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -14,13 +13,12 @@ from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import display_for_field, display_for_value, label_for_field
 from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist
 from django.db.models import BooleanField, CharField, DateField, ForeignKey, GenericIPAddressField, TimeField, URLField
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
-from django.utils.translation import get_language
+
+from foundation.templatetags.bank import day, path
 
 # The text of a row's cell, escaped.
 Text = Callable[[Any], str]
@@ -157,31 +155,19 @@ def _trimmed(value: Any) -> Any:
 
 def _link_of(changes: Any) -> Callable[[Any], str]:
     """Makes the opening tag of the link to a row's page, with the filters that lead back to this list."""
-    address = addresses_of(changes.model)
-    kept = {"preserved_filters": changes.preserved_filters, "opts": changes.opts}
-    tail = escape(add_preserved_filters(kept, address(0)).removeprefix(address(0)))
+    options = changes.opts
+    page = f"admin:{options.app_label}_{options.model_name}_change"
+    kept = {"preserved_filters": changes.preserved_filters, "opts": options}
+    tail = escape(add_preserved_filters(kept, path(page, 0)).removeprefix(path(page, 0)))
     if not changes.is_popup:
-        return lambda row: f'<a href="{escape(address(row.pk))}{tail}">'
+        return lambda row: f'<a href="{escape(path(page, row.pk))}{tail}">'
     told = changes.to_field or "pk"
     return lambda row: (
-        f'<a href="{escape(address(row.pk))}{tail}" data-popup-opener="{escape(str(row.serializable_value(told)))}">'
+        f'<a href="{escape(path(page, row.pk))}{tail}" data-popup-opener="{escape(str(row.serializable_value(told)))}">'
     )
-
-
-def addresses_of(model: Any) -> Callable[[Any], str]:
-    """Makes the address of a row's page from its key, a number or UUID; all else of it is looked up once."""
-    options = model._meta
-    before, after = reverse(f"admin:{options.app_label}_{options.model_name}_change", args=[0]).rsplit("0", 1)
-    return lambda key: f"{before}{key}{after}"
 
 
 def moment_text(at: datetime) -> str:
     """To the second, since much happens in a minute of a bank; the day as the page's language writes it."""
     local = timezone.localtime(at)
-    return f"{_day(local.date(), get_language())} {local:%H:%M:%S}"
-
-
-@lru_cache(maxsize=1_000)
-def _day(day: date, language: str | None) -> str:
-    """Written once for all its moments, of which a page has many. `language` is the one that is written in."""
-    return date_format(day, "SHORT_DATE_FORMAT")
+    return f"{day(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S}"
