@@ -15,6 +15,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString, mark_safe
 
 from foundation.admin.counting import MOST_COUNTED, bounded_count
 from foundation.admin.table import Table, moment_text
@@ -134,8 +135,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     @may_be_behind
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Written out here, where what it shows may still be a moment old."""
-        response = super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, {"media": self._drawn_media} | (extra_context or {}))
         return response.render() if hasattr(response, "render") else response
+
+    @cached_property
+    def _drawn_media(self) -> dict[str, SafeString]:
+        """The tags that name the scripts and style sheets of a list, the same on every page."""
+        return {kind: mark_safe(str(self.media[kind])) for kind in ("css", "js")}  # noqa: S308 - made by Django
 
     @may_be_behind
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
