@@ -176,3 +176,12 @@ def test_a_row_asks_for_no_permission_no_statement_and_no_template(
     assert {address: cost(address) for address in addresses} == few
     assert all(one["permissions"] < MOST_PERMISSIONS for one in few.values()), few
     assert cost("/admin/") == front | {"nodes": front["nodes"] + 9 * NODES_OF_A_MOVEMENT}
+
+
+def test_the_page_of_a_row_reads_the_row_once(more: Any, ada: Any, browser_of: Any) -> None:
+    more("Customer", 2)
+    account, browser = BankAccount.objects.filter(owner__email="customer1@example.com").get(), browser_of(ada)
+    with CaptureQueriesContext(connection) as asked:
+        answer = browser.get(url(BankAccount, "change", account.pk))
+    assert account.masked_number in answer.content.decode()
+    assert len([one for one in asked.captured_queries if BankAccount._meta.db_table in one["sql"]]) == 1
