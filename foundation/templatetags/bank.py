@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from crispy_forms.templatetags.crispy_forms_filters import as_crispy_field
@@ -13,7 +13,7 @@ from django.conf import settings
 from django.forms import BoundField
 from django.template.defaultfilters import truncatechars
 from django.templatetags.static import static
-from django.urls import get_script_prefix, get_urlconf, reverse
+from django.urls import reverse
 from django.utils.formats import date_format, get_format, time_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -85,24 +85,25 @@ def _day_in_words(value: date, pattern: str, language: str | None) -> str:
     return date_format(value, pattern)
 
 
+class InWords(NamedTuple):
+    """A moment in the bank's time and the page's language; `iso` is for programs: `2026-11-27T14:05:00+01:00`."""
+
+    iso: str
+    day: str
+    time: str
+
+
 @register.filter(expects_localtime=True)
-def time_of_day(value: datetime) -> str:
-    """A moment's time in the page's language: `14:05`."""
+def in_words(value: datetime) -> InWords:
+    """A moment as `date` writes its day and its time, for rows that show it."""
     pattern = get_format("TIME_FORMAT")
-    return _time_in_words(
-        time(value.hour, value.minute, value.second if "s" in pattern else 0), pattern, get_language()
-    )
+    shown = time(value.hour, value.minute, value.second if "s" in pattern else 0)
+    return InWords(value.isoformat(), day(value), _time_in_words(shown, pattern, get_language()))
 
 
 @lru_cache(maxsize=2048)
 def _time_in_words(value: time, pattern: str, language: str | None) -> str:
     return time_format(value, pattern)
-
-
-@register.filter(expects_localtime=True)
-def iso(value: datetime) -> str:
-    """For programs: `2026-11-27T14:05:00+01:00`."""
-    return value.isoformat()
 
 
 @register.filter
@@ -114,11 +115,11 @@ def shortened(text: str, most: int) -> str:
 @register.simple_tag
 def path(name: str, *values: UUID | int) -> str:
     """The path of a page, as `url` gives it; for rows, since it is looked for once and not for each."""
-    return _path_of(name, tuple(map(type, values)), get_urlconf(), get_script_prefix()).format(*values)
+    return _path_of(name, *map(type, values)).format(*values)
 
 
 @lru_cache(maxsize=256)
-def _path_of(name: str, kinds: tuple[type, ...], urlconf: str | None, prefix: str) -> str:
+def _path_of(name: str, *kinds: type) -> str:
     """With a place for each value. UUIDs and whole numbers are as they are in any address."""
     stand_ins = [_STAND_INS[kind] for kind in kinds]
     found = reverse(name, args=stand_ins)
@@ -131,7 +132,8 @@ def _path_of(name: str, kinds: tuple[type, ...], urlconf: str | None, prefix: st
 def filter_field(field: BoundField) -> SafeString:
     """A field of a form that filters a list, as crispy draws it: once for each language, while nothing is in it and it
     offers everybody the same."""
-    form, declared = field.form, field.form.base_fields[field.name]
+    form: Any = field.form
+    declared = form.base_fields[field.name]
     is_for_all = getattr(field.field, "choices", None) == getattr(declared, "choices", None)
     if field.errors or field.value() is not None or not is_for_all:
         return as_crispy_field(field)

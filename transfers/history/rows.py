@@ -171,7 +171,7 @@ def _account_of(side: _Side) -> BankAccount:
         owner_id=side.owner_id,
         kind=side.kind,
         nickname=side.nickname,
-        number=side.number,
+        number=side.number,  # type: ignore[misc]
     )
 
 

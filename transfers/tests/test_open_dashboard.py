@@ -18,7 +18,7 @@ from accounts.models import AccountKind, AccountStatus, BankAccount, UserSession
 from tests import acts
 from transfers import history
 from transfers.accounts import opening
-from transfers.models import CustomerLimit
+from transfers.models import CustomerLimit, OrderState, TransferOrder
 from transfers.orders import cash
 from transfers.orders.holds import reject_order, release_order
 
@@ -108,10 +108,10 @@ def test_a_held_payment_its_rejection_and_its_release_are_news_to_the_open_dashb
     # R3.10, R10.4
     dashboard = OpenDashboard(browser_of(alice))
     for decide, shown in ((reject_order, "left today"), (release_order, "−€12,345.67")):
-        orders: list[Any] = []
-        answer = dashboard.hears_of(lambda orders=orders: orders.append(pay("12345.67")))
-        assert "€7,654.33 available" in answer.content.decode()
-        decision = partial(decide, actor=sam, order=orders[0], reason="She told us on the phone.")
+        answer = dashboard.hears_of(partial(pay, "12345.67")).content.decode()
+        assert "€7,654.33 available" in answer
+        order = TransferOrder.objects.get(state=OrderState.HELD)
+        decision = partial(decide, actor=sam, order=order, reason="She told us on the phone.")
         answer = dashboard.hears_of(decision).content.decode()
         assert shown in answer
         assert "available" not in answer
