@@ -3,6 +3,7 @@
 import calendar
 from collections.abc import Iterable, Iterator
 from datetime import date
+from functools import cache
 from typing import Any
 
 from django import template
@@ -12,6 +13,8 @@ from django.utils.dates import MONTHS
 from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
+
+from foundation.compiled import Select
 
 register = template.Library()
 
@@ -69,14 +72,20 @@ def _steps_down(cl: Any, year: int, month: int, day: int) -> Iterator[tuple[Any,
 
 
 def _years(cl: Any) -> range:
-    moments = cl.model._default_manager.values(cl.date_hierarchy)
+    found = _ends_of(cl.model, cl.date_hierarchy).tuples()
+    return next((range(timezone.localtime(a).year, timezone.localtime(b).year + 1) for a, b in found), range(0))
+
+
+@cache
+def _ends_of(model: Any, column: str) -> Select:
+    """The first and the last moment of all rows; no row, of none."""
+    moments = model._default_manager.values(column)
     ends = {
-        name: Subquery(moments.order_by(order)[:1])
-        for name, order in (("_first", cl.date_hierarchy), ("_last", f"-{cl.date_hierarchy}"))
+        name: Subquery(moments.order_by(order)[:1]) for name, order in (("_first", column), ("_last", f"-{column}"))
     }
     # Any row at all carries the two look-ups; together in one MIN and MAX they would be a scan on SQLite.
-    found = cl.model._default_manager.order_by().annotate(**ends).values_list(*ends)[:1]
-    return next((range(timezone.localtime(a).year, timezone.localtime(b).year + 1) for a, b in found), range(0))
+    found = model._default_manager.order_by().annotate(**ends).values_list(*ends)[:1]
+    return Select(lambda: found, may_be_behind=True)
 
 
 def _url(cl: Any, *parts: int) -> str:
