@@ -129,14 +129,13 @@ class TwoFactorMiddleware(LoginRequiredMiddleware):
 class SecondFactorMiddleware(OTPMiddleware):
     """django-otp's: the user is verified who has given a second factor in this session, while the device is theirs.
 
-    Every page looks the device up, so a statement that is compiled once does.
+    Every page looks the device up, so a statement that is compiled once does. There are devices of one kind.
     """
 
-    def _device_from_persistent_id(self, persistent_id: str) -> Any:
+    def _device_from_persistent_id(self, persistent_id: str) -> TotpDevice | None:
         kind, _, key = persistent_id.rpartition("/")
-        if kind != TotpDevice.model_label() or not key.isdecimal():
-            return super()._device_from_persistent_id(persistent_id)
-        return next(iter(_devices.instances(int(key))), None)
+        found = _devices.instances(int(key)) if kind == TotpDevice.model_label() and key.isdecimal() else []
+        return found[0] if found else None
 
 
 _devices: Select[TotpDevice] = Select(lambda pk: TotpDevice.objects.filter(pk=pk), TotpDevice._meta.pk)
