@@ -14,8 +14,13 @@ READ_SECONDS = 15
 _SQLITE = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
+    # How many prepared statements a connection keeps; of 128, those of a payment would fall victim to pages.
+    "cached_statements": 512,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
 }
+# Statements that are compiled once are prepared at their first use (foundation/drivers.py). A pooler that hands a
+# connection on between transactions and knows of no prepared statements wants `?prepare_threshold=None` in the address.
+_POSTGRESQL = {"prepare_threshold": 5}
 # Seconds to wait for a server that does not answer; without it, as long as the network likes.
 _MSSQL = {"connection_timeout": 10}
 # Microsoft's driver as its own Python package, with the ODBC driver in it; or pyodbc with one that is installed.
@@ -53,6 +58,10 @@ def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET,
     options = found.setdefault("OPTIONS", {})
     if found["ENGINE"] == "django.db.backends.sqlite3":
         found["OPTIONS"] = _SQLITE | options
+    elif found["ENGINE"] == "django.db.backends.postgresql":
+        if options.get("prepare_threshold") == "None":
+            options["prepare_threshold"] = None
+        found["OPTIONS"] = _POSTGRESQL | options
     elif found["ENGINE"] == "mssql":
         found["OPTIONS"] = _mssql_options(env, options, read_only=read_only)
     found["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)

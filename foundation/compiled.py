@@ -22,14 +22,20 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models import sql
 from django.db.models.query import get_related_populators
 from django.db.transaction import TransactionManagementError
 
+from foundation.binding import Prepare, preparer
+from foundation.drivers import DriverText
+
 M = TypeVar("M", bound=models.Model)
 
-_LENGTHS = (256, 64, 16, 4, 2, 1)
+_MOST_ROWS = 256
+_LENGTHS = (128, 64, 32, 16, 8, 4, 2, 1)
+_MOST_PARAMETERS = 2048  # SQL Server takes 2,100
 _SCALAR = -1
 
 
@@ -40,30 +46,31 @@ class _Slot(NamedTuple):
     stand_in: Any
     prepared: Any
 
-    @property
-    def takes_integers_as_they_are(self) -> bool:
-        return type(self.stand_in) is type(self.prepared) is int and self.stand_in == self.prepared
-
 
 class _Statement:
     """A compiled text, and which of its parameters is replaced by which value."""
 
     def __init__(self, text: str, params: Sequence[Any], slots: Sequence[_Slot]) -> None:
-        self.text = text
-        stand_ins = [slot.prepared for slot in slots]
-        self._params = [(stand_ins.index(param), None) if param in stand_ins else (None, param) for param in params]
-        if sorted(slot for slot, _ in self._params if slot is not None) != list(range(len(slots))):
-            raise AssertionError(f"A value got lost in compiling: {text}")
-        self._fields = [(slot.field, slot.takes_integers_as_they_are) for slot in slots]
-
-    def bind(self, values: Sequence[Any]) -> list[Any]:
-        """The parameters for the driver, where the slots hold `values`."""
         database = connections[DEFAULT_DB_ALIAS]
-        prepared = [
-            value if as_it_is and type(value) is int else field.get_db_prep_value(value, database, prepared=False)
-            for value, (field, as_it_is) in zip(values, self._fields, strict=True)
-        ]
-        return [param if slot is None else prepared[slot] for slot, param in self._params]
+        self.text = text
+        self.on_driver = DriverText(text, database)
+        stand_ins = [slot.prepared for slot in slots]
+        # Constants are numbered on behind the slots.
+        self._constants = [param for param in params if param not in stand_ins]
+        numbers = iter(range(len(slots), len(slots) + len(self._constants)))
+        self._places = [stand_ins.index(param) if param in stand_ins else next(numbers) for param in params]
+        if sorted(self._places) != list(range(len(slots) + len(self._constants))):
+            raise AssertionError(f"A value got lost in compiling: {text}")
+        self._are_in_order = self._places == list(range(len(slots)))
+        self._prepare = [preparer(slot.field, database, slot.field.get_db_prep_value) for slot in slots]
+
+    def bind(self, values: Sequence[Any], database: BaseDatabaseWrapper) -> list[Any]:
+        """The parameters for the driver, where the slots hold `values`."""
+        prepared = [prepare(value, database) for prepare, value in zip(self._prepare, values, strict=True)]
+        if self._are_in_order:
+            return prepared
+        prepared += self._constants
+        return [prepared[place] for place in self._places]
 
 
 class _Rows(_Statement):
@@ -85,25 +92,22 @@ class _Rows(_Statement):
         # A queryset has names of fields where it is for values, not for instances.
         self._instances = _Instances(compiler) if queryset._fields is None else None
 
-    def run(self, values: Sequence[Any]) -> list[tuple]:
-        database = connections[DEFAULT_DB_ALIAS]
+    def run(self, values: Sequence[Any], database: BaseDatabaseWrapper) -> list[tuple]:
         if self.locks and database.get_autocommit():
             raise TransactionManagementError("Rows are locked inside a transaction only.")
-        with database.cursor() as cursor:
-            cursor.execute(self.text, self.bind(values))
-            rows = cursor.fetchall()
+        rows = self.on_driver.rows(database, self.bind(values, database))
         return rows if self._width is None else [row[: self._width] for row in rows]
 
-    def converted(self, row: tuple) -> list[Any]:
-        database, values = connections[DEFAULT_DB_ALIAS], list(row)
+    def converted(self, row: tuple, database: BaseDatabaseWrapper) -> list[Any]:
+        values = list(row)
         for place, convert, expression in self._converters:
             values[place] = convert(values[place], expression, database)
         return values
 
-    def instance(self, row: tuple) -> Any:
+    def instance(self, row: tuple, database: BaseDatabaseWrapper) -> Any:
         if self._instances is None:
             raise TypeError("A query for values has no instances.")
-        return self._instances.made_from(self.converted(row))
+        return self._instances.made_from(self.converted(row, database))
 
 
 class _Instances:
@@ -135,18 +139,24 @@ class _Compiled(Generic[S]):
 
     def __init__(self, fields: Sequence[models.Field]) -> None:
         self._fields = fields
-        self._statements: dict[tuple[str, tuple[int, ...]], S] = {}
+        # By the kind of database, and the lengths of the lists or how many single values there are.
+        self._statements: dict[tuple[str, tuple[int, ...] | int], S] = {}
 
-    def _bound(self, values: Sequence[Any]) -> tuple[S, Sequence[Any]]:
-        """The statement for these values, and the values one by one."""
-        shape = tuple([len(value) if type(value) is list else _SCALAR for value in values])
-        key = (connections[DEFAULT_DB_ALIAS].vendor, shape)
+    def _bound(self, values: Sequence[Any]) -> tuple[S, Sequence[Any], BaseDatabaseWrapper]:
+        """The statement for these values, the values one by one, and the database."""
+        database = connections[DEFAULT_DB_ALIAS]
+        are_lists = list in map(type, values)
+        shape = (
+            tuple([len(value) if type(value) is list else _SCALAR for value in values]) if are_lists else len(values)
+        )
+        key = (database.vendor, shape)
         statement = self._statements.get(key)
         if statement is None:
-            statement = self._statements[key] = self._compile(shape)
-        if max(shape, default=_SCALAR) == _SCALAR:
-            return statement, values
-        return statement, [one for value in values for one in (value if type(value) is list else [value])]
+            compiled = self._compile(shape if isinstance(shape, tuple) else (_SCALAR,) * shape)
+            statement = self._statements[key] = compiled
+        if are_lists:
+            values = [one for value in values for one in (value if type(value) is list else [value])]
+        return statement, values, database
 
     def _compile(self, shape: tuple[int, ...]) -> S:
         """The statement for this kind of database, with lists of these lengths.
@@ -179,18 +189,18 @@ class Select(_Compiled[_Rows], Generic[M]):
 
     def rows(self, *values: Any) -> list[tuple]:
         """The rows with columns as the database has them: the cheapest, where the columns are integers and texts."""
-        statement, bound = self._bound(values)
-        return statement.run(bound)
+        statement, bound, database = self._bound(values)
+        return statement.run(bound, database)
 
     def tuples(self, *values: Any) -> list[tuple]:
         """The rows with columns as the fields give them."""
-        statement, bound = self._bound(values)
-        return [tuple(statement.converted(row)) for row in statement.run(bound)]
+        statement, bound, database = self._bound(values)
+        return [tuple(statement.converted(row, database)) for row in statement.run(bound, database)]
 
     def instances(self, *values: Any) -> list[M]:
         """The rows as instances, with what `select_related()`, `defer()` and `annotate()` ask for."""
-        statement, bound = self._bound(values)
-        return [statement.instance(row) for row in statement.run(bound)]
+        statement, bound, database = self._bound(values)
+        return [statement.instance(row, database) for row in statement.run(bound, database)]
 
     def instance_or_new(self, *values: Any, new: Callable[[], M]) -> tuple[M, bool]:
         """The row, or the one that `new()` saves where there is none, as `get_or_create()` does; and whether it is new.
@@ -228,17 +238,14 @@ class Update(_Compiled[_Statement]):
 
     def execute(self, *values: Any) -> int:
         """Run; return how many rows matched."""
-        statement, bound = self._bound(values)
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.execute(statement.text, statement.bind(bound))
-            return cursor.rowcount
+        statement, bound, database = self._bound(values)
+        return statement.on_driver.count(database, statement.bind(bound, database))
 
     def execute_many(self, rows: Sequence[Sequence[Any]]) -> None:
         """Run for each row of values, handed to the driver at once. Drivers do not agree on how many rows
         matched: read again what must have changed."""
-        statement, _ = self._bound(rows[0])
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.executemany(statement.text, [statement.bind(values) for values in rows])
+        statement, _, database = self._bound(rows[0])
+        statement.on_driver.many(database, [statement.bind(values, database) for values in rows])
 
     def _compile(self, shape: tuple[int, ...]) -> _Statement:
         slots, arguments = self._slots(shape)
@@ -251,56 +258,108 @@ class Update(_Compiled[_Statement]):
 
 
 class Insert:
-    """`INSERT` of n rows at once. The database gives no keys back: make them yourself, or do without."""
+    """`INSERT` of n rows at once, for which the database gives no keys back, or of one instance, for which it does.
 
-    def __init__(self, model: type[models.Model], field_names: Sequence[str]) -> None:
+    A field that is declared for a column, `amount=BigIntegerField()`, prepares the values in place of the column's own:
+    for a column of money that is written in minor units, one of integers.
+    """
+
+    def __init__(self, model: type[models.Model], field_names: Sequence[str] = (), **prepared_by: models.Field) -> None:
+        """Args: field_names: in the order of the values; all but a key that the database makes, if not given."""
         self._model = model
         by_name = {field.name: field for field in model._meta.concrete_fields}
-        self._fields = [by_name[name] for name in field_names]
-        self._texts: dict[tuple[str, int], tuple[str, bool]] = {}
+        made = model._meta.auto_field
+        names = field_names or [name for name, field in by_name.items() if field is not made]
+        self._fields = [by_name[name] for name in names]
+        if not prepared_by.keys() <= set(names):
+            raise ValueError(f"Not among the fields: {sorted(prepared_by.keys() - set(names))}")
+        self._prepared_by = [prepared_by.get(field.name, field) for field in self._fields]
+        # What is NULL by being left out: SQL Server's drivers ask it for the type of each parameter that is NULL.
+        self._nullable = [
+            place for place, field in enumerate(self._fields) if field.null and not field.has_db_default()
+        ]
+        self._most_at_once = min(_MOST_ROWS, _MOST_PARAMETERS // len(self._fields))
+        self._statements: dict[tuple[str, int, tuple[int, ...], bool], _Inserted] = {}
 
     def execute(self, rows: Sequence[Sequence[Any]]) -> None:
         """Insert; each row has the values of the fields in order, as attributes of the model would."""
         start = 0
         while start < len(rows):
-            # Few different lengths, so few statements to compile, each within SQL Server's 2,100 parameters.
-            length = next(size for size in _LENGTHS if size <= len(rows) - start)
+            # Few different lengths, so few statements to compile.
+            length = next(size for size in (self._most_at_once, *_LENGTHS) if size <= len(rows) - start)
             self._execute(rows[start : start + length])
             start += length
 
     def _execute(self, rows: Sequence[Sequence[Any]]) -> None:
         database = connections[DEFAULT_DB_ALIAS]
-        key = (database.vendor, len(rows))
-        if key not in self._texts:
-            self._texts[key] = self._compile(rows)
-        text, by_column = self._texts[key]
-        prepared = [
-            [field.get_db_prep_save(value, database) for field, value in zip(self._fields, row, strict=True)]
-            for row in rows
-        ]
-        if by_column:
-            params: list[Any] = [list(column) for column in zip(*prepared, strict=True)]
-        else:
-            params = [value for row in prepared for value in row]
-        with database.cursor() as cursor:
-            cursor.execute(text, params)
+        statement = self._statement(rows, database)
+        statement.on_driver.count(database, statement.bind(rows, database))
 
-    def _compile(self, rows: Sequence[Sequence[Any]]) -> tuple[str, bool]:
-        objects = [
-            self._model(**{field.attname: value for field, value in zip(self._fields, row, strict=True)})
-            for row in rows
-        ]
+    def save(self, instance: models.Model) -> None:
+        """Insert an instance, which then has the key that the database made, as `Model.save()` does without signals."""
+        database = connections[DEFAULT_DB_ALIAS]
+        rows = [[field.pre_save(instance, True) for field in self._fields]]
+        statement = self._statement(rows, database, with_key=True)
+        ((key,),) = statement.on_driver.rows(database, statement.bind(rows, database))
+        instance.pk = key
+        instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
+
+    def _statement(
+        self, rows: Sequence[Sequence[Any]], database: BaseDatabaseWrapper, *, with_key: bool = False
+    ) -> "_Inserted":
+        """The one for so many rows, in which the same columns are NULL.
+
+        Raises:
+            ValueError: a row has too few values, or too many.
+        """
+        for row in rows:
+            if len(row) != len(self._fields):
+                raise ValueError("A row is longer or shorter than the list of its fields.")
+        left_out = tuple([place for place in self._nullable if all([row[place] is None for row in rows])])
+        key = (database.vendor, len(rows), left_out, with_key)
+        statement = self._statements.get(key)
+        if statement is None:
+            statement = self._statements[key] = self._compile(len(rows), left_out, database, with_key=with_key)
+        return statement
+
+    def _compile(
+        self, length: int, left_out: Sequence[int], database: BaseDatabaseWrapper, *, with_key: bool
+    ) -> "_Inserted":
+        places = [place for place in range(len(self._fields)) if place not in left_out]
+        fields = [self._fields[place] for place in places]
         query = sql.InsertQuery(self._model)
-        query.insert_values(self._fields, objects)
-        statements = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
+        query.insert_values(fields, [self._model(**{field.attname: None for field in fields}) for _ in range(length)])
+        compiler = query.get_compiler(using=DEFAULT_DB_ALIAS)
+        compiler.returning_fields = [self._model._meta.pk] if with_key else None
+        statements = compiler.as_sql()
         if len(statements) != 1:
             raise AssertionError("The rows do not go into one statement.")
         text, params = statements[0]
         # PostgreSQL may take one array for each column (UNNEST) instead of one value for each cell.
-        by_column = len(rows) > 1 and len(params) == len(self._fields)
-        if not by_column and len(params) != len(self._fields) * len(rows):
+        is_by_column = length > 1 and len(params) == len(fields)
+        if not is_by_column and len(params) != len(fields) * length:
             raise AssertionError(f"Unknown layout of parameters: {text}")
-        return text, by_column
+        columns = [
+            (place, preparer(self._prepared_by[place], database, self._prepared_by[place].get_db_prep_save))
+            for place in places
+        ]
+        return _Inserted(text, columns, is_by_column=is_by_column)
+
+
+class _Inserted:
+    """A compiled INSERT: of which places of a row, how each is prepared, and in which layout."""
+
+    def __init__(self, text: str, columns: Sequence[tuple[int, Prepare]], *, is_by_column: bool) -> None:
+        self.text = text
+        self.on_driver = DriverText(text, connections[DEFAULT_DB_ALIAS])
+        self.is_by_column = is_by_column
+        self._columns = columns
+
+    def bind(self, rows: Sequence[Sequence[Any]], database: BaseDatabaseWrapper) -> list[Any]:
+        """The parameters for the driver."""
+        if self.is_by_column:
+            return [[prepare(row[place], database) for row in rows] for place, prepare in self._columns]
+        return [prepare(row[place], database) for row in rows for place, prepare in self._columns]
 
 
 def _in_its_field(value: Any, slots: Sequence[_Slot]) -> Any:

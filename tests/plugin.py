@@ -344,7 +344,7 @@ def browser_of() -> Callable[[Any], Any]:
         session[BACKEND_SESSION_KEY] = "accounts.sign_in.axes.CountedPasswordBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         row = UserSession.objects.create(user=user)
-        session.update({"auth_at": now, "seen_at": now, "user_session": str(row.public_id)})
+        session.update({"auth_at": now, "user_session": str(row.public_id)})
         device = TotpDevice.objects.filter(user=user, confirmed=True).first()
         if device is not None:
             session[DEVICE_ID_SESSION_KEY] = device.persistent_id

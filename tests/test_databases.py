@@ -46,6 +46,15 @@ def test_sql_server_is_spoken_to_by_its_own_driver_and_encrypted(made: Any) -> N
     }
 
 
+def test_postgresql_prepares_what_is_compiled_once_unless_a_pooler_cannot(made: Any) -> None:
+    address = "postgres://bank@db/bank"
+    assert made(address)["OPTIONS"] == {"prepare_threshold": 5}
+    assert made(f"{address}?prepare_threshold=None&sslmode=verify-full")["OPTIONS"] == {
+        "prepare_threshold": None,
+        "sslmode": "verify-full",
+    }
+
+
 def test_pyodbc_does_not_take_one_connection_for_many(made: Any) -> None:
     """MARS: else Django would run a query amid another's rows, and the driver refuse it."""
     entry = made(MSSQL_DRIVER="pyodbc")

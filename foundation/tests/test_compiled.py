@@ -14,13 +14,14 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.core.exceptions import EmptyResultSet
-from django.db import IntegrityError, connection, connections, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models import F, Value
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from foundation.compiled import Insert, Select, Update, _Slot, _slot, _Statement
+from foundation.drivers import DriverText
 from foundation.models import RateWindow
 
 BankAccount: Any = apps.get_model("accounts.BankAccount")
@@ -327,6 +328,43 @@ def test_an_insert_writes_what_the_orm_would_write(alice: Any, count: int) -> No
         assert sorted(theirs.values_list("amount", "description")) == sorted((row[2], row[3]) for row in rows)
 
 
+def test_a_column_of_money_may_be_written_in_minor_units(alice: Any) -> None:
+    compiled = Insert(Transaction, FIELDS, amount=NUMBER)
+    rows = [transaction_row(alice, amount=123), transaction_row(alice, amount=7)]
+    compiled.execute(rows)
+    compiled.execute([transaction_row(alice, amount=1)])
+    amounts = Transaction.objects.filter(kind="fee").values_list("amount", flat=True)
+    assert sorted(amounts) == [Decimal("0.01"), Decimal("0.07"), Decimal("1.23")]
+    with pytest.raises(ValueError, match="price"):
+        Insert(Transaction, FIELDS, price=NUMBER)
+
+
+def test_what_is_null_in_every_row_is_left_out(alice: Any) -> None:
+    """A driver of SQL Server asks the server what a parameter is that is NULL."""
+    compiled, first = Insert(Transaction, FIELDS), transaction_row(alice)
+    both = [transaction_row(alice), transaction_row(alice, reverses=first[0])]
+    with CaptureQueriesContext(connection) as captured:
+        compiled.execute([first])
+        compiled.execute(both)
+        compiled.execute([transaction_row(alice)])
+    assert ["reverses_id" in query["sql"] for query in captured.captured_queries] == [False, True, False]
+    keys = [first[0], *(row[0] for row in both)]
+    assert {row.pk: row.reverses_id for row in Transaction.objects.filter(pk__in=keys)} == {
+        first[0]: None,
+        both[0][0]: None,
+        both[1][0]: first[0],
+    }
+
+
+def test_null_is_no_default_of_the_database(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left out would get the default."""
+    reverses = Transaction._meta.get_field("reverses")
+    monkeypatch.setattr(reverses, "db_default", Value(uuid4()))
+    with CaptureQueriesContext(connection) as captured:
+        Insert(Transaction, FIELDS).execute([transaction_row(alice)])
+    assert "reverses_id" in captured.captured_queries[0]["sql"]
+
+
 def test_an_insert_of_a_row_too_short_is_refused(alice: Any) -> None:
     compiled = Insert(Transaction, FIELDS)
     compiled.execute([transaction_row(alice)])
@@ -367,19 +405,12 @@ def test_parameters_by_column_are_bound_by_column(alice: Any, everyday: Any, mon
 
     sent: list[Any] = []
 
-    class Cursor:
-        def __enter__(self) -> "Cursor":
-            return self
-
-        def __exit__(self, *args: Any) -> None:
-            pass
-
-        def execute(self, text: str, params: list[Any]) -> None:
-            sent.append((text, params))
+    def count(driver_text: DriverText, database: Any, params: list[Any]) -> None:
+        sent.append((driver_text.text, params))
 
     with monkeypatch.context() as pretend:
         pretend.setattr(compiler.SQLInsertCompiler, "as_sql", lambda self: [("UNNEST", [["?", "?"], ["?", "?"]])])
-        pretend.setattr(connections["default"], "cursor", Cursor)
+        pretend.setattr(DriverText, "count", count)
         Insert(Entry, ["amount", "sequence"]).execute([(Decimal("0.01"), 1), (Decimal("0.02"), 2)])
     assert sent == [("UNNEST", [[1, 2], [1, 2]])]
 
@@ -402,13 +433,13 @@ def test_a_value_that_stands_twice_is_noticed() -> None:
 
 
 def test_values_go_where_their_stand_ins_stood_and_constants_stay() -> None:
-    assert _Statement("…", ["open", 9, 8], slots(8, 9)).bind([1, 2]) == ["open", 2, 1]
+    assert _Statement("…", ["open", 9, 8], slots(8, 9)).bind([1, 2], connection) == ["open", 2, 1]
 
 
 def test_too_few_values_or_too_many_are_refused(everyday: Any) -> None:
     for values in ([1], [1, 2, 3]):
         with pytest.raises(ValueError, match="zip"):
-            _Statement("…", [9, 8], slots(8, 9)).bind(values)
+            _Statement("…", [9, 8], slots(8, 9)).bind(values, connection)
         with pytest.raises(ValueError, match="zip"):
             Select(lambda one, two: BankAccount.objects.filter(pk=one, held=two), KEY, NUMBER).rows(*values)
 

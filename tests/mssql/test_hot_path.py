@@ -50,7 +50,7 @@ def test_the_ledger_locks_its_rows_in_order(server: Any) -> None:
     assert "FROM [accounts_bankaccount] WITH (ROWLOCK, UPDLOCK)" in statement.text
     assert statement.text.startswith("SELECT [accounts_bankaccount].[id] AS [pk],")
     assert "ORDER BY 1 ASC" in statement.text
-    assert statement.bind([4, 9]) == [4, 9]
+    assert statement.bind([4, 9], server) == [4, 9]
     assert statement.text.count("%s") == 2
 
 
@@ -61,7 +61,7 @@ def test_the_balance_is_set_on_the_sequence_that_was_read(server: Any) -> None:
     assert text in statement.text
     # Which condition comes first is the ORM's affair; each gets its own value.
     conditions = re.findall(r"\[(\w+)\] = %s", statement.text.partition("WHERE")[2])
-    bound = dict(zip(["balance", "sequence", *conditions], statement.bind([4, 7, 50, 8]), strict=True))
+    bound = dict(zip(["balance", "sequence", *conditions], statement.bind([4, 7, 50, 8], server), strict=True))
     assert bound == {"balance": 50, "sequence": 8, "id": 4, "last_sequence": 7}
 
 
@@ -71,17 +71,18 @@ def test_the_inserts_of_the_ledger_need_no_keys_back(server: Any) -> None:
 
     at = datetime(2026, 11, 17, tzinfo=UTC)
     head = (UUID(int=1), "fee", Decimal(1), "", "REF", 1, None, at)
-    text, by_column = ledger._insert_transaction._compile([head])
-    assert re.match(r"(SET NOCOUNT ON )?INSERT INTO \[transfers_transaction\] \(\[id\], \[kind\],", text)
-    assert text.count("%s") == 8
-    assert not by_column
+    statement = ledger._insert_transaction._statement([head], server)
+    assert re.match(r"(SET NOCOUNT ON )?INSERT INTO \[transfers_transaction\] \(\[id\], \[kind\],", statement.text)
+    assert "OUTPUT" not in statement.text
+    assert statement.text.count("%s") == 7  # one is NULL, and left out
+    assert not statement.is_by_column
 
     rows = [(UUID(int=1), account, "debit", Decimal(1), Decimal(1), 1, at) for account in (1, 2)]
-    text, by_column = ledger._insert_entries._compile(rows)
-    assert "[transfers_entry]" in text
-    assert "OUTPUT" not in text
-    assert text.count("%s") == 14
-    assert not by_column
+    statement = ledger._insert_entries._statement(rows, server)
+    assert "[transfers_entry]" in statement.text
+    assert "OUTPUT" not in statement.text
+    assert statement.text.count("%s") == 14
+    assert not statement.is_by_column
 
 
 # --- Other queries ------------------------------------------------------------------------------------------
@@ -159,7 +160,7 @@ def test_the_user_of_an_api_session_is_asked_for_by_two_ids(server: Any) -> None
 
     statement = session_user._users._compile((ONE, ONE))
     user, session = uuid4(), uuid4()
-    bound = [str(value).replace("-", "") for value in statement.bind([user, session])]
+    bound = [str(value).replace("-", "") for value in statement.bind([user, session], server)]
     assert {user.hex, session.hex, "api"} <= set(bound)
     made = statement._instances
     assert made is not None

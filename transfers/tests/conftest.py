@@ -35,7 +35,7 @@ def read_books() -> Books:
         entries=Entry.objects.count(),
         orders=TransferOrder.objects.count(),
         messages=OutboxMessage.objects.count(),
-        used=dict(CustomerLimit.objects.values_list("user_id", "used")),
+        used=dict(CustomerLimit.objects.filter(used__gt=Decimal(0)).values_list("user_id", "used")),
     )
 
 

@@ -67,10 +67,9 @@ class SessionTimeoutMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.session.get("_auth_user_id") is None:
             return self.get_response(request)
-        at = timezone.now()
-        now = int(at.timestamp())
+        now = timezone.now()
         row = pages.open_row(request.session)
-        if row is None or session_clock.time_left(request.session, now=now).is_over:
+        if row is None or session_clock.time_left(request.session, seen_at=row.last_seen_at, now=now).is_over:
             if row is not None and request.user.is_authenticated:
                 record(Action.SESSION_EXPIRED, actor=request.user)
             pages.end_present(request.session)
@@ -79,9 +78,8 @@ class SessionTimeoutMiddleware:
             return self.get_response(request)
         replica.asked_by(last_wrote_at=row.wrote_at)
         response = self.get_response(request)
-        if "seen_at" in request.session and not _is_background(request):
-            session_clock.renew(request.session, now=now)
-            user_sessions.refresh(row.pk, last_seen_at=row.last_seen_at, now=at)
+        if "_auth_user_id" in request.session and not _is_background(request):
+            user_sessions.note_seen(row, now=now)
         return response
 
 
