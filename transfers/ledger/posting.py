@@ -5,12 +5,10 @@ bank owes to (customers' accounts, fees) grow by credits; what it has or spends 
 Rows are locked by id, lowest first, everywhere; amounts are whole minor units inside this module.
 """
 
-import hashlib
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -23,6 +21,7 @@ from foundation.compiled import Insert, Select, Update
 from foundation.idempotency import uuid7
 from foundation.money import MoneyField, from_minor, to_minor
 from foundation.refusals import Refusal
+from transfers.ledger.digests import entry_text, movement_digest
 from transfers.models import Direction, Entry, Transaction, TransactionKind
 
 # Crockford's base 32 without the look-alikes: people read references to each other on the phone.
@@ -148,7 +147,8 @@ class Posting:
     @property
     def digest(self) -> str:
         """SHA-256 over the transaction and its entries: the audit log keeps it, so a rewritten ledger shows (R6.3)."""
-        head = [
+        entries = sorted(self.entries, key=lambda entry: (entry.account_id, entry.sequence))
+        return movement_digest(
             str(self.transaction_id),
             self.kind,
             self.reference,
@@ -156,14 +156,12 @@ class Posting:
             self.description,
             self.initiated_by_id,
             str(self.reverses_id or ""),
-            self.created_at.astimezone(UTC).isoformat(timespec="microseconds"),
-        ]
-        entries = [
-            [entry.account_id, entry.direction, entry.amount, entry.balance_after, entry.sequence]
-            for entry in sorted(self.entries, key=lambda entry: (entry.account_id, entry.sequence))
-        ]
-        # JSON: no description can be written so that two different transactions have one text.
-        return hashlib.sha256(json.dumps([head, entries]).encode()).hexdigest()
+            self.created_at,
+            [
+                entry_text(entry.account_id, entry.direction, entry.amount, entry.balance_after, entry.sequence)
+                for entry in entries
+            ],
+        )
 
 
 _lock_accounts = Select(
