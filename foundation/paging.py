@@ -114,9 +114,9 @@ def page_of(
     """
     limit = PAGE_ROWS if limit is None else limit
     came_from = after if before is None else before
-    values = [] if came_from is None else _values_of(came_from, rows.model, by)
-    found = list(_around(rows, by, values, is_newer=before is not None)[: limit + 1])
-    return _page_of_found(found, by=by, after=after, before=before, limit=limit)
+    values = [] if came_from is None else values_of(came_from, rows.model, by)
+    found = list(around(rows, by, values, is_newer=before is not None)[: limit + 1])
+    return page_of_found(found, by=by, after=after, before=before, limit=limit)
 
 
 class CompiledPages(Generic[M]):
@@ -149,32 +149,32 @@ class CompiledPages(Generic[M]):
             InvalidCursor: it is of another list.
         """
         came_from = after if before is None else before
-        key = [] if came_from is None else _values_of(came_from, self._model, self._by)
+        key = [] if came_from is None else values_of(came_from, self._model, self._by)
         side = "first" if came_from is None else "older" if before is None else "newer"
         if side not in self._selects:
             self._selects[side] = self._select(side)
         found = self._selects[side].instances(*values, *key)
-        return _page_of_found(found, by=self._by, after=after, before=before, limit=self._limit)
+        return page_of_found(found, by=self._by, after=after, before=before, limit=self._limit)
 
     def _select(self, side: str) -> Select[M]:
         count = len(self._fields)
 
         def build(*values: Any) -> QuerySet[M]:
-            rows = _around(self._build(*values[:count]), self._by, values[count:], is_newer=side == "newer")
+            rows = around(self._build(*values[:count]), self._by, values[count:], is_newer=side == "newer")
             return rows[: self._limit + 1]
 
-        key = [] if side == "first" else _each_but_the_last_twice(_fields(self._model, self._by))
+        key = [] if side == "first" else each_but_the_last_twice(_fields(self._model, self._by))
         return Select(build, *self._fields, *key, may_be_behind=self._may_be_behind)
 
 
-def _around(rows: QuerySet[M], by: Sequence[str], values: Sequence[Any], *, is_newer: bool) -> QuerySet[M]:
+def around(rows: QuerySet[M], by: Sequence[str], values: Sequence[Any], *, is_newer: bool) -> QuerySet[M]:
     """The rows in their order: from the newest, or from a key towards the older ones, or the newer ones."""
     if values:
-        rows = rows.filter(_beyond(by, iter(values), "gt" if is_newer else "lt"))
+        rows = rows.filter(beyond(by, iter(values), "gt" if is_newer else "lt"))
     return rows.order_by(*(name if is_newer else f"-{name}" for name in by))
 
 
-def _page_of_found(
+def page_of_found(
     found: list[M], *, by: Sequence[str], after: Cursor | None, before: Cursor | None, limit: int
 ) -> Page[M]:
     """One more than is shown was asked for: it says whether there are others, without counting."""
@@ -228,22 +228,27 @@ def _with(url: str, **query: str) -> str:
 # --- Keys ---------------------------------------------------------------------------------------------------
 
 
-def _beyond(by: Sequence[str], values: Iterator[Any], side: str) -> Q:
-    """The rows on this side of a key, whose values come as `_values_of()` gives them."""
+def beyond(by: Sequence[str], values: Iterator[Any], side: str) -> Q:
+    """The rows on this side of a key, "lt" or "gt", whose values come as `values_of()` gives them."""
     name, *rest = by
     if not rest:
         return Q(**{f"{name}__{side}": next(values)})
     # The first condition says nothing new, but an index can be read from there.
     from_here = Q(**{f"{name}__{side}e": next(values)})
-    return from_here & (Q(**{f"{name}__{side}": next(values)}) | _beyond(rest, values, side))
+    return from_here & (Q(**{f"{name}__{side}": next(values)}) | beyond(rest, values, side))
 
 
-def _values_of(cursor: Cursor, model: type[Model], by: Sequence[str]) -> list[Any]:
-    """The key that a cursor says, each value as often as it stands in `_beyond()`."""
-    return _each_but_the_last_twice(cursor.key(model, by))
+def values_of(cursor: Cursor, model: type[Model], by: Sequence[str]) -> list[Any]:
+    """The key that a cursor says, each value as often as it stands in `beyond()`.
+
+    Raises:
+        InvalidCursor: it is of another list.
+    """
+    return each_but_the_last_twice(cursor.key(model, by))
 
 
-def _each_but_the_last_twice(parts: Sequence[T]) -> list[T]:
+def each_but_the_last_twice(parts: Sequence[T]) -> list[T]:
+    """What stands for each field of a key, as often as it stands in `beyond()`."""
     return [part for part in parts[:-1] for _ in range(2)] + [parts[-1]]
 
 
