@@ -91,7 +91,7 @@ def _field_text(field: Any, empty: str) -> Text:
 
 def _related_text(field: Any, empty: str) -> Text:
     """Whoever stands in many rows is named once: it may take deciphering."""
-    known = {None: escape(empty)}
+    known = {None: conditional_escape(empty)}
 
     def text(row: Any) -> str:
         key = getattr(row, field.attname)
@@ -126,7 +126,7 @@ def _made_text(shown: Any, admin: Any, empty: str) -> Text:
         try:
             value = make(row)
         except ObjectDoesNotExist:
-            return escape(empty)
+            return conditional_escape(empty)
         if type(value) is str and value and not value.isspace():
             return escape(value)
         return conditional_escape(display_for_value(_trimmed(value), empty, is_boolean))
