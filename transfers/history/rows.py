@@ -43,6 +43,7 @@ class EntryRow:
     order_id: UUID | None
     account_label: str
     account_number: str  # masked
+    others: tuple[str, ...]  # short names of the other customers who have a part in it
 
     @property
     def direction_word(self) -> str:
@@ -197,6 +198,11 @@ def _entry_row(entry: Entry, sides: Sequence[_Side], accounts: Mapping[int, Bank
         order_id=sides[0].order_id,
         account_label=mine.display_name,
         account_number=mine.masked_number,
+        others=tuple(
+            shortened(side.first_name or "", side.last_name or "")
+            for side in sides
+            if side.owner_id is not None and side.owner_id != mine.owner_id
+        ),
     )
 
 

@@ -230,19 +230,23 @@ _LONG_AGO, _IN_AGES = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzi
 
 
 def _farthest(count: int, side: str, conditions: Mapping[str, Any], key: Sequence[Any]) -> Subquery:
-    """A moment that is no nearer than the last of `count` movements over all accounts of an owner, counted from the
-    newest, or from a key towards one side: of each account its own movement number `count` is found by index, and the
-    nearest of these is far enough. Without it the database would sort all that ever moved on the accounts."""
-    by_account = {name: value for name, value in conditions.items() if name != "account__owner"}
-    entries = Entry.objects.filter(account=OuterRef("pk"), **by_account)
-    if key:
-        entries = entries.filter(beyond(_OVER_ACCOUNTS, iter(key), side))
+    """A moment that lies beyond `count` movements over all accounts of an owner, counted from the newest, or from a key
+    towards one side; one long ago, or in ages, if there is none. Without it the database would sort all that ever moved
+    on the accounts: of each, its own `count` movements and the next one are found by index, and the nearest of these
+    is far enough."""
     is_newer = side == "gt"
-    moments = entries.order_by("posted_at" if is_newer else "-posted_at").values("posted_at")[count - 1 : count]
-    # An account that has fewer sets no bound.
+    towards, back, further = ("posted_at", "-posted_at", "gt") if is_newer else ("-posted_at", "posted_at", "lt")
+    times = {name: value for name, value in conditions.items() if name != "account__owner"}
+    counted = Entry.objects.filter(account=OuterRef(OuterRef(OuterRef("pk"))), **times).order_by(towards)
+    if key:
+        counted = counted.filter(beyond(_OVER_ACCOUNTS, iter(key), side))
+    last = Entry.objects.filter(pk__in=counted.values("pk")[:count]).order_by(back).values("posted_at")[:1]
+    # What lies beyond the times that are asked for is no bound to what lies within.
+    next_one = Entry.objects.filter(account=OuterRef("pk"), **{f"posted_at__{further}": Subquery(last)})
+    next_one = next_one.order_by(towards).values("posted_at")[:1]
     no_bound = Value(_IN_AGES if is_newer else _LONG_AGO, output_field=DateTimeField())
     accounts = BankAccount.objects.filter(owner=conditions["account__owner"])
-    bounds = accounts.annotate(_bound=Coalesce(Subquery(moments), no_bound))
+    bounds = accounts.annotate(_bound=Coalesce(Subquery(next_one), no_bound))
     return Subquery(bounds.order_by("_bound" if is_newer else "-_bound").values("_bound")[:1])
 
 

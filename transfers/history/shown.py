@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,31 +10,37 @@ from django.conf import settings
 from django.db.models import BigIntegerField, F
 from django.utils.translation import get_language
 
-from accounts.models import BankAccount, User
+from accounts.models import AccountStatus, BankAccount, User
 from foundation.compiled import Select
-from transfers.history.rows import RECENT_ROWS
-from transfers.models import Entry
+from transfers.history.own_accounts import DailyUse, daily_use_by
+from transfers.history.pictures import Overview
+from transfers.history.rows import RECENT_ROWS, EntryRow
+from transfers.models import CustomerLimit, Entry
+from transfers.payees.selectors import shortened
 from transfers.periods import day_of
 
 _OWNER = BankAccount._meta.get_field("owner")
+_SHOWN = ("pk", "last_sequence", "balance", "held", "status", "nickname")
+_OF_LIMIT = ("day", "used", "daily_limit")
 
 
 def _state_of_accounts(owner: Any) -> Any:
     """Each account, and the limits of its owner beside it."""
-    shown = ("pk", "last_sequence", "balance", "held", "status", "nickname")
-    limits = (f"owner__limit__{name}" for name in ("day", "used", "daily_limit"))
-    return BankAccount.objects.filter(owner=owner).order_by("pk").values_list(*shown, *limits)
+    limits = (f"owner__limit__{name}" for name in _OF_LIMIT)
+    return BankAccount.objects.filter(owner=owner).values_list(*_SHOWN, *limits)
 
 
-def _names_in_last_movements(owner: Any, count: Any) -> Any:
-    """Of everybody who has a part in them, the customer too."""
+def _others_lately(owner: Any, same_owner: Any, count: Any) -> Any:
+    """The names of the other customers who have a part in the last movements, as `recent_entries()` has these."""
     last = Entry.objects.filter(account__owner=owner, sequence__gt=F("account__last_sequence") - count)
-    side = "transaction__entries__account__owner"
-    return last.order_by("pk", "transaction__entries__pk").values_list(f"{side}__first_name", f"{side}__last_name")
+    last = last.exclude(account__status=AccountStatus.CLOSED)
+    sides = Entry.objects.filter(transaction__in=last.values("transaction"), account__owner__isnull=False)
+    others = sides.exclude(account__owner=same_owner)
+    return others.values_list("account__owner__first_name", "account__owner__last_name")
 
 
 _accounts: Select = Select(_state_of_accounts, _OWNER)
-_names: Select = Select(_names_in_last_movements, _OWNER, BigIntegerField())
+_others: Select = Select(_others_lately, _OWNER, _OWNER, BigIntegerField())
 
 
 def overview_version(user: User, *, at: datetime) -> str:
@@ -41,12 +48,28 @@ def overview_version(user: User, *, at: datetime) -> str:
 
     Two statements. A movement is never changed, so the last sequence of an account tells of all that moved on it.
     """
+    rows = _accounts.tuples(user.pk)
+    others = (shortened(*names) for names in _others.tuples(user.pk, user.pk, RECENT_ROWS))
+    of_limit = rows[0][len(_SHOWN) :] if rows else (None, None, None)
+    limit = None if of_limit[0] is None else CustomerLimit(**dict(zip(_OF_LIMIT, of_limit, strict=True)))
+    return _digest(user, [row[: len(_SHOWN)] for row in rows], daily_use_by(limit), others, at)
+
+
+def version_of(user: User, overview: Overview, recent: Mapping[int, Sequence[EntryRow]], *, at: datetime) -> str:
+    """The same, of what has been read already."""
+    accounts = [tuple(getattr(account, name) for name in _SHOWN) for account in overview.accounts]
+    others = (name for rows in recent.values() for row in rows for name in row.others)
+    return _digest(user, accounts, overview.daily, others, at)
+
+
+def _digest(user: User, accounts: Sequence[tuple], daily: DailyUse, others: Iterable[str], at: datetime) -> str:
     state = (
         user.pk,
         user.get_short_name(),
-        _accounts.rows(user.pk),
-        _names.rows(user.pk, RECENT_ROWS),
-        day_of(at),  # the picture ends today, and what was paid out counts by the day
-        (get_language(), settings.CURRENCY, settings.DAILY_TRANSFER_LIMIT, settings.SELF_SERVICE_CASH),
+        sorted(accounts),
+        (daily.limit, daily.used),
+        sorted(set(others)),
+        day_of(at),  # the picture ends today
+        (get_language(), settings.CURRENCY, settings.SELF_SERVICE_CASH),
     )
     return hashlib.sha256(json.dumps(state, default=str).encode()).hexdigest()[:16]

@@ -49,15 +49,13 @@ def dashboard_live(request: SignedInRequest) -> HttpResponse:
 
 def _overview(request: SignedInRequest) -> dict[str, Any]:
     at = timezone.now()
-    # First, so that it is not newer than what is read after it.
-    version = history.overview_version(request.user, at=at)
     overview = history.overview_of(request.user, at=at)
     all_accounts = overview.accounts
     accounts = [account for account in all_accounts if account.status != AccountStatus.CLOSED]
     recent = history.recent_entries(request.user)
     latest = max((rows[0] for rows in recent.values()), key=lambda row: row.posted_at, default=None)
     return {
-        "version": version,
+        "version": history.version_of(request.user, overview, recent, at=at),
         "latest": latest,
         "total": sum((account.balance for account in accounts), Decimal(0)),
         "accounts": [{"account": account, "entries": recent.get(account.pk, [])} for account in accounts],
