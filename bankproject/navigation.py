@@ -57,11 +57,9 @@ def bank(request: HttpRequest) -> dict[str, Any]:
 
 def links_for(request: HttpRequest) -> list[Link]:
     user: Any = request.user
-    return [
-        Link(label, reverse(name), icon, request.path == reverse(name))
-        for label, name, icon, permission in _CUSTOMER_LINKS + _STAFF_LINKS
-        if may(user, permission)
-    ]
+    allowed = [link for link in _CUSTOMER_LINKS + _STAFF_LINKS if may(user, link[-1])]
+    urls = [reverse(name) for _, name, *_ in allowed]
+    return [Link(label, url, icon, request.path == url) for (label, _, icon, _), url in zip(allowed, urls, strict=True)]
 
 
 def _session_seconds_left(request: HttpRequest) -> int:

@@ -2,7 +2,7 @@
 
 Compiling a query in Python costs several times what the database takes to run it (docs/adr/0005). No SQL is written
 here: what runs is what the ORM would run on SQLite, PostgreSQL and SQL Server. All of it goes to the primary
-database, whatever a router says about reading.
+database, whatever a router says about reading, but for a `Select` that says `may_be_behind`.
 
 A statement is declared with a function that builds the query, and a field for each of its arguments:
 
@@ -21,7 +21,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, models, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, models, router, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.db.models import sql
@@ -80,6 +80,7 @@ class _Rows(_Statement):
         compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
         text, params = compiler.as_sql()
         super().__init__(text, params, slots)
+        self.model: type[models.Model] = queryset.model
         self.locks: bool = compiler.query.select_for_update
         # What stands behind them is there for the order alone.
         self._width: int | None = compiler.col_count if compiler.has_extra_select else None
@@ -156,7 +157,7 @@ class _Compiled(Generic[S]):
             statement = self._statements[key] = compiled
         if are_lists:
             values = [one for value in values for one in (value if type(value) is list else [value])]
-        return statement, values, database
+        return statement, values, self._asked(statement, database)
 
     def _compile(self, shape: tuple[int, ...]) -> S:
         """The statement for this kind of database, with lists of these lengths.
@@ -167,6 +168,10 @@ class _Compiled(Generic[S]):
             TypeError: nothing can stand in for the values of a field.
         """
         raise NotImplementedError
+
+    def _asked(self, statement: S, primary: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
+        """The database that runs the statement."""
+        return primary
 
     def _slots(self, shape: tuple[int, ...]) -> tuple[list[_Slot], list[Any]]:
         """The slots one by one, and the arguments of the function that builds the query."""
@@ -181,11 +186,19 @@ class _Compiled(Generic[S]):
 
 
 class Select(_Compiled[_Rows], Generic[M]):
-    """The rows of `build(*values)`, a queryset of instances or a `values_list()`."""
+    """The rows of `build(*values)`, a queryset of instances or a `values_list()`.
 
-    def __init__(self, build: Callable[..., "models.QuerySet[M, Any]"], *fields: models.Field) -> None:
+    Args:
+        may_be_behind: ask where a queryset would be asked: the replica, which is of the primary's kind, inside a
+            function that is marked so too (`foundation.replica`).
+    """
+
+    def __init__(
+        self, build: Callable[..., "models.QuerySet[M, Any]"], *fields: models.Field, may_be_behind: bool = False
+    ) -> None:
         super().__init__(fields)
         self._build = build
+        self._may_be_behind = may_be_behind
 
     def rows(self, *values: Any) -> list[tuple]:
         """The rows with columns as the database has them: the cheapest, where the columns are integers and texts."""
@@ -217,6 +230,9 @@ class Select(_Compiled[_Rows], Generic[M]):
             if rows := self.instances(*values):
                 return rows[0], False
             raise
+
+    def _asked(self, statement: _Rows, primary: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
+        return connections[router.db_for_read(statement.model)] if self._may_be_behind else primary
 
     def _compile(self, shape: tuple[int, ...]) -> _Rows:
         slots, arguments = self._slots(shape)

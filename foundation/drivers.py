@@ -106,19 +106,21 @@ def _execute_on_sqlite(database: BaseDatabaseWrapper, text: str, params: Sequenc
 
 
 class _Kept(threading.local):
-    """The cursor of this thread's connection. It goes with the connection: another one gets another."""
+    """The cursor of each of this thread's connections, by their aliases. It goes with its connection: another one gets
+    another."""
 
-    _connection: Any = None  # the driver's
-    _cursor: Any = None
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[Any, Any]] = {}  # the driver's connection, and the cursor
 
     def cursor(self, database: BaseDatabaseWrapper, make: Callable[[BaseDatabaseWrapper], Any]) -> Any:
-        if self._cursor is None or self._connection is not database.connection:
-            self._cursor = make(database)
-            self._connection = database.connection
-        return self._cursor
+        connection, cursor = self._of.get(database.alias, (None, None))
+        if cursor is None or connection is not database.connection:
+            cursor = make(database)
+            self._of[database.alias] = database.connection, cursor
+        return cursor
 
-    def drop(self) -> None:
-        self._connection = self._cursor = None
+    def drop(self, database: BaseDatabaseWrapper) -> None:
+        self._of.pop(database.alias, None)
 
 
 _kept = _Kept()
@@ -154,7 +156,7 @@ def _execute_on_sql_server(database: BaseDatabaseWrapper, text: str, params: Seq
         cursor.setinputsizes(None if "GROUP BY" in text else _declared(params, database))
         cursor.execute(text, params)
     except Exception:
-        _kept.drop()
+        _kept.drop(database)
         raise
     return cursor
 

@@ -3,7 +3,7 @@
 One pager for pages and API. A cursor says at which row a page ended or began; no program should read it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import DateTimeField, Field, Model, Q, QuerySet, UUIDField
 from django.http import HttpRequest
 
+from foundation.compiled import Select
 from foundation.refusals import Refusal
 
 PAGE_ROWS = 50
@@ -112,11 +113,71 @@ def page_of(
         InvalidCursor: it is of another list.
     """
     limit = PAGE_ROWS if limit is None else limit
-    came_from, side, sign = (after, "lt", "-") if before is None else (before, "gt", "")
-    if came_from is not None:
-        rows = rows.filter(_beyond(list(zip(by, came_from.key(rows.model, by), strict=True)), side))
-    # One more than is shown says whether there are others, without counting.
-    found = list(rows.order_by(*(sign + name for name in by))[: limit + 1])
+    came_from = after if before is None else before
+    values = [] if came_from is None else values_of(came_from, rows.model, by)
+    found = list(around(rows, by, values, is_newer=before is not None)[: limit + 1])
+    return page_of_found(found, by=by, after=after, before=before, limit=limit)
+
+
+class CompiledPages(Generic[M]):
+    """Pages as `page_of()` has them, by statements that are compiled once (`foundation.compiled`).
+
+    Args:
+        build: makes the queryset, of values for `fields`.
+        by: as `page_of()` has it.
+        limit: so many rows.
+        may_be_behind: as `Select` has it.
+    """
+
+    def __init__(
+        self,
+        model: type[M],
+        build: Callable[..., QuerySet[M]],
+        *fields: Field,
+        by: Sequence[str],
+        limit: int,
+        may_be_behind: bool = False,
+    ) -> None:
+        self._model, self._build, self._by, self._limit = model, build, by, limit
+        self._fields, self._may_be_behind = fields, may_be_behind
+        self._selects: dict[str, Select[M]] = {}
+
+    def page(self, *values: Any, after: Cursor | None = None, before: Cursor | None = None) -> Page[M]:
+        """The page of the rows for these values.
+
+        Raises:
+            InvalidCursor: it is of another list.
+        """
+        came_from = after if before is None else before
+        key = [] if came_from is None else values_of(came_from, self._model, self._by)
+        side = "first" if came_from is None else "older" if before is None else "newer"
+        if side not in self._selects:
+            self._selects[side] = self._select(side)
+        found = self._selects[side].instances(*values, *key)
+        return page_of_found(found, by=self._by, after=after, before=before, limit=self._limit)
+
+    def _select(self, side: str) -> Select[M]:
+        count = len(self._fields)
+
+        def build(*values: Any) -> QuerySet[M]:
+            rows = around(self._build(*values[:count]), self._by, values[count:], is_newer=side == "newer")
+            return rows[: self._limit + 1]
+
+        key = [] if side == "first" else each_but_the_last_twice(_fields(self._model, self._by))
+        return Select(build, *self._fields, *key, may_be_behind=self._may_be_behind)
+
+
+def around(rows: QuerySet[M], by: Sequence[str], values: Sequence[Any], *, is_newer: bool) -> QuerySet[M]:
+    """The rows in their order: from the newest, or from a key towards the older ones, or the newer ones."""
+    if values:
+        rows = rows.filter(beyond(by, iter(values), "gt" if is_newer else "lt"))
+    return rows.order_by(*(name if is_newer else f"-{name}" for name in by))
+
+
+def page_of_found(
+    found: list[M], *, by: Sequence[str], after: Cursor | None, before: Cursor | None, limit: int
+) -> Page[M]:
+    """One more than is shown was asked for: it says whether there are others, without counting."""
     items, is_cut = found[:limit], len(found) > limit
     if before is None:
         has_older, has_newer = is_cut, after is not None
@@ -167,13 +228,28 @@ def _with(url: str, **query: str) -> str:
 # --- Keys ---------------------------------------------------------------------------------------------------
 
 
-def _beyond(key: list[tuple[str, Any]], side: str) -> Q:
-    """The rows on this side of a key."""
-    (name, value), *rest = key
+def beyond(by: Sequence[str], values: Iterator[Any], side: str) -> Q:
+    """The rows on this side of a key, "lt" or "gt", whose values come as `values_of()` gives them."""
+    name, *rest = by
     if not rest:
-        return Q(**{f"{name}__{side}": value})
+        return Q(**{f"{name}__{side}": next(values)})
     # The first condition says nothing new, but an index can be read from there.
-    return Q(**{f"{name}__{side}e": value}) & (Q(**{f"{name}__{side}": value}) | _beyond(rest, side))
+    from_here = Q(**{f"{name}__{side}e": next(values)})
+    return from_here & (Q(**{f"{name}__{side}": next(values)}) | beyond(rest, values, side))
+
+
+def values_of(cursor: Cursor, model: type[Model], by: Sequence[str]) -> list[Any]:
+    """The key that a cursor says, each value as often as it stands in `beyond()`.
+
+    Raises:
+        InvalidCursor: it is of another list.
+    """
+    return each_but_the_last_twice(cursor.key(model, by))
+
+
+def each_but_the_last_twice(parts: Sequence[T]) -> list[T]:
+    """What stands for each field of a key, as often as it stands in `beyond()`."""
+    return [part for part in parts[:-1] for _ in range(2)] + [parts[-1]]
 
 
 def _fields(model: type[Model], by: Sequence[str]) -> list[Any]:

@@ -1,26 +1,34 @@
-"""What templates of every page use: amounts, words kept whole, and the dates above a list of the staff's."""
+"""What templates of every page use: amounts, moments, paths, icons, and words kept whole."""
 
-import calendar
 import re
-from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
+from uuid import UUID
 
+from crispy_forms.templatetags.crispy_forms_filters import as_crispy_field
 from django import template
-from django.db.models import Subquery
-from django.utils import timezone
-from django.utils.dates import MONTHS
-from django.utils.formats import date_format
+from django.conf import settings
+from django.forms import BoundField
+from django.template.defaultfilters import truncatechars
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.formats import date_format, get_format, time_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from foundation.money import format_money, format_money_short, format_money_signed, format_rate
 
 register = template.Library()
 
 _KEPT = re.compile(r"(\b(?:e-mails?|two-factor|sign-ins?|[0-9]{4}-[0-9]{2}-[0-9]{2})\b|•••• [0-9]{4})", re.IGNORECASE)
-_PARTS = ("year", "month", "day")
+_LONG = 11  # characters of an amount that fits at its size
+_SIGNED = ' <span class="money money-{}{}"><span class="{}">{}</span> {}</span> '
+_STAND_INS: dict[type, Any] = {UUID: UUID(int=7_700_000_000_000_001), int: 7_700_000_000_000_002}
+# By form, field and language: as many as there are fields to filter by.
+_drawn_fields: dict[tuple[Any, ...], SafeString] = {}
 
 
 @register.filter
@@ -47,6 +55,105 @@ def rate(value: Decimal) -> str:
     return format_rate(value)
 
 
+@register.simple_tag
+def amount(value: Decimal, *, signed: bool = False, quiet: bool = False, size: str = "") -> SafeString:
+    """An amount, between spaces, as `€1,234.50`. Money never wraps, nor leaves its word.
+
+    Args:
+        signed: with its sign, colour and the word “in” or “out”.
+        quiet: the word is hidden from sight.
+        size: "l" or "xl"; a long amount is then set smaller.
+    """
+    if not signed:
+        text = format_money(value)
+        sized = f" money-{size}{' money-long' if len(text) > _LONG else ''}" if size else ""
+        return format_html(' <span class="money{}">{}</span> ', sized, text)
+    text, word = format_money_signed(value), "out" if value < 0 else "in"
+    long = " money-long" if size and len(text) > _LONG + 1 else ""
+    hidden = "visually-hidden" if quiet else "money-word"
+    return format_html(_SIGNED, word, long, hidden, word, text)
+
+
+@register.filter(expects_localtime=True)
+def day(value: date, pattern: str = "DATE_FORMAT") -> str:
+    """A day, or that of a moment, as `date` writes it; put into words once for each day and language."""
+    return _day_in_words(date(value.year, value.month, value.day), pattern, get_language())
+
+
+@lru_cache(maxsize=2048)
+def _day_in_words(value: date, pattern: str, language: str | None) -> str:
+    return date_format(value, pattern)
+
+
+class InWords(NamedTuple):
+    """A moment in the bank's time and the page's language; `iso` is for programs: `2026-11-27T14:05:00+01:00`."""
+
+    iso: str
+    day: str
+    time: str
+
+
+@register.filter(expects_localtime=True)
+def in_words(value: datetime) -> InWords:
+    """A moment as `date` writes its day and its time, for rows that show it."""
+    pattern = get_format("TIME_FORMAT")
+    shown = time(value.hour, value.minute, value.second if "s" in pattern else 0)
+    return InWords(value.isoformat(), day(value), _time_in_words(shown, pattern, get_language()))
+
+
+@lru_cache(maxsize=2048)
+def _time_in_words(value: time, pattern: str, language: str | None) -> str:
+    return time_format(value, pattern)
+
+
+@register.filter
+def shortened(text: str, most: int) -> str:
+    """At most so many characters. Django's own looks at each of them, however few there are."""
+    return text if len(text) <= most and text.isascii() else truncatechars(text, most)
+
+
+@register.simple_tag
+def path(name: str, *values: UUID | int) -> str:
+    """The path of a page, as `url` gives it; for rows, since it is looked for once and not for each."""
+    return _path_of(name, *map(type, values)).format(*values)
+
+
+@lru_cache(maxsize=256)
+def _path_of(name: str, *kinds: type) -> str:
+    """With a place for each value. UUIDs and whole numbers are as they are in any address."""
+    stand_ins = [_STAND_INS[kind] for kind in kinds]
+    found = reverse(name, args=stand_ins)
+    for stand_in in stand_ins:
+        found = found.replace(str(stand_in), "{}", 1)
+    return found
+
+
+@register.simple_tag
+def filter_field(field: BoundField) -> SafeString:
+    """A field of a form that filters a list, as crispy draws it: once for each language, while nothing is in it and it
+    offers everybody the same."""
+    form: Any = field.form
+    declared = form.base_fields[field.name]
+    is_for_all = getattr(field.field, "choices", None) == getattr(declared, "choices", None)
+    if field.errors or field.value() is not None or not is_for_all:
+        return as_crispy_field(field)
+    key = (type(form), field.name, form.is_bound, form.auto_id, get_language(), settings.CURRENCY)
+    if key not in _drawn_fields:
+        _drawn_fields[key] = as_crispy_field(field)
+    return _drawn_fields[key]
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A symbol of static/img/icons.svg, between spaces. Decorative: the words are beside it."""
+    return _drawn(name, static("img/icons.svg"))
+
+
+@lru_cache(maxsize=128)
+def _drawn(name: str, symbols_url: str) -> SafeString:
+    return format_html(' <svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg> ', symbols_url, name)
+
+
 @register.filter
 def keep_together(text: str) -> SafeString:
     """The text, escaped, with words such as “e-mail” and “2026-11-30” kept whole at the end of a line, and masked
@@ -61,58 +168,3 @@ def keep_together(text: str) -> SafeString:
 
 def _whole(word: str) -> SafeString:
     return format_html('<span class="{}">{}</span>', "mono nowrap" if word.startswith("•") else "nowrap", word)
-
-
-@register.inclusion_tag("admin/dates.html")
-def dates(cl: Any) -> dict[str, Any]:
-    """The way down through years, months and days above a list: what is chosen, the way back up, and the steps further
-    down, for a change list with `date_hierarchy`.
-
-    Django's own asks the database which days have rows: a scan of the whole table. Here two look-ups in an index, in
-    one statement, give the first and the last row, and every year, month and day between them is offered.
-    """
-    chosen = [int(cl.params.get(f"{cl.date_hierarchy}__{part}") or 0) for part in _PARTS]
-    return {
-        "chosen": _name_of(*chosen),
-        "back_url": _url(cl, *_one_up(chosen)),
-        "choices": [{"label": label, "url": _url(cl, *parts)} for label, *parts in _steps_down(cl, *chosen)],
-    }
-
-
-def _name_of(year: int, month: int, day: int) -> str:
-    if not month:
-        return str(year or "")
-    return date_format(date(year, month, day or 1), "DATE_FORMAT" if day else "YEAR_MONTH_FORMAT")
-
-
-def _one_up(chosen: list[int]) -> list[int]:
-    last = max((index for index, part in enumerate(chosen) if part), default=0)
-    return [part for index, part in enumerate(chosen) if index < last]
-
-
-def _steps_down(cl: Any, year: int, month: int, day: int) -> Iterator[tuple[Any, ...]]:
-    if day:
-        return
-    if month:
-        yield from ((str(number), year, month, number) for number in range(1, calendar.monthrange(year, month)[1] + 1))
-    elif year:
-        yield from ((MONTHS[number], year, number) for number in range(1, 13))
-    else:
-        yield from ((str(number), number) for number in _years(cl))
-
-
-def _years(cl: Any) -> range:
-    moments = cl.model._default_manager.values(cl.date_hierarchy)
-    ends = {
-        name: Subquery(moments.order_by(order)[:1])
-        for name, order in (("_first", cl.date_hierarchy), ("_last", f"-{cl.date_hierarchy}"))
-    }
-    # Any row at all carries the two look-ups; together in one MIN and MAX they would be a scan on SQLite.
-    found = cl.model._default_manager.order_by().annotate(**ends).values_list(*ends)[:1]
-    return next((range(timezone.localtime(a).year, timezone.localtime(b).year + 1) for a, b in found), range(0))
-
-
-def _url(cl: Any, *parts: int) -> str:
-    """The list with these parts of a date instead of its own."""
-    wanted = {f"{cl.date_hierarchy}__{name}": str(part) for name, part in zip(_PARTS, parts, strict=False)}
-    return cl.get_query_string(wanted, remove=[f"{cl.date_hierarchy}__", "p"])

@@ -191,6 +191,22 @@ def test_it_is_the_primary_that_is_asked_whatever_a_router_says(everyday: Any, s
     assert update.execute(everyday.pk, "Bills") == 1
 
 
+def test_what_may_be_behind_is_asked_where_the_router_says(everyday: Any, settings: Any) -> None:
+    asked: list[Any] = []
+
+    class Listening:
+        def db_for_read(self, model: Any, **hints: Any) -> str:
+            asked.append(model)
+            return "default"
+
+    compiled: Select = Select(lambda pk: BankAccount.objects.filter(pk=pk), KEY, may_be_behind=True)
+    settings.DATABASE_ROUTERS = [Listening()]
+    assert compiled.instances(everyday.pk) == [everyday]
+    asked.clear()
+    assert compiled.instances(everyday.pk) == [everyday]
+    assert asked == [BankAccount]  # each time, and not as it was compiled
+
+
 def test_a_row_is_found_or_made_and_whoever_was_faster_is_found(db: Any) -> None:
     rows: Select = Select(lambda key: RateWindow.objects.filter(key=key), RateWindow._meta.get_field("key"))
 

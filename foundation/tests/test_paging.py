@@ -16,7 +16,7 @@ from django.http import HttpRequest, QueryDict
 from django.test.utils import CaptureQueriesContext
 
 from foundation import paging
-from foundation.paging import Cursor, InvalidCursor, Page, page_in, page_of, pager_urls
+from foundation.paging import CompiledPages, Cursor, InvalidCursor, Page, page_in, page_of, pager_urls
 
 User: Any = apps.get_model("accounts.User")
 Transaction: Any = apps.get_model("transfers.Transaction")
@@ -59,6 +59,32 @@ def test_the_pages_hold_each_row_once_there_and_back(people: Any, by: Sequence[s
         while (before := back[-1].previous_cursor) is not None:
             back.append(page_of(people, by=by, limit=limit, before=before))
         assert [list(page.items) for page in back[::-1]] == [list(page.items) for page in pages]
+
+
+@pytest.mark.parametrize(
+    "by", [("created_at", "pk"), ("pk",), ("created_at", "public_id")], ids=lambda by: "+".join(by)
+)
+def test_compiled_pages_are_the_same_pages(people: Any, by: Sequence[str]) -> None:
+    for limit in (1, 3, 7, 8):
+        compiled: CompiledPages = CompiledPages(
+            User,
+            lambda name: User.objects.filter(first_name__gt=name, first_name__startswith="Person"),
+            User._meta.get_field("first_name"),
+            by=by,
+            limit=limit,
+        )
+        after: Cursor | None = None
+        while True:
+            page = page_of(people, by=by, limit=limit, after=after)
+            assert compiled.page("Person", after=after) == page
+            if page.previous_cursor is not None:
+                before = page.previous_cursor
+                assert compiled.page("Person", before=before) == page_of(people, by=by, limit=limit, before=before)
+            if page.next_cursor is None:
+                break
+            after = page.next_cursor
+        with pytest.raises(InvalidCursor):
+            compiled.page("Person", after=Cursor("00"))
 
 
 def test_a_row_that_comes_meanwhile_shifts_no_page(people: Any, make_user: Callable[..., Any]) -> None:

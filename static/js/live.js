@@ -1,7 +1,7 @@
 /* The open dashboard follows what happens: a received transfer shows without a reload (R10.4).
 
-   The server answers 204 while nothing has moved. Asking does not keep the session alive; once it is over, the
-   answer comes from the sign-in page, and session.js sees to the rest. */
+   The page says which version it has; the server answers 304 while there is no other. Asking does not keep the session
+   alive; once it is over, the answer comes from the sign-in page, and session.js sees to the rest. */
 
 const EVERY_MS = 10_000;
 
@@ -25,7 +25,10 @@ const ask = async () => {
   if (document.visibilityState === "visible") {
     const version = region.firstElementChild.dataset.version;
     try {
-      const answer = await fetch(`${region.dataset.live}?version=${version}`, { cache: "no-store" });
+      const answer = await fetch(region.dataset.live, {
+        cache: "no-store",
+        headers: { "If-None-Match": `"${version}"` },
+      });
       if (answer.redirected) return;
       if (answer.status === 200) show(await answer.text());
     } catch {

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -32,7 +33,8 @@ def let_it_ask(page: Page) -> None:
         for _ in range(20):
             page.clock.run_for(2_500)
             page.wait_for_timeout(20)  # real time, for what answers need to arrive
-    waiting.value.finished()
+    if waiting.value.status != HTTPStatus.NOT_MODIFIED:  # of which Playwright never says that it is finished
+        waiting.value.finished()
 
 
 def test_a_received_transfer_appears(
@@ -55,6 +57,16 @@ def test_a_received_transfer_appears(
     expect(page.get_by_role("article", name="Household").get_by_role("listitem").first).to_contain_text("cake")
     expect(page.get_by_role("main").get_by_role("link", name="Send money")).to_be_focused()
     assert checks.axe(page) == []
+
+
+def test_while_nothing_has_changed_the_answer_is_empty(open_dashboard: Any) -> None:
+    page, _ = open_dashboard
+    statuses: list[int] = []
+    page.on("response", lambda answer: statuses.append(answer.status) if "/live/" in answer.url else None)
+    let_it_ask(page)
+    let_it_ask(page)
+    assert set(statuses) == {HTTPStatus.NOT_MODIFIED}
+    expect(page.get_by_role("main")).to_contain_text("€100.00")
 
 
 def test_a_freeze_shows_without_telling_of_a_movement(open_dashboard: Any) -> None:

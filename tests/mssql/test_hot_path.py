@@ -113,7 +113,7 @@ def test_a_page_of_history_is_a_range_not_an_offset(server: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "accounts", [pictures._with_weeks(pictures._week_bounds(AT)), pictures._with_months(pictures._month_bounds(AT))]
+    "accounts", [pictures._with_weeks(pictures._moments(AT)), pictures._with_months(pictures._month_bounds(AT))]
 )
 def test_the_sums_of_pictures_are_whole_numbers_without_grouping_or_zones(server: Any, accounts: Any) -> None:
     """R2.4, R10.5: half-open ranges of moments made in Python, and far fewer parameters than 2,100."""

@@ -192,12 +192,12 @@ def test_either_driver_takes_any_value(driver: str, server: Wire, name: str) -> 
 
 def test_one_cursor_serves_them_all_and_goes_with_the_connection(payment: list[Call], driver: str) -> None:
     run(payment)
-    kept = drivers._kept._cursor
+    kept = drivers._kept._of[DEFAULT_DB_ALIAS][1]
     run(payment)
-    assert drivers._kept._cursor is kept
+    assert drivers._kept._of[DEFAULT_DB_ALIAS][1] is kept
     connections[DEFAULT_DB_ALIAS].close()
     run(payment)
-    assert drivers._kept._cursor is not kept
+    assert drivers._kept._of[DEFAULT_DB_ALIAS][1] is not kept
 
 
 def test_a_cursor_for_each_costs_one_more_each(payment: list[Call], driver: str, server: Wire) -> None:

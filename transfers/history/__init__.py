@@ -6,6 +6,7 @@ from transfers.history.pictures import Balances, MonthFlow, Overview, balances_o
 from transfers.history.receipts import Receipt, WaitingOrder, order_to_repeat, receipt_for, receipt_of, waiting_orders
 from transfers.history.rows import PAGE_ROWS, EntryRow, entry_of, history_page, recent_entries
 from transfers.history.search import Totals, filtered_page, filtered_rows, is_page_key, totals_of, with_named_accounts
+from transfers.history.shown import overview_version, version_of
 
 __all__ = [
     "PAGE_ROWS",
@@ -33,12 +34,14 @@ __all__ = [
     "months_in_and_out",
     "order_to_repeat",
     "overview_of",
+    "overview_version",
     "receipt_for",
     "receipt_of",
     "recent_entries",
     "statement_for",
     "statement_months",
     "totals_of",
+    "version_of",
     "waiting_orders",
     "with_named_accounts",
 ]

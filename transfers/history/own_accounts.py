@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import account_numbers
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.models import AccountStatus, BankAccount, User
+from foundation.compiled import Select
 from foundation.keys.encryption import lookup_digests
 from transfers.models import CustomerLimit
 from transfers.orders import limits
@@ -33,13 +34,18 @@ class DailyUse:
 
 def accounts_of(user: User, *, active_only: bool = False) -> list[BankAccount]:
     """The user's accounts: open ones first, in the order they were opened."""
-    rows = in_order(BankAccount.objects.filter(owner=user))
-    return list(rows.filter(status=AccountStatus.ACTIVE) if active_only else rows)
+    rows = _own.instances(user.pk)
+    return [row for row in rows if row.is_active] if active_only else rows
 
 
 def in_order(accounts: QuerySet[BankAccount]) -> QuerySet[BankAccount]:
     closed_last = Case(When(status=AccountStatus.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField())
     return accounts.order_by(closed_last, "opened_at", "id")
+
+
+_own: Select = Select(
+    lambda owner: in_order(BankAccount.objects.filter(owner=owner)), BankAccount._meta.get_field("owner")
+)
 
 
 def account_of(user: User, public_id: UUID) -> BankAccount:

@@ -10,9 +10,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from django.db.models import Case, F, Func, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Case, DateTimeField, F, Func, OuterRef, QuerySet, Subquery, Value, When
 
 from accounts.models import BankAccount, User
+from foundation.compiled import Select
 from foundation.money import MoneyField
 from transfers.history.own_accounts import DailyUse, daily_use_by, in_order
 from transfers.models import Direction, Entry
@@ -84,7 +85,10 @@ def balances_over_time(user: User, *, at: datetime, account: BankAccount | None 
     Raises:
         BankAccount.DoesNotExist: it is somebody else's.
     """
-    return _balances(_own(_with_weeks(_week_bounds(at)), user, account), at)
+    if account is None:
+        return _balances(_weekly.instances(*_moments(at), user.pk), at)
+    _require_owner(user, account)
+    return _balances(_weekly_of_one.instances(*_moments(at), user.pk, account.pk), at)
 
 
 def months_in_and_out(user: User, *, at: datetime, account: BankAccount | None = None) -> list[MonthFlow]:
@@ -106,8 +110,7 @@ def months_in_and_out(user: User, *, at: datetime, account: BankAccount | None =
 
 def overview_of(user: User, *, at: datetime) -> Overview:
     """All that the dashboard needs of accounts, balances and limits, in one statement."""
-    accounts = _own(_with_weeks(_week_bounds(at)), user, None)
-    balances = _balances(accounts.select_related("owner__limit"), at)
+    balances = _balances(_overviews.instances(*_moments(at), user.pk), at)
     # getattr: who never paid anything out has no row, which the join has found out already.
     limit = getattr(balances.accounts[0].owner, "limit", None) if balances.accounts else None
     return Overview(balances.accounts, balances, daily_use_by(limit))
@@ -116,13 +119,16 @@ def overview_of(user: User, *, at: datetime) -> Overview:
 def _own(accounts: QuerySet[BankAccount], user: User, account: BankAccount | None) -> QuerySet[BankAccount]:
     if account is None:
         return in_order(accounts.filter(owner=user))
-    if account.owner_id != user.pk:
-        raise BankAccount.DoesNotExist
+    _require_owner(user, account)
     return accounts.filter(owner=user, pk=account.pk)
 
 
-def _balances(accounts: QuerySet[BankAccount], at: datetime) -> Balances:
-    rows = list(accounts)
+def _require_owner(user: User, account: BankAccount) -> None:
+    if account.owner_id != user.pk:
+        raise BankAccount.DoesNotExist
+
+
+def _balances(rows: list[BankAccount], at: datetime) -> Balances:
     weeks = _weeks_shown(rows, at)
     balance = sum((row.balance for row in rows), Decimal(0))
     points = [BalancePoint(day_of(at), balance)]
@@ -139,25 +145,51 @@ def _weeks_shown(rows: Sequence[BankAccount], at: datetime) -> list[Week]:
     return [week for week in weeks if week > opened] or weeks[-1:]
 
 
-def _week_bounds(at: datetime) -> Bounds:
-    starts = [week.starts_at for week in Week.of(at).and_before(WEEKS)]
-    # The present week has no end: an entry that is a moment younger than `at` is in the balance already.
-    return tuple(zip(starts, [*starts[1:], None], strict=True))
-
-
 def _month_bounds(at: datetime) -> Bounds:
     return tuple((month.starts_at, month.ends_at) for month in Month.of(at).and_before(MONTHS))
 
 
-# Kept, because Python takes longer to put these queries together than the database to answer them, and for a whole
-# week, or month, they are the same for every customer. Nobody evaluates them as they are: they are filtered first.
-@lru_cache(maxsize=4)
-def _with_weeks(weeks: Bounds) -> QuerySet[BankAccount]:
-    """All accounts, each with what every week did to its balance."""
-    sums = {f"week_{number}": _sum(SIGNED_AMOUNT, *bounds) for number, bounds in enumerate(weeks)}
-    return BankAccount.objects.annotate(**sums)
+# --- By week ------------------------------------------------------------------------------------------------
 
 
+def _with_weeks(moments: Sequence[datetime]) -> QuerySet[BankAccount]:
+    """All accounts, each with what every week did to its balance; `moments` as `_moments()` gives them."""
+    starts, ends = moments[:WEEKS], moments[WEEKS:]
+    # The present week has no end: an entry that is a moment younger is in the balance already.
+    bounds = zip(starts, [*ends, None], strict=True)
+    return BankAccount.objects.annotate(
+        **{f"week_{number}": _sum(SIGNED_AMOUNT, *bound) for number, bound in enumerate(bounds)}
+    )
+
+
+def _moments(at: datetime) -> tuple[datetime, ...]:
+    """When each of the weeks begins, earliest first, and when each but the last of them ends."""
+    starts = [week.starts_at for week in Week.of(at).and_before(WEEKS)]
+    return (*starts, *starts[1:])
+
+
+_MOMENTS = [DateTimeField()] * (2 * WEEKS - 1)
+_OWNER = BankAccount._meta.get_field("owner")
+
+# Compiled once: Python takes longer to put such a query together than the database to answer it.
+_weekly: Select = Select(lambda *values: in_order(_with_weeks(values[:-1]).filter(owner=values[-1])), *_MOMENTS, _OWNER)
+_weekly_of_one: Select = Select(
+    lambda *values: _with_weeks(values[:-2]).filter(owner=values[-2], pk=values[-1]),
+    *_MOMENTS,
+    _OWNER,
+    BankAccount._meta.pk,
+)
+_overviews: Select = Select(
+    lambda *values: in_order(_with_weeks(values[:-1]).filter(owner=values[-1])).select_related("owner__limit"),
+    *_MOMENTS,
+    _OWNER,
+)
+
+# --- By month -----------------------------------------------------------------------------------------------
+
+
+# Kept, because Python takes longer to put the query together than the database to answer it, and for a whole month it
+# is the same for every customer. Nobody evaluates it as it is: it is filtered first.
 @lru_cache(maxsize=4)
 def _with_months(months: Bounds) -> QuerySet[BankAccount]:
     """All accounts, each with what came in and went out in every month."""

@@ -1,21 +1,27 @@
 """What happened on accounts: rows to show, the last few, and an account's pages."""
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import BigIntegerField, F, QuerySet
 
-from accounts.models import BankAccount, User
-from foundation.paging import Cursor, Page, page_of
+from accounts.models import AccountStatus, BankAccount, User
+from foundation.compiled import Select
+from foundation.keys.encryption import Sealed
+from foundation.paging import CompiledPages, Cursor, Page
 from transfers.ledger.posting import signed_amount
-from transfers.models import Entry
-from transfers.payees.selectors import short_name
+from transfers.models import Entry, TransactionKind
+from transfers.payees.selectors import shortened
 
 PAGE_ROWS = 25
 RECENT_ROWS = 5
+
+_KIND_LABELS = {kind.value: kind.label for kind in TransactionKind}
 
 
 @dataclass(frozen=True)
@@ -37,21 +43,33 @@ class EntryRow:
     order_id: UUID | None
     account_label: str
     account_number: str  # masked
+    others: tuple[str, ...]  # short names of the other customers who have a part in it
 
     @property
     def direction_word(self) -> str:
         return "in" if self.amount > 0 else "out"
 
 
-def recent_entries(accounts: Sequence[BankAccount], count: int = RECENT_ROWS) -> dict[int, list[EntryRow]]:
-    """The last entries of each account, newest first, by account id; two queries for any number of accounts."""
-    wanted = Q(pk__in=[])
-    for account in accounts:
-        wanted |= Q(account=account, sequence__gt=account.last_sequence - count)
-    rows: dict[int, list[EntryRow]] = {account.pk: [] for account in accounts}
-    entries = list(entries_with_transactions().filter(wanted).order_by("account", "-sequence"))
+# The dashboard asks this for a customer's accounts, however many: no condition for each.
+_recent: Select = Select(
+    lambda owner, count: (
+        entries_with_transactions()
+        .filter(account__owner=owner, sequence__gt=F("account__last_sequence") - count)
+        .exclude(account__status=AccountStatus.CLOSED)
+        .order_by("account", "-sequence")
+    ),
+    BankAccount._meta.get_field("owner"),
+    BigIntegerField(),
+)
+
+
+def recent_entries(user: User, count: int = RECENT_ROWS) -> dict[int, list[EntryRow]]:
+    """The last entries of each of the user's accounts that has any and is not closed, newest first, by account id; two
+    queries for any number of accounts."""
+    rows: dict[int, list[EntryRow]] = {}
+    entries = _recent.instances(user.pk, count)
     for entry, row in zip(entries, entry_rows(entries), strict=True):
-        rows[entry.account_id].append(row)
+        rows.setdefault(entry.account_id, []).append(row)
     return rows
 
 
@@ -61,8 +79,7 @@ def history_page(account: BankAccount, *, after: Cursor | None = None, before: C
     Raises:
         InvalidCursor
     """
-    entries = entries_with_transactions().filter(account=account)
-    page = page_of(entries, by=("sequence",), after=after, before=before, limit=PAGE_ROWS)
+    page = _by_sequence.page(account.pk, after=after, before=before)
     return page.showing(entry_rows(page.items))
 
 
@@ -77,55 +94,120 @@ def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
 
 
 def entries_with_transactions() -> QuerySet[Entry]:
-    return Entry.objects.select_related("transaction", "account")
+    return Entry.objects.select_related("transaction")
+
+
+_by_sequence: CompiledPages = CompiledPages(
+    Entry,
+    lambda account: entries_with_transactions().filter(account=account),
+    Entry._meta.get_field("account"),
+    by=("sequence",),
+    limit=PAGE_ROWS,
+)
+
+
+class _Side(NamedTuple):
+    """An account's part in a transaction, with what is shown of it, and of the transaction's order."""
+
+    transaction_id: UUID
+    entry_id: int
+    order_id: UUID | None
+    first_name: str | None  # None: the bank's own account
+    last_name: str | None
+    account_id: int
+    public_id: UUID
+    owner_id: int | None
+    kind: str
+    nickname: str
+    number: Sealed | None
+
+
+# A transaction has one order at most, so the join makes no row twice.
+_sides: Select = Select(
+    lambda transactions: (
+        Entry.objects.filter(transaction__in=transactions)
+        .annotate(_order=F("transaction__orders__public_id"))
+        .values_list(
+            "transaction_id",
+            "pk",
+            "_order",
+            "account__owner__first_name",
+            "account__owner__last_name",
+            "account_id",
+            *(f"account__{name}" for name in ("public_id", "owner_id", "kind", "nickname", "number")),
+        )
+    ),
+    Entry._meta.get_field("transaction"),
+    may_be_behind=True,
+)
+# Of so many transactions are sides asked for at once: few statements, each compiled once.
+_LENGTHS = (1, 5, 15, PAGE_ROWS, 100, 500)
 
 
 def entry_rows(entries: Sequence[Entry]) -> list[EntryRow]:
-    """The rows, with one query for all counterparts and orders."""
-    transaction_ids = [entry.transaction_id for entry in entries]
-    others: dict[UUID, list[Entry]] = {}
-    orders: dict[UUID, UUID | None] = {}
-    # A transaction has one order at most, so the join makes no row twice.
-    sides = Entry.objects.filter(transaction__in=transaction_ids).annotate(order=F("transaction__orders__public_id"))
-    for side in sides.select_related("account__owner"):
-        others.setdefault(side.transaction_id, []).append(side)
-        orders[side.transaction_id] = side.order
-    return [
-        _entry_row(
-            entry,
-            [other.account for other in others[entry.transaction_id] if other.pk != entry.pk],
-            orders.get(entry.transaction_id),
-        )
-        for entry in entries
-    ]
+    """The rows, with one query for all accounts, counterparts and orders."""
+    sides: dict[UUID, list[_Side]] = defaultdict(list)
+    accounts: dict[int, BankAccount] = {}
+    for side in _sides_of([entry.transaction_id for entry in entries]):
+        sides[side.transaction_id].append(side)
+        # One for all its rows: what is sealed is opened once.
+        if side.account_id not in accounts:
+            accounts[side.account_id] = _account_of(side)
+    return [_entry_row(entry, sides[entry.transaction_id], accounts) for entry in entries]
 
 
-def _entry_row(entry: Entry, counterparts: Iterable[BankAccount], order_id: UUID | None) -> EntryRow:
-    amount = signed_amount(entry)
-    customers = [account for account in counterparts if account.owner_id is not None]
-    names = [_counterpart_label(account, entry.account) for account in customers]
-    word = "from" if amount > 0 else "to"
-    kind_label = entry.transaction.get_kind_display()
-    return EntryRow(
-        posted_at=entry.posted_at,
-        account_id=entry.account.public_id,
-        sequence=entry.sequence,
-        label=f"{kind_label} {word} {names[0]}" if names else kind_label,
-        kind=entry.transaction.kind,
-        kind_label=kind_label,
-        description=entry.transaction.description,
-        counterpart=customers[0].masked_number if customers else "",
-        counterpart_name=names[0] if names else "",
-        amount=amount,
-        balance_after=entry.balance_after,
-        reference=entry.transaction.reference,
-        order_id=order_id,
-        account_label=entry.account.display_name,
-        account_number=entry.account.masked_number,
+def _sides_of(transaction_ids: list[UUID]) -> Iterator[_Side]:
+    most = _LENGTHS[-1]
+    for start in range(0, len(transaction_ids), most):
+        asked = transaction_ids[start : start + most]
+        length = next(length for length in _LENGTHS if length >= len(asked))
+        # The last one again and again: it says nothing new.
+        yield from map(_Side._make, _sides.tuples(asked + asked[-1:] * (length - len(asked))))
+
+
+def _account_of(side: _Side) -> BankAccount:
+    return BankAccount(
+        pk=side.account_id,
+        public_id=side.public_id,
+        owner_id=side.owner_id,
+        kind=side.kind,
+        nickname=side.nickname,
+        number=side.number,  # type: ignore[misc]
     )
 
 
-def _counterpart_label(account: BankAccount, mine: BankAccount) -> str:
-    if account.owner is None:
-        return account.kind_label
-    return account.display_name if account.owner_id == mine.owner_id else short_name(account.owner)
+def _entry_row(entry: Entry, sides: Sequence[_Side], accounts: Mapping[int, BankAccount]) -> EntryRow:
+    mine = entry.account = accounts[entry.account_id]
+    amount = signed_amount(entry)
+    other = next((side for side in sides if side.entry_id != entry.pk and side.owner_id is not None), None)
+    name = _name_of(other, accounts, mine) if other else ""
+    kind_label = _KIND_LABELS[entry.transaction.kind]
+    return EntryRow(
+        posted_at=entry.posted_at,
+        account_id=mine.public_id,
+        sequence=entry.sequence,
+        label=f"{kind_label} {'from' if amount > 0 else 'to'} {name}" if other else kind_label,
+        kind=entry.transaction.kind,
+        kind_label=kind_label,
+        description=entry.transaction.description,
+        counterpart=accounts[other.account_id].masked_number if other else "",
+        counterpart_name=name,
+        amount=amount,
+        balance_after=entry.balance_after,
+        reference=entry.transaction.reference,
+        order_id=sides[0].order_id,
+        account_label=mine.display_name,
+        account_number=mine.masked_number,
+        others=tuple(
+            shortened(side.first_name or "", side.last_name or "")
+            for side in sides
+            if side.owner_id is not None and side.owner_id != mine.owner_id
+        ),
+    )
+
+
+def _name_of(side: _Side, accounts: Mapping[int, BankAccount], mine: BankAccount) -> str:
+    """What a customer reads of a customer's account: the name of one's own, the short name of another's owner."""
+    if side.owner_id == mine.owner_id:
+        return accounts[side.account_id].display_name
+    return shortened(side.first_name or "", side.last_name or "")

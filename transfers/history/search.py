@@ -1,19 +1,49 @@
 """A customer's movements, filtered: pages by key, totals, and all of them in chunks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    DateTimeField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
 
 from accounts.models import BankAccount, User
-from foundation.money import MAX_AMOUNT_DIGITS, currency_exponent
-from foundation.paging import Cursor, InvalidCursor, Page, page_of
+from foundation.compiled import Select
+from foundation.money import MAX_AMOUNT_DIGITS, MoneyField, currency_exponent
+from foundation.paging import (
+    CompiledPages,
+    Cursor,
+    InvalidCursor,
+    Page,
+    around,
+    beyond,
+    each_but_the_last_twice,
+    page_of,
+    page_of_found,
+    values_of,
+)
 from foundation.replica import as_now, may_be_behind
 from transfers.history.filters import HistoryFilters
 from transfers.history.rows import PAGE_ROWS, EntryRow, entries_with_transactions, entry_rows
-from transfers.models import Direction, Entry, Payee
+from transfers.models import Direction, Entry, Payee, Transaction
 from transfers.payees.selectors import short_name
 from transfers.periods import end_of_day, start_of_day
 
@@ -50,8 +80,31 @@ def filtered_page(
     Raises:
         InvalidCursor: also if it is one of other filters, where one names an account and the other does not.
     """
-    page = page_of(_matching(user, filters), by=_by(filters), after=after, before=before, limit=PAGE_ROWS)
+    if filters.text:
+        page = page_of(_matching(user, filters), by=_by(filters), after=after, before=before, limit=PAGE_ROWS)
+    else:
+        page = _page_by_conditions(_conditions(user, filters), _by(filters), after, before)
     return page.showing(entry_rows(page.items))
+
+
+def _page_by_conditions(
+    asked: dict[str, Any], by: tuple[str, ...], after: Cursor | None, before: Cursor | None
+) -> Page[Entry]:
+    if set(asked) <= _OF_TIME:
+        return _page_over_accounts(asked, after, before)
+    return _pages(tuple(asked), by).page(*asked.values(), after=after, before=before)
+
+
+@lru_cache(maxsize=64)  # one for each set of filters; a text is looked for in its own way each time
+def _pages(lookups: tuple[str, ...], by: tuple[str, ...]) -> CompiledPages[Entry]:
+    return CompiledPages(
+        Entry,
+        lambda *values: entries_with_transactions().filter(**dict(zip(lookups, values, strict=True))),
+        *(_FIELDS[lookup] for lookup in lookups),
+        by=by,
+        limit=PAGE_ROWS,
+        may_be_behind=True,
+    )
 
 
 def is_page_key(filters: HistoryFilters, text: str) -> bool:
@@ -64,21 +117,48 @@ def is_page_key(filters: HistoryFilters, text: str) -> bool:
 
 
 @may_be_behind
-def totals_of(user: User, filters: HistoryFilters) -> Totals:
-    """In and out of what the filters let through, added up by the database."""
+def totals_of(user: User, filters: HistoryFilters, accounts: Sequence[BankAccount] = ()) -> Totals:
+    """In and out of what the filters let through, added up by the database.
+
+    Args:
+        accounts: all of the user's, where they have been read: if so little has moved on them that nothing must be cut
+            off, nothing is put in order either.
+    """
     most = totalled_rows()
-    latest = _matching(user, filters).select_related(None).order_by(*(f"-{name}" for name in _by(filters)))
-    sums = latest.only("direction", "amount")[:most].aggregate(
-        count=Count("pk"),
+    asked = _conditions(user, filters)
+    if accounts and not filters.text and sum(account.last_sequence for account in accounts) < most:
+        ((count, money_in, money_out),) = _sums(tuple(asked)).tuples(*asked.values())
+    else:
+        count, money_in, money_out = _sums_of_latest(user, filters, most).values()
+    return Totals(count, money_in or Decimal(0), money_out or Decimal(0), is_cut=count >= most)
+
+
+def _sums_of_latest(user: User, filters: HistoryFilters, most: int) -> dict[str, Any]:
+    entries, asked = _matching(user, filters).select_related(None), _conditions(user, filters)
+    if not filters.text and set(asked) <= _OF_TIME:
+        entries = entries.filter(posted_at__gte=_farthest(most, "", asked, []))
+    # On one account by time alone, so that an index has all that is asked.
+    latest = entries.order_by(*(["-posted_at"] if filters.account else ["-posted_at", "-id"]))
+    return latest.values("direction", "amount")[:most].aggregate(
+        count=Count("*"),
         money_in=Sum("amount", filter=Q(direction=Direction.CREDIT)),
         money_out=Sum("amount", filter=Q(direction=Direction.DEBIT)),
     )
-    return Totals(
-        count=sums["count"],
-        money_in=sums["money_in"] or Decimal(0),
-        money_out=sums["money_out"] or Decimal(0),
-        is_cut=sums["count"] >= most,
-    )
+
+
+@lru_cache(maxsize=64)
+def _sums(lookups: tuple[str, ...]) -> Select:
+    """Count, in and out of all that match; plain functions and not aggregates, which would come with a GROUP BY."""
+
+    def build(*values: Any) -> QuerySet[Entry]:
+        sums = (
+            Func(Case(When(direction=side, then=F("amount"))), function="SUM", output_field=MoneyField())
+            for side in (Direction.CREDIT, Direction.DEBIT)
+        )
+        count = Func(F("pk"), function="COUNT", output_field=BigIntegerField())
+        return Entry.objects.filter(**dict(zip(lookups, values, strict=True))).values_list(count, *sums)
+
+    return Select(build, *(_FIELDS[lookup] for lookup in lookups), may_be_behind=True)
 
 
 @may_be_behind
@@ -111,25 +191,96 @@ def _chunk(entries: QuerySet[Entry], by: Sequence[str], after: Cursor | None, li
     return page.showing(entry_rows(page.items))
 
 
-def _by(filters: HistoryFilters) -> Sequence[str]:
+def _by(filters: HistoryFilters) -> tuple[str, ...]:
     """What orders the movements: the sequence in one account, time and id over several."""
-    return ("sequence",) if filters.account else ("posted_at", "id")
+    return ("sequence",) if filters.account else _OVER_ACCOUNTS
+
+
+_FIELDS: dict[str, Any] = {
+    "account__owner": BankAccount._meta.get_field("owner"),
+    "account": BankAccount._meta.pk,
+    "posted_at__gte": Entry._meta.get_field("posted_at"),
+    "posted_at__lt": Entry._meta.get_field("posted_at"),
+    "transaction__kind": Transaction._meta.get_field("kind"),
+    "amount__gte": Entry._meta.get_field("amount"),
+    "amount__lte": Entry._meta.get_field("amount"),
+}
+
+
+def _conditions(user: User, filters: HistoryFilters) -> dict[str, Any]:
+    """Look-ups and their values, for all filters but the text."""
+    asked = {
+        "account__owner": user.pk,
+        "account": filters.account.pk if filters.account else None,
+        "posted_at__gte": start_of_day(filters.date_from) if filters.date_from else None,
+        "posted_at__lt": end_of_day(filters.date_to) if filters.date_to else None,
+        "transaction__kind": filters.type or None,
+        "amount__gte": filters.min_amount,
+        "amount__lte": filters.max_amount,
+    }
+    return {lookup: value for lookup, value in asked.items() if value is not None}
+
+
+# --- Over several accounts ----------------------------------------------------------------------------------
+
+
+_OVER_ACCOUNTS = ("posted_at", "id")
+_OF_TIME = {"account__owner", "posted_at__gte", "posted_at__lt"}
+_LONG_AGO, _IN_AGES = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _farthest(count: int, side: str, conditions: Mapping[str, Any], key: Sequence[Any]) -> Subquery:
+    """A moment that lies beyond `count` movements over all accounts of an owner, counted from the newest, or from a key
+    towards one side; one long ago, or in ages, if there is none. Without it the database would sort all that ever moved
+    on the accounts: of each, its own `count` movements and the next one are found by index, and the nearest of these
+    is far enough."""
+    is_newer = side == "gt"
+    towards, back, further = ("posted_at", "-posted_at", "gt") if is_newer else ("-posted_at", "posted_at", "lt")
+    times = {name: value for name, value in conditions.items() if name != "account__owner"}
+    counted = Entry.objects.filter(account=OuterRef(OuterRef(OuterRef("pk"))), **times).order_by(towards)
+    if key:
+        counted = counted.filter(beyond(_OVER_ACCOUNTS, iter(key), side))
+    last = Entry.objects.filter(pk__in=counted.values("pk")[:count]).order_by(back).values("posted_at")[:1]
+    # What lies beyond the times that are asked for is no bound to what lies within.
+    next_one = Entry.objects.filter(account=OuterRef("pk"), **{f"posted_at__{further}": Subquery(last)})
+    next_one = next_one.order_by(towards).values("posted_at")[:1]
+    no_bound = Value(_IN_AGES if is_newer else _LONG_AGO, output_field=DateTimeField())
+    accounts = BankAccount.objects.filter(owner=conditions["account__owner"])
+    bounds = accounts.annotate(_bound=Coalesce(Subquery(next_one), no_bound))
+    return Subquery(bounds.order_by("_bound" if is_newer else "-_bound").values("_bound")[:1])
+
+
+@lru_cache(maxsize=16)
+def _nearest(side: str, lookups: tuple[str, ...]) -> Select[Entry]:
+    """A page of the movements of all accounts; the values of the look-ups, and those of a key, are given twice."""
+
+    def build(*values: Any) -> QuerySet[Entry]:
+        given = iter(values)
+        conditions, again = (dict(zip(lookups, given, strict=False)) for _ in range(2))
+        rest = list(given)
+        key, key_again = rest[: len(rest) // 2], rest[len(rest) // 2 :]
+        is_newer = side == "gt"
+        bound = _farthest(PAGE_ROWS + 1, side, again, key_again)
+        bounded = Q(posted_at__lte=bound) if is_newer else Q(posted_at__gte=bound)
+        rows = entries_with_transactions().filter(bounded, **conditions)
+        return around(rows, _OVER_ACCOUNTS, key, is_newer=is_newer)[: PAGE_ROWS + 1]
+
+    of_lookups = [_FIELDS[lookup] for lookup in lookups]
+    of_key: list[Any] = [Entry._meta.get_field(name) for name in _OVER_ACCOUNTS]
+    of_key = each_but_the_last_twice(of_key) if side else []
+    return Select(build, *of_lookups, *of_lookups, *of_key, *of_key, may_be_behind=True)
+
+
+def _page_over_accounts(asked: dict[str, Any], after: Cursor | None, before: Cursor | None) -> Page[Entry]:
+    came_from = after if before is None else before
+    key = [] if came_from is None else values_of(came_from, Entry, _OVER_ACCOUNTS)
+    side = "" if came_from is None else "lt" if before is None else "gt"
+    found = _nearest(side, tuple(asked)).instances(*asked.values(), *asked.values(), *key, *key)
+    return page_of_found(found, by=_OVER_ACCOUNTS, after=after, before=before, limit=PAGE_ROWS)
 
 
 def _matching(user: User, filters: HistoryFilters) -> QuerySet[Entry]:
-    entries = entries_with_transactions().filter(account__owner=user)
-    if filters.account is not None:
-        entries = entries.filter(account=filters.account)
-    if filters.date_from is not None:
-        entries = entries.filter(posted_at__gte=start_of_day(filters.date_from))
-    if filters.date_to is not None:
-        entries = entries.filter(posted_at__lt=end_of_day(filters.date_to))
-    if filters.type:
-        entries = entries.filter(transaction__kind=filters.type)
-    if filters.min_amount is not None:
-        entries = entries.filter(amount__gte=filters.min_amount)
-    if filters.max_amount is not None:
-        entries = entries.filter(amount__lte=filters.max_amount)
+    entries = entries_with_transactions().filter(**_conditions(user, filters))
     if not filters.text:
         return entries
     named = with_named_accounts(user, filters).named_accounts
@@ -165,20 +316,33 @@ def _accounts_named(user: User, text: str) -> tuple[int, ...]:
 
 def _named(user: User) -> Iterator[tuple[Any, ...]]:
     """Account ids, each with its names."""
-    for account in BankAccount.objects.filter(owner=user).only("pk", "nickname", "kind"):
+    for account in _own_names.instances(user.pk):
         yield account.pk, account.display_name
-    payees = Payee.objects.filter(customer=user).select_related("account__owner")
-    for payee in payees.order_by("-last_paid_at", "-id")[:_MOVEMENTS_LOOKED_AT]:
+    for payee in _latest_payees.instances(user.pk):
         yield payee.account_id, payee.label, _name_of(payee.account)
-    for account in BankAccount.objects.filter(pk__in=_others_of(user)).select_related("owner"):
+    for account in _others_names.instances(user.pk, user.pk):
         yield account.pk, _name_of(account)
 
 
-def _others_of(user: User) -> Any:
-    """The ids of the customers' accounts on the other side of the user's latest movements."""
-    latest = Entry.objects.filter(account__owner=user).order_by("-posted_at", "-id")[:_MOVEMENTS_LOOKED_AT]
+def _accounts_of_others(owner: Any, same_owner: Any) -> QuerySet[BankAccount]:
+    """The customers' accounts on the other side of an owner's latest movements."""
+    latest = Entry.objects.filter(account__owner=owner).order_by("-posted_at", "-id")[:_MOVEMENTS_LOOKED_AT]
     others = Entry.objects.filter(transaction__in=latest.values("transaction"), account__owner__isnull=False)
-    return others.exclude(account__owner=user).values("account")
+    ids = others.exclude(account__owner=same_owner).values("account")
+    return BankAccount.objects.filter(pk__in=ids).select_related("owner")
+
+
+def _payees_lately(customer: Any) -> QuerySet[Payee]:
+    payees = Payee.objects.filter(customer=customer).select_related("account__owner")
+    return payees.order_by("-last_paid_at", "-id")[:_MOVEMENTS_LOOKED_AT]
+
+
+_OWNER = BankAccount._meta.get_field("owner")
+_own_names: Select[BankAccount] = Select(
+    lambda owner: BankAccount.objects.filter(owner=owner).only("pk", "nickname", "kind"), _OWNER, may_be_behind=True
+)
+_latest_payees: Select[Payee] = Select(_payees_lately, Payee._meta.get_field("customer"), may_be_behind=True)
+_others_names: Select[BankAccount] = Select(_accounts_of_others, _OWNER, _OWNER, may_be_behind=True)
 
 
 def _name_of(account: BankAccount) -> str:

@@ -19,8 +19,12 @@ def masked_name(user: User) -> str:
 
 def short_name(user: User) -> str:
     """After money has passed between the two: `Bob M.`"""
-    initial = f" {user.last_name[0]}." if user.last_name else ""
-    return f"{user.first_name}{initial}"
+    return shortened(user.first_name, user.last_name)
+
+
+def shortened(first_name: str, last_name: str) -> str:
+    """The same, of a name."""
+    return f"{first_name} {last_name[0]}." if last_name else first_name
 
 
 @dataclass(frozen=True)

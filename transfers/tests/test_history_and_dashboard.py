@@ -1,6 +1,5 @@
 """The dashboard and the pages of an account's history (R2.4, R3.7)."""
 
-import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -284,44 +283,3 @@ def test_names_are_shortened_for_other_customers(
     """R3.6: before paying less is shown than after. The mask does not tell the length of a long name."""
     user = make_user(first, last_name=last, email="x@example.com")
     assert (masked_name(user), short_name(user)) == (masked, short)
-
-
-def test_the_open_dashboard_hears_only_what_is_new(
-    alice: Any, charlie: Any, sam: Any, browser_of: Callable, everyday: BankAccount, new_key: Callable
-) -> None:
-    # R10.4: 204 while nothing has moved, and the same answer whoever's version is asked with.
-    browser = browser_of(alice)
-    version = re.findall(r'data-version="(\w{16})"', browser.get("/dashboard/").content.decode())[0]
-    live = f"/dashboard/live/?version={version}"
-    assert browser.get(live).status_code == 204
-    cash.deposit(actor=alice, account=everyday, amount=Decimal("7.77"), idempotency_key=new_key())
-    answer = browser.get(live)
-    assert answer.status_code == 200
-    assert "Deposit: +€7.77" in answer.content.decode()
-    assert b"<html" not in answer.content
-    other = browser_of(charlie).get(live)
-    assert other.status_code == 200
-    assert "7.77" not in other.content.decode()
-    assert browser_of(sam).get(live).status_code == 403
-
-
-def test_what_is_held_or_frozen_is_news_too(alice: Any, browser_of: Callable, everyday: BankAccount) -> None:
-    # R10.4
-    browser, versions = browser_of(alice), set()
-    for change in ({}, {"held": Decimal("1.00")}, {"status": AccountStatus.FROZEN}, {"nickname": "Frozen one"}):
-        BankAccount.objects.filter(pk=everyday.pk).update(**change) if change else None
-        versions |= set(re.findall(r'data-version="(\w{16})"', browser.get("/dashboard/").content.decode()))
-    assert len(versions) == 4
-
-
-def test_the_open_dashboard_tells_each_new_movement_apart(
-    alice: Any, browser_of: Callable, everyday: BankAccount, new_key: Callable[[], str]
-) -> None:
-    # R10.4: live.js tells of a movement whose name it has not seen yet.
-    browser, named = browser_of(alice), []
-    for amount in (1, 2):
-        cash.deposit(actor=alice, account=everyday, amount=Decimal(amount), idempotency_key=new_key())
-        content = browser.get(reverse("dashboard_live")).content.decode()
-        named += re.findall(r'data-latest="([^"]+)" data-news="([^"]+)"', content)
-    assert [news for _, news in named] == ["Deposit: +€1.00", "Deposit: +€2.00"]
-    assert len({name for name, _ in named}) == 2

@@ -93,6 +93,39 @@ def test_all_pages_of_all_accounts_hold_every_movement_once_there_and_back(
     assert walk(client, last, "newer_url") == wanted
 
 
+@pytest.mark.parametrize(
+    "days", [{}, {"date_from": (NOON + timedelta(days=2)).date(), "date_to": NOON.date() + timedelta(20)}]
+)
+def test_pages_and_totals_over_accounts_are_those_of_all_that_moved_on_them(
+    alice: Any, two: tuple[BankAccount, BankAccount], open_account: Callable, monkeypatch: Any, days: dict[str, Any]
+) -> None:
+    """Whether much or little moved on each, many at one moment, and not in the order of their sequences."""
+    third, filters = open_account(alice, "7.00"), HistoryFilters(**days)
+    post([planned(alice, third, number, NOON + timedelta(days=number % 7)) for number in range(2, 72)])
+    wanted = [
+        entry
+        for entry in Entry.objects.filter(account__owner=alice).select_related("account").order_by("-posted_at", "-id")
+        if not days or days["date_from"] <= entry.posted_at.date() <= days["date_to"]
+    ]
+    pages = [history.filtered_page(alice, filters)]
+    while (after := pages[-1].next_cursor) is not None:
+        pages.append(history.filtered_page(alice, filters, after=after))
+    rows = [row for page in pages for row in page.items]
+    assert [(row.account_id, row.sequence) for row in rows] == [(one.account.public_id, one.sequence) for one in wanted]
+    back = [pages[-1]]
+    while (before := back[-1].previous_cursor) is not None:
+        back.append(history.filtered_page(alice, filters, before=before))
+    assert [page.items for page in back[::-1]] == [page.items for page in pages]
+    accounts = history.accounts_of(alice)
+    for most in (len(wanted) + 200, 30):
+        monkeypatch.setattr(filtered, "TOTALLED_ROWS", most)
+        totals = history.totals_of(alice, filters, accounts)
+        assert totals == history.totals_of(alice, filters)
+        assert totals.is_cut == (most == 30)
+        assert totals.count == min(len(wanted), most)
+        assert totals.money_in - totals.money_out == sum(ledger.signed_amount(entry) for entry in wanted[:most])
+
+
 def test_the_pages_of_one_account_go_by_its_sequence(
     alice: Any, browser_of: Callable, two: tuple[BankAccount, BankAccount]
 ) -> None:
@@ -115,7 +148,10 @@ def test_the_account_page_leads_here(alice: Any, browser_of: Callable, everyday:
         *("9" * 16, "f" * 16, str(UUID(int=2**128 - 1)), str(UUID(int=2**64 + 1))),
     ],
 )
-def test_a_key_that_is_none_of_ours_breaks_nothing(alice: Any, browser_of: Callable, two: Any, key: str) -> None:
+def test_a_key_that_is_none_of_ours_breaks_nothing(
+    alice: Any, browser_of: Callable, two: Any, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setattr(filtered, "PAGE_ROWS", 5)  # which costs less to show
     client = browser_of(alice)
     for name in ("older_than", "newer_than"):
         for account in ({}, {"account": two[0].public_id}):

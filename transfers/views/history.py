@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_safe
 
-from accounts.models import SignedInRequest
+from accounts.models import BankAccount, SignedInRequest
 from foundation.paging import page_in, pager_urls
 from transfers import history as selectors
 from transfers.history.filters import HistoryFilterForm, HistoryFilters
@@ -28,7 +28,7 @@ def history(request: SignedInRequest) -> HttpResponse:
     form = HistoryFilterForm(request.GET, accounts=accounts)
     context = {"form": form, "has_accounts": bool(accounts), "first_url": request.path}
     if form.is_valid():
-        context |= _shown(request, form.filters, several_accounts=len(accounts) > 1)
+        context |= _shown(request, form.filters, accounts)
     context["chips"] = list(form.filters.chips(request.path))
     return render(request, "transfers/history.html", context)
 
@@ -59,7 +59,7 @@ def entry(request: SignedInRequest, public_id: UUID, sequence: int) -> HttpRespo
     return render(request, "transfers/entry.html", {"entry": row, "account_url": reverse("account", args=[public_id])})
 
 
-def _shown(request: SignedInRequest, asked: HistoryFilters, *, several_accounts: bool) -> dict[str, Any]:
+def _shown(request: SignedInRequest, asked: HistoryFilters, accounts: list[BankAccount]) -> dict[str, Any]:
     """What the history page shows where every filter was understood."""
     filters = selectors.with_named_accounts(request.user, asked)
     here = request.path
@@ -67,8 +67,8 @@ def _shown(request: SignedInRequest, asked: HistoryFilters, *, several_accounts:
     return {
         "entries": page.items,
         "show_account": filters.account is None,
-        "totals": selectors.totals_of(request.user, filters),
-        "own_moves_count": filters.account is None and several_accounts,
+        "totals": selectors.totals_of(request.user, filters, accounts),
+        "own_moves_count": filters.account is None and len(accounts) > 1,
         **pager_urls(page, filters.url(here)),
         "first_url": filters.url(here),
         "export_url": filters.url(reverse("history_export")),

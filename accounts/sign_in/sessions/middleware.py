@@ -16,13 +16,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_otp.middleware import OTPMiddleware
 
+from accounts.models import TotpDevice
 from accounts.sign_in.sessions import clock as session_clock
 from accounts.sign_in.sessions import pages
 from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.services import record
 from foundation import replica
+from foundation.compiled import Select
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +122,21 @@ class TwoFactorMiddleware(LoginRequiredMiddleware):
             return super().handle_no_permission(request, view_func)
         page, sign_in = _page_it_came_from(request), self.get_login_url(view_func)
         return redirect_to_login(page, sign_in) if page else redirect(sign_in)
+
+
+class SecondFactorMiddleware(OTPMiddleware):
+    """django-otp's: the user is verified who has given a second factor in this session, while the device is theirs.
+
+    Every page looks the device up, so a statement that is compiled once does. There are devices of one kind.
+    """
+
+    def _device_from_persistent_id(self, persistent_id: str) -> TotpDevice | None:
+        kind, _, key = persistent_id.rpartition("/")
+        found = _devices.instances(int(key)) if kind == TotpDevice.model_label() and key.isdecimal() else []
+        return found[0] if found else None
+
+
+_devices: Select[TotpDevice] = Select(lambda pk: TotpDevice.objects.filter(pk=pk), TotpDevice._meta.pk)
 
 
 def _page_it_came_from(request: HttpRequest) -> str:
