@@ -265,7 +265,7 @@ def _over_postgres(url: str, statements: dict[str, str]) -> HandSql:
 
 
 def over_django() -> HandSql:
-    """Through Django's cursor in `atomic()`: what the service would cost if all else were free."""
+    """Through Django's cursor in `atomic()`: what Django's connection costs by itself."""
     from django.db import connection
     from django.db import transaction as django
 

@@ -6,7 +6,7 @@ Measured side by side in one process, in turns, on a SQLite file of its own with
 server; each payment is a transaction of its own, spread over a thousand customers:
 
   hand        the rows of a payment by hand-written SQL (`hand_sql.py`), through Python's sqlite3 or psycopg 3
-  cursor      the same statements through Django's cursor in `atomic()`: the ceiling of what the service can reach
+  cursor      the same statements through Django's cursor in `atomic()`: what Django's connection costs by itself
   service     `transfers.orders.sending.transfer` to a known payee, with permission, limits and idempotency
   ledger      `transfers.ledger.posting.post`, and the ledger's own rows by hand
   post_many   a thousand transactions of `transfers.ledger.posting.post_many` in one
