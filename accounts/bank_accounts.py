@@ -5,9 +5,15 @@ from datetime import datetime
 
 from accounts import account_numbers
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
+from foundation.compiled import Select
 from foundation.keys.encryption import DecryptionFailed, lookup_digest, lookup_digests
 
 _TRIES = 10
+
+_of_digests: Select = Select(
+    lambda digests: BankAccount.objects.filter(number_digest__in=digests).values_list("pk"),
+    BankAccount._meta.get_field("number_digest"),
+)
 
 
 def create(*, owner: User, kind: AccountKind, nickname: str, public_id: uuid.UUID, at: datetime) -> BankAccount:
@@ -58,6 +64,6 @@ def find_by_number(text: str) -> BankAccount | None:
 def _unused_number() -> str:
     for _ in range(_TRIES):
         number = account_numbers.new_number()
-        if not BankAccount.objects.filter(number_digest__in=lookup_digests(number)).exists():
+        if not _of_digests.rows(list(lookup_digests(number))):
             return number
     raise RuntimeError("No unused account number was found; is the random source sound?")

@@ -269,7 +269,7 @@ class UserSession(models.Model):
     user_agent = models.CharField(max_length=200, blank=True)
     ip = models.GenericIPAddressField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
-    last_seen_at = models.DateTimeField(default=timezone.now)  # to the minute
+    last_seen_at = models.DateTimeField(default=timezone.now)  # to SESSION_NOTED_SECONDS; of the API to the minute
     ended_at = models.DateTimeField(null=True)
     wrote_at = models.DateTimeField(null=True)  # when its user last changed something (`foundation.replica`)
 

@@ -5,18 +5,16 @@ It may run while the bank is open: what is sealed never changes, and blocks made
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from audit import digests, evidence
 from audit.models import AuditBlock, AuditBlockEntry, AuditEntry
 from audit.sealing import last_block, settled_id
+from foundation.slices import batches
 
-T = TypeVar("T")
-
-_BATCH = 500  # rows looked up together; SQL Server takes 2,100 parameters at most
 # What a column raises that holds something which no bank of ours wrote; SQLite takes any text for a time.
 _UNREADABLE = (AttributeError, TypeError, ValueError)
 Progress = Callable[[int, int], None]
@@ -47,7 +45,7 @@ def _faults_of_chain(last_number: int, progress: Progress) -> Iterator[str]:
     seals no more: from then on, whoever has got hold of it must not pass for the bank."""
     number, previous_hash, read, age = 0, digests.NO_HASH, 0, len(settings.AUDIT_KEYS)
     blocks = AuditBlock.objects.filter(number__lte=last_number)
-    for block in (block for batch in _batches(blocks, by="number") for block in batch):
+    for block in (block for batch in batches(blocks, by="number") for block in batch):
         number += 1
         if block.number != number:
             yield f"block {number} is missing before block {block.number}"
@@ -68,7 +66,7 @@ def _faults_of_chain(last_number: int, progress: Progress) -> Iterator[str]:
 def _faults_of_block(block: AuditBlock) -> Iterator[str]:
     """The entries that were sealed in it are there, in their places, as they were, and no other."""
     position, sound, listed = 0, True, hashlib.sha256()
-    for links in _batches(AuditBlockEntry.objects.filter(block=block), by="position"):
+    for links in batches(AuditBlockEntry.objects.filter(block=block), by="position"):
         found = _faults_of_entries(block, links)
         for link in links:
             if _has_place(link, block):
@@ -122,7 +120,7 @@ def _inserted(settled: int) -> Iterator[str]:
     # Through the block: a list of a block that does not exist hides nothing.
     listed = AuditBlockEntry.objects.filter(entry_id=OuterRef("pk"), block__number__gt=0)
     rest = AuditEntry.objects.filter(~Exists(listed), pk__lte=settled).only("pk")
-    for entry in (entry for batch in _batches(rest) for entry in batch):
+    for entry in (entry for batch in batches(rest) for entry in batch):
         yield f"entry {entry.pk} was inserted: its neighbours were sealed long before it came"
 
 
@@ -143,16 +141,3 @@ def _entries(ids: set[int]) -> dict[int, AuditEntry]:
         return AuditEntry.objects.in_bulk(ids)
     except _UNREADABLE:
         return AuditEntry.objects.only("pk").in_bulk(ids)
-
-
-def _batches(rows: "QuerySet[Any, T]", *, by: str = "pk") -> Iterator[list[T]]:
-    """The rows in order of a unique column, some hundreds at a time.
-
-    Not `.iterator()`: on SQL Server it reads everything at once, and an open cursor leaves no room for the
-    queries in between.
-    """
-    batch = list(rows.order_by(by)[:_BATCH])
-    yield batch
-    while len(batch) == _BATCH:
-        batch = list(rows.filter(**{f"{by}__gt": getattr(batch[-1], by)}).order_by(by)[:_BATCH])
-        yield batch

@@ -14,6 +14,8 @@ READ_SECONDS = 15
 _SQLITE = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
+    # How many prepared statements a connection keeps; of 128, those of a payment would fall victim to pages.
+    "cached_statements": 512,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
 }
 # Statements that are compiled once are prepared at their first use (foundation/drivers.py). A pooler that hands a

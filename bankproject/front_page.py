@@ -1,9 +1,9 @@
-"""The figures on the staff's front page, each a link to the list it was taken from (R5.3)."""
+"""What the staff's front page shows: figures, each a link to the list it was taken from, and what moved last (R5.3)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.db.models import QuerySet
@@ -15,11 +15,13 @@ from accounts import selectors as people
 from accounts.models import AccountStatus, User
 from accounts.roles import may
 from foundation.admin.counting import bounded_counts
+from foundation.admin.table import moment_text
 from foundation.money import format_money
+from foundation.templatetags.bank import path
 from support import selectors as support
 from support.states import RequestState
 from transfers.history import monitoring
-from transfers.models import AlertState, OrderState
+from transfers.models import AlertState, OrderState, TransactionKind
 from transfers.periods import day_of, start_of_day
 
 
@@ -33,6 +35,17 @@ class Figure:
     note: str = ""
     asks_for_work: bool = False
     is_amount: bool = False
+
+
+class Movement(NamedTuple):
+    """A transaction as the front page shows it, and the address of its own page."""
+
+    when: str
+    url: str
+    reference: str
+    kind: str
+    amount: str
+    begun_by: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,23 @@ def figures_for(user: User, *, at: datetime) -> list[Figure]:
 
     queues = sorted(map(figure, waiting), key=lambda shown: not shown.asks_for_work)
     return [*queues, *_money(user, at), *map(figure, counted)]
+
+
+def movements_for(user: User) -> list[Movement] | None:
+    """The latest, newest first; None for whoever does not see the ledger."""
+    if not may(user, "transfers.view_transaction"):
+        return None
+    return [
+        Movement(
+            when=moment_text(row.created_at),
+            url=path("admin:transfers_transaction_change", row.pk),
+            reference=row.reference,
+            kind=TransactionKind(row.kind).label,
+            amount=format_money(row.amount),
+            begun_by=str(row.initiated_by),
+        )
+        for row in monitoring.last_transactions()
+    ]
 
 
 def _queues(user: User) -> Iterator[_Counted]:

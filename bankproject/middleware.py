@@ -14,9 +14,8 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
-from django_otp.middleware import OTPMiddleware
 
-from accounts.sign_in.sessions.middleware import SessionTimeoutMiddleware
+from accounts.sign_in.sessions.middleware import SecondFactorMiddleware, SessionTimeoutMiddleware
 from bankproject.errors import too_many, unavailable
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.rest.problems import CONTENT_TYPE, as_response, without_route
@@ -26,10 +25,10 @@ from foundation.transactions import OutcomeUnknown
 API = "/api/"
 _PAGE_AMONG_THEM = "/api/v1/docs/"
 # What surrounds pages alone, the outermost first.
-AROUND_PAGES = (
+AROUND_PAGES: tuple[Any, ...] = (
     SessionMiddleware,
     AuthenticationMiddleware,
-    OTPMiddleware,
+    SecondFactorMiddleware,
     SessionTimeoutMiddleware,
     MessageMiddleware,
 )

@@ -63,9 +63,9 @@ def links_for(request: HttpRequest) -> list[Link]:
 
 
 def _session_seconds_left(request: HttpRequest) -> int:
-    """As seen by the page that is being made: its request renews the session."""
-    left = session_clock.time_left(request.session, now=int(timezone.now().timestamp()))
-    return min(settings.SESSION_IDLE_SECONDS, left.absolute)
+    """As seen by the page that is being made: somebody is there now, whenever that is noted."""
+    now = timezone.now()
+    return min(settings.SESSION_IDLE_SECONDS, session_clock.time_left(request.session, seen_at=now, now=now).absolute)
 
 
 def _kept_typing_key(user: Any) -> str:

@@ -106,6 +106,8 @@ API_PIN_LOGIN = env.bool("API_PIN_LOGIN", default=False)
 API_SESSION_DAYS = env.positive("API_SESSION_DAYS", 90)
 
 SESSION_IDLE_SECONDS = env.positive("SESSION_IDLE_SECONDS", 300)
+# Who looks at pages is noted so often, and not at each one. A session lives so much longer than its idle time.
+SESSION_NOTED_SECONDS = env.positive("SESSION_NOTED_SECONDS", 15)
 SESSION_ABSOLUTE_SECONDS = env.positive("SESSION_ABSOLUTE_SECONDS", 8 * 3600)
 
 # So long after somebody changed something, nothing is read for them from DATABASE_REPLICA_URL.
@@ -113,6 +115,9 @@ REPLICA_LAG_SECONDS = env.positive("REPLICA_LAG_SECONDS", 10)
 
 if DAILY_LIMIT_CEILING < DAILY_TRANSFER_LIMIT:
     raise ImproperlyConfigured("DAILY_LIMIT_CEILING must not be below DAILY_TRANSFER_LIMIT.")
+
+if SESSION_NOTED_SECONDS > 60 or SESSION_NOTED_SECONDS > SESSION_IDLE_SECONDS:
+    raise ImproperlyConfigured("SESSION_NOTED_SECONDS must not be above 60, nor above SESSION_IDLE_SECONDS.")
 
 # Where limits are counted: "" is in rows of the database; redis://, rediss:// (TLS) or unix:// is a Redis or Valkey
 # that all servers share. What is not exact (memcached, one process's memory) is refused (ADR 14).
@@ -139,9 +144,9 @@ if TRUSTED_PROXIES:
 X_FRAME_OPTIONS = "DENY"
 
 SESSION_ENGINE = "accounts.sign_in.sessions.engine"
-# Longer than the idle timeout, which the server keeps by its own stamps: were the row gone by then, nobody would
-# be told why they are signed out, and nothing would be recorded.
-SESSION_COOKIE_AGE = SESSION_ABSOLUTE_SECONDS
+# From signing in, and longer than both timeouts, which the server keeps by its own stamps: were the row gone by then,
+# nobody would be told why they are signed out, and nothing would be recorded.
+SESSION_COOKIE_AGE = 2 * SESSION_ABSOLUTE_SECONDS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=not DEBUG)
 # Of these names browsers take cookies only from this very host, over HTTPS and for all its paths: a neighbour under
 # the same domain can plant none.
@@ -314,15 +319,15 @@ POST_OFFICE = {
     # A mail server may be away for two days.
     "MAX_RETRIES": 200,
     "RETRY_INTERVAL": timedelta(minutes=15),
-    "LOG_LEVEL": 1,
-    "THREADS_PER_PROCESS": 1,
-    # Told to stop, the worker finishes these; no more, since it is killed in the end.
+    # Taken by a worker at a time, and written down together: so many may come twice when it is killed.
     "BATCH_SIZE": 20,
     "MESSAGE_ID_ENABLED": True,
     "MESSAGE_ID_FQDN": SITE_URL.partition("://")[2].partition(":")[0],
 }
 EMAIL_BACKEND = "post_office.EmailBackend"
 EMAIL_TIMEOUT = 20
+# What a mail worker has taken is its own for so long; then it is anybody's, since that worker may be gone (ADR 25).
+MAIL_LEASE_SECONDS = env.positive("MAIL_LEASE_SECONDS", 120)
 MAIL_KEPT_DAYS = env.int("MAIL_KEPT_DAYS", default=30)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{BANK_NAME} <no-reply@example.com>")
 

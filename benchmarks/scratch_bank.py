@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def set_up(folder: str, *, database_url: str = "") -> None:
+def set_up(folder: str, *, database_url: str = "", email_url: str = "dummymail://") -> None:
     """A bank with settings, keys and a database of its own, or the one that is named; nothing else outside `folder` is
     touched."""
     key = lambda: "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # noqa: E731
@@ -24,7 +24,7 @@ def set_up(folder: str, *, database_url: str = "") -> None:
         AUDIT_KEYS=key(),
         TOKEN_KEYS=key(),
         DATABASE_URL=database_url or f"sqlite:///{folder}/bank.sqlite3",
-        EMAIL_URL="dummymail://",
+        EMAIL_URL=email_url,
         LOG_LEVEL="ERROR",
         TRANSFERS_PER_MINUTE="100000000",
         DAILY_TRANSFER_LIMIT="100000000",

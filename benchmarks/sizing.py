@@ -115,7 +115,7 @@ def browser_of(user: Any) -> Any:
     session, now = client.session, int(timezone.now().timestamp())
     row = UserSession.objects.create(user=user)
     device = TotpDevice.objects.get(user=user)
-    session.update({"auth_at": now, "seen_at": now, "user_session": str(row.public_id)})
+    session.update({"auth_at": now, "user_session": str(row.public_id)})
     session[DEVICE_ID_SESSION_KEY] = device.persistent_id
     session.save()
     return client

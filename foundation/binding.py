@@ -71,7 +71,7 @@ def _of_moments(database: BaseDatabaseWrapper, by_field: Prepare) -> Prepare:
 
         def prepare(value: Any, database: BaseDatabaseWrapper) -> Any:
             if type(value) is datetime and value.tzinfo is UTC:
-                return str(value.replace(tzinfo=None))
+                return str(value)[: -len("+00:00")]
             return by_field(value, database)
 
         return prepare

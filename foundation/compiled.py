@@ -28,12 +28,14 @@ from django.db.models import sql
 from django.db.models.query import get_related_populators
 from django.db.transaction import TransactionManagementError
 
-from foundation.binding import preparer
+from foundation.binding import Prepare, preparer
 from foundation.drivers import DriverText
 
 M = TypeVar("M", bound=models.Model)
 
-_LENGTHS = (256, 64, 16, 4, 2, 1)
+_MOST_ROWS = 256
+_LENGTHS = (128, 64, 32, 16, 8, 4, 2, 1)
+_MOST_PARAMETERS = 2048  # SQL Server takes 2,100
 _SCALAR = -1
 
 
@@ -138,21 +140,24 @@ class _Compiled(Generic[S]):
 
     def __init__(self, fields: Sequence[models.Field]) -> None:
         self._fields = fields
-        self._statements: dict[tuple[str, tuple[int, ...]], S] = {}
+        # By the kind of database, and the lengths of the lists or how many single values there are.
+        self._statements: dict[tuple[str, tuple[int, ...] | int], S] = {}
 
     def _bound(self, values: Sequence[Any]) -> tuple[S, Sequence[Any], BaseDatabaseWrapper]:
         """The statement for these values, the values one by one, and the database."""
         database = connections[DEFAULT_DB_ALIAS]
-        shape = tuple([len(value) if type(value) is list else _SCALAR for value in values])
+        are_lists = list in map(type, values)
+        shape = (
+            tuple([len(value) if type(value) is list else _SCALAR for value in values]) if are_lists else len(values)
+        )
         key = (database.vendor, shape)
         statement = self._statements.get(key)
         if statement is None:
-            statement = self._statements[key] = self._compile(shape)
-        database = self._asked(statement, database)
-        if max(shape, default=_SCALAR) == _SCALAR:
-            return statement, values, database
-        bound = [one for value in values for one in (value if type(value) is list else [value])]
-        return statement, bound, database
+            compiled = self._compile(shape if isinstance(shape, tuple) else (_SCALAR,) * shape)
+            statement = self._statements[key] = compiled
+        if are_lists:
+            values = [one for value in values for one in (value if type(value) is list else [value])]
+        return statement, values, self._asked(statement, database)
 
     def _compile(self, shape: tuple[int, ...]) -> S:
         """The statement for this kind of database, with lists of these lengths.
@@ -269,24 +274,35 @@ class Update(_Compiled[_Statement]):
 
 
 class Insert:
-    """`INSERT` of n rows at once. The database gives no keys back: make them yourself, or do without."""
+    """`INSERT` of n rows at once, for which the database gives no keys back, or of one instance, for which it does.
 
-    def __init__(self, model: type[models.Model], field_names: Sequence[str]) -> None:
+    A field that is declared for a column, `amount=BigIntegerField()`, prepares the values in place of the column's own:
+    for a column of money that is written in minor units, one of integers.
+    """
+
+    def __init__(self, model: type[models.Model], field_names: Sequence[str] = (), **prepared_by: models.Field) -> None:
+        """Args: field_names: in the order of the values; all but a key that the database makes, if not given."""
         self._model = model
         by_name = {field.name: field for field in model._meta.concrete_fields}
-        self._fields = [by_name[name] for name in field_names]
+        made = model._meta.auto_field
+        names = field_names or [name for name, field in by_name.items() if field is not made]
+        self._fields = [by_name[name] for name in names]
+        if not prepared_by.keys() <= set(names):
+            raise ValueError(f"Not among the fields: {sorted(prepared_by.keys() - set(names))}")
+        self._prepared_by = [prepared_by.get(field.name, field) for field in self._fields]
         # What is NULL by being left out: SQL Server's drivers ask it for the type of each parameter that is NULL.
         self._nullable = [
             place for place, field in enumerate(self._fields) if field.null and not field.has_db_default()
         ]
-        self._statements: dict[tuple[str, int, tuple[int, ...]], _Inserted] = {}
+        self._most_at_once = min(_MOST_ROWS, _MOST_PARAMETERS // len(self._fields))
+        self._statements: dict[tuple[str, int, tuple[int, ...], bool], _Inserted] = {}
 
     def execute(self, rows: Sequence[Sequence[Any]]) -> None:
         """Insert; each row has the values of the fields in order, as attributes of the model would."""
         start = 0
         while start < len(rows):
-            # Few different lengths, so few statements to compile, each within SQL Server's 2,100 parameters.
-            length = next(size for size in _LENGTHS if size <= len(rows) - start)
+            # Few different lengths, so few statements to compile.
+            length = next(size for size in (self._most_at_once, *_LENGTHS) if size <= len(rows) - start)
             self._execute(rows[start : start + length])
             start += length
 
@@ -295,7 +311,18 @@ class Insert:
         statement = self._statement(rows, database)
         statement.on_driver.count(database, statement.bind(rows, database))
 
-    def _statement(self, rows: Sequence[Sequence[Any]], database: BaseDatabaseWrapper) -> "_Inserted":
+    def save(self, instance: models.Model) -> None:
+        """Insert an instance, which then has the key that the database made, as `Model.save()` does without signals."""
+        database = connections[DEFAULT_DB_ALIAS]
+        rows = [[field.pre_save(instance, True) for field in self._fields]]
+        statement = self._statement(rows, database, with_key=True)
+        ((key,),) = statement.on_driver.rows(database, statement.bind(rows, database))
+        instance.pk = key
+        instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS
+
+    def _statement(
+        self, rows: Sequence[Sequence[Any]], database: BaseDatabaseWrapper, *, with_key: bool = False
+    ) -> "_Inserted":
         """The one for so many rows, in which the same columns are NULL.
 
         Raises:
@@ -305,51 +332,50 @@ class Insert:
             if len(row) != len(self._fields):
                 raise ValueError("A row is longer or shorter than the list of its fields.")
         left_out = tuple([place for place in self._nullable if all([row[place] is None for row in rows])])
-        key = (database.vendor, len(rows), left_out)
+        key = (database.vendor, len(rows), left_out, with_key)
         statement = self._statements.get(key)
         if statement is None:
-            places = [place for place in range(len(self._fields)) if place not in left_out]
-            fields = [self._fields[place] for place in places]
-            statement = self._statements[key] = _Inserted(self._model, fields, places, rows)
+            statement = self._statements[key] = self._compile(len(rows), left_out, database, with_key=with_key)
         return statement
 
-
-class _Inserted:
-    """A compiled INSERT of so many rows of these fields, which stand at these places of a row."""
-
-    def __init__(
-        self,
-        model: type[models.Model],
-        fields: Sequence[models.Field],
-        places: Sequence[int],
-        rows: Sequence[Sequence[Any]],
-    ) -> None:
-        database = connections[DEFAULT_DB_ALIAS]
-        attributes = list(zip([field.attname for field in fields], places, strict=True))
-        query = sql.InsertQuery(model)
-        query.insert_values(
-            list(fields), [model(**{attribute: row[place] for attribute, place in attributes}) for row in rows]
-        )
-        statements = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
+    def _compile(
+        self, length: int, left_out: Sequence[int], database: BaseDatabaseWrapper, *, with_key: bool
+    ) -> "_Inserted":
+        places = [place for place in range(len(self._fields)) if place not in left_out]
+        fields = [self._fields[place] for place in places]
+        query = sql.InsertQuery(self._model)
+        query.insert_values(fields, [self._model(**{field.attname: None for field in fields}) for _ in range(length)])
+        compiler = query.get_compiler(using=DEFAULT_DB_ALIAS)
+        compiler.returning_fields = [self._model._meta.pk] if with_key else None
+        statements = compiler.as_sql()
         if len(statements) != 1:
             raise AssertionError("The rows do not go into one statement.")
         text, params = statements[0]
         # PostgreSQL may take one array for each column (UNNEST) instead of one value for each cell.
-        self.is_by_column = len(rows) > 1 and len(params) == len(fields)
-        if not self.is_by_column and len(params) != len(fields) * len(rows):
+        is_by_column = length > 1 and len(params) == len(fields)
+        if not is_by_column and len(params) != len(fields) * length:
             raise AssertionError(f"Unknown layout of parameters: {text}")
-        self.text = text
-        self.on_driver = DriverText(text, database)
-        self._prepare = [
-            (place, preparer(field, database, field.get_db_prep_save))
-            for place, field in zip(places, fields, strict=True)
+        columns = [
+            (place, preparer(self._prepared_by[place], database, self._prepared_by[place].get_db_prep_save))
+            for place in places
         ]
+        return _Inserted(text, columns, is_by_column=is_by_column)
+
+
+class _Inserted:
+    """A compiled INSERT: of which places of a row, how each is prepared, and in which layout."""
+
+    def __init__(self, text: str, columns: Sequence[tuple[int, Prepare]], *, is_by_column: bool) -> None:
+        self.text = text
+        self.on_driver = DriverText(text, connections[DEFAULT_DB_ALIAS])
+        self.is_by_column = is_by_column
+        self._columns = columns
 
     def bind(self, rows: Sequence[Sequence[Any]], database: BaseDatabaseWrapper) -> list[Any]:
         """The parameters for the driver."""
         if self.is_by_column:
-            return [[prepare(row[place], database) for row in rows] for place, prepare in self._prepare]
-        return [prepare(row[place], database) for row in rows for place, prepare in self._prepare]
+            return [[prepare(row[place], database) for row in rows] for place, prepare in self._columns]
+        return [prepare(row[place], database) for row in rows for place, prepare in self._columns]
 
 
 def _in_its_field(value: Any, slots: Sequence[_Slot]) -> Any:

@@ -1,26 +1,23 @@
 """How a compiled statement reaches the driver of each kind of database, without what costs more than the statement.
 
-Django makes a cursor for each statement, wraps it twice, and translates the text again. On SQL Server that is a
-statement prepared and thrown away each time, on PostgreSQL one that is never prepared. Here the text is translated
-once; PostgreSQL and SQL Server keep what they have prepared for as long as the connection lasts (docs/adr/0005).
+Django makes a cursor for each statement, wraps it twice, and translates the text again. On SQL Server each such cursor
+is one more round trip, to forget what was prepared; on PostgreSQL nothing is ever prepared. Here the text is translated
+once, and a connection keeps one cursor for all that was compiled (docs/adr/0005).
 
 Whoever looks on (`execute_wrapper()`, the log of queries) is served by Django's own cursor.
 """
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 
-Execute = Callable[[BaseDatabaseWrapper, "DriverText", Sequence[Any]], Any]
+Execute = Callable[[BaseDatabaseWrapper, str, Sequence[Any]], Any]
 
-# Cursors that stay open on a connection to SQL Server, each with its prepared statement.
-MOST_KEPT = 100
-
-# Where a value stands in two places that must be one, they are one to the database only while they stand in the text
-# itself, or under one name; Django's cursors see to that.
+# PostgreSQL, which is given the values apart from the text, cannot know that two of them will always be the same.
 _SAME_VALUE_TWICE = ("GROUP BY", "DISTINCT")
 
 
@@ -29,28 +26,26 @@ class DriverText:
 
     def __init__(self, text: str, database: BaseDatabaseWrapper) -> None:
         self.text = text
-        self.for_driver = text
-        self._execute = _execute_anew
-        if any(word in text for word in _SAME_VALUE_TWICE):
-            return
+        self._for_driver = text
+        self._execute: Execute | None = None
         if database.vendor == "sqlite":
             # A method that needs no cursor, so that nothing is connected to.
-            self.for_driver = SQLiteCursorWrapper.convert_query(None, text)  # type: ignore[arg-type]
+            self._for_driver = SQLiteCursorWrapper.convert_query(None, text)  # type: ignore[arg-type]
             self._execute = _execute_on_sqlite
-        elif database.vendor == "postgresql":
+        elif database.vendor == "postgresql" and not any(word in text for word in _SAME_VALUE_TWICE):
             self._execute = _execute_on_postgresql
-        elif database.vendor == "microsoft":
+        elif database.vendor == "microsoft" and "%s" in text:  # what has no values is not prepared
             self._execute = _execute_on_sql_server
 
     def rows(self, database: BaseDatabaseWrapper, params: Sequence[Any]) -> list[tuple]:
         """Run; return all rows, as the driver gives them."""
-        if _is_watched(database):
+        if self._execute is None or _is_watched(database):
             with database.cursor() as cursor:
                 cursor.execute(self.text, params)
                 return cursor.fetchall()
         _require_readiness(database)
         try:
-            rows: list[tuple] = self._execute(database, self, params).fetchall()
+            rows: list[tuple] = self._execute(database, self._for_driver, params).fetchall()
         except Exception:
             with database.wrap_database_errors:
                 raise
@@ -58,13 +53,13 @@ class DriverText:
 
     def count(self, database: BaseDatabaseWrapper, params: Sequence[Any]) -> int:
         """Run; return how many rows it was about."""
-        if _is_watched(database):
+        if self._execute is None or _is_watched(database):
             with database.cursor() as cursor:
                 cursor.execute(self.text, params)
                 return cursor.rowcount
         _require_readiness(database)
         try:
-            matched: int = self._execute(database, self, params).rowcount
+            matched: int = self._execute(database, self._for_driver, params).rowcount
         except Exception:
             with database.wrap_database_errors:
                 raise
@@ -72,13 +67,13 @@ class DriverText:
 
     def many(self, database: BaseDatabaseWrapper, rows: Sequence[Sequence[Any]]) -> None:
         """Run for each row of parameters, handed to the driver at once."""
-        if database.vendor != "postgresql" or _is_watched(database):
+        if self._execute is not _execute_on_postgresql or _is_watched(database):
             with database.cursor() as cursor:
                 cursor.executemany(self.text, rows)
             return
         _require_readiness(database)
         with database.wrap_database_errors:
-            _binding_cursor(database).executemany(self.text, rows)
+            _kept.cursor(database, _made_on_postgresql).executemany(self.text, rows)
 
 
 def _is_watched(database: BaseDatabaseWrapper) -> bool:
@@ -92,40 +87,40 @@ def _require_readiness(database: BaseDatabaseWrapper) -> None:
         TransactionManagementError: an earlier statement broke the transaction.
         DatabaseError: the connection belongs to another thread, or cannot be made.
     """
-    database.close_if_health_check_failed()
-    database.ensure_connection()
+    # In a transaction both were done when it began.
+    if not database.in_atomic_block or database.connection is None:
+        database.close_if_health_check_failed()
+        database.ensure_connection()
     database.validate_thread_sharing()
     database.validate_no_broken_transaction()
-
-
-def _execute_anew(database: BaseDatabaseWrapper, text: DriverText, params: Sequence[Any]) -> Any:
-    cursor = database.cursor()
-    cursor.execute(text.text, params)
-    return cursor
 
 
 # --- SQLite: its driver keeps the statements that it has prepared, by their texts ---------------------------
 
 
-def _execute_on_sqlite(database: BaseDatabaseWrapper, text: DriverText, params: Sequence[Any]) -> Any:
-    return database.connection.execute(text.for_driver, params)
+def _execute_on_sqlite(database: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> Any:
+    return database.connection.execute(text, params)
 
 
 # --- What a connection keeps --------------------------------------------------------------------------------
 
 
 class _Kept(threading.local):
-    """The cursors of this thread's connections, by their aliases; those of an earlier connection are closed with it."""
+    """The cursor of each of this thread's connections, by their aliases. It goes with its connection: another one gets
+    another."""
 
     def __init__(self) -> None:
-        self._of: dict[str, tuple[Any, dict[str, Any]]] = {}
+        self._of: dict[str, tuple[Any, Any]] = {}  # the driver's connection, and the cursor
 
-    def of(self, database: BaseDatabaseWrapper) -> dict[str, Any]:
-        connection, cursors = self._of.get(database.alias, (None, {}))
-        if connection is not database.connection:  # the driver's
-            cursors = {}
-            self._of[database.alias] = database.connection, cursors
-        return cursors
+    def cursor(self, database: BaseDatabaseWrapper, make: Callable[[BaseDatabaseWrapper], Any]) -> Any:
+        connection, cursor = self._of.get(database.alias, (None, None))
+        if cursor is None or connection is not database.connection:
+            cursor = make(database)
+            self._of[database.alias] = database.connection, cursor
+        return cursor
+
+    def drop(self, database: BaseDatabaseWrapper) -> None:
+        self._of.pop(database.alias, None)
 
 
 _kept = _Kept()
@@ -134,46 +129,61 @@ _kept = _Kept()
 # --- PostgreSQL: values apart from the text, so that it can be prepared -------------------------------------
 
 
-def _binding_cursor(database: BaseDatabaseWrapper) -> Any:
-    cursors = _kept.of(database)
-    cursor = cursors.get("")
-    if cursor is None:
-        from django.db.backends.postgresql.base import ServerBindingCursor
-
-        cursor = cursors[""] = ServerBindingCursor(database.connection)  # type: ignore[call-arg]
-    return cursor
+def _execute_on_postgresql(database: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> Any:
+    # Nothing is prepared where the connection's `prepare_threshold` is None, as a pooler may want it.
+    return _kept.cursor(database, _made_on_postgresql).execute(text, params, prepare=True)
 
 
-def _execute_on_postgresql(database: BaseDatabaseWrapper, text: DriverText, params: Sequence[Any]) -> Any:
-    # Where the connection's `prepare_threshold` is None, as a pooler may want it, nothing is prepared all the same.
-    return _binding_cursor(database).execute(text.text, params, prepare=True)
+def _made_on_postgresql(database: BaseDatabaseWrapper) -> Any:
+    from django.db.backends.postgresql.base import ServerBindingCursor
+
+    return ServerBindingCursor(database.connection)  # type: ignore[call-arg]
 
 
-# --- SQL Server: a cursor for each text, since the drivers' cursors keep the one that they prepared last -----
+# --- SQL Server: one cursor, since what it prepares anew takes the place of the old in the same round trip --
+
+# Of ODBC, for `setinputsizes()`: the kind, its size, its decimals.
+_Declared = tuple[int, int, int] | None
+_NARROW_TEXT, _WIDE_TEXT = (12, 4000, 0), (-9, 4000, 0)
+_INTEGER, _BIG_INTEGER = (4, 0, 0), (-5, 0, 0)
+_MOMENT = (-155, 34, 7)
 
 
-def _execute_on_sql_server(database: BaseDatabaseWrapper, text: DriverText, params: Sequence[Any]) -> Any:
-    cursors = _kept.of(database)
-    # The one that was used last stands last.
-    cursor = cursors.pop(text.text, None) or _fixed_cursor(database, text.text, len(params))
+def _execute_on_sql_server(database: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> Any:
+    cursor = _kept.cursor(database, _made_on_sql_server)
     try:
-        cursor.execute(text.text, params)
-    except BaseException:
-        cursor.close()
+        # With GROUP BY the backend sends other values than these.
+        cursor.setinputsizes(None if "GROUP BY" in text else _declared(params, database))
+        cursor.execute(text, params)
+    except Exception:
+        _kept.drop(database)
         raise
-    cursors[text.text] = cursor
-    if len(cursors) > MOST_KEPT:
-        cursors.pop(next(iter(cursors))).close()
     return cursor
 
 
-def _fixed_cursor(database: BaseDatabaseWrapper, text: str, length: int) -> Any:
-    """A cursor for one text, with the backend's care for values and lost connections.
+def _made_on_sql_server(database: BaseDatabaseWrapper) -> Any:
+    return database.create_cursor()  # the backend's, which notes a lost connection
 
-    The backend would write the question marks anew each time; but pyodbc knows again only the very same string.
+
+def _declared(params: Sequence[Any], database: BaseDatabaseWrapper) -> list[_Declared] | None:
+    """What the values are declared as, whatever their length and size; None leaves it to the driver.
+
+    The drivers declare a text as long as it is, and mssql-python a number as small as it is: for the server that is
+    another statement each time, which it compiles anew.
     """
-    with database.wrap_database_errors:
-        cursor: Any = database.create_cursor()
-    written = cursor.format_sql(text, [None] * length)
-    cursor.format_sql = lambda sql, params: written
-    return cursor
+    declared: list[_Declared] = []
+    for value in params:
+        if isinstance(value, str) and value.isascii() and len(value) <= _NARROW_TEXT[1]:
+            declared.append(_NARROW_TEXT)  # wide, it would not be looked for by the index on a UUID, a char(32)
+        elif isinstance(value, str) and 2 * len(value) <= _WIDE_TEXT[1]:
+            declared.append(_WIDE_TEXT)  # its size is in UTF-16, where a character may be two
+        elif isinstance(value, int) and -(2**31) <= value < 2**31:
+            declared.append(_INTEGER)
+        elif isinstance(value, int) and -(2**63) <= value < 2**63:
+            declared.append(_BIG_INTEGER)
+        elif type(value) is datetime and value.tzinfo is UTC:
+            # pyodbc hands it over without its zone, which the ODBC driver would take for that of the machine.
+            declared.append(None if database.Database.__name__ == "pyodbc" else _MOMENT)  # type: ignore[attr-defined]
+        else:
+            return None
+    return declared

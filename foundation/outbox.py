@@ -1,8 +1,8 @@
 """What people are told by mail: one row in the transaction that made it true, mails after the commit (R3.8).
 
-`tell()` writes the row. `expand_waiting()`, run by the mail worker, renders each row once into
+`tell()` writes the row. `expand_waiting()`, run by any number of mail workers, renders each row once into
 django-post-office's queue, in one transaction with marking it done: a crash in between repeats nothing and
-loses nothing. Post-office then delivers, and tries again when the server is away.
+loses nothing. `foundation.delivery` hands over what is queued, and tries again when the server is away.
 
 Which event is told to whom stands in the tables of the apps (`notices.py`), one `Notice` for each mail; what it
 says is one file in templates/emails/ with the blocks subject, text and html. A new mail is one line and one file;
@@ -11,25 +11,35 @@ what is missing of it is named by a test.
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from functools import cache
+from datetime import datetime, timedelta
+from email.utils import make_msgid
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.core.validators import validate_email
+from django.db import Error
 from django.db.models import QuerySet
 from django.template import Context, Engine, Template
 from django.template.loader_tags import BlockNode
 from django.utils import timezone
 from post_office.models import PRIORITY, STATUS, Email
+from post_office.settings import get_message_id_fqdn
 
+from foundation import leases
+from foundation.compiled import Insert
 from foundation.models import OutboxMessage
+from foundation.transactions import OutcomeUnknown, is_connection_lost, is_deadlock_victim, own_transaction
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE = timedelta(hours=1)
+_LONGEST_SUBJECT = Email._meta.get_field("subject").max_length
+_TEXT = "\0"  # where a frame has its text; nobody can type one
+_EMAILS_AT_ONCE = 64  # within the 2,100 values that a statement may have on SQL Server
 
 # --- Who is told of what -----------------------------------------------------------------------------------------
 
@@ -58,9 +68,12 @@ class Rows:
     found_in: QuerySet[Any]
     may_be_gone: bool = False
 
-    def named_by(self, payload: Payload) -> Any:
-        rows = self.found_in.filter(pk=payload[self.key])
-        return rows.first() if self.may_be_gone else rows.get()
+    def pk_in(self, payload: Payload) -> Any:
+        return self.found_in.model._meta.pk.to_python(payload[self.key])
+
+    def named_by(self, payloads: Iterable[Payload]) -> dict[Any, Any]:
+        """All rows that the payloads name, by their keys, in one statement."""
+        return self.found_in.in_bulk({self.pk_in(payload) for payload in payloads})
 
 
 @dataclass(frozen=True)
@@ -103,21 +116,43 @@ def register(table: Iterable[Notice]) -> None:
         _notices.setdefault(notice.event, []).append(notice)
 
 
-def mails_of(event: str, **payload: Any) -> list[Mail]:
-    """The mails that are written of `event`; a row that several of them are about is read once."""
-    mails: list[Mail] = []
-    read: dict[Rows | None, Any] = {}
+def mails_of(told: Sequence[tuple[str, Payload]]) -> list[list[Mail]]:
+    """The mails that are written of each of these events; rows of a kind are read at once.
+
+    Raises:
+        ObjectDoesNotExist: a payload names a row that is missing, and may not be.
+    """
+    found = _rows_named_in(told)
+    return [list(_mails_of(event, payload, found)) for event, payload in told]
+
+
+Found = dict[Rows, dict[Any, Any]]
+
+
+def _rows_named_in(told: Iterable[tuple[str, Payload]]) -> Found:
+    payloads: dict[Rows, list[Payload]] = defaultdict(list)
+    for event, payload in told:
+        for rows in {notice.audience.rows for notice in _notices[event]}:
+            if rows is not None:
+                payloads[rows].append(payload)
+    return {rows: rows.named_by(named) for rows, named in payloads.items()}
+
+
+def _mails_of(event: str, payload: Payload, found: Found) -> Iterator[Mail]:
     for notice in _notices[event]:
-        rows = notice.audience.rows
-        if rows is not None and rows not in read:
-            read[rows] = rows.named_by(payload)
-        row = read.get(rows)
-        if rows is None or row is not None:
-            mails.extend(notice.mails(row, payload))
-    return mails
+        rows, row = notice.audience.rows, None
+        if rows is not None:
+            row = found[rows].get(rows.pk_in(payload))
+            if row is None and rows.may_be_gone:
+                continue
+            if row is None:
+                raise rows.found_in.model.DoesNotExist(f"{rows.key} of {event} names no row.")
+        yield from notice.mails(row, payload)
 
 
 # --- The rows that wait ------------------------------------------------------------------------------------------
+
+_insert = Insert(OutboxMessage)
 
 
 def tell(event: str, **payload: Any) -> None:
@@ -128,54 +163,101 @@ def tell(event: str, **payload: Any) -> None:
     """
     if event not in _notices:
         raise LookupError(f"No mails are written for {event!r}.")
-    OutboxMessage(event=event, payload=json.dumps(payload, ensure_ascii=False)).save()
+    _insert.save(OutboxMessage(event=event, payload=json.dumps(payload, ensure_ascii=False)))
 
 
 def expand_waiting(batch: int = 100) -> int:
-    """Turn waiting rows into queued mails, oldest first; return how many were. One that fails is tried again
-    after a growing pause, for ever: what people are to be told is not thrown away."""
-    waiting = OutboxMessage.objects.filter(expanded_at__isnull=True, next_try_at__lte=timezone.now())
-    expanded = 0
-    for pk in list(waiting.order_by("id").values_list("id", flat=True)[:batch]):
-        try:
-            expanded += _expand(pk)
-        except Exception:  # one message that cannot be written must not stop all mail behind it
-            logger.exception("Outbox message %s could not be expanded", pk)
-            _put_off(pk)
-    return expanded
+    """Turn waiting rows into queued mails, those first that have been due for longest; return how many were. One that
+    fails is tried again after a growing pause, for ever: what people are to be told is not thrown away.
+
+    Safe for any number of workers at once: each takes other rows for MAIL_LEASE_SECONDS, and a killed one's are due
+    again then.
+
+    Raises:
+        Error: the database does not answer.
+    """
+    now = timezone.now()
+    due = OutboxMessage.objects.filter(expanded_at__isnull=True, next_try_at__lte=now).order_by("next_try_at", "id")
+    until = now + timedelta(seconds=settings.MAIL_LEASE_SECONDS)
+    return _expand(leases.take(due, due_at="next_try_at", until=until, limit=batch))
 
 
-def _put_off(pk: int) -> None:
-    message = OutboxMessage.objects.only("failures").get(pk=pk)
+def _expand(messages: Sequence[OutboxMessage]) -> int:
+    """All at once; where one of them stands in the way, in halves until it is alone."""
+    if not messages:
+        return 0
+    try:
+        _write(messages, _emails_of(messages))
+    except Exception as error:
+        if _is_the_databases(error):
+            raise
+        if len(messages) == 1:
+            _put_off(messages[0], error)
+            return 0
+        half = len(messages) // 2
+        return _expand(messages[:half]) + _expand(messages[half:])
+    return len(messages)
+
+
+def _is_the_databases(error: Exception) -> bool:
+    """Whether the database was away or busy, and no message is at fault: all are due again when their lease ends."""
+    if not isinstance(error, Error):
+        return False
+    return isinstance(error, OutcomeUnknown) or is_connection_lost(error) or is_deadlock_victim(error)
+
+
+def _put_off(message: OutboxMessage, error: Exception) -> None:
+    if isinstance(error, _Expanded):
+        return
+    logger.error("Outbox message %s could not be expanded", message.pk, exc_info=error)
     failures = min(message.failures + 1, 1000)
     pause = min(timedelta(seconds=10 * 2 ** min(failures, 16)), _LONGEST_PAUSE)
-    OutboxMessage.objects.filter(pk=pk).update(failures=failures, next_try_at=timezone.now() + pause)
+    OutboxMessage.objects.filter(pk=message.pk, expanded_at__isnull=True).update(
+        failures=failures, next_try_at=timezone.now() + pause
+    )
 
 
-@transaction.atomic
-def _expand(pk: int) -> bool:
-    message = OutboxMessage.objects.select_for_update().get(pk=pk)
-    if message.expanded_at is not None:  # another worker was faster
-        return False
-    for mail in mails_of(message.event, **json.loads(message.payload)):
-        _queue(mail)
-    message.expanded_at = timezone.now()
-    message.save(update_fields=["expanded_at"])
-    return True
+class _Expanded(Exception):
+    """Another worker was faster: it took rows whose lease had passed."""
 
 
-def _queue(mail: Mail) -> None:
+@own_transaction
+def _write(messages: Sequence[OutboxMessage], emails: Sequence[Email]) -> None:
+    """Both or none of it, and once: whoever marks a message has written its mails.
+
+    Raises:
+        _Expanded: at least one of them is marked.
+    """
+    waiting = OutboxMessage.objects.filter(pk__in=[message.pk for message in messages], expanded_at__isnull=True)
+    if waiting.update(expanded_at=timezone.now()) != len(messages):
+        raise _Expanded
+    Email.objects.bulk_create(emails, batch_size=_EMAILS_AT_ONCE)
+
+
+def _emails_of(messages: Sequence[OutboxMessage]) -> list[Email]:
+    told = [(message.event, json.loads(message.payload)) for message in messages]
+    now = timezone.now()
+    return [_email(mail, now) for mails in mails_of(told) for mail in mails]
+
+
+def _email(mail: Mail, now: datetime) -> Email:
     # The row is made directly: post_office.mail.send() would run the rendered text through the template engine
     # once more, and with it whatever somebody wrote into a text.
     subject, text, html = rendered(mail)
-    Email.objects.create(
+    validate_email(mail.to)
+    if len(subject) > _LONGEST_SUBJECT:
+        raise ValueError(f"The subject of a mail has {_LONGEST_SUBJECT} characters at most.")
+    return Email(
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[mail.to],
         subject=subject,
         message=text,
         html_message=html,
+        # The same however often it is handed over: the reader's mail program knows a mail that came twice.
+        message_id=make_msgid(domain=get_message_id_fqdn()),
         priority=PRIORITY.medium,
         status=STATUS.queued,
+        scheduled_time=now,
     )
 
 
@@ -192,8 +274,16 @@ def rendered(mail: Mail) -> tuple[str, str, str]:
 
 
 def _framed(template: str, part: str, context: Context) -> str:
-    with context.push(**{part: _block(template, part, context)}):
-        return _block("frame", part, context)
+    before, after = _frame(part, context.get("first_name"), settings.BANK_NAME, settings.SITE_URL)
+    return before + _block(template, part, context) + after
+
+
+@lru_cache(maxsize=10_000)
+def _frame(part: str, first_name: str | None, bank_name: str, site_url: str) -> tuple[str, str]:
+    """What stands before and behind the text of all mails to people of this name."""
+    values = {"first_name": first_name, "bank_name": bank_name, "site_url": site_url, part: _TEXT}
+    before, _, after = _block("frame", part, Context(values, autoescape=part == "html")).rpartition(_TEXT)
+    return before, after
 
 
 def _block(template: str, part: str, context: Context) -> str:

@@ -85,6 +85,14 @@ def mails(to: str = "") -> list[Any]:
     return [mail for mail in Email.objects.order_by("id") if to in ("", *mail.to)]
 
 
+def mails_of(event: str, **payload: Any) -> list[Any]:
+    """The mails that would be written of one event."""
+    from foundation import outbox
+
+    [mails] = outbox.mails_of([(event, payload)])
+    return mails
+
+
 def link_for(email: str) -> str:
     """The path in the newest mail to `email`."""
     found = re.search(r"http://testserver(/\S+)", mails(email)[-1].message)

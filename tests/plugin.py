@@ -12,6 +12,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -60,8 +61,9 @@ gc.disable()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from django.conf import settings
+    from django.conf import LazySettings, settings
     from django.contrib.auth.hashers import Argon2PasswordHasher
+    from django.db import connections
     from qrcode.main import QRCode
 
     # The real hasher at its cheapest: tests look at what it is given and how often it runs.
@@ -69,6 +71,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # Any mask makes a code that can be read. Which is best for a camera takes longer to find than a page to make.
     QRCode.find_best_mask_pattern, QRCode.best_mask_pattern = QRCode.best_mask_pattern, lambda self: 0
+
+    # Of a setting Django asks each time whether it is a method that stands for another; none is.
+    LazySettings.__getattribute__ = object.__getattribute__  # type: ignore[method-assign]
+
+    # Where a thread keeps its connections. Django's own place first looks for an event loop: several times for each
+    # statement, at ten times the price, and no test asks the database from within one.
+    connections._connections = threading.local()  # type: ignore[attr-defined]
+
+    _load_middleware_once()
 
     # Static files are looked for when one is asked for, not all of them anew for each test client.
     settings.WHITENOISE_AUTOREFRESH = True
@@ -80,7 +91,31 @@ def pytest_configure(config: pytest.Config) -> None:
         # It need not outlive a power cut: nobody waits for the disk.
         options = database["OPTIONS"]
         options["init_command"] = options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
+        # A process of the tests asks more different questions than one of the bank.
+        options["cached_statements"] = 1000
         migrated_database.use_migrated_database(Path(config.cache.mkdir("migrated")))
+
+
+def _load_middleware_once() -> None:
+    """What surrounds requests is put together once for all test clients, as it is for all requests of the bank; anew
+    where a test has settings of its own."""
+    from django.conf import Settings, settings
+    from django.test.client import ClientHandler
+
+    load = ClientHandler.load_middleware
+    loaded: dict[str, Any] = {}
+
+    def load_once(handler: ClientHandler, *args: Any, **kwargs: Any) -> None:
+        if not isinstance(settings._wrapped, Settings):  # type: ignore[misc]
+            load(handler, *args, **kwargs)
+            return
+        if not loaded:
+            load(handler, *args, **kwargs)
+            loaded.update(vars(handler))
+        own = handler.enforce_csrf_checks
+        vars(handler).update(loaded, enforce_csrf_checks=own)
+
+    ClientHandler.load_middleware = load_once  # type: ignore[assignment, method-assign]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -159,6 +194,27 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ["TEST_RUN_FOLDER"], ignore_errors=True)
+
+
+class SubtestsThatFail:
+    """Runs a row, and reports it as a subtest unless it passes. A subtest captures and reports from its start, which
+    costs more than most rows do."""
+
+    def __init__(self, subtests: pytest.Subtests) -> None:
+        self._subtests = subtests
+
+    @contextmanager
+    def test(self, msg: str | None = None, **values: Any) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            with self._subtests.test(msg, **values):
+                raise
+
+
+@pytest.fixture
+def subtests(subtests: pytest.Subtests) -> SubtestsThatFail:
+    return SubtestsThatFail(subtests)
 
 
 # --- The database between tests ---------------------------------------------------------------------------
@@ -344,7 +400,7 @@ def browser_of() -> Callable[[Any], Any]:
         session[BACKEND_SESSION_KEY] = "accounts.sign_in.axes.CountedPasswordBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         row = UserSession.objects.create(user=user)
-        session.update({"auth_at": now, "seen_at": now, "user_session": str(row.public_id)})
+        session.update({"auth_at": now, "user_session": str(row.public_id)})
         device = TotpDevice.objects.filter(user=user, confirmed=True).first()
         if device is not None:
             session[DEVICE_ID_SESSION_KEY] = device.persistent_id

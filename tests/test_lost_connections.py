@@ -240,7 +240,7 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
     from transfers.orders import placing
 
     source, target = open_account(alice, "100.00"), open_account(bob)
-    body: Any = placing._place.__wrapped__  # type: ignore[attr-defined]
+    body: Any = placing._carry_out.__wrapped__  # type: ignore[attr-defined]
     lost: list[list[str]] = []
 
     def place(*args: Any) -> Any:
@@ -249,7 +249,7 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
             lost.append(lost_at_commit(reaches=reaches))
         return order
 
-    monkeypatch.setattr(placing, "_place", own_repeatable_transaction(place))
+    monkeypatch.setattr(placing, "_carry_out", own_repeatable_transaction(place))
     order = acts.transfer(
         actor=alice, source=source, target=target, amount=Decimal(10), idempotency_key="lost at commit"
     )
@@ -284,7 +284,7 @@ def test_a_database_that_goes_away_after_the_payment_is_no_proof_that_none_was_m
     source, target = open_account(alice, "100.00"), open_account(alice)
     body = {"to": target.number, "amount": "10.00"}
     with monkeypatch.context() as lost:
-        lost.setattr("transfers.api.money.history.receipt_for", away)
+        lost.setattr("transfers.api.money.history.receipt_of", away)
         answer = api_of(alice).post(f"accounts/{source.number}/transfer", body, Idempotency_Key="away-after-it")
     assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
     assert TransferOrder.objects.filter(source=source).count() == 1

@@ -9,6 +9,7 @@ import json
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,12 @@ def sources(root: Path) -> Iterator[Path]:
 
 def calls(paths: Iterable[Path], names: set[str]) -> Iterator[ast.Call]:
     for path in paths:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and name_of(node) in names:
-                yield node
+        yield from (node for node in all_calls(path) if name_of(node) in names)
+
+
+@cache
+def all_calls(path: Path) -> list[ast.Call]:
+    return [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
 
 
 def constant(value: ast.expr | None) -> str:

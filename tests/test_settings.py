@@ -178,6 +178,8 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert made["SESSION_ENGINE"] == "accounts.sign_in.sessions.engine"
     assert (made["AXES_FAILURE_LIMIT"], made["GUESSES_PER_NETWORK"]) == (5, 100)
     assert (made["SESSION_IDLE_SECONDS"], made["SESSION_ABSOLUTE_SECONDS"]) == (300, 28_800)
+    assert made["SESSION_NOTED_SECONDS"] == 15
+    assert made["SESSION_COOKIE_AGE"] > 28_800 + 300, "who comes back too late is told why"
     assert (made["TRANSFERS_PER_MINUTE"], made["DEPOSITS_PER_MINUTE"], made["WITHDRAWALS_PER_MINUTE"]) == (5, 20, 20)
     assert made["DAILY_TRANSFER_LIMIT"] == Decimal(25000)
     assert (made["ALERT_AMOUNT"], made["SUSPICIOUS_AMOUNT"]) == (Decimal(1000), Decimal(10_000))
@@ -211,6 +213,15 @@ def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, v
     # R3.9, R1.6
     with pytest.raises(ImproperlyConfigured, match=name):
         settings_with(**{name: value})
+
+
+@in_one_world(("noted", "idle"), [("0", "300"), ("61", "300"), ("15", "14"), ("3600", "7200")])
+def test_a_clock_that_is_hardly_ever_noted_is_refused(settings_with: Any, noted: str, idle: str) -> None:
+    # R1.6: a session lives on for so long.
+    with pytest.raises(ImproperlyConfigured, match="SESSION_NOTED_SECONDS"):
+        settings_with(SESSION_NOTED_SECONDS=noted, SESSION_IDLE_SECONDS=idle)
+    made = settings_with(SESSION_NOTED_SECONDS="60", SESSION_IDLE_SECONDS="60")
+    assert made["SESSION_NOTED_SECONDS"] == 60
 
 
 @in_one_world("rate", ["1.5", "-0.01", "1.5 %", "2026-02-30:0.01", "2026-01-02:0.01,2026-01-01:0.02"])

@@ -1,6 +1,8 @@
 """Each row of a table begins in the world that the fixtures made, and is named in its failure."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import BankAccount, User
+from tests.plugin import SubtestsThatFail
 from tests.tables import in_one_world
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
@@ -58,3 +61,21 @@ def test_tables_above_each_other_are_multiplied_and_every_row_has_a_name() -> No
     named: Any = step
     assert [name for name, _ in named.table] == ["1-int-\\xe9", "1-int-None", "given-\\xe9", "given-None"]
     assert named.table[2] == ("given-\\xe9", {"two": 2, "three": str, "one": "é"})
+
+
+def test_a_row_that_fails_is_reported_and_the_next_one_runs() -> None:
+    reported: list[tuple[str, dict[str, int]]] = []
+
+    class Recorder:
+        @contextmanager
+        def test(self, name: str, **values: int) -> Iterator[None]:
+            try:
+                yield
+            except AssertionError:
+                reported.append((name, values))
+
+    rows = SubtestsThatFail(Recorder())  # type: ignore[arg-type]
+    for number in (1, 2, 3):
+        with rows.test("row", number=number):
+            assert number != 2
+    assert reported == [("row", {"number": 2})]

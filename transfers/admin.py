@@ -23,6 +23,9 @@ from transfers.list_filters import BegunByFilter, EntriesOfFilter, MovedOnFilter
 from transfers.models import Direction, Entry, FraudAlert, OrderState, Transaction, TransferOrder
 from transfers.orders import explanations
 
+# What an account is called by in a list.
+_ACCOUNT = ("ledger_code", "number", "owner", "public_id")
+
 offer(BankAccount, *ACCOUNT_ACTS)
 offer(User, *USER_ACTS)
 offer(Transaction, *TRANSACTION_ACTS)
@@ -36,6 +39,7 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
     # The account's order before the amount's: an account has fewer rows than a range of amounts.
     list_filter = ("kind", BegunByFilter, MovedOnFilter, AmountFilter)
     list_select_related = ("initiated_by",)
+    list_reads = ("reference", "kind", "amount", "created_at", "initiated_by__email")
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     search_wholes = ("reference",)
@@ -95,6 +99,10 @@ class EntryAdmin(MoneyAdmin):
     list_display = ("posted_at", "transaction", "account", "direction", "amount", "balance_after", "sequence")
     list_filter = (EntriesOfFilter,)
     list_select_related = ("transaction", "account")
+    list_reads = (
+        "posted_at", "transaction__reference", *(f"account__{column}" for column in _ACCOUNT), "direction", "amount",
+        "balance_after", "sequence",
+    )  # fmt: skip
     ordering = ("-id",)
     search_path = "transaction"
     search_wholes = ("reference",)
@@ -108,6 +116,10 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     list_display = ("created_at", "kind", "initiator", "source", "target", "amount", "state")
     list_filter = ("state", OrderedByFilter, PaidFromFilter)
     list_select_related = ("initiator", "source", "target")
+    list_reads = (
+        "created_at", "kind", "amount", "state", "initiator__email",
+        *(f"{side}__{column}" for side in ("source", "target") for column in _ACCOUNT),
+    )  # fmt: skip
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     search_path = "transaction"
@@ -151,6 +163,10 @@ class FraudAlertAdmin(ActingAdmin):
     list_display = ("created_at", "rule", "customer", "money_amount", "state", "closed_by")
     list_filter = ("state",)
     list_select_related = ("order__source__owner", "order__target__owner", "closed_by")
+    list_reads = (
+        "created_at", "rule", "state", "closed_by__email", "order__kind", "order__amount",
+        "order__source__owner__email", "order__target__owner__email",
+    )  # fmt: skip
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     fields = (

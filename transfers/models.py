@@ -240,7 +240,8 @@ class FraudAlert(models.Model):
 
 
 class CustomerLimit(models.Model):
-    """What one customer has paid out: today, and since the last code. Locked first by whatever moves their money."""
+    """What one customer has paid out: today, since the last code, in this minute and this hour. Locked first by
+    whatever moves their money, and written by `transfers.orders` alone."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limit")
     # None: the bank's DAILY_TRANSFER_LIMIT holds.
@@ -249,6 +250,10 @@ class CustomerLimit(models.Model):
     used = MoneyField(default=Decimal(0))
     # Paid out since a one-time code was last given, for STEP_UP_AMOUNT (R3.6).
     out_since_code = MoneyField(default=Decimal(0))
+    # JSON: the places taken in the customer's minute, by kind (R3.9), and the times of the hour's payments (R3.10).
+    recent = models.TextField(default="")
+    # One more with each change, which holds only if nobody was faster: also where an engine ignores a lock hint.
+    version = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.day}"

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Prefetch
+
 from accounts.models import BankAccount
 from accounts.notices import OWNER, USER, about_account, about_user
 from foundation.outbox import Audience, Notice, Payload, Rows, Told
@@ -65,8 +67,7 @@ def _everyone_it_moved(reversal: Transaction, payload: Payload) -> Iterable[Told
     """All customers whose accounts it moved, without a word on each other."""
     if reversal.reverses is None:
         raise ValueError("A reversal reverses something.")
-    entries = Entry.objects.filter(transaction=reversal, account__owner__isnull=False)
-    for entry in entries.select_related("account__owner").order_by("pk"):
+    for entry in reversal.entries.all():  # of customers: see _REVERSALS
         address, about = about_account(entry.account)
         movement = {
             "amount": entry.amount,
@@ -82,9 +83,9 @@ _SENDER = Audience(_sender, _ORDERS)
 _RECEIVER = Audience(_receiver, _ORDERS)
 _PAYER = Audience(_payer, _ORDERS)
 _WHOSE_CASH = Audience(_whose_cash, _ORDERS)
-_EVERYONE_IT_MOVED = Audience(
-    _everyone_it_moved, Rows("transaction_id", Transaction.objects.select_related("reverses"))
-)
+_CUSTOMERS_ENTRIES = Entry.objects.filter(account__owner__isnull=False).select_related("account__owner").order_by("pk")
+_REVERSALS = Transaction.objects.select_related("reverses").prefetch_related(Prefetch("entries", _CUSTOMERS_ENTRIES))
+_EVERYONE_IT_MOVED = Audience(_everyone_it_moved, Rows("transaction_id", _REVERSALS))
 
 # --- What a mail says beside that ---------------------------------------------------------------------------------
 

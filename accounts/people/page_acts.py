@@ -37,8 +37,7 @@ def complete_sign_in(request: HttpRequest, *, user: User, device: TotpDevice) ->
     django_otp.login(request, device)
     # django-otp's middleware says so from the next request on; the answer to this one needs it too.
     request.user.is_verified = lambda: True  # type: ignore[union-attr]
-    now = int(timezone.now().timestamp())
-    request.session.update({"auth_at": now, "seen_at": now})
+    request.session["auth_at"] = int(timezone.now().timestamp())
     pages.begin(request.session, actor=user, origin=origin)
     guesses.forgive(email=user.email, ip=origin.ip)
     record(Action.LOGIN_SUCCESS, actor=user, subject=user)

@@ -18,6 +18,7 @@ from accounts.sign_in.passwords.rules import check_new_password
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.compiled import Select
 from foundation.limiter import limiter
 from foundation.mail_links import LinkInvalid, digest
 from foundation.refusals import Refusal
@@ -25,6 +26,7 @@ from foundation.request_context import network_of
 from foundation.transactions import own_transaction
 
 _MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
+_groups: Select[Group] = Select(lambda name: Group.objects.filter(name=name), Group._meta.get_field("name"))
 
 
 class WrongPassword(Refusal):
@@ -148,5 +150,6 @@ def create_user(
         must_change_password=must_change_password,
     )
     user.save()
-    user.groups.set([Group.objects.get(name=role.value)])
+    # One row beside the user's: `groups.set()` would first ask which groups somebody new is in.
+    User.groups.through.objects.create(user=user, group=_groups.instances(role.value)[0])
     return user

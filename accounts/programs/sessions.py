@@ -248,7 +248,7 @@ def session_of(access_token: str) -> SessionUser:
         raise TokenInvalid
     if found.user.must_change_password:
         raise PasswordChangeRequired
-    user_sessions.refresh(found.session_pk, last_seen_at=found.last_seen_at, now=timezone.now())
+    user_sessions.note_program(found.session_pk, last_seen_at=found.last_seen_at, now=timezone.now())
     return found
 
 

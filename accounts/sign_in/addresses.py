@@ -3,9 +3,12 @@
 import unicodedata
 
 from accounts.models import User, normalise_email
+from foundation.compiled import Select
 
 # Invisible characters, spaces of any width, ends of lines, controls.
 _NEVER_IN_ONE = {"Cf", "Zs", "Zl", "Zp", "Cc"}
+
+_users: Select[User] = Select(lambda email: User.objects.filter(email=email), User._meta.get_field("email"))
 
 
 def user_by_email(typed: str) -> User | None:
@@ -15,7 +18,7 @@ def user_by_email(typed: str) -> User | None:
     thousand texts would find one user, and each of them would count guesses under a key of its own (R1.4).
     """
     email = normalise_email(typed)
-    user = User.objects.filter(email=email).first()
+    user = next(iter(_users.instances(email)), None)
     return user if user is not None and user.email == email else None
 
 

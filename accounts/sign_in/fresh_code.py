@@ -1,7 +1,6 @@
 """A code given now, by somebody signed in, for a change that a stolen session must not make (R1.8)."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 
 from accounts.models import User
 from accounts.sign_in import guesses, two_factor
@@ -46,10 +45,8 @@ def verify_fresh_code(
     look = device_for if by_recovery_code else verify or two_factor.verify_totp
     # Keyed, or who reads the counters could try all codes until one fits.
     token = lookup_digest(f"{only_for}:{code}") if only_for else ""
-    with (
-        guesses.counted(email=person.email, ip=ip, token=token) as guess,
-        nullcontext() if by_recovery_code else guesses.from_anywhere(guess, email=person.email, door=Door.SESSION),
-    ):
+    door = None if by_recovery_code else Door.SESSION
+    with guesses.counted(email=person.email, ip=ip, token=token, door=door) as guess:
         guess.was_right = look(person, code) is not None
     if not guess.was_right:
         guesses.begin_pause(email=person.email, ip=ip)

@@ -88,27 +88,29 @@ class Guess:
 
 
 @contextmanager
-def counted(*, email: str, ip: str | None, token: str = "") -> Iterator[Guess]:
+def counted(*, email: str, ip: str | None, token: str = "", door: Door | None = None) -> Iterator[Guess]:
     """Look at one guess, if the limit allows.
 
     Args:
         token: names the guess: while it is looked at, the very same one (another click) takes no other place.
+        door: of a guess at a code of the app: it is bound `from_anywhere` too, in the same step.
 
     Raises:
         TooOften: locked; the guess must not be looked at.
     """
-    key, guess = key_for(email, ip), Guess()
-    left = limiter.take(key, _limit(), token=token)
+    own, guess = limiter.Place(key_for(email, ip), _limit(), token), Guess()
+    wide = [] if door is None else [_wide_place(email, door)]
+    left, *_ = limiter.take_all([own, *wide])
     try:
         yield guess
     except TooOften:  # a wider limit is full: it was not made
-        limiter.give_back(key, token=token)
+        limiter.give_back_all([own, *wide])
         raise
     if guess.was_right:
-        limiter.give_back(key, token=token)
+        limiter.give_back_all([own, *wide])
         return
     if token:
-        limiter.spend(key, token)
+        limiter.spend(own.key, token)
     if left == 0:  # exactly one guess takes the last place
         _report_lockout(email, ip)
 
@@ -156,11 +158,15 @@ def from_anywhere(guess: Guess, *, email: str, door: Door) -> Iterator[None]:
     Raises:
         TooOften: the guess must not be looked at.
     """
-    key = _door_key(email, door)
-    limiter.take(key, _CODES_FROM_ANYWHERE)
+    place = _wide_place(email, door)
+    limiter.take_all([place])
     yield
     if guess.was_right:
-        limiter.give_back(key)
+        limiter.give_back_all([place])
+
+
+def _wide_place(email: str, door: Door) -> limiter.Place:
+    return limiter.Place(_door_key(email, door), _CODES_FROM_ANYWHERE)
 
 
 def _door_key(email: str, door: Door) -> str:

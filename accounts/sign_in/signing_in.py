@@ -1,7 +1,6 @@
 """Signing in: e-mail and password, then a code. Each wrong one counts towards the lockout (R1.2, R1.4)."""
 
 import re
-from contextlib import AbstractContextManager, nullcontext
 from typing import NoReturn
 
 from django.contrib.auth import authenticate
@@ -10,7 +9,7 @@ from accounts.models import TotpDevice, User
 from accounts.sign_in import axes as lockout
 from accounts.sign_in import devices, guesses, two_factor
 from accounts.sign_in.addresses import user_by_email
-from accounts.sign_in.guesses import Door, Guess, address_in
+from accounts.sign_in.guesses import Door, address_in
 from accounts.sign_in.origin import Origin
 from audit.actions import Action
 from audit.services import record
@@ -74,9 +73,10 @@ def verify_code(*, user: User, code: str, origin: Origin, pauses: bool = True) -
     wait = guesses.seconds_of_pause(email=user.email, ip=ip) if pauses and not is_recovery_code(code) else 0
     if wait and not guesses.seconds_locked(email=user.email, ip=ip):
         raise TryAgainIn(wait)
-    door = Door.KNOWN if devices.is_known(user=user, origin=origin) else Door.PASSWORD
+    # A recovery code, 40 bits behind a slow hash, is bound by the count of its network alone.
+    door = None if is_recovery_code(code) else _door_of(user, origin)
     try:
-        with guesses.counted(email=user.email, ip=ip) as guess, _bounds(guess, user, code, door):
+        with guesses.counted(email=user.email, ip=ip, door=door) as guess:
             device = device_for(user, code)
             guess.was_right = device is not None
     except TooOften as error:
@@ -87,6 +87,10 @@ def verify_code(*, user: User, code: str, origin: Origin, pauses: bool = True) -
         lockout.note_wrong_code(email=user.email, origin=origin)
         refuse(email=user.email, step="code", user=user, origin=origin, closed_for=closed_for)
     return device
+
+
+def _door_of(user: User, origin: Origin) -> Door:
+    return Door.KNOWN if devices.is_known(user=user, origin=origin) else Door.PASSWORD
 
 
 def is_recovery_code(code: str) -> bool:
@@ -100,11 +104,6 @@ def device_for(user: User, code: str) -> TotpDevice | None:
     if is_recovery_code(code):
         return two_factor.use_recovery_code(user, code)
     return two_factor.verify_totp(user, code)
-
-
-def _bounds(guess: Guess, user: User, code: str, door: Door) -> AbstractContextManager[None]:
-    """A recovery code, 40 bits behind a slow hash, is bound by the count of its network alone."""
-    return nullcontext() if is_recovery_code(code) else guesses.from_anywhere(guess, email=user.email, door=door)
 
 
 def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_for: int = 0) -> NoReturn:

@@ -19,6 +19,7 @@ from accounts.sign_in import enrolment_link
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.compiled import Select
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
@@ -44,8 +45,13 @@ class WrongCode(Refusal):
     status = 422
 
 
+_confirmed: Select[TotpDevice] = Select(
+    lambda user: TotpDevice.objects.filter(user=user, confirmed=True).order_by("pk"), TotpDevice._meta.get_field("user")
+)
+
+
 def confirmed_device(user: User) -> TotpDevice | None:
-    return TotpDevice.objects.filter(user=user, confirmed=True).first()
+    return next(iter(_confirmed.instances(user.pk)), None)
 
 
 def enrolment_device(user: User, device_id: int | None = None, *, proof: str = "") -> TotpDevice:

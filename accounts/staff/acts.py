@@ -145,6 +145,14 @@ class ActingAdmin(ReadOnlyAdmin):
             if may(request.user, act.permission) and act.is_offered(row)
         ]
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """As Django's, which would read the row a second time for the page that shows it."""
+        read = vars(request).setdefault("_rows_read", {})
+        key = (self.model, object_id, from_field)
+        if key not in read:
+            read[key] = super().get_object(request, object_id, from_field)
+        return read[key]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

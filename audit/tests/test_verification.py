@@ -12,10 +12,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from audit import digests, sealing, verification
+from audit import digests, sealing
 from audit.management.commands import verify_audit_log
 from audit.models import AuditBlock, AuditBlockEntry, AuditEntry
 from audit.sealing import seal
+from foundation import slices
 from tests.plugin import triggers_off
 
 ENTRY, BLOCK, LINK = (model._meta.db_table for model in (AuditEntry, AuditBlock, AuditBlockEntry))
@@ -27,7 +28,7 @@ only_sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="The ot
 def log(entries: Callable[[int], list[AuditEntry]], monkeypatch: pytest.MonkeyPatch) -> list[AuditEntry]:
     """Twelve entries, sealed in blocks of four, read by threes."""
     monkeypatch.setattr(sealing, "BLOCK_SIZE", 4)
-    monkeypatch.setattr(verification, "_BATCH", 3)
+    monkeypatch.setattr(slices, "BATCH", 3)
     made = entries(12)
     seal()
     return made

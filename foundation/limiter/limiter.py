@@ -5,7 +5,7 @@ A cache's plain counter is faster and wrong: with a limit of 5, sixty parallel r
 All functions raise LimitsUnavailable while the shared cache, where there is one, does not answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,32 +17,36 @@ from django.utils import timezone
 
 from foundation.limiter.redis import SharedCacheStore, client_for
 from foundation.limiter.rows import RowStore
-from foundation.limiter.window import Limit, LimitsUnavailable, TooOften
+from foundation.limiter.window import Limit, LimitsUnavailable, Place, TooOften
 
 __all__ = [
     "Limit",
     "LimitsUnavailable",
+    "Place",
     "Taken",
     "TooOften",
     "clear",
     "clear_all",
     "give_back",
+    "give_back_all",
     "is_any_full",
+    "note",
     "noting",
     "seconds_to_wait",
     "spend",
     "take",
+    "take_all",
 ]
 
 
 class Store(Protocol):
     """Each call is exact under any parallelism. Times are seconds since 1970, UTC."""
 
-    def take(self, key: str, limit: Limit, *, token: str, now: float) -> int: ...
+    def take(self, places: Sequence[Place], *, now: float) -> list[int]: ...  # all or none
 
     def spend(self, key: str, token: str) -> None: ...
 
-    def give_back(self, key: str, *, token: str) -> None: ...
+    def give_back(self, taken: Sequence[tuple[str, str]]) -> None: ...
 
     def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int: ...
 
@@ -84,10 +88,11 @@ def noting() -> Iterator[list[Taken]]:
         _notes.reset(token)
 
 
-def _note(key: str, limit: Limit, left: int, seconds: int) -> None:
+def note(taken: Taken) -> None:
+    """Note a place that was asked for: here, or by what keeps places in rows of its own."""
     notes = _notes.get()
     if notes is not None:
-        notes.append(Taken(key, limit, left, seconds))
+        notes.append(taken)
 
 
 def take(key: str, limit: Limit, *, token: str = "", at: datetime | None = None) -> int:
@@ -101,13 +106,24 @@ def take(key: str, limit: Limit, *, token: str = "", at: datetime | None = None)
     Raises:
         TooOften: none is left. Nothing was taken.
     """
+    return take_all([Place(key, limit, token)], at=at)[0]
+
+
+def take_all(places: Sequence[Place], *, at: datetime | None = None) -> list[int]:
+    """Take several places, all or none, and return how many are left of each.
+
+    Raises:
+        TooOften: one has none left. Nothing was taken.
+    """
     try:
-        left = present_store().take(key, limit, token=token, now=(at or timezone.now()).timestamp())
+        lefts = present_store().take(places, now=(at or timezone.now()).timestamp())
     except TooOften as error:
-        _note(key, limit, 0, error.retry_after)
+        if error.place is not None:
+            note(Taken(error.place.key, error.place.limit, 0, error.retry_after))
         raise
-    _note(key, limit, left, limit.window_seconds)
-    return left
+    for place, left in zip(places, lefts, strict=True):
+        note(Taken(place.key, place.limit, left, place.limit.window_seconds))
+    return lefts
 
 
 def spend(key: str, token: str) -> None:
@@ -118,7 +134,12 @@ def spend(key: str, token: str) -> None:
 def give_back(key: str, *, token: str = "") -> None:
     """Return the place taken last: what it was taken for turned out not to count (a right password). With a token the
     one that it names, if it is still taken."""
-    present_store().give_back(key, token=token)
+    present_store().give_back([(key, token)])
+
+
+def give_back_all(places: Sequence[Place]) -> None:
+    """Return places that were taken together."""
+    present_store().give_back([(place.key, place.token) for place in places])
 
 
 def seconds_to_wait(key: str, limit: Limit) -> int:

@@ -4,7 +4,7 @@ The keys expire by themselves. A command is never sent twice: a place given back
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from foundation.limiter.window import Limit, LimitsUnavailable, TooOften, wait_of
+from foundation.limiter.window import Limit, LimitsUnavailable, Place, TooOften, wait_of
 
 logger = logging.getLogger(__name__)
 
@@ -98,24 +98,27 @@ class SharedCacheStore:
         self.client: Any = client
 
     @_or_unavailable
-    def take(self, key: str, limit: Limit, *, token: str, now: float) -> int:
-        kept = max(limit.window_seconds, limit.lock_seconds) + _SLACK_SECONDS
-        numbers = [repr(now), limit.window_seconds, limit.lock_seconds, limit.times]
-        left, wait = self.client.register_script(_TAKE)(keys=[_PREFIX + key], args=[*numbers, token, kept])
-        if left < 0:
-            raise TooOften(wait)
-        return left
+    def take(self, places: Sequence[Place], *, now: float) -> list[int]:
+        lefts: list[int] = []
+        for place in places:
+            left, wait = self._take(place, now)
+            if left < 0:
+                self.give_back([(one.key, one.token) for one in places[: len(lefts)]])
+                raise TooOften(wait, place)
+            lefts.append(left)
+        return lefts
 
     @_or_unavailable
     def spend(self, key: str, token: str) -> None:
         self.client.register_script(_SPEND)(keys=[_PREFIX + key], args=[token])
 
     @_or_unavailable
-    def give_back(self, key: str, *, token: str) -> None:
-        if token:
-            self.client.register_script(_GIVE_BACK)(keys=[_PREFIX + key], args=[token])
-        else:
-            self.client.rpop(_PREFIX + key)
+    def give_back(self, taken: Sequence[tuple[str, str]]) -> None:
+        for key, token in taken:
+            if token:
+                self.client.register_script(_GIVE_BACK)(keys=[_PREFIX + key], args=[token])
+            else:
+                self.client.rpop(_PREFIX + key)
 
     @_or_unavailable
     def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int:
@@ -133,6 +136,13 @@ class SharedCacheStore:
     @_or_unavailable
     def is_any_full(self, prefix: str, limit: Limit, *, now: float) -> bool:
         return any(self._wait(name, limit, now) > 0 for name in self._names(prefix))
+
+    def _take(self, place: Place, now: float) -> tuple[int, int]:
+        limit = place.limit
+        kept = max(limit.window_seconds, limit.lock_seconds) + _SLACK_SECONDS
+        numbers = [repr(now), limit.window_seconds, limit.lock_seconds, limit.times]
+        left, wait = self.client.register_script(_TAKE)(keys=[_PREFIX + place.key], args=[*numbers, place.token, kept])
+        return left, wait
 
     def _wait(self, name: str, limit: Limit, now: float) -> int:
         items = self.client.lrange(name, 0, -1)

@@ -1,9 +1,10 @@
 """Places in rows: one locked row for each key. Exact on every engine, with nothing but the database."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from foundation.compiled import Select
-from foundation.limiter.window import Limit, TooOften, still_counting, wait_of
+from foundation.limiter.window import Limit, Place, TooOften, still_counting, wait_of
 from foundation.models import RateWindow
 from foundation.transactions import own_transaction
 
@@ -16,23 +17,14 @@ _locked: Select = Select(lambda key: RateWindow.objects.select_for_update().filt
 
 
 class RowStore:
-    """What is taken is committed at once, so each call is refused inside another transaction (RuntimeError)."""
+    """What is taken is committed at once, so each call is refused inside another transaction (RuntimeError). Rows are
+    locked in order of their keys."""
 
     @own_transaction
-    def take(self, key: str, limit: Limit, *, token: str, now: float) -> int:
+    def take(self, places: Sequence[Place], *, now: float) -> list[int]:
         at = datetime.fromtimestamp(now, UTC)
-        row, is_new = _locked.instance_or_new(key, new=lambda: RateWindow.objects.create(key=key, last_at=at))
-        if is_new:  # whoever makes a row sweeps: an attacker's keys must not pile up
-            RateWindow.objects.filter(last_at__lt=at - _KEPT).delete()
-        stamps = still_counting(row.stamps, limit, now)
-        if token and any(token == other for _, other in stamps):
-            return limit.times - len(stamps)
-        if len(stamps) >= limit.times:
-            raise TooOften(wait_of(stamps, limit, now))
-        row.stamps = [*stamps, [now, token]]
-        row.last_at = at
-        row.save(update_fields=["stamps", "last_at"])
-        return limit.times - len(row.stamps)
+        rows = {place.key: _locked_row(place.key, at) for place in sorted(places, key=lambda one: one.key)}
+        return [_taken(rows[place.key], place, now, at) for place in places]  # a refusal rolls back those before it
 
     @own_transaction
     def spend(self, key: str, token: str) -> None:
@@ -42,11 +34,12 @@ class RowStore:
             row.save(update_fields=["stamps"])
 
     @own_transaction
-    def give_back(self, key: str, *, token: str) -> None:
-        row = next(iter(_locked.instances(key)), None)
-        if row and row.stamps:
-            row.stamps = [stamp for stamp in row.stamps if stamp[1] != token] if token else row.stamps[:-1]
-            row.save(update_fields=["stamps"])
+    def give_back(self, taken: Sequence[tuple[str, str]]) -> None:
+        for key, token in sorted(taken):
+            row = next(iter(_locked.instances(key)), None)
+            if row and row.stamps:
+                row.stamps = [stamp for stamp in row.stamps if stamp[1] != token] if token else row.stamps[:-1]
+                row.save(update_fields=["stamps"])
 
     def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int:
         row = next(iter(_rows.instances(key)), None)
@@ -61,3 +54,28 @@ class RowStore:
     def is_any_full(self, prefix: str, limit: Limit, *, now: float) -> bool:
         rows = RateWindow.objects.filter(key__startswith=prefix).values_list("stamps", flat=True)
         return any(wait_of(stamps, limit, now) > 0 for stamps in rows)
+
+
+def _locked_row(key: str, at: datetime) -> RateWindow:
+    row, is_new = _locked.instance_or_new(key, new=lambda: RateWindow.objects.create(key=key, last_at=at))
+    if is_new:  # whoever makes a row sweeps: an attacker's keys must not pile up
+        RateWindow.objects.filter(last_at__lt=at - _KEPT).delete()
+    return row
+
+
+def _taken(row: RateWindow, place: Place, now: float, at: datetime) -> int:
+    """Take a place in the locked row; return how many are left.
+
+    Raises:
+        TooOften
+    """
+    limit = place.limit
+    stamps = still_counting(row.stamps, limit, now)
+    if place.token and any(place.token == other for _, other in stamps):
+        return limit.times - len(stamps)
+    if len(stamps) >= limit.times:
+        raise TooOften(wait_of(stamps, limit, now), place)
+    row.stamps = [*stamps, [now, place.token]]
+    row.last_at = at
+    row.save(update_fields=["stamps", "last_at"])
+    return limit.times - len(row.stamps)

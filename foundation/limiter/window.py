@@ -13,8 +13,9 @@ class TooOften(NotNow):
     code = "too_often"
     detail = "That was a lot in a short time. Nothing was changed."
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, place: "Place | None" = None) -> None:
         super().__init__(retry_after, f"Try again in {retry_after} seconds.")
+        self.place = place  # that was not to be had
 
 
 class LimitsUnavailable(NotNow):
@@ -35,6 +36,16 @@ class Limit:
     times: int
     window_seconds: int
     lock_seconds: int = 0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place to be taken under `key`. `token` names what it is for: taken again with the same token, it is the same
+    place (a repeated request is no second one)."""
+
+    key: str
+    limit: Limit
+    token: str = ""
 
 
 # The time a place was taken (seconds since 1970), and what it is for; oldest first.

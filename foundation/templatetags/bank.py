@@ -1,8 +1,6 @@
-"""What templates of every page use: amounts, words kept whole, and the dates above a list of the staff's."""
+"""What templates of every page use: amounts, moments, paths, icons, and words kept whole."""
 
-import calendar
 import re
-from collections.abc import Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
@@ -12,13 +10,10 @@ from uuid import UUID
 from crispy_forms.templatetags.crispy_forms_filters import as_crispy_field
 from django import template
 from django.conf import settings
-from django.db.models import Subquery
 from django.forms import BoundField
 from django.template.defaultfilters import truncatechars
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.dates import MONTHS
 from django.utils.formats import date_format, get_format, time_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -29,7 +24,6 @@ from foundation.money import format_money, format_money_short, format_money_sign
 register = template.Library()
 
 _KEPT = re.compile(r"(\b(?:e-mails?|two-factor|sign-ins?|[0-9]{4}-[0-9]{2}-[0-9]{2})\b|•••• [0-9]{4})", re.IGNORECASE)
-_PARTS = ("year", "month", "day")
 _LONG = 11  # characters of an amount that fits at its size
 _SIGNED = ' <span class="money money-{}{}"><span class="{}">{}</span> {}</span> '
 _STAND_INS: dict[type, Any] = {UUID: UUID(int=7_700_000_000_000_001), int: 7_700_000_000_000_002}
@@ -174,58 +168,3 @@ def keep_together(text: str) -> SafeString:
 
 def _whole(word: str) -> SafeString:
     return format_html('<span class="{}">{}</span>', "mono nowrap" if word.startswith("•") else "nowrap", word)
-
-
-@register.inclusion_tag("admin/dates.html")
-def dates(cl: Any) -> dict[str, Any]:
-    """The way down through years, months and days above a list: what is chosen, the way back up, and the steps further
-    down, for a change list with `date_hierarchy`.
-
-    Django's own asks the database which days have rows: a scan of the whole table. Here two look-ups in an index, in
-    one statement, give the first and the last row, and every year, month and day between them is offered.
-    """
-    chosen = [int(cl.params.get(f"{cl.date_hierarchy}__{part}") or 0) for part in _PARTS]
-    return {
-        "chosen": _name_of(*chosen),
-        "back_url": _url(cl, *_one_up(chosen)),
-        "choices": [{"label": label, "url": _url(cl, *parts)} for label, *parts in _steps_down(cl, *chosen)],
-    }
-
-
-def _name_of(year: int, month: int, day: int) -> str:
-    if not month:
-        return str(year or "")
-    return date_format(date(year, month, day or 1), "DATE_FORMAT" if day else "YEAR_MONTH_FORMAT")
-
-
-def _one_up(chosen: list[int]) -> list[int]:
-    last = max((index for index, part in enumerate(chosen) if part), default=0)
-    return [part for index, part in enumerate(chosen) if index < last]
-
-
-def _steps_down(cl: Any, year: int, month: int, day: int) -> Iterator[tuple[Any, ...]]:
-    if day:
-        return
-    if month:
-        yield from ((str(number), year, month, number) for number in range(1, calendar.monthrange(year, month)[1] + 1))
-    elif year:
-        yield from ((MONTHS[number], year, number) for number in range(1, 13))
-    else:
-        yield from ((str(number), number) for number in _years(cl))
-
-
-def _years(cl: Any) -> range:
-    moments = cl.model._default_manager.values(cl.date_hierarchy)
-    ends = {
-        name: Subquery(moments.order_by(order)[:1])
-        for name, order in (("_first", cl.date_hierarchy), ("_last", f"-{cl.date_hierarchy}"))
-    }
-    # Any row at all carries the two look-ups; together in one MIN and MAX they would be a scan on SQLite.
-    found = cl.model._default_manager.order_by().annotate(**ends).values_list(*ends)[:1]
-    return next((range(timezone.localtime(a).year, timezone.localtime(b).year + 1) for a, b in found), range(0))
-
-
-def _url(cl: Any, *parts: int) -> str:
-    """The list with these parts of a date instead of its own."""
-    wanted = {f"{cl.date_hierarchy}__{name}": str(part) for name, part in zip(_PARTS, parts, strict=False)}
-    return cl.get_query_string(wanted, remove=[f"{cl.date_hierarchy}__", "p"])

@@ -344,6 +344,17 @@ def test_an_insert_writes_what_the_orm_would_write(alice: Any, count: int) -> No
         assert sorted(theirs.values_list("amount", "description")) == sorted((row[2], row[3]) for row in rows)
 
 
+def test_a_column_of_money_may_be_written_in_minor_units(alice: Any) -> None:
+    compiled = Insert(Transaction, FIELDS, amount=NUMBER)
+    rows = [transaction_row(alice, amount=123), transaction_row(alice, amount=7)]
+    compiled.execute(rows)
+    compiled.execute([transaction_row(alice, amount=1)])
+    amounts = Transaction.objects.filter(kind="fee").values_list("amount", flat=True)
+    assert sorted(amounts) == [Decimal("0.01"), Decimal("0.07"), Decimal("1.23")]
+    with pytest.raises(ValueError, match="price"):
+        Insert(Transaction, FIELDS, price=NUMBER)
+
+
 def test_what_is_null_in_every_row_is_left_out(alice: Any) -> None:
     """A driver of SQL Server asks the server what a parameter is that is NULL."""
     compiled, first = Insert(Transaction, FIELDS), transaction_row(alice)

@@ -108,3 +108,14 @@ def test_a_percent_sign_that_stands_in_the_text_stays_one() -> None:
     )
     assert "%%" in text
     assert drivers.DriverText(text, connection).rows(connection, params) == []
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the others keep what they prepare in the driver")
+@pytest.mark.django_db
+def test_postgresql_prepares_a_text_once_whatever_the_size_of_its_numbers() -> None:
+    by_key: Select = Select(lambda pk: User.objects.filter(pk=pk).values_list("pk", "last_name"), User._meta.pk)
+    for pk in (1, 40_000, 3_000_000_000):
+        by_key.rows(pk)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement ~ 'last_name'")
+        assert cursor.fetchall() == [(3,)]

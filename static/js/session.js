@@ -1,7 +1,9 @@
 /* A minute before the session ends, asks whether somebody is still there (components/session_dialog.html).
 
    The server keeps the time. Another tab may have been in use meanwhile, so it is asked before anything is shown,
-   and asked again before the page gives up. */
+   and asked again before the page gives up. It does not note every request, so what it says may be some seconds less
+   than is left since this page was made: the later of the two counts. Whoever it did not note has `spare_seconds`
+   more, in which nothing is counted down, and one can still stay. */
 
 const WARN_SECONDS = 60;
 
@@ -9,7 +11,10 @@ const dialog = document.getElementById("session-dialog");
 const countdown = dialog.querySelector("[data-countdown]");
 const spoken = dialog.querySelector("[data-spoken]");
 const token = dialog.querySelector("[name=csrfmiddlewaretoken]").value;
-let endsAt = 0; // by this browser's clock, in milliseconds
+// By this browser's clock, in milliseconds: the end by what this page knows, the end that is shown, and the very last.
+let ownEnd = Date.now() + Number(dialog.dataset.secondsLeft) * 1000;
+let endsAt = ownEnd;
+let overAt = ownEnd;
 let waiting = 0;
 
 const secondsLeft = () => Math.ceil((endsAt - Date.now()) / 1000);
@@ -40,7 +45,8 @@ const show = (left, canExtend) => {
 const tick = () => {
   const left = secondsLeft();
   if (left <= 0) {
-    check();
+    countdown.textContent = "Signing you out…";
+    wait((overAt - Date.now()) / 1000, check);
     return;
   }
   countdown.textContent = `${left} s`;
@@ -49,9 +55,11 @@ const tick = () => {
   wait(1, tick);
 };
 
-const follow = ({ seconds_left: left, can_extend: canExtend }) => {
-  endsAt = Date.now() + left * 1000;
-  if (left <= 0) leave();
+const follow = ({ seconds_left: noted, spare_seconds: spare, can_extend: canExtend }) => {
+  overAt = Date.now() + (noted + spare) * 1000;
+  endsAt = Math.min(Math.max(overAt - spare * 1000, ownEnd), overAt);
+  const left = secondsLeft();
+  if (noted + spare <= 0) leave();
   else if (left > WARN_SECONDS) {
     close();
     wait(left - WARN_SECONDS, check);
@@ -61,7 +69,7 @@ const follow = ({ seconds_left: left, can_extend: canExtend }) => {
 
 const ask = async (url, options = {}) => {
   const answer = await fetch(url, { credentials: "same-origin", cache: "no-store", ...options });
-  if (answer.redirected) return { seconds_left: 0, can_extend: false }; // sent to sign in
+  if (answer.redirected) return { seconds_left: 0, spare_seconds: 0, can_extend: false }; // sent to sign in
   // A proxy's 502, say: nobody knows, and giving up the page would lose what is typed in it.
   if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
   return answer.json();
@@ -77,7 +85,9 @@ const check = async () => {
 
 const extend = async () => {
   try {
-    follow(await ask(dialog.dataset.extendUrl, { method: "POST", headers: { "X-CSRFToken": token } }));
+    const answer = await ask(dialog.dataset.extendUrl, { method: "POST", headers: { "X-CSRFToken": token } });
+    ownEnd = Date.now() + answer.seconds_left * 1000;
+    follow(answer);
   } catch {
     check();
   }

@@ -76,6 +76,9 @@ class ServiceRequestAdmin(ActingAdmin):
     list_display = ("created_at", "kind", "customer", "state", "first_approved_by", "decided_by", "decided_at")
     list_filter = ("state",)
     list_select_related = ("customer", "first_approved_by", "decided_by")
+    list_reads = (
+        "created_at", "kind", "state", "decided_at", "customer__email", "first_approved_by__email", "decided_by__email",
+    )  # fmt: skip
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     search_path = "customer"

@@ -121,6 +121,7 @@ class TicketAdmin(ActingAdmin):
     list_display = ("subject", "customer", "status", "last_updated_by", "updated_at", "created_at")
     list_filter = (TicketStatusFilter,)
     list_select_related = ("customer", "last_updated_by")
+    list_reads = ("subject", "status", "updated_at", "created_at", "customer__email", "last_updated_by__email")
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     search_path = "customer"

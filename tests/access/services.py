@@ -191,6 +191,7 @@ CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
     "transfers.transfer_own_money": (
         own_limits.lower_daily_limit,
         payees.find_payee,
+        payees.find_sides,
         payees.remove_payee,
         payees.rename_payee,
         sending.challenge_for,

@@ -25,7 +25,8 @@ def test_alice_herself_sees_all_of_it(hers: Hers, walkers: Walkers) -> None:
     # R2.4: else the refusals of the walk would prove nothing.
     browser, seen = walkers(ALICE).browser, set()
     for page in every_page():
-        seen |= {word for word in WORDS if word in text_of(browser.get(path_of(page, hers)))}
+        text = text_of(browser.get(path_of(page, hers)))
+        seen |= {word for word in WORDS if word in text}
     assert seen == set(WORDS)
 
 

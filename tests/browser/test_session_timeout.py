@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,11 +21,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def let_pass(page: Page, seconds: int) -> None:
     """Move both clocks: the page's forward, and what the server has seen of the session back."""
-    for row in Session.objects.all():
-        session = held_in(row)
-        for stamp in ("seen_at", "auth_at"):
-            session[stamp] -= seconds
-        put_into(row, session)
+    for held in Session.objects.all():
+        session = held_in(held)
+        session["auth_at"] -= seconds
+        put_into(held, session)
+    for row in UserSession.objects.all():
+        row.last_seen_at -= timedelta(seconds=seconds)
+        row.save(update_fields=["last_seen_at"])
     page.clock.fast_forward(seconds * 1000)
 
 
@@ -60,6 +63,23 @@ def test_after_four_minutes_one_is_asked_and_one_click_goes_on(alices_page: Page
     expect(dialog_of(page)).to_be_hidden()
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello, Alice")
+
+
+def test_a_page_that_was_not_noted_counts_from_when_it_was_opened(alices_page: Page) -> None:
+    page = alices_page
+    UserSession.objects.update(last_seen_at=timezone.now() - timedelta(seconds=10))
+    page.goto(reverse("dashboard"))
+    assert UserSession.objects.get().last_seen_at < timezone.now() - timedelta(seconds=10)
+    let_pass(page, 232)
+    expect(dialog_of(page)).to_be_hidden()
+    let_pass(page, 9)
+    expect(dialog_of(page)).to_contain_text(re.compile(r"\b(60|5\d) s"))
+    let_pass(page, 50)
+    expect(dialog_of(page)).to_contain_text(re.compile(r"\b(10|\d) s"))
+    page.get_by_role("button", name="Stay signed in").click()
+    expect(dialog_of(page)).to_be_hidden()
+    let_pass(page, 230)
+    expect(dialog_of(page)).to_be_hidden()
 
 
 def test_another_tab_in_use_is_activity_here_too(alices_page: Page) -> None:
@@ -100,6 +120,8 @@ def test_nobody_there_is_signed_out_and_what_was_typed_comes_back(
     let_pass(page, 241)
     expect(dialog_of(page)).to_be_visible()
     let_pass(page, 61)
+    expect(dialog_of(page)).to_contain_text("Signing you out…")  # and one can still stay: the last look was not noted
+    let_pass(page, 15)
     expect(page.get_by_text("Your session has ended. Please sign in again.")).to_be_visible()
     kept = page.evaluate("sessionStorage.getItem('kept-typing')")
     assert "roof" not in kept

@@ -7,23 +7,27 @@ import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 
-from tests.mssql.compiled import Listener, LookedAt
-from tests.mssql.rules import IDENTITY
+if TYPE_CHECKING:
+    from tests.mssql.compiled import Listener
 
 
 @pytest.fixture(scope="session")
-def sql_listener() -> Iterator[Listener | None]:
+def sql_listener() -> Iterator["Listener | None"]:
     """Everything that is compiled for SQLite is compiled for SQL Server too."""
     on_sqlite = settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"] == "django.db.backends.sqlite3"
     # Without unixODBC the tests of this folder fail and say so, no others.
     if not on_sqlite or not _has_odbc():
         yield None
         return
+    # Here, since the process that only hands out the tests needs none of it.
+    from tests.mssql.compiled import Listener, LookedAt
+
     listener = Listener(LookedAt(Path(os.environ["TEST_RUN_FOLDER"]) / "looked-at-for-sql-server"))
     with listener.listening():
         yield listener
@@ -38,8 +42,10 @@ def _has_odbc() -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _every_query_suits_sql_server(request: pytest.FixtureRequest, sql_listener: Listener | None) -> Iterator[None]:
+def _every_query_suits_sql_server(request: pytest.FixtureRequest, sql_listener: "Listener | None") -> Iterator[None]:
     if sql_listener:
+        from tests.mssql.rules import IDENTITY
+
         sql_listener.allowed = frozenset({IDENTITY} if request.node.get_closest_marker("gives_ids") else ())
     yield
     found = sql_listener.take() if sql_listener else []

@@ -43,6 +43,9 @@ class _Cursor:
         self._rows = self._server.receive(Sent(text, tuple(values or ())))
         return self
 
+    def setinputsizes(self, sizes: Any) -> None:
+        pass
+
     def executemany(self, text: str, rows: Any) -> None:
         for values in rows:
             self.execute(text, values)

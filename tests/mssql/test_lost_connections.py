@@ -41,7 +41,6 @@ def hangs_up() -> Iterator[int]:
 
 
 CONNECT = """
-import django; django.setup()
 from django.db import Error, connection
 from foundation.transactions import is_connection_lost
 try:

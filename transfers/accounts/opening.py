@@ -159,14 +159,14 @@ def counted_try(
     try:
         limiter.take(key, _TRIES, token=token, at=at)
         if deposit:
-            limits.take_minute_place(customer, OrderKind.DEPOSIT, token=token, at=at)
+            limits.take_place_ahead(customer, OrderKind.DEPOSIT, token=token, at=at)
         yield
     except limiter.LimitsUnavailable:  # nobody said no to this: it could not be counted
         raise
     except Refusal as refusal:
         limiter.spend(key, token)
         if deposit:
-            limits.spend_minute_place(customer, OrderKind.DEPOSIT, token=token)
+            limits.spend_place_ahead(customer, OrderKind.DEPOSIT, token=token, at=at)
         details = {"verb": verb, "reason": refusal.code}
         concerns = customer if customer != actor else None
         record(Action.ACCOUNT_REFUSED, actor=actor, subject=account, concerns=concerns, details=details, at=at)

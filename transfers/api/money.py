@@ -143,11 +143,13 @@ def transfer(request: ApiRequest, number: OwnNumber, data: TransferIn, key: Idem
     201: it is carried out. 202: it is held until a member of staff has looked at it, and `explanation` says why; ask
     for the order again later. A payment to somebody else may need a code: see 403.
     """
-    source = _own(request, number)
+    source, target = payees.find_sides(
+        actor=_holder(request), source_number=number, target_number=data.to, idempotency_key=key
+    )
     order = sending.transfer(
         actor=request.user,
         source=source,
-        target=payees.find_payee(actor=request.user, number=data.to, idempotency_key=key),
+        target=target,
         amount=data.amount,
         description=data.description,
         idempotency_key=key,
@@ -271,7 +273,7 @@ def _own(request: HttpRequest, number: str) -> BankAccount:
 def _ordered(request: ApiRequest, order: TransferOrder) -> Status:
     """201; 202 if it was held at first. The same request again gets the same status, whatever was decided since."""
     status = 201 if order.state == OrderState.POSTED else 202
-    return Status(status, history.receipt_for(request.user, order.public_id))
+    return Status(status, history.receipt_of(order, request.user))
 
 
 def _page(user: User, asked: HistoryIn, account: BankAccount | None = None) -> Page[history.EntryRow]:

@@ -75,7 +75,7 @@ def account_by_number(user: User, text: str) -> BankAccount:
 
 
 def daily_use(user: User) -> DailyUse:
-    return daily_use_by(CustomerLimit.objects.filter(user=user).first())
+    return daily_use_by(limits.limit_of(user))
 
 
 def daily_use_by(row: CustomerLimit | None) -> DailyUse:

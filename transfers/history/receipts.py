@@ -10,6 +10,7 @@ from django.db.models import Q
 from accounts.models import AccountKind, BankAccount, User
 from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.orders.explanations import explanation_of
+from transfers.orders.records import order_with_sides
 from transfers.payees.selectors import short_name
 
 
@@ -56,11 +57,14 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
     Raises:
         TransferOrder.DoesNotExist: also when the order is between others.
     """
-    order = TransferOrder.objects.select_related("source__owner", "target__owner", "transaction", "initiator").get(
-        Q(source__owner=user) | Q(target__owner=user), public_id=public_id
-    )
+    order = order_with_sides().get(Q(source__owner=user) | Q(target__owner=user), public_id=public_id)
     if order.transaction is None and order.source.owner_id != user.pk:
         raise TransferOrder.DoesNotExist  # nothing has reached the other side
+    return receipt_of(order, user)
+
+
+def receipt_of(order: TransferOrder, user: User) -> Receipt:
+    """The receipt of an order that has been read or written, for a side of it."""
     return Receipt(
         public_id=order.public_id,
         reference=order.transaction.reference if order.transaction else "",

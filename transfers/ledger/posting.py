@@ -5,12 +5,10 @@ bank owes to (customers' accounts, fees) grow by credits; what it has or spends 
 Rows are locked by id, lowest first, everywhere; amounts are whole minor units inside this module.
 """
 
-import hashlib
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -21,8 +19,9 @@ from django.db.models import BigIntegerField
 from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, AccountStatus, BankAccount, User
 from foundation.compiled import Insert, Select, Update
 from foundation.idempotency import uuid7
-from foundation.money import from_minor, to_minor
+from foundation.money import MoneyField, from_minor, to_minor
 from foundation.refusals import Refusal
+from transfers.ledger.digests import entry_text, movement_digest
 from transfers.models import Direction, Entry, Transaction, TransactionKind
 
 # Crockford's base 32 without the look-alikes: people read references to each other on the phone.
@@ -31,7 +30,8 @@ _REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def new_reference() -> str:
     """What customers quote: `K7QP-9XDM-2FRT`, 60 random bits."""
-    text = "".join(secrets.choice(_REFERENCE_ALPHABET) for _ in range(12))
+    number = secrets.randbits(60)
+    text = "".join([_REFERENCE_ALPHABET[number >> shift & 31] for shift in range(0, 60, 5)])
     return f"{text[:4]}-{text[4:8]}-{text[8:]}"
 
 
@@ -131,10 +131,24 @@ class Posting:
     created_at: datetime
     entries: tuple[PostedEntry, ...]
 
+    def as_row(self) -> Transaction:
+        """The transaction as whoever reads the row finds it."""
+        return Transaction(
+            id=self.transaction_id,
+            kind=self.kind,
+            amount=from_minor(self.amount),
+            description=self.description,
+            reference=self.reference,
+            initiated_by_id=self.initiated_by_id,
+            reverses_id=self.reverses_id,
+            created_at=self.created_at,
+        )
+
     @property
     def digest(self) -> str:
         """SHA-256 over the transaction and its entries: the audit log keeps it, so a rewritten ledger shows (R6.3)."""
-        head = [
+        entries = sorted(self.entries, key=lambda entry: (entry.account_id, entry.sequence))
+        return movement_digest(
             str(self.transaction_id),
             self.kind,
             self.reference,
@@ -142,14 +156,12 @@ class Posting:
             self.description,
             self.initiated_by_id,
             str(self.reverses_id or ""),
-            self.created_at.astimezone(UTC).isoformat(timespec="microseconds"),
-        ]
-        entries = [
-            [entry.account_id, entry.direction, entry.amount, entry.balance_after, entry.sequence]
-            for entry in sorted(self.entries, key=lambda entry: (entry.account_id, entry.sequence))
-        ]
-        # JSON: no description can be written so that two different transactions have one text.
-        return hashlib.sha256(json.dumps([head, entries]).encode()).hexdigest()
+            self.created_at,
+            [
+                entry_text(entry.account_id, entry.direction, entry.amount, entry.balance_after, entry.sequence)
+                for entry in entries
+            ],
+        )
 
 
 _lock_accounts = Select(
@@ -168,6 +180,11 @@ _set_balance = Update(
         {"balance": balance, "last_sequence": new_sequence},
     ),
     *(BankAccount._meta.pk, BigIntegerField(), BigIntegerField(), BigIntegerField()),
+)
+# The old value stands in the WHERE, as the old sequence does where balances are set.
+_hold = Update(
+    lambda pk, before, after: (BankAccount.objects.filter(pk=pk, held=before), {"held": after}),
+    *(BankAccount._meta.pk, MoneyField(), BigIntegerField()),
 )
 _insert_transaction = Insert(
     Transaction,
@@ -215,6 +232,17 @@ def post_many(planned: Sequence[Planned]) -> list[Posting]:
     Raises:
         what `post` raises, with a note that says which transaction it was; nothing was written.
     """
+    return judge(planned).write()
+
+
+def judge(planned: Sequence[Planned]) -> "Judged":
+    """Lock the accounts and look at every rule: what comes back is written by `write()` and refused no more.
+
+    So whoever records a refusal in the same transaction knows that nothing was written before it.
+
+    Raises:
+        what `post_many` raises.
+    """
     if not connection.in_atomic_block:
         raise RuntimeError("The ledger is posted to inside a transaction only.")
     amounts = [_noted(number, _balanced_amount, one.legs) for number, one in enumerate(planned)]
@@ -224,19 +252,37 @@ def post_many(planned: Sequence[Planned]) -> list[Posting]:
         _noted(number, _plan, one, amount, now)
         for number, (one, amount) in enumerate(zip(planned, amounts, strict=True))
     ]
-    _set_balances(before, now)
-    _write(postings)
-    return postings
+    return Judged(before, now, postings)
 
 
-def hold(account_id: int, amount: Decimal, *, target_id: int) -> None:
-    """Set `amount` (major units) of an account's balance aside for an order that waits: it cannot be spent any more.
+@dataclass(frozen=True)
+class Judged:
+    """Transactions that keep to the rules, and the locked accounts before and after them."""
 
-    Refuses what posting the order now would refuse. Runs inside the caller's transaction, which holds the locks of
-    both accounts until it commits.
+    before: dict[int, "_Account"]
+    now: dict[int, "_Account"]
+    postings: list[Posting]
+
+    def write(self) -> list[Posting]:
+        """Set the balances and insert the rows.
+
+        Raises:
+            OperationalError: another transaction got between; the caller's retry repeats the whole.
+        """
+        _set_balances(self.before, self.now)
+        _write(self.postings)
+        return self.postings
+
+
+def judge_hold(account_id: int, amount: Decimal, *, target_id: int) -> "JudgedHold":
+    """Lock both accounts, and look whether `amount` (major units) can be set aside on the first for an order that
+    waits: `write()` does it, and then it cannot be spent any more.
+
+    Refuses what posting the order now would refuse. Runs inside the caller's transaction, which holds the locks until
+    it commits.
 
     Raises:
-        InsufficientFunds, AccountNotActive: nothing was set aside.
+        InsufficientFunds, AccountNotActive
     """
     accounts = _locked_in_transaction({account_id, target_id})
     for pk in sorted(accounts):
@@ -247,7 +293,24 @@ def hold(account_id: int, amount: Decimal, *, target_id: int) -> None:
         raise ValueError("An amount that is held is positive.")
     if source.kind not in CUSTOMER_KINDS or source.balance - source.held < minor:
         raise InsufficientFunds
-    _set_held(account_id, source.held, source.held + minor)
+    return JudgedHold(account_id, source.held, source.held + minor)
+
+
+@dataclass(frozen=True)
+class JudgedHold:
+    """Money that can be set aside on a locked account; what is held before and after, in minor units."""
+
+    account_id: int
+    before: int
+    after: int
+
+    def write(self) -> None:
+        """Set it aside.
+
+        Raises:
+            OperationalError: another transaction got between; the caller's retry repeats the whole.
+        """
+        _set_held(self.account_id, self.before, self.after)
 
 
 def release_hold(account_id: int, amount: Decimal, *, target_id: int | None = None) -> None:
@@ -273,9 +336,7 @@ def _locked_in_transaction(account_ids: set[int]) -> dict[int, _Account]:
 
 
 def _set_held(account_id: int, before: int, after: int) -> None:
-    # The old value stands in the WHERE, as the old sequence does where balances are set.
-    held = BankAccount.objects.filter(pk=account_id, held=from_minor(before))
-    if not held.update(held=from_minor(after)):
+    if not _hold.execute(account_id, from_minor(before), after):
         raise OperationalError("could not serialize: money was held without its lock")
 
 

@@ -1,233 +1,244 @@
-"""Does the ledger add up? Reads every row once, in constant memory, and names each one that is wrong.
+"""Does the ledger add up? Looks at every row, in constant memory, and names each one that is wrong.
+
+The database compares thousands of rows in one statement, and Python makes the digests that the audit log should have
+(`soundness`, `evidence`). What is not proven sound by that is read row by row, to name what is wrong (`row_by_row`).
 
 It trusts nothing that is stored twice: balances are added up again from the entries. What moved and is not in the
-audit log is named too (R6.3), however well its rows fit one another. It may run while the bank is open: an account is
-read first, then its entries up to the sequence that it had, which never change.
+audit log is named too (R6.3), however well its rows fit one another. It may run while the bank is open: what was
+written already never changes. It keeps nothing, so it can be stopped and begun anew at any time.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal
-from typing import Any, TypeVar
-from uuid import UUID
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
-from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet, Sum
+from django.db import Error
+from django.db.models import QuerySet
 
-from accounts.models import DEBIT_NORMAL_KINDS, BankAccount
-from audit.models import AuditEntry
-from foundation.keys.encryption import DecryptionFailed, lookup_digests
-from foundation.money import from_minor, to_minor
-from transfers.ledger.evidence import posting_of
-from transfers.models import Direction, Entry, OrderKind, OrderState, Payee, Transaction, TransactionKind, TransferOrder
+from accounts.models import BankAccount
+from foundation.processes import spread
+from foundation.slices import ranges, within
+from transfers.ledger import evidence, row_by_row, soundness
+from transfers.models import Entry, Transaction, TransferOrder
 
-T = TypeVar("T")
+# Rows that one statement adds up, and that one process looks at before it takes others. Accounts are read into memory.
+_SLICE = 20_000
+_ACCOUNTS = 500
+# What says nothing but that rows are to be read one by one: sums that overflow, a text where a number belongs. If it is
+# the database that does not answer, reading them says so.
+_UNPROVEN = (Error, *evidence.UNREADABLE)
 
-# Without its order, a repeated request would move the money again.
-_ORDERED_KINDS = (TransactionKind.DEPOSIT, TransactionKind.WITHDRAWAL, TransactionKind.TRANSFER)
-_BATCH = 500  # rows looked up together; SQL Server takes 2,100 parameters at most
+logger = logging.getLogger(__name__)
+
 Progress = Callable[[str, int], None]
+Told = Callable[[int], None]
 
 
-def faults(progress: Progress = lambda what, count: None) -> Iterator[str]:
-    """Every fault found, as a sentence that names the row. `progress` hears what is read and how much so far."""
-    yield from _faults_of_accounts(progress)
-    yield from _faults_of_transactions(progress)
-    yield from _orphans()
-    yield from _faults_of_orders(progress)
-    yield from _payees_never_paid()
+@dataclass
+class Spent:
+    """Seconds that something took: by the clock, and of the processor in the process itself."""
+
+    clock: float = 0.0
+    processor: float = 0.0
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        clock, processor = time.perf_counter(), time.process_time()
+        try:
+            yield
+        finally:
+            self.clock += time.perf_counter() - clock
+            self.processor += time.process_time() - processor
+
+    def add(self, other: "Spent") -> None:
+        self.clock += other.clock
+        self.processor += other.processor
 
 
-def _faults_of_accounts(progress: Progress) -> Iterator[str]:
-    for number, pk in enumerate((row.pk for batch in _batches(BankAccount.objects.only("pk")) for row in batch), 1):
-        # The newest entry before the account: by then the account knows of it, however busy the bank is.
-        newest = Entry.objects.filter(account=pk).aggregate(Max("sequence"))["sequence__max"] or 0
-        account = BankAccount.objects.get(pk=pk)
-        if newest > account.last_sequence:
-            yield f"account {pk}: its last sequence is {account.last_sequence}, its last entry's {newest}"
-        yield from _faults_of_number(account)
-        yield from _faults_of_entries(account)
-        yield from _faults_of_holds(account)
-        progress("accounts", number)
+@dataclass
+class Work:
+    """How much was looked at, and what it took, in all processes together: entries were added up, digests made of
+    transactions."""
+
+    entries: int = 0
+    transactions: int = 0
+    sums: Spent = field(default_factory=Spent)
+    digests: Spent = field(default_factory=Spent)
+
+    def add(self, other: "Work") -> None:
+        self.entries += other.entries
+        self.transactions += other.transactions
+        self.sums.add(other.sums)
+        self.digests.add(other.digests)
 
 
-def _faults_of_entries(account: BankAccount) -> Iterator[str]:
-    """Sequences run from 1 without a gap, each balance follows from the one before, the last is the account's."""
-    balance, sequence = 0, 0
-    entries = Entry.objects.filter(account=account, sequence__lte=account.last_sequence)
-    for entry in (entry for batch in _batches(entries, by="sequence") for entry in batch):
-        sequence += 1
-        if entry.sequence != sequence:
-            yield f"account {account.pk}: entry with sequence {sequence} is missing before entry {entry.pk}"
-            sequence = entry.sequence
-        grows = (entry.direction == Direction.DEBIT) == (account.kind in DEBIT_NORMAL_KINDS)
-        balance += to_minor(entry.amount) if grows else -to_minor(entry.amount)
-        if to_minor(entry.balance_after) != balance:
-            yield (
-                f"entry {entry.pk} (account {account.pk}, sequence {entry.sequence}): balance after is "
-                f"{entry.balance_after}, the entries add up to {from_minor(balance)}"
-            )
-            balance = to_minor(entry.balance_after)  # name the rows that are wrong, not all that follow
-    if sequence != account.last_sequence:
-        yield f"account {account.pk}: its last sequence is {account.last_sequence}, its last entry's {sequence}"
-    if to_minor(account.balance) != balance:
-        yield f"account {account.pk}: its balance is {account.balance}, its entries add up to {from_minor(balance)}"
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one kind, after one primary key up to another."""
+
+    what: str
+    low: Any = None
+    high: Any = None
 
 
-def _faults_of_number(account: BankAccount) -> Iterator[str]:
-    """The number opens for this row and this owner, and the digest that payments find it by is its own."""
-    if account.is_internal:
-        return
-    try:
-        if account.number_digest not in lookup_digests(account.number or ""):
-            yield f"account {account.pk}: payments to another number would find it"
-    except DecryptionFailed:
-        yield f"account {account.pk}: its number does not open"
+@dataclass
+class _Outcome:
+    """What a process found in its part."""
+
+    what: str
+    count: int = 0
+    faults: list[str] = field(default_factory=list)
+    work: Work = field(default_factory=Work)
+    error: Exception | None = None
 
 
-def _faults_of_holds(account: BankAccount) -> Iterator[str]:
-    """What is held is what its waiting orders add up to. Where it seems not so, both are read again, locked."""
-    if account.held == _waiting(account):
-        return
-    with transaction.atomic():
-        held = BankAccount.objects.select_for_update().get(pk=account.pk).held
-        waiting = _waiting(account)
-    if held != waiting:
-        yield f"account {account.pk}: {held} is held, its waiting orders add up to {waiting}"
-
-
-def _waiting(account: BankAccount) -> Decimal:
-    held = TransferOrder.objects.filter(source=account, state=OrderState.HELD)
-    return held.aggregate(total=Sum("amount"))["total"] or Decimal(0)
-
-
-def _faults_of_transactions(progress: Progress) -> Iterator[str]:
-    """Debits equal credits, and both the transaction's amount; what is done by order only has its order; and the
-    audit log reports each, once."""
-    done = 0
-    for batch in _batches(Transaction.objects.all()):
-        ids = [row.pk for row in batch]
-        entries = _entries_of(ids)
-        orders = dict(TransferOrder.objects.filter(transaction__in=ids).values_list("transaction_id", "public_id"))
-        for row in batch:
-            if row.kind in _ORDERED_KINDS and row.pk not in orders:
-                yield f"transaction {row.pk}: its order is missing"
-            yield from _faults_of_sums(row, entries[row.pk])
-        yield from _faults_of_reports(batch, entries, orders)
-        done += len(batch)
-        progress("transactions", done)
-
-
-def _faults_of_sums(row: Transaction, entries: Iterable[Entry]) -> Iterator[str]:
-    sides = {Direction.DEBIT.value: 0, Direction.CREDIT.value: 0}
-    for entry in entries:
-        if entry.direction in sides:
-            sides[entry.direction] += to_minor(entry.amount)
-        else:
-            yield f"entry {entry.pk}: its direction is {entry.direction!r}"
-    debits, credits = sides.values()
-    if debits != credits:
-        yield f"transaction {row.pk}: debits are {from_minor(debits)}, credits {from_minor(credits)}"
-    elif debits != to_minor(row.amount):
-        yield f"transaction {row.pk}: its amount is {row.amount}, its entries say otherwise"
-
-
-def _faults_of_reports(
-    batch: Iterable[Transaction], entries: Mapping[UUID | None, list[Entry]], orders: Mapping[UUID, UUID]
+def faults(
+    progress: Progress = lambda what, count: None, *, processes: int = 1, work: Work | None = None
 ) -> Iterator[str]:
-    """Each movement is reported by one audit entry that carries its digest: about its order, or about itself where it
-    has none. Asked for by subject, which has an index. A lost order was named already."""
-    subjects = {
-        row.pk: ("transferorder", str(orders[row.pk])) if row.pk in orders else ("transaction", str(row.pk))
-        for row in batch
-        if row.pk in orders or row.kind not in _ORDERED_KINDS
-    }
-    reports = _reports(subjects.values())
-    for row in batch:
-        if row.pk not in subjects:
-            continue
-        count = reports[(*subjects[row.pk], posting_of(row, entries[row.pk]).digest)]
-        if count == 0:
-            yield f"transaction {row.pk}: no audit entry reports it as it is"
-        elif count > 1:
-            yield f"transaction {row.pk}: {count} audit entries report it"
+    """Every fault found, as a sentence that names the row.
 
+    Args:
+        progress: hears what is looked at, and how much of it so far.
+        processes: how many share the work; 1 is this one.
+        work: is added to.
 
-def _reports(subjects: Iterable[tuple[str, str]]) -> Counter[tuple[str, str, str]]:
-    """How many audit entries say the same of these subjects with evidence, by subject and digest; a statement for each
-    type of subject."""
-    ids: dict[str, list[str]] = defaultdict(list)
-    for subject_type, subject_id in subjects:
-        ids[subject_type].append(subject_id)
-    return Counter(
-        report
-        for subject_type, subject_ids in ids.items()
-        for report in AuditEntry.objects.filter(subject_type=subject_type, subject_id__in=subject_ids)
-        .exclude(evidence_digest="")
-        .values_list("subject_type", "subject_id", "evidence_digest")
-    )
-
-
-def _orphans() -> Iterator[str]:
-    """Entries without their transaction or account: neither of the walks above meets them."""
-    for model, name in ((Transaction, "transaction"), (BankAccount, "account")):
-        known = model._default_manager.filter(pk=OuterRef(f"{name}_id"))
-        for batch in _batches(Entry.objects.filter(~Exists(known))):
-            for entry in batch:
-                yield f"entry {entry.pk}: its {name} is missing"
-
-
-def _faults_of_orders(progress: Progress) -> Iterator[str]:
-    """A completed order has its transaction, of its amount, from its source to its target; others have none."""
-    done = 0
-    for batch in _batches(TransferOrder.objects.all()):
-        ids = [order.transaction_id for order in batch if order.transaction_id]
-        entries = _entries_of(ids)
-        present = set(Transaction.objects.filter(pk__in=ids).values_list("pk", flat=True))
-        for order in batch:
-            completed = order.state in {OrderState.POSTED, OrderState.RELEASED}
-            if completed and order.transaction_id not in present:
-                yield f"order {order.pk}: its transaction is missing"
-            elif completed and _movements(entries[order.transaction_id]) != {
-                (order.source_id, Direction.DEBIT.value, order.amount),
-                (order.target_id, Direction.CREDIT.value, order.amount),
-            }:
-                yield f"order {order.pk}: its transaction moved something else"
-            elif not completed and order.transaction_id is not None:
-                yield f"order {order.pk}: it is {order.state} and has a transaction"
-        done += len(batch)
-        progress("orders", done)
-
-
-def _movements(entries: list[Entry]) -> set[tuple[Any, ...]]:
-    return {(entry.account_id, entry.direction, entry.amount) for entry in entries}
-
-
-def _entries_of(transaction_ids: Iterable[UUID]) -> dict[UUID | None, list[Entry]]:
-    entries: dict[UUID | None, list[Entry]] = defaultdict(list)
-    for entry in Entry.objects.filter(transaction__in=list(transaction_ids)):
-        entries[entry.transaction_id].append(entry)
-    return entries
-
-
-def _batches(rows: "QuerySet[Any, T]", *, by: str = "pk") -> Iterator[list[T]]:
-    """The rows in order of a unique column, some hundreds at a time.
-
-    Not `.iterator()`: on SQL Server it reads everything at once, and an open cursor leaves no room for the
-    queries in between.
+    Raises:
+        ValueError, TypeError: a row cannot be read at all; what was found before it was named.
+        Error: the database did not answer.
+        BrokenExecutor: a process that shares the work was killed.
     """
-    batch = list(rows.order_by(by)[:_BATCH])
-    yield batch
-    while len(batch) == _BATCH:
-        batch = list(rows.filter(**{f"{by}__gt": getattr(batch[-1], by)}).order_by(by)[:_BATCH])
-        yield batch
+    counts: Counter[str] = Counter()
+
+    def told(what: str, count: int) -> None:
+        counts[what] += count
+        progress(what, counts[what])
+
+    work = work if work is not None else Work()
+    if processes == 1:
+        for part in _parts():
+            yield from _faults_of(part, partial(told, part.what), work)
+        return
+    for outcome in spread(_looked_at, _parts(), processes=processes):
+        work.add(outcome.work)
+        if outcome.count:
+            told(outcome.what, outcome.count)
+        yield from outcome.faults
+        if outcome.error:
+            raise outcome.error
 
 
-def _payees_never_paid() -> Iterator[str]:
-    """A payee that no payment made: added or turned to another account, so that it passes for a known one (R3.6)."""
-    paid = TransferOrder.objects.filter(
-        initiator=OuterRef("customer"), target=OuterRef("account"), kind=OrderKind.PAYMENT, transaction__isnull=False
-    )
-    for batch in _batches(Payee.objects.filter(~Exists(paid))):
-        for payee in batch:
-            yield f"payee {payee.pk}: customer {payee.customer_id} has never paid account {payee.account_id}"
+def _parts() -> Iterator[_Part]:
+    """All there is to look at, cut as it goes; what is written meanwhile is looked at the next time."""
+    yield from _cut("accounts", BankAccount.objects.all(), _ACCOUNTS)
+    yield from _cut("transactions", Transaction.objects.all(), _SLICE)
+    yield from _cut("entries", Entry.objects.all(), _SLICE)
+    yield from _cut("orders", TransferOrder.objects.all(), _SLICE)
+    yield _Part("payees")
+
+
+def _cut(what: str, rows: "QuerySet[Any]", size: int) -> Iterator[_Part]:
+    part = _Part(what)
+    try:
+        for low, high in ranges(rows, size=size):
+            part = _Part(what, low, high)
+            yield part
+    except evidence.UNREADABLE:
+        # A key that is none: reading the rest row by row names what stands before it.
+        yield _Part(what, part.high, None)
+
+
+def _looked_at(part: _Part) -> _Outcome:
+    """The same in a process that shares the work: all that was found until it ended or failed."""
+    outcome = _Outcome(part.what)
+
+    def told(count: int) -> None:
+        outcome.count += count
+
+    try:
+        outcome.faults.extend(_faults_of(part, told, outcome.work))
+    except (Error, TypeError, ValueError) as error:
+        # A new one: what a driver's error carries does not always get through to another process.
+        outcome.error = type(error)(str(error))
+    return outcome
+
+
+def _faults_of(part: _Part, told: Told, work: Work) -> Iterator[str]:
+    return _LOOKS[part.what](part, told, work)
+
+
+def _faults_of_accounts(part: _Part, told: Told, work: Work) -> Iterator[str]:
+    rows = within(BankAccount.objects.all(), part.low, part.high)
+    ids = list(rows.order_by("pk").values_list("pk", flat=True))
+    try:
+        with work.sums.measured():
+            accounts = soundness.with_ends(rows)
+            unsound = soundness.not_adding_up(accounts)
+        unsound |= soundness.not_found_or_held_otherwise(accounts)
+        work.entries += sum(account.newest for account in accounts)
+    except _UNPROVEN as error:
+        _log(part, error)
+        unsound = set(ids)
+    for pk in ids:
+        if pk in unsound:
+            yield from row_by_row.faults_of_account(pk)
+        told(1)
+
+
+def _faults_of_transactions(part: _Part, told: Told, work: Work) -> Iterator[str]:
+    rows = within(Transaction.objects.all(), part.low, part.high)
+    slices = [evidence.Slice(part.low, part.high, 0, is_sound=False)]
+    try:
+        with work.sums.measured():
+            are_sound = soundness.sums_are_sound(rows)
+        if are_sound:
+            with work.digests.measured():
+                slices = list(evidence.slices(part.low, part.high))
+    except _UNPROVEN as error:
+        _log(part, error)
+    for one in slices:
+        if not one.is_sound:
+            yield from row_by_row.faults_of_transactions(within(rows, one.low, one.high), told)
+        else:
+            told(one.count)
+        work.transactions += one.count
+
+
+def _faults_of_orders(part: _Part, told: Told, work: Work) -> Iterator[str]:
+    rows = within(TransferOrder.objects.all(), part.low, part.high)
+    try:
+        are_sound = soundness.orders_are_sound(rows)
+    except _UNPROVEN as error:
+        _log(part, error)
+        are_sound = False
+    if are_sound:
+        told(rows.count())
+    else:
+        yield from row_by_row.faults_of_orders(rows, told)
+
+
+def _orphans(part: _Part, told: Told, work: Work) -> Iterator[str]:
+    entries = within(Entry.objects.all(), part.low, part.high)
+    if not soundness.have_their_rows(entries):
+        yield from row_by_row.orphans(entries)
+
+
+def _payees(part: _Part, told: Told, work: Work) -> Iterator[str]:
+    return row_by_row.payees_never_paid()
+
+
+_LOOKS: dict[str, Callable[[_Part, Told, Work], Iterator[str]]] = {
+    "accounts": _faults_of_accounts,
+    "transactions": _faults_of_transactions,
+    "entries": _orphans,
+    "orders": _faults_of_orders,
+    "payees": _payees,
+}
+
+
+def _log(part: _Part, error: Exception) -> None:
+    logger.warning("The %s from %s to %s are read row by row: %s", part.what, part.low, part.high, error)

@@ -12,6 +12,7 @@ from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.signing_in import TryAgainIn
 from accounts.sign_in.two_factor import WrongCode
+from foundation.compiled import Select
 from foundation.refusals import Refusal
 from transfers.ledger.bank_books import CASH_SHARDS
 from transfers.models import OrderKind, TransferOrder
@@ -19,6 +20,11 @@ from transfers.orders.instruction import Instruction
 from transfers.orders.ownership import require_owner, served_customer
 from transfers.orders.placing import place
 from transfers.orders.step_up import Proof
+
+_tills: Select = Select(
+    lambda code: BankAccount.objects.filter(kind=AccountKind.CASH, ledger_code=code),
+    BankAccount._meta.get_field("ledger_code"),
+)
 
 
 class CashOnlyAtTheCounter(Refusal):
@@ -133,7 +139,7 @@ def withdraw_at_counter(
     require(actor, "transfers.withdraw_at_counter")
     customer = served_customer(actor, account)
     instruction = _instruction(OrderKind.WITHDRAWAL, actor, account, amount, idempotency_key, description, at)
-    return place(instruction, check=lambda: _check_customer(actor, customer, customer_code, origin))
+    return place(instruction, vouch=lambda: _check_customer(actor, customer, customer_code, origin))
 
 
 def _instruction(
@@ -181,5 +187,4 @@ def require_self_service() -> None:
 
 def cash_account_for(account: BankAccount) -> BankAccount:
     """The cash row that one customer account always works with."""
-    code = f"cash-{account.pk % CASH_SHARDS}"
-    return BankAccount.objects.get(kind=AccountKind.CASH, ledger_code=code)
+    return _tills.instances(f"cash-{account.pk % CASH_SHARDS}")[0]

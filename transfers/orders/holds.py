@@ -8,7 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -17,18 +18,31 @@ from accounts.roles import require
 from audit.actions import Action
 from audit.services import record, record_many
 from foundation import outbox
+from foundation.compiled import Select, Update
 from foundation.refusals import Refusal, WrongStatus
 from foundation.transactions import own_transaction
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import AccountNotActive, Posting
 from transfers.models import CustomerLimit, OrderKind, OrderState, TransferOrder
-from transfers.orders import limits, step_up
+from transfers.orders import known_payees, limits, records, step_up
 from transfers.orders.cash import CustomerCannotSignIn
 from transfers.orders.decision_keys import Once
 from transfers.orders.ownership import require_untouched
-from transfers.orders.placing import remember_payee
-from transfers.orders.records import movement_of, report_of
 from transfers.orders.screening import close_alerts_of, refuse_parties
+
+_field: Any = TransferOrder._meta.get_field
+_orders: Select = Select(lambda pk: records.order_with_sides().filter(pk=pk), TransferOrder._meta.pk)
+_DECIDED = ("state", "decided_by", "decided_at", "decision_reason")
+
+
+def _decide_if_held(pk: int, *values: Any) -> tuple[QuerySet[TransferOrder], dict[str, Any]]:
+    """For an order that is held still: whoever decides at the same moment changes no row."""
+    columns = dict(zip([*_DECIDED, "transaction"], values, strict=False))
+    return TransferOrder.objects.filter(pk=pk, state=OrderState.HELD), columns
+
+
+_reject_held = Update(_decide_if_held, TransferOrder._meta.pk, *map(_field, _DECIDED))
+_release_held = Update(_decide_if_held, TransferOrder._meta.pk, *map(_field, [*_DECIDED, "transaction"]))
 
 _PERMISSION = "transfers.decide_held_transfer"
 _LOCKED = "This customer is locked: reject the transfer, or unlock them first."
@@ -92,53 +106,63 @@ def reject_order(
     return _decide(_reject, once, order, at or timezone.now())
 
 
-def _decide(
-    decision: Callable[[Once, TransferOrder, datetime], None], once: Once, order: TransferOrder, at: datetime
-) -> TransferOrder:
+def _decide(decision: "_Decision", once: Once, order: TransferOrder, at: datetime) -> TransferOrder:
     try:
-        try:
-            decision(once, order, at)
-        except IntegrityError:
-            once.was_done()  # the key, at this very moment, for another order
-            raise
+        outcome = _decide_once(decision, once, order, at)
+    except IntegrityError:
+        once.was_done()  # the key, at this very moment, for another order
+        raise
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
+
+
+@own_transaction
+def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: datetime) -> TransferOrder | Refusal:
+    """The order as it is decided; or the refusal, which is recorded in the same transaction, whatever was written
+    before it taken back."""
+    try:
+        with transaction.atomic():
+            waiting, row = _locked(once.actor, order, at)
+            if not _is_done(once, waiting):
+                decision(once, waiting, row, at)
+            return waiting
     except Refusal as refusal:
         details = {"decision": once.act, "reason": refusal.code}
         concerns = order.source.owner
         record(Action.TRANSFER_REFUSED, actor=once.actor, subject=order, concerns=concerns, details=details, at=at)
-        raise
-    return TransferOrder.objects.get(pk=order.pk)
+        return refusal
 
 
-@own_transaction
-def _release(once: Once, order: TransferOrder, at: datetime) -> None:
-    waiting, row = _locked(once.actor, order, at)
-    if _is_done(once, waiting):
-        return
+def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetime) -> None:
     if not row.user.can_sign_in:
         raise CustomerCannotSignIn(_LOCKED)  # whoever ordered it may be the reason for the lock (R1.5)
-    step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), waiting.target, at=at)
+    is_payment = waiting.kind == OrderKind.PAYMENT
+    known = known_payees.known_id(row.user, waiting.target) if is_payment else None
+    step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), is_known=known is not None, at=at)
     require_untouched(waiting.source, waiting.target)
     ledger.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
     posting = _post(waiting, at)
-    _write_decision(waiting, OrderState.RELEASED, once, at, transaction_id=posting.transaction_id)
+    waiting.transaction = posting.as_row()
+    _write_decision(waiting, OrderState.RELEASED, once, at)
     _record(Action.TRANSFER_RELEASED, once, waiting, at, posting)
-    if waiting.kind == OrderKind.PAYMENT:
-        remember_payee(row.user, waiting.target, at=at)
+    if is_payment:
+        known_payees.remember(row.user, waiting.target, known, at=at)
         outbox.tell("payment_posted", order_id=waiting.pk)
     else:
         outbox.tell("cash_at_counter", order_id=waiting.pk)
 
 
-@own_transaction
-def _reject(once: Once, order: TransferOrder, at: datetime) -> None:
-    waiting, row = _locked(once.actor, order, at)
-    if _is_done(once, waiting):
-        return
+def _reject(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetime) -> None:
     ledger.release_hold(waiting.source_id, waiting.amount)
     limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
+    limits.keep(row)
     _write_decision(waiting, OrderState.REJECTED, once, at)
     _record(Action.TRANSFER_REJECTED, once, waiting, at)
     outbox.tell("order_rejected", order_id=waiting.pk)
+
+
+_Decision = Callable[[Once, TransferOrder, CustomerLimit, datetime], None]
 
 
 def _locked(actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOrder, CustomerLimit]:
@@ -148,10 +172,12 @@ def _locked(actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOr
         NotYourself
         DecidedAlready: a deposit, which is never held.
     """
-    if order.source.owner is None:
+    owner = order.source.owner
+    if owner is None:
         raise DecidedAlready
-    row = limits.locked_limit(order.source.owner, at=at)
-    waiting = TransferOrder.objects.select_related("initiator", "source__owner", "target").get(pk=order.pk)
+    row = limits.locked_limit(owner, at=at)
+    waiting = _orders.instances(order.pk)[0]
+    row.user = waiting.source.owner
     refuse_parties(actor, waiting)
     return waiting, row
 
@@ -171,23 +197,28 @@ def _is_done(once: Once, waiting: TransferOrder) -> bool:
 
 def _post(waiting: TransferOrder, at: datetime) -> Posting:
     try:
-        return ledger.post_many([movement_of(waiting, at=at)])[0]
+        return ledger.post_many([records.movement_of(waiting, at=at)])[0]
     except AccountNotActive as error:
         side = SourceNotActive if error.account_id == waiting.source_id else TargetNotActive
         raise side(error.account_id) from error
 
 
-def _write_decision(waiting: TransferOrder, state: OrderState, once: Once, at: datetime, **outcome: Any) -> None:
-    still_held = TransferOrder.objects.filter(pk=waiting.pk, state=OrderState.HELD)
-    decided = {"decided_by": once.actor, "decided_at": at, "decision_reason": once.reason}
-    if not still_held.update(state=state.value, **decided, **outcome):
+def _write_decision(waiting: TransferOrder, state: OrderState, once: Once, at: datetime) -> None:
+    waiting.state, waiting.decided_by, waiting.decided_at = state.value, once.actor, at
+    waiting.decision_reason = once.reason
+    decided = (waiting.state, once.actor.pk, at, once.reason)
+    if waiting.transaction_id is None:
+        is_held = _reject_held.execute(waiting.pk, *decided)
+    else:
+        is_held = _release_held.execute(waiting.pk, *decided, waiting.transaction_id)
+    if not is_held:
         raise DecidedAlready
     close_alerts_of(waiting, actor=once.actor, note=once.reason, at=at)
     once.keep(at=at)
 
 
 def _record(action: Action, once: Once, waiting: TransferOrder, at: datetime, posting: Posting | None = None) -> None:
-    report = report_of(
+    report = records.report_of(
         waiting,
         action,
         actor=once.actor,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 
 from accounts.models import BankAccount, User
 from foundation.idempotency import digest_of_inputs, digest_of_key, token_of
@@ -26,7 +27,7 @@ class Instruction:
     at: datetime
     description: str = ""
 
-    @property
+    @cached_property
     def customer(self) -> User:
         """The owner of the side that is a customer's."""
         account = self.target if self.kind == OrderKind.DEPOSIT else self.source
@@ -35,17 +36,16 @@ class Instruction:
             raise ValueError("An order moves a customer's money.")
         return owner
 
-    @property
+    @cached_property
     def served(self) -> User | None:
         """The customer whom somebody else acts for; None for customers who act for themselves."""
-        customer = self.customer
-        return customer if customer != self.actor else None
+        return self.customer if self.customer.pk != self.actor.pk else None
 
-    @property
+    @cached_property
     def key_digest(self) -> str:
         return digest_of_key(self.idempotency_key)
 
-    @property
+    @cached_property
     def inputs_digest(self) -> str:
         # The bank's own side is left out: which cash row is used may differ between two tries.
         sides = [account.pk for account in (self.source, self.target) if not account.is_internal]
@@ -65,7 +65,7 @@ class Instruction:
             created_at=self.at,
         )
 
-    @property
+    @cached_property
     def submit_token(self) -> str:
         """The same for a repeated request, another for the same key with other inputs: that counts again."""
         return token_of(self.key_digest + self.inputs_digest)

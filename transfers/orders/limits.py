@@ -1,23 +1,46 @@
-"""How often and how much one customer may pay out (R3.9)."""
+"""How often and how much one customer may pay out (R3.9, R3.10).
 
-from datetime import datetime
+All of it stands in one row of the customer's, on every installation: whatever moves their money locks that row first,
+judges by it, and writes it back once (`keep`), in the transaction of what was judged. So a place in the minute is taken
+exactly when a try was judged, carried out or refused, and no shared cache has a say in it (docs/adr/0024).
+
+The functions change the locked row in memory; nothing is counted before `keep`.
+"""
+
+import json
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
-from foundation.compiled import Select
+from foundation.compiled import Select, Update
 from foundation.limiter import limiter
+from foundation.limiter.limiter import TooOften
+from foundation.limiter.window import still_counting, wait_of
 from foundation.refusals import Refusal
+from foundation.transactions import own_transaction
 from transfers.models import CustomerLimit, OrderKind
+from transfers.orders.fraud import WINDOW
 
 # Paid out to others or in cash: these count towards the daily limit. Between own accounts nothing does.
 OUTGOING_KINDS = (OrderKind.PAYMENT, OrderKind.WITHDRAWAL)
 
-_locked: Select = Select(
-    lambda user: CustomerLimit.objects.select_for_update().filter(user=user), CustomerLimit._meta.get_field("user")
+_PAYMENTS = "payments"
+
+_field: Any = CustomerLimit._meta.get_field
+_rows: Select = Select(lambda user: CustomerLimit.objects.filter(user=user), _field("user"))
+_locked: Select = Select(lambda user: CustomerLimit.objects.select_for_update().filter(user=user), _field("user"))
+_keep = Update(
+    lambda pk, version, day, used, out_since_code, recent, next_version: (
+        CustomerLimit.objects.filter(pk=pk, version=version),
+        {"day": day, "used": used, "out_since_code": out_since_code, "recent": recent, "version": next_version},
+    ),
+    *(CustomerLimit._meta.pk, _field("version"), _field("day"), _field("used")),
+    *(_field("out_since_code"), _field("recent"), _field("version")),
 )
 
 
@@ -26,30 +49,9 @@ class DailyLimitReached(Refusal):
     text = "This is more than remains of your daily limit."
 
 
-def take_minute_place(customer: User, kind: OrderKind, *, token: str, at: datetime) -> None:
-    """Count one confirmed submit, refused or not; a repeated one (same token) is no second.
-
-    Raises:
-        TooOften: the customer's minute is full.
-    """
-    times = {
-        OrderKind.DEPOSIT: settings.DEPOSITS_PER_MINUTE,
-        OrderKind.WITHDRAWAL: settings.WITHDRAWALS_PER_MINUTE,
-        OrderKind.OWN_TRANSFER: settings.TRANSFERS_PER_MINUTE,
-        OrderKind.PAYMENT: settings.TRANSFERS_PER_MINUTE,
-    }[kind]
-    limiter.take(_minute_key(customer, kind), limiter.Limit(times, 60), token=token, at=at)
-
-
-def spend_minute_place(customer: User, kind: OrderKind, *, token: str) -> None:
-    """The submit was refused: sending the same form again counts again."""
-    limiter.spend(_minute_key(customer, kind), token)
-
-
-def _minute_key(customer: User, kind: OrderKind) -> str:
-    # Both kinds of transfer share one minute.
-    name = "transfer" if kind in {OrderKind.OWN_TRANSFER, OrderKind.PAYMENT} else kind.value
-    return f"{name}:{customer.pk}"
+def limit_of(customer: User) -> CustomerLimit | None:
+    """The customer's row as it stands, to show; None of one whose money has never moved."""
+    return next(iter(_rows.instances(customer.pk)), None)
 
 
 def locked_limit(customer: User, *, at: datetime) -> CustomerLimit:
@@ -59,24 +61,131 @@ def locked_limit(customer: User, *, at: datetime) -> CustomerLimit:
     return row
 
 
-def charge(row: CustomerLimit, amount: Decimal, *, at: datetime, with_code: bool) -> None:
-    """Add a payment out to the locked row. One that is made `with_code` begins the sum since the last code anew.
+def keep(row: CustomerLimit) -> None:
+    """Write the locked row, once for all that was changed in it.
+
+    Raises:
+        OperationalError: another transaction has written it meanwhile; the caller's retry repeats the whole.
+    """
+    version, row.recent = row.version + 1, json.dumps(_recent(row))
+    if not _keep.execute(row.pk, row.version, row.day, row.used, row.out_since_code, row.recent, version):
+        raise OperationalError("could not serialize: the customer's limit was changed without its lock")
+    row.version = version
+
+
+# --- By minute ----------------------------------------------------------------------------------------------
+
+
+def take_place(row: CustomerLimit, kind: OrderKind, *, token: str, at: datetime) -> None:
+    """Count one confirmed submit, refused or not; a repeated one (same token) is no second.
+
+    Raises:
+        TooOften: the customer's minute is full.
+    """
+    name, limit, now = _minute_of(kind), _limit_of(kind), at.timestamp()
+    key = f"{name}:{row.user_id}"
+    recent = _recent(row)
+    places = still_counting(recent.get(name, ()), limit, now)
+    if not any(token == other for _, other in places if token):
+        if len(places) >= limit.times:
+            wait = wait_of(places, limit, now)
+            limiter.note(limiter.Taken(key, limit, 0, wait))
+            raise TooOften(wait)
+        recent[name] = places = [*places, [now, token]]
+    limiter.note(limiter.Taken(key, limit, limit.times - len(places), limit.window_seconds))
+
+
+def spend_place(row: CustomerLimit, kind: OrderKind, *, token: str) -> None:
+    """The submit was refused: sending the same form again counts again."""
+    name, recent = _minute_of(kind), _recent(row)
+    recent[name] = [[stamp, "" if other == token else other] for stamp, other in recent.get(name, ())]
+
+
+@own_transaction
+def take_place_ahead(customer: User, kind: OrderKind, *, token: str, at: datetime) -> None:
+    """Take a place in a transaction of its own, before what it is for is looked at; `token` finds it again.
+
+    Raises:
+        TooOften: the customer's minute is full.
+    """
+    row = locked_limit(customer, at=at)
+    take_place(row, kind, token=token, at=at)
+    keep(row)
+
+
+@own_transaction
+def spend_place_ahead(customer: User, kind: OrderKind, *, token: str, at: datetime) -> None:
+    """What `take_place_ahead` took a place for was refused."""
+    row = locked_limit(customer, at=at)
+    spend_place(row, kind, token=token)
+    keep(row)
+
+
+def _minute_of(kind: OrderKind) -> str:
+    # Both kinds of transfer share one minute.
+    return "transfer" if kind in {OrderKind.OWN_TRANSFER, OrderKind.PAYMENT} else kind.value
+
+
+def _limit_of(kind: OrderKind) -> limiter.Limit:
+    times = {
+        OrderKind.DEPOSIT: settings.DEPOSITS_PER_MINUTE,
+        OrderKind.WITHDRAWAL: settings.WITHDRAWALS_PER_MINUTE,
+        OrderKind.OWN_TRANSFER: settings.TRANSFERS_PER_MINUTE,
+        OrderKind.PAYMENT: settings.TRANSFERS_PER_MINUTE,
+    }[kind]
+    return limiter.Limit(times, 60)
+
+
+# --- By hour ------------------------------------------------------------------------------------------------
+
+
+def payments_in_the_hour(row: CustomerLimit | None, *, at: datetime) -> int:
+    """How many payments the customer has ordered in the hour before `at`, held and rejected ones included; not above
+    what the fraud rule asks for."""
+    since = (at - WINDOW).timestamp()
+    return sum(stamp > since for stamp in _recent(row).get(_PAYMENTS, ())) if row is not None else 0
+
+
+def note_payment(row: CustomerLimit, *, at: datetime) -> None:
+    """Remember the payment for an hour; no more of them than the rule needs to be set off."""
+    recent, since = _recent(row), (at - WINDOW).timestamp()
+    payments = [*(stamp for stamp in recent.get(_PAYMENTS, ()) if stamp > since), at.timestamp()]
+    recent[_PAYMENTS] = payments[-max(settings.ALERT_PAYMENTS_PER_HOUR, 1) :]
+
+
+def _recent(row: CustomerLimit) -> dict[str, Any]:
+    """What the row has of the minute and the hour: read once, changed in place, written by `keep`."""
+    if not hasattr(row, "parsed"):
+        row.parsed = json.loads(row.recent) if row.recent else {}  # type: ignore[attr-defined]
+    return row.parsed  # type: ignore[attr-defined]
+
+
+# --- By day -------------------------------------------------------------------------------------------------
+
+
+def refuse_above_daily(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
+    """Refuse a payment out that brings the day above the customer's limit.
 
     Raises:
         DailyLimitReached
     """
-    # Never back to a day before: a server whose clock is slow at midnight would empty the new day's count.
-    today = max(timezone.localdate(at), row.day)
-    used = row.used if row.day == today else Decimal(0)
+    _, used = _used_on(row, at)
     if used + amount > daily_limit(row):
         raise DailyLimitReached
-    # Conditional on what was read, so that the limit holds even where a lock hint is ignored.
-    since_code = Decimal(0) if with_code else row.out_since_code + amount
-    changed = CustomerLimit.objects.filter(pk=row.pk, day=row.day, used=row.used).update(
-        day=today, used=used + amount, out_since_code=since_code
-    )
-    if not changed:
-        raise OperationalError("could not serialize: the limit was charged without its lock")
+
+
+def charge(row: CustomerLimit, amount: Decimal, *, at: datetime, with_code: bool) -> None:
+    """Add a payment out that keeps to the limit. One made `with_code` begins the sum since the last code anew."""
+    day, used = _used_on(row, at)
+    row.day, row.used = day, used + amount
+    row.out_since_code = Decimal(0) if with_code else row.out_since_code + amount
+
+
+def _used_on(row: CustomerLimit, at: datetime) -> tuple[date, Decimal]:
+    """The day that is counted at this moment, and what was paid out on it."""
+    # Never back to a day before: a server whose clock is slow at midnight would empty the new day's count.
+    today = max(timezone.localdate(at), row.day)
+    return today, row.used if row.day == today else Decimal(0)
 
 
 def give_back(row: CustomerLimit, amount: Decimal, *, charged_at: datetime) -> None:
@@ -84,13 +193,8 @@ def give_back(row: CustomerLimit, amount: Decimal, *, charged_at: datetime) -> N
 
     What was paid out since the last code stays: asking for a code too early is the safe mistake.
     """
-    if row.day != timezone.localdate(charged_at):
-        return
-    changed = CustomerLimit.objects.filter(pk=row.pk, day=row.day, used=row.used).update(
-        used=max(row.used - amount, Decimal(0))
-    )
-    if not changed:
-        raise OperationalError("could not serialize: the limit was given back without its lock")
+    if row.day == timezone.localdate(charged_at):
+        row.used = max(row.used - amount, Decimal(0))
 
 
 def daily_limit(row: CustomerLimit | None) -> Decimal:

@@ -1,44 +1,42 @@
 """One order, carried out once: what deposits, withdrawals and transfers have in common (R3.4, R3.5).
 
-The steps of `place()` and why they stand in this order:
+One transaction. The customer's limit row is locked first, then the accounts by id, everywhere: one order rules out
+deadlocks, and a repeated request waits here for the first one. The steps under the lock, and why they stand so:
 
-0. The same request again, after it was carried out, is answered with its order.
-1. A place in the customer's minute, in a transaction of its own: refused tries count too (R3.9).
-   Then the check of this kind of order, such as the customer's code at the counter, and the code that a payment
-   needs (`step_up`): each is used up. Where they refuse, the same request is looked for once more, behind the limit
-   row (2.): a second click comes too late for its code while the first is still running.
-2. The money transaction. The customer's limit row is locked first, then the accounts by id, everywhere:
-   one order rules out deadlocks, and a repeated request waits here for the first one.
-3. The same key again, now that the first request is through: its order, if the inputs are the same.
-4. Whether the payment needs a code, the daily limit, and the challenge that the code has vouched for, consumed (R3.6).
-5. The fraud rules, and how much cash the customer was handed that day, then the ledger: a suspicious order is HELD
-   instead of posted, and its amount set aside until `transfers.orders.holds` decides (R3.10).
-6. Order, alerts, audit entry, payee and outbox row, in the same transaction.
+1. The same request again, after it was carried out, is answered with its order: no limit, and no rule that holds by
+   now, can refuse it. Then a place in the customer's minute: refused tries count too (R3.9).
+2. Everything that can refuse it (`_judge`): the check of this kind of order, whose the accounts are, whether the
+   payment needs a code, the daily limit, the fraud rules, how much cash the customer was handed that day, status and
+   funds. A suspicious order is HELD instead of posted, and its amount set aside until `transfers.orders.holds` decides
+   (R3.10).
+3. Nothing was written so far. A refusal commits the place taken and its audit entry, and is raised after: a process
+   that dies in between leaves no try that was judged and not counted. Else all of it is written (`_write`): the ledger
+   or the hold, the limit, the order, alerts, audit entry, payee, the code's challenge, outbox row. Nothing refuses any
+   more, and an error rolls all of it back.
 
-A refusal rolls all of it back and is then recorded in the audit log.
+Where a code has to be looked at (`vouch`), that comes before, in transactions of its own, so that no refusal brings a
+used code back to life: a place is taken for it ahead, and the money's transaction finds it by its token.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import QuerySet
-
-from accounts.models import BankAccount, User
 from audit.actions import Action
-from audit.services import record, record_many
+from audit.services import Report, record_many
 from foundation import outbox
+from foundation.compiled import Select
 from foundation.idempotency import IdempotencyConflict, check_key
 from foundation.limiter.limiter import LimitsUnavailable
 from foundation.money import to_minor
 from foundation.refusals import Refusal
 from foundation.transactions import own_repeatable_transaction
 from transfers.ledger import posting as ledger
-from transfers.models import MAX_DESCRIPTION_CHARS, CustomerLimit, OrderKind, OrderState, Payee, TransferOrder
-from transfers.orders import fraud, limits, screening, step_up
+from transfers.models import MAX_DESCRIPTION_CHARS, CustomerLimit, OrderKind, OrderState, TransferOrder
+from transfers.orders import fraud, known_payees, limits, records, screening, step_up
 from transfers.orders.fraud import Rule
 from transfers.orders.instruction import Instruction
 from transfers.orders.ownership import require_untouched
-from transfers.orders.records import details_of, mark_posted, movement_of, report_of, report_of_posted
 from transfers.orders.step_up import Proof, StepUpRequired
 
 _REFUSED = {
@@ -48,14 +46,30 @@ _REFUSED = {
     OrderKind.PAYMENT: Action.TRANSFER_REFUSED,
 }
 
+_field: Any = TransferOrder._meta.get_field
+_of_key: Select = Select(
+    lambda actor, digest: TransferOrder.objects.filter(initiator=actor, key_digest=digest).values_list(
+        "pk", "inputs_digest"
+    ),
+    *(_field("initiator"), _field("key_digest")),
+)
+
 
 def place(
-    instruction: Instruction, *, check: Callable[[], None] | None = None, proof: Proof | None = None
+    instruction: Instruction,
+    *,
+    check: Callable[[], None] | None = None,
+    vouch: Callable[[], None] | None = None,
+    proof: Proof | None = None,
 ) -> TransferOrder:
     """Carry the instruction out, or return the order it already became.
 
-    The caller has checked permission and ownership. `check` raises the refusals of its own kind of order: it
-    runs here, so that they are counted and recorded like all others.
+    The caller has checked permission and ownership.
+
+    Args:
+        check: raises the refusals of its own kind of order, and writes nothing.
+        vouch: looks at a code, which it uses up in transactions of its own.
+        proof: the code for the challenge of this payment (`step_up`).
 
     Raises:
         TooOften: the customer's minute is full, or too many wrong codes were given.
@@ -64,163 +78,14 @@ def place(
         order that is HELD is no refusal.
     """
     _check_bounds(instruction)
-    # A request for what is done is answered at once: no limit, and no rule that holds by now, can refuse it.
-    done = _done(instruction)
-    if done is not None:
-        return done
-    customer, kind, token = instruction.customer, instruction.kind, instruction.submit_token
-    try:
-        limits.take_minute_place(customer, kind, token=token, at=instruction.at)
-        require_untouched(instruction.source, instruction.target)
-        return _done_meanwhile(instruction, check, proof) or _place(instruction, proof)
-    except StepUpRequired as need:
-        need.challenge = step_up.issue(instruction, need.why)
-        raise
-    except LimitsUnavailable:  # nobody said no to this: it could not be counted
-        raise
-    except Refusal as refusal:
-        limits.spend_minute_place(customer, kind, token=token)
-        _record_refusal(instruction, refusal.code)
-        raise
-
-
-def _done_meanwhile(
-    instruction: Instruction, check: Callable[[], None] | None, proof: Proof | None
-) -> TransferOrder | None:
-    """Run the check of this kind of order, and look at the code. What the same request has used up, such as a code,
-    this one cannot give again: then the answer is the order of that request, once it is through; None if all passed.
-
-    Raises:
-        Refusal: of a request that no other has carried out.
-    """
-    try:
-        if check is not None:
-            check()
-        if proof is not None:
-            step_up.give_code(instruction, proof)
-    except LimitsUnavailable:  # nobody said no to this: it could not be counted
-        raise
-    except Refusal:
-        done = _done_after_waiting(instruction)
-        if done is None:
-            raise
-        return done
-    return None
-
-
-@own_repeatable_transaction
-def _done_after_waiting(instruction: Instruction) -> TransferOrder | None:
-    limits.locked_limit(instruction.customer, at=instruction.at)
-    return _done(instruction)
-
-
-@own_repeatable_transaction
-def _place(instruction: Instruction, proof: Proof | None) -> TransferOrder:
-    row = limits.locked_limit(instruction.customer, at=instruction.at)
-    earlier = find_earlier(instruction)
-    if earlier is not None:
-        return earlier
-    if instruction.kind in limits.OUTGOING_KINDS:
-        _let_out(instruction, row, proof)
-    rules: tuple[Rule, ...] = ()
-    if instruction.kind == OrderKind.PAYMENT:
-        rules = screening.rules_set_off(instruction.customer, instruction.amount, at=instruction.at)
-    hold_reason = fraud.SECOND_CLERK if _needs_second_clerk(instruction) else fraud.hold_reason(rules)
-    order = _hold_order(instruction, hold_reason) if hold_reason else post_order(instruction)
-    screening.raise_alerts(order, rules, at=instruction.at)
-    return order
-
-
-def _let_out(instruction: Instruction, row: CustomerLimit, proof: Proof | None) -> None:
-    """Charge a payment out to the limit row, and consume its code if it needs one.
-
-    Raises:
-        WaitsAfterReset, DailyLimitReached, StepUpRequired
-    """
-    why = step_up.why_needed(instruction, row)
-    by_code = why is not None or instruction.served is not None
-    limits.charge(row, instruction.amount, at=instruction.at, with_code=by_code)
-    if why is not None:
-        step_up.consume(instruction, why, proof)
-
-
-def _needs_second_clerk(instruction: Instruction) -> bool:
-    """Whether clerks would give this customer more cash on one day than they may without a second."""
-    if instruction.kind != OrderKind.WITHDRAWAL or instruction.served is None:
-        return False
-    return screening.is_much_cash_out(instruction.served, instruction.amount, at=instruction.at)
-
-
-def find_earlier(instruction: Instruction) -> TransferOrder | None:
-    """The order this key became before, with the customer's limit row locked.
-
-    Raises:
-        IdempotencyConflict: it was for other inputs.
-    """
-    for pk, inputs_digest in _orders_of_key(instruction).values_list("pk", "inputs_digest"):
-        if inputs_digest != instruction.inputs_digest:
-            raise IdempotencyConflict
-        return TransferOrder.objects.get(pk=pk)
-    return None
-
-
-def _done(instruction: Instruction) -> TransferOrder | None:
-    """The order that this very request became before, whatever another with its key is about."""
-    return _orders_of_key(instruction).filter(inputs_digest=instruction.inputs_digest).first()
-
-
-def _orders_of_key(instruction: Instruction) -> QuerySet[TransferOrder]:
-    return TransferOrder.objects.filter(initiator=instruction.actor, key_digest=instruction.key_digest)
-
-
-def post_order(instruction: Instruction) -> TransferOrder:
-    """Post, and write order, audit entry, payee and outbox row, and an alert of much cash brought to the counter;
-    inside the caller's transaction, which holds the customer's limit row."""
-    order = instruction.as_order()
-    (posting,) = ledger.post_many([movement_of(order, at=instruction.at)])
-    mark_posted(order, posting)
-    order.save(force_insert=True)
-    record_many([report_of_posted(order, posting)])
-    if instruction.kind == OrderKind.PAYMENT:
-        remember_payee(instruction.customer, instruction.target, at=instruction.at)
-        outbox.tell("payment_posted", order_id=order.pk)
-    elif instruction.served is not None:
-        if instruction.kind == OrderKind.DEPOSIT:
-            rules = screening.rules_of_cash_in(instruction.served, at=instruction.at)
-            screening.raise_alerts(order, rules, at=instruction.at)
-        outbox.tell("cash_at_counter", order_id=order.pk)
-    return order
-
-
-def _hold_order(instruction: Instruction, hold_reason: str) -> TransferOrder:
-    """Set the money aside, and write an order that waits; no payee yet, and no word to the other side, whom nothing
-    has reached."""
-    ledger.hold(instruction.source.pk, instruction.amount, target_id=instruction.target.pk)
-    order = instruction.as_order()
-    order.state, order.hold_reason = OrderState.HELD.value, hold_reason
-    order.save(force_insert=True)
-    actions = [Action.TRANSFER_HELD]
-    if hold_reason == Rule.SUSPICIOUS_AMOUNT:
-        actions.append(Action.SUSPICIOUS_TRANSFER)
-    record_many(
-        report_of(
-            order, action, actor=instruction.actor, concerns=instruction.served, at=instruction.at, reason=hold_reason
-        )
-        for action in actions
-    )
-    outbox.tell("order_held", order_id=order.pk)
-    return order
-
-
-def remember_payee(customer: User, account: BankAccount, *, at: datetime) -> None:
-    """Whoever was paid is a known payee from here on.
-
-    Two first payments at once do not both insert: whatever moves a customer's money holds their limit row. A
-    removal in between takes no such lock; then the row is there or it is not, and both are right.
-    """
-    mine = Payee.objects.filter(customer=customer, account=account)
-    if not mine.update(last_paid_at=at):
-        Payee.objects.create(customer=customer, account=account, first_paid_at=at, last_paid_at=at)
+    if vouch is None and proof is not None:
+        vouch = lambda: step_up.give_code(instruction, proof)  # noqa: E731
+    outcome = _by_code(instruction, check, vouch) if vouch is not None else None
+    if outcome is None:
+        outcome = _carry_out(instruction, check, proof)
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
 
 
 def _check_bounds(instruction: Instruction) -> None:
@@ -232,12 +97,257 @@ def _check_bounds(instruction: Instruction) -> None:
     check_key(instruction.idempotency_key)
 
 
-def _record_refusal(instruction: Instruction, code: str) -> None:
-    record(
-        _REFUSED[instruction.kind],
-        actor=instruction.actor,
-        subject=instruction.source if not instruction.source.is_internal else instruction.target,
-        concerns=instruction.served,
-        details=details_of(instruction.as_order()) | {"reason": code},
-        at=instruction.at,
+def _by_code(
+    instruction: Instruction, check: Callable[[], None] | None, vouch: Callable[[], None]
+) -> TransferOrder | Refusal | None:
+    """Look at the code. What the same request has used up, this one cannot give again: then the answer is the order of
+    that request, once it is through; None if the code is right."""
+    outcome = _begin(instruction)
+    if outcome is not None:
+        return outcome
+    try:
+        _check(instruction, check)
+        vouch()
+    except LimitsUnavailable:  # nobody said no to this: it could not be counted
+        raise
+    except Refusal as refusal:
+        return _refuse(instruction, refusal)
+    return None
+
+
+@own_repeatable_transaction
+def _begin(instruction: Instruction) -> TransferOrder | Refusal | None:
+    """Take the place for a code that is to be looked at; the order, if there is one, or the refusal of the place."""
+    row = limits.locked_limit(instruction.customer, at=instruction.at)
+    earlier = _earlier(instruction)
+    if earlier is not None and earlier.is_same:
+        return earlier.order()
+    try:
+        _take_place(instruction, row)
+    except Refusal as refusal:
+        _write_refusal(instruction, row, refusal)
+        return refusal
+    limits.keep(row)
+    return None
+
+
+@own_repeatable_transaction
+def _refuse(instruction: Instruction, refusal: Refusal) -> TransferOrder | Refusal:
+    """Record the refusal of a code; or the order that the same request has become meanwhile."""
+    row = limits.locked_limit(instruction.customer, at=instruction.at)
+    earlier = _earlier(instruction)
+    if earlier is not None and earlier.is_same:
+        return earlier.order()
+    _write_refusal(instruction, row, refusal)
+    return refusal
+
+
+@own_repeatable_transaction
+def _carry_out(
+    instruction: Instruction, check: Callable[[], None] | None, proof: Proof | None
+) -> TransferOrder | Refusal:
+    row = limits.locked_limit(instruction.customer, at=instruction.at)
+    earlier = _earlier(instruction)
+    if earlier is not None and earlier.is_same:
+        return earlier.order()
+    try:
+        _take_place(instruction, row)
+        if earlier is not None:
+            raise IdempotencyConflict
+        judged = _judge(instruction, row, check, proof)
+    except Refusal as refusal:
+        _write_refusal(instruction, row, refusal)
+        return refusal
+    return _write(instruction, row, judged)
+
+
+# --- What was done before ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """What the key became before."""
+
+    pk: int
+    is_same: bool
+
+    def order(self) -> TransferOrder:
+        return records.order_with_sides().get(pk=self.pk)
+
+
+def _earlier(instruction: Instruction) -> _Earlier | None:
+    for pk, inputs_digest in _of_key.rows(instruction.actor.pk, instruction.key_digest):
+        return _Earlier(pk, inputs_digest == instruction.inputs_digest)
+    return None
+
+
+# --- Judging: reads and refuses -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _LetOut:
+    """Of a payment out: whether a code was given for it, and the verified challenge that is used up with it."""
+
+    by_code: bool
+    challenge: int | None
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """An order that nothing refuses, and what was found on the way."""
+
+    order: TransferOrder
+    movement: ledger.Judged | ledger.JudgedHold
+    rules: tuple[Rule, ...]
+    known_payee: int | None
+    let_out: _LetOut | None
+
+
+def _take_place(instruction: Instruction, row: CustomerLimit) -> None:
+    limits.take_place(row, instruction.kind, token=instruction.submit_token, at=instruction.at)
+
+
+def _judge(
+    instruction: Instruction, row: CustomerLimit, check: Callable[[], None] | None, proof: Proof | None
+) -> _Judged:
+    """Everything that can refuse the order, and what it is to become. Writes nothing.
+
+    Raises:
+        Refusal
+    """
+    _check(instruction, check)
+    known, let_out = None, None
+    rules: tuple[Rule, ...] = ()
+    if instruction.kind == OrderKind.PAYMENT:
+        known = known_payees.known_id(instruction.customer, instruction.target)
+        earlier = limits.payments_in_the_hour(row, at=instruction.at)
+        rules = screening.rules_set_off(instruction.amount, earlier=earlier)
+    if instruction.kind in limits.OUTGOING_KINDS:
+        let_out = _let_out(instruction, row, proof, is_known=known is not None)
+    order = instruction.as_order()
+    order.hold_reason = fraud.SECOND_CLERK if _needs_second_clerk(instruction) else fraud.hold_reason(rules)
+    if order.hold_reason:
+        order.state = OrderState.HELD.value
+        movement = ledger.judge_hold(instruction.source.pk, instruction.amount, target_id=instruction.target.pk)
+        return _Judged(order, movement, rules, known, let_out)
+    return _Judged(order, ledger.judge([records.movement_of(order, at=instruction.at)]), rules, known, let_out)
+
+
+def _check(instruction: Instruction, check: Callable[[], None] | None) -> None:
+    require_untouched(instruction.source, instruction.target)
+    if check is not None:
+        check()
+
+
+def _let_out(instruction: Instruction, row: CustomerLimit, proof: Proof | None, *, is_known: bool) -> _LetOut:
+    """Whether a payment out keeps to the limits, and how: with which code.
+
+    Raises:
+        WaitsAfterReset, DailyLimitReached, StepUpRequired
+    """
+    why = step_up.why_needed(instruction, row, is_known=is_known)
+    limits.refuse_above_daily(row, instruction.amount, at=instruction.at)
+    challenge = step_up.vouched(instruction, why, proof) if why is not None else None
+    return _LetOut(by_code=challenge is not None or instruction.served is not None, challenge=challenge)
+
+
+def _needs_second_clerk(instruction: Instruction) -> bool:
+    """Whether clerks would give this customer more cash on one day than they may without a second."""
+    if instruction.kind != OrderKind.WITHDRAWAL or instruction.served is None:
+        return False
+    return screening.is_much_cash_out(instruction.served, instruction.amount, at=instruction.at)
+
+
+# --- Writing: nothing refuses any more ------------------------------------------------------------------------
+
+
+def _write(instruction: Instruction, row: CustomerLimit, judged: _Judged) -> TransferOrder:
+    order, let_out = judged.order, judged.let_out
+    if let_out is not None:
+        limits.charge(row, instruction.amount, at=instruction.at, with_code=let_out.by_code)
+        if instruction.kind == OrderKind.PAYMENT:
+            limits.note_payment(row, at=instruction.at)
+        if let_out.challenge is not None:
+            step_up.use_up(let_out.challenge, at=instruction.at)
+    limits.keep(row)
+    if isinstance(judged.movement, ledger.JudgedHold):
+        _write_held(instruction, order, judged.movement)
+    else:
+        _write_posted(instruction, order, judged.movement, known_payee=judged.known_payee)
+    screening.raise_alerts(order, judged.rules, at=instruction.at)
+    return order
+
+
+def post_order(instruction: Instruction) -> TransferOrder:
+    """Post, inside the caller's transaction, which holds the customer's limit row and has judged the rest.
+
+    Raises:
+        AccountNotActive, BalanceTooLarge: of the ledger.
+    """
+    order = instruction.as_order()
+    movement = ledger.judge([records.movement_of(order, at=instruction.at)])
+    _write_posted(instruction, order, movement, known_payee=None)
+    return order
+
+
+def _write_posted(
+    instruction: Instruction, order: TransferOrder, movement: ledger.Judged, *, known_payee: int | None
+) -> None:
+    """The ledger, the order, its audit entry, payee and outbox row, and an alert of much cash at the counter."""
+    (posting,) = movement.write()
+    records.mark_posted(order, posting)
+    records.insert(order)
+    record_many([records.report_of_posted(order, posting)])
+    if instruction.kind == OrderKind.PAYMENT:
+        known_payees.remember(instruction.customer, instruction.target, known_payee, at=instruction.at)
+        outbox.tell("payment_posted", order_id=order.pk)
+    elif instruction.served is not None:
+        if instruction.kind == OrderKind.DEPOSIT:
+            rules = screening.rules_of_cash_in(instruction.served, at=instruction.at)
+            screening.raise_alerts(order, rules, at=instruction.at)
+        outbox.tell("cash_at_counter", order_id=order.pk)
+
+
+def _write_held(instruction: Instruction, order: TransferOrder, movement: ledger.JudgedHold) -> None:
+    """The money set aside, and an order that waits; no payee yet, and no word to the other side, whom nothing has
+    reached."""
+    movement.write()
+    records.insert(order)
+    actions = [Action.TRANSFER_HELD]
+    if order.hold_reason == Rule.SUSPICIOUS_AMOUNT:
+        actions.append(Action.SUSPICIOUS_TRANSFER)
+    record_many(
+        records.report_of(
+            order,
+            action,
+            actor=instruction.actor,
+            concerns=instruction.served,
+            at=instruction.at,
+            reason=order.hold_reason,
+        )
+        for action in actions
     )
+    outbox.tell("order_held", order_id=order.pk)
+
+
+def _write_refusal(instruction: Instruction, row: CustomerLimit, refusal: Refusal) -> None:
+    """The place that the try took, and what is kept of the refusal. A payment that needs a code keeps its place, for
+    the same request with the code."""
+    if isinstance(refusal, StepUpRequired):
+        refusal.challenge = step_up.issue.joined(instruction, refusal.why)
+    else:
+        limits.spend_place(row, instruction.kind, token=instruction.submit_token)
+        details = records.details_of(instruction.as_order()) | {"reason": refusal.code}
+        record_many(
+            [
+                Report(
+                    action=_REFUSED[instruction.kind],
+                    actor=instruction.actor,
+                    subject=instruction.source if not instruction.source.is_internal else instruction.target,
+                    concerns=instruction.served,
+                    details=details,
+                    at=instruction.at,
+                )
+            ]
+        )
+    limits.keep(row)

@@ -6,9 +6,12 @@ One place for every way to carry an order out: at once (`transfers.orders.placin
 
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from accounts.models import User
 from audit.actions import Action
 from audit.services import Report
+from foundation.compiled import Insert
 from foundation.idempotency import digest_of_key
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import Planned, Posting
@@ -27,6 +30,8 @@ _CREATED = {
     OrderKind.PAYMENT: Action.TRANSFER_CREATED,
 }
 
+_insert = Insert(TransferOrder)
+
 
 def movement_of(order: TransferOrder, *, at: datetime) -> Planned:
     """What the ledger is asked to post for it."""
@@ -41,7 +46,18 @@ def movement_of(order: TransferOrder, *, at: datetime) -> Planned:
 
 def mark_posted(order: TransferOrder, posting: Posting) -> None:
     """Let a row that is still to be saved say that it was carried out at once."""
-    order.state, order.transaction_id = OrderState.POSTED.value, posting.transaction_id
+    order.state = OrderState.POSTED.value
+    order.transaction = posting.as_row()
+
+
+def insert(order: TransferOrder) -> None:
+    """Write the row of an order, which then has its key."""
+    _insert.save(order)
+
+
+def order_with_sides() -> QuerySet[TransferOrder]:
+    """Orders with what a receipt of one says."""
+    return TransferOrder.objects.select_related("source__owner", "target__owner", "transaction", "initiator")
 
 
 def report_of_posted(order: TransferOrder, posting: Posting) -> Report:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.db.models import QuerySet, Sum
@@ -13,12 +15,23 @@ from accounts.permission.reasons import checked_reason
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
+from foundation.compiled import Insert, Update
 from foundation.refusals import NotYourself, WrongStatus
 from foundation.transactions import own_transaction
 from transfers.models import AlertState, FraudAlert, OrderKind, TransferOrder
 from transfers.orders import fraud
 from transfers.orders.fraud import Rule
 from transfers.periods import day_of, start_of_day
+
+_field: Any = FraudAlert._meta.get_field
+_close_of_order = Update(
+    lambda order, state, actor, at, note: (
+        FraudAlert.objects.filter(order=order, state=AlertState.OPEN),
+        {"state": state, "closed_by": actor, "closed_at": at, "note": note},
+    ),
+    *map(_field, ["order", "state", "closed_by", "closed_at", "note"]),
+)
+_insert_alerts = Insert(FraudAlert, ["public_id", "order", "rule", "created_at", "state", "note"])
 
 
 class AlertClosedAlready(WrongStatus):
@@ -34,16 +47,9 @@ def thresholds() -> fraud.Thresholds:
     )
 
 
-def rules_set_off(customer: User, amount: Decimal, *, at: datetime) -> tuple[Rule, ...]:
-    """The rules that a payment of `amount` (major units) by this customer sets off.
-
-    One statement, by the index of each account's orders by time, so that its cost is that of the hour's few rows.
-    Payments count by the account that they leave, whoever ordered them, held and rejected ones included. The
-    customer's limit row is locked: of two payments at once one sees the other.
-    """
-    earlier = TransferOrder.objects.filter(
-        source__owner=customer, kind=OrderKind.PAYMENT.value, created_at__gt=at - fraud.WINDOW
-    ).count()
+def rules_set_off(amount: Decimal, *, earlier: int) -> tuple[Rule, ...]:
+    """The rules that a payment of `amount` (major units) sets off, after so many `earlier` ones of its customer in the
+    hour, held and rejected ones included (`limits.payments_in_the_hour`)."""
     return fraud.alerts(fraud.Facts(amount, earlier + 1), thresholds())
 
 
@@ -84,9 +90,9 @@ def _sum_by_others(orders: QuerySet[TransferOrder], customer: User) -> Decimal:
 
 def raise_alerts(order: TransferOrder, rules: Iterable[Rule], *, at: datetime) -> None:
     """Write an open alert for each rule, in the transaction of the order."""
-    alerts = [FraudAlert(order=order, rule=rule.value, created_at=at) for rule in rules]
+    alerts = [(uuid4(), order.pk, rule.value, at, AlertState.OPEN.value, "") for rule in rules]
     if alerts:
-        FraudAlert.objects.bulk_create(alerts)
+        _insert_alerts.execute(alerts)
 
 
 def refuse_parties(actor: User, order: TransferOrder) -> None:
@@ -127,7 +133,7 @@ def close_alert(*, actor: User, alert: FraudAlert, note: str, at: datetime | Non
 
 def close_alerts_of(order: TransferOrder, *, actor: User, note: str, at: datetime) -> None:
     """Whoever decides on an order has looked at it: its open alerts close with the decision, in its transaction."""
-    _close(FraudAlert.objects.filter(order=order), actor, note, at)
+    _close_of_order.execute(order.pk, AlertState.CLOSED.value, actor.pk, at, note)
 
 
 def _close(alerts: QuerySet[FraudAlert], actor: User, note: str, at: datetime) -> int:

@@ -6,7 +6,7 @@ is for: a `StepUpChallenge`, for these accounts, this amount and this key. Three
 
 1. issued, when the payment is reviewed or was tried without a code;
 2. verified, in one transaction with the code, so that no refusal of the payment brings the code back to life;
-3. consumed by a conditional UPDATE in the payment's own transaction: a payment that is refused leaves it verified,
+3. used up by a conditional UPDATE in the payment's own transaction: a payment that is refused leaves it verified,
    for the same payment again, until its two minutes are over.
 
 Whoever changes an amount or an account has a challenge that does not fit, and is asked for another code. This is
@@ -20,25 +20,50 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db import OperationalError
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from accounts.models import BankAccount, User
+from accounts.models import User
 from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.signing_in import TryAgainIn
 from accounts.sign_in.two_factor import WrongCode, verify_totp
 from audit.actions import Action
 from audit.services import record
+from foundation.compiled import Insert, Select, Update
 from foundation.limiter.limiter import TooOften
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
-from transfers.models import CustomerLimit, OrderKind, Payee, StepUpChallenge, StepUpReason
+from transfers.models import CustomerLimit, OrderKind, StepUpChallenge, StepUpReason
+from transfers.orders import known_payees, limits
 from transfers.orders.explanations import asking_for_code
 from transfers.orders.instruction import Instruction
 
 _KEPT = timedelta(days=1)
+
+_field: Any = StepUpChallenge._meta.get_field
+_BOUND_TO = ("customer", "source", "target", "amount", "currency", "key_digest")
+_named: Select = Select(
+    lambda public_id, at, *bound_to: StepUpChallenge.objects.filter(
+        public_id=public_id, expires_at__gt=at, consumed_at__isnull=True, **dict(zip(_BOUND_TO, bound_to, strict=True))
+    ),
+    *map(_field, ["public_id", "expires_at", *_BOUND_TO]),
+)
+_waiting: Select = Select(
+    lambda why, at, *bound_to: StepUpChallenge.objects.filter(
+        why=why, expires_at__gt=at, verified_at__isnull=True, **dict(zip(_BOUND_TO, bound_to, strict=True))
+    ).select_related("customer", "source", "target"),
+    *map(_field, ["why", "expires_at", *_BOUND_TO]),
+)
+_consume = Update(
+    lambda pk, at: (
+        StepUpChallenge.objects.filter(pk=pk, verified_at__isnull=False, consumed_at__isnull=True),
+        {"consumed_at": at},
+    ),
+    *(StepUpChallenge._meta.pk, _field("consumed_at")),
+)
+_insert = Insert(StepUpChallenge)
 
 
 @dataclass(frozen=True)
@@ -108,16 +133,16 @@ class WaitsAfterReset(Refusal):
         return {"until": self.until}
 
 
-def why_needed(instruction: Instruction, row: CustomerLimit | None) -> StepUpReason | None:
-    """Why this payment out needs a code, by the customer's limit row (locked, where it decides); None if it does not.
+def why_needed(instruction: Instruction, row: CustomerLimit | None, *, is_known: bool) -> StepUpReason | None:
+    """Why this payment out needs a code, by the customer's limit row (locked, where it decides) and whether they have
+    paid to this account before; None if it does not.
 
     Raises:
         WaitsAfterReset: no code helps yet.
     """
-    customer = instruction.customer
-    is_new = _is_new_payee(customer, instruction.kind, instruction.target)
+    is_new = instruction.kind == OrderKind.PAYMENT and not is_known
     if is_new or instruction.kind == OrderKind.WITHDRAWAL:
-        _refuse_after_reset(customer, instruction.at)
+        _refuse_after_reset(instruction.customer, instruction.at)
     if instruction.served is not None:  # they gave a code at the counter
         return None
     if is_new:
@@ -126,18 +151,14 @@ def why_needed(instruction: Instruction, row: CustomerLimit | None) -> StepUpRea
     return StepUpReason.AMOUNT if out + instruction.amount > settings.STEP_UP_AMOUNT else None
 
 
-def refuse_after_reset(customer: User, kind: OrderKind, target: BankAccount, *, at: datetime) -> None:
+def refuse_after_reset(customer: User, kind: OrderKind, *, is_known: bool, at: datetime) -> None:
     """Refuse what waits a day after a reset, also when it was ordered before: a held order that is to be released.
 
     Raises:
         WaitsAfterReset
     """
-    if kind == OrderKind.WITHDRAWAL or _is_new_payee(customer, kind, target):
+    if kind == OrderKind.WITHDRAWAL or not is_known:
         _refuse_after_reset(customer, at)
-
-
-def _is_new_payee(customer: User, kind: OrderKind, target: BankAccount) -> bool:
-    return kind == OrderKind.PAYMENT and not Payee.objects.filter(customer=customer, account=target).exists()
 
 
 def why_waits(customer: User) -> str:
@@ -163,8 +184,9 @@ def challenge_ahead(instruction: Instruction) -> StepUpChallenge | None:
     Raises:
         WaitsAfterReset
     """
-    row = CustomerLimit.objects.filter(user=instruction.customer).first()
-    why = why_needed(instruction, row)
+    row = limits.limit_of(instruction.customer)
+    is_known = known_payees.is_known(instruction.customer, instruction.target)
+    why = why_needed(instruction, row, is_known=is_known)
     return issue(instruction, why) if why is not None else None
 
 
@@ -173,18 +195,20 @@ def issue(instruction: Instruction, why: StepUpReason) -> StepUpChallenge:
     """A new challenge for this payment, or one that has just begun to wait for its code. Sweeps what is over."""
     StepUpChallenge.objects.filter(expires_at__lt=instruction.at - _KEPT).delete()
     lasts = timedelta(seconds=settings.STEP_UP_SECONDS)
-    waiting = StepUpChallenge.objects.filter(
-        **_binding(instruction), why=why.value, verified_at__isnull=True, expires_at__gt=instruction.at + lasts / 2
-    ).first()
-    if waiting is not None:
+    for waiting in _waiting.instances(why.value, instruction.at + lasts / 2, *_binding(instruction)):
         return waiting
     challenge = StepUpChallenge(
-        **_binding(instruction),
+        customer=instruction.customer,
+        source=instruction.source,
+        target=instruction.target,
+        amount=instruction.amount,
+        currency=settings.CURRENCY,
+        key_digest=instruction.key_digest,
         why=why.value,
         created_at=instruction.at,
         expires_at=instruction.at + lasts,
     )
-    challenge.save(force_insert=True)
+    _insert.save(challenge)
     _record(Action.STEP_UP_REQUIRED, challenge, instruction.at)
     return challenge
 
@@ -193,13 +217,13 @@ def give_code(instruction: Instruction, proof: Proof) -> None:
     """Let the code vouch for the challenge. One that was vouched for already needs no other: a second click.
 
     Where the challenge is over, used or for another payment, the code is not looked at and stays good: whether the
-    payment needs one is decided with its customer's limit row locked (`consume`).
+    payment needs one is decided with its customer's limit row locked (`vouched`).
 
     Raises:
         WrongStepUpCode, TooManyCodes
     """
-    challenge = _usable(instruction, proof).filter(verified_at__isnull=True).first()
-    if challenge is None:
+    challenge = _usable(instruction, proof)
+    if challenge is None or challenge.verified_at is not None:
         return
     try:
         verify_fresh_code(
@@ -230,38 +254,40 @@ def _verify(person: User, code: str, challenge: StepUpChallenge, at: datetime) -
     return StepUpChallenge.objects.filter(pk=challenge.pk, verified_at__isnull=False).first()
 
 
-def consume(instruction: Instruction, why: StepUpReason, proof: Proof | None) -> None:
-    """Use the verified challenge up, in the payment's transaction.
+def vouched(instruction: Instruction, why: StepUpReason, proof: Proof | None) -> int:
+    """The verified challenge that vouches for this payment, to be used up with it.
 
     Raises:
         StepUpRequired: none was given; CodeTooLate: none that is for this payment, verified, in time and unused.
     """
     if proof is None:
         raise StepUpRequired(why)
-    if not _usable(instruction, proof).filter(verified_at__isnull=False).update(consumed_at=instruction.at):
+    found = _usable(instruction, proof)
+    if found is None or found.verified_at is None:
         raise CodeTooLate(why)
+    return found.pk
 
 
-def _usable(instruction: Instruction, proof: Proof) -> QuerySet[StepUpChallenge]:
+def use_up(challenge_id: int, *, at: datetime) -> None:
+    """Use a verified challenge up, in the payment's transaction: once.
+
+    Raises:
+        OperationalError: another transaction was faster; the caller's retry repeats the whole.
+    """
+    if not _consume.execute(challenge_id, at):
+        raise OperationalError("could not serialize: the code's challenge was used without the customer's lock")
+
+
+def _usable(instruction: Instruction, proof: Proof) -> StepUpChallenge | None:
     """The challenge named, if it is for this payment, in time and unused."""
-    return StepUpChallenge.objects.filter(
-        public_id=proof.challenge_id,
-        **_binding(instruction),
-        consumed_at__isnull=True,
-        expires_at__gt=instruction.at,
-    )
+    found = _named.instances(proof.challenge_id, instruction.at, *_binding(instruction))
+    return next(iter(found), None)
 
 
-def _binding(instruction: Instruction) -> dict[str, Any]:
-    """What a challenge is for; all of it must be the same when it is used."""
-    return {
-        "customer": instruction.customer,
-        "source": instruction.source,
-        "target": instruction.target,
-        "amount": instruction.amount,
-        "currency": settings.CURRENCY,
-        "key_digest": instruction.key_digest,
-    }
+def _binding(instruction: Instruction) -> tuple[Any, ...]:
+    """What a challenge is for, in the order of `_BOUND_TO`; all of it must be the same when it is used."""
+    sides = (instruction.customer.pk, instruction.source.pk, instruction.target.pk)
+    return (*sides, instruction.amount, settings.CURRENCY, instruction.key_digest)
 
 
 def _record(action: Action, challenge: StepUpChallenge, at: datetime) -> None:

@@ -8,36 +8,45 @@ import logging
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 
-from accounts import bank_accounts
-from accounts.account_numbers import grouped, parse_number
+from accounts.account_numbers import InvalidAccountNumber, grouped, parse_number
 from accounts.models import BankAccount, User
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
+from foundation.compiled import Select
 from foundation.idempotency import token_of
-from foundation.keys.encryption import DecryptionFailed
+from foundation.keys.encryption import DecryptionFailed, lookup_digests
 from foundation.limiter import limiter
+from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.refusals import NotFound
 from foundation.transactions import own_transaction
 from transfers.models import MAX_LABEL_CHARS, Payee
 from transfers.orders import records as order_records
+from transfers.orders.ownership import NotYourAccount
 from transfers.orders.sending import PayeeCannotReceive
 from transfers.payees import selectors as payee_selectors
 
 logger = logging.getLogger(__name__)
+
+_accounts: Select = Select(
+    lambda customer, digests: (
+        BankAccount.objects.filter(number_digest__in=digests)
+        .select_related("owner")
+        .annotate(is_payee=Exists(Payee.objects.filter(customer=customer, account=OuterRef("pk"))))
+    ),
+    *(Payee._meta.get_field("customer"), BankAccount._meta.get_field("number_digest")),
+)
 
 
 class PayeeNotFound(NotFound):
     """There is none, or it is somebody else's. Pages and API answer alike: 404 (R1.7)."""
 
 
-def find_payee(*, actor: User, number: str, idempotency_key: str = "") -> BankAccount:
-    """The account with this number, to send money to; one of the actor's own, too.
-
-    Args:
-        idempotency_key: of a transfer that says number and all at once. The same again is no second look-up, and what
-            was sent to this number under this key is found whatever has become of the account: the answer is known.
+def find_payee(*, actor: User, number: str) -> BankAccount:
+    """The account with this number, to send money to; one of the actor's own, too. The look-up is counted, unless it is
+    of a payee of theirs or of an account of their own: those numbers they have.
 
     Raises:
         PermissionDenied
@@ -46,19 +55,77 @@ def find_payee(*, actor: User, number: str, idempotency_key: str = "") -> BankAc
         TooOften: too many look-ups this hour.
     """
     require(actor, "transfers.transfer_own_money")
-    earlier = order_records.order_of_key(actor, idempotency_key) if idempotency_key else None
-    if earlier is not None and payee_selectors.typed_number(earlier.target) == grouped(parse_number(number)):
-        return earlier.target
-    token = token_of(f"{idempotency_key} {number}") if idempotency_key else ""
-    limiter.take(f"payee:{actor.pk}", limiter.Limit(settings.PAYEE_LOOKUPS_PER_HOUR, 3600), token=token)
+    target = parse_number(number)
+    return _payee_in(_by_number(actor, [target]), actor, target, token="")
+
+
+def find_sides(
+    *, actor: User, source_number: str, target_number: str, idempotency_key: str
+) -> tuple[BankAccount, BankAccount]:
+    """Both accounts of a transfer that says numbers and all at once, in one statement: the actor's own, and the one
+    that is to be paid, as `find_payee` finds it.
+
+    Args:
+        idempotency_key: of the transfer. The same again is no second look-up, and what was sent to this number under
+            this key is found whatever has become of the account: the answer is known.
+
+    Raises:
+        as `find_payee`
+        NotYourAccount: the first is not the actor's.
+    """
+    require(actor, "transfers.transfer_own_money")
     try:
-        account = bank_accounts.find_by_number(number)
-    except DecryptionFailed as error:
-        logger.critical("A payment was stopped: %s", error)
-        raise PayeeCannotReceive from error
-    if account is None or (not account.is_active and account.owner_id != actor.pk):
+        source = parse_number(source_number)
+    except InvalidAccountNumber as error:
+        raise NotYourAccount from error
+    target = parse_number(target_number)
+    found = _by_number(actor, [source, target])
+    own = found.get(source)
+    if own is None or own.owner_id != actor.pk or payee_selectors.typed_number(own) != grouped(source):
+        raise NotYourAccount
+    try:
+        return own, _payee_in(found, actor, target, token=token_of(f"{idempotency_key} {target_number}"))
+    except (PayeeCannotReceive, TooOften, LimitsUnavailable):
+        earlier = order_records.order_of_key(actor, idempotency_key)
+        if earlier is not None and payee_selectors.typed_number(earlier.target) == grouped(target):
+            return own, earlier.target
+        raise
+
+
+def _payee_in(found: dict[str, BankAccount], actor: User, number: str, *, token: str) -> BankAccount:
+    """The account of this number, if money can be sent there.
+
+    Raises:
+        PayeeCannotReceive, TooOften
+    """
+    account = found.get(number)
+    is_own = account is not None and account.owner_id == actor.pk
+    if account is None or not (is_own or account.is_payee):  # type: ignore[attr-defined]
+        limit = limiter.Limit(settings.PAYEE_LOOKUPS_PER_HOUR, 3600)
+        limiter.take(f"payee:{actor.pk}", limit, token=token)
+    if account is None or not (is_own or account.is_active) or not _is_untouched(account, number):
         raise PayeeCannotReceive
     return account
+
+
+def _is_untouched(account: BankAccount, number: str) -> bool:
+    """Whether the row that was found by the digest of this number holds it: or somebody has swapped digests in the
+    database to redirect payments (R8.1)."""
+    try:
+        if account.number == number:
+            return True
+        logger.critical("A payment was stopped: the digest of account %s is another number's.", account.pk)
+    except DecryptionFailed as error:
+        logger.critical("A payment was stopped: %s", error)
+    return False
+
+
+def _by_number(actor: User, numbers: list[str]) -> dict[str, BankAccount]:
+    """The customers' accounts that have the digests of these numbers, by number, each with whether it `is_payee` of the
+    actor."""
+    digests = {digest: number for number in numbers for digest in lookup_digests(number)}
+    rows = _accounts.instances(actor.pk, list(digests))
+    return {digests[account.number_digest]: account for account in rows}
 
 
 @own_transaction

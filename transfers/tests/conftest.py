@@ -35,7 +35,7 @@ def read_books() -> Books:
         entries=Entry.objects.count(),
         orders=TransferOrder.objects.count(),
         messages=OutboxMessage.objects.count(),
-        used=dict(CustomerLimit.objects.values_list("user_id", "used")),
+        used=dict(CustomerLimit.objects.filter(used__gt=Decimal(0)).values_list("user_id", "used")),
     )
 
 
@@ -133,3 +133,62 @@ def held(pay: Callable[..., Any]) -> Any:
 def origin_of_alice() -> Origin:
     """From where her browser asks."""
     return Origin(ip="192.0.2.1")
+
+
+@pytest.fixture
+def charge(alice: Any) -> Callable[..., None]:
+    """`charge(account, 3)`: three fees of 0.01, which nobody orders, each reported about itself."""
+    from django.db import transaction
+    from django.utils import timezone
+
+    from accounts.models import BankAccount
+    from audit.actions import Action
+    from audit.services import Report, record_many
+    from transfers.ledger import posting as ledger
+    from transfers.models import Transaction, TransactionKind
+
+    def post(account: Any, times: int) -> None:
+        fees = BankAccount.objects.get(ledger_code="fees")
+        legs = ledger.transfer_legs(debit=account.pk, credit=fees.pk, amount=Decimal("0.01"))
+        with transaction.atomic():
+            posted = ledger.post_many([ledger.Planned(TransactionKind.FEE, legs, alice, timezone.now())] * times)
+            record_many(
+                Report(
+                    action=Action.TRANSFER_CREATED,
+                    actor=alice,
+                    subject=Transaction(pk=posting.transaction_id),
+                    evidence_digest=posting.digest,
+                )
+                for posting in posted
+            )
+
+    return post
+
+
+@pytest.fixture
+def in_thin_slices(
+    monkeypatch: pytest.MonkeyPatch, no_minute_limits: None, alice: Any, everyday: Any, savings: Any, bobs: Any,
+    charge: Callable[..., None], new_key: Callable[[], str],
+) -> Any:  # fmt: skip
+    """Alice's checking account with eight entries, in a bank that is verified in slices of two accounts, four entries,
+    three transactions or orders, and two digests."""
+    from transfers.ledger import evidence, soundness, verification
+    from transfers.orders import cash
+
+    for module, name, size in (
+        (verification, "_ACCOUNTS", 2),
+        (soundness, "_COMPARED", 4),
+        (verification, "_SLICE", 3),
+        (evidence, "_DIGESTED", 2),
+    ):
+        monkeypatch.setattr(module, name, size)
+    made: dict[str, Any] = {"actor": alice, "amount": Decimal("7.77")}
+    for number in range(7):  # besides the first deposit
+        if number % 3 == 0:
+            cash.deposit(account=everyday, idempotency_key=new_key(), **made)
+        else:
+            acts.transfer(source=everyday, target=(savings, bobs)[number % 2], idempotency_key=new_key(), **made)
+    charge(savings, 1)
+    everyday.refresh_from_db()
+    assert everyday.last_sequence == 8
+    return everyday

@@ -162,7 +162,7 @@ def test_who_waited_too_long_for_the_first_is_told_to_ask_again(
     def locked(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(placing, "_done", locked)
+    monkeypatch.setattr(placing, "_earlier", locked)
     answer = do("deposit", everyday, amount="1")
     assert told(answer) == (409, "still_running")
     assert answer["Retry-After"] == "1"

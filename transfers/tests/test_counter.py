@@ -14,10 +14,9 @@ from accounts.roles import Role
 from accounts.sign_in import guesses, two_factor
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
-from foundation.outbox import mails_of
 from foundation.refusals import NotYourself
 from tests import acts
-from tests.acts import mails, wrong_code_for
+from tests.acts import mails, mails_of, wrong_code_for
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
 from transfers.accounts import opening

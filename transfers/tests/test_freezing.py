@@ -8,9 +8,8 @@ from django.db import transaction
 
 from accounts.models import AccountStatus, BankAccount
 from audit.models import AuditEntry
-from foundation.outbox import mails_of
 from foundation.refusals import WrongStatus
-from tests.acts import mails
+from tests.acts import mails, mails_of
 from tests.staff_acts import REASON, approved, entry_of
 from tests.tables import in_one_world
 from transfers.accounts import freezing

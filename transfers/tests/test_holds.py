@@ -247,7 +247,7 @@ def test_whether_the_receiver_is_locked_does_not_matter(bob: Any, ada: Any, held
 @in_one_world("amount", [Decimal(0), Decimal("-1.00")])
 def test_only_what_is_positive_is_held_or_freed(amount: Decimal, household: BankAccount, held: TransferOrder) -> None:
     with pytest.raises(ValueError, match="positive"):
-        ledger.hold(household.pk, amount, target_id=held.target_id)
+        ledger.judge_hold(household.pk, amount, target_id=held.target_id)
     with pytest.raises(ValueError, match="not held"):
         ledger.release_hold(household.pk, amount)
 
@@ -260,7 +260,7 @@ def test_no_more_is_freed_than_is_held(household: BankAccount, held: TransferOrd
 def test_nothing_is_held_on_the_banks_own_accounts(bobs: BankAccount) -> None:
     till = BankAccount.objects.get(ledger_code="cash-0")
     with pytest.raises(InsufficientFunds):
-        ledger.hold(till.pk, Decimal(1), target_id=bobs.pk)
+        ledger.judge_hold(till.pk, Decimal(1), target_id=bobs.pk)
 
 
 def test_a_hold_behind_the_lock_is_noticed(
@@ -270,10 +270,10 @@ def test_a_hold_behind_the_lock_is_noticed(
     from django.db import OperationalError
 
     stale = ledger._locked({household.pk, bobs.pk})
-    ledger.hold(household.pk, Decimal(1), target_id=bobs.pk)
+    ledger.judge_hold(household.pk, Decimal(1), target_id=bobs.pk).write()
     monkeypatch.setattr(ledger, "_locked", lambda ids: stale)
     with pytest.raises(OperationalError, match="could not serialize"):
-        ledger.hold(household.pk, Decimal(1), target_id=bobs.pk)
+        ledger.judge_hold(household.pk, Decimal(1), target_id=bobs.pk).write()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,11 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount
-from tests import acts
 from tests.tables import in_one_world
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds, Leg, UnbalancedTransaction, transfer_legs
@@ -327,45 +326,6 @@ def test_the_number_of_statements_does_not_grow_with_the_history(
         move(alice, everyday, bobs, "0.01")
     with django_assert_num_queries(5):
         move(alice, everyday, bobs, "0.01")
-
-
-@pytest.mark.parametrize(
-    ("target", "is_known", "count"), [("bobs", True, 17), ("bobs", False, 20), ("savings", True, 12)]
-)
-def test_a_whole_transfer_takes_at_most_twenty_statements(
-    alice: Any,
-    everyday: BankAccount,
-    new_key: Callable,
-    request: pytest.FixtureRequest,
-    target: str,
-    is_known: bool,
-    count: int,
-) -> None:
-    """Besides BEGIN, COMMIT and savepoints. The exact number stands here so that a new one shows. A first payment looks
-    at its code's challenge and consumes it."""
-    from django.test.utils import CaptureQueriesContext
-
-    from accounts.sign_in.origin import Origin
-    from transfers.models import Payee
-    from transfers.orders import sending
-    from transfers.orders.step_up import Proof
-
-    account = request.getfixturevalue(target)
-
-    payment: dict[str, Any] = {"actor": alice, "source": everyday, "target": account, "amount": Decimal(1)}
-    # This makes the customer's rows of limits, and compiles the statements.
-    acts.transfer(**payment, idempotency_key=new_key())
-    payment["idempotency_key"] = new_key()
-    if not is_known:
-        Payee.objects.all().delete()
-        challenge = sending.challenge_for(**payment)
-        acts.vouch(alice)
-        payment["proof"] = Proof(Origin(), challenge.public_id, "") if challenge else None
-    with CaptureQueriesContext(connection) as captured:
-        sending.transfer(**payment)
-    verbs = [query["sql"].split()[0] for query in captured.captured_queries]
-    statements = [verb for verb in verbs if verb not in {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK"}]
-    assert len(statements) == count
 
 
 def test_every_kind_of_account_is_either_a_customers_or_the_banks() -> None:

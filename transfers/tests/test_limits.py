@@ -183,9 +183,10 @@ def test_a_limit_charged_behind_the_lock_is_noticed(alice: Any) -> None:
 
     now = timezone.now()
     row = limits.locked_limit(alice, at=now)
-    CustomerLimit.objects.filter(pk=row.pk).update(used=Decimal(1))
+    CustomerLimit.objects.filter(pk=row.pk).update(used=Decimal(1), version=row.version + 1)
+    limits.charge(row, Decimal(1), at=now, with_code=False)
     with pytest.raises(OperationalError, match="could not serialize"):
-        limits.charge(row, Decimal(1), at=now, with_code=False)
+        limits.keep(row)
 
 
 # --- By minute ----------------------------------------------------------------------------------------------
@@ -292,4 +293,4 @@ def test_one_customers_minute_is_not_anothers(do: Callable, bob: Any, bobs: Bank
 
 def test_every_kind_of_order_has_a_limit(alice: Any) -> None:
     for kind in OrderKind:
-        limits.take_minute_place(alice, kind, token="", at=timezone.now())
+        limits.take_place_ahead(alice, kind, token="", at=timezone.now())

@@ -9,7 +9,7 @@ from post_office.models import Email
 
 from accounts.models import BankAccount
 from foundation.models import OutboxMessage
-from foundation.outbox import expand_waiting, mails_of, tell
+from foundation.outbox import expand_waiting, tell
 from tests import acts
 from transfers.accounts import closing
 from transfers.ledger.posting import InsufficientFunds
@@ -87,4 +87,4 @@ def test_a_message_about_what_has_no_customers_is_kept_and_sends_nothing(
     assert mails() == {}
     assert list(OutboxMessage.objects.filter(expanded_at=None).values_list("failures", flat=True)) == [1, 1]
     with pytest.raises(ValueError, match="two customers"):
-        mails_of("payment_posted", order_id=deposit.pk)
+        acts.mails_of("payment_posted", order_id=deposit.pk)

@@ -12,10 +12,9 @@ from accounts.models import BankAccount
 from accounts.roles import Role
 from audit.evidence import faults_of
 from audit.models import AuditEntry
-from foundation.outbox import mails_of
 from foundation.refusals import NotYourself
 from tests import acts
-from tests.acts import mails
+from tests.acts import mails, mails_of
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, entry_of
 from tests.tables import in_one_world

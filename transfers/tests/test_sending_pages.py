@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.account_numbers import check_digits
-from accounts.models import AccountStatus, BankAccount
+from accounts.models import AccountStatus, BankAccount, UserSession
 from tests import acts
 from tests.tables import in_one_world
 from transfers.models import TransferOrder
@@ -169,10 +169,8 @@ def test_a_replayed_confirm_gives_the_receipt_even_when_its_draft_is_forgotten(
 @in_one_world("method", ["get", "post"])
 def test_a_stale_review_is_refused(browser: Client, review: Callable, books: Callable, method: str) -> None:
     url, before = review(), books()
-    session = browser.session
     with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
-        session["seen_at"] = int(timezone.now().timestamp())  # not idle: only the review is old
-        session.save()
+        UserSession.objects.update(last_seen_at=timezone.now())  # not idle: only the review is old
         response = getattr(browser, method)(url, follow=True)
     assert response.redirect_chain == [(SEND, 302)]
     assert "has expired, and nothing was sent" in response.content.decode()
@@ -182,10 +180,8 @@ def test_a_stale_review_is_refused(browser: Client, review: Callable, books: Cal
 @pytest.mark.usefixtures("known")
 def test_a_review_is_good_for_a_quarter_of_an_hour(browser: Client, review: Callable) -> None:
     url = review()
-    session = browser.session
     with time_machine.travel(timezone.now() + timedelta(minutes=14), tick=False):
-        session["seen_at"] = int(timezone.now().timestamp())
-        session.save()
+        UserSession.objects.update(last_seen_at=timezone.now())
         assert browser.post(url)["Location"].startswith("/receipts/")
 
 
@@ -194,10 +190,8 @@ def test_a_replay_of_a_stale_review_still_gives_its_receipt(browser: Client, rev
     url = review()
     first = browser.post(url)["Location"]
     before = books()
-    session = browser.session
     with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
-        session["seen_at"] = int(timezone.now().timestamp())
-        session.save()
+        UserSession.objects.update(last_seen_at=timezone.now())
         assert browser.post(url)["Location"] == first
     assert books() == before
 

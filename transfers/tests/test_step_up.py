@@ -1,5 +1,6 @@
 """A payment out that needs a code, and what a session without the device cannot do (R3.6, R1.8)."""
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +16,6 @@ from accounts.models import BankAccount, User
 from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
-from foundation.models import RateWindow
 from tests import acts
 from tests.tables import in_one_world
 from transfers.ledger.posting import InsufficientFunds
@@ -320,7 +320,7 @@ def test_asking_and_the_answer_to_it_take_one_place_in_the_minute(
     settings.TRANSFERS_PER_MINUTE = 1
     need = asked(send, "5.00")
     assert send("5.00", proof=prove(need)).state == OrderState.POSTED
-    assert len(RateWindow.objects.get(key=f"transfer:{alice.pk}").stamps) == 1
+    assert len(json.loads(CustomerLimit.objects.get(user=alice).recent)["transfer"]) == 1
 
 
 def test_the_same_key_for_something_else_is_still_a_conflict(send: Callable, prove: Callable) -> None:

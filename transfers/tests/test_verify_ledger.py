@@ -1,7 +1,9 @@
 """`manage.py verify_ledger` finds what was altered behind the bank's back, and nothing else (R3.1, R9.2)."""
 
 import random
+import re
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from decimal import Decimal
 from io import StringIO
 from typing import Any, NoReturn
@@ -352,10 +354,36 @@ def test_progress_goes_to_a_terminal_only(a_day: None) -> None:
 
 
 def test_a_database_that_does_not_answer_is_no_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
-    def away(progress: Any) -> NoReturn:
+    def away(progress: Any, **options: Any) -> NoReturn:
         raise OperationalError("the server has gone away")
 
     monkeypatch.setattr(verify_ledger, "faults", away)
     with pytest.raises(CommandError, match="The database could not be read: the server has gone away") as error:
         call_command("verify_ledger")
     assert error.value.returncode == 2
+
+
+def test_it_takes_one_process_at_least() -> None:
+    with pytest.raises(CommandError, match="--processes is 1 or more") as error:
+        call_command("verify_ledger", processes=0)
+    assert error.value.returncode == 2
+
+
+def test_a_process_that_was_killed_is_no_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(progress: Any, **options: Any) -> NoReturn:
+        raise BrokenProcessPool("terminated abruptly")
+
+    monkeypatch.setattr(verify_ledger, "faults", killed)
+    with pytest.raises(CommandError, match="was killed: terminated abruptly") as error:
+        call_command("verify_ledger", processes=2)
+    assert error.value.returncode == 2
+
+
+def test_it_says_how_fast_it_was_and_in_how_much_memory(a_day: None) -> None:
+    rates = verify().splitlines()[-1]
+    assert re.fullmatch(
+        r"Sums, sequences and balances: \d+ entries a second\. Digests: \d+ transactions a second\. "
+        r"Peak memory: \d+ MB\.",
+        rates,
+    )
+    assert "Peak memory: 0 MB" not in rates

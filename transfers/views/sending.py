@@ -14,7 +14,7 @@ from accounts.models import BankAccount, SignedInRequest
 from transfers import history
 from transfers.forms import OwnTransferForm, SendMoneyForm
 from transfers.models import OrderKind, TransferOrder
-from transfers.orders import drafts, fraud, screening, sending
+from transfers.orders import drafts, fraud, limits, screening, sending
 from transfers.orders.explanations import before_holding
 from transfers.orders.limits import DailyLimitReached
 from transfers.orders.step_up import Proof, WaitsAfterReset
@@ -169,7 +169,8 @@ def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, 
 
 def _before_it_goes(request: SignedInRequest, amount: Decimal) -> str:
     """What the customer is told of a payment that would be held now; the rules are asked again when it is sent."""
-    rules = screening.rules_set_off(request.user, amount, at=timezone.now())
+    earlier = limits.payments_in_the_hour(limits.limit_of(request.user), at=timezone.now())
+    rules = screening.rules_set_off(amount, earlier=earlier)
     return before_holding(fraud.hold_reason(rules))
 
 

@@ -2,22 +2,19 @@ import logging
 import signal
 import threading
 from argparse import ArgumentParser
-from hashlib import sha256
-from tempfile import gettempdir
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import Error, close_old_connections, connection
-from post_office.lockfile import FileLock, FileLocked
-from post_office.mail import send_queued
+from django.db import Error, close_old_connections
 
 from foundation import outbox
+from foundation.delivery import Courier
 
 logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """django-post-office's command of this name, with our outbox in front."""
+    """In the place of django-post-office's command of this name, with our outbox in front; any number may run."""
 
     help = "Turn waiting outbox rows into mails and deliver what is queued; with --watch, go on."
 
@@ -36,9 +33,10 @@ class Command(BaseCommand):
         if watch is not None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
+        courier = Courier()
         while True:
             try:
-                self._deliver(stop)
+                self._deliver(courier, stop)
             except Error as error:
                 if watch is None:
                     raise
@@ -47,20 +45,11 @@ class Command(BaseCommand):
             if watch is None or stop.wait(watch):
                 return
 
-    def _deliver(self, stop: threading.Event) -> None:
-        """What waits, few mails at a time (BATCH_SIZE): told to stop, it finishes those, and knows which went out."""
+    def _deliver(self, courier: Courier, stop: threading.Event) -> None:
+        """All that waits, a few at a time of each, so that neither rows nor mails wait for the end of the others."""
         close_old_connections()
-        while not stop.is_set() and outbox.expand_waiting():
-            pass
         try:
-            with FileLock(_lockfile()):
-                while not stop.is_set() and any(send_queued()):
-                    pass
-        except FileLocked:
-            logger.info("Another mail worker delivers.")
-
-
-def _lockfile() -> str:
-    """One worker for each database: post-office's own default would be one for the whole machine."""
-    name = f"{connection.settings_dict['HOST']}/{connection.settings_dict['NAME']}"
-    return f"{gettempdir()}/bank-mail-{sha256(name.encode()).hexdigest()[:16]}"
+            while not stop.is_set() and (outbox.expand_waiting() + courier.deliver(stop)):
+                pass
+        finally:
+            courier.hang_up()

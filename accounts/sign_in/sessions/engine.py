@@ -44,6 +44,7 @@ def _rewritten(key: str, data: str, expires: Any) -> tuple[Any, dict[str, Any]]:
 # Read and written on every request of a page. Of no model's fields, since Django loads its sessions' model later.
 _KEY, _DATA, _AT = models.CharField(max_length=_COLUMN_CHARS), models.TextField(), models.DateTimeField()
 _rows: Select = Select(_unexpired, _KEY, _AT)
+_keys: Select = Select(lambda key: _of_sessions().filter(session_key=key).values_list("session_key"), _KEY)
 _writing = Update(_rewritten, _KEY, _DATA, _AT)
 
 
@@ -75,7 +76,7 @@ class SessionStore(db.SessionStore):
             raise UpdateError
 
     def exists(self, session_key: str) -> bool:
-        return super().exists(row_key(session_key))
+        return bool(_keys.rows(row_key(session_key)))
 
     async def aexists(self, session_key: str) -> bool:
         return await super().aexists(row_key(session_key))

@@ -16,13 +16,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import redirect, resolve_url
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_otp.middleware import OTPMiddleware
 
+from accounts.models import TotpDevice
 from accounts.sign_in.sessions import clock as session_clock
 from accounts.sign_in.sessions import pages
 from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.services import record
 from foundation import replica
+from foundation.compiled import Select
 
 logger = logging.getLogger(__name__)
 
@@ -67,10 +70,9 @@ class SessionTimeoutMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.session.get("_auth_user_id") is None:
             return self.get_response(request)
-        at = timezone.now()
-        now = int(at.timestamp())
+        now = timezone.now()
         row = pages.open_row(request.session)
-        if row is None or session_clock.time_left(request.session, now=now).is_over:
+        if row is None or session_clock.time_left(request.session, seen_at=row.last_seen_at, now=now).is_over:
             if row is not None and request.user.is_authenticated:
                 record(Action.SESSION_EXPIRED, actor=request.user)
             pages.end_present(request.session)
@@ -79,9 +81,8 @@ class SessionTimeoutMiddleware:
             return self.get_response(request)
         replica.asked_by(last_wrote_at=row.wrote_at)
         response = self.get_response(request)
-        if "seen_at" in request.session and not _is_background(request):
-            session_clock.renew(request.session, now=now)
-            user_sessions.refresh(row.pk, last_seen_at=row.last_seen_at, now=at)
+        if "_auth_user_id" in request.session and not _is_background(request):
+            user_sessions.note_seen(row, now=now)
         return response
 
 
@@ -121,6 +122,21 @@ class TwoFactorMiddleware(LoginRequiredMiddleware):
             return super().handle_no_permission(request, view_func)
         page, sign_in = _page_it_came_from(request), self.get_login_url(view_func)
         return redirect_to_login(page, sign_in) if page else redirect(sign_in)
+
+
+class SecondFactorMiddleware(OTPMiddleware):
+    """django-otp's: the user is verified who has given a second factor in this session, while the device is theirs.
+
+    Every page looks the device up, so a statement that is compiled once does. There are devices of one kind.
+    """
+
+    def _device_from_persistent_id(self, persistent_id: str) -> TotpDevice | None:
+        kind, _, key = persistent_id.rpartition("/")
+        found = _devices.instances(int(key)) if kind == TotpDevice.model_label() and key.isdecimal() else []
+        return found[0] if found else None
+
+
+_devices: Select[TotpDevice] = Select(lambda pk: TotpDevice.objects.filter(pk=pk), TotpDevice._meta.pk)
 
 
 def _page_it_came_from(request: HttpRequest) -> str:

@@ -39,7 +39,8 @@ def enrolment_device_id(session: SessionBase) -> int | None:
 
 
 def remember_enrolment_device(session: SessionBase, device_id: int) -> None:
-    session[_KEY] = session[_KEY] | {"device": device_id}
+    if enrolment_device_id(session) != device_id:  # a page that is looked at again writes nothing
+        session[_KEY] = session[_KEY] | {"device": device_id}
 
 
 def end(session: SessionBase) -> str:

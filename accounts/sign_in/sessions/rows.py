@@ -1,4 +1,5 @@
-"""The signed-in sessions of a user, one row for each: seen on the profile, ended there (R1.8).
+"""The signed-in sessions of a user, one row for each: seen on the profile, ended there (R1.8). The idle clock of R1.6
+runs here too, beside what a session holds and not in it: moving it can overwrite nothing.
 
 A session carries the id of its row. Without an open row of its own user it is over at its next request, so
 that a row ended elsewhere, or a session that our sign-in did not begin, opens nothing
@@ -17,11 +18,11 @@ from accounts.sign_in.origin import Origin
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
-from foundation.compiled import Select
+from foundation.compiled import Select, Update
 from foundation.refusals import Refusal
 from foundation.transactions import own_repeatable_transaction, own_transaction
 
-_REFRESH = timedelta(minutes=1)
+_API_NOTED = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
 API_REFRESH_LASTS = timedelta(days=7)  # R7.1
 
@@ -33,6 +34,16 @@ _open_rows: Select = Select(
     UserSession._meta.get_field("public_id"),
     UserSession._meta.get_field("user"),
     UserSession._meta.get_field("kind"),
+)
+# Of requests at once one matches, and none sets the clock back.
+_noting = Update(
+    lambda pk, now, noted_by: (
+        UserSession.objects.filter(pk=pk, last_seen_at__lte=noted_by),
+        {"last_seen_at": now},
+    ),
+    UserSession._meta.get_field("id"),
+    UserSession._meta.get_field("last_seen_at"),
+    UserSession._meta.get_field("last_seen_at"),
 )
 
 
@@ -60,10 +71,19 @@ def open_row(public_id: uuid.UUID, *, user_id: Any, kind: SessionKind) -> UserSe
     return next(iter(_open_rows.instances(public_id, user_id, kind)), None)
 
 
-def refresh(pk: int, *, last_seen_at: datetime, now: datetime) -> None:
-    """Note that the session is in use; once a minute is enough."""
-    if now - last_seen_at >= _REFRESH:
-        UserSession.objects.filter(pk=pk).update(last_seen_at=now)
+def note_seen(row: UserSession, *, now: datetime) -> None:
+    """Note that somebody is at the pages, at most once in SESSION_NOTED_SECONDS, so that looking writes nothing."""
+    _note(row.pk, row.last_seen_at, now, timedelta(seconds=settings.SESSION_NOTED_SECONDS))
+
+
+def note_program(pk: int, *, last_seen_at: datetime, now: datetime) -> None:
+    """Note that a program uses its session, at most once a minute: no idle time ends it."""
+    _note(pk, last_seen_at, now, _API_NOTED)
+
+
+def _note(pk: int, last_seen_at: datetime, now: datetime, every: timedelta) -> None:
+    if now - last_seen_at >= every:
+        _noting.execute(pk, now, now - every)
 
 
 @own_repeatable_transaction
@@ -77,8 +97,8 @@ def is_within_timeouts(row: UserSession, now: datetime) -> bool:
     """Whether the clocks of R1.6, or the last refresh token of the API, have not run out meanwhile, of which nobody
     tells the row."""
     if row.kind == SessionKind.API:
-        return now - row.last_seen_at <= API_REFRESH_LASTS + _REFRESH and not is_too_old(row, now)
-    idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS) + _REFRESH
+        return now - row.last_seen_at <= API_REFRESH_LASTS + _API_NOTED and not is_too_old(row, now)
+    idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS + settings.SESSION_NOTED_SECONDS)
     return now - row.last_seen_at <= idle and now - row.created_at <= timedelta(
         seconds=settings.SESSION_ABSOLUTE_SECONDS
     )

@@ -6,18 +6,19 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from audit import sealing, verification
+from audit import sealing
 from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.tests.test_verification import ENTRY
 from audit.verification import faults
+from foundation import slices
 
 
 @pytest.fixture(autouse=True)
 def log(entries: Callable[[int], list[AuditEntry]], monkeypatch: pytest.MonkeyPatch) -> list[AuditEntry]:
     """Twelve entries, sealed in blocks of four, read by threes."""
     monkeypatch.setattr(sealing, "BLOCK_SIZE", 4)
-    monkeypatch.setattr(verification, "_BATCH", 3)
+    monkeypatch.setattr(slices, "BATCH", 3)
     made = entries(12)
     seal()
     return made

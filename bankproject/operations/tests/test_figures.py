@@ -19,7 +19,7 @@ from audit import sealing, tally
 from audit.actions import Action
 from audit.models import AuditEntry
 from audit.services import Report, record, record_many
-from bankproject.operations import figures
+from bankproject.operations import figures, middleware
 from bankproject.operations.models import ScheduledJob
 from foundation import outbox
 from foundation.models import OutboxMessage
@@ -46,6 +46,14 @@ def shown() -> Values:
         for sample in family.samples
         if sample.name.startswith("bank_")
     }
+
+
+@pytest.fixture(autouse=True)
+def _nothing_was_asked_yet() -> None:
+    """Each page that a test before these asked for is some twenty figures to read."""
+    for meter in (middleware._requests, middleware._seconds):
+        meter.clear()
+    middleware._meters.cache_clear()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from foundation.idempotency import IdempotencyConflict
 from tests.acts import wrong_code_for
 from tests.staff_acts import an_origin, fresh_code
 from transfers.models import TransferOrder
-from transfers.orders import cash, limits, placing
+from transfers.orders import cash, placing
 from transfers.orders.cash import WrongCustomerCode
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,20 +37,19 @@ def pay_out(sam: Any, everyday: BankAccount) -> Callable[..., TransferOrder]:
 
 @pytest.fixture
 def second_while_first_runs(pay_out: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
-    """The first request is stopped where it holds the customer's limit row, until the second has looked for what was
-    done before and found nothing."""
-    post, take_place = placing.post_order, limits.take_minute_place
-    is_posting, second_has_looked = Event(), Event()
+    """The first request is stopped where it holds the customer's limit row, until the second stands before it."""
+    write, begin = placing._write, placing._begin
+    is_posting, second_has_begun = Event(), Event()
 
-    def post_slowly(instruction: Any) -> TransferOrder:
+    def write_slowly(*args: Any) -> TransferOrder:
         is_posting.set()
-        assert second_has_looked.wait(5)
-        return post(instruction)
+        assert second_has_begun.wait(5)
+        return write(*args)
 
-    def take_place_and_tell(*args: Any, **kwargs: Any) -> None:
+    def begin_and_tell(instruction: Any) -> Any:
         if is_posting.is_set():
-            second_has_looked.set()
-        take_place(*args, **kwargs)
+            second_has_begun.set()
+        return begin(instruction)
 
     def run(first: dict[str, Any], second: dict[str, Any]) -> list[Any]:
         results: list[Any] = [None, None]
@@ -71,8 +70,8 @@ def second_while_first_runs(pay_out: Callable, monkeypatch: pytest.MonkeyPatch) 
             thread.join()
         return results
 
-    monkeypatch.setattr(placing, "post_order", post_slowly)
-    monkeypatch.setattr(limits, "take_minute_place", take_place_and_tell)
+    monkeypatch.setattr(placing, "_write", write_slowly)
+    monkeypatch.setattr(placing, "_begin", begin_and_tell)
     return run
 
 

@@ -1,0 +1,133 @@
+"""Hand what django-post-office has queued over to the mail server, shared out among any number of workers (ADR 25).
+
+A worker takes mails that are due, for MAIL_LEASE_SECONDS: their `scheduled_time` is moved on (`foundation.leases`).
+Over one connection it hands them over one by one, and writes down what went out after each batch (BATCH_SIZE) and
+each second. So when it is killed, at most these come twice, under the same Message-ID; the others are due when the
+lease ends. What cannot be delivered is tried again as post-office would: MAX_RETRIES times, RETRY_INTERVAL apart, each
+try noted as a `Log`.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from threading import Event
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from post_office.connections import connections
+from post_office.models import STATUS, Email, Log
+from post_office.settings import get_batch_size, get_default_mailer, get_max_retries, get_retry_timedelta
+
+from foundation import leases
+from foundation.transactions import own_transaction
+
+logger = logging.getLogger(__name__)
+
+_WAITING = (STATUS.queued, STATUS.requeued)
+_NOTED_AFTER_SECONDS = 1.0
+_TIMES_GIVEN_AFTER_SECONDS = 60.0
+
+
+class Courier:
+    """Delivers for one worker. What it could not write down, since the database was away, it writes down first."""
+
+    def __init__(self) -> None:
+        self._sent: list[Email] = []
+        self._failed: list[tuple[Email, Exception]] = []
+        self._noted_at = time.monotonic()
+        self._times_given_at = float("-inf")
+
+    def deliver(self, stop: Event) -> int:
+        """Hand over a few of the mails that are due (BATCH_SIZE); return how many were tried.
+
+        Told to stop, it finishes the mail at hand and gives the others back.
+
+        Raises:
+            Error: the database does not answer.
+        """
+        self._note()
+        lease, now = timedelta(seconds=settings.MAIL_LEASE_SECONDS), timezone.now()
+        if time.monotonic() >= self._times_given_at + _TIMES_GIVEN_AFTER_SECONDS:
+            _give_times(now)
+            self._times_given_at = time.monotonic()
+        taken = _take(now, until=now + lease)
+        for tried, email in enumerate(taken):
+            # The second half of the lease is left for the mail at hand, however slow the server is.
+            if stop.is_set() or timezone.now() >= now + lease / 2:
+                self._note()
+                _give_back(taken[tried:])
+                return tried
+            self._hand_over(email)
+            if time.monotonic() - self._noted_at >= _NOTED_AFTER_SECONDS:
+                self._note()
+        self._note()
+        return len(taken)
+
+    def hang_up(self) -> None:
+        """Close the connection to the mail server, which drops one that nobody uses."""
+        connections.close()
+
+    def _hand_over(self, email: Email) -> None:
+        try:
+            connection = connections[email.backend_alias or get_default_mailer()]
+            email.dispatch(commit=False, disconnect_after_delivery=False, connection=connection)
+        except Exception as error:  # whatever it is, it is one mail's
+            logger.exception("Mail %s could not be delivered", email.pk)
+            self._failed.append((email, error))
+            connections.close()  # it may be in the middle of something
+        else:
+            self._sent.append(email)
+
+    def _note(self) -> None:
+        if self._sent or self._failed:
+            _write_down(self._sent, self._failed)
+        self._sent, self._failed, self._noted_at = [], [], time.monotonic()
+
+
+def _take(now: datetime, *, until: datetime) -> list[Email]:
+    unexpired = Q(expires_at__gt=now) | Q(expires_at__isnull=True)
+    # In the order of the time's index, which holds nothing that is done: this costs the same however much was delivered
+    # and however much waits. `status__in` would lead SQLite to the index of the status, and to sorting all that waits.
+    due = Email.objects.filter(unexpired, status__gte=min(_WAITING), scheduled_time__lte=now).order_by("scheduled_time")
+    due = due.prefetch_related("attachments")
+    return leases.take(due, due_at="scheduled_time", until=until, limit=get_batch_size())
+
+
+@own_transaction
+def _give_times(now: datetime) -> None:
+    """What was not queued by us (Django's mails to administrators, say) has no time, and is due."""
+    Email.objects.filter(status__in=_WAITING, scheduled_time__isnull=True).update(scheduled_time=now)
+
+
+def _give_back(emails: Sequence[Email]) -> None:
+    _waiting_of(emails).update(scheduled_time=timezone.now())
+
+
+@own_transaction
+def _write_down(sent: Sequence[Email], failed: Sequence[tuple[Email, Exception]]) -> None:
+    now = timezone.now()
+    if sent:
+        rows = Email.objects.filter(pk__in=[email.pk for email in sent])
+        rows.update(status=STATUS.sent, scheduled_time=None, last_updated=now)
+    if failed:
+        last_time = [email for email, _ in failed if (email.number_of_retries or 0) >= get_max_retries()]
+        again = [email for email, _ in failed if email not in last_time]
+        _waiting_of(last_time).update(status=STATUS.failed, scheduled_time=None, last_updated=now)
+        _waiting_of(again).update(
+            status=STATUS.requeued,
+            scheduled_time=now + get_retry_timedelta(),
+            number_of_retries=Coalesce(F("number_of_retries"), 0) + 1,
+            last_updated=now,
+        )
+        Log.objects.bulk_create(
+            Log(email=email, status=STATUS.failed, message=str(error), exception_type=type(error).__name__)
+            for email, error in failed
+        )
+
+
+def _waiting_of(emails: Sequence[Email]) -> "QuerySet[Email]":
+    """Those that nobody else has delivered meanwhile: their lease may have passed while this machine slept."""
+    return Email.objects.filter(pk__in=[email.pk for email in emails], status__in=_WAITING)

@@ -1,0 +1,27 @@
+"""Rows that any number of workers share out: each takes different ones, for a while (ADR 25).
+
+A row says from when on it is due. Whoever takes it moves that time on: until then nobody else sees it, and then it is
+due again, should the worker have been killed meanwhile. So a lease needs no column and no clean-up. It shares out the
+work and proves nothing: what must happen once is decided where it is written down.
+"""
+
+from datetime import datetime
+from typing import TypeVar
+
+from django.db import models
+
+from foundation.transactions import own_transaction
+
+M = TypeVar("M", bound=models.Model)
+
+
+@own_transaction
+def take(due: "models.QuerySet[M]", *, due_at: str, until: datetime, limit: int) -> list[M]:
+    """The first `limit` rows of `due`, which nobody else gets before `until`: the column `due_at` of each says so now.
+
+    Rows that another worker is just taking are left to it. On SQLite one writer at a time takes rows.
+    """
+    rows = list(due.select_for_update(skip_locked=True)[:limit])
+    if rows:
+        due.model._default_manager.filter(pk__in=[row.pk for row in rows]).update(**{due_at: until})
+    return rows
