@@ -243,10 +243,10 @@ def _farthest(count: int, side: str, conditions: Mapping[str, Any], key: Sequenc
     last = Entry.objects.filter(pk__in=counted.values("pk")[:count]).order_by(back).values("posted_at")[:1]
     # What lies beyond the times that are asked for is no bound to what lies within.
     next_one = Entry.objects.filter(account=OuterRef("pk"), **{f"posted_at__{further}": Subquery(last)})
-    next_one = next_one.order_by(towards).values("posted_at")[:1]
+    moments = next_one.order_by(towards).values("posted_at")
     no_bound = Value(_IN_AGES if is_newer else _LONG_AGO, output_field=DateTimeField())
     accounts = BankAccount.objects.filter(owner=conditions["account__owner"])
-    bounds = accounts.annotate(_bound=Coalesce(Subquery(next_one), no_bound))
+    bounds = accounts.annotate(_bound=Coalesce(Subquery(moments[:1]), no_bound))
     return Subquery(bounds.order_by("_bound" if is_newer else "-_bound").values("_bound")[:1])
 
 
