@@ -35,6 +35,7 @@ SESSION, POST, HAND, BARE = "GET auth/session", "POST transfer", "bare view, han
 HERE, BASE = "GET auth/session alone, this commit", "GET auth/session alone, 11100bd"
 FIRST, AGAIN, REFUSED = "first payment, with its code", "the same request again", "refused, no funds"
 CLIENTS = (1, 8, 32)
+_CHEAP = 4
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,10 @@ class Target:
 
     server: Server
     asks: Callable[[int], list[Ask]]
+    weight: int = 1  # times as many of what is cheap: processor time is told by hundredths of a second
 
     def measured(self, requests: int, clients: int = 8) -> Served:
-        return drive(self.server, self.asks(requests), clients=clients)
+        return drive(self.server, self.asks(requests * self.weight), clients=clients)
 
 
 # --- What is asked ---------------------------------------------------------------------------------------------
@@ -200,13 +202,13 @@ def measure(folder: Path, options: Any) -> list[Figure]:
     with ExitStack() as stack:
         own = stack.enter_context(served(bank, log))
         bare = stack.enter_context(served(beside, log, application="bare_view:application"))
-        targets = {name: Target(own, gets(bank, path)) for name, path in GETS.items()}
-        targets[BARE] = Target(bare, lambda count: [asking(http("GET", "/bare"), expect=200)] * count)
+        targets = {name: Target(own, gets(bank, path), _CHEAP) for name, path in GETS.items()}
+        targets[BARE] = Target(bare, lambda count: [asking(http("GET", "/bare"), expect=200)] * count, _CHEAP)
         targets |= {POST: Target(own, payments(bank)), HAND: Target(bare, payments_by_hand(beside))}
         if options.base:
             for name, tree in {HERE: ROOT, BASE: options.base}.items():
                 quiet = prepare(folder, customers=5, tree=tree, server=server)
-                targets[name] = Target(stack.enter_context(served(quiet, log)), gets(quiet, GETS[SESSION]))
+                targets[name] = Target(stack.enter_context(served(quiet, log)), gets(quiet, GETS[SESSION]), _CHEAP)
         found = list(routes(engine, targets, rounds, requests))
         found += by_clients(engine, targets, rounds, requests)
         kinds = {
