@@ -48,6 +48,8 @@ from transfers.payees.selectors import short_name
 from transfers.periods import end_of_day, start_of_day
 
 TOTALLED_ROWS = 50_000
+# Without a filter, so that the first look at a history costs the same however long it is.
+TOTALLED_ROWS_AT_FIRST = 10_000
 CHUNK_ROWS = 500  # each chunk's transactions are asked for by id, and SQL Server takes 2,100 parameters
 # The latest movements in whose rows a name is looked for, whoever paid; and as many of the payees.
 _MOVEMENTS_LOOKED_AT = 2_000
@@ -58,7 +60,8 @@ _LARGEST_BIGINT = 2**63 - 1
 
 @dataclass(frozen=True)
 class Totals:
-    """What came in and went out (both positive, major units), of the latest `totalled_rows()` at most."""
+    """What came in and went out (both positive, major units), of the latest TOTALLED_ROWS at most; where nothing is
+    filtered, of the latest TOTALLED_ROWS_AT_FIRST."""
 
     count: int
     money_in: Decimal
@@ -124,8 +127,9 @@ def totals_of(user: User, filters: HistoryFilters, accounts: Sequence[BankAccoun
         accounts: all of the user's, where they have been read: if so little has moved on them that nothing must be cut
             off, nothing is put in order either.
     """
-    most = totalled_rows()
-    asked = _conditions(user, filters)
+    most, asked = totalled_rows(), _conditions(user, filters)
+    if not filters.text and set(asked) <= _OF_NOTHING:
+        most = min(most, TOTALLED_ROWS_AT_FIRST)
     if accounts and not filters.text and sum(account.last_sequence for account in accounts) < most:
         ((count, money_in, money_out),) = _sums(tuple(asked)).tuples(*asked.values())
     else:
@@ -225,6 +229,7 @@ def _conditions(user: User, filters: HistoryFilters) -> dict[str, Any]:
 
 
 _OVER_ACCOUNTS = ("posted_at", "id")
+_OF_NOTHING = {"account__owner", "account"}
 _OF_TIME = {"account__owner", "posted_at__gte", "posted_at__lt"}
 _LONG_AGO, _IN_AGES = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 

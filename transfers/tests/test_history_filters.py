@@ -319,6 +319,21 @@ def test_the_totals_are_of_all_that_matches_not_of_the_page(alice: Any, browser_
         assert not totals.is_cut
 
 
+def test_where_nothing_is_filtered_less_is_added_up_and_the_download_is_whole(
+    alice: Any, browser_of: Callable, two: tuple[BankAccount, BankAccount], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(filtered, "TOTALLED_ROWS_AT_FIRST", 10)
+    client = browser_of(alice)
+    for query in ({}, {"account": two[0].public_id}):
+        page = client.get(URL, query)
+        assert (page.context["totals"].count, page.context["totals"].is_cut) == (10, True)
+        assert "The latest 10 movements" in page.content.decode()
+        assert "Download CSV</a>" in page.content.decode()
+    assert client.get(URL, {"date_from": "2001-01-01"}).context["totals"].count > 10
+    monkeypatch.setattr("transfers.statements.exports.EXPORT_ROWS", 20)
+    assert "Download CSV (latest 20)</a>" in client.get(URL).content.decode()
+
+
 def test_totals_stop_before_they_overflow(alice: Any, two: Any, settings: Any, monkeypatch: Any) -> None:
     assert filtered.totalled_rows() == 50_000
     settings.CURRENCY = "BHD"  # three decimals

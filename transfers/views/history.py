@@ -64,13 +64,15 @@ def _shown(request: SignedInRequest, asked: HistoryFilters, accounts: list[BankA
     filters = selectors.with_named_accounts(request.user, asked)
     here = request.path
     page = page_in(request, partial(selectors.filtered_page, request.user, filters))
+    totals = selectors.totals_of(request.user, filters, accounts)
+    moved = sum(account.last_sequence for account in accounts if filters.account in (None, account))
     return {
         "entries": page.items,
         "show_account": filters.account is None,
-        "totals": selectors.totals_of(request.user, filters, accounts),
+        "totals": totals,
         "own_moves_count": filters.account is None and len(accounts) > 1,
         **pager_urls(page, filters.url(here)),
         "first_url": filters.url(here),
         "export_url": filters.url(reverse("history_export")),
-        "export_rows": exports.EXPORT_ROWS,
+        "export_rows": exports.EXPORT_ROWS if totals.is_cut and moved > exports.EXPORT_ROWS else None,
     }
