@@ -117,13 +117,16 @@ def _by_code(
 
 @own_repeatable_transaction
 def _begin(instruction: Instruction) -> TransferOrder | Refusal | None:
-    """Take the place for a code that is to be looked at; the order, if there is one, or the refusal of the place."""
+    """Take the place for a code that is to be looked at; the order, if there is one, or what
+    refuses it before any code: no place, or a key that was used for something else."""
     row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = _earlier(instruction)
     if earlier is not None and earlier.is_same:
         return earlier.order()
     try:
         _take_place(instruction, row)
+        if earlier is not None:
+            raise IdempotencyConflict
     except Refusal as refusal:
         _write_refusal(instruction, row, refusal)
         return refusal
