@@ -82,7 +82,7 @@ def place(
         vouch = lambda: step_up.give_code(instruction, proof)  # noqa: E731
     outcome = _by_code(instruction, check, vouch) if vouch is not None else None
     if outcome is None:
-        outcome = _carry_out(instruction, check, proof)
+        outcome = _carry_out(instruction, check, proof, [])
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
@@ -141,18 +141,22 @@ def _refuse(instruction: Instruction, refusal: Refusal) -> TransferOrder | Refus
     earlier = _earlier(instruction)
     if earlier is not None and earlier.is_same:
         return earlier.order()
-    _write_refusal(instruction, row, refusal)
+    if not _is_refused(instruction, row):
+        _write_refusal(instruction, row, refusal)
     return refusal
 
 
 @own_repeatable_transaction
 def _carry_out(
-    instruction: Instruction, check: Callable[[], None] | None, proof: Proof | None
+    instruction: Instruction, check: Callable[[], None] | None, proof: Proof | None, refusals: list[Refusal]
 ) -> TransferOrder | Refusal:
+    """Args: refusals: of runs before this one, whose answers to COMMIT were lost."""
     row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = _earlier(instruction)
     if earlier is not None and earlier.is_same:
         return earlier.order()
+    if refusals and _is_refused(instruction, row):
+        return refusals[-1]
     try:
         _take_place(instruction, row)
         if earlier is not None:
@@ -160,6 +164,7 @@ def _carry_out(
         judged = _judge(instruction, row, check, proof)
     except Refusal as refusal:
         _write_refusal(instruction, row, refusal)
+        refusals.append(refusal)
         return refusal
     return _write(instruction, row, judged)
 
@@ -208,6 +213,11 @@ class _Judged:
 
 def _take_place(instruction: Instruction, row: CustomerLimit) -> None:
     limits.take_place(row, instruction.kind, token=instruction.submit_token, at=instruction.at)
+
+
+def _is_refused(instruction: Instruction, row: CustomerLimit) -> bool:
+    """Whether a run before this one, of the same try, has committed its refusal."""
+    return limits.is_spent_by(row, instruction.kind, a_try=instruction.a_try)
 
 
 def _judge(
@@ -339,7 +349,7 @@ def _write_refusal(instruction: Instruction, row: CustomerLimit, refusal: Refusa
     if isinstance(refusal, StepUpRequired):
         refusal.challenge = step_up.issue.joined(instruction, refusal.why)
     else:
-        limits.spend_place(row, instruction.kind, token=instruction.submit_token)
+        limits.spend_place(row, instruction.kind, token=instruction.submit_token, a_try=instruction.a_try)
         details = records.details_of(instruction.as_order()) | {"reason": refusal.code}
         record_many(
             [
