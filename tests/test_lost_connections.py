@@ -246,8 +246,8 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
     body: Any = placing._carry_out.__wrapped__  # type: ignore[attr-defined]
     lost: list[list[str]] = []
 
-    def place(*args: Any) -> Any:
-        order = body(*args)
+    def place(*args: Any, **named: Any) -> Any:
+        order = body(*args, **named)
         if not lost:
             lost.append(lost_at_commit(reaches=reaches))
         return order
@@ -287,8 +287,8 @@ def test_a_refusal_whose_commit_is_lost_counts_once_and_is_recorded_once(
     body: Any = getattr(placing, step).__wrapped__
     lost: list[list[str]] = []
 
-    def run(*args: Any) -> Any:
-        refusal = body(*args)
+    def run(*args: Any, **named: Any) -> Any:
+        refusal = body(*args, **named)
         if not lost:
             lost.append(lost_at_commit(reaches=reaches))
         return refusal
