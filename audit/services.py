@@ -46,8 +46,8 @@ def record(
 ) -> AuditEntry:
     """Write one audit entry, stamped with the IP and id of the current request.
 
-    Call it inside the transaction of what it reports, so that both stand or fall together; report a refusal
-    after the transaction that the refusal rolled back.
+    Call it inside the transaction of what it reports, so that both stand or fall together. Report a refusal in a
+    transaction that it does not roll back: the one that returns it, or another after it.
 
     Args:
         actor: the user who acts, or None for someone not signed in; then `actor_label` says what is known.

@@ -10,7 +10,8 @@ from typing import Any
 class Refusal(Exception):
     """The bank says no, and nothing was changed. Each kind has a stable `code` and a plain text for whoever asked.
 
-    Raised inside the transaction, so that it rolls back.
+    Raised inside a transaction, it rolls that back. One that is to be kept, with a place in a limit and its audit
+    entry, is returned from the transaction and raised after the commit.
 
     Attributes:
         status: of the API's answer.

@@ -1,6 +1,7 @@
 """A connection that is lost, before and at COMMIT: nothing is done twice, and nothing is promised that is not kept
 (R3.4, R3.5). The faults are injected; what the drivers say is theirs."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,7 +26,9 @@ from foundation.transactions import (
 from tests import acts
 from tests.tables import in_one_world
 from transfers.ledger import verification
-from transfers.models import TransferOrder
+from transfers.ledger.posting import InsufficientFunds
+from transfers.models import CustomerLimit, OrderKind, TransferOrder
+from transfers.orders.instruction import Instruction
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LINK_FAILURE = "Driver Error: Communication link failure; DDBC Error: [Microsoft]TCP Provider: Error code 0x68"
@@ -243,8 +246,8 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
     body: Any = placing._carry_out.__wrapped__  # type: ignore[attr-defined]
     lost: list[list[str]] = []
 
-    def place(*args: Any) -> Any:
-        order = body(*args)
+    def place(*args: Any, **named: Any) -> Any:
+        order = body(*args, **named)
         if not lost:
             lost.append(lost_at_commit(reaches=reaches))
         return order
@@ -259,6 +262,50 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
     assert balances == {source.pk: Decimal(90), target.pk: Decimal(10)}
     assert AuditEntry.objects.filter(action=Action.TRANSFER_CREATED).count() == 1
     assert list(verification.faults()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["_carry_out", "_refuse"], ids=["without a code", "of a code"])
+@pytest.mark.parametrize("reaches", [True, False])
+def test_a_refusal_whose_commit_is_lost_counts_once_and_is_recorded_once(
+    alice: Any,
+    bob: Any,
+    open_account: Callable,
+    no_waiting: None,
+    monkeypatch: Any,
+    settings: Any,
+    lost_at_commit: Any,
+    reaches: bool,
+    step: str,
+) -> None:
+    """R3.9: nor is it told that the minute is full, by the place that it has taken itself."""
+    from transfers.orders import placing
+
+    settings.TRANSFERS_PER_MINUTE = 1
+    source, target = open_account(alice, "100.00"), open_account(bob)
+    acts.know(alice, target)
+    body: Any = getattr(placing, step).__wrapped__
+    lost: list[list[str]] = []
+
+    def run(*args: Any, **named: Any) -> Any:
+        refusal = body(*args, **named)
+        if not lost:
+            lost.append(lost_at_commit(reaches=reaches))
+        return refusal
+
+    def vouch() -> None:
+        raise InsufficientFunds
+
+    monkeypatch.setattr(placing, step, own_repeatable_transaction(run))
+    sides = {"actor": alice, "source": source, "target": target}
+    instruction = Instruction(
+        OrderKind.PAYMENT, **sides, amount=Decimal(101), idempotency_key="refused at commit", at=NOON
+    )
+    with pytest.raises(InsufficientFunds):
+        placing.place(instruction, vouch=vouch if step == "_refuse" else None)
+    assert lost == [["COMMIT"]]
+    assert AuditEntry.objects.filter(action=Action.TRANSFER_REFUSED).count() == 1
+    assert len(json.loads(CustomerLimit.objects.get(user=alice).recent)["transfer"]) == 1
 
 
 def test_a_page_says_that_nobody_knows(alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import redis
 from django.test import Client
 
 from foundation.limiter import limiter
-from foundation.limiter.limiter import Limit, LimitsUnavailable, TooOften
+from foundation.limiter.limiter import Limit, LimitsUnavailable, Place, TooOften
 from foundation.limiter.redis import client_for
 from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in
@@ -62,6 +62,16 @@ def test_an_empty_key_is_gone_and_a_full_one_is_small(shared_cache: Any) -> None
         with pytest.raises(TooOften):
             limiter.take("k", LIMIT)
     assert shared_cache.llen("bank:limit:k") == 3
+
+
+def test_of_places_that_are_not_all_to_be_had_what_was_taken_before_stays_taken(shared_cache: Any) -> None:
+    """The same guess at once again finds its own place taken, and a wider limit full: the first one still counts."""
+    once = Limit(times=1, window_seconds=60)
+    limiter.take_all([Place("own", once, "a guess"), Place("wide", once)])
+    with pytest.raises(TooOften):
+        limiter.take_all([Place("own", once, "a guess"), Place("wide", once)])
+    with pytest.raises(TooOften):
+        limiter.take("own", once)
 
 
 def test_what_lies_next_to_it_is_left_alone(shared_cache: Any) -> None:

@@ -25,7 +25,7 @@ _ANSWER_SECONDS = 2
 _SLACK_SECONDS = 60
 
 # An item is "seconds since 1970|token", oldest first, as in `window`; what is asked is a place, at `now`.
-# Gives {places left or -1, seconds to wait}.
+# Gives {places left or -1, seconds to wait, whether the place was taken now}.
 _TAKE = """
 local now, window, lock, times = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local token, kept = ARGV[5], tonumber(ARGV[6])
@@ -42,15 +42,15 @@ for _, item in ipairs(items) do
 end
 if token ~= '' then
     for _, item in ipairs(counting) do
-        if string.match(item, '|(.*)$') == token then return {times - #counting, 0} end
+        if string.match(item, '|(.*)$') == token then return {times - #counting, 0, 0} end
     end
 end
-if #counting >= times then return {-1, wait} end
+if #counting >= times then return {-1, wait, 0} end
 counting[#counting + 1] = ARGV[1] .. '|' .. token
 redis.call('DEL', KEYS[1])
 for _, item in ipairs(counting) do redis.call('RPUSH', KEYS[1], item) end
 redis.call('EXPIRE', KEYS[1], kept)
-return {times - #counting, 0}
+return {times - #counting, 0, 1}
 """
 
 _SPEND = """
@@ -100,12 +100,15 @@ class SharedCacheStore:
     @_or_unavailable
     def take(self, places: Sequence[Place], *, now: float) -> list[int]:
         lefts: list[int] = []
+        taken: list[tuple[str, str]] = []
         for place in places:
-            left, wait = self._take(place, now)
+            left, wait, is_new = self._take(place, now)
             if left < 0:
-                self.give_back([(one.key, one.token) for one in places[: len(lefts)]])
+                self.give_back(taken)
                 raise TooOften(wait, place)
             lefts.append(left)
+            if is_new:
+                taken.append((place.key, place.token))
         return lefts
 
     @_or_unavailable
@@ -137,12 +140,14 @@ class SharedCacheStore:
     def is_any_full(self, prefix: str, limit: Limit, *, now: float) -> bool:
         return any(self._wait(name, limit, now) > 0 for name in self._names(prefix))
 
-    def _take(self, place: Place, now: float) -> tuple[int, int]:
+    def _take(self, place: Place, now: float) -> tuple[int, int, int]:
         limit = place.limit
         kept = max(limit.window_seconds, limit.lock_seconds) + _SLACK_SECONDS
         numbers = [repr(now), limit.window_seconds, limit.lock_seconds, limit.times]
-        left, wait = self.client.register_script(_TAKE)(keys=[_PREFIX + place.key], args=[*numbers, place.token, kept])
-        return left, wait
+        left, wait, is_new = self.client.register_script(_TAKE)(
+            keys=[_PREFIX + place.key], args=[*numbers, place.token, kept]
+        )
+        return left, wait, is_new
 
     def _wait(self, name: str, limit: Limit, now: float) -> int:
         items = self.client.lrange(name, 0, -1)

@@ -107,11 +107,7 @@ def reject_order(
 
 
 def _decide(decision: "_Decision", once: Once, order: TransferOrder, at: datetime) -> TransferOrder:
-    try:
-        outcome = _decide_once(decision, once, order, at)
-    except IntegrityError:
-        once.was_done()  # the key, at this very moment, for another order
-        raise
+    outcome = _decide_once(decision, once, order, at)
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
@@ -122,11 +118,15 @@ def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: da
     """The order as it is decided; or the refusal, which is recorded in the same transaction, whatever was written
     before it taken back."""
     try:
-        with transaction.atomic():
-            waiting, row = _locked(once.actor, order, at)
-            if not _is_done(once, waiting):
-                decision(once, waiting, row, at)
-            return waiting
+        try:
+            with transaction.atomic():
+                waiting, row = _locked(once.actor, order, at)
+                if not _is_done(once, waiting):
+                    decision(once, waiting, row, at)
+                return waiting
+        except IntegrityError:
+            once.was_done()  # the key, at this very moment, for another order
+            raise
     except Refusal as refusal:
         details = {"decision": once.act, "reason": refusal.code}
         concerns = order.source.owner

@@ -1,5 +1,6 @@
 """What somebody asks the bank to do with money, before it is an order."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -69,3 +70,9 @@ class Instruction:
     def submit_token(self) -> str:
         """The same for a repeated request, another for the same key with other inputs: that counts again."""
         return token_of(self.key_digest + self.inputs_digest)
+
+    @cached_property
+    def a_try(self) -> str:
+        """Another for each time that somebody asks, and no token: a transaction that is run again, since the answer to
+        its COMMIT was lost, knows by it what it has done."""
+        return f"try {secrets.token_hex(4)}"

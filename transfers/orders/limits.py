@@ -95,10 +95,16 @@ def take_place(row: CustomerLimit, kind: OrderKind, *, token: str, at: datetime)
     limiter.note(limiter.Taken(key, limit, limit.times - len(places), limit.window_seconds))
 
 
-def spend_place(row: CustomerLimit, kind: OrderKind, *, token: str) -> None:
-    """The submit was refused: sending the same form again counts again."""
+def spend_place(row: CustomerLimit, kind: OrderKind, *, token: str, a_try: str = "") -> None:
+    """The submit was refused: sending the same form again counts again. What is no token of any is left in its place:
+    which try it was."""
     name, recent = _minute_of(kind), _recent(row)
-    recent[name] = [[stamp, "" if other == token else other] for stamp, other in recent.get(name, ())]
+    recent[name] = [[stamp, a_try if other == token else other] for stamp, other in recent.get(name, ())]
+
+
+def is_spent_by(row: CustomerLimit, kind: OrderKind, *, a_try: str) -> bool:
+    """Whether a place was spent by this try."""
+    return any(other == a_try for _, other in _recent(row).get(_minute_of(kind), ()))
 
 
 @own_transaction

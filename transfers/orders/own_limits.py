@@ -80,6 +80,7 @@ def raise_daily_limit(
         raise NotARaise
     row.daily_limit = amount
     row.save(update_fields=["daily_limit"])
+    limits.keep(row)
     details = {"reason": kept_reason, "before": str(before), "after": str(amount)} | details_of(authority)
     record(Action.DAILY_LIMIT_RAISED, actor=actor, subject=customer, concerns=customer, details=details)
     outbox.tell("daily_limit_raised", user_id=customer.pk, amount=str(amount))
@@ -114,6 +115,7 @@ def _lower(actor: User, amount: Decimal, at: datetime) -> None:
         raise NotLower(f"Your daily limit is {format_money(before)} already. Write a lower one.")
     row.daily_limit = amount
     row.save(update_fields=["daily_limit"])
+    limits.keep(row)
     record(
         Action.DAILY_LIMIT_LOWERED, actor=actor, subject=actor, details={"before": str(before), "after": str(amount)}
     )

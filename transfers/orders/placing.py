@@ -15,7 +15,8 @@ deadlocks, and a repeated request waits here for the first one. The steps under 
    more, and an error rolls all of it back.
 
 Where a code has to be looked at (`vouch`), that comes before, in transactions of its own, so that no refusal brings a
-used code back to life: a place is taken for it ahead, and the money's transaction finds it by its token.
+used code back to life: a place is taken for it ahead, and the money's transaction finds it by its token. Where the
+code itself is used up, and not a challenge that stays verified, it needs no other.
 """
 
 from collections.abc import Callable
@@ -78,11 +79,12 @@ def place(
         order that is HELD is no refusal.
     """
     _check_bounds(instruction)
+    has_used_code = vouch is not None
     if vouch is None and proof is not None:
         vouch = lambda: step_up.give_code(instruction, proof)  # noqa: E731
     outcome = _by_code(instruction, check, vouch) if vouch is not None else None
     if outcome is None:
-        outcome = _carry_out(instruction, check, proof)
+        outcome = _carry_out(instruction, check, proof, [], has_used_code=has_used_code)
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
@@ -117,13 +119,16 @@ def _by_code(
 
 @own_repeatable_transaction
 def _begin(instruction: Instruction) -> TransferOrder | Refusal | None:
-    """Take the place for a code that is to be looked at; the order, if there is one, or the refusal of the place."""
+    """Take the place for a code that is to be looked at; the order, if there is one, or what refuses it before any
+    code: no place, or a key that was used for something else."""
     row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = _earlier(instruction)
     if earlier is not None and earlier.is_same:
         return earlier.order()
     try:
         _take_place(instruction, row)
+        if earlier is not None:
+            raise IdempotencyConflict
     except Refusal as refusal:
         _write_refusal(instruction, row, refusal)
         return refusal
@@ -138,25 +143,42 @@ def _refuse(instruction: Instruction, refusal: Refusal) -> TransferOrder | Refus
     earlier = _earlier(instruction)
     if earlier is not None and earlier.is_same:
         return earlier.order()
-    _write_refusal(instruction, row, refusal)
+    if not _is_refused(instruction, row):
+        _write_refusal(instruction, row, refusal)
     return refusal
 
 
 @own_repeatable_transaction
 def _carry_out(
-    instruction: Instruction, check: Callable[[], None] | None, proof: Proof | None
+    instruction: Instruction,
+    check: Callable[[], None] | None,
+    proof: Proof | None,
+    refusals: list[Refusal],
+    *,
+    has_used_code: bool,
 ) -> TransferOrder | Refusal:
+    """The transaction of the money.
+
+    Args:
+        refusals: of runs before this one, whose answers to COMMIT were lost.
+        has_used_code: a code is gone that nobody can give again. The place taken ahead of it stays good, though a
+            second click, whose code came too late, may have spent it meanwhile.
+    """
     row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = _earlier(instruction)
     if earlier is not None and earlier.is_same:
         return earlier.order()
+    if refusals and _is_refused(instruction, row):
+        return refusals[-1]
     try:
-        _take_place(instruction, row)
+        if not has_used_code:
+            _take_place(instruction, row)
         if earlier is not None:
             raise IdempotencyConflict
         judged = _judge(instruction, row, check, proof)
     except Refusal as refusal:
         _write_refusal(instruction, row, refusal)
+        refusals.append(refusal)
         return refusal
     return _write(instruction, row, judged)
 
@@ -205,6 +227,11 @@ class _Judged:
 
 def _take_place(instruction: Instruction, row: CustomerLimit) -> None:
     limits.take_place(row, instruction.kind, token=instruction.submit_token, at=instruction.at)
+
+
+def _is_refused(instruction: Instruction, row: CustomerLimit) -> bool:
+    """Whether a run before this one, of the same try, has committed its refusal."""
+    return limits.is_spent_by(row, instruction.kind, a_try=instruction.a_try)
 
 
 def _judge(
@@ -336,7 +363,7 @@ def _write_refusal(instruction: Instruction, row: CustomerLimit, refusal: Refusa
     if isinstance(refusal, StepUpRequired):
         refusal.challenge = step_up.issue.joined(instruction, refusal.why)
     else:
-        limits.spend_place(row, instruction.kind, token=instruction.submit_token)
+        limits.spend_place(row, instruction.kind, token=instruction.submit_token, a_try=instruction.a_try)
         details = records.details_of(instruction.as_order()) | {"reason": refusal.code}
         record_many(
             [

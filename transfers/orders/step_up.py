@@ -76,7 +76,8 @@ class Proof:
 
 
 class StepUpRequired(Refusal):
-    """The payment needs a code. `challenge` is what it has to be given for, once the payment was rolled back."""
+    """The payment needs a code. `challenge` is what it has to be given for, issued in the transaction that keeps the
+    place of this try."""
 
     code = "step_up_required"
     status = 403

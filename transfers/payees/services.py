@@ -1,14 +1,16 @@
 """Finding whom to pay, and looking after the list of whom one has paid.
 
 A service, since each look-up is counted: numbers could be tried out (R3.3). Who is on the list is not decided
-here: a payment puts its payee there, in its own transaction (`orders.post_order`).
+here: a payment puts its payee there, in its own transaction (`orders.known_payees`).
 """
 
 import logging
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.account_numbers import InvalidAccountNumber, grouped, parse_number
 from accounts.models import BankAccount, User
@@ -30,13 +32,24 @@ from transfers.payees import selectors as payee_selectors
 
 logger = logging.getLogger(__name__)
 
-_accounts: Select = Select(
-    lambda customer, digests: (
-        BankAccount.objects.filter(number_digest__in=digests)
-        .select_related("owner")
-        .annotate(is_payee=Exists(Payee.objects.filter(customer=customer, account=OuterRef("pk"))))
-    ),
-    *(Payee._meta.get_field("customer"), BankAccount._meta.get_field("number_digest")),
+
+def _with_digests(customer: Any, digests: Any) -> QuerySet[BankAccount]:
+    """The accounts that have these digests, each with whether it `is_payee` of the customer."""
+    is_payee = Exists(Payee.objects.filter(customer=customer, account=OuterRef("pk")))
+    return BankAccount.objects.filter(number_digest__in=digests).select_related("owner").annotate(is_payee=is_payee)
+
+
+def _beside_own(customer: Any, digests: Any, owner: Any, own_digests: Any) -> QuerySet[BankAccount]:
+    """The same, and none at all unless the owner has an account of the digests that are to be theirs: how long this
+    takes must not say what else there is."""
+    own = BankAccount.objects.filter(owner=owner, number_digest__in=own_digests)
+    return _with_digests(customer, digests).filter(Exists(own))
+
+
+_DIGEST = BankAccount._meta.get_field("number_digest")
+_accounts: Select = Select(_with_digests, Payee._meta.get_field("customer"), _DIGEST)
+_sides: Select = Select(
+    _beside_own, Payee._meta.get_field("customer"), _DIGEST, BankAccount._meta.get_field("owner"), _DIGEST
 )
 
 
@@ -56,7 +69,8 @@ def find_payee(*, actor: User, number: str) -> BankAccount:
     """
     require(actor, "transfers.transfer_own_money")
     target = parse_number(number)
-    return _payee_in(_by_number(actor, [target]), actor, target, token="")
+    digests = _digests_of([target])
+    return _payee_in(_by_number(digests, _accounts.instances(actor.pk, list(digests))), actor, target, token="")
 
 
 def find_sides(
@@ -79,7 +93,8 @@ def find_sides(
     except InvalidAccountNumber as error:
         raise NotYourAccount from error
     target = parse_number(target_number)
-    found = _by_number(actor, [source, target])
+    digests = _digests_of([source, target])
+    found = _by_number(digests, _sides.instances(actor.pk, list(digests), actor.pk, list(lookup_digests(source))))
     own = found.get(source)
     if own is None or own.owner_id != actor.pk or payee_selectors.typed_number(own) != grouped(source):
         raise NotYourAccount
@@ -120,12 +135,13 @@ def _is_untouched(account: BankAccount, number: str) -> bool:
     return False
 
 
-def _by_number(actor: User, numbers: list[str]) -> dict[str, BankAccount]:
-    """The customers' accounts that have the digests of these numbers, by number, each with whether it `is_payee` of the
-    actor."""
-    digests = {digest: number for number in numbers for digest in lookup_digests(number)}
-    rows = _accounts.instances(actor.pk, list(digests))
-    return {digests[account.number_digest]: account for account in rows}
+def _digests_of(numbers: list[str]) -> dict[str, str]:
+    """The numbers by their digests."""
+    return {digest: number for number in numbers for digest in lookup_digests(number)}
+
+
+def _by_number(digests: dict[str, str], accounts: Iterable[Any]) -> dict[str, BankAccount]:
+    return {digests[account.number_digest]: account for account in accounts}
 
 
 @own_transaction

@@ -302,3 +302,35 @@ def test_each_question_is_one_range_of_an_index_however_long_the_past(
         plan = " ".join(str(row[-1]) for row in cursor.fetchall())
     assert f"{range_of_an_index} (" in plan
     assert "SCAN" not in plan
+
+
+def test_a_key_used_for_something_else_is_a_conflict_before_the_customers_code_is_looked_at(
+    alice: Any, sam: Any, everyday: BankAccount, balance_of: Callable
+) -> None:
+    """R3.5: the code stays good for what the clerk sends next, and a wrong one is no guess."""
+    pay_in(sam, everyday, key="one key for two")
+    code = fresh_code(alice)
+    with pytest.raises(IdempotencyConflict):
+        pay_out(sam, everyday, code, key="one key for two")
+    with pytest.raises(IdempotencyConflict):
+        pay_out(sam, everyday, wrong_code_for(code), key="one key for two")
+    assert AuditEntry.objects.filter(action="WITHDRAWAL_REFUSED", actor_id=sam.pk).count() == 2
+    pay_out(sam, everyday, code)
+    assert balance_of(everyday) == Decimal(100)
+
+
+def test_a_second_click_does_not_cost_the_first_one_its_place(
+    alice: Any, sam: Any, everyday: BankAccount, settings: Any, monkeypatch: pytest.MonkeyPatch, balance_of: Callable
+) -> None:
+    settings.WITHDRAWALS_PER_MINUTE = 1
+    code, verify, clicks = fresh_code(alice), cash.verify_fresh_code, iter([1])
+
+    def verify_and_click_again(**given: Any) -> None:
+        verify(**given)
+        if next(clicks, None):
+            with pytest.raises(WrongCustomerCode):
+                pay_out(sam, everyday, code)
+
+    monkeypatch.setattr(cash, "verify_fresh_code", verify_and_click_again)
+    pay_out(sam, everyday, code)
+    assert balance_of(everyday) == Decimal(80)

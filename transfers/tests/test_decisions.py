@@ -14,6 +14,7 @@ from accounts.models import AccountStatus, BankAccount
 from accounts.permission.reasons import ReasonMissing, ReasonTooLong
 from accounts.roles import Role
 from audit.models import AuditEntry
+from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests.acts import mails
 from tests.staff_acts import REASON, entry_of, stored
@@ -24,6 +25,7 @@ from transfers.ledger import posting as ledger
 from transfers.ledger.posting import AccountNotActive
 from transfers.models import CustomerLimit, FraudAlert, OrderState, Payee, TransferOrder
 from transfers.orders import reversals
+from transfers.orders.decision_keys import Once
 from transfers.orders.holds import DecidedAlready, SourceNotActive, TargetNotActive, reject_order, release_order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
@@ -301,3 +303,20 @@ def test_what_was_never_held_cannot_be_decided(
         with pytest.raises(DecidedAlready):
             decide(actor=sam, order=order, reason=REASON)
         assert books() == before
+
+
+@DECISIONS
+def test_a_key_that_another_decision_takes_at_this_moment_is_a_conflict_and_recorded(
+    decide: Callable, sam: Any, held: TransferOrder, pay: Callable, books: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3.5, R6.1: of two customers' orders, whose locks do not meet, so that only the key itself can tell."""
+    key, other = "one key for two", pay("5000.00")
+    Once(sam, "release", str(other.public_id), REASON, key).keep(at=timezone.now())
+    was_done, is_too_early = Once.was_done, [True]
+    monkeypatch.setattr(Once, "was_done", lambda once: not is_too_early.pop() if is_too_early else was_done(once))
+    before = books()
+    with pytest.raises(IdempotencyConflict):
+        decide(actor=sam, order=held, reason=REASON, idempotency_key=key)
+    assert books() == before
+    entry = AuditEntry.objects.get(action="TRANSFER_REFUSED", actor_id=sam.pk)
+    assert entry.details["reason"] == "idempotency_conflict"

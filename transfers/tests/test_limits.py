@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import BankAccount
@@ -17,7 +18,7 @@ from tests.tables import in_one_world
 from transfers import history
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit, OrderKind
-from transfers.orders import cash, limits
+from transfers.orders import cash, limits, own_limits
 from transfers.orders.limits import DailyLimitReached
 
 NOON = datetime(2026, 11, 17, 12, 0, tzinfo=UTC)
@@ -294,3 +295,14 @@ def test_one_customers_minute_is_not_anothers(do: Callable, bob: Any, bobs: Bank
 def test_every_kind_of_order_has_a_limit(alice: Any) -> None:
     for kind in OrderKind:
         limits.take_place_ahead(alice, kind, token="", at=timezone.now())
+
+
+def test_a_lower_limit_is_a_change_of_the_row_that_a_payment_behind_the_lock_notices(
+    alice: Any, everyday: BankAccount
+) -> None:
+    """R3.4: on an engine that ignores lock hints, whoever has read the higher limit begins again."""
+    read_before = limits.locked_limit(alice, at=timezone.now())
+    own_limits.lower_daily_limit(actor=alice, amount=Decimal(1))
+    with pytest.raises(OperationalError, match="could not serialize"):
+        limits.keep(read_before)
+    assert CustomerLimit.objects.get(user=alice).daily_limit == Decimal(1)

@@ -11,13 +11,14 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.account_numbers import InvalidAccountNumber
+from accounts.account_numbers import InvalidAccountNumber, new_number
 from accounts.models import AccountStatus, BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.tables import in_one_world
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import MAX_LABEL_CHARS, Entry, Payee, TransferOrder
+from transfers.orders.ownership import NotYourAccount
 from transfers.payees import selectors as payee_selectors
 from transfers.payees import services as payees
 
@@ -231,3 +232,26 @@ def test_a_payee_can_still_be_found_by_number_and_a_mistyped_one_not(
     assert payees.find_payee(actor=alice, number=bobs.number_grouped) == bobs
     with pytest.raises(InvalidAccountNumber):
         payees.find_payee(actor=alice, number="1234")
+
+
+@in_one_world("source", ["somebody else's", "nobody's"])
+def test_beside_an_account_that_is_not_ones_own_nothing_is_found(
+    source: str, alice: Any, bobs: BankAccount, everyday: BankAccount, open_account: Callable, charlie: Any
+) -> None:
+    """R3.3: no look-up is counted there, so not even the time that it takes may say whether the number is anybody's."""
+    number = open_account(charlie).number if source == "somebody else's" else new_number()
+    given: dict[str, Any] = {"actor": alice, "target_number": bobs.number, "idempotency_key": "look it up"}
+    read: list[int] = []
+    instances = payees._sides.instances
+
+    def noted(*values: Any) -> Any:
+        rows = instances(*values)
+        read.append(len(rows))
+        return rows
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(payees._sides, "instances", noted)
+        with pytest.raises(NotYourAccount):
+            payees.find_sides(source_number=number, **given)
+        assert payees.find_sides(source_number=str(everyday.number), **given) == (everyday, bobs)
+    assert read == [0, 2]

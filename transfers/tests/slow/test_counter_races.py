@@ -91,7 +91,7 @@ def test_the_same_key_for_something_else_is_refused_as_ever(
 ) -> None:
     code = fresh_code(alice)
     _, second = second_while_first_runs({"code": code}, {"code": code, "amount": "30.00"})
-    assert isinstance(second, WrongCustomerCode)
+    assert isinstance(second, IdempotencyConflict)
     with pytest.raises(IdempotencyConflict):
         pay_out(fresh_code(alice), "30.00")
     assert balance_of(everyday) == Decimal(80)
