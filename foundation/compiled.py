@@ -54,11 +54,13 @@ class _Statement:
         database = connections[DEFAULT_DB_ALIAS]
         self.text = text
         self.on_driver = DriverText(text, database)
-        stand_ins = [slot.prepared for slot in slots]
+        # psycopg's JSON is equal to nothing but itself: what is in it is compared.
+        stand_ins = [_unwrapped(slot.prepared) for slot in slots]
+        bare = [_unwrapped(param) for param in params]
         # Constants are numbered on behind the slots.
-        self._constants = [param for param in params if param not in stand_ins]
+        self._constants = [param for param, one in zip(params, bare, strict=True) if one not in stand_ins]
         numbers = iter(range(len(slots), len(slots) + len(self._constants)))
-        self._places = [stand_ins.index(param) if param in stand_ins else next(numbers) for param in params]
+        self._places = [stand_ins.index(one) if one in stand_ins else next(numbers) for one in bare]
         if sorted(self._places) != list(range(len(slots) + len(self._constants))):
             raise AssertionError(f"A value got lost in compiling: {text}")
         self._are_in_order = self._places == list(range(len(slots)))
@@ -405,6 +407,10 @@ def _stand_ins(field: models.Field, number: int) -> Iterator[Any]:
     yield UUID(int=7_700_000_000_000_001 + number)
     yield datetime(7007, 7, 7, tzinfo=UTC) + timedelta(microseconds=number)
     yield date(7007, 7, 7) + timedelta(days=number)
+
+
+def _unwrapped(param: Any) -> Any:
+    return getattr(param, "obj", param)
 
 
 def _is_of_its_type(field: models.Field, value: Any) -> bool:

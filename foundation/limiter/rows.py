@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from foundation.compiled import Select
+from foundation.compiled import Insert, Select, Update
 from foundation.limiter.window import Limit, Place, TooOften, still_counting, wait_of
 from foundation.models import RateWindow
 from foundation.transactions import own_transaction
@@ -11,9 +11,15 @@ from foundation.transactions import own_transaction
 # Longer than any window or lock.
 _KEPT = timedelta(days=2)
 
-_KEY = RateWindow._meta.get_field("key")
+_KEY, _LAST_AT = RateWindow._meta.get_field("key"), RateWindow._meta.get_field("last_at")
 _rows: Select = Select(lambda key: RateWindow.objects.filter(key=key), _KEY)
 _locked: Select = Select(lambda key: RateWindow.objects.select_for_update().filter(key=key), _KEY)
+_old: Select = Select(lambda at: RateWindow.objects.filter(last_at__lt=at).values_list("pk")[:1], _LAST_AT)
+_keep = Update(
+    lambda pk, stamps, at: (RateWindow.objects.filter(pk=pk), {"stamps": stamps, "last_at": at}),
+    *(RateWindow._meta.pk, RateWindow._meta.get_field("stamps"), _LAST_AT),
+)
+_insert = Insert(RateWindow)
 
 
 class RowStore:
@@ -30,16 +36,16 @@ class RowStore:
     def spend(self, key: str, token: str) -> None:
         row = next(iter(_locked.instances(key)), None)
         if row is not None:
-            row.stamps = [[stamp, "" if other == token else other] for stamp, other in row.stamps]
-            row.save(update_fields=["stamps"])
+            stamps = [[stamp, "" if other == token else other] for stamp, other in row.stamps]
+            _keep.execute(row.pk, tuple(stamps), row.last_at)
 
     @own_transaction
     def give_back(self, taken: Sequence[tuple[str, str]]) -> None:
         for key, token in sorted(taken):
             row = next(iter(_locked.instances(key)), None)
             if row and row.stamps:
-                row.stamps = [stamp for stamp in row.stamps if stamp[1] != token] if token else row.stamps[:-1]
-                row.save(update_fields=["stamps"])
+                left = [stamp for stamp in row.stamps if stamp[1] != token] if token else row.stamps[:-1]
+                _keep.execute(row.pk, tuple(left), row.last_at)
 
     def seconds_to_wait(self, key: str, limit: Limit, *, now: float) -> int:
         row = next(iter(_rows.instances(key)), None)
@@ -57,9 +63,15 @@ class RowStore:
 
 
 def _locked_row(key: str, at: datetime) -> RateWindow:
-    row, is_new = _locked.instance_or_new(key, new=lambda: RateWindow.objects.create(key=key, last_at=at))
-    if is_new:  # whoever makes a row sweeps: an attacker's keys must not pile up
+    row, is_new = _locked.instance_or_new(key, new=lambda: _new_row(key, at))
+    if is_new and _old.rows(at - _KEPT):  # whoever makes a row sweeps: an attacker's keys must not pile up
         RateWindow.objects.filter(last_at__lt=at - _KEPT).delete()
+    return row
+
+
+def _new_row(key: str, at: datetime) -> RateWindow:
+    row = RateWindow(key=key, last_at=at)
+    _insert.save(row)
     return row
 
 
@@ -76,6 +88,5 @@ def _taken(row: RateWindow, place: Place, now: float, at: datetime) -> int:
     if len(stamps) >= limit.times:
         raise TooOften(wait_of(stamps, limit, now), place)
     row.stamps = [*stamps, [now, place.token]]
-    row.last_at = at
-    row.save(update_fields=["stamps", "last_at"])
+    _keep.execute(row.pk, tuple(row.stamps), at)  # one value: a list would be several
     return limit.times - len(row.stamps)
