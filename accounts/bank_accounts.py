@@ -5,10 +5,12 @@ from datetime import datetime
 
 from accounts import account_numbers
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
-from foundation.compiled import Select
+from foundation.compiled import Insert, Select
 from foundation.keys.encryption import DecryptionFailed, lookup_digest, lookup_digests
 
 _TRIES = 10
+
+_insert = Insert(BankAccount)
 
 _of_digests: Select = Select(
     lambda digests: BankAccount.objects.filter(number_digest__in=digests).values_list("pk"),
@@ -28,7 +30,7 @@ def create(*, owner: User, kind: AccountKind, nickname: str, public_id: uuid.UUI
         nickname=nickname,
         opened_at=at,
     )
-    account.save()
+    _insert.save(account)
     return account
 
 

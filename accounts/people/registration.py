@@ -18,7 +18,7 @@ from accounts.sign_in.passwords.rules import check_new_password
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
-from foundation.compiled import Select
+from foundation.compiled import Insert, Select
 from foundation.limiter import limiter
 from foundation.mail_links import LinkInvalid, digest
 from foundation.refusals import Refusal
@@ -26,6 +26,8 @@ from foundation.request_context import network_of
 from foundation.transactions import own_transaction
 
 _MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
+_insert_user = Insert(User)
+_insert_role = Insert(User.groups.through, ["user", "group"])
 _groups: Select[Group] = Select(lambda name: Group.objects.filter(name=name), Group._meta.get_field("name"))
 
 
@@ -149,7 +151,7 @@ def create_user(
         address=address,
         must_change_password=must_change_password,
     )
-    user.save()
+    _insert_user.save(user)
     # One row beside the user's: `groups.set()` would first ask which groups somebody new is in.
-    User.groups.through.objects.create(user=user, group=_groups.instances(role.value)[0])
+    _insert_role.execute([(user.pk, _groups.instances(role.value)[0].pk)])
     return user

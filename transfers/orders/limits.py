@@ -17,7 +17,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
-from foundation.compiled import Select, Update
+from foundation.compiled import Insert, Select, Update
 from foundation.limiter import limiter
 from foundation.limiter.limiter import TooOften
 from foundation.limiter.window import still_counting, wait_of
@@ -34,6 +34,7 @@ _PAYMENTS = "payments"
 _field: Any = CustomerLimit._meta.get_field
 _rows: Select = Select(lambda user: CustomerLimit.objects.filter(user=user), _field("user"))
 _locked: Select = Select(lambda user: CustomerLimit.objects.select_for_update().filter(user=user), _field("user"))
+_insert = Insert(CustomerLimit)
 _keep = Update(
     lambda pk, version, day, used, out_since_code, recent, next_version: (
         CustomerLimit.objects.filter(pk=pk, version=version),
@@ -57,7 +58,13 @@ def limit_of(customer: User) -> CustomerLimit | None:
 def locked_limit(customer: User, *, at: datetime) -> CustomerLimit:
     """The customer's row, locked: whatever moves one customer's money stands in one queue from here on."""
     day = timezone.localdate(at)
-    row, _ = _locked.instance_or_new(customer.pk, new=lambda: CustomerLimit.objects.create(user=customer, day=day))
+    row, _ = _locked.instance_or_new(customer.pk, new=lambda: _new_row(customer, day))
+    return row
+
+
+def _new_row(customer: User, day: date) -> CustomerLimit:
+    row = CustomerLimit(user=customer, day=day)
+    _insert.save(row)
     return row
 
 
