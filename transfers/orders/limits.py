@@ -1,4 +1,4 @@
-"""How often and how much one customer may pay out (R3.9, R3.10).
+"""How often one customer may move money, and how much they may pay out (R3.9, R3.10).
 
 All of it stands in one row of the customer's, on every installation: whatever moves their money locks that row first,
 judges by it, and writes it back once (`keep`), in the transaction of what was judged. So a place in the minute is taken
@@ -116,7 +116,7 @@ def is_spent_by(row: CustomerLimit, kind: OrderKind, *, a_try: str) -> bool:
 
 @own_transaction
 def take_place_ahead(customer: User, kind: OrderKind, *, token: str, at: datetime) -> None:
-    """Take a place in a transaction of its own, before what it is for is looked at; `token` finds it again.
+    """Take a place in a transaction of its own, before what it is for is looked at: the opening deposit of an account.
 
     Raises:
         TooOften: the customer's minute is full.

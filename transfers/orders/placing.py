@@ -69,8 +69,8 @@ def place(
 
     Args:
         check: raises the refusals of its own kind of order, and writes nothing.
-        vouch: looks at a code, which it uses up in transactions of its own.
-        proof: the code for the challenge of this payment (`step_up`).
+        vouch: looks at a code, which it uses up in transactions of its own; not beside a `proof`.
+        proof: the code for the challenge of this payment (`step_up`), which is looked at so.
 
     Raises:
         TooOften: the customer's minute is full, or too many wrong codes were given.
