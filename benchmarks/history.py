@@ -9,7 +9,7 @@ minutes and 5 GB. Each is measured in turns with the same question asked by hand
   months     `history.months_in_and_out`: in and out of six months
   first      `history.filtered_page`: the latest 25 movements with counterparts, as the history shows them
   deepest    the same, the earliest 25, gone to by key
-  totals     `history.totals_of`: in and out of the latest 50,000
+  totals     `history.totals_of`: in and out of the latest 10,000, as where nothing is filtered
 
 Then the whole page from the address to the HTML, in processor time, beside another account's with 10,000 entries.
 """
@@ -49,7 +49,7 @@ SIDES = (
 TOTALS = (
     "SELECT count(*), sum(CASE WHEN direction = 'credit' THEN amount END), "
     "sum(CASE WHEN direction = 'debit' THEN amount END) FROM (SELECT direction, amount FROM transfers_entry "
-    "WHERE account_id = ? ORDER BY sequence DESC LIMIT 50000)"
+    "WHERE account_id = ? ORDER BY sequence DESC LIMIT 10000)"
 )
 
 
