@@ -42,7 +42,8 @@ from figures import Figure, figure, program, ratios, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "localhost"
-PASSWORD = "alder-demo-2026"  # noqa: S105 - of the demo's people, and told on its sign-in page
+# Of the demo's people, and told on its sign-in page.
+PASSWORD = "alder-demo-2026"  # noqa: S105 # pragma: allowlist secret
 Look = Callable[[], None]
 Times = dict[str, float]
 

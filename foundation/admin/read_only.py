@@ -141,7 +141,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     @cached_property
     def _drawn_media(self) -> dict[str, SafeString]:
         """The tags that name the scripts and style sheets of a list, the same on every page."""
-        return {kind: mark_safe(str(self.media[kind])) for kind in ("css", "js")}  # noqa: S308 - made by Django
+        return {kind: self.media[kind].render() for kind in ("css", "js")}
 
     @may_be_behind
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
