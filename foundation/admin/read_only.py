@@ -15,7 +15,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import DateTimeField, Model, Q, QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from foundation.admin.counting import MOST_COUNTED, bounded_count
 from foundation.admin.table import Table, moment_text
