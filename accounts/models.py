@@ -320,7 +320,7 @@ class AccountStatus(models.TextChoices):
 class BankAccount(models.Model):
     """An account of the ledger: a customer's, or one of the bank's own, which has no owner and no number.
 
-    `balance`, `held` and `last_sequence` are set by `transfers.ledger.posting` alone.
+    `balance`, `held` and `last_sequence` are set by `transfers.ledger` alone.
     """
 
     readable_on_replica = True

@@ -16,16 +16,15 @@ round. `--base` names a checkout of commit 11100bd with its `.venv`, whose `GET 
 
 import itertools
 import json
-import random
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from django_otp.oath import totp
-from figures import Figure, figure, program, ratios, tell
+from figures import Figure, figure, program, ratios, take_turns, tell
 from scratch_bank import ROOT, Bank, Person, copied, prepare, require_exact, scratch_folder
 from servers import Ask, Served, Server, answer_of, asking, drive, http, served
 
@@ -133,17 +132,6 @@ def refused_payments(bank: Bank) -> Callable[[int], list[Ask]]:
 
 
 # --- Measuring -------------------------------------------------------------------------------------------------
-
-
-def take_turns(ways: Mapping[Any, Callable[[], Served]], rounds: int) -> dict[Any, list[Served]]:
-    """What each way got in each round. A first round warms up, and is not kept."""
-    got: dict[Any, list[Served]] = {name: [] for name in ways}
-    for number in range(rounds + 1):
-        for name in random.Random(number).sample(sorted(ways), len(ways)):  # noqa: S311 - no secret
-            one = ways[name]()
-            if number:
-                got[name].append(one)
-    return got
 
 
 def routes(engine: str, targets: dict[str, Target], rounds: int, requests: int) -> Iterator[Figure]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Taken:
 
 
 Way = Callable[[], Taken]
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 def timed(act: Callable[[], object], times: int) -> Way:
@@ -53,12 +55,12 @@ def timed(act: Callable[[], object], times: int) -> Way:
     return run
 
 
-def take_turns(ways: Mapping[str, Way], rounds: int) -> dict[str, list[Taken]]:
-    """What each way took in each round. A first round compiles and warms up, and is not kept."""
-    taken: dict[str, list[Taken]] = {name: [] for name in ways}
+def take_turns(ways: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
+    """What each way took, or gave, in each round. A first round compiles and warms up, and is not kept."""
+    taken: dict[K, list[T]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         # Another order each time: whoever comes after a heavy one finds other caches.
-        for name in random.Random(number).sample(sorted(ways), len(ways)):  # noqa: S311 - no secret
+        for name in random.Random(number).sample(list(ways), len(ways)):  # noqa: S311 - no secret
             one = ways[name]()
             if number:
                 taken[name].append(one)

@@ -31,7 +31,7 @@ def make_account(name: str, entries: int, now: datetime) -> Any:
     from accounts.roles import Role
     from transfers.accounts import opening
 
-    user = create_user(email=f"{name}@example.com", password_hash="!", role=Role.CUSTOMER, first_name=name)  # noqa: S106
+    user = create_user(email=f"{name}@example.com", password_hash="!", role=Role.CUSTOMER, first_name=name)  # noqa: S106 - of nobody
     TotpDevice(user=user, name="phone", confirmed=True, key="00" * 20).save()
     account = opening.open_account(actor=user, kind=AccountKind.CHECKING, idempotency_key="benchmark-opening")
     desk = BankAccount.objects.filter(kind=AccountKind.CASH).order_by("pk")[0]

@@ -53,7 +53,7 @@ def make_pairs() -> list[tuple[Any, Any]]:
     for number in range(2 * PAIRS):
         user = create_user(
             email=f"customer.number{number}@example.com",
-            password_hash="!",  # noqa: S106
+            password_hash="!",  # noqa: S106 - no password at all
             role=Role.CUSTOMER,
             first_name="Alexandra",
             last_name=f"Brandt-Archer {number}",
@@ -120,12 +120,13 @@ def mails_a_second(workers: int, sink: Sink) -> float:
 
     command = [sys.executable, "-c", WORKER]
     processes = [
-        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own Python and program
         for _ in range(workers)
     ]
     try:
         for process in processes:
-            process.stdout.readline()  # type: ignore[union-attr] - ready
+            assert process.stdout is not None  # noqa: S101 - for the type checker
+            process.stdout.readline()  # it is ready
         before = sink.taken()
         mails = queue_again()
         connection.close()

@@ -43,7 +43,7 @@ from figures import Figure, figure, program, ratios, tell
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "localhost"
 # Of the demo's people, and told on its sign-in page.
-PASSWORD = "alder-demo-2026"  # noqa: S105 # pragma: allowlist secret
+PASSWORD = "alder-demo-2026"  # noqa: S105 - told to everybody # pragma: allowlist secret
 Look = Callable[[], None]
 Times = dict[str, float]
 

@@ -38,7 +38,7 @@ class Courier:
         self._sent: list[Email] = []
         self._failed: list[tuple[Email, Exception]] = []
         self._noted_at = time.monotonic()
-        self._times_given_at = float("-inf")
+        self._times_given_at = self._noted_at - _TIMES_GIVEN_AFTER_SECONDS  # due at once
 
     def deliver(self, stop: Event) -> int:
         """Hand over a few of the mails that are due (BATCH_SIZE); return how many were tried.

@@ -19,7 +19,7 @@ from django.db.models import BigIntegerField
 from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, AccountStatus, BankAccount, User
 from foundation.compiled import Insert, Select, Update
 from foundation.idempotency import uuid7
-from foundation.money import MoneyField, from_minor, to_minor
+from foundation.money import from_minor, to_minor
 from foundation.refusals import Refusal
 from transfers.ledger.digests import entry_text, movement_digest
 from transfers.models import Direction, Entry, Transaction, TransactionKind
@@ -96,7 +96,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class _Account:
+class LockedAccount:
     """What the rules need of a locked account; money in minor units."""
 
     kind: str
@@ -181,11 +181,6 @@ _set_balance = Update(
     ),
     *(BankAccount._meta.pk, BigIntegerField(), BigIntegerField(), BigIntegerField()),
 )
-# The old value stands in the WHERE, as the old sequence does where balances are set.
-_hold = Update(
-    lambda pk, before, after: (BankAccount.objects.filter(pk=pk, held=before), {"held": after}),
-    *(BankAccount._meta.pk, MoneyField(), BigIntegerField()),
-)
 _insert_transaction = Insert(
     Transaction,
     ["id", "kind", "amount", "description", "reference", "initiated_by", "reverses", "created_at"],
@@ -246,7 +241,7 @@ def judge(planned: Sequence[Planned]) -> "Judged":
     if not connection.in_atomic_block:
         raise RuntimeError("The ledger is posted to inside a transaction only.")
     amounts = [_noted(number, _balanced_amount, one.legs) for number, one in enumerate(planned)]
-    before = _locked({leg.account_id for one in planned for leg in one.legs})
+    before = locked({leg.account_id for one in planned for leg in one.legs})
     now = dict(before)
     postings = [
         _noted(number, _plan, one, amount, now)
@@ -259,8 +254,8 @@ def judge(planned: Sequence[Planned]) -> "Judged":
 class Judged:
     """Transactions that keep to the rules, and the locked accounts before and after them."""
 
-    before: dict[int, "_Account"]
-    now: dict[int, "_Account"]
+    before: dict[int, "LockedAccount"]
+    now: dict[int, "LockedAccount"]
     postings: list[Posting]
 
     def write(self) -> list[Posting]:
@@ -274,72 +269,6 @@ class Judged:
         return self.postings
 
 
-def judge_hold(account_id: int, amount: Decimal, *, target_id: int) -> "JudgedHold":
-    """Lock both accounts, and look whether `amount` (major units) can be set aside on the first for an order that
-    waits: `write()` does it, and then it cannot be spent any more.
-
-    Refuses what posting the order now would refuse. Runs inside the caller's transaction, which holds the locks until
-    it commits.
-
-    Raises:
-        InsufficientFunds, AccountNotActive
-    """
-    accounts = _locked_in_transaction({account_id, target_id})
-    for pk in sorted(accounts):
-        if accounts[pk].status != AccountStatus.ACTIVE:
-            raise AccountNotActive(pk)
-    source, minor = accounts[account_id], to_minor(amount)
-    if minor <= 0:
-        raise ValueError("An amount that is held is positive.")
-    if source.kind not in CUSTOMER_KINDS or source.balance - source.held < minor:
-        raise InsufficientFunds
-    return JudgedHold(account_id, source.held, source.held + minor)
-
-
-@dataclass(frozen=True)
-class JudgedHold:
-    """Money that can be set aside on a locked account; what is held before and after, in minor units."""
-
-    account_id: int
-    before: int
-    after: int
-
-    def write(self) -> None:
-        """Set it aside.
-
-        Raises:
-            OperationalError: another transaction got between; the caller's retry repeats the whole.
-        """
-        _set_held(self.account_id, self.before, self.after)
-
-
-def release_hold(account_id: int, amount: Decimal, *, target_id: int | None = None) -> None:
-    """Let `amount` (major units) that was set aside be spent again, whatever status the account has by now.
-
-    Args:
-        target_id: another account that the caller will post to; locked here, to keep the one order of locks.
-
-    Raises:
-        ValueError: less than that is held.
-    """
-    source = _locked_in_transaction({account_id} if target_id is None else {account_id, target_id})[account_id]
-    minor = to_minor(amount)
-    if not 0 < minor <= source.held:
-        raise ValueError(f"{amount} is not held on account {account_id}.")
-    _set_held(account_id, source.held, source.held - minor)
-
-
-def _locked_in_transaction(account_ids: set[int]) -> dict[int, _Account]:
-    if not connection.in_atomic_block:
-        raise RuntimeError("Money is held inside a transaction only.")
-    return _locked(account_ids)
-
-
-def _set_held(account_id: int, before: int, after: int) -> None:
-    if not _hold.execute(account_id, from_minor(before), after):
-        raise OperationalError("could not serialize: money was held without its lock")
-
-
 def _noted(number: int, step: Callable[..., R], *args: Any) -> R:
     """Run a step of one planned transaction; its refusal carries which one it was."""
     try:
@@ -349,7 +278,7 @@ def _noted(number: int, step: Callable[..., R], *args: Any) -> R:
         raise
 
 
-def _locked(account_ids: set[int]) -> dict[int, _Account]:
+def locked(account_ids: set[int]) -> dict[int, LockedAccount]:
     """The accounts by id, locked lowest id first.
 
     Raises:
@@ -364,10 +293,10 @@ def _locked(account_ids: set[int]) -> dict[int, _Account]:
         rows += _lock_accounts.rows(chunk + chunk[-1:] * (length - len(chunk)))
     if len(rows) != len(ids):
         raise UnbalancedTransaction("A leg names an account that does not exist.")
-    return {row[0]: _Account(*row[1:]) for row in rows}
+    return {row[0]: LockedAccount(*row[1:]) for row in rows}
 
 
-def _plan(planned: Planned, amount: int, accounts: dict[int, _Account]) -> Posting:
+def _plan(planned: Planned, amount: int, accounts: dict[int, LockedAccount]) -> Posting:
     """The posting that `planned` becomes; `accounts` move on to the state after it."""
     entries = []
     for leg in sorted(planned.legs, key=lambda leg: leg.account_id):
@@ -389,7 +318,7 @@ def _plan(planned: Planned, amount: int, accounts: dict[int, _Account]) -> Posti
     )
 
 
-def _set_balances(before: dict[int, _Account], now: dict[int, _Account]) -> None:
+def _set_balances(before: dict[int, LockedAccount], now: dict[int, LockedAccount]) -> None:
     changes = [
         (pk, before[pk].last_sequence, now[pk].balance, now[pk].last_sequence)
         for pk in before
@@ -399,7 +328,7 @@ def _set_balances(before: dict[int, _Account], now: dict[int, _Account]) -> None
         complete = all(_set_balance.execute(*change) == 1 for change in changes)
     else:
         _set_balance.execute_many(changes)
-        complete = _locked(set(before)) == now
+        complete = locked(set(before)) == now
     if not complete:
         raise OperationalError("could not serialize: an account was posted to without its lock")
 
@@ -418,7 +347,7 @@ def _balanced_amount(legs: Sequence[Leg]) -> int:
     return totals[Direction.DEBIT]
 
 
-def _entry(leg: Leg, account: _Account) -> PostedEntry:
+def _entry(leg: Leg, account: LockedAccount) -> PostedEntry:
     """The entry that `leg` becomes on the locked row; the refusals that depend on the row."""
     if account.status != AccountStatus.ACTIVE:
         raise AccountNotActive(leg.account_id)

@@ -21,6 +21,7 @@ from foundation import outbox
 from foundation.compiled import Select, Update
 from foundation.refusals import Refusal, WrongStatus
 from foundation.transactions import own_transaction
+from transfers.ledger import holding
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import AccountNotActive, Posting
 from transfers.models import CustomerLimit, OrderKind, OrderState, TransferOrder
@@ -141,7 +142,7 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
     known = known_payees.known_id(row.user, waiting.target) if is_payment else None
     step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), is_known=known is not None, at=at)
     require_untouched(waiting.source, waiting.target)
-    ledger.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
+    holding.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
     posting = _post(waiting, at)
     waiting.transaction = posting.as_row()
     _write_decision(waiting, OrderState.RELEASED, once, at)
@@ -154,7 +155,7 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
 
 
 def _reject(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetime) -> None:
-    ledger.release_hold(waiting.source_id, waiting.amount)
+    holding.release_hold(waiting.source_id, waiting.amount)
     limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
     limits.keep(row)
     _write_decision(waiting, OrderState.REJECTED, once, at)

@@ -32,6 +32,7 @@ from foundation.limiter.limiter import LimitsUnavailable
 from foundation.money import to_minor
 from foundation.refusals import Refusal
 from foundation.transactions import own_repeatable_transaction
+from transfers.ledger import holding
 from transfers.ledger import posting as ledger
 from transfers.models import MAX_DESCRIPTION_CHARS, CustomerLimit, OrderKind, OrderState, TransferOrder
 from transfers.orders import fraud, known_payees, limits, records, screening, step_up
@@ -219,7 +220,7 @@ class _Judged:
     """An order that nothing refuses, and what was found on the way."""
 
     order: TransferOrder
-    movement: ledger.Judged | ledger.JudgedHold
+    movement: ledger.Judged | holding.JudgedHold
     rules: tuple[Rule, ...]
     known_payee: int | None
     let_out: _LetOut | None
@@ -255,7 +256,7 @@ def _judge(
     order.hold_reason = fraud.SECOND_CLERK if _needs_second_clerk(instruction) else fraud.hold_reason(rules)
     if order.hold_reason:
         order.state = OrderState.HELD.value
-        movement = ledger.judge_hold(instruction.source.pk, instruction.amount, target_id=instruction.target.pk)
+        movement = holding.judge_hold(instruction.source.pk, instruction.amount, target_id=instruction.target.pk)
         return _Judged(order, movement, rules, known, let_out)
     return _Judged(order, ledger.judge([records.movement_of(order, at=instruction.at)]), rules, known, let_out)
 
@@ -297,7 +298,7 @@ def _write(instruction: Instruction, row: CustomerLimit, judged: _Judged) -> Tra
         if let_out.challenge is not None:
             step_up.use_up(let_out.challenge, at=instruction.at)
     limits.keep(row)
-    if isinstance(judged.movement, ledger.JudgedHold):
+    if isinstance(judged.movement, holding.JudgedHold):
         _write_held(instruction, order, judged.movement)
     else:
         _write_posted(instruction, order, judged.movement, known_payee=judged.known_payee)
@@ -335,7 +336,7 @@ def _write_posted(
         outbox.tell("cash_at_counter", order_id=order.pk)
 
 
-def _write_held(instruction: Instruction, order: TransferOrder, movement: ledger.JudgedHold) -> None:
+def _write_held(instruction: Instruction, order: TransferOrder, movement: holding.JudgedHold) -> None:
     """The money set aside, and an order that waits; no payee yet, and no word to the other side, whom nothing has
     reached."""
     movement.write()

@@ -20,8 +20,7 @@ from tests.acts import mails
 from tests.staff_acts import REASON, entry_of, stored
 from tests.tables import in_one_world
 from transfers.accounts import closing, freezing
-from transfers.ledger import evidence, verification
-from transfers.ledger import posting as ledger
+from transfers.ledger import evidence, holding, verification
 from transfers.ledger.posting import AccountNotActive
 from transfers.models import CustomerLimit, FraudAlert, OrderState, Payee, TransferOrder
 from transfers.orders import reversals
@@ -285,8 +284,8 @@ def test_a_decision_behind_the_lock_is_noticed(
         release_hold(*args, **kwargs)
         TransferOrder.objects.filter(pk=held.pk).update(state=OrderState.REJECTED)
 
-    release_hold, before = ledger.release_hold, books()
-    monkeypatch.setattr(ledger, "release_hold", somebody_is_faster)
+    release_hold, before = holding.release_hold, books()
+    monkeypatch.setattr(holding, "release_hold", somebody_is_faster)
     with pytest.raises(DecidedAlready):
         decide(actor=sam, order=held, reason=REASON)
     assert books() == before

@@ -19,8 +19,7 @@ from tests.tables import in_one_world
 from transfers import history
 from transfers.accounts import closing
 from transfers.accounts.closing import MoneyHeld
-from transfers.ledger import posting as ledger
-from transfers.ledger import verification
+from transfers.ledger import holding, verification
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds
 from transfers.models import CustomerLimit, Entry, FraudAlert, OrderState, Payee, TransferOrder
 from transfers.orders import cash
@@ -247,20 +246,20 @@ def test_whether_the_receiver_is_locked_does_not_matter(bob: Any, ada: Any, held
 @in_one_world("amount", [Decimal(0), Decimal("-1.00")])
 def test_only_what_is_positive_is_held_or_freed(amount: Decimal, household: BankAccount, held: TransferOrder) -> None:
     with pytest.raises(ValueError, match="positive"):
-        ledger.judge_hold(household.pk, amount, target_id=held.target_id)
+        holding.judge_hold(household.pk, amount, target_id=held.target_id)
     with pytest.raises(ValueError, match="not held"):
-        ledger.release_hold(household.pk, amount)
+        holding.release_hold(household.pk, amount)
 
 
 def test_no_more_is_freed_than_is_held(household: BankAccount, held: TransferOrder) -> None:
     with pytest.raises(ValueError, match="not held"):
-        ledger.release_hold(household.pk, AMOUNT + Decimal("0.01"))
+        holding.release_hold(household.pk, AMOUNT + Decimal("0.01"))
 
 
 def test_nothing_is_held_on_the_banks_own_accounts(bobs: BankAccount) -> None:
     till = BankAccount.objects.get(ledger_code="cash-0")
     with pytest.raises(InsufficientFunds):
-        ledger.judge_hold(till.pk, Decimal(1), target_id=bobs.pk)
+        holding.judge_hold(till.pk, Decimal(1), target_id=bobs.pk)
 
 
 def test_a_hold_behind_the_lock_is_noticed(
@@ -269,14 +268,14 @@ def test_a_hold_behind_the_lock_is_noticed(
     """R3.4: on an engine that ignores lock hints, the conditional UPDATE finds out."""
     from django.db import OperationalError
 
-    stale = ledger._locked({household.pk, bobs.pk})
-    ledger.judge_hold(household.pk, Decimal(1), target_id=bobs.pk).write()
-    monkeypatch.setattr(ledger, "_locked", lambda ids: stale)
+    stale = holding.locked({household.pk, bobs.pk})
+    holding.judge_hold(household.pk, Decimal(1), target_id=bobs.pk).write()
+    monkeypatch.setattr(holding, "locked", lambda ids: stale)
     with pytest.raises(OperationalError, match="could not serialize"):
-        ledger.judge_hold(household.pk, Decimal(1), target_id=bobs.pk).write()
+        holding.judge_hold(household.pk, Decimal(1), target_id=bobs.pk).write()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_money_is_held_inside_a_transaction_only(household: BankAccount) -> None:
     with pytest.raises(RuntimeError, match="inside a transaction"):
-        ledger.release_hold(household.pk, Decimal(1))
+        holding.release_hold(household.pk, Decimal(1))

@@ -99,7 +99,7 @@ def test_a_batch_that_loses_its_lock_is_not_written(
 ) -> None:
     accounts = [open_account(owner, "5.00") for owner in (alice, bob) for _ in range(10)]
     batch = [planned(accounts[n], accounts[(n + 1) % 20], "1.00") for n in range(20)]
-    locked = ledger._locked
+    locked = ledger.locked
     calls: list[set[int]] = []
 
     def overtaken(ids: set[int]) -> Any:
@@ -110,7 +110,7 @@ def test_a_batch_that_loses_its_lock_is_not_written(
             stolen.update(last_sequence=99)
         return rows
 
-    monkeypatch.setattr(ledger, "_locked", overtaken)
+    monkeypatch.setattr(ledger, "locked", overtaken)
     with pytest.raises(OperationalError, match="could not serialize"):
         post_many(batch)
     assert Transaction.objects.count() == 20

@@ -1,6 +1,7 @@
 """The clock of one session under many requests at once (R1.6)."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,8 +31,8 @@ def test_of_twelve_pages_at_once_one_moves_the_clock_and_a_draft_that_comes_betw
         seen = timezone.now() - timedelta(seconds=16)
         UserSession.objects.update(last_seen_at=seen)
         tabs = [copy_of(browser) for _ in range(12)]
-        looks = [lambda tab=tab: tab.get("/history/") for tab in tabs[1:]]
-        answers: list[Any] = at_once(lambda: tabs[0].post("/transfer/send/", form), *looks)  # noqa: B023
+        looks = [partial(tab.get, "/history/") for tab in tabs[1:]]
+        answers: list[Any] = at_once(partial(tabs[0].post, "/transfer/send/", form), *looks)
         assert [answer.status_code for answer in answers] == [302] + [200] * 11
         assert browser.get(answers[0]["Location"]).status_code == 200, "the draft is there"
         assert sum(moved) == 1, moved
