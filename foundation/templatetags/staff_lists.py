@@ -25,7 +25,7 @@ _PARTS = ("year", "month", "day")
 def choice_links(choices: Iterable[dict[str, Any]]) -> SafeString:
     """The items of a list of what a filter offers, each {selected, query_string, display}: of the audit log's actions,
     there are more than a list has rows."""
-    chosen = mark_safe(' class="selected"')  # nosec B308 - a constant
+    chosen = mark_safe(' class="selected"')  # a constant # nosec B308
     return format_html_join(
         "\n",
         '<li{}>\n<a href="{}">{}</a></li>',
