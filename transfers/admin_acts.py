@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
-from accounts.staff.acts import ActForm, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
+from accounts.staff.acts import ActForm, CodeAsked, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
 from foundation.form_fields import AmountField, LineField, OnceForm
 from transfers.accounts import freezing, opening
 from transfers.forms import description_field
@@ -108,6 +108,7 @@ ACCOUNT_ACTS = (
         explanation="Cash that you have been handed for this account. It is there at once, and the customer is told.",
         done="The deposit is on the account.",
         carry_out=_deposit,
+        code=CodeAsked.LATELY,
         form=CounterForm,
         is_offered=_can_be_used,
     ),
@@ -119,6 +120,7 @@ ACCOUNT_ACTS = (
         "waits until a second clerk has looked at it.",
         done="The withdrawal is noted. If it waits for a second clerk, hand out nothing before it is released.",
         carry_out=_withdraw,
+        code=CodeAsked.LATELY,
         form=CounterWithdrawalForm,
         is_offered=_can_be_used,
     ),
@@ -130,6 +132,7 @@ ACCOUNT_ACTS = (
         "mail.",
         done="The account is frozen.",
         carry_out=_freeze,
+        code=CodeAsked.LATELY,
         is_offered=lambda account: account.status == AccountStatus.ACTIVE and not account.is_internal,
         is_dangerous=True,
     ),
@@ -140,6 +143,7 @@ ACCOUNT_ACTS = (
         explanation="Money can move in and out of the account again. The customer is told by mail.",
         done="The account is active again.",
         carry_out=_unfreeze,
+        code=CodeAsked.LATELY,
         is_offered=lambda account: account.status == AccountStatus.FROZEN,
     ),
 )
@@ -152,6 +156,7 @@ USER_ACTS = (
         explanation="A new account of this customer, who is told by mail. An opening deposit is cash handed to you.",
         done="The account is open.",
         carry_out=_open_account,
+        code=CodeAsked.LATELY,
         form=OpenForCustomerForm,
         is_offered=lambda user: user.role == Role.CUSTOMER,
     ),
@@ -166,6 +171,7 @@ TRANSACTION_ACTS = (
         "correction, and all sides are told.",
         done="The transaction is reversed.",
         carry_out=_reverse,
+        code=CodeAsked.LATELY,
         is_offered=_can_be_reversed,
         is_dangerous=True,
     ),
@@ -180,6 +186,7 @@ ORDER_ACTS = (
         "receiver are told as of any payment. Your reason stays in the audit log; the customer does not read it.",
         done="The transfer is released: the money has moved.",
         carry_out=_release,
+        code=CodeAsked.LATELY,
         is_offered=_is_held,
     ),
     StaffAct(
@@ -190,6 +197,7 @@ ORDER_ACTS = (
         "in a mail and on the receipt: write it to them.",
         done="The transfer is rejected: the money is the customer’s to use again.",
         carry_out=_reject,
+        code=CodeAsked.LATELY,
         form=ReasonForCustomerForm,
         is_offered=_is_held,
         is_dangerous=True,
@@ -205,6 +213,7 @@ ALERT_ACTS = (
         "are; whoever releases or rejects a held transfer closes its alerts with that.",
         done="The alert is closed.",
         carry_out=_close_alert,
+        code=CodeAsked.NONE,
         is_offered=lambda alert: alert.state == AlertState.OPEN,
     ),
 )

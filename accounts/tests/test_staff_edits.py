@@ -17,17 +17,23 @@ from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
-from tests.staff_acts import REASON, an_origin, approved, entry_of, fresh_code, stored
+from tests.staff_acts import REASON, agree, an_origin, approved, entry_of, fresh_code, stored
 
 pytestmark = pytest.mark.django_db
 
 
-def change_role(actor: Any, user: Any, role: Any, **changes: Any) -> None:
+@pytest.fixture
+def adam(make_user: Any) -> Any:
+    """The second administrator (R5.8)."""
+    return make_user("Adam", Role.ADMIN)
+
+
+def change_role(actor: Any, user: Any, role: Any, **changes: Any) -> Any:
     given = {"reason": REASON, "code": changes.get("code") or fresh_code(actor)} | changes
-    people.change_role(origin=an_origin(), actor=actor, user=stored(user), role=role, **given)
+    return people.change_role(origin=an_origin(), actor=actor, user=stored(user), role=role, **given)
 
 
-def edit(actor: Any, user: Any, **changes: Any) -> list[str]:
+def edit(actor: Any, user: Any, **changes: Any) -> people.Edited:
     present = stored(user)
     names = ("first_name", "last_name", "email", "phone", "is_active")
     given = {name: getattr(present, name) for name in names} | {"reason": REASON} | changes
@@ -39,22 +45,28 @@ def edit(actor: Any, user: Any, **changes: Any) -> list[str]:
 # --- Role ---------------------------------------------------------------------------------------------------
 
 
-def test_a_new_role_counts_at_once_and_ends_all_sessions(alice: Any, ada: Any, browser_of: Any) -> None:
-    # R1.7
+def test_a_new_role_counts_at_once_and_ends_all_sessions(alice: Any, ada: Any, adam: Any, browser_of: Any) -> None:
+    # R1.7, R5.8
     browser = browser_of(alice)
-    change_role(ada, alice, Role.SUPPORT)
+    act = agree(adam, change_role(ada, alice, Role.SUPPORT))
     assert not is_signed_in(browser)
     user = stored(alice)
     assert (user.role, user.is_staff, user.groups.count()) == (Role.SUPPORT, True, 1)
     entry = entry_of("ROLE_CHANGED")
     assert (entry.actor_id, entry.subject_id, entry.concerns_id) == (ada.pk, str(alice.public_id), alice.pk)
-    assert entry.details == {"reason": REASON, "before": "Customer", "after": "Support"}
+    assert entry.details == {
+        "reason": REASON,
+        "before": "Customer",
+        "after": "Support",
+        "asked": str(act.public_id),
+        "approved_by": str(adam.public_id),
+    }
     [mail] = mails(alice.email)
     assert "another role: Support." in mail.message
 
 
-def test_a_role_may_come_as_its_name_and_no_other_word_is_one(alice: Any, ada: Any) -> None:
-    change_role(ada, alice, "Auditor")
+def test_a_role_may_come_as_its_name_and_no_other_word_is_one(alice: Any, ada: Any, adam: Any) -> None:
+    agree(adam, change_role(ada, alice, "Auditor"))
     assert stored(alice).role == Role.AUDITOR
     with pytest.raises(ValueError, match="Emperor"):
         change_role(ada, alice, "Emperor")
@@ -62,14 +74,14 @@ def test_a_role_may_come_as_its_name_and_no_other_word_is_one(alice: Any, ada: A
 
 @pytest.mark.parametrize("status", [AccountStatus.ACTIVE, AccountStatus.FROZEN])
 def test_a_customer_with_accounts_cannot_become_staff(
-    status: AccountStatus, alice: Any, ada: Any, open_account: Any
+    status: AccountStatus, alice: Any, ada: Any, adam: Any, open_account: Any
 ) -> None:
     account = open_account(alice)
     BankAccount.objects.filter(pk=account.pk).update(status=status)
     with pytest.raises(StillHasAccounts, match="close them first"):
         change_role(ada, alice, Role.ADMIN)
     BankAccount.objects.filter(pk=account.pk).update(status=AccountStatus.CLOSED)
-    change_role(ada, alice, Role.ADMIN)
+    agree(adam, change_role(ada, alice, Role.ADMIN))
     assert stored(alice).role == Role.ADMIN
 
 
@@ -125,7 +137,7 @@ def test_who_was_locked_a_moment_ago_does_nothing_more(alice: Any, ada: Any) -> 
 def test_what_differs_is_written_audited_by_name_and_told(alice: Any, ada: Any, browser_of: Any) -> None:
     # R5.1, R6.2
     browser = browser_of(alice)
-    assert edit(ada, alice, first_name="Alicia", phone="+49 30 7777777") == ["first_name", "phone"]
+    assert edit(ada, alice, first_name="Alicia", phone="+49 30 7777777").fields == ["first_name", "phone"]
     user = stored(alice)
     assert (user.first_name, user.last_name, user.phone) == ("Alicia", "Archer", "+49 30 7777777")
     assert user.hardened_at is None
@@ -139,25 +151,27 @@ def test_what_differs_is_written_audited_by_name_and_told(alice: Any, ada: Any, 
 
 
 def test_saving_what_stands_there_is_no_change(alice: Any, ada: Any) -> None:
-    assert edit(ada, alice, email=" ALICE@example.com ") == []
+    assert edit(ada, alice, email=" ALICE@example.com ") == people.Edited([], None)
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
     assert mails() == []
 
 
 def test_of_another_address_the_old_one_is_told_too_and_sessions_end(
-    alice: Any, ada: Any, browser_of: Any, client: Client
+    alice: Any, ada: Any, adam: Any, browser_of: Any, client: Client
 ) -> None:
-    # R1.8
+    # R1.8, R5.8
     browser = browser_of(alice)
     before = timezone.now()
-    assert edit(ada, alice, email="Alice@Elsewhere.example") == ["email"]
+    waits = edit(ada, alice, email="Alice@Elsewhere.example").waits
+    assert stored(alice).email == "alice@example.com"
+    agree(adam, waits)
     user = stored(alice)
     assert user.email == "alice@elsewhere.example"
     assert user.hardened_at is not None
     assert before <= user.hardened_at <= timezone.now()
     assert not is_signed_in(browser)
-    assert [mail.to for mail in mails()] == [["alice@example.com"], ["alice@elsewhere.example"]]
-    assert {mail.subject for mail in mails()} == {"The bank has changed your e-mail address"}
+    told = [mail for mail in mails() if mail.subject == "The bank has changed your e-mail address"]
+    assert [mail.to for mail in told] == [["alice@example.com"], ["alice@elsewhere.example"]]
     assert "elsewhere" not in str(entry_of("USER_UPDATED").details)
     assert give_password(client, "alice@elsewhere.example").status_code == 302
 
@@ -187,7 +201,7 @@ def test_a_deactivated_user_is_signed_out_at_once_and_comes_back_when_reactivate
 ) -> None:
     # R5.1
     browser = browser_of(alice)
-    assert edit(ada, alice, is_active=False) == ["is_active"]
+    assert edit(ada, alice, is_active=False) == people.Edited(["is_active"], None)
     assert not is_signed_in(browser)
     assert give_password(client, alice.email).status_code == 200
     assert entry_of("USER_UPDATED").details == {"reason": REASON, "fields": ["is_active"], "is_active": False}

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.roles import may
-from accounts.staff.acts import ActingAdmin, ReasonForCustomerForm, StaffAct, actor_of, offer
+from accounts.staff.acts import ActingAdmin, CodeAsked, ReasonForCustomerForm, StaffAct, actor_of, offer
 from support import selectors
 from support.models import ServiceRequest
 from support.requests import services
@@ -55,6 +55,7 @@ REQUEST_ACTS = (
         explanation=what_approval_does,
         done=_approved,
         carry_out=_approve,
+        code=CodeAsked.LATELY,
     ),
     _on_request(
         RequestVerb.REJECT,
@@ -62,6 +63,7 @@ REQUEST_ACTS = (
         explanation="Nothing is changed, and the customer is told, with your reason.",
         done="The request is rejected. The customer is told by mail.",
         carry_out=_reject,
+        code=CodeAsked.NONE,
         is_dangerous=True,
     ),
 )

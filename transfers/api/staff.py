@@ -13,7 +13,7 @@ from pydantic import Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from accounts.api.bearer import ApiRequest
-from accounts.api.staff import PageIn, PersonOut, ReasonIn
+from accounts.api.staff import LatelyCodeIn, PageIn, PersonOut, ReasonIn, require_code
 from accounts.api.types import AccountNumber
 from accounts.staff import selectors as staff_selectors
 from foundation.rest.document import refuses
@@ -162,18 +162,20 @@ accounts_router = Router(tags=["Staff"])
 router = Router(tags=["Staff"])
 
 
-@accounts_router.post("/accounts/{number}/freeze", response={204: None}, openapi_extra=refuses(409))
-def freeze_account(request: ApiRequest, number: str, data: ReasonIn) -> Status:
+@accounts_router.post("/accounts/{number}/freeze", response={204: None}, openapi_extra=refuses(409, 429))
+def freeze_account(request: ApiRequest, number: str, data: LatelyCodeIn) -> Status:
     """Let no money in or out of a customer's account. The customer is told by mail."""
     account = staff_selectors.account_numbered(request.user, number)
+    require_code(request, data)
     freezing.freeze_account(actor=request.user, account=account, reason=data.reason)
     return Status(204, None)
 
 
-@accounts_router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409))
-def unfreeze_account(request: ApiRequest, number: str, data: ReasonIn) -> Status:
+@accounts_router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409, 429))
+def unfreeze_account(request: ApiRequest, number: str, data: LatelyCodeIn) -> Status:
     """Let money in and out of a frozen account again. The customer is told by mail."""
     account = staff_selectors.account_numbered(request.user, number)
+    require_code(request, data)
     freezing.unfreeze_account(actor=request.user, account=account, reason=data.reason)
     return Status(204, None)
 
@@ -185,18 +187,20 @@ def holds(request: ApiRequest, wanted: Query[PageIn]) -> Any:
     return {"items": [HeldOut.of(order) for order in page.items], "next_cursor": page.next_cursor}
 
 
-@router.post("/holds/{uuid:hold_id}/release", response=HeldOut, openapi_extra=refuses(409))
-def release_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: IdempotencyKey) -> HeldOut:
+@router.post("/holds/{uuid:hold_id}/release", response=HeldOut, openapi_extra=refuses(409, 429))
+def release_hold(request: ApiRequest, hold_id: UUID, data: LatelyCodeIn, key: IdempotencyKey) -> HeldOut:
     """Let the money go now. Status and funds are checked again; the reason stays in the bank."""
     order = staff.order_of_staff(request.user, hold_id)
+    require_code(request, data)
     decided = deciding.release_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
     return HeldOut.of(decided)
 
 
-@router.post("/holds/{uuid:hold_id}/reject", response=HeldOut, openapi_extra=refuses(409))
-def reject_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: IdempotencyKey) -> HeldOut:
+@router.post("/holds/{uuid:hold_id}/reject", response=HeldOut, openapi_extra=refuses(409, 429))
+def reject_hold(request: ApiRequest, hold_id: UUID, data: LatelyCodeIn, key: IdempotencyKey) -> HeldOut:
     """Let the customer have the money back. The customer reads the reason."""
     order = staff.order_of_staff(request.user, hold_id)
+    require_code(request, data)
     decided = deciding.reject_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
     return HeldOut.of(decided)
 
