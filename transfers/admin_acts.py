@@ -8,15 +8,16 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
-from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
+from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, PendingAct, User
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
 from accounts.staff.acts import ActForm, CodeAsked, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
+from accounts.staff.pending_acts import how_it_waits
 from foundation.form_fields import AmountField, LineField, OnceForm
 from transfers.accounts import freezing, opening
 from transfers.forms import description_field
 from transfers.models import AlertState, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
-from transfers.orders import cash, holds, reversals, screening
+from transfers.orders import cash, holds, large_reversals, reversals, screening
 
 
 class CounterForm(OnceForm, ActForm):
@@ -72,8 +73,22 @@ def _open_account(
     )
 
 
-def _reverse(request: HttpRequest, transaction: Transaction, *, reason: str) -> None:
-    reversals.reverse_transaction(actor=actor_of(request), transaction=transaction, reason=reason)
+def _reverse(request: HttpRequest, transaction: Transaction, *, reason: str) -> Transaction | PendingAct:
+    return large_reversals.reverse_or_ask(actor=actor_of(request), transaction=transaction, reason=reason)
+
+
+def _reversed(outcome: Transaction | PendingAct) -> str:
+    return how_it_waits(outcome) if isinstance(outcome, PendingAct) else "The transaction is reversed."
+
+
+def _what_reversing_does(transaction: Transaction) -> str:
+    what = (
+        "Moves the same amount the other way round, once. The mistake stays in the ledger beside its correction, and "
+        "all sides are told."
+    )
+    if not reversals.is_large(transaction):
+        return what
+    return f"{what} It is so large that a second administrator has to agree; the amount is set aside meanwhile."
 
 
 def _release(request: HttpRequest, order: TransferOrder, *, reason: str) -> None:
@@ -167,9 +182,8 @@ TRANSACTION_ACTS = (
         name="reverse",
         label="Reverse",
         permission="transfers.reverse_transaction",
-        explanation="Moves the same amount the other way round, once. The mistake stays in the ledger beside its "
-        "correction, and all sides are told.",
-        done="The transaction is reversed.",
+        explanation=_what_reversing_does,
+        done=_reversed,
         carry_out=_reverse,
         code=CodeAsked.LATELY,
         is_offered=_can_be_reversed,

@@ -5,11 +5,14 @@ class TransfersConfig(AppConfig):
     name = "transfers"
 
     def ready(self) -> None:
+        from accounts.permission import second_person
         from audit.evidence import register
         from foundation import outbox
         from transfers import notices
         from transfers.ledger.evidence import faults, faults_of_transactions
+        from transfers.orders.large_reversals import REVERSE_TRANSACTION
 
         outbox.register(notices.MAILS)
+        second_person.register(REVERSE_TRANSACTION)
         register("transferorder", faults)
         register("transaction", faults_of_transactions)

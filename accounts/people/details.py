@@ -120,7 +120,8 @@ def _needs_second(user: User, name: str, value: Any) -> bool:
 
 def _ask(actor: User, row: User, waits: dict[str, Any], reason: str) -> PendingAct:
     payload = waits | ({"email_before": row.email} if "email" in waits else {})
-    asked = second_person.Asked(_KIND, str(row.public_id), person=row, payload=payload, reason=reason)
+    audited = {"fields": " ".join(sorted(waits))}
+    asked = second_person.Asked(_KIND, str(row.public_id), person=row, payload=payload, reason=reason, audited=audited)
     return second_person.ask(asked, actor=actor)
 
 

@@ -68,7 +68,7 @@ def _change_role(actor: User, user: User, role: Role, reason: str) -> PendingAct
         _write(actor, row, role, reason)
         return None
     payload = {"role": role.value, "before": row.role.value if row.role else ""}
-    asked = second_person.Asked(_KIND, str(row.public_id), person=row, payload=payload, reason=reason)
+    asked = second_person.Asked(_KIND, str(row.public_id), person=row, payload=payload, reason=reason, audited=payload)
     return second_person.ask(asked, actor=actor)
 
 

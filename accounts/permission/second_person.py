@@ -11,7 +11,7 @@ What kinds there are is data: each service `register()`s its own from above, sin
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
@@ -128,7 +128,8 @@ def person_of(act: PendingAct) -> User:
 @dataclass(frozen=True)
 class Asked:
     """What is asked for: `subject_id` names the row that would change, `person` whom it concerns, `payload` what the
-    kind needs later; `held_amount` (major units) has been set aside on `held_on` by the caller."""
+    kind needs later, `audited` what of it the log may say; `held_amount` (major units) has been set aside on `held_on`
+    by the caller."""
 
     kind: str
     subject_id: str
@@ -137,6 +138,7 @@ class Asked:
     reason: str
     held_on: BankAccount | None = None
     held_amount: Decimal = Decimal(0)
+    audited: Mapping[str, str] = field(default_factory=dict)
 
 
 def ask(asked: Asked, *, actor: User) -> PendingAct:
@@ -163,7 +165,7 @@ def ask(asked: Asked, *, actor: User) -> PendingAct:
     )
     act.payload = json.dumps(asked.payload, ensure_ascii=False)
     act.save()
-    _record(Action.PENDING_ACT_ASKED, act, actor, reason=asked.reason)
+    _record(Action.PENDING_ACT_ASKED, act, actor, reason=asked.reason, **asked.audited)
     _tell_of_asked(act)
     return act
 
@@ -297,7 +299,7 @@ def _locked(pk: int) -> PendingAct:
 def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
     """Raises: Refusal, AskerMayNoLonger."""
     try:
-        kind_of(act).carry_out(act, second={"asked": str(act.public_id)} | second)
+        kind_of(act).carry_out(act, second={"asked": str(act.public_id), **second})
     except PermissionDenied as error:
         raise AskerMayNoLonger from error
 

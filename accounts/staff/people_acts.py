@@ -84,8 +84,8 @@ USER_ACTS = (
         name="role",
         label="Change role",
         permission="accounts.change_role",
-        explanation="All sessions of the person end at once; the new role holds from the next sign-in. A staff role, and "
-        "another one for an administrator, wait for a second administrator.",
+        explanation="All sessions of the person end at once; the new role holds from the next sign-in. A staff role, "
+        "and another one for an administrator, wait for a second administrator.",
         done=_role_changed,
         carry_out=_change_role,
         code=CodeAsked.EACH,

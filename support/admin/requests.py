@@ -17,6 +17,10 @@ from support.states import REQUEST_PERMISSIONS, REQUEST_STEPS, RequestState, Req
 def what_approval_does(request: ServiceRequest) -> str:
     """In plain words, for the clerk who is about to agree."""
     what = f"Approval {kind_of(request).approval_does}"
+    if kind_of(request).takes_two_administrators(request.details):
+        return (
+            f"{what} It is so much that it takes an administrator, and a second one has to agree."
+        )
     if not kind_of(request).needs_two_clerks:
         return what
     if not services.has_first_word(request):
@@ -35,6 +39,8 @@ def _reject(request: HttpRequest, row: ServiceRequest, *, reason: str) -> None:
 def _approved(row: ServiceRequest) -> str:
     if row.state == RequestState.COMPLETED:
         return "Approved and done. The customer is told by mail."
+    if row.state == RequestState.APPROVED:
+        return "Approved. Nothing has changed yet: a second administrator has to agree, and is told by mail."
     return "Your approval is noted. Nothing has changed yet: a second clerk decides now."
 
 

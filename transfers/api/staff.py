@@ -13,8 +13,9 @@ from pydantic import Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from accounts.api.bearer import ApiRequest
-from accounts.api.staff import LatelyCodeIn, PageIn, PersonOut, ReasonIn, require_code
+from accounts.api.staff import LatelyCodeIn, PageIn, PendingActOut, PersonOut, ReasonIn, require_code
 from accounts.api.types import AccountNumber
+from accounts.models import PendingAct
 from accounts.staff import selectors as staff_selectors
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Amount, AmountText, IdempotencyKey, Moment, Out, PageOf, TimeText
@@ -31,7 +32,7 @@ from transfers.models import (
     TransactionKind,
     TransferOrder,
 )
-from transfers.orders import fraud, reversals, screening
+from transfers.orders import fraud, large_reversals, screening
 from transfers.orders import holds as deciding
 
 
@@ -227,11 +228,19 @@ def ledger(request: ApiRequest, wanted: Query[LedgerIn]) -> Any:
     return {"items": [MovementOut.of(row) for row in page.items], "next_cursor": page.next_cursor}
 
 
-@router.post("/transactions/{reference}/reverse", response={201: MovementOut}, openapi_extra=refuses(409))
-def reverse_transaction(request: ApiRequest, reference: str, data: ReasonIn, key: IdempotencyKey) -> Status:
-    """Move the same amounts the other way round, once. All sides are told."""
+@router.post(
+    "/transactions/{reference}/reverse",
+    response={201: MovementOut, 202: PendingActOut},
+    openapi_extra=refuses(409, 429),
+)
+def reverse_transaction(request: ApiRequest, reference: str, data: LatelyCodeIn, key: IdempotencyKey) -> Status:
+    """Move the same amounts the other way round, once. All sides are told. 202: it is so large that it waits for a
+    second administrator; the amount is set aside meanwhile."""
     movement = staff.transaction_referred_to(request.user, reference)
-    made = reversals.reverse_transaction(
+    require_code(request, data)
+    made = large_reversals.reverse_or_ask(
         actor=request.user, transaction=movement, reason=data.reason, idempotency_key=key
     )
+    if isinstance(made, PendingAct):
+        return Status(202, PendingActOut.of(made))
     return Status(201, MovementOut.of(made))
