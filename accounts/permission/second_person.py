@@ -32,7 +32,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.mail_links import LinkInvalid
-from foundation.refusals import NotYourself, Refusal, WrongStatus
+from foundation.refusals import NotNow, NotYourself, Refusal, WrongStatus
 from foundation.transactions import own_transaction
 
 DECIDES = "accounts.decide_pendingact"
@@ -381,6 +381,8 @@ def _take_effect(act: PendingAct) -> None:
     try:
         with transaction.atomic():
             _carry_out(act, second={"delayed_until": _moment(act)})
+    except NotNow:
+        raise
     except Refusal as refusal:
         kind_of(act).let_go(act)
         _decide(act, PendingState.REFUSED, actor=None, reason=str(refusal))

@@ -8,7 +8,7 @@ from accounts.permission import second_person
 
 class Command(BaseCommand):
     help = (
-        "Carry out what needs a second administrator and has waited for a day instead, and forget what nobody agreed to. "
+        "Carry out what needs a second administrator and has waited for a day instead; forget what nobody agreed to. "
         "Run it often."
     )
 
