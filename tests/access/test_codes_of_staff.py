@@ -132,8 +132,18 @@ def test_a_code_that_was_good_is_not_asked_for_again_when_the_service_refuses(
     page = f"/admin/transfers/transferorder/{world.held.pk}/act/reject/"
     answer = browser.post(page, {"reason": "\u200b", "code": code_now(ada)})
     assert answer.status_code == 200
-    assert "reason" in answer.context["form"].errors, "and the form that is not whole uses up no code"
-    assert not fresh_code.was_given_lately(UserSession.objects.get(user=ada).public_id)
+    assert "Say why" in str(answer.context["form"].errors)
+    assert "code" not in answer.context["form"].fields
+    assert fresh_code.was_given_lately(UserSession.objects.get(user=ada).public_id)
+    assert browser.post(page, {"reason": REASON}).status_code == 302
+
+
+def test_a_form_that_is_not_whole_uses_up_no_code(world: World, ada: Any, browser_of: Any) -> None:
+    browser = browser_of(ada)
+    six_minutes_pass(ada)
+    page, code = f"/admin/transfers/transferorder/{world.held.pk}/act/reject/", code_now(ada)
+    assert "reason" in browser.post(page, {"reason": "", "code": code}).context["form"].errors
+    assert browser.post(page, {"reason": REASON, "code": code}).status_code == 302
 
 
 def test_programs_of_staff_give_codes_as_the_pages_do(world: World, ada: Any, api_of: Any, subtests: Any) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import BankAccount, PendingAct, UserSession
@@ -57,12 +56,13 @@ def money_on(account: BankAccount) -> tuple[Decimal, Decimal]:
 
 def a_day_passes() -> None:
     delayed = PendingAct.objects.filter(state="waiting", effective_at__isnull=False)
-    delayed.update(effective_at=F("effective_at") - timedelta(hours=24))
+    for pk, at in delayed.values_list("pk", "effective_at"):
+        PendingAct.objects.filter(pk=pk).update(effective_at=at - timedelta(hours=24))
     call_command("carry_out_pending_acts")
 
 
 def test_a_reversal_of_950_000_waits_for_a_second_administrator_and_holds_the_money(
-    ada: Any, adam: Any, alice: Any, hers: BankAccount, mistake: Transaction, bob: Any, open_account: Any
+    ada: Any, adam: Any, alice: Any, hers: BankAccount, mistake: Transaction, open_account: Any, browser_of: Any
 ) -> None:
     act = reverse(ada, mistake)
     assert isinstance(act, PendingAct)
@@ -73,6 +73,8 @@ def test_a_reversal_of_950_000_waits_for_a_second_administrator_and_holds_the_mo
     said = mails(alice.email)[-1]
     assert "about to take back €950,000.00" in said.subject
     assert "/stop/" not in said.message, "or nobody could ever take a mistake back"
+    page = browser_of(alice).get(f"/accounts/{hers.public_id}/").content.decode()
+    assert "The bank is about to take back €950,000.00 that came to your account" in page
     with pytest.raises(InsufficientFunds):
         sending.transfer(
             actor=alice, source=hers, target=open_account(alice), amount=Decimal(500), idempotency_key="a quick one"

@@ -13,7 +13,7 @@ from functools import partial
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from accounts.models import CUSTOMER_KINDS, PendingAct, User
+from accounts.models import CUSTOMER_KINDS, BankAccount, PendingAct, User
 from accounts.permission import administrators, second_person
 from accounts.permission.reasons import checked_reason
 from accounts.permission.second_person import Asked, KindOfAct
@@ -87,6 +87,15 @@ def _ask(once: Once, original: Transaction, at: datetime) -> Transaction | Pendi
     act = second_person.ask(asked, actor=once.actor)
     once.keep(at=at)
     return act
+
+
+def announced_on(account: BankAccount) -> list[str]:
+    """What the bank is about to do with money that is set aside on the account, for its owner; nothing is asked where
+    nothing is held."""
+    if not account.held:
+        return []
+    acts = second_person.waiting().filter(kind=_KIND, held_on=account).order_by("asked_at")
+    return [_said_to_person(act) for act in acts]
 
 
 def _payer(entries: list[Entry]) -> Entry | None:
