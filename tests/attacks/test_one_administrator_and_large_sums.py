@@ -57,6 +57,7 @@ def money_on(account: BankAccount) -> tuple[Decimal, Decimal]:
 def a_day_passes() -> None:
     delayed = PendingAct.objects.filter(state="waiting", effective_at__isnull=False)
     for pk, at in delayed.values_list("pk", "effective_at"):
+        assert at is not None
         PendingAct.objects.filter(pk=pk).update(effective_at=at - timedelta(hours=24))
     call_command("carry_out_pending_acts")
 
