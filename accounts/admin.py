@@ -89,7 +89,7 @@ class BankAccountAdmin(ActingAdmin, MoneyAdmin):
 class PendingActAdmin(ActingAdmin):
     """What one administrator has asked for, and a second one decides (R5.8)."""
 
-    list_display = ("asked_at", "what", "asked_by", "person", "state", "effective_at", "decided_by", "decided_at")
+    list_display = ("asked_at", "what", "asked_by", "person", "state", "effective_at", "decided_by")
     list_filter = ("state",)
     list_select_related = ("asked_by", "person", "decided_by")
     date_hierarchy = "asked_at"
@@ -101,7 +101,6 @@ class PendingActAdmin(ActingAdmin):
         "asked_at",
         "asked_by",
         "person",
-        "reason",
         "state",
         "effective_at",
         "decided_by",

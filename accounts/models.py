@@ -286,6 +286,8 @@ class PendingAct(models.Model):
     What kinds there are, what each does in words and how it is carried out: `accounts.permission.second_person`.
     """
 
+    readable_on_replica = True
+
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=30)
     subject_id = models.CharField(max_length=64)  # the public id or the key of the row that it would change
@@ -324,9 +326,11 @@ class PendingAct(models.Model):
             models.Index(fields=["asked_at"], name="pending_act_asked"),
         ]
         permissions = [("decide_pendingact", "Can be the second administrator")]
+        verbose_name = "act that waits"
+        verbose_name_plural = "waiting for a second administrator"
 
     def __str__(self) -> str:
-        return f"{self.kind.replace('_', ' ')} ({self.public_id})"
+        return f"{self.kind.replace('_', ' ').capitalize()}, asked on {self.asked_at:%Y-%m-%d %H:%M}"
 
     @property
     def details(self) -> dict[str, Any]:

@@ -119,6 +119,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "act that waits",
+                "verbose_name_plural": "waiting for a second administrator",
                 "permissions": [("decide_pendingact", "Can be the second administrator")],
             },
         ),
