@@ -53,6 +53,7 @@ OPERATIONS = {
 }
 MODELS = {
     "accounts.BankAccount",
+    "accounts.PendingAct",
     "accounts.User",
     "audit.AuditBlock",
     "audit.AuditEntry",
