@@ -11,7 +11,7 @@ from accounts.models import BankAccount
 from accounts.notices import OWNER, USER, about_account, about_user
 from foundation.outbox import Audience, Notice, Payload, Rows, Told
 from transfers.models import Direction, Entry, OrderKind, Transaction, TransferOrder
-from transfers.orders.explanations import why_held
+from transfers.orders.explanations import until_when, why_held
 from transfers.payees.selectors import short_name
 
 # --- Who is told ------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ _EVERYONE_IT_MOVED = Audience(_everyone_it_moved, Rows("transaction_id", _REVERS
 
 
 def _why_held(order: TransferOrder, payload: Payload) -> dict[str, Any]:
-    return {"why": why_held(order)}
+    return {"why": why_held(order), "until_when": until_when(order)}
 
 
 def _why_rejected(order: TransferOrder, payload: Payload) -> dict[str, Any]:
@@ -108,6 +108,9 @@ MAILS = [
     Notice("payment_posted", _RECEIVER, template="payment_received"),
     Notice("order_held", _PAYER, _why_held),
     Notice("order_rejected", _PAYER, _why_rejected),
+    # The payee, who never saw it, hears of neither (R3.14).
+    Notice("order_cancelled", _PAYER),
+    Notice("order_expired", _PAYER),
     Notice("account_opened", OWNER),
     Notice("account_closed", OWNER),
     Notice("cash_at_counter", _WHOSE_CASH),

@@ -1,6 +1,8 @@
 """What a customer reads about an order that was not simply carried out, in plain words (R3.10)."""
 
 from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from foundation.money import format_money
 from transfers.models import OrderState, StepUpReason, TransferOrder
@@ -39,10 +41,23 @@ def _sentence_for(hold_reason: str) -> str:
 
 
 def explanation_of(order: TransferOrder) -> str:
-    """Why the order waits, and where the money is meanwhile; or why it was rejected. "" for all others."""
+    """Why the order waits, until when, and where the money is meanwhile; or why it was not carried out. "" for all
+    others."""
     if order.state == OrderState.HELD:
-        kept = "The money is set aside in your account until then, and we write to you as soon as it is decided."
-        return f"{why_held(order)} {kept}".strip()
+        return f"{why_held(order)} {_KEPT} {until_when(order)}".strip()
     if order.state == OrderState.REJECTED:
         return f"We did not carry this out, and the money is yours to spend again. The reason: {order.decision_reason}"
+    if order.state == OrderState.CANCELLED:
+        return "You cancelled this before we had decided, and the money is yours to spend again."
+    if order.state == OrderState.EXPIRED:
+        return "We did not decide on this in time, so it was not carried out. The money is yours to spend again."
     return ""
+
+
+_KEPT = "The money is set aside in your account until then, and we write to you as soon as it is decided."
+
+
+def until_when(order: TransferOrder) -> str:
+    """What becomes of a held order that nobody decides on, and when."""
+    day = date_format(timezone.localtime(order.expires_at))
+    return f"If we have not decided by {day}, it is not carried out, and the money is yours to spend again."
