@@ -118,6 +118,9 @@ REPLICA_LAG_SECONDS = env.positive("REPLICA_LAG_SECONDS", 10)
 if DAILY_LIMIT_CEILING < DAILY_TRANSFER_LIMIT:
     raise ImproperlyConfigured("DAILY_LIMIT_CEILING must not be below DAILY_TRANSFER_LIMIT.")
 
+if HOLD_EXPIRES_DAYS > 365:
+    raise ImproperlyConfigured("HOLD_EXPIRES_DAYS must not be above 365.")
+
 if SESSION_NOTED_SECONDS > 60 or SESSION_NOTED_SECONDS > SESSION_IDLE_SECONDS:
     raise ImproperlyConfigured("SESSION_NOTED_SECONDS must not be above 60, nor above SESSION_IDLE_SECONDS.")
 

@@ -15,6 +15,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, verbosity: int, **options: Any) -> None:
         with ProgressLine(self, verbosity) as line:
             run = expire_holds(progress=lambda done: line.say(f"expired: {done}"))
-        self.stdout.write(f"{run.expired} held payments have expired.")
+        noun = "payment has" if run.expired == 1 else "payments have"
+        self.stdout.write(f"{run.expired} held {noun} expired.")
         if run.failed:
             raise CommandError(f"{run.failed} could not be given back: see the log.")
