@@ -140,7 +140,7 @@ def cancel_order(*, actor: User, order: TransferOrder, at: datetime | None = Non
         raise NotYourOrder
     now = at or timezone.now()
     try:
-        return _end(_CANCELLED, actor, order, now)
+        return _end(_CANCELLED, actor, order, now)[0]
     except DecidedAlready as refusal:
         _record_refusal("cancel", refusal, actor, order, now)
         raise
@@ -158,7 +158,7 @@ def expire_order(*, order: TransferOrder, at: datetime) -> bool:
     if order.expires_at > at:
         raise ValueError(f"{order} waits on until {order.expires_at}.")
     try:
-        return _end(_EXPIRED, the_bank(), order, at).decided_at == at
+        return _end(_EXPIRED, the_bank(), order, at)[1]
     except DecidedAlready:
         return False
 
@@ -177,22 +177,22 @@ _EXPIRED = _Ending(OrderState.EXPIRED, Action.TRANSFER_EXPIRED, "order_expired")
 
 
 @own_repeatable_transaction
-def _end(ending: _Ending, actor: User, order: TransferOrder, at: datetime) -> TransferOrder:
-    """The order as it ended so, now or before.
+def _end(ending: _Ending, actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOrder, bool]:
+    """The order as it ended so, and whether it did now, not before.
 
     Raises:
         DecidedAlready: it ended otherwise.
     """
     waiting, row = _locked(order, at)
     if waiting.state == ending.state:
-        return waiting
+        return waiting, False
     if waiting.state != OrderState.HELD:
         raise DecidedAlready(_too_late(waiting, actor))
     _give_back(waiting, row)
     _write_decision(waiting, ending.state, actor, "", at)
     _record(ending.action, actor, waiting, at)
     outbox.tell(ending.event, order_id=waiting.pk)
-    return waiting
+    return waiting, True
 
 
 def _decide(decision: "_Decision", once: Once, order: TransferOrder, at: datetime) -> TransferOrder:
