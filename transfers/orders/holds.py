@@ -187,7 +187,7 @@ def _end(ending: _Ending, actor: User, order: TransferOrder, at: datetime) -> tu
     if waiting.state == ending.state:
         return waiting, False
     if waiting.state != OrderState.HELD:
-        raise DecidedAlready(_too_late(waiting, actor))
+        raise DecidedAlready(what_has_happened(waiting, actor))
     _give_back(waiting, row)
     _write_decision(waiting, ending.state, actor, "", at)
     _record(ending.action, actor, waiting, at)
@@ -271,12 +271,13 @@ def _is_done(once: Once, waiting: TransferOrder) -> bool:
     if once.was_done():
         return True
     if waiting.state != OrderState.HELD:
-        raise DecidedAlready(_too_late(waiting, once.actor))
+        raise DecidedAlready(what_has_happened(waiting, once.actor))
     return False
 
 
-def _too_late(order: TransferOrder, reader: User) -> str:
-    """Who was faster, or what has happened. A customer does not read which clerk it was."""
+def what_has_happened(order: TransferOrder, reader: User) -> str:
+    """Why nobody decides on the order any more: who was faster, or what it has come to. A customer does not read which
+    clerk it was."""
     what = OrderKind(order.kind).label.lower()
     if order.state == OrderState.CANCELLED:
         return f"The customer has cancelled this {what} already."
