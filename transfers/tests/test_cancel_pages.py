@@ -202,12 +202,15 @@ def test_staff_see_how_it_ended_and_by_whom(
     end: Callable, word: str, alice: Any, sam: Any, browser_of: Callable, held: TransferOrder
 ) -> None:
     """R5.4: it stays on Support's list, with its filter, and offers no decision any more."""
-    end(alice, held)
     client = browser_of(sam)
+    url = reverse("admin:transfers_transferorder_change", args=[held.pk])
+    assert "Expires:" in text_of(client, url)
+    end(alice, held)
     lists = text_of(client, reverse("admin:transfers_transferorder_changelist") + f"?state__exact={word.lower()}")
     assert "12,345.67" in lists
-    page = text_of(client, reverse("admin:transfers_transferorder_change", args=[held.pk]))
+    page = text_of(client, url)
     assert word in page
+    assert "Expires:" not in page
     assert (alice.email if word == "Cancelled" else "bank@system.invalid") in page
     assert "/release/" not in page
     assert "/reject/" not in page
