@@ -41,12 +41,13 @@ def _side_of_payment(order: TransferOrder, *, own: BankAccount, other: BankAccou
 
 def _payer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
     """The customer alone: nothing has reached anybody else."""
-    receiver = order.target.owner
-    address, about = about_account(order.source)
+    receiver = order.target.owner if order.kind == OrderKind.PAYMENT else None
+    address, about = about_account(order.customer_account)
     movement = {
         "amount": order.amount,
         "description": order.description,
         "public_id": order.public_id,
+        "is_deposit": order.kind == OrderKind.DEPOSIT,
         "other_name": short_name(receiver) if receiver else "",
         "other_number": order.target.masked_number,
     }

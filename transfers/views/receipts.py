@@ -61,7 +61,9 @@ def order_cancel(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         except holds.DecidedAlready as refusal:
             messages.error(request, str(refusal))
         else:
-            messages.success(request, f"Cancelled. {format_money(order.amount)} is yours to spend again.")
+            is_back = order.kind != OrderKind.DEPOSIT
+            left = f"{format_money(order.amount)} is yours to spend again" if is_back else "Nothing was paid in"
+            messages.success(request, f"Cancelled. {left}.")
         return redirect("receipt", public_id)
     if order.state != OrderState.HELD:
         return redirect("receipt", public_id)
