@@ -202,6 +202,7 @@ ORDER_ACTS = (
         carry_out=_release,
         code=CodeAsked.LATELY,
         is_offered=_is_held,
+        why_not=holds.what_has_happened,
     ),
     StaffAct(
         name="reject",
@@ -214,6 +215,7 @@ ORDER_ACTS = (
         code=CodeAsked.LATELY,
         form=ReasonForCustomerForm,
         is_offered=_is_held,
+        why_not=holds.what_has_happened,
         is_dangerous=True,
     ),
 )

@@ -56,6 +56,7 @@ _SOON = timedelta(minutes=15)
 JOBS: Sequence[Job] = (
     Job("seal_audit_log", every=_HOURLY, retry=_SOON),
     Job("clean_up", every=_HOURLY),
+    Job("expire_holds", every=_HOURLY, retry=_SOON),
     # What needs a second administrator and has none takes effect a day after it was asked for.
     Job("carry_out_pending_acts", every=_SOON),
     # An hour after midnight at the earliest: until then a day is not countable.

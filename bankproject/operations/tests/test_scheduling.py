@@ -50,6 +50,7 @@ def test_every_job_is_a_command_and_all_of_them_run() -> None:
     assert names == [
         "seal_audit_log",
         "clean_up",
+        "expire_holds",
         "carry_out_pending_acts",
         "accrue_interest",
         "verify_ledger",
