@@ -119,6 +119,12 @@ STAFF_CODE_SECONDS = env.positive("STAFF_CODE_SECONDS", 300)
 SECOND_ADMIN_DAYS = env.positive("SECOND_ADMIN_DAYS", 30)
 SOLE_ADMIN_DELAY_HOURS = env.positive("SOLE_ADMIN_DELAY_HOURS", 24)
 PENDING_ACT_DAYS = env.positive("PENDING_ACT_DAYS", 7)
+if max(SECOND_ADMIN_DAYS, PENDING_ACT_DAYS, SOLE_ADMIN_DELAY_HOURS / 24) > 365:
+    raise ImproperlyConfigured(
+        "SECOND_ADMIN_DAYS and PENDING_ACT_DAYS must not be above 365, nor SOLE_ADMIN_DELAY_HOURS above 8760."
+    )
+if STAFF_CODE_SECONDS > 3600:
+    raise ImproperlyConfigured("STAFF_CODE_SECONDS must not be above 3600.")
 
 # So long after somebody changed something, nothing is read for them from DATABASE_REPLICA_URL.
 REPLICA_LAG_SECONDS = env.positive("REPLICA_LAG_SECONDS", 10)
