@@ -223,7 +223,6 @@ def _addresses(act: PendingAct) -> dict[str, str]:
 EDIT_USER = KindOfAct(
     kind=_KIND,
     label="Change details",
-    permission=_PERMISSION,
     said=_said,
     said_to_person=_said_to_person,
     carry_out=_carry_out,

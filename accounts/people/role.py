@@ -116,7 +116,6 @@ def _said(act: PendingAct) -> str:
 CHANGE_ROLE = KindOfAct(
     kind=_KIND,
     label="Change role",
-    permission=_PERMISSION,
     said=_said,
     said_to_person=lambda act: f"give you the role {act.details['role']} at the bank",
     carry_out=_carry_out,

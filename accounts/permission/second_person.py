@@ -74,7 +74,7 @@ class CarriesOut(Protocol):
 class KindOfAct:
     """One kind of act that needs a second administrator.
 
-    `permission` is what the asker must have; `said` says in words what it does, for administrators, and
+    `said` says in words what it does, for administrators, and
     `said_to_person` for whom it concerns; `addresses` are theirs, each with the name of its reader. `let_go` undoes
     what was set aside, when it is stopped; `tells_person` tells them at once even while a second one has to agree;
     `person_may_stop` gives them a link.
@@ -82,7 +82,6 @@ class KindOfAct:
 
     kind: str
     label: str
-    permission: str
     said: Callable[[PendingAct], str]
     said_to_person: Callable[[PendingAct], str]
     carry_out: CarriesOut
@@ -105,10 +104,6 @@ def register(*kinds: KindOfAct) -> None:
 def kind_of(act: PendingAct) -> KindOfAct:
     """Raises: LookupError, of a kind that no service has registered."""
     return _kinds[act.kind]
-
-
-def kinds() -> list[KindOfAct]:
-    return list(_kinds.values())
 
 
 def person_of(act: PendingAct) -> User:

@@ -12,12 +12,13 @@ from django.utils import timezone
 from accounts import people
 from accounts.models import AccountStatus, BankAccount, RecoveryCode, TotpDevice, User
 from accounts.people import AddressInUse, HasThisRole, LastAdministrator, NothingToReset, StillHasAccounts, details
+from accounts.permission import second_person
 from accounts.roles import Role
 from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
-from tests.staff_acts import REASON, agree, an_origin, approved, entry_of, fresh_code, stored
+from tests.staff_acts import REASON, agree, an_origin, approved, call_off, entry_of, fresh_code, stored
 
 pytestmark = pytest.mark.django_db
 
@@ -324,3 +325,97 @@ def test_an_address_that_the_customer_changed_meanwhile_is_not_put_back(alice: A
     with pytest.raises(people.ChangedMeanwhile):
         edit(ada, alice, email="alice@example.com", first_name="Alicia", seen=opened)
     assert stored(alice).email == "new@example.com"
+
+
+# --- What a second administrator decides (R5.8) ---------------------------------------------------------------
+
+
+def test_making_a_clerk_a_customer_takes_one_alone(ada: Any, adam: Any, sam: Any) -> None:
+    assert change_role(ada, sam, Role.CUSTOMER) is None
+    assert stored(sam).role == Role.CUSTOMER
+
+
+@pytest.mark.parametrize(
+    ("person", "change", "words"),
+    [
+        (
+            "audrey", {"role": Role.SUPPORT},
+            "Give Audrey Example (audrey@example.com) the role Support in place of Auditor",
+        ),
+        ("adam", {"role": Role.CUSTOMER}, "Give Adam Example (adam@example.com) the role Customer in place of Admin"),
+        ("adam", {"is_active": False}, "Switch Adam Example (adam@example.com) off"),
+        (
+            "sam", {"email": "sammy@example.com"},
+            "Change the e-mail address of Sam Example from sam@example.com to sammy@example.com",
+        ),
+    ],
+)  # fmt: skip
+def test_what_waits_is_said_in_words_and_done_by_whoever_agrees(
+    person: str, change: dict[str, Any], words: str, ada: Any, make_user: Any, request: pytest.FixtureRequest
+) -> None:
+    user, second = request.getfixturevalue(person), make_user("Anna", Role.ADMIN)
+    act = change_role(ada, user, **change) if "role" in change else edit(ada, user, **change).waits
+    [mail] = mails(second.email)
+    assert f"{words}." in mail.message
+    agree(second, act)
+    for name, value in change.items():
+        assert getattr(stored(user), name) == value
+
+
+def test_who_is_deactivated_waits_for_a_second_one_to_come_back_and_the_rest_is_saved(
+    ada: Any, adam: Any, sam: Any
+) -> None:
+    edit(ada, sam, is_active=False)
+    edited = edit(ada, sam, is_active=True, first_name="Samuel")
+    assert (edited.fields, stored(sam).first_name, stored(sam).is_active) == (["first_name"], "Samuel", False)
+    assert mails(adam.email)[-1].subject.endswith("Let Samuel Example (sam@example.com) sign in again")
+    agree(adam, edited.waits)
+    assert stored(sam).is_active
+
+
+def test_what_was_changed_meanwhile_is_not_carried_out(alice: Any, bob: Any, ada: Any, adam: Any) -> None:
+    waits = edit(ada, alice, email="elsewhere@example.com").waits
+    User.objects.filter(pk=alice.pk).update(email="hers@example.com")
+    with pytest.raises(people.ChangedMeanwhile):
+        agree(adam, waits)
+    assert entry_of("PENDING_ACT_REFUSED").details["reason"] == "changed_meanwhile"
+    act = change_role(ada, bob, Role.SUPPORT)
+    bob.groups.set([Group.objects.get(name="Auditor")])
+    with pytest.raises(people.ChangedMeanwhile):
+        agree(adam, act)
+
+
+def test_an_address_that_somebody_took_meanwhile_is_refused_and_waits_on(
+    alice: Any, bob: Any, ada: Any, adam: Any, monkeypatch: Any
+) -> None:
+    waits = edit(ada, alice, email="elsewhere@example.com").waits
+    User.objects.filter(pk=bob.pk).update(email="elsewhere@example.com")
+    with pytest.raises(AddressInUse):
+        agree(adam, waits)
+    User.objects.filter(pk=bob.pk).update(email="bob@example.com")
+
+    def taken_at_this_moment(*args: Any, **more: Any) -> list[str]:
+        raise IntegrityError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(details, "_write", taken_at_this_moment)
+        with pytest.raises(AddressInUse):
+            agree(adam, waits)
+    assert waits is not None
+    waits.refresh_from_db()
+    assert waits.is_waiting
+    agree(adam, waits)
+    assert stored(alice).email == "elsewhere@example.com"
+
+
+def test_whoever_it_concerns_neither_agrees_nor_stops_it_while_a_second_one_is_needed(
+    ada: Any, adam: Any, make_user: Any
+) -> None:
+    anna = make_user("Anna", Role.ADMIN)
+    act = change_role(ada, adam, Role.SUPPORT)
+    for decide in (agree, call_off):
+        with pytest.raises(NotYourself):
+            decide(adam, act)
+    call_off(ada, act)  # who asked may take it back
+    with pytest.raises(second_person.DecidedAlready):
+        agree(anna, act)

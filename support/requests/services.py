@@ -274,7 +274,6 @@ def _called_off(act: PendingAct) -> None:
 APPROVED_REQUEST = KindOfAct(
     kind="approve_request",
     label="Approve a request",
-    permission=second_person.DECIDES,
     said=lambda act: f"{act.details['label']}, as {act.person} asked. {act.details['wishes']}",
     said_to_person=lambda act: "do what you asked for",
     carry_out=_agreed,

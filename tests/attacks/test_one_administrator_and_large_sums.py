@@ -147,6 +147,19 @@ def test_no_way_round_it_through_the_service_and_no_second_act_for_the_same_key(
         reverse(adam, mistake)
 
 
+def test_on_its_page_it_takes_a_code_and_says_that_it_waits(
+    ada: Any, adam: Any, mistake: Transaction, browser_of: Any
+) -> None:
+    browser = browser_of(ada)
+    UserSession.objects.filter(user=ada).update(code_at=timezone.now() - timedelta(minutes=6))
+    page = f"/admin/transfers/transaction/{mistake.pk}/act/reverse/"
+    assert "a second administrator has to agree" in browser.get(page).content.decode()
+    assert "code" in browser.post(page, {"reason": REASON}).context["form"].errors
+    answer = browser.post(page, {"reason": REASON, "code": fresh_code(ada)}, follow=True)
+    assert "Nothing has changed yet: a second administrator has to agree." in answer.content.decode()
+    assert not Transaction.objects.filter(reverses=mistake).exists()
+
+
 def test_by_the_api_it_is_202_and_takes_a_code(ada: Any, adam: Any, mistake: Transaction, api_of: Any) -> None:
     api = api_of(ada)
     UserSession.objects.filter(user=ada).update(code_at=timezone.now() - timedelta(minutes=6))

@@ -155,7 +155,6 @@ def _money(act: PendingAct) -> str:
 REVERSE_TRANSACTION = KindOfAct(
     kind=_KIND,
     label="Reverse a transaction",
-    permission=_PERMISSION,
     said=_said,
     said_to_person=_said_to_person,
     carry_out=_carry_out,
