@@ -8,8 +8,10 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.roles import require
+from accounts.selectors import NameThatWaits
 from foundation.paging import Cursor, Page, page_of
-from support.models import ServiceRequest, Ticket, TicketMessage
+from support.models import RequestKind, ServiceRequest, Ticket, TicketMessage
+from support.requests.kinds import update_identity
 from support.states import RequestState, TicketStatus
 from transfers.models import Transaction
 
@@ -75,6 +77,17 @@ def request_of(user: User, public_id: UUID) -> ServiceRequest:
         ServiceRequest.DoesNotExist: also when it is somebody else's.
     """
     return ServiceRequest.objects.select_related("account").get(customer=user, public_id=public_id)
+
+
+def name_that_waits(user: User) -> NameThatWaits | None:
+    """The name that this customer has asked for, while nobody has decided."""
+    asked = ServiceRequest.objects.filter(
+        customer=user, kind=RequestKind.UPDATE_IDENTITY, state=RequestState.PENDING
+    ).first()
+    if asked is None:
+        return None
+    name = update_identity.name_in(asked.details)
+    return None if name in ("", user.get_full_name()) else NameThatWaits(name, asked.public_id)
 
 
 def movement_of(user: User, reference: str) -> Transaction:
