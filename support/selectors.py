@@ -84,10 +84,9 @@ def name_that_waits(user: User) -> NameThatWaits | None:
     asked = ServiceRequest.objects.filter(
         customer=user, kind=RequestKind.UPDATE_IDENTITY, state=RequestState.PENDING
     ).first()
-    if asked is None:
+    if asked is None or not update_identity.asks_for_another_name(user, asked.details):
         return None
-    name = update_identity.name_in(asked.details)
-    return None if name in ("", user.get_full_name()) else NameThatWaits(name, asked.public_id)
+    return NameThatWaits(update_identity.name_in(asked.details), asked.public_id)
 
 
 def movement_of(user: User, reference: str) -> Transaction:

@@ -66,13 +66,12 @@ class UpdateIdentity(KindOfRequest):
     fields_of_refusals = {NameRefused: "first_name"}
 
     def differing(self, customer: User, details: Mapping[str, str]) -> Mapping[str, str]:
-        same_name = name_in(details) == customer.get_full_name()
-        same_address = details["address"] == customer.address
-        return {
-            "first_name": "" if same_name else details["first_name"],
-            "last_name": "" if same_name else details["last_name"],
-            "address": "" if same_address else details["address"],
-        }
+        another = dict(details)
+        if not asks_for_another_name(customer, details):
+            another |= {"first_name": "", "last_name": ""}
+        if details["address"] == customer.address:
+            another["address"] = ""
+        return another
 
     def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
         """Refuse what is kept already, and what nobody can be called.
@@ -96,6 +95,12 @@ class UpdateIdentity(KindOfRequest):
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         wanted = {key: asked.details[key] for key in _KEYS}
         people.update_identity.joined(actor=actor, user=asked.customer, **wanted, reason=reason, authority=authority)
+
+
+def asks_for_another_name(customer: User, details: Mapping[str, str]) -> bool:
+    """Whether the name is to be another, if only in what of it is the last name."""
+    wanted = (details["first_name"], details["last_name"])
+    return bool(wanted[0]) and wanted != (customer.first_name, customer.last_name)
 
 
 def name_in(details: Mapping[str, str]) -> str:
