@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise, permutations
 
 from django.conf import settings
@@ -141,6 +141,7 @@ def _of_banks() -> Counter[str]:
     return Counter(dict.fromkeys(_words(_OF_BANKS), 200))
 
 
+@lru_cache(maxsize=1000)
 def _words(text: str) -> tuple[str, ...]:
     """What it looks like, word by word."""
     return tuple(re.findall(r"[^\W_]+", skeleton(text).translate(_AS_LETTERS)))
