@@ -42,8 +42,8 @@ def rows(alice: Any, bob: Any, open_account: Any, make_user: Any) -> dict[type, 
         actor=alice, source=account, target=open_account(bob), amount=Decimal(12_000), idempotency_key="the held one"
     )
     tickets.open_ticket(actor=alice, subject="My card", text="Where is it?", idempotency_key="the ticket")
-    address = {"first_name": "Alice", "last_name": "Archer", "address": "Hafenstraße 9"}
-    requests.file_request(actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=address, reason="We moved")
+    name = {"first_name": "Alicia", "last_name": "Archer", "address": alice.address}
+    requests.file_request(actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=name, reason="I have married")
     PendingAct.objects.create(
         kind="change_role", subject_id=str(bob.public_id), person=bob, asked_by=make_user("Adam", Role.ADMIN),
         payload='{"role": "Support", "before": "Customer"}', reason="He works here now.",

@@ -1,6 +1,7 @@
 """Making the people who run the bank."""
 
 from accounts.models import User, normalise_email
+from accounts.people.names import check_name
 from accounts.people.registration import create_user
 from accounts.permission import administrators
 from accounts.roles import Role
@@ -36,7 +37,9 @@ def bootstrap_administrator(
 
     Raises:
         AdministratorExists, EmailTaken
+        NameRefused: nobody can have this name.
     """
+    check_name(first_name, last_name)
     return _bootstrap(normalise_email(email), first_name, last_name, make_hash(password), another)
 
 
