@@ -2,6 +2,8 @@
 
 import unicodedata
 
+# Dashes that Unicode does not count among them: the minus sign and the hyphen bullet.
+_MORE_DASHES = "\u2212\u2043"
 _REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
@@ -37,3 +39,19 @@ def length_of(text: str) -> int:
 def is_longer_than(text: str, max_chars: int) -> bool:
     """Whether a column of `max_chars` cannot hold it everywhere."""
     return length_of(text) > max_chars
+
+
+def without_marks(text: str) -> str:
+    """The text without what nobody sees: direction marks, joiners, zero-width spaces, soft hyphens. And each of
+    Unicode's spaces is a plain one; tabs and ends of lines stay what they are."""
+    seen = (char for char in text if unicodedata.category(char) != "Cf")
+    return "".join(" " if unicodedata.category(char) == "Zs" else char for char in seen)
+
+
+def run_together(text: str) -> str:
+    """What stands between spaces and dashes of any kind, in one: a number or a code copied from a PDF or a chat."""
+    return "".join(
+        char
+        for char in without_marks(text)
+        if char != " " and char not in _MORE_DASHES and unicodedata.category(char) != "Pd"
+    )

@@ -17,6 +17,7 @@ from django.db import OperationalError, connection
 from django.db.models import BigIntegerField
 
 from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, AccountStatus, BankAccount, User
+from foundation import currency_record
 from foundation.compiled import Insert, Select, Update
 from foundation.idempotency import uuid7
 from foundation.money import from_minor, to_minor
@@ -237,9 +238,11 @@ def judge(planned: Sequence[Planned]) -> "Judged":
 
     Raises:
         what `post_many` raises.
+        AnotherCurrency: at the first time in a process; the database's money is at another scale (R2.7).
     """
     if not connection.in_atomic_block:
         raise RuntimeError("The ledger is posted to inside a transaction only.")
+    currency_record.verify_once()
     amounts = [_noted(number, _balanced_amount, one.legs) for number, one in enumerate(planned)]
     before = locked({leg.account_id for one in planned for leg in one.legs})
     now = dict(before)
