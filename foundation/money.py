@@ -94,6 +94,12 @@ def parse_typed_amount(text: str, *, allow_zero: bool = False) -> Decimal:
     return parse_amount(sign + _as_programs_write(typed.translate(_APOSTROPHES)), allow_zero=allow_zero)
 
 
+def as_typed(amount: Decimal) -> str:
+    """The amount as somebody would type it on the page, for fields and addresses: `1234.50`, in German `1234,50`.
+    `parse_typed_amount()` takes it there, also where a point could be meant otherwise."""
+    return f"{amount:f}".replace(".", get_decimal_symbol(_locale()))
+
+
 def currency_sign() -> str:
     """What the page's language writes beside an amount: `€`."""
     return get_currency_symbol(settings.CURRENCY, locale=_locale())

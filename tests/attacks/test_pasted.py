@@ -196,3 +196,21 @@ def test_an_amount_that_could_be_another_is_asked_back_and_kept(
         assert said in page.context["form"].errors["amount"][0]
         assert f'value="{typed}"' in page.content.decode()
     assert not TransferOrder.objects.filter(target=bobs).exists()
+
+
+def test_what_a_field_begins_with_is_taken_as_it_stands(
+    alice: Any, household: BankAccount, bobs: BankAccount, browser_of: Callable, settings: Any
+) -> None:
+    """R10.3: going back from the review, on a page in another language and in a bank with three decimals."""
+    browser = browser_of(alice)
+    for language, currency, typed in (("de", "EUR", "1.234,5"), ("fr", "BHD", "1,234"), ("en-gb", "BHD", "1.234")):
+        settings.LANGUAGE_CODE, settings.CURRENCY = language, currency
+        form = {"source": household.public_id, "number": bobs.number, "amount": typed}
+        review = browser.post("/transfer/send/", form)["Location"]
+        page = browser.get("/transfer/send/", {"draft": review.rstrip("/").rpartition("/")[2]})
+        begun = page.context["form"]["amount"].value()
+        assert browser.post("/transfer/send/", form | {"amount": begun}).status_code == 302, (language, begun)
+        page = browser.get("/history/", {"min_amount": typed})
+        assert page.context["form"].errors == {}
+        [chip] = page.context["chips"]
+        assert browser.get(page.context["form"].filters.url("/history/")).context["form"].errors == {}, chip
