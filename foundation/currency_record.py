@@ -67,7 +67,7 @@ def verify_once() -> None:
 
 
 def begin() -> None:
-    """What a web worker does before its first request.
+    """What a web worker does before its first request, and a command before its work.
 
     Raises:
         AnotherCurrency

@@ -192,7 +192,7 @@ def _is_grouped(digits: list[str], marks: list[str]) -> bool:
 
 def _in_two_ways(*readings: Decimal) -> str:
     one, other = (format_decimal(amount, f"#,##{_decimals_pattern()}", locale=_locale()) for amount in readings)
-    return f"This can be read in two ways, as {one} or as {other}. Write the one that you mean in full, as it is here."
+    return f"This can be read as {one} or as {other}. Write the one you mean."
 
 
 def _too_precise(whole: str) -> str:

@@ -25,6 +25,7 @@ from foundation.currency_record import AnotherCurrency
 from foundation.models import CurrencyRecord
 from foundation.money import currency_exponent, format_money, parse_amount, parse_typed_amount, to_minor
 from tests.tables import in_one_world
+from transfers.ledger.holding import release_hold
 from transfers.models import Entry
 from transfers.orders import cash
 
@@ -166,6 +167,27 @@ def test_no_money_moves_at_another_scale(
     settings.CURRENCY = "EUR"
     account.refresh_from_db()
     assert (Entry.objects.count(), account.balance) == (before, Decimal(5))
+
+
+@in_one_world("command", ["accrue_interest", "run_scheduled", "send_queued_mail"])
+def test_no_command_that_moves_or_names_money_begins(
+    command: str, another_start: None, settings: Any, monkeypatch: Any
+) -> None:
+    """R2.7: interest that was earned is at a scale too, before anything of it is paid."""
+    settings.CURRENCY = "JPY"
+    with pytest.raises(AnotherCurrency, match=CHANGED):
+        call_command(command, stdout=StringIO())
+
+
+def test_no_money_is_set_aside_at_another_scale(
+    another_start: None, alice: Any, open_account: Any, settings: Any, monkeypatch: Any
+) -> None:
+    """R2.7."""
+    account = open_account(alice, "5.00")
+    settings.CURRENCY = "JPY"
+    monkeypatch.setattr(currency_record, "_verified", False)
+    with pytest.raises(AnotherCurrency):
+        release_hold(account.pk, Decimal(5))
 
 
 def test_check_and_migrate_refuse_another_currency(settings: Any) -> None:

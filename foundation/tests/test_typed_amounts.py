@@ -90,7 +90,7 @@ def test_a_currency_with_three_decimals_makes_one_group_ambiguous(settings: Any)
         ("de", "12.000", "12.000,000", "12,000"),
     ):
         with override(language):
-            with pytest.raises(InvalidAmount, match=f"read in two ways, as {whole} or as {fraction}"):
+            with pytest.raises(InvalidAmount, match=f"read as {whole} or as {fraction}"):
                 parse_typed_amount(text)
             # What is offered is understood when it is typed.
             assert parse_typed_amount(whole) == 1000 * parse_typed_amount(fraction)

@@ -188,7 +188,7 @@ def test_an_amount_that_could_be_another_is_asked_back_and_kept(
     browser = browser_of(alice)
     for currency, typed, said in (
         ("EUR", "3.333", "Write at most two decimals. If you mean a whole amount, write 3,333."),
-        ("BHD", "1,234", "This can be read in two ways, as 1,234.000 or as 1.234."),
+        ("BHD", "1,234", "This can be read as 1,234.000 or as 1.234."),
     ):
         settings.CURRENCY = currency
         form = {"source": household.public_id, "number": bobs.number, "amount": typed}

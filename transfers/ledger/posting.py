@@ -245,11 +245,9 @@ def judge(planned: Sequence[Planned]) -> "Judged":
 
     Raises:
         what `post_many` raises.
-        AnotherCurrency: at the first time in a process; the database's money is at another scale (R2.7).
     """
     if not connection.in_atomic_block:
         raise RuntimeError("The ledger is posted to inside a transaction only.")
-    currency_record.verify_once()
     amounts = [_noted(number, _balanced_amount, one.legs) for number, one in enumerate(planned)]
     before = locked({leg.account_id for one in planned for leg in one.legs})
     now = dict(before)
@@ -293,7 +291,9 @@ def locked(account_ids: set[int]) -> dict[int, LockedAccount]:
 
     Raises:
         UnbalancedTransaction: one does not exist.
+        AnotherCurrency: the first to lock any in this process finds that their money is at another scale (R2.7).
     """
+    currency_record.verify_once()
     ids = sorted(account_ids)
     rows: list[tuple] = []
     for start in range(0, len(ids), _LOCKED_AT_ONCE):
