@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection
 
 from accounts.models import User
-from accounts.people import profile
+from accounts.people.common import write_changes
 from foundation.text import folded
 from tests.tables import in_one_world
 
@@ -53,7 +53,7 @@ def test_nobody_else_is_found(text: str, ada: Any, alice: Any, people: None, bro
 
 def test_what_is_searched_follows_the_name(alice: Any) -> None:
     """R5.5: whoever writes the name writes what is searched for."""
-    profile.update_details(actor=alice, first_name="Élise", last_name="D’Arcy")
+    write_changes(alice, {"first_name": "Élise", "last_name": "D’Arcy"})
     alice.refresh_from_db()
     assert (alice.folded_first_name, alice.folded_last_name) == ("elise", "d'arcy")
     alice.last_name = "Über"
