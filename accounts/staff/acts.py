@@ -21,6 +21,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 
+from accounts.forms import CodeField
 from accounts.models import User
 from accounts.permission.reasons import MAX_REASON_CHARS
 from accounts.roles import may
@@ -42,10 +43,8 @@ class CodeAsked(Enum):
 
 
 def _code_field() -> forms.CharField:
-    return forms.CharField(
+    return CodeField(
         label="Your code",
-        max_length=24,
-        error_messages={"required": "Enter the code."},
         help_text="Six digits from your own authenticator app.",
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
     )
