@@ -97,7 +97,8 @@ class PendingActAdmin(ActingAdmin):
     date_hierarchy = "asked_at"
     ordering = ("-asked_at",)
     search_path = "person"
-    search_beginnings = ("email", "last_name")
+    search_beginnings = ("email",)
+    search_folded = ("folded_last_name",)
     search_help_text = "The beginning of the e-mail address or last name of whoever it concerns."
     fields = (
         "asked_at",
