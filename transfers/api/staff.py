@@ -15,10 +15,8 @@ from pydantic.json_schema import SkipJsonSchema
 from accounts.api.bearer import ApiRequest
 from accounts.api.staff import PageIn, PersonOut, ReasonIn
 from accounts.api.types import AccountNumber
-from accounts.staff import selectors as staff_selectors
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Amount, AmountText, IdempotencyKey, Moment, Out, PageOf, TimeText
-from transfers.accounts import freezing
 from transfers.history import staff
 from transfers.history.staff import LedgerFilters
 from transfers.models import (
@@ -157,25 +155,7 @@ class MovementOut(Out):
         )
 
 
-# Apart, so that the API's document has accounts between people and the audit log.
-accounts_router = Router(tags=["Staff"])
 router = Router(tags=["Staff"])
-
-
-@accounts_router.post("/accounts/{number}/freeze", response={204: None}, openapi_extra=refuses(409))
-def freeze_account(request: ApiRequest, number: str, data: ReasonIn) -> Status:
-    """Let no money in or out of a customer's account. The customer is told by mail."""
-    account = staff_selectors.account_numbered(request.user, number)
-    freezing.freeze_account(actor=request.user, account=account, reason=data.reason)
-    return Status(204, None)
-
-
-@accounts_router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409))
-def unfreeze_account(request: ApiRequest, number: str, data: ReasonIn) -> Status:
-    """Let money in and out of a frozen account again. The customer is told by mail."""
-    account = staff_selectors.account_numbered(request.user, number)
-    freezing.unfreeze_account(actor=request.user, account=account, reason=data.reason)
-    return Status(204, None)
 
 
 @router.get("/holds", response=PageOf[HeldOut])
