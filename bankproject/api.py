@@ -26,6 +26,7 @@ from foundation.rest.document import complete
 from foundation.rest.problems import Problem, answer_to
 from support.api.customers import router as support_router
 from support.api.staff import router as staff_of_support
+from transfers.api.freezing import router as freezing_router
 from transfers.api.freezing import staff_router as staff_of_accounts
 from transfers.api.limits import router as limits_router
 from transfers.api.money import router as transfers_router

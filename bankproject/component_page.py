@@ -90,6 +90,7 @@ def _samples() -> dict[str, Any]:
         "sessions": _sessions(),
         "sign_ins": [{"at": timezone.now(), "ip": "192.0.2.7", "succeeded": result} for result in (True, False)],
         "chips": [{"label": label, "url": "#tables"} for label in ("Household", "From 1 November 2026")],
+        "freezes": [{"by_its_owner": own, "since": timezone.now()} for own in (True, False)],
         "links": [{"label": "Move the money", "url": "#accounts"}],
         "waiting": [
             {"public_id": uuid.uuid4(), "label": label, "amount": Decimal("12345.67"), "since": timezone.now()}

@@ -27,12 +27,12 @@ def stored(user: Any) -> User:
     return User.objects.get(pk=user.pk)
 
 
-def set_status(account: Any, status: str) -> None:
-    """Give an account a status behind the services' back, with an administrator's freeze where it is frozen: nobody is
+def set_status(account: Any, status: str, kind: FreezeKind = FreezeKind.ADMINISTRATOR) -> None:
+    """Give an account a status behind the services' back, with a freeze of this kind where it is frozen: nobody is
     told."""
     AccountFreeze.objects.filter(account=account).delete()
     if status == AccountStatus.FROZEN:
-        AccountFreeze.objects.create(account=account, kind=FreezeKind.ADMINISTRATOR)
+        AccountFreeze.objects.create(account=account, kind=kind)
     BankAccount.objects.filter(pk=account.pk).update(status=status)
 
 

@@ -25,9 +25,14 @@ _LIFTS_ANY = "accounts.unfreeze_account"
 
 _CLOSED = "This account is closed."
 _INTERNAL = "This is one of the bank's own accounts: without it no money could move at all."
-_FROZEN_ALREADY = "This account is frozen already."
 _NOT_FROZEN = "This account is not frozen."
 _LIFTED_ALREADY = "This freeze is lifted already."
+
+
+class FrozenAlready(WrongStatus):
+    """A freeze of this kind stands."""
+
+    text = "This account is frozen already."
 
 
 class AdministratorsFreeze(Refusal):
@@ -44,7 +49,8 @@ def freeze_own_account(*, actor: User, account: BankAccount, reason: str = "") -
 
     Raises:
         PermissionDenied, NotYourAccount, ReasonTooLong, ReasonUnreadable
-        WrongStatus: its owner has frozen it already, or it is closed.
+        FrozenAlready: by its owner.
+        WrongStatus: it is closed.
     """
     require(actor, "transfers.open_own_account")
     require_owner(actor, account)
@@ -61,7 +67,8 @@ def freeze_account(*, actor: User, account: BankAccount, reason: str, authority:
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        WrongStatus: a freeze of this kind stands already, or the account is closed or the bank's own.
+        FrozenAlready: a freeze of this kind stands.
+        WrongStatus: the account is closed or the bank's own.
     """
     require_authority(actor, "accounts.freeze_account", verb="freeze_account", subject=account, authority=authority)
     row = _locked_for_staff(actor, account)
@@ -115,12 +122,12 @@ def _put(kind: FreezeKind, actor: User, row: BankAccount, details: dict[str, str
     """Write the freeze down, and report it.
 
     Raises:
-        WrongStatus
+        FrozenAlready, WrongStatus
     """
     if row.status == AccountStatus.CLOSED:
         raise WrongStatus(_CLOSED)
     if any(freeze.kind == kind for freeze in freezes.standing_on(row)):
-        raise WrongStatus(_FROZEN_ALREADY)
+        raise FrozenAlready
     freezes.put(row, kind=kind, by=actor, reason=details["reason"], at=timezone.now())
     concerns = None if kind == FreezeKind.CUSTOMER else row.owner
     details |= {"number": row.masked_number, "kind": kind.value}

@@ -40,7 +40,7 @@ def account_settings(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 def account_freeze(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     """The customer's emergency brake: one step, without a code and without a clerk (R2.5)."""
     row = account_or_404(request, public_id)
-    form = FreezeOwnAccountForm(request.POST or None)
+    form = FreezeOwnAccountForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             freezing.freeze_own_account(actor=request.user, account=row, reason=form.cleaned_data["reason"])

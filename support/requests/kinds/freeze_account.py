@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Literal
 
 from accounts.models import AccountStatus, BankAccount, User
@@ -38,10 +39,11 @@ class FreezeAccount(KindOfRequest):
         """Freeze it as its owner's own freeze does: nobody waits for a clerk while the money moves (R2.5).
 
         Raises:
-            WrongStatus
+            WrongStatus: it was closed meanwhile.
         """
         why = beginning_of(asked.reason, MAX_REASON_CHARS)
-        freezing.freeze_own_account.joined(actor=asked.customer, account=asked.its_account, reason=why)
+        with suppress(freezing.FrozenAlready):  # by its owner: as they ask for
+            freezing.freeze_own_account.joined(actor=asked.customer, account=asked.its_account, reason=why)
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         freezing.freeze_account.joined(actor=actor, account=asked.its_account, reason=reason, authority=authority)
