@@ -445,8 +445,6 @@ class AccountFreeze(models.Model):
     `reason` is for staff; a customer's own may be empty.
     """
 
-    readable_on_replica = True
-
     account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="freezes", db_index=False)
     kind = models.CharField(max_length=13, choices=FreezeKind)
     # Of an account that was frozen before there were rows, and that the audit log says nothing of, nobody knows.

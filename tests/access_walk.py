@@ -176,7 +176,8 @@ def _fields(account: Any, other: Any, order: Any, draft: str, known: Any, ticket
         # fields of forms
         "source": account.public_id, "target": other.public_id, "account": account.public_id,
         "account_id": other.public_id, "number": account.number, "amount": "1.00", "reference": reference,
-        "key": draft, "kinds": "support", "email": account.owner.email, "kind": "close_account", "nickname": "Mine", "label": "Mine",
+        "key": draft, "kinds": "support", "email": account.owner.email, "kind": "close_account",
+        "nickname": "Mine", "label": "Mine",
         "description": "Mine", "subject": "Mine", "text": "Mine", "reason": "Mine", "opening_deposit": "1.00",
         "daily_limit": "10.00", "min_amount": "0.01", "max_amount": "10000", "type": "transfer",
         "date_from": "2020-01-01", "date_to": "2099-12-31", "first_name": "Mallory", "last_name": "Mine",
