@@ -3,6 +3,7 @@
 Commit 11100bd lifted it, and neither the request nor the account showed why it was there.
 """
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import AccountFreeze, BankAccount
 from support.models import ServiceRequest
+from tests import acts
 from tests.acts import mails
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +85,20 @@ def test_a_customers_own_freeze_hides_no_administrators(
     answer = clerks.post(page_of(ServiceRequest.objects.get(), "approve"), {"reason": "Called back"}, follow=True)
     assert "Approved and done" in answer.content.decode()
     assert BankAccount.objects.get(pk=account.pk).status == "active"
+
+
+def test_whoever_decides_a_held_payment_reads_why_its_account_is_frozen(
+    alice: Any, bob: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any
+) -> None:
+    account, bobs = open_account(alice, "20000.00"), open_account(bob)
+    acts.know(alice, bobs)
+    order = acts.transfer(
+        actor=alice, source=account, target=bobs, amount=Decimal(12_000), idempotency_key="a large one"
+    )
+    assert order.state == "held"
+    browser_of(ada).post(page_of(account, "freeze"), {"reason": WHY})
+    for row in (order, order.alerts.first()):
+        assert WHY in browser_of(sam).get(page_of(row)).content.decode()
 
 
 def test_of_several_an_administrator_chooses_which(alice: Any, ada: Any, open_account: Any, browser_of: Any) -> None:
