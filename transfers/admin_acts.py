@@ -58,7 +58,7 @@ class UnfreezeForm(ReasonForm):
         super().__init__(*args, row=row, **kwargs)
         standing = freezes.standing_on(row)
         field: Any = self.fields["kinds"]
-        field.choices = [(freeze.kind, f"Frozen {freeze.kind_label}: {freeze.reason}") for freeze in standing]
+        field.choices = [(freeze.kind, f"Frozen {freeze.kind_label}") for freeze in standing]
         if len(standing) == 1:
             field.widget, field.initial = forms.MultipleHiddenInput(), [standing[0].kind]
 

@@ -35,7 +35,7 @@ def test_a_clerk_reads_why_and_is_refused_and_an_administrator_decides(
 
     # Whoever has taken over the account reads that the bank has frozen it, and not what the bank knows.
     page = hers.get(f"/accounts/{account.public_id}/").content.decode()
-    assert "The bank has frozen it" in page
+    assert "The bank froze it" in page
     assert WHY not in page
     hers.post(
         f"{reverse('request_new')}?kind=unfreeze_account",
@@ -109,7 +109,8 @@ def test_of_several_an_administrator_chooses_which(alice: Any, ada: Any, open_ac
     url = page_of(account, "unfreeze")
     page = adas.get(url).content.decode()
     assert "Frozen by its owner" in page
-    assert f"Frozen by an administrator: {WHY}" in page
+    assert "Frozen by an administrator" in page
+    assert WHY in page
     assert "Choose at least one." in adas.post(url, {"reason": "Settled"}).content.decode()
     adas.post(url, {"reason": "Settled", "kinds": ["customer", "administrator"]})
     assert BankAccount.objects.get(pk=account.pk).status == "active"

@@ -70,11 +70,11 @@ def test_the_customer_reads_who_froze_it_and_not_why_the_bank_did(
 ) -> None:
     freeze_account(actor=ada, account=everyday, reason=REASON)
     page = text_of(browser.get(url_of(everyday)))
-    assert "The bank has frozen it on" in page
+    assert "The bank froze it on" in page
     assert "You froze it" not in page
     freeze_own_account(actor=alice, account=everyday)
     page = text_of(browser.get(url_of(everyday)))
-    assert "The bank has frozen it on" in page
+    assert "The bank froze it on" in page
     assert "You froze it on" in page
     assert REASON not in page
     assert ada.get_full_name() not in page
