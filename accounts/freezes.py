@@ -17,9 +17,10 @@ def standing() -> QuerySet[AccountFreeze]:
     return AccountFreeze.objects.filter(lifted_at__isnull=True).select_related("frozen_by").order_by("frozen_at", "pk")
 
 
-def standing_on(account: BankAccount) -> list[AccountFreeze]:
-    """What stands on one account, the first to come first: nothing, and nothing asked, unless it is frozen."""
-    return list(standing().filter(account=account)) if account.status == AccountStatus.FROZEN else []
+def standing_on(*accounts: BankAccount) -> list[AccountFreeze]:
+    """What stands on these accounts, the first to come first, in one question: none where none of them is frozen."""
+    frozen = [account.pk for account in accounts if account.status == AccountStatus.FROZEN]
+    return list(standing().filter(account__in=frozen)) if frozen else []
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,8 @@ class FraudAlertAdmin(ActingAdmin):
 
 def _why_frozen(*accounts: BankAccount) -> SafeString | str:
     """Each freeze that stands on one of them, with its reason: whoever decides here decides about them too."""
-    lines = [(account, freeze, freeze.reason) for account in accounts for freeze in freezes.standing_on(account)]
+    called = {account.pk: account for account in accounts}
+    lines = [(called[row.account_id], row, row.reason or "no reason given") for row in freezes.standing_on(*accounts)]
     return format_html_join("", "<p>{}: {}. {}</p>", lines) or "none"
 
 

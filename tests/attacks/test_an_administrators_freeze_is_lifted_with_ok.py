@@ -88,7 +88,7 @@ def test_a_customers_own_freeze_hides_no_administrators(
 
 
 def test_whoever_decides_a_held_payment_reads_why_its_account_is_frozen(
-    alice: Any, bob: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any
+    alice: Any, bob: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any, api_of: Any
 ) -> None:
     account, bobs = open_account(alice, "20000.00"), open_account(bob)
     acts.know(alice, bobs)
@@ -99,6 +99,9 @@ def test_whoever_decides_a_held_payment_reads_why_its_account_is_frozen(
     browser_of(ada).post(page_of(account, "freeze"), {"reason": WHY})
     for row in (order, order.alerts.first()):
         assert WHY in browser_of(sam).get(page_of(row)).content.decode()
+    for path in ("holds", "alerts"):
+        told = api_of(sam).get(path).json()["items"][0]["freezes"]
+        assert [(freeze["kind"], freeze["reason"]) for freeze in told] == [("administrator", WHY)]
 
 
 def test_of_several_an_administrator_chooses_which(alice: Any, ada: Any, open_account: Any, browser_of: Any) -> None:
