@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -128,7 +129,8 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     search_help_text = "The reference of its transaction, in full."
     fields = (
         "public_id", "kind", "initiator", "source", "target", "amount", "description", "state", "transaction",
-        "created_at", "why_held", "frozen", "alerts", "decided_by", "decided_at", "decision_reason",
+        "created_at", "why_held", "frozen", "expires", "alerts", "decided_by", "decided_at",
+        "decision_reason",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
@@ -137,7 +139,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
         if obj is not None and obj.state == OrderState.POSTED:
             hidden |= {"why_held", "decided_by", "decided_at", "decision_reason"}
         if obj is not None and obj.state != OrderState.HELD:
-            hidden.add("frozen")  # what stands now says nothing of what was decided then
+            hidden |= {"expires", "frozen"}  # what stands now says nothing of what was decided then
         return [name for name in super().get_fields(request, obj) if getattr(name, "__name__", name) not in hidden]
 
     @admin.display(description="why it was held")
@@ -148,6 +150,11 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     @admin.display(description="frozen accounts")
     def frozen(self, order: TransferOrder) -> SafeString | str:
         return _why_frozen(order.source, order.target)
+
+    @admin.display(description="expires")
+    def expires(self, order: TransferOrder) -> str:
+        """When it is given back if nobody decides."""
+        return date_format(timezone.localtime(order.expires_at), "DATETIME_FORMAT")
 
     @admin.display(description="alerts")
     def alerts(self, order: TransferOrder) -> SafeString | str:
