@@ -313,7 +313,7 @@ def test_the_migration_writes_down_what_stands(ada: Any, sam: Any, alice: Any, o
     BankAccount.objects.filter(pk=by_nobody.pk).update(status="frozen")
     was = {row.account_id: (row.kind, row.frozen_by, row.reason) for row in AccountFreeze.objects.all()}
     AccountFreeze.objects.all().delete()
-    import_module("accounts.migrations.0003_freezes").write_down_what_stands(apps, None)
+    import_module("accounts.migrations.0004_freezes").write_down_what_stands(apps, None)
     now = {row.account_id: (row.kind, row.frozen_by, row.reason) for row in AccountFreeze.objects.all()}
     assert now == was | {by_nobody.pk: ("administrator", None, "")}
     assert active.pk not in now

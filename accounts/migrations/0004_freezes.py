@@ -26,7 +26,7 @@ def write_down_what_stands(apps, schema_editor):
 class Migration(migrations.Migration):
     """Freezes are rows with who, why and kind (R2.5)."""
 
-    dependencies = [("accounts", "0002_roles"), ("audit", "0001_audit_log")]
+    dependencies = [("accounts", "0003_folded_names"), ("audit", "0001_audit_log")]
 
     operations = [
         migrations.CreateModel(
