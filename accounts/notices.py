@@ -155,6 +155,7 @@ MAILS = [
     Notice("pin_changed", USER),
     Notice("pin_locked", USER),
     Notice("pin_removed", USER),
+    Notice("own_account_frozen", OWNER),
     # What staff did. None of these gives the reason: it is written for colleagues and the audit log.
     Notice("user_locked", USER),
     Notice("user_unlocked", USER),
@@ -172,5 +173,6 @@ MAILS = [
     Notice("pending_act_ended", _ADMINISTRATORS, _how_it_ended),
     Notice("pending_act_called_off", _WHOM_IT_CONCERNS),
     Notice("account_frozen", OWNER),
+    Notice("freeze_lifted", OWNER),
     Notice("account_unfrozen", OWNER),
 ]

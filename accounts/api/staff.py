@@ -11,7 +11,7 @@ from pydantic.json_schema import SkipJsonSchema
 from accounts import people as people_services
 from accounts.api.bearer import ApiRequest
 from accounts.api.types import AccountNumber, Code, Secret
-from accounts.models import PendingAct, PendingState, User
+from accounts.models import AccountFreeze, FreezeKind, PendingAct, PendingState, User
 from accounts.permission import second_person
 from accounts.permission.reasons import MAX_REASON_CHARS
 from accounts.roles import Role
@@ -43,23 +43,26 @@ class CodeReasonIn(ReasonIn):
     code: Code
 
 
+LatelyCode = Annotated[
+    Code | SkipJsonSchema[None],
+    Field(description="Needed if none was given in this session within STAFF_CODE_SECONDS, signing in included."),
+]
+
+
 class LatelyCodeIn(ReasonIn):
     """For what moves money, or lets it move: with a code, unless one was given in this session within five minutes."""
 
-    code: Annotated[
-        Code | SkipJsonSchema[None],
-        Field(description="Needed if none was given in this session within STAFF_CODE_SECONDS, signing in included."),
-    ] = None
+    code: LatelyCode = None
 
 
-def require_code(request: ApiRequest, data: LatelyCodeIn) -> None:
+def require_code(request: ApiRequest, code: str | None) -> None:
     """As `fresh_code.require_recent_code()`, of a program: what the staff's pages ask beside the form.
 
     Raises:
         CodeNeeded, WrongCode, TryAgainIn, TooOften
     """
     fresh_code.require_recent_code(
-        actor=request.user, session=request.api_session, code=data.code or "", origin=origin_of(request)
+        actor=request.user, session=request.api_session, code=code or "", origin=origin_of(request)
     )
 
 
@@ -86,6 +89,25 @@ class PersonOut(Out):
     @classmethod
     def of(cls, user: User) -> Self:
         return cls(id=user.public_id, email=user.email, name=user.get_full_name())
+
+
+class FreezeOut(Out):
+    """A freeze of an account: by whom, and why."""
+
+    kind: Annotated[FreezeKind, Field(description="Of an `administrator`: only one lifts it.")]
+    frozen_by: Annotated[PersonOut | None, Field(description="Nobody knows of some that are older than these rows.")]
+    frozen_at: TimeText
+    reason: str
+
+    @classmethod
+    def of(cls, freeze: AccountFreeze, **more: Any) -> Self:
+        return cls(
+            kind=FreezeKind(freeze.kind),
+            frozen_by=PersonOut.of(freeze.frozen_by) if freeze.frozen_by is not None else None,
+            frozen_at=freeze.frozen_at,
+            reason=freeze.reason,
+            **more,
+        )
 
 
 class PendingActOut(Out):

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     """What waits for a second administrator, who was an administrator when, and when a code was last given (R5.8)."""
 
     dependencies = [
-        ("accounts", "0003_folded_names"),
+        ("accounts", "0004_freezes"),
     ]
 
     operations = [
