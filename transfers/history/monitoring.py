@@ -18,7 +18,8 @@ LAST_TRANSACTIONS = 50
 
 @dataclass(frozen=True)
 class Volume:
-    """What moved since a day began, of the latest `totalled_rows()` movements at most."""
+    """What moved since a day began, of the latest `totalled_rows()` movements at most; neither what was reversed since
+    nor reversals, which together moved nothing."""
 
     count: Count
     amount: Decimal
@@ -38,10 +39,9 @@ def accounts_with_status(status: AccountStatus) -> QuerySet[BankAccount]:
 
 def volume_of_today(at: datetime) -> Volume:
     since = start_of_day(day_of(at))
-    most = totalled_rows()
-    today = Transaction.objects.filter(created_at__gte=since).order_by("-created_at")[:most]
-    sums = today.aggregate(amount=Sum("amount"))
-    return Volume(bounded_count(Transaction.objects.filter(created_at__gte=since)), sums["amount"] or Decimal(0))
+    today = Transaction.objects.filter(created_at__gte=since, reversals__isnull=True, reverses__isnull=True)
+    sums = today.order_by("-created_at")[: totalled_rows()].aggregate(amount=Sum("amount"))
+    return Volume(bounded_count(today), sums["amount"] or Decimal(0))
 
 
 def orders_held() -> QuerySet[TransferOrder]:

@@ -15,7 +15,7 @@ from transfers import history
 from transfers.accounts import closing, renaming
 from transfers.forms import RenameAccountForm
 from transfers.history.filters import HistoryFilters
-from transfers.interest import posting as interest
+from transfers.interest import at_closing as interest
 from transfers.views.access import account_or_404, needs
 
 
@@ -51,7 +51,8 @@ def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
             return redirect("dashboard")
     context: dict[str, Any] = {"account": row, "can_close": obstacle is None}
     if obstacle is None:
-        context["interest"] = interest.owed_at_closing(row, at=timezone.now())
+        context["interest"] = owed = interest.owed_at_closing(row, at=timezone.now())
+        context["overpaid"] = -owed
         context["interest_account"] = interest.payout_account(row)
     context |= closing_obstacle(request, row, obstacle)
     return render(request, "transfers/account_close.html", context)
@@ -64,6 +65,8 @@ def closing_obstacle(request: SignedInRequest, account: BankAccount, obstacle: R
         links = [("See the account", reverse("account", args=[account.public_id]))]
     elif isinstance(obstacle, closing.InterestOwed):
         links = [("Open an account", reverse("account_open"))]
+    elif isinstance(obstacle, closing.InterestOverpaid):
+        links = [("Transfer between your accounts", reverse("transfer_own"))]
     elif isinstance(obstacle, closing.AccountNotEmpty):
         links = _ways_out(request, account)
     elif isinstance(obstacle, closing.AccountFrozen):
