@@ -47,9 +47,9 @@ def reverse_transaction(
 ) -> Transaction:
     """Post the same amounts the other way round, once for each transaction; return the new one. All sides are told.
 
-    What it undoes counts towards the customer's daily limit no more, on the day on which it was paid out; on a later
-    one it does not anyway. Their count of payments in the hour, their sum since the last code and the payee stay as they
-    are: a rule that looks too closely is the safe mistake. For interest it counts from the day of what it reverses
+    On the day on which it was paid out, what it undoes no longer counts towards the customer's daily limit; on a later
+    one it does not anyway. Their count of payments in the hour, their sum since the last code and the payee stay as
+    they are: a rule that looks too closely is the safe mistake. For interest it counts from the day of what it reverses
     (`transfers.interest`). The same again under the same key is answered with the reversal that it made.
 
     Raises:
