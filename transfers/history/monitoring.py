@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 
 from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, INTERNAL_KINDS, AccountStatus, BankAccount
 from foundation.admin.counting import Count, bounded_count
@@ -53,7 +53,7 @@ def alerts_open() -> QuerySet[FraudAlert]:
 
 
 def last_transactions() -> list[Transaction]:
-    """The latest, newest first, with who began them: what the front page shows of both, and no more."""
+    """The latest, newest first, with who began them and what reversed them: what the front page shows, and no more."""
     return _latest.instances()
 
 
@@ -61,6 +61,7 @@ _latest: Select[Transaction] = Select(
     lambda: (
         Transaction.objects.select_related("initiated_by")
         .only("reference", "kind", "amount", "created_at", "initiated_by__email")
+        .annotate(_reversed_by=F("reversals__reference"))
         .order_by("-created_at")[:LAST_TRANSACTIONS]
     )
 )

@@ -199,6 +199,7 @@ def test_of_an_earlier_day_there_is_nothing_to_free(
 ) -> None:
     """And never below nothing."""
     now = timezone.now()
+    CustomerLimit.objects.filter(user=alice).update(day=timezone.localdate(now) - timedelta(days=1))
     yesterday = acts.transfer(
         actor=alice, source=everyday, target=bobs, amount=Decimal(30), idempotency_key="yesterday",
         at=now - timedelta(days=1),

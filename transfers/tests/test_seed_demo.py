@@ -120,3 +120,15 @@ def test_the_administrator_must_turn_on_two_factor_and_change_the_password_first
     assert client.post(reverse("sign_in"), fields)["Location"] == reverse("two_factor_enrol")
     TotpDevice(user=admin, name="phone", confirmed=True, key="00" * 20).save()
     assert browser_of(admin).get(reverse("admin:index"))["Location"] == reverse("password_change")
+
+
+@pytest.mark.usefixtures("one_month")
+def test_alice_has_paid_once_too_often_and_has_it_back(browser_of: Callable) -> None:
+    """R3.15: what a reversed payment looks like, to a customer of the demo."""
+    seed()
+    alice = User.objects.get(email="alice@example.com")
+    (reversal,) = Transaction.objects.filter(kind="reversal")
+    order = TransferOrder.objects.get(transaction=reversal.reverses)
+    assert (order.initiator, order.amount) == (alice, Decimal("41.63"))
+    page = browser_of(alice).get(reverse("receipt", args=[order.public_id])).text
+    assert f"reference {reversal.reference}" in page
