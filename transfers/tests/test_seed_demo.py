@@ -1,5 +1,6 @@
 """`manage.py seed_demo`: people of every role with months of history, in demo mode only (R9.2)."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -45,16 +46,15 @@ def counts() -> dict[str, int]:
 
 
 def history() -> list[tuple]:
-    """What happened, but for when and under which ids."""
+    """What happened, but for when and under which ids and references."""
     rows = Entry.objects.order_by("account__owner__email", "account__kind", "account_id", "sequence").filter(
         account__owner__isnull=False
     )
-    return list(
-        rows.values_list(
-            "account__owner__email", "account__kind", "sequence", "direction", "amount", "balance_after",
-            "transaction__description",
-        )
+    columns = rows.values_list(
+        "account__owner__email", "account__kind", "sequence", "direction", "amount", "balance_after",
+        "transaction__description",
     )  # fmt: skip
+    return [(*row[:-1], re.sub(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){2}", "…", row[-1])) for row in columns]
 
 
 def test_it_refuses_outside_demo_mode(settings: Any) -> None:
