@@ -15,6 +15,7 @@ from accounts.models import AccountKind, AccountStatus, BankAccount
 from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.verification import faults as faults_of_the_log
+from tests import acts
 from transfers.interest import counted_rates
 from transfers.interest import posting as interest
 from transfers.interest.posting import accrue_interest
@@ -100,6 +101,8 @@ def test_the_correction_is_posted_and_audited(saved: BankAccount, settings: Any,
     assert (entry.details["reason"], entry.details["amount"]) == ("rate", correction)
     assert entry.details["through"] == "2026-11-15"
     assert AuditEntry.objects.filter(action="INTEREST_POSTED").latest("pk").details["amount"] == correction
+    words = "too little. We pay you that." if late == HIGHER else "too much. We take that back"
+    assert words in acts.mails(saved.owner.email)[-1].message  # type: ignore[union-attr]
 
 
 def test_it_comes_to_what_would_have_been_counted_in_the_first_place(

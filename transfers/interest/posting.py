@@ -22,6 +22,7 @@ from accounts.models import AccountKind, AccountStatus, BankAccount, User
 from accounts.people.the_bank import the_bank
 from audit.actions import Action
 from audit.services import Report, record_many
+from foundation import outbox
 from foundation.compiled import Update
 from foundation.money import from_minor
 from foundation.transactions import own_transaction
@@ -139,7 +140,7 @@ def _accrue_batch(ids: Sequence[int], until: date, at: datetime, *, correct: boo
     plans = planned(untouched, until, correct=correct)
     _pay(plans, at)
     _save(plans)
-    record_many(_correction_report(plan, at) for plan in plans if not plan.correction.is_nothing)
+    _report_corrections(plans, at)
     return plans, tampered
 
 
@@ -215,6 +216,16 @@ def _report(account: BankAccount, target: BankAccount, posting: Posting, bank: U
         evidence_digest=posting.digest,
         at=posting.created_at,
     )
+
+
+def _report_corrections(plans: Iterable[Plan], at: datetime) -> None:
+    """To the log, and to the customers of whose rounded months something is corrected (R3.15)."""
+    corrected = [plan for plan in plans if not plan.correction.is_nothing]
+    record_many(_correction_report(plan, at) for plan in corrected)
+    for plan in corrected:
+        if plan.correction.amount:
+            amount = str(from_minor(plan.correction.amount))
+            outbox.tell("interest_corrected", account_id=plan.account.pk, amount=amount)
 
 
 def _correction_report(plan: Plan, at: datetime) -> Report:

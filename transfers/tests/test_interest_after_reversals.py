@@ -53,7 +53,7 @@ def undo(ada: Any) -> Callable[..., Transaction]:
     return reverse
 
 
-def pay_in(account: BankAccount, amount: str, at: datetime = MISTAKE, key: str = "by mistake") -> Any:
+def pay_in(account: Any, amount: str, at: datetime = MISTAKE, key: str = "by mistake") -> Any:
     order = cash.deposit(actor=account.owner, account=account, amount=Decimal(amount), idempotency_key=key, at=at)
     return order.transaction
 
@@ -142,6 +142,9 @@ def test_a_month_that_was_posted_is_corrected_by_a_movement_of_its_own(saved: Ba
     }
     posted = AuditEntry.objects.filter(action="INTEREST_POSTED").latest("pk")
     assert (posted.details["amount"], bool(posted.evidence_digest)) == ("-1100.00", True)
+    mail = acts.mails(saved.owner.email)[-1]  # type: ignore[union-attr]
+    assert mail.subject == "Interest on your account was corrected"
+    assert "It came to €1,100.00 too much. We take that back" in mail.message
     again = accrue_interest(at=NIGHT_AFTER_NOVEMBER + timedelta(days=2))
     assert (again.corrections, len(paid_on(saved))) == (0, 2)
 

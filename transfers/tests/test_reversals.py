@@ -38,7 +38,7 @@ def payment(alice: Any, everyday: BankAccount, bobs: BankAccount) -> Transaction
     return order.transaction
 
 
-def reverse(actor: Any, transaction: Transaction) -> Transaction:
+def reverse(actor: Any, transaction: Any) -> Transaction:
     return reverse_transaction(actor=actor, transaction=transaction, reason=REASON)
 
 

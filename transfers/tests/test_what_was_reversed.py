@@ -230,6 +230,7 @@ def test_support_reads_it_of_a_held_payment_without_a_link_to_the_ledger(
 def test_programs_of_staff_read_both(
     order: TransferOrder, reversal: Transaction, audrey: Any, api_of: Callable
 ) -> None:
+    assert order.transaction is not None
     items = api_of(audrey).get("staff/transactions").json()["items"]
     newest, mistake = (
         next(row for row in items if row["reference"] == one.reference) for one in (reversal, order.transaction)

@@ -57,8 +57,8 @@ class Command(BaseCommand):
             + (f" {run.corrections} accounts corrected by {format_money(run.corrected)}." if run.corrections else "")
             + (" Nothing was changed: this was a dry run." if dry_run else "")
         )
-        for line in _warnings(run):
-            self.stderr.write(self.style.WARNING(line))
+        for warning in _warnings(run):
+            self.stderr.write(self.style.WARNING(warning))
 
 
 def _warnings(run: Run) -> Iterator[str]:
