@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.core import checks
 from django.core.management import call_command
+from django.db import DatabaseError
 
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from audit.models import AuditEntry
@@ -212,3 +213,11 @@ def test_days_of_a_bank_that_did_not_keep_its_rates_count_as_announced_now(saved
     accrue_interest(at=MID_NOVEMBER + timedelta(days=1), correct=True)
     assert paid_on(saved) == [Decimal("3.10")]
     assert [book.text for book in CountedRates.objects.all()] == ["2026-01-01:0.036500,2026-10-22:0.073000"]
+
+
+def test_the_check_says_nothing_of_a_bank_that_was_not_migrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_table() -> None:
+        raise DatabaseError("no such table: transfers_countedrates")
+
+    monkeypatch.setattr(counted_rates, "late_rates", no_table)
+    assert counted_rates.check_late_rates(["default"]) == []

@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
+from django.urls import reverse
 
 from accounts.models import AccountKind, BankAccount
 from audit.models import AuditEntry
@@ -230,3 +232,36 @@ def test_it_stays_open_until_that_can_be_taken(emptied: BankAccount, alice: Any,
         closing.close_account(actor=alice, account=emptied, at=at)
     emptied.refresh_from_db()
     assert emptied.is_active
+
+
+def test_the_page_says_what_is_taken_and_from_where(
+    emptied: BankAccount, alice: Any, browser_of: Callable, new_key: Callable
+) -> None:
+    at = NIGHT_AFTER_NOVEMBER + timedelta(hours=9)
+    everyday = BankAccount.objects.get(owner=alice, kind=AccountKind.CHECKING)
+    url = reverse("account_close", args=[emptied.public_id])
+    with time_machine.travel(at, tick=False):
+        client = browser_of(alice)
+        page = client.get(url).text
+        assert "Interest that was paid into it by mistake" in page
+        assert "€100.00" in page
+        assert everyday.masked_number in page
+        acts.withdraw(actor=alice, account=everyday, amount=Decimal("1003.01"), idempotency_key=new_key())
+        page = client.get(url).text
+        assert "€100.00 of interest was paid into this account by mistake." in page
+        assert reverse("transfer_own") in page
+        assert "Close account" not in page
+
+
+def test_spent_between_look_and_lock_it_stays_open(
+    emptied: BankAccount, alice: Any, new_key: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = NIGHT_AFTER_NOVEMBER + timedelta(hours=9)
+    everyday = BankAccount.objects.get(owner=alice, kind=AccountKind.CHECKING)
+    acts.withdraw(
+        actor=alice, account=everyday, amount=Decimal("1003.01"), idempotency_key=new_key(), at=at - timedelta(hours=1)
+    )
+    monkeypatch.setattr(closing, "_obstacle_of_interest", lambda account, at: None)
+    with pytest.raises(closing.InterestOverpaid):
+        closing.close_account(actor=alice, account=emptied, at=at)
+    assert paid_on(everyday) == []
