@@ -17,12 +17,16 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.selectors import NameThatWaits
 from foundation.form_fields import AmountField
 from transfers.history import drawing as pictures
 from transfers.periods import Month
 
 _ICONS = settings.BASE_DIR / "static" / "img" / "icons.svg"
-_STATUSES = ("active", "frozen", "closed", "posted", "held", "released", "rejected", "reversed")
+_STATUSES = (
+    *("active", "frozen", "closed", "posted", "held", "released", "rejected", "cancelled", "expired"),
+    "reversed",
+)
 
 
 @login_not_required  # it shows nothing of anybody's, and there is nobody to be in a fresh checkout
@@ -88,11 +92,18 @@ def _samples() -> dict[str, Any]:
         ],
         "demo_people": [{"name": "Alice Archer", "email": person.email, "role": "Customer"}],
         "sessions": _sessions(),
+        "new_name": NameThatWaits("Alice Archer-Brandt", uuid.uuid4()),
         "sign_ins": [{"at": timezone.now(), "ip": "192.0.2.7", "succeeded": result} for result in (True, False)],
         "chips": [{"label": label, "url": "#tables"} for label in ("Household", "From 1 November 2026")],
         "links": [{"label": "Move the money", "url": "#accounts"}],
         "waiting": [
-            {"public_id": uuid.uuid4(), "label": label, "amount": Decimal("12345.67"), "since": timezone.now()}
+            {
+                "public_id": uuid.uuid4(),
+                "label": label,
+                "amount": Decimal("12345.67"),
+                "since": timezone.now(),
+                "account_name": "Household",
+            }
             for label in ("Bob B.", "Cash at the counter")
         ],
         "payees": _payees(),

@@ -95,6 +95,8 @@ OPERATIONS = {
     "GET orders/{order_id}/pdf": Op(_ACCOUNTS, 200),
     "GET transactions": Op(_ACCOUNTS, 200),
     "PATCH accounts/{number}": Op(_ACCOUNTS, 200, lambda sent: {"nickname": "Mine"}),
+    # Of a payment that was never held.
+    "POST orders/{order_id}/cancel": Op(_PAY, 409),
     "POST accounts": Op(_ACCOUNTS, 201, lambda sent: {"kind": "checking"}),
     "POST accounts/{number}/close": Op(_ACCOUNTS, 409),
     "POST accounts/{number}/deposit": Op(_DEPOSIT, 201, an_amount),
@@ -111,7 +113,7 @@ OPERATIONS = {
     "DELETE profile/pin": Op(EVERYBODY, 409, a_code),
     "GET profile": Op(EVERYBODY, 200),
     "GET profile/sign-ins": Op(EVERYBODY, 200),
-    "PATCH profile": Op(EVERYBODY, 200, lambda sent: {"last_name": "Mine"}),
+    "PATCH profile": Op(EVERYBODY, 200, lambda sent: {"address": "Mine 1", "code": sent.code}),
     "POST profile/authenticator": Op(EVERYBODY, 201, a_code),
     "POST profile/authenticator/confirm": Op(
         EVERYBODY, 409, lambda sent: {"replacement_token": "x" * 40, "code": sent.code}

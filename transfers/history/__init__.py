@@ -3,7 +3,15 @@
 from transfers.history.monthly import NoSuchMonth, Statement, StatementTooLong, statement_for, statement_months
 from transfers.history.own_accounts import DailyUse, account_by_number, account_of, accounts_of, daily_use
 from transfers.history.pictures import Balances, MonthFlow, Overview, balances_over_time, months_in_and_out, overview_of
-from transfers.history.receipts import Receipt, WaitingOrder, order_to_repeat, receipt_for, receipt_of, waiting_orders
+from transfers.history.receipts import (
+    Receipt,
+    WaitingOrder,
+    order_to_cancel,
+    order_to_repeat,
+    receipt_for,
+    receipt_of,
+    waiting_orders,
+)
 from transfers.history.rows import (
     PAGE_ROWS,
     EntryRow,
@@ -40,6 +48,7 @@ __all__ = [
     "is_page_key",
     "months_in_and_out",
     "movement_referred_to",
+    "order_to_cancel",
     "order_to_repeat",
     "overview_of",
     "overview_version",

@@ -9,8 +9,9 @@ from django.db.models import Q
 
 from accounts.models import AccountKind, BankAccount, User
 from transfers.history.rows import reversed_words
-from transfers.models import OrderKind, OrderState, TransferOrder
+from transfers.models import NOT_CARRIED_OUT, OrderKind, OrderState, TransferOrder
 from transfers.orders.explanations import explanation_of
+from transfers.orders.holds import may_cancel
 from transfers.orders.records import order_with_sides, with_reversal
 from transfers.payees.selectors import short_name
 
@@ -32,9 +33,10 @@ class Receipt:
     description: str
     status: str
     status_label: str
-    explanation: str  # why it waits or was rejected, for the one whose money it is; "" if it was carried out
+    explanation: str  # why it waits or was not carried out, for the one whose money it is; "" if it was
     initiated_by: str
     can_be_repeated: bool  # by the one who gave it
+    can_be_cancelled: bool  # by the one whose money it takes
     account_id: UUID  # the one of the reader's that it is shown of
     reversed_at: datetime | None = None
     reversed_by: str = ""  # the reference of what took it back
@@ -60,7 +62,8 @@ class Receipt:
         return "warning" if self.status == OrderState.HELD else "info"
 
 
-_NOT_DONE = {OrderState.HELD.value: ", not carried out yet", OrderState.REJECTED.value: ", not carried out"}
+_NOT_DONE = {state.value: ", not carried out" for state in NOT_CARRIED_OUT}
+_NOT_DONE[OrderState.HELD.value] = ", not carried out yet"
 AT_THE_COUNTER = "Cash at the counter"
 REPEATABLE = frozenset({OrderKind.PAYMENT.value, OrderKind.OWN_TRANSFER.value})
 
@@ -96,35 +99,51 @@ def receipt_of(order: TransferOrder, user: User) -> Receipt:
         explanation=explanation_of(order),
         initiated_by=_person_label(order.initiator, user),
         can_be_repeated=_can_be_repeated(order, user),
+        can_be_cancelled=order.state == OrderState.HELD and may_cancel(user, order),
         account_id=(order.source if order.source.owner_id == user.pk else order.target).public_id,
         reversed_at=order.reversed_at,
         reversed_by=order.reversed_by or "",
     )
 
 
+def order_to_cancel(user: User, public_id: UUID) -> TransferOrder:
+    """An order that its customer may cancel while it is held, whatever has become of it by now.
+
+    Raises:
+        TransferOrder.DoesNotExist: also when it takes the money of somebody else, or none.
+    """
+    order = order_with_sides().get(public_id=public_id)
+    if not may_cancel(user, order):
+        raise TransferOrder.DoesNotExist
+    return order
+
+
 @dataclass(frozen=True)
 class WaitingOrder:
-    """A line of what an account page says about money that is set aside."""
+    """A line of what a customer's pages say about money that is set aside."""
 
     public_id: UUID
     label: str
     amount: Decimal
     since: datetime
+    account_name: str
 
 
-def waiting_orders(account: BankAccount) -> list[WaitingOrder]:
-    """The account's orders that wait for a decision, oldest first; nothing is asked where nothing is held."""
-    if not account.held:
+def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
+    """The orders of the accounts that wait for a decision, oldest first; nothing is asked where nothing is held."""
+    holding = {account.pk: account for account in accounts if account.held}
+    if not holding:
         return []
-    held = TransferOrder.objects.filter(source=account, state=OrderState.HELD).select_related("target__owner")
+    held = TransferOrder.objects.filter(source__in=list(holding), state=OrderState.HELD)
     return [
         WaitingOrder(
             order.public_id,
             short_name(order.target.owner) if order.target.owner else AT_THE_COUNTER,
             order.amount,
             order.created_at,
+            holding[order.source_id].display_name,
         )
-        for order in held.order_by("created_at", "pk")
+        for order in held.select_related("target__owner").order_by("created_at", "pk")
     ]
 
 

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("transfers", "0004_places_in_the_limit_row")]
+    dependencies = [("transfers", "0007_cancelled_and_expired")]
 
     operations = [
         migrations.CreateModel(
