@@ -1,6 +1,5 @@
 """Forms parse what people type; services decide (house style)."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from accounts.account_numbers import InvalidAccountNumber, parse_number
 from accounts.models import User
 from accounts.people.names import NameRefused, check_name, check_visible
 from accounts.sign_in.addresses import is_plain
+from accounts.sign_in.codes import MAX_CODE_CHARS, InvalidCode, parse_code
 from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS
 from accounts.sign_in.passwords.rules import check_new_password, password_help
 from accounts.sign_in.pins import InvalidPin, check_pin
@@ -19,10 +19,10 @@ from foundation.text import has_unprintable
 
 
 class AccountNumberField(forms.CharField):
-    """Somebody's account number, spaces and hyphens allowed; cleans to twelve digits."""
+    """Somebody's account number, spaces and dashes of any kind allowed; cleans to twelve digits."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("max_length", 24)
+        kwargs.setdefault("max_length", 40)
         kwargs.setdefault("error_messages", {"required": "Enter an account number."})
         super().__init__(**kwargs)
 
@@ -91,20 +91,26 @@ class SignInForm(forms.Form):
     password = password_field("Password", new=False)
 
 
+class CodeField(forms.CharField):
+    """A one-time or recovery code as people type and copy it; cleans to its one spelling (`accounts.sign_in.codes`)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", MAX_CODE_CHARS)
+        kwargs.setdefault("error_messages", {"required": "Enter the code."})
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        try:
+            return parse_code(text) if text else ""
+        except InvalidCode as error:
+            raise ValidationError(str(error), code=error.code) from error
+
+
 class CodeForm(forms.Form):
     """A six-digit code, or, at sign-in, a recovery code."""
 
-    code = forms.CharField(
-        max_length=24,
-        error_messages={"required": "Enter the code."},
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True}),
-    )
-
-    def clean_code(self) -> str:
-        code = self.cleaned_data["code"].strip()
-        if not re.fullmatch(r"[0-9A-Za-z \-]+", code):
-            raise ValidationError("A code has digits and letters only.", code="invalid_code")
-        return code
+    code = CodeField(widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True}))
 
 
 class FreshCodeForm(CodeForm):

@@ -17,7 +17,7 @@ from pydantic import Field, WithJsonSchema
 from accounts import selectors
 from accounts.api.bearer import ApiRequest
 from accounts.api.sign_in import Token, TokensOut
-from accounts.api.types import EmailText, Secret
+from accounts.api.types import Code, EmailText, Secret
 from accounts.forms import EmailChangeForm, ForgottenPasswordForm, ProfileForm
 from accounts.models import User
 from accounts.people import email_change
@@ -33,7 +33,7 @@ from accounts.sign_in.sessions import rows as user_sessions
 from foundation.refusals import Refusal
 from foundation.request_context import client_ip
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Code, In, Out, TimeText
+from foundation.rest.schemas import In, Out, TimeText
 
 _LinkToken = Annotated[Token, Field(description="The last part of the link in the mail.")]
 
@@ -204,7 +204,7 @@ def request_email_change(request: ApiRequest, data: EmailChangeIn) -> Status:
         actor=request.user,
         new_email=email,
         password=data.password,
-        code=data.code.strip(),
+        code=data.code,
         origin=origin_of(request),
     )
     return Status(202, MailedOut())
@@ -235,21 +235,21 @@ def change_password(request: ApiRequest, data: PasswordChangeIn) -> TokensOut:
 @router.put("/profile/pin", response={204: None}, openapi_extra=refuses(409, 429))
 def set_pin(request: ApiRequest, data: PinIn) -> Status:
     """Set a PIN, or another in its place. Where the bank allows it, you sign in by PIN and code."""
-    pins.set_pin(actor=request.user, pin=data.pin, code=data.code.strip(), origin=origin_of(request))
+    pins.set_pin(actor=request.user, pin=data.pin, code=data.code, origin=origin_of(request))
     return Status(204, None)
 
 
 @router.delete("/profile/pin", response={204: None}, openapi_extra=refuses(409, 429))
 def remove_pin(request: ApiRequest, data: CodeIn) -> Status:
     """Have no PIN any more. The code stands in the body, where no log keeps it."""
-    pins.remove_pin(actor=request.user, code=data.code.strip(), origin=origin_of(request))
+    pins.remove_pin(actor=request.user, code=data.code, origin=origin_of(request))
     return Status(204, None)
 
 
 @router.post("/profile/recovery-codes", response={201: RecoveryCodesOut}, openapi_extra=refuses(429))
 def renew_recovery_codes(request: ApiRequest, data: CodeIn) -> Status:
     """Ten new recovery codes, told only now. The old ones are worthless."""
-    codes = authenticator.renew_recovery_codes(actor=request.user, code=data.code.strip(), origin=origin_of(request))
+    codes = authenticator.renew_recovery_codes(actor=request.user, code=data.code, origin=origin_of(request))
     return Status(201, RecoveryCodesOut(recovery_codes=codes))
 
 
@@ -259,7 +259,7 @@ def begin_authenticator_replacement(request: ApiRequest, data: CodeIn) -> Status
     on until the new one is confirmed, in this session. After a recovery code, first transfers to somebody and cash
     withdrawals wait a day."""
     begun = api_credentials.begin_replacement(
-        actor=request.user, session=request.api_session, code=data.code.strip(), origin=origin_of(request)
+        actor=request.user, session=request.api_session, code=data.code, origin=origin_of(request)
     )
     return Status(201, begun)
 
@@ -272,7 +272,7 @@ def confirm_authenticator_replacement(request: ApiRequest, data: ConfirmReplacem
         actor=request.user,
         session=request.api_session,
         replacement_token=data.replacement_token,
-        code=data.code.strip(),
+        code=data.code,
     )
     return RecoveryCodesOut(recovery_codes=codes)
 

@@ -417,11 +417,21 @@ def test_what_people_who_change_how_they_sign_in_see(
     at.done(SEEN_BY["people who change how they sign in"])
 
 
-def look_at_a_reversal(at: Any, page: Page, rich: Any) -> None:
+def look_at_history(at: Any, page: Page, rich: Any) -> None:
+    at.visit("history", history := reverse("history"))
+    page.get_by_text("Filter", exact=True).click()
+    at.look("history-open")
+    narrow = {"account": rich.longest.public_id, "date_from": "2020-01-01", "min_amount": "0.5", "text": "W" * 140}
+    at.visit("history-nothing", f"{history}?{urlencode(narrow)}")
+    at.visit("history-filtered", f"{history}?{urlencode({'account': rich.household.public_id, 'type': 'transfer'})}")
+    page.get_by_role("link", name="Transfer to Bob B.").click()
+    at.look("entry")
+    at.visit("entry-longest", reverse("entry", args=[rich.longest.public_id, 1]))
     reversal = Entry.objects.get(account=rich.household, transaction__kind="reversal")
     at.visit("entry-reversal", reverse("entry", args=[rich.household.public_id, reversal.sequence]))
     page.get_by_role("link", name="See that movement").click()
     at.look("entry-reversed")
+    at.visit("history-errors", f"{history}?date_from=2026-02-30&min_amount=NaN&type=heist")
 
 
 def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspection, rich: Any, settings: Any) -> None:
@@ -440,17 +450,7 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     at.look("account-older")
     at.visit("statements", reverse("statements", args=[rich.longest.public_id]))
     look_at_pictures(at, rich)
-    at.visit("history", history := reverse("history"))
-    page.get_by_text("Filter", exact=True).click()
-    at.look("history-open")
-    narrow = {"account": rich.longest.public_id, "date_from": "2020-01-01", "min_amount": "0.5", "text": "W" * 140}
-    at.visit("history-nothing", f"{history}?{urlencode(narrow)}")
-    at.visit("history-filtered", f"{history}?{urlencode({'account': rich.household.public_id, 'type': 'transfer'})}")
-    page.get_by_role("link", name="Transfer to Bob B.").click()
-    at.look("entry")
-    at.visit("entry-longest", reverse("entry", args=[rich.longest.public_id, 1]))
-    look_at_a_reversal(at, page, rich)
-    at.visit("history-errors", f"{history}?date_from=2026-02-30&min_amount=NaN&type=heist")
+    look_at_history(at, page, rich)
     for name, order in rich.orders.items():
         at.visit(f"receipt-{name}", reverse("receipt", args=[order.public_id]))
     at.visit("order-cancel", reverse("order_cancel", args=[rich.orders["held"].public_id]))

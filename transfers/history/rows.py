@@ -117,7 +117,8 @@ def movement_referred_to(user: User, reference: str, *, account: UUID) -> tuple[
 
 
 def entries_with_transactions() -> QuerySet[Entry]:
-    return Entry.objects.select_related("transaction")
+    # What is only searched in is read by nobody.
+    return Entry.objects.select_related("transaction").defer("transaction__search_text")
 
 
 _by_sequence: CompiledPages = CompiledPages(

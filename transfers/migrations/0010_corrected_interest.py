@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("transfers", "0007_cancelled_and_expired")]
+    dependencies = [("transfers", "0009_folded_text")]
 
     operations = [
         migrations.CreateModel(
