@@ -7,19 +7,23 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import transaction
 from django.urls import reverse
 
 from accounts.models import AccountKind, BankAccount
+from audit.actions import Action
 from audit.models import AuditEntry
 from audit.sealing import seal
+from audit.services import record
 from audit.verification import faults as faults_of_the_log
 from tests import acts
 from transfers.accounts import closing
 from transfers.interest import at_closing
 from transfers.interest.posting import accrue_interest
+from transfers.ledger import posting as ledger
 from transfers.ledger import verification
 from transfers.models import Entry, SavingsInterest, Transaction, TransactionKind
-from transfers.orders import cash, reversals
+from transfers.orders import reversals
 
 OPENED = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
 MISTAKE = datetime(2026, 11, 2, 11, 0, tzinfo=UTC)
@@ -31,7 +35,6 @@ NOVEMBER = Decimal("3.00")  # of 1,000.00 at 3.65 %: 10 cents a day
 @pytest.fixture(autouse=True)
 def rate(settings: Any) -> None:
     settings.SAVINGS_RATE = "0.0365"
-    settings.CASH_IN_DAILY_LIMIT = Decimal(10_000_000)
 
 
 @pytest.fixture(autouse=True)
@@ -49,15 +52,25 @@ def saved(alice: Any, open_account: Callable) -> BankAccount:
 
 @pytest.fixture
 def undo(ada: Any) -> Callable[..., Transaction]:
-    def reverse(transaction: Any, at: datetime = UNDONE) -> Transaction:
-        return reversals.reverse_transaction(actor=ada, transaction=transaction, reason="A mistake.", at=at)
+    def take_back(mistake: Any, at: datetime = UNDONE) -> Transaction:
+        return reversals.reverse_transaction(actor=ada, transaction=mistake, reason="A mistake.", at=at)
 
-    return reverse
+    return take_back
 
 
-def pay_in(account: Any, amount: str, at: datetime = MISTAKE, key: str = "by mistake") -> Any:
-    order = cash.deposit(actor=account.owner, account=account, amount=Decimal(amount), idempotency_key=key, at=at)
-    return order.transaction
+def pay_in(account: Any, amount: str, at: datetime = MISTAKE) -> Any:
+    """Money that comes in by mistake, by a movement of a kind that needs no order and keeps to no limit."""
+    cash = BankAccount.objects.get(ledger_code="cash-0")
+    with transaction.atomic():
+        posting = ledger.post(
+            kind=TransactionKind.FEE,
+            legs=ledger.transfer_legs(debit=cash.pk, credit=account.pk, amount=Decimal(amount)),
+            initiated_by=account.owner,
+            at=at,
+        )
+        moved = Transaction.objects.get(pk=posting.transaction_id)
+        record(Action.DEPOSIT_CREATED, actor=None, subject=moved, evidence_digest=posting.digest)
+    return moved
 
 
 def nights(first: datetime, last: datetime) -> None:
@@ -167,10 +180,10 @@ def test_what_was_spent_meanwhile_is_set_against_the_next_interest(
     accrue_interest(at=NIGHT_AFTER_NOVEMBER + timedelta(days=1))
     assert state_of(saved)[2] == -10000
     assert paid_on(saved) == [("For November 2026", Decimal("103.00"))]
-    pay_in(saved, "99.99", at=spent + timedelta(days=2), key="not enough")
+    pay_in(saved, "99.99", at=spent + timedelta(days=2))
     accrue_interest(at=NIGHT_AFTER_NOVEMBER + timedelta(days=4))
     assert (state_of(saved)[2], len(paid_on(saved))) == (-10000, 1)
-    pay_in(saved, "0.01", at=spent + timedelta(days=5), key="now it is")
+    pay_in(saved, "0.01", at=spent + timedelta(days=5))
     accrue_interest(at=NIGHT_AFTER_NOVEMBER + timedelta(days=6))
     assert (state_of(saved)[2], paid_on(saved)[1:]) == (0, [("Up to November 2026", Decimal("-100.00"))])
 
