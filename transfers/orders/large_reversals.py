@@ -27,6 +27,7 @@ from transfers.ledger import holding
 from transfers.models import Direction, Entry, Transaction, TransactionKind
 from transfers.orders import reversals
 from transfers.orders.decision_keys import Once
+from transfers.orders.ownership import require_untouched
 
 _KIND = "reverse_transaction"
 _PERMISSION = "transfers.reverse_transaction"
@@ -70,6 +71,7 @@ def _ask(once: Once, original: Transaction, at: datetime) -> Transaction | Pendi
         return made or PendingAct.objects.filter(kind=_KIND, subject_id=str(original.pk)).latest("asked_at")
     if made is not None:
         raise reversals.ReversedAlready
+    require_untouched(*(entry.account for entry in entries))
     payer = _payer(entries)
     if payer is not None:
         [other] = [entry.account_id for entry in entries if entry is not payer]
