@@ -17,6 +17,7 @@ from foundation.transactions import own_transaction
 from transfers.accounts.opening import counted_try
 from transfers.interest import posting as interest
 from transfers.ledger.posting import AccountNotActive
+from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.orders.ownership import require_owner, served_customer
 
 
@@ -28,6 +29,10 @@ class AccountNotEmpty(Refusal):
 class MoneyHeld(AccountNotEmpty):
     code = "money_held"
     text = "Money of this account is held for a transfer that we are still looking at."
+
+
+class DepositWaits(MoneyHeld):
+    text = "A deposit to this account waits until we have looked at it."
 
 
 class InterestOwed(AccountNotEmpty):
@@ -59,8 +64,15 @@ def obstacle_to_closing(account: BankAccount, *, at: datetime | None = None) -> 
         return MoneyHeld()
     if account.balance:
         return AccountNotEmpty()
+    if _awaits_deposit(account):
+        return DepositWaits()
     owed = interest.owed_at_closing(account, at=at or timezone.now())
     return InterestOwed() if owed and interest.payout_account(account) is None else None
+
+
+def _awaits_deposit(account: BankAccount) -> bool:
+    deposits = TransferOrder.objects.filter(target=account, kind=OrderKind.DEPOSIT, state=OrderState.HELD)
+    return deposits.exists()
 
 
 def close_account(*, actor: User, account: BankAccount, at: datetime | None = None) -> None:
@@ -68,7 +80,8 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
 
     Raises:
         PermissionDenied, NotYourAccount
-        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed: what `obstacle_to_closing()` names.
+        AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed: what
+        `obstacle_to_closing()` names.
         TooOften: too many tries this hour.
     """
     require(actor, "transfers.open_own_account")
@@ -86,7 +99,8 @@ def close_account_on_request(
 
     Raises:
         PermissionDenied, NotYourself, NotACustomersAccount, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed: what `obstacle_to_closing()` names.
+        AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed: what
+        `obstacle_to_closing()` names.
     """
     require_request(actor, verb="close_account", subject=account, authority=authority)
     customer = served_customer(actor, account)

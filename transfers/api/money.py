@@ -109,7 +109,11 @@ def close_account(request: ApiRequest, number: OwnNumber) -> Status:
 @router.post("/accounts/{number}/deposit", response=_ORDERED, openapi_extra=refuses(409))
 @rated("deposit")
 def deposit(request: ApiRequest, number: OwnNumber, data: DepositIn, key: IdempotencyKey) -> Status:
-    """Pay cash into an account of yours, while the bank lets customers do that themselves."""
+    """Pay simulated cash into an account of yours, while the bank lets customers do that themselves.
+
+    201: it is on the account. 202: it is held until a member of staff has looked at it, and `explanation` says why.
+    Counts towards what you can pay in a day yourself: more is 409 `cash_in_limit_reached`.
+    """
     order = cash.deposit(
         actor=request.user,
         account=_own(request, number),
@@ -123,7 +127,7 @@ def deposit(request: ApiRequest, number: OwnNumber, data: DepositIn, key: Idempo
 @router.post("/accounts/{number}/withdraw", response=_ORDERED, openapi_extra=STEP_UP)
 @rated("withdrawal")
 def withdraw(request: ApiRequest, number: OwnNumber, data: WithdrawalIn, key: IdempotencyKey) -> Status:
-    """Take cash out of an account of yours. Counts towards the daily limit, and may need a code: see 403."""
+    """Take simulated cash out of an account of yours. Counts towards the daily limit, and may need a code: see 403."""
     order = cash.withdraw(
         actor=request.user,
         account=_own(request, number),

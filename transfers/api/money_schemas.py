@@ -196,13 +196,16 @@ class AccountsOut(Out):
 
 class WaitingOut(Out):
     id: Annotated[UUID, Field(validation_alias="public_id")]
+    kind: Annotated[str, _one_of(OrderKind)]
     label: str
     amount: AmountText
     since: TimeText
 
 
 class AccountDetailOut(AccountOut):
-    waiting: Annotated[list[WaitingOut], Field(description="Orders for which money is held, oldest first.")]
+    waiting: Annotated[
+        list[WaitingOut], Field(description="Orders that wait for a decision, deposits too, oldest first.")
+    ]
 
 
 class EntryOut(Out):

@@ -1,7 +1,14 @@
 """What a user may see of accounts and money, with the joins made (nouns; they write nothing)."""
 
 from transfers.history.monthly import NoSuchMonth, Statement, StatementTooLong, statement_for, statement_months
-from transfers.history.own_accounts import DailyUse, account_by_number, account_of, accounts_of, daily_use
+from transfers.history.own_accounts import (
+    DailyUse,
+    account_by_number,
+    account_of,
+    accounts_of,
+    cash_in_use,
+    daily_use,
+)
 from transfers.history.pictures import Balances, MonthFlow, Overview, balances_over_time, months_in_and_out, overview_of
 from transfers.history.receipts import Receipt, WaitingOrder, order_to_repeat, receipt_for, receipt_of, waiting_orders
 from transfers.history.rows import PAGE_ROWS, EntryRow, entry_of, history_page, recent_entries
@@ -25,6 +32,7 @@ __all__ = [
     "account_of",
     "accounts_of",
     "balances_over_time",
+    "cash_in_use",
     "daily_use",
     "entry_of",
     "filtered_page",

@@ -58,7 +58,7 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
         TransferOrder.DoesNotExist: also when the order is between others.
     """
     order = order_with_sides().get(Q(source__owner=user) | Q(target__owner=user), public_id=public_id)
-    if order.transaction is None and order.source.owner_id != user.pk:
+    if order.transaction is None and order.customer_account.owner_id != user.pk:
         raise TransferOrder.DoesNotExist  # nothing has reached the other side
     return receipt_of(order, user)
 
@@ -87,28 +87,35 @@ def receipt_of(order: TransferOrder, user: User) -> Receipt:
 
 @dataclass(frozen=True)
 class WaitingOrder:
-    """A line of what an account page says about money that is set aside."""
+    """A line of what an account page says about orders that wait."""
 
     public_id: UUID
+    kind: str
     label: str
     amount: Decimal
     since: datetime
 
+    @property
+    def is_deposit(self) -> bool:
+        """Whether it is not on the account yet; all others are set aside there."""
+        return self.kind == OrderKind.DEPOSIT
+
 
 def waiting_orders(account: BankAccount) -> list[WaitingOrder]:
-    """The account's orders that wait for a decision, oldest first; nothing is asked where nothing is held."""
-    if not account.held:
-        return []
-    held = TransferOrder.objects.filter(source=account, state=OrderState.HELD).select_related("target__owner")
+    """The account's orders that wait for a decision, oldest first: what is to leave it, and deposits. One statement, by
+    the index of states: few orders of the bank wait."""
+    ours = Q(source=account) | Q(target=account, kind=OrderKind.DEPOSIT)
+    held = TransferOrder.objects.filter(ours, state=OrderState.HELD).select_related("target__owner")
     return [
-        WaitingOrder(
-            order.public_id,
-            short_name(order.target.owner) if order.target.owner else AT_THE_COUNTER,
-            order.amount,
-            order.created_at,
-        )
+        WaitingOrder(order.public_id, order.kind, _waiting_label(order), order.amount, order.created_at)
         for order in held.order_by("created_at", "pk")
     ]
+
+
+def _waiting_label(order: TransferOrder) -> str:
+    if order.kind == OrderKind.DEPOSIT:
+        return OrderKind.DEPOSIT.label
+    return short_name(order.target.owner) if order.target.owner else AT_THE_COUNTER
 
 
 def order_to_repeat(user: User, public_id: UUID, kind: OrderKind) -> TransferOrder | None:

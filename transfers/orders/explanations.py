@@ -3,21 +3,27 @@
 from django.conf import settings
 
 from foundation.money import format_money
-from transfers.models import OrderState, StepUpReason, TransferOrder
+from transfers.models import OrderKind, OrderState, StepUpReason, TransferOrder
 from transfers.orders.fraud import SECOND_CLERK, Rule
 
 
 def why_held(order: TransferOrder) -> str:
     """One sentence; by the present amounts, "" for a reason that nobody wrote a sentence for."""
-    return _sentence_for(order.hold_reason)
+    return _sentence_for(order.hold_reason, is_deposit=order.kind == OrderKind.DEPOSIT)
 
 
-def before_holding(hold_reason: str) -> str:
-    """What the customer reads before they confirm a payment that a rule will hold; "" where none will."""
+def before_holding(hold_reason: str, *, is_deposit: bool = False) -> str:
+    """What the customer reads before they confirm an order that a rule will hold; "" where none will."""
     if not hold_reason:
         return ""
-    kept = "Until then the money is set aside in your account, and we write to you as soon as it is decided."
-    return f"{_sentence_for(hold_reason)} {kept}".strip()
+    return f"{_sentence_for(hold_reason, is_deposit=is_deposit)} {_meanwhile(is_deposit)}".strip()
+
+
+def _meanwhile(is_deposit: bool) -> str:
+    """Where the money is until somebody has decided."""
+    if is_deposit:
+        return "Until then it is not on your account, and we write to you as soon as it is decided."
+    return "Until then the money is set aside in your account, and we write to you as soon as it is decided."
 
 
 def asking_for_code(why: StepUpReason) -> str:
@@ -29,7 +35,14 @@ def asking_for_code(why: StepUpReason) -> str:
     )
 
 
-def _sentence_for(hold_reason: str) -> str:
+def _sentence_for(hold_reason: str, *, is_deposit: bool) -> str:
+    if is_deposit:
+        return {
+            Rule.SUSPICIOUS_AMOUNT.value: f"Deposits above {format_money(settings.SUSPICIOUS_AMOUNT)} are looked at by "
+            "a member of staff first.",
+            SECOND_CLERK: f"Cash above {format_money(settings.ALERT_AMOUNT)} on one day is paid in at the counter by "
+            "two members of staff.",
+        }.get(hold_reason, "")
     return {
         Rule.SUSPICIOUS_AMOUNT.value: f"Transfers above {format_money(settings.SUSPICIOUS_AMOUNT)} are looked at by a "
         "member of staff before they go out.",
@@ -40,9 +53,10 @@ def _sentence_for(hold_reason: str) -> str:
 
 def explanation_of(order: TransferOrder) -> str:
     """Why the order waits, and where the money is meanwhile; or why it was rejected. "" for all others."""
+    is_deposit = order.kind == OrderKind.DEPOSIT
     if order.state == OrderState.HELD:
-        kept = "The money is set aside in your account until then, and we write to you as soon as it is decided."
-        return f"{why_held(order)} {kept}".strip()
+        return f"{why_held(order)} {_meanwhile(is_deposit)}".strip()
     if order.state == OrderState.REJECTED:
-        return f"We did not carry this out, and the money is yours to spend again. The reason: {order.decision_reason}"
+        left = "nothing was paid into your account" if is_deposit else "the money is yours to spend again"
+        return f"We did not carry this out, and {left}. The reason: {order.decision_reason}"
     return ""

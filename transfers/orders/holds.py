@@ -70,8 +70,8 @@ def release_order(
     at: datetime | None = None,
 ) -> TransferOrder:
     """Carry out what is held, as if it were ordered now: status and funds are checked again. Sender and receiver are
-    told as of any payment; cash is handed out now. `reason` is for the audit log. The same decision again under the
-    same key is answered with the order, and does nothing.
+    told as of any payment; cash is handed out, or on the account, now. `reason` is for the audit log. The same decision
+    again under the same key is answered with the order, and does nothing.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -92,7 +92,8 @@ def reject_order(
     idempotency_key: str | None = None,
     at: datetime | None = None,
 ) -> TransferOrder:
-    """Let the customer have the money back, whatever status the account has; the daily limit too, on the same day.
+    """Let the customer have the money back, whatever status the account has; the daily limit too, on the same day. Of
+    a deposit nothing is left.
 
     The customer reads `reason`, on the receipt and in a mail: it is written to them. The same decision again under
     the same key is answered with the order, and does nothing.
@@ -130,19 +131,22 @@ def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: da
             raise
     except Refusal as refusal:
         details = {"decision": once.act, "reason": refusal.code}
-        concerns = order.source.owner
+        concerns = order.customer_account.owner
         record(Action.TRANSFER_REFUSED, actor=once.actor, subject=order, concerns=concerns, details=details, at=at)
         return refusal
 
 
 def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetime) -> None:
-    if not row.user.can_sign_in:
+    is_deposit = waiting.kind == OrderKind.DEPOSIT
+    if not row.user.can_sign_in and (waiting.is_by_its_customer or not is_deposit):
         raise CustomerCannotSignIn(_LOCKED)  # whoever ordered it may be the reason for the lock (R1.5)
     is_payment = waiting.kind == OrderKind.PAYMENT
     known = known_payees.known_id(row.user, waiting.target) if is_payment else None
-    step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), is_known=known is not None, at=at)
+    if not is_deposit:
+        step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), is_known=known is not None, at=at)
     require_untouched(waiting.source, waiting.target)
-    holding.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
+    if not is_deposit:  # nothing is set aside for one
+        holding.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
     posting = _post(waiting, at)
     waiting.transaction = posting.as_row()
     _write_decision(waiting, OrderState.RELEASED, once, at)
@@ -150,17 +154,27 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
     if is_payment:
         known_payees.remember(row.user, waiting.target, known, at=at)
         outbox.tell("payment_posted", order_id=waiting.pk)
+    elif is_deposit and waiting.is_by_its_customer:
+        outbox.tell("deposit_released", order_id=waiting.pk)
     else:
         outbox.tell("cash_at_counter", order_id=waiting.pk)
 
 
 def _reject(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetime) -> None:
-    holding.release_hold(waiting.source_id, waiting.amount)
-    limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
-    limits.keep(row)
+    _give_back(waiting, row)
     _write_decision(waiting, OrderState.REJECTED, once, at)
     _record(Action.TRANSFER_REJECTED, once, waiting, at)
     outbox.tell("order_rejected", order_id=waiting.pk)
+
+
+def _give_back(waiting: TransferOrder, row: CustomerLimit) -> None:
+    """What was set aside, and what was counted towards a limit of the day: nothing comes of the order."""
+    if waiting.kind != OrderKind.DEPOSIT:
+        holding.release_hold(waiting.source_id, waiting.amount)
+        limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
+    elif waiting.is_by_its_customer:
+        limits.give_back_cash_in(row, waiting.amount, counted_at=waiting.created_at)
+    limits.keep(row)
 
 
 _Decision = Callable[[Once, TransferOrder, CustomerLimit, datetime], None]
@@ -171,16 +185,19 @@ def _locked(actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOr
 
     Raises:
         NotYourself
-        DecidedAlready: a deposit, which is never held.
     """
-    owner = order.source.owner
-    if owner is None:
-        raise DecidedAlready
-    row = limits.locked_limit(owner, at=at)
+    row = limits.locked_limit(_customer_of(order), at=at)
     waiting = _orders.instances(order.pk)[0]
-    row.user = waiting.source.owner
+    row.user = _customer_of(waiting)
     refuse_parties(actor, waiting)
     return waiting, row
+
+
+def _customer_of(order: TransferOrder) -> User:
+    owner = order.customer_account.owner
+    if owner is None:
+        raise ValueError("An order moves a customer's money.")
+    return owner
 
 
 def _is_done(once: Once, waiting: TransferOrder) -> bool:
@@ -223,7 +240,7 @@ def _record(action: Action, once: Once, waiting: TransferOrder, at: datetime, po
         waiting,
         action,
         actor=once.actor,
-        concerns=waiting.source.owner,
+        concerns=waiting.customer_account.owner,
         at=at,
         posting=posting,
         hold_reason=waiting.hold_reason,

@@ -20,6 +20,7 @@ from transfers.accounts import opening
 from transfers.forms import OpenAccountForm
 from transfers.history.filters import HistoryFilters
 from transfers.interest import selectors as interest_selectors
+from transfers.orders.limits import CashInLimitReached
 from transfers.views.access import account_or_404, needs
 from transfers.views.pictures import balance_picture
 
@@ -71,7 +72,8 @@ def _overview(request: SignedInRequest) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.open_own_account")
 def account_open(request: SignedInRequest) -> HttpResponse:
-    form = OpenAccountForm(request.POST or None, with_deposit=settings.SELF_SERVICE_CASH)
+    left = history.cash_in_use(request.user).remaining if settings.SELF_SERVICE_CASH else None
+    form = OpenAccountForm(request.POST or None, left_to_pay_in=left)
     if request.method == "POST" and form.is_valid():
         try:
             account = opening.open_account(
@@ -83,10 +85,14 @@ def account_open(request: SignedInRequest) -> HttpResponse:
             )
         except NotNow:
             raise
+        except CashInLimitReached as refusal:
+            form.add_error("opening_deposit", str(refusal))
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, f"Your account {account.display_name} is open.")
+            if any(order.is_deposit for order in history.waiting_orders(account)):
+                messages.warning(request, "Your opening deposit waits until a member of staff has looked at it.")
             return redirect("account", account.public_id)
     return render(request, "transfers/account_open.html", {"form": form})
 
