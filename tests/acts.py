@@ -122,7 +122,7 @@ def any_cash(customer: Any) -> Iterator[None]:
     from transfers.models import CustomerLimit
 
     much = Decimal(10**12)
-    with override_settings(SELF_SERVICE_CASH=True, CASH_IN_DAILY_LIMIT=much, ALERT_AMOUNT=much, SUSPICIOUS_AMOUNT=much):
+    with override_settings(CASH_IN_DAILY_LIMIT=much, ALERT_AMOUNT=much, SUSPICIOUS_AMOUNT=much):
         row = CustomerLimit.objects.filter(user=customer).first()
         yield
         CustomerLimit.objects.filter(user=customer).update(cash_in=row.cash_in if row else Decimal(0))

@@ -16,14 +16,16 @@ def before_holding(hold_reason: str, *, is_deposit: bool = False) -> str:
     """What the customer reads before they confirm an order that a rule will hold; "" where none will."""
     if not hold_reason:
         return ""
-    return f"{_sentence_for(hold_reason, is_deposit=is_deposit)} {_meanwhile(is_deposit)}".strip()
+    sentence = _sentence_for(hold_reason, is_deposit=is_deposit)
+    return f"{sentence} Until then the money is {_where(is_deposit)}, and {_WE_WRITE}".strip()
 
 
-def _meanwhile(is_deposit: bool) -> str:
-    """Where the money is until somebody has decided."""
-    if is_deposit:
-        return "Until then it is not on your account, and we write to you as soon as it is decided."
-    return "Until then the money is set aside in your account, and we write to you as soon as it is decided."
+_WE_WRITE = "we write to you as soon as it is decided."
+
+
+def _where(is_deposit: bool) -> str:
+    """Where the money of an order is until somebody has decided."""
+    return "not on your account" if is_deposit else "set aside in your account"
 
 
 def asking_for_code(why: StepUpReason) -> str:
@@ -55,7 +57,7 @@ def explanation_of(order: TransferOrder) -> str:
     """Why the order waits, and where the money is meanwhile; or why it was rejected. "" for all others."""
     is_deposit = order.kind == OrderKind.DEPOSIT
     if order.state == OrderState.HELD:
-        return f"{why_held(order)} {_meanwhile(is_deposit)}".strip()
+        return f"{why_held(order)} The money is {_where(is_deposit)} until then, and {_WE_WRITE}".strip()
     if order.state == OrderState.REJECTED:
         left = "nothing was paid into your account" if is_deposit else "the money is yours to spend again"
         return f"We did not carry this out, and {left}. The reason: {order.decision_reason}"
