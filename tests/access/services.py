@@ -186,8 +186,8 @@ CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
         exports.export_statement,
         renaming.rename_account,
     ),
-    "transfers.deposit_own": (cash.deposit,),
-    "transfers.withdraw_own": (cash.withdraw,),
+    "transfers.deposit_own": (cash.deposit, cash.foresee_deposit),
+    "transfers.withdraw_own": (cash.challenge_for, cash.withdraw),
     "transfers.transfer_own_money": (
         own_limits.lower_daily_limit,
         payees.find_payee,

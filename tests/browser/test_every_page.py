@@ -86,7 +86,7 @@ SEEN_BY = {
         "transfers/receipt.html",
         "transfers/statements.html",
         "transfers/withdraw.html",
-        "transfers/withdraw_confirm.html",
+        "transfers/cash_review.html",
     },
     "customers who set up their accounts": {
         "transfers/account_close.html",
@@ -437,12 +437,15 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
         at.visit(f"receipt-{name}", reverse("receipt", args=[order.public_id]))
     at.visit("deposit", reverse("deposit", args=[rich.household.public_id]))
     page.get_by_label("Amount").fill("NaN")
-    page.get_by_role("button", name="Deposit").click()
+    page.get_by_role("button", name="Continue").click()
     at.look("deposit-errors")
+    page.get_by_label("Amount").fill("1234.00")
+    page.get_by_role("button", name="Continue").click()
+    at.look("deposit-confirm")
     at.visit("withdraw", reverse("withdraw", args=[rich.longest.public_id]))
     page.get_by_label("Amount").fill("11000.00")
     page.get_by_label("Description").fill("For the roof")
-    page.get_by_role("button", name="Withdraw").click()
+    page.get_by_role("button", name="Continue").click()
     at.look("withdraw-confirm")
     User.objects.filter(pk=rich.user.pk).update(hardened_at=timezone.now())
     at.visit("withdraw-waits", reverse("withdraw", args=[rich.longest.public_id]))
@@ -670,8 +673,9 @@ def test_what_the_unlucky_see(
     at.visit("404", "/nowhere/")
     page.goto(reverse("deposit", args=[rich.household.public_id]))
     page.get_by_label("Amount").fill("5")
+    page.get_by_role("button", name="Continue").click()
     page.context.clear_cookies(name="csrftoken")
-    page.get_by_role("button", name="Deposit").click()
+    page.get_by_role("button", name="Deposit €5.00").click()
     expect(page.get_by_role("button", name="Send it again")).to_be_visible()
     at.look("csrf")
     settings.DEPOSITS_PER_MINUTE = 1

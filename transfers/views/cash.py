@@ -238,6 +238,8 @@ def _confirm_page(request: SignedInRequest, account: BankAccount, draft_id: UUID
             return answer
     try:
         review = way.review(request, account, draft.decimal_amount)
+    except NotNow:
+        raise
     except Refusal as refusal:  # something has changed since the form was filled in
         return confirming.back_to(request, refusal, way.wording, edit_url=edit_url)
     context = {
