@@ -29,7 +29,8 @@ class CounterWithdrawalForm(CounterForm):
     customer_code = forms.CharField(
         label="The customer’s code",
         max_length=24,
-        help_text="Six digits that the customer reads from their own authenticator app, here at the counter.",
+        help_text="Six digits that the customer reads from their own authenticator app, here at the counter. Say the "
+        "account and the amount first: the app shows neither.",
         error_messages={"required": "Ask the customer for the code."},
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
     )

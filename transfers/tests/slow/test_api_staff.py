@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from accounts.models import BankAccount
+from tests import acts
 from tests.acts import at_once
 from tests.api_client import ApiClient
 from tests.staff_acts import REASON
 from transfers.models import OrderState
-from transfers.orders import cash
 from transfers.tests.test_api_staff import keyed, state_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
