@@ -110,7 +110,7 @@ def test_what_is_full_is_said_of_whose_account_it_is(
     acts.know(bob, full)
     fill(full, MAX_BALANCE_MINOR)
     most = "€9,000,000,000,000,000.00, the most that one account can hold."
-    one = {"amount": Decimal("0.01")}
+    one: dict[str, Any] = {"amount": Decimal("0.01")}
     brought = Decimal("1000.01")
     told: dict[str, Callable[[], Any]] = {
         f"Your balance would be above {most}": lambda: cash.deposit(
@@ -184,7 +184,7 @@ def test_an_administrator_opens_no_account_with_much_cash_alone(
 def test_openings_do_not_go_round_the_ceiling(alice: Any, settings: Any) -> None:
     settings.CASH_IN_DAILY_LIMIT = Decimal(100)
     for number in range(4):
-        given = {"kind": AccountKind.CHECKING, "idempotency_key": f"opening {number}"}
+        given: dict[str, Any] = {"kind": AccountKind.CHECKING, "idempotency_key": f"opening {number}"}
         if number < 2:
             opening.open_account(actor=alice, opening_deposit=Decimal(50), **given)
         else:

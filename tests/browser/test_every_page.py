@@ -271,6 +271,9 @@ def rich(
         paid_in = cash.deposit(
             actor=alice, account=household, amount=Decimal(number + 1), idempotency_key=new_key(), description="Coins"
         )
+    brought = cash.deposit_at_counter(
+        actor=sam, account=household, amount=Decimal("1000.01"), idempotency_key=new_key(), description="Coins"
+    )
     payees = [rich_payee(alice, bob, open_account, label) for label in ("Landlord", "W" * 60, "Zoë", "Mum and Dad")]
     BankAccount.objects.filter(pk=payees[2].account_id).update(status=AccountStatus.CLOSED)
     BankAccount.objects.filter(pk=frozen.pk).update(status=AccountStatus.FROZEN)
@@ -279,7 +282,9 @@ def rich(
     return SimpleNamespace(
         user=alice, household=household, longest=longest, frozen=frozen, closed=closed, empty=empty, bobs=bobs,
         payee=payees[0],
-        orders={"payment": order, "own": own, "deposit": paid_in, "held": held, "rejected": rejected},
+        orders={
+            "payment": order, "own": own, "deposit": paid_in, "held": held, "rejected": rejected, "brought": brought,
+        },
     )  # fmt: skip
 
 

@@ -180,7 +180,7 @@ def test_a_deposit_above_the_suspicious_amount_is_held_and_sets_nothing_aside(
     assert (waiting.state, waiting.hold_reason, waiting.transaction) == ("held", "suspicious_amount", None)
     till = BankAccount.objects.get(pk=waiting.source_id)
     everyday.refresh_from_db()
-    assert (everyday.balance, everyday.held, till.held) == (100, 0, 0)
+    assert (everyday.balance, everyday.held, till.held) == (Decimal(100), Decimal(0), Decimal(0))
     assert set(FraudAlert.objects.values_list("rule", flat=True)) == {"large_amount", "suspicious_amount"}
     held = AuditEntry.objects.filter(action__in=["TRANSFER_HELD", "SUSPICIOUS_TRANSFER"])
     assert [entry.details["kind"] for entry in held] == ["deposit"] * 2
@@ -295,7 +295,7 @@ def test_an_opening_deposit_that_is_held_opens_an_empty_account_and_says_so(
     assert "Your opening deposit waits until a member of staff has looked at it." in pages[0]
     account = BankAccount.objects.get(owner=alice)
     order = TransferOrder.objects.get()
-    assert (account.balance, order.state) == (0, OrderState.HELD)
+    assert (account.balance, order.state) == (Decimal(0), OrderState.HELD.value)
     holds.release_order(actor=sam, order=order, reason=REASON)
     assert balance_of(account) == Decimal("10000.01")
 

@@ -281,7 +281,8 @@ def test_cash_in_that_a_second_clerk_agreed_to_or_refused_does_not_count(
 
     most = note("950000.00")
     assert (most.state, most.hold_reason, most.transaction) == ("held", "second_clerk", None)
-    assert (balance_of(savings), BankAccount.objects.get(pk=savings.pk).held) == (0, 0)
+    savings.refresh_from_db()
+    assert (savings.balance, savings.held) == (Decimal(0), Decimal(0))
     assert "We are checking your deposit of €950,000.00" in mails(alice.email)[-1].subject
     holds.reject_order(actor=ada, order=most, reason="The notes were counted again: there are none.")
     assert balance_of(savings) == 0
@@ -320,7 +321,7 @@ def test_cash_brought_to_open_an_account_counts_too(
         idempotency_key="opened for her",
     )  # fmt: skip
     order = FraudAlert.objects.get().order
-    assert (order.target, order.state, account.balance) == (account, "held", 0)
+    assert (order.target, order.state, account.balance) == (account, "held", Decimal(0))
     holds.release_order(actor=sam, order=order, reason=REASON)
     assert balance_of(account) == Decimal("1000.01")
     account = opening.open_account(
