@@ -62,7 +62,11 @@ _ORDERED = {201: OrderOut, 202: OrderOut}
 @router.post("/accounts", response={201: AccountOut}, openapi_extra=refuses(409))
 @rated("open")
 def open_account(request: ApiRequest, data: OpenAccountIn, key: IdempotencyKey) -> Status:
-    """Open an account of yours, with an opening deposit in cash or without."""
+    """Open an account of yours, with an opening deposit in simulated cash or without.
+
+    A large deposit may be held as any other is: then the account is open and empty, and `waiting` of the account says
+    so. It counts towards what you can pay in a day yourself.
+    """
     account = opening.open_account(
         actor=request.user,
         kind=AccountKind(data.kind),
