@@ -185,6 +185,7 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert (made["SELF_SERVICE_CASH"], made["CASH_IN_DAILY_LIMIT"]) == (False, Decimal(10_000))
     assert (made["ALERT_AMOUNT"], made["SUSPICIOUS_AMOUNT"]) == (Decimal(1000), Decimal(10_000))
     assert made["ALERT_PAYMENTS_PER_HOUR"] == 5
+    assert made["HOLD_EXPIRES_DAYS"] == 14
     assert made["TRUSTED_PROXIES"] == []
     assert "SECURE_PROXY_SSL_HEADER" not in made, "a header is believed from our own proxy only"
     assert made["EMAIL_URL"].startswith("smtp://"), "only the demo keeps its mails to itself"
@@ -215,10 +216,13 @@ def test_customers_make_cash_by_themselves_in_the_demo_alone_unless_it_is_set(se
     assert settings_with(SELF_SERVICE_CASH="1")["SELF_SERVICE_CASH"] is True
 
 
-_MONEY = ["DAILY_TRANSFER_LIMIT", "SUSPICIOUS_AMOUNT", "CASH_IN_DAILY_LIMIT"]
-
-
-@in_one_world("name", ["SESSION_IDLE_SECONDS", "TRANSFERS_PER_MINUTE", *_MONEY])
+@in_one_world(
+    "name",
+    [
+        *("SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE", "SUSPICIOUS_AMOUNT"),
+        *("HOLD_EXPIRES_DAYS", "CASH_IN_DAILY_LIMIT"),
+    ],
+)
 @in_one_world("value", ["0", "-1", str(10**13)])
 def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, value: str) -> None:
     # R3.9, R1.6
@@ -346,5 +350,7 @@ def test_no_ceiling_is_below_what_everybody_may_pay_out(settings_with: Any) -> N
     # R3.9
     assert settings_with()["DAILY_LIMIT_CEILING"] == Decimal(250_000)
     assert settings_with(DAILY_TRANSFER_LIMIT="500000")["DAILY_LIMIT_CEILING"] == Decimal(5_000_000)
+    with pytest.raises(ImproperlyConfigured, match="HOLD_EXPIRES_DAYS must not be above 365"):
+        settings_with(HOLD_EXPIRES_DAYS="366")
     with pytest.raises(ImproperlyConfigured, match="DAILY_LIMIT_CEILING must not be below"):
         settings_with(DAILY_LIMIT_CEILING="24999")

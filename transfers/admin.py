@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -127,7 +128,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     search_help_text = "The reference of its transaction, in full."
     fields = (
         "public_id", "kind", "initiator", "source", "target", "amount", "description", "state", "transaction",
-        "created_at", "why_held", "alerts", "decided_by", "decided_at", "decision_reason",
+        "created_at", "why_held", "expires", "alerts", "decided_by", "decided_at", "decision_reason",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
@@ -135,12 +136,19 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
         hidden = {"transaction"} if not _sees_the_ledger(request) else set()
         if obj is not None and obj.state == OrderState.POSTED:
             hidden |= {"why_held", "decided_by", "decided_at", "decision_reason"}
+        if obj is not None and obj.state != OrderState.HELD:
+            hidden.add("expires")
         return [name for name in super().get_fields(request, obj) if getattr(name, "__name__", name) not in hidden]
 
     @admin.display(description="why it was held")
     def why_held(self, order: TransferOrder) -> str:
         """As the customer reads it."""
         return explanations.why_held(order) or order.hold_reason
+
+    @admin.display(description="expires")
+    def expires(self, order: TransferOrder) -> str:
+        """When it is given back if nobody decides."""
+        return date_format(timezone.localtime(order.expires_at), "DATETIME_FORMAT")
 
     @admin.display(description="alerts")
     def alerts(self, order: TransferOrder) -> SafeString | str:

@@ -15,7 +15,7 @@ from accounts.staff.acts import ActForm, ReasonForCustomerForm, ReasonForm, Staf
 from foundation.form_fields import AmountField, LineField, OnceForm
 from transfers.accounts import freezing, opening
 from transfers.forms import description_field
-from transfers.history.receipts import waiting_orders
+from transfers.history.receipts import waiting_deposits
 from transfers.models import AlertState, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
 from transfers.orders import cash, counter_words, holds, reversals, screening
 
@@ -95,7 +95,7 @@ def _is_held(order: TransferOrder) -> bool:
 
 
 def _awaits_deposit(account: BankAccount) -> bool:
-    return any(order.is_deposit for order in waiting_orders(account))
+    return bool(waiting_deposits(account))
 
 
 def _can_be_used(account: BankAccount) -> bool:
@@ -191,6 +191,7 @@ ORDER_ACTS = (
         done=counter_words.released,
         carry_out=_release,
         is_offered=_is_held,
+        why_not=holds.what_has_happened,
     ),
     StaffAct(
         name="reject",
@@ -201,6 +202,7 @@ ORDER_ACTS = (
         carry_out=_reject,
         form=ReasonForCustomerForm,
         is_offered=_is_held,
+        why_not=holds.what_has_happened,
         is_dangerous=True,
     ),
 )

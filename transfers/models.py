@@ -1,7 +1,7 @@
 """The ledger, and what customers asked it to do."""
 
 import uuid
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -110,13 +110,20 @@ class OrderState(models.TextChoices):
     HELD = "held", "Being checked"
     RELEASED = "released", "Completed after a check"
     REJECTED = "rejected", "Rejected"
+    CANCELLED = "cancelled", "Cancelled"
+    EXPIRED = "expired", "Expired"
+
+
+# What ended without moving money: it was held, and is given back.
+NOT_CARRIED_OUT = (OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED)
 
 
 class TransferOrder(models.Model):
     """What somebody asked for, once, however often the request arrives (R3.5).
 
     Unique (initiator, key digest) is what makes a retry safe. HELD and the decision on it belong to the fraud
-    rules (R3.10): such an order has no transaction yet, and its amount stands in the source's `held`.
+    rules (R3.10): such an order has no transaction yet, and its amount stands in the source's `held`. Who ended it is
+    `decided_by`: staff, the customer who cancelled it, or the bank itself, where it expired (R3.14).
     """
 
     readable_on_replica = True
@@ -154,7 +161,7 @@ class TransferOrder(models.Model):
             models.CheckConstraint(
                 name="order_transaction_by_state",
                 condition=Q(state__in=[OrderState.POSTED, OrderState.RELEASED], transaction__isnull=False)
-                | Q(state__in=[OrderState.HELD, OrderState.REJECTED], transaction__isnull=True),
+                | Q(state__in=[OrderState.HELD, *NOT_CARRIED_OUT], transaction__isnull=True),
             ),
         ]
         indexes = [
@@ -188,6 +195,11 @@ class TransferOrder(models.Model):
     def is_by_its_customer(self) -> bool:
         """Whether the customer ordered it, and not somebody else for them."""
         return self.customer_account.owner_id == self.initiator_id
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it expires if it is held still, by the present setting (R3.14)."""
+        return self.created_at + timedelta(days=settings.HOLD_EXPIRES_DAYS)
 
 
 class DecisionKey(models.Model):

@@ -11,7 +11,7 @@ from accounts.models import BankAccount
 from accounts.notices import OWNER, USER, about_account, about_user
 from foundation.outbox import Audience, Notice, Payload, Rows, Told
 from transfers.models import Direction, Entry, OrderKind, Transaction, TransferOrder
-from transfers.orders.explanations import why_held
+from transfers.orders.explanations import until_when, why_held
 from transfers.payees.selectors import short_name
 
 # --- Who is told ------------------------------------------------------------------------------------------------
@@ -44,10 +44,11 @@ def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
     receiver = order.target.owner if order.kind == OrderKind.PAYMENT else None
     address, about = about_account(order.customer_account)
     movement = {
-        "is_deposit": order.kind == OrderKind.DEPOSIT,
         "amount": order.amount,
         "description": order.description,
         "public_id": order.public_id,
+        "is_deposit": order.kind == OrderKind.DEPOSIT,
+        "is_counter_deposit": order.kind == OrderKind.DEPOSIT and not order.is_by_its_customer,
         "other_name": short_name(receiver) if receiver else "",
         "other_number": order.target.masked_number,
     }
@@ -92,7 +93,7 @@ _EVERYONE_IT_MOVED = Audience(_everyone_it_moved, Rows("transaction_id", _REVERS
 
 
 def _why_held(order: TransferOrder, payload: Payload) -> dict[str, Any]:
-    return {"why": why_held(order)}
+    return {"why": why_held(order), "until_when": until_when(order)}
 
 
 def _why_rejected(order: TransferOrder, payload: Payload) -> dict[str, Any]:
@@ -109,6 +110,9 @@ MAILS = [
     Notice("payment_posted", _RECEIVER, template="payment_received"),
     Notice("order_held", _CUSTOMER, _why_held),
     Notice("order_rejected", _CUSTOMER, _why_rejected),
+    # The payee, who never saw it, hears of neither (R3.14).
+    Notice("order_cancelled", _CUSTOMER),
+    Notice("order_expired", _CUSTOMER),
     Notice("account_opened", OWNER),
     Notice("account_closed", OWNER),
     Notice("cash_at_counter", _WHOSE_CASH),

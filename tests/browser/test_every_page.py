@@ -82,6 +82,7 @@ SEEN_BY = {
         "transfers/entry.html",
         "transfers/history.html",
         "transfers/money_over_time.html",
+        "transfers/order_cancel.html",
         "transfers/overview.html",
         "transfers/receipt.html",
         "transfers/statements.html",
@@ -412,6 +413,22 @@ def test_what_people_who_change_how_they_sign_in_see(
     at.done(SEEN_BY["people who change how they sign in"])
 
 
+def look_at_cash(page: Page, at: Any, rich: Any) -> None:
+    """The forms and reviews of a deposit and a withdrawal."""
+    at.visit("deposit", reverse("deposit", args=[rich.household.public_id]))
+    page.get_by_label("Amount").fill("NaN")
+    page.get_by_role("button", name="Continue").click()
+    at.look("deposit-errors")
+    page.get_by_label("Amount").fill("1234.00")
+    page.get_by_role("button", name="Continue").click()
+    at.look("deposit-confirm")
+    at.visit("withdraw", reverse("withdraw", args=[rich.longest.public_id]))
+    page.get_by_label("Amount").fill("11000.00")
+    page.get_by_label("Description").fill("For the roof")
+    page.get_by_role("button", name="Continue").click()
+    at.look("withdraw-confirm")
+
+
 def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspection, rich: Any, settings: Any) -> None:
     page = signed_in(rich.user)
     at = inspection.of(page)
@@ -440,18 +457,10 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     at.visit("history-errors", f"{history}?date_from=2026-02-30&min_amount=NaN&type=heist")
     for name, order in rich.orders.items():
         at.visit(f"receipt-{name}", reverse("receipt", args=[order.public_id]))
-    at.visit("deposit", reverse("deposit", args=[rich.household.public_id]))
-    page.get_by_label("Amount").fill("NaN")
-    page.get_by_role("button", name="Continue").click()
-    at.look("deposit-errors")
-    page.get_by_label("Amount").fill("1234.00")
-    page.get_by_role("button", name="Continue").click()
-    at.look("deposit-confirm")
-    at.visit("withdraw", reverse("withdraw", args=[rich.longest.public_id]))
-    page.get_by_label("Amount").fill("11000.00")
-    page.get_by_label("Description").fill("For the roof")
-    page.get_by_role("button", name="Continue").click()
-    at.look("withdraw-confirm")
+    at.visit("order-cancel", reverse("order_cancel", args=[rich.orders["held"].public_id]))
+    page.get_by_role("button", name="Cancel transfer").click()
+    at.look("receipt-cancelled")
+    look_at_cash(page, at, rich)
     User.objects.filter(pk=rich.user.pk).update(hardened_at=timezone.now())
     at.visit("withdraw-waits", reverse("withdraw", args=[rich.longest.public_id]))
     at.done(SEEN_BY["customers"])

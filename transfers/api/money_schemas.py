@@ -204,7 +204,10 @@ class WaitingOut(Out):
 
 class AccountDetailOut(AccountOut):
     waiting: Annotated[
-        list[WaitingOut], Field(description="Orders that wait for a decision, deposits too, oldest first.")
+        list[WaitingOut],
+        Field(
+            description="Orders that wait for a decision: those for which money is held, then deposits, oldest first."
+        ),
     ]
 
 
@@ -227,7 +230,7 @@ class EntryOut(Out):
 
 
 class OrderOut(Out):
-    """What was ordered, and what has become of it; `explanation` says why it waits or was rejected."""
+    """What was ordered, and what has become of it; `explanation` says why it waits, or was not carried out."""
 
     id: Annotated[UUID, Field(validation_alias="public_id")]
     kind: Annotated[str, _one_of(OrderKind)]

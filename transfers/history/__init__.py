@@ -10,7 +10,16 @@ from transfers.history.own_accounts import (
     daily_use,
 )
 from transfers.history.pictures import Balances, MonthFlow, Overview, balances_over_time, months_in_and_out, overview_of
-from transfers.history.receipts import Receipt, WaitingOrder, order_to_repeat, receipt_for, receipt_of, waiting_orders
+from transfers.history.receipts import (
+    Receipt,
+    WaitingOrder,
+    order_to_cancel,
+    order_to_repeat,
+    receipt_for,
+    receipt_of,
+    waiting_deposits,
+    waiting_orders,
+)
 from transfers.history.rows import PAGE_ROWS, EntryRow, entry_of, history_page, recent_entries
 from transfers.history.search import Totals, filtered_page, filtered_rows, is_page_key, totals_of, with_named_accounts
 from transfers.history.shown import overview_version, version_of
@@ -40,6 +49,7 @@ __all__ = [
     "history_page",
     "is_page_key",
     "months_in_and_out",
+    "order_to_cancel",
     "order_to_repeat",
     "overview_of",
     "overview_version",
@@ -50,6 +60,7 @@ __all__ = [
     "statement_months",
     "totals_of",
     "version_of",
+    "waiting_deposits",
     "waiting_orders",
     "with_named_accounts",
 ]

@@ -8,8 +8,9 @@ from uuid import UUID
 from django.db.models import Q
 
 from accounts.models import AccountKind, BankAccount, User
-from transfers.models import OrderKind, OrderState, TransferOrder
+from transfers.models import NOT_CARRIED_OUT, OrderKind, OrderState, TransferOrder
 from transfers.orders.explanations import explanation_of
+from transfers.orders.holds import may_cancel
 from transfers.orders.records import order_with_sides
 from transfers.payees.selectors import short_name
 
@@ -31,9 +32,10 @@ class Receipt:
     description: str
     status: str
     status_label: str
-    explanation: str  # why it waits or was rejected, for the one whose money it is; "" if it was carried out
+    explanation: str  # why it waits or was not carried out, for the one whose money it is; "" if it was
     initiated_by: str
     can_be_repeated: bool  # by the one who gave it
+    can_be_cancelled: bool  # by the one whose money it takes
 
     @property
     def heading(self) -> str:
@@ -46,7 +48,8 @@ class Receipt:
         return "warning" if self.status == OrderState.HELD else "info"
 
 
-_NOT_DONE = {OrderState.HELD.value: ", not carried out yet", OrderState.REJECTED.value: ", not carried out"}
+_NOT_DONE = {state.value: ", not carried out" for state in NOT_CARRIED_OUT}
+_NOT_DONE[OrderState.HELD.value] = ", not carried out yet"
 AT_THE_COUNTER = "Cash at the counter"
 REPEATABLE = frozenset({OrderKind.PAYMENT.value, OrderKind.OWN_TRANSFER.value})
 
@@ -82,18 +85,33 @@ def receipt_of(order: TransferOrder, user: User) -> Receipt:
         explanation=explanation_of(order),
         initiated_by=_person_label(order.initiator, user),
         can_be_repeated=_can_be_repeated(order, user),
+        can_be_cancelled=order.state == OrderState.HELD and may_cancel(user, order),
     )
+
+
+def order_to_cancel(user: User, public_id: UUID) -> TransferOrder:
+    """An order that its customer may cancel while it is held, whatever has become of it by now.
+
+    Raises:
+        TransferOrder.DoesNotExist: also when it takes the money of somebody else, or none.
+    """
+    order = order_with_sides().get(public_id=public_id)
+    if not may_cancel(user, order):
+        raise TransferOrder.DoesNotExist
+    return order
 
 
 @dataclass(frozen=True)
 class WaitingOrder:
-    """A line of what an account page says about orders that wait."""
+    """A line of what a customer's pages say about orders that wait."""
 
     public_id: UUID
     kind: str
     label: str
     amount: Decimal
     since: datetime
+    account_name: str
+    can_be_cancelled: bool
 
     @property
     def is_deposit(self) -> bool:
@@ -101,21 +119,38 @@ class WaitingOrder:
         return self.kind == OrderKind.DEPOSIT
 
 
-def waiting_orders(account: BankAccount) -> list[WaitingOrder]:
-    """The account's orders that wait for a decision, oldest first: what is to leave it, and deposits. One statement, by
-    the index of states: few orders of the bank wait."""
-    ours = Q(source=account) | Q(target=account, kind=OrderKind.DEPOSIT)
-    held = TransferOrder.objects.filter(ours, state=OrderState.HELD).select_related("target__owner")
+def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
+    """The orders that are to leave these accounts and wait for a decision, oldest first; nothing is asked where nothing
+    is held."""
+    holding = {account.pk: account for account in accounts if account.held}
+    if not holding:
+        return []
+    held = TransferOrder.objects.filter(source__in=list(holding), state=OrderState.HELD)
     return [
-        WaitingOrder(order.public_id, order.kind, _waiting_label(order), order.amount, order.created_at)
-        for order in held.order_by("created_at", "pk")
+        _waiting(order, holding[order.source_id])
+        for order in held.select_related("target__owner").order_by("created_at", "pk")
     ]
 
 
-def _waiting_label(order: TransferOrder) -> str:
-    if order.kind == OrderKind.DEPOSIT:
-        return OrderKind.DEPOSIT.label
-    return short_name(order.target.owner) if order.target.owner else AT_THE_COUNTER
+def waiting_deposits(account: BankAccount) -> list[WaitingOrder]:
+    """The deposits to the account that wait for a decision, oldest first: no row of an account tells of them."""
+    held = TransferOrder.objects.filter(target=account, kind=OrderKind.DEPOSIT, state=OrderState.HELD)
+    return [_waiting(order, account) for order in held.order_by("created_at", "pk")]
+
+
+def _waiting(order: TransferOrder, account: BankAccount) -> WaitingOrder:
+    label, can_be_cancelled = OrderKind.DEPOSIT.label, order.initiator_id == account.owner_id
+    if order.kind != OrderKind.DEPOSIT:
+        label, can_be_cancelled = short_name(order.target.owner) if order.target.owner else AT_THE_COUNTER, True
+    return WaitingOrder(
+        order.public_id,
+        order.kind,
+        label,
+        order.amount,
+        order.created_at,
+        account.display_name,
+        can_be_cancelled,
+    )
 
 
 def order_to_repeat(user: User, public_id: UUID, kind: OrderKind) -> TransferOrder | None:

@@ -1,6 +1,8 @@
 """What a customer reads about an order that was not simply carried out, in plain words (R3.10)."""
 
 from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from foundation.money import format_money
 from transfers.models import OrderKind, OrderState, StepUpReason, TransferOrder
@@ -54,11 +56,29 @@ def _sentence_for(hold_reason: str, *, is_deposit: bool) -> str:
 
 
 def explanation_of(order: TransferOrder) -> str:
-    """Why the order waits, and where the money is meanwhile; or why it was rejected. "" for all others."""
+    """Why the order waits, until when, and where the money is meanwhile; or why it was not carried out. "" for all
+    others."""
     is_deposit = order.kind == OrderKind.DEPOSIT
+    left = "nothing was paid in" if is_deposit else "the money is yours to spend again"
     if order.state == OrderState.HELD:
-        return f"{why_held(order)} The money is {_where(is_deposit)} until then, and {_WE_WRITE}".strip()
+        kept = f"The money is {_where(is_deposit)} until then, and {_WE_WRITE}"
+        return f"{why_held(order)} {kept} {until_when(order)}".strip()
     if order.state == OrderState.REJECTED:
-        left = "nothing was paid into your account" if is_deposit else "the money is yours to spend again"
         return f"We did not carry this out, and {left}. The reason: {order.decision_reason}"
+    if order.state == OrderState.CANCELLED:
+        return f"You cancelled this before we had decided, and {left}."
+    if order.state == OrderState.EXPIRED:
+        ask = _ASK_FOR_CASH if is_deposit and not order.is_by_its_customer else ""
+        return f"We did not decide on this in time, so it was not carried out, and {left}. {ask}".strip()
     return ""
+
+
+# Of a deposit that came to nothing: who has paid in by themselves has the cash still.
+_ASK_FOR_CASH = "Cash that you handed in at the counter is yours: ask for it there."
+
+
+def until_when(order: TransferOrder) -> str:
+    """What becomes of a held order that nobody decides on, and when."""
+    day = date_format(timezone.localtime(order.expires_at))
+    left = "" if order.kind == OrderKind.DEPOSIT else ", and the money is yours to spend again"
+    return f"If we have not decided by {day}, it is not carried out{left}."

@@ -19,6 +19,7 @@ from transfers.ledger import verification
 from transfers.models import FraudAlert, OrderState, TransferOrder
 from transfers.orders import cash, holds
 from transfers.orders.cash import CustomerCannotSignIn
+from transfers.orders.explanations import explanation_of
 from transfers.orders.limits import CashInLimitReached
 
 pytestmark = pytest.mark.django_db
@@ -196,7 +197,7 @@ def test_the_customer_reads_why_it_waits_on_page_receipt_program_and_mail(
     for shown in ("Deposit, not carried out yet", why, "The money is not on your account until then"):
         assert shown in receipt
     account = browser.get(reverse("account", args=[everyday.public_id])).content.decode()
-    for shown in ("Being checked", "€10,000.01", "not in the balance yet"):
+    for shown in ("Pending", "€10,000.01", "not in the balance yet"):
         assert shown in account
     answer = api_of(alice).get(f"accounts/{everyday.number}").json()
     assert [(line["kind"], line["amount"]) for line in answer["waiting"]] == [("deposit", "10000.01")]
@@ -256,7 +257,7 @@ def test_rejected_it_leaves_nothing_and_gives_the_days_ceiling_back(
     assert books().balances == balances
     assert history.cash_in_use(alice).used == 0
     receipt = browser_of(alice).get(reverse("receipt", args=[waiting.public_id])).content.decode()
-    assert "nothing was paid into your account. The reason: Please tell us where it comes from." in receipt
+    assert "nothing was paid in. The reason: Please tell us where it comes from." in receipt
     mail = mails(alice.email)[-1]
     assert mail.subject == "Your deposit of €10,000.01 was rejected"
     assert "spend again" not in mail.message
@@ -357,3 +358,48 @@ def test_where_it_is_off_no_page_offers_it_and_each_refuses_it_truthfully(
         answer = api.post(f"accounts/{everyday.number}/{verb}", {"amount": "5.00"}, Idempotency_Key=new_key())
         assert (answer.status_code, answer.json()["code"]) == (403, "cash_only_at_the_counter")
     assert books() == before
+
+
+# --- Cancelled or expired -----------------------------------------------------------------------------------
+
+
+def test_a_customer_cancels_a_deposit_of_their_own_and_may_pay_in_as_much_again(
+    alice: Any, waiting: TransferOrder, everyday: BankAccount, browser_of: Callable, balance_of: Callable
+) -> None:
+    """R3.14: a held one counted when it was ordered, and gives the day's ceiling back."""
+    browser, url = browser_of(alice), reverse("order_cancel", args=[waiting.public_id])
+    assert url in browser.get(reverse("account", args=[everyday.public_id])).content.decode()
+    browser.post(url)
+    waiting.refresh_from_db()
+    assert (waiting.state, balance_of(everyday)) == ("cancelled", 100)
+    assert history.cash_in_use(alice).used == 0
+    assert list(verification.faults()) == []
+
+
+def test_cash_that_a_clerk_took_is_the_counters_to_give_back(
+    alice: Any, sam: Any, everyday: BankAccount, browser_of: Callable
+) -> None:
+    """R3.14: no mail and no page offers to cancel it, and nothing of the customer's own ceiling is given back."""
+    order = cash.deposit_at_counter(
+        actor=sam, account=everyday, amount=Decimal("1000.01"), idempotency_key="brought to us"
+    )
+    cash.deposit(actor=alice, account=everyday, amount=Decimal(400), idempotency_key="by herself")
+    page = browser_of(alice).get(reverse("account", args=[everyday.public_id])).content.decode()
+    assert "€1,000.01" in page
+    assert reverse("order_cancel", args=[order.public_id]) not in page
+    assert "cancel it" not in mails(alice.email)[-1].message
+    holds.expire_order(order=order, at=order.expires_at)
+    assert "Cash that you handed in at the counter is yours" in mails(alice.email)[-1].message
+    assert history.cash_in_use(alice).used == 400
+
+
+def test_of_a_deposit_of_ones_own_that_expired_nobody_is_sent_to_the_counter(
+    alice: Any, waiting: TransferOrder, balance_of: Callable, everyday: BankAccount
+) -> None:
+    holds.expire_order(order=waiting, at=waiting.expires_at)
+    waiting.refresh_from_db()
+    assert explanation_of(waiting) == (
+        "We did not decide on this in time, so it was not carried out, and nothing was paid in."
+    )
+    assert "counter" not in mails(alice.email)[-1].message
+    assert balance_of(everyday) == 100

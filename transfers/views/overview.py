@@ -54,11 +54,17 @@ def _overview(request: SignedInRequest) -> dict[str, Any]:
     all_accounts = overview.accounts
     accounts = [account for account in all_accounts if account.status != AccountStatus.CLOSED]
     recent = history.recent_entries(request.user)
+    waiting = history.waiting_orders(*accounts)
     latest = max((rows[0] for rows in recent.values()), key=lambda row: row.posted_at, default=None)
+    total = sum((account.balance for account in accounts), Decimal(0))
+    available = sum((account.available for account in accounts), Decimal(0))
     return {
-        "version": history.version_of(request.user, overview, recent, at=at),
+        "version": history.version_of(request.user, overview, recent, waiting, at=at),
         "latest": latest,
-        "total": sum((account.balance for account in accounts), Decimal(0)),
+        "total": total,
+        "available": available,
+        "held": total - available,
+        "waiting": waiting,
         "accounts": [{"account": account, "entries": recent.get(account.pk, [])} for account in accounts],
         "closed_accounts": [account for account in all_accounts if account.status == AccountStatus.CLOSED],
         "balance_picture": balance_picture(overview.balances),
@@ -91,7 +97,7 @@ def account_open(request: SignedInRequest) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, f"Your account {account.display_name} is open.")
-            if any(order.is_deposit for order in history.waiting_orders(account)):
+            if history.waiting_deposits(account):
                 messages.warning(request, "Your opening deposit waits until a member of staff has looked at it.")
             return redirect("account", account.public_id)
     return render(request, "transfers/account_open.html", {"form": form})
@@ -108,7 +114,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         "balance_picture": balance_picture(history.balances_over_time(request.user, at=timezone.now(), account=row)),
         "actions": _actions(row),
         "interest": interest_selectors.interest_so_far(row, at=timezone.now()),
-        "waiting": history.waiting_orders(row),
+        "waiting": [*history.waiting_orders(row), *history.waiting_deposits(row)],
         "entries": page.items,
         "history_url": HistoryFilters(account=row).url(reverse("history")),
         **pager_urls(page, reverse("account", args=[row.public_id])),

@@ -6,6 +6,6 @@ from foundation.money import MoneyField
 
 
 class Migration(migrations.Migration):
-    dependencies = [("transfers", "0004_places_in_the_limit_row")]
+    dependencies = [("transfers", "0007_cancelled_and_expired")]
 
     operations = [migrations.AddField("customerlimit", "cash_in", MoneyField(default=Decimal(0)))]
