@@ -27,7 +27,8 @@ class UserAdmin(ActingAdmin):
     list_filter = (RoleFilter, ActiveFilter, LockedFilter)
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
-    search_beginnings = ("email", "first_name", "last_name")
+    search_beginnings = ("email",)
+    search_folded = ("folded_first_name", "folded_last_name")
     search_help_text = "The beginning of an e-mail address or a name."
     fields = (
         "email",
@@ -57,7 +58,8 @@ class BankAccountAdmin(ActingAdmin, MoneyAdmin):
     date_hierarchy = "opened_at"
     ordering = ("-opened_at",)
     search_path = "owner"
-    search_beginnings = ("email", "last_name")
+    search_beginnings = ("email",)
+    search_folded = ("folded_last_name",)
     search_help_text = "An account number in full, or the beginning of its owner’s e-mail address or last name."
     fields = ("masked_number", "kind", "owner", "status", "balance", "held", "opened_at", "closed_at")
 

@@ -19,6 +19,7 @@ from accounts import account_numbers
 from accounts.roles import STAFF_ROLES, Role, may, role_of
 from accounts.sign_in.passwords.hashing import UserWithPassword
 from foundation.keys.encryption import DecryptionFailed, DigestField, EncryptedField
+from foundation.lookups import FoldedField, WithFoldedFields
 from foundation.mail_links import MailLink
 from foundation.money import MoneyField
 
@@ -41,7 +42,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 # django-otp comes without types, so the checker cannot find the manager of its devices.
-class User(UserWithPassword, PermissionsMixin):  # type: ignore[django-manager-missing]
+class User(UserWithPassword, PermissionsMixin, WithFoldedFields):  # type: ignore[django-manager-missing]
     """A person who can sign in. Exists only once the e-mail address was confirmed (R1.1).
 
     `is_superuser` is there because Django's admin reads it; no service of the bank does (R1.7).
@@ -51,9 +52,11 @@ class User(UserWithPassword, PermissionsMixin):  # type: ignore[django-manager-m
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(unique=True)
+    first_name = models.CharField(max_length=100)
+    last_name = models.CharField(max_length=100, blank=True)
     # Each with an index, for staff who search by its beginning.
-    first_name = models.CharField(max_length=100, db_index=True)
-    last_name = models.CharField(max_length=100, blank=True, db_index=True)
+    folded_first_name = FoldedField(folded_of="first_name", max_length=200, editable=False, db_index=True)
+    folded_last_name = FoldedField(folded_of="last_name", max_length=200, editable=False, blank=True, db_index=True)
     phone = EncryptedField(max_chars=32, blank=True)
     address = EncryptedField(max_chars=300, blank=True)
     is_active = models.BooleanField(default=True)

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
+from accounts.forms import CodeField
 from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
@@ -26,9 +27,8 @@ class CounterForm(OnceForm, ActForm):
 
 
 class CounterWithdrawalForm(CounterForm):
-    customer_code = forms.CharField(
+    customer_code = CodeField(
         label="The customer’s code",
-        max_length=24,
         help_text="Six digits that the customer reads from their own authenticator app, here at the counter. Say the "
         "account and the amount first: the app shows neither.",
         error_messages={"required": "Ask the customer for the code."},

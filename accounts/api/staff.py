@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from accounts import people as people_services
 from accounts.api.bearer import ApiRequest
-from accounts.api.types import AccountNumber, Secret
+from accounts.api.types import AccountNumber, Code, Secret
 from accounts.models import User
 from accounts.permission.reasons import MAX_REASON_CHARS
 from accounts.roles import Role
@@ -20,7 +20,7 @@ from accounts.staff.selectors import LogFilters
 from audit.actions import Action
 from foundation.form_fields import LineField
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Code, Cursor, In, InQuery, Moment, Out, PageOf, TimeText, text_of
+from foundation.rest.schemas import Cursor, In, InQuery, Moment, Out, PageOf, TimeText, text_of
 
 Reason = text_of(LineField(max_length=MAX_REASON_CHARS))
 

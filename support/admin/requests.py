@@ -82,7 +82,8 @@ class ServiceRequestAdmin(ActingAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     search_path = "customer"
-    search_beginnings = ("email", "last_name")
+    search_beginnings = ("email",)
+    search_folded = ("folded_last_name",)
     search_help_text = "The beginning of the customer’s e-mail address or last name."
     fields = ("customer", "account", "state", "created_at", "decided_by", "decided_at", "decision_reason")
     about_template = "admin/request.html"

@@ -43,6 +43,10 @@ class KindOfRequest(ABC):
 
     # --- Filing ------------------------------------------------------------------------------------------------
 
+    def differing(self, customer: User, details: Mapping[str, str]) -> Mapping[str, str]:
+        """Of what is asked for, what differs from what the bank keeps: that alone is kept, checked and done."""
+        return details
+
     @abstractmethod
     def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
         """Refuse what makes no sense to ask for. That an account is the customer's, and in one of

@@ -95,6 +95,7 @@ def file_request(
         raise ReasonMissing
     if is_longer_than(reason, MAX_WISH_CHARS):
         raise WishTooLong
+    details = dict(rule.differing(actor, details))
     rule.check(actor, account, details)
     text = json.dumps(details, ensure_ascii=False, separators=(",", ":"))
     if len(text) > _MAX_PAYLOAD_CHARS:

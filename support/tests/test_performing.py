@@ -9,10 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from accounts.models import AccountStatus, BankAccount, User
+from accounts.people import profile
 from accounts.permission.authority import ApprovedRequest
 from audit.models import AuditEntry
 from support.models import RequestKind, ServiceRequest
 from support.requests import services as service
+from tests.staff_acts import an_origin, fresh_code
 from transfers import history as transfer_selectors
 from transfers.accounts import freezing
 
@@ -55,6 +57,15 @@ def test_a_name_and_an_address_are_changed(alice: Any, sam: Any, request_of: Any
     person = User.objects.get(pk=alice.pk)
     assert {name: getattr(person, name) for name in IDENTITY} == IDENTITY
     assert person.phone == alice.phone
+
+
+def test_a_name_alone_leaves_the_address_that_was_changed_meanwhile(alice: Any, sam: Any, request_of: Any) -> None:
+    # R1.8: an address changes at once on the profile; an approval of a name must not bring the old one back.
+    named = request_of(alice, "update_identity", payload=IDENTITY | {"address": alice.address}, reason="Married")
+    profile.update_details(actor=alice, address="Am Markt 1", code=fresh_code(alice), origin=an_origin())
+    approve(sam, named)
+    person = User.objects.get(pk=alice.pk)
+    assert (person.get_full_name(), person.address) == ("Alicia O'Brien", "Am Markt 1")
 
 
 def test_a_locked_pin_is_reset(alice: Any, sam: Any, request_of: Any) -> None:

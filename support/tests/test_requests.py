@@ -10,11 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import AccountStatus, BankAccount, User
+from accounts.people.names import NameInTwoAlphabets, NameReserved
 from accounts.permission.reasons import ReasonMissing, ReasonTooLong
 from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.limiter.limiter import TooOften
-from foundation.refusals import NotYourself, WrongStatus
+from foundation.refusals import NotYourself, Refusal, WrongStatus
 from support import selectors
 from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
 from support.requests import services as service
@@ -203,6 +204,34 @@ def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any
     details = json.dumps([entry.details for entry in AuditEntry.objects.all()], ensure_ascii=False)
     assert "Hafenstraße" not in details
     assert "Hafenstraße" not in "".join(mail.message for mail in mails())
+
+
+@in_one_world(
+    ("payload", "kept"),
+    [
+        (IDENTITY | {"address": "Lindenallee 4\nBerlin"}, IDENTITY | {"address": ""}),
+        (IDENTITY | {"address": ""}, IDENTITY | {"address": ""}),
+        (IDENTITY | {"first_name": "Alice", "last_name": "Archer"}, IDENTITY | {"first_name": "", "last_name": ""}),
+        (IDENTITY | {"last_name": ""}, IDENTITY | {"last_name": ""}),
+    ],
+)
+def test_what_stays_as_it_is_is_no_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
+    # R1.8: so that an approval writes nothing that was not asked for.
+    assert request_of(alice, "update_identity", payload=payload, reason="Married").details == kept
+
+
+@in_one_world(
+    ("first_name", "last_name", "refused"),
+    [("Alder", "Bank", NameReserved), ("Аlice", "Archer", NameInTwoAlphabets), ("Al\u200dice", "", Refusal)],
+)
+def test_a_name_that_nobody_can_have_is_not_asked_for(
+    first_name: str, last_name: str, refused: type[Refusal], alice: Any, request_of: Any
+) -> None:
+    # R1.8, B7: past every form.
+    payload = IDENTITY | {"first_name": first_name, "last_name": last_name}
+    with pytest.raises(refused):
+        request_of(alice, "update_identity", payload=payload, reason="Married")
+    assert not ServiceRequest.objects.exists()
 
 
 def test_names_and_address_that_no_column_takes_are_refused(alice: Any, request_of: Any) -> None:

@@ -113,7 +113,7 @@ OPERATIONS = {
     "DELETE profile/pin": Op(EVERYBODY, 409, a_code),
     "GET profile": Op(EVERYBODY, 200),
     "GET profile/sign-ins": Op(EVERYBODY, 200),
-    "PATCH profile": Op(EVERYBODY, 200, lambda sent: {"last_name": "Mine"}),
+    "PATCH profile": Op(EVERYBODY, 200, lambda sent: {"address": "Mine 1", "code": sent.code}),
     "POST profile/authenticator": Op(EVERYBODY, 201, a_code),
     "POST profile/authenticator/confirm": Op(
         EVERYBODY, 409, lambda sent: {"replacement_token": "x" * 40, "code": sent.code}

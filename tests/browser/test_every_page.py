@@ -627,6 +627,8 @@ def test_what_customers_who_ask_for_help_see(
     at.visit("requests", reverse("service_requests"))
     for state, row in asked.requests.items():
         at.visit(f"request-{state}", reverse("service_request", args=[row.public_id]))
+    at.visit("profile-name-waits", reverse("profile"))
+    at.visit("profile-details-name-waits", reverse("profile_details"))
     at.visit("request-choose", new := reverse("request_new"))
     for kind in ("freeze_account", "raise_daily_limit", "update_identity", "reset_pin"):
         at.visit(f"request-{kind}", f"{new}?kind={kind}")

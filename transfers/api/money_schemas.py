@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_va
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from accounts.api.types import AccountNumber
+from accounts.api.types import AccountNumber, TotpCode
 from accounts.models import CUSTOMER_KINDS, AccountStatus, BankAccount
 from accounts.sign_in.origin import origin_of
 from foundation.form_fields import LineField
@@ -128,10 +128,7 @@ class WithdrawalIn(DepositIn):
     model_config = ConfigDict(json_schema_extra=_TOGETHER)
 
     challenge: Annotated[Id, Field(description="`challenge.id` of the answer before.")] | SkipJsonSchema[None] = None
-    code: (
-        Annotated[str, Field(pattern="^[0-9]{6}$", description="Six digits of your authenticator app.")]
-        | SkipJsonSchema[None]
-    ) = None
+    code: TotpCode | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:

@@ -21,6 +21,7 @@ from django.db import Error
 from django.db.models import QuerySet
 
 from accounts.models import BankAccount
+from foundation import currency_record
 from foundation.processes import spread
 from foundation.slices import ranges, within
 from transfers.ledger import evidence, row_by_row, soundness
@@ -119,6 +120,8 @@ def faults(
         progress(what, counts[what])
 
     work = work if work is not None else Work()
+    if wrong := currency_record.fault():
+        yield wrong
     if processes == 1:
         for part in _parts():
             yield from _faults_of(part, partial(told, part.what), work)

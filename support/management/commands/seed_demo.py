@@ -61,7 +61,8 @@ class Command(BaseCommand):
 
 
 def talk() -> None:
-    """What customers say to the bank: two conversations and two requests, through the services; safe to run again."""
+    """What customers say to the bank: two conversations and two requests, one of them a new name, through the services;
+    safe to run again."""
     alice, bob, zoe, sam = (User.objects.get(email=f"{name}@example.com") for name in ("alice", "bob", "zoe", "sam"))
     answered = _ticket(
         alice, "Statements for the tax office", "Do you also send statements on paper, with a stamp?", "seed-ticket-1"
@@ -72,8 +73,8 @@ def talk() -> None:
         tickets.note_on_ticket(actor=sam, public_id=answered.public_id, text="Third one this week: add it to the help?")
     _ticket(zoe, "A transfer that I do not know", "Van rental, yesterday? I think Bob paid me twice.", "seed-ticket-2")
     _request(bob, RequestKind.RAISE_DAILY_LIMIT, {"amount": "40000"}, "We are buying a house on Friday.")
-    identity = {"first_name": "Zoë", "last_name": "O’Brien-Murphy", "address": "7 Quay Street\nGalway"}
-    _request(zoe, RequestKind.UPDATE_IDENTITY, identity, "I have married.")
+    married = {"first_name": "Zoë", "last_name": "O’Brien-Murphy", "address": ""}
+    _request(zoe, RequestKind.UPDATE_IDENTITY, married, "I have married.")
 
 
 def _ticket(customer: User, subject: str, text: str, key: str) -> Ticket:

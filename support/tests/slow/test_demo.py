@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from accounts.models import User
+from accounts.selectors import name_that_waits
 from support.management.commands.seed_demo import talk
 from support.models import ServiceRequest, Ticket, TicketMessage
 from support.states import RequestState, TicketStatus
@@ -21,5 +23,9 @@ def test_customers_have_written_and_asked(settings: Any) -> None:
     ]
     assert TicketMessage.objects.filter(is_internal=True).count() == 1
     assert ServiceRequest.objects.filter(state=RequestState.PENDING).count() == 2
+    zoe = User.objects.get(email="zoe@example.com")
+    waiting = name_that_waits(zoe)
+    assert waiting is not None
+    assert (zoe.get_full_name(), waiting.name) == ("Zoë O’Brien", "Zoë O’Brien-Murphy")
     talk()
     assert (Ticket.objects.count(), ServiceRequest.objects.count(), TicketMessage.objects.count()) == (2, 2, 4)

@@ -6,6 +6,6 @@ from foundation.money import MoneyField
 
 
 class Migration(migrations.Migration):
-    dependencies = [("transfers", "0007_cancelled_and_expired")]
+    dependencies = [("transfers", "0009_folded_text")]
 
     operations = [migrations.AddField("customerlimit", "cash_in", MoneyField(default=Decimal(0)))]
