@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from accounts import account_numbers
+from accounts import account_numbers, freezes
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.models import BankAccount, User
 from accounts.staff.acts import ActingAdmin, offer
@@ -62,6 +62,11 @@ class BankAccountAdmin(ActingAdmin, MoneyAdmin):
     search_folded = ("folded_last_name",)
     search_help_text = "An account number in full, or the beginning of its owner’s e-mail address or last name."
     fields = ("masked_number", "kind", "owner", "status", "balance", "held", "opened_at", "closed_at")
+    about_template = "admin/freezes.html"
+
+    def about(self, request: HttpRequest, row: BankAccount) -> dict[str, Any]:
+        """Why it is frozen, wherever somebody is about to lift that."""
+        return {"freezes": freezes.standing_on(row), "lifted": freezes.lifted_on(row)}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[BankAccount], search_term: str

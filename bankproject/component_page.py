@@ -92,6 +92,7 @@ def _samples() -> dict[str, Any]:
         "new_name": NameThatWaits("Alice Archer-Brandt", uuid.uuid4()),
         "sign_ins": [{"at": timezone.now(), "ip": "192.0.2.7", "succeeded": result} for result in (True, False)],
         "chips": [{"label": label, "url": "#tables"} for label in ("Household", "From 1 November 2026")],
+        "freezes": [{"by_its_owner": own, "since": timezone.now()} for own in (True, False)],
         "links": [{"label": "Move the money", "url": "#accounts"}],
         "waiting": [
             {

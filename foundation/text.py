@@ -41,6 +41,11 @@ def length_of(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+def beginning_of(text: str, max_chars: int) -> str:
+    """As much of it as a column of `max_chars` holds everywhere."""
+    return text.encode("utf-16-le", "surrogatepass")[: 2 * max_chars].decode("utf-16-le", "ignore")
+
+
 def is_longer_than(text: str, max_chars: int) -> bool:
     """Whether a column of `max_chars` cannot hold it everywhere."""
     return length_of(text) > max_chars

@@ -24,6 +24,7 @@ class KindOfRequest(ABC):
     icon: str
     explanation: str  # for the customer: what it means in plain words
     approval_does: str  # for the clerk who is about to agree: goes on after "Approval"
+    unless_approved = "Nothing was changed."  # for the customer, once it is cancelled or rejected
     form: type[RequestForm]  # asks for the payload's keys, and for the account if it is about one
     schema: type[In]  # the same for programs
     account_statuses: tuple[AccountStatus, ...] = ()  # about an account in one of these; none: about the customer
@@ -54,6 +55,13 @@ class KindOfRequest(ABC):
 
         Raises:
             Refusal
+        """
+
+    def begin(self, asked: ServiceRequest) -> None:  # noqa: B027 (most kinds wait for the clerk with all they do)
+        """What filing does at once, inside its transaction: as a rule nothing.
+
+        Raises:
+            Refusal: nothing was filed.
         """
 
     def suits(self, customer: User) -> bool:

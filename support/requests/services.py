@@ -124,7 +124,9 @@ def _file(customer: User, kind: RequestKind, account: BankAccount | None, payloa
         raise AlreadyAsked
     if waiting.count() >= settings.MAX_OPEN_REQUESTS:
         raise TooManyRequests
-    return save_new(customer, kind, account=account, payload=payload, reason=reason)
+    request = save_new(customer, kind, account=account, payload=payload, reason=reason)
+    KINDS[kind].begin(request)
+    return request
 
 
 def save_new(

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AccountStatus, BankAccount
+from accounts.models import AccountFreeze, AccountStatus, BankAccount
 from support import tickets
 from support.admin.requests import what_approval_does
 from support.models import RequestKind, ServiceRequest
@@ -157,7 +157,7 @@ def test_a_faster_colleague_is_named_as_the_reason(
     url = reverse("admin:support_servicerequest_act", args=[row.pk, "approve"])
     page = browser_of(sam).post(url, {"reason": "Called back"}).content.decode()
     assert "Somebody else has decided this request already" in page
-    assert BankAccount.objects.get(pk=row.account_id).is_active
+    assert not AccountFreeze.objects.filter(account=row.account_id, kind="support").exists()
 
 
 def test_nothing_that_nobody_can_see_is_a_message(alice: Any, ticket_of: Any) -> None:

@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from accounts.models import AccountStatus, BankAccount, User
+from accounts.models import AccountFreeze, AccountStatus, BankAccount, User
 from accounts.people import profile
 from accounts.permission.authority import ApprovedRequest
 from audit.models import AuditEntry
@@ -106,7 +106,7 @@ def test_nothing_is_done_outside_the_transaction_that_approves(alice: Any, sam: 
     request = request_of(alice)
     with pytest.raises(RuntimeError, match="join"):
         service.perform(request, actor=sam, reason="Because")
-    assert status_of(request.account) == AccountStatus.ACTIVE
+    assert not AccountFreeze.objects.filter(account=request.account_id, kind="support").exists()
 
 
 def test_a_request_of_the_wrong_shape_is_not_guessed_at(alice: Any, sam: Any) -> None:

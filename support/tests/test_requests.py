@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 
-from accounts.models import AccountStatus, BankAccount, User
+from accounts.models import AccountFreeze, User
 from accounts.people.names import NameInTwoAlphabets, NameReserved
 from accounts.permission.reasons import ReasonMissing, ReasonTooLong
 from accounts.roles import Role
@@ -44,14 +44,20 @@ def actions_of(request: Any) -> list[str]:
     return [entry.action for entry in entries]
 
 
+def kinds_of(request: Any) -> list[str]:
+    """Whose freezes stand on its account."""
+    rows = AccountFreeze.objects.filter(account=request.account_id, lifted_at__isnull=True).order_by("pk")
+    return list(rows.values_list("kind", flat=True))
+
+
 def test_a_request_from_filing_to_done(alice: Any, sam: Any, request_of: Any) -> None:
     request = request_of(alice, reason="I lost my bag")
     approve(sam, request)
     request.refresh_from_db()
     assert (request.state, request.decided_by, request.decision_reason) == ("completed", sam, "Seen the documents")
-    assert BankAccount.objects.get(pk=request.account_id).status == AccountStatus.FROZEN
+    assert kinds_of(request) == ["customer", "support"]
     assert actions_of(request) == ["REQUEST_CREATED", "REQUEST_APPROVED", "REQUEST_COMPLETED"]
-    by_authority = AuditEntry.objects.get(action="ACCOUNT_FROZEN")
+    by_authority = AuditEntry.objects.get(action="ACCOUNT_FROZEN", actor_id=sam.pk)
     assert by_authority.details["request"] == str(request.public_id)
     subjects = [mail.subject for mail in mails(alice.email)]
     assert subjects[1] == "We have your request"
@@ -63,11 +69,12 @@ def test_a_rejection_changes_nothing_and_says_why_on_the_page(
 ) -> None:
     request = request_of(alice)
     reject(sam, request)
-    assert BankAccount.objects.get(pk=request.account_id).status == AccountStatus.ACTIVE
+    assert kinds_of(request) == ["customer"], "only what filing did at once"
     assert actions_of(request) == ["REQUEST_CREATED", "REQUEST_REJECTED"]
     assert mails(alice.email)[-1].subject == "Your request was rejected"
     page = browser_of(alice).get(f"/help/requests/{request.public_id}/").content.decode()
     assert "Not without documents" in page
+    assert "Your own freeze stands until you ask us to lift it." in page
     assert sam.get_full_name() not in page
 
 
@@ -77,7 +84,7 @@ def test_approval_after_rejection_is_refused(alice: Any, sam: Any, sally: Any, r
     reject(sam, request)
     with pytest.raises(IllegalStep, match="Somebody else has decided this request already: it is rejected"):
         approve(sally, request)
-    assert BankAccount.objects.get(pk=request.account_id).status == AccountStatus.ACTIVE
+    assert kinds_of(request) == ["customer"]
     entry = AuditEntry.objects.get(action="REQUEST_REFUSED")
     assert entry.details["reason"] == "illegal_step"
     assert (entry.actor_id, entry.concerns_id) == (sally.pk, alice.pk)
@@ -124,6 +131,7 @@ def test_cancelling_is_told_and_final(alice: Any, sam: Any, request_of: Any) -> 
     request = request_of(alice)
     service.cancel_request(actor=alice, public_id=request.public_id)
     assert mails(alice.email)[-1].subject == "Your request is cancelled"
+    assert "Your own freeze stands until you ask us to lift it." in mails(alice.email)[-1].message
     with pytest.raises(IllegalStep, match="This request was cancelled by the customer"):
         approve(sam, request)
 

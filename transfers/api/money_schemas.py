@@ -13,6 +13,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from accounts.api.types import AccountNumber, TotpCode
+from accounts.freezes import Frozen
 from accounts.models import CUSTOMER_KINDS, AccountStatus, BankAccount
 from accounts.sign_in.origin import origin_of
 from foundation.form_fields import LineField
@@ -199,6 +200,15 @@ class WaitingOut(Out):
     since: TimeText
 
 
+class FrozenOut(Out):
+    by: Annotated[Literal["owner", "bank"], Field(description="Only the bank lifts either.")]
+    since: TimeText
+
+    @classmethod
+    def of(cls, frozen: Frozen) -> Self:
+        return cls(by="owner" if frozen.by_its_owner else "bank", since=frozen.since)
+
+
 class AccountDetailOut(AccountOut):
     waiting: Annotated[
         list[WaitingOut],
@@ -206,6 +216,7 @@ class AccountDetailOut(AccountOut):
             description="Orders that wait for a decision: those for which money is held, then deposits, oldest first."
         ),
     ]
+    frozen: Annotated[list[FrozenOut], Field(description="Who has frozen it; empty unless its status is `frozen`.")]
 
 
 class EntryOut(Out):

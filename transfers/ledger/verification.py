@@ -182,6 +182,7 @@ def _faults_of_accounts(part: _Part, told: Told, work: Work) -> Iterator[str]:
             accounts = soundness.with_ends(rows)
             unsound = soundness.not_adding_up(accounts)
         unsound |= soundness.not_found_or_held_otherwise(accounts)
+        unsound |= soundness.frozen_otherwise(accounts)
         work.entries += sum(account.newest for account in accounts)
     except _UNPROVEN as error:
         _log(part, error)
