@@ -27,8 +27,9 @@ from accounts.staff.pending_acts import how_it_waits
 from foundation.form_fields import AmountField, LineField, OnceForm
 from transfers.accounts import freezing, opening
 from transfers.forms import description_field
+from transfers.history.receipts import waiting_deposits
 from transfers.models import AlertState, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
-from transfers.orders import cash, holds, large_reversals, reversals, screening
+from transfers.orders import cash, counter_words, holds, large_reversals, reversals, screening
 
 
 class CounterForm(OnceForm, ActForm):
@@ -39,7 +40,8 @@ class CounterForm(OnceForm, ActForm):
 class CounterWithdrawalForm(CounterForm):
     customer_code = CodeField(
         label="The customer’s code",
-        help_text="Six digits that the customer reads from their own authenticator app, here at the counter.",
+        help_text="Six digits that the customer reads from their own authenticator app, here at the counter. Say the "
+        "account and the amount first: the app shows neither.",
         error_messages={"required": "Ask the customer for the code."},
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
     )
@@ -73,13 +75,13 @@ class UnfreezeForm(ReasonForm):
             field.widget, field.initial = forms.MultipleHiddenInput(), [standing[0].kind]
 
 
-def _deposit(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> None:
-    cash.deposit_at_counter(actor=actor_of(request), account=account, idempotency_key=str(key), **given)
+def _deposit(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> TransferOrder:
+    return cash.deposit_at_counter(actor=actor_of(request), account=account, idempotency_key=str(key), **given)
 
 
-def _withdraw(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> None:
+def _withdraw(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> TransferOrder:
     actor, origin = actor_of(request), origin_of(request)
-    cash.withdraw_at_counter(actor=actor, account=account, idempotency_key=str(key), origin=origin, **given)
+    return cash.withdraw_at_counter(actor=actor, account=account, idempotency_key=str(key), origin=origin, **given)
 
 
 def _freeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
@@ -99,8 +101,8 @@ def _unfrozen(still: list[AccountFreeze]) -> str:
 
 def _open_account(
     request: HttpRequest, owner: User, *, key: uuid.UUID, kind: str, opening_deposit: Decimal | None, **given: Any
-) -> None:
-    opening.open_account(
+) -> BankAccount:
+    return opening.open_account(
         actor=actor_of(request),
         owner=owner,
         kind=AccountKind(kind),
@@ -128,12 +130,12 @@ def _what_reversing_does(transaction: Transaction) -> str:
     return f"{what} It is so large that a second administrator has to agree; the amount is set aside meanwhile."
 
 
-def _release(request: HttpRequest, order: TransferOrder, *, reason: str) -> None:
-    holds.release_order(actor=actor_of(request), order=order, reason=reason)
+def _release(request: HttpRequest, order: TransferOrder, *, reason: str) -> TransferOrder:
+    return holds.release_order(actor=actor_of(request), order=order, reason=reason)
 
 
-def _reject(request: HttpRequest, order: TransferOrder, *, reason: str) -> None:
-    holds.reject_order(actor=actor_of(request), order=order, reason=reason)
+def _reject(request: HttpRequest, order: TransferOrder, *, reason: str) -> TransferOrder:
+    return holds.reject_order(actor=actor_of(request), order=order, reason=reason)
 
 
 def _close_alert(request: HttpRequest, alert: FraudAlert, *, reason: str) -> None:
@@ -142,6 +144,10 @@ def _close_alert(request: HttpRequest, alert: FraudAlert, *, reason: str) -> Non
 
 def _is_held(order: TransferOrder) -> bool:
     return order.state == OrderState.HELD
+
+
+def _awaits_deposit(account: BankAccount) -> bool:
+    return bool(waiting_deposits(account))
 
 
 def _can_be_used(account: BankAccount) -> bool:
@@ -164,8 +170,10 @@ ACCOUNT_ACTS = (
         name="deposit",
         label="Deposit",
         permission="transfers.deposit_at_counter",
-        explanation="Cash that you have been handed for this account. It is there at once, and the customer is told.",
-        done="The deposit is on the account.",
+        explanation="Cash that you have been handed for this account. A large amount waits until a second clerk has "
+        "looked at it; else it is there at once. The customer is told.",
+        done=counter_words.noted,
+        is_waiting=_is_held,
         carry_out=_deposit,
         code=CodeAsked.LATELY,
         form=CounterForm,
@@ -177,7 +185,8 @@ ACCOUNT_ACTS = (
         permission="transfers.withdraw_at_counter",
         explanation="Cash that you hand to the customer, who proves with a code that they stand here. A large amount "
         "waits until a second clerk has looked at it.",
-        done="The withdrawal is noted. If it waits for a second clerk, hand out nothing before it is released.",
+        done=counter_words.noted,
+        is_waiting=_is_held,
         carry_out=_withdraw,
         code=CodeAsked.LATELY,
         form=CounterWithdrawalForm,
@@ -214,8 +223,10 @@ USER_ACTS = (
         name="open-account",
         label="Open an account",
         permission="transfers.open_account_for_customer",
-        explanation="A new account of this customer, who is told by mail. An opening deposit is cash handed to you.",
-        done="The account is open.",
+        explanation="A new account of this customer, who is told by mail. An opening deposit is cash handed to you; a "
+        "large one waits until a second clerk has looked at it.",
+        done=lambda account: counter_words.opened(awaits_deposit=_awaits_deposit(account)),
+        is_waiting=_awaits_deposit,
         carry_out=_open_account,
         code=CodeAsked.LATELY,
         form=OpenForCustomerForm,
@@ -230,6 +241,7 @@ TRANSACTION_ACTS = (
         permission="transfers.reverse_transaction",
         explanation=_what_reversing_does,
         done=_reversed,
+        is_waiting=lambda outcome: isinstance(outcome, PendingAct),
         carry_out=_reverse,
         code=CodeAsked.LATELY,
         is_offered=_can_be_reversed,
@@ -242,9 +254,8 @@ ORDER_ACTS = (
         name="release",
         label="Release",
         permission="transfers.decide_held_transfer",
-        explanation="The money leaves the account now, if it is still there and both accounts are active. Sender and "
-        "receiver are told as of any payment. Your reason stays in the audit log; the customer does not read it.",
-        done="The transfer is released: the money has moved.",
+        explanation=counter_words.before_release,
+        done=counter_words.released,
         carry_out=_release,
         code=CodeAsked.LATELY,
         is_offered=_is_held,
@@ -254,9 +265,8 @@ ORDER_ACTS = (
         name="reject",
         label="Reject",
         permission="transfers.decide_held_transfer",
-        explanation="Nothing moves, and the customer can use the money again at once. The customer reads your reason, "
-        "in a mail and on the receipt: write it to them.",
-        done="The transfer is rejected: the money is the customer’s to use again.",
+        explanation=counter_words.before_rejection,
+        done=counter_words.rejected,
         carry_out=_reject,
         code=CodeAsked.LATELY,
         form=ReasonForCustomerForm,

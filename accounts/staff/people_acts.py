@@ -72,6 +72,7 @@ USER_ACTS = (
         "Another address or “may not sign in” ends all sessions at once. Another e-mail address, an administrator who "
         "may not sign in, and a colleague who may again, wait for a second administrator.",
         done=_edited,
+        is_waiting=lambda edited: edited.waits is not None,
         carry_out=_edit,
         code=CodeAsked.EACH,
         form=EditUserForm,
@@ -87,6 +88,7 @@ USER_ACTS = (
         explanation="All sessions of the person end at once; the new role holds from the next sign-in. A staff role, "
         "and another one for an administrator, wait for a second administrator.",
         done=_role_changed,
+        is_waiting=lambda waits: waits is not None,
         carry_out=_change_role,
         code=CodeAsked.EACH,
         form=RoleForm,

@@ -33,9 +33,11 @@ class FreezeIn(In):
 
 
 class UnfreezeIn(LatelyCodeIn):
+    # The bounds are the list's alone: asked of null, they are a fault.
     kinds: Annotated[
-        list[Annotated[FreezeKind, Strict(False)]] | SkipJsonSchema[None],
-        Field(min_length=1, max_length=len(FreezeKind), description="Which freezes; all that stand, if not given."),
+        Annotated[list[Annotated[FreezeKind, Strict(False)]], Field(min_length=1, max_length=len(FreezeKind))]
+        | SkipJsonSchema[None],
+        Field(description="Which freezes; all that stand, if not given."),
     ] = None
 
 
