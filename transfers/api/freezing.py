@@ -65,7 +65,7 @@ def freeze_account(request: ApiRequest, number: str, data: FreezeIn) -> Status:
         freezing.freeze_own_account(actor=request.user, account=account, reason=data.reason)
         return Status(204, None)
     if not data.reason:
-        raise ValidationError({"reason": ValidationError("Say why: it stays in the audit log.", code="missing")})
+        raise ValidationError({"reason": ValidationError("Say why: it stays in the audit log.", code="reason_missing")})
     account = staff_selectors.account_numbered(request.user, number)
     require_code(request, data.code)
     freezing.freeze_account(actor=request.user, account=account, reason=data.reason)
