@@ -6,9 +6,12 @@ from django.http import HttpRequest
 
 from accounts import account_numbers, freezes
 from accounts.account_numbers import InvalidAccountNumber
-from accounts.models import BankAccount, User
+from accounts.models import BankAccount, PendingAct, User
+from accounts.permission import second_person
+from accounts.roles import may
 from accounts.staff.acts import ActingAdmin, offer
 from accounts.staff.list_filters import ActiveFilter, LockedFilter, OwnerFilter, RoleFilter, SubjectAccountFilter
+from accounts.staff.pending_acts import PENDING_ACTS, what_becomes_of_it
 from accounts.staff.people_acts import USER_ACTS
 from accounts.staff.selectors import seen_by
 from audit.admin import offer_filters
@@ -16,6 +19,7 @@ from foundation.admin.read_only import MoneyAdmin
 from foundation.keys.encryption import lookup_digests
 
 offer(User, *USER_ACTS)
+offer(PendingAct, *PENDING_ACTS)
 offer_filters(SubjectAccountFilter)
 
 
@@ -40,6 +44,15 @@ class UserAdmin(ActingAdmin):
         "created_at",
         "last_login",
     )
+
+    about_template = "admin/person.html"
+
+    def about(self, request: HttpRequest, row: User) -> dict[str, Any]:
+        """What waits for a second administrator and would change this person."""
+        if not may(request.user, "accounts.view_pendingact"):
+            return {"pending_acts": []}
+        acts = second_person.waiting().filter(person=row).select_related("asked_by", "person").order_by("asked_at")
+        return {"pending_acts": [_in_words(act) for act in acts]}
 
     @admin.display
     def name(self, user: User) -> str:
@@ -77,3 +90,44 @@ class BankAccountAdmin(ActingAdmin, MoneyAdmin):
         except InvalidAccountNumber:
             return super().get_search_results(request, queryset, search_term)
         return queryset.filter(Q(number_digest__in=lookup_digests(number))), False
+
+
+@admin.register(PendingAct)
+class PendingActAdmin(ActingAdmin):
+    """What one administrator has asked for, and a second one decides (R5.8)."""
+
+    list_display = ("asked_at", "what", "asked_by", "person", "state", "effective_at", "decided_by")
+    list_filter = ("state",)
+    list_select_related = ("asked_by", "person", "decided_by")
+    date_hierarchy = "asked_at"
+    ordering = ("-asked_at",)
+    search_path = "person"
+    search_beginnings = ("email",)
+    search_folded = ("folded_last_name",)
+    search_help_text = "The beginning of the e-mail address or last name of whoever it concerns."
+    fields = (
+        "asked_at",
+        "asked_by",
+        "person",
+        "state",
+        "effective_at",
+        "decided_by",
+        "decided_at",
+        "decision_reason",
+    )
+    about_template = "admin/pending_act.html"
+
+    @admin.display(description="What")
+    def what(self, act: PendingAct) -> str:
+        return second_person.kind_of(act).label
+
+    def about(self, request: HttpRequest, row: PendingAct) -> dict[str, Any]:
+        return _in_words(row)
+
+
+def _in_words(act: PendingAct) -> dict[str, Any]:
+    return {
+        "waiting_act": act,
+        "said": second_person.kind_of(act).said(act),
+        "becomes": what_becomes_of_it(act) if act.is_waiting else "",
+    }

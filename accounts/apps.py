@@ -7,8 +7,12 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import notices
+        from accounts.people.details import EDIT_USER
+        from accounts.people.role import CHANGE_ROLE
+        from accounts.permission import second_person
         from accounts.sign_in.passwords import breached
         from foundation import outbox
 
         outbox.register(notices.MAILS)
+        second_person.register(CHANGE_ROLE, EDIT_USER)
         checks.register(breached.check_breach_list, checks.Tags.security)

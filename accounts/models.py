@@ -1,10 +1,11 @@
 """People, how they prove who they are, their sessions, the links that they follow, and their bank accounts."""
 
+import json
 import logging
 import uuid
 from decimal import Decimal
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import BaseUserManager, PermissionsMixin
@@ -257,6 +258,112 @@ class KnownDevice(models.Model):
         return f"a browser of {self.user}, last seen {self.last_seen_at:%Y-%m-%d}"
 
 
+class AdministratorTerm(models.Model):
+    """Since when and until when somebody was an administrator, and who made them one (R5.8).
+
+    One row for each person whom another administrator made one, or who stopped being one: an administrator without a
+    row has been one since the beginning, or was made by an operator.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="administrator_term")
+    since = models.DateTimeField()
+    # Demoted, locked or deactivated then; null: an administrator still.
+    until = models.DateTimeField(null=True)
+    made_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} since {self.since:%Y-%m-%d %H:%M}"
+
+
+class PendingState(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    DONE = "done", "Carried out"
+    STOPPED = "stopped", "Stopped"
+    REFUSED = "refused", "Not possible when it was due"
+    EXPIRED = "expired", "Expired"
+
+
+class PendingAct(models.Model):
+    """What one administrator asks for and a second one has to agree to, or a day has to pass (R5.8).
+
+    What kinds there are, what each does in words and how it is carried out: `accounts.permission.second_person`.
+    """
+
+    readable_on_replica = True
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=30)
+    subject_id = models.CharField(max_length=64)  # the public id or the key of the row that it would change
+    person = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="pending_acts")
+    # Sealed JSON of what the kind needs to carry it out; as long as SQL Server's columns allow.
+    payload = EncryptedField(max_chars=740, bound_to="asked_by_id", default="{}")
+    asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    asked_at = models.DateTimeField(default=timezone.now)
+    reason = models.CharField(max_length=MAX_REASON_CHARS)
+    # Null: it waits for a second administrator, however long.
+    effective_at = models.DateTimeField(null=True)
+    # What is set aside meanwhile, so that it is there when it is due.
+    held_on = models.ForeignKey(
+        "accounts.BankAccount", on_delete=models.PROTECT, null=True, related_name="pending_acts"
+    )
+    held_amount = MoneyField(default=Decimal(0))
+    state = models.CharField(max_length=10, choices=PendingState, default=PendingState.WAITING)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    decided_at = models.DateTimeField(null=True)
+    decision_reason = models.CharField(max_length=MAX_REASON_CHARS, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="pending_act_state", condition=Q(state__in=PendingState.values)),
+            models.CheckConstraint(
+                name="pending_act_held",
+                condition=Q(held_on__isnull=True, held_amount=Decimal(0))
+                | Q(held_on__isnull=False, held_amount__gt=Decimal(0)),
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "subject_id"], name="pending_act_once", condition=Q(state="waiting")
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "asked_at"], name="pending_act_state_asked"),
+            models.Index(fields=["asked_at"], name="pending_act_asked"),
+        ]
+        permissions = [("decide_pendingact", "Can be the second administrator")]
+        verbose_name = "act that waits"
+        verbose_name_plural = "waiting for a second administrator"
+
+    def __str__(self) -> str:
+        return f"{self.kind.replace('_', ' ').capitalize()}, asked on {self.asked_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The opened payload."""
+        opened: dict[str, Any] = json.loads(self.payload)
+        return opened
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state == PendingState.WAITING
+
+    @property
+    def state_label(self) -> str:
+        return PendingState(self.state).label
+
+
+class StopLink(MailLink):
+    """A link with which the person concerned stops what would take effect by itself; `reader` says whose mailbox it
+    went to (R5.8)."""
+
+    owner = "act"
+
+    act = models.ForeignKey(PendingAct, on_delete=models.CASCADE, related_name="stop_links")
+    reader = models.CharField(max_length=20)
+
+    @property
+    def is_good(self) -> bool:
+        return self.act.is_waiting
+
+
 class SessionKind(models.TextChoices):
     PAGES = "pages", "Pages"
     API = "api", "API"
@@ -276,6 +383,7 @@ class UserSession(models.Model):
     last_seen_at = models.DateTimeField(default=timezone.now)  # to SESSION_NOTED_SECONDS; of the API to the minute
     ended_at = models.DateTimeField(null=True)
     wrote_at = models.DateTimeField(null=True)  # when its user last changed something (`foundation.replica`)
+    code_at = models.DateTimeField(null=True)  # when a code was last given in it (`accounts.sign_in.fresh_code`)
 
     class Meta:
         indexes = [models.Index(fields=["user", "last_seen_at"], name="user_session_seen")]

@@ -7,7 +7,8 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.models import BankAccount, EmailChange, PasswordReset, Registration, User
+from accounts.models import BankAccount, EmailChange, PasswordReset, PendingAct, PendingState, Registration, User
+from accounts.permission import second_person
 from accounts.sign_in.addresses import user_by_email
 from foundation.outbox import Audience, Notice, Payload, Rows, Told
 
@@ -51,6 +52,42 @@ OWNER = Audience(
 _BOTH_ADDRESSES = Audience(_both_addresses, _USERS)
 _ADDRESS = Audience(lambda row, payload: [(payload["email"], {})])
 _WHO_SIGNS_IN_WITH_IT = Audience(_who_signs_in_with_it)
+
+
+def _about_act(act: PendingAct) -> dict[str, Any]:
+    return {
+        "what": second_person.kind_of(act).said(act),
+        "asked_by": act.asked_by.get_full_name(),
+        "reason": act.reason,
+        "effective_at": act.effective_at,
+        "act_pk": act.pk,
+    }
+
+
+def _administrators(act: PendingAct, payload: Payload) -> Iterable[Told]:
+    for user in second_person.told_of(act):
+        address, about = about_user(user)
+        yield address, about | _about_act(act)
+
+
+def _whom_it_concerns(act: PendingAct, payload: Payload) -> Iterable[Told]:
+    """Greeted by no name: a new address may be mistyped, and a stranger's."""
+    what = second_person.kind_of(act).said_to_person(act)
+    return [(payload["to"], {"what": what, "effective_at": act.effective_at})]
+
+
+def _how_it_ended(act: PendingAct, payload: Payload) -> dict[str, Any]:
+    return {
+        "state_label": act.state_label.lower(),
+        "is_done": act.state == PendingState.DONE,
+        "decided_by": act.decided_by.get_full_name() if act.decided_by else "",
+        "decision_reason": act.decision_reason,
+    }
+
+
+_ACTS = Rows("act_id", PendingAct.objects.select_related("asked_by", "person", "decided_by"))
+_ADMINISTRATORS = Audience(_administrators, _ACTS)
+_WHOM_IT_CONCERNS = Audience(_whom_it_concerns, _ACTS)
 
 # These two are greeted by no name: a stranger could have typed a message into it for the bank to deliver, and a
 # mistyped address is a stranger's.
@@ -130,6 +167,11 @@ MAILS = [
     Notice("two_factor_reset", USER, link_hours),
     Notice("enrolment_link", USER, link_hours),
     Notice("pin_reset", USER),
+    # What needs a second administrator. To administrators these do give the reason: they are to judge it.
+    Notice("pending_act_asked", _ADMINISTRATORS),
+    Notice("pending_act_announced", _WHOM_IT_CONCERNS),
+    Notice("pending_act_ended", _ADMINISTRATORS, _how_it_ended),
+    Notice("pending_act_called_off", _WHOM_IT_CONCERNS),
     Notice("account_frozen", OWNER),
     Notice("freeze_lifted", OWNER),
     Notice("account_unfrozen", OWNER),

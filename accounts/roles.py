@@ -29,6 +29,7 @@ STAFF_ROLES = frozenset({Role.SUPPORT, Role.AUDITOR, Role.ADMIN})
 _LOOKING = (
     "accounts.view_user",
     "accounts.view_bankaccount",
+    "accounts.view_pendingact",
     "audit.view_auditentry",
     "audit.view_auditblock",
     "audit.export_auditentry",
@@ -44,6 +45,7 @@ GRANTS: dict[Role, tuple[str, ...]] = {
         "accounts.unlock_user",
         "accounts.change_role",
         "accounts.edit_user",
+        "accounts.decide_pendingact",
         "accounts.freeze_account",
         "accounts.unfreeze_account",
     ),

@@ -12,6 +12,7 @@ from accounts.views import (
     registration,
     session,
     sign_in,
+    stop_act,
     two_factor,
 )
 
@@ -44,6 +45,7 @@ urlpatterns = [
     path("profile/authenticator/new/", authenticator.new, name="authenticator_new"),
     path("profile/pin/", pin.pin, name="pin"),
     path("profile/pin/remove/", pin.remove, name="pin_remove"),
+    path("stop/<str:token>/", stop_act.stop, name="stop_act"),
     path("demo/mailbox/", mailbox.mailbox, name="mailbox"),
     path("demo/mailbox/<int:pk>/", mailbox.mail, name="mail"),
 ]

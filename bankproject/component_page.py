@@ -96,6 +96,7 @@ def _samples() -> dict[str, Any]:
         "sign_ins": [{"at": timezone.now(), "ip": "192.0.2.7", "succeeded": result} for result in (True, False)],
         "chips": [{"label": label, "url": "#tables"} for label in ("Household", "From 1 November 2026")],
         "freezes": [{"by_its_owner": own, "since": timezone.now()} for own in (True, False)],
+        "announced": ["take back €12,345.67 that came to your account … 1234 on 3 November 2026, as a mistake"],
         "links": [{"label": "Move the money", "url": "#accounts"}],
         "waiting": [
             {

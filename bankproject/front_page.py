@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from accounts import selectors as people
-from accounts.models import AccountStatus, User
+from accounts.models import AccountStatus, PendingState, User
+from accounts.permission import second_person
 from accounts.roles import may
 from foundation.admin.counting import bounded_counts
 from foundation.admin.table import moment_text
@@ -96,6 +97,9 @@ def _queues(user: User) -> Iterator[_Counted]:
     if may(user, "transfers.view_fraudalert"):
         url = _list("transfers_fraudalert", state__exact=AlertState.OPEN.value)
         yield _Counted("Open alerts", monitoring.alerts_open(), url, is_queue=True)
+    if may(user, "accounts.view_pendingact"):
+        url = _list("accounts_pendingact", state__exact=PendingState.WAITING.value)
+        yield _Counted("Waiting for a second administrator", second_person.waiting(), url, is_queue=True)
     if may(user, "support.view_ticket"):
         url = _list("support_ticket", status="waiting")
         yield _Counted("Tickets waiting", support.unsettled_tickets(), url, is_queue=True)

@@ -78,7 +78,7 @@ SELF_SERVICE_CASH = env.bool("SELF_SERVICE_CASH", default=DEMO)
 # What one customer pays in so in a day, over all accounts.
 CASH_IN_DAILY_LIMIT = env.positive_amount("CASH_IN_DAILY_LIMIT", Decimal(10000))
 DAILY_TRANSFER_LIMIT = env.positive_amount("DAILY_TRANSFER_LIMIT", Decimal(25000))
-# Above it no clerk raises a customer's own limit, whoever asks.
+# Above it nobody raises a customer's own limit, whoever asks; above ten times the usual one two administrators do.
 DAILY_LIMIT_CEILING = env.positive_amount("DAILY_LIMIT_CEILING", 10 * DAILY_TRANSFER_LIMIT)
 ALERT_AMOUNT = env.positive_amount("ALERT_AMOUNT", Decimal(1000))
 ALERT_PAYMENTS_PER_HOUR = env.positive("ALERT_PAYMENTS_PER_HOUR", 5)
@@ -114,6 +114,20 @@ SESSION_IDLE_SECONDS = env.positive("SESSION_IDLE_SECONDS", 300)
 # Who looks at pages is noted so often, and not at each one. A session lives so much longer than its idle time.
 SESSION_NOTED_SECONDS = env.positive("SESSION_NOTED_SECONDS", 15)
 SESSION_ABSOLUTE_SECONDS = env.positive("SESSION_ABSOLUTE_SECONDS", 8 * 3600)
+
+# A code that staff gave so long ago is fresh enough for the next act that moves money (R5.8).
+STAFF_CODE_SECONDS = env.positive("STAFF_CODE_SECONDS", 300)
+# Whoever was an administrator within so many days counts as one who must agree; where there is nobody else, what needs
+# a second administrator takes effect after so many hours. What nobody agreed to is forgotten after so many days.
+SECOND_ADMIN_DAYS = env.positive("SECOND_ADMIN_DAYS", 30)
+SOLE_ADMIN_DELAY_HOURS = env.positive("SOLE_ADMIN_DELAY_HOURS", 24)
+PENDING_ACT_DAYS = env.positive("PENDING_ACT_DAYS", 7)
+if max(SECOND_ADMIN_DAYS, PENDING_ACT_DAYS, SOLE_ADMIN_DELAY_HOURS / 24) > 365:
+    raise ImproperlyConfigured(
+        "SECOND_ADMIN_DAYS and PENDING_ACT_DAYS must not be above 365, nor SOLE_ADMIN_DELAY_HOURS above 8760."
+    )
+if STAFF_CODE_SECONDS > 3600:
+    raise ImproperlyConfigured("STAFF_CODE_SECONDS must not be above 3600.")
 
 # So long after somebody changed something, nothing is read for them from DATABASE_REPLICA_URL.
 REPLICA_LAG_SECONDS = env.positive("REPLICA_LAG_SECONDS", 10)

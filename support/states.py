@@ -1,7 +1,8 @@
 """What can become of a ticket and of a service request, as tables: (state, verb) to the next state (R4.1, R4.2).
 
-A step that does not stand here does not exist. Who may take it is the permission beside the verb; COMPLETE is
-nobody's: the approval itself completes a request.
+A step that does not stand here does not exist. Who may take it is the permission beside the verb; COMPLETE and CALL_OFF
+are nobody's: the approval itself completes a request, and where that takes a second administrator, their stop calls it
+off.
 """
 
 from collections.abc import Mapping
@@ -42,6 +43,7 @@ class RequestVerb(StrEnum):
     REJECT = "reject"
     CANCEL = "cancel"
     COMPLETE = "complete"
+    CALL_OFF = "call_off"
 
 
 TICKET_PERMISSIONS: Mapping[TicketVerb, str] = {
@@ -81,6 +83,7 @@ REQUEST_STEPS: Mapping[tuple[RequestState, RequestVerb], RequestState] = {
     (RequestState.PENDING, RequestVerb.REJECT): RequestState.REJECTED,
     (RequestState.PENDING, RequestVerb.CANCEL): RequestState.CANCELLED,
     (RequestState.APPROVED, RequestVerb.COMPLETE): RequestState.COMPLETED,
+    (RequestState.APPROVED, RequestVerb.CALL_OFF): RequestState.REJECTED,
 }
 
 S = TypeVar("S")

@@ -406,7 +406,7 @@ def browser_of() -> Callable[[Any], Any]:
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = "accounts.sign_in.axes.CountedPasswordBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        row = UserSession.objects.create(user=user)
+        row = UserSession.objects.create(user=user, code_at=timezone.now())
         session.update({"auth_at": now, "user_session": str(row.public_id)})
         device = TotpDevice.objects.filter(user=user, confirmed=True).first()
         if device is not None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from accounts.models import AccountFreeze, AccountStatus, BankAccount, FreezeKind, TotpDevice, User
+from accounts.models import AccountFreeze, AccountStatus, BankAccount, FreezeKind, PendingAct, TotpDevice, User
+from accounts.permission import second_person
 from accounts.permission.authority import ApprovedRequest
 from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
@@ -43,3 +44,15 @@ def approved(verb: str, subject: Any) -> ApprovedRequest:
 def entry_of(action: str) -> AuditEntry:
     """The one audit entry of this action."""
     return AuditEntry.objects.get(action=action)
+
+
+def agree(second: Any, act: PendingAct | None = None, reason: str = "I have asked back.") -> PendingAct:
+    """Be the second administrator, of what waits if nothing is named."""
+    waits = act or PendingAct.objects.get(state="waiting")
+    return second_person.approve(actor=second, act=waits, reason=reason, code=fresh_code(second), origin=an_origin())
+
+
+def call_off(actor: Any, act: PendingAct | None = None, reason: str = "Nobody knows of this.") -> PendingAct:
+    """Stop what waits."""
+    waits = act or PendingAct.objects.get(state="waiting")
+    return second_person.stop(actor=actor, act=waits, reason=reason, code=fresh_code(actor), origin=an_origin())

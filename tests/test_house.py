@@ -98,6 +98,7 @@ TAKES_A_REQUEST = {
     "accounts/sign_in/axes.py": "Django hands its backends the request, and django-axes knows requests only",
     "accounts/staff/acts.py": "the admin's pages of what staff do",
     "accounts/staff/list_filters.py": "the admin's lists",
+    "accounts/staff/pending_acts.py": "the admin's acts on what waits for a second administrator",
     "accounts/staff/people_acts.py": "the admin's acts on people",
 }
 

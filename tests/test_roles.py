@@ -35,12 +35,14 @@ def test_the_four_groups_are_made_by_migrations_with_exactly_their_permissions()
 # Who may what, once more and by hand: a grant that is changed by mistake is a door that stands open.
 WHO_MAY = {
     "accounts.change_role": "Admin",
+    "accounts.decide_pendingact": "Admin",
     "accounts.edit_user": "Admin",
     "accounts.freeze_account": "Admin",
     "accounts.lock_user": "Admin",
     "accounts.unfreeze_account": "Admin",
     "accounts.unlock_user": "Admin",
     "accounts.view_bankaccount": "Support Auditor Admin",
+    "accounts.view_pendingact": "Auditor Admin",
     "accounts.view_user": "Support Auditor Admin",
     "audit.export_auditentry": "Auditor Admin",
     "audit.view_auditblock": "Auditor Admin",

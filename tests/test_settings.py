@@ -186,6 +186,8 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert (made["ALERT_AMOUNT"], made["SUSPICIOUS_AMOUNT"]) == (Decimal(1000), Decimal(10_000))
     assert made["ALERT_PAYMENTS_PER_HOUR"] == 5
     assert made["HOLD_EXPIRES_DAYS"] == 14
+    assert (made["SECOND_ADMIN_DAYS"], made["SOLE_ADMIN_DELAY_HOURS"], made["PENDING_ACT_DAYS"]) == (30, 24, 7)
+    assert made["STAFF_CODE_SECONDS"] == 300
     assert made["TRUSTED_PROXIES"] == []
     assert "SECURE_PROXY_SSL_HEADER" not in made, "a header is believed from our own proxy only"
     assert made["EMAIL_URL"].startswith("smtp://"), "only the demo keeps its mails to itself"
@@ -221,6 +223,7 @@ def test_customers_make_cash_by_themselves_in_the_demo_alone_unless_it_is_set(se
     [
         *("SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE", "SUSPICIOUS_AMOUNT"),
         *("HOLD_EXPIRES_DAYS", "CASH_IN_DAILY_LIMIT"),
+        *("SECOND_ADMIN_DAYS", "SOLE_ADMIN_DELAY_HOURS", "PENDING_ACT_DAYS", "STAFF_CODE_SECONDS"),
     ],
 )
 @in_one_world("value", ["0", "-1", str(10**13)])
@@ -354,3 +357,18 @@ def test_no_ceiling_is_below_what_everybody_may_pay_out(settings_with: Any) -> N
         settings_with(HOLD_EXPIRES_DAYS="366")
     with pytest.raises(ImproperlyConfigured, match="DAILY_LIMIT_CEILING must not be below"):
         settings_with(DAILY_LIMIT_CEILING="24999")
+
+
+@in_one_world(
+    ("name", "value"),
+    [
+        ("SECOND_ADMIN_DAYS", "366"),
+        ("PENDING_ACT_DAYS", "366"),
+        ("SOLE_ADMIN_DELAY_HOURS", "8761"),
+        ("STAFF_CODE_SECONDS", "3601"),
+    ],
+)
+def test_a_wait_that_nobody_lives_to_see_is_refused(settings_with: Any, name: str, value: str) -> None:
+    # R5.8
+    with pytest.raises(ImproperlyConfigured, match=name):
+        settings_with(**{name: value})

@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import BankAccount, User
+from accounts.models import BankAccount, PendingAct, User
 from accounts.roles import Role
 from audit.models import AuditBlock, AuditEntry
 from audit.sealing import seal
@@ -29,12 +29,13 @@ from transfers.models import Entry, FraudAlert, Transaction, TransferOrder
 pytestmark = pytest.mark.django_db
 
 MODELS = (
-    User, BankAccount, Transaction, Entry, TransferOrder, FraudAlert, Ticket, ServiceRequest, AuditEntry, AuditBlock,
+    User, BankAccount, PendingAct, Transaction, Entry, TransferOrder, FraudAlert, Ticket, ServiceRequest, AuditEntry,
+    AuditBlock,
 )  # fmt: skip
 
 
 @pytest.fixture
-def rows(alice: Any, bob: Any, open_account: Any) -> dict[type, Any]:
+def rows(alice: Any, bob: Any, open_account: Any, make_user: Any) -> dict[type, Any]:
     """One row of each model."""
     account = open_account(alice, "20000.00")
     acts.transfer(
@@ -43,6 +44,10 @@ def rows(alice: Any, bob: Any, open_account: Any) -> dict[type, Any]:
     tickets.open_ticket(actor=alice, subject="My card", text="Where is it?", idempotency_key="the ticket")
     name = {"first_name": "Alicia", "last_name": "Archer", "address": alice.address}
     requests.file_request(actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=name, reason="I have married")
+    PendingAct.objects.create(
+        kind="change_role", subject_id=str(bob.public_id), person=bob, asked_by=make_user("Adam", Role.ADMIN),
+        payload='{"role": "Support", "before": "Customer"}', reason="He works here now.",
+    )  # fmt: skip
     seal()
     found: dict[type, Any] = {model: model._default_manager.order_by("pk").last() for model in MODELS}
     found[BankAccount] = BankAccount.objects.get(owner=alice)

@@ -10,16 +10,26 @@ from django.http import HttpRequest
 
 from accounts import freezes
 from accounts.forms import CodeField
-from accounts.models import CUSTOMER_KINDS, AccountFreeze, AccountKind, AccountStatus, BankAccount, FreezeKind, User
+from accounts.models import (
+    CUSTOMER_KINDS,
+    AccountFreeze,
+    AccountKind,
+    AccountStatus,
+    BankAccount,
+    FreezeKind,
+    PendingAct,
+    User,
+)
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
-from accounts.staff.acts import ActForm, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
+from accounts.staff.acts import ActForm, CodeAsked, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
+from accounts.staff.pending_acts import how_it_waits
 from foundation.form_fields import AmountField, LineField, OnceForm
 from transfers.accounts import freezing, opening
 from transfers.forms import description_field
 from transfers.history.receipts import waiting_deposits
 from transfers.models import AlertState, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
-from transfers.orders import cash, counter_words, holds, reversals, screening
+from transfers.orders import cash, counter_words, holds, large_reversals, reversals, screening
 
 
 class CounterForm(OnceForm, ActForm):
@@ -102,8 +112,22 @@ def _open_account(
     )
 
 
-def _reverse(request: HttpRequest, transaction: Transaction, *, reason: str) -> None:
-    reversals.reverse_transaction(actor=actor_of(request), transaction=transaction, reason=reason)
+def _reverse(request: HttpRequest, transaction: Transaction, *, reason: str) -> Transaction | PendingAct:
+    return large_reversals.reverse_or_ask(actor=actor_of(request), transaction=transaction, reason=reason)
+
+
+def _reversed(outcome: Transaction | PendingAct) -> str:
+    return how_it_waits(outcome) if isinstance(outcome, PendingAct) else "The transaction is reversed."
+
+
+def _what_reversing_does(transaction: Transaction) -> str:
+    what = (
+        "Moves the same amount the other way round, once. The mistake stays in the ledger beside its correction, and "
+        "all sides are told."
+    )
+    if not reversals.is_large(transaction):
+        return what
+    return f"{what} It is so large that a second administrator has to agree; the amount is set aside meanwhile."
 
 
 def _release(request: HttpRequest, order: TransferOrder, *, reason: str) -> TransferOrder:
@@ -151,6 +175,7 @@ ACCOUNT_ACTS = (
         done=counter_words.noted,
         is_waiting=_is_held,
         carry_out=_deposit,
+        code=CodeAsked.LATELY,
         form=CounterForm,
         is_offered=_can_be_used,
     ),
@@ -163,6 +188,7 @@ ACCOUNT_ACTS = (
         done=counter_words.noted,
         is_waiting=_is_held,
         carry_out=_withdraw,
+        code=CodeAsked.LATELY,
         form=CounterWithdrawalForm,
         is_offered=_can_be_used,
     ),
@@ -174,6 +200,7 @@ ACCOUNT_ACTS = (
         "told by mail that the bank has frozen it, and not why: the reason is for colleagues.",
         done="The account is frozen.",
         carry_out=_freeze,
+        code=CodeAsked.LATELY,
         is_offered=_can_be_frozen,
         is_dangerous=True,
     ),
@@ -185,6 +212,7 @@ ACCOUNT_ACTS = (
         "mail.",
         done=_unfrozen,
         carry_out=_unfreeze,
+        code=CodeAsked.LATELY,
         form=UnfreezeForm,
         is_offered=lambda account: account.status == AccountStatus.FROZEN,
     ),
@@ -200,6 +228,7 @@ USER_ACTS = (
         done=lambda account: counter_words.opened(awaits_deposit=_awaits_deposit(account)),
         is_waiting=_awaits_deposit,
         carry_out=_open_account,
+        code=CodeAsked.LATELY,
         form=OpenForCustomerForm,
         is_offered=lambda user: user.role == Role.CUSTOMER,
     ),
@@ -210,10 +239,11 @@ TRANSACTION_ACTS = (
         name="reverse",
         label="Reverse",
         permission="transfers.reverse_transaction",
-        explanation="Moves the same amount the other way round, once. The mistake stays in the ledger beside its "
-        "correction, and all sides are told.",
-        done="The transaction is reversed.",
+        explanation=_what_reversing_does,
+        done=_reversed,
+        is_waiting=lambda outcome: isinstance(outcome, PendingAct),
         carry_out=_reverse,
+        code=CodeAsked.LATELY,
         is_offered=_can_be_reversed,
         is_dangerous=True,
     ),
@@ -227,6 +257,7 @@ ORDER_ACTS = (
         explanation=counter_words.before_release,
         done=counter_words.released,
         carry_out=_release,
+        code=CodeAsked.LATELY,
         is_offered=_is_held,
         why_not=holds.what_has_happened,
     ),
@@ -237,6 +268,7 @@ ORDER_ACTS = (
         explanation=counter_words.before_rejection,
         done=counter_words.rejected,
         carry_out=_reject,
+        code=CodeAsked.LATELY,
         form=ReasonForCustomerForm,
         is_offered=_is_held,
         why_not=holds.what_has_happened,
@@ -253,6 +285,7 @@ ALERT_ACTS = (
         "are; whoever releases or rejects a held transfer closes its alerts with that.",
         done="The alert is closed.",
         carry_out=_close_alert,
+        code=CodeAsked.NONE,
         is_offered=lambda alert: alert.state == AlertState.OPEN,
     ),
 )

@@ -5,15 +5,17 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from ninja import Query, Router, Status
-from pydantic import Field, Strict
+from pydantic import Field, Strict, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from accounts import people as people_services
 from accounts.api.bearer import ApiRequest
 from accounts.api.types import AccountNumber, Code, Secret
-from accounts.models import AccountFreeze, FreezeKind, User
+from accounts.models import AccountFreeze, FreezeKind, PendingAct, PendingState, User
+from accounts.permission import second_person
 from accounts.permission.reasons import MAX_REASON_CHARS
 from accounts.roles import Role
+from accounts.sign_in import fresh_code
 from accounts.sign_in.origin import origin_of
 from accounts.staff import selectors as staff_selectors
 from accounts.staff.selectors import LogFilters
@@ -39,6 +41,29 @@ class CodeReasonIn(ReasonIn):
     """For what a stolen token must not do: with a code of your own authenticator app, given now."""
 
     code: Code
+
+
+LatelyCode = Annotated[
+    Code | SkipJsonSchema[None],
+    Field(description="Needed if none was given in this session within STAFF_CODE_SECONDS, signing in included."),
+]
+
+
+class LatelyCodeIn(ReasonIn):
+    """For what moves money, or lets it move: with a code, unless one was given in this session within five minutes."""
+
+    code: LatelyCode = None
+
+
+def require_code(request: ApiRequest, code: str | None) -> None:
+    """As `fresh_code.require_recent_code()`, of a program: what the staff's pages ask beside the form.
+
+    Raises:
+        CodeNeeded, WrongCode, TryAgainIn, TooOften
+    """
+    fresh_code.require_recent_code(
+        actor=request.user, session=request.api_session, code=code or "", origin=origin_of(request)
+    )
 
 
 class LockIn(CodeReasonIn):
@@ -82,6 +107,38 @@ class FreezeOut(Out):
             frozen_at=freeze.frozen_at,
             reason=freeze.reason,
             **more,
+        )
+
+
+class PendingActOut(Out):
+    """What waits for a second administrator, or did."""
+
+    id: UUID
+    kind: Annotated[str, Field(description="Which act: `change_role` say.", max_length=30)]
+    what: Annotated[str, Field(description="What it does, in words.")]
+    asked_by: PersonOut
+    person: Annotated[PersonOut | None, Field(description="Whom it concerns.")]
+    reason: str
+    state: Annotated[str, WithJsonSchema({"type": "string", "enum": PendingState.values})]
+    asked_at: TimeText
+    effective_at: Annotated[
+        TimeText | None, Field(description="When it takes effect by itself; null: a second administrator has to agree.")
+    ]
+    decided_at: TimeText | None
+
+    @classmethod
+    def of(cls, act: PendingAct) -> Self:
+        return cls(
+            id=act.public_id,
+            kind=act.kind,
+            what=second_person.kind_of(act).said(act),
+            asked_by=PersonOut.of(act.asked_by),
+            person=PersonOut.of(act.person) if act.person else None,
+            reason=act.reason,
+            state=act.state,
+            asked_at=act.asked_at,
+            effective_at=act.effective_at,
+            decided_at=act.decided_at,
         )
 
 
@@ -153,12 +210,35 @@ def unlock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
     return Status(204, None)
 
 
-@router.post("/users/{uuid:user_id}/role", response={204: None}, openapi_extra=refuses(409, 429))
+@router.post("/users/{uuid:user_id}/role", response={202: PendingActOut, 204: None}, openapi_extra=refuses(409, 429))
 def change_role(request: ApiRequest, user_id: UUID, data: RoleIn) -> Status:
-    """Give somebody another role. All their sessions end at once."""
+    """Give somebody another role. All their sessions end at once. 202: it waits for a second administrator."""
     row = staff_selectors.person(request.user, user_id)
-    people_services.change_role(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
-    return Status(204, None)
+    waits = people_services.change_role(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
+    return Status(204, None) if waits is None else Status(202, PendingActOut.of(waits))
+
+
+@router.get("/staff/pending-acts", response=PageOf[PendingActOut])
+def pending_acts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
+    """What waits for a second administrator, or takes effect by itself soon, the last to come first."""
+    page = staff_selectors.pending_acts(request.user, after=wanted.cursor)
+    return {"items": [PendingActOut.of(act) for act in page.items], "next_cursor": page.next_cursor}
+
+
+@router.post("/staff/pending-acts/{uuid:act_id}/approve", response=PendingActOut, openapi_extra=refuses(409, 429))
+def approve_pending_act(request: ApiRequest, act_id: UUID, data: CodeReasonIn) -> PendingActOut:
+    """Be the second administrator: it happens at once. Never whoever asked, nor whoever it concerns."""
+    act = staff_selectors.pending_act(request.user, act_id)
+    given = data.model_dump()
+    return PendingActOut.of(second_person.approve(actor=request.user, act=act, origin=origin_of(request), **given))
+
+
+@router.post("/staff/pending-acts/{uuid:act_id}/stop", response=PendingActOut, openapi_extra=refuses(409, 429))
+def stop_pending_act(request: ApiRequest, act_id: UUID, data: CodeReasonIn) -> PendingActOut:
+    """Let it not happen. Any administrator may, whoever asked for it too."""
+    act = staff_selectors.pending_act(request.user, act_id)
+    given = data.model_dump()
+    return PendingActOut.of(second_person.stop(actor=request.user, act=act, origin=origin_of(request), **given))
 
 
 @log_router.get("/audit/entries", response=PageOf[LogEntryOut])

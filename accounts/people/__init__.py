@@ -5,8 +5,8 @@ for a reason, which stays in the audit log and is told to nobody; each is told t
 queue on one row, so that two of them cannot lock each other out at the same moment.
 """
 
-from accounts.people.common import LastAdministrator
-from accounts.people.details import AddressInUse, ChangedMeanwhile, edit_user, version_of
+from accounts.people.common import ChangedMeanwhile, LastAdministrator
+from accounts.people.details import AddressInUse, Edited, edit_user, version_of
 from accounts.people.locking import LockedAlready, NotLocked, lock_user, locks_of, unlock_user
 from accounts.people.on_request import NothingToReset, reset_pin, reset_two_factor, update_identity
 from accounts.people.role import HasThisRole, StillHasAccounts, change_role
@@ -14,6 +14,7 @@ from accounts.people.role import HasThisRole, StillHasAccounts, change_role
 __all__ = [
     "AddressInUse",
     "ChangedMeanwhile",
+    "Edited",
     "HasThisRole",
     "LastAdministrator",
     "LockedAlready",

@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from django.contrib.auth.models import Group
-
 from accounts.models import EmailChange, PasswordReset, User
-from accounts.roles import Role, require
+from accounts.permission import administrators
+from accounts.roles import Role
 from accounts.sign_in import devices, enrolment_link
 from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.services import record
-from foundation.refusals import NotYourself, Refusal
+from foundation.refusals import NotYourself, Refusal, WrongStatus
+
+
+class ChangedMeanwhile(WrongStatus):
+    code = "changed_meanwhile"
+    text = "These details were changed meanwhile. Look at them again before you change them."
 
 
 class LastAdministrator(Refusal):
@@ -29,8 +33,7 @@ def locked_row(actor: User, permission: str, user: User) -> User:
     Raises:
         PermissionDenied: a colleague has locked or demoted the actor meanwhile.
     """
-    Group.objects.select_for_update().get(name=Role.ADMIN.value)
-    require(User.objects.get(pk=actor.pk), permission)
+    administrators.take_turn(actor, permission)
     return User.objects.select_for_update().get(pk=user.pk)
 
 
@@ -38,9 +41,7 @@ def refuse_last_administrator(user: User) -> None:
     """Whatever permission the actor has, somebody must be left who can make administrators."""
     if user.role != Role.ADMIN:
         return
-    others = User.objects.filter(groups__name=Role.ADMIN.value, is_active=True, locked_at__isnull=True)
-    # The role is asked too: somebody in two groups has none.
-    if not any(other.role == Role.ADMIN for other in others.exclude(pk=user.pk)):
+    if not any(other.pk != user.pk for other in administrators.present_ones()):
         raise LastAdministrator
 
 

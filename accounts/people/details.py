@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
-from accounts.models import User, normalise_email
+from accounts.models import PendingAct, User, normalise_email
 from accounts.people.common import (
+    ChangedMeanwhile,
     end_what_was_begun,
     locked_row,
     record_act,
@@ -16,26 +19,35 @@ from accounts.people.common import (
     write_changes,
 )
 from accounts.people.names import check_name
+from accounts.permission import administrators, second_person
 from accounts.permission.reasons import checked_reason
-from accounts.roles import require
+from accounts.permission.second_person import KindOfAct
+from accounts.roles import Role, require
 from accounts.sign_in.addresses import user_by_email
 from accounts.sign_in.authenticator import harden
 from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
 from audit.actions import Action
 from foundation import outbox
-from foundation.refusals import Refusal, WrongStatus
+from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
-
-
-class ChangedMeanwhile(WrongStatus):
-    code = "changed_meanwhile"
-    text = "These details were changed meanwhile. Look at them again before you change them."
 
 
 class AddressInUse(Refusal):
     code = "email_taken"
     text = "Somebody else signs in with this e-mail address."
+
+
+_KIND = "edit_user"
+_PERMISSION = "accounts.edit_user"
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What came of an edit: the names of the fields that are written, and what waits for a second administrator."""
+
+    fields: list[str]
+    waits: PendingAct | None
 
 
 def edit_user(
@@ -51,8 +63,9 @@ def edit_user(
     reason: str,
     code: str,
     origin: Origin,
-) -> list[str]:
-    """Write what differs from what stands there, and return the names of those fields.
+) -> Edited:
+    """Write what differs from what stands there. Another e-mail address, an administrator's deactivation, and letting
+    in again who works here, wait for a second administrator (R5.8); the rest is written at once.
 
     `seen` is the `version_of` the details that the actor looked at: what others have written since is not undone.
 
@@ -62,11 +75,11 @@ def edit_user(
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
         WrongCode, TryAgainIn, TooOften
-        AddressInUse, LastAdministrator, ChangedMeanwhile
+        AddressInUse, LastAdministrator, ChangedMeanwhile, WaitsAlready
         NameRefused: another name than before, which nobody can have.
         ValueError: no first name or address, which no form lets through.
     """
-    require(actor, "accounts.edit_user")
+    require(actor, _PERMISSION)
     refuse_self(actor, user)
     kept_reason = checked_reason(reason)
     wanted = {
@@ -90,11 +103,54 @@ def edit_user(
 
 
 @own_transaction
-def _edit(actor: User, user: User, wanted: dict[str, Any], seen: str, reason: str) -> list[str]:
-    row = locked_row(actor, "accounts.edit_user", user)
+def _edit(actor: User, user: User, wanted: dict[str, Any], seen: str, reason: str) -> Edited:
+    row = locked_row(actor, _PERMISSION, user)
     _refuse_stale(row, seen)
     _refuse_taken_address(row, wanted["email"])
+    waits = {name: value for name, value in wanted.items() if _needs_second(row, name, value)}
+    if waits.get("is_active") is False:
+        refuse_last_administrator(row)
+    fields = _write(actor, row, {name: value for name, value in wanted.items() if name not in waits}, reason)
+    return Edited(fields, _ask(actor, row, waits, reason) if waits else None)
+
+
+def _needs_second(user: User, name: str, value: Any) -> bool:
+    """Whether a detail of this person takes two administrators: with an address one gets at the rest, and whoever
+    switches an administrator off, or a colleague on again, decides who may (R5.8)."""
+    if getattr(user, name) == value:
+        return False
+    return name == "email" or (name == "is_active" and (user.is_staff if value else user.role == Role.ADMIN))
+
+
+def _ask(actor: User, row: User, waits: dict[str, Any], reason: str) -> PendingAct:
+    payload = waits | ({"email_before": row.email} if "email" in waits else {})
+    audited = {"fields": " ".join(sorted(waits))}
+    asked = second_person.Asked(_KIND, str(row.public_id), person=row, payload=payload, reason=reason, audited=audited)
+    return second_person.ask(asked, actor=actor)
+
+
+def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
+    """Write what was asked for.
+
+    Raises:
+        PermissionDenied, AddressInUse, LastAdministrator, ChangedMeanwhile
+    """
+    details = act.details
+    row = locked_row(act.asked_by, _PERMISSION, second_person.person_of(act))
+    if details.pop("email_before", row.email) != row.email:
+        raise ChangedMeanwhile
+    _refuse_taken_address(row, details.get("email", row.email))
+    try:
+        with transaction.atomic():
+            _write(act.asked_by, row, details, act.reason, **second)
+    except IntegrityError as error:  # taken between look and write
+        raise AddressInUse from error
+
+
+def _write(actor: User, row: User, wanted: dict[str, Any], reason: str, **second: str) -> list[str]:
     old_email = row.email
+    if wanted.get("is_active") is False:
+        administrators.note_ended(row)
     changed = write_changes(row, wanted)
     if not changed:
         return []
@@ -104,8 +160,9 @@ def _edit(actor: User, user: User, wanted: dict[str, Any], seen: str, reason: st
         harden(row)
     if "email" in changed or not row.is_active:
         end_what_was_begun(row)
+    administrators.note_returned(row)
     is_active = {"is_active": row.is_active} if "is_active" in changed else {}
-    record_act(Action.USER_UPDATED, actor, row, reason, fields=changed, **is_active)
+    record_act(Action.USER_UPDATED, actor, row, reason, fields=changed, **is_active, **second)
     _tell_of_edit(row, changed, old_email)
     return changed
 
@@ -135,3 +192,43 @@ def _tell_of_edit(user: User, changed: list[str], old_email: str) -> None:
         outbox.tell("email_changed_by_bank", user_id=user.pk, old_email=old_email)
     if "is_active" in changed:
         outbox.tell("user_reactivated" if user.is_active else "user_deactivated", user_id=user.pk)
+
+
+def _said(act: PendingAct) -> str:
+    details, person = act.details, second_person.person_of(act)
+    name = person.get_full_name()
+    parts = []
+    if "email" in details:
+        parts.append(f"change the e-mail address of {name} from {details['email_before']} to {details['email']}")
+    if "is_active" in details:
+        parts.append(
+            f"let {name} ({person}) sign in again" if details["is_active"] else f"switch {name} ({person}) off"
+        )
+    text = " and ".join(parts)
+    return text[:1].upper() + text[1:]
+
+
+def _said_to_person(act: PendingAct) -> str:
+    details = act.details
+    parts = ["change the e-mail address that you sign in with"] if "email" in details else []
+    if "is_active" in details:
+        parts.append("let you sign in again" if details["is_active"] else "let you sign in no more")
+    return " and ".join(parts)
+
+
+def _addresses(act: PendingAct) -> dict[str, str]:
+    """Of another address both: whoever reads either may stop it (R5.8)."""
+    details = act.details
+    if "email" not in details:
+        return {"person": second_person.person_of(act).email}
+    return {"old_address": details["email_before"], "new_address": details["email"]}
+
+
+EDIT_USER = KindOfAct(
+    kind=_KIND,
+    label="Change details",
+    said=_said,
+    said_to_person=_said_to_person,
+    carry_out=_carry_out,
+    addresses=_addresses,
+)

@@ -1,10 +1,9 @@
 """Making the people who run the bank."""
 
-from django.contrib.auth.models import Group
-
 from accounts.models import User, normalise_email
 from accounts.people.names import check_name
 from accounts.people.registration import create_user
+from accounts.permission import administrators
 from accounts.roles import Role
 from accounts.sign_in.addresses import user_by_email
 from accounts.sign_in.passwords.hashing import make_hash
@@ -20,7 +19,7 @@ class AdministratorExists(Refusal):
     """The bank has an administrator, who makes the others."""
 
     code = "administrator_exists"
-    text = "This bank has an administrator already."
+    text = "This bank has an administrator already. With --another you make one more."
 
 
 class EmailTaken(Refusal):
@@ -28,8 +27,11 @@ class EmailTaken(Refusal):
     text = "Somebody else signs in with this e-mail address."
 
 
-def bootstrap_administrator(*, email: str, first_name: str, last_name: str, password: str) -> User:
-    """Make the first administrator of a bank; two-factor is turned on at the first sign-in.
+def bootstrap_administrator(
+    *, email: str, first_name: str, last_name: str, password: str, another: bool = False
+) -> User:
+    """Make the first administrator of a bank, or `another` one beside those there are, who can at once be the second
+    one that some acts need (R5.8); two-factor is turned on at the first sign-in.
 
     Needs no actor: whoever can run commands on the server can do anything anyway. It is audited as such.
 
@@ -38,13 +40,13 @@ def bootstrap_administrator(*, email: str, first_name: str, last_name: str, pass
         NameRefused: nobody can have this name.
     """
     check_name(first_name, last_name)
-    return _bootstrap(normalise_email(email), first_name, last_name, make_hash(password))
+    return _bootstrap(normalise_email(email), first_name, last_name, make_hash(password), another)
 
 
 @own_transaction
-def _bootstrap(email: str, first_name: str, last_name: str, password_hash: str) -> User:
-    Group.objects.select_for_update().get(name=Role.ADMIN.value)  # two terminals at once make one
-    if User.objects.filter(groups__name=Role.ADMIN.value, is_active=True).exists():
+def _bootstrap(email: str, first_name: str, last_name: str, password_hash: str, another: bool) -> User:
+    administrators.queue_up()  # two terminals at once make one
+    if not another and User.objects.filter(groups__name=Role.ADMIN.value, is_active=True).exists():
         raise AdministratorExists
     if user_by_email(email) is not None:
         raise EmailTaken

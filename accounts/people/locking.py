@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.people.common import end_what_was_begun, locked_row, record_act, refuse_last_administrator, refuse_self
+from accounts.permission import administrators
 from accounts.permission.reasons import checked_reason
 from accounts.roles import require
 from accounts.sign_in import guesses
@@ -60,6 +61,7 @@ def _lock(actor: User, user: User, reason: str) -> None:
     if row.locked_at is not None:
         raise LockedAlready
     refuse_last_administrator(row)
+    administrators.note_ended(row)
     row.locked_at = timezone.now()
     row.save(update_fields=["locked_at"])
     end_what_was_begun(row)
@@ -95,6 +97,7 @@ def _unlock(actor: User, user: User, reason: str) -> None:
     row.locked_at = row.pin_locked_at = None
     row.pin_failures = 0
     row.save(update_fields=["locked_at", "pin_locked_at", "pin_failures"])
+    administrators.note_returned(row)
     guesses.forgive_everywhere(email=row.email)
     record_act(Action.USER_UNLOCKED, actor, row, reason, lifted=lifted)
     outbox.tell("user_unlocked", user_id=row.pk)

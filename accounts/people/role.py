@@ -1,10 +1,21 @@
 """Giving somebody another role (R1.7, R5.2)."""
 
+from collections.abc import Mapping
+
 from django.contrib.auth.models import Group
 
-from accounts.models import AccountStatus, BankAccount, User
-from accounts.people.common import end_what_was_begun, locked_row, record_act, refuse_last_administrator, refuse_self
+from accounts.models import AccountStatus, BankAccount, PendingAct, User
+from accounts.people.common import (
+    ChangedMeanwhile,
+    end_what_was_begun,
+    locked_row,
+    record_act,
+    refuse_last_administrator,
+    refuse_self,
+)
+from accounts.permission import administrators, second_person
 from accounts.permission.reasons import checked_reason
+from accounts.permission.second_person import KindOfAct
 from accounts.roles import Role, require
 from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
@@ -12,6 +23,9 @@ from audit.actions import Action
 from foundation import outbox
 from foundation.refusals import Refusal, WrongStatus
 from foundation.transactions import own_transaction
+
+_KIND = "change_role"
+_PERMISSION = "accounts.change_role"
 
 
 class StillHasAccounts(Refusal):
@@ -25,32 +39,63 @@ class HasThisRole(WrongStatus):
     text = "This person has this role already."
 
 
-def change_role(*, actor: User, user: User, role: Role, reason: str, code: str, origin: Origin) -> None:
+def change_role(*, actor: User, user: User, role: Role, reason: str, code: str, origin: Origin) -> PendingAct | None:
     """Give a person another role, in place of the one they have; their sessions end at once.
+
+    A staff role, and another one for an administrator, wait for a second administrator (R5.8): returned is then what
+    waits, and nothing has changed yet.
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
         WrongCode, TryAgainIn, TooOften
-        HasThisRole, LastAdministrator
+        HasThisRole, LastAdministrator, WaitsAlready
         StillHasAccounts: a customer with accounts, frozen ones too, cannot become staff.
     """
-    require(actor, "accounts.change_role")
+    require(actor, _PERMISSION)
     refuse_self(actor, user)
     kept_reason = checked_reason(reason)
     _refuse_role(user, Role(role))
     verify_fresh_code(actor=actor, code=code, origin=origin)
-    _change_role(actor, user, Role(role), kept_reason)
+    return _change_role(actor, user, Role(role), kept_reason)
 
 
 @own_transaction
-def _change_role(actor: User, user: User, role: Role, reason: str) -> None:
-    row = locked_row(actor, "accounts.change_role", user)
+def _change_role(actor: User, user: User, role: Role, reason: str) -> PendingAct | None:
+    row = locked_row(actor, _PERMISSION, user)
     _refuse_role(row, role)
     refuse_last_administrator(row)
+    if role == Role.CUSTOMER and row.role != Role.ADMIN:
+        _write(actor, row, role, reason)
+        return None
+    payload = {"role": role.value, "before": row.role.value if row.role else ""}
+    asked = second_person.Asked(_KIND, str(row.public_id), person=row, payload=payload, reason=reason, audited=payload)
+    return second_person.ask(asked, actor=actor)
+
+
+def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
+    """Write the role that was asked for.
+
+    Raises:
+        PermissionDenied, ChangedMeanwhile, LastAdministrator, StillHasAccounts
+    """
+    row = locked_row(act.asked_by, _PERMISSION, second_person.person_of(act))
+    if (row.role.value if row.role else "") != act.details["before"]:
+        raise ChangedMeanwhile
+    role = Role(act.details["role"])
+    _refuse_role(row, role)
+    refuse_last_administrator(row)
+    _write(act.asked_by, row, role, act.reason, **second)
+
+
+def _write(actor: User, row: User, role: Role, reason: str, **second: str) -> None:
     before = row.role
+    administrators.note_ended(row)
     row.groups.set([Group.objects.get(name=role.value)])
+    if role == Role.ADMIN:
+        administrators.note_made(row, by=actor)
     end_what_was_begun(row)
-    record_act(Action.ROLE_CHANGED, actor, row, reason, before=before.value if before else "", after=role.value)
+    details = {"before": before.value if before else "", "after": role.value} | second
+    record_act(Action.ROLE_CHANGED, actor, row, reason, **details)
     outbox.tell("role_changed", user_id=row.pk, role=role.value)
 
 
@@ -60,3 +105,18 @@ def _refuse_role(user: User, role: Role) -> None:
     accounts = BankAccount.objects.filter(owner=user).exclude(status=AccountStatus.CLOSED)
     if role != Role.CUSTOMER and accounts.exists():
         raise StillHasAccounts
+
+
+def _said(act: PendingAct) -> str:
+    person, details = second_person.person_of(act), act.details
+    before = details["before"] or "no role"
+    return f"Give {person.get_full_name()} ({person}) the role {details['role']} in place of {before}"
+
+
+CHANGE_ROLE = KindOfAct(
+    kind=_KIND,
+    label="Change role",
+    said=_said,
+    said_to_person=lambda act: f"give you the role {act.details['role']} at the bank",
+    carry_out=_carry_out,
+)

@@ -1,8 +1,14 @@
-"""A code given now, by somebody signed in, for a change that a stolen session must not make (R1.8)."""
+"""A code given now, by somebody signed in, for a change that a stolen session must not make (R1.8); and one given in
+this session a moment ago, for what staff do with money (R5.8)."""
 
+import uuid
 from collections.abc import Callable
+from datetime import timedelta
 
-from accounts.models import User
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import User, UserSession
 from accounts.sign_in import guesses, two_factor
 from accounts.sign_in.guesses import Door
 from accounts.sign_in.origin import Origin
@@ -11,6 +17,13 @@ from accounts.sign_in.two_factor import WrongCode
 from audit.actions import Action
 from audit.services import record
 from foundation.keys.encryption import lookup_digest
+from foundation.refusals import Refusal
+
+
+class CodeNeeded(Refusal):
+    code = "code_needed"
+    text = "This takes a code of your authenticator app: the last one in this session was given too long ago."
+    status = 403
 
 
 def verify_fresh_code(
@@ -52,3 +65,29 @@ def verify_fresh_code(
         guesses.begin_pause(email=person.email, ip=ip)
         record(Action.CODE_REFUSED, actor=actor, subject=person, concerns=customer)
         raise WrongCode
+
+
+def was_given_lately(session: uuid.UUID) -> bool:
+    """Whether a code was given in this session within STAFF_CODE_SECONDS; the one at its sign-in is one."""
+    since = timezone.now() - timedelta(seconds=settings.STAFF_CODE_SECONDS)
+    return UserSession.objects.filter(public_id=session, code_at__gt=since).exists()
+
+
+def note_given(session: uuid.UUID) -> None:
+    UserSession.objects.filter(public_id=session).update(code_at=timezone.now())
+
+
+def require_recent_code(*, actor: User, session: uuid.UUID, code: str, origin: Origin) -> None:
+    """That a code of the actor's was given in this session lately; where none was, that `code` is one. Asked at the
+    doors of what staff do with money: a session that was left open, or stolen, moves none.
+
+    Raises:
+        CodeNeeded: none is given, "".
+        WrongCode, TryAgainIn, TooOften
+    """
+    if was_given_lately(session):
+        return
+    if not code:
+        raise CodeNeeded
+    verify_fresh_code(actor=actor, code=code, origin=origin)
+    note_given(session)

@@ -1,12 +1,14 @@
 """What staff may do to a row: a button on its page in the admin, a form that asks for a reason, one service (R5.1).
 
 The pages are views of their own, outside the admin's change view: that one runs in a transaction, and services own
-theirs. The buttons follow the permissions; the services ask again.
+theirs. The buttons follow the permissions; the services ask again. Each act says what code of the clerk's it takes
+(`CodeAsked`, R5.8): the page asks for it.
 """
 
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from django import forms
@@ -23,10 +25,29 @@ from accounts.forms import CodeField
 from accounts.models import User
 from accounts.permission.reasons import MAX_REASON_CHARS
 from accounts.roles import may
+from accounts.sign_in import fresh_code
+from accounts.sign_in.origin import origin_of
+from accounts.sign_in.sessions import pages
 from accounts.views.refusals import refusals_shown_in
 from foundation.admin.read_only import ReadOnlyAdmin
 from foundation.form_fields import LineField
 from foundation.refusals import NotNow, Refusal
+
+
+class CodeAsked(Enum):
+    """What code of the clerk's own authenticator app an act takes (R5.8)."""
+
+    NONE = "none"
+    LATELY = "lately"  # one within STAFF_CODE_SECONDS in this session: what moves money, or lets it move
+    EACH = "each"  # one for each act, which the service verifies: who may do what, and who gets in
+
+
+def _code_field() -> forms.CharField:
+    return CodeField(
+        label="Your code",
+        help_text="Six digits from your own authenticator app.",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
+    )
 
 
 class ActForm(forms.Form):
@@ -58,11 +79,7 @@ class CodeReasonForm(ReasonForm):
 
     asks_for_admin_key = False
 
-    code = CodeField(
-        label="Your code",
-        help_text="Six digits from your own authenticator app.",
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
-    )
+    code = _code_field()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,6 +111,7 @@ class StaffAct:
     explanation: str | Callable[[Any], str]
     done: str | Callable[[Any], str]
     carry_out: Callable[..., object]
+    code: CodeAsked
     form: type[ActForm] = ReasonForm
     is_offered: Callable[[Any], bool] = field(default=lambda row: True)
     why_not: Callable[[Any, User], str] = field(default=lambda row, actor: "Something has changed meanwhile.")
@@ -179,10 +197,15 @@ class ActingAdmin(ReadOnlyAdmin):
             messages.warning(request, f"“{act.label}” is not possible any more. {why_not}")
             return redirect(row_url)
         form = act.form(request.POST if request.method == "POST" else None, row=row, initial=act.initial(row))
+        session = pages.id_of(request.session)
+        if act.code == CodeAsked.LATELY and not fresh_code.was_given_lately(session):
+            form.fields["code"] = _code_field()
         if request.method == "POST" and form.is_valid():
             try:
                 with refusals_shown_in(form):
-                    outcome = act.carry_out(request, row, **form.cleaned_data)
+                    outcome = act.carry_out(request, row, **self._past_the_code(request, act, form))
+                    if act.code == CodeAsked.EACH:
+                        fresh_code.note_given(session)
                     level = messages.WARNING if act.is_waiting(outcome) else messages.SUCCESS
                     messages.add_message(request, level, act.confirmed(outcome))
                     return redirect(row_url)
@@ -201,6 +224,23 @@ class ActingAdmin(ReadOnlyAdmin):
         }
         context |= self._about(request, row)
         return render(request, "admin/act.html", context)
+
+    def _past_the_code(self, request: HttpRequest, act: StaffAct, form: ActForm) -> dict[str, Any]:
+        """What the act is given, once the code is good that was asked for beside it.
+
+        Raises:
+            CodeNeeded, WrongCode, TryAgainIn, TooOften
+        """
+        given = dict(form.cleaned_data)
+        if act.code == CodeAsked.LATELY:
+            fresh_code.require_recent_code(
+                actor=actor_of(request),
+                session=pages.id_of(request.session),
+                code=given.pop("code", ""),
+                origin=origin_of(request),
+            )
+            form.fields.pop("code", None)  # if the service refuses, this one counts for the next try
+        return given
 
     def _found(self, request: HttpRequest, object_id: str, act_name: str) -> tuple[Any, StaffAct]:
         act = next((act for act in self.acts if act.name == act_name), None)

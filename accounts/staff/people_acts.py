@@ -7,10 +7,11 @@ from django.http import HttpRequest
 
 from accounts import people
 from accounts.forms import EmailAddressField, PersonForm
-from accounts.models import User
+from accounts.models import PendingAct, User
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
-from accounts.staff.acts import AdminKeyForm, CodeReasonForm, StaffAct, actor_of
+from accounts.staff.acts import AdminKeyForm, CodeAsked, CodeReasonForm, StaffAct, actor_of
+from accounts.staff.pending_acts import how_it_waits
 
 
 class EditUserForm(CodeReasonForm, PersonForm):
@@ -44,12 +45,22 @@ def _unlock(request: HttpRequest, user: User, **given: Any) -> None:
     people.unlock_user(actor=actor_of(request), user=user, origin=origin_of(request), **given)
 
 
-def _edit(request: HttpRequest, user: User, **given: Any) -> None:
-    people.edit_user(actor=actor_of(request), user=user, origin=origin_of(request), **given)
+def _edit(request: HttpRequest, user: User, **given: Any) -> people.Edited:
+    return people.edit_user(actor=actor_of(request), user=user, origin=origin_of(request), **given)
 
 
-def _change_role(request: HttpRequest, user: User, *, role: str, **given: Any) -> None:
-    people.change_role(actor=actor_of(request), user=user, origin=origin_of(request), role=Role(role), **given)
+def _change_role(request: HttpRequest, user: User, *, role: str, **given: Any) -> PendingAct | None:
+    return people.change_role(actor=actor_of(request), user=user, origin=origin_of(request), role=Role(role), **given)
+
+
+def _edited(outcome: people.Edited) -> str:
+    if outcome.waits is None:
+        return "The details are saved."
+    return f"{'The rest is saved. ' if outcome.fields else ''}{how_it_waits(outcome.waits)}"
+
+
+def _role_changed(waits: PendingAct | None) -> str:
+    return "The role is changed." if waits is None else how_it_waits(waits)
 
 
 USER_ACTS = (
@@ -58,9 +69,12 @@ USER_ACTS = (
         label="Edit details",
         permission="accounts.edit_user",
         explanation="The person is told by mail what was changed; of another e-mail address, at the old one too. "
-        "Another address or “may not sign in” ends all sessions at once.",
-        done="The details are saved.",
+        "Another address or “may not sign in” ends all sessions at once. Another e-mail address, an administrator who "
+        "may not sign in, and a colleague who may again, wait for a second administrator.",
+        done=_edited,
+        is_waiting=lambda edited: edited.waits is not None,
         carry_out=_edit,
+        code=CodeAsked.EACH,
         form=EditUserForm,
         initial=lambda user: {
             **{name: getattr(user, name) for name in ("first_name", "last_name", "email", "phone", "is_active")},
@@ -71,9 +85,12 @@ USER_ACTS = (
         name="role",
         label="Change role",
         permission="accounts.change_role",
-        explanation="All sessions of the person end at once; the new role holds from the next sign-in.",
-        done="The role is changed.",
+        explanation="All sessions of the person end at once; the new role holds from the next sign-in. A staff role, "
+        "and another one for an administrator, wait for a second administrator.",
+        done=_role_changed,
+        is_waiting=lambda waits: waits is not None,
         carry_out=_change_role,
+        code=CodeAsked.EACH,
         form=RoleForm,
         initial=lambda user: {"role": user.role},
     ),
@@ -84,6 +101,7 @@ USER_ACTS = (
         explanation="The person is signed out everywhere at once and cannot sign in until somebody unlocks them.",
         done="This person is locked.",
         carry_out=_lock,
+        code=CodeAsked.EACH,
         form=AdminKeyForm,
         is_offered=lambda user: user.locked_at is None,
         is_dangerous=True,
@@ -95,6 +113,7 @@ USER_ACTS = (
         explanation="Lifts the bank’s lock, the pause after wrong passwords and codes, and the lock of the PIN.",
         done="This person is unlocked.",
         carry_out=_unlock,
+        code=CodeAsked.EACH,
         form=AdminKeyForm,
         is_offered=lambda user: bool(people.locks_of(user)),
     ),

@@ -9,7 +9,8 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts import bank_accounts
 from accounts.account_numbers import InvalidAccountNumber
-from accounts.models import BankAccount, User, normalise_email
+from accounts.models import BankAccount, PendingAct, User, normalise_email
+from accounts.permission import second_person
 from accounts.roles import Role, require, with_roles
 from audit.actions import Action
 from audit.models import AuditEntry
@@ -66,6 +67,27 @@ def person(user: User, public_id: uuid.UUID) -> User:
     """
     require(user, "accounts.view_user")
     return seen_by(user, User.objects.all()).get(public_id=public_id)
+
+
+def pending_acts(user: User, *, after: Cursor | None = None) -> Page[PendingAct]:
+    """What waits for a second administrator or takes effect soon, the last to come first.
+
+    Raises:
+        PermissionDenied, InvalidCursor
+    """
+    require(user, "accounts.view_pendingact")
+    rows = second_person.waiting().select_related("asked_by", "person")
+    return page_of(rows, by=("asked_at", "pk"), after=after)
+
+
+def pending_act(user: User, public_id: uuid.UUID) -> PendingAct:
+    """One of them, decided or not.
+
+    Raises:
+        PermissionDenied, PendingAct.DoesNotExist
+    """
+    require(user, "accounts.view_pendingact")
+    return PendingAct.objects.select_related("asked_by", "person").get(public_id=public_id)
 
 
 def account_numbered(user: User, number: str) -> BankAccount:

@@ -24,6 +24,7 @@ from audit.models import AuditEntry
 from tests.acts import cleaned_up, mails
 from tests.api_client import ApiClient, told
 from tests.plugin import PASSWORD
+from tests.staff_acts import agree
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -299,7 +300,7 @@ def test_a_locked_or_deactivated_user_is_out_at_once(alice: Any, api_of: Any) ->
         over(api)
 
 
-def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, code_of: Any) -> None:
+def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, code_of: Any, make_user: Any) -> None:
     # R1.5, R1.7: and it does not come back with the user.
     from accounts.people import locking, role
     from accounts.roles import Role
@@ -316,6 +317,8 @@ def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, co
     over(api)
     api = api_of(alice)
     act(role.change_role, role=Role.SUPPORT)
+    assert is_in(api)
+    agree(make_user("Adam", Role.ADMIN))
     over(api)
 
 

@@ -197,11 +197,24 @@ def test_the_administrators_key_is_asked_for_where_there_is_one(
         assert adas.post(path, a_lock(ada, admin_key="open sesame")).status_code == 204
 
 
-def test_an_administrator_gives_another_role(adas: ApiClient, ada: Any, charlie: Any, api_of: Any) -> None:
-    # R1.7
-    his = api_of(charlie)
-    path = f"users/{charlie.public_id}/role"
-    assert adas.post(path, a_lock(ada, role="Support")).status_code == 204
+def test_an_administrator_gives_another_role(
+    adas: ApiClient, ada: Any, charlie: Any, api_of: Any, make_user: Any
+) -> None:
+    # R1.7, R5.8: once a second one agrees.
+    his, adam = api_of(charlie), make_user("Adam", Role.ADMIN)
+    path, adams = f"users/{charlie.public_id}/role", api_of(adam)
+    asked = adas.post(path, a_lock(ada, role="Support"))
+    assert (asked.status_code, stored(charlie).role) == (202, Role.CUSTOMER)
+    waits = asked.json()
+    what = "Give Charlie Example (charlie@example.com) the role Support in place of Customer"
+    assert (waits["kind"], waits["what"], waits["effective_at"]) == ("change_role", what, None)
+    assert [one["id"] for one in adams.get("staff/pending-acts").json()["items"]] == [waits["id"]]
+    assert told(adas.post(path, a_lock(ada, role="Auditor"))) == (409, "waits_already")
+    assert told(adas.post(f"staff/pending-acts/{waits['id']}/approve", a_lock(ada))) == (409, "not_yourself")
+    approved = adams.post(f"staff/pending-acts/{waits['id']}/approve", a_lock(adam))
+    assert (approved.status_code, approved.json()["state"]) == (200, "done")
+    assert told(adams.post(f"staff/pending-acts/{waits['id']}/stop", a_lock(adam))) == (409, "wrong_status")
+    assert adams.get("staff/pending-acts").json()["items"] == []
     assert stored(charlie).role == Role.SUPPORT
     assert told(his.get("auth/session")) == (401, "token_invalid")
     assert told(adas.post(path, a_lock(ada, role="Support"))) == (409, "wrong_status")

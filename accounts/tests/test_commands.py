@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from accounts.models import TotpDevice, User
 from accounts.people import first_administrator
+from accounts.permission import administrators
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests.acts import at_once
@@ -76,6 +78,18 @@ def test_there_is_only_one_first_administrator(typed: Any, ada: Any, alice: Any)
         bootstrap("ALICE@example.com")
     alice.refresh_from_db()
     assert User.objects.get(pk=alice.pk).role == Role.CUSTOMER
+
+
+def test_an_operator_makes_another_administrator_when_asked_to(typed: Any, ada: Any) -> None:
+    # R5.8: who can at once be the second one, standing for nobody.
+    typed(f"{PASSWORD}\n")
+    assert "root@example.com can sign in now" in bootstrap(another=True)
+    another = User.objects.get(email="root@example.com")
+    assert (another.role, User.objects.filter(groups__name="Admin").count()) == (Role.ADMIN, 2)
+    assert administrators.others_than(ada, concerned=None, at=timezone.now()) == [another]
+    typed(f"{PASSWORD}\n")
+    with pytest.raises(CommandError, match="is taken"):
+        bootstrap(another=True)
 
 
 @pytest.mark.django_db(transaction=True)

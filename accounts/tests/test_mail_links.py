@@ -44,7 +44,7 @@ def test_every_link_that_is_mailed_is_one() -> None:
     columns = {"token_digest", "expires_at"}
     found = [model for model in apps.get_models() if columns <= {field.name for field in model._meta.fields}]
     assert {model.__name__ for model in found} == {
-        "Registration", "PasswordReset", "EmailChange", "EnrolmentLink", "LostFactorLink",
+        "Registration", "PasswordReset", "EmailChange", "EnrolmentLink", "LostFactorLink", "StopLink",
     }  # fmt: skip
     assert all(issubclass(model, MailLink) for model in found)
 

@@ -148,7 +148,7 @@ def test_nobody_registers_under_it_past_the_forms(db: Any) -> None:
     assert not Registration.objects.exists()
 
 
-def edit(ada: Any, user: Any, **changes: str) -> list[str]:
+def edit(ada: Any, user: Any, **changes: str) -> people.Edited:
     present = {name: getattr(user, name) for name in ("first_name", "last_name", "email", "phone", "is_active")}
     return people.edit_user(
         actor=ada, user=user, seen=people.version_of(user), reason=REASON, code=fresh_code(ada), origin=an_origin(),
@@ -175,7 +175,7 @@ def test_who_had_such_a_name_before_can_still_be_served(alice: Any, ada: Any) ->
     # What stands there is judged only when it is changed.
     User.objects.filter(pk=alice.pk).update(first_name="Alder", last_name="Bank")
     alice.refresh_from_db()
-    assert edit(ada, alice, phone="+49 30 777") == ["phone"]
+    assert edit(ada, alice, phone="+49 30 777") == people.Edited(["phone"], None)
 
 
 def test_a_clerks_approval_gives_it_to_nobody(alice: Any, sam: Any) -> None:

@@ -12,23 +12,30 @@ from django.utils import timezone
 from accounts import people
 from accounts.models import AccountStatus, BankAccount, RecoveryCode, TotpDevice, User
 from accounts.people import AddressInUse, HasThisRole, LastAdministrator, NothingToReset, StillHasAccounts, details
+from accounts.permission import second_person
 from accounts.roles import Role
 from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
-from tests.staff_acts import REASON, an_origin, approved, entry_of, fresh_code, stored
+from tests.staff_acts import REASON, agree, an_origin, approved, call_off, entry_of, fresh_code, stored
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
 
-def change_role(actor: Any, user: Any, role: Any, **changes: Any) -> None:
+@pytest.fixture
+def adam(make_user: Any) -> Any:
+    """The second administrator (R5.8)."""
+    return make_user("Adam", Role.ADMIN)
+
+
+def change_role(actor: Any, user: Any, role: Any, **changes: Any) -> Any:
     given = {"reason": REASON, "code": changes.get("code") or fresh_code(actor)} | changes
-    people.change_role(origin=an_origin(), actor=actor, user=stored(user), role=role, **given)
+    return people.change_role(origin=an_origin(), actor=actor, user=stored(user), role=role, **given)
 
 
-def edit(actor: Any, user: Any, **changes: Any) -> list[str]:
+def edit(actor: Any, user: Any, **changes: Any) -> people.Edited:
     present = stored(user)
     names = ("first_name", "last_name", "email", "phone", "is_active")
     given = {name: getattr(present, name) for name in names} | {"reason": REASON} | changes
@@ -40,22 +47,28 @@ def edit(actor: Any, user: Any, **changes: Any) -> list[str]:
 # --- Role ---------------------------------------------------------------------------------------------------
 
 
-def test_a_new_role_counts_at_once_and_ends_all_sessions(alice: Any, ada: Any, browser_of: Any) -> None:
-    # R1.7
+def test_a_new_role_counts_at_once_and_ends_all_sessions(alice: Any, ada: Any, adam: Any, browser_of: Any) -> None:
+    # R1.7, R5.8
     browser = browser_of(alice)
-    change_role(ada, alice, Role.SUPPORT)
+    act = agree(adam, change_role(ada, alice, Role.SUPPORT))
     assert not is_signed_in(browser)
     user = stored(alice)
     assert (user.role, user.is_staff, user.groups.count()) == (Role.SUPPORT, True, 1)
     entry = entry_of("ROLE_CHANGED")
     assert (entry.actor_id, entry.subject_id, entry.concerns_id) == (ada.pk, str(alice.public_id), alice.pk)
-    assert entry.details == {"reason": REASON, "before": "Customer", "after": "Support"}
+    assert entry.details == {
+        "reason": REASON,
+        "before": "Customer",
+        "after": "Support",
+        "asked": str(act.public_id),
+        "approved_by": str(adam.public_id),
+    }
     [mail] = mails(alice.email)
     assert "another role: Support." in mail.message
 
 
-def test_a_role_may_come_as_its_name_and_no_other_word_is_one(alice: Any, ada: Any) -> None:
-    change_role(ada, alice, "Auditor")
+def test_a_role_may_come_as_its_name_and_no_other_word_is_one(alice: Any, ada: Any, adam: Any) -> None:
+    agree(adam, change_role(ada, alice, "Auditor"))
     assert stored(alice).role == Role.AUDITOR
     with pytest.raises(ValueError, match="Emperor"):
         change_role(ada, alice, "Emperor")
@@ -63,14 +76,14 @@ def test_a_role_may_come_as_its_name_and_no_other_word_is_one(alice: Any, ada: A
 
 @pytest.mark.parametrize("status", [AccountStatus.ACTIVE, AccountStatus.FROZEN])
 def test_a_customer_with_accounts_cannot_become_staff(
-    status: AccountStatus, alice: Any, ada: Any, open_account: Any
+    status: AccountStatus, alice: Any, ada: Any, adam: Any, open_account: Any
 ) -> None:
     account = open_account(alice)
     BankAccount.objects.filter(pk=account.pk).update(status=status)
     with pytest.raises(StillHasAccounts, match="close them first"):
         change_role(ada, alice, Role.ADMIN)
     BankAccount.objects.filter(pk=account.pk).update(status=AccountStatus.CLOSED)
-    change_role(ada, alice, Role.ADMIN)
+    agree(adam, change_role(ada, alice, Role.ADMIN))
     assert stored(alice).role == Role.ADMIN
 
 
@@ -126,7 +139,7 @@ def test_who_was_locked_a_moment_ago_does_nothing_more(alice: Any, ada: Any) -> 
 def test_what_differs_is_written_audited_by_name_and_told(alice: Any, ada: Any, browser_of: Any) -> None:
     # R5.1, R6.2
     browser = browser_of(alice)
-    assert edit(ada, alice, first_name="Alicia", phone="+49 30 7777777") == ["first_name", "phone"]
+    assert edit(ada, alice, first_name="Alicia", phone="+49 30 7777777").fields == ["first_name", "phone"]
     user = stored(alice)
     assert (user.first_name, user.last_name, user.phone) == ("Alicia", "Archer", "+49 30 7777777")
     assert user.hardened_at is None
@@ -140,25 +153,27 @@ def test_what_differs_is_written_audited_by_name_and_told(alice: Any, ada: Any, 
 
 
 def test_saving_what_stands_there_is_no_change(alice: Any, ada: Any) -> None:
-    assert edit(ada, alice, email=" ALICE@example.com ") == []
+    assert edit(ada, alice, email=" ALICE@example.com ") == people.Edited([], None)
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
     assert mails() == []
 
 
 def test_of_another_address_the_old_one_is_told_too_and_sessions_end(
-    alice: Any, ada: Any, browser_of: Any, client: Client
+    alice: Any, ada: Any, adam: Any, browser_of: Any, client: Client
 ) -> None:
-    # R1.8
+    # R1.8, R5.8
     browser = browser_of(alice)
     before = timezone.now()
-    assert edit(ada, alice, email="Alice@Elsewhere.example") == ["email"]
+    waits = edit(ada, alice, email="Alice@Elsewhere.example").waits
+    assert stored(alice).email == "alice@example.com"
+    agree(adam, waits)
     user = stored(alice)
     assert user.email == "alice@elsewhere.example"
     assert user.hardened_at is not None
     assert before <= user.hardened_at <= timezone.now()
     assert not is_signed_in(browser)
-    assert [mail.to for mail in mails()] == [["alice@example.com"], ["alice@elsewhere.example"]]
-    assert {mail.subject for mail in mails()} == {"The bank has changed your e-mail address"}
+    told = [mail for mail in mails() if mail.subject == "The bank has changed your e-mail address"]
+    assert [mail.to for mail in told] == [["alice@example.com"], ["alice@elsewhere.example"]]
     assert "elsewhere" not in str(entry_of("USER_UPDATED").details)
     assert give_password(client, "alice@elsewhere.example").status_code == 302
 
@@ -188,7 +203,7 @@ def test_a_deactivated_user_is_signed_out_at_once_and_comes_back_when_reactivate
 ) -> None:
     # R5.1
     browser = browser_of(alice)
-    assert edit(ada, alice, is_active=False) == ["is_active"]
+    assert edit(ada, alice, is_active=False) == people.Edited(["is_active"], None)
     assert not is_signed_in(browser)
     assert give_password(client, alice.email).status_code == 200
     assert entry_of("USER_UPDATED").details == {"reason": REASON, "fields": ["is_active"], "is_active": False}
@@ -326,3 +341,97 @@ def test_an_address_that_the_customer_changed_meanwhile_is_not_put_back(alice: A
     with pytest.raises(people.ChangedMeanwhile):
         edit(ada, alice, email="alice@example.com", first_name="Alicia", seen=opened)
     assert stored(alice).email == "new@example.com"
+
+
+# --- What a second administrator decides (R5.8) ---------------------------------------------------------------
+
+
+def test_making_a_clerk_a_customer_takes_one_alone(ada: Any, adam: Any, sam: Any) -> None:
+    assert change_role(ada, sam, Role.CUSTOMER) is None
+    assert stored(sam).role == Role.CUSTOMER
+
+
+@pytest.mark.parametrize(
+    ("person", "change", "words"),
+    [
+        (
+            "audrey", {"role": Role.SUPPORT},
+            "Give Audrey Example (audrey@example.com) the role Support in place of Auditor",
+        ),
+        ("adam", {"role": Role.CUSTOMER}, "Give Adam Example (adam@example.com) the role Customer in place of Admin"),
+        ("adam", {"is_active": False}, "Switch Adam Example (adam@example.com) off"),
+        (
+            "sam", {"email": "sammy@example.com"},
+            "Change the e-mail address of Sam Example from sam@example.com to sammy@example.com",
+        ),
+    ],
+)  # fmt: skip
+def test_what_waits_is_said_in_words_and_done_by_whoever_agrees(
+    person: str, change: dict[str, Any], words: str, ada: Any, make_user: Any, request: pytest.FixtureRequest
+) -> None:
+    user, second = request.getfixturevalue(person), make_user("Anna", Role.ADMIN)
+    act = change_role(ada, user, **change) if "role" in change else edit(ada, user, **change).waits
+    [mail] = mails(second.email)
+    assert f"{words}." in mail.message
+    agree(second, act)
+    for name, value in change.items():
+        assert getattr(stored(user), name) == value
+
+
+def test_who_is_deactivated_waits_for_a_second_one_to_come_back_and_the_rest_is_saved(
+    ada: Any, adam: Any, sam: Any
+) -> None:
+    edit(ada, sam, is_active=False)
+    edited = edit(ada, sam, is_active=True, first_name="Samuel")
+    assert (edited.fields, stored(sam).first_name, stored(sam).is_active) == (["first_name"], "Samuel", False)
+    assert mails(adam.email)[-1].subject.endswith("Let Samuel Example (sam@example.com) sign in again")
+    agree(adam, edited.waits)
+    assert stored(sam).is_active
+
+
+def test_what_was_changed_meanwhile_is_not_carried_out(alice: Any, bob: Any, ada: Any, adam: Any) -> None:
+    waits = edit(ada, alice, email="elsewhere@example.com").waits
+    User.objects.filter(pk=alice.pk).update(email="hers@example.com")
+    with pytest.raises(people.ChangedMeanwhile):
+        agree(adam, waits)
+    assert entry_of("PENDING_ACT_REFUSED").details["reason"] == "changed_meanwhile"
+    act = change_role(ada, bob, Role.SUPPORT)
+    bob.groups.set([Group.objects.get(name="Auditor")])
+    with pytest.raises(people.ChangedMeanwhile):
+        agree(adam, act)
+
+
+def test_an_address_that_somebody_took_meanwhile_is_refused_and_waits_on(
+    alice: Any, bob: Any, ada: Any, adam: Any, monkeypatch: Any
+) -> None:
+    waits = edit(ada, alice, email="elsewhere@example.com").waits
+    User.objects.filter(pk=bob.pk).update(email="elsewhere@example.com")
+    with pytest.raises(AddressInUse):
+        agree(adam, waits)
+    User.objects.filter(pk=bob.pk).update(email="bob@example.com")
+
+    def taken_at_this_moment(*args: Any, **more: Any) -> list[str]:
+        raise IntegrityError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(details, "_write", taken_at_this_moment)
+        with pytest.raises(AddressInUse):
+            agree(adam, waits)
+    assert waits is not None
+    waits.refresh_from_db()
+    assert waits.is_waiting
+    agree(adam, waits)
+    assert stored(alice).email == "elsewhere@example.com"
+
+
+def test_whoever_it_concerns_neither_agrees_nor_stops_it_while_a_second_one_is_needed(
+    ada: Any, adam: Any, make_user: Any
+) -> None:
+    anna = make_user("Anna", Role.ADMIN)
+    act = change_role(ada, adam, Role.SUPPORT)
+    for decide in (agree, call_off):
+        with pytest.raises(NotYourself):
+            decide(adam, act)
+    call_off(ada, act)  # who asked may take it back
+    with pytest.raises(second_person.DecidedAlready):
+        agree(anna, act)

@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from accounts.permission import second_person
 from audit import sealing
 from bankproject.operations.models import ScheduledJob
 from foundation.admin.counting import bounded_counts
@@ -97,6 +98,7 @@ def _queues() -> GaugeMetricFamily:
         {
             "held_orders": monitoring.orders_held(),
             "open_alerts": monitoring.alerts_open(),
+            "pending_acts": second_person.waiting(),
             "tickets": support.unsettled_tickets(),
             "service_requests": support.undecided_requests(),
             "failed_mails": Email.objects.filter(status=STATUS.failed),

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from accounts import freezes
 from accounts.roles import may
-from accounts.staff.acts import ActingAdmin, ReasonForCustomerForm, StaffAct, actor_of, offer
+from accounts.staff.acts import ActingAdmin, CodeAsked, ReasonForCustomerForm, StaffAct, actor_of, offer
 from support import selectors
 from support.models import ServiceRequest
 from support.requests import services
@@ -18,6 +18,8 @@ from support.states import REQUEST_PERMISSIONS, REQUEST_STEPS, RequestState, Req
 def what_approval_does(request: ServiceRequest) -> str:
     """In plain words, for the clerk who is about to agree."""
     what = f"Approval {kind_of(request).approval_does}"
+    if kind_of(request).takes_two_administrators(request.details):
+        return f"{what} It is so much that it takes an administrator, and a second one has to agree."
     if not kind_of(request).needs_two_clerks:
         return what
     if not services.has_first_word(request):
@@ -36,6 +38,8 @@ def _reject(request: HttpRequest, row: ServiceRequest, *, reason: str) -> None:
 def _approved(row: ServiceRequest) -> str:
     if row.state == RequestState.COMPLETED:
         return "Approved and done. The customer is told by mail."
+    if row.state == RequestState.APPROVED:
+        return "Approved. Nothing has changed yet: a second administrator has to agree, and is told by mail."
     return "Your approval is noted. Nothing has changed yet: a second clerk decides now."
 
 
@@ -56,6 +60,7 @@ REQUEST_ACTS = (
         explanation=what_approval_does,
         done=_approved,
         carry_out=_approve,
+        code=CodeAsked.LATELY,
     ),
     _on_request(
         RequestVerb.REJECT,
@@ -63,6 +68,7 @@ REQUEST_ACTS = (
         explanation="Nothing is changed, and the customer is told, with your reason.",
         done="The request is rejected. The customer is told by mail.",
         carry_out=_reject,
+        code=CodeAsked.NONE,
         is_dangerous=True,
     ),
 )

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.roles import may
-from accounts.staff.acts import ActForm, ActingAdmin, StaffAct, actor_of, offer
+from accounts.staff.acts import ActForm, ActingAdmin, CodeAsked, StaffAct, actor_of, offer
 from support import selectors, tickets
 from support.forms import message_field
 from support.models import Ticket
@@ -46,6 +46,7 @@ def _on_ticket(verb: TicketVerb, **act: Any) -> StaffAct:
     return StaffAct(
         name=verb.value,
         permission=TICKET_PERMISSIONS[verb],
+        code=CodeAsked.NONE,
         is_offered=lambda ticket: (TicketStatus(ticket.status), verb) in TICKET_STEPS,
         **act,
     )

@@ -9,7 +9,7 @@ from pydantic import Field, WithJsonSchema
 
 from accounts import freezes
 from accounts.api.bearer import ApiRequest
-from accounts.api.staff import FreezeOut, PageIn, PersonOut, ReasonIn
+from accounts.api.staff import FreezeOut, LatelyCodeIn, PageIn, PersonOut, ReasonIn, require_code
 from accounts.roles import may
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Out, PageOf, TimeText
@@ -84,9 +84,10 @@ def request_for_staff(request: ApiRequest, request_id: UUID) -> AskedInFullOut:
     return AskedInFullOut.seen_by_clerk(asked, decides=may(request.user, "support.decide_request"))
 
 
-@router.post("/staff/requests/{uuid:request_id}/approve", response=AskedOut, openapi_extra=refuses(409))
-def approve_request(request: ApiRequest, request_id: UUID, data: ReasonIn) -> AskedOut:
+@router.post("/staff/requests/{uuid:request_id}/approve", response=AskedOut, openapi_extra=refuses(409, 429))
+def approve_request(request: ApiRequest, request_id: UUID, data: LatelyCodeIn) -> AskedOut:
     """Agree, and by that do what it asks for. Where two clerks are needed, it waits on for the second."""
+    require_code(request, data.code)
     row = services.approve_request(actor=request.user, public_id=request_id, reason=data.reason)
     return AskedOut.of(row)
 

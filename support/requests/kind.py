@@ -96,6 +96,10 @@ class KindOfRequest(ABC):
 
     # --- Approval ----------------------------------------------------------------------------------------------
 
+    def takes_two_administrators(self, details: Mapping[str, str]) -> bool:
+        """Whether an administrator approves it, and a second one has to agree before anything changes (R5.8)."""
+        return False
+
     @abstractmethod
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         """Make the change, inside the transaction that approves `asked`, by the service whose verb is the kind's

@@ -8,9 +8,11 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.utils import timezone
 
-from accounts.models import BankAccount, User
+from accounts.models import BankAccount, PendingAct, User
+from accounts.permission import administrators, second_person
 from accounts.permission.authority import ApprovedRequest
 from accounts.permission.reasons import ReasonMissing, checked_reason
+from accounts.permission.second_person import KindOfAct
 from accounts.roles import Role, may, require
 from audit.actions import Action
 from audit.services import record
@@ -25,6 +27,7 @@ from support.requests.kinds import KINDS, kind_of
 from support.states import REQUEST_PERMISSIONS, IllegalStep, RequestState, RequestVerb, next_request_state
 from transfers.orders.ownership import require_owner
 
+_NOT_BOTH = "This takes two people at the bank, and one of them did not agree."
 _MAX_PAYLOAD_CHARS = ServiceRequest._meta.get_field("payload").max_chars
 
 
@@ -45,6 +48,11 @@ class WishTooLong(Refusal):
     code = "wish_too_long"
     text = f"Say it in fewer words: {MAX_WISH_CHARS} characters at most."
     status = 422
+
+
+class AdministratorNeeded(Refusal):
+    code = "administrator_needed"
+    text = "An administrator approves a daily limit as high as this, and a second one has to agree."
 
 
 class AlreadyAsked(Refusal):
@@ -162,14 +170,16 @@ def _cancel(actor: User, public_id: uuid.UUID) -> None:
 def approve_request(*, actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
     """Agree to a request, and by that do what it asks for: approval, change and completion are one transaction.
 
-    Where two clerks are needed, the first one's word is kept and nothing else happens. Whatever the changing
-    service refuses is raised here, and the request goes on waiting.
+    Where two clerks are needed, the first one's word is kept and nothing else happens. Where two administrators are, it
+    is approved, and done when the second one agrees (R5.8). Whatever the changing service refuses is raised here, and
+    the request goes on waiting.
 
     Raises:
         PermissionDenied, ServiceRequest.DoesNotExist
         ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotYourself: it is the actor's own.
         SecondClerkNeeded: the actor was the first of the two.
+        AdministratorNeeded: the actor is none, and this takes two of them.
         IllegalStep: somebody else was faster.
         Refusal: from the service that makes the change, such as AccountNotEmpty.
     """
@@ -189,17 +199,27 @@ def _approve(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
         return _endorse(actor, request, reason)
     if request.first_approved_by_id == actor.pk:
         raise SecondClerkNeeded
+    takes_two = kind_of(request).takes_two_administrators(request.details)
+    if takes_two and not may(actor, second_person.DECIDES):
+        raise AdministratorNeeded
     now = timezone.now()
     _step(request, RequestVerb.APPROVE, decided_by=actor, decided_at=now, decision_reason=reason)
     _record(Action.REQUEST_APPROVED, actor, request, reason=reason)
-    perform(request, actor=actor, reason=reason)
-    _step(request, RequestVerb.COMPLETE)
-    _record(Action.REQUEST_COMPLETED, actor, request)
-    outbox.tell("request_completed", request_id=request.pk)
+    if takes_two:
+        _ask_second(actor, request, reason)
+    else:
+        perform(request, actor=actor, reason=reason)
+        _complete(actor, request)
     return request
 
 
-def perform(request: ServiceRequest, *, actor: User, reason: str) -> None:
+def _complete(actor: User, request: ServiceRequest) -> None:
+    _step(request, RequestVerb.COMPLETE)
+    _record(Action.REQUEST_COMPLETED, actor, request)
+    outbox.tell("request_completed", request_id=request.pk)
+
+
+def perform(request: ServiceRequest, *, actor: User, reason: str, second: Mapping[str, str] | None = None) -> None:
     """Make the change that `request` asks for, inside the caller's transaction, in which it was approved.
 
     Nobody else's rules are bent here: the service that makes the change accepts the approved request as its
@@ -212,7 +232,57 @@ def perform(request: ServiceRequest, *, actor: User, reason: str) -> None:
     subject = request.its_account if kind.is_about_an_account else request.customer
     # The services know their verbs by the values of the kinds.
     authority = ApprovedRequest(verb=request.kind, subject=subject, reference=str(request.public_id))
-    kind.perform(request, actor=actor, reason=reason, authority=authority)
+    more = {"second": second} if second else {}
+    kind.perform(request, actor=actor, reason=reason, authority=authority, **more)
+
+
+# --- What a second administrator has to agree to -------------------------------------------------------------
+
+
+def _ask_second(actor: User, request: ServiceRequest, reason: str) -> None:
+    # Behind the step, so that whoever finds the request decided never waits here.
+    asker = administrators.take_turn(actor, second_person.DECIDES)
+    wishes = kind_of(request).wishes_for_clerks(request.customer, request.details)
+    asked = second_person.Asked(
+        kind=APPROVED_REQUEST.kind,
+        subject_id=str(request.public_id),
+        person=request.customer,
+        payload={"label": request.kind_label, "wishes": "; ".join(f"{name}: {value}" for name, value in wishes)},
+        reason=reason,
+        audited={"request": str(request.public_id)},
+    )
+    second_person.ask(asked, actor=asker)
+
+
+def _agreed(act: PendingAct, *, second: Mapping[str, str]) -> None:
+    """Do what the request asks for.
+
+    Raises:
+        PermissionDenied
+        Refusal: whatever the changing service says no to.
+    """
+    asker = administrators.take_turn(act.asked_by, second_person.DECIDES)
+    request = ServiceRequest.objects.select_for_update().get(public_id=act.subject_id)
+    perform(request, actor=asker, reason=act.reason, second=second)
+    _complete(asker, request)
+
+
+def _called_off(act: PendingAct) -> None:
+    request = ServiceRequest.objects.select_for_update().get(public_id=act.subject_id)
+    _step(request, RequestVerb.CALL_OFF, decision_reason=_NOT_BOTH)
+    _record(Action.REQUEST_REJECTED, act.asked_by, request, reason=_NOT_BOTH)
+    outbox.tell("request_rejected", request_id=request.pk)
+
+
+APPROVED_REQUEST = KindOfAct(
+    kind="approve_request",
+    label="Approve a request",
+    said=lambda act: f"{act.details['label']}, as {act.person} asked. {act.details['wishes']}",
+    said_to_person=lambda act: "do what you asked for",
+    carry_out=_agreed,
+    let_go=_called_off,
+    person_may_stop=False,
+)
 
 
 def has_first_word(request: ServiceRequest) -> bool:

@@ -117,7 +117,7 @@ def test_a_wish_stands_beside_what_is_now(alice: Any, request_of: Any) -> None:
 @in_one_world("kind", RequestKind)
 def test_every_kind_says_what_approval_does(kind: RequestKind) -> None:
     assert set(KINDS) == set(RequestKind)
-    text = what_approval_does(ServiceRequest(kind=kind))
+    text = what_approval_does(ServiceRequest(kind=kind, payload='{"amount": "30000"}'))
     assert text.startswith("Approval ")
     assert ("Two clerks" in text) == KINDS[kind].needs_two_clerks
 

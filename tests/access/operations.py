@@ -165,6 +165,9 @@ OPERATIONS = {
     "POST staff/requests/{request_id}/approve": Op("support.decide_request", 200, a_reason),
     "POST staff/requests/{request_id}/reject": Op("support.decide_request", 200, a_reason),
     "POST transactions/{reference}/reverse": Op("transfers.reverse_transaction", 201, a_reason),
+    "GET staff/pending-acts": Op("accounts.view_pendingact", 200),
+    "POST staff/pending-acts/{act_id}/approve": Op("accounts.decide_pendingact", 200, a_reason_and_code),
+    "POST staff/pending-acts/{act_id}/stop": Op("accounts.decide_pendingact", 200, a_reason_and_code),
     "POST users/{user_id}/lock": Op("accounts.lock_user", 204, a_reason_and_code),
     "POST users/{user_id}/role": Op(
         "accounts.change_role", 409, lambda sent: a_reason_and_code(sent) | {"role": "Support"}

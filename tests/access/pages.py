@@ -119,6 +119,7 @@ PUBLIC: dict[str, Public] = {
     "sign_in": Public("200", "200", "302", "302"),
     "sign_in_code": Public("302", "302", leads_to="/sign-in/"),
     "sign_out": Public("405", "302"),
+    "stop_act": Public("404", "404"),
     "two_factor_enrol": Public("302", "302", leads_to="/sign-in/"),
 }
 # What else the password opens while the code is still to come.

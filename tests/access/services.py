@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import Any
 
 from accounts import people
-from accounts.models import AccountKind, AccountStatus, BankAccount, User
+from accounts.models import AccountKind, AccountStatus, BankAccount, PendingAct, User
 from accounts.people import common, email_change, page_acts, profile
+from accounts.permission import administrators, second_person
 from accounts.permission.authority import require_authority, require_request
 from accounts.programs import credentials as api_credentials
 from accounts.programs import sessions as api_sessions
@@ -29,7 +30,7 @@ from tests.access.world import World
 from tests.access_walk import OURS
 from tests.staff_acts import an_origin, approved, stored
 from transfers.accounts import closing, freezing, opening, renaming
-from transfers.orders import cash, holds, own_limits, ownership, reversals, screening, sending
+from transfers.orders import cash, holds, large_reversals, own_limits, ownership, reversals, screening, sending
 from transfers.orders import records as order_records
 from transfers.payees import services as payees
 from transfers.statements import exports
@@ -49,6 +50,7 @@ class Staffs:
     given: Callable[[World], dict[str, Any]]
     verb: str = ""
     tells: bool = True  # the customer, by mail
+    to_colleagues: bool = False  # the mail is to administrators alone: the customer hears when it is done
 
     def parameters(self) -> set[str]:
         return set(inspect.signature(self.service).parameters)
@@ -86,6 +88,7 @@ def _held(world: World) -> dict[str, Any]:
 
 
 def _edited(world: World) -> dict[str, Any]:
+    PendingAct.objects.all().delete()  # one waits at a time
     row = stored(world.alice)
     names = {"first_name": "Alicia", "last_name": "", "email": "alicia@example.com", "phone": "", "is_active": True}
     return {"user": row, "seen": people.version_of(row)} | names
@@ -129,11 +132,17 @@ def _asked(world: World) -> dict[str, Any]:
     return {"public_id": world.asked.public_id}
 
 
+def _waits(world: World) -> dict[str, Any]:
+    return {"act": PendingAct.objects.get(pk=world.waits.pk)}
+
+
 STAFF: dict[str, Staffs] = {
     "lock_user": Staffs(people.lock_user, "accounts.lock_user", _alice),
     "unlock_user": Staffs(people.unlock_user, "accounts.unlock_user", _larry),
-    "change_role": Staffs(people.change_role, "accounts.change_role", _without_accounts),
+    "change_role": Staffs(people.change_role, "accounts.change_role", _without_accounts, to_colleagues=True),
     "edit_user": Staffs(people.edit_user, "accounts.edit_user", _edited),
+    "approve": Staffs(second_person.approve, "accounts.decide_pendingact", _waits),
+    "stop": Staffs(second_person.stop, "accounts.decide_pendingact", _waits, to_colleagues=True),
     "freeze_account": Staffs(
         freezing.freeze_account, "accounts.freeze_account", lambda world: {"account": world.account}
     ),
@@ -141,6 +150,9 @@ STAFF: dict[str, Staffs] = {
         freezing.unfreeze_account, "accounts.unfreeze_account", lambda world: {"account": world.frozen}
     ),
     "open_account": Staffs(opening.open_account, "transfers.open_account_for_customer", _opened),
+    "reverse_or_ask": Staffs(
+        large_reversals.reverse_or_ask, "transfers.reverse_transaction", lambda world: {"transaction": world.payment}
+    ),
     "reverse_transaction": Staffs(
         reversals.reverse_transaction, "transfers.reverse_transaction", lambda world: {"transaction": world.payment}
     ),
@@ -238,10 +250,14 @@ PARTS: tuple[Callable[..., Any], ...] = (
     ownership.served_customer,
     passwords.check_own_password,
     passwords.choose_password,
+    fresh_code.require_recent_code,
     require_authority,
     require_request,
+    reversals.refuse_parties,
     screening.refuse_parties,
+    administrators.take_turn,
     # what is done once that was asked
+    second_person.ask,
     common.record_act,
     order_records.report_of,
     requests.perform,

@@ -22,6 +22,8 @@ ACTS = {
     "bankaccount/unfreeze": "accounts.unfreeze_account",
     "bankaccount/withdraw": "transfers.withdraw_at_counter",
     "fraudalert/close": "transfers.close_fraud_alert",
+    "pendingact/approve": "accounts.decide_pendingact",
+    "pendingact/stop": "accounts.decide_pendingact",
     "servicerequest/approve": "support.decide_request",
     "servicerequest/reject": "support.decide_request",
     "ticket/answer": "support.handle_ticket",

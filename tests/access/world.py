@@ -1,5 +1,6 @@
 """What there is of Alice's to ask for, by any door."""
 
+import json
 import secrets
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,7 +11,8 @@ from django.contrib import admin
 from django.utils import timezone
 
 from accounts import account_numbers
-from accounts.models import AccountStatus, BankAccount, FreezeKind, User
+from accounts.models import AccountStatus, BankAccount, FreezeKind, PendingAct, User
+from accounts.roles import Role
 from accounts.staff.acts import ActingAdmin, StaffAct
 from audit.sealing import seal
 from support import tickets
@@ -44,6 +46,7 @@ class World:
     ticket: Ticket
     resolved: Ticket
     asked: ServiceRequest
+    waits: PendingAct  # for a second administrator: another address of hers, that Archie asks for
     names: dict[str, Any]  # for each name in a path of the API
 
     def row_of(self, model: Any) -> Any:
@@ -93,13 +96,20 @@ def world_of(hers: Hers, alice: Any, bob: Any, make_user: Any, open_account: Any
     resolved.status = TicketStatus.RESOLVED
     resolved.save(update_fields=["status"])
     larry, nina = make_user("Larry"), make_user("Nina")
+    waits = PendingAct(
+        kind="edit_user", subject_id=str(alice.public_id), person=alice, reason="She called from home.",
+        asked_by=make_user("Archie", Role.ADMIN),
+    )  # fmt: skip
+    waits.payload = json.dumps({"email": "alicia@example.com", "email_before": alice.email})
+    waits.save()
     User.objects.filter(pk=larry.pk).update(locked_at=timezone.now())
     world = World(
         hers=hers, alice=alice, bob=bob, larry=User.objects.get(pk=larry.pk), nina=nina, account=account, empty=empty,
         frozen=frozen, bobs=bobs, payment=Transaction.objects.get(reference=hers.fields["reference"]), held=held,
         alert=FraudAlert.objects.create(order=held, rule=fraud.Rule.SUSPICIOUS_AMOUNT),
         ticket=Ticket.objects.get(public_id=hers.of_page["ticket"]["public_id"]), resolved=resolved,
-        asked=ServiceRequest.objects.get(public_id=hers.of_page["service_request"]["public_id"]), names={},
+        asked=ServiceRequest.objects.get(public_id=hers.of_page["service_request"]["public_id"]), waits=waits,
+        names={},
     )  # fmt: skip
     world.names = _names(world, api_of(alice).tokens.session)
     seal()
@@ -120,6 +130,7 @@ def _names(world: World, session: Any) -> dict[str, Any]:
         "hold_id": world.held.public_id,
         "alert_id": world.alert.public_id,
         "user_id": world.alice.public_id,
+        "act_id": world.waits.public_id,
         "reference": world.payment.reference,
     }
 

@@ -23,7 +23,7 @@ from post_office.models import Email
 
 from accounts import people
 from accounts.models import AccountKind, AccountStatus, BankAccount, EmailChange, EnrolmentLink, User, UserSession
-from accounts.roles import may
+from accounts.roles import Role, may
 from audit.models import AuditEntry
 from audit.sealing import seal
 from foundation import mail_links
@@ -34,7 +34,7 @@ from tests import acts
 from tests.browser import checks
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
-from tests.staff_acts import approved, set_status
+from tests.staff_acts import an_origin, approved, fresh_code, set_status
 from transfers.accounts import freezing
 from transfers.models import Entry, Payee, SavingsInterest, TransferOrder
 from transfers.orders import cash, holds, reversals
@@ -125,6 +125,10 @@ SEEN_BY = {
         "support/ticket.html",
         "support/ticket_open.html",
         "support/tickets.html",
+    },
+    "whom an administrator's act concerns": {
+        "accounts/sign_in.html",
+        "accounts/stop_act.html",
     },
     "people who lost their phone": {
         "accounts/check_your_email.html",
@@ -597,8 +601,9 @@ def test_what_a_new_customer_sees(signed_in: Callable[..., Page], inspection: In
 
 
 @pytest.fixture
-def asked(rich: Any, sam: Any, settings: Any) -> Any:
-    """Alice's tickets and requests in every state, with texts as long as the bank takes them."""
+def asked(rich: Any, sam: Any, settings: Any, make_user: Callable[..., Any]) -> Any:
+    """Alice's tickets and requests in every state, with texts as long as the bank takes them, and what waits for a
+    second administrator about her."""
     settings.REQUESTS_PER_HOUR = settings.TICKETS_PER_HOUR = 1000
     alice = rich.user
     ticket = tickets.open_ticket(
@@ -625,7 +630,18 @@ def asked(rich: Any, sam: Any, settings: Any) -> Any:
     requests.approve_request(actor=sam, public_id=asked["completed"].public_id, reason="Called you back")
     requests.reject_request(actor=sam, public_id=asked["rejected"].public_id, reason="Not " + "now" * 90)
     requests.cancel_request(actor=alice, public_id=asked["cancelled"].public_id)
+    another_address(make_user("Archibald", Role.ADMIN, last_name="W" * 60), alice, reason="W" * 300)
     return SimpleNamespace(ticket=ticket, done=done, requests=asked)
+
+
+def another_address(actor: Any, user: Any, *, reason: str = "She has called from home.") -> None:
+    """An administrator asks for another address of somebody: a second one has to agree, or a day to pass."""
+    row = User.objects.get(pk=user.pk)
+    details = {name: getattr(row, name) for name in ("first_name", "last_name", "phone", "is_active")}
+    people.edit_user(
+        actor=actor, user=row, email="a.new.address@elsewhere.example", reason=reason, code=fresh_code(actor),
+        seen=people.version_of(row), origin=an_origin(), **details,
+    )  # fmt: skip
 
 
 def test_what_customers_who_ask_for_help_see(
@@ -665,6 +681,18 @@ def test_what_customers_who_ask_for_help_see(
     page.get_by_role("button", name="Send request").click()
     at.look("request-close-refused")
     at.done(SEEN_BY["customers who ask for help"])
+
+
+def test_what_whom_an_administrators_act_concerns_sees(
+    visitor: Callable[..., Page], inspection: Inspection, alice: Any, ada: Any, link_to: Callable[[str], str]
+) -> None:
+    another_address(ada, alice)
+    at = inspection.of(page := visitor())
+    at.visit("stop-act", link_to(alice.email))
+    page.get_by_role("button", name="Stop it").click()
+    expect(page.get_by_text("Stopped: nothing was changed.")).to_be_visible()
+    at.look("stop-act-done")
+    at.done(SEEN_BY["whom an administrator's act concerns"])
 
 
 def test_what_people_who_lost_their_phone_see(
@@ -804,6 +832,7 @@ def test_what_staff_see_who_act(
     at = inspection.of(page)
     at.visit("act-conversation", reverse("admin:support_ticket_change", args=[asked.ticket.pk]))
     at.visit("act-asked-for", reverse("admin:support_servicerequest_change", args=[asked.requests["pending"].pk]))
+    at.visit("act-person", reverse("admin:accounts_user_change", args=[asked.ticket.customer.pk]))
     at.visit("act-held", reverse("admin:transfers_transferorder_change", args=[rich_order(asked).pk]))
     for model, model_admin in admin.site._registry.items():
         name = f"{model._meta.app_label}_{model._meta.model_name}"

@@ -1,5 +1,6 @@
 """A bank in which the fuzzed API finds something: its ids, numbers, passwords and tokens."""
 
+import json
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
-from accounts.models import AccountKind, AccountStatus, BankAccount, TotpDevice, User
+from accounts.models import AccountKind, AccountStatus, BankAccount, PendingAct, TotpDevice, User
 from accounts.people import email_change, registration
 from accounts.programs import credentials as api_credentials
 from accounts.programs import enrolment as api_enrolment
@@ -94,6 +95,7 @@ def make_bank() -> Bank:
     User.objects.filter(pk=locked.pk).update(locked_at=timezone.now())
     of_money = _money_of(alice, bob)
     of_help = _help_of(alice, of_money["account"][2])
+    of_help["act_id"] = [_waiting_act(person("Archie", Role.ADMIN), locked).public_id]
     of_help["user_id"] = [bob.public_id, locked.public_id, clerk.public_id, alice.public_id]
     of_all: Known = of_money | of_help | _texts() | {"cursor": []}
     known = {
@@ -111,6 +113,16 @@ def make_bank() -> Bank:
         "login": {"pin": []},
     }
     return Bank({ALICE: alice, ADMINISTRATOR: ada, NOBODY: alice}, known, known_to)
+
+
+def _waiting_act(asker: User, person: User) -> PendingAct:
+    """What waits for a second administrator: another address of somebody."""
+    act = PendingAct(
+        kind="edit_user", subject_id=str(person.public_id), person=person, asked_by=asker, reason="They have called."
+    )
+    act.payload = json.dumps({"email": "elsewhere@example.com", "email_before": person.email})
+    act.save()
+    return act
 
 
 def _money_of(alice: User, bob: User) -> Known:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from accounts import people
-from accounts.models import AccountFreeze, AccountKind, BankAccount, FreezeKind, User
+from accounts.models import AccountFreeze, AccountKind, BankAccount, FreezeKind, PendingAct, User
+from accounts.permission import second_person
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests import acts
@@ -44,10 +45,20 @@ def test_of_two_administrators_who_lock_one_customer_one_is_told(alice: Any, ada
     assert stored(alice).can_sign_in
 
 
+def administrators_left() -> list[User]:
+    return [user for user in User.objects.all() if user.role == Role.ADMIN and user.can_sign_in]
+
+
+def test_two_administrators_cannot_lock_each_other(ada: Any, anna: Any) -> None:
+    # R5.2: somebody is left, and it is who was first.
+    outcomes = race(on_person(people.lock_user, ada, anna), on_person(people.lock_user, anna, ada))
+    assert outcomes == {"done": 1, "PermissionDenied": 1}
+    assert len(administrators_left()) == 1
+
+
 @pytest.mark.parametrize(
     ("service", "more"),
     [
-        (people.lock_user, {}),
         (people.change_role, {"role": Role.SUPPORT}),
         (
             people.edit_user,
@@ -55,12 +66,43 @@ def test_of_two_administrators_who_lock_one_customer_one_is_told(alice: Any, ada
         ),
     ],
 )
-def test_two_administrators_cannot_remove_each_other(service: Callable, more: dict, ada: Any, anna: Any) -> None:
-    # R5.2: somebody is left, and it is who was first.
-    outcomes = race(on_person(service, ada, anna, **more), on_person(service, anna, ada, **more))
-    assert outcomes == {"done": 1, "PermissionDenied": 1}
-    left = [user for user in User.objects.all() if user.role == Role.ADMIN and user.can_sign_in]
-    assert len(left) == 1
+def test_two_administrators_cannot_remove_each_other(
+    service: Callable, more: dict, ada: Any, anna: Any, make_user: Any
+) -> None:
+    # R5.2, R5.8: each asks for it, a third one agrees to both at once, and somebody is left.
+    others = [make_user(name, Role.ADMIN) for name in ("Arno", "Arne")]
+    race(on_person(service, ada, anna, **more), on_person(service, anna, ada, **more))
+    waiting = list(PendingAct.objects.all())
+    assert len(waiting) == 2
+    outcomes = race(*(deciding(second_person.approve, *one) for one in zip(others, waiting, strict=True)))
+    assert outcomes == {"done": 1, "AskerMayNoLonger": 1}
+    assert len(administrators_left()) == 3
+
+
+def deciding(service: Callable, actor: Any, act: PendingAct) -> Callable[[], Any]:
+    """The second administrator's word, ready to be given."""
+    code = fresh_code(actor)
+    return lambda: service(actor=actor, act=act, reason=REASON, code=code, origin=an_origin())
+
+
+def test_of_two_who_agree_to_one_act_and_one_who_stops_it_one_wins(ada: Any, anna: Any, make_user: Any) -> None:
+    # R5.8: and the job, which finds nothing due, is in nobody's way.
+    arno, arne = (make_user(name, Role.ADMIN) for name in ("Arno", "Arne"))
+    for number in range(3):
+        customer = make_user(f"Person{number}")
+        on_person(people.change_role, ada, customer, role=Role.SUPPORT)()
+        act = PendingAct.objects.get(state="waiting")
+        outcomes = race(
+            deciding(second_person.approve, anna, act),
+            deciding(second_person.approve, arno, act),
+            deciding(second_person.stop, arne, act),
+            second_person.carry_out_due,
+        )
+        assert outcomes == {"done": 2, "DecidedAlready": 2}
+        act.refresh_from_db()
+        is_done = act.state == "done"
+        assert (stored(customer).role == Role.SUPPORT) == is_done
+        assert AuditEntry.objects.filter(action="ROLE_CHANGED", concerns_id=customer.pk).exists() == is_done
 
 
 def test_of_two_reversals_of_one_movement_one_wins(
@@ -144,11 +186,13 @@ def opening_by(customer: Any) -> Callable[[], Any]:
     return lambda: opening.open_account(actor=customer, kind=kind, idempotency_key="a race for it")
 
 
-def test_somebody_becomes_staff_or_opens_an_account_but_never_both(make_user: Any, ada: Any) -> None:
+def test_somebody_becomes_staff_or_opens_an_account_but_never_both(make_user: Any, ada: Any, anna: Any) -> None:
     # R5.2: staff with accounts would sit on both sides of the counter.
     for number in range(4):
         person = make_user(f"Person{number}")
-        race(on_person(people.change_role, ada, person, role=Role.SUPPORT), opening_by(stored(person)))
+        on_person(people.change_role, ada, person, role=Role.SUPPORT)()
+        act = PendingAct.objects.latest("pk")
+        race(deciding(second_person.approve, anna, act), opening_by(stored(person)))
         has_account = BankAccount.objects.filter(owner=person).exists()
         assert has_account == (stored(person).role == Role.CUSTOMER)
 

@@ -52,6 +52,7 @@ OPERATIONS = {
 }
 MODELS = {
     "accounts.BankAccount",
+    "accounts.PendingAct",
     "accounts.User",
     "audit.AuditBlock",
     "audit.AuditEntry",

@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from accounts import freezes
 from accounts.api.bearer import ApiRequest
-from accounts.api.staff import FreezeOut, ReasonIn
+from accounts.api.staff import FreezeOut, LatelyCode, LatelyCodeIn, require_code
 from accounts.models import AccountFreeze, FreezeKind
 from accounts.roles import Role
 from accounts.staff import selectors as staff_selectors
@@ -29,9 +29,10 @@ class FreezeIn(In):
         text_of(freeze_reason_field()),  # type: ignore[valid-type]
         Field(description="Staff say why, which stays in the audit log; the owner of the account need not."),
     ] = ""
+    code: LatelyCode = None  # of staff alone
 
 
-class UnfreezeIn(ReasonIn):
+class UnfreezeIn(LatelyCodeIn):
     # The bounds are the list's alone: asked of null, they are a fault.
     kinds: Annotated[
         Annotated[list[Annotated[FreezeKind, Strict(False)]], Field(min_length=1, max_length=len(FreezeKind))]
@@ -53,7 +54,7 @@ class FreezesOut(Out):
     items: list[LiftedFreezeOut]
 
 
-@router.post("/accounts/{number}/freeze", response={204: None}, openapi_extra=refuses(409))
+@router.post("/accounts/{number}/freeze", response={204: None}, openapi_extra=refuses(409, 429))
 def freeze_account(request: ApiRequest, number: str, data: FreezeIn) -> Status:
     """Let no money in or out of an account of yours, at once and without a code; for administrators, of any customer's.
 
@@ -66,14 +67,16 @@ def freeze_account(request: ApiRequest, number: str, data: FreezeIn) -> Status:
     if not data.reason:
         raise ValidationError({"reason": ValidationError("Say why: it stays in the audit log.", code="reason_missing")})
     account = staff_selectors.account_numbered(request.user, number)
+    require_code(request, data.code)
     freezing.freeze_account(actor=request.user, account=account, reason=data.reason)
     return Status(204, None)
 
 
-@staff_router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409))
+@staff_router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409, 429))
 def unfreeze_account(request: ApiRequest, number: str, data: UnfreezeIn) -> Status:
     """Lift freezes of an account; once none stands, money moves in and out again. The customer is told by mail."""
     account = staff_selectors.account_numbered(request.user, number)
+    require_code(request, data.code)
     freezing.unfreeze_account(actor=request.user, account=account, kinds=data.kinds, reason=data.reason)
     return Status(204, None)
 

@@ -14,9 +14,9 @@ from pydantic.json_schema import SkipJsonSchema
 
 from accounts import freezes
 from accounts.api.bearer import ApiRequest
-from accounts.api.staff import FreezeOut, PageIn, PersonOut, ReasonIn
+from accounts.api.staff import FreezeOut, LatelyCodeIn, PageIn, PendingActOut, PersonOut, ReasonIn, require_code
 from accounts.api.types import AccountNumber
-from accounts.models import AccountFreeze
+from accounts.models import AccountFreeze, PendingAct
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Amount, AmountText, IdempotencyKey, Moment, Out, PageOf, TimeText
 from transfers.history import staff
@@ -31,7 +31,7 @@ from transfers.models import (
     TransactionKind,
     TransferOrder,
 )
-from transfers.orders import fraud, reversals, screening
+from transfers.orders import fraud, large_reversals, screening
 from transfers.orders import holds as deciding
 
 
@@ -186,18 +186,20 @@ def holds(request: ApiRequest, wanted: Query[PageIn]) -> Any:
     return {"items": [HeldOut.of(order, standing) for order in page.items], "next_cursor": page.next_cursor}
 
 
-@router.post("/holds/{uuid:hold_id}/release", response=HeldOut, openapi_extra=refuses(409))
-def release_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: IdempotencyKey) -> HeldOut:
+@router.post("/holds/{uuid:hold_id}/release", response=HeldOut, openapi_extra=refuses(409, 429))
+def release_hold(request: ApiRequest, hold_id: UUID, data: LatelyCodeIn, key: IdempotencyKey) -> HeldOut:
     """Let the money go now. Status and funds are checked again; the reason stays in the bank."""
     order = staff.order_of_staff(request.user, hold_id)
+    require_code(request, data.code)
     decided = deciding.release_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
     return HeldOut.of(decided, _standing(decided))
 
 
-@router.post("/holds/{uuid:hold_id}/reject", response=HeldOut, openapi_extra=refuses(409))
-def reject_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: IdempotencyKey) -> HeldOut:
+@router.post("/holds/{uuid:hold_id}/reject", response=HeldOut, openapi_extra=refuses(409, 429))
+def reject_hold(request: ApiRequest, hold_id: UUID, data: LatelyCodeIn, key: IdempotencyKey) -> HeldOut:
     """Let the customer have the money back. The customer reads the reason."""
     order = staff.order_of_staff(request.user, hold_id)
+    require_code(request, data.code)
     decided = deciding.reject_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
     return HeldOut.of(decided, _standing(decided))
 
@@ -225,11 +227,19 @@ def ledger(request: ApiRequest, wanted: Query[LedgerIn]) -> Any:
     return {"items": [MovementOut.of(row) for row in page.items], "next_cursor": page.next_cursor}
 
 
-@router.post("/transactions/{reference}/reverse", response={201: MovementOut}, openapi_extra=refuses(409))
-def reverse_transaction(request: ApiRequest, reference: str, data: ReasonIn, key: IdempotencyKey) -> Status:
-    """Move the same amounts the other way round, once. All sides are told."""
+@router.post(
+    "/transactions/{reference}/reverse",
+    response={201: MovementOut, 202: PendingActOut},
+    openapi_extra=refuses(409, 429),
+)
+def reverse_transaction(request: ApiRequest, reference: str, data: LatelyCodeIn, key: IdempotencyKey) -> Status:
+    """Move the same amounts the other way round, once. All sides are told. 202: it is so large that it waits for a
+    second administrator; the amount is set aside meanwhile."""
     movement = staff.transaction_referred_to(request.user, reference)
-    made = reversals.reverse_transaction(
+    require_code(request, data.code)
+    made = large_reversals.reverse_or_ask(
         actor=request.user, transaction=movement, reason=data.reason, idempotency_key=key
     )
+    if isinstance(made, PendingAct):
+        return Status(202, PendingActOut.of(made))
     return Status(201, MovementOut.of(made))

@@ -1,4 +1,5 @@
-"""Money set aside on an account for an order that waits (R3.10): it is not spendable, and has not moved.
+"""Money set aside on an account for an order that waits (R3.10), or for a reversal that a second administrator has to
+agree to (R5.8): it is not spendable, and has not moved.
 
 Under the ledger's locks, in its order; amounts are whole minor units inside this module.
 """
@@ -7,9 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import OperationalError, connection
-from django.db.models import BigIntegerField
+from django.db.models import BigIntegerField, Sum
 
-from accounts.models import CUSTOMER_KINDS, AccountStatus, BankAccount
+from accounts.models import CUSTOMER_KINDS, AccountStatus, BankAccount, PendingAct, PendingState
 from foundation.compiled import Update
 from foundation.money import MoneyField, from_minor, to_minor
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds, LockedAccount, locked
@@ -74,6 +75,12 @@ def release_hold(account_id: int, amount: Decimal, *, target_id: int | None = No
     if not 0 < minor <= source.held:
         raise ValueError(f"{amount} is not held on account {account_id}.")
     _set_held(account_id, source.held, source.held - minor)
+
+
+def held_for_acts(first_id: int, last_id: int) -> dict[int, Decimal]:
+    """What is set aside on the accounts from `first_id` to `last_id` for what waits for a second administrator."""
+    acts = PendingAct.objects.filter(state=PendingState.WAITING, held_on__gte=first_id, held_on__lte=last_id)
+    return dict(acts.values("held_on").annotate(total=Sum("held_amount")).values_list("held_on", "total"))
 
 
 def _locked_in_transaction(account_ids: set[int]) -> dict[int, LockedAccount]:

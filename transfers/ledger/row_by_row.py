@@ -20,6 +20,7 @@ from foundation.keys.encryption import DecryptionFailed, lookup_digests
 from foundation.money import from_minor, to_minor
 from foundation.slices import batches
 from transfers.ledger.evidence import ORDERED_KINDS, posting_of
+from transfers.ledger.holding import held_for_acts
 from transfers.models import Direction, Entry, OrderKind, OrderState, Payee, Transaction, TransferOrder
 
 COMPLETED = (OrderState.POSTED, OrderState.RELEASED)
@@ -96,7 +97,8 @@ def _faults_of_holds(account: BankAccount) -> Iterator[str]:
 def _waiting(account: BankAccount) -> Decimal:
     # Nothing is set aside for a deposit.
     held = TransferOrder.objects.filter(source=account, state=OrderState.HELD).exclude(kind=OrderKind.DEPOSIT)
-    return held.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    ordered: Decimal = held.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    return ordered + held_for_acts(account.pk, account.pk).get(account.pk, Decimal(0))
 
 
 def _faults_of_freezes(account: BankAccount) -> Iterator[str]:

@@ -29,6 +29,7 @@ from accounts import freezes
 from accounts.models import DEBIT_NORMAL_KINDS, AccountStatus, BankAccount
 from foundation.keys.encryption import DecryptionFailed
 from foundation.slices import within
+from transfers.ledger.holding import held_for_acts
 from transfers.ledger.row_by_row import COMPLETED, number_is_its_own
 from transfers.models import Direction, Entry, OrderKind, OrderState, Transaction, TransferOrder
 
@@ -79,11 +80,14 @@ def frozen_otherwise(accounts: list[Any]) -> set[int]:
 
 
 def _waiting(accounts: list[Any]) -> dict[int, Decimal]:
-    """What the waiting orders of the accounts add up to, by account."""
+    """What the waiting orders of the accounts, and what else is set aside on them, add up to, by account."""
     orders = TransferOrder.objects.filter(
         state=OrderState.HELD, source__gte=accounts[0].pk, source__lte=accounts[-1].pk
     ).exclude(kind=OrderKind.DEPOSIT)  # nothing is set aside for one
-    return dict(orders.values("source").annotate(total=Sum("amount")).values_list("source", "total"))
+    waiting = dict(orders.values("source").annotate(total=Sum("amount")).values_list("source", "total"))
+    for pk, amount in held_for_acts(accounts[0].pk, accounts[-1].pk).items():
+        waiting[pk] = waiting.get(pk, Decimal(0)) + amount
+    return waiting
 
 
 def _is_found(account: BankAccount) -> bool:

@@ -1,5 +1,6 @@
 """A customer's own daily limit, in place of the bank's (R3.9, R4.2)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -21,6 +22,14 @@ from transfers.orders import limits
 from transfers.orders.ownership import require_customer
 
 _LOWERED = limiter.Limit(times=10, window_seconds=3600)
+
+
+_TIMES_ALONE = 10  # of DAILY_TRANSFER_LIMIT: as high as one clerk alone raises somebody's limit
+
+
+class NeedsSecondAdministrator(Refusal):
+    code = "needs_second_administrator"
+    text = "A daily limit as high as this takes two administrators."
 
 
 class NotARaise(WrongStatus):
@@ -49,6 +58,11 @@ def require_below_ceiling(amount: Decimal) -> None:
         raise AboveCeiling
 
 
+def takes_two(amount: Decimal) -> bool:
+    """Whether a daily limit is so high that two administrators have to agree to it (R5.8)."""
+    return amount > _TIMES_ALONE * settings.DAILY_TRANSFER_LIMIT
+
+
 @own_transaction
 def raise_daily_limit(
     *,
@@ -57,14 +71,16 @@ def raise_daily_limit(
     amount: Decimal,
     reason: str,
     authority: ApprovedRequest,
+    second: Mapping[str, str] | None = None,
     at: datetime | None = None,
 ) -> None:
     """Let a customer pay out `amount` (major units) in a day, as they have asked for. What they have paid out today
-    still counts.
+    still counts. `second` is what the log says of the second administrator, or of the day that has passed.
 
     Raises:
         PermissionDenied, NotYourself, NotACustomer, ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotARaise, AboveCeiling
+        NeedsSecondAdministrator: above ten times DAILY_TRANSFER_LIMIT, and there was no second one.
         ValueError: an amount that the currency does not have.
     """
     require_request(actor, verb="raise_daily_limit", subject=customer, authority=authority)
@@ -74,6 +90,8 @@ def raise_daily_limit(
     kept_reason = checked_reason(reason)
     to_minor(amount)
     require_below_ceiling(amount)
+    if takes_two(amount) and not second:
+        raise NeedsSecondAdministrator
     row = limits.locked_limit(customer, at=at or timezone.now())
     before = limits.daily_limit(row)
     if amount <= before:
@@ -81,7 +99,8 @@ def raise_daily_limit(
     row.daily_limit = amount
     row.save(update_fields=["daily_limit"])
     limits.keep(row)
-    details = {"reason": kept_reason, "before": str(before), "after": str(amount)} | details_of(authority)
+    details = {"reason": kept_reason, "before": str(before), "after": str(amount)}
+    details |= details_of(authority) | dict(second or {})
     record(Action.DAILY_LIMIT_RAISED, actor=actor, subject=customer, concerns=customer, details=details)
     outbox.tell("daily_limit_raised", user_id=customer.pk, amount=str(amount))
 

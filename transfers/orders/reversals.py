@@ -3,8 +3,10 @@
 Locks as everywhere: the limit row of the customer whose payment it was, then accounts by id.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -37,6 +39,13 @@ class IsReversal(Refusal):
     text = "This movement is itself a reversal. Move the money by a new transfer instead."
 
 
+class NeedsSecondAdministrator(Refusal):
+    """More than SUSPICIOUS_AMOUNT: one administrator asks for it (`large_reversals`)."""
+
+    code = "needs_second_administrator"
+    text = "A reversal as large as this takes a second administrator."
+
+
 def reverse_transaction(
     *,
     actor: User,
@@ -55,6 +64,7 @@ def reverse_transaction(
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotYourself: the actor's own movement, or one that they made for a customer.
+        NeedsSecondAdministrator: more than SUSPICIOUS_AMOUNT; `large_reversals.reverse_or_ask()` asks for it.
         IsReversal, ReversedAlready, IdempotencyConflict, InsufficientFunds, AccountNotActive: refused, recorded,
         nothing moved.
         AccountUnreadable: an account was given to another owner in the database; refused and recorded, too.
@@ -63,11 +73,13 @@ def reverse_transaction(
     once = Once(actor, "reverse", str(transaction.pk), checked_reason(reason), idempotency_key)
     try:
         try:
-            return _reverse(once, transaction, at or timezone.now())
+            if is_large(transaction):
+                raise NeedsSecondAdministrator
+            return post_reversal(once, transaction, at or timezone.now())
         except IntegrityError as error:  # by somebody between look and write, or by the same request
             if once.was_done():
-                return _reversal_of(transaction).get()
-            if not _reversal_of(transaction).exists():
+                return reversal_of(transaction).get()
+            if not reversal_of(transaction).exists():
                 raise
             raise ReversedAlready from error
     except Refusal as refusal:
@@ -76,24 +88,38 @@ def reverse_transaction(
         raise
 
 
+def is_large(original: Transaction) -> bool:
+    """Whether undoing it takes two administrators (R5.8)."""
+    return original.amount > settings.SUSPICIOUS_AMOUNT
+
+
 @own_transaction
-def _reverse(once: Once, original: Transaction, at: datetime) -> Transaction:
-    actor = once.actor
-    entries = list(Entry.objects.filter(transaction=original).select_related("account__owner"))
-    if original.initiated_by_id == actor.pk or any(entry.account.owner_id == actor.pk for entry in entries):
-        raise NotYourself
-    if original.kind == TransactionKind.REVERSAL or original.reverses_id is not None:
-        raise IsReversal
+def post_reversal(
+    once: Once,
+    original: Transaction,
+    at: datetime,
+    second: Mapping[str, str] | None = None,
+    let_go: Callable[[], None] = lambda: None,
+) -> Transaction:
+    """The reversal, its audit entry, which says who was the `second` one, and its mails. `let_go` frees what was set
+    aside for it, once the accounts are locked.
+
+    Raises:
+        As `reverse_transaction()`, which records it.
+    """
+    actor, entries = once.actor, entries_of(original)
+    refuse_parties(actor, original, entries)
     order = _paid_out(original)
     row = limits.locked_limit(order.source.owner, at=at) if order and order.source.owner else None
     # Locked as the ledger locks them, and only then looked for: the same request at this moment has taken the money.
     ids = [entry.account_id for entry in entries]
     accounts = list(BankAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
     if once.was_done():
-        return _reversal_of(original).get()
-    if _reversal_of(original).exists():
+        return reversal_of(original).get()
+    if reversal_of(original).exists():
         raise ReversedAlready
     require_untouched(*accounts)
+    let_go()
     posting = ledger.post(
         kind=TransactionKind.REVERSAL,
         legs=[Leg(entry.account_id, _OTHER_WAY[Direction(entry.direction)], entry.amount) for entry in entries],
@@ -108,14 +134,15 @@ def _reverse(once: Once, original: Transaction, at: datetime) -> Transaction:
         Action.TRANSFER_REVERSED,
         actor=actor,
         subject=reversal,
-        concerns=_who_pays(entries),
+        concerns=who_pays(entries),
         details={
             "reason": once.reason,
             "reverses": original.reference,
             "reference": posting.reference,
             "amount": str(original.amount),
             "accounts": [str(entry.account) for entry in entries],
-        },
+        }
+        | dict(second or {}),
         evidence_digest=posting.digest,
         at=at,
     )
@@ -136,11 +163,23 @@ def _free_limit(order: TransferOrder | None, row: CustomerLimit | None) -> None:
         limits.keep(row)
 
 
-def _reversal_of(original: Transaction) -> QuerySet[Transaction]:
+def entries_of(original: Transaction) -> list[Entry]:
+    return list(Entry.objects.filter(transaction=original).select_related("account__owner"))
+
+
+def refuse_parties(actor: User, original: Transaction, entries: list[Entry]) -> None:
+    """Raises: NotYourself, IsReversal."""
+    if original.initiated_by_id == actor.pk or any(entry.account.owner_id == actor.pk for entry in entries):
+        raise NotYourself
+    if original.kind == TransactionKind.REVERSAL or original.reverses_id is not None:
+        raise IsReversal
+
+
+def reversal_of(original: Transaction) -> QuerySet[Transaction]:
     return Transaction.objects.filter(reverses=original)
 
 
-def _who_pays(entries: list[Entry]) -> User | None:
+def who_pays(entries: list[Entry]) -> User | None:
     """The customer whom the reversal costs money; of a withdrawal, the one who gets it back."""
     owners = {entry.direction: entry.account.owner for entry in entries if entry.account.owner is not None}
     return owners.get(Direction.CREDIT.value) or owners.get(Direction.DEBIT.value)

@@ -17,13 +17,13 @@ from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests.acts import mails
-from tests.staff_acts import REASON, entry_of, stored
+from tests.staff_acts import REASON, agree, entry_of, stored
 from tests.tables import in_one_world
 from transfers.accounts import closing, freezing
 from transfers.ledger import evidence, holding, verification
 from transfers.ledger.posting import AccountNotActive
 from transfers.models import CustomerLimit, FraudAlert, OrderState, Payee, TransferOrder
-from transfers.orders import reversals
+from transfers.orders import large_reversals
 from transfers.orders.decision_keys import Once
 from transfers.orders.holds import DecidedAlready, SourceNotActive, TargetNotActive, reject_order, release_order
 
@@ -135,12 +135,16 @@ def test_a_receiver_who_closed_their_account_through_the_bank_gets_nothing(
     assert funds(household) == (Decimal("20000.00"), Decimal("20000.00"))
 
 
-def test_a_released_payment_can_be_reversed_like_any(
-    ada: Any, sam: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder
+def test_a_released_payment_can_be_reversed_by_two_administrators(
+    ada: Any, sam: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder, make_user: Any
 ) -> None:
+    # R5.8: it is as large as what is held.
+    adam = make_user("Adam", Role.ADMIN)
     released = release_order(actor=sam, order=held, reason=REASON)
     assert released.transaction is not None
-    reversals.reverse_transaction(actor=ada, transaction=released.transaction, reason=REASON)
+    large_reversals.reverse_or_ask(actor=ada, transaction=released.transaction, reason=REASON)
+    assert funds(bobs)[0] == released.amount
+    agree(adam)
     assert [funds(household)[1], funds(bobs)[1]] == [Decimal("20000.00"), Decimal(0)]
     assert list(verification.faults()) == []
 

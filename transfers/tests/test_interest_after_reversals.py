@@ -35,6 +35,7 @@ NOVEMBER = Decimal("3.00")  # of 1,000.00 at 3.65 %: 10 cents a day
 @pytest.fixture(autouse=True)
 def rate(settings: Any) -> None:
     settings.SAVINGS_RATE = "0.0365"
+    settings.SUSPICIOUS_AMOUNT = Decimal(2_000_000)  # one administrator undoes less (R5.8)
 
 
 @pytest.fixture(autouse=True)

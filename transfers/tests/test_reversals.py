@@ -116,7 +116,7 @@ def test_who_was_faster_between_look_and_write_wins(
     def too_late(*args: Any) -> None:
         raise IntegrityError
 
-    monkeypatch.setattr(reversals, "_reverse", too_late)
+    monkeypatch.setattr(reversals, "post_reversal", too_late)
     with pytest.raises(ReversedAlready):
         reverse(ada, payment)
     other = Transaction.objects.exclude(pk=payment.pk).filter(reversals__isnull=True)[0]

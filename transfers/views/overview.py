@@ -21,6 +21,7 @@ from transfers.accounts import opening
 from transfers.forms import OpenAccountForm
 from transfers.history.filters import HistoryFilters
 from transfers.interest import selectors as interest_selectors
+from transfers.orders import large_reversals
 from transfers.orders.limits import CashInLimitReached
 from transfers.views.access import account_or_404, needs
 from transfers.views.pictures import balance_picture
@@ -117,6 +118,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         "freezes": freezes.as_its_owner_sees_them(row),
         "interest": interest_selectors.interest_so_far(row, at=timezone.now()),
         "waiting": [*history.waiting_orders(row), *history.waiting_deposits(row)],
+        "announced": large_reversals.announced_on(row),
         "entries": page.items,
         "history_url": HistoryFilters(account=row).url(reverse("history")),
         **pager_urls(page, reverse("account", args=[row.public_id])),

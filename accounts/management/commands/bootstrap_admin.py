@@ -14,20 +14,26 @@ from accounts.sign_in.passwords.rules import check_new_password
 
 
 class Command(BaseCommand):
-    help = "Make the first administrator of a real bank. The password is asked for, or read from standard input."
+    help = (
+        "Make the first administrator of a real bank, or another one. The password is asked for, or read from standard "
+        "input."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email")
         parser.add_argument("--first-name", required=True)
         parser.add_argument("--last-name", default="")
+        parser.add_argument(
+            "--another", action="store_true", help="beside those there are, to be the second one that some acts need"
+        )
 
-    def handle(self, *args: Any, email: str, first_name: str, last_name: str, **options: Any) -> None:
+    def handle(self, *args: Any, email: str, first_name: str, last_name: str, another: bool, **options: Any) -> None:
         try:
             validate_email(email)
             password = self._password()
             check_new_password(password, User(email=email, first_name=first_name, last_name=last_name))
             user = first_administrator.bootstrap_administrator(
-                email=email, first_name=first_name, last_name=last_name, password=password
+                email=email, first_name=first_name, last_name=last_name, password=password, another=another
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error

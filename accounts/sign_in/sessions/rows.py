@@ -62,6 +62,7 @@ def new_row(*, actor: User, kind: SessionKind, origin: Origin) -> UserSession:
     agent = origin.user_agent[:200]
     row = UserSession(user=actor, kind=kind, user_agent=agent, ip=origin.ip, created_at=now, last_seen_at=now)
     row.wrote_at = now  # what they did elsewhere just before, they see here too
+    row.code_at = now  # both factors have been given
     row.save()
     return row
 

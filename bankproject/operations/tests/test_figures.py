@@ -264,7 +264,7 @@ def test_an_empty_bank_waits_for_nothing() -> None:
     for name in ("bank_outbox_age_seconds{}", "bank_mail_queue_age_seconds{}", "bank_audit_unsealed_age_seconds{}"):
         assert values[name] == 0
     waiting = {name: value for name, value in values.items() if name.startswith("bank_waiting")}
-    assert len(waiting) == 5
+    assert len(waiting) == 6
     assert set(waiting.values()) == {0}
 
 

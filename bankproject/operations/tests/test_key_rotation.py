@@ -38,6 +38,7 @@ COLUMNS = {
     "accounts.registration": {"phone", "address"},
     "accounts.totpdevice": {"key"},
     "accounts.bankaccount": {"number", "number_digest"},
+    "accounts.pendingact": {"payload"},
     "foundation.outboxmessage": {"payload"},
     "support.servicerequest": {"payload"},
 }

@@ -48,7 +48,13 @@ def test_every_job_is_a_command_and_all_of_them_run() -> None:
     names = [job.name for job in JOBS]
     assert set(names) <= get_commands().keys()
     assert names == [
-        *("seal_audit_log", "clean_up", "expire_holds", "accrue_interest", "verify_ledger", "verify_audit_log")
+        "seal_audit_log",
+        "clean_up",
+        "expire_holds",
+        "carry_out_pending_acts",
+        "accrue_interest",
+        "verify_ledger",
+        "verify_audit_log",
     ]
 
 

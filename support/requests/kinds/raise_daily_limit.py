@@ -70,9 +70,25 @@ class RaiseDailyLimit(KindOfRequest):
     def wishes_for_programs(self, details: Mapping[str, str]) -> Mapping[str, str]:
         return {"amount": amount_text(_wanted(details))}
 
-    def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
+    def takes_two_administrators(self, details: Mapping[str, str]) -> bool:
+        return own_limits.takes_two(_wanted(details))
+
+    def perform(
+        self,
+        asked: ServiceRequest,
+        *,
+        actor: User,
+        reason: str,
+        authority: ApprovedRequest,
+        second: Mapping[str, str] | None = None,
+    ) -> None:
         own_limits.raise_daily_limit.joined(
-            actor=actor, customer=asked.customer, amount=_wanted(asked.details), reason=reason, authority=authority
+            actor=actor,
+            customer=asked.customer,
+            amount=_wanted(asked.details),
+            reason=reason,
+            authority=authority,
+            second=second,
         )
 
 

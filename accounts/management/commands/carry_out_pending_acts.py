@@ -1,0 +1,17 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from accounts.models import PendingState
+from accounts.permission import second_person
+
+
+class Command(BaseCommand):
+    help = (
+        "Carry out what needs a second administrator and has waited for a day instead; forget what nobody agreed to. "
+        "Run it often."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for state, count in second_person.carry_out_due().items():
+            self.stdout.write(f"{PendingState(state).label}: {count}")

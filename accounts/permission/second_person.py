@@ -1,0 +1,391 @@
+"""What one administrator asks for and a second one has to agree to (R5.8).
+
+A service whose act needs that calls `ask()` in place of doing it, with its reason and after the code: a row says what
+is asked for, the audit log says so, every other administrator is told. `approve()` carries it out, once, through the
+service itself; `stop()` ends it. Where nobody else was an administrator within SECOND_ADMIN_DAYS, the act takes effect
+by itself after SOLE_ADMIN_DELAY_HOURS (`carry_out_due`, a scheduled job): told to all administrators and to the person
+concerned, who can stop it by the link in their mail.
+
+What kinds there are is data: each service `register()`s its own from above, since nothing here knows of money.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import BankAccount, PendingAct, PendingState, StopLink, User
+from accounts.permission import administrators
+from accounts.permission.reasons import checked_reason
+from accounts.roles import require
+from accounts.sign_in.fresh_code import verify_fresh_code
+from accounts.sign_in.origin import Origin
+from audit.actions import Action
+from audit.services import record
+from foundation import outbox
+from foundation.mail_links import LinkInvalid
+from foundation.refusals import NotNow, NotYourself, Refusal, WrongStatus
+from foundation.transactions import own_transaction
+
+DECIDES = "accounts.decide_pendingact"
+
+
+class WaitsAlready(WrongStatus):
+    code = "waits_already"
+    text = "This waits for a second administrator already: approve or stop what waits first."
+
+
+class DecidedAlready(WrongStatus):
+    text = "This does not wait any more: it was decided, stopped or took effect meanwhile."
+
+
+class NotASecondPerson(Refusal):
+    code = "not_a_second_person"
+    text = (
+        "You became an administrator lately through whoever asks for this, or they through you: an administrator who "
+        "stands for nobody else has to agree."
+    )
+
+
+class AskerMayNoLonger(Refusal):
+    code = "asker_may_no_longer"
+    text = "Whoever asked for this is no administrator any more, or is locked: it is not carried out."
+
+
+class CarriesOut(Protocol):
+    """Does what was asked for, inside the caller's transaction, by the ordinary service and in the asker's name.
+
+    Raises:
+        Refusal: whatever that service says no to.
+    """
+
+    def __call__(self, act: PendingAct, *, second: Mapping[str, str]) -> object: ...
+
+
+@dataclass(frozen=True)
+class KindOfAct:
+    """One kind of act that needs a second administrator.
+
+    `said` says in words what it does, for administrators, and
+    `said_to_person` for whom it concerns; `addresses` are theirs, each with the name of its reader. `let_go` undoes
+    what was set aside, when it is stopped; `tells_person` tells them at once even while a second one has to agree;
+    `person_may_stop` gives them a link.
+    """
+
+    kind: str
+    label: str
+    said: Callable[[PendingAct], str]
+    said_to_person: Callable[[PendingAct], str]
+    carry_out: CarriesOut
+    let_go: Callable[[PendingAct], None] = lambda act: None
+    addresses: Callable[[PendingAct], Mapping[str, str]] = lambda act: {
+        "person": act.person.email if act.person else ""
+    }
+    tells_person: bool = False
+    person_may_stop: bool = True
+
+
+_kinds: dict[str, KindOfAct] = {}
+
+
+def register(*kinds: KindOfAct) -> None:
+    """Let acts of these kinds be asked for."""
+    _kinds.update({kind.kind: kind for kind in kinds})
+
+
+def kind_of(act: PendingAct) -> KindOfAct:
+    """Raises: LookupError, of a kind that no service has registered."""
+    return _kinds[act.kind]
+
+
+def person_of(act: PendingAct) -> User:
+    """Whom an act concerns, of a kind that always concerns somebody.
+
+    Raises:
+        ValueError
+    """
+    if act.person is None:
+        raise ValueError("An act of this kind concerns somebody.")
+    return act.person
+
+
+# --- Asking ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for: `subject_id` names the row that would change, `person` whom it concerns, `payload` what the
+    kind needs later, `audited` what of it the log may say; `held_amount` (major units) has been set aside on `held_on`
+    by the caller."""
+
+    kind: str
+    subject_id: str
+    person: User | None
+    payload: Mapping[str, Any]
+    reason: str
+    held_on: BankAccount | None = None
+    held_amount: Decimal = Decimal(0)
+    audited: Mapping[str, str] = field(default_factory=dict)
+
+
+def ask(asked: Asked, *, actor: User) -> PendingAct:
+    """Write down what is asked for, inside the caller's transaction, in which it is this administrator's turn
+    (`administrators.take_turn`).
+
+    Raises:
+        WaitsAlready
+    """
+    now = timezone.now()
+    if PendingAct.objects.filter(kind=asked.kind, subject_id=asked.subject_id, state=PendingState.WAITING).exists():
+        raise WaitsAlready
+    is_alone = not administrators.others_than(actor, concerned=asked.person, at=now)
+    act = PendingAct(
+        kind=asked.kind,
+        subject_id=asked.subject_id,
+        person=asked.person,
+        asked_by=actor,
+        asked_at=now,
+        reason=asked.reason,
+        effective_at=now + timedelta(hours=settings.SOLE_ADMIN_DELAY_HOURS) if is_alone else None,
+        held_on=asked.held_on,
+        held_amount=asked.held_amount,
+    )
+    act.payload = json.dumps(asked.payload, ensure_ascii=False)
+    act.save()
+    _record(Action.PENDING_ACT_ASKED, act, actor, reason=asked.reason, **asked.audited)
+    _tell_of_asked(act)
+    return act
+
+
+def _tell_of_asked(act: PendingAct) -> None:
+    outbox.tell("pending_act_asked", act_id=act.pk)
+    kind = kind_of(act)
+    if act.person is None or not (act.effective_at or kind.tells_person):
+        return
+    for reader, address in kind.addresses(act).items():
+        token = ""
+        if act.effective_at and kind.person_may_stop:
+            token = StopLink(act=act, reader=reader).issue(lasts=act.effective_at - timezone.now())
+        outbox.tell("pending_act_announced", act_id=act.pk, to=address, token=token)
+
+
+def told_of(act: PendingAct) -> Iterable[User]:
+    """The administrators who are told: all who count but the asker, and the asker too of what takes effect by
+    itself."""
+    everybody = administrators.lately(at=timezone.now())
+    return [user for user in everybody if act.effective_at or user.pk != act.asked_by_id]
+
+
+# --- Deciding --------------------------------------------------------------------------------------------------
+
+
+def approve(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin) -> PendingAct:
+    """Be the second administrator, and by that carry it out, through the service that it was asked of.
+
+    Raises:
+        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        WrongCode, TryAgainIn, TooOften
+        NotYourself: the actor asked for it, or it concerns them.
+        NotASecondPerson, DecidedAlready, AskerMayNoLonger
+        Refusal: from the service that does it; it goes on waiting then.
+    """
+    require(actor, DECIDES)
+    kept_reason = checked_reason(reason)
+    _refuse_decided(act)
+    _refuse_unfit(actor, act)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
+    try:
+        return _approve(actor, act.pk, kept_reason)
+    except Refusal as refusal:
+        _record(Action.PENDING_ACT_REFUSED, act, actor, reason=refusal.code)
+        raise
+
+
+@own_transaction
+def _approve(actor: User, pk: int, reason: str) -> PendingAct:
+    act = _locked(pk)
+    administrators.take_turn(actor, DECIDES)
+    _refuse_unfit(actor, act)
+    _carry_out(act, second={"approved_by": str(actor.public_id)})
+    _decide(act, PendingState.DONE, actor=actor, reason=reason)
+    _record(Action.PENDING_ACT_APPROVED, act, actor, reason=reason)
+    return act
+
+
+def stop(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin) -> PendingAct:
+    """Let it not happen: any administrator may, the one who asked for it too. Of what waits for a second one, whoever
+    it concerns may not.
+
+    Raises:
+        PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        WrongCode, TryAgainIn, TooOften
+        NotYourself, DecidedAlready
+    """
+    require(actor, DECIDES)
+    kept_reason = checked_reason(reason)
+    _refuse_decided(act)
+    verify_fresh_code(actor=actor, code=code, origin=origin)
+    return _stop(act.pk, kept_reason, actor)
+
+
+def stop_by_link(*, token: str) -> PendingAct:
+    """Let it not happen, by whoever reads the mail of the person concerned.
+
+    Raises:
+        LinkInvalid: also once it was decided.
+    """
+    return _stop_by_link(token)
+
+
+@own_transaction
+def _stop_by_link(token: str) -> PendingAct:
+    link = StopLink.find(token)
+    try:
+        return _stop.joined(link.act_id, f"By the link in the mail to the {link.reader.replace('_', ' ')}.", None)
+    except DecidedAlready as error:
+        raise LinkInvalid from error
+
+
+@own_transaction
+def _stop(pk: int, reason: str, actor: User | None) -> PendingAct:
+    act = _locked(pk)
+    if actor is not None:
+        administrators.take_turn(actor, DECIDES)
+        if act.effective_at is None and act.person_id == actor.pk:
+            raise NotYourself
+    kind_of(act).let_go(act)
+    _decide(act, PendingState.STOPPED, actor=actor, reason=reason)
+    _record(Action.PENDING_ACT_STOPPED, act, actor, reason=reason)
+    return act
+
+
+def _refuse_decided(act: PendingAct) -> None:
+    if not act.is_waiting:
+        raise DecidedAlready
+
+
+def _refuse_unfit(actor: User, act: PendingAct) -> None:
+    """Raises: NotYourself, NotASecondPerson."""
+    if actor.pk in (act.asked_by_id, act.person_id):
+        raise NotYourself
+    if administrators.are_one([actor, act.asked_by], at=timezone.now()):
+        raise NotASecondPerson
+
+
+def _locked(pk: int) -> PendingAct:
+    """The act, locked before all else.
+
+    Raises:
+        DecidedAlready
+    """
+    act = PendingAct.objects.select_for_update().get(pk=pk)
+    _refuse_decided(act)
+    return act
+
+
+def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
+    """Raises: Refusal, AskerMayNoLonger."""
+    try:
+        kind_of(act).carry_out(act, second={"asked": str(act.public_id), **second})
+    except PermissionDenied as error:
+        raise AskerMayNoLonger from error
+
+
+def _decide(act: PendingAct, state: PendingState, *, actor: User | None, reason: str) -> None:
+    """Conditional, so that one of two wins even where a lock hint is ignored."""
+    changes = {"state": state.value, "decided_by": actor, "decided_at": timezone.now(), "decision_reason": reason}
+    if not PendingAct.objects.filter(pk=act.pk, state=PendingState.WAITING).update(**changes):
+        raise DecidedAlready
+    for name, value in changes.items():
+        setattr(act, name, value)
+    links, _ = StopLink.objects.filter(act=act).delete()
+    outbox.tell("pending_act_ended", act_id=act.pk)
+    kind = kind_of(act)
+    # That it was done, they hear from the service that did it.
+    if state != PendingState.DONE and act.person is not None and (links or kind.tells_person):
+        for address in kind.addresses(act).values():
+            outbox.tell("pending_act_called_off", act_id=act.pk, to=address)
+
+
+def _record(action: Action, act: PendingAct, actor: User | None, **details: str) -> None:
+    """The log names the kind and whom it concerns, never what stands in it (R6.2)."""
+    label = "" if actor else "the link in a mail" if action == Action.PENDING_ACT_STOPPED else "the bank"
+    when = {"takes_effect": act.effective_at.isoformat(timespec="seconds")} if act.effective_at else {}
+    record(
+        action,
+        actor=actor,
+        actor_label=label,
+        subject=act,
+        concerns=act.person if actor is None or act.person_id != actor.pk else None,
+        details={"kind": act.kind, **when, **details},
+    )
+
+
+# --- What takes effect by itself ---------------------------------------------------------------------------------
+
+
+def waiting() -> QuerySet[PendingAct]:
+    return PendingAct.objects.filter(state=PendingState.WAITING)
+
+
+def carry_out_due(*, at: datetime | None = None) -> dict[str, int]:
+    """Carry out what is due, and forget what nobody agreed to for PENDING_ACT_DAYS; return how many ended how. Each in
+    a transaction of its own; safe at any time, also twice at once.
+    """
+    now = at or timezone.now()
+    old = Q(effective_at__isnull=True, asked_at__lte=now - timedelta(days=settings.PENDING_ACT_DAYS))
+    due = waiting().filter(Q(effective_at__lte=now) | old).order_by("asked_at")
+    ended: dict[str, int] = {}
+    for pk in due.values_list("pk", flat=True):
+        try:
+            state = _end(pk, now)
+        except DecidedAlready:  # somebody was faster
+            continue
+        ended[state] = ended.get(state, 0) + 1
+    return ended
+
+
+@own_transaction
+def _end(pk: int, now: datetime) -> str:
+    act = _locked(pk)
+    administrators.queue_up()
+    if act.effective_at is None:
+        kind_of(act).let_go(act)
+        _decide(act, PendingState.EXPIRED, actor=None, reason="Nobody agreed to it in time.")
+        _record(Action.PENDING_ACT_EXPIRED, act, None)
+    elif administrators.others_than(act.asked_by, concerned=act.person, at=now):
+        # An operator has made another administrator meanwhile: they decide.
+        act.effective_at = None
+        act.save(update_fields=["effective_at"])
+        outbox.tell("pending_act_asked", act_id=act.pk)
+    else:
+        _take_effect(act)
+    return str(act.state)
+
+
+def _take_effect(act: PendingAct) -> None:
+    """Carry it out, or write down what is in the way, which was told to nobody who could wait for another try."""
+    try:
+        with transaction.atomic():
+            _carry_out(act, second={"delayed_until": _moment(act)})
+    except NotNow:
+        raise
+    except Refusal as refusal:
+        kind_of(act).let_go(act)
+        _decide(act, PendingState.REFUSED, actor=None, reason=str(refusal))
+        _record(Action.PENDING_ACT_REFUSED, act, None, reason=refusal.code)
+    else:
+        _decide(act, PendingState.DONE, actor=None, reason="Nobody stopped it in time.")
+        _record(Action.PENDING_ACT_DUE, act, None)
+
+
+def _moment(act: PendingAct) -> str:
+    return act.effective_at.isoformat(timespec="seconds") if act.effective_at else ""
