@@ -141,21 +141,28 @@ def transfer(request: ApiRequest, number: OwnNumber, data: TransferIn, key: Idem
     """Send money to another account of yours or to somebody else's.
 
     201: it is carried out. 202: it is held until a member of staff has looked at it, and `explanation` says why; ask
-    for the order again later. A payment to somebody else may need a code: see 403.
+    for the order again later. A payment to somebody else may need a code: see 403. Whom you have not paid before is
+    paid by name: see 422.
     """
-    source, target = payees.find_sides(
-        actor=_holder(request), source_number=number, target_number=data.to, idempotency_key=key
+    source, found = payees.find_sides(
+        actor=_holder(request),
+        source_number=number,
+        target_number=data.to,
+        idempotency_key=key,
+        name=data.name,
+        skip_check=data.name_check is not None,
     )
     order = sending.transfer(
         actor=request.user,
         source=source,
-        target=target,
+        target=found.account,
         amount=data.amount,
         description=data.description,
+        name_given=found.given,
         idempotency_key=key,
         proof=data.proof(request),
     )
-    return _ordered(request, order)
+    return _ordered(request, order, label=found.known.label if found.known else "")
 
 
 @router.get("/orders/{uuid:order_id}", response=OrderOut)
@@ -221,8 +228,9 @@ def payees_of(request: ApiRequest) -> Any:
 @router.post("/payees/lookup", response=NamedPayeeOut, openapi_extra=refuses(409), tags=["Payees"])
 @rated("payee")
 def look_up_payee(request: ApiRequest, data: LookupIn) -> Any:
-    """Whom a number belongs to, to be shown before money is sent there. Those of transfers count as look-ups too."""
-    return payee_selectors.named_payee(request.user, payees.find_payee(actor=request.user, number=data.number))
+    """Whether a number can be paid, and whether its holder has the name that you send. Those of transfers count as
+    look-ups and checks too."""
+    return payees.find_payee(actor=request.user, number=data.number, name=data.name).read_by(request.user)
 
 
 @router.get("/payees/{uuid:payee_id}", response=PayeeOut, tags=["Payees"])
@@ -270,10 +278,10 @@ def _own(request: HttpRequest, number: str) -> BankAccount:
     return history.account_by_number(_holder(request), number)
 
 
-def _ordered(request: ApiRequest, order: TransferOrder) -> Status:
+def _ordered(request: ApiRequest, order: TransferOrder, *, label: str = "") -> Status:
     """201; 202 if it was held at first. The same request again gets the same status, whatever was decided since."""
     status = 201 if order.state == OrderState.POSTED else 202
-    return Status(status, history.receipt_of(order, request.user))
+    return Status(status, history.receipt_of(order, request.user, label=label))
 
 
 def _page(user: User, asked: HistoryIn, account: BankAccount | None = None) -> Page[history.EntryRow]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from ninja import Path
-from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AliasPath, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -19,10 +19,10 @@ from foundation.form_fields import LineField
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Amount, AmountOrZero, AmountText, Id, In, InQuery, Out, TimeText, text_of
 from transfers import history
-from transfers.forms import PayeeLabelForm, description_field, nickname_field
+from transfers.forms import PayeeLabelForm, description_field, nickname_field, payee_name_field
 from transfers.history import Statement
 from transfers.history.filters import DayField, HistoryFilters, contradictions
-from transfers.models import MAX_DESCRIPTION_CHARS, OrderKind, OrderState, TransactionKind
+from transfers.models import MAX_DESCRIPTION_CHARS, NameCheck, OrderKind, OrderState, TransactionKind
 from transfers.orders.step_up import Proof
 from transfers.payees import selectors as payee_selectors
 from transfers.periods import FIRST_DAY, LAST_DAY
@@ -110,8 +110,15 @@ class RenamePayeeIn(In):
     ]
 
 
+_NAME = payee_name_field()
+
+
 class LookupIn(In):
     number: AccountNumber
+    name: Annotated[
+        text_of(_NAME),  # type: ignore[valid-type]
+        Field(description="The name of the person or business, to be checked. Different ones for one account count."),
+    ] = ""
 
 
 class DepositIn(In):
@@ -150,6 +157,20 @@ class TransferIn(WithdrawalIn):
     """`challenge` and `code` are sent when the same request was answered with `step_up_required`, not before."""
 
     to: Annotated[AccountNumber, Field(description="The payee's account number; of an account of yours too.")]
+    name: Annotated[
+        text_of(_NAME),  # type: ignore[valid-type]
+        Field(
+            description="The name of the person or business, to be checked. Accounts of yours, and those that you "
+            "have paid before, need none."
+        ),
+    ] = ""
+    name_check: Annotated[
+        Literal["skipped"] | SkipJsonSchema[None],
+        Field(
+            description="You pay without a check of the name. The payee is then shown by the `name` that you send, "
+            "as not confirmed, with this payment and later ones."
+        ),
+    ] = None
 
 
 # --- Out -----------------------------------------------------------------------------------------------------
@@ -215,7 +236,11 @@ class EntryOut(Out):
     type: Annotated[str, _one_of(TransactionKind), Field(validation_alias="kind")]
     label: str
     description: str
-    counterpart_name: str
+    counterpart_name: Annotated[
+        str, Field(description="As it was on the day. Of a payee whose name was not confirmed, what you sent.")
+    ]
+    counterpart_name_confirmed: Annotated[bool, Field(validation_alias="counterpart_confirmed")]
+    counterpart_label: Annotated[str, Field(description='What you call them; "" if nothing.')]
     counterpart_number: Annotated[str, Field(validation_alias="counterpart", description='Masked; "" if none.')]
     amount: AmountText
     balance_after: AmountText
@@ -232,10 +257,19 @@ class OrderOut(Out):
     explanation: str
     amount: AmountText
     created_at: Annotated[TimeText, Field(validation_alias="at")]
-    source_name: Annotated[str, Field(validation_alias="source_label")]
+    source_name: Annotated[str, Field(validation_alias=AliasPath("source", "name"))]
     source_number: Annotated[str, Field(description="Masked.")]
-    target_name: Annotated[str, Field(validation_alias="target_label")]
+    target_name: Annotated[
+        str,
+        Field(
+            validation_alias=AliasPath("target", "name"),
+            description="As it was on the day. Of a payee whose name was not confirmed, what you sent.",
+        ),
+    ]
+    target_name_confirmed: Annotated[bool, Field(validation_alias=AliasPath("target", "is_confirmed"))]
     target_number: Annotated[str, Field(description="Masked.")]
+    name_check: Annotated[str, _one_of(NameCheck), Field(description="What the check of the payee's name said.")]
+    counterpart_label: Annotated[str, Field(description='What you call the other side; "" if nothing.')]
     description: str
     reference: Annotated[str, Field(description='"" while nothing has moved.')]
     initiated_by: str
@@ -286,8 +320,9 @@ class StatementOut(Out):
 
 class PayeeOut(Out):
     id: Annotated[UUID, Field(validation_alias="public_id")]
-    name: Annotated[str, Field(description="Your own label, else their short name.")]
-    short_name: str
+    name: Annotated[str, Field(description="Your own label, else `account_name`.")]
+    account_name: Annotated[str, Field(description="The holder's name; if it was not confirmed, what you sent.")]
+    name_confirmed: bool
     label: str
     masked_number: str
     last_paid_at: TimeText
@@ -299,9 +334,15 @@ class PayeesOut(Out):
 
 
 class NamedPayeeOut(Out):
-    """Whom a number belongs to: of somebody you have not paid yet, the name is masked."""
+    """Whom a number belongs to: the holder's name after a match or a near match, else the one that you sent."""
 
     name: str
+    name_check: Annotated[
+        str,
+        _one_of(NameCheck),
+        Field(description="What the check said: of a payee of yours, when their name was last checked."),
+    ]
+    name_confirmed: bool
     label: str
     masked_number: str
     is_own: bool

@@ -15,8 +15,7 @@ from foundation.compiled import Select
 from transfers.history.own_accounts import DailyUse, daily_use_by
 from transfers.history.pictures import Overview
 from transfers.history.rows import RECENT_ROWS, EntryRow
-from transfers.models import CustomerLimit, Entry
-from transfers.payees.selectors import shortened
+from transfers.models import CustomerLimit, Entry, Payee
 from transfers.periods import day_of
 
 _OWNER = BankAccount._meta.get_field("owner")
@@ -30,17 +29,18 @@ def _state_of_accounts(owner: Any) -> Any:
     return BankAccount.objects.filter(owner=owner).values_list(*_SHOWN, *limits)
 
 
-def _others_lately(owner: Any, same_owner: Any, count: Any) -> Any:
-    """The names of the other customers who have a part in the last movements, as `recent_entries()` has these."""
+def _labels_lately(customer: Any, owner: Any, count: Any) -> Any:
+    """What the customer calls the others who have a part in the last movements, as `recent_entries()` has these. Their
+    names are those of the day: they stay."""
     last = Entry.objects.filter(account__owner=owner, sequence__gt=F("account__last_sequence") - count)
     last = last.exclude(account__status=AccountStatus.CLOSED)
-    sides = Entry.objects.filter(transaction__in=last.values("transaction"), account__owner__isnull=False)
-    others = sides.exclude(account__owner=same_owner)
-    return others.values_list("account__owner__first_name", "account__owner__last_name")
+    sides = Entry.objects.filter(transaction__in=last.values("transaction"))
+    payees = Payee.objects.filter(customer=customer, account__in=sides.values("account"))
+    return payees.exclude(label="").values_list("label")
 
 
 _accounts: Select = Select(_state_of_accounts, _OWNER)
-_others: Select = Select(_others_lately, _OWNER, _OWNER, BigIntegerField())
+_labels: Select = Select(_labels_lately, Payee._meta.get_field("customer"), _OWNER, BigIntegerField())
 
 
 def overview_version(user: User, *, at: datetime) -> str:
@@ -49,26 +49,26 @@ def overview_version(user: User, *, at: datetime) -> str:
     Two statements. A movement is never changed, so the last sequence of an account tells of all that moved on it.
     """
     rows = _accounts.tuples(user.pk)
-    others = (shortened(*names) for names in _others.tuples(user.pk, user.pk, RECENT_ROWS))
+    labels = (label for (label,) in _labels.rows(user.pk, user.pk, RECENT_ROWS))
     of_limit = rows[0][len(_SHOWN) :] if rows else (None, None, None)
     limit = None if of_limit[0] is None else CustomerLimit(**dict(zip(_OF_LIMIT, of_limit, strict=True)))
-    return _digest(user, [row[: len(_SHOWN)] for row in rows], daily_use_by(limit), others, at)
+    return _digest(user, [row[: len(_SHOWN)] for row in rows], daily_use_by(limit), labels, at)
 
 
 def version_of(user: User, overview: Overview, recent: Mapping[int, Sequence[EntryRow]], *, at: datetime) -> str:
     """The same, of what has been read already."""
     accounts = [tuple(getattr(account, name) for name in _SHOWN) for account in overview.accounts]
-    others = (name for rows in recent.values() for row in rows for name in row.others)
-    return _digest(user, accounts, overview.daily, others, at)
+    labels = (row.counterpart_label for rows in recent.values() for row in rows if row.counterpart_label)
+    return _digest(user, accounts, overview.daily, labels, at)
 
 
-def _digest(user: User, accounts: Sequence[tuple], daily: DailyUse, others: Iterable[str], at: datetime) -> str:
+def _digest(user: User, accounts: Sequence[tuple], daily: DailyUse, labels: Iterable[str], at: datetime) -> str:
     state = (
         user.pk,
         user.get_short_name(),
         sorted(accounts),
         (daily.limit, daily.used),
-        sorted(set(others)),
+        sorted(set(labels)),
         day_of(at),  # the picture ends today
         (get_language(), settings.CURRENCY, settings.SELF_SERVICE_CASH),
     )

@@ -139,7 +139,7 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
     if not row.user.can_sign_in:
         raise CustomerCannotSignIn(_LOCKED)  # whoever ordered it may be the reason for the lock (R1.5)
     is_payment = waiting.kind == OrderKind.PAYMENT
-    known = known_payees.known_id(row.user, waiting.target) if is_payment else None
+    known = known_payees.known_payee(row.user, waiting.target) if is_payment else None
     step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), is_known=known is not None, at=at)
     require_untouched(waiting.source, waiting.target)
     holding.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
@@ -148,7 +148,7 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
     _write_decision(waiting, OrderState.RELEASED, once, at)
     _record(Action.TRANSFER_RELEASED, once, waiting, at, posting)
     if is_payment:
-        known_payees.remember(row.user, waiting.target, known, at=at)
+        known_payees.remember(row.user, waiting, known, at=at)
         outbox.tell("payment_posted", order_id=waiting.pk)
     else:
         outbox.tell("cash_at_counter", order_id=waiting.pk)

@@ -47,10 +47,11 @@ def thresholds() -> fraud.Thresholds:
     )
 
 
-def rules_set_off(amount: Decimal, *, earlier: int) -> tuple[Rule, ...]:
+def rules_set_off(amount: Decimal, *, earlier: int, is_first: bool) -> tuple[Rule, ...]:
     """The rules that a payment of `amount` (major units) sets off, after so many `earlier` ones of its customer in the
-    hour, held and rejected ones included (`limits.payments_in_the_hour`)."""
-    return fraud.alerts(fraud.Facts(amount, earlier + 1), thresholds())
+    hour, held and rejected ones included (`limits.payments_in_the_hour`); `is_first`: to a payee new to them."""
+    facts = fraud.Facts(amount=amount, payments_in_the_hour=earlier + 1, is_first_payment=is_first)
+    return fraud.alerts(facts, thresholds())
 
 
 def is_much_cash_out(customer: User, amount: Decimal, *, at: datetime) -> bool:

@@ -23,20 +23,23 @@ from rapidfuzz.distance import OSA
 
 from transfers.models import NameCheck
 
-_TITLES = frozenset("mr mrs ms mx dr prof".split())
+
+def _set_of(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_TITLES = _set_of("mr mrs ms mx dr prof")
 # Only where they lead: these are surnames too.
-_LEADING_TITLES = _TITLES | frozenset(
-    "miss sir dame lord lady herr frau mme mlle sra srta professor doctor dipl".split()
-)
-_BEHIND_TITLES = frozenset("med phil rer nat ing jur hc h c".split())
-_LEGAL_FORMS = frozenset(
-    "ltd limited plc llc llp inc incorporated corp corporation gmbh mbh kg ohg gbr sarl sas srl spa aps doo zoo".split()
+_LEADING_TITLES = _TITLES | _set_of("miss sir dame lord lady herr frau mme mlle sra srta professor doctor dipl")
+_BEHIND_TITLES = _set_of("med phil rer nat ing jur hc h c")
+_LEGAL_FORMS = _set_of(
+    "ltd limited plc llc llp inc incorporated corp corporation gmbh mbh kg ohg gbr sarl sas srl spa aps doo zoo"
 )
 # Only of what has its name in one: these are surnames too.
-_SHORT_LEGAL_FORMS = frozenset("co company ag ug ev ek se sa bv nv ab as oy".split())
+_SHORT_LEGAL_FORMS = _set_of("co company ag ug ev ek se sa bv nv ab as oy")
 _ALL_LEGAL_FORMS = _LEGAL_FORMS | _SHORT_LEGAL_FORMS
 # Of names that go on without a word of their own: "von", "de la".
-_PARTICLES = frozenset("von van der den de la le du di da del dos das y e zu zur zum ter ten al el bin ibn".split())
+_PARTICLES = _set_of("von van der den de la le du di da del dos das y e zu zur zum ter ten al el bin ibn")
 _SPELLED_OUT = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h"}
 )
