@@ -93,7 +93,7 @@ def _samples() -> dict[str, Any]:
         "links": [{"label": "Move the money", "url": "#accounts"}],
         "waiting": [
             {"public_id": uuid.uuid4(), "label": label, "amount": Decimal("12345.67"), "since": timezone.now()}
-            for label in ("Bob B.", "Cash at the counter")
+            for label in ("Bob Brandt", "Cash at the counter")
         ],
         "payees": _payees(),
         "tickets": _tickets(),
@@ -121,7 +121,7 @@ def _account(status: str, *, empty: bool = False) -> dict[str, Any]:
 
 
 def _entries() -> list[dict[str, Any]]:
-    rows = (("Transfer from Bob B.", "9.99", "Coffee – thank you"), ("Transfer to Zoë Z.", "-1234.56", ""))
+    rows = (("Transfer from Bob Brandt", "9.99", "Coffee – thank you"), ("Transfer to Zoë Zhang", "-1234.56", ""))
     return [
         {
             "posted_at": timezone.now(),
@@ -159,7 +159,7 @@ def _sessions() -> list[dict[str, Any]]:
 
 
 def _payees() -> list[dict[str, Any]]:
-    rows = (("Bob B.", True, True), ("Zoë Z.", True, False), ("Maximilian-Alexander W.", False, False))
+    rows = (("Bob Brandt", True, True), ("Zoë Zhang", True, False), ("Maximilian-Alexander Wolkenstein", False, False))
     return [
         {
             "payee": {"name": name, "masked_number": "•••• 5678", "can_receive": can_receive},

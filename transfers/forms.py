@@ -132,7 +132,7 @@ class SendMoneyForm(_FromOwnAccountForm):
 
 
 class ConfirmForm(forms.Form):
-    """What will be done was reviewed; where the payee's name was not confirmed, they say that it is sent all the same."""
+    """What will be done was reviewed. Where the payee's name was not confirmed, they say to send all the same."""
 
     all_the_same = forms.BooleanField(
         label="Send all the same. I know that the name was not confirmed.",

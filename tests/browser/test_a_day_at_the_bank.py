@@ -150,7 +150,7 @@ def send(page: Page, *, to: str, amount: str, description: str, key: bytes) -> N
 
     receipt = page.get_by_role("main")
     expect(page).to_have_url(re.compile("/receipts/"))
-    for text in ("€400.25", "Bob B.", "Household", description, "Reference"):
+    for text in ("€400.25", "Bob Brandt", "Household", description, "Reference"):
         expect(receipt).to_contain_text(text)
     expect(receipt).not_to_contain_text(FULL_NUMBER)
     expect(receipt.get_by_role("button", name="Print")).to_be_visible()

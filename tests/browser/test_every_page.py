@@ -429,7 +429,7 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     narrow = {"account": rich.longest.public_id, "date_from": "2020-01-01", "min_amount": "0.5", "text": "W" * 140}
     at.visit("history-nothing", f"{history}?{urlencode(narrow)}")
     at.visit("history-filtered", f"{history}?{urlencode({'account': rich.household.public_id, 'type': 'transfer'})}")
-    page.get_by_role("link", name="Transfer to Bob B.").click()
+    page.get_by_role("link", name="Transfer to Bob Brandt").click()
     at.look("entry")
     at.visit("entry-longest", reverse("entry", args=[rich.longest.public_id, 1]))
     at.visit("history-errors", f"{history}?date_from=2026-02-30&min_amount=NaN&type=heist")

@@ -190,9 +190,7 @@ def _rows_in_chunks(user: User, filters: HistoryFilters, left: int) -> Iterator[
 
 
 @may_be_behind
-def _chunk(
-    user: User, entries: QuerySet[Entry], by: Sequence[str], after: Cursor | None, limit: int
-) -> Page[EntryRow]:
+def _chunk(user: User, entries: QuerySet[Entry], by: Sequence[str], after: Cursor | None, limit: int) -> Page[EntryRow]:
     page = page_of(entries, by=by, after=after, limit=limit)
     return page.showing(entry_rows(page.items, user.pk))
 

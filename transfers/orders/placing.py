@@ -7,8 +7,8 @@ deadlocks, and a repeated request waits here for the first one. The steps under 
    now, can refuse it. Then a place in the customer's minute: refused tries count too (R3.9).
 2. Everything that can refuse it (`_judge`): the check of this kind of order, whose the accounts are, whether a new
    payee's name was confirmed or it is sent all the same, whether the payment needs a code, the daily limit, the fraud
-   rules, how much cash the customer was handed that day, status and funds. A suspicious order is HELD instead of posted,
-   and its amount set aside until `transfers.orders.holds` decides (R3.10).
+   rules, how much cash the customer was handed that day, status and funds. A suspicious order is HELD instead of
+   posted, and its amount set aside until `transfers.orders.holds` decides (R3.10).
 3. Nothing was written so far. A refusal commits the place taken and its audit entry, and is raised after: a process
    that dies in between leaves no try that was judged and not counted. Else all of it is written (`_write`): the ledger
    or the hold, the limit, the order, alerts, audit entry, payee, the code's challenge, outbox row. Nothing refuses any

@@ -122,12 +122,12 @@ def test_a_row_says_what_happened_with_whom_and_what_it_did_to_the_balance(
     assert rows == [
         ("Withdrawal", "", Decimal("-1.00"), Decimal("82.00"), "out"),
         ("Transfer to Holidays", savings.masked_number, Decimal("-5.00"), Decimal("83.00"), "out"),
-        ("Transfer to Bob B.", bobs.masked_number, Decimal("-12.00"), Decimal("88.00"), "out"),
+        ("Transfer to Bob Brandt", bobs.masked_number, Decimal("-12.00"), Decimal("88.00"), "out"),
         ("Deposit", "", Decimal("100.00"), Decimal("100.00"), "in"),
     ]
     bobs.refresh_from_db()
     (row,) = history.history_page(bobs).items
-    assert (row.label, row.amount, row.description) == ("Transfer from Alice A.", Decimal("12.00"), "Lunch")
+    assert (row.label, row.amount, row.description) == ("Transfer from Alice Archer", Decimal("12.00"), "Lunch")
     assert order.transaction is not None
     assert row.reference == order.transaction.reference
     assert row.order_id == order.public_id

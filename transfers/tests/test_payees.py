@@ -104,7 +104,7 @@ def test_they_are_listed_whom_one_paid_last_first(
     theirs = open_account(charlie)
     pay(bobs, at=NOON)
     pay(theirs, at=NOON + timedelta(hours=1))
-    assert [row.name for row in payee_selectors.payees_of(alice)] == ["Charlie Engel", "Bob Brandt"]
+    assert [row.name for row in payee_selectors.payees_of(alice)] == ["Charlie Example", "Bob Brandt"]
     pay(bobs, at=NOON + timedelta(hours=2))
     first, second = payee_selectors.payees_of(alice)
     assert (first.name, first.masked_number, first.last_paid_at) == (
