@@ -20,7 +20,8 @@ from foundation.money import format_money
 from transfers.admin_acts import ACCOUNT_ACTS, ALERT_ACTS, ORDER_ACTS, TRANSACTION_ACTS, USER_ACTS
 from transfers.history.staff import orders_seen_by, sees_the_ledger
 from transfers.list_filters import BegunByFilter, EntriesOfFilter, MovedOnFilter, OrderedByFilter, PaidFromFilter
-from transfers.models import Direction, Entry, FraudAlert, OrderState, Transaction, TransferOrder
+from transfers.models import Direction, Entry, FraudAlert, NameCheck, OrderState, Transaction, TransferOrder
+from transfers.names import payee_of
 from transfers.orders import explanations
 
 # What an account is called by in a list.
@@ -126,16 +127,23 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     search_wholes = ("reference",)
     search_help_text = "The reference of its transaction, in full."
     fields = (
-        "public_id", "kind", "initiator", "source", "target", "amount", "description", "state", "transaction",
-        "created_at", "why_held", "alerts", "decided_by", "decided_at", "decision_reason",
+        "public_id", "kind", "initiator", "source", "payer_name", "target", "payee_name", "name_check",
+        "name_the_payer_reads", "is_first_payment", "amount", "description", "state", "transaction", "created_at",
+        "why_held", "alerts", "decided_by", "decided_at", "decision_reason",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Without links to what this person may not see."""
         hidden = {"transaction"} if not _sees_the_ledger(request) else set()
+        if obj is not None and NameCheck(obj.name_check).is_confirmed:
+            hidden.add("name_the_payer_reads")
         if obj is not None and obj.state == OrderState.POSTED:
             hidden |= {"why_held", "decided_by", "decided_at", "decision_reason"}
         return [name for name in super().get_fields(request, obj) if getattr(name, "__name__", name) not in hidden]
+
+    @admin.display(description="name that the payer typed and reads")
+    def name_the_payer_reads(self, order: TransferOrder) -> str:
+        return str(payee_of(order))
 
     @admin.display(description="why it was held")
     def why_held(self, order: TransferOrder) -> str:

@@ -20,6 +20,7 @@ from foundation.rest.schemas import IdempotencyKey, PageOf
 from transfers import history
 from transfers.accounts import closing, opening, renaming
 from transfers.api.money_schemas import (
+    BY_NAME,
     STEP_UP,
     AccountDetailOut,
     AccountOut,
@@ -135,7 +136,7 @@ def withdraw(request: ApiRequest, number: OwnNumber, data: WithdrawalIn, key: Id
     return _ordered(request, order)
 
 
-@router.post("/accounts/{number}/transfer", response=_ORDERED, openapi_extra=STEP_UP)
+@router.post("/accounts/{number}/transfer", response=_ORDERED, openapi_extra=BY_NAME)
 @rated("transfer")
 def transfer(request: ApiRequest, number: OwnNumber, data: TransferIn, key: IdempotencyKey) -> Status:
     """Send money to another account of yours or to somebody else's.

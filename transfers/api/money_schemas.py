@@ -376,11 +376,29 @@ PROBLEM_MEMBERS: dict[str, Any] = {
             "why": {"type": "string"},
         },
     },
+    "name_check": {
+        "type": "string",
+        "enum": list(NameCheck),
+        "description": "What the check of the payee's name said: with `name_not_confirmed`, and with "
+        "`step_up_required` where you sent a name.",
+    },
+    "payee_name": {
+        "type": "string",
+        "description": "With `step_up_required` where you sent a name: whom the code pays. After a near match it is "
+        "not the name that you sent: show it before the code is given.",
+    },
     "until": {
         "type": "string",
         "format": "date-time",
         "description": "With `waits_after_reset`: when this becomes possible.",
     },
+}
+NAMED = {
+    "description": "`name_needed`: you have not paid this account before. Send `name`, or `\"name_check\": "
+    "\"skipped\"`. `name_not_confirmed`: the name is not the holder's (`name_check` of this answer is `no_match`), or "
+    "was not checked, since you have sent five others for this account today (`not_checked`). Nothing has moved. Else a "
+    "field is not valid, or the key was used with another request.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 # For `openapi_extra` of what may need a code.
 STEP_UP = refuses(409)
@@ -396,6 +414,8 @@ STEP_UP["responses"][403] = {
         }
     },
 }
+# And of what pays somebody by name.
+BY_NAME: dict[str, Any] = {"responses": STEP_UP["responses"] | {422: NAMED}}
 
 
 def pdf_or(*statuses: int) -> dict[str, Any]:

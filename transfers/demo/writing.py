@@ -101,7 +101,7 @@ Payment = tuple[Instruction, TransferOrder]
 
 
 def _name_payees(payments: Sequence[Payment]) -> None:
-    """Let each order say how it stands with the payee's name, and whether it is a first payment, as one by one would."""
+    """Let each order say how it stands with the payee's name, and whether it is a first payment."""
     rows = Payee.objects.filter(customer__in={one.customer.pk for one, _ in payments})
     columns = rows.values_list("customer", "account", "pk", "typed_name", "name_check")
     known = {(customer, account): KnownPayee(*row) for customer, account, *row in columns}

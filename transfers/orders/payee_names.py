@@ -5,9 +5,11 @@ whether the payment may go to a payee of this name, and what the order and the l
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from foundation.refusals import Refusal
 from transfers.models import NameCheck, TransferOrder
+from transfers.names import SeenName, payee_read_by_payer
 from transfers.orders.known_payees import KnownPayee
 
 
@@ -27,12 +29,19 @@ class NameNotConfirmed(Refusal):
     """The name is not the account holder's, or was not checked, and the payer has not said to send all the same."""
 
     code = "name_not_confirmed"
-    text = "The name was not confirmed. Check the number and the name, or tick that you want to send all the same."
+    text = "The name was not confirmed. Check the number and the name, or tick “Send all the same”."
     detail = (
         'The name was not confirmed. Check number and name, or send `"name_check": "skipped"` to pay all the same: '
         "the payee is then shown by the name that you sent, as not confirmed."
     )
     status = 422
+
+    def __init__(self, check: NameCheck) -> None:
+        super().__init__()
+        self.check = check
+
+    def more(self) -> dict[str, Any]:
+        return {"name_check": self.check.value}
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,10 @@ class NameGiven:
     @classmethod
     def skipped(cls, typed: str = "") -> "NameGiven":
         return cls(typed, NameCheck.SKIPPED, all_the_same=True)
+
+    def read_as(self, payee_name: str) -> SeenName:
+        """The payee as the payer reads them, whose own name is `payee_name`."""
+        return payee_read_by_payer(payee_name, self.typed, self.check.value)
 
     @property
     def needs_a_word(self) -> bool:
@@ -65,7 +78,7 @@ def put_on_order(order: TransferOrder, given: NameGiven | None, known: KnownPaye
     """
     order.is_first_payment = known is None
     if given is not None and given.needs_a_word:
-        raise NameNotConfirmed
+        raise NameNotConfirmed(given.check)
     if known is None and given is None:
         raise NameNeeded
     if known is not None and (given is None or not given.typed or NameCheck(known.name_check).is_confirmed):

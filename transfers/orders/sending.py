@@ -14,7 +14,7 @@ from transfers.orders import ownership, step_up
 from transfers.orders.instruction import Instruction
 from transfers.orders.payee_names import NameGiven
 from transfers.orders.placing import place
-from transfers.orders.step_up import Proof
+from transfers.orders.step_up import Proof, StepUpRequired
 
 
 class SameAccount(Refusal):
@@ -62,6 +62,11 @@ def transfer(
     instruction = _instruction(actor, source, target, amount, idempotency_key, description, at, name_given)
     try:
         return place(instruction, check=lambda: _check_sides(source, target), proof=proof)
+    except StepUpRequired as need:
+        if instruction.name_given is not None:
+            need.name_check = instruction.name_given.check
+            need.payee = instruction.name_given.read_as(instruction.as_order().payee_name)
+        raise
     except AccountNotActive as error:
         if error.account_id == target.pk and instruction.kind == OrderKind.PAYMENT:
             raise PayeeCannotReceive from error
