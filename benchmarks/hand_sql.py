@@ -70,8 +70,8 @@ STATEMENTS = {
         "VALUES (%s, 'payment_posted', %s, %s, 0, %s)"
     ),
 }
-# The same at commit 11100bd, for the baseline: the minute was another row then, written in a transaction of its own, and
-# an order kept no names.
+# The same at commit 11100bd, for the baseline: the minute was another row then, written in a transaction of its own,
+# and an order kept no names.
 STATEMENTS_AT_11100BD = STATEMENTS | {
     "limit": (
         "SELECT id, daily_limit, day, used, out_since_code, '', 0 FROM transfers_customerlimit WHERE user_id = %s{lock}"

@@ -394,10 +394,10 @@ PROBLEM_MEMBERS: dict[str, Any] = {
     },
 }
 NAMED = {
-    "description": "`name_needed`: you have not paid this account before. Send `name`, or `\"name_check\": "
-    "\"skipped\"`. `name_not_confirmed`: the name is not the holder's (`name_check` of this answer is `no_match`), or "
-    "was not checked, since you have sent five others for this account today (`not_checked`). Nothing has moved. Else a "
-    "field is not valid, or the key was used with another request.",
+    "description": '`name_needed`: you have not paid this account before. Send `name`, or `"name_check": '
+    '"skipped"`. `name_not_confirmed`: the name is not the holder\'s (`name_check` of this answer is `no_match`), or '
+    "was not checked, since you have sent five others for this account today (`not_checked`). Nothing has moved. Else "
+    "a field is not valid, or the key was used with another request.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 # For `openapi_extra` of what may need a code.

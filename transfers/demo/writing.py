@@ -103,8 +103,7 @@ Payment = tuple[Instruction, TransferOrder]
 def _name_payees(payments: Sequence[Payment]) -> None:
     """Let each order say how it stands with the payee's name, and whether it is a first payment."""
     rows = Payee.objects.filter(customer__in={one.customer.pk for one, _ in payments})
-    columns = rows.values_list("customer", "account", "pk", "typed_name", "name_check")
-    known = {(customer, account): KnownPayee(*row) for customer, account, *row in columns}
+    known = {(row.customer_id, row.account_id): KnownPayee(row.pk, row.typed_name, row.name_check) for row in rows}
     for one, order in payments:
         key = (one.customer.pk, one.target.pk)
         payee_names.put_on_order(order, one.name_given, known.get(key))
