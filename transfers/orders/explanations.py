@@ -55,6 +55,12 @@ def about_name_check(check: NameCheck, typed: str, name: str) -> AboutName | Non
     }.get(check)
 
 
+def about_another_name(typed: str, name: str) -> AboutName:
+    """What is said where the number is that of a payee whom the payer knows by another name."""
+    text = f"You entered “{typed}”. The account with this number belongs to {name}, whom you have paid before."
+    return AboutName("warning", "This is somebody else.", text)
+
+
 def asking_for_code(why: StepUpReason) -> str:
     """What the customer reads where a payment needs a code (R3.6)."""
     if why == StepUpReason.NEW_PAYEE:

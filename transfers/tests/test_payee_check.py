@@ -136,6 +136,18 @@ def test_a_match_needs_no_tick_and_is_recorded(
     assert "name_check" not in AuditEntry.objects.get(action="TRANSFER_CREATED").details
 
 
+def test_a_payee_whom_one_knows_is_named_in_full_whatever_was_typed(
+    browser: Client, fill_in: Callable, known: BankAccount
+) -> None:
+    """And that it is somebody else, if it is: the number may be the wrong one."""
+    for typed, is_said in (("Bob Brandt", False), ("brandt, bob", False), ("Carla Cole", True)):
+        text = browser.get(fill_in(typed)["Location"]).content.decode()
+        assert "<bdi>Bob Brandt</bdi>" in text
+        assert ("This is somebody else." in text) == is_said
+        assert "The name matches." not in text
+        assert 'name="all_the_same"' not in text
+
+
 def test_going_back_keeps_the_name(browser: Client, fill_in: Callable) -> None:
     review = fill_in("Carla Cole")["Location"]
     page = browser.get(browser.get(review).context["edit_url"])

@@ -17,12 +17,14 @@ from transfers import history
 from transfers.forms import OwnTransferForm, SendMoneyForm
 from transfers.models import OrderKind, TransferOrder
 from transfers.orders import drafts, fraud, limits, screening, sending
-from transfers.orders.explanations import about_name_check, before_holding
+from transfers.orders.explanations import AboutName, about_another_name, about_name_check, before_holding
 from transfers.orders.limits import DailyLimitReached
 from transfers.orders.payee_names import NameGiven, NameNeeded
 from transfers.orders.step_up import Proof, WaitsAfterReset
 from transfers.payees import selectors as payee_selectors
 from transfers.payees import services as payees
+from transfers.payees.name_check import folded
+from transfers.payees.selectors import NamedPayee
 from transfers.views import confirming
 from transfers.views.access import needs
 from transfers.views.filling import first_but, initial_of, payee_choices
@@ -176,7 +178,7 @@ def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, 
         "source": source,
         # With their own label: that alone could hide who is paid.
         "payee": payee,
-        "check": about_name_check(payee.name_check, draft.name, payee.name) if draft.name else None,
+        "check": _about_name(draft.name_given, payee),
         "before_it_goes": "" if own else _before_it_goes(request, amount, is_first=not payee.is_known),
         "target_number_masked": target.masked_number,
         "amount": amount,
@@ -185,6 +187,15 @@ def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, 
         "balance_after": source.available - amount,
         "remaining_after": None if own else history.daily_use(request.user).remaining - amount,
     }
+
+
+def _about_name(given: NameGiven | None, payee: NamedPayee) -> AboutName | None:
+    """What is said of the name that was entered: of a payee whom they know, only if it is another one."""
+    if given is None or not given.typed:
+        return None
+    if payee.is_known and payee.name_confirmed:
+        return about_another_name(given.typed, payee.name) if folded(given.typed) != folded(payee.name) else None
+    return about_name_check(given.check, given.typed, payee.name)
 
 
 def _before_it_goes(request: SignedInRequest, amount: Decimal, *, is_first: bool) -> str:
