@@ -145,10 +145,10 @@ else
 	@echo "usage: make code USER=alice@example.com" >&2; exit 2
 endif
 
-# The everyday tests measure coverage: it doubles their time, and the others add little to it. All run, whatever fails.
+# The everyday tests measure coverage (what and how much: pyproject.toml); the others add little to it. All run, whatever
+# fails.
 test: setup odbc cache browser curl firewall-packages ## Run every test, browser tests included, and measure coverage
-	$(PY) -m pytest -n $(WORKERS) $(EVERYDAY) $(PACKAGES:%=--cov=%) --cov-branch \
-	    --cov-report=term-missing:skip-covered --cov-fail-under=95; \
+	$(PY) -m slipcover -m pytest -n $(WORKERS) $(EVERYDAY); \
 	everyday=$$?; $(PY) -m pytest $(WAITING) $(APART) && exit $$everyday
 
 test-fast: setup odbc cache ## Run the everyday tests: no browser, no firewall, nothing slow
@@ -197,6 +197,6 @@ scan: setup ## Attack a demo bank on loopback: make scan SQLMAP=path WAPITI=path
 	$(PY) -m tests.scanners.scan --sqlmap "$(SQLMAP)" --wapiti "$(WAPITI)" --minutes $(MINUTES)
 
 clean: ## Remove what setup and the tools made; keep .env and the database
-	rm -rf .venv staticfiles htmlcov test-results .coverage .coverage.* \
+	rm -rf .venv staticfiles test-results \
 	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .bench
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,7 +22,7 @@ from transfers.history import drawing as pictures
 from transfers.periods import Month
 
 _ICONS = settings.BASE_DIR / "static" / "img" / "icons.svg"
-_STATUSES = ("active", "frozen", "closed", "posted", "held", "released", "rejected")
+_STATUSES = ("active", "frozen", "closed", "posted", "held", "released", "rejected", "cancelled", "expired")
 
 
 @login_not_required  # it shows nothing of anybody's, and there is nobody to be in a fresh checkout
@@ -92,7 +92,13 @@ def _samples() -> dict[str, Any]:
         "chips": [{"label": label, "url": "#tables"} for label in ("Household", "From 1 November 2026")],
         "links": [{"label": "Move the money", "url": "#accounts"}],
         "waiting": [
-            {"public_id": uuid.uuid4(), "label": label, "amount": Decimal("12345.67"), "since": timezone.now()}
+            {
+                "public_id": uuid.uuid4(),
+                "label": label,
+                "amount": Decimal("12345.67"),
+                "since": timezone.now(),
+                "account_name": "Household",
+            }
             for label in ("Bob Brandt", "Cash at the counter")
         ],
         "payees": _payees(),

@@ -80,6 +80,8 @@ DAILY_LIMIT_CEILING = env.positive_amount("DAILY_LIMIT_CEILING", 10 * DAILY_TRAN
 ALERT_AMOUNT = env.positive_amount("ALERT_AMOUNT", Decimal(1000))
 ALERT_PAYMENTS_PER_HOUR = env.positive("ALERT_PAYMENTS_PER_HOUR", 5)
 SUSPICIOUS_AMOUNT = env.positive_amount("SUSPICIOUS_AMOUNT", Decimal(10000))
+# What nobody has released or rejected by then is given back (R3.14).
+HOLD_EXPIRES_DAYS = env.positive("HOLD_EXPIRES_DAYS", 14)
 STEP_UP_AMOUNT = env.positive_amount("STEP_UP_AMOUNT", Decimal(1000))
 STEP_UP_SECONDS = env.positive("STEP_UP_SECONDS", 120)
 HARDENED_HOURS = env.positive("HARDENED_HOURS", 24)
@@ -115,6 +117,9 @@ REPLICA_LAG_SECONDS = env.positive("REPLICA_LAG_SECONDS", 10)
 
 if DAILY_LIMIT_CEILING < DAILY_TRANSFER_LIMIT:
     raise ImproperlyConfigured("DAILY_LIMIT_CEILING must not be below DAILY_TRANSFER_LIMIT.")
+
+if HOLD_EXPIRES_DAYS > 365:
+    raise ImproperlyConfigured("HOLD_EXPIRES_DAYS must not be above 365.")
 
 if SESSION_NOTED_SECONDS > 60 or SESSION_NOTED_SECONDS > SESSION_IDLE_SECONDS:
     raise ImproperlyConfigured("SESSION_NOTED_SECONDS must not be above 60, nor above SESSION_IDLE_SECONDS.")

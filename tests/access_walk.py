@@ -152,7 +152,7 @@ def things_of(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> Hers:
         "account_close": {"public_id": other.public_id},
         "transfer_review": {"draft_id": draft.group()},
         "withdraw_confirm": {"public_id": account.public_id, "draft_id": draft.group()},
-        **{name: {"public_id": order.public_id} for name in ("receipt", "receipt_pdf")},
+        **{name: {"public_id": order.public_id} for name in ("receipt", "receipt_pdf", "order_cancel")},
         **{name: {"public_id": known.public_id} for name in ("payee", "payee_remove")},
         "entry": {"public_id": account.public_id, "sequence": 1},
         "ticket": {"public_id": ticket.public_id},

@@ -51,7 +51,7 @@ def test_all_tones_statuses_and_signs_are_on_it(client: Client, settings: Any) -
     settings.DEBUG = True
     page = client.get("/components/").content.decode()
     tones = ("notice-success", "notice-info", "notice-warning", "notice-error")
-    statuses = ("active", "frozen", "closed", "posted", "held", "released", "rejected")
+    statuses = ("active", "frozen", "closed", "posted", "held", "released", "rejected", "cancelled", "expired")
     for text in (*tones, *(f"tone-{status}" for status in statuses), "money-in", "money-out", "money-xl", "money-long"):
         assert text in page, text
     assert page.count("data-error-summary") == 1

@@ -184,6 +184,7 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert made["DAILY_TRANSFER_LIMIT"] == Decimal(25000)
     assert (made["ALERT_AMOUNT"], made["SUSPICIOUS_AMOUNT"]) == (Decimal(1000), Decimal(10_000))
     assert made["ALERT_PAYMENTS_PER_HOUR"] == 5
+    assert made["HOLD_EXPIRES_DAYS"] == 14
     assert made["TRUSTED_PROXIES"] == []
     assert "SECURE_PROXY_SSL_HEADER" not in made, "a header is believed from our own proxy only"
     assert made["EMAIL_URL"].startswith("smtp://"), "only the demo keeps its mails to itself"
@@ -207,7 +208,13 @@ def test_without_https_they_have_plain_names(settings_with: Any, environment: di
     assert not any(settings_with(**environment)[name].startswith("__Host-") for name in COOKIES)
 
 
-@in_one_world("name", ["SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE", "SUSPICIOUS_AMOUNT"])
+@in_one_world(
+    "name",
+    [
+        *("SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE", "SUSPICIOUS_AMOUNT"),
+        "HOLD_EXPIRES_DAYS",
+    ],
+)
 @in_one_world("value", ["0", "-1", str(10**13)])
 def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, value: str) -> None:
     # R3.9, R1.6
@@ -335,5 +342,7 @@ def test_no_ceiling_is_below_what_everybody_may_pay_out(settings_with: Any) -> N
     # R3.9
     assert settings_with()["DAILY_LIMIT_CEILING"] == Decimal(250_000)
     assert settings_with(DAILY_TRANSFER_LIMIT="500000")["DAILY_LIMIT_CEILING"] == Decimal(5_000_000)
+    with pytest.raises(ImproperlyConfigured, match="HOLD_EXPIRES_DAYS must not be above 365"):
+        settings_with(HOLD_EXPIRES_DAYS="366")
     with pytest.raises(ImproperlyConfigured, match="DAILY_LIMIT_CEILING must not be below"):
         settings_with(DAILY_LIMIT_CEILING="24999")

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -129,7 +130,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     fields = (
         "public_id", "kind", "initiator", "source", "payer_name", "target", "payee_name", "name_check",
         "name_the_payer_reads", "is_first_payment", "amount", "description", "state", "transaction", "created_at",
-        "why_held", "alerts", "decided_by", "decided_at", "decision_reason",
+        "why_held", "expires", "alerts", "decided_by", "decided_at", "decision_reason",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
@@ -139,6 +140,8 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
             hidden.add("name_the_payer_reads")
         if obj is not None and obj.state == OrderState.POSTED:
             hidden |= {"why_held", "decided_by", "decided_at", "decision_reason"}
+        if obj is not None and obj.state != OrderState.HELD:
+            hidden.add("expires")
         return [name for name in super().get_fields(request, obj) if getattr(name, "__name__", name) not in hidden]
 
     @admin.display(description="name that the payer typed and reads")
@@ -149,6 +152,11 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     def why_held(self, order: TransferOrder) -> str:
         """As the customer reads it."""
         return explanations.why_held(order) or order.hold_reason
+
+    @admin.display(description="expires")
+    def expires(self, order: TransferOrder) -> str:
+        """When it is given back if nobody decides."""
+        return date_format(timezone.localtime(order.expires_at), "DATETIME_FORMAT")
 
     @admin.display(description="alerts")
     def alerts(self, order: TransferOrder) -> SafeString | str:

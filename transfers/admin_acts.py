@@ -181,6 +181,7 @@ ORDER_ACTS = (
         done="The transfer is released: the money has moved.",
         carry_out=_release,
         is_offered=_is_held,
+        why_not=holds.what_has_happened,
     ),
     StaffAct(
         name="reject",
@@ -192,6 +193,7 @@ ORDER_ACTS = (
         carry_out=_reject,
         form=ReasonForCustomerForm,
         is_offered=_is_held,
+        why_not=holds.what_has_happened,
         is_dangerous=True,
     ),
 )

@@ -1,6 +1,7 @@
 """The ledger, and what customers asked it to do."""
 
 import uuid
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -109,6 +110,12 @@ class OrderState(models.TextChoices):
     HELD = "held", "Being checked"
     RELEASED = "released", "Completed after a check"
     REJECTED = "rejected", "Rejected"
+    CANCELLED = "cancelled", "Cancelled"
+    EXPIRED = "expired", "Expired"
+
+
+# What ended without moving money: it was held, and is given back.
+NOT_CARRIED_OUT = (OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED)
 
 
 # First and last name of a person, with a space between.
@@ -138,7 +145,8 @@ class TransferOrder(models.Model):
     """What somebody asked for, once, however often the request arrives (R3.5).
 
     Unique (initiator, key digest) is what makes a retry safe. HELD and the decision on it belong to the fraud
-    rules (R3.10): such an order has no transaction yet, and its amount stands in the source's `held`.
+    rules (R3.10): such an order has no transaction yet, and its amount stands in the source's `held`. Who ended it is
+    `decided_by`: staff, the customer who cancelled it, or the bank itself, where it expired (R3.14).
 
     The names are those of the day (R2.6), "" of the bank's own side. The payer reads `payee_name` only where the check
     confirmed it, else `payee_name_typed`: what they typed, "" where they gave no name (`transfers.names`).
@@ -185,7 +193,7 @@ class TransferOrder(models.Model):
             models.CheckConstraint(
                 name="order_transaction_by_state",
                 condition=Q(state__in=[OrderState.POSTED, OrderState.RELEASED], transaction__isnull=False)
-                | Q(state__in=[OrderState.HELD, OrderState.REJECTED], transaction__isnull=True),
+                | Q(state__in=[OrderState.HELD, *NOT_CARRIED_OUT], transaction__isnull=True),
             ),
             models.CheckConstraint(
                 name="order_name_typed_or_confirmed",
@@ -218,6 +226,11 @@ class TransferOrder(models.Model):
     def customer_account(self) -> BankAccount:
         """The side that is a customer's; of a transfer, the one that pays."""
         return self.target if self.kind == OrderKind.DEPOSIT else self.source
+
+    @property
+    def expires_at(self) -> datetime:
+        """When it expires if it is held still, by the present setting (R3.14)."""
+        return self.created_at + timedelta(days=settings.HOLD_EXPIRES_DAYS)
 
 
 class DecisionKey(models.Model):

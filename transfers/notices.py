@@ -12,7 +12,7 @@ from accounts.notices import OWNER, USER, about_account, about_user
 from foundation.outbox import Audience, Notice, Payload, Rows, Told
 from transfers.models import Direction, Entry, OrderKind, Transaction, TransferOrder
 from transfers.names import payee_of
-from transfers.orders.explanations import why_held
+from transfers.orders.explanations import until_when, why_held
 
 # --- Who is told ------------------------------------------------------------------------------------------------
 
@@ -41,11 +41,12 @@ def _side_of_payment(order: TransferOrder, *, own: BankAccount, other: BankAccou
 
 def _payer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
     """The customer alone: nothing has reached anybody else."""
-    address, about = about_account(order.source)
+    address, about = about_account(order.customer_account)
     movement = {
         "amount": order.amount,
         "description": order.description,
         "public_id": order.public_id,
+        "is_deposit": order.kind == OrderKind.DEPOSIT,
         "other_name": str(payee_of(order)) if order.kind == OrderKind.PAYMENT else "",
         "other_number": order.target.masked_number,
     }
@@ -90,7 +91,7 @@ _EVERYONE_IT_MOVED = Audience(_everyone_it_moved, Rows("transaction_id", _REVERS
 
 
 def _why_held(order: TransferOrder, payload: Payload) -> dict[str, Any]:
-    return {"why": why_held(order)}
+    return {"why": why_held(order), "until_when": until_when(order)}
 
 
 def _why_rejected(order: TransferOrder, payload: Payload) -> dict[str, Any]:
@@ -107,6 +108,9 @@ MAILS = [
     Notice("payment_posted", _RECEIVER, template="payment_received"),
     Notice("order_held", _PAYER, _why_held),
     Notice("order_rejected", _PAYER, _why_rejected),
+    # The payee, who never saw it, hears of neither (R3.14).
+    Notice("order_cancelled", _PAYER),
+    Notice("order_expired", _PAYER),
     Notice("account_opened", OWNER),
     Notice("account_closed", OWNER),
     Notice("cash_at_counter", _WHOSE_CASH),

@@ -37,5 +37,6 @@ urlpatterns = [
     path("history/<uuid:public_id>/<int:sequence>/", history.entry, name="entry"),
     path("money-over-time/", pictures.money_over_time, name="pictures"),
     path("receipts/<uuid:public_id>/", receipts.receipt, name="receipt"),
+    path("receipts/<uuid:public_id>/cancel/", receipts.order_cancel, name="order_cancel"),
     path("receipts/<uuid:public_id>/receipt.pdf", receipts.receipt_pdf, name="receipt_pdf"),
 ]

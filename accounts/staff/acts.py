@@ -83,9 +83,10 @@ class AdminKeyForm(CodeReasonForm):
 class StaffAct:
     """One thing staff may do to a row of a model.
 
-    `carry_out(request, row, **cleaned_data)` calls the service; `is_offered(row)` says whether it makes sense now;
-    `initial(row)` fills the form in. `explanation` says in plain words what will happen, of this very row where it is
-    a function; `done` says that it did, by what the service returned where it is one.
+    `carry_out(request, row, **cleaned_data)` calls the service; `is_offered(row)` says whether it makes sense now, and
+    `why_not(row, actor)` why it does not any more; `initial(row)` fills the form in. `explanation` says in plain words
+    what will happen, of this very row where it is a function; `done` says that it did, by what the service returned
+    where it is one.
     """
 
     name: str
@@ -96,6 +97,7 @@ class StaffAct:
     carry_out: Callable[..., object]
     form: type[ActForm] = ReasonForm
     is_offered: Callable[[Any], bool] = field(default=lambda row: True)
+    why_not: Callable[[Any, User], str] = field(default=lambda row, actor: "Something has changed meanwhile.")
     initial: Callable[[Any], dict[str, Any]] = field(default=lambda row: {})
     is_dangerous: bool = False
 
@@ -173,7 +175,8 @@ class ActingAdmin(ReadOnlyAdmin):
         row, act = self._found(request, object_id, act_name)
         row_url = self._row_url(row)
         if not act.is_offered(row):
-            messages.warning(request, f"“{act.label}” is not possible any more: something has changed meanwhile.")
+            why_not = act.why_not(row, actor_of(request))
+            messages.warning(request, f"“{act.label}” is not possible any more. {why_not}")
             return redirect(row_url)
         form = act.form(request.POST if request.method == "POST" else None, row=row, initial=act.initial(row))
         if request.method == "POST" and form.is_valid():

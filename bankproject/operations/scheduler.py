@@ -56,6 +56,7 @@ _SOON = timedelta(minutes=15)
 JOBS: Sequence[Job] = (
     Job("seal_audit_log", every=_HOURLY, retry=_SOON),
     Job("clean_up", every=_HOURLY),
+    Job("expire_holds", every=_HOURLY, retry=_SOON),
     # An hour after midnight at the earliest: until then a day is not countable.
     Job("accrue_interest", day=time(2), retry=_SOON),
     # Nothing gets right by asking again soon; each fault is in the log until somebody has looked.

@@ -95,6 +95,8 @@ OPERATIONS = {
     "GET orders/{order_id}/pdf": Op(_ACCOUNTS, 200),
     "GET transactions": Op(_ACCOUNTS, 200),
     "PATCH accounts/{number}": Op(_ACCOUNTS, 200, lambda sent: {"nickname": "Mine"}),
+    # Of a payment that was never held.
+    "POST orders/{order_id}/cancel": Op(_PAY, 409),
     "POST accounts": Op(_ACCOUNTS, 201, lambda sent: {"kind": "checking"}),
     "POST accounts/{number}/close": Op(_ACCOUNTS, 409),
     "POST accounts/{number}/deposit": Op(_DEPOSIT, 201, an_amount),

@@ -189,6 +189,7 @@ CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
     "transfers.deposit_own": (cash.deposit,),
     "transfers.withdraw_own": (cash.withdraw,),
     "transfers.transfer_own_money": (
+        holds.cancel_order,
         own_limits.lower_daily_limit,
         payees.find_payee,
         payees.find_sides,

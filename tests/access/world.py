@@ -85,6 +85,7 @@ def world_of(hers: Hers, alice: Any, bob: Any, make_user: Any, open_account: Any
         kind=OrderKind.PAYMENT, initiator=alice, source=account, target=bobs, amount=Decimal(33),
         key_digest="k", inputs_digest="i", state=OrderState.HELD, description="Zanzibar",
     )  # fmt: skip
+    hers.of_page["order_cancel"] = {"public_id": held.public_id}
     account.held = held.amount
     account.save(update_fields=["held"])
     resolved = tickets.open_ticket(actor=alice, subject="A card", text="It came.", idempotency_key=secrets.token_hex(8))

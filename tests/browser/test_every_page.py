@@ -82,6 +82,7 @@ SEEN_BY = {
         "transfers/entry.html",
         "transfers/history.html",
         "transfers/money_over_time.html",
+        "transfers/order_cancel.html",
         "transfers/overview.html",
         "transfers/receipt.html",
         "transfers/statements.html",
@@ -435,6 +436,9 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     at.visit("history-errors", f"{history}?date_from=2026-02-30&min_amount=NaN&type=heist")
     for name, order in rich.orders.items():
         at.visit(f"receipt-{name}", reverse("receipt", args=[order.public_id]))
+    at.visit("order-cancel", reverse("order_cancel", args=[rich.orders["held"].public_id]))
+    page.get_by_role("button", name="Cancel transfer").click()
+    at.look("receipt-cancelled")
     at.visit("deposit", reverse("deposit", args=[rich.household.public_id]))
     page.get_by_label("Amount").fill("NaN")
     page.get_by_role("button", name="Deposit").click()

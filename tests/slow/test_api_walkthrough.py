@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import migrated_database
 from tests.scanners.demo_bank import DemoBank
 
 BLOCK = re.compile(r"^```(bash|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -28,8 +29,9 @@ def blocks(document: str) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def bank(tmp_path: Path) -> Iterator[DemoBank]:
+def bank(tmp_path: Path, django_db_setup: None) -> Iterator[DemoBank]:
     """Served with the ordinary limits, its mail worker beside it."""
+    migrated_database.lay(tmp_path / "bank.sqlite3")
     with DemoBank(tmp_path).served(raised={}) as bank:
         command = [sys.executable, "manage.py", "send_queued_mail", "--watch", "0.5"]
         worker = subprocess.Popen(command, env=bank.environment)

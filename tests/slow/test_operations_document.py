@@ -17,6 +17,7 @@ from urllib.request import Request, build_opener
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests import migrated_database
 from tests.processes import ROOT
 from tests.scanners.demo_bank import environment_of, free_port
 from tests.test_operations_document import blocks
@@ -78,8 +79,9 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def bank(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("operations")
+    migrated_database.lay(folder / "bank.sqlite3")
     (folder / "backups").mkdir()
     url = f"http://127.0.0.1:{free_port()}"
     environment = environment_of(folder, url) | {
@@ -135,7 +137,7 @@ def test_what_the_workers_count_is_told_of_all_and_outlives_each(bank: Served) -
     for _ in range(20):
         assert bank.asked("/api/v1/accounts")[0] == 401
     assert bank.requests() == before + 20, "whichever worker is asked"
-    files = {path.name for path in bank.metrics.iterdir()}
+    slots = {f"{path.name.rpartition('_')[0]}_{slot}.db" for path in bank.metrics.iterdir() for slot in range(WORKERS)}
     for old in bank.workers():
         os.kill(old, signal.SIGKILL)
         bank.wait_for(lambda old=old: bank.answers() and old not in bank.workers())
@@ -143,4 +145,4 @@ def test_what_the_workers_count_is_told_of_all_and_outlives_each(bank: Served) -
     for _ in range(20):
         bank.asked("/api/v1/accounts")
     assert bank.requests() == before + 40
-    assert {path.name for path in bank.metrics.iterdir()} == files, "who follows goes on in the same files"
+    assert {path.name for path in bank.metrics.iterdir()} <= slots, "who follows goes on in the same files"

@@ -46,7 +46,7 @@ from transfers.api.money_schemas import (
     pdf_or,
 )
 from transfers.models import OrderState, TransferOrder
-from transfers.orders import cash, sending
+from transfers.orders import cash, holds, sending
 from transfers.payees import selectors as payee_selectors
 from transfers.payees import services as payees
 from transfers.periods import Month
@@ -170,6 +170,15 @@ def transfer(request: ApiRequest, number: OwnNumber, data: TransferIn, key: Idem
 def order(request: ApiRequest, order_id: UUID) -> Any:
     """The receipt of a deposit, withdrawal or transfer, for either side of it."""
     return history.receipt_for(_holder(request), order_id)
+
+
+@router.post("/orders/{uuid:order_id}/cancel", response=OrderOut, openapi_extra=refuses(409))
+def cancel_order(request: ApiRequest, order_id: UUID) -> Any:
+    """Take back an order that is held, before anybody has decided on it: the money is yours to spend again. The same
+    request again is answered alike; 409 if it was decided, has expired, or was never held."""
+    order = history.order_to_cancel(_sender(request), order_id)
+    cancelled = holds.cancel_order(actor=request.user, order=order)
+    return history.receipt_of(cancelled, request.user, label=order.label or "")
 
 
 @router.get("/orders/{uuid:order_id}/pdf", response={200: None}, openapi_extra=pdf_or())

@@ -249,7 +249,7 @@ class EntryOut(Out):
 
 
 class OrderOut(Out):
-    """What was ordered, and what has become of it; `explanation` says why it waits or was rejected."""
+    """What was ordered, and what has become of it; `explanation` says why it waits, or was not carried out."""
 
     id: Annotated[UUID, Field(validation_alias="public_id")]
     kind: Annotated[str, _one_of(OrderKind)]

@@ -3,7 +3,15 @@
 from transfers.history.monthly import NoSuchMonth, Statement, StatementTooLong, statement_for, statement_months
 from transfers.history.own_accounts import DailyUse, account_by_number, account_of, accounts_of, daily_use
 from transfers.history.pictures import Balances, MonthFlow, Overview, balances_over_time, months_in_and_out, overview_of
-from transfers.history.receipts import Receipt, WaitingOrder, order_to_repeat, receipt_for, receipt_of, waiting_orders
+from transfers.history.receipts import (
+    Receipt,
+    WaitingOrder,
+    order_to_cancel,
+    order_to_repeat,
+    receipt_for,
+    receipt_of,
+    waiting_orders,
+)
 from transfers.history.rows import PAGE_ROWS, EntryRow, entry_of, history_page, recent_entries
 from transfers.history.search import Totals, filtered_page, filtered_rows, is_page_key, totals_of, with_named_accounts
 from transfers.history.shown import overview_version, version_of
@@ -32,6 +40,7 @@ __all__ = [
     "history_page",
     "is_page_key",
     "months_in_and_out",
+    "order_to_cancel",
     "order_to_repeat",
     "overview_of",
     "overview_version",

@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import AccountKind, BankAccount, User
-from transfers.models import NameCheck, OrderKind, OrderState, Payee, TransferOrder
+from transfers.models import NOT_CARRIED_OUT, NameCheck, OrderKind, OrderState, Payee, TransferOrder
 from transfers.names import SeenName, payee_of
 from transfers.orders.explanations import explanation_of
+from transfers.orders.holds import may_cancel
 from transfers.orders.records import order_with_sides
 
 
@@ -33,9 +34,10 @@ class Receipt:
     description: str
     status: str
     status_label: str
-    explanation: str  # why it waits or was rejected, for the one whose money it is; "" if it was carried out
+    explanation: str  # why it waits or was not carried out, for the one whose money it is; "" if it was
     initiated_by: str
     can_be_repeated: bool  # by the one who gave it
+    can_be_cancelled: bool  # by the one whose money it takes
 
     @property
     def counterpart_label(self) -> str:
@@ -60,7 +62,8 @@ class Receipt:
         return "warning" if self.status == OrderState.HELD else "info"
 
 
-_NOT_DONE = {OrderState.HELD.value: ", not carried out yet", OrderState.REJECTED.value: ", not carried out"}
+_NOT_DONE = {state.value: ", not carried out" for state in NOT_CARRIED_OUT}
+_NOT_DONE[OrderState.HELD.value] = ", not carried out yet"
 AT_THE_COUNTER = "Cash at the counter"
 REPEATABLE = frozenset({OrderKind.PAYMENT.value, OrderKind.OWN_TRANSFER.value})
 
@@ -71,7 +74,7 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
     Raises:
         TransferOrder.DoesNotExist: also when the order is between others.
     """
-    orders = _labelled(order_with_sides(), user, "source", "target")
+    orders = _labelled(order_with_sides(), user.pk, "source", "target")
     order = orders.get(Q(source__owner=user) | Q(target__owner=user), public_id=public_id)
     if order.transaction is None and order.source.owner_id != user.pk:
         raise TransferOrder.DoesNotExist  # nothing has reached the other side
@@ -99,32 +102,51 @@ def receipt_of(order: TransferOrder, user: User, *, label: str) -> Receipt:
         explanation=explanation_of(order),
         initiated_by=_initiator_label(order),
         can_be_repeated=_can_be_repeated(order, user),
+        can_be_cancelled=order.state == OrderState.HELD and may_cancel(user, order),
     )
+
+
+def order_to_cancel(user: User, public_id: UUID) -> Any:
+    """An order that its customer may cancel while it is held, whatever has become of it by now, with the `label` of
+    whom it pays.
+
+    Raises:
+        TransferOrder.DoesNotExist: also when it takes the money of somebody else, or none.
+    """
+    order = _labelled(order_with_sides(), user.pk, "target").get(public_id=public_id)
+    if not may_cancel(user, order):
+        raise TransferOrder.DoesNotExist
+    return order
 
 
 @dataclass(frozen=True)
 class WaitingOrder:
-    """A line of what an account page says about money that is set aside."""
+    """A line of what a customer's pages say about money that is set aside."""
 
     public_id: UUID
     label: str
     amount: Decimal
     since: datetime
+    account_name: str
+    payee_label: str  # what the customer calls whom it goes to
 
 
-def waiting_orders(account: BankAccount) -> list[WaitingOrder]:
-    """The account's orders that wait for a decision, oldest first; nothing is asked where nothing is held."""
-    if not account.held:
+def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
+    """The orders of the accounts that wait for a decision, oldest first; nothing is asked where nothing is held."""
+    holding = {account.pk: account for account in accounts if account.held}
+    if not holding:
         return []
-    held = TransferOrder.objects.filter(source=account, state=OrderState.HELD)
+    held = TransferOrder.objects.filter(source__in=list(holding), state=OrderState.HELD)
     return [
         WaitingOrder(
             order.public_id,
             str(payee_of(order, order.label or "")) if order.kind == OrderKind.PAYMENT else AT_THE_COUNTER,
             order.amount,
             order.created_at,
+            holding[order.source_id].display_name,
+            order.label or "",
         )
-        for order in _labelled(held, account.owner, "target").order_by("created_at", "pk")
+        for order in _labelled(held, accounts[0].owner_id, "target").order_by("created_at", "pk")
     ]
 
 
@@ -140,12 +162,12 @@ def _can_be_repeated(order: TransferOrder, viewer: User) -> bool:
     return is_done and order.kind in REPEATABLE and order.initiator_id == viewer.pk
 
 
-def _labelled(orders: QuerySet[TransferOrder], user: User | None, *sides: str) -> QuerySet[Any]:
+def _labelled(orders: QuerySet[TransferOrder], user_id: int | None, *sides: str) -> QuerySet[Any]:
     """The orders, each with the `label` by which the user calls who is on one of its sides; None if by none."""
     either = Q()
     for side in sides:
         either |= Q(account=OuterRef(side))
-    return orders.annotate(label=Subquery(Payee.objects.filter(either, customer=user).values("label")[:1]))
+    return orders.annotate(label=Subquery(Payee.objects.filter(either, customer=user_id).values("label")[:1]))
 
 
 def _sides_read_by(viewer: User, order: TransferOrder, label: str) -> tuple[SeenName, SeenName]:

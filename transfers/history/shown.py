@@ -7,19 +7,21 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import BigIntegerField, F
+from django.db.models import BigIntegerField, F, OuterRef, Subquery
 from django.utils.translation import get_language
 
 from accounts.models import AccountStatus, BankAccount, User
 from foundation.compiled import Select
 from transfers.history.own_accounts import DailyUse, daily_use_by
 from transfers.history.pictures import Overview
+from transfers.history.receipts import WaitingOrder
 from transfers.history.rows import RECENT_ROWS, EntryRow
-from transfers.models import CustomerLimit, Entry, Payee
+from transfers.models import CustomerLimit, Entry, OrderState, Payee, TransferOrder
 from transfers.periods import day_of
 
 _OWNER = BankAccount._meta.get_field("owner")
 _SHOWN = ("pk", "last_sequence", "balance", "held", "status", "nickname")
+_HELD = _SHOWN.index("held")
 _OF_LIMIT = ("day", "used", "daily_limit")
 
 
@@ -39,6 +41,14 @@ def _labels_lately(customer: Any, owner: Any, count: Any) -> Any:
     return payees.exclude(label="").values_list("label")
 
 
+def _held_orders(customer: Any, owner: Any) -> Any:
+    """What waits for a decision, each with what the customer calls whom it goes to."""
+    labels = Payee.objects.filter(customer=customer, account=OuterRef("target")).values("label")
+    held = TransferOrder.objects.filter(source__owner=owner, state=OrderState.HELD)
+    return held.annotate(_label=Subquery(labels)).values_list("public_id", "_label")
+
+
+_waiting: Select = Select(_held_orders, Payee._meta.get_field("customer"), _OWNER)
 _accounts: Select = Select(_state_of_accounts, _OWNER)
 _labels: Select = Select(_labels_lately, Payee._meta.get_field("customer"), _OWNER, BigIntegerField())
 
@@ -46,29 +56,48 @@ _labels: Select = Select(_labels_lately, Payee._meta.get_field("customer"), _OWN
 def overview_version(user: User, *, at: datetime) -> str:
     """Another one whenever the dashboard would show this customer something else; no two customers have the same.
 
-    Two statements. A movement is never changed, so the last sequence of an account tells of all that moved on it.
+    Two statements, and one more where money is held. A movement is never changed, so the last sequence of an account
+    tells of all that moved on it.
     """
     rows = _accounts.tuples(user.pk)
     labels = (label for (label,) in _labels.rows(user.pk, user.pk, RECENT_ROWS))
     of_limit = rows[0][len(_SHOWN) :] if rows else (None, None, None)
     limit = None if of_limit[0] is None else CustomerLimit(**dict(zip(_OF_LIMIT, of_limit, strict=True)))
-    return _digest(user, [row[: len(_SHOWN)] for row in rows], daily_use_by(limit), labels, at)
+    accounts = [row[: len(_SHOWN)] for row in rows]
+    waiting = _waiting.tuples(user.pk, user.pk) if any(row[_HELD] for row in accounts) else []
+    return _digest(user, accounts, daily_use_by(limit), labels, waiting, at)
 
 
-def version_of(user: User, overview: Overview, recent: Mapping[int, Sequence[EntryRow]], *, at: datetime) -> str:
+def version_of(
+    user: User,
+    overview: Overview,
+    recent: Mapping[int, Sequence[EntryRow]],
+    waiting: Iterable[WaitingOrder],
+    *,
+    at: datetime,
+) -> str:
     """The same, of what has been read already."""
     accounts = [tuple(getattr(account, name) for name in _SHOWN) for account in overview.accounts]
     labels = (row.counterpart_label for rows in recent.values() for row in rows if row.counterpart_label)
-    return _digest(user, accounts, overview.daily, labels, at)
+    rows_waiting = [(order.public_id, order.payee_label) for order in waiting]
+    return _digest(user, accounts, overview.daily, labels, rows_waiting, at)
 
 
-def _digest(user: User, accounts: Sequence[tuple], daily: DailyUse, labels: Iterable[str], at: datetime) -> str:
+def _digest(
+    user: User,
+    accounts: Sequence[tuple],
+    daily: DailyUse,
+    labels: Iterable[str],
+    waiting: Iterable[tuple],
+    at: datetime,
+) -> str:
     state = (
         user.pk,
         user.get_short_name(),
         sorted(accounts),
         (daily.limit, daily.used),
         sorted(set(labels)),
+        sorted((str(public_id), label or "") for public_id, label in waiting),
         day_of(at),  # the picture ends today
         (get_language(), settings.CURRENCY, settings.SELF_SERVICE_CASH),
     )

@@ -40,7 +40,7 @@ def orders_seen_by(user: User, orders: QuerySet[TransferOrder]) -> QuerySet[Tran
     decides; the rest of the ledger is none of its business."""
     if sees_the_ledger(user):
         return orders
-    return orders.filter(state__in=[OrderState.HELD, OrderState.RELEASED, OrderState.REJECTED])
+    return orders.filter(state__in=[state for state in OrderState if state != OrderState.POSTED])
 
 
 def held_orders(user: User, *, after: Cursor | None = None) -> Page[TransferOrder]:

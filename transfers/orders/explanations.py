@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from foundation.money import format_money
-from transfers.models import NameCheck, OrderState, StepUpReason, TransferOrder
+from transfers.models import NameCheck, OrderKind, OrderState, StepUpReason, TransferOrder
 from transfers.orders.fraud import SECOND_CLERK, Rule
 
 
@@ -80,10 +82,29 @@ def _sentence_for(hold_reason: str) -> str:
 
 
 def explanation_of(order: TransferOrder) -> str:
-    """Why the order waits, and where the money is meanwhile; or why it was rejected. "" for all others."""
+    """Why the order waits, until when, and where the money is meanwhile; or why it was not carried out. "" for all
+    others."""
+    is_deposit = order.kind == OrderKind.DEPOSIT
     if order.state == OrderState.HELD:
-        kept = "The money is set aside in your account until then, and we write to you as soon as it is decided."
-        return f"{why_held(order)} {kept}".strip()
+        return f"{why_held(order)} {_KEPT} {until_when(order)}".strip()
     if order.state == OrderState.REJECTED:
         return f"We did not carry this out, and the money is yours to spend again. The reason: {order.decision_reason}"
+    if order.state == OrderState.CANCELLED:
+        left = "nothing was paid in" if is_deposit else "the money is yours to spend again"
+        return f"You cancelled this before we had decided, and {left}."
+    if order.state == OrderState.EXPIRED:
+        left = _ASK_FOR_CASH if is_deposit else "The money is yours to spend again."
+        return f"We did not decide on this in time, so it was not carried out. {left}"
     return ""
+
+
+# Of a deposit that came to nothing: who has paid in by themselves has the cash still.
+_ASK_FOR_CASH = "Cash that you handed in at the counter is yours: ask for it there."
+_KEPT = "The money is set aside in your account until then, and we write to you as soon as it is decided."
+
+
+def until_when(order: TransferOrder) -> str:
+    """What becomes of a held order that nobody decides on, and when."""
+    day = date_format(timezone.localtime(order.expires_at))
+    left = "" if order.kind == OrderKind.DEPOSIT else ", and the money is yours to spend again"
+    return f"If we have not decided by {day}, it is not carried out{left}."

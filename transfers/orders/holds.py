@@ -1,10 +1,13 @@
-"""Deciding on an order that is held: a second person releases or rejects it (R3.10).
+"""What becomes of an order that is held: a second person releases or rejects it (R3.10), its customer cancels it, or
+it expires (R3.14). One of these, once.
 
-Locks as everywhere: the customer's limit row, then accounts by id. Whoever decides at the same moment waits for that
-row, and then finds the order decided; the conditional UPDATE says so also where a lock is not kept.
+Locks as everywhere: the customer's limit row, then accounts by id. Whoever comes at the same moment waits for that
+row, finds the order decided, and is told what has become of it; the conditional UPDATE says so also where a lock is
+not kept.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +16,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.people.the_bank import the_bank
 from accounts.permission.reasons import checked_reason
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record, record_many
 from foundation import outbox
 from foundation.compiled import Select, Update
-from foundation.refusals import Refusal, WrongStatus
-from foundation.transactions import own_transaction
+from foundation.refusals import NotFound, Refusal, WrongStatus
+from foundation.transactions import own_repeatable_transaction, own_transaction
 from transfers.ledger import holding
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import AccountNotActive, Posting
@@ -42,7 +46,7 @@ def _decide_if_held(pk: int, *values: Any) -> tuple[QuerySet[TransferOrder], dic
     return TransferOrder.objects.filter(pk=pk, state=OrderState.HELD), columns
 
 
-_reject_held = Update(_decide_if_held, TransferOrder._meta.pk, *map(_field, _DECIDED))
+_end_held = Update(_decide_if_held, TransferOrder._meta.pk, *map(_field, _DECIDED))
 _release_held = Update(_decide_if_held, TransferOrder._meta.pk, *map(_field, [*_DECIDED, "transaction"]))
 
 _PERMISSION = "transfers.decide_held_transfer"
@@ -50,7 +54,13 @@ _LOCKED = "This customer is locked: reject the transfer, or unlock them first."
 
 
 class DecidedAlready(WrongStatus):
+    """It is not held any more, or never was; the text says what has become of it."""
+
     text = "Somebody else has decided this transfer already."
+
+
+class NotYourOrder(NotFound):
+    """It takes no money of theirs. Pages and API answer as if it did not exist: 404 (R1.7)."""
 
 
 class SourceNotActive(AccountNotActive):
@@ -107,6 +117,84 @@ def reject_order(
     return _decide(_reject, once, order, at or timezone.now())
 
 
+def may_cancel(user: User, order: TransferOrder) -> bool:
+    """Whether the user may cancel the order while it is held: it takes their money, or they pay in themselves. Cash
+    that a clerk has taken in lies at the counter, and only the counter gives it back."""
+    is_theirs = order.customer_account.owner_id == user.pk
+    return is_theirs and (order.kind != OrderKind.DEPOSIT or order.initiator_id == user.pk)
+
+
+def cancel_order(*, actor: User, order: TransferOrder, at: datetime | None = None) -> TransferOrder:
+    """Let the customer take back what nobody has decided on, whoever ordered it for them: the money is theirs to spend
+    again, whatever status the account has; the daily limit too, on the same day. They are told by mail.
+
+    Of an order that is cancelled already it returns the order, and does nothing. Alerts stay open: nobody has looked
+    at what the rules said, and who cancels in a hurry may be a thief.
+
+    Raises:
+        PermissionDenied, NotYourOrder
+        DecidedAlready: released, rejected, expired, or never held; recorded.
+    """
+    require(actor, "transfers.transfer_own_money")
+    if not may_cancel(actor, order):
+        raise NotYourOrder
+    now = at or timezone.now()
+    try:
+        return _end(_CANCELLED, actor, order, now)[0]
+    except DecidedAlready as refusal:
+        _record_refusal("cancel", refusal, actor, order, now)
+        raise
+
+
+def expire_order(*, order: TransferOrder, at: datetime) -> bool:
+    """Give back what nobody has decided on until it was to expire, in the bank's own name; whether this very call did
+    it. The customer is told by mail; alerts stay open for staff.
+
+    By the bank itself, so it takes no actor: from the scheduler or the terminal only.
+
+    Raises:
+        ValueError: it is not to expire yet.
+    """
+    if order.expires_at > at:
+        raise ValueError(f"{order} waits on until {order.expires_at}.")
+    try:
+        return _end(_EXPIRED, the_bank(), order, at)[1]
+    except DecidedAlready:
+        return False
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """How a held order ends without anybody's decision, and the mail of it."""
+
+    state: OrderState
+    action: Action
+    event: str
+
+
+_CANCELLED = _Ending(OrderState.CANCELLED, Action.TRANSFER_CANCELLED, "order_cancelled")
+_EXPIRED = _Ending(OrderState.EXPIRED, Action.TRANSFER_EXPIRED, "order_expired")
+
+
+@own_repeatable_transaction
+def _end(ending: _Ending, actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOrder, bool]:
+    """The order as it ended so, and whether it did now, not before.
+
+    Raises:
+        DecidedAlready: it ended otherwise.
+    """
+    waiting, row = _locked(order, at)
+    if waiting.state == ending.state:
+        return waiting, False
+    if waiting.state != OrderState.HELD:
+        raise DecidedAlready(what_has_happened(waiting, actor))
+    _give_back(waiting, row)
+    _write_decision(waiting, ending.state, actor, "", at)
+    _record(ending.action, actor, waiting, at)
+    outbox.tell(ending.event, order_id=waiting.pk)
+    return waiting, True
+
+
 def _decide(decision: "_Decision", once: Once, order: TransferOrder, at: datetime) -> TransferOrder:
     outcome = _decide_once(decision, once, order, at)
     if isinstance(outcome, Refusal):
@@ -121,7 +209,8 @@ def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: da
     try:
         try:
             with transaction.atomic():
-                waiting, row = _locked(once.actor, order, at)
+                waiting, row = _locked(order, at)
+                refuse_parties(once.actor, waiting)
                 if not _is_done(once, waiting):
                     decision(once, waiting, row, at)
                 return waiting
@@ -129,9 +218,7 @@ def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: da
             once.was_done()  # the key, at this very moment, for another order
             raise
     except Refusal as refusal:
-        details = {"decision": once.act, "reason": refusal.code}
-        concerns = order.source.owner
-        record(Action.TRANSFER_REFUSED, actor=once.actor, subject=order, concerns=concerns, details=details, at=at)
+        _record_refusal(once.act, refusal, once.actor, order, at)
         return refusal
 
 
@@ -145,8 +232,9 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
     holding.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
     posting = _post(waiting, at)
     waiting.transaction = posting.as_row()
-    _write_decision(waiting, OrderState.RELEASED, once, at)
-    _record(Action.TRANSFER_RELEASED, once, waiting, at, posting)
+    _write_decision(waiting, OrderState.RELEASED, once.actor, once.reason, at)
+    _close(once, waiting, at)
+    _record(Action.TRANSFER_RELEASED, once.actor, waiting, at, posting=posting, reason=once.reason)
     if is_payment:
         known_payees.remember(row.user, waiting, known, at=at)
         outbox.tell("payment_posted", order_id=waiting.pk)
@@ -155,31 +243,22 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
 
 
 def _reject(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetime) -> None:
-    holding.release_hold(waiting.source_id, waiting.amount)
-    limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
-    limits.keep(row)
-    _write_decision(waiting, OrderState.REJECTED, once, at)
-    _record(Action.TRANSFER_REJECTED, once, waiting, at)
+    _give_back(waiting, row)
+    _write_decision(waiting, OrderState.REJECTED, once.actor, once.reason, at)
+    _close(once, waiting, at)
+    _record(Action.TRANSFER_REJECTED, once.actor, waiting, at, reason=once.reason)
     outbox.tell("order_rejected", order_id=waiting.pk)
 
 
 _Decision = Callable[[Once, TransferOrder, CustomerLimit, datetime], None]
 
 
-def _locked(actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOrder, CustomerLimit]:
-    """The order as it stands with its customer's limit row locked, and that row.
-
-    Raises:
-        NotYourself
-        DecidedAlready: a deposit, which is never held.
-    """
-    owner = order.source.owner
-    if owner is None:
-        raise DecidedAlready
-    row = limits.locked_limit(owner, at=at)
+def _locked(order: TransferOrder, at: datetime) -> tuple[TransferOrder, CustomerLimit]:
+    """The order as it stands with its customer's limit row locked, and that row."""
+    customer: Any = order.customer_account.owner  # never one of the bank's own
+    row = limits.locked_limit(customer, at=at)
     waiting = _orders.instances(order.pk)[0]
-    row.user = waiting.source.owner
-    refuse_parties(actor, waiting)
+    row.user = waiting.customer_account.owner
     return waiting, row
 
 
@@ -192,8 +271,24 @@ def _is_done(once: Once, waiting: TransferOrder) -> bool:
     if once.was_done():
         return True
     if waiting.state != OrderState.HELD:
-        raise DecidedAlready
+        raise DecidedAlready(what_has_happened(waiting, once.actor))
     return False
+
+
+def what_has_happened(order: TransferOrder, reader: User) -> str:
+    """Why nobody decides on the order any more: who was faster, or what it has come to. A customer does not read which
+    clerk it was."""
+    what = OrderKind(order.kind).label.lower()
+    if order.state == OrderState.CANCELLED:
+        return f"The customer has cancelled this {what} already."
+    if order.state == OrderState.EXPIRED:
+        return f"This {what} has expired: nobody decided on it in time."
+    if order.state == OrderState.POSTED:
+        return f"This {what} was carried out at once: there is nothing to decide."
+    verb = "released" if order.state == OrderState.RELEASED else "rejected"
+    if reader.pk == order.customer_account.owner_id or order.decided_by is None:
+        return f"We have {verb} this {what} already."
+    return f"{order.decided_by.get_full_name()} has {verb} this {what} already."
 
 
 def _post(waiting: TransferOrder, at: datetime) -> Posting:
@@ -204,29 +299,49 @@ def _post(waiting: TransferOrder, at: datetime) -> Posting:
         raise side(error.account_id) from error
 
 
-def _write_decision(waiting: TransferOrder, state: OrderState, once: Once, at: datetime) -> None:
-    waiting.state, waiting.decided_by, waiting.decided_at = state.value, once.actor, at
-    waiting.decision_reason = once.reason
-    decided = (waiting.state, once.actor.pk, at, once.reason)
+def _give_back(waiting: TransferOrder, row: CustomerLimit) -> None:
+    """What the order took when it was held: the money set aside, and its part of the daily limit."""
+    if waiting.kind in limits.OUTGOING_KINDS:
+        holding.release_hold(waiting.source_id, waiting.amount)
+        limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
+        limits.keep(row)
+
+
+def _write_decision(waiting: TransferOrder, state: OrderState, actor: User, reason: str, at: datetime) -> None:
+    waiting.state, waiting.decided_by, waiting.decided_at = state.value, actor, at
+    waiting.decision_reason = reason
+    decided = (waiting.state, actor.pk, at, reason)
     if waiting.transaction_id is None:
-        is_held = _reject_held.execute(waiting.pk, *decided)
+        is_held = _end_held.execute(waiting.pk, *decided)
     else:
         is_held = _release_held.execute(waiting.pk, *decided, waiting.transaction_id)
     if not is_held:
         raise DecidedAlready
+
+
+def _close(once: Once, waiting: TransferOrder, at: datetime) -> None:
+    """Whoever decides has looked: alerts close with it, and the key of the decision is used."""
     close_alerts_of(waiting, actor=once.actor, note=once.reason, at=at)
     once.keep(at=at)
 
 
-def _record(action: Action, once: Once, waiting: TransferOrder, at: datetime, posting: Posting | None = None) -> None:
+def _record(
+    action: Action, actor: User, waiting: TransferOrder, at: datetime, *, posting: Posting | None = None, **details: str
+) -> None:
     report = records.report_of(
         waiting,
         action,
-        actor=once.actor,
-        concerns=waiting.source.owner,
+        actor=actor,
+        concerns=waiting.customer_account.owner,
         at=at,
         posting=posting,
         hold_reason=waiting.hold_reason,
-        reason=once.reason,
+        **details,
     )
     record_many([report])
+
+
+def _record_refusal(act: str, refusal: Refusal, actor: User, order: TransferOrder, at: datetime) -> None:
+    details = {"decision": act, "reason": refusal.code}
+    concerns = order.customer_account.owner
+    record(Action.TRANSFER_REFUSED, actor=actor, subject=order, concerns=concerns, details=details, at=at)

@@ -14,6 +14,7 @@ from tests.api_client import ApiClient, told
 from tests.tables import in_one_world
 from transfers.models import OrderState, TransferOrder
 from transfers.orders import holds, placing
+from transfers.orders.expiry import expire_holds
 
 
 @pytest.fixture
@@ -327,6 +328,52 @@ def test_a_rejected_payment_says_why(held: Any, alices: ApiClient, sam: Any) -> 
     order = alices.get(f"orders/{held.public_id}").json()
     assert order["state"] == "rejected"
     assert order["explanation"].endswith("We could not reach you.")
+
+
+def test_a_held_payment_is_cancelled_and_the_same_request_again_is_answered_alike(
+    held: Any, alice: Any, alices: ApiClient, household: BankAccount
+) -> None:
+    # R3.14
+    answer = alices.post(f"orders/{held.public_id}/cancel")
+    order = answer.json()
+    assert (answer.status_code, order["state"], order["reference"]) == (200, "cancelled", "")
+    assert order["explanation"] == "You cancelled this before we had decided, and the money is yours to spend again."
+    assert alices.get(f"accounts/{household.number}").json()["held"] == "0.00"
+    assert alices.get(f"accounts/{household.number}").json()["waiting"] == []
+    again = alices.post(f"orders/{held.public_id}/cancel")
+    assert (again.status_code, again.json()) == (200, order)
+    assert alices.get(f"orders/{held.public_id}").json() == order
+
+
+def test_a_cancellation_that_comes_too_late_is_told_what_has_happened(
+    held: Any, alices: ApiClient, sam: Any, api_of: Callable, bob: Any
+) -> None:
+    # R3.14, R7.3: and the payee, who sees it by now, cancels nothing either.
+    holds.release_order(actor=sam, order=held, reason="They bought a boat.")
+    answer = alices.post(f"orders/{held.public_id}/cancel")
+    assert told(answer) == (409, "wrong_status")
+    assert answer.json()["detail"] == "We have released this transfer already."
+    assert told(api_of(bob).post(f"orders/{held.public_id}/cancel")) == (404, "not_found")
+
+
+def test_staff_who_come_too_late_are_told_who_was_faster(
+    held: Any, alices: ApiClient, sam: Any, api_of: Callable
+) -> None:
+    # R3.14: the customer, here.
+    alices.post(f"orders/{held.public_id}/cancel")
+    reason = {"reason": "They bought a boat."}
+    answer = api_of(sam).post(f"holds/{held.public_id}/release", reason, Idempotency_Key="a-release-too-late")
+    assert told(answer) == (409, "wrong_status")
+    assert answer.json()["detail"] == "The customer has cancelled this transfer already."
+
+
+def test_an_expired_payment_says_so(held: Any, alices: ApiClient) -> None:
+    # R3.14
+    expire_holds(at=held.expires_at)
+    order = alices.get(f"orders/{held.public_id}").json()
+    assert (order["state"], order["reference"]) == ("expired", "")
+    assert order["explanation"].startswith("We did not decide on this in time")
+    assert told(alices.post(f"orders/{held.public_id}/cancel")) == (409, "wrong_status")
 
 
 # --- How often ---------------------------------------------------------------------------------------------------

@@ -198,14 +198,16 @@ def test_an_amount_of_the_ledger_is_positive(alice: Any, everyday: BankAccount, 
 
 
 def test_an_order_is_completed_exactly_when_it_has_a_transaction(payment: TransferOrder) -> None:
-    """R3.1."""
+    """R3.1, R3.14."""
     orders = TransferOrder.objects.filter(pk=payment.pk)
-    for state in (OrderState.HELD, OrderState.REJECTED):
+    for state in (OrderState.HELD, OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED):
         with pytest.raises(IntegrityError), transaction.atomic():
             orders.update(state=state)
     with pytest.raises(IntegrityError), transaction.atomic():
         orders.update(transaction=None)
     orders.update(state=OrderState.HELD, transaction=None)
+    orders.update(state=OrderState.CANCELLED)
+    orders.update(state=OrderState.EXPIRED)
 
 
 def test_two_orders_cannot_share_a_transaction_or_a_key(payment: TransferOrder) -> None:

@@ -266,10 +266,11 @@ def test_without_a_reason_nothing_is_decided(
 def test_what_is_decided_is_decided(
     first: Callable, decide: Callable, sam: Any, ada: Any, held: TransferOrder, books: Callable
 ) -> None:
-    """A stale form: somebody else was faster."""
+    """A stale form: somebody else was faster, and it says who."""
     first(actor=sam, order=held, reason=REASON)
+    verb = {release_order: "released", reject_order: "rejected"}[first]
     before = books()
-    with pytest.raises(DecidedAlready, match="Somebody else has decided this transfer already"):
+    with pytest.raises(DecidedAlready, match=f"^Sam Example has {verb} this transfer already.$"):
         decide(actor=ada, order=held, reason=REASON)
     assert books() == before
 

@@ -58,6 +58,8 @@ def test_whatever_the_bank_does_is_reported_once(
     )
     holds.release_order(actor=sam, order=waiting, reason=REASON)
     holds.reject_order(actor=sam, order=rejected, reason=REASON)
+    cancelled = acts.transfer(actor=alice, amount=Decimal(10_001), source=other, target=bobs, idempotency_key=new_key())
+    holds.cancel_order(actor=alice, order=cancelled)
     reversals.reverse_transaction(actor=ada, transaction=paid.transaction, reason=REASON)
     cash.deposit_at_counter(actor=sam, account=bobs, amount=Decimal(5000), idempotency_key=new_key())
     for amount in ("20.00", "1500.00"):

@@ -256,6 +256,8 @@ def test_a_deleted_account_is_named_by_its_entries(tampered: None, everyday: Ban
         ("source_id = target_id", "its transaction moved something else"),
         ("state = 'held'", "it is held and has a transaction"),
         ("state = 'rejected'", "it is rejected and has a transaction"),
+        ("state = 'cancelled'", "it is cancelled and has a transaction"),
+        ("state = 'expired'", "it is expired and has a transaction"),
     ],
 )
 def test_an_altered_order_is_named(tampered: None, everyday: BankAccount, change: str, complaint: str) -> None:

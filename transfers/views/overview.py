@@ -53,11 +53,17 @@ def _overview(request: SignedInRequest) -> dict[str, Any]:
     all_accounts = overview.accounts
     accounts = [account for account in all_accounts if account.status != AccountStatus.CLOSED]
     recent = history.recent_entries(request.user)
+    waiting = history.waiting_orders(*accounts)
     latest = max((rows[0] for rows in recent.values()), key=lambda row: row.posted_at, default=None)
+    total = sum((account.balance for account in accounts), Decimal(0))
+    available = sum((account.available for account in accounts), Decimal(0))
     return {
-        "version": history.version_of(request.user, overview, recent, at=at),
+        "version": history.version_of(request.user, overview, recent, waiting, at=at),
         "latest": latest,
-        "total": sum((account.balance for account in accounts), Decimal(0)),
+        "total": total,
+        "available": available,
+        "held": total - available,
+        "waiting": waiting,
         "accounts": [{"account": account, "entries": recent.get(account.pk, [])} for account in accounts],
         "closed_accounts": [account for account in all_accounts if account.status == AccountStatus.CLOSED],
         "balance_picture": balance_picture(overview.balances),

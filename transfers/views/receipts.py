@@ -1,15 +1,18 @@
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from accounts.models import SignedInRequest
+from foundation.money import format_money
 from transfers import history
-from transfers.models import OrderKind, TransferOrder
+from transfers.models import OrderKind, OrderState, TransferOrder
+from transfers.orders import holds
 from transfers.statements import exports
 from transfers.views.access import needs, pdf_answer
 
@@ -41,6 +44,31 @@ def _comes_from_ordering(request: SignedInRequest) -> bool:
         return resolve(urlsplit(request.headers.get("Referer", "")).path).url_name in _ORDERING_PAGES
     except (Resolver404, ValueError):
         return False
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("transfers.transfer_own_money")
+def order_cancel(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """Take back an order that is held, after a question (R3.14). One that is not held any more leads to its receipt,
+    which says what has become of it."""
+    try:
+        order = history.order_to_cancel(request.user, public_id)
+    except TransferOrder.DoesNotExist as error:
+        raise Http404 from error
+    if request.method == "POST":
+        try:
+            holds.cancel_order(actor=request.user, order=order)
+        except holds.DecidedAlready as refusal:
+            messages.error(request, str(refusal))
+        else:
+            is_back = order.kind != OrderKind.DEPOSIT
+            left = f"{format_money(order.amount)} is yours to spend again" if is_back else "Nothing was paid in"
+            messages.success(request, f"Cancelled. {left}.")
+        return redirect("receipt", public_id)
+    if order.state != OrderState.HELD:
+        return redirect("receipt", public_id)
+    shown = history.receipt_of(order, request.user, label=order.label or "")
+    return render(request, "transfers/order_cancel.html", {"receipt": shown})
 
 
 @require_GET

@@ -9,6 +9,7 @@ import pytest
 from foundation.keys import records as key_records
 from foundation.keys.records import note_keys
 from foundation.models import KeyRecord
+from tests import migrated_database
 from tests.acts import at_once
 from tests.keys import environment_with, ring_text
 
@@ -31,6 +32,7 @@ def run(environment: dict[str, str], repository: Path, *arguments: str) -> subpr
 @pytest.fixture
 def bank(tmp_path: Path, repository: Path) -> dict[str, str]:
     """The environment of a bank with a database of its own, migrated under one key in each ring."""
+    migrated_database.lay(tmp_path / "bank.sqlite3")
     environment = environment_with(DATABASE_URL=f"sqlite:///{tmp_path}/bank.sqlite3")
     made = run(environment, repository, "manage.py", "migrate", "--verbosity", "0")
     assert made.returncode == 0, made.stderr

@@ -47,7 +47,9 @@ def due_at(job: Job) -> datetime:
 def test_every_job_is_a_command_and_all_of_them_run() -> None:
     names = [job.name for job in JOBS]
     assert set(names) <= get_commands().keys()
-    assert names == ["seal_audit_log", "clean_up", "accrue_interest", "verify_ledger", "verify_audit_log"]
+    assert names == [
+        *("seal_audit_log", "clean_up", "expire_holds", "accrue_interest", "verify_ledger", "verify_audit_log")
+    ]
 
 
 def test_a_new_bank_begins_with_what_is_hourly(rows: None) -> None:

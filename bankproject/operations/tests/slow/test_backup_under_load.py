@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import pytest
+
+from tests import migrated_database
 from tests.processes import ROOT
 from tests.scanners.demo_bank import environment_of
 
@@ -83,8 +86,10 @@ def payments(bank: Bank) -> Iterator[None]:
             process.communicate()
 
 
+@pytest.mark.usefixtures("django_db_setup")
 def test_taken_while_money_moves_and_put_back_elsewhere_it_verifies(tmp_path: Path) -> None:
     bank = Bank(tmp_path / "here", environment_of(tmp_path, "http://127.0.0.1:8000"))
+    migrated_database.lay(bank.file)
     bank.run("migrate", "--verbosity", "0")
     copies, counts = [tmp_path / "first.backup", tmp_path / "second.backup"], []
     with payments(bank):
