@@ -113,12 +113,20 @@ class OwnTransferForm(_FromOwnAccountForm):
         return self.cleaned_data["target"]
 
 
-def payee_name_field() -> LineField:
-    """Not required by itself: whom one has paid before needs none, and who that is only the look-up tells."""
-    return LineField(
+class PayeeNameField(LineField):
+    """The name of whom one pays. An empty one is taken: who was paid before needs none, and only the look-up tells."""
+
+    def validate(self, value: str) -> None:
+        if value:
+            super().validate(value)
+
+
+def payee_name_field(*, required: bool) -> PayeeNameField:
+    """Args: required: whether it is shown as such, as it is to people."""
+    return PayeeNameField(
         label="Name of the person or business",
         max_length=MAX_NAME_CHARS,
-        required=False,
+        required=required,
         help_text="We check that the account is theirs. First name and last name, or the whole name of a business.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -126,7 +134,7 @@ def payee_name_field() -> LineField:
 
 class SendMoneyForm(_FromOwnAccountForm):
     number = AccountNumberField(label="Account number of the payee")
-    name = payee_name_field()
+    name = payee_name_field(required=True)
     amount = AmountField(label="Amount")
     description = description_field()
 

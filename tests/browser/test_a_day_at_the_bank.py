@@ -133,14 +133,15 @@ def send(page: Page, *, to: str, amount: str, description: str, key: bytes) -> N
     overview(page)
     page.get_by_role("main").get_by_role("link", name="Send money").click()
     page.get_by_label("Account number").fill(to)
+    page.get_by_label("Name of the person or business").fill("Bob Brandt")
     page.get_by_label("Amount").fill(amount)
     page.get_by_label("Description").fill(description)
     page.get_by_role("button", name="Review").click()
 
     review = page.get_by_role("main")
     expect(review.get_by_role("heading", level=1)).to_have_text("Check and confirm")
-    expect(review).to_contain_text("B•• B•••••")
-    expect(review).not_to_contain_text("Brandt")
+    expect(review).to_contain_text("Bob Brandt")
+    expect(review).to_contain_text("The name matches.")
     expect(review).not_to_contain_text(FULL_NUMBER)
     expect(review).to_contain_text("€1,199.25")  # what will be left
     expect(review).to_contain_text("A first transfer to an account needs a code.")

@@ -110,7 +110,7 @@ class RenamePayeeIn(In):
     ]
 
 
-_NAME = payee_name_field()
+_NAME = payee_name_field(required=False)
 
 
 class LookupIn(In):
