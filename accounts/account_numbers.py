@@ -4,6 +4,7 @@ import re
 import secrets
 
 from foundation.refusals import Refusal
+from foundation.text import run_together
 
 
 class InvalidAccountNumber(Refusal):
@@ -26,13 +27,13 @@ def new_number() -> str:
 
 
 def parse_number(text: str) -> str:
-    """The twelve digits of a number typed with or without spaces and hyphens.
+    """The twelve digits of a number typed or copied, with any of Unicode's spaces, dashes and invisible marks in it.
 
     Raises:
         InvalidAccountNumber: not a text of twelve ASCII digits, or the check digits are wrong (ISO 7064).
     """
     # A JSON number or list must not slip through: "1" and 1 would be two accounts to a naive comparison.
-    digits = re.sub(r"[ \-]", "", text) if isinstance(text, str) else ""
+    digits = run_together(text) if isinstance(text, str) else ""
     if not re.fullmatch(r"[0-9]{12}", digits) or int(digits) % 97 != 1:
         raise InvalidAccountNumber
     return digits

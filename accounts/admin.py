@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from accounts import account_numbers
+from accounts import account_numbers, freezes
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.models import BankAccount, User
 from accounts.staff.acts import ActingAdmin, offer
@@ -27,7 +27,8 @@ class UserAdmin(ActingAdmin):
     list_filter = (RoleFilter, ActiveFilter, LockedFilter)
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
-    search_beginnings = ("email", "first_name", "last_name")
+    search_beginnings = ("email",)
+    search_folded = ("folded_first_name", "folded_last_name")
     search_help_text = "The beginning of an e-mail address or a name."
     fields = (
         "email",
@@ -57,9 +58,15 @@ class BankAccountAdmin(ActingAdmin, MoneyAdmin):
     date_hierarchy = "opened_at"
     ordering = ("-opened_at",)
     search_path = "owner"
-    search_beginnings = ("email", "last_name")
+    search_beginnings = ("email",)
+    search_folded = ("folded_last_name",)
     search_help_text = "An account number in full, or the beginning of its owner’s e-mail address or last name."
     fields = ("masked_number", "kind", "owner", "status", "balance", "held", "opened_at", "closed_at")
+    about_template = "admin/freezes.html"
+
+    def about(self, request: HttpRequest, row: BankAccount) -> dict[str, Any]:
+        """Why it is frozen, wherever somebody is about to lift that."""
+        return {"freezes": freezes.standing_on(row), "lifted": freezes.lifted_on(row)}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[BankAccount], search_term: str

@@ -40,15 +40,19 @@ PEOPLE = (
     Person("Audrey", "Adler", "audrey@example.com", Role.AUDITOR, "+49 30 5550105", "Alder Bank"),
     Person("Ada", "Almeida", "ada@example.com", Role.ADMIN, "+49 30 5550106", "Alder Bank"),
 )
-# Whom they deal with: employer, landlady, shops, neighbours. The same password; some have one name (R1.1).
+# Whom they deal with: employer, landlady, shops, neighbours. The same password. A business has its whole name in one
+# field, and Noor has one name (R1.1): so the payee check has something of each to say.
 NEIGHBOURS = (
-    Person("Nordlicht", "", "nordlicht@example.com", Role.CUSTOMER, "+49 30 5550107", "Speicherhof 9\n10997 Berlin"),
+    Person(
+        *("Nordlicht Studio GmbH", "", "nordlicht@example.com", Role.CUSTOMER),
+        *("+49 30 5550107", "Speicherhof 9\n10997 Berlin"),
+    ),
     Person(
         *("Margarethe", "von Löwenstein-Huber", "margarethe@example.com", Role.CUSTOMER),
         *("+49 30 5550108", "Lindenallee 2\n10117 Berlin"),
     ),
-    Person("Yıldız", "Market", "market@example.com", Role.CUSTOMER, "+49 30 5550109", "Lindenallee 11\n10117 Berlin"),
-    Person("Café", "Lumière", "cafe@example.com", Role.CUSTOMER, "+49 30 5550110", "Am Markt 1\n10117 Berlin"),
+    Person("Yıldız Market", "", "market@example.com", Role.CUSTOMER, "+49 30 5550109", "Lindenallee 11\n10117 Berlin"),
+    Person("Café Lumière", "", "cafe@example.com", Role.CUSTOMER, "+49 30 5550110", "Am Markt 1\n10117 Berlin"),
     Person("Linden-Apotheke", "", "apotheke@example.com", Role.CUSTOMER, "+49 30 5550111", "Am Markt 3\n10117 Berlin"),
     Person("Leïla", "Haddad", "leila@example.com", Role.CUSTOMER, "+49 30 5550112", "Gartenweg 27\n12043 Berlin"),
     Person("Noor", "", "noor@example.com", Role.CUSTOMER, "+49 30 5550113", "Gartenweg 27\n12043 Berlin"),

@@ -1,6 +1,6 @@
 """Forms parse what people type; services decide (house style)."""
 
-import re
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -8,7 +8,9 @@ from django.core.exceptions import ValidationError
 
 from accounts.account_numbers import InvalidAccountNumber, parse_number
 from accounts.models import User
+from accounts.people.names import NameRefused, check_name, check_visible
 from accounts.sign_in.addresses import is_plain
+from accounts.sign_in.codes import MAX_CODE_CHARS, InvalidCode, parse_code
 from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS
 from accounts.sign_in.passwords.rules import check_new_password, password_help
 from accounts.sign_in.pins import InvalidPin, check_pin
@@ -17,10 +19,10 @@ from foundation.text import has_unprintable
 
 
 class AccountNumberField(forms.CharField):
-    """Somebody's account number, spaces and hyphens allowed; cleans to twelve digits."""
+    """Somebody's account number, spaces and dashes of any kind allowed; cleans to twelve digits."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("max_length", 24)
+        kwargs.setdefault("max_length", 40)
         kwargs.setdefault("error_messages", {"required": "Enter an account number."})
         super().__init__(**kwargs)
 
@@ -44,6 +46,10 @@ class PersonNameField(LineField):
         super().validate(value)
         if value and not any(char.isalpha() for char in value):
             raise ValidationError("A name has at least one letter.", code="invalid_name")
+        try:
+            check_visible(value)
+        except NameRefused as refusal:
+            raise ValidationError(str(refusal), code=refusal.code) from refusal
 
 
 class PlainEmailField(forms.EmailField):
@@ -85,20 +91,26 @@ class SignInForm(forms.Form):
     password = password_field("Password", new=False)
 
 
+class CodeField(forms.CharField):
+    """A one-time or recovery code as people type and copy it; cleans to its one spelling (`accounts.sign_in.codes`)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", MAX_CODE_CHARS)
+        kwargs.setdefault("error_messages", {"required": "Enter the code."})
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        try:
+            return parse_code(text) if text else ""
+        except InvalidCode as error:
+            raise ValidationError(str(error), code=error.code) from error
+
+
 class CodeForm(forms.Form):
     """A six-digit code, or, at sign-in, a recovery code."""
 
-    code = forms.CharField(
-        max_length=24,
-        error_messages={"required": "Enter the code."},
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True}),
-    )
-
-    def clean_code(self) -> str:
-        code = self.cleaned_data["code"].strip()
-        if not re.fullmatch(r"[0-9A-Za-z \-]+", code):
-            raise ValidationError("A code has digits and letters only.", code="invalid_code")
-        return code
+    code = CodeField(widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autofocus": True}))
 
 
 class FreshCodeForm(CodeForm):
@@ -174,8 +186,8 @@ class AddressField(forms.CharField):
         return "\n".join(line for line in lines if line)
 
 
-class PersonForm(forms.Form):
-    """What the bank knows of a person."""
+class NameForm(forms.Form):
+    """A person's name, judged as a whole where it is another than before."""
 
     first_name = PersonNameField(
         label="First name",
@@ -190,6 +202,20 @@ class PersonForm(forms.Form):
         help_text="Leave empty if you have one name.",
         widget=forms.TextInput(attrs={"autocomplete": "family-name"}),
     )
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("first_name") and {"first_name", "last_name"}.intersection(self.changed_data):
+            try:
+                check_name(data["first_name"], data.get("last_name", ""))
+            except NameRefused as refusal:
+                self.add_error("first_name", ValidationError(str(refusal), code=refusal.code))
+        return data
+
+
+class ContactForm(forms.Form):
+    """Where the bank reaches a person."""
+
     phone = forms.RegexField(
         r"^\+?[0-9][0-9 ()./\-]{4,29}$",
         label="Phone",
@@ -207,12 +233,21 @@ class PersonForm(forms.Form):
     )
 
 
-class ProfileForm(PersonForm):
-    """Staff are not asked where they live."""
+class PersonForm(NameForm, ContactForm):
+    """What the bank knows of a person."""
+
+    field_order: Sequence[str] | None = ["first_name", "last_name", "phone", "address"]
+
+
+class ProfileForm(FreshCodeForm, ContactForm):
+    """What people change themselves, at once. Staff are not asked where they live."""
+
+    field_order = ["phone", "address", "code"]
 
     def __init__(self, *args: Any, needs_contact: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, recovery_code_too=True, **kwargs)
         self.fields["phone"].required = self.fields["address"].required = needs_contact
+        self.fields["code"].widget.attrs.pop("autofocus")
 
 
 class RegistrationForm(PersonForm):

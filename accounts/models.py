@@ -16,9 +16,11 @@ from django_otp.models import Device, ThrottlingMixin
 from django_otp.oath import TOTP
 
 from accounts import account_numbers
+from accounts.permission.reasons import MAX_REASON_CHARS
 from accounts.roles import STAFF_ROLES, Role, may, role_of
 from accounts.sign_in.passwords.hashing import UserWithPassword
 from foundation.keys.encryption import DecryptionFailed, DigestField, EncryptedField
+from foundation.lookups import FoldedField, WithFoldedFields
 from foundation.mail_links import MailLink
 from foundation.money import MoneyField
 
@@ -41,7 +43,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 # django-otp comes without types, so the checker cannot find the manager of its devices.
-class User(UserWithPassword, PermissionsMixin):  # type: ignore[django-manager-missing]
+class User(UserWithPassword, PermissionsMixin, WithFoldedFields):  # type: ignore[django-manager-missing]
     """A person who can sign in. Exists only once the e-mail address was confirmed (R1.1).
 
     `is_superuser` is there because Django's admin reads it; no service of the bank does (R1.7).
@@ -51,9 +53,11 @@ class User(UserWithPassword, PermissionsMixin):  # type: ignore[django-manager-m
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField(unique=True)
+    first_name = models.CharField(max_length=100)
+    last_name = models.CharField(max_length=100, blank=True)
     # Each with an index, for staff who search by its beginning.
-    first_name = models.CharField(max_length=100, db_index=True)
-    last_name = models.CharField(max_length=100, blank=True, db_index=True)
+    folded_first_name = FoldedField(folded_of="first_name", max_length=200, editable=False, db_index=True)
+    folded_last_name = FoldedField(folded_of="last_name", max_length=200, editable=False, blank=True, db_index=True)
     phone = EncryptedField(max_chars=32, blank=True)
     address = EncryptedField(max_chars=300, blank=True)
     is_active = models.BooleanField(default=True)
@@ -427,3 +431,58 @@ class SignedInRequest(HttpRequest):
     """A request that has passed `TwoFactorMiddleware`: for the type checker, its user is one."""
 
     user: User
+
+
+class FreezeKind(models.TextChoices):
+    """By whom an account is frozen, which says who may lift it; the label goes on after "Frozen"."""
+
+    CUSTOMER = "customer", "by its owner"
+    SUPPORT = "support", "by support"
+    ADMINISTRATOR = "administrator", "by an administrator"
+
+
+class AccountFreeze(models.Model):
+    """One freeze of an account: several may stand, one of each kind, and the account is frozen while any does (R2.5).
+
+    Put and lifted by `accounts.freezes`, which keeps the account's status to it. Whoever lifts it leaves the row.
+    `reason` is for staff; a customer's own may be empty.
+    """
+
+    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="freezes", db_index=False)
+    kind = models.CharField(max_length=13, choices=FreezeKind)
+    # Of an account that was frozen before there were rows, and that the audit log says nothing of, nobody knows.
+    frozen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    frozen_at = models.DateTimeField(default=timezone.now)
+    reason = models.CharField(max_length=MAX_REASON_CHARS, blank=True)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    lifted_at = models.DateTimeField(null=True)
+    lift_reason = models.CharField(max_length=MAX_REASON_CHARS, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="account_freeze_kind", condition=Q(kind__in=FreezeKind.values)),
+            models.CheckConstraint(
+                name="account_freeze_lifted",
+                condition=Q(lifted_at__isnull=True, lifted_by__isnull=True)
+                | Q(lifted_at__isnull=False, lifted_by__isnull=False),
+            ),
+            models.UniqueConstraint(
+                fields=["account", "kind"], name="account_freeze_standing", condition=Q(lifted_at__isnull=True)
+            ),
+        ]
+        indexes = [models.Index(fields=["account", "frozen_at"], name="account_freeze_latest")]
+
+    def __str__(self) -> str:
+        return f"Frozen {self.kind_label} on {self.frozen_at:%Y-%m-%d}"
+
+    @property
+    def kind_label(self) -> str:
+        return FreezeKind(self.kind).label
+
+    @property
+    def is_by_its_owner(self) -> bool:
+        return self.kind == FreezeKind.CUSTOMER

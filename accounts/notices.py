@@ -118,6 +118,7 @@ MAILS = [
     Notice("pin_changed", USER),
     Notice("pin_locked", USER),
     Notice("pin_removed", USER),
+    Notice("own_account_frozen", OWNER),
     # What staff did. None of these gives the reason: it is written for colleagues and the audit log.
     Notice("user_locked", USER),
     Notice("user_unlocked", USER),
@@ -130,5 +131,6 @@ MAILS = [
     Notice("enrolment_link", USER, link_hours),
     Notice("pin_reset", USER),
     Notice("account_frozen", OWNER),
+    Notice("freeze_lifted", OWNER),
     Notice("account_unfrozen", OWNER),
 ]

@@ -1,6 +1,7 @@
 """What a user may see of themselves."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +34,27 @@ class SignIn:
     at: datetime
     ip: str | None
     succeeded: bool
+
+
+@dataclass(frozen=True)
+class NameThatWaits:
+    """A name that somebody asked for and no clerk has approved yet, and the request for it."""
+
+    name: str
+    request_id: uuid.UUID
+
+
+_who_knows: list[Callable[[User], NameThatWaits | None]] = []
+
+
+def ask_for_names_at(find: Callable[[User], NameThatWaits | None]) -> None:
+    """Requests are known to an app above this one, which says here whom to ask for them."""
+    _who_knows[:] = [find]
+
+
+def name_that_waits(user: User) -> NameThatWaits | None:
+    """The user's own next name, as long as the bank has not decided."""
+    return next((found for find in _who_knows if (found := find(user)) is not None), None)
 
 
 def locked_users() -> QuerySet[User]:

@@ -26,10 +26,11 @@ from foundation.rest.document import complete
 from foundation.rest.problems import Problem, answer_to
 from support.api.customers import router as support_router
 from support.api.staff import router as staff_of_support
+from transfers.api.freezing import router as freezing_router
+from transfers.api.freezing import staff_router as staff_of_accounts
 from transfers.api.limits import router as limits_router
 from transfers.api.money import router as transfers_router
 from transfers.api.money_schemas import PROBLEM_MEMBERS
-from transfers.api.staff import accounts_router as staff_of_accounts
 from transfers.api.staff import router as staff_of_transfers
 
 _DESCRIPTION = (
@@ -124,6 +125,7 @@ def _guarded(run: Callable[..., Any]) -> Callable[..., Any]:
 api = BankApi(
     accounts_router,
     transfers_router,
+    freezing_router,
     profile_router,
     limits_router,
     support_router,

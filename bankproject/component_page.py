@@ -17,6 +17,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.selectors import NameThatWaits
 from foundation.form_fields import AmountField
 from transfers.history import drawing as pictures
 from transfers.periods import Month
@@ -88,8 +89,10 @@ def _samples() -> dict[str, Any]:
         ],
         "demo_people": [{"name": "Alice Archer", "email": person.email, "role": "Customer"}],
         "sessions": _sessions(),
+        "new_name": NameThatWaits("Alice Archer-Brandt", uuid.uuid4()),
         "sign_ins": [{"at": timezone.now(), "ip": "192.0.2.7", "succeeded": result} for result in (True, False)],
         "chips": [{"label": label, "url": "#tables"} for label in ("Household", "From 1 November 2026")],
+        "freezes": [{"by_its_owner": own, "since": timezone.now()} for own in (True, False)],
         "links": [{"label": "Move the money", "url": "#accounts"}],
         "waiting": [
             {

@@ -5,6 +5,8 @@ from decimal import Decimal
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from foundation.currencies import UnknownCurrency, exponent_of
+
 _BELOW = 10**12
 
 
@@ -30,6 +32,19 @@ class BankEnv(environ.Env):
         amount = Decimal(self.str(name, default=str(default)))
         _require_positive(name, amount)
         return amount
+
+    def currency(self, name: str, default: str) -> str:
+        """A code of ISO 4217 with a minor unit, such as EUR (R2.7).
+
+        Raises:
+            ImproperlyConfigured: another text.
+        """
+        code: str = self.str(name, default=default)
+        try:
+            exponent_of(code)
+        except UnknownCurrency as error:
+            raise ImproperlyConfigured(f"{name}: {error}") from error
+        return code
 
 
 def _require_positive(name: str, number: int | Decimal) -> None:

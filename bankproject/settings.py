@@ -32,7 +32,7 @@ DEMO = env.bool("DEMO", default=False)
 
 BANK_NAME = env.str("BANK_NAME", default="Alder Bank")
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
-CURRENCY = env.str("CURRENCY", default="EUR")
+CURRENCY = env.currency("CURRENCY", default="EUR")
 
 # --- Secrets: one for each purpose, none with a default (R8.7) -------------------------------------------
 

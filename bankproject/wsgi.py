@@ -7,6 +7,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
 application = get_wsgi_application()
 
-from foundation.keys import records as key_records  # noqa: E402 - models can be imported from here on
+from foundation import currency_record  # noqa: E402 - models can be imported from here on
+from foundation.keys import records as key_records  # noqa: E402
 
 key_records.begin()
+currency_record.begin()

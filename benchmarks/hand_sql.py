@@ -40,8 +40,8 @@ STATEMENTS = {
     "balance": "UPDATE accounts_bankaccount SET balance = %s, last_sequence = %s WHERE id = %s AND last_sequence = %s",
     "transaction": (
         "INSERT INTO transfers_transaction "
-        "(id, kind, amount, description, reference, initiated_by_id, reverses_id, created_at) "
-        "VALUES (%s, 'transfer', %s, '', %s, %s, NULL, %s)"
+        "(id, kind, amount, description, reference, search_text, initiated_by_id, reverses_id, created_at) "
+        "VALUES (%(id)s, 'transfer', %(amount)s, '', %(reference)s, %(search)s, %(customer)s, NULL, %(now)s)"
     ),
     "entries": (
         "INSERT INTO transfers_entry "
@@ -88,6 +88,7 @@ STATEMENTS_AT_11100BD = STATEMENTS | {
         "'posted', %(transaction)s, %(now)s, '', '') RETURNING id"
     ),
     "paid": "UPDATE transfers_payee SET last_paid_at = %(now)s WHERE id = %(id)s",
+    "transaction": STATEMENTS["transaction"].replace("search_text, ", "").replace("%(search)s, ", ""),
     "outbox": STATEMENTS["outbox"].replace("foundation_", "accounts_"),
 }
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "recursive_triggers=ON", "foreign_keys=ON")
@@ -202,7 +203,8 @@ class HandSql:
             entries += [transaction, pk, direction, amount, after, sequence + 1, now]
         text = secrets.token_hex(6).upper()
         reference = f"{text[:4]}-{text[4:8]}-{text[8:]}"
-        run(say["transaction"], (transaction, amount, reference, payment.customer_id, now))
+        row = {"id": transaction, "amount": amount, "reference": reference, "search": f"{reference.lower()}\n"}
+        run(say["transaction"], row | {"customer": payment.customer_id, "now": now})
         run(say["entries"], entries)
         return reference
 

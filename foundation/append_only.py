@@ -5,7 +5,8 @@ sees: raw SQL, a console, another program. They are made by `append_only_trigger
 database check says when one has gone missing (Django's AlterField drops them on SQLite without a word).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from django.apps import apps
@@ -135,6 +136,18 @@ def append_only_triggers(app_label: str, *model_names: str) -> migrations.RunPyt
         lambda historical_apps, schema_editor: run(schema_editor, historical_apps, create_sql),
         lambda historical_apps, schema_editor: run(schema_editor, historical_apps, drop_sql),
     )
+
+
+@contextmanager
+def triggers_lifted(schema_editor: Any, table: str) -> Iterator[None]:
+    """For a migration that fills a new column of rows that are there: their triggers are away meanwhile. They stand
+    again when its transaction is over, however it ends."""
+    vendor = schema_editor.connection.vendor
+    for statement in drop_sql(vendor, table):
+        schema_editor.execute(statement)
+    yield
+    for statement in create_sql(vendor, table):
+        schema_editor.execute(statement)
 
 
 # Name and text of each trigger that is switched on; the text, since a harmless one may wear the name.

@@ -9,6 +9,7 @@ class FoundationConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models import CharField
 
+        from foundation import currency_record
         from foundation.append_only import check_triggers_stand
         from foundation.keys import encryption, records
         from foundation.lookups import BeginsWith
@@ -17,4 +18,6 @@ class FoundationConfig(AppConfig):
         checks.register(check_triggers_stand, checks.Tags.database)
         encryption.check_before_use(records.verify_once)
         checks.register(records.check_keys, checks.Tags.database)
+        checks.register(currency_record.check_currency, checks.Tags.database)
         post_migrate.connect(records.note_after_migrate, sender=self)
+        post_migrate.connect(currency_record.note_after_migrate, sender=self)

@@ -44,7 +44,7 @@ class AmountField(forms.CharField):
 
     def __init__(self, *, allow_zero: bool = False, **kwargs: Any) -> None:
         self.allow_zero = allow_zero
-        kwargs.setdefault("max_length", 24)
+        kwargs.setdefault("max_length", 40)  # 999,999,999,999.99 with currency, spaces and marks
         kwargs.setdefault("error_messages", {"required": "Enter an amount."})
         super().__init__(**kwargs)
 

@@ -1,8 +1,12 @@
-"""How texts are compared where an index must serve it."""
+"""How texts are compared where an index must serve it, and columns of texts without accents and case."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from django.db import models
 from django.db.models.lookups import StartsWith
+
+from foundation.text import folded
 
 _AFTER_ALL_ELSE = "\U0010ffff"
 
@@ -24,3 +28,39 @@ class BeginsWith(StartsWith):
         return f"({text} >= %s AND {text} < %s)", [
             *parameters, self.rhs, *parameters, f"{self.rhs}{_AFTER_ALL_ELSE}",
         ]  # fmt: skip
+
+
+class FoldedField(models.CharField):
+    """What the text field `folded_of` of the same row holds, folded for searches; written whenever the row is."""
+
+    def __init__(self, *args: Any, folded_of: str = "", **kwargs: Any) -> None:
+        self.folded_of = folded_of
+        super().__init__(*args, **kwargs)
+
+    def deconstruct(self) -> Any:
+        # For the database a column of characters like any other.
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str | None:
+        text: str | None = getattr(model_instance, self.folded_of)
+        value = None if text is None else folded(text, self.max_length)
+        setattr(model_instance, self.attname, value)
+        return value
+
+
+class WithFoldedFields(models.Model):
+    """A row with folded fields: who saves one text of it saves what is searched too."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        if update_fields is not None:
+            written = set(update_fields)
+            update_fields = [*written, *(field.name for field in folded_fields(self) if field.folded_of in written)]
+        super().save(*args, update_fields=update_fields, **kwargs)
+
+
+def folded_fields(model: models.Model | type[models.Model]) -> list[FoldedField]:
+    return [field for field in model._meta.concrete_fields if isinstance(field, FoldedField)]

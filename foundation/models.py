@@ -1,4 +1,4 @@
-"""The rows of the ground floor: keys that were used, what is limited, what people are to be told."""
+"""The rows of the ground floor: the currency, keys that were used, what is limited, what people are to be told."""
 
 import uuid
 
@@ -26,6 +26,26 @@ class KeyRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ring}:{self.kid}"
+
+
+CURRENCY_ROW = 1  # the key of the one row
+
+
+class CurrencyRecord(models.Model):
+    """The currency that every amount in this database is in: one row, written by the first `migrate` and never changed
+    (`foundation.currency_record`)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=CURRENCY_ROW)
+    code = models.CharField(max_length=3)
+    exponent = models.PositiveSmallIntegerField()  # decimals: an amount of 1 is 10 ** exponent in a column
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="currency_record_one", condition=Q(id=CURRENCY_ROW)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} with {self.exponent} decimals"
 
 
 class RateWindow(models.Model):

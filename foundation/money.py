@@ -5,17 +5,17 @@ Integers sum exactly on SQLite, PostgreSQL and SQL Server alike; decimal columns
 
 import re
 from collections.abc import Callable
+from copy import copy
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from babel.core import Locale, UnknownLocaleError
 from babel.numbers import (
+    NumberPattern,
     format_compact_currency,
-    format_currency,
     format_decimal,
     format_percent,
-    get_currency_precision,
     get_currency_symbol,
     get_decimal_symbol,
     get_group_symbol,
@@ -25,7 +25,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import get_language
 
+from foundation.currencies import exponent_of
 from foundation.refusals import Refusal
+from foundation.text import without_marks
 
 # Twelve digits before the point: a quadrillion minor units still sum without overflow in a 64-bit column.
 MAX_AMOUNT_DIGITS = 12
@@ -37,12 +39,7 @@ _MORE_THAN_ZERO = "The amount must be more than zero."
 
 def currency_exponent() -> int:
     """How many decimals the bank's currency has by ISO 4217: 2 for EUR, 0 for JPY, 3 for BHD."""
-    return _exponent_of(settings.CURRENCY)
-
-
-@lru_cache(maxsize=8)
-def _exponent_of(currency: str) -> int:
-    return get_currency_precision(currency)
+    return exponent_of(settings.CURRENCY)
 
 
 class InvalidAmount(Refusal):
@@ -70,9 +67,7 @@ def parse_amount(text: str, *, allow_zero: bool = False) -> Decimal:
         raise InvalidAmount("Write the amount in digits with a point for the decimals, like 1234.50.")
     places = currency_exponent()
     if len(text.partition(".")[2]) > places:
-        raise InvalidAmount(
-            f"Write at most {_NUMBERS.get(places, places)} decimals." if places else "Write it without decimals."
-        )
+        raise InvalidAmount(f"Write at most {_NUMBERS[places]} decimals." if places else "Write it without decimals.")
     amount = Decimal(text)
     if amount == 0 and not allow_zero:
         raise InvalidAmount(_MORE_THAN_ZERO)
@@ -80,19 +75,29 @@ def parse_amount(text: str, *, allow_zero: bool = False) -> Decimal:
 
 
 def parse_typed_amount(text: str, *, allow_zero: bool = False) -> Decimal:
-    """Read a positive amount as people write it in the page's language, in major units: `1,234.50` in English,
-    `1.234,50` in German; and plain `1234.50` in any. The bank's currency may stand before or after it, as sign or
-    code (`€3`, `3 EUR`), and the decimal mark at the end (`5.`).
+    """Read a positive amount as people write it, in major units: `1,234.50`, `1.234,50`, `1 234,50`, `1234,5`.
 
-    What could be wrong by a factor of a thousand is refused, not guessed: groups have three digits, the first
-    does not begin with 0, and where the currency has three decimals, one group alone (`1,234`) is none.
+    The bank's currency may stand before or after it, as sign or code (`€3`, `3 EUR`), the page's decimal mark at the
+    end (`5.`). Spaces are any of Unicode's; digits are ASCII's or those that the page's language writes. A mark means
+    what it means in that language; where it cannot, what it means elsewhere. Nothing is guessed that could be wrong by
+    a factor of a thousand: three digits behind the page's own decimal mark are too many for two decimals, and where a
+    currency of three decimals allows two readings (`1,234`), it is refused, with both.
 
     Raises:
         InvalidAmount: as `parse_amount()` does.
     """
-    text = _without_currency(text.strip() if isinstance(text, str) else "")
-    sign = "-" if text.startswith(("-", "−")) else ""
-    return parse_amount(sign + _without_grouping(text[len(sign) :]), allow_zero=allow_zero)
+    typed = _without_native_digits(without_marks(text).strip()) if isinstance(text, str) else ""
+    sign = "-" if typed.startswith(_MINUS) else ""
+    typed = _without_currency(typed[len(sign) :])
+    if not sign and typed.startswith(_MINUS):
+        sign, typed = "-", typed[1:]
+    return parse_amount(sign + _as_programs_write(typed.translate(_APOSTROPHES)), allow_zero=allow_zero)
+
+
+def as_typed(amount: Decimal) -> str:
+    """The amount as somebody would type it on the page, for fields and addresses: `1234.50`, in German `1234,50`.
+    `parse_typed_amount()` takes it there, also where a point could be meant otherwise."""
+    return f"{amount:f}".replace(".", get_decimal_symbol(_locale()))
 
 
 def currency_sign() -> str:
@@ -100,39 +105,110 @@ def currency_sign() -> str:
     return get_currency_symbol(settings.CURRENCY, locale=_locale())
 
 
+_MINUS = ("-", "\u2212", "\u2012", "\u2013", "\ufe63", "\uff0d")
+# What is typed and pasted for the apostrophe that groups digits in Switzerland.
+_APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u2032\uff07", "'"))
+_INDIAN = frozenset({"INR", "NPR", "PKR", "BDT", "LKR", "BTN"})
+# By the name of a numbering system, where its ten digits begin.
+_ZEROS = {
+    **{"arab": 0x660, "arabext": 0x6F0, "deva": 0x966, "beng": 0x9E6, "guru": 0xA66, "tamldec": 0xBE6, "telu": 0xC66},
+    **{"knda": 0xCE6, "mlym": 0xD66, "thai": 0xE50, "mymr": 0x1040, "khmr": 0x17E0, "jpan": 0xFF10, "hanidec": 0xFF10},
+}
+# Beside their digits, Arabic and Persian have marks of their own; East Asian keyboards have wide ones.
+_NATIVE_MARKS = {0x660: "٫٬،", 0x6F0: "٫٬،", 0xFF10: "．，，"}
+
+
+def _without_native_digits(text: str) -> str:
+    """The digits and marks of the page's language as ASCII's; a text that mixes both kinds of digits stays."""
+    if text.isascii() or re.search("[0-9]", text):
+        return text
+    for zero in _zeros(_language()):
+        if any(zero <= ord(char) <= zero + 9 for char in text):
+            marks = dict(zip(map(ord, _NATIVE_MARKS.get(zero, "")), ".,,", strict=False))
+            return text.translate({zero + digit: str(digit) for digit in range(10)} | marks)
+    return text
+
+
+@lru_cache(maxsize=128)
+def _zeros(language: str) -> frozenset[int]:
+    locale = _locale_of(language)
+    systems = {locale.default_numbering_system, *locale.other_numbering_systems.values()}
+    return frozenset(_ZEROS[name] for name in systems if name in _ZEROS)
+
+
 def _without_currency(text: str) -> str:
     """The text without the bank's own currency, on one side of it; another currency stays and is refused."""
-    for name in {currency_sign(), settings.CURRENCY}:
-        if text.upper().startswith(name.upper()):
+    for name in _names_of(settings.CURRENCY, _language()):
+        if text.casefold().startswith(name):
             return text[len(name) :].strip()
-        if text.upper().endswith(name.upper()):
+        if text.casefold().endswith(name):
             return text[: -len(name)].strip()
     return text
 
 
-def _without_grouping(text: str) -> str:
-    """The amount as a program writes it: ASCII digits and a point."""
-    group, decimal = get_group_symbol(_locale()), get_decimal_symbol(_locale())
-    # Nobody types a narrow no-break space, and an apostrophe is typed straight.
-    groups = "[ \u00a0\u202f]" if group.isspace() else "['’]" if group == "’" else re.escape(group)
-    whole = rf"[0-9]+|[1-9][0-9]{{0,2}}(?:{groups}[0-9]{{3}})+"
-    written = re.fullmatch(rf"({whole})(?:{re.escape(decimal)}([0-9]+))?", text)
-    if written is None:
-        if re.fullmatch(rf"[0-9]+{re.escape(decimal)}", text):
-            return text[: -len(decimal)]
-        if re.fullmatch(r"[0-9]+\.[0-9]+", text):
-            return text
+@lru_cache(maxsize=128)
+def _names_of(currency: str, language: str) -> tuple[str, ...]:
+    """Its code, and its sign on the page and in English, casefolded, the longest first."""
+    signs = (get_currency_symbol(currency, locale=locale) for locale in (_locale_of(language), Locale("en")))
+    names = {without_marks(name).strip().casefold() for name in (currency, *signs)}
+    return tuple(sorted(names - {""}, key=len, reverse=True))
+
+
+def _as_programs_write(text: str) -> str:
+    """The amount in ASCII digits and a point."""
+    decimal = get_decimal_symbol(_locale())
+    if text.endswith(decimal) and text[: -len(decimal)].isascii() and text[: -len(decimal)].isdigit():
+        return text[: -len(decimal)]
+    digits, marks = re.split("[^0-9]", text), re.findall("[^0-9]", text)
+    if not all(digits):
         raise InvalidAmount(f"Write the amount in digits, like {_examples()}.")
-    if currency_exponent() > 2 and written[2] is None and re.fullmatch("[0-9]+[.,][0-9]{3}", text):
-        raise InvalidAmount(f"This can be read in two ways: write the amount without “{group}”.")
-    digits = re.sub("[^0-9]", "", written[1])
-    return f"{digits}.{written[2]}" if written[2] else digits
+    whole, fraction = "".join(digits) if _is_grouped(digits, marks) else "", ""
+    if marks and marks[-1] in {".", ",", decimal} - set(marks[:-1]) and _is_grouped(digits[:-1], marks[:-1]):
+        fraction = f"{''.join(digits[:-1])}.{digits[-1]}"
+    if not fraction and not whole:
+        raise InvalidAmount(f"Write the amount in digits, like {_examples()}.")
+    fits = bool(fraction) and len(digits[-1]) <= currency_exponent()
+    if whole and fits and marks[0] != decimal:
+        raise InvalidAmount(_in_two_ways(Decimal(whole), Decimal(fraction)))
+    if fraction and not fits and (not whole or marks[0] == decimal):
+        raise InvalidAmount(_too_precise(whole))
+    return fraction if fits else whole
+
+
+def _is_grouped(digits: list[str], marks: list[str]) -> bool:
+    """Whether these are groups of a whole amount: one mark, three digits each, and a first one without a leading 0."""
+    if not marks:
+        return True
+    group = get_group_symbol(_locale())
+    group = "'" if group in "'’" else " " if group.isspace() else group
+    if len(set(marks)) > 1 or marks[0] not in {",", ".", " ", "'", group} or digits[0].startswith("0"):
+        return False
+    if [len(one) for one in digits[1:]] == [3] * len(marks):
+        return len(digits[0]) <= 3
+    # 1,23,456: of India, where the language or the currency is.
+    by_two = marks[0] == "," and (settings.CURRENCY in _INDIAN or _locale().decimal_formats[None].grouping[1] == 2)
+    return by_two and len(digits[0]) <= 2 and [len(one) for one in digits[1:]] == [2] * (len(marks) - 1) + [3]
+
+
+def _in_two_ways(*readings: Decimal) -> str:
+    one, other = (format_decimal(amount, f"#,##{_decimals_pattern()}", locale=_locale()) for amount in readings)
+    return f"This can be read as {one} or as {other}. Write the one you mean."
+
+
+def _too_precise(whole: str) -> str:
+    places = currency_exponent()
+    text = f"Write at most {_NUMBERS[places]} decimals." if places else "Write it without decimals."
+    meant = format_decimal(Decimal(whole), "#,##0", locale=_locale()) if whole else ""
+    return f"{text} If you mean a whole amount, write {meant}." if meant else text
+
+
+def _decimals_pattern() -> str:
+    return "0." + "0" * currency_exponent() if currency_exponent() else "0"
 
 
 def _examples() -> str:
     """`1234.50 or 1,234.50`, in the page's language and with the currency's decimals."""
-    places = currency_exponent()
-    example, pattern = Decimal("1234.5").quantize(from_minor(1)), "0." + "0" * places if places else "0"
+    example, pattern = Decimal("1234.5").quantize(from_minor(1)), _decimals_pattern()
     plain, grouped = (format_decimal(example, f, locale=_locale()) for f in (pattern, f"#,##{pattern}"))
     return f"{plain} or {grouped}"
 
@@ -231,7 +307,7 @@ def _writer(language: str, currency: str) -> Callable[[Decimal], str]:
     locale = _locale_of(language)
     by_babel = partial(_by_babel, currency, locale)
     marks = str.maketrans({",": get_group_symbol(locale), ".": get_decimal_symbol(locale)})
-    digits = f",.{_exponent_of(currency)}f"
+    digits = f",.{exponent_of(currency)}f"
     sample = _SAMPLES[-1]
     number = format(sample, digits).translate(marks)
     (before, _, after), (negative, _, negative_after) = (
@@ -243,8 +319,16 @@ def _writer(language: str, currency: str) -> Callable[[Decimal], str]:
 
 
 def _by_babel(currency: str, locale: Locale, amount: Decimal) -> str:
-    written = format_currency(amount, currency, locale=locale)
+    # Babel's pattern and marks; the decimals are ISO 4217's, which are not what Babel shows of every currency.
+    written = _pattern(currency, locale).apply(amount, locale, currency=currency, currency_digits=False)
     return written.replace("-", "−") if amount < 0 else written
+
+
+@lru_cache(maxsize=128)
+def _pattern(currency: str, locale: Locale) -> NumberPattern:
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (exponent_of(currency),) * 2
+    return pattern
 
 
 class MoneyField(models.BigIntegerField):

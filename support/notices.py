@@ -29,6 +29,7 @@ def _who_asked(request: ServiceRequest, payload: Payload) -> Iterable[Told]:
         "own_number": request.account.masked_number if request.account is not None else "",
         # Of whoever cannot sign in: the page would ask for the very code that is gone.
         "has_page": kind_of(request).on_the_page,
+        "unless_approved": kind_of(request).unless_approved,
         "decision_reason": "" if kind_of(request).on_the_page else request.decision_reason,
     }
     return [(address, about | asked)]

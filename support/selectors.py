@@ -8,13 +8,23 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.roles import require
+from accounts.selectors import NameThatWaits
+from foundation.compiled import Select
 from foundation.paging import Cursor, Page, page_of
-from support.models import ServiceRequest, Ticket, TicketMessage
+from support.models import RequestKind, ServiceRequest, Ticket, TicketMessage
+from support.requests.kinds import update_identity
 from support.states import RequestState, TicketStatus
 from transfers.models import Transaction
 
 PAGE_ROWS = 20
 TICKETS_WAITING = (TicketStatus.OPEN, TicketStatus.IN_PROGRESS)
+# Asked whenever somebody, or a program of theirs, looks at their profile.
+_asked_names: Select[ServiceRequest] = Select(
+    lambda customer: ServiceRequest.objects.filter(
+        customer=customer, kind=RequestKind.UPDATE_IDENTITY, state=RequestState.PENDING
+    ),
+    ServiceRequest._meta.get_field("customer"),
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,14 @@ def request_of(user: User, public_id: UUID) -> ServiceRequest:
         ServiceRequest.DoesNotExist: also when it is somebody else's.
     """
     return ServiceRequest.objects.select_related("account").get(customer=user, public_id=public_id)
+
+
+def name_that_waits(user: User) -> NameThatWaits | None:
+    """The name that this customer has asked for, while nobody has decided."""
+    asked = next(iter(_asked_names.instances(user.pk)), None)
+    if asked is None or not update_identity.asks_for_another_name(user, asked.details):
+        return None
+    return NameThatWaits(update_identity.name_in(asked.details), asked.public_id)
 
 
 def movement_of(user: User, reference: str) -> Transaction:

@@ -143,13 +143,13 @@ def things_of(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> Hers:
     payees.rename_payee(actor=alice, public_id=known.public_id, label="Wisteria")
     ticket = tickets.open_ticket(actor=alice, subject="Quokka", text="Where is my Quokka?", idempotency_key="key")
     asked = requests.file_request(
-        actor=alice, kind=RequestKind.FREEZE_ACCOUNT, account=other, reason="Tangerine was stolen."
+        actor=alice, kind=RequestKind.FREEZE_ACCOUNT, account=open_account(alice), reason="Tangerine was stolen."
     )
     Email.objects.create(to=alice.email, from_email="bank@example.com", subject="Zanzibar", message="Zanzibar")
     month = {"public_id": account.public_id, "year": today.year, "month": today.month}
     of_page = {
         **{name: {"public_id": account.public_id} for name in ("account", "account_settings", "deposit", "withdraw")},
-        "account_close": {"public_id": other.public_id},
+        **{name: {"public_id": other.public_id} for name in ("account_close", "account_freeze")},
         "transfer_review": {"draft_id": draft.group()},
         "withdraw_confirm": {"public_id": account.public_id, "draft_id": draft.group()},
         **{name: {"public_id": order.public_id} for name in ("receipt", "receipt_pdf", "order_cancel")},
@@ -176,7 +176,8 @@ def _fields(account: Any, other: Any, order: Any, draft: str, known: Any, ticket
         # fields of forms
         "source": account.public_id, "target": other.public_id, "account": account.public_id,
         "account_id": other.public_id, "number": account.number, "amount": "1.00", "reference": reference,
-        "key": draft, "email": account.owner.email, "kind": "close_account", "nickname": "Mine", "label": "Mine",
+        "key": draft, "kinds": "support", "email": account.owner.email, "kind": "close_account",
+        "nickname": "Mine", "label": "Mine",
         "description": "Mine", "subject": "Mine", "text": "Mine", "reason": "Mine", "opening_deposit": "1.00",
         "daily_limit": "10.00", "min_amount": "0.01", "max_amount": "10000", "type": "transfer",
         "date_from": "2020-01-01", "date_to": "2099-12-31", "first_name": "Mallory", "last_name": "Mine",

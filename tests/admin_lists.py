@@ -64,8 +64,9 @@ def _choices(page: Any, samples: Samples, at: datetime) -> Iterator[tuple[str, d
             yield part, dict(chosen)
     if searched := page.search_beginnings + page.search_wholes:
         yield "search", {"q": samples[searched[0]]}
-    if "last_name" in searched:
+    if page.search_folded:
         yield "search by last name", {"q": "Adl"}
+        yield "search by both names", {"q": "Adler, Anna"}
 
 
 def _choices_of_filter(page: Any, one: Any, samples: Samples) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -87,6 +87,8 @@ def put_back() -> bool:
 def lay(file: Path) -> None:
     """Put a migrated database there for a bank of a test's own, so that its `migrate` finds little to do.
 
+    For tests that are marked with `django_db`: without any such test there is no database to copy.
+
     It says nothing of keys: whoever opens it first notes theirs. On an engine that is no file nothing is laid, and
     `migrate` does all.
     """

@@ -222,13 +222,15 @@ def subtests(subtests: pytest.Subtests) -> SubtestsThatFail:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """The database as in production. And each process compares its keys once; here, so that no test counts that
-    statement among its own."""
+    """The database as in production. And each process compares its keys and its currency once; here, so that no test
+    counts those statements among its own."""
+    from foundation import currency_record
     from foundation.keys import records as key_records
 
     with django_db_blocker.unblock():
         _keep_row_versions()
         key_records.verify_once()
+        currency_record.verify_once()
         migrated_database.remember()
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accounts.models import TotpDevice, User
+from accounts.models import AccountFreeze, AccountStatus, BankAccount, FreezeKind, TotpDevice, User
 from accounts.permission.authority import ApprovedRequest
 from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
@@ -25,6 +25,15 @@ def fresh_code(user: Any) -> str:
 def stored(user: Any) -> User:
     """The user as the database has them, nothing kept from before."""
     return User.objects.get(pk=user.pk)
+
+
+def set_status(account: Any, status: str, kind: FreezeKind = FreezeKind.ADMINISTRATOR) -> None:
+    """Give an account a status behind the services' back, with a freeze of this kind where it is frozen: nobody is
+    told."""
+    AccountFreeze.objects.filter(account=account).delete()
+    if status == AccountStatus.FROZEN:
+        AccountFreeze.objects.create(account=account, kind=kind)
+    BankAccount.objects.filter(pk=account.pk).update(status=status)
 
 
 def approved(verb: str, subject: Any) -> ApprovedRequest:

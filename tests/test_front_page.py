@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.models import AccountStatus, BankAccount, User
+from accounts.models import AccountStatus, User
 from accounts.roles import may
 from bankproject.front_page import figures_for
 from support import tickets
@@ -17,6 +17,7 @@ from support.models import RequestKind, Ticket
 from support.requests import services as requests
 from tests import acts
 from tests.acts import give_password
+from tests.staff_acts import set_status
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -28,13 +29,14 @@ MOST_STATEMENTS = 15
 def busy_day(alice: Any, bob: Any, charlie: Any, open_account: Callable, new_key: Callable, client: Any) -> None:
     """One transfer held, with the alerts of it and of another one, two tickets and a request waiting, one locked."""
     account, bobs, frozen = open_account(alice, "20000.00"), open_account(bob), open_account(alice)
-    BankAccount.objects.filter(pk=frozen.pk).update(status=AccountStatus.FROZEN)
+    set_status(frozen, AccountStatus.FROZEN)
+    frozen.refresh_from_db()
     for amount in (12_000, 2_000):
         acts.transfer(actor=alice, source=account, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
     for status in ("open", "in_progress", "resolved"):
         ticket = tickets.open_ticket(actor=alice, subject=status, text="Where is it?", idempotency_key=status)
         Ticket.objects.filter(pk=ticket.pk).update(status=status)
-    requests.file_request(actor=alice, kind=RequestKind.FREEZE_ACCOUNT, account=account)
+    requests.file_request(actor=alice, kind=RequestKind.UNFREEZE_ACCOUNT, account=frozen, reason="Found it")
     User.objects.filter(pk=charlie.pk).update(locked_at=timezone.now())
     give_password(client, bob.email, "wrong")
 

@@ -41,8 +41,8 @@ def rows(alice: Any, bob: Any, open_account: Any) -> dict[type, Any]:
         actor=alice, source=account, target=open_account(bob), amount=Decimal(12_000), idempotency_key="the held one"
     )
     tickets.open_ticket(actor=alice, subject="My card", text="Where is it?", idempotency_key="the ticket")
-    address = {"first_name": "Alice", "last_name": "Archer", "address": "Hafenstraße 9"}
-    requests.file_request(actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=address, reason="We moved")
+    name = {"first_name": "Alicia", "last_name": "Archer", "address": alice.address}
+    requests.file_request(actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=name, reason="I have married")
     seal()
     found: dict[type, Any] = {model: model._default_manager.order_by("pk").last() for model in MODELS}
     found[BankAccount] = BankAccount.objects.get(owner=alice)

@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts import freezes
 from accounts.models import BankAccount, User
 from accounts.staff.acts import ActingAdmin, offer
 from accounts.staff.list_filters import AmountFilter
@@ -130,7 +131,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     fields = (
         "public_id", "kind", "initiator", "source", "payer_name", "target", "payee_name", "name_check",
         "name_the_payer_reads", "is_first_payment", "amount", "description", "state", "transaction", "created_at",
-        "why_held", "expires", "alerts", "decided_by", "decided_at", "decision_reason",
+        "why_held", "frozen", "expires", "alerts", "decided_by", "decided_at", "decision_reason",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
@@ -141,7 +142,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
         if obj is not None and obj.state == OrderState.POSTED:
             hidden |= {"why_held", "decided_by", "decided_at", "decision_reason"}
         if obj is not None and obj.state != OrderState.HELD:
-            hidden.add("expires")
+            hidden |= {"expires", "frozen"}  # what stands now says nothing of what was decided then
         return [name for name in super().get_fields(request, obj) if getattr(name, "__name__", name) not in hidden]
 
     @admin.display(description="name that the payer typed and reads")
@@ -152,6 +153,10 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     def why_held(self, order: TransferOrder) -> str:
         """As the customer reads it."""
         return explanations.why_held(order) or order.hold_reason
+
+    @admin.display(description="frozen accounts")
+    def frozen(self, order: TransferOrder) -> SafeString | str:
+        return _why_frozen(order.source, order.target)
 
     @admin.display(description="expires")
     def expires(self, order: TransferOrder) -> str:
@@ -186,8 +191,8 @@ class FraudAlertAdmin(ActingAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     fields = (
-        "rule", "created_at", "customer", "money_amount", "source", "target", "description", "payment_state", "order",
-        "state", "closed_by", "closed_at", "note",
+        "rule", "created_at", "customer", "money_amount", "source", "target", "frozen", "description", "payment_state",
+        "order", "state", "closed_by", "closed_at", "note",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
@@ -212,6 +217,10 @@ class FraudAlertAdmin(ActingAdmin):
     def target(self, alert: FraudAlert) -> str:
         return str(alert.order.target)
 
+    @admin.display(description="frozen accounts")
+    def frozen(self, alert: FraudAlert) -> SafeString | str:
+        return _why_frozen(alert.order.source, alert.order.target)
+
     @admin.display
     def description(self, alert: FraudAlert) -> str:
         return alert.order.description
@@ -219,6 +228,13 @@ class FraudAlertAdmin(ActingAdmin):
     @admin.display(description="payment")
     def payment_state(self, alert: FraudAlert) -> str:
         return OrderState(alert.order.state).label
+
+
+def _why_frozen(*accounts: BankAccount) -> SafeString | str:
+    """Each freeze that stands on one of them, with its reason: whoever decides here decides about them too."""
+    called = {account.pk: account for account in accounts}
+    lines = [(called[row.account_id], row, row.reason or "no reason given") for row in freezes.standing_on(*accounts)]
+    return format_html_join("", "<p>{}: {}. {}</p>", lines) or "none"
 
 
 def _sees_the_ledger(request: HttpRequest) -> bool:

@@ -8,7 +8,9 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest
 
-from accounts.models import CUSTOMER_KINDS, AccountKind, AccountStatus, BankAccount, User
+from accounts import freezes
+from accounts.forms import CodeField
+from accounts.models import CUSTOMER_KINDS, AccountFreeze, AccountKind, AccountStatus, BankAccount, FreezeKind, User
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
 from accounts.staff.acts import ActForm, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
@@ -25,9 +27,8 @@ class CounterForm(OnceForm, ActForm):
 
 
 class CounterWithdrawalForm(CounterForm):
-    customer_code = forms.CharField(
+    customer_code = CodeField(
         label="The customer’s code",
-        max_length=24,
         help_text="Six digits that the customer reads from their own authenticator app, here at the counter.",
         error_messages={"required": "Ask the customer for the code."},
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
@@ -40,6 +41,26 @@ class OpenForCustomerForm(OnceForm, ReasonForm):
     opening_deposit = AmountField(label="Opening deposit", allow_zero=True, required=False)
 
     field_order = ("kind", "nickname", "opening_deposit", "reason")
+
+
+class UnfreezeForm(ReasonForm):
+    """Which freezes, if several stand. One that was put there since the page was shown is lifted by nobody unseen."""
+
+    kinds = forms.MultipleChoiceField(
+        label="Freezes to lift",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one.", "invalid_choice": "This freeze is lifted already."},
+    )
+
+    field_order = ("kinds", "reason")
+
+    def __init__(self, *args: Any, row: BankAccount, **kwargs: Any) -> None:
+        super().__init__(*args, row=row, **kwargs)
+        standing = freezes.standing_on(row)
+        field: Any = self.fields["kinds"]
+        field.choices = [(freeze.kind, f"Frozen {freeze.kind_label}") for freeze in standing]
+        if len(standing) == 1:
+            field.widget, field.initial = forms.MultipleHiddenInput(), [standing[0].kind]
 
 
 def _deposit(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> None:
@@ -55,8 +76,15 @@ def _freeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
     freezing.freeze_account(actor=actor_of(request), account=account, reason=reason)
 
 
-def _unfreeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
-    freezing.unfreeze_account(actor=actor_of(request), account=account, reason=reason)
+def _unfreeze(request: HttpRequest, account: BankAccount, *, kinds: list[str], reason: str) -> list[AccountFreeze]:
+    chosen = [FreezeKind(kind) for kind in kinds]
+    return freezing.unfreeze_account(actor=actor_of(request), account=account, kinds=chosen, reason=reason)
+
+
+def _unfrozen(still: list[AccountFreeze]) -> str:
+    if not still:
+        return "The account is active again."
+    return f"Lifted. The account is still frozen {' and '.join(freeze.kind_label for freeze in still)}."
 
 
 def _open_account(
@@ -96,6 +124,13 @@ def _can_be_used(account: BankAccount) -> bool:
     return account.is_active and not account.is_internal
 
 
+def _can_be_frozen(account: BankAccount) -> bool:
+    """Also where its owner or support has frozen it: what they lift then frees no money."""
+    if account.is_internal or account.status == AccountStatus.CLOSED:
+        return False
+    return all(freeze.kind != FreezeKind.ADMINISTRATOR for freeze in freezes.standing_on(account))
+
+
 def _can_be_reversed(transaction: Transaction) -> bool:
     return transaction.kind != TransactionKind.REVERSAL and not transaction.reversals.exists()
 
@@ -126,20 +161,22 @@ ACCOUNT_ACTS = (
         name="freeze",
         label="Freeze",
         permission="accounts.freeze_account",
-        explanation="No money moves in or out of the account until somebody unfreezes it. The customer is told by "
-        "mail.",
+        explanation="No money moves in or out of the account until an administrator lifts this freeze. The customer is "
+        "told by mail that the bank has frozen it, and not why: the reason is for colleagues.",
         done="The account is frozen.",
         carry_out=_freeze,
-        is_offered=lambda account: account.status == AccountStatus.ACTIVE and not account.is_internal,
+        is_offered=_can_be_frozen,
         is_dangerous=True,
     ),
     StaffAct(
         name="unfreeze",
         label="Unfreeze",
         permission="accounts.unfreeze_account",
-        explanation="Money can move in and out of the account again. The customer is told by mail.",
-        done="The account is active again.",
+        explanation="Once no freeze stands, money can move in and out of the account again. The customer is told by "
+        "mail.",
+        done=_unfrozen,
         carry_out=_unfreeze,
+        form=UnfreezeForm,
         is_offered=lambda account: account.status == AccountStatus.FROZEN,
     ),
 )

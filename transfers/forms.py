@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from accounts.forms import AccountNumberField, FreshCodeForm
 from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
+from accounts.permission.reasons import MAX_REASON_CHARS
 from foundation.form_fields import AmountField, AmountInput, LineField, OnceForm
 from foundation.money import format_money
 from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS, MAX_NAME_CHARS, StepUpReason
@@ -41,6 +42,14 @@ def nickname_field(help_text: str = "") -> LineField:
 
 class RenameAccountForm(forms.Form):
     nickname = nickname_field()
+
+
+def freeze_reason_field() -> LineField:
+    return LineField(label="What happened?", max_length=MAX_REASON_CHARS, required=False)
+
+
+class FreezeOwnAccountForm(forms.Form):
+    reason = freeze_reason_field()
 
 
 class OpenAccountForm(OnceForm):

@@ -16,6 +16,8 @@ from transfers.interest.counting import MICRO, Accrual
 from transfers.orders import fraud
 
 MAX_DESCRIPTION_CHARS = 140
+# Folding makes a text longer where one letter stands for two; what is longer still is cut, and found by its beginning.
+MAX_SEARCH_CHARS = 300
 
 
 class TransactionKind(models.TextChoices):
@@ -42,6 +44,9 @@ class Transaction(AppendOnlyModel):
     amount = MoneyField()
     description = models.CharField(max_length=MAX_DESCRIPTION_CHARS, blank=True)
     reference = models.CharField(max_length=14, unique=True)
+    # Reference and description, folded (`foundation.text`): what a search in a history looks at on every engine. It may
+    # be NULL so that SQLite adds the column as it is: another one would copy the table and lose its triggers.
+    search_text = models.CharField(max_length=MAX_SEARCH_CHARS, null=True)  # noqa: DJ001 - "" is never written
     initiated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
     )

@@ -19,6 +19,7 @@ urlpatterns = [
     path("accounts/open/", overview.account_open, name="account_open"),
     path("accounts/<uuid:public_id>/", overview.account, name="account"),
     path("accounts/<uuid:public_id>/settings/", account_settings.account_settings, name="account_settings"),
+    path("accounts/<uuid:public_id>/freeze/", account_settings.account_freeze, name="account_freeze"),
     path("accounts/<uuid:public_id>/close/", account_settings.account_close, name="account_close"),
     path("accounts/<uuid:public_id>/deposit/", cash.deposit, name="deposit"),
     path("accounts/<uuid:public_id>/withdraw/", cash.withdraw, name="withdraw"),

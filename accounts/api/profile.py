@@ -17,7 +17,7 @@ from pydantic import Field, WithJsonSchema
 from accounts import selectors
 from accounts.api.bearer import ApiRequest
 from accounts.api.sign_in import Token, TokensOut
-from accounts.api.types import EmailText, Secret
+from accounts.api.types import Code, EmailText, Secret
 from accounts.forms import EmailChangeForm, ForgottenPasswordForm, ProfileForm
 from accounts.models import User
 from accounts.people import email_change
@@ -30,9 +30,10 @@ from accounts.sign_in.origin import origin_of
 from accounts.sign_in.passwords import reset as password_reset
 from accounts.sign_in.pins import PIN_DIGITS
 from accounts.sign_in.sessions import rows as user_sessions
+from foundation.refusals import Refusal
 from foundation.request_context import client_ip
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Code, In, Out, TimeText
+from foundation.rest.schemas import In, Out, TimeText
 
 _LinkToken = Annotated[Token, Field(description="The last part of the link in the mail.")]
 
@@ -43,15 +44,26 @@ def _left_out(schema: dict[str, Any]) -> None:
         field.pop("default", None)
 
 
+class NameByRequest(Refusal):
+    """Of customers; whoever works here asks an administrator."""
+
+    code = "name_by_request"
+    text = "A name is changed by a request that the bank approves. File one of the kind update_identity."
+
+
+_AS_IT_IS = {"deprecated": True, "description": "Refused unless it is your name as it is: see `name_waiting`."}
+
+
 class ProfileIn(In):
-    """Any of these fields; at staff's, phone and address may be empty."""
+    """Any of these fields, with a code for phone and address; at staff's, these two may be empty."""
 
     model_config = {"json_schema_extra": _left_out}
 
-    first_name: Annotated[str, Field(min_length=1, max_length=100)] = ""
-    last_name: Annotated[str, Field(max_length=100)] = ""
+    first_name: Annotated[str, Field(min_length=1, max_length=100, **_AS_IT_IS)] = ""
+    last_name: Annotated[str, Field(max_length=100, **_AS_IT_IS)] = ""
     phone: Annotated[str, Field(max_length=40, examples=["+49 30 1234567"])] = ""
     address: Annotated[str, Field(max_length=300)] = ""
+    code: Annotated[Code, Field(description="Needed with phone or address; a recovery code will do.")] = ""
 
 
 class ProfileOut(Out):
@@ -59,6 +71,7 @@ class ProfileOut(Out):
     email: str
     first_name: str
     last_name: str
+    name_waiting: Annotated[str | None, Field(description="A new name that you asked for and nobody has decided on.")]
     phone: str
     address: str
     role: Annotated[str | None, WithJsonSchema({"type": ["string", "null"], "enum": [*map(str, Role), None]})]
@@ -67,18 +80,20 @@ class ProfileOut(Out):
     recovery_codes_left: int
 
     @classmethod
-    def of(cls, user: User, *, recovery_codes_left: int) -> Self:
+    def of(cls, user: User) -> Self:
+        waiting = selectors.name_that_waits(user)
         return cls(
             id=user.public_id,
             email=user.email,
             first_name=user.first_name,
             last_name=user.last_name,
+            name_waiting=waiting.name if waiting is not None else None,
             phone=user.phone,
             address=user.address,
             role=user.role,
             has_pin=user.has_pin,
             pin_is_locked=user.pin_locked_at is not None,
-            recovery_codes_left=recovery_codes_left,
+            recovery_codes_left=selectors.recovery_codes_left(user),
         )
 
 
@@ -156,21 +171,26 @@ _FOR_ANYONE: Any = None  # as in accounts.api.sign_in
 @router.get("/profile", response=ProfileOut)
 def profile(request: ApiRequest) -> ProfileOut:
     """What the bank knows of you, and how you sign in."""
-    return ProfileOut.of(request.user, recovery_codes_left=selectors.recovery_codes_left(request.user))
+    return ProfileOut.of(request.user)
 
 
-@router.patch("/profile", response=ProfileOut, openapi_extra=refuses(429))
+@router.patch("/profile", response=ProfileOut, openapi_extra=refuses(409, 429))
 def change_profile(request: ApiRequest, data: ProfileIn) -> ProfileOut:
-    """Change what you send, and leave the rest: by the rules of the page. A mail says which fields were changed."""
+    """Change phone or address, for a code, and leave the rest: by the rules of the page. A mail says which fields were
+    changed. Your name is changed by a request: `POST /requests` with the kind `update_identity`."""
     user, sent = request.user, data.model_dump(exclude_unset=True)
-    now = {name: getattr(user, name) for name in ProfileForm.base_fields}
-    form = ProfileForm(now | sent, needs_contact=not user.is_staff)
-    _refuse_faults_of(form, sent)
-    wanted = {name: form.cleaned_data[name] for name in sent}
-    profile_service.update_details(actor=user, **wanted)
+    if any(getattr(user, name) != sent[name] for name in ("first_name", "last_name") if name in sent):
+        raise NameByRequest
+    wanted = {name: sent[name] for name in ("phone", "address") if name in sent}
+    form = ProfileForm({"phone": user.phone, "address": user.address} | sent, needs_contact=not user.is_staff)
+    _refuse_faults_of(form, {*sent, "code"} if wanted else sent)
+    wanted = {name: form.cleaned_data[name] for name in wanted}
+    profile_service.update_details(
+        actor=user, code=form.cleaned_data.get("code", ""), origin=origin_of(request), **wanted
+    )
     for name, value in wanted.items():
         setattr(user, name, value)
-    return ProfileOut.of(user, recovery_codes_left=selectors.recovery_codes_left(user))
+    return ProfileOut.of(user)
 
 
 @router.post("/profile/email", response={202: MailedOut}, openapi_extra=refuses(409, 429))
@@ -184,7 +204,7 @@ def request_email_change(request: ApiRequest, data: EmailChangeIn) -> Status:
         actor=request.user,
         new_email=email,
         password=data.password,
-        code=data.code.strip(),
+        code=data.code,
         origin=origin_of(request),
     )
     return Status(202, MailedOut())
@@ -215,21 +235,21 @@ def change_password(request: ApiRequest, data: PasswordChangeIn) -> TokensOut:
 @router.put("/profile/pin", response={204: None}, openapi_extra=refuses(409, 429))
 def set_pin(request: ApiRequest, data: PinIn) -> Status:
     """Set a PIN, or another in its place. Where the bank allows it, you sign in by PIN and code."""
-    pins.set_pin(actor=request.user, pin=data.pin, code=data.code.strip(), origin=origin_of(request))
+    pins.set_pin(actor=request.user, pin=data.pin, code=data.code, origin=origin_of(request))
     return Status(204, None)
 
 
 @router.delete("/profile/pin", response={204: None}, openapi_extra=refuses(409, 429))
 def remove_pin(request: ApiRequest, data: CodeIn) -> Status:
     """Have no PIN any more. The code stands in the body, where no log keeps it."""
-    pins.remove_pin(actor=request.user, code=data.code.strip(), origin=origin_of(request))
+    pins.remove_pin(actor=request.user, code=data.code, origin=origin_of(request))
     return Status(204, None)
 
 
 @router.post("/profile/recovery-codes", response={201: RecoveryCodesOut}, openapi_extra=refuses(429))
 def renew_recovery_codes(request: ApiRequest, data: CodeIn) -> Status:
     """Ten new recovery codes, told only now. The old ones are worthless."""
-    codes = authenticator.renew_recovery_codes(actor=request.user, code=data.code.strip(), origin=origin_of(request))
+    codes = authenticator.renew_recovery_codes(actor=request.user, code=data.code, origin=origin_of(request))
     return Status(201, RecoveryCodesOut(recovery_codes=codes))
 
 
@@ -239,7 +259,7 @@ def begin_authenticator_replacement(request: ApiRequest, data: CodeIn) -> Status
     on until the new one is confirmed, in this session. After a recovery code, first transfers to somebody and cash
     withdrawals wait a day."""
     begun = api_credentials.begin_replacement(
-        actor=request.user, session=request.api_session, code=data.code.strip(), origin=origin_of(request)
+        actor=request.user, session=request.api_session, code=data.code, origin=origin_of(request)
     )
     return Status(201, begun)
 
@@ -252,7 +272,7 @@ def confirm_authenticator_replacement(request: ApiRequest, data: ConfirmReplacem
         actor=request.user,
         session=request.api_session,
         replacement_token=data.replacement_token,
-        code=data.code.strip(),
+        code=data.code,
     )
     return RecoveryCodesOut(recovery_codes=codes)
 

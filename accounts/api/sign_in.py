@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from accounts import selectors
 from accounts.api.bearer import ApiRequest
-from accounts.api.types import EmailText, Secret
+from accounts.api.types import Code, EmailText, Secret
 from accounts.forms import RegistrationForm
 from accounts.people import registration
 from accounts.programs import enrolment as api_enrolment
@@ -26,7 +26,7 @@ from foundation.limiter import limiter
 from foundation.request_context import client_ip, network_of
 from foundation.rest.document import refuses
 from foundation.rest.rates import rated
-from foundation.rest.schemas import Code, In, Out, TimeText
+from foundation.rest.schemas import In, Out, TimeText
 
 _VISIBLE = r"^[\x21-\x7e]*$"
 Token = Annotated[str, Field(min_length=1, max_length=2000, pattern=_VISIBLE)]

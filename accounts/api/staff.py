@@ -10,8 +10,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from accounts import people as people_services
 from accounts.api.bearer import ApiRequest
-from accounts.api.types import AccountNumber, Secret
-from accounts.models import User
+from accounts.api.types import AccountNumber, Code, Secret
+from accounts.models import AccountFreeze, FreezeKind, User
 from accounts.permission.reasons import MAX_REASON_CHARS
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
@@ -20,7 +20,7 @@ from accounts.staff.selectors import LogFilters
 from audit.actions import Action
 from foundation.form_fields import LineField
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Code, Cursor, In, InQuery, Moment, Out, PageOf, TimeText, text_of
+from foundation.rest.schemas import Cursor, In, InQuery, Moment, Out, PageOf, TimeText, text_of
 
 Reason = text_of(LineField(max_length=MAX_REASON_CHARS))
 
@@ -64,6 +64,25 @@ class PersonOut(Out):
     @classmethod
     def of(cls, user: User) -> Self:
         return cls(id=user.public_id, email=user.email, name=user.get_full_name())
+
+
+class FreezeOut(Out):
+    """A freeze of an account: by whom, and why."""
+
+    kind: Annotated[FreezeKind, Field(description="Of an `administrator`: only one lifts it.")]
+    frozen_by: Annotated[PersonOut | None, Field(description="Nobody knows of some that are older than these rows.")]
+    frozen_at: TimeText
+    reason: str
+
+    @classmethod
+    def of(cls, freeze: AccountFreeze, **more: Any) -> Self:
+        return cls(
+            kind=FreezeKind(freeze.kind),
+            frozen_by=PersonOut.of(freeze.frozen_by) if freeze.frozen_by is not None else None,
+            frozen_at=freeze.frozen_at,
+            reason=freeze.reason,
+            **more,
+        )
 
 
 class UserOut(Out):

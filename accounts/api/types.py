@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from accounts import account_numbers
 from accounts.account_numbers import InvalidAccountNumber
 from accounts.sign_in.addresses import is_plain
+from accounts.sign_in.codes import MAX_CODE_CHARS, InvalidCode, parse_code, parse_totp
 from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS
 from foundation.rest.schemas import refusing
 
@@ -18,12 +19,27 @@ def _plain_address(text: str) -> str:
     return text
 
 
-# An account number with its check digits, spaces and hyphens allowed; parsed to twelve digits.
+# An account number with its check digits, spaces and dashes allowed; parsed to twelve digits.
 AccountNumber = Annotated[
     str,
     refusing(account_numbers.parse_number, InvalidAccountNumber),
     WithJsonSchema({"type": "string", "maxLength": 24, "examples": ["1234 5678 9012"]}),
 ]
+
+
+def _code_schema(description: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"type": "string", "maxLength": MAX_CODE_CHARS, "description": description, "examples": ["123456"]}
+    )
+
+
+# A code, spaces and dashes allowed as on the pages; parsed to its letters and digits.
+Code = Annotated[
+    str,
+    refusing(parse_code, InvalidCode),
+    _code_schema("Six digits of the authenticator app; at sign-in a recovery code too."),
+]
+TotpCode = Annotated[str, refusing(parse_totp, InvalidCode), _code_schema("Six digits of your authenticator app.")]
 
 
 Secret = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD_CHARS, json_schema_extra={"format": "password"})]

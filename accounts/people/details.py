@@ -15,6 +15,7 @@ from accounts.people.common import (
     refuse_self,
     write_changes,
 )
+from accounts.people.names import check_name
 from accounts.permission.reasons import checked_reason
 from accounts.roles import require
 from accounts.sign_in.addresses import user_by_email
@@ -62,6 +63,7 @@ def edit_user(
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
         WrongCode, TryAgainIn, TooOften
         AddressInUse, LastAdministrator, ChangedMeanwhile
+        NameRefused: another name than before, which nobody can have.
         ValueError: no first name or address, which no form lets through.
     """
     require(actor, "accounts.edit_user")
@@ -77,6 +79,8 @@ def edit_user(
     if not wanted["first_name"] or "@" not in normalise_email(email):
         raise ValueError("A person has a first name and an e-mail address.")
     _refuse_stale(user, seen)
+    if (first_name, last_name) != (user.first_name, user.last_name):
+        check_name(first_name, last_name)
     _refuse_taken_address(user, normalise_email(email))
     verify_fresh_code(actor=actor, code=code, origin=origin)
     try:

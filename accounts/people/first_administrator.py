@@ -3,6 +3,7 @@
 from django.contrib.auth.models import Group
 
 from accounts.models import User, normalise_email
+from accounts.people.names import check_name
 from accounts.people.registration import create_user
 from accounts.roles import Role
 from accounts.sign_in.addresses import user_by_email
@@ -34,7 +35,9 @@ def bootstrap_administrator(*, email: str, first_name: str, last_name: str, pass
 
     Raises:
         AdministratorExists, EmailTaken
+        NameRefused: nobody can have this name.
     """
+    check_name(first_name, last_name)
     return _bootstrap(normalise_email(email), first_name, last_name, make_hash(password))
 
 

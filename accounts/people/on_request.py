@@ -2,6 +2,7 @@
 
 from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.people.common import end_what_was_begun, record_act, refuse_self, write_changes
+from accounts.people.names import check_name
 from accounts.permission.authority import ApprovedRequest, details_of, require_request
 from accounts.permission.reasons import checked_reason
 from accounts.roles import Role, require
@@ -30,12 +31,23 @@ def update_identity(
 ) -> list[str]:
     """Write the name and address that the person has proved, and return the names of what differed.
 
+    Args:
+        first_name: "" leaves first and last name as they are.
+        address: "" leaves it as it is.
+
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        NameRefused: nobody can have this name.
     """
     row = _row_of_request(actor, user, "update_identity", authority)
     kept_reason = checked_reason(reason)
-    changed = write_changes(row, {"first_name": first_name, "last_name": last_name, "address": address})
+    wanted = {}
+    if first_name:
+        check_name(first_name, last_name)
+        wanted = {"first_name": first_name, "last_name": last_name}
+    if address:
+        wanted["address"] = address
+    changed = write_changes(row, wanted)
     if changed:
         record_act(Action.USER_UPDATED, actor, row, kept_reason, fields=changed, **details_of(authority))
         outbox.tell("details_changed_by_bank", user_id=row.pk, fields=changed)

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import SignedInRequest, TotpDevice, User
-from accounts.people import email_change
+from accounts.people import email_change, profile
 from accounts.sign_in import authenticator, devices, guesses, pins
 from accounts.sign_in.authenticator import NothingToReplace
 from accounts.sign_in.origin import origin_of
@@ -72,6 +72,19 @@ def request_email_change(request: SignedInRequest, *, new_email: str, password: 
         origin=origin_of(request),
         on_new_hash=partial(update_session_auth_hash, request, request.user),
     )
+
+
+def update_details(request: SignedInRequest, *, phone: str, address: str, code: str) -> list[str]:
+    """As the service. The bank calls at the phone number when a factor is lost, so it counts as one.
+
+    Raises: as `profile.update_details()`.
+    """
+    changed = profile.update_details(
+        actor=request.user, phone=phone, address=address, code=code, origin=origin_of(request)
+    )
+    if changed:
+        pages.renew_key(request.session)
+    return changed
 
 
 def set_pin(request: SignedInRequest, *, pin: str, code: str) -> None:

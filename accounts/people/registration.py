@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError
 
 from accounts.models import Registration, User, normalise_email
+from accounts.people.names import check_name
 from accounts.roles import Role
 from accounts.sign_in import guesses
 from accounts.sign_in.addresses import user_by_email
@@ -49,10 +50,12 @@ def register(
     be able to fill somebody's mailbox.
 
     Raises:
+        NameRefused: nobody can have this name.
         ValidationError: the password is too weak.
         TooOften: too many registrations from this network.
     """
     email = normalise_email(email)
+    check_name(first_name, last_name)
     check_new_password(password, User(first_name=first_name, last_name=last_name, email=email))
     limiter.take(f"register:{network_of(ip)}", limiter.Limit(settings.REGISTRATIONS_PER_HOUR, 3600))
     password_hash = make_hash(password)

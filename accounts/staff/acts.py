@@ -19,6 +19,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
 
+from accounts.forms import CodeField
 from accounts.models import User
 from accounts.permission.reasons import MAX_REASON_CHARS
 from accounts.roles import may
@@ -57,10 +58,8 @@ class CodeReasonForm(ReasonForm):
 
     asks_for_admin_key = False
 
-    code = forms.CharField(
+    code = CodeField(
         label="Your code",
-        max_length=24,
-        error_messages={"required": "Enter the code."},
         help_text="Six digits from your own authenticator app.",
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
     )

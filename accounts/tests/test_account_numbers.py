@@ -83,7 +83,8 @@ def test_another_json_type_or_length_is_refused(value: Any) -> None:
         VALID.replace("1", "l"),
         f"{VALID}\n",
         f"+{VALID[1:]}",
-        f"{VALID[:4]}\u00a0{VALID[4:]}",
+        f"{VALID[:4]}\t{VALID[4:]}",
+        f"{VALID[:4]}.{VALID[4:]}",
         f"{VALID}; --",
     ],
 )

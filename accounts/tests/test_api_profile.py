@@ -9,6 +9,7 @@ from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, link_for, mails, wrong_code_for
 from tests.api_client import told
 from tests.plugin import PASSWORD
+from tests.staff_acts import an_origin
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +49,7 @@ def test_the_profile_is_ones_own(alice: Any, api_of: Any) -> None:
         "email": "alice@example.com",
         "first_name": "Alice",
         "last_name": "Archer",
+        "name_waiting": None,
         "phone": "+49 30 5550101",
         "address": "Lindenallee 4\nBerlin",
         "role": "Customer",
@@ -58,27 +60,30 @@ def test_the_profile_is_ones_own(alice: Any, api_of: Any) -> None:
 
 
 @in_one_world("who", ["charlie", "sam", "audrey", "ada"])
-def test_everybody_sees_and_changes_their_own_only(who: str, request: Any, alice: Any, api_of: Any) -> None:
+def test_everybody_sees_and_changes_their_own_only(
+    who: str, request: Any, alice: Any, api_of: Any, fresh_code: Any
+) -> None:
     # R1.7: there is no user to name but oneself.
     user = request.getfixturevalue(who)
     api = api_of(user)
-    assert api.patch("profile", {"first_name": "Somebody"}).json()["email"] == user.email
-    assert api.get("profile").json()["first_name"] == "Somebody"
-    assert fields(api.patch("profile", {"id": str(alice.public_id), "first_name": "Eve"})) == {"id"}
+    assert api.patch("profile", {"address": "Ring 1", "code": fresh_code(user)}).json()["email"] == user.email
+    assert api.get("profile").json()["address"] == "Ring 1"
+    assert fields(api.patch("profile", {"id": str(alice.public_id), "address": "Ring 2"})) == {"id"}
     alice.refresh_from_db()
-    assert alice.first_name == "Alice"
+    assert alice.address == "Lindenallee 4\nBerlin"
 
 
 def test_who_has_no_role_changes_nothing(ada: Any, api_of: Any) -> None:
     api = api_of(ada)
     ada.groups.clear()
     assert api.get("profile").json()["role"] is None
-    assert told(api.patch("profile", {"first_name": "Eve"})) == (403, "forbidden")
+    assert told(api.patch("profile", {"address": "Ring 1", "code": "123456"})) == (403, "forbidden")
 
 
-def test_what_is_sent_is_changed_and_told_and_the_rest_stays(alice: Any, api_of: Any) -> None:
+def test_what_is_sent_is_changed_and_told_and_the_rest_stays(alice: Any, api_of: Any, fresh_code: Any) -> None:
     # R1.8
-    answer = api_of(alice).patch("profile", {"phone": "+49 30 777", "address": " Am  Markt 1 \n\n Bremen"})
+    moved = {"phone": "+49 30 777", "address": " Am  Markt 1 \n\n Bremen", "code": fresh_code(alice)}
+    answer = api_of(alice).patch("profile", moved)
     assert answer.status_code == 200
     assert (answer.json()["phone"], answer.json()["address"]) == ("+49 30 777", "Am Markt 1\nBremen")
     alice.refresh_from_db()
@@ -94,36 +99,70 @@ def test_nothing_sent_and_nothing_new_change_nothing(alice: Any, api_of: Any) ->
     assert mails(alice.email) == []
 
 
-def test_an_eleventh_change_in_an_hour_is_one_too_many(alice: Any, api_of: Any) -> None:
+def test_an_eleventh_change_in_an_hour_is_one_too_many(alice: Any, api_of: Any, fresh_code: Any) -> None:
     # R1.8: mails must not bury the one that warns.
     api = api_of(alice)
-    answers = [api.patch("profile", {"first_name": f"Alice {'i' * number}"}) for number in range(1, 12)]
+    answers = [api.patch("profile", {"address": f"Ring {number}", "code": fresh_code(alice)}) for number in range(11)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429]
     assert told(answers[-1]) == (429, "too_often")
 
 
-def test_a_field_of_old_that_breaks_the_rules_stands_in_nobodys_way(bob: Any, api_of: Any) -> None:
+def test_a_field_of_old_that_breaks_the_rules_stands_in_nobodys_way(bob: Any, api_of: Any, fresh_code: Any) -> None:
     # Bob has no phone: that is no fault of what he sends.
-    assert api_of(bob).patch("profile", {"last_name": ""}).json()["last_name"] == ""
+    answer = api_of(bob).patch("profile", {"address": "Ring 1", "code": fresh_code(bob)})
+    assert (answer.json()["address"], answer.json()["phone"]) == ("Ring 1", "")
 
 
-def test_a_change_elsewhere_at_the_same_time_is_not_undone(alice: Any, api_of: Any) -> None:
+def test_a_change_elsewhere_at_the_same_time_is_not_undone(alice: Any, api_of: Any, fresh_code: Any) -> None:
     from accounts.people import profile
 
     stale = User.objects.get(pk=alice.pk)
-    api_of(alice).patch("profile", {"phone": "+49 30 777"})
-    profile.update_details(actor=stale, first_name="Alicia")
+    api_of(alice).patch("profile", {"phone": "+49 30 777", "code": fresh_code(alice)})
+    profile.update_details(actor=stale, address="Ring 1", code=fresh_code(alice), origin=an_origin())
     alice.refresh_from_db()
-    assert (alice.first_name, alice.phone) == ("Alicia", "+49 30 777")
+    assert (alice.address, alice.phone) == ("Ring 1", "+49 30 777")
+
+
+@in_one_world("sent", [{"phone": "+49 30 777"}, {"address": "Ring 1"}])
+def test_phone_and_address_take_a_code(sent: Any, alice: Any, api_of: Any, fresh_code: Any) -> None:
+    # R1.8: a stolen token must not change where the bank calls and writes.
+    api = api_of(alice)
+    assert fields(api.patch("profile", sent)) == {"code"}
+    assert told(api.patch("profile", sent | {"code": wrong_code_for(fresh_code(alice))})) == (422, "wrong_code")
+    assert mails(alice.email) == []
+    alice.refresh_from_db()
+    assert (alice.phone, alice.address) == ("+49 30 5550101", "Lindenallee 4\nBerlin")
+
+
+@in_one_world(
+    "sent",
+    [{"first_name": "Alder", "last_name": "Bank"}, {"first_name": "1"}, {"last_name": ""}, {"last_name": "Brandt"}],
+)
+def test_a_name_is_refused_and_told_where_to_ask(sent: Any, alice: Any, api_of: Any, fresh_code: Any) -> None:
+    # R1.8, B7: nothing else of the same body is done either.
+    answer = api_of(alice).patch("profile", sent | {"phone": "+49 30 777", "code": fresh_code(alice)})
+    assert told(answer) == (409, "name_by_request")
+    assert "update_identity" in answer.json()["detail"]
+    alice.refresh_from_db()
+    assert (alice.get_full_name(), alice.phone) == ("Alice Archer", "+49 30 5550101")
+
+
+def test_a_name_that_waits_stands_on_the_profile(alice: Any, api_of: Any) -> None:
+    # R1.8
+    api = api_of(alice)
+    asked = {"kind": "update_identity", "first_name": "Alice", "last_name": "Brandt", "reason": "I have married"}
+    filed = api.post("requests", asked).json()
+    assert api.get("profile").json()["name_waiting"] == "Alice Brandt"
+    assert api.post(f"requests/{filed['id']}/cancel", {}).status_code == 204
+    assert api.get("profile").json()["name_waiting"] is None
 
 
 @in_one_world(
     ("data", "field"),
     [
         ({"first_name": ""}, "first_name"),
-        ({"first_name": "1"}, "first_name"),
         ({"first_name": None}, "first_name"),
-        ({"first_name": "\u202eecilA"}, "first_name"),
+        ({"code": "<b>123"}, "code"),
         ({"last_name": 7}, "last_name"),
         ({"phone": "ring me"}, "phone"),
         ({"phone": ""}, "phone"),
@@ -137,12 +176,15 @@ def test_a_change_elsewhere_at_the_same_time_is_not_undone(alice: Any, api_of: A
 )
 def test_the_rules_are_those_of_the_page(data: Any, field: str, alice: Any, api_of: Any) -> None:
     # R1.8: and nothing else of oneself can be set.
-    assert fields(api_of(alice).patch("profile", data)) == {field}
+    assert fields(api_of(alice).patch("profile", {"code": "123456"} | data)) == {field}
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
 
 
-def test_staff_need_not_say_where_they_live(sam: Any, api_of: Any) -> None:
-    assert api_of(sam).patch("profile", {"phone": "", "address": ""}).status_code == 200
+def test_staff_need_not_say_where_they_live(sam: Any, api_of: Any, fresh_code: Any) -> None:
+    sam.phone = ""
+    sam.save(update_fields=["phone"])
+    sent = {"phone": "", "address": "", "code": fresh_code(sam)}
+    assert api_of(sam).patch("profile", sent).status_code == 200
 
 
 # --- Another e-mail address ------------------------------------------------------------------------------------

@@ -63,13 +63,54 @@ def test_nobody_else_does(
 ) -> None:
     # R1.7: nor do customers learn whether there is such an account.
     for user in (alice, charlie, sam, audrey):
-        api = api_of(user)
+        api, is_customer = api_of(user), user in (alice, charlie)
         for verb in ("freeze", "unfreeze"):
+            # What is not theirs is to customers as what there is not.
+            refused = NOT_FOUND if is_customer and verb == "freeze" else FORBIDDEN
             with subtests.test(f"{user}: {verb}"):
-                assert told(api.post(f"accounts/{account.number}/{verb}", {"reason": REASON})) == FORBIDDEN
-                if user in (alice, charlie):
-                    assert told(api.post(f"accounts/1/{verb}", {"reason": REASON})) == FORBIDDEN
+                if not (user == alice and verb == "freeze"):
+                    assert told(api.post(f"accounts/{account.number}/{verb}", {"reason": REASON})) == refused
+                if is_customer:
+                    assert told(api.post(f"accounts/1/{verb}", {"reason": REASON})) == refused
                 assert status_of(account) == AccountStatus.ACTIVE
+
+
+def test_its_owner_freezes_it_without_reason_or_code_and_lifts_nothing(
+    account: Any, alice: Any, api_of: Any, ada: Any
+) -> None:
+    """R2.5: commit 11100bd answered 403."""
+    api = api_of(alice)
+    assert api.post(f"accounts/{account.number}/freeze", {}).status_code == 204
+    assert status_of(account) == AccountStatus.FROZEN
+    assert told(api.post(f"accounts/{account.number}/freeze", {})) == (409, "wrong_status")
+    assert told(api.post(f"accounts/{account.number}/unfreeze", {"reason": REASON})) == FORBIDDEN
+    assert told(api.get(f"accounts/{account.number}/freezes")) == FORBIDDEN
+    api_of(ada).post(f"accounts/{account.number}/freeze", {"reason": REASON})
+    frozen = api.get(f"accounts/{account.number}").json()["frozen"]
+    assert [one["by"] for one in frozen] == ["owner", "bank"]
+    assert REASON not in api.get(f"accounts/{account.number}").content.decode()
+
+
+def test_staff_read_why_and_an_administrator_lifts_one_of_several(
+    account: Any, alice: Any, ada: Any, sam: Any, api_of: Any, adas: ApiClient
+) -> None:
+    path = f"accounts/{account.number}"
+    api_of(alice).post(f"{path}/freeze", {"reason": "My phone is gone"})
+    adas.post(f"{path}/freeze", {"reason": REASON})
+    shown = api_of(sam).get(f"{path}/freezes").json()["items"]
+    assert [(one["kind"], one["frozen_by"]["email"], one["reason"]) for one in shown] == [
+        ("customer", alice.email, "My phone is gone"),
+        ("administrator", ada.email, REASON),
+    ]
+    assert told(adas.post(f"{path}/unfreeze", {"reason": REASON, "kinds": []})) == (422, "invalid")
+    assert told(adas.post(f"{path}/unfreeze", {"reason": REASON, "kinds": ["police"]})) == (422, "invalid")
+    assert adas.post(f"{path}/unfreeze", {"reason": REASON, "kinds": ["administrator"]}).status_code == 204
+    assert status_of(account) == AccountStatus.FROZEN
+    assert told(adas.post(f"{path}/unfreeze", {"reason": REASON, "kinds": ["support"]})) == (409, "wrong_status")
+    assert adas.post(f"{path}/unfreeze", {"reason": REASON}).status_code == 204
+    assert status_of(account) == AccountStatus.ACTIVE
+    lifted = adas.get(f"{path}/freezes").json()["items"]
+    assert [(one["kind"], one["lift_reason"]) for one in lifted] == [("administrator", REASON), ("customer", REASON)]
 
 
 def test_an_account_that_there_is_not_is_404(adas: ApiClient, subtests: Any) -> None:
@@ -293,7 +334,7 @@ def test_the_log_is_read_newest_first_with_ids_of_people(adas: ApiClient, ada: A
     assert (frozen["actor"], frozen["actor_id"]) == (ada.email, str(ada.public_id))
     assert frozen["concerns_id"] == str(alice.public_id)
     assert (frozen["subject_type"], frozen["subject_id"]) == ("bankaccount", str(account.public_id))
-    assert frozen["details"] == {"reason": REASON, "number": account.masked_number}
+    assert frozen["details"] == {"reason": REASON, "number": account.masked_number, "kind": "administrator"}
     assert account.number not in str(items)
 
 

@@ -18,6 +18,7 @@ from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
 from tests.staff_acts import REASON, an_origin, approved, entry_of, fresh_code, stored
+from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
@@ -227,6 +228,21 @@ def test_identity_is_updated_as_asked(alice: Any, sam: Any) -> None:
     entry = entry_of("USER_UPDATED")
     assert entry.details == {"reason": REASON, "fields": ["last_name", "address"], "request": "the-request"}
     assert "Am Markt" not in mails(alice.email)[0].message
+
+
+@in_one_world(
+    ("wanted", "changed"),
+    [
+        ({"first_name": "", "last_name": "", "address": "Am Markt 1"}, ["address"]),
+        ({"first_name": "Alicia", "last_name": "", "address": ""}, ["first_name", "last_name"]),
+    ],
+)
+def test_what_was_not_asked_for_stays_as_it_is(wanted: Any, changed: list[str], alice: Any, sam: Any) -> None:
+    # R1.8: whatever has become of it since the request was filed.
+    present = stored(alice)
+    assert update_identity(sam, alice, **wanted) == changed
+    kept = {"first_name", "last_name", "phone", "address", "email"} - set(changed)
+    assert all(getattr(stored(alice), name) == getattr(present, name) for name in kept)
 
 
 def test_identity_that_is_so_already_is_no_change(alice: Any, sam: Any) -> None:

@@ -1,4 +1,5 @@
-"""Checks of what the database holds: the ledger, the audit log, the triggers that guard both, the keys' ages."""
+"""Checks of what the database holds: the ledger, the audit log, the triggers that guard both, people's names, the keys'
+ages."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -6,12 +7,15 @@ from itertools import islice
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection
 
+from accounts.models import User
+from accounts.people.names import is_the_banks
 from audit import verification as log_verification
 from audit.digests import UnknownKey
 from audit.sealing import unsealed
 from bankproject.security_audit.results import Result, failed, information, passed
 from foundation.append_only import append_only_models, missing_triggers
 from foundation.keys.records import KeyAge, check_keys, key_ages
+from foundation.slices import batches
 from transfers.ledger import verification as ledger_verification
 
 # `verify_ledger` and `verify_audit_log --all` name every one.
@@ -67,6 +71,20 @@ def triggers() -> Result:
     if found:
         return failed("Rows that must never change can be changed.", found)
     return passed(f"The append-only triggers of {len(guarded)} tables stand.")
+
+
+def names() -> Result:
+    """Nobody has the bank's own name or a look-alike: a name may be older than that rule, the bank's may be newer."""
+    people = User.objects.filter(is_active=True).only("public_id", "first_name", "last_name")
+    count, found = 0, []
+    for batch in batches(people):
+        count += len(batch)
+        found += [f"user {user.public_id}" for user in batch if is_the_banks(user.get_full_name())]
+    if found:
+        more = ["… and more"] if len(found) > _NAMED else []
+        sentence = f"{len(found)} of {count} people have the bank's own name, or one that looks like it."
+        return failed(sentence, found[:_NAMED] + more)
+    return passed(f"None of {count} people has the bank's own name.")
 
 
 def key_ages_in_bounds() -> Result:

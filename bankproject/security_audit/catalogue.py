@@ -25,6 +25,7 @@ CHECKS: dict[str, Callable[[Subject], Result]] = {
     "triggers": lambda subject: books.triggers(),
     "ledger": lambda subject: books.ledger(),
     "audit-log": lambda subject: books.audit_log(),
+    "names": lambda subject: books.names(),
     "encryption": lambda subject: whole_database.whole_database(),
     "keys": lambda subject: books.key_ages_in_bounds(),
     "bandit": lambda subject: code.bandit(subject.folder),

@@ -3,6 +3,7 @@
 On the ground floor, since every app's admin needs it.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from functools import cache, cached_property, reduce
 from itertools import pairwise
@@ -21,6 +22,7 @@ from foundation.admin.counting import MOST_COUNTED, bounded_count
 from foundation.admin.table import Table, moment_text
 from foundation.money import MoneyField, format_money
 from foundation.replica import may_be_behind
+from foundation.text import folded
 
 MOST_FOUND = 1_000
 _MOST_WORDS = 5
@@ -85,10 +87,10 @@ def _moment(name: str) -> Callable[[Any], str | None]:
 class ReadOnlyAdmin(admin.ModelAdmin):
     """Shows rows to roles that may view them. Nobody adds, changes or deletes one here, superusers included.
 
-    Lists are searched by the beginnings of `search_beginnings` and the whole of `search_wholes`, fields of the model
-    or of the one that `search_path` leads to, each with an index; they are sorted one way; and `date_hierarchy`
-    names a column with an index. `list_reads` names the columns that a list shows, where it reads rows that are joined
-    of many more; another one would be asked for row by row.
+    Lists are searched by the beginnings of `search_beginnings`, those of `search_folded` without accents and case, and
+    the whole of `search_wholes`, fields of the model or of the one that `search_path` leads to, each with an index.
+    They are sorted one way; and `date_hierarchy` names a column with an index. `list_reads` names the columns that a
+    list shows, where it reads rows that are joined of many more; another one would be asked for row by row.
     """
 
     actions = None
@@ -100,6 +102,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
     sortable_by = ()
     list_reads: tuple[str, ...] = ()
     search_beginnings: tuple[str, ...] = ()
+    search_folded: tuple[str, ...] = ()
     search_wholes: tuple[str, ...] = ()
     search_path = ""
 
@@ -178,26 +181,38 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Non-empty shows the search box; how it is searched is for `get_search_results`."""
-        return self.search_beginnings + self.search_wholes
+        return self.search_beginnings + self.search_folded + self.search_wholes
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Rows in which each word of the search is the beginning, or the whole, of one of the fields.
+        """Rows in which each word of the search is the beginning, or the whole, of one of the fields; or all of it the
+        beginning of a folded one, since names may have several words: `Archer, Alice` and `von Löw` are found.
 
         What is searched is asked first, to `MOST_FOUND`: a database left to join, find and sort in one go may choose
         to read the whole table.
         """
-        words = [word[:_LONGEST_WORD] for word in search_term.replace("\x00", "").split()[:_MOST_WORDS]]
+        words = [word[:_LONGEST_WORD] for word in re.sub("[\x00,]", " ", search_term).split()[:_MOST_WORDS]]
         if not words:
             return queryset, False
         path = self.search_path
         searched: Any = self.opts.get_field(path).related_model if path else self.model
-        rows = searched._default_manager.filter(reduce(and_, map(self.rows_with, words)))
-        keys = list(rows.values_list("pk", flat=True)[: MOST_FOUND + 1])
+        keys = self._keys(searched, reduce(and_, map(self.rows_with, words)))
+        if len(words) > 1 and self.search_folded and len(keys) <= MOST_FOUND:
+            keys = list(dict.fromkeys(keys + self._keys(searched, self._folded_with(" ".join(words)))))
         if len(keys) > MOST_FOUND:
             messages.warning(request, f"More than {MOST_FOUND:,} match: not all are shown. Search for more of it.")
         return queryset.filter(**{f"{path or 'pk'}__in": keys[:MOST_FOUND]}), False
+
+    @staticmethod
+    def _keys(model: Any, condition: Q) -> list[Any]:
+        return list(model._default_manager.filter(condition).values_list("pk", flat=True)[: MOST_FOUND + 1])
+
+    def _folded_with(self, text: str) -> Q:
+        """Rows in which a folded field begins with it."""
+        wanted = folded(text)
+        conditions = [Q(**{f"{field}__begins_with": wanted}) for field in self.search_folded if wanted]
+        return reduce(or_, conditions, Q(pk__in=[]))
 
     def rows_with(self, word: str) -> Q:
         """The condition that one word of a search makes. Words are tried in several cases instead of comparing
@@ -207,7 +222,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
             or_,
             [Q(**{f"{field}__begins_with": text}) for field in self.search_beginnings for text in spellings]
             + [Q(**{f"{field}__in": spellings}) for field in self.search_wholes],
-            Q(pk__in=[]),
+            self._folded_with(word),
         )
 
 

@@ -13,7 +13,6 @@ from ninja import Header
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Field,
     PlainSerializer,
     PlainValidator,
     Strict,
@@ -127,16 +126,6 @@ Moment = Annotated[
 ]
 # The public id of anything; strict mode would take no text for it.
 Id = Annotated[UUID, Strict(False)]
-Code = Annotated[
-    str,
-    Field(
-        min_length=6,
-        max_length=24,
-        pattern=r"^[0-9A-Za-z \-]+$",
-        description="Six digits of the authenticator app; at sign-in a recovery code too.",
-        examples=["123456"],
-    ),
-]
 # Chosen by the client, one for each thing that is to happen once; required on everything that moves money.
 IdempotencyKey = Annotated[
     str,

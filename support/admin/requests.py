@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts import freezes
 from accounts.roles import may
 from accounts.staff.acts import ActingAdmin, ReasonForCustomerForm, StaffAct, actor_of, offer
 from support import selectors
@@ -82,7 +83,8 @@ class ServiceRequestAdmin(ActingAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     search_path = "customer"
-    search_beginnings = ("email", "last_name")
+    search_beginnings = ("email",)
+    search_folded = ("folded_last_name",)
     search_help_text = "The beginning of the customer’s e-mail address or last name."
     fields = ("customer", "account", "state", "created_at", "decided_by", "decided_at", "decision_reason")
     about_template = "admin/request.html"
@@ -93,6 +95,7 @@ class ServiceRequestAdmin(ActingAdmin):
         decides = may(user, "support.decide_request")
         return {
             "asked": asked,
+            "freezes": freezes.standing_on(asked.account) if asked.account else [],
             "wishes": kind_of(asked).wishes_for_clerks(asked.customer, asked.details) if decides else None,
             "what_approval_does": what_approval_does(asked) if asked.state == RequestState.PENDING else "",
         }

@@ -125,7 +125,8 @@ class TicketAdmin(ActingAdmin):
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     search_path = "customer"
-    search_beginnings = ("email", "last_name")
+    search_beginnings = ("email",)
+    search_folded = ("folded_last_name",)
     search_help_text = "The beginning of the customer’s e-mail address or last name."
     fields = ("customer", "status", "last_updated_by", "updated_at", "created_at")
     about_template = "admin/conversation.html"

@@ -7,8 +7,9 @@ from uuid import UUID
 from ninja import Query, Router
 from pydantic import Field, WithJsonSchema
 
+from accounts import freezes
 from accounts.api.bearer import ApiRequest
-from accounts.api.staff import PageIn, PersonOut, ReasonIn
+from accounts.api.staff import FreezeOut, PageIn, PersonOut, ReasonIn
 from accounts.roles import may
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Out, PageOf, TimeText
@@ -42,6 +43,7 @@ class AskedOut(Out):
 class AskedInFullOut(AskedOut):
     """With what the customer gave for it, which only those see who decide."""
 
+    freezes: Annotated[list[FreezeOut], Field(description="What stands on its account, the first to come first.")]
     reason: str | None
     wishes: Annotated[dict[str, str] | None, Field(description="The name, address or daily limit that is wished for.")]
 
@@ -50,7 +52,8 @@ class AskedInFullOut(AskedOut):
         given: dict[str, Any] = {"reason": None, "wishes": None}
         if decides:
             given = {"reason": row.reason, "wishes": kind_of(row).wishes_for_programs(row.details)}
-        return cls(**_facts_of(row), **given)
+        standing = freezes.standing_on(row.account) if row.account else []
+        return cls(**_facts_of(row), freezes=[FreezeOut.of(freeze) for freeze in standing], **given)
 
 
 def _facts_of(row: ServiceRequest) -> dict[str, Any]:

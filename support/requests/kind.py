@@ -24,6 +24,7 @@ class KindOfRequest(ABC):
     icon: str
     explanation: str  # for the customer: what it means in plain words
     approval_does: str  # for the clerk who is about to agree: goes on after "Approval"
+    unless_approved = "Nothing was changed."  # for the customer, once it is cancelled or rejected
     form: type[RequestForm]  # asks for the payload's keys, and for the account if it is about one
     schema: type[In]  # the same for programs
     account_statuses: tuple[AccountStatus, ...] = ()  # about an account in one of these; none: about the customer
@@ -43,6 +44,10 @@ class KindOfRequest(ABC):
 
     # --- Filing ------------------------------------------------------------------------------------------------
 
+    def differing(self, customer: User, details: Mapping[str, str]) -> Mapping[str, str]:
+        """Of what is asked for, what differs from what the bank keeps: that alone is kept, checked and done."""
+        return details
+
     @abstractmethod
     def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
         """Refuse what makes no sense to ask for. That an account is the customer's, and in one of
@@ -50,6 +55,13 @@ class KindOfRequest(ABC):
 
         Raises:
             Refusal
+        """
+
+    def begin(self, asked: ServiceRequest) -> None:  # noqa: B027 (most kinds wait for the clerk with all they do)
+        """What filing does at once, inside its transaction: as a rule nothing.
+
+        Raises:
+            Refusal: nothing was filed.
         """
 
     def suits(self, customer: User) -> bool:

@@ -95,6 +95,7 @@ def file_request(
         raise ReasonMissing
     if is_longer_than(reason, MAX_WISH_CHARS):
         raise WishTooLong
+    details = dict(rule.differing(actor, details))
     rule.check(actor, account, details)
     text = json.dumps(details, ensure_ascii=False, separators=(",", ":"))
     if len(text) > _MAX_PAYLOAD_CHARS:
@@ -123,7 +124,9 @@ def _file(customer: User, kind: RequestKind, account: BankAccount | None, payloa
         raise AlreadyAsked
     if waiting.count() >= settings.MAX_OPEN_REQUESTS:
         raise TooManyRequests
-    return save_new(customer, kind, account=account, payload=payload, reason=reason)
+    request = save_new(customer, kind, account=account, payload=payload, reason=reason)
+    KINDS[kind].begin(request)
+    return request
 
 
 def save_new(

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AccountStatus, BankAccount
+from accounts.models import AccountFreeze, AccountStatus, BankAccount
 from support import tickets
 from support.admin.requests import what_approval_does
 from support.models import RequestKind, ServiceRequest
@@ -75,14 +75,23 @@ def test_tickets_are_listed_by_status(alice: Any, sam: Any, ticket_of: Any, brow
     }
 
 
+IDENTITY = {"first_name": "Alicia", "last_name": "Archer", "address": "Hafenstraße 9\nHamburg"}
+
+
+def test_a_clerk_sees_only_what_is_to_be_another_and_beside_it_what_is_now(alice: Any, request_of: Any) -> None:
+    # R4.2: a request to change the name alone brings up no address.
+    named = request_of(alice, "update_identity", payload=IDENTITY | {"address": alice.address}, reason="Married")
+    shown = [("Name now", "Alice Archer"), ("New name", "Alicia Archer")]
+    assert kind_of(named).wishes_for_clerks(alice, named.details) == shown
+
+
 def test_what_the_customer_gave_is_for_who_decides(
     alice: Any, sam: Any, audrey: Any, request_of: Any, browser_of: Any
 ) -> None:
     # R5.4: an auditor sees that there was a request and what became of it, not a home address.
-    wanted = {"first_name": "Alicia", "last_name": "Archer", "address": "Hafenstraße 9\nHamburg"}
-    row = request_of(alice, "update_identity", payload=wanted, reason="We moved")
+    row = request_of(alice, "update_identity", payload=IDENTITY, reason="We moved")
     clerk, auditor = page_of(row, browser_of(sam)), page_of(row, browser_of(audrey))
-    for text in ("Alicia Archer", "Alice Archer", "Hafenstraße 9<br>Hamburg", "We moved"):
+    for text in ("Alicia Archer", "Alice Archer", "Lindenallee 4<br>Berlin", "Hafenstraße 9<br>Hamburg", "We moved"):
         assert text in clerk
         assert text not in auditor
     assert "shown to those who decide" in auditor
@@ -93,6 +102,14 @@ def test_a_wish_stands_beside_what_is_now(alice: Any, request_of: Any) -> None:
     row = request_of(alice, "raise_daily_limit", payload={"amount": "30000"}, reason="A car")
     shown = [("Daily limit now", "€25,000.00"), ("New daily limit", "€30,000.00")]
     assert kind_of(row).wishes_for_clerks(alice, row.details) == shown
+    moved = request_of(alice, "update_identity", payload=IDENTITY, reason="We moved")
+    shown = [
+        ("Name now", "Alice Archer"),
+        ("New name", "Alicia Archer"),
+        ("Address now", "Lindenallee 4\nBerlin"),
+        ("New address", "Hafenstraße 9\nHamburg"),
+    ]
+    assert kind_of(moved).wishes_for_clerks(alice, moved.details) == shown
     frozen = request_of(alice, "freeze_account")
     assert kind_of(frozen).wishes_for_clerks(alice, frozen.details) == []
 
@@ -140,7 +157,7 @@ def test_a_faster_colleague_is_named_as_the_reason(
     url = reverse("admin:support_servicerequest_act", args=[row.pk, "approve"])
     page = browser_of(sam).post(url, {"reason": "Called back"}).content.decode()
     assert "Somebody else has decided this request already" in page
-    assert BankAccount.objects.get(pk=row.account_id).is_active
+    assert not AccountFreeze.objects.filter(account=row.account_id, kind="support").exists()
 
 
 def test_nothing_that_nobody_can_see_is_a_message(alice: Any, ticket_of: Any) -> None:

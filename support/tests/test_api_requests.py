@@ -13,6 +13,7 @@ from support.requests import services as service
 from support.requests.kinds import KINDS, PAGE_KINDS
 from tests.acts import mails
 from tests.api_client import told
+from tests.staff_acts import set_status
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -34,8 +35,8 @@ def account(alice: Any, open_account: Any) -> Any:
 def wishes(alice: Any, account: Any, open_account: Any) -> dict[str, dict[str, Any]]:
     """A body of each kind that Alice can send."""
     frozen = open_account(alice)
-    frozen.status = "frozen"
-    frozen.save(update_fields=["status"])
+    set_status(frozen, "frozen")
+    frozen.refresh_from_db()
     User.objects.filter(pk=alice.pk).update(pin_hash=make_password("805913"))
     bodies: dict[str, dict[str, Any]] = {
         "freeze_account": {"account": account.number_grouped},
@@ -60,12 +61,15 @@ def test_each_kind_is_filed_seen_and_taken_back(kind: str, alice: Any, api_of: A
     seen = api.get(f"requests/{row.public_id}")
     assert seen.json() == filed.json()
     assert (seen.json()["kind"], seen.json()["state"], seen.json()["decided_at"]) == (kind, "pending", None)
-    assert told(api.post("requests", wishes[kind])) == (409, "already_asked")
+    again = "wrong_status" if kind == "freeze_account" else "already_asked"  # it is frozen from then on
+    assert told(api.post("requests", wishes[kind])) == (409, again)
     assert api.post(f"requests/{row.public_id}/cancel").status_code == 204
     assert api.get(f"requests/{row.public_id}").json()["state"] == "cancelled"
     assert told(api.post(f"requests/{row.public_id}/cancel")) == (409, "illegal_step")
     assert AuditEntry.objects.filter(action__in=["REQUEST_CREATED", "REQUEST_CANCELLED"]).count() == 2
-    assert len(mails(alice.email)) == mails_before + 2
+    own = ["You have frozen your account"] * (kind == "freeze_account")
+    assert len(mails(alice.email)) == mails_before + 2 + len(own)
+    assert [mail.subject for mail in mails(alice.email) if "frozen" in mail.subject] == own
 
 
 def test_every_kind_of_the_pages_has_a_schema(api_of: Any) -> None:

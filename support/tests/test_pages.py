@@ -260,6 +260,46 @@ def test_a_name_and_address_that_are_the_same_are_no_request(alice: Any, browser
     assert not ServiceRequest.objects.exists()
 
 
+def test_a_name_that_waits_stands_on_the_profile_and_can_be_taken_back(alice: Any, sam: Any, browser_of: Any) -> None:
+    # R1.8
+    browser = browser_of(alice)
+    new_request(browser, "update_identity", first_name="Alice", last_name="Brandt", address=alice.address)
+    asked = ServiceRequest.objects.get()
+    for page in ("/profile/", "/profile/details/"):
+        text = browser.get(page).content.decode()
+        assert "Waits for the bank:</strong> Alice Brandt" in text
+        assert f'action="/help/requests/{asked.public_id}/cancel/"' in text
+        assert "?kind=update_identity" not in text, "one at a time"
+    assert "Waits for the bank" not in browser_of(sam).get("/profile/").content.decode()
+    assert browser.post(f"/help/requests/{asked.public_id}/cancel/").status_code == 302
+    text = browser.get("/profile/").content.decode()
+    assert "Waits for the bank" not in text
+    assert "?kind=update_identity" in text
+
+
+def test_an_address_that_waits_is_no_name_that_waits(alice: Any, browser_of: Any) -> None:
+    browser = browser_of(alice)
+    new_request(browser, "update_identity", first_name="Alice", last_name="Archer", address="Hafenstraße 9")
+    assert "Waits for the bank" not in browser.get("/profile/").content.decode()
+    page = browser.get(f"/help/requests/{ServiceRequest.objects.get().public_id}/").content.decode()
+    assert "Hafenstraße 9" in page
+    assert "New name" not in page
+
+
+@in_one_world(
+    ("first_name", "last_name", "words"),
+    [("Alder", "Bank", "bank’s own name"), ("Аlice", "Archer", "two alphabets"), ("Al\u200dice", "", "nobody can see")],
+)
+def test_a_name_that_nobody_can_have_is_refused_at_its_field(
+    first_name: str, last_name: str, words: str, alice: Any, browser_of: Any
+) -> None:
+    # R1.8, B7
+    wish = {"first_name": first_name, "last_name": last_name, "address": alice.address}
+    answer = new_request(browser_of(alice), "update_identity", **wish)
+    assert words in " ".join(errors(answer)["first_name"])
+    assert not ServiceRequest.objects.exists()
+
+
 def test_a_daily_limit_that_is_no_higher_is_said_at_its_field_with_the_present_one(alice: Any, browser_of: Any) -> None:
     answer = new_request(browser_of(alice), "raise_daily_limit", amount="25000")
     assert errors(answer) == {"amount": ["Your daily limit is €25,000.00 already. Write a higher one."]}

@@ -8,11 +8,13 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from accounts.models import AccountStatus, BankAccount, User
+from accounts.models import AccountFreeze, AccountStatus, BankAccount, User
+from accounts.people import profile
 from accounts.permission.authority import ApprovedRequest
 from audit.models import AuditEntry
 from support.models import RequestKind, ServiceRequest
 from support.requests import services as service
+from tests.staff_acts import an_origin, fresh_code
 from transfers import history as transfer_selectors
 from transfers.accounts import freezing
 
@@ -57,6 +59,15 @@ def test_a_name_and_an_address_are_changed(alice: Any, sam: Any, request_of: Any
     assert person.phone == alice.phone
 
 
+def test_a_name_alone_leaves_the_address_that_was_changed_meanwhile(alice: Any, sam: Any, request_of: Any) -> None:
+    # R1.8: an address changes at once on the profile; an approval of a name must not bring the old one back.
+    named = request_of(alice, "update_identity", payload=IDENTITY | {"address": alice.address}, reason="Married")
+    profile.update_details(actor=alice, address="Am Markt 1", code=fresh_code(alice), origin=an_origin())
+    approve(sam, named)
+    person = User.objects.get(pk=alice.pk)
+    assert (person.get_full_name(), person.address) == ("Alicia O'Brien", "Am Markt 1")
+
+
 def test_a_locked_pin_is_reset(alice: Any, sam: Any, request_of: Any) -> None:
     alice.pin_hash, alice.pin_failures, alice.pin_locked_at = make_password("483920"), 3, timezone.now()
     alice.save()
@@ -95,7 +106,7 @@ def test_nothing_is_done_outside_the_transaction_that_approves(alice: Any, sam: 
     request = request_of(alice)
     with pytest.raises(RuntimeError, match="join"):
         service.perform(request, actor=sam, reason="Because")
-    assert status_of(request.account) == AccountStatus.ACTIVE
+    assert not AccountFreeze.objects.filter(account=request.account_id, kind="support").exists()
 
 
 def test_a_request_of_the_wrong_shape_is_not_guessed_at(alice: Any, sam: Any) -> None:

@@ -9,12 +9,13 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, connection, transaction
 
-from accounts.models import AccountStatus, BankAccount, User
+from accounts.models import AccountFreeze, User
+from accounts.people.names import NameInTwoAlphabets, NameReserved
 from accounts.permission.reasons import ReasonMissing, ReasonTooLong
 from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.limiter.limiter import TooOften
-from foundation.refusals import NotYourself, WrongStatus
+from foundation.refusals import NotYourself, Refusal, WrongStatus
 from support import selectors
 from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
 from support.requests import services as service
@@ -43,14 +44,20 @@ def actions_of(request: Any) -> list[str]:
     return [entry.action for entry in entries]
 
 
+def kinds_of(request: Any) -> list[str]:
+    """Whose freezes stand on its account."""
+    rows = AccountFreeze.objects.filter(account=request.account_id, lifted_at__isnull=True).order_by("pk")
+    return list(rows.values_list("kind", flat=True))
+
+
 def test_a_request_from_filing_to_done(alice: Any, sam: Any, request_of: Any) -> None:
     request = request_of(alice, reason="I lost my bag")
     approve(sam, request)
     request.refresh_from_db()
     assert (request.state, request.decided_by, request.decision_reason) == ("completed", sam, "Seen the documents")
-    assert BankAccount.objects.get(pk=request.account_id).status == AccountStatus.FROZEN
+    assert kinds_of(request) == ["customer", "support"]
     assert actions_of(request) == ["REQUEST_CREATED", "REQUEST_APPROVED", "REQUEST_COMPLETED"]
-    by_authority = AuditEntry.objects.get(action="ACCOUNT_FROZEN")
+    by_authority = AuditEntry.objects.get(action="ACCOUNT_FROZEN", actor_id=sam.pk)
     assert by_authority.details["request"] == str(request.public_id)
     subjects = [mail.subject for mail in mails(alice.email)]
     assert subjects[1] == "We have your request"
@@ -62,11 +69,12 @@ def test_a_rejection_changes_nothing_and_says_why_on_the_page(
 ) -> None:
     request = request_of(alice)
     reject(sam, request)
-    assert BankAccount.objects.get(pk=request.account_id).status == AccountStatus.ACTIVE
+    assert kinds_of(request) == ["customer"], "only what filing did at once"
     assert actions_of(request) == ["REQUEST_CREATED", "REQUEST_REJECTED"]
     assert mails(alice.email)[-1].subject == "Your request was rejected"
     page = browser_of(alice).get(f"/help/requests/{request.public_id}/").content.decode()
     assert "Not without documents" in page
+    assert "Your own freeze stands until you ask us to lift it." in page
     assert sam.get_full_name() not in page
 
 
@@ -76,7 +84,7 @@ def test_approval_after_rejection_is_refused(alice: Any, sam: Any, sally: Any, r
     reject(sam, request)
     with pytest.raises(IllegalStep, match="Somebody else has decided this request already: it is rejected"):
         approve(sally, request)
-    assert BankAccount.objects.get(pk=request.account_id).status == AccountStatus.ACTIVE
+    assert kinds_of(request) == ["customer"]
     entry = AuditEntry.objects.get(action="REQUEST_REFUSED")
     assert entry.details["reason"] == "illegal_step"
     assert (entry.actor_id, entry.concerns_id) == (sally.pk, alice.pk)
@@ -123,6 +131,7 @@ def test_cancelling_is_told_and_final(alice: Any, sam: Any, request_of: Any) -> 
     request = request_of(alice)
     service.cancel_request(actor=alice, public_id=request.public_id)
     assert mails(alice.email)[-1].subject == "Your request is cancelled"
+    assert "Your own freeze stands until you ask us to lift it." in mails(alice.email)[-1].message
     with pytest.raises(IllegalStep, match="This request was cancelled by the customer"):
         approve(sam, request)
 
@@ -203,6 +212,34 @@ def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any
     details = json.dumps([entry.details for entry in AuditEntry.objects.all()], ensure_ascii=False)
     assert "Hafenstraße" not in details
     assert "Hafenstraße" not in "".join(mail.message for mail in mails())
+
+
+@in_one_world(
+    ("payload", "kept"),
+    [
+        (IDENTITY | {"address": "Lindenallee 4\nBerlin"}, IDENTITY | {"address": ""}),
+        (IDENTITY | {"address": ""}, IDENTITY | {"address": ""}),
+        (IDENTITY | {"first_name": "Alice", "last_name": "Archer"}, IDENTITY | {"first_name": "", "last_name": ""}),
+        (IDENTITY | {"last_name": ""}, IDENTITY | {"last_name": ""}),
+    ],
+)
+def test_what_stays_as_it_is_is_no_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
+    # R1.8: so that an approval writes nothing that was not asked for.
+    assert request_of(alice, "update_identity", payload=payload, reason="Married").details == kept
+
+
+@in_one_world(
+    ("first_name", "last_name", "refused"),
+    [("Alder", "Bank", NameReserved), ("Аlice", "Archer", NameInTwoAlphabets), ("Al\u200dice", "", Refusal)],
+)
+def test_a_name_that_nobody_can_have_is_not_asked_for(
+    first_name: str, last_name: str, refused: type[Refusal], alice: Any, request_of: Any
+) -> None:
+    # R1.8, B7: past every form.
+    payload = IDENTITY | {"first_name": first_name, "last_name": last_name}
+    with pytest.raises(refused):
+        request_of(alice, "update_identity", payload=payload, reason="Married")
+    assert not ServiceRequest.objects.exists()
 
 
 def test_names_and_address_that_no_column_takes_are_refused(alice: Any, request_of: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 
-from accounts.models import AccountStatus, BankAccount
+from accounts.models import AccountFreeze, FreezeKind
 from accounts.roles import Role
 from support import tickets
 from support.models import ServiceRequest, Ticket
@@ -141,8 +141,8 @@ def test_who_may_take_which_step_with_a_request(
         # Approval itself completes.
         after = RequestState.COMPLETED if verb == RequestVerb.APPROVE else REQUEST_STEPS[state, verb]
     assert ServiceRequest.objects.get(pk=row.pk).state == after
-    frozen = BankAccount.objects.get(pk=row.account_id).status == AccountStatus.FROZEN
-    assert frozen == (verb == RequestVerb.APPROVE and after != state), "done exactly when approved"
+    by_support = AccountFreeze.objects.filter(account=row.account_id, kind=FreezeKind.SUPPORT).exists()
+    assert by_support == (verb == RequestVerb.APPROVE and after != state), "done exactly when approved"
 
 
 @in_one_world("act", [*TICKET_ACTS.values(), *REQUEST_ACTS.values()])

@@ -79,6 +79,7 @@ def service_request(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     context = {
         "row": row,
         "explanation": kind.explanation,
+        "unless_approved": kind.unless_approved,
         "wishes": kind.wishes(row.details),
         "can_cancel": row.state == RequestState.PENDING,
     }

@@ -48,6 +48,10 @@ class Op(NamedTuple):
     status: int
     body: Callable[[Sent], Any] = lambda sent: None
     names_hers: bool = False
+    of_owners: str = ""  # what opens it to customers, for what is theirs, where staff do it too
+
+    def permission_of(self, visitor: Visitor) -> str:
+        return self.of_owners if self.of_owners and visitor.may(self.of_owners) else self.permission
 
 
 def a_code(sent: Sent) -> dict[str, Any]:
@@ -113,7 +117,7 @@ OPERATIONS = {
     "DELETE profile/pin": Op(EVERYBODY, 409, a_code),
     "GET profile": Op(EVERYBODY, 200),
     "GET profile/sign-ins": Op(EVERYBODY, 200),
-    "PATCH profile": Op(EVERYBODY, 200, lambda sent: {"last_name": "Mine"}),
+    "PATCH profile": Op(EVERYBODY, 200, lambda sent: {"address": "Mine 1", "code": sent.code}),
     "POST profile/authenticator": Op(EVERYBODY, 201, a_code),
     "POST profile/authenticator/confirm": Op(
         EVERYBODY, 409, lambda sent: {"replacement_token": "x" * 40, "code": sent.code}
@@ -152,7 +156,8 @@ OPERATIONS = {
     "GET staff/transactions": Op("transfers.view_transaction", 200),
     "GET users": Op("accounts.view_user", 200),
     "GET users/{user_id}": Op("accounts.view_user", 200),
-    "POST accounts/{number}/freeze": Op("accounts.freeze_account", 204, a_reason),
+    "GET accounts/{number}/freezes": Op("accounts.view_bankaccount", 200),
+    "POST accounts/{number}/freeze": Op("accounts.freeze_account", 204, a_reason, of_owners=_ACCOUNTS),
     "POST accounts/{number}/unfreeze": Op("accounts.unfreeze_account", 409, a_reason),
     "POST alerts/{alert_id}/close": Op("transfers.close_fraud_alert", 204, a_reason),
     "POST holds/{hold_id}/reject": Op("transfers.decide_held_transfer", 200, a_reason),
@@ -170,7 +175,7 @@ OPERATIONS = {
 
 def status_for(name: str, visitor: Visitor) -> int:
     op = OPERATIONS[name]
-    if not visitor.may(op.permission):
+    if not visitor.may(op.permission_of(visitor)):
         return 403
     is_of_staff = visitor.is_staff and op.permission != EVERYBODY
     if ("{" in name or op.names_hers) and not visitor.is_alice and not is_of_staff:
@@ -183,7 +188,7 @@ def doors(visitor: Visitor, world: World) -> Iterator[Door]:
     for name, op in OPERATIONS.items():
         yield Door(
             name=name,
-            permission=op.permission,
+            permission=op.permission_of(visitor),
             answers=str(status_for(name, visitor)),
             ask=lambda walker, name=name: asked(walker.program, name, Sent(world, walker.user)),  # type: ignore[misc]
             look=_look,

@@ -44,6 +44,7 @@ PAGES: dict[str, Seen] = {
     # Accounts and what moved on them
     "account": Seen(_ACCOUNTS, "200", "405"),
     "account_close": Seen(_ACCOUNTS, "200", "200 302"),
+    "account_freeze": Seen(_ACCOUNTS, "200", "302"),
     "account_open": Seen(_ACCOUNTS, "200", "200 302"),
     "account_settings": Seen(_ACCOUNTS, "200", "200 302"),
     "dashboard": Seen(_ACCOUNTS, "200", "405"),

@@ -184,6 +184,7 @@ CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
         exports.download_statement,
         exports.export_history,
         exports.export_statement,
+        freezing.freeze_own_account,
         renaming.rename_account,
     ),
     "transfers.deposit_own": (cash.deposit,),

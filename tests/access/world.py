@@ -10,13 +10,14 @@ from django.contrib import admin
 from django.utils import timezone
 
 from accounts import account_numbers
-from accounts.models import AccountStatus, BankAccount, User
+from accounts.models import AccountStatus, BankAccount, FreezeKind, User
 from accounts.staff.acts import ActingAdmin, StaffAct
 from audit.sealing import seal
 from support import tickets
 from support.models import ServiceRequest, Ticket
 from support.states import TicketStatus
 from tests.access_walk import Hers
+from tests.staff_acts import set_status
 from transfers.models import FraudAlert, OrderKind, OrderState, Payee, Transaction, TransferOrder
 from transfers.orders import fraud
 
@@ -34,7 +35,7 @@ class World:
     larry: Any
     nina: Any
     account: Any
-    empty: Any  # an account of hers without money, which she has asked to have frozen
+    empty: Any  # an account of hers without money
     frozen: Any
     bobs: Any
     payment: Transaction
@@ -79,8 +80,8 @@ def world_of(hers: Hers, alice: Any, bob: Any, make_user: Any, open_account: Any
     account, empty = (accounts.get(public_id=hers.fields[name]) for name in ("source", "target"))
     bobs = accounts.get(pk=Payee.objects.get(customer=alice).account_id)
     frozen = open_account(alice)
-    frozen.status = AccountStatus.FROZEN
-    frozen.save(update_fields=["status"])
+    set_status(frozen, AccountStatus.FROZEN, FreezeKind.SUPPORT)
+    frozen.refresh_from_db()
     held = TransferOrder.objects.create(
         kind=OrderKind.PAYMENT, initiator=alice, source=account, target=bobs, amount=Decimal(33),
         key_digest="k", inputs_digest="i", state=OrderState.HELD, description="Zanzibar",

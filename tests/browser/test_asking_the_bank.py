@@ -46,7 +46,27 @@ def test_a_lost_card_and_a_change_of_mind(
     expect(page.get_by_text("We are looking at it.")).to_be_visible()
     page.get_by_role("button", name="Cancel this request").click()
     expect(page.get_by_text("You cancelled this request.")).to_be_visible()
+    expect(page.get_by_text("Your own freeze stands until you ask us to lift it.")).to_be_visible()
     assert ServiceRequest.objects.get().state == "cancelled"
+
+
+def test_an_account_is_frozen_in_two_clicks_and_the_bank_is_asked_to_lift_that(
+    signed_in: Callable[..., Page], alice: Any, open_account: Callable[..., Any]
+) -> None:
+    # R2.5
+    account = open_account(alice, "100.00", nickname="Household")
+    page = signed_in(alice)
+    page.goto(f"/accounts/{account.public_id}/")
+    page.get_by_role("link", name="Suspicious activity? Freeze this account").click()
+    page.get_by_role("button", name="Freeze account").click()
+    expect(page.get_by_role("main")).to_contain_text("You froze it on")
+    expect(page.get_by_role("main").get_by_role("link", name="Send money")).to_have_count(0)
+    page.get_by_role("link", name="Ask us to lift it").click()
+    page.get_by_label("Reason").fill("It was my own payment.")
+    page.get_by_role("button", name="Send request").click()
+    expect(page.get_by_text("We are looking at it.")).to_be_visible()
+    account.refresh_from_db()
+    assert (account.status, ServiceRequest.objects.get().kind) == ("frozen", "unfreeze_account")
 
 
 def test_without_phone_and_recovery_codes_one_comes_back_in(

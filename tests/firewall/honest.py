@@ -116,7 +116,17 @@ API = (
     (
         "PATCH",
         "/api/v1/profile",
-        {"first_name": "Sinéad", "last_name": "O'Brien", "address": "3 Rue de l'Étoile; bât. B"},
+        {"phone": "+353 1 555 0101", "address": "3 Rue de l'Étoile; bât. B", "code": "123456"},
+    ),
+    (
+        "POST",
+        "/api/v1/requests",
+        {
+            "kind": "update_identity",
+            "first_name": "Sinéad",
+            "last_name": "O'Brien",
+            "reason": "I'm married; papers follow",
+        },
     ),
     ("PATCH", "/api/v1/accounts/1", {"nickname": "Mum & Dad's 50%"}),
     ("PUT", "/api/v1/payees/1", {"label": "D’Angelo-Smith (rent)"}),

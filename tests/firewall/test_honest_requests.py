@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from accounts.models import User
 from foundation.limiter import limiter
-from support.models import MAX_MESSAGE_CHARS, Ticket
+from support.models import MAX_MESSAGE_CHARS, ServiceRequest, Ticket
 from tests.firewall import honest
 from tests.firewall.visitor import Answer, Visitor
 from tests.plugin import PASSWORD
+from tests.staff_acts import fresh_code
 
 LIMITS = ("TICKETS_PER_HOUR", "TICKET_REPLIES_PER_HOUR", "REQUESTS_PER_HOUR", "REGISTRATIONS_PER_HOUR")
 
@@ -70,16 +72,30 @@ def test_what_people_write_on_payments_passes(
     assert stopped(answers) == {}
 
 
-def test_names_of_the_world_are_stored(signed_in: Callable[[Any], Visitor], alice: Any) -> None:
+def test_names_of_the_world_are_asked_for(signed_in: Callable[[Any], Visitor], alice: Any) -> None:
     browser = signed_in(alice)
     answers = {}
     for first_name, last_name in honest.NAMES:
-        form = {"first_name": first_name, "last_name": last_name, "phone": "+353 1 555 0101"}
         address = f"c/o {last_name}; 3 Rue de l'Étoile & co, bât. B\n75001 Paris"
-        limiter.clear_all("details:")  # nobody changes their name so often
-        answers[first_name] = browser.post("/profile/details/", form | {"address": address})
-        alice.refresh_from_db()
-        assert (alice.first_name, alice.last_name) == (first_name, last_name), answers[first_name].status
+        wanted = {"first_name": first_name, "last_name": last_name, "address": address}
+        form = wanted | {"reason": "I'm married; here's the certificate"}
+        answers[first_name] = browser.post("/help/requests/new/?kind=update_identity", form)
+        asked = ServiceRequest.objects.get(state="pending")
+        assert asked.details == wanted, answers[first_name].status
+        answers[f"not {first_name}"] = browser.post(f"/help/requests/{asked.public_id}/cancel/", {})
+    assert stopped(answers) == {}
+
+
+def test_addresses_of_the_world_are_stored(signed_in: Callable[[Any], Visitor], alice: Any) -> None:
+    browser = signed_in(alice)
+    answers = {}
+    for _, last_name in honest.NAMES:
+        address = f"c/o {last_name}; 3 Rue de l'Étoile & co, bât. B\n75001 Paris"
+        limiter.clear_all("details:")  # nobody moves so often
+        form = {"phone": "+353 1 555 0101", "address": address, "code": fresh_code(alice)}
+        answers[last_name] = browser.post("/profile/details/", form)
+        browser.read_token(browser.get("/profile/"))
+        assert User.objects.get(pk=alice.pk).address == address, answers[last_name].status
     assert stopped(answers) == {}
 
 

@@ -24,6 +24,7 @@ from support.models import RequestKind
 from support.requests import services as requests
 from tests import acts
 from tests.plugin import PASSWORD
+from tests.staff_acts import set_status
 from transfers.accounts import opening
 from transfers.models import FraudAlert, Payee, Transaction
 
@@ -131,7 +132,7 @@ def _money_of(alice: User, bob: User) -> Known:
         return acts.transfer(actor=alice, source=rich, target=bobs, amount=Decimal(amount), idempotency_key=key)
 
     paid, held = pay(5), pay(12_000)
-    BankAccount.objects.filter(pk=others[2].pk).update(status=AccountStatus.FROZEN)
+    set_status(others[2], AccountStatus.FROZEN)
     reference = Transaction.objects.get(pk=paid.transaction_id).reference
     today = timezone.localdate()
     numbers = [rich.number, *(other.number for other in others), bobs.number]

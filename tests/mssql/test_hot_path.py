@@ -70,11 +70,11 @@ def test_the_inserts_of_the_ledger_need_no_keys_back(server: Any) -> None:
     from uuid import UUID
 
     at = datetime(2026, 11, 17, tzinfo=UTC)
-    head = (UUID(int=1), "fee", Decimal(1), "", "REF", 1, None, at)
+    head = (UUID(int=1), "fee", Decimal(1), "", "REF", "ref", 1, None, at)
     statement = ledger._insert_transaction._statement([head], server)
     assert re.match(r"(SET NOCOUNT ON )?INSERT INTO \[transfers_transaction\] \(\[id\], \[kind\],", statement.text)
     assert "OUTPUT" not in statement.text
-    assert statement.text.count("%s") == 7  # one is NULL, and left out
+    assert statement.text.count("%s") == 8  # one is NULL, and left out
     assert not statement.is_by_column
 
     rows = [(UUID(int=1), account, "debit", Decimal(1), Decimal(1), 1, at) for account in (1, 2)]

@@ -121,7 +121,17 @@ def run(calls: list[Call]) -> None:
 
 
 def _movement(description: str, actor: int = 1) -> tuple[Any, ...]:
-    return (UUID(int=1), "payment", Decimal("1.23"), description, "K7QP-9XDM-2FRT", actor, None, AT)
+    return (
+        UUID(int=1),
+        "payment",
+        Decimal("1.23"),
+        description,
+        "K7QP-9XDM-2FRT",
+        description.lower(),
+        actor,
+        None,
+        AT,
+    )
 
 
 def test_a_payment_is_a_round_trip_for_each_statement(payment: list[Call], driver: str, server: Wire) -> None:
@@ -145,8 +155,8 @@ def test_it_is_the_same_statement_whatever_the_length_and_size_of_its_values(dri
         ledger._insert_transaction.execute([_movement("Übung " * 20, 1)])
     inserts = [one.declared.split(",") for one in server.asked if one.verb == "INSERT"]
     assert inserts[0] == inserts[1] == inserts[2]
-    assert [kind.partition(" ")[2] for kind in inserts[0]][:6] == [
-        *("varchar(4000)", "varchar(4000)", "int", "varchar(4000)", "varchar(4000)", "int"),
+    assert [kind.partition(" ")[2] for kind in inserts[0]][:7] == [
+        *("varchar(4000)", "varchar(4000)", "int", "varchar(4000)", "varchar(4000)", "varchar(4000)", "int"),
     ]
     assert inserts[3][3] == "@P4 nvarchar(4000)"
     updates = {one.declared for one in server.asked if one.verb == "UPDATE"}
@@ -210,7 +220,7 @@ def test_a_cursor_for_each_costs_one_more_each(payment: list[Call], driver: str,
 
 def test_a_null_among_values_is_described(driver: str, server: Wire) -> None:
     """So it is for a column that is NULL in one row of two; in all rows it is left out."""
-    rows = [_movement("one"), (*_movement("two")[:6], UUID(int=2), AT)]
+    rows = [_movement("one"), (*_movement("two")[:7], UUID(int=2), AT)]
     with transaction.atomic():
         server.asked.clear()
         ledger._insert_transaction.execute(rows)

@@ -44,8 +44,10 @@ def targets(alice: SignedIn) -> Iterator[Target]:
     deposit = f"/accounts/{account}/deposit/"
     yield Target("deposit", deposit, "amount,description", form={"key": KEY, **money}, random="key")
     yield Target("deposit, the key", deposit, "key", form={"key": KEY, **money})
-    person = {"first_name": "Alice", "last_name": "Archer", "phone": "+49 30 5550101", "address": "Lindenallee 4"}
-    yield Target("profile", "/profile/details/", ",".join(person), form=person)
+    contact = {"phone": "+49 30 5550101", "address": "Lindenallee 4"}
+    yield Target("profile", "/profile/details/", "phone,address,code", form=contact | {"code": "123456"})
+    name = {"first_name": "Alicia", "last_name": "Archer", "address": "Lindenallee 4", "reason": "Married"}
+    yield Target("another name", "/help/requests/new/?kind=update_identity", ",".join(name), form=name)
     yield Target("payee", f"/payees/{payee}/", "label", form={"label": "Landlady"})
     yield Target(
         "account name", f"/accounts/{account}/settings/", "nickname,daily_limit", form={"nickname": "Household"}

@@ -42,6 +42,7 @@ def bank(tmp_path: Path, django_db_setup: None) -> Iterator[DemoBank]:
             worker.wait(timeout=30)
 
 
+@pytest.mark.django_db
 def test_the_walk_through_works_as_written(bank: DemoBank, repository: Path) -> None:
     assert shutil.which("curl"), "curl is missing: make curl"
     steps = blocks((repository / "docs" / "api.md").read_text(encoding="utf-8"))

@@ -138,10 +138,21 @@ BREAKS_OUT = "\"'></textarea><script>alert(1)</script>"
 LIVE = re.compile(r"<img src=x|<script>alert|</textarea><script|\"'></", re.IGNORECASE)
 
 
+def ask_for_name(alice: Any, first_name: str, last_name: str) -> Any:
+    payload = {"first_name": first_name, "last_name": last_name, "address": f"{BREAKS_OUT} {first_name}"}
+    return requests.file_request(actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=payload, reason=SCRIPT)
+
+
 def write_scripts(alice: Any, sam: Any, ada: Any) -> None:
     """Into every text that a customer or one of the staff can write."""
     account = BankAccount.objects.get(owner=alice, nickname="Moonfund")
-    profile.update_details(actor=alice, first_name=SCRIPT, last_name=BREAKS_OUT, phone="+49 30 1", address=BREAKS_OUT)
+    asked = ServiceRequest.objects.get(customer=alice)
+    requests.cancel_request(actor=alice, public_id=asked.public_id)
+    named = ask_for_name(alice, SCRIPT, BREAKS_OUT)
+    requests.approve_request(actor=sam, public_id=named.public_id, reason=f"{SCRIPT} {BREAKS_OUT}")
+    profile.update_details(
+        actor=alice, phone="+49 30 1", address=BREAKS_OUT, code=fresh_code(alice), origin=an_origin()
+    )
     alice = User.objects.get(pk=alice.pk)
     renaming.rename_account(actor=alice, account=account, nickname=SCRIPT)
     payees.rename_payee(actor=alice, public_id=Payee.objects.get(customer=alice).public_id, label=SCRIPT)
@@ -151,10 +162,7 @@ def write_scripts(alice: Any, sam: Any, ada: Any) -> None:
     ticket = Ticket.objects.get(customer=alice)
     tickets.reply_to_ticket(actor=alice, public_id=ticket.public_id, text=f"{SCRIPT}\n\n{BREAKS_OUT}")
     other = tickets.open_ticket(actor=alice, subject=BREAKS_OUT, text=SCRIPT, idempotency_key="a script")
-    asked = ServiceRequest.objects.get(customer=alice)
-    requests.cancel_request(actor=alice, public_id=asked.public_id)
-    payload = {"first_name": SCRIPT, "last_name": BREAKS_OUT, "address": BREAKS_OUT + " 1"}
-    again = requests.file_request(actor=alice, kind=RequestKind.UPDATE_IDENTITY, payload=payload, reason=SCRIPT)
+    again = ask_for_name(alice, BREAKS_OUT, SCRIPT)
     tickets.take_ticket(actor=sam, public_id=ticket.public_id)
     tickets.answer_ticket(actor=sam, public_id=ticket.public_id, text=f"{SCRIPT}\n{BREAKS_OUT}")
     tickets.note_on_ticket(actor=sam, public_id=other.public_id, text=SCRIPT)

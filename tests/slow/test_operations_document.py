@@ -22,6 +22,8 @@ from tests.processes import ROOT
 from tests.scanners.demo_bank import environment_of, free_port
 from tests.test_operations_document import blocks
 
+pytestmark = pytest.mark.django_db
+
 END = "--- the end of a block ---"
 
 TOKEN = "a-token-that-only-prometheus-has"

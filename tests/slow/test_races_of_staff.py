@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts import people
-from accounts.models import AccountKind, BankAccount, User
+from accounts.models import AccountFreeze, AccountKind, BankAccount, FreezeKind, User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests import acts
@@ -111,7 +111,32 @@ def test_of_two_administrators_who_freeze_one_account_one_is_told(
         lambda actor=actor: freezing.freeze_account(actor=actor, account=account, reason=REASON)
         for actor in (ada, anna)
     ]
-    assert race(*calls) == {"done": 1, "WrongStatus": 1}
+    assert race(*calls) == {"done": 1, "FrozenAlready": 1}
+
+
+def test_whatever_comes_first_an_account_is_active_exactly_when_no_freeze_stands(
+    alice: Any, ada: Any, anna: Any, open_account: Callable
+) -> None:
+    # R2.5: its owner and two administrators freeze and lift at the same moment.
+    for number in range(6):
+        account = open_account(alice)
+        freezing.freeze_account(actor=ada, account=account, reason=REASON)
+        kinds = [FreezeKind.ADMINISTRATOR] if number % 2 else None
+        outcomes = race(
+            lambda account=account: freezing.freeze_own_account(actor=alice, account=account),  # type: ignore[misc]
+            lambda account=account, kinds=kinds: freezing.unfreeze_account(  # type: ignore[misc]
+                actor=ada, account=account, reason=REASON, kinds=kinds
+            ),
+            lambda account=account: freezing.freeze_account(  # type: ignore[misc]
+                actor=anna, account=account, reason=REASON
+            ),
+        )
+        assert outcomes in ({"done": 3}, {"done": 2, "FrozenAlready": 1})
+        standing = set(AccountFreeze.objects.filter(account=account, lifted_at=None).values_list("kind", flat=True))
+        assert (BankAccount.objects.get(pk=account.pk).status == "frozen") == bool(standing)
+        if kinds:
+            assert "customer" in standing, "nobody lifted what they did not name"
+    assert list(verification.faults()) == []
 
 
 def opening_by(customer: Any) -> Callable[[], Any]:

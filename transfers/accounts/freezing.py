@@ -1,92 +1,150 @@
-"""Freezing an account, and lifting the freeze: by an administrator, or by an approved request (R2.3)."""
+"""Freezing an account, and lifting the freezes: by its owner, by an approved request, by an administrator (R2.3, R2.5).
 
-from dataclasses import dataclass
+A freeze is a row, and says by its kind who lifts it: a customer's and support's are lifted when a request for it is
+approved, by whoever may approve; an administrator's by an administrator alone. Nobody's freeze takes the place of
+another's, and no money moves in or out while any stands.
+"""
 
-from accounts.models import AccountStatus, BankAccount, User
+from collections.abc import Collection
+
+from django.utils import timezone
+
+from accounts import freezes
+from accounts.models import AccountFreeze, AccountStatus, BankAccount, FreezeKind, User
 from accounts.permission.authority import ApprovedRequest, details_of, require_authority
 from accounts.permission.reasons import checked_reason
+from accounts.roles import may, require
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
-from foundation.refusals import NotYourself, WrongStatus
+from foundation.refusals import NotYourself, Refusal, WrongStatus
 from foundation.transactions import own_transaction
+from transfers.orders.ownership import require_owner
+
+_LIFTS_ANY = "accounts.unfreeze_account"
 
 _CLOSED = "This account is closed."
 _INTERNAL = "This is one of the bank's own accounts: without it no money could move at all."
+_NOT_FROZEN = "This account is not frozen."
+_LIFTED_ALREADY = "This freeze is lifted already."
 
 
-@dataclass(frozen=True)
-class _Change:
-    """Freezing or unfreezing; `verb` also names the permission, and the request that allows it."""
+class FrozenAlready(WrongStatus):
+    """A freeze of this kind stands."""
 
-    verb: str
-    before: AccountStatus
-    after: AccountStatus
-    too_late: str  # for an account that is in `after` already
-    action: Action
-    event: str
+    text = "This account is frozen already."
 
 
-_FREEZE = _Change(
-    verb="freeze_account",
-    before=AccountStatus.ACTIVE,
-    after=AccountStatus.FROZEN,
-    too_late="This account is frozen already.",
-    action=Action.ACCOUNT_FROZEN,
-    event="account_frozen",
-)
-_UNFREEZE = _Change(
-    verb="unfreeze_account",
-    before=AccountStatus.FROZEN,
-    after=AccountStatus.ACTIVE,
-    too_late="This account is not frozen.",
-    action=Action.ACCOUNT_UNFROZEN,
-    event="account_unfrozen",
-)
+class AdministratorsFreeze(Refusal):
+    """Somebody else than an administrator lifts what an administrator put there for a reason."""
+
+    code = "administrators_freeze"
+    text = "An administrator has frozen this account, and only an administrator can lift that. Ask one to decide this."
+
+
+@own_transaction
+def freeze_own_account(*, actor: User, account: BankAccount, reason: str = "") -> None:
+    """Let no money in or out of the actor's own account, at once: an emergency brake, so it takes no code and no
+    reason. Only the bank lifts it.
+
+    Raises:
+        PermissionDenied, NotYourAccount, ReasonTooLong, ReasonUnreadable
+        FrozenAlready: by its owner.
+        WrongStatus: it is closed.
+    """
+    require(actor, "transfers.open_own_account")
+    require_owner(actor, account)
+    row = _locked_row(account)
+    kept_reason = checked_reason(reason) if any(char.isalnum() for char in reason) else ""
+    _put(FreezeKind.CUSTOMER, actor, row, {"reason": kept_reason})
+    outbox.tell("own_account_frozen", account_id=row.pk)
 
 
 @own_transaction
 def freeze_account(*, actor: User, account: BankAccount, reason: str, authority: ApprovedRequest | None = None) -> None:
-    """Let no money in or out of a customer's account. What is posted at this moment goes first, or not at all.
+    """Let no money in or out of a customer's account, whoever else has frozen it. What is posted at this moment goes
+    first, or not at all. It is an administrator's freeze; by an approved request it is support's.
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        WrongStatus: frozen already, closed, or the bank's own.
+        FrozenAlready: a freeze of this kind stands.
+        WrongStatus: the account is closed or the bank's own.
     """
-    _change_status(_FREEZE, actor, account, reason, authority)
+    require_authority(actor, "accounts.freeze_account", verb="freeze_account", subject=account, authority=authority)
+    row = _locked_for_staff(actor, account)
+    kind = FreezeKind.SUPPORT if authority else FreezeKind.ADMINISTRATOR
+    _put(kind, actor, row, {"reason": checked_reason(reason)} | details_of(authority))
+    outbox.tell("account_frozen", account_id=row.pk)
 
 
 @own_transaction
 def unfreeze_account(
-    *, actor: User, account: BankAccount, reason: str, authority: ApprovedRequest | None = None
-) -> None:
-    """Let money in and out of a frozen account again.
+    *,
+    actor: User,
+    account: BankAccount,
+    reason: str,
+    kinds: Collection[FreezeKind] | None = None,
+    authority: ApprovedRequest | None = None,
+) -> list[AccountFreeze]:
+    """Lift the freezes of these kinds, by default all; once none stands, money moves again.
+
+    Returns:
+        What still stands: the account is frozen on.
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        WrongStatus: not frozen, closed, or the bank's own.
+        AdministratorsFreeze: one of them is an administrator's, and the actor is none. Nothing was lifted.
+        WrongStatus: none of them stands, or the account is closed or the bank's own.
     """
-    _change_status(_UNFREEZE, actor, account, reason, authority)
-
-
-def _change_status(
-    change: _Change, actor: User, account: BankAccount, reason: str, authority: ApprovedRequest | None
-) -> None:
-    require_authority(actor, f"accounts.{change.verb}", verb=change.verb, subject=account, authority=authority)
-    row = _locked_row(actor, account)
+    require_authority(actor, _LIFTS_ANY, verb="unfreeze_account", subject=account, authority=authority)
+    row = _locked_for_staff(actor, account)
     kept_reason = checked_reason(reason)
-    if row.status != change.before:
-        raise WrongStatus(change.too_late if row.status == change.after else _CLOSED)
-    row.status = change.after
-    row.save(update_fields=["status"])
-    details = {"reason": kept_reason, "number": row.masked_number} | details_of(authority)
-    record(change.action, actor=actor, subject=row, concerns=row.owner, details=details)
-    outbox.tell(change.event, account_id=row.pk)
+    if row.status == AccountStatus.CLOSED:
+        raise WrongStatus(_CLOSED)
+    there = freezes.standing_on(row)
+    chosen = [freeze for freeze in there if kinds is None or freeze.kind in kinds]
+    if not chosen:
+        raise WrongStatus(_LIFTED_ALREADY if there else _NOT_FROZEN)
+    if any(freeze.kind == FreezeKind.ADMINISTRATOR for freeze in chosen) and not may(actor, _LIFTS_ANY):
+        raise AdministratorsFreeze
+    still = [freeze for freeze in there if freeze not in chosen]
+    freezes.lift(row, chosen, still=still, by=actor, reason=kept_reason, at=timezone.now())
+    details = {"reason": kept_reason, "number": row.masked_number, "lifted": _kinds_of(chosen)} | details_of(authority)
+    if still:
+        details["still"] = _kinds_of(still)
+    action, event = (Action.FREEZE_LIFTED, "freeze_lifted") if still else (Action.ACCOUNT_UNFROZEN, "account_unfrozen")
+    record(action, actor=actor, subject=row, concerns=row.owner, details=details)
+    outbox.tell(event, account_id=row.pk)
+    return still
 
 
-def _locked_row(actor: User, account: BankAccount) -> BankAccount:
+def _put(kind: FreezeKind, actor: User, row: BankAccount, details: dict[str, str]) -> None:
+    """Write the freeze down, and report it.
+
+    Raises:
+        FrozenAlready, WrongStatus
+    """
+    if row.status == AccountStatus.CLOSED:
+        raise WrongStatus(_CLOSED)
+    if any(freeze.kind == kind for freeze in freezes.standing_on(row)):
+        raise FrozenAlready
+    freezes.put(row, kind=kind, by=actor, reason=details["reason"], at=timezone.now())
+    concerns = None if kind == FreezeKind.CUSTOMER else row.owner
+    details |= {"number": row.masked_number, "kind": kind.value}
+    record(Action.ACCOUNT_FROZEN, actor=actor, subject=row, concerns=concerns, details=details)
+
+
+def _kinds_of(rows: Collection[AccountFreeze]) -> str:
+    return ", ".join(row.kind for row in rows)
+
+
+def _locked_row(account: BankAccount) -> BankAccount:
     """The row, locked as the ledger locks it: a payment is posted before it or refused after it."""
-    row = BankAccount.objects.select_for_update().get(pk=account.pk)
+    return BankAccount.objects.select_for_update().get(pk=account.pk)
+
+
+def _locked_for_staff(actor: User, account: BankAccount) -> BankAccount:
+    row = _locked_row(account)
     if row.is_internal:
         raise WrongStatus(_INTERNAL)
     if row.owner_id == actor.pk:

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Query, Router, Status
 
+from accounts import freezes
 from accounts.api.bearer import ApiRequest
 from accounts.models import AccountKind, BankAccount, User
 from accounts.roles import require
@@ -27,6 +28,7 @@ from transfers.api.money_schemas import (
     AccountsOut,
     DepositIn,
     EntryOut,
+    FrozenOut,
     HistoryIn,
     LookupIn,
     MonthNumber,
@@ -84,7 +86,8 @@ def accounts(request: ApiRequest) -> Any:
 def account(request: ApiRequest, number: OwnNumber) -> Any:
     """One account of yours, and what waits for a decision there."""
     row = _own(request, number)
-    return AccountDetailOut.of(row, waiting=history.waiting_orders(row))
+    frozen = [FrozenOut.of(one) for one in freezes.as_its_owner_sees_them(row)]
+    return AccountDetailOut.of(row, waiting=history.waiting_orders(row), frozen=frozen)
 
 
 @router.patch("/accounts/{number}", response=AccountOut)

@@ -12,7 +12,8 @@ from pydantic import AliasPath, ConfigDict, Field, PlainValidator, WithJsonSchem
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from accounts.api.types import AccountNumber
+from accounts.api.types import AccountNumber, TotpCode
+from accounts.freezes import Frozen
 from accounts.models import CUSTOMER_KINDS, AccountStatus, BankAccount
 from accounts.sign_in.origin import origin_of
 from foundation.form_fields import LineField
@@ -135,10 +136,7 @@ class WithdrawalIn(DepositIn):
     model_config = ConfigDict(json_schema_extra=_TOGETHER)
 
     challenge: Annotated[Id, Field(description="`challenge.id` of the answer before.")] | SkipJsonSchema[None] = None
-    code: (
-        Annotated[str, Field(pattern="^[0-9]{6}$", description="Six digits of your authenticator app.")]
-        | SkipJsonSchema[None]
-    ) = None
+    code: TotpCode | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -222,8 +220,18 @@ class WaitingOut(Out):
     since: TimeText
 
 
+class FrozenOut(Out):
+    by: Annotated[Literal["owner", "bank"], Field(description="Only the bank lifts either.")]
+    since: TimeText
+
+    @classmethod
+    def of(cls, frozen: Frozen) -> Self:
+        return cls(by="owner" if frozen.by_its_owner else "bank", since=frozen.since)
+
+
 class AccountDetailOut(AccountOut):
     waiting: Annotated[list[WaitingOut], Field(description="Orders for which money is held, oldest first.")]
+    frozen: Annotated[list[FrozenOut], Field(description="Who has frozen it; empty unless its status is `frozen`.")]
 
 
 class EntryOut(Out):

@@ -12,13 +12,13 @@ from ninja import Query, Router, Status
 from pydantic import Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
+from accounts import freezes
 from accounts.api.bearer import ApiRequest
-from accounts.api.staff import PageIn, PersonOut, ReasonIn
+from accounts.api.staff import FreezeOut, PageIn, PersonOut, ReasonIn
 from accounts.api.types import AccountNumber
-from accounts.staff import selectors as staff_selectors
+from accounts.models import AccountFreeze
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Amount, AmountText, IdempotencyKey, Moment, Out, PageOf, TimeText
-from transfers.accounts import freezing
 from transfers.history import staff
 from transfers.history.staff import LedgerFilters
 from transfers.models import (
@@ -43,6 +43,18 @@ Rule = Annotated[str, _one_of([rule.value for rule in fraud.LABELS])]
 Masked = Annotated[str, Field(description="An account: the end of its number, or its name if it is the bank's own.")]
 
 
+Freezes = Annotated[list[FreezeOut], Field(description="What freezes its accounts now.")]
+
+
+def _standing(*orders: TransferOrder) -> list[AccountFreeze]:
+    """What stands on the accounts of these orders, however many, in one question."""
+    return freezes.standing_on(*{side for order in orders for side in (order.source, order.target)})
+
+
+def _of_order(order: TransferOrder, standing: list[AccountFreeze]) -> list[FreezeOut]:
+    return [FreezeOut.of(row) for row in standing if row.account_id in (order.source_id, order.target_id)]
+
+
 class HeldOut(Out):
     """An order that waits for a decision, or has got one."""
 
@@ -57,11 +69,12 @@ class HeldOut(Out):
     description: str
     why_held: Annotated[str, Field(description="The rule that holds it.")]
     alerts: Annotated[list[UUID], Field(description="The ids of its alerts; a decision closes them.")]
+    freezes: Freezes
     created_at: TimeText
     decided_at: TimeText | None
 
     @classmethod
-    def of(cls, order: TransferOrder) -> Self:
+    def of(cls, order: TransferOrder, standing: list[AccountFreeze]) -> Self:
         customer: Any = order.customer_account.owner  # never one of the bank's own
         return cls(
             id=order.public_id,
@@ -75,6 +88,7 @@ class HeldOut(Out):
             description=order.description,
             why_held=order.hold_reason,
             alerts=[alert.public_id for alert in order.alerts.all()],
+            freezes=_of_order(order, standing),
             created_at=order.created_at,
             decided_at=order.decided_at,
         )
@@ -93,10 +107,11 @@ class AlertOut(Out):
     target: Masked
     description: str
     order_state: Annotated[str, _one_of(OrderState.values)]
+    freezes: Freezes
     hold: Annotated[UUID | None, Field(description="The payment among the held ones, if it is or was one.")]
 
     @classmethod
-    def of(cls, alert: FraudAlert) -> Self:
+    def of(cls, alert: FraudAlert, standing: list[AccountFreeze]) -> Self:
         order = alert.order
         customer: Any = order.customer_account.owner
         return cls(
@@ -110,6 +125,7 @@ class AlertOut(Out):
             target=str(order.target),
             description=order.description,
             order_state=order.state,
+            freezes=_of_order(order, standing),
             hold=None if order.state == OrderState.POSTED else order.public_id,
         )
 
@@ -157,32 +173,15 @@ class MovementOut(Out):
         )
 
 
-# Apart, so that the API's document has accounts between people and the audit log.
-accounts_router = Router(tags=["Staff"])
 router = Router(tags=["Staff"])
-
-
-@accounts_router.post("/accounts/{number}/freeze", response={204: None}, openapi_extra=refuses(409))
-def freeze_account(request: ApiRequest, number: str, data: ReasonIn) -> Status:
-    """Let no money in or out of a customer's account. The customer is told by mail."""
-    account = staff_selectors.account_numbered(request.user, number)
-    freezing.freeze_account(actor=request.user, account=account, reason=data.reason)
-    return Status(204, None)
-
-
-@accounts_router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409))
-def unfreeze_account(request: ApiRequest, number: str, data: ReasonIn) -> Status:
-    """Let money in and out of a frozen account again. The customer is told by mail."""
-    account = staff_selectors.account_numbered(request.user, number)
-    freezing.unfreeze_account(actor=request.user, account=account, reason=data.reason)
-    return Status(204, None)
 
 
 @router.get("/holds", response=PageOf[HeldOut])
 def holds(request: ApiRequest, wanted: Query[PageIn]) -> Any:
     """What waits for a decision, the last to come first."""
     page = staff.held_orders(request.user, after=wanted.cursor)
-    return {"items": [HeldOut.of(order) for order in page.items], "next_cursor": page.next_cursor}
+    standing = _standing(*page.items)
+    return {"items": [HeldOut.of(order, standing) for order in page.items], "next_cursor": page.next_cursor}
 
 
 @router.post("/holds/{uuid:hold_id}/release", response=HeldOut, openapi_extra=refuses(409))
@@ -190,7 +189,7 @@ def release_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: Idempo
     """Let the money go now. Status and funds are checked again; the reason stays in the bank."""
     order = staff.order_of_staff(request.user, hold_id)
     decided = deciding.release_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
-    return HeldOut.of(decided)
+    return HeldOut.of(decided, _standing(decided))
 
 
 @router.post("/holds/{uuid:hold_id}/reject", response=HeldOut, openapi_extra=refuses(409))
@@ -198,14 +197,15 @@ def reject_hold(request: ApiRequest, hold_id: UUID, data: ReasonIn, key: Idempot
     """Let the customer have the money back. The customer reads the reason."""
     order = staff.order_of_staff(request.user, hold_id)
     decided = deciding.reject_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
-    return HeldOut.of(decided)
+    return HeldOut.of(decided, _standing(decided))
 
 
 @router.get("/alerts", response=PageOf[AlertOut])
 def alerts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
     """What the fraud rules said and nobody has looked at, the last to come first."""
     page = staff.open_alerts(request.user, after=wanted.cursor)
-    return {"items": [AlertOut.of(alert) for alert in page.items], "next_cursor": page.next_cursor}
+    standing = _standing(*(alert.order for alert in page.items))
+    return {"items": [AlertOut.of(alert, standing) for alert in page.items], "next_cursor": page.next_cursor}
 
 
 @router.post("/alerts/{uuid:alert_id}/close", response={204: None}, openapi_extra=refuses(409))

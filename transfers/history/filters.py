@@ -13,7 +13,7 @@ from django.utils.formats import date_format
 
 from accounts.models import BankAccount
 from foundation.form_fields import AmountField, LineField
-from foundation.money import format_money
+from foundation.money import as_typed, format_money
 from transfers.forms import account_label
 from transfers.models import MAX_DESCRIPTION_CHARS, TransactionKind
 from transfers.periods import FIRST_DAY, LAST_DAY
@@ -41,8 +41,8 @@ class HistoryFilters:
             "date_from": self.date_from.isoformat() if self.date_from else "",
             "date_to": self.date_to.isoformat() if self.date_to else "",
             "type": self.type,
-            "min_amount": "" if self.min_amount is None else str(self.min_amount),
-            "max_amount": "" if self.max_amount is None else str(self.max_amount),
+            "min_amount": "" if self.min_amount is None else as_typed(self.min_amount),
+            "max_amount": "" if self.max_amount is None else as_typed(self.max_amount),
             "text": self.text,
         }
         return {name: value for name, value in values.items() if value}

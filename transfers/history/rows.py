@@ -101,7 +101,8 @@ def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
 
 
 def entries_with_transactions() -> QuerySet[Entry]:
-    return Entry.objects.select_related("transaction")
+    # What is only searched in is read by nobody.
+    return Entry.objects.select_related("transaction").defer("transaction__search_text")
 
 
 _by_sequence: CompiledPages = CompiledPages(

@@ -41,6 +41,7 @@ from foundation.paging import (
     values_of,
 )
 from foundation.replica import as_now, may_be_behind
+from foundation.text import folded
 from transfers.history.filters import HistoryFilters
 from transfers.history.rows import PAGE_ROWS, EntryRow, entries_with_transactions, entry_rows
 from transfers.models import Direction, Entry, OrderKind, Payee, Transaction, TransferOrder
@@ -300,12 +301,8 @@ def _is_with(accounts: tuple[int, ...]) -> Exists:
 
 
 def _mentions(text: str) -> Q:
-    # SQLite folds the case of ASCII letters only: the usual spellings of the others are looked for one by one.
-    spellings = {text} if text.isascii() else {text, text.lower(), text.upper(), text.capitalize(), text.title()}
-    found = Q(transaction__reference__icontains=text)
-    for spelling in sorted(spellings):
-        found |= Q(transaction__description__icontains=spelling)
-    return found
+    wanted = folded(text)
+    return Q(transaction__search_text__contains=wanted) if wanted else Q(pk__in=[])
 
 
 def _accounts_named(user: User, text: str) -> tuple[int, ...]:
@@ -314,8 +311,8 @@ def _accounts_named(user: User, text: str) -> tuple[int, ...]:
     Three statements. Compared here and not by the database, so that it is what the user sees that is compared, in
     any script: a search must not find out, letter by letter, the rest of a name that they are not shown.
     """
-    wanted = text.casefold()
-    found = (account for account, *names in _named(user) if any(wanted in name.casefold() for name in names))
+    wanted = folded(text)
+    found = (account for account, *names in _named(user) if wanted and any(wanted in folded(name) for name in names))
     return tuple(sorted(set(found))[:_MOST_ACCOUNTS])
 
 

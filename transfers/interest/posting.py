@@ -21,6 +21,7 @@ from accounts.models import AccountKind, AccountStatus, BankAccount, User
 from accounts.people.the_bank import the_bank
 from audit.actions import Action
 from audit.services import Report, record_many
+from foundation import currency_record
 from foundation.compiled import Update
 from foundation.money import from_minor, to_minor
 from foundation.transactions import own_transaction
@@ -135,7 +136,9 @@ def accrue_interest(
 
     Raises:
         NotOverYet: of `until`; nothing was counted.
+        AnotherCurrency: what was earned so far is at another scale (R2.7).
     """
+    currency_record.verify_once()
     now = at or timezone.now()
     last = until or last_countable_day(now)
     if last > last_countable_day(now):

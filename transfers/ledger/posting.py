@@ -17,12 +17,14 @@ from django.db import OperationalError, connection
 from django.db.models import BigIntegerField
 
 from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, AccountStatus, BankAccount, User
+from foundation import currency_record
 from foundation.compiled import Insert, Select, Update
 from foundation.idempotency import uuid7
 from foundation.money import from_minor, to_minor
 from foundation.refusals import Refusal
+from foundation.text import folded
 from transfers.ledger.digests import entry_text, movement_digest
-from transfers.models import Direction, Entry, Transaction, TransactionKind
+from transfers.models import MAX_SEARCH_CHARS, Direction, Entry, Transaction, TransactionKind
 
 # Crockford's base 32 without the look-alikes: people read references to each other on the phone.
 _REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -139,10 +141,16 @@ class Posting:
             amount=from_minor(self.amount),
             description=self.description,
             reference=self.reference,
+            search_text=self.search_text,
             initiated_by_id=self.initiated_by_id,
             reverses_id=self.reverses_id,
             created_at=self.created_at,
         )
+
+    @property
+    def search_text(self) -> str:
+        """What a search looks at. It follows from the row, so no digest has it."""
+        return folded(f"{self.reference}\n{self.description}", MAX_SEARCH_CHARS)
 
     @property
     def digest(self) -> str:
@@ -183,7 +191,7 @@ _set_balance = Update(
 )
 _insert_transaction = Insert(
     Transaction,
-    ["id", "kind", "amount", "description", "reference", "initiated_by", "reverses", "created_at"],
+    ["id", "kind", "amount", "description", "reference", "search_text", "initiated_by", "reverses", "created_at"],
 )
 _insert_entries = Insert(
     Entry, ["transaction", "account", "direction", "amount", "balance_after", "sequence", "posted_at"]
@@ -283,7 +291,9 @@ def locked(account_ids: set[int]) -> dict[int, LockedAccount]:
 
     Raises:
         UnbalancedTransaction: one does not exist.
+        AnotherCurrency: the first to lock any in this process finds that their money is at another scale (R2.7).
     """
+    currency_record.verify_once()
     ids = sorted(account_ids)
     rows: list[tuple] = []
     for start in range(0, len(ids), _LOCKED_AT_ONCE):
@@ -370,6 +380,7 @@ def _write(postings: Sequence[Posting]) -> None:
                 from_minor(posting.amount),
                 posting.description,
                 posting.reference,
+                posting.search_text,
                 posting.initiated_by_id,
                 posting.reverses_id,
                 posting.created_at,

@@ -13,7 +13,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet, Sum
 
-from accounts.models import DEBIT_NORMAL_KINDS, BankAccount
+from accounts import freezes
+from accounts.models import DEBIT_NORMAL_KINDS, AccountStatus, BankAccount
 from audit.models import AuditEntry
 from foundation.keys.encryption import DecryptionFailed, lookup_digests
 from foundation.money import from_minor, to_minor
@@ -27,7 +28,8 @@ Told = Callable[[int], None]
 
 
 def faults_of_account(pk: int) -> Iterator[str]:
-    """What is wrong with an account: with its number, its entries up to the sequence that it has, its hold."""
+    """What is wrong with an account: with its number, its entries up to the sequence that it has, its hold, its
+    freezes."""
     # The newest entry before the account: by then the account knows of it, however busy the bank is.
     newest = Entry.objects.filter(account=pk).aggregate(Max("sequence"))["sequence__max"] or 0
     account = BankAccount.objects.get(pk=pk)
@@ -36,6 +38,7 @@ def faults_of_account(pk: int) -> Iterator[str]:
     yield from _faults_of_number(account)
     yield from _faults_of_entries(account)
     yield from _faults_of_holds(account)
+    yield from _faults_of_freezes(account)
 
 
 def _faults_of_entries(account: BankAccount) -> Iterator[str]:
@@ -93,6 +96,15 @@ def _faults_of_holds(account: BankAccount) -> Iterator[str]:
 def _waiting(account: BankAccount) -> Decimal:
     held = TransferOrder.objects.filter(source=account, state=OrderState.HELD)
     return held.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+
+
+def _faults_of_freezes(account: BankAccount) -> Iterator[str]:
+    """It is frozen while a freeze stands, and then only. Both are read locked: a freeze writes both."""
+    with transaction.atomic():
+        status = BankAccount.objects.select_for_update().get(pk=account.pk).status
+        count = freezes.standing().filter(account=account).count()
+    if (status == AccountStatus.FROZEN) != (count > 0):
+        yield f"account {account.pk}: its status is {status}, and {count} freezes of it stand"
 
 
 def faults_of_transactions(rows: "QuerySet[Transaction]", told: Told) -> Iterator[str]:

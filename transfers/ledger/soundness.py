@@ -25,7 +25,8 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Coalesce, Lag
 
-from accounts.models import DEBIT_NORMAL_KINDS, BankAccount
+from accounts import freezes
+from accounts.models import DEBIT_NORMAL_KINDS, AccountStatus, BankAccount
 from foundation.keys.encryption import DecryptionFailed
 from foundation.slices import within
 from transfers.ledger.row_by_row import COMPLETED, number_is_its_own
@@ -68,6 +69,13 @@ def not_found_or_held_otherwise(accounts: list[Any]) -> set[int]:
     """Those of the accounts that payments to their number do not find, or that hold other money than what waits."""
     waiting = _waiting(accounts)
     return {account.pk for account in accounts if not _is_found(account) or account.held != waiting.get(account.pk, 0)}
+
+
+def frozen_otherwise(accounts: list[Any]) -> set[int]:
+    """Those of the accounts whose status is not what their freezes say."""
+    rows = freezes.standing().filter(account__gte=accounts[0].pk, account__lte=accounts[-1].pk).order_by()
+    frozen = set(rows.values_list("account", flat=True))
+    return {account.pk for account in accounts if (account.status == AccountStatus.FROZEN) != (account.pk in frozen)}
 
 
 def _waiting(accounts: list[Any]) -> dict[int, Decimal]:

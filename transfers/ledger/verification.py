@@ -21,6 +21,7 @@ from django.db import Error
 from django.db.models import QuerySet
 
 from accounts.models import BankAccount
+from foundation import currency_record
 from foundation.processes import spread
 from foundation.slices import ranges, within
 from transfers.ledger import evidence, row_by_row, soundness
@@ -119,6 +120,8 @@ def faults(
         progress(what, counts[what])
 
     work = work if work is not None else Work()
+    if wrong := currency_record.fault():
+        yield wrong
     if processes == 1:
         for part in _parts():
             yield from _faults_of(part, partial(told, part.what), work)
@@ -179,6 +182,7 @@ def _faults_of_accounts(part: _Part, told: Told, work: Work) -> Iterator[str]:
             accounts = soundness.with_ends(rows)
             unsound = soundness.not_adding_up(accounts)
         unsound |= soundness.not_found_or_held_otherwise(accounts)
+        unsound |= soundness.frozen_otherwise(accounts)
         work.entries += sum(account.newest for account in accounts)
     except _UNPROVEN as error:
         _log(part, error)

@@ -21,6 +21,8 @@ from itertools import pairwise, permutations
 
 from rapidfuzz.distance import OSA
 
+from foundation.lookalikes import script_of, skeleton
+from foundation.text import folded
 from transfers.models import NameCheck
 
 
@@ -40,16 +42,10 @@ _SHORT_LEGAL_FORMS = _set_of("co company ag ug ev ek se sa bv nv ab as oy")
 _ALL_LEGAL_FORMS = _LEGAL_FORMS | _SHORT_LEGAL_FORMS
 # Of names that go on without a word of their own: "von", "de la".
 _PARTICLES = _set_of("von van der den de la le du di da del dos das y e zu zur zum ter ten al el bin ibn")
-_SPELLED_OUT = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ħ": "h"}
-)
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
-# Marks over letters of these alphabets are accents; those of others, Devanagari's say, are letters.
-_WITH_ACCENTS = ("LATIN", "GREEK", "CYRILLIC", "ARABIC", "HEBREW")
 # Written together in one word, and not to be taken for one another.
-_WRITTEN_TOGETHER = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "KATAKANA-HIRAGANA"})
-_LOOK_ALIKES = str.maketrans({"I": "l", "1": "l", "|": "l", "!": "l", "0": "o", "O": "o", "5": "s", "S": "s"})
-_LOOK_ALIKE_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
+_WRITTEN_TOGETHER = frozenset({"HAN", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"})
+_OF_EVERY_SCRIPT = {"COMMON", "INHERITED"}
 
 _MOST_WORDS = 12  # a longer text is a list of guesses, and no name
 
@@ -61,43 +57,44 @@ class _Word:
     spellings: frozenset[str]
     look: str
 
-    @property
-    def length(self) -> int:
-        return max(map(len, self.spellings))
-
 
 def compare(typed: str, first_name: str, last_name: str = "") -> NameCheck:
     """What is to be said of `typed` as the name of whoever is called so; a business has its name in one of the two,
     or a legal form in it."""
     whole = f"{first_name} {last_name}".strip()
-    words, named = _words(typed), _words(whole)
+    # A holder whose name has no two words without a title keeps it: "Smith" is half of "Dr Smith".
+    words, named = _untitled(_words(typed)), _untitled(_words(whole), least=2)
     if not words or not named or len(words) > _MOST_WORDS or _mixes_alphabets(whole) or _mixes_alphabets(typed):
         return NameCheck.NO_MATCH
     if _is_business(whole, last_name):
         return _compare_wholes(words, named)
-    if _same_words(words, named) or _same_joined(words, named):
+    if _same_words(words, named) or _same_joined(words, named) or _same_words(_words(typed), _words(whole)):
         return NameCheck.MATCH
-    if _is_near(words, _words(first_name), _words(last_name)):
+    if _is_near(words, _untitled(_words(first_name)), _words(last_name)):
         return NameCheck.NEAR
     return NameCheck.NO_MATCH
 
 
-def folded(text: str) -> str:
+def guess_of(text: str) -> str:
     """The one spelling in which names are told apart as guesses: the same words in another order are the same guess."""
-    return " ".join(sorted(min(word.spellings) for word in _words(text)))
+    return " ".join(sorted(min(word.spellings) for word in _untitled(_words(text))))
 
 
 # --- Words ---------------------------------------------------------------------------------------------------
 
 
 def _words(text: str) -> list[_Word]:
-    """The words of a name, without titles; what is only titles is a name all the same."""
     parts = [part for part in _parts(text) if any(map(str.isalnum, part))]
-    words = [_Word(frozenset({_plain(part), _plain(part, _UMLAUTS)}), _look_of(part)) for part in parts]
+    return [_Word(frozenset({_plain(part), _plain(part, _UMLAUTS)}), skeleton(part)) for part in parts]
+
+
+def _untitled(words: list[_Word], *, least: int = 1) -> list[_Word]:
+    """The words without titles; with them, where fewer than `least` would be left."""
     lead = 0
     while lead < len(words) and words[lead].spellings & (_LEADING_TITLES | (_BEHIND_TITLES if lead else frozenset())):
         lead += 1
-    return [word for word in words[lead:] if not word.spellings & _TITLES] or words
+    without = [word for word in words[lead:] if not word.spellings & _TITLES]
+    return without if len(without) >= least else words
 
 
 def _parts(text: str) -> list[str]:
@@ -109,36 +106,17 @@ def _parts(text: str) -> list[str]:
 
 def _plain(part: str, letters: dict[int, str] | None = None) -> str:
     """Without case and accents; `letters` are written out before they lose theirs."""
-    text = unicodedata.normalize("NFC", part.casefold()).translate(letters or {}).translate(_SPELLED_OUT)
-    kept: list[str] = []
-    base = ""
-    for char in unicodedata.normalize("NFKD", text):
-        is_mark = unicodedata.category(char).startswith("M")
-        base = base if is_mark else _alphabet(char)
-        if char.isalnum() or (is_mark and base not in _WITH_ACCENTS):
-            kept.append(char)
-    return unicodedata.normalize("NFC", "".join(kept))
-
-
-def _look_of(part: str) -> str:
-    """What the word looks like at a glance."""
-    look = unicodedata.normalize("NFC", part).translate(_LOOK_ALIKES).casefold()
-    for pair, letter in _LOOK_ALIKE_PAIRS:
-        look = look.replace(pair, letter)
-    return look
+    text = folded(unicodedata.normalize("NFC", part.casefold()).translate(letters or {}))
+    return "".join(char for char in text if char.isalnum() or unicodedata.category(char).startswith("M"))
 
 
 def _mixes_alphabets(text: str) -> bool:
     """Whether a word has letters of two alphabets, as `Bоb` with a Cyrillic о has."""
     for part in _parts(text):
-        used = {_alphabet(char) for char in part if char.isalpha()}
+        used = {script_of(char) for char in part if char.isalpha()} - _OF_EVERY_SCRIPT
         if len(used) > 1 and not used <= _WRITTEN_TOGETHER:
             return True
     return False
-
-
-def _alphabet(char: str) -> str:
-    return unicodedata.name(char, "").partition(" ")[0]
 
 
 # --- The same, or close --------------------------------------------------------------------------------------
@@ -182,7 +160,7 @@ def _are_close(word: _Word, other: _Word) -> bool:
 
 def _is_slip(one: str, two: str) -> bool:
     longest, shortest = max(len(one), len(two)), min(len(one), len(two))
-    if shortest < 3 or longest < 4 or _alphabet(one[0]) != _alphabet(two[0]):
+    if shortest < 3 or longest < 4 or script_of(one[0]) != script_of(two[0]):
         return False
     most = 1 if longest < 8 else 2
     return OSA.distance(one, two, score_cutoff=most) <= most

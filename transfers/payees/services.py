@@ -32,7 +32,7 @@ from transfers.orders.ownership import NotYourAccount
 from transfers.orders.payee_names import NameGiven
 from transfers.orders.sending import PayeeCannotReceive
 from transfers.payees import selectors as payee_selectors
-from transfers.payees.name_check import compare, folded
+from transfers.payees.name_check import compare, guess_of
 from transfers.payees.selectors import KnownAs, NamedPayee
 
 logger = logging.getLogger(__name__)
@@ -182,7 +182,7 @@ def _named(actor: User, account: BankAccount, name: str, *, is_skipped: bool) ->
         given = NameGiven(name, NameCheck(known.name_check))
     elif is_skipped:
         given = NameGiven.skipped(name)
-    elif known is not None and folded(known.typed_name) == folded(name):
+    elif known is not None and guess_of(known.typed_name) == guess_of(name):
         given = NameGiven(name, NameCheck(known.name_check), all_the_same=True)
     else:
         given = NameGiven(name, _checked_name(actor, account, name))
@@ -196,7 +196,7 @@ def _checked_name(actor: User, account: BankAccount, name: str) -> NameCheck:
     """
     owner = account.owner
     answer = compare(name, owner.first_name, owner.last_name) if owner is not None else NameCheck.NO_MATCH
-    left = limiter.take(f"name:{actor.pk}:{account.pk}", _NAMES_A_DAY, token=token_of(folded(name)))
+    left = limiter.take(f"name:{actor.pk}:{account.pk}", _NAMES_A_DAY, token=token_of(guess_of(name)))
     is_checked = _NAMES_A_DAY.times - left <= NAMES_CHECKED_A_DAY
     return answer if is_checked else NameCheck.NOT_CHECKED
 

@@ -73,12 +73,10 @@ def bobs(bob: Any, open_account: Callable[..., Any]) -> Any:
 @pytest.fixture
 def freeze() -> Callable[..., None]:
     """Set an account's status behind the services' back: nobody is told, and any status will do."""
-    from accounts.models import AccountStatus, BankAccount
+    from accounts.models import AccountStatus
+    from tests.staff_acts import set_status
 
-    def set_status(account: Any, status: AccountStatus = AccountStatus.FROZEN) -> None:
-        BankAccount.objects.filter(pk=account.pk).update(status=status)
-
-    return set_status
+    return lambda account, status=AccountStatus.FROZEN: set_status(account, status)
 
 
 @pytest.fixture

@@ -71,6 +71,7 @@ def test_staff_see_what_waits_and_the_alerts_about_it(
         "description": "A boat",
         "why_held": "suspicious_amount",
         "alerts": [str(alert.public_id) for alert in FraudAlert.objects.filter(order=held)],
+        "freezes": [],
         "created_at": shown["created_at"],
         "decided_at": None,
     }

@@ -183,13 +183,13 @@ def test_each_filter_lets_through_what_it_says(alice: Any, browser_of: Callable,
     ]
 
 
-@in_one_world("text", ["größe", "GRÖSSE 50%_", "Größe 50%_[a]", "größe 50%_[A]", "%_["])
+@in_one_world("text", ["größe", "GRÖSSE 50%_", "grosse", "Größe 50%_[a]", "größe 50%_[A]", "%_["])
 def test_text_is_found_whatever_its_case_and_is_no_pattern(
     alice: Any, browser_of: Callable, everyday: BankAccount, text: str
 ) -> None:
     post([planned(alice, everyday, 2, NOON, "Größe 50%_[a]"), planned(alice, everyday, 3, NOON, "Grüße 50x_[a]")])
     found = [row.description for row in shown(browser_of(alice), text=text)]
-    assert found == ([] if "SS" in text else ["Größe 50%_[a]"])
+    assert found == ["Größe 50%_[a]"]
 
 
 @in_one_world("zone", ["Pacific/Auckland", "America/New_York"])

@@ -9,11 +9,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from accounts import freezes
 from accounts.models import BankAccount, SignedInRequest
 from foundation.refusals import NotNow, Refusal
 from transfers import history
-from transfers.accounts import closing, renaming
-from transfers.forms import RenameAccountForm
+from transfers.accounts import closing, freezing, renaming
+from transfers.forms import FreezeOwnAccountForm, RenameAccountForm
 from transfers.history.filters import HistoryFilters
 from transfers.interest import posting as interest
 from transfers.views.access import account_or_404, needs
@@ -32,6 +33,26 @@ def account_settings(request: SignedInRequest, public_id: UUID) -> HttpResponse:
     form.fields["nickname"].help_text = f"Only you see it. Leave it empty for “{row.kind_label}”."
     context = {"account": row, "form": form} | closing_obstacle(request, row, closing.obstacle_to_closing(row))
     return render(request, "transfers/account_settings.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("transfers.open_own_account")
+def account_freeze(request: SignedInRequest, public_id: UUID) -> HttpResponse:
+    """The customer's emergency brake: one step, without a code and without a clerk (R2.5)."""
+    row = account_or_404(request, public_id)
+    form = FreezeOwnAccountForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            freezing.freeze_own_account(actor=request.user, account=row, reason=form.cleaned_data["reason"])
+        except NotNow:
+            raise
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, f"Your account {row.display_name} is frozen.")
+        return redirect("account", row.public_id)
+    context = {"account": row, "form": form, "freezes": freezes.as_its_owner_sees_them(row)}
+    return render(request, "transfers/account_freeze.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import AccountStatus, BankAccount, SignedInRequest
+from foundation.money import as_typed
 from foundation.refusals import NotNow, Refusal
 from transfers import history
 from transfers.forms import CashForm
@@ -150,7 +151,7 @@ def _initial_of(request: SignedInRequest, account: BankAccount) -> dict[str, str
     """What one goes back to change; nothing, if the address names no draft of this account."""
     draft_id = id_in(request, "draft")
     draft = _draft_of(request, account, draft_id) if draft_id else None
-    return {"amount": draft.amount, "description": draft.description} if draft else {}
+    return {"amount": as_typed(draft.decimal_amount), "description": draft.description} if draft else {}
 
 
 def _why_not(account: BankAccount) -> str:

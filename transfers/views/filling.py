@@ -6,6 +6,7 @@ from uuid import UUID
 from django.utils.http import urlencode
 
 from accounts.models import BankAccount, SignedInRequest
+from foundation.money import as_typed
 from transfers import history
 from transfers.models import OrderKind
 from transfers.names import payee_of
@@ -49,7 +50,7 @@ def _of_draft(request: SignedInRequest) -> dict[str, Any] | None:
     if draft is None or draft.mode == "cash":
         return None
     source, target = drafts.sides_of(draft)
-    return _filled(source, target, draft.amount, draft.description) | {"name": draft.name}
+    return _filled(source, target, as_typed(draft.decimal_amount), draft.description) | {"name": draft.name}
 
 
 def _of_order(request: SignedInRequest, kind: OrderKind) -> dict[str, Any] | None:
@@ -57,7 +58,7 @@ def _of_order(request: SignedInRequest, kind: OrderKind) -> dict[str, Any] | Non
     order = history.order_to_repeat(request.user, order_id, kind) if order_id else None
     if order is None:
         return None
-    initial = _filled(order.source, order.target, str(order.amount), order.description)
+    initial = _filled(order.source, order.target, as_typed(order.amount), order.description)
     initial["name"] = payee_selectors.typed_name(payee_of(order))
     # Own accounts that are closed or frozen by now are not offered any more.
     inactive = [name for name, account in (("source", order.source), ("target", order.target)) if not account.is_active]
@@ -71,7 +72,7 @@ def _of_account(request: SignedInRequest) -> dict[str, Any]:
     if source is None or request.GET.get("amount") != "all":
         return initial
     account = BankAccount.objects.filter(owner=request.user, public_id=source).first()
-    return initial | ({"amount": str(account.available)} if account is not None and account.available > 0 else {})
+    return initial | ({"amount": as_typed(account.available)} if account is not None and account.available > 0 else {})
 
 
 def _filled(source: BankAccount, target: BankAccount, amount: str, description: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import condition, require_http_methods, require_safe
 
+from accounts import freezes
 from accounts.models import AccountKind, AccountStatus, BankAccount, SignedInRequest
 from accounts.sign_in.sessions import clock as session_clock
 from foundation.paging import page_in, pager_urls
@@ -107,6 +108,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         "account": row,
         "balance_picture": balance_picture(history.balances_over_time(request.user, at=timezone.now(), account=row)),
         "actions": _actions(row),
+        "freezes": freezes.as_its_owner_sees_them(row),
         "interest": interest_selectors.interest_so_far(row, at=timezone.now()),
         "waiting": history.waiting_orders(row),
         "entries": page.items,

@@ -23,7 +23,7 @@ from transfers.orders.payee_names import NameGiven, NameNeeded
 from transfers.orders.step_up import Proof, WaitsAfterReset
 from transfers.payees import selectors as payee_selectors
 from transfers.payees import services as payees
-from transfers.payees.name_check import folded
+from transfers.payees.name_check import guess_of
 from transfers.payees.selectors import NamedPayee
 from transfers.views import confirming
 from transfers.views.access import needs
@@ -194,7 +194,7 @@ def _about_name(given: NameGiven | None, payee: NamedPayee) -> AboutName | None:
     if given is None or not given.typed:
         return None
     if payee.is_known and payee.name_confirmed:
-        return about_another_name(given.typed, payee.name) if folded(given.typed) != folded(payee.name) else None
+        return about_another_name(given.typed, payee.name) if guess_of(given.typed) != guess_of(payee.name) else None
     return about_name_check(given.check, given.typed, payee.name)
 
 

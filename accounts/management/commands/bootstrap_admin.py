@@ -9,6 +9,7 @@ from django.core.validators import validate_email
 
 from accounts.models import User
 from accounts.people import first_administrator
+from accounts.people.names import NameRefused
 from accounts.sign_in.passwords.rules import check_new_password
 
 
@@ -30,7 +31,7 @@ class Command(BaseCommand):
             )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        except first_administrator.AdministratorExists as error:
+        except (first_administrator.AdministratorExists, NameRefused) as error:
             raise CommandError(str(error)) from error
         except first_administrator.EmailTaken as error:
             raise CommandError(f"{email} is taken by another user.") from error

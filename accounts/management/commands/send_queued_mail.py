@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections
 
-from foundation import outbox
+from foundation import currency_record, outbox
 from foundation.delivery import Courier
 
 logger = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, watch: float | None = None, **options: Any) -> None:
+        currency_record.begin()  # mails name amounts
         stop = threading.Event()
         if watch is not None:
             for number in (signal.SIGTERM, signal.SIGINT):

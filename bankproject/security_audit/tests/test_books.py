@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from accounts.models import BankAccount
+from accounts.models import BankAccount, User
 from audit import sealing
 from audit.models import AuditEntry
 from bankproject.security_audit import books, catalogue
@@ -51,6 +51,18 @@ def test_a_tampered_ledger_fails_and_names_the_row(everyday: BankAccount) -> Non
 def test_of_many_faults_some_are_named(everyday: BankAccount, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(books.ledger_verification, "faults", lambda progress: iter([f"row {n}" for n in range(50)]))
     assert books.ledger().details == (*(f"row {n}" for n in range(20)), "… and more")
+
+
+def test_who_took_the_banks_name_before_it_was_reserved_is_found(alice: Any, bob: Any, settings: Any) -> None:
+    # R1.8: by number, as the audit's output is read by many.
+    assert books.names().state == State.PASS
+    settings.BANK_NAME = "Archer’s Bank"
+    User.objects.filter(pk=alice.pk).update(first_name="Bank", last_name="Archers")
+    result = books.names()
+    assert (result.state, result.details) == (State.FAIL, (f"user {alice.public_id}",))
+    assert "Archers" not in result.sentence
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert books.names().state == State.PASS
 
 
 @in_one_world("error", [ValueError, TypeError])

@@ -105,6 +105,6 @@ def test_states_and_verdicts_are_the_agreed_words() -> None:
 
 def test_what_was_asked_for_is_all_there() -> None:
     assert list(catalogue.CHECKS) == [
-        *("settings", "deploy", "refusals", "triggers", "ledger", "audit-log", "encryption", "keys"),
+        *("settings", "deploy", "refusals", "triggers", "ledger", "audit-log", "names", "encryption", "keys"),
         *("bandit", "ruff", "secrets", "dependencies"),
     ]

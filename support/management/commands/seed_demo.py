@@ -5,12 +5,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts import demo_people
-from accounts.models import User
+from accounts.models import BankAccount, User
 from support import tickets
 from support.models import RequestKind, ServiceRequest, Ticket
 from support.requests import services as requests
 from support.states import TicketStatus
 from transfers import demo
+from transfers.accounts import freezing
 
 
 class Command(BaseCommand):
@@ -61,7 +62,8 @@ class Command(BaseCommand):
 
 
 def talk() -> None:
-    """What customers say to the bank: two conversations and two requests, through the services; safe to run again."""
+    """What customers say to the bank: two conversations and three requests, one of them a new name, through the
+    services; safe to run again."""
     alice, bob, zoe, sam = (User.objects.get(email=f"{name}@example.com") for name in ("alice", "bob", "zoe", "sam"))
     answered = _ticket(
         alice, "Statements for the tax office", "Do you also send statements on paper, with a stamp?", "seed-ticket-1"
@@ -72,14 +74,30 @@ def talk() -> None:
         tickets.note_on_ticket(actor=sam, public_id=answered.public_id, text="Third one this week: add it to the help?")
     _ticket(zoe, "A transfer that I do not know", "Van rental, yesterday? I think Bob paid me twice.", "seed-ticket-2")
     _request(bob, RequestKind.RAISE_DAILY_LIMIT, {"amount": "40000"}, "We are buying a house on Friday.")
-    identity = {"first_name": "Zoë", "last_name": "O’Brien-Murphy", "address": "7 Quay Street\nGalway"}
-    _request(zoe, RequestKind.UPDATE_IDENTITY, identity, "I have married.")
+    married = {"first_name": "Zoë", "last_name": "O’Brien-Murphy", "address": ""}
+    _request(zoe, RequestKind.UPDATE_IDENTITY, married, "I have married.")
+    _frozen_twice(zoe)
 
 
 def _ticket(customer: User, subject: str, text: str, key: str) -> Ticket:
     return tickets.open_ticket(actor=customer, subject=subject, text=text, idempotency_key=key)
 
 
-def _request(customer: User, kind: RequestKind, payload: dict[str, str], reason: str) -> None:
+def _request(
+    customer: User, kind: RequestKind, payload: dict[str, str], reason: str, account: BankAccount | None = None
+) -> None:
     if not ServiceRequest.objects.filter(customer=customer, kind=kind).exists():
-        requests.file_request(actor=customer, kind=kind, payload=payload, reason=reason)
+        requests.file_request(actor=customer, kind=kind, account=account, payload=payload, reason=reason)
+
+
+def _frozen_twice(customer: User) -> None:
+    """An account that its owner and an administrator have frozen; the owner asks for an end to it, which a clerk cannot
+    give."""
+    account = BankAccount.objects.get(owner=customer, nickname="Taxes")
+    if account.is_active:
+        freezing.freeze_own_account(actor=customer, account=account, reason="Somebody called and knew my balance.")
+        ada = User.objects.get(email="ada@example.com")
+        why = "Caller with her details asked for a new phone. Passport at the branch before this is lifted."
+        freezing.freeze_account(actor=ada, account=account, reason=why)
+        account.refresh_from_db()
+    _request(customer, RequestKind.UNFREEZE_ACCOUNT, {}, "My taxes are due on Friday.", account)

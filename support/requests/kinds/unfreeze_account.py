@@ -22,8 +22,8 @@ class UnfreezeAccount(KindOfRequest):
     icon = "check"
     explanation = "Money moves in and out of it again, once we have made sure that it is safe."
     approval_does = (
-        "lifts the freeze: money moves in and out of the account again. Make sure that the "
-        "reason for the freeze is gone."
+        "lifts every freeze of the account: money moves in and out of it again. Make sure that the reason of each is "
+        "gone. What an administrator has frozen, only an administrator can approve."
     )
     form = AccountRequestForm
     schema = UnfreezeAccountIn

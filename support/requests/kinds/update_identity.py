@@ -4,6 +4,7 @@ from typing import Any, Literal
 from accounts import people
 from accounts.forms import PersonForm
 from accounts.models import BankAccount, User
+from accounts.people.names import NameRefused, check_name
 from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
 from foundation.rest.schemas import In, text_of
@@ -28,6 +29,7 @@ class IdentityRequestForm(RequestForm, PersonForm):
     def __init__(self, *args: Any, customer: User, **kwargs: Any) -> None:
         super().__init__(*args, customer=customer, **kwargs)
         self.initial.update({key: getattr(customer, key) for key in _KEYS})
+        self.fields["address"].required = bool(customer.address)
 
 
 FirstName: Any = text_of(PersonForm.base_fields["first_name"])  # type: ignore[arg-type]
@@ -39,38 +41,68 @@ class UpdateIdentityIn(In):
     kind: Literal["update_identity"]
     first_name: FirstName
     last_name: LastName = ""
-    address: Address
+    address: Address = ""
     reason: Reason
 
 
 class UpdateIdentity(KindOfRequest):
+    """A request keeps what is to be another: an empty first name leaves the whole name, an empty address the address
+    as it is by the day of the approval."""
+
     kind = RequestKind.UPDATE_IDENTITY
     icon = "user"
-    explanation = "For example after a marriage or a move. We check it against your documents before we change it."
+    explanation = (
+        "For example after a marriage. We check a new name against your documents before we change it. "
+        "If you have only moved, you change your address at once on your profile."
+    )
     approval_does = (
-        "changes the name and the address that the bank keeps. Compare them with the customer’s documents first."
+        "writes the new name or address in the place of the one that the bank keeps now. "
+        "Compare it with the customer’s documents first."
     )
     form = IdentityRequestForm
     schema = UpdateIdentityIn
     payload_keys = frozenset(_KEYS)
     needs_reason = True
+    fields_of_refusals = {NameRefused: "first_name"}
+
+    def differing(self, customer: User, details: Mapping[str, str]) -> Mapping[str, str]:
+        another = dict(details)
+        if not asks_for_another_name(customer, details):
+            another |= {"first_name": "", "last_name": ""}
+        if details["address"] == customer.address:
+            another["address"] = ""
+        return another
 
     def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
-        """Refuse what is kept already.
+        """Refuse what is kept already, and what nobody can be called.
 
         Raises:
-            NothingToChange
+            NothingToChange, NameRefused
         """
-        if all(getattr(customer, key) == value for key, value in details.items()):
+        if not any(details.values()):
             raise NothingToChange
+        if details["first_name"]:
+            check_name(details["first_name"], details["last_name"])
+
+    def wishes(self, details: Mapping[str, str]) -> list[tuple[str, str]]:
+        wished = [("New name", name_in(details)), ("New address", details["address"])]
+        return [(label, value) for label, value in wished if value]
 
     def wishes_for_clerks(self, customer: User, details: Mapping[str, str]) -> list[tuple[str, str]]:
-        return [
-            ("Name now", customer.get_full_name()),
-            ("New name", f"{details['first_name']} {details['last_name']}".strip()),
-            ("New address", details["address"]),
-        ]
+        now = {"New name": ("Name now", customer.get_full_name()), "New address": ("Address now", customer.address)}
+        return [row for wish in self.wishes(details) for row in (now[wish[0]], wish)]
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         wanted = {key: asked.details[key] for key in _KEYS}
         people.update_identity.joined(actor=actor, user=asked.customer, **wanted, reason=reason, authority=authority)
+
+
+def asks_for_another_name(customer: User, details: Mapping[str, str]) -> bool:
+    """Whether the name is to be another, if only in what of it is the last name."""
+    wanted = (details["first_name"], details["last_name"])
+    return bool(wanted[0]) and wanted != (customer.first_name, customer.last_name)
+
+
+def name_in(details: Mapping[str, str]) -> str:
+    """The whole name that is asked for; "" if it is to stay."""
+    return f"{details['first_name']} {details['last_name']}".strip()

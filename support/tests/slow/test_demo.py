@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from accounts.models import AccountFreeze, User
+from accounts.selectors import name_that_waits
 from support.management.commands.seed_demo import talk
 from support.models import ServiceRequest, Ticket, TicketMessage
 from support.states import RequestState, TicketStatus
@@ -20,6 +22,11 @@ def test_customers_have_written_and_asked(settings: Any) -> None:
         ("zoe@example.com", TicketStatus.OPEN),
     ]
     assert TicketMessage.objects.filter(is_internal=True).count() == 1
-    assert ServiceRequest.objects.filter(state=RequestState.PENDING).count() == 2
+    assert ServiceRequest.objects.filter(state=RequestState.PENDING).count() == 3
+    assert [freeze.kind for freeze in AccountFreeze.objects.order_by("pk")] == ["customer", "administrator"]
+    zoe = User.objects.get(email="zoe@example.com")
+    waiting = name_that_waits(zoe)
+    assert waiting is not None
+    assert (zoe.get_full_name(), waiting.name) == ("Zoë O’Brien", "Zoë O’Brien-Murphy")
     talk()
-    assert (Ticket.objects.count(), ServiceRequest.objects.count(), TicketMessage.objects.count()) == (2, 2, 4)
+    assert (Ticket.objects.count(), ServiceRequest.objects.count(), TicketMessage.objects.count()) == (2, 3, 4)

@@ -92,7 +92,11 @@ class TestOnEachVersion:
         """R3.1. INSTEAD OF, since there is no BEFORE, and none for INSERT; a parser takes any text for a trigger."""
         tables = [model._meta.db_table for model in append_only_models()]
         assert {"audit_auditentry", "audit_auditblock", "audit_auditblockentry", "transfers_entry"} <= set(tables)
-        assert {text for text in migrated.up if "TRIGGER" in text} == {
+        # That of the transactions is away while a column of theirs is filled (0009_folded_text), and made anew.
+        lifted = "DROP TRIGGER IF EXISTS [transfers_transaction_no_change]"
+        about = [text for text in migrated.up if "TRIGGER [transfers_transaction_no_change]" in text or text == lifted]
+        assert [text.partition(" ")[0] for text in about] == ["CREATE", "DROP", "CREATE"]
+        assert {text for text in migrated.up if "TRIGGER" in text} - {lifted} == {
             f"CREATE TRIGGER [{table}_no_change] ON [{table}] INSTEAD OF UPDATE, DELETE AS "
             f"BEGIN THROW 50001, '{table} is append-only', 1; END"
             for table in tables

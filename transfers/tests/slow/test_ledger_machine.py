@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from accounts.models import AccountKind, AccountStatus, BankAccount, User
 from foundation.refusals import Refusal
 from tests import acts
+from tests.staff_acts import set_status
 from transfers.accounts import closing, opening
 from transfers.ledger import verification
 from transfers.models import Entry, TransferOrder
@@ -148,7 +149,7 @@ class BankMachine(RuleBasedStateMachine):
         account = self.pick(number)
         if self.model.status[account.pk] != CLOSED:
             self.model.status[account.pk] = FROZEN if frozen else ACTIVE
-            BankAccount.objects.filter(pk=account.pk).update(status=self.model.status[account.pk])
+            set_status(account, self.model.status[account.pk])
 
     @rule(number=numbers, share=st.integers(1, 4))
     def hold(self, number: int, share: int) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from bankproject.operations.models import ScheduledJob
 from bankproject.operations.scheduler import Scheduler
+from foundation import currency_record
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         if status:
             self._say_status()
             return
+        currency_record.begin()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

@@ -86,7 +86,7 @@ def payments(bank: Bank) -> Iterator[None]:
             process.communicate()
 
 
-@pytest.mark.usefixtures("django_db_setup")
+@pytest.mark.django_db
 def test_taken_while_money_moves_and_put_back_elsewhere_it_verifies(tmp_path: Path) -> None:
     bank = Bank(tmp_path / "here", environment_of(tmp_path, "http://127.0.0.1:8000"))
     migrated_database.lay(bank.file)

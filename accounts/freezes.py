@@ -1,0 +1,70 @@
+"""The rows of what freezes an account, and its status with them. `transfers.accounts.freezing` decides who may; nothing
+here moves money."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from accounts.models import AccountFreeze, AccountStatus, BankAccount, FreezeKind, User
+
+_SHOWN_OF_LIFTED = 5
+
+
+def standing() -> QuerySet[AccountFreeze]:
+    """All that nobody has lifted, the first to come first, with who froze."""
+    return AccountFreeze.objects.filter(lifted_at__isnull=True).select_related("frozen_by").order_by("frozen_at", "pk")
+
+
+def standing_on(*accounts: BankAccount) -> list[AccountFreeze]:
+    """What stands on these accounts, the first to come first, in one question: none where none of them is frozen."""
+    frozen = [account.pk for account in accounts if account.status == AccountStatus.FROZEN]
+    return list(standing().filter(account__in=frozen)) if frozen else []
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """That an account is frozen, as its owner is told: by themselves or by the bank, and never why the bank did it."""
+
+    by_its_owner: bool
+    since: datetime
+
+
+def as_its_owner_sees_them(account: BankAccount) -> list[Frozen]:
+    """Who has frozen the account, the first to come first: its owner, the bank, or both, each once."""
+    found: dict[bool, Frozen] = {}
+    for freeze in standing_on(account):
+        found.setdefault(freeze.is_by_its_owner, Frozen(freeze.is_by_its_owner, freeze.frozen_at))
+    return list(found.values())
+
+
+def lifted_on(account: BankAccount) -> list[AccountFreeze]:
+    """The latest freezes of an account that were lifted, the last to come first, with who froze and who lifted."""
+    rows = AccountFreeze.objects.filter(account=account, lifted_at__isnull=False)
+    return list(rows.select_related("frozen_by", "lifted_by").order_by("-frozen_at", "-pk")[:_SHOWN_OF_LIFTED])
+
+
+def put(account: BankAccount, *, kind: FreezeKind, by: User, reason: str, at: datetime) -> None:
+    """Freeze a row that the caller has locked, and on which no freeze of this kind stands."""
+    AccountFreeze.objects.create(account=account, kind=kind.value, frozen_by=by, frozen_at=at, reason=reason)
+    account.status = AccountStatus.FROZEN
+    account.save(update_fields=["status"])
+
+
+def lift(
+    account: BankAccount,
+    freezes: Iterable[AccountFreeze],
+    *,
+    still: Collection[AccountFreeze],
+    by: User,
+    reason: str,
+    at: datetime,
+) -> None:
+    """Lift these freezes of a row that the caller has locked; it is active again unless there are `still` others."""
+    for freeze in freezes:
+        freeze.lifted_by, freeze.lifted_at, freeze.lift_reason = by, at, reason
+        freeze.save(update_fields=["lifted_by", "lifted_at", "lift_reason"])
+    if not still:
+        account.status = AccountStatus.ACTIVE
+        account.save(update_fields=["status"])

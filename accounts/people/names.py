@@ -1,0 +1,152 @@
+"""Which names a person may have: real ones in any script, and none that is taken for the bank's (R1.8)."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from itertools import pairwise, permutations
+
+from django.conf import settings
+
+from foundation.lookalikes import is_invisible, is_variation_selector, script_of, skeleton
+from foundation.refusals import Refusal
+
+# Scripts that people write together; everything else stands alone (Unicode Technical Standard 39, 5.2).
+_WRITTEN_TOGETHER = (
+    {"LATIN", "HAN", "HIRAGANA", "KATAKANA"},
+    {"LATIN", "HAN", "BOPOMOFO"},
+    {"LATIN", "HAN", "HANGUL"},
+)
+_OF_EVERY_SCRIPT = {"COMMON", "INHERITED", "UNKNOWN"}
+_JOINERS = "\u200c\u200d"
+# No letter of these joins the next one: a joiner in them is there to deceive.
+_WITHOUT_JOINERS = _OF_EVERY_SCRIPT | {
+    *("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW"),
+    *("HAN", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"),
+}
+
+# Digits and signs that stand for letters they hardly look like.
+_AS_LETTERS = str.maketrans("3457@$!+", "eastasit")
+# What banks call themselves and their desks. Beside the bank's own word they make a name the bank's: "Alder Support".
+_OF_BANKS = (
+    "account accounts admin administration administrator ag alerts and bank banking card cards care center centre co"
+    " company corp credit customer customers department desk finance fraud gmbh group help helpdesk holding hotline inc"
+    " info international limited llc ltd no of official online operations payments plc sa savings security service"
+    " services staff support team the transfers treasury trust"
+)
+_LONGEST_SHUFFLED = 4  # words of a bank's name that are looked for in any order
+
+
+class NameRefused(Refusal):
+    """Nobody can have this name. Said at the field of the first name."""
+
+    status = 422
+
+
+class NameReserved(NameRefused):
+    code = "name_reserved"
+    text = "This is the bank’s own name, or looks like it. Nobody else can use it."
+
+
+class NameInTwoAlphabets(NameRefused):
+    code = "name_in_two_alphabets"
+    text = "This name mixes letters of two alphabets. Write it in one."
+
+
+class NameWithHiddenCharacters(NameRefused):
+    code = "name_with_hidden_characters"
+    text = "This name has characters that nobody can see. Type it instead of pasting it."
+
+
+def check_name(first_name: str, last_name: str) -> None:
+    """Take real names in any one script, and no other.
+
+    Raises:
+        NameWithHiddenCharacters, NameInTwoAlphabets
+        NameReserved: people would take it for the bank's own, by `settings.BANK_NAME`.
+    """
+    name = f"{first_name} {last_name}".strip()
+    check_visible(name)
+    scripts = {script_of(char) for char in name if char.isalpha()} - _OF_EVERY_SCRIPT
+    if len(scripts) > 1 and not any(scripts <= together for together in _WRITTEN_TOGETHER):
+        raise NameInTwoAlphabets
+    if is_the_banks(name):
+        raise NameReserved
+
+
+def check_visible(name: str) -> None:
+    """Refuse what is there and not seen, unless the script needs it: joiners of Persian and Indic names, the forms of
+    Han characters.
+
+    Raises:
+        NameWithHiddenCharacters
+    """
+    for before, char in pairwise(f" {name}"):
+        needed = (char in _JOINERS and script_of(before) not in _WITHOUT_JOINERS) or (
+            is_variation_selector(char) and script_of(before) == "HAN"
+        )
+        if is_invisible(char) and not needed:
+            raise NameWithHiddenCharacters
+
+
+def is_the_banks(name: str) -> bool:
+    """Whether people would take it for the bank's own name, whatever its spaces, case, accents, order and letters.
+
+    The bank's distinctive word alone is anybody's: a person may be called Alder at the Alder Bank.
+    """
+    for write in (str, str.upper, str.lower):  # Greek letters look like others in another case
+        bank = _words(write(settings.BANK_NAME))
+        if bank and any(_is_of(bank, _words(write(spelling))) for spelling in (name, _at_capitals(name))):
+            return True
+    return False
+
+
+def _is_of(bank: tuple[str, ...], words: tuple[str, ...]) -> bool:
+    beside = Counter(words) - Counter(bank)
+    has_all = not Counter(bank) - Counter(words)
+    distinctive = Counter(bank) - _of_banks()
+    with_a_desk = bool(beside) and not Counter(words) - distinctive - _of_banks() and not distinctive - Counter(words)
+    if len(bank) == 1:
+        return words == bank or "".join(words) == bank[0] or (bool(distinctive) and with_a_desk)
+    spellings = _spellings(bank)
+    return (
+        has_all
+        or (bool(distinctive) and with_a_desk)
+        or any(run in spellings for run in _runs(words, len("".join(bank))))
+        or any(word.startswith("".join(bank)) for word in words)
+    )
+
+
+def _runs(words: tuple[str, ...], longest: int) -> Iterator[str]:
+    """Neighbours written as one word, up to `longest` characters: A l d e r, too, is the word."""
+    for begin in range(len(words)):
+        run = ""
+        for word in words[begin:]:
+            run += word
+            if len(run) > longest:
+                break
+            yield run
+
+
+@cache
+def _spellings(bank: tuple[str, ...]) -> frozenset[str]:
+    """The bank's words written as one, in any order."""
+    orders = permutations(bank) if len(bank) <= _LONGEST_SHUFFLED else [bank, bank[::-1]]
+    return frozenset("".join(order) for order in orders)
+
+
+@cache
+def _of_banks() -> Counter[str]:
+    """Each as often as a name can have it."""
+    return Counter(dict.fromkeys(_words(_OF_BANKS), 200))
+
+
+@lru_cache(maxsize=1000)
+def _words(text: str) -> tuple[str, ...]:
+    """What it looks like, word by word."""
+    return tuple(re.findall(r"[^\W_]+", skeleton(text).translate(_AS_LETTERS)))
+
+
+def _at_capitals(name: str) -> str:
+    """With a space before each capital inside a word: AlderBank is two."""
+    return "".join(f" {char}" if before.islower() and char.isupper() else char for before, char in pairwise(f" {name}"))

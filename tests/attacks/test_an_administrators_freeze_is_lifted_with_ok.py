@@ -1,0 +1,121 @@
+"""A customer whose account an administrator has frozen asks a clerk to lift it, and the clerk says "ok" (R2.5, R4.2).
+
+Commit 11100bd lifted it, and neither the request nor the account showed why it was there.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from accounts.models import AccountFreeze, BankAccount
+from support.models import ServiceRequest
+from tests import acts
+from tests.acts import mails
+
+pytestmark = pytest.mark.django_db
+
+WHY = "Account takeover reported by phone"
+
+
+def page_of(row: Any, act: str = "") -> str:
+    name = f"admin:{row._meta.app_label}_{row._meta.model_name}"
+    return reverse(f"{name}_act", args=[row.pk, act]) if act else reverse(f"{name}_change", args=[row.pk])
+
+
+def test_a_clerk_reads_why_and_is_refused_and_an_administrator_decides(
+    alice: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any
+) -> None:
+    account = open_account(alice, "900.00")
+    hers, clerks, adas = browser_of(alice), browser_of(sam), browser_of(ada)
+
+    adas.post(page_of(account, "freeze"), {"reason": WHY})
+    assert mails(alice.email)[-1].subject == "Your account is frozen"
+
+    # Whoever has taken over the account reads that the bank has frozen it, and not what the bank knows.
+    page = hers.get(f"/accounts/{account.public_id}/").content.decode()
+    assert "The bank froze it" in page
+    assert WHY not in page
+    hers.post(
+        f"{reverse('request_new')}?kind=unfreeze_account",
+        {"account_id": str(account.public_id), "reason": "I need it today"},
+    )
+    asked = ServiceRequest.objects.get()
+
+    # The clerk reads why, on the request and on the account, and cannot lift it.
+    for url in (page_of(asked), page_of(asked, "approve"), page_of(account)):
+        assert WHY in clerks.get(url).content.decode()
+    answer = clerks.post(page_of(asked, "approve"), {"reason": "ok"})
+    assert "only an administrator can lift that" in answer.content.decode()
+    account.refresh_from_db()
+    asked.refresh_from_db()
+    assert (account.status, asked.state) == ("frozen", "pending")
+    assert clerks.get(page_of(account, "unfreeze")).status_code == 403
+
+    # An administrator can, by the same request.
+    adas.post(page_of(asked, "approve"), {"reason": "Alice came to the branch with her passport"})
+    account.refresh_from_db()
+    asked.refresh_from_db()
+    assert (account.status, asked.state) == ("active", "completed")
+    freeze = AccountFreeze.objects.get()
+    assert (freeze.reason, freeze.frozen_by, freeze.lifted_by) == (WHY, ada, ada)
+    assert mails(alice.email)[-2].subject == "Your account is no longer frozen"
+
+
+def test_a_customers_own_freeze_hides_no_administrators(
+    alice: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any
+) -> None:
+    """Nor does an administrator who lifts the bank's take away the customer's, which came while the page was open."""
+    account = open_account(alice, "900.00")
+    hers, clerks, adas = browser_of(alice), browser_of(sam), browser_of(ada)
+    adas.post(page_of(account, "freeze"), {"reason": WHY})
+    shown = adas.get(page_of(account, "unfreeze"))
+    hers.post(f"/accounts/{account.public_id}/freeze/", {"reason": "My phone is gone"})
+
+    given = {"kinds": shown.context["form"]["kinds"].value(), "reason": "It was a mistake"}
+    answer = adas.post(page_of(account, "unfreeze"), given, follow=True)
+    assert "Lifted. The account is still frozen by its owner." in answer.content.decode()
+    assert BankAccount.objects.get(pk=account.pk).status == "frozen"
+
+    hers.post(
+        f"{reverse('request_new')}?kind=unfreeze_account",
+        {"account_id": str(account.public_id), "reason": "I found it again"},
+    )
+    answer = clerks.post(page_of(ServiceRequest.objects.get(), "approve"), {"reason": "Called back"}, follow=True)
+    assert "Approved and done" in answer.content.decode()
+    assert BankAccount.objects.get(pk=account.pk).status == "active"
+
+
+def test_whoever_decides_a_held_payment_reads_why_its_account_is_frozen(
+    alice: Any, bob: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any, api_of: Any
+) -> None:
+    account, bobs = open_account(alice, "20000.00"), open_account(bob)
+    acts.know(alice, bobs)
+    order = acts.transfer(
+        actor=alice, source=account, target=bobs, amount=Decimal(12_000), idempotency_key="a large one"
+    )
+    assert order.state == "held"
+    browser_of(ada).post(page_of(account, "freeze"), {"reason": WHY})
+    for row in (order, order.alerts.first()):
+        assert WHY in browser_of(sam).get(page_of(row)).content.decode()
+    for path in ("holds", "alerts"):
+        told = api_of(sam).get(path).json()["items"][0]["freezes"]
+        assert [(freeze["kind"], freeze["reason"]) for freeze in told] == [("administrator", WHY)]
+
+
+def test_of_several_an_administrator_chooses_which(alice: Any, ada: Any, open_account: Any, browser_of: Any) -> None:
+    account = open_account(alice)
+    adas = browser_of(ada)
+    browser_of(alice).post(f"/accounts/{account.public_id}/freeze/", {})
+    adas.post(page_of(account, "freeze"), {"reason": WHY})
+    url = page_of(account, "unfreeze")
+    page = adas.get(url).content.decode()
+    assert "Frozen by its owner" in page
+    assert "Frozen by an administrator" in page
+    assert WHY in page
+    assert "Choose at least one." in adas.post(url, {"reason": "Settled"}).content.decode()
+    adas.post(url, {"reason": "Settled", "kinds": ["customer", "administrator"]})
+    assert BankAccount.objects.get(pk=account.pk).status == "active"
+    lifted = adas.get(page_of(account)).content.decode()
+    assert lifted.count("Lifted: Settled") == 2

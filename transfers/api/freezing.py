@@ -1,0 +1,84 @@
+"""Freezing an account and lifting the freezes through the API (R2.3, R2.5): its owner freezes it, administrators freeze
+and lift, all staff see why."""
+
+from typing import Annotated, Any, Self
+
+from django.core.exceptions import ValidationError
+from ninja import Router, Status
+from pydantic import Field, Strict
+from pydantic.json_schema import SkipJsonSchema
+
+from accounts import freezes
+from accounts.api.bearer import ApiRequest
+from accounts.api.staff import FreezeOut, ReasonIn
+from accounts.models import AccountFreeze, FreezeKind
+from accounts.roles import Role
+from accounts.staff import selectors as staff_selectors
+from foundation.rest.document import refuses
+from foundation.rest.schemas import In, Out, TimeText, text_of
+from transfers import history
+from transfers.accounts import freezing
+from transfers.forms import freeze_reason_field
+
+router = Router(tags=["Accounts and money"])
+staff_router = Router(tags=["Staff"])
+
+
+class FreezeIn(In):
+    reason: Annotated[
+        text_of(freeze_reason_field()),  # type: ignore[valid-type]
+        Field(description="Staff say why, which stays in the audit log; the owner of the account need not."),
+    ] = ""
+
+
+class UnfreezeIn(ReasonIn):
+    kinds: Annotated[
+        list[Annotated[FreezeKind, Strict(False)]] | SkipJsonSchema[None],
+        Field(min_length=1, max_length=len(FreezeKind), description="Which freezes; all that stand, if not given."),
+    ] = None
+
+
+class LiftedFreezeOut(FreezeOut):
+    lifted_at: TimeText | None
+    lift_reason: str
+
+    @classmethod
+    def of(cls, freeze: AccountFreeze, **more: Any) -> Self:
+        return super().of(freeze, lifted_at=freeze.lifted_at, lift_reason=freeze.lift_reason, **more)
+
+
+class FreezesOut(Out):
+    items: list[LiftedFreezeOut]
+
+
+@router.post("/accounts/{number}/freeze", response={204: None}, openapi_extra=refuses(409))
+def freeze_account(request: ApiRequest, number: str, data: FreezeIn) -> Status:
+    """Let no money in or out of an account of yours, at once and without a code; for administrators, of any customer's.
+
+    Only the bank lifts it: file a request of the kind `unfreeze_account`. The owner is told by mail.
+    """
+    if request.user.role == Role.CUSTOMER:
+        account = history.account_by_number(request.user, number)
+        freezing.freeze_own_account(actor=request.user, account=account, reason=data.reason)
+        return Status(204, None)
+    if not data.reason:
+        raise ValidationError({"reason": ValidationError("Say why: it stays in the audit log.", code="missing")})
+    account = staff_selectors.account_numbered(request.user, number)
+    freezing.freeze_account(actor=request.user, account=account, reason=data.reason)
+    return Status(204, None)
+
+
+@staff_router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409))
+def unfreeze_account(request: ApiRequest, number: str, data: UnfreezeIn) -> Status:
+    """Lift freezes of an account; once none stands, money moves in and out again. The customer is told by mail."""
+    account = staff_selectors.account_numbered(request.user, number)
+    freezing.unfreeze_account(actor=request.user, account=account, kinds=data.kinds, reason=data.reason)
+    return Status(204, None)
+
+
+@staff_router.get("/accounts/{number}/freezes", response=FreezesOut)
+def account_freezes(request: ApiRequest, number: str) -> Any:
+    """The freezes that stand on an account, the first to come first, and after them the latest that were lifted."""
+    account = staff_selectors.account_numbered(request.user, number)
+    rows = [*freezes.standing_on(account), *freezes.lifted_on(account)]
+    return {"items": [LiftedFreezeOut.of(row) for row in rows]}
