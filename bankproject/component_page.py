@@ -23,7 +23,10 @@ from transfers.history import drawing as pictures
 from transfers.periods import Month
 
 _ICONS = settings.BASE_DIR / "static" / "img" / "icons.svg"
-_STATUSES = ("active", "frozen", "closed", "posted", "held", "released", "rejected", "cancelled", "expired")
+_STATUSES = (
+    *("active", "frozen", "closed", "posted", "held", "released", "rejected", "cancelled", "expired"),
+    "reversed",
+)
 
 
 @login_not_required  # it shows nothing of anybody's, and there is nobody to be in a fresh checkout

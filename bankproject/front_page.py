@@ -81,7 +81,7 @@ def movements_for(user: User) -> list[Movement] | None:
             when=moment_text(row.created_at),
             url=path("admin:transfers_transaction_change", row.pk),
             reference=row.reference,
-            kind=TransactionKind(row.kind).label,
+            kind=f"{TransactionKind(row.kind).label}{', reversed' if row.reversed_by else ''}",
             amount=format_money(row.amount),
             begun_by=str(row.initiated_by),
         )

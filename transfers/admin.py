@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from accounts.staff.acts import ActingAdmin, offer
 from accounts.staff.list_filters import AmountFilter
 from audit.exporting import ExportingAdmin
 from foundation.admin.read_only import MoneyAdmin
+from foundation.admin.table import moment_text
 from foundation.money import format_money
 from transfers.admin_acts import ACCOUNT_ACTS, ALERT_ACTS, ORDER_ACTS, TRANSACTION_ACTS, USER_ACTS
 from transfers.history.staff import orders_seen_by, sees_the_ledger
@@ -25,6 +26,7 @@ from transfers.list_filters import BegunByFilter, EntriesOfFilter, MovedOnFilter
 from transfers.models import Direction, Entry, FraudAlert, NameCheck, OrderState, Transaction, TransferOrder
 from transfers.names import payee_of
 from transfers.orders import explanations
+from transfers.orders.records import with_reversal
 
 # What an account is called by in a list.
 _ACCOUNT = ("ledger_code", "number", "owner", "public_id")
@@ -38,7 +40,7 @@ offer(FraudAlert, *ALERT_ACTS)
 
 @admin.register(Transaction)
 class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
-    list_display = ("reference", "kind", "amount", "initiated_by", "created_at")
+    list_display = ("reference", "kind", "amount", "initiated_by", "created_at", "reversed_by")
     # The account's order before the amount's: an account has fewer rows than a range of amounts.
     list_filter = ("kind", BegunByFilter, MovedOnFilter, AmountFilter)
     list_select_related = ("initiated_by",)
@@ -48,11 +50,33 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
     search_wholes = ("reference",)
     search_help_text = "A reference, in full."
     export_permission = "transfers.export_transactions"
-    export_columns = ("At (UTC)", "Reference", "Kind", "Amount", "Currency", "From", "To", "Begun by", "Description")
-    export_prefetched = ("entries__account",)
-    fields = (
-        "reference", "kind", "amount", "description", "initiated_by", "created_at", "reverses", "entries", "order",
+    export_columns = (
+        "At (UTC)", "Reference", "Kind", "Amount", "Currency", "From", "To", "Begun by", "Description", "Reverses",
+        "Reversed by",
     )  # fmt: skip
+    export_prefetched = ("entries__account", "reverses")
+    fields = (
+        "reference", "kind", "amount", "description", "initiated_by", "created_at", "reverses", "reversal", "entries",
+        "order",
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
+        """Each with the reference of what reversed it, in the same statement (R3.15)."""
+        return super().get_queryset(request).annotate(_reversed_by=F("reversals__reference"))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Without what a movement that nothing took back, or that takes nothing back, has nothing to say of."""
+        says = {"reverses": bool(obj and obj.reverses_id), "reversal": bool(obj and obj.reversed_by)}
+        return [name for name in super().get_fields(request, obj) if says.get(getattr(name, "__name__", name), True)]
+
+    @admin.display(description="reversed by")
+    def reversed_by(self, transaction: Transaction) -> str:
+        return transaction.reversed_by or ""
+
+    @admin.display(description="reversed by")
+    def reversal(self, transaction: Transaction) -> SafeString:
+        """Which movement took it back, and when."""
+        return _reversal_of(transaction.pk)
 
     def export_cells(self, row: Transaction) -> Iterable[str]:
         """Numbers masked, as staff see them; the amount plain, that amounts can be added up."""
@@ -63,6 +87,7 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
             f"{timezone.localtime(row.created_at, UTC):%Y-%m-%d %H:%M:%S.%f}", row.reference, row.kind,
             f"{row.amount:f}", settings.CURRENCY, ", ".join(sides[Direction.DEBIT]),
             ", ".join(sides[Direction.CREDIT]), str(row.initiated_by), row.description,
+            row.reverses.reference if row.reverses else "", row.reversed_by or "",
         )  # fmt: skip
 
     @admin.display(description="entries")
@@ -116,7 +141,7 @@ class EntryAdmin(MoneyAdmin):
 class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     """Support sees what was or is held, which it decides; the rest of the ledger is none of its business (R5.4)."""
 
-    list_display = ("created_at", "kind", "initiator", "source", "target", "amount", "state")
+    list_display = ("created_at", "kind", "initiator", "source", "target", "amount", "state", "reversed_by")
     list_filter = ("state", OrderedByFilter, PaidFromFilter)
     list_select_related = ("initiator", "source", "target")
     list_reads = (
@@ -130,15 +155,17 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     search_help_text = "The reference of its transaction, in full."
     fields = (
         "public_id", "kind", "initiator", "source", "payer_name", "target", "payee_name", "name_check",
-        "name_the_payer_reads", "is_first_payment", "amount", "description", "state", "transaction", "created_at",
-        "why_held", "frozen", "expires", "alerts", "decided_by", "decided_at", "decision_reason",
+        "name_the_payer_reads", "is_first_payment", "amount", "description", "state", "transaction", "reversal",
+        "created_at", "why_held", "frozen", "expires", "alerts", "decided_by", "decided_at", "decision_reason",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Without links to what this person may not see."""
-        hidden = {"transaction"} if not _sees_the_ledger(request) else set()
+        hidden = {"transaction", "reversal"} if not _sees_the_ledger(request) else set()
         if obj is not None and NameCheck(obj.name_check).is_confirmed:
             hidden.add("name_the_payer_reads")
+        if obj is None or not obj.reversed_by:
+            hidden |= {"reversal"}
         if obj is not None and obj.state == OrderState.POSTED:
             hidden |= {"why_held", "decided_by", "decided_at", "decision_reason"}
         if obj is not None and obj.state != OrderState.HELD:
@@ -148,6 +175,15 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     @admin.display(description="name that the payer typed and reads")
     def name_the_payer_reads(self, order: TransferOrder) -> str:
         return str(payee_of(order))
+
+    @admin.display(description="reversed by")
+    def reversed_by(self, order: TransferOrder) -> str:
+        return order.reversed_by or ""
+
+    @admin.display(description="reversed by")
+    def reversal(self, order: TransferOrder) -> SafeString:
+        """Which movement took its money back, and when."""
+        return _reversal_of(order.transaction_id)
 
     @admin.display(description="why it was held")
     def why_held(self, order: TransferOrder) -> str:
@@ -174,7 +210,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TransferOrder]:
         user: Any = request.user
-        return orders_seen_by(user, super().get_queryset(request))
+        return with_reversal(orders_seen_by(user, super().get_queryset(request)))
 
 
 @admin.register(FraudAlert)
@@ -228,6 +264,13 @@ class FraudAlertAdmin(ActingAdmin):
     @admin.display(description="payment")
     def payment_state(self, alert: FraudAlert) -> str:
         return OrderState(alert.order.state).label
+
+
+def _reversal_of(transaction_id: Any) -> SafeString:
+    """A link to what took a movement back, with when that was."""
+    reversal = Transaction.objects.get(reverses=transaction_id)
+    url = reverse("admin:transfers_transaction_change", args=[reversal.pk])
+    return format_html('<a href="{}">{}</a>, {}', url, reversal, moment_text(reversal.created_at))
 
 
 def _why_frozen(*accounts: BankAccount) -> SafeString | str:

@@ -5,11 +5,15 @@ class TransfersConfig(AppConfig):
     name = "transfers"
 
     def ready(self) -> None:
+        from django.core import checks
+
         from audit.evidence import register
         from foundation import outbox
         from transfers import notices
+        from transfers.interest.counted_rates import check_late_rates
         from transfers.ledger.evidence import faults, faults_of_transactions
 
         outbox.register(notices.MAILS)
         register("transferorder", faults)
         register("transaction", faults_of_transactions)
+        checks.register(check_late_rates, checks.Tags.database)

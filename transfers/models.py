@@ -71,6 +71,11 @@ class Transaction(AppendOnlyModel):
     def __str__(self) -> str:
         return self.reference
 
+    @property
+    def reversed_by(self) -> str | None:
+        """The reference of its reversal, where that was asked for as `_reversed_by`."""
+        return getattr(self, "_reversed_by", None)
+
 
 class Entry(AppendOnlyModel):
     """One side of a transaction on one account. Sequences of an account run 1, 2, 3, … without a gap.
@@ -226,6 +231,16 @@ class TransferOrder(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.public_id}"
+
+    @property
+    def reversed_at(self) -> datetime | None:
+        """When its movement was reversed, where that was asked for (`orders.records.with_reversal`)."""
+        return getattr(self, "_reversed_at", None)
+
+    @property
+    def reversed_by(self) -> str | None:
+        """The reference of that reversal."""
+        return getattr(self, "_reversed_by", None)
 
     @property
     def customer_account(self) -> BankAccount:
@@ -389,12 +404,25 @@ class Payee(models.Model):
         return f"{self.customer_id} {self.account}"
 
 
+class CountedRates(models.Model):
+    """Rates by which days of interest were counted, as `SAVINGS_RATE` writes them: so a rate that is announced for
+    days which are over is noticed, and what it changes can be counted (R3.15). A row is never changed."""
+
+    text = models.TextField()
+    digest = models.CharField(max_length=64, unique=True)
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class SavingsInterest(models.Model):
     """What a savings account has earned and has not been paid (R9.2). Written under the lock of its account.
 
     `accrued` and `accrued_micro`, millionths of a minor unit, are one number: of the months that are not rounded yet.
     It may be less than none by half a minor unit, where the last month was rounded up. `due` is of months that are
-    rounded and could not be posted, since the account is frozen.
+    rounded and could not be posted, since the account is frozen; less than none is what was paid too much and could
+    not be taken back. `counted_by` says at which rates the days up to `accrued_through` were counted; `reversals_to`
+    is the sequence of the last reversal on the account that a counted day has heeded.
     """
 
     account = models.OneToOneField(
@@ -404,13 +432,15 @@ class SavingsInterest(models.Model):
     accrued = MoneyField(default=Decimal(0))
     accrued_micro = models.IntegerField(default=0)
     due = MoneyField(default=Decimal(0))
+    # None of days that were counted before this was kept: by the rates that hold now, as far as anybody knows.
+    counted_by = models.ForeignKey(CountedRates, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    reversals_to = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 name="savings_interest_micro", condition=Q(accrued_micro__gte=0, accrued_micro__lt=MICRO)
             ),
-            models.CheckConstraint(name="savings_interest_due", condition=Q(due__gte=Decimal(0))),
         ]
 
     def __str__(self) -> str:

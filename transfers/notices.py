@@ -102,6 +102,11 @@ def _amount(row: Any, payload: Payload) -> dict[str, Any]:
     return {"amount": Decimal(payload["amount"])}
 
 
+def _is_taken_back(row: Any, payload: Payload) -> dict[str, Any]:
+    amount = Decimal(payload["amount"])
+    return {"amount": abs(amount), "is_taken_back": amount < 0}
+
+
 MAILS = [
     # Sender and receiver are both told (R3.8).
     Notice("payment_posted", _SENDER, template="payment_sent"),
@@ -115,6 +120,7 @@ MAILS = [
     Notice("account_closed", OWNER),
     Notice("cash_at_counter", _WHOSE_CASH),
     Notice("transaction_reversed", _EVERYONE_IT_MOVED),
+    Notice("interest_corrected", OWNER, _is_taken_back),
     Notice("daily_limit_lowered", USER, _amount),
     Notice("daily_limit_raised", USER, _amount),
 ]

@@ -23,7 +23,10 @@ from foundation.money import format_money, format_money_short, format_money_sign
 
 register = template.Library()
 
-_KEPT = re.compile(r"(\b(?:e-mails?|two-factor|sign-ins?|[0-9]{4}-[0-9]{2}-[0-9]{2})\b|•••• [0-9]{4})", re.IGNORECASE)
+_KEPT = re.compile(
+    r"(\b(?:e-mails?|two-factor|sign-ins?|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9A-Z]{4}(?:-[0-9A-Z]{4}){2})\b|•••• [0-9]{4})",
+    re.IGNORECASE,
+)
 _LONG = 11  # characters of an amount that fits at its size
 _SIGNED = ' <span class="money money-{}{}"><span class="{}">{}</span> {}</span> '
 _STAND_INS: dict[type, Any] = {UUID: UUID(int=7_700_000_000_000_001), int: 7_700_000_000_000_002}
@@ -156,8 +159,8 @@ def _drawn(name: str, symbols_url: str) -> SafeString:
 
 @register.filter
 def keep_together(text: str) -> SafeString:
-    """The text, escaped, with words such as “e-mail” and “2026-11-30” kept whole at the end of a line, and masked
-    numbers too, which are set like all others.
+    """The text, escaped, with words such as “e-mail”, “2026-11-30” and “K7QP-9XDM-2FRT” kept whole at the end of a
+    line, and masked numbers too, which are set like all others.
 
     No style sheet can forbid the break after a hyphen, and another hyphen in its place would not be found by who
     searches the page. Only known words: whatever people write must be able to break.

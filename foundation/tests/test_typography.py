@@ -10,6 +10,7 @@ from tests.tables import in_one_world
         ("Confirm your e-mail", 'Confirm your <span class="nowrap">e-mail</span>'),
         ("Two-factor sign-in", '<span class="nowrap">Two-factor</span> <span class="nowrap">sign-in</span>'),
         ("like 2026-11-30.", 'like <span class="nowrap">2026-11-30</span>.'),
+        ("reference K7QP-9XDM-2FRT", 'reference <span class="nowrap">K7QP-9XDM-2FRT</span>'),
         ("Household •••• 1234", 'Household <span class="mono nowrap">•••• 1234</span>'),
         ("Wide-mailed re-mailing 12026-11-30", "Wide-mailed re-mailing 12026-11-30"),
         ("", ""),

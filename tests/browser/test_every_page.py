@@ -36,8 +36,8 @@ from tests.browser.steps import field, give_code, give_password
 from tests.plugin import PASSWORD
 from tests.staff_acts import approved, set_status
 from transfers.accounts import freezing
-from transfers.models import Payee, SavingsInterest, TransferOrder
-from transfers.orders import cash, holds
+from transfers.models import Entry, Payee, SavingsInterest, TransferOrder
+from transfers.orders import cash, holds, reversals
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 WIDE, TABLET, PHONE, NARROWEST = 1280, 768, 390, 320
@@ -245,7 +245,13 @@ def rich_payee(customer: Any, owner: Any, open_account: Callable[..., Any], labe
 
 @pytest.fixture
 def rich(
-    alice: Any, bob: Any, sam: Any, open_account: Callable[..., Any], new_key: Callable[[], str], settings: Any
+    alice: Any,
+    bob: Any,
+    sam: Any,
+    ada: Any,
+    open_account: Callable[..., Any],
+    new_key: Callable[[], str],
+    settings: Any,
 ) -> Any:
     """Alice with every kind of account and movement, with amounts and names as long as the bank takes them."""
     settings.DEPOSITS_PER_MINUTE = settings.TRANSFERS_PER_MINUTE = settings.WITHDRAWALS_PER_MINUTE = 1000
@@ -264,7 +270,8 @@ def rich(
     own = acts.transfer(
         actor=alice, source=household, target=longest, amount=Decimal("1.00"), idempotency_key=new_key()
     )
-    acts.transfer(actor=bob, source=bobs, target=household, amount=Decimal("9.99"), idempotency_key=new_key())
+    undone = acts.transfer(actor=bob, source=bobs, target=household, amount=Decimal("9.99"), idempotency_key=new_key())
+    reversals.reverse_transaction(actor=ada, transaction=undone.transaction, reason="A mistake.")
     rejected, held = (
         acts.transfer(actor=alice, source=longest, target=bobs, amount=Decimal(amount), idempotency_key=new_key())
         for amount in ("10000.01", "12345.67")
@@ -285,7 +292,9 @@ def rich(
     return SimpleNamespace(
         user=alice, household=household, longest=longest, frozen=frozen, closed=closed, empty=empty, bobs=bobs,
         payee=payees[0],
-        orders={"payment": order, "own": own, "deposit": paid_in, "held": held, "rejected": rejected},
+        orders={
+            "payment": order, "own": own, "deposit": paid_in, "held": held, "rejected": rejected, "reversed": undone,
+        },
     )  # fmt: skip
 
 
@@ -413,6 +422,23 @@ def test_what_people_who_change_how_they_sign_in_see(
     at.done(SEEN_BY["people who change how they sign in"])
 
 
+def look_at_history(at: Any, page: Page, rich: Any) -> None:
+    at.visit("history", history := reverse("history"))
+    page.get_by_text("Filter", exact=True).click()
+    at.look("history-open")
+    narrow = {"account": rich.longest.public_id, "date_from": "2020-01-01", "min_amount": "0.5", "text": "W" * 140}
+    at.visit("history-nothing", f"{history}?{urlencode(narrow)}")
+    at.visit("history-filtered", f"{history}?{urlencode({'account': rich.household.public_id, 'type': 'transfer'})}")
+    page.get_by_role("link", name="Transfer to Bob Brandt").click()
+    at.look("entry")
+    at.visit("entry-longest", reverse("entry", args=[rich.longest.public_id, 1]))
+    reversal = Entry.objects.get(account=rich.household, transaction__kind="reversal")
+    at.visit("entry-reversal", reverse("entry", args=[rich.household.public_id, reversal.sequence]))
+    page.get_by_role("link", name="See that movement").click()
+    at.look("entry-reversed")
+    at.visit("history-errors", f"{history}?date_from=2026-02-30&min_amount=NaN&type=heist")
+
+
 def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspection, rich: Any, settings: Any) -> None:
     page = signed_in(rich.user)
     at = inspection.of(page)
@@ -429,16 +455,7 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     at.look("account-older")
     at.visit("statements", reverse("statements", args=[rich.longest.public_id]))
     look_at_pictures(at, rich)
-    at.visit("history", history := reverse("history"))
-    page.get_by_text("Filter", exact=True).click()
-    at.look("history-open")
-    narrow = {"account": rich.longest.public_id, "date_from": "2020-01-01", "min_amount": "0.5", "text": "W" * 140}
-    at.visit("history-nothing", f"{history}?{urlencode(narrow)}")
-    at.visit("history-filtered", f"{history}?{urlencode({'account': rich.household.public_id, 'type': 'transfer'})}")
-    page.get_by_role("link", name="Transfer to Bob Brandt").click()
-    at.look("entry")
-    at.visit("entry-longest", reverse("entry", args=[rich.longest.public_id, 1]))
-    at.visit("history-errors", f"{history}?date_from=2026-02-30&min_amount=NaN&type=heist")
+    look_at_history(at, page, rich)
     for name, order in rich.orders.items():
         at.visit(f"receipt-{name}", reverse("receipt", args=[order.public_id]))
     at.visit("order-cancel", reverse("order_cancel", args=[rich.orders["held"].public_id]))

@@ -1,6 +1,7 @@
 """Closing an account for good: by its owner, or by the bank on their request; and what stands in the way (R2.2)."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from django.utils import timezone
 
@@ -12,12 +13,13 @@ from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.money import format_money
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 from transfers.accounts.opening import counted_try
-from transfers.interest import posting as interest
-from transfers.ledger.posting import AccountNotActive
-from transfers.orders.ownership import require_owner, served_customer
+from transfers.interest import at_closing as interest
+from transfers.ledger.posting import AccountNotActive, InsufficientFunds
+from transfers.orders.ownership import require_owner, require_untouched, served_customer
 
 
 class AccountNotEmpty(Refusal):
@@ -38,6 +40,16 @@ class InterestOwed(AccountNotEmpty):
     )
 
 
+class InterestOverpaid(AccountNotEmpty):
+    code = "interest_overpaid"
+
+    def __init__(self, amount: Decimal) -> None:
+        super().__init__(
+            f"{format_money(amount)} of interest was paid into this account by mistake. Keep that much in a checking "
+            "account, from where it is taken when you close this one."
+        )
+
+
 class AccountFrozen(AccountNotActive):
     text = "This account is frozen. Only the bank can lift the freeze: please contact us."
 
@@ -49,7 +61,8 @@ class ClosedAlready(AccountNotActive):
 def obstacle_to_closing(account: BankAccount, *, at: datetime | None = None) -> Refusal | None:
     """Why the account cannot be closed: of several reasons the one that must go first.
 
-    Interest that it has earned is no obstacle while its owner has a checking account, where it is paid.
+    Interest that it has earned is no obstacle while its owner has a checking account, where it is paid. What was paid
+    too much is one while the checking account has less: it is taken from there.
     """
     if account.status == AccountStatus.CLOSED:
         return ClosedAlready(account.pk)
@@ -59,8 +72,15 @@ def obstacle_to_closing(account: BankAccount, *, at: datetime | None = None) -> 
         return MoneyHeld()
     if account.balance:
         return AccountNotEmpty()
-    owed = interest.owed_at_closing(account, at=at or timezone.now())
-    return InterestOwed() if owed and interest.payout_account(account) is None else None
+    return _obstacle_of_interest(account, at or timezone.now())
+
+
+def _obstacle_of_interest(account: BankAccount, at: datetime) -> Refusal | None:
+    owed = interest.owed_at_closing(account, at=at)
+    target = interest.payout_account(account) if owed else None
+    if owed < 0 and (target is None or target.available < -owed):
+        return InterestOverpaid(-owed)
+    return InterestOwed() if owed and target is None else None
 
 
 def close_account(*, actor: User, account: BankAccount, at: datetime | None = None) -> None:
@@ -68,7 +88,9 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
 
     Raises:
         PermissionDenied, NotYourAccount
-        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed: what `obstacle_to_closing()` names.
+        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed, InterestOverpaid: what
+        `obstacle_to_closing()` names.
+        AccountUnreadable: it, or the account that its interest goes to, was given to another owner in the database.
         TooOften: too many tries this hour.
     """
     require(actor, "transfers.open_own_account")
@@ -86,7 +108,9 @@ def close_account_on_request(
 
     Raises:
         PermissionDenied, NotYourself, NotACustomersAccount, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed: what `obstacle_to_closing()` names.
+        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed, InterestOverpaid: what
+        `obstacle_to_closing()` names.
+        AccountUnreadable: it, or the account that its interest goes to, was given to another owner in the database.
     """
     require_request(actor, verb="close_account", subject=account, authority=authority)
     customer = served_customer(actor, account)
@@ -103,6 +127,7 @@ def _close_locked(
     actor: User, account: BankAccount, at: datetime, *, concerns: User | None = None, **details: str
 ) -> None:
     locked = interest.lock_for_closing(account)
+    require_untouched(locked)
     obstacle = obstacle_to_closing(locked, at=at)
     if obstacle is not None:
         raise obstacle
@@ -110,6 +135,8 @@ def _close_locked(
         paid = interest.pay_at_closing(locked, at=at)
     except interest.NowhereToPay as error:  # frozen since we looked
         raise InterestOwed from error
+    except InsufficientFunds as error:  # spent since we looked
+        raise InterestOverpaid(-interest.owed_at_closing(locked, at=at)) from error
     bank_accounts.close(locked, at=at)
     details |= {"number": locked.masked_number} | ({"interest": str(paid)} if paid else {})
     record(Action.ACCOUNT_CLOSED, actor=actor, subject=locked, concerns=concerns, details=details)

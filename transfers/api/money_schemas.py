@@ -254,6 +254,9 @@ class EntryOut(Out):
     balance_after: AmountText
     reference: str
     order_id: UUID | None
+    reversed_at: TimeText | None
+    reversed_by: Annotated[str, Field(description='The reference of the movement that took it back; "" if none did.')]
+    reverses: Annotated[str, Field(description='The reference of what it takes back; "" if it is no reversal.')]
 
 
 class OrderOut(Out):
@@ -281,6 +284,8 @@ class OrderOut(Out):
     description: str
     reference: Annotated[str, Field(description='"" while nothing has moved.')]
     initiated_by: str
+    reversed_at: TimeText | None
+    reversed_by: Annotated[str, Field(description='The reference of the movement that took it back; "" if none did.')]
 
 
 class StatementMonthOut(Out):

@@ -153,6 +153,7 @@ class MovementOut(Out):
     description: str
     begun_by: PersonOut
     reverses: Annotated[str | None, Field(description="The reference of what it takes back.")]
+    reversed_by: Annotated[str | None, Field(description="The reference of what took it back.")]
     created_at: TimeText
 
     @classmethod
@@ -169,6 +170,7 @@ class MovementOut(Out):
             description=movement.description,
             begun_by=PersonOut.of(movement.initiated_by),
             reverses=movement.reverses.reference if movement.reverses else None,
+            reversed_by=movement.reversed_by,
             created_at=movement.created_at,
         )
 

@@ -2,7 +2,7 @@
 
 `lives` says what they do, `planning` makes a list of movements of it, `writing` posts that by the batch; savings earn
 interest in the night after each month. The last day is lived through the ordinary services, so that mails and limits
-show, too, and one payment is held.
+show, too; one payment is held, and one was paid twice and is reversed.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from transfers.demo.planning import plan
 from transfers.demo.writing import by_their_name, instructions, write_history
 from transfers.interest.posting import accrue_interest
 from transfers.models import NameCheck, StepUpChallenge, TransferOrder
-from transfers.orders import sending
+from transfers.orders import reversals, sending
 from transfers.orders.payee_names import NameGiven
 from transfers.orders.step_up import Proof, StepUpRequired
 from transfers.periods import Month
@@ -44,11 +44,17 @@ class _Recent:
     hundredths: int
     text: str
     typed: str = ""  # the payee's name, where it was not theirs and the money was sent all the same
+    reversed_after: timedelta | None = None  # by an administrator, to whom the payer has written
 
 
 _RECENT = (
     _Recent("seed-recent-1", timedelta(hours=22, minutes=12), "zoe.studio", "bob.checking", 3450, "Van rental"),
     _Recent("seed-recent-2", timedelta(hours=20, minutes=41), "alice.everyday", "market.till", 4163, "Groceries"),
+    # Paid twice, and taken back: what a reversed payment looks like.
+    _Recent(
+        *("seed-recent-2b", timedelta(hours=20, minutes=38), "alice.everyday", "market.till", 4163, "Groceries"),
+        reversed_after=timedelta(hours=1, minutes=11),
+    ),
     _Recent("seed-recent-3", timedelta(hours=19, minutes=5), "alice.everyday", "zoe.studio", 2800, "Pottery class"),
     _Recent(
         "seed-recent-4", timedelta(hours=18, minutes=50), "bob.checking", "alice.everyday", 1875, "Dinner, thanks!"
@@ -117,11 +123,19 @@ def _happen(recent: _Recent, people: dict[str, User], accounts: dict[str, BankAc
         "name_given": _name_given(recent, accounts[recent.target]),
     }
     try:
-        sending.transfer(**payment)
+        order = sending.transfer(**payment)
     except StepUpRequired as need:
         # Nobody's phone is at hand: the demo vouches for its people.
         StepUpChallenge.objects.filter(pk=need.challenge.pk).update(verified_at=payment["at"])
-        sending.transfer(**payment, proof=Proof(Origin(), need.challenge.public_id, code=""))
+        order = sending.transfer(**payment, proof=Proof(Origin(), need.challenge.public_id, code=""))
+    if recent.reversed_after is not None and order.transaction is not None:
+        reversals.reverse_transaction(
+            actor=people["ada"],
+            transaction=order.transaction,
+            reason="Paid twice: the till had lost its connection.",
+            idempotency_key=f"{recent.key}-reversed",
+            at=payment["at"] + recent.reversed_after,
+        )
 
 
 def _name_given(recent: _Recent, target: BankAccount) -> NameGiven:

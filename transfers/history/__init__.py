@@ -12,7 +12,14 @@ from transfers.history.receipts import (
     receipt_of,
     waiting_orders,
 )
-from transfers.history.rows import PAGE_ROWS, EntryRow, entry_of, history_page, recent_entries
+from transfers.history.rows import (
+    PAGE_ROWS,
+    EntryRow,
+    entry_of,
+    history_page,
+    movement_referred_to,
+    recent_entries,
+)
 from transfers.history.search import Totals, filtered_page, filtered_rows, is_page_key, totals_of, with_named_accounts
 from transfers.history.shown import overview_version, version_of
 
@@ -40,6 +47,7 @@ __all__ = [
     "history_page",
     "is_page_key",
     "months_in_and_out",
+    "movement_referred_to",
     "order_to_cancel",
     "order_to_repeat",
     "overview_of",

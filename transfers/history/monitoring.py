@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 
 from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, INTERNAL_KINDS, AccountStatus, BankAccount
 from foundation.admin.counting import Count, bounded_count
@@ -18,7 +18,8 @@ LAST_TRANSACTIONS = 50
 
 @dataclass(frozen=True)
 class Volume:
-    """What moved since a day began, of the latest `totalled_rows()` movements at most."""
+    """What moved since a day began, of the latest `totalled_rows()` movements at most; neither what was reversed since
+    nor reversals, which together moved nothing."""
 
     count: Count
     amount: Decimal
@@ -38,10 +39,9 @@ def accounts_with_status(status: AccountStatus) -> QuerySet[BankAccount]:
 
 def volume_of_today(at: datetime) -> Volume:
     since = start_of_day(day_of(at))
-    most = totalled_rows()
-    today = Transaction.objects.filter(created_at__gte=since).order_by("-created_at")[:most]
-    sums = today.aggregate(amount=Sum("amount"))
-    return Volume(bounded_count(Transaction.objects.filter(created_at__gte=since)), sums["amount"] or Decimal(0))
+    today = Transaction.objects.filter(created_at__gte=since, reversals__isnull=True, reverses__isnull=True)
+    sums = today.order_by("-created_at")[: totalled_rows()].aggregate(amount=Sum("amount"))
+    return Volume(bounded_count(today), sums["amount"] or Decimal(0))
 
 
 def orders_held() -> QuerySet[TransferOrder]:
@@ -53,7 +53,7 @@ def alerts_open() -> QuerySet[FraudAlert]:
 
 
 def last_transactions() -> list[Transaction]:
-    """The latest, newest first, with who began them: what the front page shows of both, and no more."""
+    """The latest, newest first, with who began them and what reversed them: what the front page shows, and no more."""
     return _latest.instances()
 
 
@@ -61,6 +61,7 @@ _latest: Select[Transaction] = Select(
     lambda: (
         Transaction.objects.select_related("initiated_by")
         .only("reference", "kind", "amount", "created_at", "initiated_by__email")
+        .annotate(_reversed_by=F("reversals__reference"))
         .order_by("-created_at")[:LAST_TRANSACTIONS]
     )
 )

@@ -9,11 +9,12 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import AccountKind, BankAccount, User
+from transfers.history.rows import reversed_words
 from transfers.models import NOT_CARRIED_OUT, NameCheck, OrderKind, OrderState, Payee, TransferOrder
 from transfers.names import SeenName, payee_of
 from transfers.orders.explanations import explanation_of
 from transfers.orders.holds import may_cancel
-from transfers.orders.records import order_with_sides
+from transfers.orders.records import order_with_sides, with_reversal
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Receipt:
     initiated_by: str
     can_be_repeated: bool  # by the one who gave it
     can_be_cancelled: bool  # by the one whose money it takes
+    account_id: UUID  # the one of the reader's that it is shown of
+    reversed_at: datetime | None = None
+    reversed_by: str = ""  # the reference of what took it back
 
     @property
     def counterpart_label(self) -> str:
@@ -53,8 +57,18 @@ class Receipt:
 
     @property
     def heading(self) -> str:
-        """What it is, and that it has not happened where it has not."""
-        return f"{self.kind_label}{_NOT_DONE.get(self.status, '')}"
+        """What it is, and that it has not happened, or not lasted, where that is so."""
+        return f"{self.kind_label}{', reversed' if self.reversed_at else _NOT_DONE.get(self.status, '')}"
+
+    @property
+    def badge(self) -> tuple[str, str]:
+        """Tone and word of what has become of it."""
+        return ("reversed", "Reversed") if self.reversed_at else (self.status, self.status_label)
+
+    @property
+    def reversal_note(self) -> str:
+        """That it was reversed; "" of most (R3.15)."""
+        return reversed_words(self.reversed_at, self.reversed_by) if self.reversed_at else ""
 
     @property
     def tone(self) -> str:
@@ -74,7 +88,7 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
     Raises:
         TransferOrder.DoesNotExist: also when the order is between others.
     """
-    orders = _labelled(order_with_sides(), user.pk, "source", "target")
+    orders = _labelled(with_reversal(order_with_sides()), user.pk, "source", "target")
     order = orders.get(Q(source__owner=user) | Q(target__owner=user), public_id=public_id)
     if order.transaction is None and order.source.owner_id != user.pk:
         raise TransferOrder.DoesNotExist  # nothing has reached the other side
@@ -103,6 +117,9 @@ def receipt_of(order: TransferOrder, user: User, *, label: str) -> Receipt:
         initiated_by=_initiator_label(order),
         can_be_repeated=_can_be_repeated(order, user),
         can_be_cancelled=order.state == OrderState.HELD and may_cancel(user, order),
+        account_id=(order.source if order.source.owner_id == user.pk else order.target).public_id,
+        reversed_at=order.reversed_at,
+        reversed_by=order.reversed_by or "",
     )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import BigIntegerField, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils.formats import date_format
 
 from accounts.models import AccountStatus, BankAccount, User
 from foundation.compiled import Select
@@ -18,6 +19,7 @@ from foundation.paging import CompiledPages, Cursor, Page
 from transfers.ledger.posting import signed_amount
 from transfers.models import Entry, Payee, TransactionKind
 from transfers.names import SeenName, payee_read_by_payer
+from transfers.periods import day_of
 
 PAGE_ROWS = 25
 RECENT_ROWS = 5
@@ -46,6 +48,9 @@ class EntryRow:
     order_id: UUID | None
     account_label: str
     account_number: str  # masked
+    reversed_at: datetime | None = None
+    reversed_by: str = ""  # the reference of its reversal
+    reverses: str = ""  # the reference of what it takes back
 
     @property
     def counterpart_in_words(self) -> str:
@@ -55,6 +60,18 @@ class EntryRow:
     @property
     def direction_word(self) -> str:
         return "in" if self.amount > 0 else "out"
+
+    @property
+    def reversal_note(self) -> str:
+        """That it was reversed, or what it reverses; "" of most (R3.15)."""
+        if self.reversed_at is not None:
+            return reversed_words(self.reversed_at, self.reversed_by)
+        return f"Reverses {self.reverses}" if self.reverses else ""
+
+
+def reversed_words(at: datetime, reference: str) -> str:
+    """What is said of a movement that was reversed, wherever it is shown."""
+    return f"Reversed on {date_format(day_of(at))}, reference {reference}"
 
 
 # The dashboard asks this for a customer's accounts, however many: no condition for each.
@@ -100,6 +117,12 @@ def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
     return entry_rows([entry], user.pk)[0]
 
 
+def movement_referred_to(user: User, reference: str, *, account: UUID) -> tuple[UUID, int] | None:
+    """Where a movement on an account of the user's is shown, by the account's public id and its sequence there."""
+    mine = Entry.objects.filter(account__owner=user, account__public_id=account, transaction__reference=reference)
+    return mine.values_list("account__public_id", "sequence").first()
+
+
 def entries_with_transactions() -> QuerySet[Entry]:
     # What is only searched in is read by nobody.
     return Entry.objects.select_related("transaction").defer("transaction__search_text")
@@ -130,6 +153,9 @@ class _Side(NamedTuple):
     payee_name_typed: str | None
     name_check: str | None
     label: str | None  # what who looks calls whose account it is
+    reversed_at: datetime | None
+    reversed_by: str | None
+    reverses: str | None
     first_name: str | None  # None: the bank's own account
     last_name: str | None
     account_id: int
@@ -149,7 +175,7 @@ def _label_by(viewer: Any) -> Subquery:
     return Subquery(Payee.objects.filter(customer=viewer, account=OuterRef("account")).values("label"))
 
 
-# A transaction has one order at most, so the joins make no row twice.
+# A transaction has one order and one reversal at most, so the joins make no row twice.
 _sides: Select = Select(
     lambda viewer, transactions: (
         Entry.objects.filter(transaction__in=transactions)
@@ -158,6 +184,8 @@ _sides: Select = Select(
             _payer=_of_order("source_id"),
             **{f"_{column}": _of_order(column) for column in _NAMES},
             _label=_label_by(viewer),
+            _reversed_at=F("transaction__reversals__created_at"),
+            _reversed_by=F("transaction__reversals__reference"),
         )
         .values_list(
             "transaction_id",
@@ -166,6 +194,9 @@ _sides: Select = Select(
             "_payer",
             *(f"_{column}" for column in _NAMES),
             "_label",
+            "_reversed_at",
+            "_reversed_by",
+            "transaction__reverses__reference",
             "account__owner__first_name",
             "account__owner__last_name",
             "account_id",
@@ -236,6 +267,9 @@ def _entry_row(entry: Entry, sides: Sequence[_Side], accounts: Mapping[int, Bank
         order_id=sides[0].order_id,
         account_label=mine.display_name,
         account_number=mine.masked_number,
+        reversed_at=sides[0].reversed_at,
+        reversed_by=sides[0].reversed_by or "",
+        reverses=sides[0].reverses or "",
     )
 
 

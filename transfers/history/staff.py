@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from accounts import bank_accounts
 from accounts.models import User
@@ -113,6 +113,7 @@ def ledger_page(user: User, filters: LedgerFilters, *, after: Cursor | None = No
         moved = Entry.objects.filter(account=account).values("transaction_id")
         rows = rows.filter(pk__in=moved) if account else rows.none()
     joined = rows.select_related("initiated_by", "reverses").prefetch_related("entries__account")
+    joined = joined.annotate(_reversed_by=F("reversals__reference"))
     return page_of(joined, by=("created_at", "pk"), after=after)
 
 

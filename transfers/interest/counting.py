@@ -6,7 +6,7 @@ or gave is carried into the next month, so that over the years nobody loses by i
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -17,10 +17,15 @@ MICRO = 1_000_000
 _DAYS_A_YEAR = 365
 
 
+# What moved, as (day from which it counts, minor units in or out).
+Moves = Sequence[tuple[date, int]]
+
+
 @dataclass(frozen=True)
 class Accrual:
     """What an account has earned and has not been paid: `through` is the last day counted, `micro` is of the months
-    not rounded yet, `due` (minor units) of those that are and could not be posted."""
+    not rounded yet, `due` (minor units) of those that are and could not be posted. Less than none is owed to the bank:
+    interest that was paid and turned out to be too much."""
 
     through: date
     micro: int = 0
@@ -38,6 +43,19 @@ class MonthOfInterest:
 
     last_day: date
     amount: int
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What interest that was counted wrongly is too little by, or too much where it is negative: `amount` (minor
+    units) of the months that were rounded already, `micro` of the rest."""
+
+    amount: int = 0
+    micro: int = 0
+
+    @property
+    def is_nothing(self) -> bool:
+        return not self.amount and not self.micro
 
 
 def of_day(balance: int, rate: int) -> int:
@@ -81,3 +99,25 @@ def accrue(
             there += month.amount
             months.append(month)
     return Accrual(day, micro, before.due), months
+
+
+def correction(
+    *, first_day: date, through: date, was: tuple[Moves, SavingsRates], is_now: tuple[Moves, SavingsRates]
+) -> Correction:
+    """By how much days that were counted differ from what they should have come to, each account's from its first day
+    up to `through`: counted twice, by the movements and rates as they were taken and as they are.
+
+    Interest earns interest in both, so what comes after is as if the right one had been counted in the first place.
+    """
+    (counted, paid), (right, payable) = (
+        accrue(
+            Accrual(first_day - timedelta(days=1)),
+            until=through,
+            balance=sum(amount for _, amount in moves),
+            movements=moves,
+            rates=rates,
+        )
+        for moves, rates in (was, is_now)
+    )
+    months = sum(month.amount for month in payable) - sum(month.amount for month in paid)
+    return Correction(months, right.micro - counted.micro)

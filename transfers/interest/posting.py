@@ -3,17 +3,18 @@
 
 The row of what an account has earned is guarded by the lock of the account. So a batch of accounts is counted and
 posted whole or not at all, and a run that was stopped goes on where it was: a day is counted once.
+
+What turns out to have been counted wrongly is corrected by the next run, once: days on which there was money that a
+reversal took back since, or that lacked money which it brought back; and, if it is asked for, days of which another
+rate was announced when they were over (R3.15).
 """
 
-import calendar
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
-from django.conf import settings
 from django.db.models import BigIntegerField, Q, QuerySet
 from django.utils import timezone
 
@@ -21,17 +22,18 @@ from accounts.models import AccountKind, AccountStatus, BankAccount, User
 from accounts.people.the_bank import the_bank
 from audit.actions import Action
 from audit.services import Report, record_many
-from foundation import currency_record
+from foundation import currency_record, outbox
 from foundation.compiled import Update
-from foundation.money import from_minor, to_minor
+from foundation.money import from_minor
 from foundation.transactions import own_transaction
-from transfers.interest import counting as interest
-from transfers.interest.counting import MICRO, Accrual, MonthOfInterest
-from transfers.interest.rates import parse_rates
+from transfers.interest import counted_rates
+from transfers.interest.counting import MICRO, Accrual
+from transfers.interest.plans import Payment, Plan, planned
 from transfers.ledger import posting as ledger
-from transfers.ledger.posting import MAX_BALANCE_MINOR, Planned, Posting
-from transfers.models import Direction, Entry, SavingsInterest, Transaction, TransactionKind
-from transfers.periods import day_of, end_of_day
+from transfers.ledger.posting import Planned, Posting
+from transfers.models import SavingsInterest, Transaction, TransactionKind
+from transfers.orders.ownership import AccountUnreadable, require_untouched
+from transfers.periods import day_of
 
 BATCH = 500
 # A movement has the time at which it was asked for, and is committed some seconds later at most.
@@ -40,16 +42,12 @@ _SETTLES_WITHIN = timedelta(hours=1)
 Progress = Callable[[int, int], None]
 
 _set_accrued = Update(
-    lambda account, whole, micro, due: (
+    lambda account, whole, micro, due, reversals: (
         SavingsInterest.objects.filter(account_id=account),
-        {"accrued": whole, "accrued_micro": micro, "due": due},
+        {"accrued": whole, "accrued_micro": micro, "due": due, "reversals_to": reversals},
     ),
-    *(BankAccount._meta.pk, BigIntegerField(), BigIntegerField(), BigIntegerField()),
+    *(BankAccount._meta.pk, BigIntegerField(), BigIntegerField(), BigIntegerField(), BigIntegerField()),
 )
-
-
-class NowhereToPay(LookupError):
-    """The owner of a savings account that is owed interest has no active checking account."""
 
 
 class NotOverYet(ValueError):
@@ -58,58 +56,16 @@ class NotOverYet(ValueError):
 
 @dataclass
 class Run:
-    """What a run did, or would do: days of all accounts together, and what was posted (major units)."""
+    """What a run did, or would do: days of all accounts together, what was posted, and what of it corrects what was
+    counted before (major units). `left_out` are accounts that somebody has given to another owner in the database."""
 
     accounts: int = 0
     days: int = 0
     postings: int = 0
     posted: Decimal = field(default_factory=Decimal)
-
-
-@dataclass(frozen=True)
-class _Payment:
-    amount: int
-    description: str
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What becomes of one account: how it was, how it is `after`, and the months that ended meanwhile."""
-
-    account: BankAccount
-    is_new: bool
-    before: Accrual
-    after: Accrual
-    months: Sequence[MonthOfInterest]
-
-    @property
-    def days(self) -> int:
-        return (self.after.through - self.before.through).days
-
-    @cached_property
-    def can_be_paid(self) -> bool:
-        """No money moves into a frozen account (R2.3), nor into one that is full: what is due waits."""
-        owed = self.after.due + sum(month.amount for month in self.months)
-        return self.account.is_active and to_minor(self.account.balance) + owed <= MAX_BALANCE_MINOR
-
-    @cached_property
-    def payments(self) -> list[_Payment]:
-        if not self.can_be_paid:
-            return []
-        last_due = (self.before.through + timedelta(days=1)).replace(day=1) - timedelta(days=1)
-        waited = _Payment(self.before.due, f"Up to {_name(last_due)}")
-        each = [_Payment(month.amount, f"For {_name(month.last_day)}") for month in self.months]
-        return [payment for payment in (waited, *each) if payment.amount]
-
-    @cached_property
-    def left(self) -> Accrual:
-        """What stays to be paid after the payments."""
-        due = 0 if self.can_be_paid else self.after.due + sum(month.amount for month in self.months)
-        return Accrual(self.after.through, self.after.micro, due)
-
-
-def _name(day: date) -> str:
-    return f"{calendar.month_name[day.month]} {day.year}"
+    corrections: int = 0
+    corrected: Decimal = field(default_factory=Decimal)
+    left_out: list[int] = field(default_factory=list)
 
 
 def last_countable_day(at: datetime) -> date:
@@ -121,6 +77,7 @@ def accrue_interest(
     *,
     until: date | None = None,
     at: datetime | None = None,
+    correct: bool = False,
     dry_run: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Run:
@@ -128,10 +85,12 @@ def accrue_interest(
     over, a short transaction for each batch of accounts.
 
     What was missed is made up for, what is done is not done again, and several at once do each account once. By the
-    bank itself, so it takes no actor: from the terminal or the scheduler only.
+    bank itself, so it takes no actor: from the terminal or the scheduler only. An account that was given to another
+    owner in the database is left out, and the others go on.
 
     Args:
         until: the last countable day, if not given.
+        correct: post, too, what days were counted wrongly by of which another rate was announced late.
         dry_run: write nothing, lock nothing.
 
     Raises:
@@ -143,19 +102,27 @@ def accrue_interest(
     last = until or last_countable_day(now)
     if last > last_countable_day(now):
         raise NotOverYet(f"{last} is not over yet, or was not an hour ago.")
-    run = Run()
-    total = _behind(last).count()
-    for ids in _batches(_behind(last)):
-        plans = _planned(_read(ids), last) if dry_run else _accrue_batch(ids, last, now)
+    run, behind = Run(), _behind(last, correct=correct)
+    total = behind.count()
+    for ids in _batches(behind):
+        if dry_run:
+            untouched, tampered = _told_apart(_read(ids))
+            plans = planned(untouched, last, correct=correct)
+        else:
+            plans, tampered = _accrue_batch(ids, last, now, correct=correct)
         _add(run, plans)
+        run.left_out += tampered
         progress(run.accounts, max(total, run.accounts))
     return run
 
 
-def _behind(until: date) -> QuerySet[BankAccount]:
-    """Accounts with days to count, or with interest due that can be posted by now."""
+def _behind(until: date, *, correct: bool) -> QuerySet[BankAccount]:
+    """Accounts with days to count, or with interest due that can be posted by now; with days to correct, if asked."""
     waits = Q(savings_interest__isnull=True) | Q(savings_interest__accrued_through__lt=until)
-    waits |= Q(savings_interest__due__gt=Decimal(0), status=AccountStatus.ACTIVE)
+    is_due = Q(savings_interest__due__gt=Decimal(0)) | Q(savings_interest__due__lt=Decimal(0))
+    waits |= is_due & Q(status=AccountStatus.ACTIVE)
+    if correct:
+        waits |= Q(pk__in=counted_rates.accounts_at_late_rates().values("pk"))
     return BankAccount.objects.filter(waits, kind=AccountKind.SAVINGS).exclude(status=AccountStatus.CLOSED)
 
 
@@ -167,116 +134,82 @@ def _batches(accounts: QuerySet[BankAccount]) -> Iterator[list[int]]:
 
 
 @own_transaction
-def _accrue_batch(ids: Sequence[int], until: date, at: datetime) -> list[_Plan]:
+def _accrue_batch(ids: Sequence[int], until: date, at: datetime, *, correct: bool) -> tuple[list[Plan], list[int]]:
     # The bank's own account with them, since locks are taken in order of id.
-    locked = _locked({*ids, _interest_account_id()})
-    open_ones = [account for account in locked if account.pk in set(ids) and account.status != AccountStatus.CLOSED]
-    plans = _planned(open_ones, until)
+    rows = locked({*ids, interest_account_id()})
+    open_ones = [row for row in rows if row.pk in set(ids) and row.status != AccountStatus.CLOSED]
+    untouched, tampered = _told_apart(open_ones)
+    plans = planned(untouched, until, correct=correct)
     _pay(plans, at)
     _save(plans)
-    return plans
+    _report_corrections(plans, at)
+    return plans, tampered
+
+
+def _told_apart(accounts: Iterable[BankAccount]) -> tuple[list[BankAccount], list[int]]:
+    """The accounts that are what the bank made them, and the ids of the others: nothing is counted for those."""
+    untouched, tampered = [], []
+    for account in accounts:
+        try:
+            require_untouched(account)
+            untouched.append(account)
+        except AccountUnreadable:
+            tampered.append(account.pk)
+    return untouched, tampered
 
 
 def _read(ids: Iterable[int]) -> list[BankAccount]:
     return list(BankAccount.objects.filter(pk__in=ids).order_by("pk"))
 
 
-def _locked(ids: Iterable[int]) -> list[BankAccount]:
+def locked(ids: Iterable[int]) -> list[BankAccount]:
+    """The accounts, locked in order of id."""
     return list(BankAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
 
 
-def _interest_account_id() -> int:
+def interest_account_id() -> int:
+    """The bank's own account that interest is paid from."""
     return BankAccount.objects.values_list("pk", flat=True).get(ledger_code="interest")
 
 
-def _planned(accounts: Sequence[BankAccount], until: date) -> list[_Plan]:
-    """What is to be done with each account that is not up to date; three statements for any number of them."""
-    before = _counted_before(accounts)
-    moved = _movements(accounts, before)
-    rates = parse_rates(str(settings.SAVINGS_RATE))
-    plans = []
-    for account in accounts:
-        accrual, is_new = before[account.pk]
-        balance = to_minor(account.balance)
-        after, months = interest.accrue(accrual, until=until, balance=balance, movements=moved[account.pk], rates=rates)
-        plans.append(_Plan(account, is_new, accrual, after, months))
-    return [plan for plan in plans if plan.days or plan.payments]
+# --- Doing it ------------------------------------------------------------------------------------------------
 
 
-def _counted_before(accounts: Sequence[BankAccount]) -> dict[int, tuple[Accrual, bool]]:
-    """What each account has earned so far, and whether it is counted for the first time: from the day on which it was
-    opened, or something first moved on it."""
-    rows = SavingsInterest.objects.in_bulk([account.pk for account in accounts])
-    new = [account.pk for account in accounts if account.pk not in rows]
-    firsts = Entry.objects.filter(account__in=new, sequence=1).values_list("account_id", "posted_at") if new else []
-    begun = dict(firsts)
-    found = {}
-    for account in accounts:
-        if account.pk in rows:
-            accrual = rows[account.pk].accrual
-        else:
-            first_day = day_of(min(account.opened_at, begun.get(account.pk, account.opened_at)))
-            accrual = Accrual(first_day - timedelta(days=1))
-        found[account.pk] = (accrual, account.pk not in rows)
-    return found
-
-
-def _movements(
-    accounts: Sequence[BankAccount], before: Mapping[int, tuple[Accrual, bool]]
-) -> dict[int, list[tuple[date, int]]]:
-    """What has moved on each account since its last day was counted; but its interest, which counts from the end of
-    its month on, whenever it was posted."""
-    found: dict[int, list[tuple[date, int]]] = {account.pk: [] for account in accounts}
-    if not found:
-        return found
-    begins_at = {pk: end_of_day(accrual.through) for pk, (accrual, _) in before.items()}
-    read_at = {account.pk: account.last_sequence for account in accounts}
-    entries = Entry.objects.filter(account__in=list(found), posted_at__gte=min(begins_at.values()))
-    entries = entries.exclude(transaction__kind=TransactionKind.INTEREST)
-    columns = ("account_id", "sequence", "posted_at", "direction", "amount")
-    for pk, sequence, posted_at, direction, amount in entries.values_list(*columns):
-        # Without a lock, an entry may have come after the balance was read.
-        if posted_at >= begins_at[pk] and sequence <= read_at[pk]:
-            signed = to_minor(amount) if direction == Direction.CREDIT else -to_minor(amount)
-            found[pk].append((day_of(posted_at), signed))
-    return found
-
-
-def _pay(plans: Iterable[_Plan], at: datetime) -> None:
+def _pay(plans: Iterable[Plan], at: datetime) -> None:
     payments = [(plan.account, payment) for plan in plans for payment in plan.payments]
     if payments:
-        _post([(account, account, payment) for account, payment in payments], at)
+        post([(account, account, payment) for account, payment in payments], at)
 
 
-def _post(payments: Sequence[tuple[BankAccount, BankAccount, _Payment]], at: datetime) -> None:
-    """Post interest of the first account to the second, and report each with its evidence (R6.3)."""
-    bank, source = the_bank(), _interest_account_id()
+def post(payments: Sequence[tuple[BankAccount, BankAccount, Payment]], at: datetime) -> None:
+    """Post interest of the first account to the second, or from it what was too much, and report each with its evidence
+    (R6.3)."""
+    bank, source = the_bank(), interest_account_id()
     postings = ledger.post_many(
         [
-            Planned(
-                TransactionKind.INTEREST,
-                ledger.transfer_legs(debit=source, credit=target.pk, amount=from_minor(payment.amount)),
-                bank,
-                at,
-                payment.description,
-            )
+            Planned(TransactionKind.INTEREST, _legs(source, target.pk, payment.amount), bank, at, payment.description)
             for _, target, payment in payments
         ]
     )
     record_many(
-        _report(account, target, posting, bank)
-        for (account, target, _), posting in zip(payments, postings, strict=True)
+        _report(account, target, posting, bank, payment)
+        for (account, target, payment), posting in zip(payments, postings, strict=True)
     )
 
 
-def _report(account: BankAccount, target: BankAccount, posting: Posting, bank: User) -> Report:
+def _legs(source: int, target: int, amount: int) -> list[ledger.Leg]:
+    debit, credit = (source, target) if amount > 0 else (target, source)
+    return ledger.transfer_legs(debit=debit, credit=credit, amount=from_minor(abs(amount)))
+
+
+def _report(account: BankAccount, target: BankAccount, posting: Posting, bank: User, payment: Payment) -> Report:
     return Report(
         action=Action.INTEREST_POSTED,
         actor=bank,
         subject=Transaction(pk=posting.transaction_id),
         concerns=User(pk=account.owner_id),
         details={
-            "amount": str(from_minor(posting.amount)),
+            "amount": str(from_minor(payment.amount)),
             "account": account.masked_number,
             "target": target.masked_number,
             "reference": posting.reference,
@@ -287,20 +220,65 @@ def _report(account: BankAccount, target: BankAccount, posting: Posting, bank: U
     )
 
 
-def _save(plans: Sequence[_Plan]) -> None:
-    """Write the rows; those that were there all go to the same day, so two statements do."""
+def _report_corrections(plans: Iterable[Plan], at: datetime) -> None:
+    """To the log, and to the customers of whose rounded months something is corrected (R3.15)."""
+    corrected = [plan for plan in plans if not plan.correction.is_nothing]
+    record_many(_correction_report(plan, at) for plan in corrected)
+    for plan in corrected:
+        if plan.correction.amount:
+            amount = str(from_minor(plan.correction.amount))
+            outbox.tell("interest_corrected", account_id=plan.account.pk, amount=amount)
+
+
+def _correction_report(plan: Plan, at: datetime) -> Report:
+    """What was wrong and why; what is rounded of it is posted by a movement of its own, the rest with the month."""
+    correction = plan.correction
+    return Report(
+        action=Action.INTEREST_CORRECTED,
+        actor=the_bank(),
+        subject=plan.account,
+        concerns=User(pk=plan.account.owner_id),
+        details={
+            "account": plan.account.masked_number,
+            "amount": str(from_minor(correction.amount)),
+            "not_rounded_yet": f"{Decimal(correction.micro) / MICRO * from_minor(1):f}",
+            "through": str(plan.before.through),
+            "reason": ", ".join(plan.why),
+        },
+        at=at,
+    )
+
+
+def _save(plans: Sequence[Plan]) -> None:
+    """Write the rows; those that were there mostly go to the same day by the same rates, so two statements do."""
+    counted_by = _counted_by(plans)
     SavingsInterest.objects.bulk_create(
-        SavingsInterest(account=plan.account, accrued_through=plan.left.through, **_columns(plan.left))
+        SavingsInterest(
+            account=plan.account,
+            accrued_through=plan.left.through,
+            counted_by_id=counted_by[plan.rates],
+            reversals_to=plan.reversals_to,
+            **_columns(plan.left),
+        )
         for plan in plans
         if plan.is_new
     )
     known = [plan for plan in plans if not plan.is_new]
-    for through in {plan.left.through for plan in known}:
-        those = [plan.account.pk for plan in known if plan.left.through == through and plan.days]
-        SavingsInterest.objects.filter(pk__in=those).update(accrued_through=through)
-    changes = [plan for plan in known if plan.left != replace(plan.before, through=plan.left.through)]
+    for through, rates in {(plan.left.through, plan.rates) for plan in known}:
+        those = [plan.account.pk for plan in known if (plan.left.through, plan.rates) == (through, rates)]
+        rows = SavingsInterest.objects.filter(pk__in=those)
+        rows.update(accrued_through=through, counted_by=counted_by[rates])
+    changes = [plan for plan in known if plan.has_earned or plan.reversals_to != plan.before.reversals_to]
     if changes:
-        _set_accrued.execute_many([(plan.account.pk, *_minor_columns(plan.left)) for plan in changes])
+        _set_accrued.execute_many(
+            [(plan.account.pk, *_minor_columns(plan.left), plan.reversals_to) for plan in changes]
+        )
+
+
+def _counted_by(plans: Iterable[Plan]) -> dict[str, int]:
+    """The rows of the rates; on an ordinary night the accounts name them already."""
+    ids = {plan.rates: plan.before.counted_by for plan in plans if plan.before.says(plan.rates)}
+    return {rates: ids.get(rates) or counted_rates.kept(rates) for rates in {plan.rates for plan in plans}}
 
 
 def _minor_columns(accrual: Accrual) -> tuple[int, int, int]:
@@ -313,64 +291,11 @@ def _columns(accrual: Accrual) -> dict[str, Any]:
     return {"accrued": from_minor(whole), "accrued_micro": micro, "due": from_minor(due)}
 
 
-def _add(run: Run, plans: Iterable[_Plan]) -> None:
+def _add(run: Run, plans: Iterable[Plan]) -> None:
     for plan in plans:
         run.accounts += 1
         run.days += plan.days
         run.postings += len(plan.payments)
         run.posted += from_minor(sum(payment.amount for payment in plan.payments))
-
-
-# --- Closing an account -------------------------------------------------------------------------------------
-
-
-def owed_at_closing(account: BankAccount, *, at: datetime) -> Decimal:
-    """What an account has earned by the end of yesterday and has not been paid (major units).
-
-    Of an account whose row is locked and empty it is exact: nothing comes in any more.
-    """
-    if account.kind != AccountKind.SAVINGS:
-        return Decimal(0)
-    (before, _) = _counted_before([account])[account.pk]
-    yesterday = day_of(at) - timedelta(days=1)
-    plans = _planned([account], yesterday)
-    months = sum(month.amount for plan in plans for month in plan.months)
-    return from_minor(months + (plans[0].after if plans else before).payable)
-
-
-def payout_account(account: BankAccount) -> BankAccount | None:
-    """Where the interest of a savings account goes when that is closed: its owner's oldest active checking account.
-
-    Not to other savings: interest on them would be taken for their own.
-    """
-    rows = BankAccount.objects.filter(owner=account.owner_id, kind=AccountKind.CHECKING, status=AccountStatus.ACTIVE)
-    return rows.order_by("opened_at", "pk").first()
-
-
-def lock_for_closing(account: BankAccount) -> BankAccount:
-    """The account's row, locked; where interest may have to be paid, with the accounts that this takes, in their
-    order."""
-    ids = {account.pk}
-    target = payout_account(account) if account.kind == AccountKind.SAVINGS else None
-    if target is not None:
-        ids |= {target.pk, _interest_account_id()}
-    return next(row for row in _locked(ids) if row.pk == account.pk)
-
-
-def pay_at_closing(account: BankAccount, *, at: datetime) -> Decimal:
-    """Post what a locked, empty account is owed to its owner's checking account; returns how much (major units).
-
-    Runs inside the caller's transaction. What rounding leaves ends with the account.
-
-    Raises:
-        NowhereToPay: nothing was written.
-    """
-    owed = owed_at_closing(account, at=at)
-    target = payout_account(account)
-    if owed:
-        if target is None:
-            raise NowhereToPay
-        payment = _Payment(to_minor(owed), f"Of savings account {account.masked_number}, now closed")
-        _post([(account, target, payment)], at)
-    SavingsInterest.objects.filter(pk=account.pk).update(accrued=Decimal(0), accrued_micro=0, due=Decimal(0))
-    return owed
+        run.corrections += not plan.correction.is_nothing
+        run.corrected += from_minor(plan.correction.amount)

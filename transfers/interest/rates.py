@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
@@ -33,6 +33,47 @@ class SavingsRates:
         """The rate of a day, in millionths a year."""
         place = bisect_right(self.first_days, day)
         return self.rates[place - 1] if place else 0
+
+    @property
+    def text(self) -> str:
+        """What `parse_rates()` reads these rates from; the same for the same rates."""
+        each = zip(self.first_days, self.rates, strict=True)
+        return ",".join(f"{day}:{rate // MILLIONTHS}.{rate % MILLIONTHS:06}" for day, rate in each)
+
+    @property
+    def announced_from(self) -> date | None:
+        """The first day of which these rates say something; None where they were written without a day, which says
+        nothing of the past."""
+        return None if self.first_days[0] == date.min else self.first_days[0]
+
+    def up_to(self, day: date) -> "SavingsRates":
+        """The same rates, without those that begin after `day`."""
+        return _rates_of([(first, rate) for first, rate in self._pairs if first <= day] or [(date.min, 0)])
+
+    def then(self, later: "SavingsRates", *, after: date) -> "SavingsRates":
+        """These rates up to `after`, and `later` from the next day on."""
+        begins = after + timedelta(days=1)
+        pairs = [pair for pair in self._pairs if pair[0] <= after]
+        pairs.append((begins, later.on(begins)))
+        return _rates_of(pairs + [pair for pair in later._pairs if pair[0] > begins])
+
+    def first_difference(self, other: "SavingsRates", *, since: date) -> date | None:
+        """The first day from `since` on of which the two say another rate."""
+        days = {since, *self.first_days, *other.first_days}
+        return next((day for day in sorted(days) if day >= since and self.on(day) != other.on(day)), None)
+
+    @property
+    def _pairs(self) -> list[tuple[date, int]]:
+        return list(zip(self.first_days, self.rates, strict=True))
+
+
+def _rates_of(pairs: Sequence[tuple[date, int]]) -> SavingsRates:
+    """Rates by their first days, without those that change nothing."""
+    kept: list[tuple[date, int]] = []
+    for day, rate in pairs:
+        if not kept or kept[-1][1] != rate:
+            kept.append((day, rate))
+    return SavingsRates([day for day, _ in kept], [rate for _, rate in kept])
 
 
 def savings_rate(name: str, env: environ.Env, *, default: str) -> str:

@@ -202,7 +202,8 @@ def _used_on(row: CustomerLimit, at: datetime) -> tuple[date, Decimal]:
 
 
 def give_back(row: CustomerLimit, amount: Decimal, *, charged_at: datetime) -> None:
-    """Take a payment that never went out off the locked row, if it was charged on the day that the row counts.
+    """Take a payment that never went out, or came back, off the locked row, if it was charged on the day that the row
+    counts.
 
     What was paid out since the last code stays: asking for a code too early is the safe mistake.
     """

@@ -197,7 +197,7 @@ class _Earlier:
     is_same: bool
 
     def order(self) -> TransferOrder:
-        return records.order_with_sides().get(pk=self.pk)
+        return records.with_reversal(records.order_with_sides()).get(pk=self.pk)
 
 
 def _earlier(instruction: Instruction) -> _Earlier | None:

@@ -6,7 +6,7 @@ One place for every way to carry an order out: at once (`transfers.orders.placin
 
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from accounts.models import User
 from audit.actions import Action
@@ -58,6 +58,13 @@ def insert(order: TransferOrder) -> None:
 def order_with_sides() -> QuerySet[TransferOrder]:
     """Orders with what a receipt of one says."""
     return TransferOrder.objects.select_related("source__owner", "target__owner", "transaction", "initiator")
+
+
+def with_reversal(orders: QuerySet[TransferOrder]) -> QuerySet[TransferOrder]:
+    """The orders, each with when its movement was reversed, and the reference of that (R3.15)."""
+    return orders.annotate(
+        _reversed_at=F("transaction__reversals__created_at"), _reversed_by=F("transaction__reversals__reference")
+    )
 
 
 def report_of_posted(order: TransferOrder, posting: Posting) -> Report:

@@ -1,4 +1,7 @@
-"""Undoing a movement that was a mistake, by a second one the other way round (R3.1)."""
+"""Undoing a movement that was a mistake, by a second one the other way round (R3.1, R3.15).
+
+Locks as everywhere: the limit row of the customer whose payment it was, then accounts by id.
+"""
 
 from datetime import datetime
 
@@ -16,8 +19,10 @@ from foundation.refusals import NotYourself, Refusal, WrongStatus
 from foundation.transactions import own_transaction
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import Leg
-from transfers.models import Direction, Entry, Transaction, TransactionKind
+from transfers.models import CustomerLimit, Direction, Entry, Transaction, TransactionKind, TransferOrder
+from transfers.orders import limits
 from transfers.orders.decision_keys import Once
+from transfers.orders.ownership import require_untouched
 
 _OTHER_WAY = {Direction.DEBIT: Direction.CREDIT, Direction.CREDIT: Direction.DEBIT}
 
@@ -42,14 +47,17 @@ def reverse_transaction(
 ) -> Transaction:
     """Post the same amounts the other way round, once for each transaction; return the new one. All sides are told.
 
-    Daily limits stay as they were charged, and a payee stays known. The same again under the same key is answered with
-    the reversal that it made.
+    On the day on which it was paid out, what it undoes no longer counts towards the customer's daily limit; on a later
+    one it does not anyway. Their count of payments in the hour, their sum since the last code and the payee stay as
+    they are: a rule that looks too closely is the safe mistake. For interest it counts from the day of what it reverses
+    (`transfers.interest`). The same again under the same key is answered with the reversal that it made.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotYourself: the actor's own movement, or one that they made for a customer.
         IsReversal, ReversedAlready, IdempotencyConflict, InsufficientFunds, AccountNotActive: refused, recorded,
         nothing moved.
+        AccountUnreadable: an account was given to another owner in the database; refused and recorded, too.
     """
     require(actor, "transfers.reverse_transaction")
     once = Once(actor, "reverse", str(transaction.pk), checked_reason(reason), idempotency_key)
@@ -76,12 +84,16 @@ def _reverse(once: Once, original: Transaction, at: datetime) -> Transaction:
         raise NotYourself
     if original.kind == TransactionKind.REVERSAL or original.reverses_id is not None:
         raise IsReversal
+    order = _paid_out(original)
+    row = limits.locked_limit(order.source.owner, at=at) if order and order.source.owner else None
     # Locked as the ledger locks them, and only then looked for: the same request at this moment has taken the money.
-    list(BankAccount.objects.select_for_update().filter(pk__in=[e.account_id for e in entries]).order_by("pk"))
+    ids = [entry.account_id for entry in entries]
+    accounts = list(BankAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
     if once.was_done():
         return _reversal_of(original).get()
     if _reversal_of(original).exists():
         raise ReversedAlready
+    require_untouched(*accounts)
     posting = ledger.post(
         kind=TransactionKind.REVERSAL,
         legs=[Leg(entry.account_id, _OTHER_WAY[Direction(entry.direction)], entry.amount) for entry in entries],
@@ -90,6 +102,7 @@ def _reverse(once: Once, original: Transaction, at: datetime) -> Transaction:
         description=f"Reversal of {original.reference}",
         reverses=original,
     )
+    _free_limit(order, row)
     reversal = Transaction.objects.get(pk=posting.transaction_id)
     record(
         Action.TRANSFER_REVERSED,
@@ -109,6 +122,18 @@ def _reverse(once: Once, original: Transaction, at: datetime) -> Transaction:
     outbox.tell("transaction_reversed", transaction_id=str(reversal.pk))
     once.keep(at=at)
     return reversal
+
+
+def _paid_out(original: Transaction) -> TransferOrder | None:
+    """The order, if the movement is one that counts towards a daily limit."""
+    orders = TransferOrder.objects.filter(transaction=original, kind__in=limits.OUTGOING_KINDS)
+    return orders.select_related("source__owner").first()
+
+
+def _free_limit(order: TransferOrder | None, row: CustomerLimit | None) -> None:
+    if order is not None and row is not None:
+        limits.give_back(row, order.amount, charged_at=order.created_at)
+        limits.keep(row)
 
 
 def _reversal_of(original: Transaction) -> QuerySet[Transaction]:

@@ -20,6 +20,8 @@ COLUMNS = [
     "Amount",
     "Currency",
     "Balance after",
+    "Reversed by",
+    "Reverses",
 ]
 
 
@@ -38,4 +40,6 @@ def _cells(row: EntryRow) -> list[str]:
         f"{row.amount:f}",
         settings.CURRENCY,
         f"{row.balance_after:f}",
+        row.reversed_by,
+        row.reverses,
     ]

@@ -63,7 +63,9 @@ def _row(page: DocumentPage, row: EntryRow) -> None:
     """A movement, its lines kept together on one page."""
     page.set_font(size=9)
     details = "\n".join(
-        part for part in (row.label, row.counterpart, row.description, f"Reference {row.reference}") if part
+        part
+        for part in (row.label, row.counterpart, row.description, f"Reference {row.reference}", row.reversal_note)
+        if part
     )
     details = "\n".join(page.text_of(line) for line in details.split("\n"))
     lines = cast(list[str], page.multi_cell(_WIDTHS[1], LINE, details, align="L", dry_run=True, output="LINES"))

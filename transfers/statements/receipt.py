@@ -21,10 +21,11 @@ def receipt_pdf(receipt: Receipt, *, made_at: datetime) -> bytes:
     )
     page.line_of(receipt.heading, size=20)
     page.line_of(format_money(receipt.amount), size=20)
-    page.line_of(receipt.status_label, size=11, soft=True)
-    if receipt.explanation:
-        page.ln(LINE)
-        page.line_of(receipt.explanation, size=10)
+    page.line_of(receipt.badge[1], size=11, soft=True)
+    for words in (receipt.reversal_note, receipt.explanation):
+        if words:
+            page.ln(LINE)
+            page.line_of(words, size=10)
     page.ln(2 * LINE)
     for label, *values in (
         ("From", receipt.source_label, receipt.source_number),

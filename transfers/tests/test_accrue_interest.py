@@ -21,6 +21,7 @@ from audit.services import record
 from audit.verification import faults as faults_of_the_log
 from foundation.models import OutboxMessage
 from tests.tables import in_one_world
+from transfers.interest import plans
 from transfers.interest import posting as interest
 from transfers.interest.posting import NotOverYet, accrue_interest
 from transfers.ledger import posting as ledger
@@ -222,13 +223,13 @@ def test_a_closed_account_earns_nothing(saved: BankAccount, freeze: Callable) ->
 def test_an_account_closed_between_look_and_lock_is_left_alone(
     saved: BankAccount, freeze: Callable, monkeypatch: Any
 ) -> None:
-    locked = interest._locked
+    locked = interest.locked
 
     def close_first(ids: Any) -> Any:
         freeze(saved, AccountStatus.CLOSED)
         return locked(ids)
 
-    monkeypatch.setattr(interest, "_locked", close_first)
+    monkeypatch.setattr(interest, "locked", close_first)
     assert accrue_interest(at=NOVEMBER).accounts == 0
 
 
@@ -310,13 +311,13 @@ def test_a_batch_is_written_whole_or_not_at_all(saved: BankAccount, monkeypatch:
 
 def test_what_moves_while_nothing_is_locked_is_not_taken_off(saved: BankAccount, monkeypatch: Any) -> None:
     """A look (a dry run, a page) reads the balance first: what came since belongs to neither."""
-    read = interest._counted_before
+    read = plans.counted_before
 
     def move_first(accounts: Any) -> Any:
         move(saved, "500.00", OPENED + timedelta(days=1))
         return read(accounts)
 
-    monkeypatch.setattr(interest, "_counted_before", move_first)
+    monkeypatch.setattr(plans, "counted_before", move_first)
     assert accrue_interest(at=NOVEMBER, dry_run=True).posted == SEPTEMBER + OCTOBER + Decimal("0.01")
 
 

@@ -88,6 +88,9 @@ def test_a_movement_says_all_that_the_page_does(alices: ApiClient, lived: BankAc
         "amount": "-10.00",
         "balance_after": "96.00",
         "reference": order["reference"],
+        "reversed_at": None,
+        "reversed_by": "",
+        "reverses": "",
     }
 
 

@@ -59,6 +59,8 @@ def test_cash_goes_in_and_out(do: Callable, everyday: BankAccount, balance_of: C
         "description": "Found in a sofa",
         "reference": order.transaction.reference,
         "initiated_by": "Alice Archer",
+        "reversed_at": None,
+        "reversed_by": "",
     }
     assert do("withdraw", everyday, amount="0.50").json()["kind"] == "withdrawal"
     assert balance_of(everyday) == 150

@@ -15,7 +15,7 @@ from tests import acts
 from tests.tables import in_one_world
 from transfers import history
 from transfers.accounts import closing
-from transfers.interest import posting as interest
+from transfers.interest import at_closing as interest
 from transfers.interest import selectors as interest_selectors
 from transfers.interest.posting import accrue_interest
 from transfers.ledger import verification

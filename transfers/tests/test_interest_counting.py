@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tables import in_one_world
-from transfers.interest.counting import MICRO, Accrual, accrue, of_day, rounded
+from transfers.interest.counting import MICRO, Accrual, accrue, correction, of_day, rounded
 from transfers.interest.rates import BadRates, SavingsRates, parse_rates
 
 OCTOBER_ENDS = date(2026, 10, 31)
@@ -79,6 +79,33 @@ def test_it_is_all_the_same_in_how_many_runs_it_is_counted(
     assert (found, accrual) == (expected, Accrual(days[-1], int(micro)))
 
 
+@given(
+    moves=st.lists(st.tuples(st.integers(0, 120), st.integers(1, 10**9)), max_size=8),
+    mistake=st.tuples(st.integers(0, 120), st.integers(-(10**9), 10**9)),
+    was=st.integers(0, 200_000),
+    is_now=st.integers(0, 200_000),
+)
+def test_a_correction_is_what_was_counted_wrongly_to_the_millionth(
+    moves: list[tuple[int, int]], mistake: tuple[int, int], was: int, is_now: int
+) -> None:
+    """R3.15: with it, months and rest are as if the right days had been counted in the first place."""
+    begin, through = date(2026, 8, 17), date(2026, 12, 15)
+    right = [(begin + timedelta(days=number), amount) for number, amount in moves]
+    wrong = [*right, (begin + timedelta(days=mistake[0]), mistake[1])]
+
+    def counted(movements: list[tuple[date, int]], rate: int) -> int:
+        after, months = accrue(
+            Accrual(begin - timedelta(days=1)), until=through, balance=sum(amount for _, amount in movements),
+            movements=movements, rates=SavingsRates([date.min], [rate]),
+        )  # fmt: skip
+        return sum(month.amount for month in months) * MICRO + after.micro
+
+    books = [(wrong, SavingsRates([date.min], [was])), (right, SavingsRates([date.min], [is_now]))]
+    found = correction(first_day=begin, through=through, was=books[0], is_now=books[1])
+    assert found.amount * MICRO + found.micro == counted(right, is_now) - counted(wrong, was)
+    assert correction(first_day=begin, through=through, was=books[1], is_now=books[1]).is_nothing
+
+
 # --- Rates ------------------------------------------------------------------------------------------------
 
 
@@ -102,3 +129,27 @@ def test_a_rate_holds_from_its_day_on() -> None:
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(BadRates):
         parse_rates(text)
+
+
+def test_a_text_says_the_same_rates_whatever_it_was_made_of() -> None:
+    """What is kept of the rates that days were counted by."""
+    rates = parse_rates("2026-01-01:0.015,2026-11-01:0.0225")
+    assert rates.text == "2026-01-01:0.015000,2026-11-01:0.022500"
+    assert parse_rates(rates.text).text == rates.text
+    assert parse_rates("1.0").text == "0001-01-01:1.000000"
+    assert rates.up_to(OCTOBER_ENDS).text == "2026-01-01:0.015000"
+    assert rates.up_to(date(2025, 1, 1)).text == "0001-01-01:0.000000"
+
+
+def test_rates_go_on_by_others_from_a_day_on() -> None:
+    first, later = parse_rates("0.01"), parse_rates("2026-01-01:0.01,2026-10-15:0.02,2026-11-15:0.03")
+    assert first.then(later, after=OCTOBER_ENDS).text == "0001-01-01:0.010000,2026-11-01:0.020000,2026-11-15:0.030000"
+    assert first.then(first, after=OCTOBER_ENDS).text == first.text
+
+
+def test_the_first_day_that_two_say_otherwise() -> None:
+    first, later = parse_rates("0.01"), parse_rates("2026-01-01:0.01,2026-10-15:0.02")
+    assert first.first_difference(later, since=date(2026, 1, 1)) == date(2026, 10, 15)
+    assert first.first_difference(later, since=OCTOBER_ENDS) == OCTOBER_ENDS
+    assert first.first_difference(first, since=date.min) is None
+    assert (first.announced_from, later.announced_from) == (None, date(2026, 1, 1))

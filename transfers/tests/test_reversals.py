@@ -1,12 +1,15 @@
 """A mistake is reversed by a new transaction, once (R3.1)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import BankAccount
 from accounts.roles import Role
@@ -20,7 +23,7 @@ from tests.staff_acts import REASON, entry_of
 from tests.tables import in_one_world
 from transfers.ledger import verification
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds
-from transfers.models import Transaction
+from transfers.models import CustomerLimit, Transaction, TransferOrder
 from transfers.orders import cash, reversals
 from transfers.orders.reversals import IsReversal, ReversedAlready, reverse_transaction
 
@@ -35,7 +38,7 @@ def payment(alice: Any, everyday: BankAccount, bobs: BankAccount) -> Transaction
     return order.transaction
 
 
-def reverse(actor: Any, transaction: Transaction) -> Transaction:
+def reverse(actor: Any, transaction: Any) -> Transaction:
     return reverse_transaction(actor=actor, transaction=transaction, reason=REASON)
 
 
@@ -163,3 +166,89 @@ def test_nobody_reverses_what_they_did_themselves(ada: Any, everyday: BankAccoun
 def test_mails_are_written_of_what_they_are_about_only(payment: Transaction) -> None:
     with pytest.raises(ValueError, match="reverses something"):
         mails_of("transaction_reversed", transaction_id=str(payment.pk))
+
+
+# --- The daily limit (R3.10, R3.15) ---------------------------------------------------------------------------
+
+
+def used_by(customer: Any) -> Decimal:
+    return CustomerLimit.objects.get(user=customer).used
+
+
+def test_it_frees_the_daily_limit_that_it_undid(
+    ada: Any, alice: Any, payment: Transaction, everyday: BankAccount, bobs: BankAccount, settings: Any
+) -> None:
+    """30.00 of 35.00 were paid by mistake: once that is undone, 35.00 can be paid."""
+    settings.DAILY_TRANSFER_LIMIT = Decimal(35)
+    assert used_by(alice) == Decimal(30)
+    reverse(ada, payment)
+    assert used_by(alice) == Decimal(0)
+    acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(35), idempotency_key="all of it")
+    assert used_by(alice) == Decimal(35)
+
+
+def test_cash_taken_out_is_freed_too(ada: Any, alice: Any, payment: Transaction, everyday: BankAccount) -> None:
+    order = acts.withdraw(actor=alice, account=everyday, amount=Decimal(20), idempotency_key="miscounted")
+    assert used_by(alice) == Decimal(50)
+    reverse(ada, order.transaction)
+    assert used_by(alice) == Decimal(30)
+
+
+def test_of_an_earlier_day_there_is_nothing_to_free(
+    ada: Any, alice: Any, everyday: BankAccount, bobs: BankAccount, no_minute_limits: None
+) -> None:
+    """And never below nothing."""
+    now = timezone.now()
+    CustomerLimit.objects.filter(user=alice).update(day=timezone.localdate(now) - timedelta(days=1))
+    yesterday = acts.transfer(
+        actor=alice, source=everyday, target=bobs, amount=Decimal(30), idempotency_key="yesterday",
+        at=now - timedelta(days=1),
+    )  # fmt: skip
+    acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(5), idempotency_key="paid today", at=now)
+    reverse(ada, yesterday.transaction)
+    assert used_by(alice) == Decimal(5)
+    CustomerLimit.objects.filter(user=alice).update(used=Decimal(1))
+    reverse(ada, TransferOrder.objects.latest("pk").transaction)
+    assert used_by(alice) == Decimal(0)
+
+
+def test_what_never_counted_frees_nothing(
+    ada: Any, alice: Any, payment: Transaction, everyday: BankAccount, savings: BankAccount
+) -> None:
+    """Between own accounts, and cash paid in."""
+    moved = acts.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(9), idempotency_key="set aside")
+    paid_in = cash.deposit(actor=alice, account=everyday, amount=Decimal(9), idempotency_key="paid in twice")
+    for order in (moved, paid_in):
+        reverse(ada, order.transaction)
+    assert used_by(alice) == Decimal(30)
+
+
+def test_the_count_of_the_hour_and_the_sum_since_the_last_code_stay(
+    ada: Any, alice: Any, payment: Transaction, books: Callable
+) -> None:
+    """Rules that look too closely are the safe mistake."""
+    before = CustomerLimit.objects.get(user=alice)
+    reverse(ada, payment)
+    after = CustomerLimit.objects.get(user=alice)
+    assert (after.recent, after.out_since_code) == (before.recent, before.out_since_code)
+
+
+def test_a_refused_reversal_frees_nothing(ada: Any, alice: Any, payment: Transaction, bobs: BankAccount) -> None:
+    BankAccount.objects.filter(pk=bobs.pk).update(status="frozen")
+    with pytest.raises(AccountNotActive):
+        reverse(ada, payment)
+    assert used_by(alice) == Decimal(30)
+
+
+def test_the_limit_row_is_locked_before_the_accounts(ada: Any, payment: Transaction) -> None:
+    """The order of locks that everything keeps."""
+    if connection.vendor != "sqlite":
+        pytest.skip("the statements are the same everywhere")
+    with CaptureQueriesContext(connection) as captured:
+        reverse(ada, payment)
+    asked = [query["sql"] for query in captured.captured_queries]
+    limit = next(place for place, sql in enumerate(asked) if 'FROM "transfers_customerlimit"' in sql)
+    accounts = next(
+        place for place, sql in enumerate(asked) if 'FROM "accounts_bankaccount" WHERE' in sql and '"id" IN' in sql
+    )
+    assert limit < accounts

@@ -1,5 +1,6 @@
 """`manage.py seed_demo`: people of every role with months of history, in demo mode only (R9.2)."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -45,16 +46,15 @@ def counts() -> dict[str, int]:
 
 
 def history() -> list[tuple]:
-    """What happened, but for when and under which ids."""
+    """What happened, but for when and under which ids and references."""
     rows = Entry.objects.order_by("account__owner__email", "account__kind", "account_id", "sequence").filter(
         account__owner__isnull=False
     )
-    return list(
-        rows.values_list(
-            "account__owner__email", "account__kind", "sequence", "direction", "amount", "balance_after",
-            "transaction__description",
-        )
+    columns = rows.values_list(
+        "account__owner__email", "account__kind", "sequence", "direction", "amount", "balance_after",
+        "transaction__description",
     )  # fmt: skip
+    return [(*row[:-1], re.sub(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){2}", "…", row[-1])) for row in columns]
 
 
 def test_it_refuses_outside_demo_mode(settings: Any) -> None:
@@ -120,3 +120,16 @@ def test_the_administrator_must_turn_on_two_factor_and_change_the_password_first
     assert client.post(reverse("sign_in"), fields)["Location"] == reverse("two_factor_enrol")
     TotpDevice(user=admin, name="phone", confirmed=True, key="00" * 20).save()
     assert browser_of(admin).get(reverse("admin:index"))["Location"] == reverse("password_change")
+
+
+@pytest.mark.usefixtures("one_month")
+def test_alice_has_paid_once_too_often_and_has_it_back(browser_of: Callable) -> None:
+    """R3.15: what a reversed payment looks like, to a customer of the demo."""
+    seed()
+    alice = User.objects.get(email="alice@example.com")
+    (reversal,) = Transaction.objects.filter(kind="reversal")
+    order = TransferOrder.objects.get(transaction=reversal.reverses)
+    assert (order.initiator, order.amount) == (alice, Decimal("41.63"))
+    page = browser_of(alice).get(reverse("receipt", args=[order.public_id])).text
+    assert "Reversed on" in page
+    assert reversal.reference in page

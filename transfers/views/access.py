@@ -4,8 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, HttpResponseBase
+from django.urls import reverse
 
-from accounts.models import BankAccount, SignedInRequest
+from accounts.models import BankAccount, SignedInRequest, User
 from accounts.roles import require
 from transfers import history
 from transfers.statements.exports import Download
@@ -18,6 +19,12 @@ def pdf_answer(download: Download) -> HttpResponse:
         content_type="application/pdf",
         headers={"Content-Disposition": f'attachment; filename="{download.filename}"', "Cache-Control": "no-store"},
     )
+
+
+def movement_url(user: User, reference: str, *, account: UUID) -> str:
+    """The page of a movement on an account of the user's; "" if there is no such movement."""
+    place = history.movement_referred_to(user, reference, account=account) if reference else None
+    return reverse("entry", args=place) if place else ""
 
 
 def needs(permission: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:

@@ -16,7 +16,7 @@ from transfers import history
 from transfers.accounts import closing, freezing, renaming
 from transfers.forms import FreezeOwnAccountForm, RenameAccountForm
 from transfers.history.filters import HistoryFilters
-from transfers.interest import posting as interest
+from transfers.interest import at_closing as interest
 from transfers.views.access import account_or_404, needs
 
 
@@ -72,7 +72,8 @@ def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
             return redirect("dashboard")
     context: dict[str, Any] = {"account": row, "can_close": obstacle is None}
     if obstacle is None:
-        context["interest"] = interest.owed_at_closing(row, at=timezone.now())
+        context["interest"] = owed = interest.owed_at_closing(row, at=timezone.now())
+        context["overpaid"] = -owed
         context["interest_account"] = interest.payout_account(row)
     context |= closing_obstacle(request, row, obstacle)
     return render(request, "transfers/account_close.html", context)
@@ -85,6 +86,8 @@ def closing_obstacle(request: SignedInRequest, account: BankAccount, obstacle: R
         links = [("See the account", reverse("account", args=[account.public_id]))]
     elif isinstance(obstacle, closing.InterestOwed):
         links = [("Open an account", reverse("account_open"))]
+    elif isinstance(obstacle, closing.InterestOverpaid):
+        links = [("Transfer between your accounts", reverse("transfer_own"))]
     elif isinstance(obstacle, closing.AccountNotEmpty):
         links = _ways_out(request, account)
     elif isinstance(obstacle, closing.AccountFrozen):

@@ -14,7 +14,7 @@ from transfers import history as selectors
 from transfers.history.filters import HistoryFilterForm, HistoryFilters
 from transfers.models import Entry
 from transfers.statements import exports
-from transfers.views.access import needs
+from transfers.views.access import movement_url, needs
 
 
 @require_safe
@@ -56,7 +56,12 @@ def entry(request: SignedInRequest, public_id: UUID, sequence: int) -> HttpRespo
         row = selectors.entry_of(request.user, public_id, sequence)
     except Entry.DoesNotExist as error:
         raise Http404 from error
-    return render(request, "transfers/entry.html", {"entry": row, "account_url": reverse("account", args=[public_id])})
+    context = {
+        "entry": row,
+        "account_url": reverse("account", args=[public_id]),
+        "other_url": movement_url(request.user, row.reversed_by or row.reverses, account=public_id),
+    }
+    return render(request, "transfers/entry.html", context)
 
 
 def _shown(request: SignedInRequest, asked: HistoryFilters, accounts: list[BankAccount]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from transfers import history
 from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.orders import holds
 from transfers.statements import exports
-from transfers.views.access import needs, pdf_answer
+from transfers.views.access import movement_url, needs, pdf_answer
 
 _FORMS = {OrderKind.PAYMENT.value: "transfer_send", OrderKind.OWN_TRANSFER.value: "transfer_own"}
 _ORDERING_PAGES = {"transfer_review", "deposit", "withdraw"}
@@ -33,6 +33,7 @@ def receipt(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         "again_url": f"{reverse(_FORMS[shown.kind])}?again={public_id}" if shown.can_be_repeated else "",
         "back_url": reverse("dashboard"),
         "pdf_url": reverse("receipt_pdf", args=[public_id]),
+        "reversal_url": movement_url(request.user, shown.reversed_by, account=shown.account_id),
         "just_ordered": _comes_from_ordering(request),
     }
     return render(request, "transfers/receipt.html", context)

@@ -127,14 +127,15 @@ def test_it_makes_people_of_every_role_and_half_a_year_that_adds_up() -> None:
     # As through the services: each movement is audited, each payee known, the latest are mailed.
     orders = TransferOrder.objects.exclude(pk=held.pk).values_list("public_id", flat=True)
     audited = AuditEntry.objects.exclude(evidence_digest="").values_list("subject_id", flat=True)
-    interest = Transaction.objects.filter(kind="interest").values_list("pk", flat=True)
-    assert sorted(audited) == sorted(str(subject) for subject in (*orders, *interest))
+    without = Transaction.objects.filter(kind__in=["interest", "reversal"]).values_list("pk", flat=True)
+    assert sorted(audited) == sorted(str(subject) for subject in (*orders, *without))
     assert not AuditEntry.objects.filter(action__endswith="_REFUSED").exists()
     paid = (
         TransferOrder.objects.filter(kind="payment").exclude(pk=held.pk).values_list("initiator", "target").distinct()
     )
     assert set(Payee.objects.values_list("customer", "account")) == set(paid)
-    assert OutboxMessage.objects.filter(event="payment_posted").count() == 7
+    assert OutboxMessage.objects.filter(event="payment_posted").count() == 8
+    assert OutboxMessage.objects.filter(event="transaction_reversed").count() == 1
     # R3.6: one payee's name was not confirmed, and was paid all the same.
     (unconfirmed,) = TransferOrder.objects.filter(name_check=NameCheck.NO_MATCH)
     assert (unconfirmed.payee_name_typed, unconfirmed.initiator.email) == ("Petra Horvat", "alice@example.com")

@@ -1,0 +1,73 @@
+"""What a savings account is owed when it is closed, and where that goes (R2.2, R9.2)."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from accounts.models import AccountKind, AccountStatus, BankAccount
+from foundation.money import from_minor, to_minor
+from transfers.interest.counting import rounded
+from transfers.interest.plans import Payment, counted_before, planned
+from transfers.interest.posting import interest_account_id, locked, post
+from transfers.models import SavingsInterest
+from transfers.orders.ownership import require_untouched
+from transfers.periods import day_of
+
+
+class NowhereToPay(LookupError):
+    """The owner of a savings account that is owed interest has no active checking account."""
+
+
+def owed_at_closing(account: BankAccount, *, at: datetime) -> Decimal:
+    """What an account has earned by the end of yesterday and has not been paid (major units); less than none if it was
+    paid too much.
+
+    Of an account whose row is locked and empty it is exact: nothing comes in any more.
+    """
+    if account.kind != AccountKind.SAVINGS:
+        return Decimal(0)
+    yesterday = day_of(at) - timedelta(days=1)
+    for plan in planned([account], yesterday):
+        return from_minor(plan.owed + rounded(plan.after.micro))
+    return from_minor(counted_before([account])[account.pk].accrual.payable)
+
+
+def payout_account(account: BankAccount) -> BankAccount | None:
+    """Where the interest of a savings account goes when that is closed: its owner's oldest active checking account.
+
+    Not to other savings: interest on them would be taken for their own.
+    """
+    rows = BankAccount.objects.filter(owner=account.owner_id, kind=AccountKind.CHECKING, status=AccountStatus.ACTIVE)
+    return rows.order_by("opened_at", "pk").first()
+
+
+def lock_for_closing(account: BankAccount) -> BankAccount:
+    """The account's row, locked; where interest may have to be paid, with the accounts that this takes, in their
+    order."""
+    ids = {account.pk}
+    target = payout_account(account) if account.kind == AccountKind.SAVINGS else None
+    if target is not None:
+        ids |= {target.pk, interest_account_id()}
+    return next(row for row in locked(ids) if row.pk == account.pk)
+
+
+def pay_at_closing(account: BankAccount, *, at: datetime) -> Decimal:
+    """Post what a locked, empty account is owed to its owner's checking account, or take from there what it was paid
+    too much; returns how much (major units).
+
+    Runs inside the caller's transaction. What rounding leaves ends with the account.
+
+    Raises:
+        NowhereToPay: nothing was written.
+        InsufficientFunds: the checking account has too little for what was paid too much; nothing was written.
+        AccountUnreadable: that account was given to another owner in the database.
+    """
+    owed = owed_at_closing(account, at=at)
+    target = payout_account(account)
+    if owed:
+        if target is None:
+            raise NowhereToPay
+        require_untouched(target)
+        payment = Payment(to_minor(owed), f"Of savings account {account.masked_number}, now closed")
+        post([(account, target, payment)], at)
+    SavingsInterest.objects.filter(pk=account.pk).update(accrued=Decimal(0), accrued_micro=0, due=Decimal(0))
+    return owed
