@@ -6,10 +6,14 @@ from pathlib import Path
 from django import forms
 from django.conf import settings
 
+from accounts.forms import AccountNumberField, CodeField
+from foundation.form_fields import AmountField
 from tests.access_walk import form_fields
 
 # From this length on people write sentences; what is shorter is a number or a code.
 FREE_TEXT_CHARS = 40
+# Of these the length is for what is copied along: a sentence is refused, and the rules may look.
+JUDGED = (AmountField, AccountNumberField, CodeField)
 # Names of people are looked at by every rule: none refuses O'Brien.
 NAMES = {"first_name", "last_name"}
 
@@ -31,7 +35,7 @@ def is_secret(field: forms.Field) -> bool:
 
 
 def is_free_text(field: forms.Field) -> bool:
-    if isinstance(field, forms.EmailField) or is_secret(field):
+    if isinstance(field, (forms.EmailField, *JUDGED)) or is_secret(field):
         return False
     is_long = isinstance(field, forms.CharField) and (field.max_length or 0) >= FREE_TEXT_CHARS
     return is_long or isinstance(field.widget, forms.Textarea)

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from annotated_types import MinLen
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -33,10 +34,11 @@ def _code_schema(description: str) -> WithJsonSchema:
     )
 
 
-# A code, spaces and dashes allowed as on the pages; parsed to its letters and digits.
+# A code, spaces and dashes allowed as on the pages; parsed to letters and digits. Fewer than six are no guess.
 Code = Annotated[
     str,
     refusing(parse_code, InvalidCode),
+    MinLen(6),
     _code_schema("Six digits of the authenticator app; at sign-in a recovery code too."),
 ]
 TotpCode = Annotated[str, refusing(parse_totp, InvalidCode), _code_schema("Six digits of your authenticator app.")]

@@ -73,6 +73,8 @@ HISTORY_FILTERS = (
     {"date_from": "2026-01-01", "date_to": "2026-11-30"},
     {"min_amount": "10.50", "max_amount": "1,000.00"},
     {"min_amount": "10,50", "type": "transfer"},
+    {"min_amount": "₹1,23,456.78", "max_amount": "1’234’567.50 CHF"},
+    {"min_amount": "\u200e€\u00a01.234,50", "max_amount": "1\u202f234,56\u00a0€"},
     {"text": "O'Brien"},
     {"text": "rent & café; see you <3"},
     {"text": "50% off -- order 12"},
