@@ -73,7 +73,10 @@ refuse_shared(
 
 # --- Limits of money (R3.9) and of guessing (R1.4) --------------------------------------------------------
 
-SELF_SERVICE_CASH = env.bool("SELF_SERVICE_CASH", default=True)
+# Cash that customers pay in and out themselves is simulated: it belongs in a demo alone (R3.2).
+SELF_SERVICE_CASH = env.bool("SELF_SERVICE_CASH", default=DEMO)
+# What one customer pays in so in a day, over all accounts.
+CASH_IN_DAILY_LIMIT = env.positive_amount("CASH_IN_DAILY_LIMIT", Decimal(10000))
 DAILY_TRANSFER_LIMIT = env.positive_amount("DAILY_TRANSFER_LIMIT", Decimal(25000))
 # Above it no clerk raises a customer's own limit, whoever asks.
 DAILY_LIMIT_CEILING = env.positive_amount("DAILY_LIMIT_CEILING", 10 * DAILY_TRANSFER_LIMIT)

@@ -30,13 +30,10 @@ from hand_sql import Payment
 
 ROOT = Path(__file__).resolve().parent.parent
 _MUCH = "100000000"
-# Servers speak plain HTTP, and no payment is an alert.
-_PAID_BY_HTTP = {
-    "SECURE_SSL_REDIRECT": "0",
-    "ALERT_AMOUNT": _MUCH,
-    "SUSPICIOUS_AMOUNT": _MUCH,
-    "ALERT_PAYMENTS_PER_HOUR": _MUCH,
-}
+# No payment is an alert, nor what customers begin with.
+_NO_ALERTS = {"ALERT_AMOUNT": _MUCH, "SUSPICIOUS_AMOUNT": _MUCH}
+# Servers speak plain HTTP.
+_PAID_BY_HTTP = {"SECURE_SSL_REDIRECT": "0", "ALERT_PAYMENTS_PER_HOUR": _MUCH}
 RICH_MINOR = 100_000_000  # what each customer begins with, in minor units
 
 
@@ -123,7 +120,9 @@ def environment(folder: str | Path, *, database_url: str = "", email_url: str = 
         "DATABASE_URL": database_url or f"sqlite:///{folder}/bank.sqlite3",
         "EMAIL_URL": email_url,
         "LOG_LEVEL": "ERROR",
-    } | dict.fromkeys(("TRANSFERS_PER_MINUTE", "DAILY_TRANSFER_LIMIT", "STEP_UP_AMOUNT"), _MUCH)
+        "SELF_SERVICE_CASH": "1",  # how its customers come to money
+        **_NO_ALERTS,
+    } | dict.fromkeys(("TRANSFERS_PER_MINUTE", "DAILY_TRANSFER_LIMIT", "CASH_IN_DAILY_LIMIT", "STEP_UP_AMOUNT"), _MUCH)
 
 
 def set_up(folder: str, *, database_url: str = "", email_url: str = "dummymail://") -> None:

@@ -151,7 +151,10 @@ def things_of(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> Hers:
         **{name: {"public_id": account.public_id} for name in ("account", "account_settings", "deposit", "withdraw")},
         **{name: {"public_id": other.public_id} for name in ("account_close", "account_freeze")},
         "transfer_review": {"draft_id": draft.group()},
-        "withdraw_confirm": {"public_id": account.public_id, "draft_id": draft.group()},
+        **{
+            name: {"public_id": account.public_id, "draft_id": draft.group()}
+            for name in ("deposit_confirm", "withdraw_confirm")
+        },
         **{name: {"public_id": order.public_id} for name in ("receipt", "receipt_pdf", "order_cancel")},
         **{name: {"public_id": known.public_id} for name in ("payee", "payee_remove")},
         "entry": {"public_id": account.public_id, "sequence": 1},

@@ -29,7 +29,10 @@ PASSWORD = "correct horse battery staple"
 
 
 _RINGS = ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS")
-_SET_HERE = {"ENV_FILE", "DEBUG", "DEMO", "DATABASE_URL", "SITE_URL", "EMAIL_URL", "SECRET_KEY", *_RINGS}
+_SET_HERE = {
+    *("ENV_FILE", "DEBUG", "DEMO", "DATABASE_URL", "SITE_URL", "EMAIL_URL", "SELF_SERVICE_CASH", "SECRET_KEY"),
+    *_RINGS,
+}
 # How TEST_DATABASE_URL is spoken to.
 _OF_THE_TEST_DATABASE = {"MSSQL_DRIVER", "MSSQL_EXTRA_PARAMS"}
 
@@ -46,6 +49,8 @@ def _set_environment() -> None:
         DATABASE_URL=os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{run}/bank.sqlite3",
         SITE_URL="http://testserver",
         EMAIL_URL="dummymail://",
+        # In most tests customers come to money by themselves, as in the demo.
+        SELF_SERVICE_CASH="1",
     )
     kept = _SET_HERE | (_OF_THE_TEST_DATABASE if "TEST_DATABASE_URL" in os.environ else set())
     for name in variables_read_by_settings() - kept:
@@ -433,13 +438,15 @@ def api_of() -> Callable[..., Any]:
 
 @pytest.fixture
 def open_account(db: Any) -> Callable[..., Any]:
-    """Open an account through the service: `open_account(alice, "100.00")`."""
+    """Open an account through the service: `open_account(alice, "100.00")`. What is on it was paid in long ago."""
     from accounts.models import AccountKind
+    from tests.acts import any_cash
     from transfers.accounts import opening
 
     def make(owner: Any, deposit: str = "0", kind: AccountKind = AccountKind.CHECKING, **kwargs: Any) -> Any:
         kwargs.setdefault("idempotency_key", f"open-{secrets.token_hex(8)}")
-        return opening.open_account(actor=owner, kind=kind, opening_deposit=Decimal(deposit), **kwargs)
+        with any_cash(owner):
+            return opening.open_account(actor=owner, kind=kind, opening_deposit=Decimal(deposit), **kwargs)
 
     return make
 

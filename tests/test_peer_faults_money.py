@@ -170,16 +170,14 @@ def test_no_sql_reaches_the_database_and_no_error_of_it_the_client(
     alice: Any, browser_of: Callable, hers: BankAccount, text: str
 ) -> None:
     browser, entries = browser_of(alice), Entry.objects.count()
-    response = browser.post(
-        reverse("deposit", args=[hers.public_id]), {"key": uuid.uuid4(), "amount": "1.00", "description": text}
-    )
-    assert response.status_code == 302
+    fields = {"amount": "1.00", "description": text}
+    review = browser.post(reverse("deposit", args=[hers.public_id]), fields)["Location"]
+    assert browser.post(review).status_code == 302
     assert Entry.objects.count() == entries + 2
     assert Transaction.objects.order_by("pk").last().description == text  # type: ignore[union-attr]
-    for field in ("amount", "key"):
-        response = browser.post(
-            reverse("deposit", args=[hers.public_id]), {"key": uuid.uuid4(), "amount": "1.00"} | {field: text}
-        )
+    opening = {"key": uuid.uuid4(), "kind": "savings", "opening_deposit": "1.00"}
+    for field in ("opening_deposit", "key", "kind"):
+        response = browser.post(reverse("account_open"), opening | {field: text})
         assert response.status_code == 200
         for word in ("SELECT", "sqlite", "Traceback", "syntax error", "DatabaseError"):
             assert word not in response.content.decode()

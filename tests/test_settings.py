@@ -182,6 +182,7 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     assert made["SESSION_COOKIE_AGE"] > 28_800 + 300, "who comes back too late is told why"
     assert (made["TRANSFERS_PER_MINUTE"], made["DEPOSITS_PER_MINUTE"], made["WITHDRAWALS_PER_MINUTE"]) == (5, 20, 20)
     assert made["DAILY_TRANSFER_LIMIT"] == Decimal(25000)
+    assert (made["SELF_SERVICE_CASH"], made["CASH_IN_DAILY_LIMIT"]) == (False, Decimal(10_000))
     assert (made["ALERT_AMOUNT"], made["SUSPICIOUS_AMOUNT"]) == (Decimal(1000), Decimal(10_000))
     assert made["ALERT_PAYMENTS_PER_HOUR"] == 5
     assert made["HOLD_EXPIRES_DAYS"] == 14
@@ -208,11 +209,18 @@ def test_without_https_they_have_plain_names(settings_with: Any, environment: di
     assert not any(settings_with(**environment)[name].startswith("__Host-") for name in COOKIES)
 
 
+def test_customers_make_cash_by_themselves_in_the_demo_alone_unless_it_is_set(settings_with: Any) -> None:
+    # R3.2
+    assert settings_with(DEMO="1")["SELF_SERVICE_CASH"] is True
+    assert settings_with(DEMO="1", SELF_SERVICE_CASH="0")["SELF_SERVICE_CASH"] is False
+    assert settings_with(SELF_SERVICE_CASH="1")["SELF_SERVICE_CASH"] is True
+
+
 @in_one_world(
     "name",
     [
         *("SESSION_IDLE_SECONDS", "DAILY_TRANSFER_LIMIT", "TRANSFERS_PER_MINUTE", "SUSPICIOUS_AMOUNT"),
-        "HOLD_EXPIRES_DAYS",
+        *("HOLD_EXPIRES_DAYS", "CASH_IN_DAILY_LIMIT"),
     ],
 )
 @in_one_world("value", ["0", "-1", str(10**13)])

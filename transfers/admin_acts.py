@@ -17,8 +17,9 @@ from accounts.staff.acts import ActForm, ReasonForCustomerForm, ReasonForm, Staf
 from foundation.form_fields import AmountField, LineField, OnceForm
 from transfers.accounts import freezing, opening
 from transfers.forms import description_field
+from transfers.history.receipts import waiting_deposits
 from transfers.models import AlertState, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
-from transfers.orders import cash, holds, reversals, screening
+from transfers.orders import cash, counter_words, holds, reversals, screening
 
 
 class CounterForm(OnceForm, ActForm):
@@ -29,7 +30,8 @@ class CounterForm(OnceForm, ActForm):
 class CounterWithdrawalForm(CounterForm):
     customer_code = CodeField(
         label="The customer’s code",
-        help_text="Six digits that the customer reads from their own authenticator app, here at the counter.",
+        help_text="Six digits that the customer reads from their own authenticator app, here at the counter. Say the "
+        "account and the amount first: the app shows neither.",
         error_messages={"required": "Ask the customer for the code."},
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "numeric"}),
     )
@@ -63,13 +65,13 @@ class UnfreezeForm(ReasonForm):
             field.widget, field.initial = forms.MultipleHiddenInput(), [standing[0].kind]
 
 
-def _deposit(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> None:
-    cash.deposit_at_counter(actor=actor_of(request), account=account, idempotency_key=str(key), **given)
+def _deposit(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> TransferOrder:
+    return cash.deposit_at_counter(actor=actor_of(request), account=account, idempotency_key=str(key), **given)
 
 
-def _withdraw(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> None:
+def _withdraw(request: HttpRequest, account: BankAccount, *, key: uuid.UUID, **given: Any) -> TransferOrder:
     actor, origin = actor_of(request), origin_of(request)
-    cash.withdraw_at_counter(actor=actor, account=account, idempotency_key=str(key), origin=origin, **given)
+    return cash.withdraw_at_counter(actor=actor, account=account, idempotency_key=str(key), origin=origin, **given)
 
 
 def _freeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
@@ -89,8 +91,8 @@ def _unfrozen(still: list[AccountFreeze]) -> str:
 
 def _open_account(
     request: HttpRequest, owner: User, *, key: uuid.UUID, kind: str, opening_deposit: Decimal | None, **given: Any
-) -> None:
-    opening.open_account(
+) -> BankAccount:
+    return opening.open_account(
         actor=actor_of(request),
         owner=owner,
         kind=AccountKind(kind),
@@ -104,12 +106,12 @@ def _reverse(request: HttpRequest, transaction: Transaction, *, reason: str) -> 
     reversals.reverse_transaction(actor=actor_of(request), transaction=transaction, reason=reason)
 
 
-def _release(request: HttpRequest, order: TransferOrder, *, reason: str) -> None:
-    holds.release_order(actor=actor_of(request), order=order, reason=reason)
+def _release(request: HttpRequest, order: TransferOrder, *, reason: str) -> TransferOrder:
+    return holds.release_order(actor=actor_of(request), order=order, reason=reason)
 
 
-def _reject(request: HttpRequest, order: TransferOrder, *, reason: str) -> None:
-    holds.reject_order(actor=actor_of(request), order=order, reason=reason)
+def _reject(request: HttpRequest, order: TransferOrder, *, reason: str) -> TransferOrder:
+    return holds.reject_order(actor=actor_of(request), order=order, reason=reason)
 
 
 def _close_alert(request: HttpRequest, alert: FraudAlert, *, reason: str) -> None:
@@ -118,6 +120,10 @@ def _close_alert(request: HttpRequest, alert: FraudAlert, *, reason: str) -> Non
 
 def _is_held(order: TransferOrder) -> bool:
     return order.state == OrderState.HELD
+
+
+def _awaits_deposit(account: BankAccount) -> bool:
+    return bool(waiting_deposits(account))
 
 
 def _can_be_used(account: BankAccount) -> bool:
@@ -140,8 +146,10 @@ ACCOUNT_ACTS = (
         name="deposit",
         label="Deposit",
         permission="transfers.deposit_at_counter",
-        explanation="Cash that you have been handed for this account. It is there at once, and the customer is told.",
-        done="The deposit is on the account.",
+        explanation="Cash that you have been handed for this account. A large amount waits until a second clerk has "
+        "looked at it; else it is there at once. The customer is told.",
+        done=counter_words.noted,
+        is_waiting=_is_held,
         carry_out=_deposit,
         form=CounterForm,
         is_offered=_can_be_used,
@@ -152,7 +160,8 @@ ACCOUNT_ACTS = (
         permission="transfers.withdraw_at_counter",
         explanation="Cash that you hand to the customer, who proves with a code that they stand here. A large amount "
         "waits until a second clerk has looked at it.",
-        done="The withdrawal is noted. If it waits for a second clerk, hand out nothing before it is released.",
+        done=counter_words.noted,
+        is_waiting=_is_held,
         carry_out=_withdraw,
         form=CounterWithdrawalForm,
         is_offered=_can_be_used,
@@ -186,8 +195,10 @@ USER_ACTS = (
         name="open-account",
         label="Open an account",
         permission="transfers.open_account_for_customer",
-        explanation="A new account of this customer, who is told by mail. An opening deposit is cash handed to you.",
-        done="The account is open.",
+        explanation="A new account of this customer, who is told by mail. An opening deposit is cash handed to you; a "
+        "large one waits until a second clerk has looked at it.",
+        done=lambda account: counter_words.opened(awaits_deposit=_awaits_deposit(account)),
+        is_waiting=_awaits_deposit,
         carry_out=_open_account,
         form=OpenForCustomerForm,
         is_offered=lambda user: user.role == Role.CUSTOMER,
@@ -213,9 +224,8 @@ ORDER_ACTS = (
         name="release",
         label="Release",
         permission="transfers.decide_held_transfer",
-        explanation="The money leaves the account now, if it is still there and both accounts are active. Sender and "
-        "receiver are told as of any payment. Your reason stays in the audit log; the customer does not read it.",
-        done="The transfer is released: the money has moved.",
+        explanation=counter_words.before_release,
+        done=counter_words.released,
         carry_out=_release,
         is_offered=_is_held,
         why_not=holds.what_has_happened,
@@ -224,9 +234,8 @@ ORDER_ACTS = (
         name="reject",
         label="Reject",
         permission="transfers.decide_held_transfer",
-        explanation="Nothing moves, and the customer can use the money again at once. The customer reads your reason, "
-        "in a mail and on the receipt: write it to them.",
-        done="The transfer is rejected: the money is the customer’s to use again.",
+        explanation=counter_words.before_rejection,
+        done=counter_words.rejected,
         carry_out=_reject,
         form=ReasonForCustomerForm,
         is_offered=_is_held,

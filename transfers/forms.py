@@ -29,11 +29,26 @@ class LowerLimitForm(forms.Form):
     amount = AmountField(label="New daily limit", allow_zero=True)
 
 
-class CashForm(OnceForm):
-    """A deposit or a withdrawal."""
+class CashForm(forms.Form):
+    """A deposit, to be reviewed."""
 
     amount = AmountField(label="Amount", widget=AmountInput(attrs={"autofocus": True}))
     description = description_field()
+
+    def __init__(self, *args: Any, account: BankAccount, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.account = account
+
+
+class WithdrawalForm(CashForm):
+    """A withdrawal, to be reviewed."""
+
+    def clean(self) -> dict[str, Any]:
+        """An early word about funds; the ledger decides under its lock."""
+        data = super().clean() or {}
+        if data.get("amount") and data["amount"] > self.account.available:
+            self.add_error("amount", _not_enough_in(self.account))
+        return data
 
 
 def nickname_field(help_text: str = "") -> LineField:
@@ -60,18 +75,26 @@ class OpenAccountForm(OnceForm):
         initial=AccountKind.CHECKING.value,
     )
     nickname = nickname_field(help_text="Only you see it: holidays, household, …")
-    opening_deposit = AmountField(
-        label="Opening deposit", allow_zero=True, required=False, help_text="You can also pay in later."
-    )
+    opening_deposit = AmountField(label="Opening deposit", allow_zero=True, required=False)
 
-    def __init__(self, *args: Any, with_deposit: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, left_to_pay_in: Decimal | None, **kwargs: Any) -> None:
+        """`left_to_pay_in` is what may still be paid in today; None where customers pay nothing in by themselves."""
         super().__init__(*args, **kwargs)
-        if not with_deposit:
+        if left_to_pay_in is None:
             del self.fields["opening_deposit"]
+        else:
+            left = format_money(left_to_pay_in)
+            self.fields[
+                "opening_deposit"
+            ].help_text = f"Simulated cash: you can pay in {left} more today. You can also pay in later."
 
     @property
     def deposit(self) -> Decimal:
         return self.cleaned_data.get("opening_deposit") or Decimal(0)
+
+
+def _not_enough_in(account: BankAccount) -> str:
+    return f"There is not enough money in this account: {format_money(account.available)} is available."
 
 
 class _FromOwnAccountForm(forms.Form):
@@ -98,8 +121,7 @@ class _FromOwnAccountForm(forms.Form):
         """An early word about funds; the ledger decides under its lock."""
         data = super().clean() or {}
         if data.get("source") and data.get("amount") and data["amount"] > self.source_account.available:
-            available = format_money(self.source_account.available)
-            self.add_error("amount", f"There is not enough money in this account: {available} is available.")
+            self.add_error("amount", _not_enough_in(self.source_account))
         return data
 
 

@@ -1,7 +1,7 @@
 """The ledger, and what customers asked it to do."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
@@ -248,6 +248,11 @@ class TransferOrder(models.Model):
         return self.target if self.kind == OrderKind.DEPOSIT else self.source
 
     @property
+    def is_by_its_customer(self) -> bool:
+        """Whether the customer ordered it, and not somebody else for them."""
+        return self.customer_account.owner_id == self.initiator_id
+
+    @property
     def expires_at(self) -> datetime:
         """When it expires if it is held still, by the present setting (R3.14)."""
         return self.created_at + timedelta(days=settings.HOLD_EXPIRES_DAYS)
@@ -309,14 +314,16 @@ class FraudAlert(models.Model):
 
 
 class CustomerLimit(models.Model):
-    """What one customer has paid out: today, since the last code, in this minute and this hour. Locked first by
-    whatever moves their money, and written by `transfers.orders` alone."""
+    """What one customer has paid out: today, since the last code, in this minute and this hour; and what they have
+    paid in by themselves today. Locked first by whatever moves their money, and written by `transfers.orders` alone."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limit")
     # None: the bank's DAILY_TRANSFER_LIMIT holds.
     daily_limit = MoneyField(null=True)
     day = models.DateField()
     used = MoneyField(default=Decimal(0))
+    # Cash that the customer paid in on `day` by themselves, over all accounts, for CASH_IN_DAILY_LIMIT (R3.2).
+    cash_in = MoneyField(default=Decimal(0))
     # Paid out since a one-time code was last given, for STEP_UP_AMOUNT (R3.6).
     out_since_code = MoneyField(default=Decimal(0))
     # JSON: the places taken in the customer's minute, by kind (R3.9), and the times of the hour's payments (R3.10).
@@ -326,6 +333,14 @@ class CustomerLimit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.day}"
+
+    def used_on(self, day: date) -> Decimal:
+        """What was paid out on this day, which is not before the one that the row counts."""
+        return self.used if self.day == day else Decimal(0)
+
+    def cash_in_on(self, day: date) -> Decimal:
+        """What was paid in by the customer themselves on this day, which is not before the one that the row counts."""
+        return self.cash_in if self.day == day else Decimal(0)
 
 
 class StepUpReason(models.TextChoices):

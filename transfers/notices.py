@@ -39,7 +39,7 @@ def _side_of_payment(order: TransferOrder, *, own: BankAccount, other: BankAccou
     }
 
 
-def _payer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
+def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
     """The customer alone: nothing has reached anybody else."""
     address, about = about_account(order.customer_account)
     movement = {
@@ -47,6 +47,7 @@ def _payer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
         "description": order.description,
         "public_id": order.public_id,
         "is_deposit": order.kind == OrderKind.DEPOSIT,
+        "is_counter_deposit": order.kind == OrderKind.DEPOSIT and not order.is_by_its_customer,
         "other_name": str(payee_of(order)) if order.kind == OrderKind.PAYMENT else "",
         "other_number": order.target.masked_number,
     }
@@ -54,11 +55,11 @@ def _payer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
 
 
 def _whose_cash(order: TransferOrder, payload: Payload) -> Iterable[Told]:
-    """The customer hears of what somebody else did with their money."""
+    """The customer hears of what somebody else did with their money, or agreed to."""
     if order.transaction is None:
         raise ValueError("Cash that changed hands has a transaction.")
     is_deposit = order.kind == OrderKind.DEPOSIT
-    address, about = about_account(order.target if is_deposit else order.source)
+    address, about = about_account(order.customer_account)
     cash = {"is_deposit": is_deposit, "amount": order.amount, "reference": order.transaction.reference}
     return [(address, about | cash)]
 
@@ -81,7 +82,7 @@ def _everyone_it_moved(reversal: Transaction, payload: Payload) -> Iterable[Told
 _ORDERS = Rows("order_id", TransferOrder.objects.select_related("source__owner", "target__owner", "transaction"))
 _SENDER = Audience(_sender, _ORDERS)
 _RECEIVER = Audience(_receiver, _ORDERS)
-_PAYER = Audience(_payer, _ORDERS)
+_CUSTOMER = Audience(_customer, _ORDERS)
 _WHOSE_CASH = Audience(_whose_cash, _ORDERS)
 _CUSTOMERS_ENTRIES = Entry.objects.filter(account__owner__isnull=False).select_related("account__owner").order_by("pk")
 _REVERSALS = Transaction.objects.select_related("reverses").prefetch_related(Prefetch("entries", _CUSTOMERS_ENTRIES))
@@ -111,14 +112,15 @@ MAILS = [
     # Sender and receiver are both told (R3.8).
     Notice("payment_posted", _SENDER, template="payment_sent"),
     Notice("payment_posted", _RECEIVER, template="payment_received"),
-    Notice("order_held", _PAYER, _why_held),
-    Notice("order_rejected", _PAYER, _why_rejected),
+    Notice("order_held", _CUSTOMER, _why_held),
+    Notice("order_rejected", _CUSTOMER, _why_rejected),
     # The payee, who never saw it, hears of neither (R3.14).
-    Notice("order_cancelled", _PAYER),
-    Notice("order_expired", _PAYER),
+    Notice("order_cancelled", _CUSTOMER),
+    Notice("order_expired", _CUSTOMER),
     Notice("account_opened", OWNER),
     Notice("account_closed", OWNER),
     Notice("cash_at_counter", _WHOSE_CASH),
+    Notice("deposit_released", _WHOSE_CASH),
     Notice("transaction_reversed", _EVERYONE_IT_MOVED),
     Notice("interest_corrected", OWNER, _is_taken_back),
     Notice("daily_limit_lowered", USER, _amount),

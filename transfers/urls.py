@@ -22,6 +22,7 @@ urlpatterns = [
     path("accounts/<uuid:public_id>/freeze/", account_settings.account_freeze, name="account_freeze"),
     path("accounts/<uuid:public_id>/close/", account_settings.account_close, name="account_close"),
     path("accounts/<uuid:public_id>/deposit/", cash.deposit, name="deposit"),
+    path("accounts/<uuid:public_id>/deposit/<uuid:draft_id>/", cash.deposit_confirm, name="deposit_confirm"),
     path("accounts/<uuid:public_id>/withdraw/", cash.withdraw, name="withdraw"),
     path("accounts/<uuid:public_id>/withdraw/<uuid:draft_id>/", cash.withdraw_confirm, name="withdraw_confirm"),
     path("accounts/<uuid:public_id>/statements/", statements.statements, name="statements"),

@@ -85,7 +85,7 @@ class StaffAct:
     `carry_out(request, row, **cleaned_data)` calls the service; `is_offered(row)` says whether it makes sense now, and
     `why_not(row, actor)` why it does not any more; `initial(row)` fills the form in. `explanation` says in plain words
     what will happen, of this very row where it is a function; `done` says that it did, by what the service returned
-    where it is one.
+    where it is one, and `is_waiting` whether that still waits for somebody: then it is said as a warning.
     """
 
     name: str
@@ -99,6 +99,7 @@ class StaffAct:
     why_not: Callable[[Any, User], str] = field(default=lambda row, actor: "Something has changed meanwhile.")
     initial: Callable[[Any], dict[str, Any]] = field(default=lambda row: {})
     is_dangerous: bool = False
+    is_waiting: Callable[[Any], bool] = field(default=lambda outcome: False)
 
     def explained(self, row: Any) -> str:
         return self.explanation if isinstance(self.explanation, str) else self.explanation(row)
@@ -182,7 +183,8 @@ class ActingAdmin(ReadOnlyAdmin):
             try:
                 with refusals_shown_in(form):
                     outcome = act.carry_out(request, row, **form.cleaned_data)
-                    messages.success(request, act.confirmed(outcome))
+                    level = messages.WARNING if act.is_waiting(outcome) else messages.SUCCESS
+                    messages.add_message(request, level, act.confirmed(outcome))
                     return redirect(row_url)
             except NotNow:
                 raise

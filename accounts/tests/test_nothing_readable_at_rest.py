@@ -45,7 +45,8 @@ def bank_a_day(client: Client, code_of: Any) -> dict[str, str]:
     for kind, deposit in (("checking", "50.00"), ("savings", "0")):
         client.post("/accounts/open/", {"key": str(uuid4()), "kind": kind, "opening_deposit": deposit})
     first, second = BankAccount.objects.filter(owner=nora).order_by("id")
-    client.post(f"/accounts/{first.public_id}/withdraw/", {"key": str(uuid4()), "amount": "1.00"})
+    taken = client.post(f"/accounts/{first.public_id}/withdraw/", {"amount": "1.00"})
+    assert client.post(taken["Location"]).status_code == 302
     review = client.post("/transfer/send/", {"source": str(first.public_id), "number": second.number, "amount": "2.00"})
     assert review.status_code == 302, review.content.decode()
     client.get(review["Location"])

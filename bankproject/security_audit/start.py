@@ -114,6 +114,8 @@ def _weak() -> Iterator[str]:
         yield "DEBUG is on: faults show the bank's inside, and plain HTTP is served."
     if settings.DEMO:
         yield "DEMO is on: one-time codes and mails are shown to anyone."
+    elif settings.SELF_SERVICE_CASH:
+        yield "SELF_SERVICE_CASH is on: customers pay in cash that nobody has counted."
     if _is_public() and not settings.SITE_URL.startswith("https://"):
         yield "SITE_URL is plain HTTP: so are the links in mails."
     if "*" in settings.ALLOWED_HOSTS:

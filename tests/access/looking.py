@@ -29,6 +29,7 @@ WRITES = {
     r"/admin/\w+/\w+/export/": DOWNLOAD,
     # Of a review that is not there: one that is there writes nothing (`test_looking`).
     "transfer_review": MESSAGE,
+    "deposit_confirm": MESSAGE,
     "withdraw_confirm": MESSAGE,
 }
 

@@ -60,6 +60,7 @@ PAGES: dict[str, Seen] = {
     # Money
     "daily_limit": Seen(_PAY, "200", "200 302"),
     "deposit": Seen(_DEPOSIT, "200", "200 302"),
+    "deposit_confirm": Seen(_DEPOSIT, "302", "302"),
     # Of a payment that is held; any other leads to its receipt.
     "order_cancel": Seen(_PAY, "200 302", "302"),
     "payee": Seen(_PAY, "200", "200 302"),

@@ -187,8 +187,8 @@ CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
         freezing.freeze_own_account,
         renaming.rename_account,
     ),
-    "transfers.deposit_own": (cash.deposit,),
-    "transfers.withdraw_own": (cash.withdraw,),
+    "transfers.deposit_own": (cash.deposit, cash.foresee_deposit),
+    "transfers.withdraw_own": (cash.challenge_for, cash.withdraw),
     "transfers.transfer_own_money": (
         holds.cancel_order,
         own_limits.lower_daily_limit,

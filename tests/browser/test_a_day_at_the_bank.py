@@ -124,7 +124,11 @@ def deposit(page: Page, *, to: str, amount: str, description: str) -> None:
     page.locator(".hero").get_by_role("link", name="Deposit").click()
     page.get_by_label("Amount").fill(amount)
     page.get_by_label("Description").fill(description)
-    page.get_by_role("button", name="Deposit").click()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check and confirm")
+    expect(page.get_by_role("main")).to_contain_text("simulated cash")
+    page.get_by_role("button", name="Deposit €99.50").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Deposit")
     expect(page.get_by_role("main")).to_contain_text("€99.50")
     expect(page.get_by_role("main")).to_contain_text(description)
 

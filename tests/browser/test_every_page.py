@@ -88,7 +88,7 @@ SEEN_BY = {
         "transfers/receipt.html",
         "transfers/statements.html",
         "transfers/withdraw.html",
-        "transfers/withdraw_confirm.html",
+        "transfers/cash_review.html",
     },
     "customers who set up their accounts": {
         "transfers/account_close.html",
@@ -281,6 +281,9 @@ def rich(
         paid_in = cash.deposit(
             actor=alice, account=household, amount=Decimal(number + 1), idempotency_key=new_key(), description="Coins"
         )
+    brought = cash.deposit_at_counter(
+        actor=sam, account=household, amount=Decimal("1000.01"), idempotency_key=new_key(), description="Coins"
+    )
     payees = [rich_payee(alice, bob, open_account, label) for label in ("Landlord", "W" * 60, "Zoë", "Mum and Dad")]
     unconfirmed = {"label": "", "typed_name": "Zoë von Zimmermann-Undsoweiter", "name_check": "no_match"}
     Payee.objects.filter(label="Zoë").update(**unconfirmed)
@@ -293,7 +296,8 @@ def rich(
         user=alice, household=household, longest=longest, frozen=frozen, closed=closed, empty=empty, bobs=bobs,
         payee=payees[0],
         orders={
-            "payment": order, "own": own, "deposit": paid_in, "held": held, "rejected": rejected, "reversed": undone,
+            "payment": order, "own": own, "deposit": paid_in, "held": held, "rejected": rejected, "brought": brought,
+            "reversed": undone,
         },
     )  # fmt: skip
 
@@ -422,6 +426,22 @@ def test_what_people_who_change_how_they_sign_in_see(
     at.done(SEEN_BY["people who change how they sign in"])
 
 
+def look_at_cash(page: Page, at: Any, rich: Any) -> None:
+    """The forms and reviews of a deposit and a withdrawal."""
+    at.visit("deposit", reverse("deposit", args=[rich.household.public_id]))
+    page.get_by_label("Amount").fill("NaN")
+    page.get_by_role("button", name="Continue").click()
+    at.look("deposit-errors")
+    page.get_by_label("Amount").fill("1234.00")
+    page.get_by_role("button", name="Continue").click()
+    at.look("deposit-confirm")
+    at.visit("withdraw", reverse("withdraw", args=[rich.longest.public_id]))
+    page.get_by_label("Amount").fill("11000.00")
+    page.get_by_label("Description").fill("For the roof")
+    page.get_by_role("button", name="Continue").click()
+    at.look("withdraw-confirm")
+
+
 def look_at_history(at: Any, page: Page, rich: Any) -> None:
     at.visit("history", history := reverse("history"))
     page.get_by_text("Filter", exact=True).click()
@@ -461,15 +481,7 @@ def test_what_customers_see(signed_in: Callable[..., Page], inspection: Inspecti
     at.visit("order-cancel", reverse("order_cancel", args=[rich.orders["held"].public_id]))
     page.get_by_role("button", name="Cancel transfer").click()
     at.look("receipt-cancelled")
-    at.visit("deposit", reverse("deposit", args=[rich.household.public_id]))
-    page.get_by_label("Amount").fill("NaN")
-    page.get_by_role("button", name="Deposit").click()
-    at.look("deposit-errors")
-    at.visit("withdraw", reverse("withdraw", args=[rich.longest.public_id]))
-    page.get_by_label("Amount").fill("11000.00")
-    page.get_by_label("Description").fill("For the roof")
-    page.get_by_role("button", name="Withdraw").click()
-    at.look("withdraw-confirm")
+    look_at_cash(page, at, rich)
     User.objects.filter(pk=rich.user.pk).update(hardened_at=timezone.now())
     at.visit("withdraw-waits", reverse("withdraw", args=[rich.longest.public_id]))
     at.done(SEEN_BY["customers"])
@@ -717,8 +729,9 @@ def test_what_the_unlucky_see(
     at.visit("404", "/nowhere/")
     page.goto(reverse("deposit", args=[rich.household.public_id]))
     page.get_by_label("Amount").fill("5")
+    page.get_by_role("button", name="Continue").click()
     page.context.clear_cookies(name="csrftoken")
-    page.get_by_role("button", name="Deposit").click()
+    page.get_by_role("button", name="Deposit €5.00").click()
     expect(page.get_by_role("button", name="Send it again")).to_be_visible()
     at.look("csrf")
     settings.DEPOSITS_PER_MINUTE = 1

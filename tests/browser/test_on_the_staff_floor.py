@@ -160,7 +160,7 @@ def test_a_held_transfer_is_released(
     page.locator("#result_list tbody").get_by_role("link").first.click()
     expect(page.get_by_role("main")).to_contain_text("€12,000.00")
     act(page, "Release", reason="Called her: it is a boat")
-    is_said(page, "The transfer is released")
+    is_said(page, "Released. €12,000.00 has been sent.")
     expect(page.get_by_role("list", name="What can be done")).to_have_count(0)
     page.get_by_role("link", name="Home").click()
     expect(page.get_by_role("link", name="Open alerts 0")).to_be_visible()

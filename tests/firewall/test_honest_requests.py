@@ -62,7 +62,7 @@ def test_what_people_write_on_payments_passes(
     pages = {
         "own": ("/transfer/own/", form),
         "send": ("/transfer/send/", {"source": form["source"], "number": "DE12 3456", "amount": "12.50"}),
-        "deposit": (f"/accounts/{source.public_id}/deposit/", {"amount": "5.00", "key": str(uuid.uuid4())}),
+        "deposit": (f"/accounts/{source.public_id}/deposit/", {"amount": "5.00"}),
     }
     answers = {
         (name, text): browser.post(path, fields | {"description": text})

@@ -117,12 +117,13 @@ def _money_of(alice: User, bob: User) -> Known:
     """Numbers: one with money, an empty one, one asked to be frozen, a frozen one, and one of Bob's."""
 
     def account(owner: User, deposit: str = "0") -> BankAccount:
-        return opening.open_account(
-            actor=owner,
-            kind=AccountKind.CHECKING,
-            opening_deposit=Decimal(deposit),
-            idempotency_key=secrets.token_hex(8),
-        )
+        with acts.any_cash(owner):
+            return opening.open_account(
+                actor=owner,
+                kind=AccountKind.CHECKING,
+                opening_deposit=Decimal(deposit),
+                idempotency_key=secrets.token_hex(8),
+            )
 
     rich, *others, bobs = account(alice, "50000.00"), account(alice), account(alice), account(alice), account(bob)
     acts.know(alice, bobs)

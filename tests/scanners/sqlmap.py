@@ -42,8 +42,9 @@ def targets(alice: SignedIn) -> Iterator[Target]:
     yield Target("send money", "/transfer/send/", "source,number,name,amount,description",
                  form={"source": account, "number": number, "name": "Bob Brandt", **money})  # fmt: skip
     deposit = f"/accounts/{account}/deposit/"
-    yield Target("deposit", deposit, "amount,description", form={"key": KEY, **money}, random="key")
-    yield Target("deposit, the key", deposit, "key", form={"key": KEY, **money})
+    yield Target("deposit", deposit, "amount,description", form=money)
+    opening = {"key": KEY, "kind": "savings", "nickname": "", "opening_deposit": "1.00"}
+    yield Target("open an account", "/accounts/open/", "key,kind,opening_deposit", form=opening)
     contact = {"phone": "+49 30 5550101", "address": "Lindenallee 4"}
     yield Target("profile", "/profile/details/", "phone,address,code", form=contact | {"code": "123456"})
     name = {"first_name": "Alicia", "last_name": "Archer", "address": "Lindenallee 4", "reason": "Married"}

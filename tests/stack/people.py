@@ -15,6 +15,7 @@ from typing import Any
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
+os.environ["SELF_SERVICE_CASH"] = "1"  # here only: it is how they come to money
 django.setup()
 
 from django.contrib.auth.hashers import make_password  # noqa: E402 - the bank is there from here on

@@ -19,6 +19,7 @@ from foundation.transactions import own_transaction
 from transfers.accounts.opening import counted_try
 from transfers.interest import at_closing as interest
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds
+from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.orders.ownership import require_owner, require_untouched, served_customer
 
 
@@ -30,6 +31,10 @@ class AccountNotEmpty(Refusal):
 class MoneyHeld(AccountNotEmpty):
     code = "money_held"
     text = "Money of this account is held for a transfer that we are still looking at."
+
+
+class DepositWaits(MoneyHeld):
+    text = "A deposit to this account waits until we have looked at it."
 
 
 class InterestOwed(AccountNotEmpty):
@@ -72,6 +77,8 @@ def obstacle_to_closing(account: BankAccount, *, at: datetime | None = None) -> 
         return MoneyHeld()
     if account.balance:
         return AccountNotEmpty()
+    if _awaits_deposit(account):
+        return DepositWaits()
     return _obstacle_of_interest(account, at or timezone.now())
 
 
@@ -83,12 +90,17 @@ def _obstacle_of_interest(account: BankAccount, at: datetime) -> Refusal | None:
     return InterestOwed() if owed and target is None else None
 
 
+def _awaits_deposit(account: BankAccount) -> bool:
+    deposits = TransferOrder.objects.filter(target=account, kind=OrderKind.DEPOSIT, state=OrderState.HELD)
+    return deposits.exists()
+
+
 def close_account(*, actor: User, account: BankAccount, at: datetime | None = None) -> None:
     """Close the actor's own account for good.
 
     Raises:
         PermissionDenied, NotYourAccount
-        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed, InterestOverpaid: what
+        AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed, InterestOverpaid: what
         `obstacle_to_closing()` names.
         AccountUnreadable: it, or the account that its interest goes to, was given to another owner in the database.
         TooOften: too many tries this hour.
@@ -108,7 +120,7 @@ def close_account_on_request(
 
     Raises:
         PermissionDenied, NotYourself, NotACustomersAccount, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        AccountFrozen, ClosedAlready, MoneyHeld, AccountNotEmpty, InterestOwed, InterestOverpaid: what
+        AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed, InterestOverpaid: what
         `obstacle_to_closing()` names.
         AccountUnreadable: it, or the account that its interest goes to, was given to another owner in the database.
     """

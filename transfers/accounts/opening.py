@@ -23,11 +23,11 @@ from foundation.idempotency import IdempotencyConflict, check_key, digest_of_key
 from foundation.limiter import limiter
 from foundation.refusals import Refusal
 from foundation.transactions import own_repeatable_transaction
-from transfers.models import OrderKind, TransferOrder
+from transfers.models import CustomerLimit, OrderKind, TransferOrder
 from transfers.orders import cash, limits
 from transfers.orders.instruction import Instruction
 from transfers.orders.ownership import require_customer
-from transfers.orders.placing import post_order
+from transfers.orders.placing import place_within
 
 OPENING_DESCRIPTION = "Opening deposit"
 # Each opening and closing is a mail and an audit entry.
@@ -92,7 +92,8 @@ def open_account(
     reason: str = "",
     at: datetime | None = None,
 ) -> BankAccount:
-    """Open a checking or savings account; the opening deposit (major units), if any, is posted in the ledger.
+    """Open a checking or savings account; the opening deposit (major units), if any, is posted in the ledger, or held
+    as any deposit is: then the account is open and empty until somebody has decided.
 
     The same key again returns the account that it opened.
 
@@ -101,7 +102,8 @@ def open_account(
 
     Raises:
         PermissionDenied
-        TooManyAccounts, CashOnlyAtTheCounter, IdempotencyConflict, NotACustomer: refused, nothing was opened.
+        TooManyAccounts, CashOnlyAtTheCounter, CashInLimitReached, IdempotencyConflict, NotACustomer: refused, nothing
+        was opened.
         ReasonMissing, ReasonTooLong, ReasonUnreadable: of somebody who opens it for another.
         TooOften: too many openings this hour, or deposits this minute: an opening deposit is one of them.
     """
@@ -175,7 +177,7 @@ def counted_try(
 
 @own_repeatable_transaction
 def _open(asked: _Opening) -> BankAccount:
-    limits.locked_limit(asked.owner, at=asked.at)  # this customer's requests queue here: a double click opens one
+    row = limits.locked_limit(asked.owner, at=asked.at)  # this customer's requests queue here: a double click opens one
     earlier = _find_earlier(asked)
     if earlier is not None:
         return earlier
@@ -196,14 +198,14 @@ def _open(asked: _Opening) -> BankAccount:
         at=asked.at,
     )
     if asked.deposit:
-        _post_deposit(asked, account)
+        _place_deposit(asked, account, row)
         account.refresh_from_db(fields=["balance", "last_sequence"])
     outbox.tell("account_opened", account_id=account.pk)
     return account
 
 
-def _post_deposit(asked: _Opening, account: BankAccount) -> None:
-    post_order(
+def _place_deposit(asked: _Opening, account: BankAccount, row: CustomerLimit) -> None:
+    place_within(
         Instruction(
             kind=OrderKind.DEPOSIT,
             actor=asked.actor,
@@ -213,7 +215,8 @@ def _post_deposit(asked: _Opening, account: BankAccount) -> None:
             description=OPENING_DESCRIPTION,
             idempotency_key=asked.idempotency_key,
             at=asked.at,
-        )
+        ),
+        row,
     )
 
 

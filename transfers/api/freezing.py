@@ -32,9 +32,11 @@ class FreezeIn(In):
 
 
 class UnfreezeIn(ReasonIn):
+    # The bounds are the list's alone: asked of null, they are a fault.
     kinds: Annotated[
-        list[Annotated[FreezeKind, Strict(False)]] | SkipJsonSchema[None],
-        Field(min_length=1, max_length=len(FreezeKind), description="Which freezes; all that stand, if not given."),
+        Annotated[list[Annotated[FreezeKind, Strict(False)]], Field(min_length=1, max_length=len(FreezeKind))]
+        | SkipJsonSchema[None],
+        Field(description="Which freezes; all that stand, if not given."),
     ] = None
 
 
@@ -62,7 +64,7 @@ def freeze_account(request: ApiRequest, number: str, data: FreezeIn) -> Status:
         freezing.freeze_own_account(actor=request.user, account=account, reason=data.reason)
         return Status(204, None)
     if not data.reason:
-        raise ValidationError({"reason": ValidationError("Say why: it stays in the audit log.", code="missing")})
+        raise ValidationError({"reason": ValidationError("Say why: it stays in the audit log.", code="reason_missing")})
     account = staff_selectors.account_numbered(request.user, number)
     freezing.freeze_account(actor=request.user, account=account, reason=data.reason)
     return Status(204, None)

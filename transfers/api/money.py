@@ -65,7 +65,11 @@ _ORDERED = {201: OrderOut, 202: OrderOut}
 @router.post("/accounts", response={201: AccountOut}, openapi_extra=refuses(409))
 @rated("open")
 def open_account(request: ApiRequest, data: OpenAccountIn, key: IdempotencyKey) -> Status:
-    """Open an account of yours, with an opening deposit in cash or without."""
+    """Open an account of yours, with an opening deposit in simulated cash or without.
+
+    A large deposit may be held as any other is: then the account is open and empty, and `waiting` of the account says
+    so. It counts towards what you can pay in a day yourself.
+    """
     account = opening.open_account(
         actor=request.user,
         kind=AccountKind(data.kind),
@@ -86,8 +90,9 @@ def accounts(request: ApiRequest) -> Any:
 def account(request: ApiRequest, number: OwnNumber) -> Any:
     """One account of yours, and what waits for a decision there."""
     row = _own(request, number)
+    waiting = [*history.waiting_orders(row), *history.waiting_deposits(row)]
     frozen = [FrozenOut.of(one) for one in freezes.as_its_owner_sees_them(row)]
-    return AccountDetailOut.of(row, waiting=history.waiting_orders(row), frozen=frozen)
+    return AccountDetailOut.of(row, waiting=waiting, frozen=frozen)
 
 
 @router.patch("/accounts/{number}", response=AccountOut)
@@ -113,7 +118,11 @@ def close_account(request: ApiRequest, number: OwnNumber) -> Status:
 @router.post("/accounts/{number}/deposit", response=_ORDERED, openapi_extra=refuses(409))
 @rated("deposit")
 def deposit(request: ApiRequest, number: OwnNumber, data: DepositIn, key: IdempotencyKey) -> Status:
-    """Pay cash into an account of yours, while the bank lets customers do that themselves."""
+    """Pay simulated cash into an account of yours, while the bank lets customers do that themselves.
+
+    201: it is on the account. 202: it is held until a member of staff has looked at it, and `explanation` says why.
+    Counts towards what you can pay in a day yourself: more is 409 `cash_in_limit_reached`.
+    """
     order = cash.deposit(
         actor=request.user,
         account=_own(request, number),
@@ -127,7 +136,7 @@ def deposit(request: ApiRequest, number: OwnNumber, data: DepositIn, key: Idempo
 @router.post("/accounts/{number}/withdraw", response=_ORDERED, openapi_extra=STEP_UP)
 @rated("withdrawal")
 def withdraw(request: ApiRequest, number: OwnNumber, data: WithdrawalIn, key: IdempotencyKey) -> Status:
-    """Take cash out of an account of yours. Counts towards the daily limit, and may need a code: see 403."""
+    """Take simulated cash out of an account of yours. Counts towards the daily limit, and may need a code: see 403."""
     order = cash.withdraw(
         actor=request.user,
         account=_own(request, number),

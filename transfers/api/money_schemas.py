@@ -215,6 +215,7 @@ class AccountsOut(Out):
 
 class WaitingOut(Out):
     id: Annotated[UUID, Field(validation_alias="public_id")]
+    kind: Annotated[str, _one_of(OrderKind)]
     label: str
     amount: AmountText
     since: TimeText
@@ -230,7 +231,12 @@ class FrozenOut(Out):
 
 
 class AccountDetailOut(AccountOut):
-    waiting: Annotated[list[WaitingOut], Field(description="Orders for which money is held, oldest first.")]
+    waiting: Annotated[
+        list[WaitingOut],
+        Field(
+            description="Orders that wait for a decision: those for which money is held, then deposits, oldest first."
+        ),
+    ]
     frozen: Annotated[list[FrozenOut], Field(description="Who has frozen it; empty unless its status is `frozen`.")]
 
 

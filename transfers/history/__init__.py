@@ -1,7 +1,14 @@
 """What a user may see of accounts and money, with the joins made (nouns; they write nothing)."""
 
 from transfers.history.monthly import NoSuchMonth, Statement, StatementTooLong, statement_for, statement_months
-from transfers.history.own_accounts import DailyUse, account_by_number, account_of, accounts_of, daily_use
+from transfers.history.own_accounts import (
+    DailyUse,
+    account_by_number,
+    account_of,
+    accounts_of,
+    cash_in_use,
+    daily_use,
+)
 from transfers.history.pictures import Balances, MonthFlow, Overview, balances_over_time, months_in_and_out, overview_of
 from transfers.history.receipts import (
     Receipt,
@@ -10,6 +17,7 @@ from transfers.history.receipts import (
     order_to_repeat,
     receipt_for,
     receipt_of,
+    waiting_deposits,
     waiting_orders,
 )
 from transfers.history.rows import (
@@ -40,6 +48,7 @@ __all__ = [
     "account_of",
     "accounts_of",
     "balances_over_time",
+    "cash_in_use",
     "daily_use",
     "entry_of",
     "filtered_page",
@@ -59,6 +68,7 @@ __all__ = [
     "statement_months",
     "totals_of",
     "version_of",
+    "waiting_deposits",
     "waiting_orders",
     "with_named_accounts",
 ]

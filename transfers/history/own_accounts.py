@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.utils import timezone
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DailyUse:
-    """Today's payments out, in major units."""
+    """What counts towards a limit of the day, and how much of it there was today, in major units."""
 
     limit: Decimal
     used: Decimal
@@ -75,10 +76,18 @@ def account_by_number(user: User, text: str) -> BankAccount:
 
 
 def daily_use(user: User) -> DailyUse:
+    """Today's payments out."""
     return daily_use_by(limits.limit_of(user))
+
+
+def cash_in_use(user: User) -> DailyUse:
+    """What the customer has paid in by themselves today."""
+    row = limits.limit_of(user)
+    used = row.cash_in_on(timezone.localdate()) if row is not None else Decimal(0)
+    return DailyUse(settings.CASH_IN_DAILY_LIMIT, used)
 
 
 def daily_use_by(row: CustomerLimit | None) -> DailyUse:
     """The same, of somebody whose row has been read; None is one who never paid anything out."""
-    used = row.used if row is not None and row.day == timezone.localdate() else Decimal(0)
+    used = row.used_on(timezone.localdate()) if row is not None else Decimal(0)
     return DailyUse(limits.daily_limit(row), used)

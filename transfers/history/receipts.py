@@ -90,7 +90,7 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
     """
     orders = _labelled(with_reversal(order_with_sides()), user.pk, "source", "target")
     order = orders.get(Q(source__owner=user) | Q(target__owner=user), public_id=public_id)
-    if order.transaction is None and order.source.owner_id != user.pk:
+    if order.transaction is None and order.customer_account.owner_id != user.pk:
         raise TransferOrder.DoesNotExist  # nothing has reached the other side
     return receipt_of(order, user, label=order.label or "")
 
@@ -138,33 +138,57 @@ def order_to_cancel(user: User, public_id: UUID) -> Any:
 
 @dataclass(frozen=True)
 class WaitingOrder:
-    """A line of what a customer's pages say about money that is set aside."""
+    """A line of what a customer's pages say about orders that wait."""
 
     public_id: UUID
+    kind: str
     label: str
     amount: Decimal
     since: datetime
     account_name: str
+    can_be_cancelled: bool
     payee_label: str  # what the customer calls whom it goes to
+
+    @property
+    def is_deposit(self) -> bool:
+        """Whether it is not on the account yet; all others are set aside there."""
+        return self.kind == OrderKind.DEPOSIT
 
 
 def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
-    """The orders of the accounts that wait for a decision, oldest first; nothing is asked where nothing is held."""
+    """The orders that are to leave these accounts and wait for a decision, oldest first; nothing is asked where nothing
+    is held."""
     holding = {account.pk: account for account in accounts if account.held}
     if not holding:
         return []
     held = TransferOrder.objects.filter(source__in=list(holding), state=OrderState.HELD)
     return [
-        WaitingOrder(
-            order.public_id,
-            str(payee_of(order, order.label or "")) if order.kind == OrderKind.PAYMENT else AT_THE_COUNTER,
-            order.amount,
-            order.created_at,
-            holding[order.source_id].display_name,
-            order.label or "",
-        )
+        _waiting(order, holding[order.source_id], order.label or "")
         for order in _labelled(held, accounts[0].owner_id, "target").order_by("created_at", "pk")
     ]
+
+
+def waiting_deposits(account: BankAccount) -> list[WaitingOrder]:
+    """The deposits to the account that wait for a decision, oldest first: no row of an account tells of them."""
+    held = TransferOrder.objects.filter(target=account, kind=OrderKind.DEPOSIT, state=OrderState.HELD)
+    return [_waiting(order, account, "") for order in held.order_by("created_at", "pk")]
+
+
+def _waiting(order: TransferOrder, account: BankAccount, payee_label: str) -> WaitingOrder:
+    label, can_be_cancelled = OrderKind.DEPOSIT.label, order.initiator_id == account.owner_id
+    if order.kind != OrderKind.DEPOSIT:
+        label = str(payee_of(order, payee_label)) if order.kind == OrderKind.PAYMENT else AT_THE_COUNTER
+        can_be_cancelled = True
+    return WaitingOrder(
+        order.public_id,
+        order.kind,
+        label,
+        order.amount,
+        order.created_at,
+        account.display_name,
+        can_be_cancelled,
+        payee_label,
+    )
 
 
 def order_to_repeat(user: User, public_id: UUID, kind: OrderKind) -> TransferOrder | None:

@@ -20,7 +20,7 @@ from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, AccountStatus, B
 from foundation import currency_record
 from foundation.compiled import Insert, Select, Update
 from foundation.idempotency import uuid7
-from foundation.money import from_minor, to_minor
+from foundation.money import format_money, from_minor, to_minor
 from foundation.refusals import Refusal
 from foundation.text import folded
 from transfers.ledger.digests import entry_text, movement_digest
@@ -56,10 +56,25 @@ class AccountNotActive(Refusal):
 
 
 class BalanceTooLarge(Refusal):
-    """An account would hold more than the ledger can add up without overflow."""
+    """A customer's account would hold more than the ledger can add up without overflow."""
 
     code = "balance_too_large"
-    text = "This account cannot take an amount this large."
+
+    def __init__(self, account_id: int, text: str | None = None) -> None:
+        super().__init__(text or f"The balance of this account would be above {largest_balance()}.")
+        self.account_id = account_id
+
+
+class BankAccountFull(Refusal):
+    """One of the bank's own accounts would hold more than its column can."""
+
+    code = "bank_account_full"
+    text = "One of the bank’s own accounts is full, so nothing was moved. Your account is fine: please tell us."
+
+
+def largest_balance() -> str:
+    """The most that a customer's account can hold, as people write it."""
+    return f"{format_money(from_minor(MAX_BALANCE_MINOR))}, the most that one account can hold"
 
 
 class UnbalancedTransaction(ValueError):
@@ -72,8 +87,10 @@ _LOCKED_AT_ONCE = 500  # SQL Server takes 2,100 parameters in one statement
 
 _UPDATED_ONE_BY_ONE = 8
 
-# A tenth of what the 64-bit columns hold, so that no sum of a few can overflow.
+# Of a customer's account: a tenth of what the 64-bit columns hold, so that no sum of a few can overflow.
 MAX_BALANCE_MINOR = 9 * 10**17
+# Of the bank's own accounts, which all customers share: the column's width. So none of them can fill one.
+MAX_BANK_BALANCE_MINOR = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -217,7 +234,7 @@ def post(
     Runs inside the caller's transaction, which holds the locks until it commits.
 
     Raises:
-        InsufficientFunds, AccountNotActive, BalanceTooLarge: nothing was written.
+        InsufficientFunds, AccountNotActive, BalanceTooLarge, BankAccountFull: nothing was written.
         UnbalancedTransaction: debits and credits differ, an amount is not positive, an account comes twice.
         OperationalError: another transaction got between; the caller's retry repeats the whole.
     """
@@ -364,10 +381,13 @@ def _entry(leg: Leg, account: LockedAccount) -> PostedEntry:
     grows = (leg.direction == Direction.DEBIT) == (account.kind in DEBIT_NORMAL_KINDS)
     amount = to_minor(leg.amount)
     balance_after = account.balance + (amount if grows else -amount)
-    if account.kind in CUSTOMER_KINDS and not grows and balance_after < account.held:
+    if account.kind not in CUSTOMER_KINDS:
+        if abs(balance_after) > MAX_BANK_BALANCE_MINOR:
+            raise BankAccountFull
+    elif not grows and balance_after < account.held:
         raise InsufficientFunds
-    if abs(balance_after) > MAX_BALANCE_MINOR:
-        raise BalanceTooLarge
+    elif balance_after > MAX_BALANCE_MINOR:
+        raise BalanceTooLarge(leg.account_id)
     return PostedEntry(leg.account_id, leg.direction.value, amount, balance_after, account.last_sequence + 1)
 
 

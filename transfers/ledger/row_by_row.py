@@ -94,7 +94,8 @@ def _faults_of_holds(account: BankAccount) -> Iterator[str]:
 
 
 def _waiting(account: BankAccount) -> Decimal:
-    held = TransferOrder.objects.filter(source=account, state=OrderState.HELD)
+    # Nothing is set aside for a deposit.
+    held = TransferOrder.objects.filter(source=account, state=OrderState.HELD).exclude(kind=OrderKind.DEPOSIT)
     return held.aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 

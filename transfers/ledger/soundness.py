@@ -30,7 +30,7 @@ from accounts.models import DEBIT_NORMAL_KINDS, AccountStatus, BankAccount
 from foundation.keys.encryption import DecryptionFailed
 from foundation.slices import within
 from transfers.ledger.row_by_row import COMPLETED, number_is_its_own
-from transfers.models import Direction, Entry, OrderState, Transaction, TransferOrder
+from transfers.models import Direction, Entry, OrderKind, OrderState, Transaction, TransferOrder
 
 # Entries of one account, or of several, that one statement compares with the ones before them.
 _COMPARED = 100_000
@@ -82,7 +82,7 @@ def _waiting(accounts: list[Any]) -> dict[int, Decimal]:
     """What the waiting orders of the accounts add up to, by account."""
     orders = TransferOrder.objects.filter(
         state=OrderState.HELD, source__gte=accounts[0].pk, source__lte=accounts[-1].pk
-    )
+    ).exclude(kind=OrderKind.DEPOSIT)  # nothing is set aside for one
     return dict(orders.values("source").annotate(total=Sum("amount")).values_list("source", "total"))
 
 

@@ -15,7 +15,8 @@ from accounts.sign_in.two_factor import WrongCode
 from foundation.compiled import Select
 from foundation.refusals import Refusal
 from transfers.ledger.bank_books import CASH_SHARDS
-from transfers.models import OrderKind, TransferOrder
+from transfers.models import CustomerLimit, OrderKind, StepUpChallenge, TransferOrder
+from transfers.orders import fraud, limits, screening, step_up
 from transfers.orders.instruction import Instruction
 from transfers.orders.ownership import require_owner, served_customer
 from transfers.orders.placing import place
@@ -54,11 +55,14 @@ def deposit(
     description: str = "",
     at: datetime | None = None,
 ) -> TransferOrder:
-    """Pay `amount` (major units) of cash into the actor's own account.
+    """Pay `amount` (major units) of simulated cash into the actor's own account. Counts towards CASH_IN_DAILY_LIMIT.
+
+    What the fraud rules hold is not on the account, nor set aside there, until somebody has released it.
 
     Raises:
         PermissionDenied, NotYourAccount, TooOften
-        CashOnlyAtTheCounter, AccountNotActive, IdempotencyConflict: refused, nothing moved.
+        CashOnlyAtTheCounter, CashInLimitReached, BalanceTooLarge, AccountNotActive, IdempotencyConflict: refused,
+        nothing moved.
     """
     require(actor, "transfers.deposit_own")
     require_owner(actor, account)
@@ -76,8 +80,8 @@ def withdraw(
     proof: Proof | None = None,
     at: datetime | None = None,
 ) -> TransferOrder:
-    """Pay `amount` (major units) of cash out of the actor's own account. Counts towards the daily limit. `proof` is the
-    code that it may need (`step_up`).
+    """Pay `amount` (major units) of simulated cash out of the actor's own account. Counts towards the daily limit.
+    `proof` is the code that it may need (`step_up`).
 
     Raises:
         PermissionDenied, NotYourAccount, TooOften
@@ -88,6 +92,47 @@ def withdraw(
     require_owner(actor, account)
     instruction = _instruction(OrderKind.WITHDRAWAL, actor, account, amount, idempotency_key, description, at)
     return place(instruction, check=require_self_service, proof=proof)
+
+
+def foresee_deposit(*, actor: User, account: BankAccount, amount: Decimal, at: datetime | None = None) -> str:
+    """Why a deposit that is about to be reviewed would be held; "" if it would be on the account at once. The service
+    asks again.
+
+    Raises:
+        PermissionDenied, NotYourAccount, CashOnlyAtTheCounter, CashInLimitReached
+    """
+    instruction = _foreseen(OrderKind.DEPOSIT, "transfers.deposit_own", actor, account, amount, "", at)
+    row = limits.limit_of(actor) or CustomerLimit(user=actor, day=timezone.localdate(instruction.at))
+    limits.refuse_above_cash_in(row, amount, at=instruction.at)
+    return fraud.hold_reason(screening.rules_of_cash_in(instruction))
+
+
+def challenge_for(
+    *, actor: User, account: BankAccount, amount: Decimal, idempotency_key: str, at: datetime | None = None
+) -> StepUpChallenge | None:
+    """What a withdrawal that is about to be reviewed needs a code for; None if it needs none as things stand now.
+
+    Raises:
+        PermissionDenied, NotYourAccount, CashOnlyAtTheCounter, WaitsAfterReset
+    """
+    asked = _foreseen(OrderKind.WITHDRAWAL, "transfers.withdraw_own", actor, account, amount, idempotency_key, at)
+    return step_up.challenge_ahead(asked)
+
+
+def _foreseen(
+    kind: OrderKind,
+    permission: str,
+    actor: User,
+    account: BankAccount,
+    amount: Decimal,
+    idempotency_key: str,
+    at: datetime | None,
+) -> Instruction:
+    """What a customer is about to ask for, looked at before they confirm it."""
+    require(actor, permission)
+    require_owner(actor, account)
+    require_self_service()
+    return _instruction(kind, actor, account, amount, idempotency_key, "", at)
 
 
 def deposit_at_counter(
@@ -101,7 +146,8 @@ def deposit_at_counter(
 ) -> TransferOrder:
     """Take `amount` (major units) of cash from whoever brings it for a customer's account. The customer is told.
 
-    Once more than ALERT_AMOUNT was brought for them on one day, an alert lets a second person look at it.
+    Above ALERT_AMOUNT, with what was brought for them on the same day and no second clerk has looked at, an alert is
+    raised and the order is held: the money is not on the account until a second clerk releases it.
 
     Raises:
         PermissionDenied, TooOften

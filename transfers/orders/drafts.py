@@ -25,10 +25,10 @@ class Draft:
     """`amount` in major units as text: sessions are JSON."""
 
     source_id: int
-    target_id: int
+    target_id: int  # of cash the same: which cash row it moves with is not the draft's
     amount: str
     description: str
-    mode: str  # "own", "send" or "cash": which form it came from
+    mode: str  # "own", "send", "deposit" or "withdraw": which form it came from
     made_at: int
     # What a code has to be given for, and why (`transfers.orders.step_up`); "" if none is needed.
     challenge: str = ""

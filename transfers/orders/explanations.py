@@ -13,15 +13,23 @@ from transfers.orders.fraud import SECOND_CLERK, Rule
 
 def why_held(order: TransferOrder) -> str:
     """One sentence; by the present amounts, "" for a reason that nobody wrote a sentence for."""
-    return _sentence_for(order.hold_reason)
+    return _sentence_for(order.hold_reason, is_deposit=order.kind == OrderKind.DEPOSIT)
 
 
-def before_holding(hold_reason: str) -> str:
-    """What the customer reads before they confirm a payment that a rule will hold; "" where none will."""
+def before_holding(hold_reason: str, *, is_deposit: bool = False) -> str:
+    """What the customer reads before they confirm an order that a rule will hold; "" where none will."""
     if not hold_reason:
         return ""
-    kept = "Until then the money is set aside in your account, and we write to you as soon as it is decided."
-    return f"{_sentence_for(hold_reason)} {kept}".strip()
+    sentence = _sentence_for(hold_reason, is_deposit=is_deposit)
+    return f"{sentence} Until then the money is {_where(is_deposit)}, and {_WE_WRITE}".strip()
+
+
+_WE_WRITE = "we write to you as soon as it is decided."
+
+
+def _where(is_deposit: bool) -> str:
+    """Where the money of an order is until somebody has decided."""
+    return "not on your account" if is_deposit else "set aside in your account"
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,14 @@ def asking_for_code(why: StepUpReason) -> str:
     )
 
 
-def _sentence_for(hold_reason: str) -> str:
+def _sentence_for(hold_reason: str, *, is_deposit: bool) -> str:
+    if is_deposit:
+        return {
+            Rule.SUSPICIOUS_AMOUNT.value: f"Deposits above {format_money(settings.SUSPICIOUS_AMOUNT)} are looked at by "
+            "a member of staff first.",
+            SECOND_CLERK: f"Cash above {format_money(settings.ALERT_AMOUNT)} on one day is paid in at the counter by "
+            "two members of staff.",
+        }.get(hold_reason, "")
     return {
         Rule.SUSPICIOUS_AMOUNT.value: f"Transfers above {format_money(settings.SUSPICIOUS_AMOUNT)} are looked at by a "
         "member of staff before they go out.",
@@ -85,22 +100,22 @@ def explanation_of(order: TransferOrder) -> str:
     """Why the order waits, until when, and where the money is meanwhile; or why it was not carried out. "" for all
     others."""
     is_deposit = order.kind == OrderKind.DEPOSIT
+    left = "nothing was paid in" if is_deposit else "the money is yours to spend again"
     if order.state == OrderState.HELD:
-        return f"{why_held(order)} {_KEPT} {until_when(order)}".strip()
+        kept = f"The money is {_where(is_deposit)} until then, and {_WE_WRITE}"
+        return f"{why_held(order)} {kept} {until_when(order)}".strip()
     if order.state == OrderState.REJECTED:
-        return f"We did not carry this out, and the money is yours to spend again. The reason: {order.decision_reason}"
+        return f"We did not carry this out, and {left}. The reason: {order.decision_reason}"
     if order.state == OrderState.CANCELLED:
-        left = "nothing was paid in" if is_deposit else "the money is yours to spend again"
         return f"You cancelled this before we had decided, and {left}."
     if order.state == OrderState.EXPIRED:
-        left = _ASK_FOR_CASH if is_deposit else "The money is yours to spend again."
-        return f"We did not decide on this in time, so it was not carried out. {left}"
+        ask = _ASK_FOR_CASH if is_deposit and not order.is_by_its_customer else ""
+        return f"We did not decide on this in time, so it was not carried out, and {left}. {ask}".strip()
     return ""
 
 
 # Of a deposit that came to nothing: who has paid in by themselves has the cash still.
 _ASK_FOR_CASH = "Cash that you handed in at the counter is yours: ask for it there."
-_KEPT = "The money is set aside in your account until then, and we write to you as soon as it is decided."
 
 
 def until_when(order: TransferOrder) -> str:

@@ -1,4 +1,4 @@
-"""The fraud rules on payments to others (R3.10): facts in, alerts out.
+"""The fraud rules on payments to others and on cash paid in (R3.2, R3.10): facts in, alerts out.
 
 Pure functions: no rows, no clock, no settings. Whoever asks brings the facts and the thresholds, so that the same
 rules judge a payment in the making (`transfers.orders.screening`) and past ones (`replay_fraud_rules`).
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 WINDOW = timedelta(hours=1)
 
-# Not a rule on payments, but held and decided like what a rule holds: much cash at the counter, by one clerk.
+# Why much cash at the counter, by one clerk, is held: in or out.
 SECOND_CLERK = "second_clerk"
 
 
@@ -33,8 +33,8 @@ LABELS = {
     Rule.SUSPICIOUS_AMOUNT: "Suspicious amount",
     Rule.COUNTER_DEPOSIT: "Much cash paid in at the counter",
 }
-# The money waits for a second person; the other rules only ask somebody to look.
-HOLDING_RULES = (Rule.SUSPICIOUS_AMOUNT,)
+# The money waits for a second person, for this reason; the other rules only ask somebody to look.
+_HOLDING_RULES = {Rule.SUSPICIOUS_AMOUNT: Rule.SUSPICIOUS_AMOUNT.value, Rule.COUNTER_DEPOSIT: SECOND_CLERK}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Thresholds:
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """One payment to somebody else: `amount` in major units, how many payments its customer has ordered in the hour
-    that ends with it, this one included, and whether the payee was new to them when it was ordered."""
+    that ends with it, this one included, and whether the payee was new to them when it was ordered. Or cash that a
+    customer pays in by themselves, which is no payment."""
 
     amount: Decimal
     payments_in_the_hour: int
@@ -68,10 +69,10 @@ def alerts(facts: Facts, thresholds: Thresholds) -> tuple[Rule, ...]:
 
 def alerts_of_cash_in(paid_in_that_day: Decimal, thresholds: Thresholds) -> tuple[Rule, ...]:
     """The rules that cash paid in at the counter sets off; `paid_in_that_day` (major units) is what staff have noted
-    for the customer on the day, this included. It is not held: the cash is there, or ought to be."""
+    for the customer on the day and no second clerk has looked at, this included."""
     return (Rule.COUNTER_DEPOSIT,) if paid_in_that_day > thresholds.alert_amount else ()
 
 
 def hold_reason(rules: Collection[Rule]) -> str:
-    """The rule for which a payment that set off `rules` is held; "" if it goes out at once."""
-    return next((rule.value for rule in HOLDING_RULES if rule in rules), "")
+    """Why an order that set off `rules` is held; "" if it is carried out at once."""
+    return next((reason for rule, reason in _HOLDING_RULES.items() if rule in rules), "")

@@ -80,8 +80,8 @@ def release_order(
     at: datetime | None = None,
 ) -> TransferOrder:
     """Carry out what is held, as if it were ordered now: status and funds are checked again. Sender and receiver are
-    told as of any payment; cash is handed out now. `reason` is for the audit log. The same decision again under the
-    same key is answered with the order, and does nothing.
+    told as of any payment; cash is handed out, or on the account, now. `reason` is for the audit log. The same decision
+    again under the same key is answered with the order, and does nothing.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -102,7 +102,8 @@ def reject_order(
     idempotency_key: str | None = None,
     at: datetime | None = None,
 ) -> TransferOrder:
-    """Let the customer have the money back, whatever status the account has; the daily limit too, on the same day.
+    """Let the customer have the money back, whatever status the account has; the daily limit too, on the same day. Of
+    a deposit nothing is left.
 
     The customer reads `reason`, on the receipt and in a mail: it is written to them. The same decision again under
     the same key is answered with the order, and does nothing.
@@ -223,13 +224,16 @@ def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: da
 
 
 def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetime) -> None:
-    if not row.user.can_sign_in:
+    is_deposit = waiting.kind == OrderKind.DEPOSIT
+    if not row.user.can_sign_in and (waiting.is_by_its_customer or not is_deposit):
         raise CustomerCannotSignIn(_LOCKED)  # whoever ordered it may be the reason for the lock (R1.5)
     is_payment = waiting.kind == OrderKind.PAYMENT
     known = known_payees.known_payee(row.user, waiting.target) if is_payment else None
-    step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), is_known=known is not None, at=at)
+    if not is_deposit:
+        step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), is_known=known is not None, at=at)
     require_untouched(waiting.source, waiting.target)
-    holding.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
+    if not is_deposit:  # nothing is set aside for one
+        holding.release_hold(waiting.source_id, waiting.amount, target_id=waiting.target_id)
     posting = _post(waiting, at)
     waiting.transaction = posting.as_row()
     _write_decision(waiting, OrderState.RELEASED, once.actor, once.reason, at)
@@ -238,6 +242,8 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
     if is_payment:
         known_payees.remember(row.user, waiting, known, at=at)
         outbox.tell("payment_posted", order_id=waiting.pk)
+    elif is_deposit and waiting.is_by_its_customer:
+        outbox.tell("deposit_released", order_id=waiting.pk)
     else:
         outbox.tell("cash_at_counter", order_id=waiting.pk)
 
@@ -300,11 +306,14 @@ def _post(waiting: TransferOrder, at: datetime) -> Posting:
 
 
 def _give_back(waiting: TransferOrder, row: CustomerLimit) -> None:
-    """What the order took when it was held: the money set aside, and its part of the daily limit."""
+    """What the order took when it was held: the money set aside, and its part of a limit of the day, of what goes out
+    or of what the customer pays in by themselves."""
     if waiting.kind in limits.OUTGOING_KINDS:
         holding.release_hold(waiting.source_id, waiting.amount)
         limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
-        limits.keep(row)
+    elif waiting.is_by_its_customer:
+        limits.give_back_cash_in(row, waiting.amount, counted_at=waiting.created_at)
+    limits.keep(row)
 
 
 def _write_decision(waiting: TransferOrder, state: OrderState, actor: User, reason: str, at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""How often one customer may move money, and how much they may pay out (R3.9, R3.10).
+"""How often one customer may move money, and how much they may pay out, and pay in by themselves (R3.2, R3.9, R3.10).
 
 All of it stands in one row of the customer's, on every installation: whatever moves their money locks that row first,
 judges by it, and writes it back once (`keep`), in the transaction of what was judged. So a place in the minute is taken
@@ -21,6 +21,7 @@ from foundation.compiled import Insert, Select, Update
 from foundation.limiter import limiter
 from foundation.limiter.limiter import TooOften
 from foundation.limiter.window import still_counting, wait_of
+from foundation.money import format_money
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 from transfers.models import CustomerLimit, OrderKind
@@ -35,19 +36,32 @@ _field: Any = CustomerLimit._meta.get_field
 _rows: Select = Select(lambda user: CustomerLimit.objects.filter(user=user), _field("user"))
 _locked: Select = Select(lambda user: CustomerLimit.objects.select_for_update().filter(user=user), _field("user"))
 _insert = Insert(CustomerLimit)
+_KEPT = ("day", "used", "cash_in", "out_since_code", "recent", "version")
 _keep = Update(
-    lambda pk, version, day, used, out_since_code, recent, next_version: (
+    lambda pk, version, *values: (
         CustomerLimit.objects.filter(pk=pk, version=version),
-        {"day": day, "used": used, "out_since_code": out_since_code, "recent": recent, "version": next_version},
+        dict(zip(_KEPT, values, strict=True)),
     ),
-    *(CustomerLimit._meta.pk, _field("version"), _field("day"), _field("used")),
-    *(_field("out_since_code"), _field("recent"), _field("version")),
+    *(CustomerLimit._meta.pk, _field("version"), *map(_field, _KEPT)),
 )
 
 
 class DailyLimitReached(Refusal):
     code = "daily_limit_reached"
     text = "This is more than remains of your daily limit."
+
+
+class CashInLimitReached(Refusal):
+    """A customer would pay in more by themselves than CASH_IN_DAILY_LIMIT on one day."""
+
+    code = "cash_in_limit_reached"
+
+    def __init__(self, remaining: Decimal) -> None:
+        most = format_money(settings.CASH_IN_DAILY_LIMIT)
+        super().__init__(
+            f"You can pay in {most} a day yourself, over all your accounts: {format_money(remaining)} of it is left "
+            "today. Bring more to the counter."
+        )
 
 
 def limit_of(customer: User) -> CustomerLimit | None:
@@ -75,7 +89,8 @@ def keep(row: CustomerLimit) -> None:
         OperationalError: another transaction has written it meanwhile; the caller's retry repeats the whole.
     """
     version, row.recent = row.version + 1, json.dumps(_recent(row))
-    if not _keep.execute(row.pk, row.version, row.day, row.used, row.out_since_code, row.recent, version):
+    kept = (row.day, row.used, row.cash_in, row.out_since_code, row.recent, version)
+    if not _keep.execute(row.pk, row.version, *kept):
         raise OperationalError("could not serialize: the customer's limit was changed without its lock")
     row.version = version
 
@@ -182,23 +197,44 @@ def refuse_above_daily(row: CustomerLimit, amount: Decimal, *, at: datetime) -> 
     Raises:
         DailyLimitReached
     """
-    _, used = _used_on(row, at)
-    if used + amount > daily_limit(row):
+    if row.used_on(_today(row, at)) + amount > daily_limit(row):
         raise DailyLimitReached
 
 
 def charge(row: CustomerLimit, amount: Decimal, *, at: datetime, with_code: bool) -> None:
     """Add a payment out that keeps to the limit. One made `with_code` begins the sum since the last code anew."""
-    day, used = _used_on(row, at)
-    row.day, row.used = day, used + amount
+    _begin_day(row, at)
+    row.used += amount
     row.out_since_code = Decimal(0) if with_code else row.out_since_code + amount
 
 
-def _used_on(row: CustomerLimit, at: datetime) -> tuple[date, Decimal]:
-    """The day that is counted at this moment, and what was paid out on it."""
+def refuse_above_cash_in(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
+    """Refuse cash that brings what the customer pays in by themselves on this day above CASH_IN_DAILY_LIMIT.
+
+    Raises:
+        CashInLimitReached
+    """
+    left = max(settings.CASH_IN_DAILY_LIMIT - row.cash_in_on(_today(row, at)), Decimal(0))
+    if amount > left:
+        raise CashInLimitReached(left)
+
+
+def count_cash_in(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
+    """Add cash that the customer pays in by themselves, and that keeps to the limit."""
+    _begin_day(row, at)
+    row.cash_in += amount
+
+
+def _begin_day(row: CustomerLimit, at: datetime) -> None:
+    """Let the row count the day of this moment, from nothing where it is another one."""
+    today = _today(row, at)
+    row.used, row.cash_in, row.day = row.used_on(today), row.cash_in_on(today), today
+
+
+def _today(row: CustomerLimit, at: datetime) -> date:
+    """The day that is counted at this moment."""
     # Never back to a day before: a server whose clock is slow at midnight would empty the new day's count.
-    today = max(timezone.localdate(at), row.day)
-    return today, row.used if row.day == today else Decimal(0)
+    return max(timezone.localdate(at), row.day)
 
 
 def give_back(row: CustomerLimit, amount: Decimal, *, charged_at: datetime) -> None:
@@ -209,6 +245,12 @@ def give_back(row: CustomerLimit, amount: Decimal, *, charged_at: datetime) -> N
     """
     if row.day == timezone.localdate(charged_at):
         row.used = max(row.used - amount, Decimal(0))
+
+
+def give_back_cash_in(row: CustomerLimit, amount: Decimal, *, counted_at: datetime) -> None:
+    """Take cash that never came in off the locked row, if it was counted on the day that the row counts."""
+    if row.day == timezone.localdate(counted_at):
+        row.cash_in = max(row.cash_in - amount, Decimal(0))
 
 
 def daily_limit(row: CustomerLimit | None) -> Decimal:

@@ -6,9 +6,10 @@ deadlocks, and a repeated request waits here for the first one. The steps under 
 1. The same request again, after it was carried out, is answered with its order: no limit, and no rule that holds by
    now, can refuse it. Then a place in the customer's minute: refused tries count too (R3.9).
 2. Everything that can refuse it (`_judge`): the check of this kind of order, whose the accounts are, whether a new
-   payee's name was confirmed or it is sent all the same, whether the payment needs a code, the daily limit, the fraud
-   rules, how much cash the customer was handed that day, status and funds. A suspicious order is HELD instead of
-   posted, and its amount set aside until `transfers.orders.holds` decides (R3.10).
+   payee's name was confirmed or it is sent all the same, whether the payment needs a code, the limits of the day, the
+   fraud rules, how much cash staff took from or handed to the customer that day, status and funds. A suspicious order
+   is HELD instead of posted until `transfers.orders.holds` decides, and what is to leave an account is set aside there
+   (R3.10).
 3. Nothing was written so far. A refusal commits the place taken and its audit entry, and is raised after: a process
    that dies in between leaves no try that was judged and not counted. Else all of it is written (`_write`): the ledger
    or the hold, the limit, the order, alerts, audit entry, payee, the code's challenge, outbox row. Nothing refuses any
@@ -88,9 +89,21 @@ def place(
     outcome = _by_code(instruction, check, vouch) if vouch is not None else None
     if outcome is None:
         outcome = _carry_out(instruction, check, proof, [], has_used_code=has_used_code)
+    if isinstance(outcome, ledger.BalanceTooLarge):
+        raise _worded_for(instruction, outcome)
     if isinstance(outcome, Refusal):
         raise outcome
     return outcome
+
+
+def _worded_for(instruction: Instruction, refusal: ledger.BalanceTooLarge) -> ledger.BalanceTooLarge:
+    """The same in words that are true for whoever reads them: whose account is full."""
+    if instruction.kind == OrderKind.PAYMENT:
+        return ledger.BalanceTooLarge(refusal.account_id, "The payee’s account cannot take an amount this large.")
+    if instruction.served is None:
+        text = f"Your balance would be above {ledger.largest_balance()}."
+        return ledger.BalanceTooLarge(refusal.account_id, text)
+    return refusal
 
 
 def _check_bounds(instruction: Instruction) -> None:
@@ -222,7 +235,7 @@ class _Judged:
     """An order that nothing refuses, and what was found on the way."""
 
     order: TransferOrder
-    movement: ledger.Judged | holding.JudgedHold
+    movement: ledger.Judged | holding.JudgedHold | None  # none of cash that is held: nothing is set aside for it
     rules: tuple[Rule, ...]
     known_payee: KnownPayee | None
     let_out: _LetOut | None
@@ -254,14 +267,25 @@ def _judge(
         payee_names.put_on_order(order, instruction.name_given, known)
         earlier = limits.payments_in_the_hour(row, at=instruction.at)
         rules = screening.rules_set_off(instruction.amount, earlier=earlier, is_first=known is None)
+    if instruction.kind == OrderKind.DEPOSIT:
+        if instruction.served is None:
+            limits.refuse_above_cash_in(row, instruction.amount, at=instruction.at)
+        rules = screening.rules_of_cash_in(instruction)
     if instruction.kind in limits.OUTGOING_KINDS:
         let_out = _let_out(instruction, row, proof, is_known=known is not None)
     order.hold_reason = fraud.SECOND_CLERK if _needs_second_clerk(instruction) else fraud.hold_reason(rules)
     if order.hold_reason:
         order.state = OrderState.HELD.value
-        movement = holding.judge_hold(instruction.source.pk, instruction.amount, target_id=instruction.target.pk)
-        return _Judged(order, movement, rules, known, let_out)
+        return _Judged(order, _judge_hold(instruction, order), rules, known, let_out)
     return _Judged(order, ledger.judge([records.movement_of(order, at=instruction.at)]), rules, known, let_out)
+
+
+def _judge_hold(instruction: Instruction, order: TransferOrder) -> holding.JudgedHold | None:
+    """What is set aside for an order that waits; None for a deposit. What posting it now would refuse is refused."""
+    if instruction.kind == OrderKind.DEPOSIT:
+        ledger.judge([records.movement_of(order, at=instruction.at)])
+        return None
+    return holding.judge_hold(instruction.source.pk, instruction.amount, target_id=instruction.target.pk)
 
 
 def _check(instruction: Instruction, check: Callable[[], None] | None) -> None:
@@ -300,31 +324,31 @@ def _write(instruction: Instruction, row: CustomerLimit, judged: _Judged) -> Tra
             limits.note_payment(row, at=instruction.at)
         if let_out.challenge is not None:
             step_up.use_up(let_out.challenge, at=instruction.at)
+    elif instruction.kind == OrderKind.DEPOSIT and instruction.served is None:
+        limits.count_cash_in(row, instruction.amount, at=instruction.at)
     limits.keep(row)
-    if isinstance(judged.movement, holding.JudgedHold):
-        _write_held(instruction, order, judged.movement)
-    else:
+    if isinstance(judged.movement, ledger.Judged):
         _write_posted(instruction, order, judged.movement, known_payee=judged.known_payee)
+    else:
+        _write_held(instruction, order, judged.movement)
     screening.raise_alerts(order, judged.rules, at=instruction.at)
     return order
 
 
-def post_order(instruction: Instruction) -> TransferOrder:
-    """Post, inside the caller's transaction, which holds the customer's limit row and has judged the rest.
+def place_within(instruction: Instruction, row: CustomerLimit) -> TransferOrder:
+    """Carry out what needs no code, inside the caller's transaction, which holds the customer's limit row, has looked
+    for the key and taken the place in the minute. A refusal is the caller's to roll back and to record.
 
     Raises:
-        AccountNotActive, BalanceTooLarge: of the ledger.
+        Refusal
     """
-    order = instruction.as_order()
-    movement = ledger.judge([records.movement_of(order, at=instruction.at)])
-    _write_posted(instruction, order, movement, known_payee=None)
-    return order
+    return _write(instruction, row, _judge(instruction, row, None, None))
 
 
 def _write_posted(
     instruction: Instruction, order: TransferOrder, movement: ledger.Judged, *, known_payee: KnownPayee | None
 ) -> None:
-    """The ledger, the order, its audit entry, payee and outbox row, and an alert of much cash at the counter."""
+    """The ledger, the order, its audit entry, payee and outbox row."""
     (posting,) = movement.write()
     records.mark_posted(order, posting)
     records.insert(order)
@@ -333,16 +357,14 @@ def _write_posted(
         known_payees.remember(instruction.customer, order, known_payee, at=instruction.at)
         outbox.tell("payment_posted", order_id=order.pk)
     elif instruction.served is not None:
-        if instruction.kind == OrderKind.DEPOSIT:
-            rules = screening.rules_of_cash_in(instruction.served, at=instruction.at)
-            screening.raise_alerts(order, rules, at=instruction.at)
         outbox.tell("cash_at_counter", order_id=order.pk)
 
 
-def _write_held(instruction: Instruction, order: TransferOrder, movement: holding.JudgedHold) -> None:
+def _write_held(instruction: Instruction, order: TransferOrder, movement: holding.JudgedHold | None) -> None:
     """The money set aside, and an order that waits; no payee yet, and no word to the other side, whom nothing has
     reached."""
-    movement.write()
+    if movement is not None:
+        movement.write()
     records.insert(order)
     actions = [Action.TRANSFER_HELD]
     if order.hold_reason == Rule.SUSPICIOUS_AMOUNT:

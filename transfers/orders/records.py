@@ -116,8 +116,7 @@ def details_of(order: TransferOrder) -> dict[str, str]:
 
 def served_by_another(order: TransferOrder) -> User | None:
     """The customer whom somebody else acts for; None where they act for themselves."""
-    account = order.customer_account
-    return None if account.owner_id == order.initiator_id else account.owner
+    return None if order.is_by_its_customer else order.customer_account.owner
 
 
 def order_of_key(user: User, idempotency_key: str) -> TransferOrder | None:

@@ -21,6 +21,7 @@ from foundation.transactions import own_transaction
 from transfers.models import AlertState, FraudAlert, OrderKind, TransferOrder
 from transfers.orders import fraud
 from transfers.orders.fraud import Rule
+from transfers.orders.instruction import Instruction
 from transfers.periods import day_of, start_of_day
 
 _field: Any = FraudAlert._meta.get_field
@@ -54,6 +55,17 @@ def rules_set_off(amount: Decimal, *, earlier: int, is_first: bool) -> tuple[Rul
     return fraud.alerts(facts, thresholds())
 
 
+def rules_of_cash_in(instruction: Instruction) -> tuple[Rule, ...]:
+    """The rules that a deposit sets off: by its amount, where customers pay in by themselves; at the counter with what
+    staff have noted for this customer that day and no second clerk has looked at."""
+    if instruction.served is None:
+        return fraud.alerts(
+            fraud.Facts(amount=instruction.amount, payments_in_the_hour=0, is_first_payment=False), thresholds()
+        )
+    noted = _noted_cash_in(instruction.served, at=instruction.at)
+    return fraud.alerts_of_cash_in(noted + instruction.amount, thresholds())
+
+
 def is_much_cash_out(customer: User, amount: Decimal, *, at: datetime) -> bool:
     """Whether `amount` (major units), with what staff have paid this customer out that day and no second clerk has
     looked at, is more than one clerk may give out.
@@ -70,18 +82,19 @@ def is_much_cash_out(customer: User, amount: Decimal, *, at: datetime) -> bool:
     return amount + _sum_by_others(today, customer) > thresholds().alert_amount
 
 
-def rules_of_cash_in(customer: User, *, at: datetime) -> tuple[Rule, ...]:
-    """The rules that the deposit just noted sets off, with what staff have noted for this customer that day.
+def _noted_cash_in(customer: User, *, at: datetime) -> Decimal:
+    """What staff have noted for this customer that day and no second clerk has looked at.
 
     One statement, by the index of each account's entries by time: deposits leave the bank's account, and what is paid
     to an account has no index by time. The customer's limit row is locked.
     """
     today = TransferOrder.objects.filter(
         kind=OrderKind.DEPOSIT.value,
+        hold_reason="",
         transaction__entries__account__owner=customer,
         transaction__entries__posted_at__gte=start_of_day(day_of(at)),
     )
-    return fraud.alerts_of_cash_in(_sum_by_others(today, customer), thresholds())
+    return _sum_by_others(today, customer)
 
 
 def _sum_by_others(orders: QuerySet[TransferOrder], customer: User) -> Decimal:

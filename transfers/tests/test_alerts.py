@@ -89,14 +89,14 @@ def test_what_a_clerk_ordered_for_a_customer_counts_as_the_customers(
     assert rules_of(pay("1.00")) == {"many_payments"}
 
 
-def test_own_transfers_and_cash_raise_nothing_and_count_for_nothing(
+def test_own_transfers_and_a_little_cash_raise_nothing_and_count_for_nothing(
     alice: Any, rich: BankAccount, savings: BankAccount, pay: Callable, new_key: Callable
 ) -> None:
     """R3.9, R3.10: between own accounts nothing is held, however much."""
     for _ in range(6):
         assert pay("12000.00", target=savings).state == "posted"
     acts.withdraw(actor=alice, account=rich, amount=Decimal(20_000), idempotency_key=new_key())
-    cash.deposit(actor=alice, account=rich, amount=Decimal(50_000), idempotency_key=new_key())
+    cash.deposit(actor=alice, account=rich, amount=Decimal(1000), idempotency_key=new_key())
     assert rules_of(pay("1.00")) == set()
     assert not FraudAlert.objects.exists()
 

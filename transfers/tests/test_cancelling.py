@@ -199,12 +199,15 @@ def test_a_deposit_that_waits_has_taken_nothing_and_gives_nothing_back(
     ],
 )
 def test_of_a_deposit_no_money_is_said_to_be_there_again(
-    state: OrderState, told: str, alice: Any, household: BankAccount, held: TransferOrder
+    state: OrderState, told: str, alice: Any, sam: Any, household: BankAccount, held: TransferOrder
 ) -> None:
-    """It was never on the account."""
+    """It was never on the account; of what a clerk has taken, the customer reads where the cash is."""
     event = {OrderState.CANCELLED: "order_cancelled", OrderState.EXPIRED: "order_expired"}[state]
     till = BankAccount.objects.get(ledger_code="cash-0")
-    TransferOrder.objects.filter(pk=held.pk).update(kind="deposit", source=till, target=household, state=state)
+    initiator = sam if state == OrderState.EXPIRED else alice
+    TransferOrder.objects.filter(pk=held.pk).update(
+        kind="deposit", source=till, target=household, state=state, initiator=initiator
+    )
     explanation = explanation_of(TransferOrder.objects.get(pk=held.pk))
     (mail,) = mails_of(event, order_id=held.pk)
     subject, text, html = rendered(mail)

@@ -252,41 +252,91 @@ def test_much_cash_paid_in_at_the_counter_is_looked_at_by_a_second_person(
         note(amount, account, at)
     assert not FraudAlert.objects.exists()
     order = note("0.01")
-    assert (order.state, balance_of(rich)) == ("posted", Decimal("10600.01"))
+    assert (order.state, order.hold_reason, balance_of(rich)) == ("held", "second_clerk", Decimal("10600.00"))
     alert = FraudAlert.objects.get()
     assert (alert.rule, alert.order, alert.state) == ("counter_deposit", order, "open")
     with pytest.raises(NotYourself):
         screening.close_alert(actor=sam, alert=alert, note=REASON)
-    screening.close_alert(actor=ada, alert=alert, note=REASON)
-    assert entry_of("FRAUD_ALERT_CLOSED").concerns_id == alice.pk
+    with pytest.raises(NotYourself):
+        holds.release_order(actor=sam, order=order, reason=REASON, at=NOON)
+    holds.release_order(actor=ada, order=order, reason=REASON, at=NOON)
+    assert balance_of(rich) == Decimal("10600.01")
+    alert.refresh_from_db()
+    assert (alert.state, alert.closed_by) == ("closed", ada)
+    assert entry_of("TRANSFER_RELEASED").concerns_id == alice.pk
+    assert "€0.01 paid in at the counter" in mails(alice.email)[-1].subject
     assert note("999999999.00", bobs).alerts.count() == 1
+    assert balance_of(bobs) == Decimal(1000)
     assert list(verification.faults()) == []
 
 
-def test_what_customers_pay_in_themselves_raises_nothing_and_does_not_count(alice: Any, sam: Any) -> None:
+@pytest.mark.usefixtures("no_minute_limits")
+def test_cash_in_that_a_second_clerk_agreed_to_or_refused_does_not_count(
+    alice: Any, sam: Any, ada: Any, savings: BankAccount, balance_of: Callable, new_key: Callable
+) -> None:
+    """R3.2: as cash out. One clerk's 950,000 was on the balance at once."""
+
+    def note(amount: str) -> TransferOrder:
+        return pay_in(sam, savings, amount, key=new_key())
+
+    most = note("950000.00")
+    assert (most.state, most.hold_reason, most.transaction) == ("held", "second_clerk", None)
+    savings.refresh_from_db()
+    assert (savings.balance, savings.held) == (Decimal(0), Decimal(0))
+    assert "We are checking your deposit of €950,000.00" in mails(alice.email)[-1].subject
+    holds.reject_order(actor=ada, order=most, reason="The notes were counted again: there are none.")
+    assert balance_of(savings) == 0
+    assert "Your deposit of €950,000.00 was rejected" in mails(alice.email)[-1].subject
+    assert "The notes were counted again" in mails(alice.email)[-1].message
+    holds.release_order(actor=ada, order=note("2000.00"), reason=REASON)
+    assert (note("1000.00").state, note("0.01").state) == ("posted", "held")
+    assert balance_of(savings) == 3000
+    assert list(verification.faults()) == []
+
+
+def test_cash_is_brought_for_a_locked_customer_and_released_all_the_same(
+    alice: Any, sam: Any, ada: Any, everyday: BankAccount, balance_of: Callable
+) -> None:
+    # R1.5: the lock is on what goes out.
+    order = pay_in(sam, everyday, "1000.01")
+    User.objects.filter(pk=alice.pk).update(locked_at="2026-11-01T00:00Z")
+    holds.release_order(actor=ada, order=order, reason=REASON)
+    assert balance_of(everyday) == Decimal("1100.01")
+
+
+def test_what_customers_pay_in_themselves_does_not_count_at_the_counter(alice: Any, sam: Any) -> None:
     account = opening.open_account(
         actor=alice, kind=AccountKind.CHECKING, opening_deposit=Decimal(5000), idempotency_key="the opening"
     )
     cash.deposit(actor=alice, account=account, amount=Decimal(5000), idempotency_key="by herself")
-    pay_in(sam, account, "1000.00")
-    assert not FraudAlert.objects.exists()
+    assert pay_in(sam, account, "1000.00").state == "posted"
+    assert set(FraudAlert.objects.values_list("rule", flat=True)) == {"large_amount"}
 
 
-def test_cash_brought_to_open_an_account_counts_too(alice: Any, ada: Any, sam: Any) -> None:
+def test_cash_brought_to_open_an_account_counts_too(
+    alice: Any, ada: Any, sam: Any, make_user: Any, balance_of: Callable
+) -> None:
     account = opening.open_account(
         actor=ada, owner=alice, kind=AccountKind.CHECKING, reason=REASON, opening_deposit=Decimal("1000.01"),
         idempotency_key="opened for her",
     )  # fmt: skip
-    assert FraudAlert.objects.get().order.target == account
-    pay_in(sam, account, "0.01")
-    assert FraudAlert.objects.count() == 2
+    order = FraudAlert.objects.get().order
+    assert (order.target, order.state, account.balance) == (account, "held", Decimal(0))
+    holds.release_order(actor=sam, order=order, reason=REASON)
+    assert balance_of(account) == Decimal("1000.01")
+    account = opening.open_account(
+        actor=ada, owner=alice, kind=AccountKind.SAVINGS, reason=REASON, opening_deposit=Decimal(1000),
+        idempotency_key="opened for her, too",
+    )  # fmt: skip
+    assert account.balance == 1000
+    assert pay_in(sam, account, "0.01").state == "held"
 
 
 @in_one_world(
     ("ask", "range_of_an_index"),
     [
         (lambda alice: screening.is_much_cash_out(alice, Decimal(1), at=NOON), "order_source_created"),
-        (lambda alice: screening.rules_of_cash_in(alice, at=NOON), "entry_account_sums"),
+        (lambda alice: screening._noted_cash_in(alice, at=NOON), "entry_account_sums"),
     ],
 )
 def test_each_question_is_one_range_of_an_index_however_long_the_past(

@@ -50,8 +50,7 @@ def take_out(browser: Client, cash_page: str) -> Callable[[str], Any]:
     """Fill in the form to withdraw and send it."""
 
     def fill_in(amount: str) -> Any:
-        key = browser.get(cash_page).context["form"].initial["key"]
-        return browser.post(cash_page, {"key": key, "amount": amount, "description": "For the market"})
+        return browser.post(cash_page, {"amount": amount, "description": "For the market"})
 
     return fill_in
 
@@ -203,7 +202,12 @@ def test_a_large_withdrawal_is_confirmed_by_a_code_on_a_page_of_its_own(
     answer = take_out("1000.01")
     page = browser.get(answer["Location"])
     text = page.content.decode()
-    for shown in ("You are taking out", "€1,000.01", "For the market", "Once more than €1,000.00 goes out"):
+    for shown in (
+        "You are taking out simulated cash",
+        "€1,000.01",
+        "For the market",
+        "Once more than €1,000.00 goes out",
+    ):
         assert shown in text
     assert balance_of(household) == 20_000
     receipt = confirm(browser, answer["Location"], code_of(alice))["Location"]
@@ -214,8 +218,15 @@ def test_a_large_withdrawal_is_confirmed_by_a_code_on_a_page_of_its_own(
     assert "made already" in again.content.decode()
 
 
-def test_a_small_withdrawal_is_made_at_once(take_out: Callable) -> None:
-    assert take_out("1000.00")["Location"].startswith("/receipts/")
+def test_a_small_withdrawal_is_reviewed_too_and_needs_no_code(
+    browser: Client, take_out: Callable, household: BankAccount, balance_of: Callable
+) -> None:
+    """R3.2: nothing is gone before it was looked at."""
+    url = take_out("1000.00")["Location"]
+    assert "one-time-code" not in browser.get(url).content.decode()
+    assert balance_of(household) == 20_000
+    assert browser.post(url)["Location"].startswith("/receipts/")
+    assert balance_of(household) == 19_000
 
 
 def test_changing_a_withdrawal_keeps_what_was_typed_and_needs_its_own_code(
@@ -225,9 +236,9 @@ def test_changing_a_withdrawal_keeps_what_was_typed_and_needs_its_own_code(
     edit_url = browser.get(url).context["edit_url"]
     form = browser.get(edit_url).context["form"]
     assert (form.initial["amount"], form.initial["description"]) == ("1000.01", "For the market")
-    answer = browser.post(edit_url, {"key": form.initial["key"], "amount": "5000.00", "description": ""})
+    answer = browser.post(edit_url, {"amount": "5000.00", "description": ""})
     assert answer["Location"] != url
-    assert browser.get(answer["Location"]).context["amount"] == 5000
+    assert browser.get(answer["Location"]).context["review"]["amount"] == 5000
 
 
 def test_what_a_page_shows_is_what_its_code_pays_out(
@@ -235,10 +246,9 @@ def test_what_a_page_shows_is_what_its_code_pays_out(
 ) -> None:
     """The form is sent again, changed, from another window (Back): the page that still shows the first amount pays
     that amount, or nothing."""
-    key = browser.get(cash_page).context["form"].initial["key"]
-    first = browser.post(cash_page, {"key": key, "amount": "1200.00", "description": ""})["Location"]
+    first = browser.post(cash_page, {"amount": "1200.00", "description": ""})["Location"]
     shown = browser.get(first).context["form"].initial["challenge"]
-    second = browser.post(cash_page, {"key": key, "amount": "9000.00", "description": ""})["Location"]
+    second = browser.post(cash_page, {"amount": "9000.00", "description": ""})["Location"]
     assert second != first
     browser.post(first, {"challenge": shown, "code": code_of(alice)})
     assert balance_of(household) == 20_000 - 1200

@@ -42,16 +42,14 @@ def moved(source: BankAccount, target: BankAccount, kind: TransactionKind) -> Tr
 
 def test_whatever_the_bank_does_is_reported_once(
     alice: Any, bob: Any, sam: Any, ada: Any, household: BankAccount, savings: BankAccount, bobs: BankAccount,
-    new_key: Callable, no_minute_limits: None,
+    new_key: Callable, open_account: Callable, no_minute_limits: None,
 ) -> None:  # fmt: skip
     made: dict[str, Any] = {"actor": alice, "amount": Decimal("7.77")}
     cash.deposit(account=household, idempotency_key=new_key(), **made)
     cash.withdraw(account=household, idempotency_key=new_key(), **made)
     acts.transfer(source=household, target=savings, idempotency_key=new_key(), **made)
     paid = acts.transfer(source=household, target=bobs, idempotency_key=new_key(), **made)
-    other = opening.open_account(
-        actor=alice, kind=AccountKind.CHECKING, opening_deposit=Decimal(10_001), idempotency_key=new_key()
-    )
+    other = open_account(alice, "10001.00")
     waiting, rejected = (
         acts.transfer(actor=alice, amount=Decimal(10_001), source=source, target=bobs, idempotency_key=new_key())
         for source in (household, other)
@@ -61,7 +59,8 @@ def test_whatever_the_bank_does_is_reported_once(
     cancelled = acts.transfer(actor=alice, amount=Decimal(10_001), source=other, target=bobs, idempotency_key=new_key())
     holds.cancel_order(actor=alice, order=cancelled)
     reversals.reverse_transaction(actor=ada, transaction=paid.transaction, reason=REASON)
-    cash.deposit_at_counter(actor=sam, account=bobs, amount=Decimal(5000), idempotency_key=new_key())
+    brought = cash.deposit_at_counter(actor=sam, account=bobs, amount=Decimal(5000), idempotency_key=new_key())
+    holds.release_order(actor=ada, order=brought, reason=REASON)
     for amount in ("20.00", "1500.00"):
         order = cash.withdraw_at_counter(
             origin=an_origin(), actor=sam, account=bobs, amount=Decimal(amount), customer_code=fresh_code(bob),

@@ -88,9 +88,14 @@ def carry_out(
     except NotNow:
         raise
     except Refusal as refusal:
-        messages.error(request, f"{refusal} {wording.not_done}")
-        return redirect(edit_url)
+        return back_to(request, refusal, wording, edit_url=edit_url)
     return redirect("receipt", order.public_id)
+
+
+def back_to(request: SignedInRequest, refusal: Refusal, wording: Wording, *, edit_url: str) -> HttpResponse:
+    """Back to where it can be mended, with what was refused."""
+    messages.error(request, f"{refusal} {wording.not_done}")
+    return redirect(edit_url)
 
 
 def _proof_in(request: SignedInRequest, form: forms.Form) -> Proof | None:

@@ -21,6 +21,7 @@ from transfers.accounts import opening
 from transfers.forms import OpenAccountForm
 from transfers.history.filters import HistoryFilters
 from transfers.interest import selectors as interest_selectors
+from transfers.orders.limits import CashInLimitReached
 from transfers.views.access import account_or_404, needs
 from transfers.views.pictures import balance_picture
 
@@ -78,7 +79,8 @@ def _overview(request: SignedInRequest) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.open_own_account")
 def account_open(request: SignedInRequest) -> HttpResponse:
-    form = OpenAccountForm(request.POST or None, with_deposit=settings.SELF_SERVICE_CASH)
+    left = history.cash_in_use(request.user).remaining if settings.SELF_SERVICE_CASH else None
+    form = OpenAccountForm(request.POST or None, left_to_pay_in=left)
     if request.method == "POST" and form.is_valid():
         try:
             account = opening.open_account(
@@ -90,10 +92,14 @@ def account_open(request: SignedInRequest) -> HttpResponse:
             )
         except NotNow:
             raise
+        except CashInLimitReached as refusal:
+            form.add_error("opening_deposit", str(refusal))
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, f"Your account {account.display_name} is open.")
+            if history.waiting_deposits(account):
+                messages.warning(request, "Your opening deposit waits until a member of staff has looked at it.")
             return redirect("account", account.public_id)
     return render(request, "transfers/account_open.html", {"form": form})
 
@@ -110,7 +116,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         "actions": _actions(row),
         "freezes": freezes.as_its_owner_sees_them(row),
         "interest": interest_selectors.interest_so_far(row, at=timezone.now()),
-        "waiting": history.waiting_orders(row),
+        "waiting": [*history.waiting_orders(row), *history.waiting_deposits(row)],
         "entries": page.items,
         "history_url": HistoryFilters(account=row).url(reverse("history")),
         **pager_urls(page, reverse("account", args=[row.public_id])),

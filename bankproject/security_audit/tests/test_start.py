@@ -39,7 +39,7 @@ def _at_home(settings: Any, db: Any) -> None:
     """A developer's machine, nothing switched on."""
     settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
     settings.SITE_URL = "http://127.0.0.1:8000"
-    settings.DEBUG = settings.DEMO = False
+    settings.DEBUG = settings.DEMO = settings.SELF_SERVICE_CASH = False
     settings.TRUSTED_PROXIES = []
 
 
@@ -54,6 +54,7 @@ def test_where_nothing_is_switched_on_there_is_nothing_to_say() -> None:
     [
         ("DEBUG", True, "DEBUG is on"),
         ("DEMO", True, "DEMO is on"),
+        ("SELF_SERVICE_CASH", True, "SELF_SERVICE_CASH is on"),
         ("TRUSTED_PROXIES", ["0.0.0.0/0"], "trusts everybody"),
     ],
 )

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from accounts.models import BankAccount
+from tests import acts
 from tests.acts import at_once
 from tests.api_client import ApiClient
 from tests.staff_acts import REASON
 from transfers.models import OrderState
-from transfers.orders import cash
 from transfers.tests.test_api_staff import keyed, state_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
@@ -46,7 +46,7 @@ def test_twenty_times_the_same_decision_at_once_moves_it_once(held: Any, bobs: A
 def test_of_two_decisions_at_once_under_one_key_one_is_refused(
     held: Any, pay: Any, household: Any, alice: Any, api: Any, new_key: Any
 ) -> None:
-    cash.deposit(actor=alice, account=household, amount=Decimal(30000), idempotency_key=new_key())
+    acts.deposit(actor=alice, account=household, amount=Decimal(30000), idempotency_key=new_key())
     second, sam, key = pay("11111.11"), api("sam"), keyed()
     answers: Any = at_once(
         lambda: sam.post(f"holds/{held.public_id}/reject", {"reason": REASON}, **key),

@@ -25,7 +25,6 @@ from transfers.interest.counting import MICRO
 from transfers.interest.posting import accrue_interest
 from transfers.ledger import verification
 from transfers.models import Entry, SavingsInterest, TransactionKind
-from transfers.orders import cash
 
 FIRST = date(2026, 8, 20)
 OPENED = datetime(2026, 8, 20, 6, 0, tzinfo=UTC)
@@ -75,7 +74,7 @@ def test_whenever_the_bank_counts_and_whatever_it_freezes_the_sum_is_the_models(
             set_status(account, AccountStatus.ACTIVE)
         else:
             key = f"move-{account.pk}-{day}"
-            cash.deposit(actor=alice, account=account, amount=Decimal(value) / 100, idempotency_key=key, at=at)
+            acts.deposit(actor=alice, account=account, amount=Decimal(value) / 100, idempotency_key=key, at=at)
     row = SavingsInterest.objects.get(account=account)
     paid = sum(Entry.objects.filter(account=account, transaction__kind="interest").values_list("amount", flat=True))
     assert (int(paid * 100) + row.accrual.due, row.accrual.micro) == expected(moves, rates)
