@@ -106,7 +106,7 @@ def _samples() -> dict[str, Any]:
                 "since": timezone.now(),
                 "account_name": "Household",
             }
-            for label in ("Bob B.", "Cash at the counter")
+            for label in ("Bob Brandt", "Cash at the counter")
         ],
         "payees": _payees(),
         "tickets": _tickets(),
@@ -134,7 +134,7 @@ def _account(status: str, *, empty: bool = False) -> dict[str, Any]:
 
 
 def _entries() -> list[dict[str, Any]]:
-    rows = (("Transfer from Bob B.", "9.99", "Coffee – thank you"), ("Transfer to Zoë Z.", "-1234.56", ""))
+    rows = (("Transfer from Bob Brandt", "9.99", "Coffee – thank you"), ("Transfer to Zoë Zhang", "-1234.56", ""))
     return [
         {
             "posted_at": timezone.now(),
@@ -172,7 +172,7 @@ def _sessions() -> list[dict[str, Any]]:
 
 
 def _payees() -> list[dict[str, Any]]:
-    rows = (("Bob B.", True, True), ("Zoë Z.", True, False), ("Maximilian-Alexander W.", False, False))
+    rows = (("Bob Brandt", True, True), ("Zoë Zhang", True, False), ("Maximilian-Alexander Wolkenstein", False, False))
     return [
         {
             "payee": {"name": name, "masked_number": "•••• 5678", "can_receive": can_receive},

@@ -101,9 +101,9 @@ def first_payment(payer: Person, payee: Person) -> Ask:
     key = uuid.uuid4().hex
 
     def ask(port: int) -> None:
-        refused = json.loads(answer_of(port, transfer(payer, payee, key), expect=403))
+        refused = json.loads(answer_of(port, transfer(payer, payee, key, name=payee.name), expect=403))
         code = f"{totp(bytes.fromhex(payer.totp_key), t0=0, step=30, digits=6):06}"
-        proof = {"challenge": refused["challenge"]["id"], "code": code}
+        proof = {"challenge": refused["challenge"]["id"], "code": code, "name": payee.name}
         answer_of(port, transfer(payer, payee, key, **proof), expect=201)
 
     return ask

@@ -46,10 +46,10 @@ def counts(bank: Bank) -> Iterator[Figure]:
     asked: list[Any] = []
     yield from _counted(
         "first payment without its code, by the API",
-        lambda: asked.append(post_transfer(payer, new, expect=403, key=key)),
+        lambda: asked.append(post_transfer(payer, new, expect=403, key=key, name=new.name)),
     )
     code = f"{totp(bytes.fromhex(payer.totp_key), t0=0, step=30, digits=6):06}"
-    proof = {"challenge": asked[0].json()["challenge"]["id"], "code": code}
+    proof = {"challenge": asked[0].json()["challenge"]["id"], "code": code, "name": new.name}
     yield from _counted(
         "the same with its code, by the API", lambda: post_transfer(payer, new, expect=201, key=key, **proof)
     )

@@ -28,7 +28,7 @@ STATEMENTS = {
         "FROM transfers_customerlimit WHERE user_id = %s{lock}"
     ),
     "key": "SELECT id, inputs_digest FROM transfers_transferorder WHERE initiator_id = %s AND key_digest = %s",
-    "payee": "SELECT id FROM transfers_payee WHERE customer_id = %s AND account_id = %s",
+    "payee": "SELECT id, typed_name, name_check FROM transfers_payee WHERE customer_id = %s AND account_id = %s",
     "charge": (
         "UPDATE transfers_customerlimit SET day = %(day)s, used = %(used)s, out_since_code = %(since)s, "
         "recent = %(recent)s, version = %(version)s + 1 WHERE id = %(id)s AND version = %(version)s"
@@ -50,21 +50,28 @@ STATEMENTS = {
     ),
     "order": (
         "INSERT INTO transfers_transferorder (public_id, kind, initiator_id, source_id, target_id, amount, "
-        "description, key_digest, inputs_digest, state, transaction_id, created_at, hold_reason, decision_reason) "
-        "VALUES (%s, 'payment', %s, %s, %s, %s, '', %s, %s, 'posted', %s, %s, '', '') RETURNING id"
+        "description, key_digest, inputs_digest, state, transaction_id, created_at, hold_reason, decision_reason, "
+        "payer_name, payee_name, payee_name_typed, name_check, is_first_payment) "
+        "VALUES (%(public_id)s, 'payment', %(payer)s, %(source)s, %(target)s, %(amount)s, '', %(key)s, %(inputs)s, "
+        "'posted', %(transaction)s, %(now)s, '', '', %(payer_name)s, %(payee_name)s, %(typed_name)s, %(name_check)s, "
+        "%(is_first)s) RETURNING id"
     ),
     "audit": (
         "INSERT INTO audit_auditentry (at, action, actor_id, actor_label, subject_type, subject_id, concerns_id, ip, "
         "request_id, details, evidence_digest) "
         "VALUES (%s, 'transfer_created', %s, %s, 'transferorder', %s, %s, %s, %s, %s, %s)"
     ),
-    "paid": "UPDATE transfers_payee SET last_paid_at = %s WHERE id = %s",
+    "paid": (
+        "UPDATE transfers_payee SET last_paid_at = %(now)s, typed_name = %(typed_name)s, name_check = %(name_check)s "
+        "WHERE id = %(id)s"
+    ),
     "outbox": (
         "INSERT INTO foundation_outboxmessage (public_id, event, payload, created_at, failures, next_try_at) "
         "VALUES (%s, 'payment_posted', %s, %s, 0, %s)"
     ),
 }
-# The same at commit 11100bd, for the baseline: the minute was another row then, written in a transaction of its own.
+# The same at commit 11100bd, for the baseline: the minute was another row then, written in a transaction of its own,
+# and an order kept no names.
 STATEMENTS_AT_11100BD = STATEMENTS | {
     "limit": (
         "SELECT id, daily_limit, day, used, out_since_code, '', 0 FROM transfers_customerlimit WHERE user_id = %s{lock}"
@@ -73,6 +80,14 @@ STATEMENTS_AT_11100BD = STATEMENTS | {
         "UPDATE transfers_customerlimit SET day = %(day)s, used = %(used)s, out_since_code = %(since)s "
         "WHERE id = %(id)s"
     ),
+    "payee": "SELECT id, '', '' FROM transfers_payee WHERE customer_id = %s AND account_id = %s",
+    "order": (
+        "INSERT INTO transfers_transferorder (public_id, kind, initiator_id, source_id, target_id, amount, "
+        "description, key_digest, inputs_digest, state, transaction_id, created_at, hold_reason, decision_reason) "
+        "VALUES (%(public_id)s, 'payment', %(payer)s, %(source)s, %(target)s, %(amount)s, '', %(key)s, %(inputs)s, "
+        "'posted', %(transaction)s, %(now)s, '', '') RETURNING id"
+    ),
+    "paid": "UPDATE transfers_payee SET last_paid_at = %(now)s WHERE id = %(id)s",
     "transaction": STATEMENTS["transaction"].replace("search_text, ", "").replace("%(search)s, ", ""),
     "outbox": STATEMENTS["outbox"].replace("foundation_", "accounts_"),
 }
@@ -99,6 +114,8 @@ class Payment:
     target_id: int
     target_text: str
     payee_id: int  # the customer who is paid
+    payer_name: str
+    payee_name: str
     amount: int = 1
 
 
@@ -135,7 +152,7 @@ class HandSql:
             limit_id, own_limit, day, used, since, recent, version = row
             if run(say["key"], (payment.customer_id, key_digest)).fetchone():
                 raise Refused("This key was used.")
-            (payee,) = run(say["payee"], (payment.customer_id, payment.target_id)).fetchone()
+            payee, typed_name, name_check = run(say["payee"], (payment.customer_id, payment.target_id)).fetchone()
             today, amount = f"{at:%Y-%m-%d}", payment.amount
             used_today = used if str(day) == today else 0
             allowed = self.daily_limit if own_limit is None else own_limit
@@ -147,11 +164,14 @@ class HandSql:
             transaction = time_ordered(at)
             reference = self._post(run, payment, transaction, now)
             public_id = uuid.uuid4()
-            sides = (payment.customer_id, payment.source_id, payment.target_id)
-            digests = (key_digest, secrets.token_hex(32))
-            run(say["order"], (public_id.hex, *sides, amount, *digests, transaction, now)).fetchone()
+            by_name = {"typed_name": typed_name, "name_check": name_check}
+            order = {"public_id": public_id.hex, "payer": payment.customer_id, "source": payment.source_id}
+            order |= {"target": payment.target_id, "amount": amount, "key": key_digest, "inputs": secrets.token_hex(32)}
+            order |= {"transaction": transaction, "now": now, "is_first": False}
+            order |= {"payer_name": payment.payer_name, "payee_name": payment.payee_name}
+            run(say["order"], order | by_name).fetchone()
             run(say["audit"], self._audit(payment, public_id, reference, request, now))
-            _one(run(say["paid"], (now, payee)))
+            _one(run(say["paid"], {"now": now, "id": payee} | by_name))
             run(say["outbox"], (uuid.uuid4().hex, f"k1.{os.urandom(_SEALED_BYTES).hex()[:64]}", now, now))
         return str(public_id)
 

@@ -48,6 +48,7 @@ class Person:
     number: str
     token: str
     totp_key: str
+    name: str
     knows: int
 
 
@@ -94,6 +95,8 @@ def payment_of(payer: Person, payee: Person) -> Payment:
         target_id=payee.account_id,
         target_text=payee.account_text,
         payee_id=payee.user_id,
+        payer_name=payer.name,
+        payee_name=payee.name,
     )
 
 
@@ -268,6 +271,7 @@ def make_people(count: int, hot: int) -> list[dict[str, Any]]:
                 access, user=owner.public_id, jti=tokens.new_jti(), now=now, lasts=lasts, sid=str(session.public_id)
             ),
             "totp_key": key,
+            "name": owner.get_full_name(),
             "knows": place,
         }
         for owner, account, session, key, place in zip(owners, accounts, sessions, keys, knows, strict=True)

@@ -244,7 +244,8 @@ def pay_by_api(accounts: list[Any]) -> Iterator[Callable[[], object]]:
 
 
 def _person(account: Any, token: str) -> Person:
-    return Person(account.owner_id, str(account.owner), account.pk, str(account), account.number, token, "", 0)
+    owner = account.owner
+    return Person(owner.pk, str(owner), account.pk, str(account), account.number, token, "", owner.get_full_name(), 0)
 
 
 def measure(payments: int) -> tuple[Measured, dict[str, dict[str, float]]]:

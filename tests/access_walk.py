@@ -184,7 +184,7 @@ def _fields(account: Any, other: Any, order: Any, draft: str, known: Any, ticket
         "description": "Mine", "subject": "Mine", "text": "Mine", "reason": "Mine", "opening_deposit": "1.00",
         "daily_limit": "10.00", "min_amount": "0.01", "max_amount": "10000", "type": "transfer",
         "date_from": "2020-01-01", "date_to": "2099-12-31", "first_name": "Mallory", "last_name": "Mine",
-        "phone": "+49 30 5550666", "address": "Here 1",
+        "phone": "+49 30 5550666", "address": "Here 1", "name": "Mine", "all_the_same": "1",
         # what only addresses have
         "draft": draft, "again": order.public_id, "from": account.public_id, "payee": known.public_id,
         "payment": reference, "older_than": "5", "newer_than": "0", "next": f"/accounts/{account.public_id}/",

@@ -136,7 +136,7 @@ def test_a_strangers_guesses_leave_her_running_session_and_her_codes_alone(
         guess(Client(), REMOTE_ADDR=ELSEWHERE)
     assert give_password(Client(), alice.email, REMOTE_ADDR=ELSEWHERE).status_code == 429
     assert is_signed_in(browser)
-    form = {"source": str(source.public_id), "number": target.number, "amount": "10.00"}
+    form = {"source": str(source.public_id), "number": target.number, "name": "Bob Brandt", "amount": "10.00"}
     assert browser.post("/transfer/send/", form)["Location"].startswith("/transfer/review/")
     answer = browser.post("/profile/recovery-codes/", {"code": code_of(alice)})
     assert (answer.status_code, answer["Location"]) == (302, "/two-factor/recovery-codes/")

@@ -60,6 +60,8 @@ def _payment(hand_sql: Any, source: BankAccount, target: BankAccount) -> Any:
         target_id=target.pk,
         target_text=str(target),
         payee_id=target.owner_id,
+        payer_name=source.owner.get_full_name() if source.owner else "",
+        payee_name=target.owner.get_full_name() if target.owner else "",
     )
 
 

@@ -325,7 +325,7 @@ def test_a_database_that_goes_away_after_the_payment_is_no_proof_that_none_was_m
 ) -> None:
     """R3.5: told that nothing was changed, a program would pay again under another key."""
 
-    def away(*args: Any) -> None:
+    def away(*args: Any, **more: Any) -> None:
         raise OperationalError(LINK_FAILURE)
 
     source, target = open_account(alice, "100.00"), open_account(alice)

@@ -42,7 +42,8 @@ def balance(account: BankAccount) -> Decimal:
 
 
 def review_url(browser: Client, source: BankAccount, target: BankAccount, amount: str) -> str:
-    fields = {"source": source.public_id, "number": target.number, "amount": amount}
+    name = target.owner.get_full_name() if target.owner else ""
+    fields = {"source": source.public_id, "number": target.number, "name": name, "amount": amount}
     response = browser.post(reverse("transfer_send"), fields)
     return response.headers.get("Location", "")
 

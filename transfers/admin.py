@@ -23,7 +23,8 @@ from foundation.money import format_money
 from transfers.admin_acts import ACCOUNT_ACTS, ALERT_ACTS, ORDER_ACTS, TRANSACTION_ACTS, USER_ACTS
 from transfers.history.staff import orders_seen_by, sees_the_ledger
 from transfers.list_filters import BegunByFilter, EntriesOfFilter, MovedOnFilter, OrderedByFilter, PaidFromFilter
-from transfers.models import Direction, Entry, FraudAlert, OrderState, Transaction, TransferOrder
+from transfers.models import Direction, Entry, FraudAlert, NameCheck, OrderState, Transaction, TransferOrder
+from transfers.names import payee_of
 from transfers.orders import explanations
 from transfers.orders.records import with_reversal
 
@@ -153,14 +154,16 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     search_wholes = ("reference",)
     search_help_text = "The reference of its transaction, in full."
     fields = (
-        "public_id", "kind", "initiator", "source", "target", "amount", "description", "state", "transaction",
-        "reversal", "created_at", "why_held", "frozen", "expires", "alerts", "decided_by", "decided_at",
-        "decision_reason",
+        "public_id", "kind", "initiator", "source", "payer_name", "target", "payee_name", "name_check",
+        "name_the_payer_reads", "is_first_payment", "amount", "description", "state", "transaction", "reversal",
+        "created_at", "why_held", "frozen", "expires", "alerts", "decided_by", "decided_at", "decision_reason",
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Without links to what this person may not see."""
         hidden = {"transaction", "reversal"} if not _sees_the_ledger(request) else set()
+        if obj is not None and NameCheck(obj.name_check).is_confirmed:
+            hidden.add("name_the_payer_reads")
         if obj is None or not obj.reversed_by:
             hidden |= {"reversal"}
         if obj is not None and obj.state == OrderState.POSTED:
@@ -168,6 +171,10 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
         if obj is not None and obj.state != OrderState.HELD:
             hidden |= {"expires", "frozen"}  # what stands now says nothing of what was decided then
         return [name for name in super().get_fields(request, obj) if getattr(name, "__name__", name) not in hidden]
+
+    @admin.display(description="name that the payer typed and reads")
+    def name_the_payer_reads(self, order: TransferOrder) -> str:
+        return str(payee_of(order))
 
     @admin.display(description="reversed by")
     def reversed_by(self, order: TransferOrder) -> str:

@@ -15,7 +15,7 @@ from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
 from accounts.permission.reasons import MAX_REASON_CHARS
 from foundation.form_fields import AmountField, AmountInput, LineField, OnceForm
 from foundation.money import format_money
-from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS, StepUpReason
+from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS, MAX_NAME_CHARS, StepUpReason
 from transfers.orders.explanations import asking_for_code
 
 
@@ -144,21 +144,52 @@ class OwnTransferForm(_FromOwnAccountForm):
         return self.cleaned_data["target"]
 
 
+class PayeeNameField(LineField):
+    """The name of whom one pays. An empty one is taken: who was paid before needs none, and only the look-up tells."""
+
+    def validate(self, value: str) -> None:
+        if value:
+            super().validate(value)
+
+
+def payee_name_field(*, required: bool) -> PayeeNameField:
+    """Args: required: whether it is shown as such, as it is to people."""
+    return PayeeNameField(
+        label="Name of the person or business",
+        max_length=MAX_NAME_CHARS,
+        required=required,
+        help_text="We check that the account is theirs. First name and last name, or the whole name of a business.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class SendMoneyForm(_FromOwnAccountForm):
     number = AccountNumberField(label="Account number of the payee")
+    name = payee_name_field(required=True)
     amount = AmountField(label="Amount")
     description = description_field()
 
 
 class ConfirmForm(forms.Form):
-    """Nothing to fill in: what will be done was reviewed."""
+    """What will be done was reviewed. Where the payee's name was not confirmed, they say to send all the same."""
+
+    all_the_same = forms.BooleanField(
+        label="Send all the same. I know that the name was not confirmed.",
+        error_messages={"required": "Tick this to send although the name was not confirmed, or edit the payment."},
+    )
+
+    def __init__(self, *args: Any, needs_a_word: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not needs_a_word:
+            del self.fields["all_the_same"]
 
 
-class ConfirmByCodeForm(FreshCodeForm):
+class ConfirmByCodeForm(ConfirmForm, FreshCodeForm):
     """The code that a payment needs; `why` says what for. It comes back with the challenge of the payment that was
     shown, whatever another window has made of the draft since."""
 
     challenge = forms.UUIDField(widget=forms.HiddenInput, required=False)
+    field_order = ("challenge", "all_the_same", "code")
 
     def __init__(self, *args: Any, challenge: str, why: str, **kwargs: Any) -> None:
         super().__init__(*args, initial={"challenge": challenge}, **kwargs)

@@ -128,12 +128,38 @@ class OrderState(models.TextChoices):
 NOT_CARRIED_OUT = (OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED)
 
 
+# First and last name of a person, with a space between.
+MAX_NAME_CHARS = 201
+
+
+class NameCheck(models.TextChoices):
+    """How it stands with the name of whom a payment goes to (R3.6). Values are stored for ever."""
+
+    NOT_NEEDED = "not_needed", "Not needed"  # cash, an account of one's own, or a payee from before there was a check
+    MATCH = "match", "Match"
+    NEAR = "near", "Near match"
+    NO_MATCH = "no_match", "No match"
+    NOT_CHECKED = "not_checked", "Not checked"
+    SKIPPED = "skipped", "Skipped by the payer"
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the payer may read the payee's own name."""
+        return self not in UNCONFIRMED
+
+
+UNCONFIRMED = (NameCheck.NO_MATCH, NameCheck.NOT_CHECKED, NameCheck.SKIPPED)
+
+
 class TransferOrder(models.Model):
     """What somebody asked for, once, however often the request arrives (R3.5).
 
     Unique (initiator, key digest) is what makes a retry safe. HELD and the decision on it belong to the fraud
     rules (R3.10): such an order has no transaction yet, and its amount stands in the source's `held`. Who ended it is
     `decided_by`: staff, the customer who cancelled it, or the bank itself, where it expired (R3.14).
+
+    The names are those of the day (R2.6), "" of the bank's own side. The payer reads `payee_name` only where the check
+    confirmed it, else `payee_name_typed`: what they typed, "" where they gave no name (`transfers.names`).
     """
 
     readable_on_replica = True
@@ -160,6 +186,12 @@ class TransferOrder(models.Model):
     )
     decided_at = models.DateTimeField(null=True)
     decision_reason = models.CharField(max_length=300, blank=True)
+    payer_name = models.CharField(max_length=MAX_NAME_CHARS, blank=True, default="")
+    payee_name = models.CharField(max_length=MAX_NAME_CHARS, blank=True, default="")
+    payee_name_typed = models.CharField(max_length=MAX_NAME_CHARS, blank=True, default="")
+    name_check = models.CharField(max_length=12, choices=NameCheck, default=NameCheck.NOT_NEEDED)
+    # When it was ordered; the payee may have been removed since, and be new again.
+    is_first_payment = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
@@ -172,6 +204,10 @@ class TransferOrder(models.Model):
                 name="order_transaction_by_state",
                 condition=Q(state__in=[OrderState.POSTED, OrderState.RELEASED], transaction__isnull=False)
                 | Q(state__in=[OrderState.HELD, *NOT_CARRIED_OUT], transaction__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="order_name_typed_or_confirmed",
+                condition=Q(payee_name_typed="") | Q(name_check__in=UNCONFIRMED),
             ),
         ]
         indexes = [
@@ -353,7 +389,8 @@ class Payee(models.Model):
 
     Written in the transaction of the payment, so a payee is known exactly when money has reached them. Removing
     one deletes the row, and the next payment is a first one again; what was paid stays in the ledger. The number
-    is the account's own, sealed there (R8.1); `label` is what the customer calls them.
+    is the account's own, sealed there (R8.1); `label` is what the customer calls them. `name_check` is what the check
+    said of the name that the customer typed last; `typed_name` is that name, if it was not confirmed.
     """
 
     readable_on_replica = True
@@ -362,13 +399,20 @@ class Payee(models.Model):
     customer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="payees", db_index=False
     )
-    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="payee_rows")
     label = models.CharField(max_length=MAX_LABEL_CHARS, blank=True)
+    typed_name = models.CharField(max_length=MAX_NAME_CHARS, blank=True, default="")
+    name_check = models.CharField(max_length=12, choices=NameCheck, default=NameCheck.NOT_NEEDED)
     first_paid_at = models.DateTimeField()
     last_paid_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["customer", "account"], name="payee_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "account"], name="payee_once"),
+            models.CheckConstraint(
+                name="payee_name_typed_or_confirmed", condition=Q(typed_name="") | Q(name_check__in=UNCONFIRMED)
+            ),
+        ]
         indexes = [models.Index(fields=["customer", "last_paid_at"], name="payee_customer_latest")]
 
     def __str__(self) -> str:

@@ -11,8 +11,8 @@ from accounts.models import BankAccount
 from accounts.notices import OWNER, USER, about_account, about_user
 from foundation.outbox import Audience, Notice, Payload, Rows, Told
 from transfers.models import Direction, Entry, OrderKind, Transaction, TransferOrder
+from transfers.names import payee_of
 from transfers.orders.explanations import until_when, why_held
-from transfers.payees.selectors import short_name
 
 # --- Who is told ------------------------------------------------------------------------------------------------
 
@@ -34,14 +34,13 @@ def _side_of_payment(order: TransferOrder, *, own: BankAccount, other: BankAccou
         "description": order.description,
         "reference": order.transaction.reference,
         "own_number": own.masked_number,
-        "other_name": short_name(other.owner),
+        "other_name": order.payer_name if own == order.target else str(payee_of(order)),
         "other_number": other.masked_number,
     }
 
 
 def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
     """The customer alone: nothing has reached anybody else."""
-    receiver = order.target.owner if order.kind == OrderKind.PAYMENT else None
     address, about = about_account(order.customer_account)
     movement = {
         "amount": order.amount,
@@ -49,7 +48,7 @@ def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
         "public_id": order.public_id,
         "is_deposit": order.kind == OrderKind.DEPOSIT,
         "is_counter_deposit": order.kind == OrderKind.DEPOSIT and not order.is_by_its_customer,
-        "other_name": short_name(receiver) if receiver else "",
+        "other_name": str(payee_of(order)) if order.kind == OrderKind.PAYMENT else "",
         "other_number": order.target.masked_number,
     }
     return [(address, about | movement)]

@@ -1,24 +1,26 @@
-/* Choosing a payee keeps what was typed: only the number is taken from the page that the link leads to. */
+/* Choosing a payee keeps what was typed: only number and name are taken from the page that the link leads to. */
 
 const choices = document.querySelectorAll("a[data-payee]");
 const field = document.querySelector("main form[method=post] input[name=number]");
 
-const numberIn = async (url) => {
+const payeeIn = async (url) => {
   const answer = await fetch(url);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  return (answer.ok && page.querySelector("input[name=number]")?.value) || "";
+  const valueOf = (name) => (answer.ok && page.querySelector(`input[name=${name}]`)?.value) || "";
+  return { number: valueOf("number"), name: valueOf("name") };
 };
 
 for (const choice of field ? choices : []) {
   choice.addEventListener("click", async (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    const number = await numberIn(choice.href).catch(() => "");
-    if (!number) {
+    const payee = await payeeIn(choice.href).catch(() => ({ number: "" }));
+    if (!payee.number) {
       location.assign(choice.href);
       return;
     }
-    field.value = number;
+    field.value = payee.number;
+    field.form.elements.namedItem("name").value = payee.name;
     field.dispatchEvent(new Event("input", { bubbles: true }));
     for (const other of choices) other.removeAttribute("aria-current");
     choice.setAttribute("aria-current", "true");

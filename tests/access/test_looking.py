@@ -86,7 +86,8 @@ def test_a_payment_or_a_withdrawal_under_review_is_looked_at_without_a_write(
     alice: Any, bob: Any, open_account: Any, browser_of: Callable[..., Client]
 ) -> None:
     account, browser = open_account(alice, "5000.00"), browser_of(alice)
-    to = {"source": str(account.public_id), "number": open_account(bob).number, "amount": "1200.00", "description": ""}
+    to = {"source": str(account.public_id), "number": open_account(bob).number, "amount": "1200.00"}
+    to |= {"name": "Bob Brandt", "description": ""}
     review = browser.post("/transfer/send/", to)["Location"]
     assert writes_nothing(browser, review, alice), "a first payee, so a code is asked for"
     draft = re.search(r"[0-9a-f-]{36}", review)

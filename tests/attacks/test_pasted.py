@@ -82,7 +82,7 @@ def test_every_spelling_of_a_code_confirms_a_payment(
 ) -> None:
     """R3.6, F8: the step-up code takes what sign-in takes."""
     browser, program = browser_of(alice), api_of(alice)
-    form = {"source": household.public_id, "number": bobs.number, "amount": "12,50"}
+    form = {"source": household.public_id, "number": bobs.number, "name": "Bob Brandt", "amount": "12,50"}
     review = browser.post("/transfer/send/", form)["Location"]
     challenge = browser.get(review).context["form"]["challenge"].value()
     answer = browser.post(review, {"challenge": challenge, "code": DRESSED[dress](fresh_code(alice))})
@@ -191,7 +191,7 @@ def test_an_amount_that_could_be_another_is_asked_back_and_kept(
         ("BHD", "1,234", "This can be read as 1,234.000 or as 1.234."),
     ):
         settings.CURRENCY = currency
-        form = {"source": household.public_id, "number": bobs.number, "amount": typed}
+        form = {"source": household.public_id, "number": bobs.number, "name": "Bob Brandt", "amount": typed}
         page = browser.post("/transfer/send/", form)
         assert said in page.context["form"].errors["amount"][0]
         assert f'value="{typed}"' in page.content.decode()
@@ -205,7 +205,7 @@ def test_what_a_field_begins_with_is_taken_as_it_stands(
     browser = browser_of(alice)
     for language, currency, typed in (("de", "EUR", "1.234,5"), ("fr", "BHD", "1,234"), ("en-gb", "BHD", "1.234")):
         settings.LANGUAGE_CODE, settings.CURRENCY = language, currency
-        form = {"source": household.public_id, "number": bobs.number, "amount": typed}
+        form = {"source": household.public_id, "number": bobs.number, "name": "Bob Brandt", "amount": typed}
         review = browser.post("/transfer/send/", form)["Location"]
         page = browser.get("/transfer/send/", {"draft": review.rstrip("/").rpartition("/")[2]})
         begun = page.context["form"]["amount"].value()

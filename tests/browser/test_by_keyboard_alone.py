@@ -51,6 +51,11 @@ class Keyboard:
         self.go_to((within or self.page.get_by_role("main")).get_by_role("link", name=name).first)
         self.page.keyboard.press("Enter")
 
+    def tick(self, target: Locator) -> None:
+        self.go_to(target)
+        self.page.keyboard.press("Space")
+        expect(target).to_be_checked()
+
     def press(self, name: str, within: Locator | None = None) -> None:
         """Press Space on a button."""
         self.go_to((within or self.page.get_by_role("main")).get_by_role("button", name=name).first)
@@ -115,9 +120,11 @@ def send(keys: Keyboard, number: str, next_code: Callable[[], str]) -> None:
     page = keys.page
     keys.follow("Send money")
     keys.type(page.get_by_label("Account number"), number)
+    keys.type(page.get_by_label("Name of the person or business"), "Carla Cole")
     keys.type(page.get_by_label("Amount"), "12.50")
     keys.type(page.get_by_label("Description"), "By keyboard")
     keys.press("Review")
+    keys.tick(page.get_by_label("Send all the same."))
     keys.type(page.get_by_label("Code from your authenticator app"), next_code())
     keys.press("Send €12.50")
     expect(page).to_have_url(re.compile("/receipts/"))

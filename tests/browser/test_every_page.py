@@ -289,6 +289,8 @@ def rich(
         actor=sam, account=household, amount=Decimal("1000.01"), idempotency_key=new_key(), description="Coins"
     )
     payees = [rich_payee(alice, bob, open_account, label) for label in ("Landlord", "W" * 60, "Zoë", "Mum and Dad")]
+    unconfirmed = {"label": "", "typed_name": "Zoë von Zimmermann-Undsoweiter", "name_check": "no_match"}
+    Payee.objects.filter(label="Zoë").update(**unconfirmed)
     BankAccount.objects.filter(pk=payees[2].account_id).update(status=AccountStatus.CLOSED)
     set_status(frozen, AccountStatus.FROZEN)
     freezing.freeze_own_account(actor=alice, account=frozen, reason="Rechtsschutzversicherungsgesellschaft. " * 7)
@@ -451,7 +453,7 @@ def look_at_history(at: Any, page: Page, rich: Any) -> None:
     narrow = {"account": rich.longest.public_id, "date_from": "2020-01-01", "min_amount": "0.5", "text": "W" * 140}
     at.visit("history-nothing", f"{history}?{urlencode(narrow)}")
     at.visit("history-filtered", f"{history}?{urlencode({'account': rich.household.public_id, 'type': 'transfer'})}")
-    page.get_by_role("link", name="Transfer to Bob B.").click()
+    page.get_by_role("link", name="Transfer to Bob Brandt").click()
     at.look("entry")
     at.visit("entry-longest", reverse("entry", args=[rich.longest.public_id, 1]))
     reversal = Entry.objects.get(account=rich.household, transaction__kind="reversal")
@@ -502,6 +504,20 @@ def test_what_customers_who_send_money_see(signed_in: Callable[..., Page], inspe
     at.visit("payee-remove", f"{url}remove/")
     at.visit("send-again", f"{reverse('transfer_send')}?again={rich.orders['payment'].public_id}")
     at.visit("send-payee", f"{reverse('transfer_send')}?payee={rich.payee.public_id}")
+    look_at_reviews(at, rich)
+    at.visit("daily-limit", reverse("daily_limit"))
+    page.get_by_label("New daily limit").fill("25000")
+    page.get_by_role("button", name="Lower the limit").click()
+    at.look("daily-limit-errors")
+    page.get_by_label("New daily limit").fill("0")
+    page.get_by_role("button", name="Lower the limit").click()
+    at.look("daily-limit-nothing")
+    at.done(SEEN_BY["customers who send money"])
+
+
+def look_at_reviews(at: Inspection, rich: Any) -> None:
+    """From the form to the review: to a payee, and to somebody new by a wrong, a nearly right and no name."""
+    page = at.page
     at.visit("send", reverse("transfer_send"))
     page.get_by_label("Account number").fill("1234")
     page.get_by_role("button", name="Review").click()
@@ -516,18 +532,17 @@ def test_what_customers_who_send_money_see(signed_in: Callable[..., Page], inspe
     page.get_by_label("Account number").fill(rich.bobs.number_grouped)
     page.get_by_label("Amount").fill("3000.00")
     page.get_by_role("button", name="Review").click()
+    at.look("send-without-name")
+    page.get_by_label("Name of the person").fill("Carla Cole-Undsoweiter")
+    page.get_by_role("button", name="Review").click()
+    at.look("review-no-match")
+    page.get_by_role("link", name="Change it").first.click()
+    page.get_by_label("Name of the person").fill("Bob Brant")
+    page.get_by_role("button", name="Review").click()
     at.look("review-by-code")
     page.get_by_label("Code from your authenticator app").fill("12")
     page.get_by_role("button", name="Send").click()
     at.look("review-wrong-code")
-    at.visit("daily-limit", reverse("daily_limit"))
-    page.get_by_label("New daily limit").fill("25000")
-    page.get_by_role("button", name="Lower the limit").click()
-    at.look("daily-limit-errors")
-    page.get_by_label("New daily limit").fill("0")
-    page.get_by_role("button", name="Lower the limit").click()
-    at.look("daily-limit-nothing")
-    at.done(SEEN_BY["customers who send money"])
 
 
 def look_at_pictures(at: Inspection, rich: Any) -> None:

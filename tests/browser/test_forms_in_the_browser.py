@@ -260,7 +260,7 @@ def test_choosing_a_payee_keeps_what_was_typed(signed_in: Callable[..., Page], t
     page.goto(reverse("transfer_send"))
     field(page, "Amount").fill("12.50")
     field(page, "Description").fill("Soup")
-    shop, bob = (page.get_by_role("main").get_by_role("link", name=re.compile(name)) for name in ("Shop", "Bob B."))
+    shop, bob = (page.get_by_role("main").get_by_role("link", name=re.compile(name)) for name in ("Shop", "Bob Brandt"))
     for choice, account in ((shop, payees.shop), (bob, payees.bob)):
         choice.click()
         expect(field(page, PAYEE)).to_have_value(account.number_grouped)

@@ -54,7 +54,7 @@ def test_a_received_transfer_appears(
     )
     let_it_ask(page)
     expect(page.get_by_role("main")).to_contain_text("€120.00")
-    expect(page.get_by_role("status").first).to_have_text("Transfer from Bob B.: +€20.00")
+    expect(page.get_by_role("status").first).to_have_text("Transfer from Bob Brandt: +€20.00")
     expect(page.get_by_role("article", name="Household").get_by_role("listitem").first).to_contain_text("cake")
     expect(page.get_by_role("main").get_by_role("link", name="Send money")).to_be_focused()
     assert checks.axe(page) == []

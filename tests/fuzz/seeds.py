@@ -193,6 +193,7 @@ def _texts() -> Known:
         "description": ["Zanzibar", ""],
         "nickname": ["Moonfund", ""],
         "label": ["Wisteria", ""],
+        "name": ["Bob Example", "Carla Cole", ""],
         "first_name": ["Nora"],
         "last_name": ["Newton"],
         "phone": ["+49 40 5550199"],

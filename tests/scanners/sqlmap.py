@@ -39,8 +39,8 @@ def targets(alice: SignedIn) -> Iterator[Target]:
                "min_amount": "0.01", "max_amount": "100000"},
     )  # fmt: skip
     yield Target("history pages", "/history/", "older_than,newer_than", query={"older_than": "x", "newer_than": "x"})
-    yield Target("send money", "/transfer/send/", "source,number,amount,description",
-                 form={"source": account, "number": number, **money})  # fmt: skip
+    yield Target("send money", "/transfer/send/", "source,number,name,amount,description",
+                 form={"source": account, "number": number, "name": "Bob Brandt", **money})  # fmt: skip
     deposit = f"/accounts/{account}/deposit/"
     yield Target("deposit", deposit, "amount,description", form=money)
     opening = {"key": KEY, "kind": "savings", "nickname": "", "opening_deposit": "1.00"}

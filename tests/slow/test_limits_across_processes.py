@@ -118,10 +118,10 @@ def test_without_its_cache_a_code_and_a_look_up_wait_and_other_payments_go_on(
     settings.CACHE_URL = "unix:///nowhere/cache.sock"
     payment: dict[str, Any] = {"actor": alice, "source": source, "amount": Decimal(1)}
     sending.transfer(**payment, target=target, idempotency_key=new_key())
-    assert payees.find_payee(actor=alice, number=target.number) == target
+    assert payees.find_payee(actor=alice, number=target.number).account == target
     with pytest.raises(LimitsUnavailable):
         payees.find_payee(actor=alice, number=stranger.number)
-    first = payment | {"target": stranger, "idempotency_key": new_key()}
+    first = payment | {"target": stranger, "idempotency_key": new_key(), "name_given": acts.by_name()}
     with pytest.raises(StepUpRequired) as asked:
         sending.transfer(**first)
     proof = Proof(an_origin(), asked.value.challenge.public_id, fresh_code(alice))

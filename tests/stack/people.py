@@ -26,7 +26,9 @@ from accounts.programs import sessions as api_sessions  # noqa: E402
 from accounts.roles import Role  # noqa: E402
 from accounts.sign_in.origin import Origin  # noqa: E402
 from transfers.accounts import opening  # noqa: E402
+from transfers.models import NameCheck  # noqa: E402
 from transfers.orders import sending  # noqa: E402
+from transfers.orders.payee_names import NameGiven  # noqa: E402
 from transfers.orders.step_up import Proof, StepUpRequired  # noqa: E402
 
 PASSWORD_HASH = make_password(sys.argv[2])
@@ -71,6 +73,7 @@ def payer(number: int, target: Any) -> dict[str, str]:
         "target": target,
         "amount": Decimal("1.00"),
         "idempotency_key": f"first-of-payer-{number}",
+        "name_given": NameGiven("Bob Example", NameCheck.MATCH),
     }
     try:
         first = sending.transfer(**payment)

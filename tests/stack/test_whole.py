@@ -65,7 +65,8 @@ def send_money(browser: Visitor, payer: dict[str, str], number: str, amount: str
     """By the form and its review, with a code, since it is a first payment; the receipt."""
     origin = {"Origin": f"https://localhost:{browser.port}", "Referer": f"https://localhost:{browser.port}/"}
     browser.read_token(browser.get("/transfer/send/"))
-    form = {"source": payer["account"], "number": number, "amount": amount, "description": "Rent & café – May"}
+    form = {"source": payer["account"], "number": number, "name": "Bob Example", "amount": amount}
+    form["description"] = "Rent & café – May"
     answer = browser.post("/transfer/send/", form, **origin)
     assert answer.status == 302, answer.text
     review = answer.headers["Location"]

@@ -21,6 +21,7 @@ from foundation.rest.schemas import IdempotencyKey, PageOf
 from transfers import history
 from transfers.accounts import closing, opening, renaming
 from transfers.api.money_schemas import (
+    BY_NAME,
     STEP_UP,
     AccountDetailOut,
     AccountOut,
@@ -147,27 +148,34 @@ def withdraw(request: ApiRequest, number: OwnNumber, data: WithdrawalIn, key: Id
     return _ordered(request, order)
 
 
-@router.post("/accounts/{number}/transfer", response=_ORDERED, openapi_extra=STEP_UP)
+@router.post("/accounts/{number}/transfer", response=_ORDERED, openapi_extra=BY_NAME)
 @rated("transfer")
 def transfer(request: ApiRequest, number: OwnNumber, data: TransferIn, key: IdempotencyKey) -> Status:
     """Send money to another account of yours or to somebody else's.
 
     201: it is carried out. 202: it is held until a member of staff has looked at it, and `explanation` says why; ask
-    for the order again later. A payment to somebody else may need a code: see 403.
+    for the order again later. A payment to somebody else may need a code: see 403. Whom you have not paid before is
+    paid by name: see 422.
     """
-    source, target = payees.find_sides(
-        actor=_holder(request), source_number=number, target_number=data.to, idempotency_key=key
+    source, found = payees.find_sides(
+        actor=_holder(request),
+        source_number=number,
+        target_number=data.to,
+        idempotency_key=key,
+        name=data.name,
+        skip_check=data.name_check is not None,
     )
     order = sending.transfer(
         actor=request.user,
         source=source,
-        target=target,
+        target=found.account,
         amount=data.amount,
         description=data.description,
+        name_given=found.given,
         idempotency_key=key,
         proof=data.proof(request),
     )
-    return _ordered(request, order)
+    return _ordered(request, order, label=found.known.label if found.known else "")
 
 
 @router.get("/orders/{uuid:order_id}", response=OrderOut)
@@ -181,7 +189,8 @@ def cancel_order(request: ApiRequest, order_id: UUID) -> Any:
     """Take back an order that is held, before anybody has decided on it: the money is yours to spend again. The same
     request again is answered alike; 409 if it was decided, has expired, or was never held."""
     order = history.order_to_cancel(_sender(request), order_id)
-    return history.receipt_of(holds.cancel_order(actor=request.user, order=order), request.user)
+    cancelled = holds.cancel_order(actor=request.user, order=order)
+    return history.receipt_of(cancelled, request.user, label=order.label or "")
 
 
 @router.get("/orders/{uuid:order_id}/pdf", response={200: None}, openapi_extra=pdf_or())
@@ -241,8 +250,9 @@ def payees_of(request: ApiRequest) -> Any:
 @router.post("/payees/lookup", response=NamedPayeeOut, openapi_extra=refuses(409), tags=["Payees"])
 @rated("payee")
 def look_up_payee(request: ApiRequest, data: LookupIn) -> Any:
-    """Whom a number belongs to, to be shown before money is sent there. Those of transfers count as look-ups too."""
-    return payee_selectors.named_payee(request.user, payees.find_payee(actor=request.user, number=data.number))
+    """Whether a number can be paid, and whether its holder has the name that you send. Those of transfers count as
+    look-ups and checks too."""
+    return payees.find_payee(actor=request.user, number=data.number, name=data.name).read_by(request.user)
 
 
 @router.get("/payees/{uuid:payee_id}", response=PayeeOut, tags=["Payees"])
@@ -290,10 +300,10 @@ def _own(request: HttpRequest, number: str) -> BankAccount:
     return history.account_by_number(_holder(request), number)
 
 
-def _ordered(request: ApiRequest, order: TransferOrder) -> Status:
+def _ordered(request: ApiRequest, order: TransferOrder, *, label: str = "") -> Status:
     """201; 202 if it was held at first. The same request again gets the same status, whatever was decided since."""
     status = 201 if order.state == OrderState.POSTED else 202
-    return Status(status, history.receipt_of(order, request.user))
+    return Status(status, history.receipt_of(order, request.user, label=label))
 
 
 def _page(user: User, asked: HistoryIn, account: BankAccount | None = None) -> Page[history.EntryRow]:

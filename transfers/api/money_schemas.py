@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from ninja import Path
-from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AliasPath, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -20,10 +20,10 @@ from foundation.form_fields import LineField
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Amount, AmountOrZero, AmountText, Id, In, InQuery, Out, TimeText, text_of
 from transfers import history
-from transfers.forms import PayeeLabelForm, description_field, nickname_field
+from transfers.forms import PayeeLabelForm, description_field, nickname_field, payee_name_field
 from transfers.history import Statement
 from transfers.history.filters import DayField, HistoryFilters, contradictions
-from transfers.models import MAX_DESCRIPTION_CHARS, OrderKind, OrderState, TransactionKind
+from transfers.models import MAX_DESCRIPTION_CHARS, NameCheck, OrderKind, OrderState, TransactionKind
 from transfers.orders.step_up import Proof
 from transfers.payees import selectors as payee_selectors
 from transfers.periods import FIRST_DAY, LAST_DAY
@@ -111,8 +111,15 @@ class RenamePayeeIn(In):
     ]
 
 
+_NAME = payee_name_field(required=False)
+
+
 class LookupIn(In):
     number: AccountNumber
+    name: Annotated[
+        text_of(_NAME),  # type: ignore[valid-type]
+        Field(description="The name of the person or business, to be checked. Different ones for one account count."),
+    ] = ""
 
 
 class DepositIn(In):
@@ -148,6 +155,20 @@ class TransferIn(WithdrawalIn):
     """`challenge` and `code` are sent when the same request was answered with `step_up_required`, not before."""
 
     to: Annotated[AccountNumber, Field(description="The payee's account number; of an account of yours too.")]
+    name: Annotated[
+        text_of(_NAME),  # type: ignore[valid-type]
+        Field(
+            description="The name of the person or business, to be checked. Accounts of yours, and those that you "
+            "have paid before, need none."
+        ),
+    ] = ""
+    name_check: Annotated[
+        Literal["skipped"] | SkipJsonSchema[None],
+        Field(
+            description="You pay without a check of the name. The payee is then shown by the `name` that you send, "
+            "as not confirmed, with this payment and later ones."
+        ),
+    ] = None
 
 
 # --- Out -----------------------------------------------------------------------------------------------------
@@ -229,7 +250,11 @@ class EntryOut(Out):
     type: Annotated[str, _one_of(TransactionKind), Field(validation_alias="kind")]
     label: str
     description: str
-    counterpart_name: str
+    counterpart_name: Annotated[
+        str, Field(description="As it was on the day. Of a payee whose name was not confirmed, what you sent.")
+    ]
+    counterpart_name_confirmed: Annotated[bool, Field(validation_alias="counterpart_confirmed")]
+    counterpart_label: Annotated[str, Field(description='What you call them; "" if nothing.')]
     counterpart_number: Annotated[str, Field(validation_alias="counterpart", description='Masked; "" if none.')]
     amount: AmountText
     balance_after: AmountText
@@ -249,10 +274,19 @@ class OrderOut(Out):
     explanation: str
     amount: AmountText
     created_at: Annotated[TimeText, Field(validation_alias="at")]
-    source_name: Annotated[str, Field(validation_alias="source_label")]
+    source_name: Annotated[str, Field(validation_alias=AliasPath("source", "name"))]
     source_number: Annotated[str, Field(description="Masked.")]
-    target_name: Annotated[str, Field(validation_alias="target_label")]
+    target_name: Annotated[
+        str,
+        Field(
+            validation_alias=AliasPath("target", "name"),
+            description="As it was on the day. Of a payee whose name was not confirmed, what you sent.",
+        ),
+    ]
+    target_name_confirmed: Annotated[bool, Field(validation_alias=AliasPath("target", "is_confirmed"))]
     target_number: Annotated[str, Field(description="Masked.")]
+    name_check: Annotated[str, _one_of(NameCheck), Field(description="What the check of the payee's name said.")]
+    counterpart_label: Annotated[str, Field(description='What you call the other side; "" if nothing.')]
     description: str
     reference: Annotated[str, Field(description='"" while nothing has moved.')]
     initiated_by: str
@@ -305,8 +339,9 @@ class StatementOut(Out):
 
 class PayeeOut(Out):
     id: Annotated[UUID, Field(validation_alias="public_id")]
-    name: Annotated[str, Field(description="Your own label, else their short name.")]
-    short_name: str
+    name: Annotated[str, Field(description="Your own label, else `account_name`.")]
+    account_name: Annotated[str, Field(description="The holder's name; if it was not confirmed, what you sent.")]
+    name_confirmed: bool
     label: str
     masked_number: str
     last_paid_at: TimeText
@@ -318,9 +353,15 @@ class PayeesOut(Out):
 
 
 class NamedPayeeOut(Out):
-    """Whom a number belongs to: of somebody you have not paid yet, the name is masked."""
+    """Whom a number belongs to: the holder's name after a match or a near match, else the one that you sent."""
 
     name: str
+    name_check: Annotated[
+        str,
+        _one_of(NameCheck),
+        Field(description="What the check said: of a payee of yours, when their name was last checked."),
+    ]
+    name_confirmed: bool
     label: str
     masked_number: str
     is_own: bool
@@ -354,11 +395,29 @@ PROBLEM_MEMBERS: dict[str, Any] = {
             "why": {"type": "string"},
         },
     },
+    "name_check": {
+        "type": "string",
+        "enum": list(NameCheck),
+        "description": "What the check of the payee's name said: with `name_not_confirmed`, and with "
+        "`step_up_required` where you sent a name.",
+    },
+    "payee_name": {
+        "type": "string",
+        "description": "With `step_up_required` where you sent a name: whom the code pays. After a near match it is "
+        "not the name that you sent: show it before the code is given.",
+    },
     "until": {
         "type": "string",
         "format": "date-time",
         "description": "With `waits_after_reset`: when this becomes possible.",
     },
+}
+NAMED = {
+    "description": '`name_needed`: you have not paid this account before. Send `name`, or `"name_check": '
+    '"skipped"`. `name_not_confirmed`: the name is not the holder\'s (`name_check` of this answer is `no_match`), or '
+    "was not checked, since you have sent five others for this account today (`not_checked`). Nothing has moved. Else "
+    "a field is not valid, or the key was used with another request.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 # For `openapi_extra` of what may need a code.
 STEP_UP = refuses(409)
@@ -374,6 +433,8 @@ STEP_UP["responses"][403] = {
         }
     },
 }
+# And of what pays somebody by name.
+BY_NAME: dict[str, Any] = {"responses": STEP_UP["responses"] | {422: NAMED}}
 
 
 def pdf_or(*statuses: int) -> dict[str, Any]:

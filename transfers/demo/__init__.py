@@ -19,10 +19,11 @@ from foundation.idempotency import digest_of_key
 from transfers.demo.habits import money
 from transfers.demo.people import make_people, open_accounts
 from transfers.demo.planning import plan
-from transfers.demo.writing import instructions, write_history
+from transfers.demo.writing import by_their_name, instructions, write_history
 from transfers.interest.posting import accrue_interest
-from transfers.models import StepUpChallenge, TransferOrder
+from transfers.models import NameCheck, StepUpChallenge, TransferOrder
 from transfers.orders import reversals, sending
+from transfers.orders.payee_names import NameGiven
 from transfers.orders.step_up import Proof, StepUpRequired
 from transfers.periods import Month
 
@@ -42,6 +43,7 @@ class _Recent:
     target: str
     hundredths: int
     text: str
+    typed: str = ""  # the payee's name, where it was not theirs and the money was sent all the same
     reversed_after: timedelta | None = None  # by an administrator, to whom the payer has written
 
 
@@ -56,6 +58,11 @@ _RECENT = (
     _Recent("seed-recent-3", timedelta(hours=19, minutes=5), "alice.everyday", "zoe.studio", 2800, "Pottery class"),
     _Recent(
         "seed-recent-4", timedelta(hours=18, minutes=50), "bob.checking", "alice.everyday", 1875, "Dinner, thanks!"
+    ),
+    # From the notice at the flea market; Željka sells for her sister.
+    _Recent(
+        *("seed-recent-8", timedelta(hours=16, minutes=35), "alice.everyday", "zeljka.checking", 35_00),
+        *("Garden chairs", "Petra Horvat"),
     ),
     _Recent("seed-recent-5", timedelta(hours=5, minutes=18), "leila.checking", "noor.pocket", 2000, "Pocket money"),
     _Recent("seed-recent-6", timedelta(hours=3, minutes=2), "alice.everyday", "alice.holidays", 7500, "Set aside"),
@@ -113,6 +120,7 @@ def _happen(recent: _Recent, people: dict[str, User], accounts: dict[str, BankAc
         "description": recent.text,
         "idempotency_key": recent.key,
         "at": now - recent.ago,
+        "name_given": _name_given(recent, accounts[recent.target]),
     }
     try:
         order = sending.transfer(**payment)
@@ -128,6 +136,12 @@ def _happen(recent: _Recent, people: dict[str, User], accounts: dict[str, BankAc
             idempotency_key=f"{recent.key}-reversed",
             at=payment["at"] + recent.reversed_after,
         )
+
+
+def _name_given(recent: _Recent, target: BankAccount) -> NameGiven:
+    if not recent.typed:
+        return by_their_name(target)
+    return NameGiven(recent.typed, NameCheck.NO_MATCH, all_the_same=True)
 
 
 def _has_happened(key: str) -> bool:

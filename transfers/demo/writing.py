@@ -15,9 +15,11 @@ from foundation.transactions import own_transaction
 from transfers.demo.habits import CASH
 from transfers.demo.planning import Movement
 from transfers.ledger import posting as ledger
-from transfers.models import CustomerLimit, OrderKind, Payee, TransferOrder
-from transfers.orders import cash
+from transfers.models import CustomerLimit, NameCheck, OrderKind, Payee, TransferOrder
+from transfers.orders import cash, payee_names
 from transfers.orders.instruction import Instruction
+from transfers.orders.known_payees import KnownPayee
+from transfers.orders.payee_names import NameGiven
 from transfers.orders.records import mark_posted, movement_of, report_of_posted
 
 BATCH = 500
@@ -38,9 +40,15 @@ def instructions(
             idempotency_key=movement.key,
             at=movement.at,
             description=movement.text,
+            name_given=by_their_name(accounts[movement.target]) if movement.kind == OrderKind.PAYMENT else None,
         )
         for movement in movements
     ]
+
+
+def by_their_name(account: BankAccount) -> NameGiven:
+    """The demo's people know each other's names."""
+    return NameGiven(account.owner.get_full_name() if account.owner else "", NameCheck.MATCH)
 
 
 def write_history(wanted: Sequence[Instruction]) -> Iterator[int]:
@@ -64,12 +72,14 @@ def _write(batch: Sequence[Instruction]) -> None:
     _lock_limits(batch)
     missing = _missing(batch)
     orders = [one.as_order() for one in missing]
+    payments = [(one, order) for one, order in zip(missing, orders, strict=True) if one.kind == OrderKind.PAYMENT]
+    _name_payees(payments)
     postings = ledger.post_many([movement_of(order, at=order.created_at) for order in orders])
     for order, posting in zip(orders, postings, strict=True):
         mark_posted(order, posting)
     TransferOrder.objects.bulk_create(orders)
     record_many(report_of_posted(*written) for written in zip(orders, postings, strict=True))
-    _remember_payees([one for one in missing if one.kind == OrderKind.PAYMENT])
+    _remember_payees(payments)
 
 
 def _lock_limits(batch: Sequence[Instruction]) -> None:
@@ -87,16 +97,37 @@ def _missing(batch: Sequence[Instruction]) -> list[Instruction]:
     return [one for one in batch if (one.actor.pk, one.key_digest) not in known]
 
 
-def _remember_payees(payments: Sequence[Instruction]) -> None:
+Payment = tuple[Instruction, TransferOrder]
+
+
+def _name_payees(payments: Sequence[Payment]) -> None:
+    """Let each order say how it stands with the payee's name, and whether it is a first payment."""
+    rows = Payee.objects.filter(customer__in={one.customer.pk for one, _ in payments})
+    known = {(row.customer_id, row.account_id): KnownPayee(row.pk, row.typed_name, row.name_check) for row in rows}
+    for one, order in payments:
+        key = (one.customer.pk, one.target.pk)
+        payee_names.put_on_order(order, one.name_given, known.get(key))
+        known.setdefault(key, KnownPayee(0, order.payee_name_typed, order.name_check))
+
+
+def _remember_payees(payments: Sequence[Payment]) -> None:
     """Whoever was paid is a known payee from the first payment on."""
     times: dict[tuple[int, int], list[datetime]] = {}
-    for one in payments:
+    checks: dict[tuple[int, int], str] = {}
+    for one, order in payments:
         times.setdefault((one.customer.pk, one.target.pk), []).append(one.at)
+        checks[one.customer.pk, one.target.pk] = order.name_check
     known = list(Payee.objects.filter(customer__in={customer for customer, _ in times}))
     for payee in known:
         payee.last_paid_at = max([payee.last_paid_at, *times.pop((payee.customer_id, payee.account_id), [])])
     Payee.objects.bulk_update(known, ["last_paid_at"], batch_size=200)
     Payee.objects.bulk_create(
-        Payee(customer_id=customer, account_id=account, first_paid_at=min(paid), last_paid_at=max(paid))
+        Payee(
+            customer_id=customer,
+            account_id=account,
+            name_check=checks[customer, account],
+            first_paid_at=min(paid),
+            last_paid_at=max(paid),
+        )
         for (customer, account), paid in times.items()
     )

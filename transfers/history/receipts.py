@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import AccountKind, BankAccount, User
 from transfers.history.rows import reversed_words
-from transfers.models import NOT_CARRIED_OUT, OrderKind, OrderState, TransferOrder
+from transfers.models import NOT_CARRIED_OUT, NameCheck, OrderKind, OrderState, Payee, TransferOrder
+from transfers.names import SeenName, payee_of
 from transfers.orders.explanations import explanation_of
 from transfers.orders.holds import may_cancel
 from transfers.orders.records import order_with_sides, with_reversal
-from transfers.payees.selectors import short_name
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class Receipt:
     kind_label: str
     amount: Decimal
     at: datetime
-    source_label: str
+    source: SeenName
     source_number: str
-    target_label: str
+    target: SeenName
     target_number: str
+    name_check: NameCheck  # of the payee's name, for who paid
     description: str
     status: str
     status_label: str
@@ -40,6 +42,18 @@ class Receipt:
     account_id: UUID  # the one of the reader's that it is shown of
     reversed_at: datetime | None = None
     reversed_by: str = ""  # the reference of what took it back
+
+    @property
+    def counterpart_label(self) -> str:
+        return self.source.label or self.target.label
+
+    @property
+    def source_label(self) -> str:
+        return str(self.source)
+
+    @property
+    def target_label(self) -> str:
+        return str(self.target)
 
     @property
     def heading(self) -> str:
@@ -74,14 +88,16 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
     Raises:
         TransferOrder.DoesNotExist: also when the order is between others.
     """
-    order = with_reversal(order_with_sides()).get(Q(source__owner=user) | Q(target__owner=user), public_id=public_id)
+    orders = _labelled(with_reversal(order_with_sides()), user.pk, "source", "target")
+    order = orders.get(Q(source__owner=user) | Q(target__owner=user), public_id=public_id)
     if order.transaction is None and order.customer_account.owner_id != user.pk:
         raise TransferOrder.DoesNotExist  # nothing has reached the other side
-    return receipt_of(order, user)
+    return receipt_of(order, user, label=order.label or "")
 
 
-def receipt_of(order: TransferOrder, user: User) -> Receipt:
-    """The receipt of an order that has been read or written, for a side of it."""
+def receipt_of(order: TransferOrder, user: User, *, label: str) -> Receipt:
+    """The receipt of an order that has been read or written, for a side of it, who calls the other one `label`."""
+    source, target = _sides_read_by(user, order, label)
     return Receipt(
         public_id=order.public_id,
         reference=order.transaction.reference if order.transaction else "",
@@ -89,15 +105,16 @@ def receipt_of(order: TransferOrder, user: User) -> Receipt:
         kind_label=OrderKind(order.kind).label,
         amount=order.amount,
         at=order.created_at,
-        source_label=_side_label(order.source, user),
+        source=source,
         source_number=order.source.masked_number,
-        target_label=_side_label(order.target, user),
+        target=target,
         target_number=order.target.masked_number,
+        name_check=NameCheck(order.name_check) if order.source.owner_id == user.pk else NameCheck.NOT_NEEDED,
         description=order.description,
         status=order.state,
         status_label=OrderState(order.state).label,
         explanation=explanation_of(order),
-        initiated_by=_person_label(order.initiator, user),
+        initiated_by=_initiator_label(order),
         can_be_repeated=_can_be_repeated(order, user),
         can_be_cancelled=order.state == OrderState.HELD and may_cancel(user, order),
         account_id=(order.source if order.source.owner_id == user.pk else order.target).public_id,
@@ -106,13 +123,14 @@ def receipt_of(order: TransferOrder, user: User) -> Receipt:
     )
 
 
-def order_to_cancel(user: User, public_id: UUID) -> TransferOrder:
-    """An order that its customer may cancel while it is held, whatever has become of it by now.
+def order_to_cancel(user: User, public_id: UUID) -> Any:
+    """An order that its customer may cancel while it is held, whatever has become of it by now, with the `label` of
+    whom it pays.
 
     Raises:
         TransferOrder.DoesNotExist: also when it takes the money of somebody else, or none.
     """
-    order = order_with_sides().get(public_id=public_id)
+    order = _labelled(order_with_sides(), user.pk, "target").get(public_id=public_id)
     if not may_cancel(user, order):
         raise TransferOrder.DoesNotExist
     return order
@@ -129,6 +147,7 @@ class WaitingOrder:
     since: datetime
     account_name: str
     can_be_cancelled: bool
+    payee_label: str  # what the customer calls whom it goes to
 
     @property
     def is_deposit(self) -> bool:
@@ -144,21 +163,22 @@ def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
         return []
     held = TransferOrder.objects.filter(source__in=list(holding), state=OrderState.HELD)
     return [
-        _waiting(order, holding[order.source_id])
-        for order in held.select_related("target__owner").order_by("created_at", "pk")
+        _waiting(order, holding[order.source_id], order.label or "")
+        for order in _labelled(held, accounts[0].owner_id, "target").order_by("created_at", "pk")
     ]
 
 
 def waiting_deposits(account: BankAccount) -> list[WaitingOrder]:
     """The deposits to the account that wait for a decision, oldest first: no row of an account tells of them."""
     held = TransferOrder.objects.filter(target=account, kind=OrderKind.DEPOSIT, state=OrderState.HELD)
-    return [_waiting(order, account) for order in held.order_by("created_at", "pk")]
+    return [_waiting(order, account, "") for order in held.order_by("created_at", "pk")]
 
 
-def _waiting(order: TransferOrder, account: BankAccount) -> WaitingOrder:
+def _waiting(order: TransferOrder, account: BankAccount, payee_label: str) -> WaitingOrder:
     label, can_be_cancelled = OrderKind.DEPOSIT.label, order.initiator_id == account.owner_id
     if order.kind != OrderKind.DEPOSIT:
-        label, can_be_cancelled = short_name(order.target.owner) if order.target.owner else AT_THE_COUNTER, True
+        label = str(payee_of(order, payee_label)) if order.kind == OrderKind.PAYMENT else AT_THE_COUNTER
+        can_be_cancelled = True
     return WaitingOrder(
         order.public_id,
         order.kind,
@@ -167,6 +187,7 @@ def _waiting(order: TransferOrder, account: BankAccount) -> WaitingOrder:
         order.created_at,
         account.display_name,
         can_be_cancelled,
+        payee_label,
     )
 
 
@@ -182,11 +203,32 @@ def _can_be_repeated(order: TransferOrder, viewer: User) -> bool:
     return is_done and order.kind in REPEATABLE and order.initiator_id == viewer.pk
 
 
-def _side_label(account: BankAccount, viewer: User) -> str:
-    if account.owner is None:
-        return AccountKind(account.kind).label
-    return account.display_name if account.owner_id == viewer.pk else short_name(account.owner)
+def _labelled(orders: QuerySet[TransferOrder], user_id: int | None, *sides: str) -> QuerySet[Any]:
+    """The orders, each with the `label` by which the user calls who is on one of its sides; None if by none."""
+    either = Q()
+    for side in sides:
+        either |= Q(account=OuterRef(side))
+    return orders.annotate(label=Subquery(Payee.objects.filter(either, customer=user_id).values("label")[:1]))
 
 
-def _person_label(person: User, viewer: User) -> str:
-    return person.get_full_name() if person.pk == viewer.pk else short_name(person)
+def _sides_read_by(viewer: User, order: TransferOrder, label: str) -> tuple[SeenName, SeenName]:
+    """Who pays and who is paid: the bank's own side and the viewer's accounts by what they are called, the other one by
+    the name that is kept."""
+    source, target = (_own_side(account, viewer) for account in (order.source, order.target))
+    return source or SeenName(order.payer_name, label=label), target or payee_of(order, label)
+
+
+def _own_side(account: BankAccount, viewer: User) -> SeenName | None:
+    if account.owner_id is None:
+        return SeenName(AccountKind(account.kind).label)
+    return SeenName(account.display_name) if account.owner_id == viewer.pk else None
+
+
+def _initiator_label(order: TransferOrder) -> str:
+    """Whoever ordered it, by the name on the order; one of the bank's staff by a short one."""
+    if order.initiator_id == order.source.owner_id:
+        return order.payer_name
+    if order.initiator_id == order.target.owner_id:
+        return order.payee_name
+    person = order.initiator
+    return f"{person.first_name} {person.last_name[:1]}.".removesuffix(" .")

@@ -18,12 +18,14 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class PastPayment:
-    """What the rules need of a payment; `reference` is the order's id where no money has moved."""
+    """What the rules need of a payment, as it was ordered: `is_first` of a payee who may have been removed and paid
+    again since. `reference` is the order's id where no money has moved."""
 
     customer_id: int
     at: datetime
     amount: Decimal
     reference: str
+    is_first: bool
 
 
 def flagged_payments(
@@ -60,10 +62,10 @@ def _payments(customer_ids: list[int], since: datetime, until: datetime) -> Iter
             source__owner__in=customer_ids, kind=OrderKind.PAYMENT.value, created_at__gt=since, created_at__lt=until
         )
         .order_by("source__owner", "created_at", "pk")
-        .values_list("source__owner", "created_at", "amount", "transaction__reference", "public_id")
+        .values_list("source__owner", "created_at", "amount", "transaction__reference", "public_id", "is_first_payment")
     )
-    for customer_id, at, amount, reference, public_id in rows:
-        yield PastPayment(customer_id, at, amount, reference or str(public_id))
+    for customer_id, at, amount, reference, public_id, is_first in rows:
+        yield PastPayment(customer_id, at, amount, reference or str(public_id), is_first)
 
 
 def _with_facts(payments: Iterator[PastPayment]) -> Iterator[tuple[PastPayment, Facts]]:
@@ -73,4 +75,7 @@ def _with_facts(payments: Iterator[PastPayment]) -> Iterator[tuple[PastPayment, 
         while hour and hour[0] <= payment.at - fraud.WINDOW:
             hour.popleft()
         hour.append(payment.at)
-        yield payment, Facts(payment.amount, len(hour))
+        yield (
+            payment,
+            Facts(amount=payment.amount, payments_in_the_hour=len(hour), is_first_payment=payment.is_first),
+        )

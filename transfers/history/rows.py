@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import BigIntegerField, F, QuerySet
+from django.db.models import BigIntegerField, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.formats import date_format
 
 from accounts.models import AccountStatus, BankAccount, User
@@ -16,8 +17,8 @@ from foundation.compiled import Select
 from foundation.keys.encryption import Sealed
 from foundation.paging import CompiledPages, Cursor, Page
 from transfers.ledger.posting import signed_amount
-from transfers.models import Entry, TransactionKind
-from transfers.payees.selectors import shortened
+from transfers.models import Entry, Payee, TransactionKind
+from transfers.names import SeenName, payee_read_by_payer
 from transfers.periods import day_of
 
 PAGE_ROWS = 25
@@ -38,17 +39,23 @@ class EntryRow:
     kind_label: str
     description: str
     counterpart: str  # its masked number
-    counterpart_name: str
+    counterpart_name: str  # of the day; of a payee whose name was not confirmed, what was typed
+    counterpart_confirmed: bool
+    counterpart_label: str  # what the customer calls them
     amount: Decimal
     balance_after: Decimal
     reference: str
     order_id: UUID | None
     account_label: str
     account_number: str  # masked
-    others: tuple[str, ...]  # short names of the other customers who have a part in it
     reversed_at: datetime | None = None
     reversed_by: str = ""  # the reference of its reversal
     reverses: str = ""  # the reference of what it takes back
+
+    @property
+    def counterpart_in_words(self) -> str:
+        """The other side, as it stands in a line."""
+        return str(SeenName(self.counterpart_name, self.counterpart_confirmed, self.counterpart_label))
 
     @property
     def direction_word(self) -> str:
@@ -85,7 +92,7 @@ def recent_entries(user: User, count: int = RECENT_ROWS) -> dict[int, list[Entry
     queries for any number of accounts."""
     rows: dict[int, list[EntryRow]] = {}
     entries = _recent.instances(user.pk, count)
-    for entry, row in zip(entries, entry_rows(entries), strict=True):
+    for entry, row in zip(entries, entry_rows(entries, user.pk), strict=True):
         rows.setdefault(entry.account_id, []).append(row)
     return rows
 
@@ -97,7 +104,7 @@ def history_page(account: BankAccount, *, after: Cursor | None = None, before: C
         InvalidCursor
     """
     page = _by_sequence.page(account.pk, after=after, before=before)
-    return page.showing(entry_rows(page.items))
+    return page.showing(entry_rows(page.items, account.owner_id))
 
 
 def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
@@ -107,7 +114,7 @@ def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
         Entry.DoesNotExist: also when it is somebody else's.
     """
     entry = entries_with_transactions().get(account__owner=user, account__public_id=account_id, sequence=sequence)
-    return entry_rows([entry])[0]
+    return entry_rows([entry], user.pk)[0]
 
 
 def movement_referred_to(user: User, reference: str, *, account: UUID) -> tuple[UUID, int] | None:
@@ -130,12 +137,22 @@ _by_sequence: CompiledPages = CompiledPages(
 )
 
 
+_NAMES = ("payer_name", "payee_name", "payee_name_typed", "name_check")
+
+
 class _Side(NamedTuple):
-    """An account's part in a transaction, with what is shown of it, and of the transaction's order."""
+    """An account's part in a transaction, with what is shown of it, and of the order of the transaction or of the one
+    that it takes back, all None without one."""
 
     transaction_id: UUID
     entry_id: int
     order_id: UUID | None
+    payer_account_id: int | None
+    payer_name: str | None
+    payee_name: str | None
+    payee_name_typed: str | None
+    name_check: str | None
+    label: str | None  # what who looks calls whose account it is
     reversed_at: datetime | None
     reversed_by: str | None
     reverses: str | None
@@ -149,12 +166,24 @@ class _Side(NamedTuple):
     number: Sealed | None
 
 
+def _of_order(column: str) -> Coalesce:
+    """Of the transaction's order; of a reversal, of the order of what it takes back, whose names it keeps."""
+    return Coalesce(F(f"transaction__orders__{column}"), F(f"transaction__reverses__orders__{column}"))
+
+
+def _label_by(viewer: Any) -> Subquery:
+    return Subquery(Payee.objects.filter(customer=viewer, account=OuterRef("account")).values("label"))
+
+
 # A transaction has one order and one reversal at most, so the joins make no row twice.
 _sides: Select = Select(
-    lambda transactions: (
+    lambda viewer, transactions: (
         Entry.objects.filter(transaction__in=transactions)
         .annotate(
             _order=F("transaction__orders__public_id"),
+            _payer=_of_order("source_id"),
+            **{f"_{column}": _of_order(column) for column in _NAMES},
+            _label=_label_by(viewer),
             _reversed_at=F("transaction__reversals__created_at"),
             _reversed_by=F("transaction__reversals__reference"),
         )
@@ -162,6 +191,9 @@ _sides: Select = Select(
             "transaction_id",
             "pk",
             "_order",
+            "_payer",
+            *(f"_{column}" for column in _NAMES),
+            "_label",
             "_reversed_at",
             "_reversed_by",
             "transaction__reverses__reference",
@@ -171,6 +203,7 @@ _sides: Select = Select(
             *(f"account__{name}" for name in ("public_id", "owner_id", "kind", "nickname", "number")),
         )
     ),
+    Payee._meta.get_field("customer"),
     Entry._meta.get_field("transaction"),
     may_be_behind=True,
 )
@@ -178,11 +211,11 @@ _sides: Select = Select(
 _LENGTHS = (1, 5, 15, PAGE_ROWS, 100, 500)
 
 
-def entry_rows(entries: Sequence[Entry]) -> list[EntryRow]:
-    """The rows, with one query for all accounts, counterparts and orders."""
+def entry_rows(entries: Sequence[Entry], viewer_id: int | None) -> list[EntryRow]:
+    """The rows as their owner reads them, with one query for all accounts, counterparts, names and orders."""
     sides: dict[UUID, list[_Side]] = defaultdict(list)
     accounts: dict[int, BankAccount] = {}
-    for side in _sides_of([entry.transaction_id for entry in entries]):
+    for side in _sides_of([entry.transaction_id for entry in entries], viewer_id):
         sides[side.transaction_id].append(side)
         # One for all its rows: what is sealed is opened once.
         if side.account_id not in accounts:
@@ -190,13 +223,13 @@ def entry_rows(entries: Sequence[Entry]) -> list[EntryRow]:
     return [_entry_row(entry, sides[entry.transaction_id], accounts) for entry in entries]
 
 
-def _sides_of(transaction_ids: list[UUID]) -> Iterator[_Side]:
+def _sides_of(transaction_ids: list[UUID], viewer_id: int | None) -> Iterator[_Side]:
     most = _LENGTHS[-1]
     for start in range(0, len(transaction_ids), most):
         asked = transaction_ids[start : start + most]
         length = next(length for length in _LENGTHS if length >= len(asked))
         # The last one again and again: it says nothing new.
-        yield from map(_Side._make, _sides.tuples(asked + asked[-1:] * (length - len(asked))))
+        yield from map(_Side._make, _sides.tuples(viewer_id, asked + asked[-1:] * (length - len(asked))))
 
 
 def _account_of(side: _Side) -> BankAccount:
@@ -214,18 +247,20 @@ def _entry_row(entry: Entry, sides: Sequence[_Side], accounts: Mapping[int, Bank
     mine = entry.account = accounts[entry.account_id]
     amount = signed_amount(entry)
     other = next((side for side in sides if side.entry_id != entry.pk and side.owner_id is not None), None)
-    name = _name_of(other, accounts, mine) if other else ""
+    seen = _seen(other, accounts, mine) if other else SeenName("")
     kind_label = _KIND_LABELS[entry.transaction.kind]
     return EntryRow(
         posted_at=entry.posted_at,
         account_id=mine.public_id,
         sequence=entry.sequence,
-        label=f"{kind_label} {'from' if amount > 0 else 'to'} {name}" if other else kind_label,
+        label=f"{kind_label} {'from' if amount > 0 else 'to'} {seen}" if other else kind_label,
         kind=entry.transaction.kind,
         kind_label=kind_label,
         description=entry.transaction.description,
         counterpart=accounts[other.account_id].masked_number if other else "",
-        counterpart_name=name,
+        counterpart_name=seen.name,
+        counterpart_confirmed=seen.is_confirmed,
+        counterpart_label=seen.label,
         amount=amount,
         balance_after=entry.balance_after,
         reference=entry.transaction.reference,
@@ -235,16 +270,17 @@ def _entry_row(entry: Entry, sides: Sequence[_Side], accounts: Mapping[int, Bank
         reversed_at=sides[0].reversed_at,
         reversed_by=sides[0].reversed_by or "",
         reverses=sides[0].reverses or "",
-        others=tuple(
-            shortened(side.first_name or "", side.last_name or "")
-            for side in sides
-            if side.owner_id is not None and side.owner_id != mine.owner_id
-        ),
     )
 
 
-def _name_of(side: _Side, accounts: Mapping[int, BankAccount], mine: BankAccount) -> str:
-    """What a customer reads of a customer's account: the name of one's own, the short name of another's owner."""
+def _seen(side: _Side, accounts: Mapping[int, BankAccount], mine: BankAccount) -> SeenName:
+    """What a customer reads of a customer's account: the name of one's own; of another's, the owner's name on the day,
+    as `transfers.names` says. What nobody ordered has none but the present one."""
     if side.owner_id == mine.owner_id:
-        return accounts[side.account_id].display_name
-    return shortened(side.first_name or "", side.last_name or "")
+        return SeenName(accounts[side.account_id].display_name)
+    label = side.label or ""
+    if side.name_check is None:
+        return SeenName(f"{side.first_name} {side.last_name}".strip(), label=label)
+    if side.account_id == side.payer_account_id:
+        return SeenName(side.payer_name or "", label=label)
+    return payee_read_by_payer(side.payee_name or "", side.payee_name_typed or "", side.name_check, label)

@@ -44,8 +44,8 @@ from foundation.replica import as_now, may_be_behind
 from foundation.text import folded
 from transfers.history.filters import HistoryFilters
 from transfers.history.rows import PAGE_ROWS, EntryRow, entries_with_transactions, entry_rows
-from transfers.models import Direction, Entry, Payee, Transaction
-from transfers.payees.selectors import short_name
+from transfers.models import Direction, Entry, OrderKind, Payee, Transaction, TransferOrder
+from transfers.names import payee_read_by_payer
 from transfers.periods import end_of_day, start_of_day
 
 TOTALLED_ROWS = 50_000
@@ -88,7 +88,7 @@ def filtered_page(
         page = page_of(_matching(user, filters), by=_by(filters), after=after, before=before, limit=PAGE_ROWS)
     else:
         page = _page_by_conditions(_conditions(user, filters), _by(filters), after, before)
-    return page.showing(entry_rows(page.items))
+    return page.showing(entry_rows(page.items, user.pk))
 
 
 def _page_by_conditions(
@@ -183,7 +183,7 @@ def _rows_in_chunks(user: User, filters: HistoryFilters, left: int) -> Iterator[
     filters = with_named_accounts(user, filters)
     entries, after = _matching(user, filters), None
     while left:
-        chunk = _chunk(entries, _by(filters), after, min(CHUNK_ROWS, left))
+        chunk = _chunk(user, entries, _by(filters), after, min(CHUNK_ROWS, left))
         yield from chunk.items
         left, after = left - len(chunk.items), chunk.next_cursor
         if after is None:
@@ -191,9 +191,9 @@ def _rows_in_chunks(user: User, filters: HistoryFilters, left: int) -> Iterator[
 
 
 @may_be_behind
-def _chunk(entries: QuerySet[Entry], by: Sequence[str], after: Cursor | None, limit: int) -> Page[EntryRow]:
+def _chunk(user: User, entries: QuerySet[Entry], by: Sequence[str], after: Cursor | None, limit: int) -> Page[EntryRow]:
     page = page_of(entries, by=by, after=after, limit=limit)
-    return page.showing(entry_rows(page.items))
+    return page.showing(entry_rows(page.items, user.pk))
 
 
 def _by(filters: HistoryFilters) -> tuple[str, ...]:
@@ -321,17 +321,22 @@ def _named(user: User) -> Iterator[tuple[Any, ...]]:
     for account in _own_names.instances(user.pk):
         yield account.pk, account.display_name
     for payee in _latest_payees.instances(user.pk):
-        yield payee.account_id, payee.label, _name_of(payee.account)
-    for account in _others_names.instances(user.pk, user.pk):
-        yield account.pk, _name_of(account)
+        owner = payee.account.owner
+        name = owner.get_full_name() if owner is not None else ""
+        yield payee.account_id, payee.label, payee_read_by_payer(name, payee.typed_name, payee.name_check).name
+    for payer_id, source_id, payer_name, target_id, *payee_name in _others_names.rows(user.pk):
+        if payer_id == user.pk:
+            yield target_id, payee_read_by_payer(*payee_name).name
+        else:
+            yield source_id, payer_name
 
 
-def _accounts_of_others(owner: Any, same_owner: Any) -> QuerySet[BankAccount]:
-    """The customers' accounts on the other side of an owner's latest movements."""
+def _names_on_orders(owner: Any) -> QuerySet[TransferOrder, Any]:
+    """Who paid whom, and the names that are kept of them, of an owner's latest movements."""
     latest = Entry.objects.filter(account__owner=owner).order_by("-posted_at", "-id")[:_MOVEMENTS_LOOKED_AT]
-    others = Entry.objects.filter(transaction__in=latest.values("transaction"), account__owner__isnull=False)
-    ids = others.exclude(account__owner=same_owner).values("account")
-    return BankAccount.objects.filter(pk__in=ids).select_related("owner")
+    orders = TransferOrder.objects.filter(transaction__in=latest.values("transaction"), kind=OrderKind.PAYMENT.value)
+    sides = ("source__owner", "source", "payer_name", "target", "payee_name", "payee_name_typed", "name_check")
+    return orders.values_list(*sides).distinct()
 
 
 def _payees_lately(customer: Any) -> QuerySet[Payee]:
@@ -344,8 +349,4 @@ _own_names: Select[BankAccount] = Select(
     lambda owner: BankAccount.objects.filter(owner=owner).only("pk", "nickname", "kind"), _OWNER, may_be_behind=True
 )
 _latest_payees: Select[Payee] = Select(_payees_lately, Payee._meta.get_field("customer"), may_be_behind=True)
-_others_names: Select[BankAccount] = Select(_accounts_of_others, _OWNER, _OWNER, may_be_behind=True)
-
-
-def _name_of(account: BankAccount) -> str:
-    return short_name(account.owner) if account.owner is not None else ""
+_others_names: Select = Select(_names_on_orders, _OWNER, may_be_behind=True)

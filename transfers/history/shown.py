@@ -5,10 +5,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
-from django.db.models import BigIntegerField, F
+from django.db.models import BigIntegerField, F, OuterRef, Subquery
 from django.utils.translation import get_language
 
 from accounts.models import AccountStatus, BankAccount, User
@@ -17,8 +16,7 @@ from transfers.history.own_accounts import DailyUse, daily_use_by
 from transfers.history.pictures import Overview
 from transfers.history.receipts import WaitingOrder
 from transfers.history.rows import RECENT_ROWS, EntryRow
-from transfers.models import CustomerLimit, Entry, OrderState, TransferOrder
-from transfers.payees.selectors import shortened
+from transfers.models import CustomerLimit, Entry, OrderState, Payee, TransferOrder
 from transfers.periods import day_of
 
 _OWNER = BankAccount._meta.get_field("owner")
@@ -33,21 +31,26 @@ def _state_of_accounts(owner: Any) -> Any:
     return BankAccount.objects.filter(owner=owner).values_list(*_SHOWN, *limits)
 
 
-def _others_lately(owner: Any, same_owner: Any, count: Any) -> Any:
-    """The names of the other customers who have a part in the last movements, as `recent_entries()` has these."""
+def _labels_lately(customer: Any, owner: Any, count: Any) -> Any:
+    """What the customer calls the others who have a part in the last movements, as `recent_entries()` has these. Their
+    names are those of the day: they stay."""
     last = Entry.objects.filter(account__owner=owner, sequence__gt=F("account__last_sequence") - count)
     last = last.exclude(account__status=AccountStatus.CLOSED)
-    sides = Entry.objects.filter(transaction__in=last.values("transaction"), account__owner__isnull=False)
-    others = sides.exclude(account__owner=same_owner)
-    return others.values_list("account__owner__first_name", "account__owner__last_name")
+    sides = Entry.objects.filter(transaction__in=last.values("transaction"))
+    payees = Payee.objects.filter(customer=customer, account__in=sides.values("account"))
+    return payees.exclude(label="").values_list("label")
 
 
-_waiting: Select = Select(
-    lambda owner: TransferOrder.objects.filter(source__owner=owner, state=OrderState.HELD).values_list("public_id"),
-    _OWNER,
-)
+def _held_orders(customer: Any, owner: Any) -> Any:
+    """What waits for a decision, each with what the customer calls whom it goes to."""
+    labels = Payee.objects.filter(customer=customer, account=OuterRef("target")).values("label")
+    held = TransferOrder.objects.filter(source__owner=owner, state=OrderState.HELD)
+    return held.annotate(_label=Subquery(labels)).values_list("public_id", "_label")
+
+
+_waiting: Select = Select(_held_orders, Payee._meta.get_field("customer"), _OWNER)
 _accounts: Select = Select(_state_of_accounts, _OWNER)
-_others: Select = Select(_others_lately, _OWNER, _OWNER, BigIntegerField())
+_labels: Select = Select(_labels_lately, Payee._meta.get_field("customer"), _OWNER, BigIntegerField())
 
 
 def overview_version(user: User, *, at: datetime) -> str:
@@ -57,12 +60,12 @@ def overview_version(user: User, *, at: datetime) -> str:
     tells of all that moved on it.
     """
     rows = _accounts.tuples(user.pk)
-    others = (shortened(*names) for names in _others.tuples(user.pk, user.pk, RECENT_ROWS))
+    labels = (label for (label,) in _labels.rows(user.pk, user.pk, RECENT_ROWS))
     of_limit = rows[0][len(_SHOWN) :] if rows else (None, None, None)
     limit = None if of_limit[0] is None else CustomerLimit(**dict(zip(_OF_LIMIT, of_limit, strict=True)))
     accounts = [row[: len(_SHOWN)] for row in rows]
-    waiting = _waiting.tuples(user.pk) if any(row[_HELD] for row in accounts) else []
-    return _digest(user, accounts, daily_use_by(limit), others, [public_id for (public_id,) in waiting], at)
+    waiting = _waiting.tuples(user.pk, user.pk) if any(row[_HELD] for row in accounts) else []
+    return _digest(user, accounts, daily_use_by(limit), labels, waiting, at)
 
 
 def version_of(
@@ -75,16 +78,17 @@ def version_of(
 ) -> str:
     """The same, of what has been read already."""
     accounts = [tuple(getattr(account, name) for name in _SHOWN) for account in overview.accounts]
-    others = (name for rows in recent.values() for row in rows for name in row.others)
-    return _digest(user, accounts, overview.daily, others, [order.public_id for order in waiting], at)
+    labels = (row.counterpart_label for rows in recent.values() for row in rows if row.counterpart_label)
+    rows_waiting = [(order.public_id, order.payee_label) for order in waiting]
+    return _digest(user, accounts, overview.daily, labels, rows_waiting, at)
 
 
 def _digest(
     user: User,
     accounts: Sequence[tuple],
     daily: DailyUse,
-    others: Iterable[str],
-    waiting: Iterable[UUID],
+    labels: Iterable[str],
+    waiting: Iterable[tuple],
     at: datetime,
 ) -> str:
     state = (
@@ -92,8 +96,8 @@ def _digest(
         user.get_short_name(),
         sorted(accounts),
         (daily.limit, daily.used),
-        sorted(set(others)),
-        sorted(map(str, waiting)),
+        sorted(set(labels)),
+        sorted((str(public_id), label or "") for public_id, label in waiting),
         day_of(at),  # the picture ends today
         (get_language(), settings.CURRENCY, settings.SELF_SERVICE_CASH),
     )

@@ -12,7 +12,8 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
 
 from accounts.models import BankAccount
-from transfers.models import StepUpChallenge
+from transfers.models import NameCheck, StepUpChallenge
+from transfers.orders.payee_names import NameGiven
 
 _KEY = "transfer_drafts"
 MAX_DRAFTS = 10
@@ -32,10 +33,18 @@ class Draft:
     # What a code has to be given for, and why (`transfers.orders.step_up`); "" if none is needed.
     challenge: str = ""
     why: str = ""
+    # The payee's name as it was typed, and what the check said; "" in both where it was not asked for.
+    name: str = ""
+    name_check: str = ""
+    all_the_same: bool = False
 
     @property
     def decimal_amount(self) -> Decimal:
         return Decimal(self.amount)
+
+    @property
+    def name_given(self) -> NameGiven | None:
+        return NameGiven(self.name, NameCheck(self.name_check), self.all_the_same) if self.name_check else None
 
     @property
     def is_stale(self) -> bool:
@@ -51,9 +60,13 @@ def remember(
     amount: Decimal,
     description: str,
     mode: str,
+    name_given: NameGiven | None = None,
 ) -> None:
     """Keep a new draft, and forget the oldest beyond ten."""
     draft = Draft(source.pk, target.pk, str(amount), description, mode, int(timezone.now().timestamp()))
+    if name_given is not None:
+        typed, check, all_the_same = name_given.typed, name_given.check.value, name_given.all_the_same
+        draft = replace(draft, name=typed, name_check=check, all_the_same=all_the_same)
     _keep(session, draft_id, draft)
 
 

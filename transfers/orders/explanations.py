@@ -1,11 +1,13 @@
 """What a customer reads about an order that was not simply carried out, in plain words (R3.10)."""
 
+from dataclasses import dataclass
+
 from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
 
 from foundation.money import format_money
-from transfers.models import OrderKind, OrderState, StepUpReason, TransferOrder
+from transfers.models import NameCheck, OrderKind, OrderState, StepUpReason, TransferOrder
 from transfers.orders.fraud import SECOND_CLERK, Rule
 
 
@@ -28,6 +30,45 @@ _WE_WRITE = "we write to you as soon as it is decided."
 def _where(is_deposit: bool) -> str:
     """Where the money of an order is until somebody has decided."""
     return "not on your account" if is_deposit else "set aside in your account"
+
+
+@dataclass(frozen=True)
+class AboutName:
+    """What the payer reads of the check of a name; `tone` is the notice's."""
+
+    tone: str
+    title: str
+    text: str
+
+
+def about_name_check(check: NameCheck, typed: str, name: str) -> AboutName | None:
+    """What is said before a payment goes out of the name that was `typed`; `name` is the payee's as the payer reads it.
+    None where nothing was checked."""
+    ask = "Check the number and the name with them, by a phone number that you know is theirs."
+    scam = "If you were told to expect this message and to send all the same, it is a scam."
+    return {
+        NameCheck.MATCH: AboutName(
+            "success", "The name matches.", "This account belongs to the name that you entered."
+        ),
+        NameCheck.NEAR: AboutName(
+            "warning", "The name nearly matches.", f"You entered “{typed}”. This account belongs to {name}."
+        ),
+        NameCheck.NO_MATCH: AboutName(
+            "error", "The name doesn’t match.", f"This account doesn’t belong to “{typed}”. {ask} {scam}"
+        ),
+        NameCheck.NOT_CHECKED: AboutName(
+            "error",
+            "We couldn’t check the name.",
+            f"You have entered several names for this account today. {ask} {scam}",
+        ),
+        NameCheck.SKIPPED: AboutName("warning", "The name was never checked.", ask),
+    }.get(check)
+
+
+def about_another_name(typed: str, name: str) -> AboutName:
+    """What is said where the number is that of a payee whom the payer knows by another name."""
+    text = f"You entered “{typed}”. The account with this number belongs to {name}, whom you have paid before."
+    return AboutName("warning", "This is somebody else.", text)
 
 
 def asking_for_code(why: StepUpReason) -> str:

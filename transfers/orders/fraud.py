@@ -46,13 +46,15 @@ class Thresholds:
     payments_per_hour: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Facts:
-    """One payment to somebody else: `amount` in major units, and how many payments its customer has ordered in the
-    hour that ends with it, this one included. Or cash that a customer pays in by themselves, which is no payment."""
+    """One payment to somebody else: `amount` in major units, how many payments its customer has ordered in the hour
+    that ends with it, this one included, and whether the payee was new to them when it was ordered. Or cash that a
+    customer pays in by themselves, which is no payment."""
 
     amount: Decimal
     payments_in_the_hour: int
+    is_first_payment: bool
 
 
 def alerts(facts: Facts, thresholds: Thresholds) -> tuple[Rule, ...]:

@@ -228,7 +228,7 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
     if not row.user.can_sign_in and (waiting.is_by_its_customer or not is_deposit):
         raise CustomerCannotSignIn(_LOCKED)  # whoever ordered it may be the reason for the lock (R1.5)
     is_payment = waiting.kind == OrderKind.PAYMENT
-    known = known_payees.known_id(row.user, waiting.target) if is_payment else None
+    known = known_payees.known_payee(row.user, waiting.target) if is_payment else None
     if not is_deposit:
         step_up.refuse_after_reset(row.user, OrderKind(waiting.kind), is_known=known is not None, at=at)
     require_untouched(waiting.source, waiting.target)
@@ -240,7 +240,7 @@ def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetim
     _close(once, waiting, at)
     _record(Action.TRANSFER_RELEASED, once.actor, waiting, at, posting=posting, reason=once.reason)
     if is_payment:
-        known_payees.remember(row.user, waiting.target, known, at=at)
+        known_payees.remember(row.user, waiting, known, at=at)
         outbox.tell("payment_posted", order_id=waiting.pk)
     elif is_deposit and waiting.is_by_its_customer:
         outbox.tell("deposit_released", order_id=waiting.pk)

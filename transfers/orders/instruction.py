@@ -10,6 +10,7 @@ from accounts.models import BankAccount, User
 from foundation.idempotency import digest_of_inputs, digest_of_key, token_of
 from foundation.money import to_minor
 from transfers.models import OrderKind, TransferOrder
+from transfers.orders.payee_names import NameGiven
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Instruction:
     idempotency_key: str
     at: datetime
     description: str = ""
+    # Of a payment to somebody else; None where they are known by one, and the payer typed no other.
+    name_given: NameGiven | None = None
 
     @cached_property
     def customer(self) -> User:
@@ -50,10 +53,11 @@ class Instruction:
     def inputs_digest(self) -> str:
         # The bank's own side is left out: which cash row is used may differ between two tries.
         sides = [account.pk for account in (self.source, self.target) if not account.is_internal]
-        return digest_of_inputs(self.kind, sides, to_minor(self.amount), self.description)
+        name = [self.name_given.typed] if self.name_given is not None else []
+        return digest_of_inputs(self.kind, sides, to_minor(self.amount), self.description, *name)
 
     def as_order(self) -> TransferOrder:
-        """The row that it becomes, still to be saved."""
+        """The row that it becomes, still to be saved, with the names of both sides as they are now (R2.6)."""
         return TransferOrder(
             kind=self.kind.value,
             initiator=self.actor,
@@ -64,6 +68,8 @@ class Instruction:
             key_digest=self.key_digest,
             inputs_digest=self.inputs_digest,
             created_at=self.at,
+            payer_name=_name_of(self.source),
+            payee_name=_name_of(self.target),
         )
 
     @cached_property
@@ -76,3 +82,8 @@ class Instruction:
         """Another for each time that somebody asks, and no token: a transaction that is run again, since the answer to
         its COMMIT was lost, knows by it what it has done."""
         return f"try {secrets.token_hex(4)}"
+
+
+def _name_of(side: BankAccount) -> str:
+    """The whole name of a customer; "" of the bank."""
+    return side.owner.get_full_name() if side.owner is not None else ""

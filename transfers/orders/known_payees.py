@@ -1,37 +1,63 @@
 """Whom a customer has paid: the rows, read and written in the transaction of a payment (R3.6)."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from accounts.models import BankAccount, User
 from foundation.compiled import Select, Update
-from transfers.models import Payee
+from transfers.models import Payee, TransferOrder
 
 _field: Any = Payee._meta.get_field
-_ids: Select = Select(
-    lambda customer, account: Payee.objects.filter(customer=customer, account=account).values_list("pk"),
+_known: Select = Select(
+    lambda customer, account: Payee.objects.filter(customer=customer, account=account).values_list(
+        "pk", "typed_name", "name_check"
+    ),
     *(_field("customer"), _field("account")),
 )
 _paid = Update(
-    lambda pk, at: (Payee.objects.filter(pk=pk), {"last_paid_at": at}), *(Payee._meta.pk, _field("last_paid_at"))
+    lambda pk, at, typed_name, name_check: (
+        Payee.objects.filter(pk=pk),
+        {"last_paid_at": at, "typed_name": typed_name, "name_check": name_check},
+    ),
+    *(Payee._meta.pk, _field("last_paid_at"), _field("typed_name"), _field("name_check")),
 )
+
+
+@dataclass(frozen=True)
+class KnownPayee:
+    """The row of somebody who was paid before, and the name by which the payer knows them."""
+
+    pk: int
+    typed_name: str
+    name_check: str
+
+
+def known_payee(customer: User, account: BankAccount) -> KnownPayee | None:
+    """The row of the customer for this account; None of one who is to be paid for the first time, or whom the customer
+    has taken off their list since."""
+    return next((KnownPayee(*row) for row in _known.rows(customer.pk, account.pk)), None)
 
 
 def is_known(customer: User, account: BankAccount) -> bool:
     """Whether the customer has paid to this account before, and not taken it off their list since."""
-    return known_id(customer, account) is not None
+    return known_payee(customer, account) is not None
 
 
-def known_id(customer: User, account: BankAccount) -> int | None:
-    """The row of the customer for this account, for `remember`; None of one who is to be paid for the first time."""
-    return next((pk for (pk,) in _ids.rows(customer.pk, account.pk)), None)
-
-
-def remember(customer: User, account: BankAccount, known: int | None, *, at: datetime) -> None:
-    """Let whoever is paid be a known payee from here on.
+def remember(customer: User, order: TransferOrder, known: KnownPayee | None, *, at: datetime) -> None:
+    """Let whom the order pays be a known payee from here on, by the name that stands on it.
 
     Two first payments at once do not both insert: whatever moves a customer's money holds their limit row. A
     removal in between takes no such lock; then the row is there or it is not, and both are right.
     """
-    if known is None or not _paid.execute(known, at):
-        Payee.objects.create(customer=customer, account=account, first_paid_at=at, last_paid_at=at)
+    by_name = (order.payee_name_typed, order.name_check)
+    if known is None or not _paid.execute(known.pk, at, *by_name):
+        typed_name, name_check = by_name
+        Payee.objects.create(
+            customer=customer,
+            account=order.target,
+            typed_name=typed_name,
+            name_check=name_check,
+            first_paid_at=at,
+            last_paid_at=at,
+        )

@@ -5,10 +5,11 @@ deadlocks, and a repeated request waits here for the first one. The steps under 
 
 1. The same request again, after it was carried out, is answered with its order: no limit, and no rule that holds by
    now, can refuse it. Then a place in the customer's minute: refused tries count too (R3.9).
-2. Everything that can refuse it (`_judge`): the check of this kind of order, whose the accounts are, whether the
-   payment needs a code, the limits of the day, the fraud rules, how much cash staff took from or handed to the
-   customer that day, status and funds. A suspicious order is HELD instead of posted until `transfers.orders.holds`
-   decides, and what is to leave an account is set aside there (R3.10).
+2. Everything that can refuse it (`_judge`): the check of this kind of order, whose the accounts are, whether a new
+   payee's name was confirmed or it is sent all the same, whether the payment needs a code, the limits of the day, the
+   fraud rules, how much cash staff took from or handed to the customer that day, status and funds. A suspicious order
+   is HELD instead of posted until `transfers.orders.holds` decides, and what is to leave an account is set aside there
+   (R3.10).
 3. Nothing was written so far. A refusal commits the place taken and its audit entry, and is raised after: a process
    that dies in between leaves no try that was judged and not counted. Else all of it is written (`_write`): the ledger
    or the hold, the limit, the order, alerts, audit entry, payee, the code's challenge, outbox row. Nothing refuses any
@@ -35,9 +36,10 @@ from foundation.transactions import own_repeatable_transaction
 from transfers.ledger import holding
 from transfers.ledger import posting as ledger
 from transfers.models import MAX_DESCRIPTION_CHARS, CustomerLimit, OrderKind, OrderState, TransferOrder
-from transfers.orders import fraud, known_payees, limits, records, screening, step_up
+from transfers.orders import fraud, known_payees, limits, payee_names, records, screening, step_up
 from transfers.orders.fraud import Rule
 from transfers.orders.instruction import Instruction
+from transfers.orders.known_payees import KnownPayee
 from transfers.orders.ownership import require_untouched
 from transfers.orders.step_up import Proof, StepUpRequired
 
@@ -75,6 +77,7 @@ def place(
 
     Raises:
         TooOften: the customer's minute is full, or too many wrong codes were given.
+        NameNeeded, NameNotConfirmed: of a payee whom the customer has not paid before (`payee_names`).
         StepUpRequired: with the challenge to give a code for; the same request with it takes no other place.
         Refusal: funds, limit, a frozen, closed or tampered account, a key used for something else, a wrong code. An
         order that is HELD is no refusal.
@@ -234,7 +237,7 @@ class _Judged:
     order: TransferOrder
     movement: ledger.Judged | holding.JudgedHold | None  # none of cash that is held: nothing is set aside for it
     rules: tuple[Rule, ...]
-    known_payee: int | None
+    known_payee: KnownPayee | None
     let_out: _LetOut | None
 
 
@@ -256,19 +259,20 @@ def _judge(
         Refusal
     """
     _check(instruction, check)
+    order = instruction.as_order()
     known, let_out = None, None
     rules: tuple[Rule, ...] = ()
     if instruction.kind == OrderKind.PAYMENT:
-        known = known_payees.known_id(instruction.customer, instruction.target)
+        known = known_payees.known_payee(instruction.customer, instruction.target)
+        payee_names.put_on_order(order, instruction.name_given, known)
         earlier = limits.payments_in_the_hour(row, at=instruction.at)
-        rules = screening.rules_set_off(instruction.amount, earlier=earlier)
+        rules = screening.rules_set_off(instruction.amount, earlier=earlier, is_first=known is None)
     if instruction.kind == OrderKind.DEPOSIT:
         if instruction.served is None:
             limits.refuse_above_cash_in(row, instruction.amount, at=instruction.at)
         rules = screening.rules_of_cash_in(instruction)
     if instruction.kind in limits.OUTGOING_KINDS:
         let_out = _let_out(instruction, row, proof, is_known=known is not None)
-    order = instruction.as_order()
     order.hold_reason = fraud.SECOND_CLERK if _needs_second_clerk(instruction) else fraud.hold_reason(rules)
     if order.hold_reason:
         order.state = OrderState.HELD.value
@@ -342,7 +346,7 @@ def place_within(instruction: Instruction, row: CustomerLimit) -> TransferOrder:
 
 
 def _write_posted(
-    instruction: Instruction, order: TransferOrder, movement: ledger.Judged, *, known_payee: int | None
+    instruction: Instruction, order: TransferOrder, movement: ledger.Judged, *, known_payee: KnownPayee | None
 ) -> None:
     """The ledger, the order, its audit entry, payee and outbox row."""
     (posting,) = movement.write()
@@ -350,7 +354,7 @@ def _write_posted(
     records.insert(order)
     record_many([records.report_of_posted(order, posting)])
     if instruction.kind == OrderKind.PAYMENT:
-        known_payees.remember(instruction.customer, instruction.target, known_payee, at=instruction.at)
+        known_payees.remember(instruction.customer, order, known_payee, at=instruction.at)
         outbox.tell("payment_posted", order_id=order.pk)
     elif instruction.served is not None:
         outbox.tell("cash_at_counter", order_id=order.pk)

@@ -15,7 +15,7 @@ from foundation.compiled import Insert
 from foundation.idempotency import digest_of_key
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import Planned, Posting
-from transfers.models import OrderKind, OrderState, TransactionKind, TransferOrder
+from transfers.models import NameCheck, OrderKind, OrderState, TransactionKind, TransferOrder
 
 _TRANSACTION_KINDS = {
     OrderKind.DEPOSIT: TransactionKind.DEPOSIT,
@@ -103,13 +103,15 @@ def report_of(
 
 
 def details_of(order: TransferOrder) -> dict[str, str]:
-    """What the audit log keeps of an order, carried out or refused; accounts by their masked numbers."""
+    """What the audit log keeps of an order, carried out or refused; accounts by their masked numbers, and that the
+    payee's name was not confirmed: not the name, which is personal."""
+    not_confirmed = {} if NameCheck(order.name_check).is_confirmed else {"name_check": str(order.name_check)}
     return {
         "kind": str(order.kind),
         "amount": str(order.amount),
         "source": str(order.source),
         "target": str(order.target),
-    }
+    } | not_confirmed
 
 
 def served_by_another(order: TransferOrder) -> User | None:

@@ -48,17 +48,20 @@ def thresholds() -> fraud.Thresholds:
     )
 
 
-def rules_set_off(amount: Decimal, *, earlier: int) -> tuple[Rule, ...]:
+def rules_set_off(amount: Decimal, *, earlier: int, is_first: bool) -> tuple[Rule, ...]:
     """The rules that a payment of `amount` (major units) sets off, after so many `earlier` ones of its customer in the
-    hour, held and rejected ones included (`limits.payments_in_the_hour`)."""
-    return fraud.alerts(fraud.Facts(amount, earlier + 1), thresholds())
+    hour, held and rejected ones included (`limits.payments_in_the_hour`); `is_first`: to a payee new to them."""
+    facts = fraud.Facts(amount=amount, payments_in_the_hour=earlier + 1, is_first_payment=is_first)
+    return fraud.alerts(facts, thresholds())
 
 
 def rules_of_cash_in(instruction: Instruction) -> tuple[Rule, ...]:
     """The rules that a deposit sets off: by its amount, where customers pay in by themselves; at the counter with what
     staff have noted for this customer that day and no second clerk has looked at."""
     if instruction.served is None:
-        return fraud.alerts(fraud.Facts(instruction.amount, payments_in_the_hour=0), thresholds())
+        return fraud.alerts(
+            fraud.Facts(amount=instruction.amount, payments_in_the_hour=0, is_first_payment=False), thresholds()
+        )
     noted = _noted_cash_in(instruction.served, at=instruction.at)
     return fraud.alerts_of_cash_in(noted + instruction.amount, thresholds())
 

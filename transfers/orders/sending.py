@@ -12,8 +12,9 @@ from transfers.ledger.posting import AccountNotActive
 from transfers.models import OrderKind, StepUpChallenge, TransferOrder
 from transfers.orders import ownership, step_up
 from transfers.orders.instruction import Instruction
+from transfers.orders.payee_names import NameGiven
 from transfers.orders.placing import place
-from transfers.orders.step_up import Proof
+from transfers.orders.step_up import Proof, StepUpRequired
 
 
 class SameAccount(Refusal):
@@ -37,6 +38,7 @@ def transfer(
     amount: Decimal,
     idempotency_key: str,
     description: str = "",
+    name_given: NameGiven | None = None,
     proof: Proof | None = None,
     at: datetime | None = None,
 ) -> TransferOrder:
@@ -45,16 +47,26 @@ def transfer(
     Whether it is a payment to somebody else, with limits and mails, or a transfer between own accounts is
     decided by who owns the target, not by what the request says. `proof` is the code that it may need (`step_up`).
 
+    Args:
+        name_given: the payee's name as the actor typed it, checked (`transfers.payees`). Somebody whom they have paid
+            before needs none.
+
     Raises:
         PermissionDenied: the actor's role sends no money.
         NotYourAccount: `source` is somebody else's.
+        NameNeeded, NameNotConfirmed: of a first payment.
         StepUpRequired, WrongStepUpCode, WaitsAfterReset, SameAccount, PayeeCannotReceive, InsufficientFunds,
         AccountNotActive, DailyLimitReached, IdempotencyConflict: refused, recorded, nothing moved.
         TooOften: more than five in a minute.
     """
-    instruction = _instruction(actor, source, target, amount, idempotency_key, description, at)
+    instruction = _instruction(actor, source, target, amount, idempotency_key, description, at, name_given)
     try:
         return place(instruction, check=lambda: _check_sides(source, target), proof=proof)
+    except StepUpRequired as need:
+        if instruction.name_given is not None:
+            need.name_check = instruction.name_given.check
+            need.payee = instruction.name_given.read_as(instruction.as_order().payee_name)
+        raise
     except AccountNotActive as error:
         if error.account_id == target.pk and instruction.kind == OrderKind.PAYMENT:
             raise PayeeCannotReceive from error
@@ -88,11 +100,13 @@ def _instruction(
     idempotency_key: str,
     description: str,
     at: datetime | None,
+    name_given: NameGiven | None = None,
 ) -> Instruction:
     require(actor, "transfers.transfer_own_money")
     ownership.require_owner(actor, source)
+    kind = OrderKind.OWN_TRANSFER if target.owner_id == actor.pk else OrderKind.PAYMENT
     return Instruction(
-        kind=OrderKind.OWN_TRANSFER if target.owner_id == actor.pk else OrderKind.PAYMENT,
+        kind=kind,
         actor=actor,
         source=source,
         target=target,
@@ -100,6 +114,7 @@ def _instruction(
         description=description,
         idempotency_key=idempotency_key,
         at=at or timezone.now(),
+        name_given=name_given if kind == OrderKind.PAYMENT else None,
     )
 
 

@@ -35,7 +35,8 @@ from foundation.compiled import Insert, Select, Update
 from foundation.limiter.limiter import TooOften
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
-from transfers.models import CustomerLimit, OrderKind, StepUpChallenge, StepUpReason
+from transfers.models import CustomerLimit, NameCheck, OrderKind, StepUpChallenge, StepUpReason
+from transfers.names import SeenName
 from transfers.orders import known_payees, limits
 from transfers.orders.explanations import asking_for_code
 from transfers.orders.instruction import Instruction
@@ -82,6 +83,9 @@ class StepUpRequired(Refusal):
     code = "step_up_required"
     status = 403
     challenge: StepUpChallenge
+    # Whom the code would pay, where a name was given: before it is given, a near match is to be read.
+    payee: SeenName | None = None
+    name_check: NameCheck | None = None
 
     def __init__(self, why: StepUpReason, text: str | None = None) -> None:
         super().__init__(text or asking_for_code(why))
@@ -90,9 +94,10 @@ class StepUpRequired(Refusal):
     def more(self) -> dict[str, Any]:
         """The challenge: the same request again, with its id and a code, goes through."""
         challenge = self.challenge
-        return {
-            "challenge": {"id": str(challenge.public_id), "expires_at": challenge.expires_at, "why": self.why.value}
-        }
+        asked = {"id": str(challenge.public_id), "expires_at": challenge.expires_at, "why": self.why.value}
+        if self.payee is None or self.name_check is None:
+            return {"challenge": asked}
+        return {"challenge": asked, "payee_name": self.payee.name, "name_check": self.name_check.value}
 
 
 class CodeTooLate(StepUpRequired):

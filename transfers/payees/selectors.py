@@ -9,22 +9,9 @@ from django.db.models import QuerySet
 
 from accounts.models import BankAccount, User
 from foundation.keys.encryption import DecryptionFailed
-from transfers.models import Payee
-
-
-def masked_name(user: User) -> str:
-    """Before paying: enough to recognise whom one means, too little to learn who owns a number: `B•• M•••••`."""
-    return " ".join(word[0] + "•" * min(len(word) - 1, 8) for word in user.get_full_name().split())
-
-
-def short_name(user: User) -> str:
-    """After money has passed between the two: `Bob M.`"""
-    return shortened(user.first_name, user.last_name)
-
-
-def shortened(first_name: str, last_name: str) -> str:
-    """The same, of a name."""
-    return f"{first_name} {last_name[0]}." if last_name else first_name
+from transfers.models import NameCheck, Payee
+from transfers.names import NO_NAME, SeenName, payee_read_by_payer
+from transfers.orders.payee_names import NameGiven
 
 
 @dataclass(frozen=True)
@@ -32,8 +19,9 @@ class PayeeRow:
     """One payee. `can_receive` says nothing of why not: that is between the payee and the bank."""
 
     public_id: UUID
-    name: str  # the customer's own label, else the payee's short name
-    short_name: str
+    name: str  # the customer's own label, else `account_name`
+    account_name: str  # the payee's own name if it was confirmed, else what the customer typed
+    name_confirmed: bool
     label: str
     masked_number: str
     last_paid_at: datetime
@@ -62,15 +50,30 @@ def payee_row(user: User, public_id: UUID) -> PayeeRow:
     return _row(_with_owners(user).get(public_id=public_id))
 
 
-def payable_number(user: User, public_id: UUID) -> str:
-    """The number in full of a payee's account, to fill in a form with; empty if there is no such payee of the
-    user, or none that can receive money now.
+@dataclass(frozen=True)
+class FilledIn:
+    """What fills the form in for a payee: the number in full, and the name as the user reads it."""
+
+    number: str
+    name: str
+
+
+def payable(user: User, public_id: UUID) -> FilledIn | None:
+    """A payee of the user who can receive money now; None of every other, and where the number does not open.
 
     It is no look-up to be counted, and shows the user nothing new: an account becomes a payee by being paid by
     its number, which they typed then.
     """
     payee = _with_owners(user).filter(public_id=public_id).first()
-    return typed_number(payee.account) if payee is not None and payee.account.is_active else ""
+    if payee is None or not payee.account.is_active:
+        return None
+    number = typed_number(payee.account)
+    return FilledIn(number, typed_name(_seen(payee))) if number else None
+
+
+def typed_name(seen: SeenName) -> str:
+    """The name as one types it; empty if none was ever given."""
+    return "" if seen.name == NO_NAME and not seen.is_confirmed else seen.name
 
 
 def typed_number(account: BankAccount) -> str:
@@ -82,39 +85,74 @@ def typed_number(account: BankAccount) -> str:
 
 
 @dataclass(frozen=True)
+class KnownAs:
+    """What a customer calls a payee of theirs, and the name by which they know them."""
+
+    label: str
+    typed_name: str
+    name_check: str
+
+
+@dataclass(frozen=True)
 class NamedPayee:
     """Whom an account number belongs to, as far as somebody about to pay may know."""
 
-    name: str  # of one's own account, its name; of whom one has paid, the short name; of others, a masked one
+    name: str  # of one's own account, its name; of others their own name if it was confirmed, else what was typed
     label: str  # what the user calls them
     masked_number: str
     is_own: bool
     is_known: bool  # own, or paid before
+    name_check: NameCheck
+
+    @property
+    def name_confirmed(self) -> bool:
+        return self.name_check.is_confirmed
 
 
-def named_payee(user: User, account: BankAccount) -> NamedPayee:
-    """The account as the user reads it before money goes there: of a stranger, no more than a number is worth."""
+def named_payee(user: User, account: BankAccount, given: NameGiven | None = None) -> NamedPayee:
+    """The account as the user reads it before money goes there, when they gave this name."""
+    rows = Payee.objects.filter(customer=user, account=account).values_list("label", "typed_name", "name_check")
+    row = rows.first()
+    return named(user, account, KnownAs(*row) if row else None, given)
+
+
+def named(user: User, account: BankAccount, known: KnownAs | None, given: NameGiven | None) -> NamedPayee:
+    """The same, of an account whose row among the user's payees has been read: None of one whom they never paid."""
     if account.owner is None or account.owner_id == user.pk:
-        return NamedPayee(account.display_name, "", account.masked_number, is_own=True, is_known=True)
-    label = Payee.objects.filter(customer=user, account=account).values_list("label", flat=True).first()
-    known = label is not None
-    name = short_name(account.owner) if known else masked_name(account.owner)
-    return NamedPayee(name, label or "", account.masked_number, is_own=False, is_known=known)
+        own = (account.display_name, "", account.masked_number)
+        return NamedPayee(*own, is_own=True, is_known=True, name_check=NameCheck.NOT_NEEDED)
+    typed, check = (given.typed, given.check) if given is not None else ("", NameCheck.NOT_CHECKED)
+    if known is not None and (given is None or not typed or NameCheck(known.name_check).is_confirmed):
+        typed, check = known.typed_name, NameCheck(known.name_check)
+    seen = payee_read_by_payer(account.owner.get_full_name(), typed, check)
+    return NamedPayee(
+        typed_name(seen),
+        known.label if known is not None else "",
+        account.masked_number,
+        is_own=False,
+        is_known=known is not None,
+        name_check=check,
+    )
 
 
 def _with_owners(user: User) -> QuerySet[Payee]:
     return Payee.objects.filter(customer=user).select_related("account__owner")
 
 
-def _row(payee: Payee) -> PayeeRow:
-    account = payee.account
-    if account.owner is None:
+def _seen(payee: Payee) -> SeenName:
+    if payee.account.owner is None:
         raise ValueError("A payee is a customer.")
-    name = payee.label or short_name(account.owner)
+    return payee_read_by_payer(payee.account.owner.get_full_name(), payee.typed_name, payee.name_check, payee.label)
+
+
+def _row(payee: Payee) -> PayeeRow:
+    account, seen = payee.account, _seen(payee)
+    name = payee.label or seen.name
     return PayeeRow(
         public_id=payee.public_id,
         name=name,
-        short_name=short_name(account.owner),
+        account_name=seen.name,
+        name_confirmed=seen.is_confirmed,
         label=payee.label,
         masked_number=account.masked_number,
         last_paid_at=payee.last_paid_at,

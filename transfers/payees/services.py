@@ -1,16 +1,18 @@
-"""Finding whom to pay, and looking after the list of whom one has paid.
+"""Finding whom to pay and checking their name, and looking after the list of whom one has paid.
 
-A service, since each look-up is counted: numbers could be tried out (R3.3). Who is on the list is not decided
-here: a payment puts its payee there, in its own transaction (`orders.known_payees`).
+A service, since each look-up is counted: numbers could be tried out (R3.3). Names could be, too: different ones for one
+account are counted by themselves (R3.6). Who is on the list is not decided here: a payment puts its payee there, in its
+own transaction (`orders.known_payees`).
 """
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, FilteredRelation, Q, QuerySet
 
 from accounts.account_numbers import InvalidAccountNumber, grouped, parse_number
 from accounts.models import BankAccount, User
@@ -24,19 +26,29 @@ from foundation.limiter import limiter
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.refusals import NotFound
 from foundation.transactions import own_transaction
-from transfers.models import MAX_LABEL_CHARS, Payee
+from transfers.models import MAX_LABEL_CHARS, NameCheck, Payee
 from transfers.orders import records as order_records
 from transfers.orders.ownership import NotYourAccount
+from transfers.orders.payee_names import NameGiven
 from transfers.orders.sending import PayeeCannotReceive
 from transfers.payees import selectors as payee_selectors
+from transfers.payees.name_check import compare, guess_of
+from transfers.payees.selectors import KnownAs, NamedPayee
 
 logger = logging.getLogger(__name__)
 
+# So many different names for one account are checked in a day; whatever is asked after that is not checked.
+NAMES_CHECKED_A_DAY = 5
+# Counted on so far, that an answer beyond the bound costs what others do. Nobody who means one person comes here.
+_NAMES_A_DAY = limiter.Limit(times=100, window_seconds=24 * 3600)
+
 
 def _with_digests(customer: Any, digests: Any) -> QuerySet[BankAccount]:
-    """The accounts that have these digests, each with whether it `is_payee` of the customer."""
-    is_payee = Exists(Payee.objects.filter(customer=customer, account=OuterRef("pk")))
-    return BankAccount.objects.filter(number_digest__in=digests).select_related("owner").annotate(is_payee=is_payee)
+    """The accounts that have these digests, each with how the customer knows it, None in all if they never paid it."""
+    known = FilteredRelation("payee_rows", condition=Q(payee_rows__customer=customer))
+    columns = {f"payee_{name}": F(f"_payee__{name}") for name in ("label", "typed_name", "name_check")}
+    accounts = BankAccount.objects.filter(number_digest__in=digests).select_related("owner")
+    return accounts.annotate(_payee=known).annotate(**columns)
 
 
 def _beside_own(customer: Any, digests: Any, owner: Any, own_digests: Any) -> QuerySet[BankAccount]:
@@ -57,9 +69,26 @@ class PayeeNotFound(NotFound):
     """There is none, or it is somebody else's. Pages and API answer alike: 404 (R1.7)."""
 
 
-def find_payee(*, actor: User, number: str) -> BankAccount:
+@dataclass(frozen=True)
+class FoundPayee:
+    """An account that can be paid, how the actor knows it, and the name that they gave, checked; None if they gave
+    none, or where it is their own account."""
+
+    account: BankAccount
+    known: KnownAs | None = None
+    given: NameGiven | None = None
+
+    def read_by(self, actor: User) -> NamedPayee:
+        return payee_selectors.named(actor, self.account, self.known, self.given)
+
+
+def find_payee(*, actor: User, number: str, name: str = "") -> FoundPayee:
     """The account with this number, to send money to; one of the actor's own, too. The look-up is counted, unless it is
-    of a payee of theirs or of an account of their own: those numbers they have.
+    of a payee of theirs or of an account of their own: those numbers they have. So is the name, unless it is the one by
+    which they know them.
+
+    Args:
+        name: of the person or business, as the actor typed it; "" if they have not.
 
     Raises:
         PermissionDenied
@@ -70,18 +99,27 @@ def find_payee(*, actor: User, number: str) -> BankAccount:
     require(actor, "transfers.transfer_own_money")
     target = parse_number(number)
     digests = _digests_of([target])
-    return _payee_in(_by_number(digests, _accounts.instances(actor.pk, list(digests))), actor, target, token="")
+    found = _by_number(digests, _accounts.instances(actor.pk, list(digests)))
+    account = _payable(found, actor, target, token="")
+    return _named(actor, account, name, is_skipped=False)
 
 
 def find_sides(
-    *, actor: User, source_number: str, target_number: str, idempotency_key: str
-) -> tuple[BankAccount, BankAccount]:
+    *,
+    actor: User,
+    source_number: str,
+    target_number: str,
+    idempotency_key: str,
+    name: str = "",
+    skip_check: bool = False,
+) -> tuple[BankAccount, FoundPayee]:
     """Both accounts of a transfer that says numbers and all at once, in one statement: the actor's own, and the one
     that is to be paid, as `find_payee` finds it.
 
     Args:
         idempotency_key: of the transfer. The same again is no second look-up, and what was sent to this number under
             this key is found whatever has become of the account: the answer is known.
+        name, skip_check: the payee's name as the actor sent it, and whether they pay without a check of it.
 
     Raises:
         as `find_payee`
@@ -99,15 +137,16 @@ def find_sides(
     if own is None or own.owner_id != actor.pk or payee_selectors.typed_number(own) != grouped(source):
         raise NotYourAccount
     try:
-        return own, _payee_in(found, actor, target, token=token_of(f"{idempotency_key} {target_number}"))
+        account = _payable(found, actor, target, token=token_of(f"{idempotency_key} {target_number}"))
+        return own, _named(actor, account, name, is_skipped=skip_check)
     except (PayeeCannotReceive, TooOften, LimitsUnavailable):
         earlier = order_records.order_of_key(actor, idempotency_key)
         if earlier is not None and payee_selectors.typed_number(earlier.target) == grouped(target):
-            return own, earlier.target
+            return own, FoundPayee(earlier.target, given=NameGiven.skipped(name) if name or skip_check else None)
         raise
 
 
-def _payee_in(found: dict[str, BankAccount], actor: User, number: str, *, token: str) -> BankAccount:
+def _payable(found: dict[str, BankAccount], actor: User, number: str, *, token: str) -> BankAccount:
     """The account of this number, if money can be sent there.
 
     Raises:
@@ -115,12 +154,51 @@ def _payee_in(found: dict[str, BankAccount], actor: User, number: str, *, token:
     """
     account = found.get(number)
     is_own = account is not None and account.owner_id == actor.pk
-    if account is None or not (is_own or account.is_payee):  # type: ignore[attr-defined]
+    if account is None or not (is_own or _known_as(account)):
         limit = limiter.Limit(settings.PAYEE_LOOKUPS_PER_HOUR, 3600)
         limiter.take(f"payee:{actor.pk}", limit, token=token)
     if account is None or not (is_own or account.is_active) or not _is_untouched(account, number):
         raise PayeeCannotReceive
     return account
+
+
+def _known_as(account: Any) -> KnownAs | None:
+    """How the actor knows an account that was found."""
+    if account.payee_name_check is None:
+        return None
+    return KnownAs(account.payee_label, account.payee_typed_name, account.payee_name_check)
+
+
+def _named(actor: User, account: BankAccount, name: str, *, is_skipped: bool) -> FoundPayee:
+    """The account with the name that the actor gave for it, checked where that tells them something.
+
+    Raises:
+        TooOften: so many names in a day that nobody can mean one person.
+    """
+    known = _known_as(account)
+    if account.owner_id == actor.pk or not (name or is_skipped):
+        return FoundPayee(account, known)
+    if known is not None and NameCheck(known.name_check).is_confirmed:
+        given = NameGiven(name, NameCheck(known.name_check))
+    elif is_skipped:
+        given = NameGiven.skipped(name)
+    elif known is not None and guess_of(known.typed_name) == guess_of(name):
+        given = NameGiven(name, NameCheck(known.name_check), all_the_same=True)
+    else:
+        given = NameGiven(name, _checked_name(actor, account, name))
+    return FoundPayee(account, known, given)
+
+
+def _checked_name(actor: User, account: BankAccount, name: str) -> NameCheck:
+    """What the check says of a name, if it is among the first of the day for this account.
+
+    Compared and counted in the same statements either way, so that no clock tells what is not said.
+    """
+    owner = account.owner
+    answer = compare(name, owner.first_name, owner.last_name) if owner is not None else NameCheck.NO_MATCH
+    left = limiter.take(f"name:{actor.pk}:{account.pk}", _NAMES_A_DAY, token=token_of(guess_of(name)))
+    is_checked = _NAMES_A_DAY.times - left <= NAMES_CHECKED_A_DAY
+    return answer if is_checked else NameCheck.NOT_CHECKED
 
 
 def _is_untouched(account: BankAccount, number: str) -> bool:

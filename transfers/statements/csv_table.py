@@ -31,7 +31,7 @@ def csv_chunks(rows: Iterable[EntryRow]) -> Iterator[bytes]:
 
 
 def _cells(row: EntryRow) -> list[str]:
-    texts = [row.account_label, row.account_number, row.kind_label, row.counterpart_name, row.counterpart]
+    texts = [row.account_label, row.account_number, row.kind_label, row.counterpart_in_words, row.counterpart]
     return [
         # Without its zone, which spreadsheets do not read: the bank's.
         f"{timezone.localtime(row.posted_at, timezone.get_default_timezone()):%Y-%m-%d %H:%M:%S}",

@@ -239,7 +239,7 @@ def test_an_account_says_what_is_held_and_why(alices: ApiClient, held: Any, hous
     assert (account["balance"], account["held"], account["available"]) == ("20000.00", "12345.67", "7654.33")
     [waiting] = account["waiting"]
     assert (waiting["id"], waiting["amount"]) == (str(held.public_id), "12345.67")
-    assert waiting["label"] == "Bob B."
+    assert waiting["label"] == "Bob Brandt"
 
 
 def test_one_row_that_does_not_open_takes_no_list_down(

@@ -52,7 +52,10 @@ def test_cash_goes_in_and_out(do: Callable, everyday: BankAccount, balance_of: C
         "source_name": "Cash",
         "source_number": "",
         "target_name": "Everyday",
+        "target_name_confirmed": True,
         "target_number": everyday.masked_number,
+        "name_check": "not_needed",
+        "counterpart_label": "",
         "description": "Found in a sofa",
         "reference": order.transaction.reference,
         "initiated_by": "Alice Archer",
@@ -78,11 +81,11 @@ def test_money_goes_to_somebody_whom_one_has_paid(
     do: Callable, everyday: BankAccount, known: BankAccount, balance_of: Callable, api_of: Callable, bob: Any
 ) -> None:
     answer = do("transfer", everyday, to=known.number, amount="30")
-    assert (answer.status_code, answer.json()["target_name"]) == (201, "Bob B.")
+    assert (answer.status_code, answer.json()["target_name"]) == (201, "Bob Brandt")
     assert [balance_of(everyday), balance_of(known)] == [70, 30]
     # Either side has a receipt; Bob reads who Alice is as in his history.
     his = api_of(bob).get(f"orders/{answer.json()['id']}").json()
-    assert (his["source_name"], his["initiated_by"], his["amount"]) == ("Alice A.", "Alice A.", "30.00")
+    assert (his["source_name"], his["initiated_by"], his["amount"]) == ("Alice Archer", "Alice Archer", "30.00")
 
 
 def test_the_receipt_can_be_read_again_and_as_a_pdf(

@@ -27,8 +27,9 @@ def test_the_list_names_them_and_masks_their_numbers(alices: ApiClient, known: B
     assert item.pop("last_paid_at").endswith("Z")
     assert item == {
         "id": str(payee.public_id),
-        "name": "Bob B.",
-        "short_name": "Bob B.",
+        "name": "Bob Brandt",
+        "account_name": "Bob Brandt",
+        "name_confirmed": True,
         "label": "",
         "masked_number": known.masked_number,
         "can_receive": True,
@@ -52,8 +53,12 @@ def test_a_payee_is_renamed_and_removed(alices: ApiClient, known: BankAccount) -
     payee = Payee.objects.get()
     here = f"payees/{payee.public_id}"
     answer = alices.patch(here, {"label": "  My  brother "})
-    assert (answer.status_code, answer.json()["name"], answer.json()["short_name"]) == (200, "My brother", "Bob B.")
-    assert alices.patch(here, {"label": ""}).json()["name"] == "Bob B."
+    assert (answer.status_code, answer.json()["name"], answer.json()["account_name"]) == (
+        200,
+        "My brother",
+        "Bob Brandt",
+    )
+    assert alices.patch(here, {"label": ""}).json()["name"] == "Bob Brandt"
     assert (alices.delete(here).status_code, Payee.objects.count()) == (204, 0)
     assert told(alices.delete(here)) == (404, "not_found")
     assert told(alices.patch(here, {"label": "x"})) == (404, "not_found")
@@ -75,10 +80,11 @@ def test_a_look_up_shows_of_a_stranger_what_a_number_is_worth(
         assert bob.email not in answer.content.decode()
         return answer.json()
 
-    stranger = {"name": "B•• B•••••", "label": "", "is_own": False, "is_known": False}
+    stranger = {"name": "", "name_check": "not_checked", "name_confirmed": False}
+    stranger |= {"label": "", "is_own": False, "is_known": False}
     assert found(bobs) == stranger | {"masked_number": bobs.masked_number}
     acts.know(alice, bobs)
-    assert found(bobs)["name"] == "Bob B."
+    assert found(bobs)["name"] == "Bob Brandt"
     assert found(bobs)["is_known"] is True
     assert found(everyday)["name"] == "Everyday"
     assert found(everyday)["is_own"] is True

@@ -32,7 +32,9 @@ def send(alices: ApiClient, household: BankAccount, bobs: BankAccount) -> Callab
 
     def post(amount: str = "10", *, key: str = KEY, **more: str) -> Any:
         path = f"accounts/{household.number}/transfer"
-        return alices.post(path, {"amount": amount, "to": bobs.number} | more, Idempotency_Key=key)
+        return alices.post(
+            path, {"amount": amount, "to": bobs.number, "name": "Bob Brandt"} | more, Idempotency_Key=key
+        )
 
     return post
 
@@ -64,7 +66,7 @@ def test_a_first_payment_is_asked_for_a_code_and_goes_through_with_it(
     assert challenge["expires_at"].endswith("Z")
     assert books() == before
     done = send("0.01", challenge=challenge["id"], code=code_of(alice))
-    assert (done.status_code, done.json()["target_name"]) == (201, "Bob B.")
+    assert (done.status_code, done.json()["target_name"]) == (201, "Bob Brandt")
     assert balance_of(bobs) == Decimal("0.01")
     # The same again, with the code or without, is answered with the same order.
     assert send("0.01").json() == done.json()
@@ -130,7 +132,13 @@ def test_a_challenge_of_somebody_else_is_good_for_nothing(
 ) -> None:
     # R1.7
     his = open_account(charlie, "100")
-    body = {"amount": "10", "to": bobs.number, "challenge": id_in(send()), "code": code_of(charlie)}
+    body = {
+        "amount": "10",
+        "to": bobs.number,
+        "name": "Bob Brandt",
+        "challenge": id_in(send()),
+        "code": code_of(charlie),
+    }
     answer = api_of(charlie).post(f"accounts/{his.number}/transfer", body, Idempotency_Key=KEY)
     assert told(answer) == ASKED
     assert answer.json()["challenge"]["id"] != body["challenge"]

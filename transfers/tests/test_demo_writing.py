@@ -74,7 +74,7 @@ def by_the_services(wanted: list[Instruction]) -> None:
         elif one.kind == OrderKind.WITHDRAWAL:
             cash.withdraw(account=one.source, **common)
         else:
-            acts.transfer(source=one.source, target=one.target, **common)
+            acts.transfer(source=one.source, target=one.target, name_given=one.name_given, **common)
 
 
 def left_behind() -> list[Any]:

@@ -10,6 +10,10 @@ THRESHOLDS = Thresholds(alert_amount=Decimal(1000), suspicious_amount=Decimal(10
 LARGE, MANY, SUSPICIOUS = Rule.LARGE_AMOUNT, Rule.MANY_PAYMENTS, Rule.SUSPICIOUS_AMOUNT
 
 
+def facts(amount: str, payments: int) -> Facts:
+    return Facts(amount=Decimal(amount), payments_in_the_hour=payments, is_first_payment=False)
+
+
 @in_one_world(
     ("amount", "payments", "rules"),
     [
@@ -24,12 +28,12 @@ LARGE, MANY, SUSPICIOUS = Rule.LARGE_AMOUNT, Rule.MANY_PAYMENTS, Rule.SUSPICIOUS
     ],
 )
 def test_a_threshold_may_be_reached_and_not_exceeded(amount: str, payments: int, rules: tuple[Rule, ...]) -> None:
-    assert fraud.alerts(Facts(Decimal(amount), payments), THRESHOLDS) == rules
+    assert fraud.alerts(facts(amount, payments), THRESHOLDS) == rules
 
 
 def test_the_rules_are_judged_one_by_one_whatever_the_thresholds() -> None:
     upside_down = Thresholds(alert_amount=Decimal(10_000), suspicious_amount=Decimal(10), payments_per_hour=1)
-    assert fraud.alerts(Facts(Decimal(11), 1), upside_down) == (SUSPICIOUS,)
+    assert fraud.alerts(facts("11", 1), upside_down) == (SUSPICIOUS,)
 
 
 def test_only_a_suspicious_amount_is_held() -> None:

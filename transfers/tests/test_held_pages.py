@@ -39,7 +39,13 @@ def test_confirming_leads_to_a_receipt_that_says_why_it_waits(
     alice: Any, browser_of: Callable, household: BankAccount, bobs: BankAccount
 ) -> None:
     client = browser_of(alice)
-    form = {"source": household.public_id, "number": bobs.number, "amount": "10000.01", "description": "A boat"}
+    form = {
+        "source": household.public_id,
+        "number": bobs.number,
+        "name": "Bob Brandt",
+        "amount": "10000.01",
+        "description": "A boat",
+    }
     review = client.post(reverse("transfer_send"), form)
     acts.vouch(alice)
     challenge = client.get(review["Location"]).context["form"].initial["challenge"]
@@ -103,7 +109,7 @@ def test_the_account_page_lists_what_waits_until_it_is_decided(
     client = browser_of(alice)
     page = account_page(client, household)
     waiting, _, movements = page.partition('id="history"')
-    for shown in ("Being checked", "€12,345.67", "Bob B.", f'href="{receipt_url(held)}"', "€7,654.33"):
+    for shown in ("Being checked", "€12,345.67", "Bob Brandt", f'href="{receipt_url(held)}"', "€7,654.33"):
         assert shown in waiting
     assert "12,345.67" not in movements
     reject_order(actor=sam, order=held, reason=REASON)
@@ -117,7 +123,7 @@ def test_an_account_with_nothing_held_asks_nothing(everyday: BankAccount, househ
     assert not captured.captured_queries
     (line,) = history.waiting_orders(household)
     assert (line.label, line.amount, line.since, line.public_id) == (
-        "Bob B.", held.amount, held.created_at, held.public_id,
+        "Bob Brandt", held.amount, held.created_at, held.public_id,
     )  # fmt: skip
 
 
@@ -147,7 +153,7 @@ def test_the_review_says_before_one_confirms_that_a_payment_is_looked_at_first(
     client = browser_of(alice)
 
     def review(amount: str) -> str:
-        form = {"source": household.public_id, "number": bobs.number, "amount": amount}
+        form = {"source": household.public_id, "number": bobs.number, "name": "Bob Brandt", "amount": amount}
         return client.get(client.post(reverse("transfer_send"), form)["Location"]).content.decode()
 
     text = review("10000.01")

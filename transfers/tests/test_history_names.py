@@ -30,9 +30,9 @@ def with_bob(
     return bobs
 
 
-@in_one_world("text", ["Bob", "bOB b.", "ob B", "B."])
+@in_one_world("text", ["Bob", "bOB bra", "ob B", "Brandt"])
 def test_a_name_that_stands_in_a_row_is_found(alice: Any, browser_of: Callable, with_bob: Any, text: str) -> None:
-    rows = [("Bob B.", Decimal("1.00")), ("Bob B.", Decimal("-3.00"))]
+    rows = [("Bob Brandt", Decimal("1.00")), ("Bob Brandt", Decimal("-3.00"))]
     assert found(browser_of(alice), text) == rows
     account = BankAccount.objects.exclude(nickname="Holidays").get(owner=alice)
     assert found(browser_of(alice), text, account=account.public_id) == rows
@@ -54,7 +54,7 @@ def test_whoever_paid_without_being_a_payee_is_found_and_so_is_a_payee_that_was_
     assert len(found(browser_of(bob), "Alice")) == 2
 
 
-@in_one_world("text", ["Brandt", "Bra", "bob@", "Charlie", "%", "_", "["])
+@in_one_world("text", ["bob@", "Charlie", "Brandt Bob", "%", "_", "["])
 def test_a_search_finds_out_nothing_that_the_rows_do_not_show(
     alice: Any, charlie: Any, browser_of: Callable, with_bob: Any, open_account: Callable, text: str
 ) -> None:

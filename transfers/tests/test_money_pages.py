@@ -54,7 +54,7 @@ def pages(everyday: BankAccount, savings: BankAccount, bobs: BankAccount) -> dic
         "deposit": Page(reverse("deposit", args=ids), "amount", {"description": "Typed text"}),
         "withdraw": Page(reverse("withdraw", args=ids), "amount", {"description": "Typed text"}),
         "own": Page(reverse("transfer_own"), "amount", sides | {"target": savings.public_id}),
-        "send": Page(reverse("transfer_send"), "amount", sides | {"number": bobs.number_grouped}),
+        "send": Page(reverse("transfer_send"), "amount", sides | {"number": bobs.number_grouped, "name": "Bob Brandt"}),
         "open": Page(
             reverse("account_open"),
             "opening_deposit",
@@ -439,7 +439,7 @@ def test_a_receipt_is_for_either_side_and_shows_no_full_number(
         actor=alice, source=everyday, target=bobs, amount=Decimal("7.10"), description="Book", idempotency_key=new_key()
     )
     assert order.transaction is not None
-    for user, other in ((alice, "Bob B."), (bob, "Alice A.")):
+    for user, other in ((alice, "Bob Brandt"), (bob, "Alice Archer")):
         text = browser_of(user).get(reverse("receipt", args=[order.public_id])).content.decode()
         for shown in ("7.10", "Book", order.transaction.reference, everyday.masked_number, bobs.masked_number, other):
             assert shown in text

@@ -18,7 +18,7 @@ from accounts.models import AccountKind, AccountStatus, BankAccount, UserSession
 from tests import acts
 from transfers import history
 from transfers.accounts import opening
-from transfers.models import CustomerLimit, OrderState, TransferOrder
+from transfers.models import CustomerLimit, OrderState, Payee, TransferOrder
 from transfers.orders import cash
 from transfers.orders.holds import reject_order, release_order
 
@@ -95,7 +95,7 @@ def test_each_kind_of_change_is_news_to_the_open_dashboard(
         (lambda: rows["limit"].update(used=Decimal("12.34")), "€12.34"),
         (lambda: rows["limit"].update(daily_limit=Decimal(500)), "€500.00"),
         (lambda: type(alice).objects.filter(pk=alice.pk).update(first_name="Alicia"), "Hello, Alicia"),
-        (lambda: type(bob).objects.filter(pk=bob.pk).update(first_name="Robert"), "Robert B."),
+        (lambda: Payee.objects.filter(customer=alice).update(label="Bobby"), "Bobby (Bob Brandt)"),
         (lambda: opening.open_account(actor=alice, kind=AccountKind.SAVINGS, idempotency_key=new_key()), "Savings"),
         (lambda: rows["mine"].update(status=AccountStatus.CLOSED), "Closed accounts"),
     ):

@@ -21,6 +21,7 @@ from transfers.models import MAX_LABEL_CHARS, Entry, Payee, TransferOrder
 from transfers.orders.ownership import NotYourAccount
 from transfers.payees import selectors as payee_selectors
 from transfers.payees import services as payees
+from transfers.payees.selectors import FilledIn
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -103,11 +104,11 @@ def test_they_are_listed_whom_one_paid_last_first(
     theirs = open_account(charlie)
     pay(bobs, at=NOON)
     pay(theirs, at=NOON + timedelta(hours=1))
-    assert [row.name for row in payee_selectors.payees_of(alice)] == ["Charlie E.", "Bob B."]
+    assert [row.name for row in payee_selectors.payees_of(alice)] == ["Charlie Example", "Bob Brandt"]
     pay(bobs, at=NOON + timedelta(hours=2))
     first, second = payee_selectors.payees_of(alice)
     assert (first.name, first.masked_number, first.last_paid_at) == (
-        "Bob B.",
+        "Bob Brandt",
         bobs.masked_number,
         NOON + timedelta(hours=2),
     )
@@ -119,10 +120,10 @@ def test_they_are_listed_whom_one_paid_last_first(
 def test_whoever_cannot_receive_is_shown_and_not_filled_in(
     alice: Any, payee: Payee, bobs: BankAccount, freeze: Callable, status: AccountStatus
 ) -> None:
-    assert payee_selectors.payable_number(alice, payee.public_id) == bobs.number_grouped
+    assert payee_selectors.payable(alice, payee.public_id) == FilledIn(bobs.number_grouped, "Bob Brandt")
     freeze(bobs, status)
     assert [row.can_receive for row in payee_selectors.payees_of(alice)] == [False]
-    assert payee_selectors.payable_number(alice, payee.public_id) == ""
+    assert payee_selectors.payable(alice, payee.public_id) is None
 
 
 def test_the_list_costs_one_statement_however_long_it_is(
@@ -140,7 +141,7 @@ def test_a_number_that_somebody_tampered_with_is_left_out(
 ) -> None:
     """R8.1: fails closed, and takes no page down."""
     BankAccount.objects.filter(pk=bobs.pk).update(owner=charlie)  # the number is sealed to Bob
-    assert payee_selectors.payable_number(alice, payee.public_id) == ""
+    assert payee_selectors.payable(alice, payee.public_id) is None
     assert [row.masked_number for row in payee_selectors.payees_of(alice)] == ["unreadable"]
 
 
@@ -157,9 +158,9 @@ def test_one_of_the_banks_own_accounts_is_never_a_payee(alice: Any) -> None:
 def test_a_payee_is_called_what_the_customer_likes_until_that_is_taken_back(alice: Any, payee: Payee) -> None:
     payees.rename_payee(actor=alice, public_id=payee.public_id, label="Landlord 🏠")
     row = payee_selectors.payee_row(alice, payee.public_id)
-    assert (row.name, row.short_name) == ("Landlord 🏠", "Bob B.")
+    assert (row.name, row.account_name) == ("Landlord 🏠", "Bob Brandt")
     payees.rename_payee(actor=alice, public_id=payee.public_id, label="")
-    assert payee_selectors.payee_row(alice, payee.public_id).name == "Bob B."
+    assert payee_selectors.payee_row(alice, payee.public_id).name == "Bob Brandt"
 
 
 def test_the_audit_log_says_that_and_not_what(alice: Any, payee: Payee, bobs: BankAccount) -> None:
@@ -211,7 +212,7 @@ def test_somebody_elses_payee_is_as_unknown_as_none(charlie: Any, bob: Any, paye
             act(actor=actor, public_id=public_id)
     assert Payee.objects.get().label == ""
     assert not AuditEntry.objects.filter(action__startswith="PAYEE_").exists()
-    assert payee_selectors.payable_number(charlie, payee.public_id) == ""
+    assert payee_selectors.payable(charlie, payee.public_id) is None
     assert not payee_selectors.named_payee(charlie, payee.account).is_known
     with pytest.raises(Payee.DoesNotExist):
         payee_selectors.payee_row(charlie, payee.public_id)
@@ -229,7 +230,7 @@ def test_staff_have_no_payees(request: pytest.FixtureRequest, payee: Payee, role
 def test_a_payee_can_still_be_found_by_number_and_a_mistyped_one_not(
     alice: Any, payee: Payee, bobs: BankAccount
 ) -> None:
-    assert payees.find_payee(actor=alice, number=bobs.number_grouped) == bobs
+    assert payees.find_payee(actor=alice, number=bobs.number_grouped).account == bobs
     with pytest.raises(InvalidAccountNumber):
         payees.find_payee(actor=alice, number="1234")
 
@@ -253,5 +254,6 @@ def test_beside_an_account_that_is_not_ones_own_nothing_is_found(
         patch.setattr(payees._sides, "instances", noted)
         with pytest.raises(NotYourAccount):
             payees.find_sides(source_number=number, **given)
-        assert payees.find_sides(source_number=str(everyday.number), **given) == (everyday, bobs)
+        own, found = payees.find_sides(source_number=str(everyday.number), **given)
+    assert (own, found.account) == (everyday, bobs)
     assert read == [0, 2]

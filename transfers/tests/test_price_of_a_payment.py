@@ -154,7 +154,7 @@ def test_a_first_payment_with_its_code_takes_four_transactions_more(
 ) -> None:
     """A place in the minute, a guess counted, the code used up, the guess given back: each outlives the process."""
     Payee.objects.all().delete()
-    payment = {"key": "a first payment", "amount": "1.00"}
+    payment: dict[str, Any] = {"key": "a first payment", "amount": "1.00", "name_given": acts.by_name()}
     with pytest.raises(Refusal) as asked:
         pay(ready, bobs, **payment)
     proof = Proof(an_origin(), asked.value.challenge.public_id, fresh_code(alice))  # type: ignore[attr-defined]

@@ -14,7 +14,9 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests.tables import in_one_world
 from transfers.history import replay
-from transfers.models import FraudAlert, TransferOrder
+from transfers.models import FraudAlert, Payee, TransferOrder
+from transfers.orders import fraud
+from transfers.orders.fraud import Facts
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 
@@ -69,6 +71,33 @@ def test_it_finds_what_the_rules_found_at_the_time(pay: Callable, sam: Any, sett
         for found in rules_in(text)[name]
     }  # fmt: skip
     assert live == replayed
+
+
+def test_live_and_replayed_facts_agree_after_a_payee_was_removed_and_paid_again(
+    alice: Any, pay: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3.10: the list of payees says today's state; the order says what was true when it was made."""
+    judged: list[Facts] = []
+    as_it_was = fraud.alerts
+
+    def noted(facts: Facts, thresholds: fraud.Thresholds) -> tuple[fraud.Rule, ...]:
+        judged.append(facts)
+        return as_it_was(facts, thresholds)
+
+    monkeypatch.setattr(fraud, "alerts", noted)
+    for number in range(4):
+        if number == 2:
+            Payee.objects.filter(customer=alice).delete()
+        pay("1.00", at=NOON + timedelta(hours=2 * number))
+    assert sum(order.is_first_payment for order in TransferOrder.objects.filter(kind="payment")) == 2
+    live = list(judged)
+    Payee.objects.all().delete()
+    judged.clear()
+    with time_machine.travel(NOON + timedelta(days=1), tick=False):
+        call_command("replay_fraud_rules", "--since", "2026-11-17", stdout=io.StringIO(), stderr=io.StringIO())
+    assert [one.is_first_payment for one in judged] == [True, False, True, False]
+    # A first payment is judged twice, since it waits for its code.
+    assert [one for one, later in zip(live, [*live[1:], None], strict=True) if one != later] == judged
 
 
 def test_it_judges_by_the_present_thresholds_and_changes_nothing(pay: Callable, books: Callable, settings: Any) -> None:

@@ -169,4 +169,4 @@ def test_the_word_for_it_is_the_same_in_history_and_on_the_receipt(
     assert OrderKind.PAYMENT.label == "Transfer"
     assert receipt(browser, orders["payment"]).context["receipt"].kind_label == "Transfer"
     labels = {row.label for row in browser.get("/history/").context["entries"]}
-    assert {"Transfer to Bob B.", "Transfer to Holidays"} <= labels
+    assert {"Transfer to Bob Brandt", "Transfer to Holidays"} <= labels

@@ -39,6 +39,7 @@ def send(alice: User, household: BankAccount, bobs: BankAccount) -> Callable[...
             "source": household,
             "target": bobs,
             "idempotency_key": KEY,
+            "name_given": acts.by_name(),
         } | changes
         return sending.transfer(amount=Decimal(amount), **arguments)
 
@@ -101,6 +102,7 @@ def test_somebody_elses_payee_is_new_to_me(
         "source": his,
         "target": known,
         "amount": Decimal(1),
+        "name_given": acts.by_name(),
         "idempotency_key": new_key(),
     }
     assert asked(sending.transfer, **payment).why == StepUpReason.NEW_PAYEE
@@ -226,6 +228,7 @@ def test_somebody_elses_challenge_is_worth_nothing(
         "source": open_account(charlie, "500.00"),
         "target": bobs,
         "amount": Decimal(100),
+        "name_given": acts.by_name(),
     }
     assert asked(sending.transfer, **payment, idempotency_key=KEY, proof=prove(need)).why == StepUpReason.NEW_PAYEE
 

@@ -31,7 +31,9 @@ def review(browser: Client, household: BankAccount, bobs: BankAccount) -> Callab
     """Fill in the form to send money and return the address of its review page."""
 
     def fill_in(amount: str = "12.00") -> str:
-        answer = browser.post(SEND, {"source": household.public_id, "number": bobs.number, "amount": amount})
+        answer = browser.post(
+            SEND, {"source": household.public_id, "number": bobs.number, "name": "Bob Brandt", "amount": amount}
+        )
         assert answer.status_code == 302, answer.context["form"].errors
         return answer["Location"]
 
@@ -325,7 +327,7 @@ def hardened(alice: User) -> None:
 def test_the_pages_say_what_waits_and_until_when(
     browser: Client, household: BankAccount, bobs: BankAccount, cash_page: str, take_out: Callable
 ) -> None:
-    form = {"source": household.public_id, "number": bobs.number, "amount": "1.00"}
+    form = {"source": household.public_id, "number": bobs.number, "name": "Bob Brandt", "amount": "1.00"}
     (error,) = browser.post(SEND, form).context["form"].non_field_errors()
     assert "wait 24 hours: until" in error
     page = browser.get(cash_page)

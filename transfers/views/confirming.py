@@ -50,9 +50,12 @@ def draft_or_elsewhere(
 
 
 def form_for(request: SignedInRequest, draft: Draft) -> forms.Form:
-    """A field for the code, if one is needed; else nothing to fill in."""
+    """A tick, if the payee's name was not confirmed, and a field for the code, if one is needed."""
     data = request.POST if request.method == "POST" else None
-    return ConfirmByCodeForm(data, challenge=draft.challenge, why=draft.why) if draft.challenge else ConfirmForm(data)
+    needs_a_word = draft.name_given is not None and draft.name_given.needs_a_word
+    if not draft.challenge:
+        return ConfirmForm(data, needs_a_word=needs_a_word)
+    return ConfirmByCodeForm(data, challenge=draft.challenge, why=draft.why, needs_a_word=needs_a_word)
 
 
 def demo_code_for(request: SignedInRequest, draft: Draft) -> str | None:

@@ -9,6 +9,7 @@ from accounts.models import BankAccount, SignedInRequest
 from foundation.money import as_typed
 from transfers import history
 from transfers.models import OrderKind
+from transfers.names import payee_of
 from transfers.orders import drafts
 from transfers.payees import selectors as payee_selectors
 
@@ -18,9 +19,9 @@ _STARTS = ("draft", "again", "from", "amount")
 def initial_of(request: SignedInRequest, kind: OrderKind) -> dict[str, Any]:
     """The draft one goes back to, the order one repeats or the account one comes from, and the payee one chose."""
     initial = _of_draft(request) or _of_order(request, kind) or _of_account(request)
-    payee = id_in(request, "payee")
-    number = payee_selectors.payable_number(request.user, payee) if payee else ""
-    return initial | ({"number": number} if number else {})
+    payee_id = id_in(request, "payee")
+    payee = payee_selectors.payable(request.user, payee_id) if payee_id else None
+    return initial | ({"number": payee.number, "name": payee.name} if payee else {})
 
 
 def payee_choices(request: SignedInRequest, *, most: int) -> list[dict[str, Any]]:
@@ -49,7 +50,7 @@ def _of_draft(request: SignedInRequest) -> dict[str, Any] | None:
     if draft is None or draft.mode not in {"own", "send"}:
         return None
     source, target = drafts.sides_of(draft)
-    return _filled(source, target, as_typed(draft.decimal_amount), draft.description)
+    return _filled(source, target, as_typed(draft.decimal_amount), draft.description) | {"name": draft.name}
 
 
 def _of_order(request: SignedInRequest, kind: OrderKind) -> dict[str, Any] | None:
@@ -58,6 +59,7 @@ def _of_order(request: SignedInRequest, kind: OrderKind) -> dict[str, Any] | Non
     if order is None:
         return None
     initial = _filled(order.source, order.target, as_typed(order.amount), order.description)
+    initial["name"] = payee_selectors.typed_name(payee_of(order))
     # Own accounts that are closed or frozen by now are not offered any more.
     inactive = [name for name, account in (("source", order.source), ("target", order.target)) if not account.is_active]
     return initial | dict.fromkeys(inactive, "")

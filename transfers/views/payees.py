@@ -33,7 +33,7 @@ def payee(request: SignedInRequest, public_id: UUID) -> HttpResponse:
             service.rename_payee(actor=request.user, public_id=public_id, label=label)
         except service.PayeeNotFound as error:
             raise Http404 from error
-        messages.success(request, f"{row.short_name} is on your list as {label or row.short_name}.")
+        messages.success(request, f"{row.account_name} is on your list as {label or row.account_name}.")
         return redirect("payees")
     return render(request, "transfers/payee.html", {"payee": row, "form": form})
 

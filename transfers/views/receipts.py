@@ -68,7 +68,8 @@ def order_cancel(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         return redirect("receipt", public_id)
     if order.state != OrderState.HELD:
         return redirect("receipt", public_id)
-    return render(request, "transfers/order_cancel.html", {"receipt": history.receipt_of(order, request.user)})
+    shown = history.receipt_of(order, request.user, label=order.label or "")
+    return render(request, "transfers/order_cancel.html", {"receipt": shown})
 
 
 @require_GET

@@ -1,9 +1,11 @@
 """Sending money: form, review, confirm, receipt (R3.6). Each step is a page of its own, each POST redirects."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from django import forms
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,11 +17,14 @@ from transfers import history
 from transfers.forms import OwnTransferForm, SendMoneyForm
 from transfers.models import OrderKind, TransferOrder
 from transfers.orders import drafts, fraud, limits, screening, sending
-from transfers.orders.explanations import before_holding
+from transfers.orders.explanations import AboutName, about_another_name, about_name_check, before_holding
 from transfers.orders.limits import DailyLimitReached
+from transfers.orders.payee_names import NameGiven, NameNeeded
 from transfers.orders.step_up import Proof, WaitsAfterReset
 from transfers.payees import selectors as payee_selectors
 from transfers.payees import services as payees
+from transfers.payees.name_check import guess_of
+from transfers.payees.selectors import NamedPayee
 from transfers.views import confirming
 from transfers.views.access import needs
 from transfers.views.filling import first_but, initial_of, payee_choices
@@ -69,12 +74,19 @@ def transfer_send(request: SignedInRequest) -> HttpResponse:
 def _on_to_review(request: SignedInRequest, form: SendMoneyForm, daily: history.DailyUse) -> HttpResponse | None:
     """To the review; None if the form is to be shown again, with what is wrong at its fields."""
     try:
-        target = payees.find_payee(actor=request.user, number=form.cleaned_data["number"])
-        if target == form.source_account:
+        found = payees.find_payee(
+            actor=request.user, number=form.cleaned_data["number"], name=form.cleaned_data["name"]
+        )
+        if found.account == form.source_account:
             raise sending.SameAccount
-        if target.owner_id != request.user.pk and form.cleaned_data["amount"] > daily.remaining:
+        payee = found.read_by(request.user)
+        if not payee.is_known and found.given is None:
+            raise NameNeeded
+        if not payee.is_own and form.cleaned_data["amount"] > daily.remaining:
             raise DailyLimitReached
-        return _to_review(request, form, target, mode="send")
+        return _to_review(request, form, found.account, mode="send", name_given=found.given)
+    except NameNeeded as refusal:
+        form.add_error("name", str(refusal))
     except (sending.PayeeCannotReceive, sending.SameAccount) as refusal:
         form.add_error("number", str(refusal))
     except DailyLimitReached as refusal:
@@ -103,6 +115,7 @@ def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
             target=target,
             amount=draft.decimal_amount,
             description=draft.description,
+            name_given=_said_in(form, draft),
             idempotency_key=str(draft_id),
             proof=proof,
         )
@@ -120,13 +133,24 @@ def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
     return render(request, "transfers/transfer_review.html", context)
 
 
+def _said_in(form: forms.Form, draft: drafts.Draft) -> NameGiven | None:
+    """The payee's name as it was checked, and that it is sent all the same where that was ticked."""
+    given = draft.name_given
+    return replace(given, all_the_same=True) if given and form.cleaned_data.get("all_the_same") else given
+
+
 def _draft_of(request: SignedInRequest, draft_id: UUID) -> drafts.Draft | None:
     draft = drafts.draft_of(request.session, draft_id)
     return draft if draft is not None and draft.mode in {"own", "send"} else None
 
 
 def _to_review(
-    request: SignedInRequest, form: OwnTransferForm | SendMoneyForm, target: BankAccount, *, mode: str
+    request: SignedInRequest,
+    form: OwnTransferForm | SendMoneyForm,
+    target: BankAccount,
+    *,
+    mode: str,
+    name_given: NameGiven | None = None,
 ) -> HttpResponse:
     """Keep the draft, with the challenge if it needs a code.
 
@@ -139,9 +163,8 @@ def _to_review(
         actor=request.user, source=source, target=target, amount=amount, idempotency_key=str(draft_id)
     )
     description = form.cleaned_data["description"]
-    drafts.remember(
-        request.session, draft_id, source=source, target=target, amount=amount, description=description, mode=mode
-    )
+    sides: dict[str, Any] = {"source": source, "target": target, "name_given": name_given}
+    drafts.remember(request.session, draft_id, amount=amount, description=description, mode=mode, **sides)
     if challenge is not None:
         drafts.ask_code(request.session, draft_id, challenge)
     return redirect("transfer_review", draft_id)
@@ -150,14 +173,13 @@ def _to_review(
 def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, target: BankAccount) -> dict[str, Any]:
     own = target.owner_id == request.user.pk
     amount = draft.decimal_amount
-    payee = payee_selectors.named_payee(request.user, target)
+    payee = payee_selectors.named_payee(request.user, target, draft.name_given)
     return {
         "source": source,
-        "target_label": payee.name,
-        # Theirs to recognise, beside the name that is the account's: a label alone could hide who is paid.
-        "payee_label": payee.label,
-        "is_new_payee": not payee.is_known,
-        "before_it_goes": "" if own else _before_it_goes(request, amount),
+        # With their own label: that alone could hide who is paid.
+        "payee": payee,
+        "check": _about_name(draft.name_given, payee),
+        "before_it_goes": "" if own else _before_it_goes(request, amount, is_first=not payee.is_known),
         "target_number_masked": target.masked_number,
         "amount": amount,
         "description": draft.description,
@@ -167,10 +189,19 @@ def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, 
     }
 
 
-def _before_it_goes(request: SignedInRequest, amount: Decimal) -> str:
+def _about_name(given: NameGiven | None, payee: NamedPayee) -> AboutName | None:
+    """What is said of the name that was entered: of a payee whom they know, only if it is another one."""
+    if given is None or not given.typed:
+        return None
+    if payee.is_known and payee.name_confirmed:
+        return about_another_name(given.typed, payee.name) if guess_of(given.typed) != guess_of(payee.name) else None
+    return about_name_check(given.check, given.typed, payee.name)
+
+
+def _before_it_goes(request: SignedInRequest, amount: Decimal, *, is_first: bool) -> str:
     """What the customer is told of a payment that would be held now; the rules are asked again when it is sent."""
     earlier = limits.payments_in_the_hour(limits.limit_of(request.user), at=timezone.now())
-    rules = screening.rules_set_off(amount, earlier=earlier)
+    rules = screening.rules_set_off(amount, earlier=earlier, is_first=is_first)
     return before_holding(fraud.hold_reason(rules))
 
 

@@ -61,7 +61,7 @@ def test_one_code_sent_twenty_times_pays_once(
     post: Callable, everyday: BankAccount, bobs: BankAccount, alice: Any, code_of: Callable, balance_of: Callable
 ) -> None:
     # R3.6
-    path, body = f"accounts/{everyday.number}/transfer", {"amount": "10.00", "to": bobs.number}
+    path, body = f"accounts/{everyday.number}/transfer", {"amount": "10.00", "to": bobs.number, "name": "Bob Brandt"}
     asked = all_the_same_challenge(acts.at_once(*[lambda: post(path, body)] * TIMES))
     proven = body | {"challenge": asked, "code": code_of(alice)}
     answer = all_the_same(acts.at_once(*[lambda: post(path, proven)] * TIMES))

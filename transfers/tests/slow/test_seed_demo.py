@@ -25,7 +25,7 @@ from foundation.models import OutboxMessage
 from transfers import demo
 from transfers.demo import planning, writing
 from transfers.ledger import verification
-from transfers.models import Direction, Entry, Payee, Transaction, TransferOrder
+from transfers.models import Direction, Entry, NameCheck, Payee, Transaction, TransferOrder
 from transfers.periods import Month
 from transfers.tests.test_seed_demo import history, seed
 from transfers.tests.test_statements import amount_after, text_of
@@ -134,8 +134,13 @@ def test_it_makes_people_of_every_role_and_half_a_year_that_adds_up() -> None:
         TransferOrder.objects.filter(kind="payment").exclude(pk=held.pk).values_list("initiator", "target").distinct()
     )
     assert set(Payee.objects.values_list("customer", "account")) == set(paid)
-    assert OutboxMessage.objects.filter(event="payment_posted").count() == 7
+    assert OutboxMessage.objects.filter(event="payment_posted").count() == 8
     assert OutboxMessage.objects.filter(event="transaction_reversed").count() == 1
+    # R3.6: one payee's name was not confirmed, and was paid all the same.
+    (unconfirmed,) = TransferOrder.objects.filter(name_check=NameCheck.NO_MATCH)
+    assert (unconfirmed.payee_name_typed, unconfirmed.initiator.email) == ("Petra Horvat", "alice@example.com")
+    (payee,) = Payee.objects.exclude(typed_name="")
+    assert (payee.customer_id, payee.account_id) == (unconfirmed.initiator_id, unconfirmed.target_id)
     assert OutboxMessage.objects.filter(event="order_held").count() == 1
     seal()
     assert list(faults_of_the_log()) == []

@@ -30,7 +30,13 @@ def test_eight_clicks_with_one_code_are_one_payment_and_no_wrong_guess(
 
     def send(proof: Proof | None = None) -> TransferOrder:
         return sending.transfer(
-            actor=alice, source=everyday, target=bobs, amount=Decimal(10), idempotency_key="the one key", proof=proof
+            actor=alice,
+            source=everyday,
+            target=bobs,
+            amount=Decimal(10),
+            name_given=acts.by_name(),
+            idempotency_key="the one key",
+            proof=proof,
         )
 
     proof = Proof(origin_of_alice, challenge_of(send).public_id, code_of(alice))
@@ -50,7 +56,13 @@ def test_one_code_in_many_hands_pays_once(
     def send(number: int, proof: Proof | None = None) -> TransferOrder:
         key = f"payment number {number}"
         return sending.transfer(
-            actor=alice, source=everyday, target=bobs, amount=Decimal(10), idempotency_key=key, proof=proof
+            actor=alice,
+            source=everyday,
+            target=bobs,
+            amount=Decimal(10),
+            name_given=acts.by_name(),
+            idempotency_key=key,
+            proof=proof,
         )
 
     code, tries = code_of(alice), []

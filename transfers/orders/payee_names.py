@@ -1,0 +1,88 @@
+"""Under which name somebody is paid: what the payer typed, and whether that was confirmed (R3.6).
+
+The check itself is `transfers.payees`'s, before the order. Here it is decided, with the payer's limit row locked,
+whether the payment may go to a payee of this name, and what the order and the list of payees keep of it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from foundation.refusals import Refusal
+from transfers.models import NameCheck, TransferOrder
+from transfers.names import SeenName, payee_read_by_payer
+from transfers.orders.known_payees import KnownPayee
+
+
+class NameNeeded(Refusal):
+    """A first payment without the payee's name. Nothing was checked."""
+
+    code = "name_needed"
+    text = "Enter the name of the person or business that you are paying."
+    detail = (
+        "You have not paid this account before: send `name`, the name of its holder, or "
+        '`"name_check": "skipped"` to pay without a check.'
+    )
+    status = 422
+
+
+class NameNotConfirmed(Refusal):
+    """The name is not the account holder's, or was not checked, and the payer has not said to send all the same."""
+
+    code = "name_not_confirmed"
+    text = "The name was not confirmed. Check the number and the name, or tick “Send all the same”."
+    detail = (
+        'The name was not confirmed. Check number and name, or send `"name_check": "skipped"` to pay all the same: '
+        "the payee is then shown by the name that you sent, as not confirmed."
+    )
+    status = 422
+
+    def __init__(self, check: NameCheck) -> None:
+        super().__init__()
+        self.check = check
+
+    def more(self) -> dict[str, Any]:
+        return {"name_check": self.check.value}
+
+
+@dataclass(frozen=True)
+class NameGiven:
+    """The name that the payer typed, "" for none, and how it stands with it: what the check said; of a payee whom they
+    know by a name, how it stands with that one."""
+
+    typed: str
+    check: NameCheck
+    all_the_same: bool = False  # they send it although the name was not confirmed
+
+    @classmethod
+    def skipped(cls, typed: str = "") -> "NameGiven":
+        return cls(typed, NameCheck.SKIPPED, all_the_same=True)
+
+    def read_as(self, payee_name: str) -> SeenName:
+        """The payee as the payer reads them, whose own name is `payee_name`."""
+        return payee_read_by_payer(payee_name, self.typed, self.check.value)
+
+    @property
+    def needs_a_word(self) -> bool:
+        """Whether the payer has to say yet that it is sent all the same."""
+        return not (self.check.is_confirmed or self.all_the_same)
+
+
+def put_on_order(order: TransferOrder, given: NameGiven | None, known: KnownPayee | None) -> None:
+    """Let a payment that is to be placed say how it stands with the payee's name, and whether it is a first one.
+
+    A known payee keeps the name by which they are known, unless another one is given; who is known by their own name
+    is never hidden again.
+
+    Raises:
+        NameNeeded, NameNotConfirmed
+    """
+    order.is_first_payment = known is None
+    if given is not None and given.needs_a_word:
+        raise NameNotConfirmed(given.check)
+    if known is None and given is None:
+        raise NameNeeded
+    if known is not None and (given is None or not given.typed or NameCheck(known.name_check).is_confirmed):
+        order.name_check, order.payee_name_typed = known.name_check, known.typed_name
+    elif given is not None:
+        order.name_check = given.check.value
+        order.payee_name_typed = "" if given.check.is_confirmed else given.typed
