@@ -89,12 +89,12 @@ class Editor:
 
 def test_the_migration_folds_what_is_there_and_the_triggers_stand_again(movements: None, monkeypatch: Any) -> None:
     """R3.7, R3.1: rows that were written before the column was there."""
-    migration: Any = import_module("transfers.migrations.0009_folded_text")
+    migration: Any = import_module("transfers.migrations.0006_folded_text")
     monkeypatch.setattr(migration, "_ROWS_AT_ONCE", 2)
     before = dict(Transaction.objects.values_list("pk", "search_text"))
     with triggers_lifted(Editor(), Transaction._meta.db_table):
         Editor().execute("UPDATE transfers_transaction SET search_text = NULL")
-    there = MigrationExecutor(connection).loader.project_state([("transfers", "0009_folded_text")]).apps
+    there = MigrationExecutor(connection).loader.project_state([("transfers", "0006_folded_text")]).apps
     migration.fold_what_is_there(there, Editor())
     assert dict(Transaction.objects.values_list("pk", "search_text")) == before
     assert missing_triggers(connection) == []

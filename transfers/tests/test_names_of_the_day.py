@@ -121,7 +121,7 @@ def test_the_migration_names_old_orders_by_the_present_names(
         acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(1), idempotency_key=new_key())
     expected = list(TransferOrder.objects.order_by("pk").values("payer_name", "payee_name", "is_first_payment"))
     TransferOrder.objects.update(payer_name="", payee_name="", is_first_payment=False)
-    import_module("transfers.migrations.0012_names_on_orders").name_old_orders(apps, None)
+    import_module("transfers.migrations.0009_names_on_orders").name_old_orders(apps, None)
     found = list(TransferOrder.objects.order_by("pk").values("payer_name", "payee_name", "is_first_payment"))
     assert found == expected
     assert [row["is_first_payment"] for row in found] == [False, True, False], "the deposit, and two payments"

@@ -92,7 +92,7 @@ class TestOnEachVersion:
         """R3.1. INSTEAD OF, since there is no BEFORE, and none for INSERT; a parser takes any text for a trigger."""
         tables = [model._meta.db_table for model in append_only_models()]
         assert {"audit_auditentry", "audit_auditblock", "audit_auditblockentry", "transfers_entry"} <= set(tables)
-        # That of the transactions is away while a column of theirs is filled (0009_folded_text), and made anew.
+        # That of the transactions is away while a column of theirs is filled (0006_folded_text), and made anew.
         lifted = "DROP TRIGGER IF EXISTS [transfers_transaction_no_change]"
         about = [text for text in migrated.up if "TRIGGER [transfers_transaction_no_change]" in text or text == lifted]
         assert [text.partition(" ")[0] for text in about] == ["CREATE", "DROP", "CREATE"]

@@ -37,7 +37,7 @@ def name_old_orders(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     """Each order keeps the names of its day, and whether it was a first payment (R2.6, R3.6)."""
 
-    dependencies = [("transfers", "0011_cash_in")]
+    dependencies = [("transfers", "0008_cash_in")]
 
     operations = [
         migrations.AddField("transferorder", "payer_name", models.CharField(blank=True, default="", max_length=201)),

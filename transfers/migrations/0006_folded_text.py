@@ -30,7 +30,7 @@ def fold_what_is_there(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     """Searches in histories fold accents and case, on every engine alike (R3.7)."""
 
-    dependencies = [("transfers", "0007_cancelled_and_expired")]
+    dependencies = [("transfers", "0005_cancelled_and_expired")]
 
     operations = [
         migrations.AddField("transaction", "search_text", models.CharField(max_length=_MAX_CHARS, null=True)),

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("transfers", "0009_folded_text")]
+    dependencies = [("transfers", "0006_folded_text")]
 
     operations = [
         migrations.CreateModel(
