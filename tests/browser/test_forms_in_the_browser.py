@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests import acts
 from tests.browser.steps import field, give_code, give_password
@@ -206,7 +207,10 @@ def go_to(page: Page, wanted: Locator) -> None:
     expect(wanted).to_be_visible()
     for _ in range(40):
         page.keyboard.press("Tab")
-        assert page.evaluate(SHOWS_FOCUS), page.evaluate("document.activeElement.outerHTML")
+        try:
+            page.wait_for_function(SHOWS_FOCUS, timeout=2000)  # a long page scrolls there smoothly
+        except PlaywrightTimeout:
+            raise AssertionError(page.evaluate("document.activeElement.outerHTML")) from None
         if wanted.evaluate("element => element === document.activeElement"):
             return
     raise AssertionError(f"Tab does not lead to {wanted}")
