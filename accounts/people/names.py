@@ -27,6 +27,8 @@ _WITHOUT_JOINERS = _OF_EVERY_SCRIPT | {
 
 # Digits and signs that stand for letters they hardly look like.
 _AS_LETTERS = str.maketrans("3457@$!+", "eastasit")
+# Those that the standard's table takes for no letter of ours, or loses: a sharp s is two.
+_LIKE_LETTERS = str.maketrans("8ßẞ₿əǝɘƏƎ", "bbbbeeeEE")
 # What banks call themselves and their desks. Beside the bank's own word they make a name the bank's: "Alder Support".
 _OF_BANKS = (
     "account accounts admin administration administrator ag alerts and bank banking card cards care center centre co"
@@ -96,7 +98,7 @@ def is_the_banks(name: str) -> bool:
     """
     for write in (str, str.upper, str.lower):  # Greek letters look like others in another case
         bank = _words(write(settings.BANK_NAME))
-        if bank and any(_is_of(bank, _words(write(spelling))) for spelling in (name, _at_capitals(name))):
+        if bank and any(_is_of(bank, _words(write(spelling))) for spelling in _ways_to_read(name)):
             return True
     return False
 
@@ -144,7 +146,14 @@ def _of_banks() -> Counter[str]:
 @lru_cache(maxsize=1000)
 def _words(text: str) -> tuple[str, ...]:
     """What it looks like, word by word."""
-    return tuple(re.findall(r"[^\W_]+", skeleton(text).translate(_AS_LETTERS)))
+    return tuple(re.findall(r"[^\W_]+", skeleton(text.translate(_LIKE_LETTERS)).translate(_AS_LETTERS)))
+
+
+def _ways_to_read(name: str) -> Iterator[str]:
+    """As it stands, with words told apart at capitals, and without a number that hangs on a word: `Bank24`."""
+    yield name
+    yield _at_capitals(name)
+    yield re.sub(r"(?<=[^\W\d_])\d+(?!\w)", " ", name)
 
 
 def _at_capitals(name: str) -> str:

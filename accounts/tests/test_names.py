@@ -30,6 +30,7 @@ THE_BANKS = (
     "alderbanksupport", "Alder Support", "Alder Security Team", "Alder Customer Service",
     # letters and digits that look alike
     "A1der Bank", "AIder Bank", "A|der Bank", "Alder B4nk", "4lder Bank", "Ald3r Bank", "@lder Bank",
+    "Alder 8ank", "Alder ßank", "Alder ₿ank", "Aldər Bank", "Alder Bank2", "Alder Bank2026", "AlderBank24",
     # other alphabets
     "Аlder Bank", "АLDER ВАNК", "Αlder Βank", "aldeг bank", "Alder Bапk", "ALDER BANΚ", "AlᏧer Bank",
     # compatibility forms and accents
