@@ -31,10 +31,12 @@ _AS_LETTERS = str.maketrans("3457@$!+", "eastasit")
 _LIKE_LETTERS = str.maketrans("8ßẞ₿əǝɘƏƎ", "bbbbeeeEE")
 # What banks call themselves and their desks. Beside the bank's own word they make a name the bank's: "Alder Support".
 _OF_BANKS = (
-    "account accounts admin administration administrator ag alerts and bank banking card cards care center centre co"
-    " company corp credit customer customers department desk finance fraud gmbh group help helpdesk holding hotline inc"
-    " info international limited llc ltd no of official online operations payments plc sa savings security service"
-    " services staff support team the transfers treasury trust"
+    "account accounts admin administration administrator ag alert alerts and assistance bank banking billing"
+    " card cards care center centre claims clearing co collections company compliance corp credit customer"
+    " customers department desk e finance fraud gmbh group help helpdesk holding hotline identity inc info"
+    " international limited llc ltd mobile my no notice notification notifications of official online"
+    " operations our payments plc prevention protection refund refunds risk sa safety savings security service"
+    " services settlement settlements staff support team the transfers treasury trust verification your"
 )
 _LONGEST_SHUFFLED = 4  # words of a bank's name that are looked for in any order
 

@@ -4,12 +4,14 @@ A reversal of 950,000 needed neither a code nor a second person. What it takes b
 asked for, so that whoever got it by mistake does not pay it on.
 """
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import BankAccount, PendingAct, UserSession
@@ -216,6 +218,19 @@ def test_with_one_administrator_the_limit_waits_for_a_day(ada: Any, alice: Any, 
     assert limit_of(alice) == Decimal(25_000)
     a_day_passes()
     assert limit_of(alice) == Decimal(300_000)
+
+
+def test_a_customer_who_did_not_ask_for_the_limit_stops_it_by_the_mail(
+    ada: Any, alice: Any, wish: ServiceRequest, client: Client
+) -> None:
+    """R5.8: a thief with her session asked, and the only administrator agreed. She is told, and need not sign in."""
+    approve(ada, wish)
+    link = re.search(r"http://testserver(/stop/\S+)", mails(alice.email)[-1].message)
+    assert link, "the mail holds no link"
+    assert client.post(link[1]).status_code == 302
+    a_day_passes()
+    wish.refresh_from_db()
+    assert (limit_of(alice), wish.state) == (Decimal(25_000), "rejected")
 
 
 def test_ten_times_is_for_one_clerk_and_no_limit_goes_above_the_ceiling(
