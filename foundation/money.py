@@ -118,7 +118,7 @@ _ZEROS = {
 # and comma; and a comma of their own. East Asian keyboards have wide ones.
 _ARABIC = {0x660, 0x6F0}
 _ARABIC_DECIMAL, _ARABIC_GROUP = "٫", "٬"
-_OTHER_MARKS = str.maketrans("،．，", ",.,")
+_OTHER_MARKS = str.maketrans({"،": ",", "．": ".", "，": ","})
 
 
 def _without_native_digits(text: str) -> str:
