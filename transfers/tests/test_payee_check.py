@@ -80,6 +80,16 @@ def test_the_form_asks_for_the_name_of_somebody_new(fill_in: Callable) -> None:
     assert fill_in("\u202eevil").context["form"].errors.keys() == {"name"}
 
 
+def test_an_account_number_is_no_name(fill_in: Callable, send: Callable, bobs: BankAccount) -> None:
+    """R6.2: pasted into the wrong field it would stand in clear, on receipts and in mails."""
+    for name in (bobs.number, bobs.number_grouped, f"Bob, {bobs.number_grouped.replace(' ', '-')}"):
+        assert fill_in(name).context["form"].errors.keys() == {"name"}
+        refused = send(name=name, name_check="skipped")
+        assert refused.status_code == 422
+        assert "name" in str(refused.json()["errors"])
+    assert not TransferOrder.objects.filter(kind="payment").exists()
+
+
 def test_neither_a_known_payee_nor_an_own_account_needs_one(
     fill_in: Callable, known: BankAccount, savings: BankAccount
 ) -> None:
