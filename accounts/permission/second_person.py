@@ -79,6 +79,8 @@ class KindOfAct:
     what was set aside, when it is stopped; `tells_person` tells them at once even while a second one has to agree;
     `person_may_stop` gives them a link. `person_counts` says of an act that one could become the person by it: they
     are somebody else then, where they are an administrator, though they agree to nothing that concerns them.
+    `waits_on` says of a refusal at the moment when an act is due that it will pass: it is tried again, and what is set
+    aside stays so.
     """
 
     kind: str
@@ -93,6 +95,7 @@ class KindOfAct:
     tells_person: bool = False
     person_may_stop: bool = True
     person_counts: Callable[[PendingAct], bool] = lambda act: False
+    waits_on: Callable[[Refusal], bool] = lambda refusal: False
 
 
 _kinds: dict[str, KindOfAct] = {}
@@ -380,13 +383,16 @@ def _end(pk: int, now: datetime) -> str:
 
 
 def _take_effect(act: PendingAct) -> None:
-    """Carry it out, or write down what is in the way, which was told to nobody who could wait for another try."""
+    """Carry it out, or write down what is in the way, which was told to nobody who could wait for another try; what
+    will pass is waited for."""
     try:
         with transaction.atomic():
             _carry_out(act, second={"delayed_until": _moment(act)})
     except NotNow:
         raise
     except Refusal as refusal:
+        if kind_of(act).waits_on(refusal):
+            return
         kind_of(act).let_go(act)
         _decide(act, PendingState.REFUSED, actor=None, reason=str(refusal))
         _record(Action.PENDING_ACT_REFUSED, act, None, reason=refusal.code)

@@ -22,6 +22,7 @@ from support.requests import services as requests
 from support.requests.services import AdministratorNeeded
 from tests.acts import mails
 from tests.staff_acts import REASON, agree, call_off, fresh_code
+from transfers.accounts import freezing
 from transfers.ledger import verification
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import Transaction
@@ -116,13 +117,13 @@ def test_with_one_administrator_the_money_is_held_for_a_day_and_goes_back_then(
 
 
 def test_what_is_not_possible_when_it_is_due_is_given_up_and_told(
-    ada: Any, hers: BankAccount, mistake: Transaction
+    ada: Any, bob: Any, hers: BankAccount, mistake: Transaction
 ) -> None:
     reverse(ada, mistake)
-    BankAccount.objects.filter(pk=hers.pk).update(status="frozen")
+    BankAccount.objects.filter(pk=hers.pk).update(owner=bob)  # tampered with: no day makes that good
     a_day_passes()
     act = PendingAct.objects.get()
-    assert (act.state, "frozen" in act.decision_reason or "active" in act.decision_reason) == ("refused", True)
+    assert (act.state, "wrong with this account" in act.decision_reason) == ("refused", True)
     assert money_on(hers) == (MISTAKE, Decimal(0))
 
 
@@ -171,6 +172,22 @@ def test_by_the_api_it_is_202_and_takes_a_code(ada: Any, adam: Any, mistake: Tra
     asked = api.post(path, {"reason": REASON, "code": fresh_code(ada)}, **key)
     assert (asked.status_code, asked.json()["kind"]) == (202, "reverse_transaction")
     assert Transaction.objects.filter(reverses=mistake).count() == 0
+
+
+def test_nobody_gets_rid_of_a_reversal_by_freezing_the_account(
+    ada: Any, alice: Any, hers: BankAccount, mistake: Transaction
+) -> None:
+    """R2.5, R5.8: whoever was paid by mistake could press Freeze, let the day pass, and ask for the account back."""
+    reverse(ada, mistake)
+    freezing.freeze_own_account(actor=alice, account=hers)
+    a_day_passes()
+    assert PendingAct.objects.get().state == "waiting"
+    assert money_on(hers) == (MISTAKE, MISTAKE)
+    freezing.unfreeze_account(actor=ada, account=hers, reason="She asked for it.")
+    call_command("carry_out_pending_acts")
+    assert PendingAct.objects.get().state == "done"
+    assert money_on(hers) == (Decimal(0), Decimal(0))
+    assert list(verification.faults()) == []
 
 
 # --- A daily limit above ten times the usual one -------------------------------------------------------------------
