@@ -114,8 +114,11 @@ _ZEROS = {
     **{"arab": 0x660, "arabext": 0x6F0, "deva": 0x966, "beng": 0x9E6, "guru": 0xA66, "tamldec": 0xBE6, "telu": 0xC66},
     **{"knda": 0xCE6, "mlym": 0xD66, "thai": 0xE50, "mymr": 0x1040, "khmr": 0x17E0, "jpan": 0xFF10, "hanidec": 0xFF10},
 }
-# Beside their digits, Arabic and Persian have marks of their own; East Asian keyboards have wide ones.
-_NATIVE_MARKS = {0x660: "٫٬،", 0x6F0: "٫٬،", 0xFF10: "．，，"}
+# Beside their digits, Arabic and Persian have a mark for decimals and one for groups, whatever the page does with point
+# and comma; and a comma of their own. East Asian keyboards have wide ones.
+_ARABIC = {0x660, 0x6F0}
+_ARABIC_DECIMAL, _ARABIC_GROUP = "٫", "٬"
+_OTHER_MARKS = str.maketrans({"،": ",", "．": ".", "，": ","})
 
 
 def _without_native_digits(text: str) -> str:
@@ -124,9 +127,15 @@ def _without_native_digits(text: str) -> str:
         return text
     for zero in _zeros(_language()):
         if any(zero <= ord(char) <= zero + 9 for char in text):
-            marks = dict(zip(map(ord, _NATIVE_MARKS.get(zero, "")), ".,,", strict=False))
-            return text.translate({zero + digit: str(digit) for digit in range(10)} | marks)
+            digits = {zero + digit: str(digit) for digit in range(10)}
+            return text.translate(digits | _OTHER_MARKS | (_arabic_marks() if zero in _ARABIC else {}))
     return text
+
+
+def _arabic_marks() -> dict[int, str]:
+    """The two marks that mean one thing everywhere, as the page writes what they mean: `١٫٢٣٤` is never a thousand."""
+    decimal = get_decimal_symbol(_locale())
+    return str.maketrans({_ARABIC_DECIMAL: decimal, _ARABIC_GROUP: "." if decimal == "," else ","})
 
 
 @lru_cache(maxsize=128)

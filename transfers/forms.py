@@ -1,5 +1,6 @@
 """Forms of the money pages. A hidden key makes a form count once, however often it is sent."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
 from accounts.permission.reasons import MAX_REASON_CHARS
 from foundation.form_fields import AmountField, AmountInput, LineField, OnceForm
 from foundation.money import format_money
+from foundation.text import without_marks
 from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS, MAX_NAME_CHARS, StepUpReason
 from transfers.orders.explanations import asking_for_code
 
@@ -144,12 +146,19 @@ class OwnTransferForm(_FromOwnAccountForm):
         return self.cleaned_data["target"]
 
 
+# As long as an account number, however it is grouped; `\d` are digits of every script.
+_TWELVE_DIGITS = re.compile(r"(?<!\d)\d(?:[^\w]{0,3}\d){11}(?!\d)")
+
+
 class PayeeNameField(LineField):
-    """The name of whom one pays. An empty one is taken: who was paid before needs none, and only the look-up tells."""
+    """The name of whom one pays. An empty one is taken: who was paid before needs none, and only the look-up tells. One
+    with an account number in it is not: names stand in clear, on papers and in mails."""
 
     def validate(self, value: str) -> None:
         if value:
             super().validate(value)
+        if _TWELVE_DIGITS.search(without_marks(value)):
+            raise ValidationError("This is an account number. Enter the name here.", code="account_number")
 
 
 def payee_name_field(*, required: bool) -> PayeeNameField:

@@ -231,4 +231,6 @@ EDIT_USER = KindOfAct(
     said_to_person=_said_to_person,
     carry_out=_carry_out,
     addresses=_addresses,
+    # Whoever has an administrator's address needs two fooled clerks to be that administrator.
+    person_counts=lambda act: "email" in act.details,
 )

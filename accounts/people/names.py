@@ -27,12 +27,16 @@ _WITHOUT_JOINERS = _OF_EVERY_SCRIPT | {
 
 # Digits and signs that stand for letters they hardly look like.
 _AS_LETTERS = str.maketrans("3457@$!+", "eastasit")
+# Those that the standard's table takes for no letter of ours, or loses: a sharp s is two.
+_LIKE_LETTERS = str.maketrans("8ßẞ₿əǝɘƏƎ", "bbbbeeeEE")
 # What banks call themselves and their desks. Beside the bank's own word they make a name the bank's: "Alder Support".
 _OF_BANKS = (
-    "account accounts admin administration administrator ag alerts and bank banking card cards care center centre co"
-    " company corp credit customer customers department desk finance fraud gmbh group help helpdesk holding hotline inc"
-    " info international limited llc ltd no of official online operations payments plc sa savings security service"
-    " services staff support team the transfers treasury trust"
+    "account accounts admin administration administrator ag alert alerts and assistance bank banking billing"
+    " card cards care center centre claims clearing co collections company compliance corp credit customer"
+    " customers department desk e finance fraud gmbh group help helpdesk holding hotline identity inc info"
+    " international limited llc ltd mobile my no notice notification notifications of official online"
+    " operations our payments plc prevention protection refund refunds risk sa safety savings security service"
+    " services settlement settlements staff support team the transfers treasury trust verification your"
 )
 _LONGEST_SHUFFLED = 4  # words of a bank's name that are looked for in any order
 
@@ -96,7 +100,7 @@ def is_the_banks(name: str) -> bool:
     """
     for write in (str, str.upper, str.lower):  # Greek letters look like others in another case
         bank = _words(write(settings.BANK_NAME))
-        if bank and any(_is_of(bank, _words(write(spelling))) for spelling in (name, _at_capitals(name))):
+        if bank and any(_is_of(bank, _words(write(spelling))) for spelling in _ways_to_read(name)):
             return True
     return False
 
@@ -144,7 +148,14 @@ def _of_banks() -> Counter[str]:
 @lru_cache(maxsize=1000)
 def _words(text: str) -> tuple[str, ...]:
     """What it looks like, word by word."""
-    return tuple(re.findall(r"[^\W_]+", skeleton(text).translate(_AS_LETTERS)))
+    return tuple(re.findall(r"[^\W_]+", skeleton(text.translate(_LIKE_LETTERS)).translate(_AS_LETTERS)))
+
+
+def _ways_to_read(name: str) -> Iterator[str]:
+    """As it stands, with words told apart at capitals, and without a number that hangs on a word: `Bank24`."""
+    yield name
+    yield _at_capitals(name)
+    yield re.sub(r"(?<=[^\W\d_])\d+(?!\w)", " ", name)
 
 
 def _at_capitals(name: str) -> str:

@@ -77,7 +77,10 @@ class KindOfAct:
     `said` says in words what it does, for administrators, and
     `said_to_person` for whom it concerns; `addresses` are theirs, each with the name of its reader. `let_go` undoes
     what was set aside, when it is stopped; `tells_person` tells them at once even while a second one has to agree;
-    `person_may_stop` gives them a link.
+    `person_may_stop` gives them a link. `person_counts` says of an act that one could become the person by it: they
+    are somebody else then, where they are an administrator, though they agree to nothing that concerns them.
+    `waits_on` says of a refusal at the moment when an act is due that it will pass: it is tried again, and what is set
+    aside stays so.
     """
 
     kind: str
@@ -91,6 +94,8 @@ class KindOfAct:
     }
     tells_person: bool = False
     person_may_stop: bool = True
+    person_counts: Callable[[PendingAct], bool] = lambda act: False
+    waits_on: Callable[[Refusal], bool] = lambda refusal: False
 
 
 _kinds: dict[str, KindOfAct] = {}
@@ -146,7 +151,6 @@ def ask(asked: Asked, *, actor: User) -> PendingAct:
     now = timezone.now()
     if PendingAct.objects.filter(kind=asked.kind, subject_id=asked.subject_id, state=PendingState.WAITING).exists():
         raise WaitsAlready
-    is_alone = not administrators.others_than(actor, concerned=asked.person, at=now)
     act = PendingAct(
         kind=asked.kind,
         subject_id=asked.subject_id,
@@ -154,15 +158,22 @@ def ask(asked: Asked, *, actor: User) -> PendingAct:
         asked_by=actor,
         asked_at=now,
         reason=asked.reason,
-        effective_at=now + timedelta(hours=settings.SOLE_ADMIN_DELAY_HOURS) if is_alone else None,
         held_on=asked.held_on,
         held_amount=asked.held_amount,
     )
     act.payload = json.dumps(asked.payload, ensure_ascii=False)
+    if not _others(act, at=now):
+        act.effective_at = now + timedelta(hours=settings.SOLE_ADMIN_DELAY_HOURS)
     act.save()
     _record(Action.PENDING_ACT_ASKED, act, actor, reason=asked.reason, **asked.audited)
     _tell_of_asked(act)
     return act
+
+
+def _others(act: PendingAct, *, at: datetime) -> list[User]:
+    """Who counts beside whoever asked for it: where there is nobody, it takes effect after a day."""
+    concerned = None if kind_of(act).person_counts(act) else act.person
+    return administrators.others_than(act.asked_by, concerned=concerned, at=at)
 
 
 def _tell_of_asked(act: PendingAct) -> None:
@@ -361,7 +372,7 @@ def _end(pk: int, now: datetime) -> str:
         kind_of(act).let_go(act)
         _decide(act, PendingState.EXPIRED, actor=None, reason="Nobody agreed to it in time.")
         _record(Action.PENDING_ACT_EXPIRED, act, None)
-    elif administrators.others_than(act.asked_by, concerned=act.person, at=now):
+    elif _others(act, at=now):
         # An operator has made another administrator meanwhile: they decide.
         act.effective_at = None
         act.save(update_fields=["effective_at"])
@@ -372,13 +383,16 @@ def _end(pk: int, now: datetime) -> str:
 
 
 def _take_effect(act: PendingAct) -> None:
-    """Carry it out, or write down what is in the way, which was told to nobody who could wait for another try."""
+    """Carry it out, or write down what is in the way, which was told to nobody who could wait for another try; what
+    will pass is waited for."""
     try:
         with transaction.atomic():
             _carry_out(act, second={"delayed_until": _moment(act)})
     except NotNow:
         raise
     except Refusal as refusal:
+        if kind_of(act).waits_on(refusal):
+            return
         kind_of(act).let_go(act)
         _decide(act, PendingState.REFUSED, actor=None, reason=str(refusal))
         _record(Action.PENDING_ACT_REFUSED, act, None, reason=refusal.code)

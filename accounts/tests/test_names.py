@@ -28,8 +28,10 @@ THE_BANKS = (
     "alderbank", "A l d e r   B a n k", "Al der Ban k", "Bank Alder", "Bank, Alder", "Bank of Alder", "The Alder Bank",
     "Alder Bank Support", "Alder Bank Ltd", "Eva Alder Bank", "Alder Savings Bank", "AlderBankSupport",
     "alderbanksupport", "Alder Support", "Alder Security Team", "Alder Customer Service",
+    "Alder Fraud Prevention", "Alder Refunds", "Your Alder", "Alder Compliance", "Alder Verification Team",
     # letters and digits that look alike
     "A1der Bank", "AIder Bank", "A|der Bank", "Alder B4nk", "4lder Bank", "Ald3r Bank", "@lder Bank",
+    "Alder 8ank", "Alder ßank", "Alder ₿ank", "Aldər Bank", "Alder Bank2", "Alder Bank2026", "AlderBank24",
     # other alphabets
     "Аlder Bank", "АLDER ВАNК", "Αlder Βank", "aldeг bank", "Alder Bапk", "ALDER BANΚ", "AlᏧer Bank",
     # compatibility forms and accents

@@ -27,7 +27,7 @@ from support.requests.kinds import KINDS, kind_of
 from support.states import REQUEST_PERMISSIONS, IllegalStep, RequestState, RequestVerb, next_request_state
 from transfers.orders.ownership import require_owner
 
-_NOT_BOTH = "This takes two people at the bank, and one of them did not agree."
+_NOT_BOTH = "This takes two people at the bank, and they did not both agree."
 _MAX_PAYLOAD_CHARS = ServiceRequest._meta.get_field("payload").max_chars
 
 
@@ -281,7 +281,6 @@ APPROVED_REQUEST = KindOfAct(
     said_to_person=lambda act: "do what you asked for",
     carry_out=_agreed,
     let_go=_called_off,
-    person_may_stop=False,
 )
 
 

@@ -4,12 +4,14 @@ A reversal of 950,000 needed neither a code nor a second person. What it takes b
 asked for, so that whoever got it by mistake does not pay it on.
 """
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import BankAccount, PendingAct, UserSession
@@ -20,6 +22,7 @@ from support.requests import services as requests
 from support.requests.services import AdministratorNeeded
 from tests.acts import mails
 from tests.staff_acts import REASON, agree, call_off, fresh_code
+from transfers.accounts import freezing
 from transfers.ledger import verification
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import Transaction
@@ -114,13 +117,13 @@ def test_with_one_administrator_the_money_is_held_for_a_day_and_goes_back_then(
 
 
 def test_what_is_not_possible_when_it_is_due_is_given_up_and_told(
-    ada: Any, hers: BankAccount, mistake: Transaction
+    ada: Any, bob: Any, hers: BankAccount, mistake: Transaction
 ) -> None:
     reverse(ada, mistake)
-    BankAccount.objects.filter(pk=hers.pk).update(status="frozen")
+    BankAccount.objects.filter(pk=hers.pk).update(owner=bob)  # tampered with: no day makes that good
     a_day_passes()
     act = PendingAct.objects.get()
-    assert (act.state, "frozen" in act.decision_reason or "active" in act.decision_reason) == ("refused", True)
+    assert (act.state, "wrong with this account" in act.decision_reason) == ("refused", True)
     assert money_on(hers) == (MISTAKE, Decimal(0))
 
 
@@ -171,6 +174,22 @@ def test_by_the_api_it_is_202_and_takes_a_code(ada: Any, adam: Any, mistake: Tra
     assert Transaction.objects.filter(reverses=mistake).count() == 0
 
 
+def test_nobody_gets_rid_of_a_reversal_by_freezing_the_account(
+    ada: Any, alice: Any, hers: BankAccount, mistake: Transaction
+) -> None:
+    """R2.5, R5.8: whoever was paid by mistake could press Freeze, let the day pass, and ask for the account back."""
+    reverse(ada, mistake)
+    freezing.freeze_own_account(actor=alice, account=hers)
+    a_day_passes()
+    assert PendingAct.objects.get().state == "waiting"
+    assert money_on(hers) == (MISTAKE, MISTAKE)
+    freezing.unfreeze_account(actor=ada, account=hers, reason="She asked for it.")
+    call_command("carry_out_pending_acts")
+    assert PendingAct.objects.get().state == "done"
+    assert money_on(hers) == (Decimal(0), Decimal(0))
+    assert list(verification.faults()) == []
+
+
 # --- A daily limit above ten times the usual one -------------------------------------------------------------------
 
 
@@ -216,6 +235,19 @@ def test_with_one_administrator_the_limit_waits_for_a_day(ada: Any, alice: Any, 
     assert limit_of(alice) == Decimal(25_000)
     a_day_passes()
     assert limit_of(alice) == Decimal(300_000)
+
+
+def test_a_customer_who_did_not_ask_for_the_limit_stops_it_by_the_mail(
+    ada: Any, alice: Any, wish: ServiceRequest, client: Client
+) -> None:
+    """R5.8: a thief with her session asked, and the only administrator agreed. She is told, and need not sign in."""
+    approve(ada, wish)
+    link = re.search(r"http://testserver(/stop/\S+)", mails(alice.email)[-1].message)
+    assert link, "the mail holds no link"
+    assert client.post(link[1]).status_code == 302
+    a_day_passes()
+    wish.refresh_from_db()
+    assert (limit_of(alice), wish.state) == (Decimal(25_000), "rejected")
 
 
 def test_ten_times_is_for_one_clerk_and_no_limit_goes_above_the_ceiling(

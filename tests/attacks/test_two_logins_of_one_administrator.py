@@ -198,6 +198,27 @@ def test_deactivating_or_demoting_the_other_one_does_not_help_either(
     assert "a second administrator has to agree" in thief.on_person(molly, "role", role="Support")
 
 
+def test_nobody_becomes_the_other_one_by_changing_her_address(mallory: Any, ada: Any, at_work: Any) -> None:
+    # She reads no mail for a day: with her address, a reset that two clerks are talked into, and her role given back,
+    # Mallory would have been Ada, who stands for nobody else.
+    thief = at_work(mallory)
+    thief.on_person(ada, "lock")
+    assert "a second administrator has to agree" in thief.on_person(ada, "edit", email="ada@mallory.example")
+    address = the_act()
+    assert address.effective_at is None
+    # Nor once she is no administrator any more: she counts for thirty days.
+    thief.on_act("stop")
+    thief.on_person(ada, "role", role="Customer")
+    hours_pass(25)
+    assert stored(ada).role == Role.CUSTOMER
+    said = thief.on_person(ada, "edit", email="ada@mallory.example", phone="+49 30 5550199")
+    assert "a second administrator has to agree" in said
+    hours_pass(24 * 8)
+    assert stored(ada).email == "ada@example.com"
+    assert {act.state for act in PendingAct.objects.filter(kind="edit_user")} == {"stopped", "expired"}
+    assert [mail for mail in mails(ada.email) if "second administrator is needed" in mail.subject]
+
+
 # --- With one administrator: delayed, told, stopped ----------------------------------------------------------------
 
 

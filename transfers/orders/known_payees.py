@@ -6,7 +6,7 @@ from typing import Any
 
 from accounts.models import BankAccount, User
 from foundation.compiled import Select, Update
-from transfers.models import Payee, TransferOrder
+from transfers.models import NameCheck, Payee, TransferOrder
 
 _field: Any = Payee._meta.get_field
 _known: Select = Select(
@@ -51,6 +51,9 @@ def remember(customer: User, order: TransferOrder, known: KnownPayee | None, *, 
     removal in between takes no such lock; then the row is there or it is not, and both are right.
     """
     by_name = (order.payee_name_typed, order.name_check)
+    if known is not None and NameCheck(known.name_check).is_confirmed:
+        # Confirmed while this one was held: who is known by their own name is never hidden again.
+        by_name = (known.typed_name, known.name_check)
     if known is None or not _paid.execute(known.pk, at, *by_name):
         typed_name, name_check = by_name
         Payee.objects.create(

@@ -13,7 +13,7 @@ from functools import partial
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from accounts.models import CUSTOMER_KINDS, BankAccount, PendingAct, User
+from accounts.models import CUSTOMER_KINDS, AccountStatus, BankAccount, PendingAct, User
 from accounts.permission import administrators, second_person
 from accounts.permission.reasons import checked_reason
 from accounts.permission.second_person import Asked, KindOfAct
@@ -24,6 +24,7 @@ from foundation.money import format_money
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 from transfers.ledger import holding
+from transfers.ledger.posting import AccountNotActive
 from transfers.models import Direction, Entry, Transaction, TransactionKind
 from transfers.orders import reversals
 from transfers.orders.decision_keys import Once
@@ -138,6 +139,13 @@ def _let_go(act: PendingAct) -> None:
         holding.release_hold(act.held_on_id, act.held_amount)
 
 
+def _is_frozen(refusal: Refusal) -> bool:
+    """Whether an account is frozen, which its owner can do without the bank: nobody gets rid of a reversal by that."""
+    if not isinstance(refusal, AccountNotActive):
+        return False
+    return BankAccount.objects.filter(pk=refusal.account_id, status=AccountStatus.FROZEN).exists()
+
+
 def _said(act: PendingAct) -> str:
     of = act.details
     return f"Reverse {_money(act)}, the {of['what']} {of['reference']} of {of['day']}"
@@ -163,4 +171,5 @@ REVERSE_TRANSACTION = KindOfAct(
     let_go=_let_go,
     tells_person=True,
     person_may_stop=False,
+    waits_on=_is_frozen,
 )

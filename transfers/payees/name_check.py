@@ -173,7 +173,7 @@ def _is_near(words: list[_Word], given: list[_Word], surnames: list[_Word]) -> b
     """Whether a given name and a surname are each close to a word of their own, and at most one word is neither."""
     if not surnames:
         return len(words) == len(given) and _all_close(words, given)
-    for candidate in (words, *_with_two_as_one(words)):
+    for candidate in (words, *_with_two_as_one(words, given + surnames)):
         if len(candidate) - len(given) - len(surnames) <= 1 and _has_both(candidate, given, surnames):
             return True
     return False
@@ -194,10 +194,14 @@ def _has_both(words: list[_Word], given: list[_Word], surnames: list[_Word]) -> 
     return False
 
 
-def _with_two_as_one(words: list[_Word]) -> list[list[_Word]]:
-    """The words with two neighbours written as one: `Mac Intyre`."""
+def _with_two_as_one(words: list[_Word], names: list[_Word]) -> list[list[_Word]]:
+    """The words with two neighbours written as one, where that makes one of the names: `Mac Intyre`. Two that make none
+    are two: else a second person's name would be the one word too many."""
+    joined = [(place, _as_one(one, two)) for place, (one, two) in enumerate(pairwise(words))]
     return [
-        [*words[:place], _as_one(one, two), *words[place + 2 :]] for place, (one, two) in enumerate(pairwise(words))
+        [*words[:place], one, *words[place + 2 :]]
+        for place, one in joined
+        if any(_are_close(one, name) for name in names)
     ]
 
 

@@ -64,6 +64,11 @@ PAIRS = [
     ("Huber", "Margarethe", "von Löwenstein-Huber", NO),
     ("von Margarethe", "Margarethe", "von Löwenstein-Huber", NO),
     ("Anna Berta Clara Doris Archer", "Clara", "Archer", NO),
+    ("Alice Archer Bob Brandt", "Alice", "Archer", NO),
+    ("Bob Brandt, Alice Archer", "Alice", "Archer", NO),
+    ("Bob Alice Archer Brandt", "Alice", "Archer", NO),
+    ("Ewan Mac Intyre", "Ewan", "MacIntyre", M),
+    ("Evan Mac Intyre", "Ewan", "MacIntyre", N),
     # Somebody else.
     ("Bob Brandt", "Alice", "Archer", NO),
     ("Bob Archer", "Alice", "Archer", NO),

@@ -18,7 +18,7 @@ from tests import acts
 from tests.api_client import ApiClient, told
 from tests.tables import in_one_world
 from transfers.models import NameCheck, Payee, TransferOrder
-from transfers.orders import sending
+from transfers.orders import holds, sending
 from transfers.orders.payee_names import NameGiven, NameNeeded, NameNotConfirmed
 from transfers.payees import services as payees
 
@@ -78,6 +78,16 @@ def test_the_form_asks_for_the_name_of_somebody_new(fill_in: Callable) -> None:
     assert fill_in("").context["form"].errors == {"name": [NameNeeded.text]}
     assert fill_in("  ").context["form"].errors == {"name": [NameNeeded.text]}
     assert fill_in("\u202eevil").context["form"].errors.keys() == {"name"}
+
+
+def test_an_account_number_is_no_name(fill_in: Callable, send: Callable, bobs: BankAccount) -> None:
+    """R6.2: pasted into the wrong field it would stand in clear, on receipts and in mails."""
+    for name in (bobs.number, bobs.number_grouped, f"Bob, {bobs.number_grouped.replace(' ', '-')}"):
+        assert fill_in(name).context["form"].errors.keys() == {"name"}
+        refused = send(name=name, name_check="skipped")
+        assert refused.status_code == 422
+        assert "name" in str(refused.json()["errors"])
+    assert not TransferOrder.objects.filter(kind="payment").exists()
 
 
 def test_neither_a_known_payee_nor_an_own_account_needs_one(
@@ -313,3 +323,13 @@ def test_guesses_are_no_look_ups(alice: Any, bobs: BankAccount, settings: Any) -
     acts.know(alice, bobs)
     Payee.objects.update(typed_name="Carla Cole", name_check=NameCheck.NO_MATCH)
     assert [look(alice, bobs, f"Guess Number{number}") for number in range(7)][-1] == NameCheck.NOT_CHECKED
+
+
+def test_a_held_payment_hides_no_name_that_was_confirmed_meanwhile(alice: Any, sam: Any, pay: Callable) -> None:
+    """R2.6, R3.6: who is known by their own name is never hidden again, also by what is released later."""
+    held = pay("12345.67", name_given=NameGiven("Bobby", NameCheck.NO_MATCH, all_the_same=True))
+    assert held.state == "held"
+    pay("1.00", name_given=NameGiven("Bob Brandt", NameCheck.MATCH))
+    holds.release_order(actor=sam, order=held, reason="Looked at it.")
+    payee = Payee.objects.get(customer=alice)
+    assert (payee.typed_name, payee.name_check) == ("", NameCheck.MATCH)
