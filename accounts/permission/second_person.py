@@ -43,6 +43,13 @@ class WaitsAlready(WrongStatus):
     text = "This waits for a second administrator already: approve or stop what waits first."
 
 
+class NeedsSecondAdministrator(Refusal):
+    """It was to be done by one administrator alone, past `ask()`."""
+
+    code = "needs_second_administrator"
+    text = "This takes a second administrator."
+
+
 class DecidedAlready(WrongStatus):
     text = "This does not wait any more: it was decided, stopped or took effect meanwhile."
 
@@ -74,10 +81,9 @@ class CarriesOut(Protocol):
 class KindOfAct:
     """One kind of act that needs a second administrator.
 
-    `said` says in words what it does, for administrators, and
-    `said_to_person` for whom it concerns; `addresses` are theirs, each with the name of its reader. `let_go` undoes
-    what was set aside, when it is stopped; `tells_person` tells them at once even while a second one has to agree;
-    `person_may_stop` gives them a link.
+    `said` says in words what it does, for administrators, and `said_to_person` for whom it concerns; `addresses` are
+    theirs, each with the name of its reader. `let_go` undoes what was set aside, when it does not happen;
+    `tells_person` tells them at once even while a second one has to agree; `person_may_stop` gives them a link.
     """
 
     kind: str
@@ -236,17 +242,13 @@ def stop(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin
     return _stop(act.pk, kept_reason, actor)
 
 
+@own_transaction
 def stop_by_link(*, token: str) -> PendingAct:
     """Let it not happen, by whoever reads the mail of the person concerned.
 
     Raises:
         LinkInvalid: also once it was decided.
     """
-    return _stop_by_link(token)
-
-
-@own_transaction
-def _stop_by_link(token: str) -> PendingAct:
     link = StopLink.find(token)
     try:
         return _stop.joined(link.act_id, f"By the link in the mail to the {link.reader.replace('_', ' ')}.", None)
@@ -372,7 +374,7 @@ def _end(pk: int, now: datetime) -> str:
 
 
 def _take_effect(act: PendingAct) -> None:
-    """Carry it out, or write down what is in the way, which was told to nobody who could wait for another try."""
+    """Carry it out; or end it, with what is in the way as the reason, since nobody is there to try again."""
     try:
         with transaction.atomic():
             _carry_out(act, second={"delayed_until": _moment(act)})

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import BankAccount, User
 from accounts.permission.reasons import checked_reason
+from accounts.permission.second_person import NeedsSecondAdministrator
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
@@ -37,13 +38,6 @@ class ReversedAlready(WrongStatus):
 class IsReversal(Refusal):
     code = "is_reversal"
     text = "This movement is itself a reversal. Move the money by a new transfer instead."
-
-
-class NeedsSecondAdministrator(Refusal):
-    """More than SUSPICIOUS_AMOUNT: one administrator asks for it (`large_reversals`)."""
-
-    code = "needs_second_administrator"
-    text = "A reversal as large as this takes a second administrator."
 
 
 def reverse_transaction(
@@ -130,19 +124,14 @@ def post_reversal(
     )
     _free_limit(order, row)
     reversal = Transaction.objects.get(pk=posting.transaction_id)
+    about = {"reason": once.reason, "reverses": original.reference, "reference": posting.reference}
+    about |= {"amount": str(original.amount), **(second or {})}
     record(
         Action.TRANSFER_REVERSED,
         actor=actor,
         subject=reversal,
         concerns=who_pays(entries),
-        details={
-            "reason": once.reason,
-            "reverses": original.reference,
-            "reference": posting.reference,
-            "amount": str(original.amount),
-            "accounts": [str(entry.account) for entry in entries],
-        }
-        | dict(second or {}),
+        details={**about, "accounts": [str(entry.account) for entry in entries]},
         evidence_digest=posting.digest,
         at=at,
     )
