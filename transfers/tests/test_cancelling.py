@@ -15,12 +15,13 @@ from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.outbox import rendered
 from tests.acts import mails, mails_of
+from tests.funds import funds, used_by
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code, stored
 from tests.tables import in_one_world
 from transfers.accounts import closing
 from transfers.history.staff import orders_seen_by
 from transfers.ledger import holding, verification
-from transfers.models import CustomerLimit, FraudAlert, OrderKind, OrderState, Payee, TransferOrder
+from transfers.models import FraudAlert, OrderKind, OrderState, Payee, TransferOrder
 from transfers.orders import cash
 from transfers.orders.expiry import expire_holds
 from transfers.orders.explanations import explanation_of
@@ -36,16 +37,6 @@ from transfers.orders.holds import (
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 
 AMOUNT = Decimal("12345.67")
-
-
-def funds(account: BankAccount) -> tuple[Decimal, Decimal]:
-    """Balance and what is available of it."""
-    row = BankAccount.objects.get(pk=account.pk)
-    return row.balance, row.available
-
-
-def used_by(user: Any) -> Decimal:
-    return CustomerLimit.objects.get(user=user).used
 
 
 # --- What it gives back ---------------------------------------------------------------------------------------
