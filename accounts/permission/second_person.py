@@ -194,7 +194,7 @@ def told_of(act: PendingAct) -> Iterable[User]:
 
 
 def approve(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin) -> PendingAct:
-    """Be the second administrator, and by that carry it out, through the service that it was asked of.
+    """Agree as the second administrator, and so carry it out, through the service that it was asked of.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -227,8 +227,8 @@ def _approve(actor: User, pk: int, reason: str) -> PendingAct:
 
 
 def stop(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin) -> PendingAct:
-    """Let it not happen: any administrator may, the one who asked for it too. Of what waits for a second one, whoever
-    it concerns may not.
+    """Stop it: nothing changes. Any administrator may, also the one who asked; not the one concerned, while a second
+    one is needed.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -244,7 +244,7 @@ def stop(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin
 
 @own_transaction
 def stop_by_link(*, token: str) -> PendingAct:
-    """Let it not happen, by whoever reads the mail of the person concerned.
+    """Stop it by the link in the mail to the person concerned.
 
     Raises:
         LinkInvalid: also once it was decided.

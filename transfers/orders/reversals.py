@@ -102,7 +102,7 @@ def post_reversal(
         As `reverse_transaction()`, which records it.
     """
     actor, entries = once.actor, entries_of(original)
-    refuse_parties(actor, original, entries)
+    refuse_unfit(actor, original, entries)
     order = _paid_out(original)
     row = limits.locked_limit(order.source.owner, at=at) if order and order.source.owner else None
     # Locked as the ledger locks them, and only then looked for: the same request at this moment has taken the money.
@@ -156,7 +156,7 @@ def entries_of(original: Transaction) -> list[Entry]:
     return list(Entry.objects.filter(transaction=original).select_related("account__owner"))
 
 
-def refuse_parties(actor: User, original: Transaction, entries: list[Entry]) -> None:
+def refuse_unfit(actor: User, original: Transaction, entries: list[Entry]) -> None:
     """Raises: NotYourself, IsReversal."""
     if original.initiated_by_id == actor.pk or any(entry.account.owner_id == actor.pk for entry in entries):
         raise NotYourself
