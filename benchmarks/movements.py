@@ -18,10 +18,12 @@ RICH = 10**9  # cents that each customer pays in first: nobody runs dry
 
 _REFERENCE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # pragma: allowlist secret
 _TABLES = {
-    "transfers_transaction": "id, kind, amount, description, reference, initiated_by_id, reverses_id, created_at",
+    "transfers_transaction": "id, kind, amount, description, reference, search_text, initiated_by_id, reverses_id, "
+    "created_at",
     "transfers_entry": "transaction_id, account_id, direction, amount, balance_after, sequence, posted_at",
     "transfers_transferorder": "public_id, kind, initiator_id, source_id, target_id, amount, description, key_digest, "
-    "inputs_digest, state, transaction_id, created_at, hold_reason, decision_reason",
+    "inputs_digest, state, transaction_id, created_at, hold_reason, decision_reason, payer_name, payee_name, "
+    "payee_name_typed, name_check, is_first_payment",
     "audit_auditentry": "at, action, actor_id, actor_label, subject_type, subject_id, request_id, details, "
     "evidence_digest",
 }
@@ -147,15 +149,15 @@ def _add(
     )  # fmt: skip
     pk, when, public_id = posting.transaction_id.hex, f"{at:%Y-%m-%d %H:%M:%S.%f}", uuid.uuid4()
     rows["transfers_transaction"].append(
-        (pk, kind, amount, posting.description, posting.reference, owner.pk, None, when)
+        (pk, kind, amount, posting.description, posting.reference, posting.search_text, owner.pk, None, when)
     )
     rows["transfers_entry"] += [
         (pk, one.account_id, one.direction, amount, one.balance_after, one.sequence, when) for one in posted
     ]
-    key = f"{number:064x}"
+    key, name = f"{number:064x}", owner.get_full_name()
     rows["transfers_transferorder"].append(
         (public_id.hex, "deposit" if is_deposit else "payment", owner.pk, *sides, amount, posting.description, key, key,
-         "posted", pk, when, "", "")
+         "posted", pk, when, "", "", "" if is_deposit else name, name, "", "not_needed", False)
     )  # fmt: skip
     rows["audit_auditentry"].append(
         (when, "TRANSFER_CREATED", owner.pk, owner.email, "transferorder", str(public_id), "", "{}", posting.digest)

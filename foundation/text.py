@@ -81,9 +81,7 @@ def folded(text: str, max_chars: int | None = None) -> str:
         dashes = {ord(char): "-" for char in apart if char in _MORE_DASHES or unicodedata.category(char) == "Pd"}
         kept = (char for char in apart.translate(dashes) if not _is_accent(char))
         plain = unicodedata.normalize("NFC", "".join(kept))
-    if max_chars is not None and is_longer_than(plain, max_chars):
-        return plain.encode("utf-16-le")[: 2 * max_chars].decode("utf-16-le", "ignore")
-    return plain
+    return plain if max_chars is None else beginning_of(plain, max_chars)
 
 
 def _is_accent(char: str) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -26,7 +26,7 @@ from transfers.list_filters import BegunByFilter, EntriesOfFilter, MovedOnFilter
 from transfers.models import Direction, Entry, FraudAlert, NameCheck, OrderState, Transaction, TransferOrder
 from transfers.names import payee_of
 from transfers.orders import explanations
-from transfers.orders.records import with_reversal
+from transfers.orders.records import with_reversal, with_reversed_by
 
 # What an account is called by in a list.
 _ACCOUNT = ("ledger_code", "number", "owner", "public_id")
@@ -62,7 +62,7 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
         """Each with the reference of what reversed it, in the same statement (R3.15)."""
-        return super().get_queryset(request).annotate(_reversed_by=F("reversals__reference"))
+        return with_reversed_by(super().get_queryset(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Without what a movement that nothing took back, or that takes nothing back, has nothing to say of."""

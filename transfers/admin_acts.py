@@ -27,9 +27,9 @@ from accounts.staff.pending_acts import how_it_waits
 from foundation.form_fields import AmountField, LineField, OnceForm
 from transfers.accounts import freezing, opening
 from transfers.forms import description_field
-from transfers.history.receipts import waiting_deposits
 from transfers.models import AlertState, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
 from transfers.orders import cash, counter_words, holds, large_reversals, reversals, screening
+from transfers.orders.records import held_deposits
 
 
 class CounterForm(OnceForm, ActForm):
@@ -147,7 +147,7 @@ def _is_held(order: TransferOrder) -> bool:
 
 
 def _awaits_deposit(account: BankAccount) -> bool:
-    return bool(waiting_deposits(account))
+    return held_deposits(account).exists()
 
 
 def _can_be_used(account: BankAccount) -> bool:

@@ -73,7 +73,7 @@ class Transaction(AppendOnlyModel):
 
     @property
     def reversed_by(self) -> str | None:
-        """The reference of its reversal, where that was asked for as `_reversed_by`."""
+        """The reference of its reversal, where that was asked for (`orders.records.with_reversed_by`)."""
         return getattr(self, "_reversed_by", None)
 
 

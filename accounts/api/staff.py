@@ -227,7 +227,7 @@ def pending_acts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
 
 @router.post("/staff/pending-acts/{uuid:act_id}/approve", response=PendingActOut, openapi_extra=refuses(409, 429))
 def approve_pending_act(request: ApiRequest, act_id: UUID, data: CodeReasonIn) -> PendingActOut:
-    """Be the second administrator: it happens at once. Never whoever asked, nor whoever it concerns."""
+    """Agree as the second administrator: it is done at once. Neither the one who asked may, nor the one concerned."""
     act = staff_selectors.pending_act(request.user, act_id)
     given = data.model_dump()
     return PendingActOut.of(second_person.approve(actor=request.user, act=act, origin=origin_of(request), **given))
@@ -235,7 +235,7 @@ def approve_pending_act(request: ApiRequest, act_id: UUID, data: CodeReasonIn) -
 
 @router.post("/staff/pending-acts/{uuid:act_id}/stop", response=PendingActOut, openapi_extra=refuses(409, 429))
 def stop_pending_act(request: ApiRequest, act_id: UUID, data: CodeReasonIn) -> PendingActOut:
-    """Let it not happen. Any administrator may, whoever asked for it too."""
+    """Stop it: nothing changes. Any administrator may, also the one who asked."""
     act = staff_selectors.pending_act(request.user, act_id)
     given = data.model_dump()
     return PendingActOut.of(second_person.stop(actor=request.user, act=act, origin=origin_of(request), **given))

@@ -10,6 +10,14 @@ from django.db import migrations, models
 from accounts.roles import GRANTS, grant
 
 
+def refuse_while_any_waits(apps, schema_editor):
+    """On the way back: the version before knows neither of money that is set aside for an act nor of a request that is
+    approved and not done, and nobody could end either."""
+    acts = apps.get_model("accounts", "PendingAct").objects.using(schema_editor.connection.alias)
+    if acts.filter(state="waiting").exists():
+        raise RuntimeError("Approve or stop what waits for a second administrator first. Nothing was changed.")
+
+
 class Migration(migrations.Migration):
     """What waits for a second administrator, who was an administrator when, and when a code was last given (R5.8)."""
 
@@ -176,4 +184,6 @@ class Migration(migrations.Migration):
         ),
         # Who may see it, and be the second one.
         migrations.RunPython(lambda apps, schema_editor: grant(apps, GRANTS), migrations.RunPython.noop),
+        # Last, so that it is the first thing on the way back.
+        migrations.RunPython(migrations.RunPython.noop, refuse_while_any_waits),
     ]

@@ -1,6 +1,7 @@
 """By what right somebody acts on others: the permission of their role, or one approved service request (R4.2)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
@@ -19,6 +20,8 @@ class ApprovedRequest:
     verb: str
     subject: Model
     reference: str  # the request's public id, for the audit log
+    # Where it takes two administrators: who was the second one, or that a day has passed instead; for the log, too.
+    second: Mapping[str, str] = field(default_factory=dict)
 
 
 def require_authority(
@@ -52,4 +55,4 @@ def require_request(actor: User, *, verb: str, subject: Model, authority: Approv
 
 def details_of(authority: ApprovedRequest | None) -> dict[str, str]:
     """What the audit log says of it."""
-    return {"request": authority.reference} if authority else {}
+    return {"request": authority.reference, **authority.second} if authority else {}

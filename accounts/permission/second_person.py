@@ -43,6 +43,13 @@ class WaitsAlready(WrongStatus):
     text = "This waits for a second administrator already: approve or stop what waits first."
 
 
+class NeedsSecondAdministrator(Refusal):
+    """It was to be done by one administrator alone, past `ask()`."""
+
+    code = "needs_second_administrator"
+    text = "This takes a second administrator."
+
+
 class DecidedAlready(WrongStatus):
     text = "This does not wait any more: it was decided, stopped or took effect meanwhile."
 
@@ -74,13 +81,12 @@ class CarriesOut(Protocol):
 class KindOfAct:
     """One kind of act that needs a second administrator.
 
-    `said` says in words what it does, for administrators, and
-    `said_to_person` for whom it concerns; `addresses` are theirs, each with the name of its reader. `let_go` undoes
-    what was set aside, when it is stopped; `tells_person` tells them at once even while a second one has to agree;
-    `person_may_stop` gives them a link. `person_counts` says of an act that one could become the person by it: they
-    are somebody else then, where they are an administrator, though they agree to nothing that concerns them.
-    `waits_on` says of a refusal at the moment when an act is due that it will pass: it is tried again, and what is set
-    aside stays so.
+    `said` says in words what it does, for administrators, and `said_to_person` for whom it concerns; `addresses` are
+    theirs, each with the name of its reader. `let_go` undoes what was set aside, when it does not happen;
+    `tells_person` tells them at once even while a second one has to agree; `person_may_stop` gives them a link.
+    `person_counts` says of an act that one could become the person by it: they are somebody else then, where they are
+    an administrator, though they agree to nothing that concerns them. `waits_on` says of a refusal at the moment when
+    an act is due that it will pass: it is tried again, and what is set aside stays so.
     """
 
     kind: str
@@ -199,7 +205,7 @@ def told_of(act: PendingAct) -> Iterable[User]:
 
 
 def approve(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin) -> PendingAct:
-    """Be the second administrator, and by that carry it out, through the service that it was asked of.
+    """Agree as the second administrator, and so carry it out, through the service that it was asked of.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -232,8 +238,8 @@ def _approve(actor: User, pk: int, reason: str) -> PendingAct:
 
 
 def stop(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin) -> PendingAct:
-    """Let it not happen: any administrator may, the one who asked for it too. Of what waits for a second one, whoever
-    it concerns may not.
+    """Stop it: nothing changes. Any administrator may, also the one who asked; not the one concerned, while a second
+    one is needed.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -247,17 +253,13 @@ def stop(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin
     return _stop(act.pk, kept_reason, actor)
 
 
+@own_transaction
 def stop_by_link(*, token: str) -> PendingAct:
-    """Let it not happen, by whoever reads the mail of the person concerned.
+    """Stop it by the link in the mail to the person concerned.
 
     Raises:
         LinkInvalid: also once it was decided.
     """
-    return _stop_by_link(token)
-
-
-@own_transaction
-def _stop_by_link(token: str) -> PendingAct:
     link = StopLink.find(token)
     try:
         return _stop.joined(link.act_id, f"By the link in the mail to the {link.reader.replace('_', ' ')}.", None)
@@ -383,8 +385,8 @@ def _end(pk: int, now: datetime) -> str:
 
 
 def _take_effect(act: PendingAct) -> None:
-    """Carry it out, or write down what is in the way, which was told to nobody who could wait for another try; what
-    will pass is waited for."""
+    """Carry it out; or end it, with what is in the way as the reason, since nobody is there to try again. What will
+    pass is waited for."""
     try:
         with transaction.atomic():
             _carry_out(act, second={"delayed_until": _moment(act)})

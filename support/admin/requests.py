@@ -19,7 +19,7 @@ def what_approval_does(request: ServiceRequest) -> str:
     """In plain words, for the clerk who is about to agree."""
     what = f"Approval {kind_of(request).approval_does}"
     if kind_of(request).takes_two_administrators(request.details):
-        return f"{what} It is so much that it takes an administrator, and a second one has to agree."
+        return f"{what} This takes an administrator, and a second one has to agree."
     if not kind_of(request).needs_two_clerks:
         return what
     if not services.has_first_word(request):

@@ -231,9 +231,8 @@ def perform(request: ServiceRequest, *, actor: User, reason: str, second: Mappin
     kind = kind_of(request)
     subject = request.its_account if kind.is_about_an_account else request.customer
     # The services know their verbs by the values of the kinds.
-    authority = ApprovedRequest(verb=request.kind, subject=subject, reference=str(request.public_id))
-    more = {"second": second} if second else {}
-    kind.perform(request, actor=actor, reason=reason, authority=authority, **more)
+    authority = ApprovedRequest(request.kind, subject, str(request.public_id), second or {})
+    kind.perform(request, actor=actor, reason=reason, authority=authority)
 
 
 # --- What a second administrator has to agree to -------------------------------------------------------------

@@ -253,7 +253,7 @@ PARTS: tuple[Callable[..., Any], ...] = (
     fresh_code.require_recent_code,
     require_authority,
     require_request,
-    reversals.refuse_parties,
+    reversals.refuse_unfit,
     screening.refuse_parties,
     administrators.take_turn,
     # what is done once that was asked

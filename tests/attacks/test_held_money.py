@@ -20,7 +20,6 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from tests import acts
 from tests.acts import mails
-from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, fresh_code
 from transfers.ledger import verification
 from transfers.models import FraudAlert, TransferOrder
@@ -108,20 +107,6 @@ def test_a_thief_who_cancels_in_a_hurry_leaves_the_alert_behind(
     assert alert is not None
     page = text_of(clerk, reverse("admin:transfers_fraudalert_change", args=[alert.pk]))
     assert "Cancelled" in page, "and support is told what has become of it"
-
-
-def test_a_program_takes_it_back_however_often_it_has_to_ask(
-    alice: Any, bob: Any, api_of: Callable, browser_of: Callable, household: BankAccount, bobs: BankAccount
-) -> None:
-    send(browser_of(alice), alice, household, bobs, "10500.00")
-    order = TransferOrder.objects.get(kind="payment")
-    program: ApiClient = api_of(alice)
-    assert program.get(f"orders/{order.public_id}").json()["state"] == "held"
-    answers = [program.post(f"orders/{order.public_id}/cancel") for _ in range(3)]
-    assert {(answer.status_code, answer.json()["state"]) for answer in answers} == {(200, "cancelled")}
-    assert program.get(f"accounts/{household.number}").json()["available"] == "20000.00"
-    assert len([mail for mail in mails(alice.email) if "You cancelled" in mail.subject]) == 1
-    assert told(api_of(bob).post(f"orders/{order.public_id}/cancel")) == (404, "not_found")
 
 
 def test_nobody_comes_for_two_weeks_and_the_money_goes_back_by_itself(

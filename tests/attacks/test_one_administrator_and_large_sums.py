@@ -7,10 +7,14 @@ asked for, so that whoever got it by mistake does not pay it on.
 import re
 from datetime import timedelta
 from decimal import Decimal
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -125,6 +129,19 @@ def test_what_is_not_possible_when_it_is_due_is_given_up_and_told(
     act = PendingAct.objects.get()
     assert (act.state, "wrong with this account" in act.decision_reason) == ("refused", True)
     assert money_on(hers) == (MISTAKE, Decimal(0))
+
+
+def test_an_operator_does_not_go_back_to_the_version_before_while_money_is_set_aside(
+    ada: Any, adam: Any, mistake: Transaction
+) -> None:
+    """It would know nothing of the act, and nobody could give the money back."""
+    go_back = import_module("accounts.migrations.0005_second_administrator").refuse_while_any_waits
+    editor = SimpleNamespace(connection=connection)
+    reverse(ada, mistake)
+    with pytest.raises(RuntimeError, match="Approve or stop what waits"):
+        go_back(apps, editor)
+    call_off(adam)
+    go_back(apps, editor)
 
 
 def test_up_to_the_amount_one_administrator_reverses_alone(

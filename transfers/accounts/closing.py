@@ -19,8 +19,8 @@ from foundation.transactions import own_transaction
 from transfers.accounts.opening import counted_try
 from transfers.interest import at_closing as interest
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds
-from transfers.models import OrderKind, OrderState, TransferOrder
 from transfers.orders.ownership import require_owner, require_untouched, served_customer
+from transfers.orders.records import held_deposits
 
 
 class AccountNotEmpty(Refusal):
@@ -77,7 +77,7 @@ def obstacle_to_closing(account: BankAccount, *, at: datetime | None = None) -> 
         return MoneyHeld()
     if account.balance:
         return AccountNotEmpty()
-    if _awaits_deposit(account):
+    if held_deposits(account).exists():
         return DepositWaits()
     return _obstacle_of_interest(account, at or timezone.now())
 
@@ -88,11 +88,6 @@ def _obstacle_of_interest(account: BankAccount, at: datetime) -> Refusal | None:
     if owed < 0 and (target is None or target.available < -owed):
         return InterestOverpaid(-owed)
     return InterestOwed() if owed and target is None else None
-
-
-def _awaits_deposit(account: BankAccount) -> bool:
-    deposits = TransferOrder.objects.filter(target=account, kind=OrderKind.DEPOSIT, state=OrderState.HELD)
-    return deposits.exists()
 
 
 def close_account(*, actor: User, account: BankAccount, at: datetime | None = None) -> None:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 
 from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, INTERNAL_KINDS, AccountStatus, BankAccount
 from foundation.admin.counting import Count, bounded_count
 from foundation.compiled import Select
 from transfers.history.search import totalled_rows
 from transfers.models import AlertState, FraudAlert, OrderState, Transaction, TransferOrder
+from transfers.orders.records import with_reversed_by
 from transfers.periods import day_of, start_of_day
 
 LAST_TRANSACTIONS = 50
@@ -59,9 +60,8 @@ def last_transactions() -> list[Transaction]:
 
 _latest: Select[Transaction] = Select(
     lambda: (
-        Transaction.objects.select_related("initiated_by")
+        with_reversed_by(Transaction.objects.select_related("initiated_by"))
         .only("reference", "kind", "amount", "created_at", "initiated_by__email")
-        .annotate(_reversed_by=F("reversals__reference"))
         .order_by("-created_at")[:LAST_TRANSACTIONS]
     )
 )

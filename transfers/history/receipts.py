@@ -14,7 +14,7 @@ from transfers.models import NOT_CARRIED_OUT, NameCheck, OrderKind, OrderState, 
 from transfers.names import SeenName, payee_of
 from transfers.orders.explanations import explanation_of
 from transfers.orders.holds import may_cancel
-from transfers.orders.records import order_with_sides, with_reversal
+from transfers.orders.records import held_deposits, order_with_sides, with_reversal
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,7 @@ def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
 
 def waiting_deposits(account: BankAccount) -> list[WaitingOrder]:
     """The deposits to the account that wait for a decision, oldest first: no row of an account tells of them."""
-    held = TransferOrder.objects.filter(target=account, kind=OrderKind.DEPOSIT, state=OrderState.HELD)
-    return [_waiting(order, account, "") for order in held.order_by("created_at", "pk")]
+    return [_waiting(order, account, "") for order in held_deposits(account).order_by("created_at", "pk")]
 
 
 def _waiting(order: TransferOrder, account: BankAccount, payee_label: str) -> WaitingOrder:

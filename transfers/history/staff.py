@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from accounts import bank_accounts
 from accounts.models import User
@@ -13,6 +13,7 @@ from accounts.roles import may, require
 from foundation.paging import Cursor, Page, page_of
 from foundation.replica import may_be_behind
 from transfers.models import AlertState, Entry, FraudAlert, OrderState, Transaction, TransactionKind, TransferOrder
+from transfers.orders.records import with_reversed_by
 
 _PARTIES = ("initiator", "source__owner", "target__owner")
 _PARTIES_OF_ALERT = tuple(f"order__{path}" for path in _PARTIES)
@@ -113,8 +114,7 @@ def ledger_page(user: User, filters: LedgerFilters, *, after: Cursor | None = No
         moved = Entry.objects.filter(account=account).values("transaction_id")
         rows = rows.filter(pk__in=moved) if account else rows.none()
     joined = rows.select_related("initiated_by", "reverses").prefetch_related("entries__account")
-    joined = joined.annotate(_reversed_by=F("reversals__reference"))
-    return page_of(joined, by=("created_at", "pk"), after=after)
+    return page_of(with_reversed_by(joined), by=("created_at", "pk"), after=after)
 
 
 def _matching(rows: QuerySet[Transaction], filters: LedgerFilters) -> QuerySet[Transaction]:

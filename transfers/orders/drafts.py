@@ -39,6 +39,11 @@ class Draft:
     all_the_same: bool = False
 
     @property
+    def is_transfer(self) -> bool:
+        """Whether it came from a form to send money, not from one of cash."""
+        return self.mode in {"own", "send"}
+
+    @property
     def decimal_amount(self) -> Decimal:
         return Decimal(self.amount)
 

@@ -66,7 +66,7 @@ def reverse_or_ask(
 def _ask(once: Once, original: Transaction, at: datetime) -> Transaction | PendingAct:
     administrators.take_turn(once.actor, _PERMISSION)
     entries = reversals.entries_of(original)
-    reversals.refuse_parties(once.actor, original, entries)
+    reversals.refuse_unfit(once.actor, original, entries)
     made = reversals.reversal_of(original).first()
     if once.was_done():
         return made or PendingAct.objects.filter(kind=_KIND, subject_id=str(original.pk)).latest("asked_at")

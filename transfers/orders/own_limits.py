@@ -1,6 +1,5 @@
 """A customer's own daily limit, in place of the bank's (R3.9, R4.2)."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,6 +9,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.permission.authority import ApprovedRequest, details_of, require_request
 from accounts.permission.reasons import checked_reason
+from accounts.permission.second_person import NeedsSecondAdministrator
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
@@ -22,14 +22,7 @@ from transfers.orders import limits
 from transfers.orders.ownership import require_customer
 
 _LOWERED = limiter.Limit(times=10, window_seconds=3600)
-
-
 _TIMES_ALONE = 10  # of DAILY_TRANSFER_LIMIT: as high as one clerk alone raises somebody's limit
-
-
-class NeedsSecondAdministrator(Refusal):
-    code = "needs_second_administrator"
-    text = "A daily limit as high as this takes two administrators."
 
 
 class NotARaise(WrongStatus):
@@ -71,16 +64,15 @@ def raise_daily_limit(
     amount: Decimal,
     reason: str,
     authority: ApprovedRequest,
-    second: Mapping[str, str] | None = None,
     at: datetime | None = None,
 ) -> None:
     """Let a customer pay out `amount` (major units) in a day, as they have asked for. What they have paid out today
-    still counts. `second` is what the log says of the second administrator, or of the day that has passed.
+    still counts.
 
     Raises:
         PermissionDenied, NotYourself, NotACustomer, ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotARaise, AboveCeiling
-        NeedsSecondAdministrator: above ten times DAILY_TRANSFER_LIMIT, and there was no second one.
+        NeedsSecondAdministrator: above ten times DAILY_TRANSFER_LIMIT, and `authority` names no second one.
         ValueError: an amount that the currency does not have.
     """
     require_request(actor, verb="raise_daily_limit", subject=customer, authority=authority)
@@ -90,7 +82,7 @@ def raise_daily_limit(
     kept_reason = checked_reason(reason)
     to_minor(amount)
     require_below_ceiling(amount)
-    if takes_two(amount) and not second:
+    if takes_two(amount) and not authority.second:
         raise NeedsSecondAdministrator
     row = limits.locked_limit(customer, at=at or timezone.now())
     before = limits.daily_limit(row)
@@ -99,8 +91,7 @@ def raise_daily_limit(
     row.daily_limit = amount
     row.save(update_fields=["daily_limit"])
     limits.keep(row)
-    details = {"reason": kept_reason, "before": str(before), "after": str(amount)}
-    details |= details_of(authority) | dict(second or {})
+    details = {"reason": kept_reason, "before": str(before), "after": str(amount)} | details_of(authority)
     record(Action.DAILY_LIMIT_RAISED, actor=actor, subject=customer, concerns=customer, details=details)
     outbox.tell("daily_limit_raised", user_id=customer.pk, amount=str(amount))
 

@@ -5,7 +5,7 @@ whether the payment may go to a payee of this name, and what the order and the l
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from foundation.refusals import Refusal
 from transfers.models import NameCheck, TransferOrder
@@ -67,11 +67,29 @@ class NameGiven:
         return not (self.check.is_confirmed or self.all_the_same)
 
 
-def put_on_order(order: TransferOrder, given: NameGiven | None, known: KnownPayee | None) -> None:
-    """Let a payment that is to be placed say how it stands with the payee's name, and whether it is a first one.
+class KnownBy(Protocol):
+    """By which name a payer knows a payee: a row of `Payee`, as far as it has been read."""
+
+    @property
+    def typed_name(self) -> str: ...
+
+    @property
+    def name_check(self) -> str: ...
+
+
+def read_by_payer(given: NameGiven | None, known: KnownBy | None) -> tuple[str, NameCheck]:
+    """The name that the payer typed of whom they pay, and how it stands with it.
 
     A known payee keeps the name by which they are known, unless another one is given; who is known by their own name
     is never hidden again.
+    """
+    if known is not None and (given is None or not given.typed or NameCheck(known.name_check).is_confirmed):
+        return known.typed_name, NameCheck(known.name_check)
+    return (given.typed, given.check) if given is not None else ("", NameCheck.NOT_CHECKED)
+
+
+def put_on_order(order: TransferOrder, given: NameGiven | None, known: KnownPayee | None) -> None:
+    """Let a payment that is to be placed say how it stands with the payee's name, and whether it is a first one.
 
     Raises:
         NameNeeded, NameNotConfirmed
@@ -81,8 +99,5 @@ def put_on_order(order: TransferOrder, given: NameGiven | None, known: KnownPaye
         raise NameNotConfirmed(given.check)
     if known is None and given is None:
         raise NameNeeded
-    if known is not None and (given is None or not given.typed or NameCheck(known.name_check).is_confirmed):
-        order.name_check, order.payee_name_typed = known.name_check, known.typed_name
-    elif given is not None:
-        order.name_check = given.check.value
-        order.payee_name_typed = "" if given.check.is_confirmed else given.typed
+    typed, check = read_by_payer(given, known)
+    order.name_check, order.payee_name_typed = check.value, "" if check.is_confirmed else typed

@@ -8,14 +8,14 @@ from datetime import datetime
 
 from django.db.models import F, QuerySet
 
-from accounts.models import User
+from accounts.models import BankAccount, User
 from audit.actions import Action
 from audit.services import Report
 from foundation.compiled import Insert
 from foundation.idempotency import digest_of_key
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import Planned, Posting
-from transfers.models import NameCheck, OrderKind, OrderState, TransactionKind, TransferOrder
+from transfers.models import NameCheck, OrderKind, OrderState, Transaction, TransactionKind, TransferOrder
 
 _TRANSACTION_KINDS = {
     OrderKind.DEPOSIT: TransactionKind.DEPOSIT,
@@ -58,6 +58,16 @@ def insert(order: TransferOrder) -> None:
 def order_with_sides() -> QuerySet[TransferOrder]:
     """Orders with what a receipt of one says."""
     return TransferOrder.objects.select_related("source__owner", "target__owner", "transaction", "initiator")
+
+
+def held_deposits(account: BankAccount) -> QuerySet[TransferOrder]:
+    """The deposits to an account that wait for a decision. Nothing of the account tells of them."""
+    return TransferOrder.objects.filter(target=account, kind=OrderKind.DEPOSIT, state=OrderState.HELD)
+
+
+def with_reversed_by(movements: QuerySet[Transaction]) -> QuerySet[Transaction]:
+    """The movements, each with the reference of what reversed it, in the same statement (R3.15)."""
+    return movements.annotate(_reversed_by=F("reversals__reference"))
 
 
 def with_reversal(orders: QuerySet[TransferOrder]) -> QuerySet[TransferOrder]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import BankAccount, User
 from accounts.permission.reasons import checked_reason
+from accounts.permission.second_person import NeedsSecondAdministrator
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
@@ -37,13 +38,6 @@ class ReversedAlready(WrongStatus):
 class IsReversal(Refusal):
     code = "is_reversal"
     text = "This movement is itself a reversal. Move the money by a new transfer instead."
-
-
-class NeedsSecondAdministrator(Refusal):
-    """More than SUSPICIOUS_AMOUNT: one administrator asks for it (`large_reversals`)."""
-
-    code = "needs_second_administrator"
-    text = "A reversal as large as this takes a second administrator."
 
 
 def reverse_transaction(
@@ -108,7 +102,7 @@ def post_reversal(
         As `reverse_transaction()`, which records it.
     """
     actor, entries = once.actor, entries_of(original)
-    refuse_parties(actor, original, entries)
+    refuse_unfit(actor, original, entries)
     order = _paid_out(original)
     row = limits.locked_limit(order.source.owner, at=at) if order and order.source.owner else None
     # Locked as the ledger locks them, and only then looked for: the same request at this moment has taken the money.
@@ -130,19 +124,14 @@ def post_reversal(
     )
     _free_limit(order, row)
     reversal = Transaction.objects.get(pk=posting.transaction_id)
+    about = {"reason": once.reason, "reverses": original.reference, "reference": posting.reference}
+    about |= {"amount": str(original.amount), **(second or {})}
     record(
         Action.TRANSFER_REVERSED,
         actor=actor,
         subject=reversal,
         concerns=who_pays(entries),
-        details={
-            "reason": once.reason,
-            "reverses": original.reference,
-            "reference": posting.reference,
-            "amount": str(original.amount),
-            "accounts": [str(entry.account) for entry in entries],
-        }
-        | dict(second or {}),
+        details={**about, "accounts": [str(entry.account) for entry in entries]},
         evidence_digest=posting.digest,
         at=at,
     )
@@ -167,7 +156,7 @@ def entries_of(original: Transaction) -> list[Entry]:
     return list(Entry.objects.filter(transaction=original).select_related("account__owner"))
 
 
-def refuse_parties(actor: User, original: Transaction, entries: list[Entry]) -> None:
+def refuse_unfit(actor: User, original: Transaction, entries: list[Entry]) -> None:
     """Raises: NotYourself, IsReversal."""
     if original.initiated_by_id == actor.pk or any(entry.account.owner_id == actor.pk for entry in entries):
         raise NotYourself

@@ -11,7 +11,7 @@ from accounts.models import BankAccount, User
 from foundation.keys.encryption import DecryptionFailed
 from transfers.models import NameCheck, Payee
 from transfers.names import NO_NAME, SeenName, payee_read_by_payer
-from transfers.orders.payee_names import NameGiven
+from transfers.orders.payee_names import NameGiven, read_by_payer
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,7 @@ def named(user: User, account: BankAccount, known: KnownAs | None, given: NameGi
     if account.owner is None or account.owner_id == user.pk:
         own = (account.display_name, "", account.masked_number)
         return NamedPayee(*own, is_own=True, is_known=True, name_check=NameCheck.NOT_NEEDED)
-    typed, check = (given.typed, given.check) if given is not None else ("", NameCheck.NOT_CHECKED)
-    if known is not None and (given is None or not typed or NameCheck(known.name_check).is_confirmed):
-        typed, check = known.typed_name, NameCheck(known.name_check)
+    typed, check = read_by_payer(given, known)
     seen = payee_read_by_payer(account.owner.get_full_name(), typed, check)
     return NamedPayee(
         typed_name(seen),

@@ -10,6 +10,7 @@ from django.test import Client
 
 from accounts.account_numbers import check_digits
 from accounts.models import BankAccount
+from tests.acts import mails
 from tests.api_client import ApiClient, told
 from tests.tables import in_one_world
 from transfers.models import OrderState, TransferOrder
@@ -333,9 +334,10 @@ def test_a_rejected_payment_says_why(held: Any, alices: ApiClient, sam: Any) -> 
 
 
 def test_a_held_payment_is_cancelled_and_the_same_request_again_is_answered_alike(
-    held: Any, alice: Any, alices: ApiClient, household: BankAccount
+    held: Any, alice: Any, alices: ApiClient, household: BankAccount, bob: Any, api_of: Callable
 ) -> None:
     # R3.14
+    assert told(api_of(bob).post(f"orders/{held.public_id}/cancel")) == (404, "not_found")
     answer = alices.post(f"orders/{held.public_id}/cancel")
     order = answer.json()
     assert (answer.status_code, order["state"], order["reference"]) == (200, "cancelled", "")
@@ -345,6 +347,7 @@ def test_a_held_payment_is_cancelled_and_the_same_request_again_is_answered_alik
     again = alices.post(f"orders/{held.public_id}/cancel")
     assert (again.status_code, again.json()) == (200, order)
     assert alices.get(f"orders/{held.public_id}").json() == order
+    assert len([mail for mail in mails(alice.email) if "You cancelled" in mail.subject]) == 1
 
 
 def test_a_cancellation_that_comes_too_late_is_told_what_has_happened(

@@ -13,22 +13,20 @@ from django.utils import timezone
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.roles import Role
 from audit.models import AuditEntry
-from foundation.outbox import rendered
-from tests.acts import mails, mails_of
+from tests.acts import mails
+from tests.funds import funds, used_by
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code, stored
 from tests.tables import in_one_world
 from transfers.accounts import closing
 from transfers.history.staff import orders_seen_by
 from transfers.ledger import holding, verification
-from transfers.models import CustomerLimit, FraudAlert, OrderKind, OrderState, Payee, TransferOrder
+from transfers.models import FraudAlert, OrderState, Payee, TransferOrder
 from transfers.orders import cash
 from transfers.orders.expiry import expire_holds
-from transfers.orders.explanations import explanation_of
 from transfers.orders.holds import (
     DecidedAlready,
     NotYourOrder,
     cancel_order,
-    may_cancel,
     reject_order,
     release_order,
 )
@@ -36,16 +34,6 @@ from transfers.orders.holds import (
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 
 AMOUNT = Decimal("12345.67")
-
-
-def funds(account: BankAccount) -> tuple[Decimal, Decimal]:
-    """Balance and what is available of it."""
-    row = BankAccount.objects.get(pk=account.pk)
-    return row.balance, row.available
-
-
-def used_by(user: Any) -> Decimal:
-    return CustomerLimit.objects.get(user=user).used
 
 
 # --- What it gives back ---------------------------------------------------------------------------------------
@@ -167,55 +155,6 @@ def test_the_customer_cancels_cash_that_a_clerk_has_ordered_for_them(
     with pytest.raises(DecidedAlready, match="The customer has cancelled this withdrawal already"):
         release_order(actor=ada, order=large_cash, reason=REASON)
     assert list(verification.faults()) == []
-
-
-def test_cash_that_a_clerk_has_taken_in_is_given_back_at_the_counter_only(alice: Any, sam: Any) -> None:
-    account = BankAccount(owner=alice)
-    taken_in, paid_in = (
-        TransferOrder(kind=OrderKind.DEPOSIT, initiator=user, source=BankAccount(), target=account)
-        for user in (sam, alice)
-    )
-    assert not may_cancel(alice, taken_in)
-    assert may_cancel(alice, paid_in)
-
-
-def test_a_deposit_that_waits_has_taken_nothing_and_gives_nothing_back(
-    alice: Any, household: BankAccount, held: TransferOrder
-) -> None:
-    """Neither of the balance, where nothing is set aside for it, nor of the limit for what goes out."""
-    till = BankAccount.objects.get(ledger_code="cash-0")
-    TransferOrder.objects.filter(pk=held.pk).update(kind="deposit", source=till, target=household)
-    before = funds(household), used_by(alice)
-    order = cancel_order(actor=alice, order=TransferOrder.objects.get(pk=held.pk))
-    assert order.state == OrderState.CANCELLED
-    assert (funds(household), used_by(alice)) == before
-
-
-@in_one_world(
-    ("state", "told"),
-    [
-        (OrderState.CANCELLED, "You cancelled this before we had decided, and nothing was paid in."),
-        (OrderState.EXPIRED, "Cash that you handed in at the counter is yours: ask for it there."),
-    ],
-)
-def test_of_a_deposit_no_money_is_said_to_be_there_again(
-    state: OrderState, told: str, alice: Any, sam: Any, household: BankAccount, held: TransferOrder
-) -> None:
-    """It was never on the account; of what a clerk has taken, the customer reads where the cash is."""
-    event = {OrderState.CANCELLED: "order_cancelled", OrderState.EXPIRED: "order_expired"}[state]
-    till = BankAccount.objects.get(ledger_code="cash-0")
-    initiator = sam if state == OrderState.EXPIRED else alice
-    TransferOrder.objects.filter(pk=held.pk).update(
-        kind="deposit", source=till, target=household, state=state, initiator=initiator
-    )
-    explanation = explanation_of(TransferOrder.objects.get(pk=held.pk))
-    (mail,) = mails_of(event, order_id=held.pk)
-    subject, text, html = rendered(mail)
-    assert (mail.to, "deposit of €12,345.67" in subject) == (alice.email, True)
-    assert told in explanation
-    for written in (explanation, text, html):
-        assert "yours to spend again" not in written
-    assert "was not paid into your account Household" in text
 
 
 # --- Once, and by whom ----------------------------------------------------------------------------------------

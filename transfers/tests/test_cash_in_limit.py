@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from accounts.models import AccountKind, BankAccount, User
 from audit.models import AuditEntry
+from foundation.money import format_money
 from tests.acts import mails
+from tests.funds import funds, used_by
 from tests.staff_acts import REASON, entry_of
 from transfers import history
 from transfers.accounts import closing, opening
@@ -364,15 +366,19 @@ def test_where_it_is_off_no_page_offers_it_and_each_refuses_it_truthfully(
 
 
 def test_a_customer_cancels_a_deposit_of_their_own_and_may_pay_in_as_much_again(
-    alice: Any, waiting: TransferOrder, everyday: BankAccount, browser_of: Callable, balance_of: Callable
+    alice: Any, waiting: TransferOrder, everyday: BankAccount, browser_of: Callable
 ) -> None:
     """R3.14: a held one counted when it was ordered, and gives the day's ceiling back."""
     browser, url = browser_of(alice), reverse("order_cancel", args=[waiting.public_id])
     assert url in browser.get(reverse("account", args=[everyday.public_id])).content.decode()
     browser.post(url)
     waiting.refresh_from_db()
-    assert (waiting.state, balance_of(everyday)) == ("cancelled", 100)
-    assert history.cash_in_use(alice).used == 0
+    assert (waiting.state, funds(everyday)) == ("cancelled", (Decimal(100), Decimal(100)))
+    assert (history.cash_in_use(alice).used, used_by(alice)) == (Decimal(0), Decimal(0))
+    assert explanation_of(waiting) == "You cancelled this before we had decided, and nothing was paid in."
+    mail = mails(alice.email)[-1]
+    assert f"your deposit of {format_money(waiting.amount)}" in mail.subject
+    assert "yours to spend again" not in mail.message + mail.html_message
     assert list(verification.faults()) == []
 
 
@@ -388,9 +394,15 @@ def test_cash_that_a_clerk_took_is_the_counters_to_give_back(
     assert "€1,000.01" in page
     assert reverse("order_cancel", args=[order.public_id]) not in page
     assert "cancel it" not in mails(alice.email)[-1].message
+    with pytest.raises(holds.NotYourOrder):
+        holds.cancel_order(actor=alice, order=order)
     holds.expire_order(order=order, at=order.expires_at)
-    assert "Cash that you handed in at the counter is yours" in mails(alice.email)[-1].message
-    assert history.cash_in_use(alice).used == 400
+    order.refresh_from_db()
+    mail = mails(alice.email)[-1]
+    for written in (mail.message, mail.html_message, explanation_of(order)):
+        assert "Cash that you handed in at the counter is yours: ask for it there." in written
+        assert "yours to spend again" not in written
+    assert (history.cash_in_use(alice).used, used_by(alice)) == (Decimal(400), Decimal(0))
 
 
 def test_of_a_deposit_of_ones_own_that_expired_nobody_is_sent_to_the_counter(

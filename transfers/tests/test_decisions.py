@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests.acts import mails
+from tests.funds import funds, used_by
 from tests.staff_acts import REASON, agree, entry_of, stored
 from tests.tables import in_one_world
 from transfers.accounts import closing, freezing
@@ -31,16 +32,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")
 
 DECISIONS = pytest.mark.parametrize("decide", [release_order, reject_order], ids=["release", "reject"])
 AMOUNT = Decimal("12345.67")
-
-
-def funds(account: BankAccount) -> tuple[Decimal, Decimal]:
-    """Balance and what is available of it."""
-    row = BankAccount.objects.get(pk=account.pk)
-    return row.balance, row.available
-
-
-def used_by(user: Any) -> Decimal:
-    return CustomerLimit.objects.get(user=user).used
 
 
 # --- Releasing ----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from accounts.people.the_bank import EMAIL, the_bank
 from audit.models import AuditEntry
 from tests import acts
 from tests.acts import mails
+from tests.funds import funds
 from tests.staff_acts import REASON, entry_of
 from tests.tables import in_one_world
 from transfers.history.staff import orders_seen_by
@@ -27,11 +28,6 @@ from transfers.orders.expiry import expire_holds
 from transfers.orders.holds import DecidedAlready, cancel_order, expire_order, reject_order, release_order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
-
-
-def funds(account: BankAccount) -> tuple[Decimal, Decimal]:
-    row = BankAccount.objects.get(pk=account.pk)
-    return row.balance, row.available
 
 
 def in_days(order: TransferOrder, days: int) -> Any:

@@ -14,6 +14,7 @@ from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
+from tests.funds import funds, used_by
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
 from transfers import history
@@ -21,7 +22,7 @@ from transfers.accounts import closing
 from transfers.accounts.closing import MoneyHeld
 from transfers.ledger import holding, verification
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds
-from transfers.models import CustomerLimit, Entry, FraudAlert, OrderState, Payee, TransferOrder
+from transfers.models import Entry, FraudAlert, OrderState, Payee, TransferOrder
 from transfers.orders import cash
 from transfers.orders.cash import CustomerCannotSignIn
 from transfers.orders.holds import reject_order, release_order
@@ -33,16 +34,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")
 
 DECISIONS = pytest.mark.parametrize("decide", [release_order, reject_order], ids=["release", "reject"])
 AMOUNT = Decimal("12345.67")
-
-
-def funds(account: BankAccount) -> tuple[Decimal, Decimal]:
-    """Balance and what is available of it."""
-    row = BankAccount.objects.get(pk=account.pk)
-    return row.balance, row.available
-
-
-def used_by(user: Any) -> Decimal:
-    return CustomerLimit.objects.get(user=user).used
 
 
 # --- Holding ------------------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ Each row can be read without the code: M is a match, N a near match (the right n
 
 import pytest
 
+from accounts import demo_people
+from accounts.roles import Role
 from transfers.models import NameCheck
 from transfers.payees.name_check import compare, guess_of
 
@@ -131,3 +133,16 @@ def test_the_same_words_are_one_guess() -> None:
     """R3.6: five different names; another order, case or accent is not another one."""
     assert guess_of("Zoë O’Brien") == guess_of("o'brien, ZOE") == guess_of("Ms Zoe OBrien")
     assert guess_of("Zoë O’Brien") != guess_of("Zoë Brien")
+
+
+def test_the_check_has_something_of_each_to_say_of_the_demos_people() -> None:
+    """R3.6: whoever tries the bank can see a match of everybody, and a near match of a person and of a business."""
+    customers = [person for person in demo_people.EVERYBODY if person.role == Role.CUSTOMER]
+    for person in customers:
+        whole = f"{person.first_name} {person.last_name}".strip()
+        assert compare(whole.upper(), person.first_name, person.last_name) == M, whole
+    names = {(person.first_name, person.last_name) for person in customers}
+    assert {("Bob", "Brandt"), ("Nordlicht Studio GmbH", ""), ("Noor", "")} <= names
+    assert compare("Bob Brant", "Bob", "Brandt") == N
+    assert compare("Nordlicht Studoi GmbH", "Nordlicht Studio GmbH") == N
+    assert compare("Brandt", "Bob", "Brandt") == NO

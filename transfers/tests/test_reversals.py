@@ -18,6 +18,7 @@ from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, mails_of
+from tests.funds import used_by
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, entry_of
 from tests.tables import in_one_world
@@ -169,10 +170,6 @@ def test_mails_are_written_of_what_they_are_about_only(payment: Transaction) -> 
 
 
 # --- The daily limit (R3.10, R3.15) ---------------------------------------------------------------------------
-
-
-def used_by(customer: Any) -> Decimal:
-    return CustomerLimit.objects.get(user=customer).used
 
 
 def test_it_frees_the_daily_limit_that_it_undid(

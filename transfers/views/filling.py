@@ -47,7 +47,7 @@ def first_but(accounts: list[BankAccount], other: object) -> str:
 def _of_draft(request: SignedInRequest) -> dict[str, Any] | None:
     draft_id = id_in(request, "draft")
     draft = drafts.draft_of(request.session, draft_id) if draft_id else None
-    if draft is None or draft.mode not in {"own", "send"}:
+    if draft is None or not draft.is_transfer:
         return None
     source, target = drafts.sides_of(draft)
     return _filled(source, target, as_typed(draft.decimal_amount), draft.description) | {"name": draft.name}

@@ -141,7 +141,7 @@ def _said_in(form: forms.Form, draft: drafts.Draft) -> NameGiven | None:
 
 def _draft_of(request: SignedInRequest, draft_id: UUID) -> drafts.Draft | None:
     draft = drafts.draft_of(request.session, draft_id)
-    return draft if draft is not None and draft.mode in {"own", "send"} else None
+    return draft if draft is not None and draft.is_transfer else None
 
 
 def _to_review(

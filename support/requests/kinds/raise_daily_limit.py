@@ -73,22 +73,9 @@ class RaiseDailyLimit(KindOfRequest):
     def takes_two_administrators(self, details: Mapping[str, str]) -> bool:
         return own_limits.takes_two(_wanted(details))
 
-    def perform(
-        self,
-        asked: ServiceRequest,
-        *,
-        actor: User,
-        reason: str,
-        authority: ApprovedRequest,
-        second: Mapping[str, str] | None = None,
-    ) -> None:
+    def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         own_limits.raise_daily_limit.joined(
-            actor=actor,
-            customer=asked.customer,
-            amount=_wanted(asked.details),
-            reason=reason,
-            authority=authority,
-            second=second,
+            actor=actor, customer=asked.customer, amount=_wanted(asked.details), reason=reason, authority=authority
         )
 
 

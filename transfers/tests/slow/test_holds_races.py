@@ -11,6 +11,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.acts import at_once
+from tests.funds import funds
 from tests.staff_acts import REASON
 from transfers.ledger import verification
 from transfers.ledger.posting import InsufficientFunds
@@ -21,11 +22,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.usefixtures("no_minute_limits"),
 ]
-
-
-def funds(account: BankAccount) -> tuple[Decimal, Decimal]:
-    row = BankAccount.objects.get(pk=account.pk)
-    return row.balance, row.available
 
 
 def test_twenty_tries_at_one_payment_hold_one_order(household: BankAccount, pay: Callable) -> None:
