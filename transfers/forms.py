@@ -16,7 +16,7 @@ from accounts.models import CUSTOMER_KINDS, AccountKind, BankAccount
 from accounts.permission.reasons import MAX_REASON_CHARS
 from foundation.form_fields import AmountField, AmountInput, LineField, OnceForm
 from foundation.money import format_money
-from foundation.text import without_marks
+from foundation.text import has_something_to_read, without_marks
 from transfers.models import MAX_DESCRIPTION_CHARS, MAX_LABEL_CHARS, MAX_NAME_CHARS, StepUpReason
 from transfers.orders.explanations import asking_for_code
 
@@ -152,7 +152,11 @@ _TWELVE_DIGITS = re.compile(r"(?<!\d)\d(?:[^\w]{0,3}\d){11}(?!\d)")
 
 class PayeeNameField(LineField):
     """The name of whom one pays. An empty one is taken: who was paid before needs none, and only the look-up tells. One
-    with an account number in it is not: names stand in clear, on papers and in mails."""
+    with an account number in it is not: names stand in clear, on papers and in mails. What nobody sees is no name."""
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value)
+        return text if has_something_to_read(text) else ""
 
     def validate(self, value: str) -> None:
         if value:

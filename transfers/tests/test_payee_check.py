@@ -76,7 +76,8 @@ def send_with_code(send: Callable, alice: Any) -> Callable[..., Any]:
 
 def test_the_form_asks_for_the_name_of_somebody_new(fill_in: Callable) -> None:
     assert fill_in("").context["form"].errors == {"name": [NameNeeded.text]}
-    assert fill_in("  ").context["form"].errors == {"name": [NameNeeded.text]}
+    for unseen in ("  ", "\u200b\u2060"):
+        assert fill_in(unseen).context["form"].errors == {"name": [NameNeeded.text]}
     assert fill_in("\u202eevil").context["form"].errors.keys() == {"name"}
 
 
@@ -87,6 +88,7 @@ def test_an_account_number_is_no_name(fill_in: Callable, send: Callable, bobs: B
         refused = send(name=name, name_check="skipped")
         assert refused.status_code == 422
         assert "name" in str(refused.json()["errors"])
+    assert told(send(name="\u200b\u2060")) == (422, "name_needed"), "nor is what nobody sees"
     assert not TransferOrder.objects.filter(kind="payment").exists()
 
 
