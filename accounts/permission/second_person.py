@@ -136,6 +136,16 @@ class Asked:
     audited: Mapping[str, str] = field(default_factory=dict)
 
 
+def refuse_waiting(kind: str, subject_id: str) -> None:
+    """Refuse where an act of this kind on the same row waits already.
+
+    Raises:
+        WaitsAlready
+    """
+    if waiting().filter(kind=kind, subject_id=subject_id).exists():
+        raise WaitsAlready
+
+
 def ask(asked: Asked, *, actor: User) -> PendingAct:
     """Write down what is asked for, inside the caller's transaction, in which it is this administrator's turn
     (`administrators.take_turn`).
@@ -144,8 +154,7 @@ def ask(asked: Asked, *, actor: User) -> PendingAct:
         WaitsAlready
     """
     now = timezone.now()
-    if PendingAct.objects.filter(kind=asked.kind, subject_id=asked.subject_id, state=PendingState.WAITING).exists():
-        raise WaitsAlready
+    refuse_waiting(asked.kind, asked.subject_id)
     is_alone = not administrators.others_than(actor, concerned=asked.person, at=now)
     act = PendingAct(
         kind=asked.kind,

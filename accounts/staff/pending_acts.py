@@ -25,8 +25,17 @@ def how_it_waits(act: PendingAct) -> str:
 def what_becomes_of_it(act: PendingAct) -> str:
     """On its page, while it waits."""
     if act.effective_at is None:
-        return "It waits for a second administrator: neither whoever asked, nor whoever it concerns."
+        return "A second administrator has to agree. It can’t be the one who asked, or the person it concerns."
     return f"It takes effect by itself after {_moment(act.effective_at)}, unless somebody stops it."
+
+
+def in_words(act: PendingAct) -> dict[str, Any]:
+    """What templates/admin/pending_act.html shows."""
+    return {
+        "waiting_act": act,
+        "said": second_person.kind_of(act).said(act),
+        "becomes": what_becomes_of_it(act) if act.is_waiting else "",
+    }
 
 
 def _moment(at: Any) -> str:
