@@ -207,7 +207,7 @@ class PayeeLabelForm(forms.Form):
         label="Name",
         max_length=MAX_LABEL_CHARS,
         required=False,
-        help_text="Only you see it. Leave it empty to go back to their own name.",
+        help_text="Only you see it. Leave it empty to remove it.",
         widget=forms.TextInput(attrs={"autofocus": True}),
     )
 

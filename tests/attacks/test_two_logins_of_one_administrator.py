@@ -225,7 +225,10 @@ def test_alice_stops_a_change_of_her_address_from_both_addresses(
     assert the_act().state == "waiting"
     assert client.post(link).status_code == 302
     assert the_act().state == "stopped"
-    assert client.post(link).status_code == 404, "it works once"
+    used = client.post(link)
+    assert used.status_code == 404, "it works once"
+    assert used.content.decode().count('href="/sign-in/"') == 2, "in the header, and once below what to do"
+    assert "write to us at once" in used.content.decode()
     hours_pass(25)
     assert stored(alice).email == "alice@example.com"
     # Every administrator, and whoever was told that it would come, hear that it will not.

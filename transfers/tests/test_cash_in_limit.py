@@ -199,6 +199,8 @@ def test_the_customer_reads_why_it_waits_on_page_receipt_program_and_mail(
     account = browser.get(reverse("account", args=[everyday.public_id])).content.decode()
     for shown in ("Pending", "€10,000.01", "not in the balance yet"):
         assert shown in account
+    for untrue in ("set aside", "still in the balance"):
+        assert untrue not in account, "of a deposit"
     answer = api_of(alice).get(f"accounts/{everyday.number}").json()
     assert [(line["kind"], line["amount"]) for line in answer["waiting"]] == [("deposit", "10000.01")]
     mail = mails(alice.email)[-1]
