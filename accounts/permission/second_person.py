@@ -44,7 +44,7 @@ class WaitsAlready(WrongStatus):
 
 
 class DecidedAlready(WrongStatus):
-    text = "This does not wait any more: it was decided, stopped or took effect meanwhile."
+    text = "This was already decided or stopped, or has taken effect."
 
 
 class NotASecondPerson(Refusal):
@@ -57,7 +57,7 @@ class NotASecondPerson(Refusal):
 
 class AskerMayNoLonger(Refusal):
     code = "asker_may_no_longer"
-    text = "Whoever asked for this is no administrator any more, or is locked: it is not carried out."
+    text = "The administrator who asked for this is locked, or isn’t one any more. It is not carried out."
 
 
 class CarriesOut(Protocol):

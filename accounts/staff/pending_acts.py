@@ -61,7 +61,7 @@ PENDING_ACTS = (
         permission=second_person.DECIDES,
         explanation=lambda act: (
             f"{_said(act)}: this happens at once. You are the second administrator, and answer for "
-            "it with whoever asked."
+            "it together with the one who asked."
         ),
         done="Approved and done.",
         carry_out=_approve,
@@ -73,7 +73,7 @@ PENDING_ACTS = (
         name="stop",
         label="Stop",
         permission=second_person.DECIDES,
-        explanation=lambda act: f"{_said(act)}: this will not happen. Whoever was told of it is told so.",
+        explanation=lambda act: f"{_said(act)}: this will not happen. Everybody who was told about it is told.",
         done="Stopped: nothing was changed.",
         carry_out=_stop,
         code=CodeAsked.EACH,

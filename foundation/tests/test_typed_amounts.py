@@ -61,8 +61,8 @@ def test_what_is_malformed_or_could_be_meant_otherwise_is_refused(language: str,
 @in_one_world(
     ("language", "text", "why"),
     [
-        ("en-gb", "1,5,", "Write the amount in digits, like 1234.50 or 1,234.50."),
-        ("de", "1,2,3", "Write the amount in digits, like 1234,50 or 1.234,50."),
+        ("en-gb", "1,5,", "Enter an amount, for example 1234.50 or 1,234.50."),
+        ("de", "1,2,3", "Enter an amount, for example 1234,50 or 1.234,50."),
         ("en-gb", "1.005", "Write at most two decimals. If you mean a whole amount, write 1,005."),
         ("de", "1,005", "Write at most two decimals. If you mean a whole amount, write 1.005."),
         ("en-gb", "0.005", "Write at most two decimals."),
