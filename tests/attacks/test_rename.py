@@ -4,6 +4,7 @@ At once and without a code, by a form about oneself, a customer could take the b
 by them then read it.
 """
 
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.urls import reverse
 from accounts.models import User
 from audit.models import AuditEntry
 from support.models import ServiceRequest
-from tests.acts import NEWCOMER, mails, register
+from tests.acts import NEWCOMER, mails, register, transfer
 from tests.api_client import told
 from tests.plugin import PASSWORD
 from tests.staff_acts import REASON, fresh_code
@@ -81,9 +82,11 @@ def test_a_customer_tries_to_become_the_bank_by_every_door(
 
 
 def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
-    alice: Any, sam: Any, browser_of: Any, api_of: Any
+    alice: Any, bob: Any, sam: Any, browser_of: Any, api_of: Any, open_account: Any
 ) -> None:
     browser, clerk = browser_of(alice), browser_of(sam)
+    source, target = open_account(alice, "100.00"), open_account(bob)
+    rent = transfer(actor=alice, source=source, target=target, amount=Decimal(60), idempotency_key="rent of May")
 
     # Alice marries and asks; her profile says what waits, and nothing has changed.
     assert ask(browser, alice, "Alice", "Brandt").status_code == 302
@@ -91,7 +94,7 @@ def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
     assert "We’re checking your new name:</strong> Alice Brandt" in browser.get("/profile/").content.decode()
     assert api_of(alice).get("profile").json()["name_waiting"] == "Alice Brandt"
     assert named(alice) == "Alice Archer"
-    assert [mail.subject for mail in mails(alice.email)] == ["We have your request"]
+    assert [mail.subject for mail in mails(alice.email)][-1:] == ["We have your request"]
 
     # She cannot ask twice, and takes it back; what she asks for then waits anew.
     assert ask(browser, alice, "Alice", "Brand").status_code == 200
@@ -111,6 +114,11 @@ def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
     assert clerk.post(approve, {"reason": "Seen the certificate"}).status_code == 302
     assert named(alice) == "Alice Archer-Brandt"
     assert "We’re checking your new name" not in browser.get("/profile/").content.decode()
+    # What Bob was paid before stays paid by whoever she was that day.
+    for path in ("/history/", f"/receipts/{rent.public_id}/"):
+        page = browser_of(bob).get(path).content.decode()
+        assert "Alice Archer" in page
+        assert "Archer-Brandt" not in page
     assert {mail.subject for mail in mails(alice.email)[-2:]} == {
         "Your request is done",
         "The bank has changed your details",
