@@ -11,7 +11,7 @@ from accounts.permission import second_person
 from accounts.roles import may
 from accounts.staff.acts import ActingAdmin, offer
 from accounts.staff.list_filters import ActiveFilter, LockedFilter, OwnerFilter, RoleFilter, SubjectAccountFilter
-from accounts.staff.pending_acts import PENDING_ACTS, what_becomes_of_it
+from accounts.staff.pending_acts import PENDING_ACTS, in_words
 from accounts.staff.people_acts import USER_ACTS
 from accounts.staff.selectors import seen_by
 from audit.admin import offer_filters
@@ -45,14 +45,14 @@ class UserAdmin(ActingAdmin):
         "last_login",
     )
 
-    about_template = "admin/person.html"
+    about_template = "admin/pending_acts.html"
 
     def about(self, request: HttpRequest, row: User) -> dict[str, Any]:
         """What waits for a second administrator and would change this person."""
         if not may(request.user, "accounts.view_pendingact"):
             return {"pending_acts": []}
         acts = second_person.waiting().filter(person=row).select_related("asked_by", "person").order_by("asked_at")
-        return {"pending_acts": [_in_words(act) for act in acts]}
+        return {"pending_acts": [in_words(act) for act in acts]}
 
     @admin.display
     def name(self, user: User) -> str:
@@ -122,12 +122,4 @@ class PendingActAdmin(ActingAdmin):
         return second_person.kind_of(act).label
 
     def about(self, request: HttpRequest, row: PendingAct) -> dict[str, Any]:
-        return _in_words(row)
-
-
-def _in_words(act: PendingAct) -> dict[str, Any]:
-    return {
-        "waiting_act": act,
-        "said": second_person.kind_of(act).said(act),
-        "becomes": what_becomes_of_it(act) if act.is_waiting else "",
-    }
+        return in_words(row)

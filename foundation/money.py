@@ -170,12 +170,12 @@ def _as_programs_write(text: str) -> str:
         return text[: -len(decimal)]
     digits, marks = re.split("[^0-9]", text), re.findall("[^0-9]", text)
     if not all(digits):
-        raise InvalidAmount(f"Write the amount in digits, like {_examples()}.")
+        raise InvalidAmount(f"Enter an amount, for example {_examples()}.")
     whole, fraction = "".join(digits) if _is_grouped(digits, marks) else "", ""
     if marks and marks[-1] in {".", ",", decimal} - set(marks[:-1]) and _is_grouped(digits[:-1], marks[:-1]):
         fraction = f"{''.join(digits[:-1])}.{digits[-1]}"
     if not fraction and not whole:
-        raise InvalidAmount(f"Write the amount in digits, like {_examples()}.")
+        raise InvalidAmount(f"Enter an amount, for example {_examples()}.")
     fits = bool(fraction) and len(digits[-1]) <= currency_exponent()
     if whole and fits and marks[0] != decimal:
         raise InvalidAmount(_in_two_ways(Decimal(whole), Decimal(fraction)))

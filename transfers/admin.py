@@ -14,8 +14,10 @@ from django.utils.safestring import SafeString
 
 from accounts import freezes
 from accounts.models import BankAccount, User
+from accounts.roles import may
 from accounts.staff.acts import ActingAdmin, offer
 from accounts.staff.list_filters import AmountFilter
+from accounts.staff.pending_acts import in_words
 from audit.exporting import ExportingAdmin
 from foundation.admin.read_only import MoneyAdmin
 from foundation.admin.table import moment_text
@@ -25,7 +27,7 @@ from transfers.history.staff import orders_seen_by, sees_the_ledger
 from transfers.list_filters import BegunByFilter, EntriesOfFilter, MovedOnFilter, OrderedByFilter, PaidFromFilter
 from transfers.models import Direction, Entry, FraudAlert, NameCheck, OrderState, Transaction, TransferOrder
 from transfers.names import payee_of
-from transfers.orders import explanations
+from transfers.orders import explanations, large_reversals
 from transfers.orders.records import with_reversal, with_reversed_by
 
 # What an account is called by in a list.
@@ -59,6 +61,14 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
         "reference", "kind", "amount", "description", "initiated_by", "created_at", "reverses", "reversal", "entries",
         "order",
     )  # fmt: skip
+
+    about_template = "admin/pending_acts.html"
+
+    def about(self, request: HttpRequest, row: Transaction) -> dict[str, Any]:
+        """A reversal of it that waits for a second administrator."""
+        if not may(request.user, "accounts.view_pendingact"):
+            return {"pending_acts": []}
+        return {"pending_acts": [in_words(act) for act in large_reversals.waiting_for(row)]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
         """Each with the reference of what reversed it, in the same statement (R3.15)."""

@@ -162,7 +162,9 @@ def _can_be_frozen(account: BankAccount) -> bool:
 
 
 def _can_be_reversed(transaction: Transaction) -> bool:
-    return transaction.kind != TransactionKind.REVERSAL and not transaction.reversals.exists()
+    if transaction.kind == TransactionKind.REVERSAL or transaction.reversals.exists():
+        return False
+    return not large_reversals.waiting_for(transaction).exists()
 
 
 ACCOUNT_ACTS = (

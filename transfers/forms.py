@@ -187,8 +187,8 @@ class ConfirmForm(forms.Form):
     """What will be done was reviewed. Where the payee's name was not confirmed, they say to send all the same."""
 
     all_the_same = forms.BooleanField(
-        label="Send all the same. I know that the name was not confirmed.",
-        error_messages={"required": "Tick this to send although the name was not confirmed, or edit the payment."},
+        label="Send all the same, although the name is not confirmed",
+        error_messages={"required": "Tick this to send, or edit the payment."},
     )
 
     def __init__(self, *args: Any, needs_a_word: bool = False, **kwargs: Any) -> None:
@@ -220,7 +220,7 @@ class PayeeLabelForm(forms.Form):
         label="Name",
         max_length=MAX_LABEL_CHARS,
         required=False,
-        help_text="Only you see it. Leave it empty to go back to their own name.",
+        help_text="Only you see it. Leave it empty to remove it.",
         widget=forms.TextInput(attrs={"autofocus": True}),
     )
 

@@ -51,7 +51,7 @@ class NeedsSecondAdministrator(Refusal):
 
 
 class DecidedAlready(WrongStatus):
-    text = "This does not wait any more: it was decided, stopped or took effect meanwhile."
+    text = "This was already decided or stopped, or has taken effect."
 
 
 class NotASecondPerson(Refusal):
@@ -64,7 +64,7 @@ class NotASecondPerson(Refusal):
 
 class AskerMayNoLonger(Refusal):
     code = "asker_may_no_longer"
-    text = "Whoever asked for this is no administrator any more, or is locked: it is not carried out."
+    text = "The administrator who asked for this is locked, or isn’t one any more. It is not carried out."
 
 
 class CarriesOut(Protocol):
@@ -147,6 +147,16 @@ class Asked:
     audited: Mapping[str, str] = field(default_factory=dict)
 
 
+def refuse_waiting(kind: str, subject_id: str) -> None:
+    """Refuse where an act of this kind on the same row waits already.
+
+    Raises:
+        WaitsAlready
+    """
+    if waiting().filter(kind=kind, subject_id=subject_id).exists():
+        raise WaitsAlready
+
+
 def ask(asked: Asked, *, actor: User) -> PendingAct:
     """Write down what is asked for, inside the caller's transaction, in which it is this administrator's turn
     (`administrators.take_turn`).
@@ -155,8 +165,7 @@ def ask(asked: Asked, *, actor: User) -> PendingAct:
         WaitsAlready
     """
     now = timezone.now()
-    if PendingAct.objects.filter(kind=asked.kind, subject_id=asked.subject_id, state=PendingState.WAITING).exists():
-        raise WaitsAlready
+    refuse_waiting(asked.kind, asked.subject_id)
     act = PendingAct(
         kind=asked.kind,
         subject_id=asked.subject_id,

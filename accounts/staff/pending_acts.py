@@ -25,8 +25,17 @@ def how_it_waits(act: PendingAct) -> str:
 def what_becomes_of_it(act: PendingAct) -> str:
     """On its page, while it waits."""
     if act.effective_at is None:
-        return "It waits for a second administrator: neither whoever asked, nor whoever it concerns."
+        return "A second administrator has to agree. It can’t be the one who asked, or the person it concerns."
     return f"It takes effect by itself after {_moment(act.effective_at)}, unless somebody stops it."
+
+
+def in_words(act: PendingAct) -> dict[str, Any]:
+    """What templates/admin/pending_act.html shows."""
+    return {
+        "waiting_act": act,
+        "said": second_person.kind_of(act).said(act),
+        "becomes": what_becomes_of_it(act) if act.is_waiting else "",
+    }
 
 
 def _moment(at: Any) -> str:
@@ -52,7 +61,7 @@ PENDING_ACTS = (
         permission=second_person.DECIDES,
         explanation=lambda act: (
             f"{_said(act)}: this happens at once. You are the second administrator, and answer for "
-            "it with whoever asked."
+            "it together with the one who asked."
         ),
         done="Approved and done.",
         carry_out=_approve,
@@ -64,7 +73,7 @@ PENDING_ACTS = (
         name="stop",
         label="Stop",
         permission=second_person.DECIDES,
-        explanation=lambda act: f"{_said(act)}: this will not happen. Whoever was told of it is told so.",
+        explanation=lambda act: f"{_said(act)}: this will not happen. Everybody who was told about it is told.",
         done="Stopped: nothing was changed.",
         carry_out=_stop,
         code=CodeAsked.EACH,

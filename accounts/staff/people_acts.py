@@ -69,8 +69,8 @@ USER_ACTS = (
         label="Edit details",
         permission="accounts.edit_user",
         explanation="The person is told by mail what was changed; of another e-mail address, at the old one too. "
-        "Another address or “may not sign in” ends all sessions at once. Another e-mail address, an administrator who "
-        "may not sign in, and a colleague who may again, wait for a second administrator.",
+        "Another address or “may not sign in” ends all sessions at once. A second administrator has to agree before an "
+        "e-mail address changes, an administrator may not sign in, or a colleague may again.",
         done=_edited,
         is_waiting=lambda edited: edited.waits is not None,
         carry_out=_edit,
@@ -85,8 +85,8 @@ USER_ACTS = (
         name="role",
         label="Change role",
         permission="accounts.change_role",
-        explanation="All sessions of the person end at once; the new role holds from the next sign-in. A staff role, "
-        "and another one for an administrator, wait for a second administrator.",
+        explanation="All sessions of the person end at once; the new role holds from the next sign-in. A second "
+        "administrator has to agree to a staff role, and to another role for an administrator.",
         done=_role_changed,
         is_waiting=lambda waits: waits is not None,
         carry_out=_change_role,

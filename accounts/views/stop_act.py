@@ -5,12 +5,16 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import StopLink
 from accounts.permission import second_person
 from foundation.mail_links import LinkInvalid
+
+_TOO_LATE = (
+    "This was stopped or decided, or it has taken effect. If you don’t know what it was about, sign in and "
+    "write to us at once."
+)
 
 
 @login_not_required
@@ -24,8 +28,7 @@ def stop(request: HttpRequest, token: str) -> HttpResponse:
             messages.success(request, "Stopped: nothing was changed. Write to us if you do not know why it was asked.")
             return redirect("sign_in")
     except LinkInvalid:
-        again = {"again_url": reverse("sign_in"), "again_label": "Sign in"}
-        return render(request, "accounts/link_expired.html", again, status=404)
+        return render(request, "accounts/link_expired.html", {"intro": _TOO_LATE}, status=404)
     said = second_person.kind_of(act).said_to_person(act)
     page = {"form": forms.Form(), "what": said, "effective_at": act.effective_at}
     return render(request, "accounts/stop_act.html", page)

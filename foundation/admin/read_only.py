@@ -72,13 +72,13 @@ class CarefulChangeList(ChangeList):
 
 
 @cache
-def _moment(name: str) -> Callable[[Any], str | None]:
-    """The field as a moment to the second."""
+def _moment(name: str) -> Callable[[Any], str]:
+    """The field as a moment to the second; a dash, as Django shows what is empty, where there is none."""
 
     @admin.display(description=name.replace("_", " "))
-    def shown(row: Any) -> str | None:
+    def shown(row: Any) -> str:
         at = getattr(row, name)
-        return None if at is None else moment_text(at)
+        return "-" if at is None else moment_text(at)
 
     shown.__name__ = name
     return shown

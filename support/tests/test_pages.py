@@ -267,20 +267,20 @@ def test_a_name_that_waits_stands_on_the_profile_and_can_be_taken_back(alice: An
     asked = ServiceRequest.objects.get()
     for page in ("/profile/", "/profile/details/"):
         text = browser.get(page).content.decode()
-        assert "Waits for the bank:</strong> Alice Brandt" in text
+        assert "We’re checking your new name:</strong> Alice Brandt" in text
         assert f'action="/help/requests/{asked.public_id}/cancel/"' in text
         assert "?kind=update_identity" not in text, "one at a time"
-    assert "Waits for the bank" not in browser_of(sam).get("/profile/").content.decode()
+    assert "We’re checking your new name" not in browser_of(sam).get("/profile/").content.decode()
     assert browser.post(f"/help/requests/{asked.public_id}/cancel/").status_code == 302
     text = browser.get("/profile/").content.decode()
-    assert "Waits for the bank" not in text
+    assert "We’re checking your new name" not in text
     assert "?kind=update_identity" in text
 
 
 def test_an_address_that_waits_is_no_name_that_waits(alice: Any, browser_of: Any) -> None:
     browser = browser_of(alice)
     new_request(browser, "update_identity", first_name="Alice", last_name="Archer", address="Hafenstraße 9")
-    assert "Waits for the bank" not in browser.get("/profile/").content.decode()
+    assert "We’re checking your new name" not in browser.get("/profile/").content.decode()
     page = browser.get(f"/help/requests/{ServiceRequest.objects.get().public_id}/").content.decode()
     assert "Hafenstraße 9" in page
     assert "New name" not in page

@@ -47,7 +47,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         LostFactorLink.find(token)
         if request.method == "POST":
             service.confirm(token=token)
-            messages.success(request, "We have your request. We write to you as soon as it is decided.")
+            messages.success(request, "We have your request. We’ll email you our decision.")
             return redirect("sign_in")
     except LinkInvalid:
         again = {"again_url": reverse("sign_in"), "again_label": "Start again"}

@@ -63,7 +63,7 @@ def request_new(request: SignedInRequest) -> HttpResponse:
                 context |= closing_obstacle(request, form.account, refusal)
             form.add_error(kind.field_of(refusal), str(refusal))
         else:
-            messages.success(request, "We have your request. We write to you as soon as it is decided.")
+            messages.success(request, "We have your request. We’ll email you our decision.")
             return redirect("service_request", filed.public_id)
     return render(request, "support/request_new.html", context | {"form": form})
 

@@ -73,7 +73,7 @@ def test_a_customer_takes_a_held_payment_back_while_no_clerk_has_come(
     clerks_page = reverse("admin:transfers_transferorder_act", args=[order.pk, "release"])
     assert clerk.get(clerks_page).status_code == 200, "the clerk has the form open"
 
-    assert "nothing has gone out" in text_of(browser, cancel)
+    assert "no money has gone out" in text_of(browser, cancel)
     browser.post(cancel)
     assert "You cancelled this before we had decided" in text_of(browser, receipt)
     assert "Pending" not in text_of(browser, reverse("dashboard"))

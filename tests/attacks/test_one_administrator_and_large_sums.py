@@ -19,6 +19,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import BankAccount, PendingAct, UserSession
+from accounts.permission import second_person
 from accounts.roles import Role
 from audit.models import AuditEntry
 from support.models import RequestKind, ServiceRequest
@@ -178,6 +179,24 @@ def test_on_its_page_it_takes_a_code_and_says_that_it_waits(
     answer = browser.post(page, {"reason": REASON, "code": fresh_code(ada)}, follow=True)
     assert "Nothing has changed yet: a second administrator has to agree." in answer.content.decode()
     assert not Transaction.objects.filter(reverses=mistake).exists()
+    # The movement's own page says so too, and does not offer it a second time.
+    shown = browser.get(f"/admin/transfers/transaction/{mistake.pk}/change/").content.decode()
+    assert "Waits for a second administrator" in shown
+    assert "/act/reverse/" not in shown
+    call_off(adam)
+    shown = browser.get(f"/admin/transfers/transaction/{mistake.pk}/change/").content.decode()
+    assert "Waits for a second administrator</h2>" not in shown
+    assert "/act/reverse/" in shown
+
+
+def test_asked_for_twice_it_says_that_it_waits_and_not_that_money_is_missing(
+    ada: Any, adam: Any, hers: BankAccount, mistake: Transaction
+) -> None:
+    reverse(ada, mistake)
+    assert money_on(hers) == (MISTAKE, MISTAKE), "nothing is left for a second hold"
+    for administrator in (ada, adam):
+        with pytest.raises(second_person.WaitsAlready):
+            reverse(administrator, mistake)
 
 
 def test_by_the_api_it_is_202_and_takes_a_code(ada: Any, adam: Any, mistake: Transaction, api_of: Any) -> None:

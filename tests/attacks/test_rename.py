@@ -91,7 +91,7 @@ def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
     # Alice marries and asks; her profile says what waits, and nothing has changed.
     assert ask(browser, alice, "Alice", "Brandt").status_code == 302
     row = ServiceRequest.objects.get()
-    assert "Waits for the bank:</strong> Alice Brandt" in browser.get("/profile/").content.decode()
+    assert "We’re checking your new name:</strong> Alice Brandt" in browser.get("/profile/").content.decode()
     assert api_of(alice).get("profile").json()["name_waiting"] == "Alice Brandt"
     assert named(alice) == "Alice Archer"
     assert [mail.subject for mail in mails(alice.email)][-1:] == ["We have your request"]
@@ -99,7 +99,7 @@ def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
     # She cannot ask twice, and takes it back; what she asks for then waits anew.
     assert ask(browser, alice, "Alice", "Brand").status_code == 200
     browser.post(f"/help/requests/{row.public_id}/cancel/")
-    assert "Waits for the bank" not in browser.get("/profile/").content.decode()
+    assert "We’re checking your new name" not in browser.get("/profile/").content.decode()
     ask(browser, alice, "Alice", "Archer-Brandt")
     row = ServiceRequest.objects.get(state="pending")
 
@@ -113,7 +113,7 @@ def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
     approve = reverse("admin:support_servicerequest_act", args=[row.pk, "approve"])
     assert clerk.post(approve, {"reason": "Seen the certificate"}).status_code == 302
     assert named(alice) == "Alice Archer-Brandt"
-    assert "Waits for the bank" not in browser.get("/profile/").content.decode()
+    assert "We’re checking your new name" not in browser.get("/profile/").content.decode()
     # What Bob was paid before stays paid by whoever she was that day.
     for path in ("/history/", f"/receipts/{rent.public_id}/"):
         page = browser_of(bob).get(path).content.decode()

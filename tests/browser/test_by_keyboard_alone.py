@@ -124,7 +124,7 @@ def send(keys: Keyboard, number: str, next_code: Callable[[], str]) -> None:
     keys.type(page.get_by_label("Amount"), "12.50")
     keys.type(page.get_by_label("Description"), "By keyboard")
     keys.press("Review")
-    keys.tick(page.get_by_label("Send all the same."))
+    keys.tick(page.get_by_label("Send all the same"))
     keys.type(page.get_by_label("Code from your authenticator app"), next_code())
     keys.press("Send €12.50")
     expect(page).to_have_url(re.compile("/receipts/"))

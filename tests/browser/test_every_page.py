@@ -536,7 +536,7 @@ def look_at_reviews(at: Inspection, rich: Any) -> None:
     page.get_by_label("Name of the person").fill("Carla Cole-Undsoweiter")
     page.get_by_role("button", name="Review").click()
     at.look("review-no-match")
-    page.get_by_role("link", name="Change it").first.click()
+    page.get_by_role("link", name="Edit").first.click()
     page.get_by_label("Name of the person").fill("Bob Brant")
     page.get_by_role("button", name="Review").click()
     at.look("review-by-code")

@@ -153,7 +153,7 @@ def test_a_held_transfer_is_released(
     order = TransferOrder.objects.get(state="held")
     customer = signed_in(alice)
     customer.goto(reverse("receipt", args=[order.public_id]))
-    expect(customer.get_by_role("main")).to_contain_text("looked at by a member of staff before they go out")
+    expect(customer.get_by_role("main")).to_contain_text("We check transfers above €10,000.00 before sending them")
 
     page = staff_page(sam)
     page.get_by_role("link", name="Transfers held 1").click()
@@ -166,7 +166,7 @@ def test_a_held_transfer_is_released(
     expect(page.get_by_role("link", name="Open alerts 0")).to_be_visible()
 
     customer.reload()
-    expect(customer.get_by_role("main")).not_to_contain_text("looked at by a member of staff")
+    expect(customer.get_by_role("main")).not_to_contain_text("We check transfers above")
     assert BankAccount.objects.get(pk=bobs.pk).balance == Decimal(12_000)
 
 

@@ -24,7 +24,7 @@ def before_holding(hold_reason: str, *, is_deposit: bool = False) -> str:
     return f"{sentence} Until then the money is {_where(is_deposit)}, and {_WE_WRITE}".strip()
 
 
-_WE_WRITE = "we write to you as soon as it is decided."
+_WE_WRITE = "we’ll email you our decision."
 
 
 def _where(is_deposit: bool) -> str:
@@ -68,7 +68,7 @@ def about_name_check(check: NameCheck, typed: str, name: str) -> AboutName | Non
 def about_another_name(typed: str, name: str) -> AboutName:
     """What is said where the number is that of a payee whom the payer knows by another name."""
     text = f"You entered “{typed}”. The account with this number belongs to {name}, whom you have paid before."
-    return AboutName("warning", "This is somebody else.", text)
+    return AboutName("warning", "The name doesn’t match.", text)
 
 
 def asking_for_code(why: StepUpReason) -> str:
@@ -83,16 +83,15 @@ def asking_for_code(why: StepUpReason) -> str:
 def _sentence_for(hold_reason: str, *, is_deposit: bool) -> str:
     if is_deposit:
         return {
-            Rule.SUSPICIOUS_AMOUNT.value: f"Deposits above {format_money(settings.SUSPICIOUS_AMOUNT)} are looked at by "
-            "a member of staff first.",
-            SECOND_CLERK: f"Cash above {format_money(settings.ALERT_AMOUNT)} on one day is paid in at the counter by "
-            "two members of staff.",
+            Rule.SUSPICIOUS_AMOUNT.value: f"We check deposits above {format_money(settings.SUSPICIOUS_AMOUNT)} first.",
+            SECOND_CLERK: f"At the counter, cash above {format_money(settings.ALERT_AMOUNT)} in a day takes two "
+            "members of staff.",
         }.get(hold_reason, "")
     return {
-        Rule.SUSPICIOUS_AMOUNT.value: f"Transfers above {format_money(settings.SUSPICIOUS_AMOUNT)} are looked at by a "
-        "member of staff before they go out.",
-        SECOND_CLERK: f"Cash above {format_money(settings.ALERT_AMOUNT)} on one day is paid out at the counter by two "
-        "members of staff.",
+        Rule.SUSPICIOUS_AMOUNT.value: f"We check transfers above {format_money(settings.SUSPICIOUS_AMOUNT)} before "
+        "sending them.",
+        SECOND_CLERK: f"At the counter, cash above {format_money(settings.ALERT_AMOUNT)} in a day takes two members of "
+        "staff.",
     }.get(hold_reason, "")
 
 

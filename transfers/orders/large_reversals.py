@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -72,6 +73,8 @@ def _ask(once: Once, original: Transaction, at: datetime) -> Transaction | Pendi
         return made or PendingAct.objects.filter(kind=_KIND, subject_id=str(original.pk)).latest("asked_at")
     if made is not None:
         raise reversals.ReversedAlready
+    # Before the hold, for which there may be no money left while the first one stands.
+    second_person.refuse_waiting(_KIND, str(original.pk))
     require_untouched(*(entry.account for entry in entries))
     payer = _payer(entries)
     if payer is not None:
@@ -90,6 +93,12 @@ def _ask(once: Once, original: Transaction, at: datetime) -> Transaction | Pendi
     act = second_person.ask(asked, actor=once.actor)
     once.keep(at=at)
     return act
+
+
+def waiting_for(original: Transaction) -> QuerySet[PendingAct]:
+    """The reversal of a movement that waits for a second administrator, if one does."""
+    acts = second_person.waiting().filter(kind=_KIND, subject_id=str(original.pk))
+    return acts.select_related("asked_by", "person")
 
 
 def announced_on(account: BankAccount) -> list[str]:

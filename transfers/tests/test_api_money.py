@@ -304,7 +304,7 @@ def test_a_payment_that_is_held_is_202_and_says_why(
     order = TransferOrder.objects.get(kind="payment")
     assert first.status_code == 202
     assert (first.json()["state"], first.json()["reference"]) == ("held", "")
-    assert "looked at by a member of staff" in first.json()["explanation"]
+    assert "We check transfers above" in first.json()["explanation"]
     assert balance_of(known) == 0
     again = do("transfer", household, key="a-boat-or-two", to=known.number, amount="12345.67")
     assert (again.status_code, again.json()) == (202, first.json())

@@ -112,7 +112,7 @@ def test_from_the_receipt_by_a_question_to_the_money_back(
     client = browser_of(alice)
     assert f'href="{cancel_url(held)}">Cancel transfer</a>' in text_of(client, receipt_url(held))
     question = text_of(client, cancel_url(held))
-    for shown in ("Cancel this transfer?", "€12,345.67", "Household", "Bob Brandt", "A boat", "nothing has gone out"):
+    for shown in ("Cancel this transfer?", "€12,345.67", "Household", "Bob Brandt", "A boat", "no money has gone out"):
         assert shown in question
     assert TransferOrder.objects.get(pk=held.pk).state == OrderState.HELD, "a look changes nothing"
     answer = client.post(cancel_url(held))

@@ -194,13 +194,15 @@ def test_the_customer_reads_why_it_waits_on_page_receipt_program_and_mail(
     alice: Any, waiting: TransferOrder, everyday: BankAccount, browser_of: Callable, api_of: Callable
 ) -> None:
     browser = browser_of(alice)
-    why = "Deposits above €10,000.00 are looked at by a member of staff first."
+    why = "We check deposits above €10,000.00 first."
     receipt = browser.get(reverse("receipt", args=[waiting.public_id])).content.decode()
     for shown in ("Deposit, not carried out yet", why, "The money is not on your account until then"):
         assert shown in receipt
     account = browser.get(reverse("account", args=[everyday.public_id])).content.decode()
     for shown in ("Pending", "€10,000.01", "not in the balance yet"):
         assert shown in account
+    for untrue in ("set aside", "still in the balance"):
+        assert untrue not in account, "of a deposit"
     answer = api_of(alice).get(f"accounts/{everyday.number}").json()
     assert [(line["kind"], line["amount"]) for line in answer["waiting"]] == [("deposit", "10000.01")]
     mail = mails(alice.email)[-1]
@@ -216,7 +218,7 @@ def test_the_review_says_before_one_confirms_that_a_deposit_is_looked_at_first(
     browser, before = browser_of(alice), books()
     url = browser.post(reverse("deposit", args=[everyday.public_id]), {"amount": "10000.01"})["Location"]
     text = browser.get(url).content.decode()
-    for shown in ("It is not on your account at once.", "Deposits above €10,000.00 are looked at", "€100.00"):
+    for shown in ("We need to check this first.", "We check deposits above €10,000.00 first.", "€100.00"):
         assert shown in text
     assert books() == before
     assert "not carried out yet" in browser.post(url, follow=True).content.decode()

@@ -53,7 +53,7 @@ def test_confirming_leads_to_a_receipt_that_says_why_it_waits(
     order = TransferOrder.objects.get(kind="payment")
     assert answer["Location"] == receipt_url(order)
     page = client.get(answer["Location"]).content.decode()
-    for shown in ("Being checked", "Transfers above €10,000.00 are looked at by a member of staff", "set aside"):
+    for shown in ("Being checked", "We check transfers above €10,000.00 before sending them.", "set aside"):
         assert shown in page
         assert shown in pdf_text(client, order)
     assert "suspicious" not in page.lower()
@@ -134,12 +134,12 @@ def test_cash_that_waits_has_no_receiver_to_name(alice: Any, household: BankAcco
     (line,) = history.waiting_orders(household)
     assert line.label == "Cash at the counter"
     receipt = history.receipt_for(alice, held.public_id)
-    assert receipt.explanation.startswith("Cash above €1,000.00 on one day is paid out at")
+    assert receipt.explanation.startswith("At the counter, cash above €1,000.00 in a day takes two members of staff.")
 
 
 def test_the_sentences(held: TransferOrder, settings: Any) -> None:
     settings.SUSPICIOUS_AMOUNT = 12_000
-    assert why_held(held) == "Transfers above €12,000.00 are looked at by a member of staff before they go out."
+    assert why_held(held) == "We check transfers above €12,000.00 before sending them."
     held.hold_reason = "a rule of tomorrow"
     assert why_held(held) == ""
     assert explanation_of(held).startswith("The money is set aside")
@@ -158,12 +158,12 @@ def test_the_review_says_before_one_confirms_that_a_payment_is_looked_at_first(
 
     text = review("10000.01")
     for shown in (
-        "It does not go out at once.",
-        "Transfers above €10,000.00 are looked at",
+        "This payment needs a check first.",
+        "We check transfers above €10,000.00 before sending them.",
         "set aside in your account",
     ):
         assert shown in text
-    assert "at once" not in review("10000.00")
+    assert "needs a check first" not in review("10000.00")
 
 
 def test_the_receipt_of_what_is_not_sent_says_so_and_offers_to_ask(

@@ -72,7 +72,7 @@ def test_the_log_tells_of_it_and_the_sender_alone_is_written_to(
     for text in (mail.message, mail.html_message):
         for shown in (
             "€12,345.67", "Bob Brandt", "A boat", bobs.masked_number, "has not gone out yet",
-            "Transfers above €10,000.00 are looked at by a member of staff", f"/receipts/{held.public_id}/",
+            "We check transfers above €10,000.00", f"/receipts/{held.public_id}/",
         ):  # fmt: skip
             assert shown in text
         assert bobs.number not in text.replace(" ", "")

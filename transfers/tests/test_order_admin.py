@@ -40,7 +40,8 @@ def test_support_goes_on_seeing_what_was_decided(sam: Any, ada: Any, held: Any, 
 
 def test_a_held_order_says_why_and_links_its_alerts(sam: Any, held: Any, browser_of: Any) -> None:
     page = order_page(held, browser_of(sam)).content.decode()
-    assert "looked at by a member of staff before they go out" in page
+    assert "We check transfers above €10,000.00 before sending them." in page
+    assert "None" not in page, "it is decided at no time yet: a dash"
     for alert in FraudAlert.objects.filter(order=held):
         assert reverse("admin:transfers_fraudalert_change", args=[alert.pk]) in page
 

@@ -23,7 +23,7 @@ class UnfreezeAccount(KindOfRequest):
     explanation = "Money moves in and out of it again, once we have made sure that it is safe."
     approval_does = (
         "lifts every freeze of the account: money moves in and out of it again. Make sure that the reason of each is "
-        "gone. What an administrator has frozen, only an administrator can approve."
+        "gone. If an administrator froze it, only an administrator can approve."
     )
     form = AccountRequestForm
     schema = UnfreezeAccountIn
