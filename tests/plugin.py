@@ -19,6 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from _pytest import runner
 
@@ -73,6 +74,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     # The real hasher at its cheapest: tests look at what it is given and how often it runs.
     Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
+
+    # How long an example takes says nothing where several runs share a machine.
+    hypothesis.settings.register_profile("bank", deadline=None)
+    hypothesis.settings.load_profile("bank")
 
     # Any mask makes a code that can be read. Which is best for a camera takes longer to find than a page to make.
     QRCode.find_best_mask_pattern, QRCode.best_mask_pattern = QRCode.best_mask_pattern, lambda self: 0

@@ -79,7 +79,7 @@ def test_transactions_are_filtered_by_amount_the_largest_first(paid: Any, audrey
         ({"account": "1234 5678 9012"}, "not a valid account number"),
         ({"amount_from": "12.345"}, "at most two decimals"),
         ({"amount_to": "-1"}, "less than zero"),
-        ({"amount_to": "1e3"}, "in digits"),
+        ({"amount_to": "1e3"}, "Enter an amount, for example"),
     ],
 )
 def test_what_means_nothing_is_said_and_shows_nothing(

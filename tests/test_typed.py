@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings as bank_settings
 from django.utils.translation import override
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.account_numbers import InvalidAccountNumber, parse_number
@@ -100,7 +100,6 @@ def test_whatever_the_bank_writes_it_takes_in_every_language(currency: str, sett
                 assert parse_typed_amount(in_a_field) == amount, (language, in_a_field)
 
 
-@settings(deadline=None)  # the first look at a language reads its file
 @given(minor=st.integers(1, 10**14 - 1), language=st.sampled_from([code for code, _ in bank_settings.LANGUAGES]))
 def test_any_amount_that_is_written_is_read_again(minor: int, language: str) -> None:
     """R10.3."""

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from annotated_types import MinLen
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -28,17 +27,27 @@ AccountNumber = Annotated[
 ]
 
 
+_LEAST_CODE_CHARS = 6
+
+
 def _code_schema(description: str) -> WithJsonSchema:
     return WithJsonSchema(
         {"type": "string", "maxLength": MAX_CODE_CHARS, "description": description, "examples": ["123456"]}
     )
 
 
-# A code, spaces and dashes allowed as on the pages; parsed to letters and digits. Fewer than six are no guess.
+def _parse_whole_code(text: str) -> str:
+    """As `parse_code()`; what is too short to be a code is no guess."""
+    code = parse_code(text)
+    if len(code) < _LEAST_CODE_CHARS:
+        raise InvalidCode("A code has six digits or more.")
+    return code
+
+
+# A code, spaces and dashes allowed as on the pages; parsed to letters and digits.
 Code = Annotated[
     str,
-    refusing(parse_code, InvalidCode),
-    MinLen(6),
+    refusing(_parse_whole_code, InvalidCode),
     _code_schema("Six digits of the authenticator app; at sign-in a recovery code too."),
 ]
 TotpCode = Annotated[str, refusing(parse_totp, InvalidCode), _code_schema("Six digits of your authenticator app.")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils.translation import override
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.form_fields import AmountInput
@@ -137,7 +137,6 @@ def test_a_currency_without_decimals_has_examples_without(settings: Any) -> None
         parse_typed_amount("1,234.5")
 
 
-@settings(deadline=None)  # the first look at a language reads its file
 @given(
     minor=st.integers(min_value=1, max_value=10**14 - 1), language=st.sampled_from(["en-gb", "de", "fr", "pl", "de-ch"])
 )
