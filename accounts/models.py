@@ -1,4 +1,9 @@
-"""People, how they prove who they are, their sessions, the links that they follow, and their bank accounts."""
+"""People, how they prove who they are, their sessions, the links that they follow, what waits for a second
+administrator, and bank accounts with their freezes.
+
+All tables of the app stand here, long as it is: Django looks for them in this one module, and whoever asks what is kept
+of a person or an account reads it in one place. What is done with them lies in the rooms.
+"""
 
 import json
 import logging
@@ -535,12 +540,6 @@ class BankAccount(models.Model):
         return account_numbers.grouped(self.number) if self.number else ""
 
 
-class SignedInRequest(HttpRequest):
-    """A request that has passed `TwoFactorMiddleware`: for the type checker, its user is one."""
-
-    user: User
-
-
 class FreezeKind(models.TextChoices):
     """By whom an account is frozen, which says who may lift it; the label goes on after "Frozen"."""
 
@@ -594,3 +593,9 @@ class AccountFreeze(models.Model):
     @property
     def is_by_its_owner(self) -> bool:
         return self.kind == FreezeKind.CUSTOMER
+
+
+class SignedInRequest(HttpRequest):
+    """A request that has passed `TwoFactorMiddleware`: for the type checker, its user is one."""
+
+    user: User

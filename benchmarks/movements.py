@@ -16,7 +16,7 @@ ENTRIES_OF_AN_ACCOUNT = 100
 BATCH = 20_000
 RICH = 10**9  # cents that each customer pays in first: nobody runs dry
 
-_REFERENCE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # pragma: allowlist secret
+_REFERENCE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # an alphabet # pragma: allowlist secret
 _TABLES = {
     "transfers_transaction": "id, kind, amount, description, reference, search_text, initiated_by_id, reverses_id, "
     "created_at",

@@ -1,4 +1,7 @@
-"""The ledger, and what customers asked it to do."""
+"""The ledger, and what customers asked it to do.
+
+All tables of the app stand here, long as it is, for the reason that `accounts.models` gives.
+"""
 
 import uuid
 from datetime import date, datetime, timedelta

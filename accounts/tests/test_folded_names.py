@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,10 +69,7 @@ def test_the_migration_folds_the_names_that_are_there(people: None, monkeypatch:
     monkeypatch.setattr(migration, "_ROWS_AT_ONCE", 2)
     User.objects.update(folded_first_name="", folded_last_name="")
 
-    class Editor:
-        """All that the migration asks of a schema editor."""
-
-    Editor.connection = connection  # type: ignore[attr-defined]
-    migration.fold_what_is_there(apps, Editor())
+    # All that the migration asks of a schema editor.
+    migration.fold_what_is_there(apps, SimpleNamespace(connection=connection))
     for user in User.objects.all():
         assert (user.folded_first_name, user.folded_last_name) == (folded(user.first_name), folded(user.last_name))

@@ -103,7 +103,8 @@ def test_the_correction_is_posted_and_audited(saved: BankAccount, settings: Any,
     assert entry.details["through"] == "2026-11-15"
     assert AuditEntry.objects.filter(action="INTEREST_POSTED").latest("pk").details["amount"] == correction
     words = "too little. We pay you that into" if late == HIGHER else "too much. We take that back"
-    assert sum(words in mail.message for mail in acts.mails(saved.owner.email)) == 1  # type: ignore[union-attr]
+    assert saved.owner is not None
+    assert sum(words in mail.message for mail in acts.mails(saved.owner.email)) == 1
 
 
 def test_it_comes_to_what_would_have_been_counted_in_the_first_place(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -165,13 +166,9 @@ def test_whatever_comes_first_an_account_is_active_exactly_when_no_freeze_stands
         freezing.freeze_account(actor=ada, account=account, reason=REASON)
         kinds = [FreezeKind.ADMINISTRATOR] if number % 2 else None
         outcomes = race(
-            lambda account=account: freezing.freeze_own_account(actor=alice, account=account),  # type: ignore[misc]
-            lambda account=account, kinds=kinds: freezing.unfreeze_account(  # type: ignore[misc]
-                actor=ada, account=account, reason=REASON, kinds=kinds
-            ),
-            lambda account=account: freezing.freeze_account(  # type: ignore[misc]
-                actor=anna, account=account, reason=REASON
-            ),
+            partial(freezing.freeze_own_account, actor=alice, account=account),
+            partial(freezing.unfreeze_account, actor=ada, account=account, reason=REASON, kinds=kinds),
+            partial(freezing.freeze_account, actor=anna, account=account, reason=REASON),
         )
         assert outcomes in ({"done": 3}, {"done": 2, "FrozenAlready": 1})
         standing = set(AccountFreeze.objects.filter(account=account, lifted_at=None).values_list("kind", flat=True))

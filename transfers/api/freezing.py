@@ -26,7 +26,7 @@ staff_router = Router(tags=["Staff"])
 
 class FreezeIn(In):
     reason: Annotated[
-        text_of(freeze_reason_field()),  # type: ignore[valid-type]
+        text_of(freeze_reason_field()),  # type: ignore[valid-type]  # made of a form's field
         Field(description="Staff say why, which stays in the audit log; the owner of the account need not."),
     ] = ""
     code: LatelyCode = None  # of staff alone

@@ -117,7 +117,7 @@ _NAME = payee_name_field(required=False)
 class LookupIn(In):
     number: AccountNumber
     name: Annotated[
-        text_of(_NAME),  # type: ignore[valid-type]
+        text_of(_NAME),  # type: ignore[valid-type]  # made of a form's field
         Field(description="The name of the person or business, to be checked. Different ones for one account count."),
     ] = ""
 
@@ -156,7 +156,7 @@ class TransferIn(WithdrawalIn):
 
     to: Annotated[AccountNumber, Field(description="The payee's account number; of an account of yours too.")]
     name: Annotated[
-        text_of(_NAME),  # type: ignore[valid-type]
+        text_of(_NAME),  # type: ignore[valid-type]  # made of a form's field
         Field(
             description="The name of the person or business, to be checked. Accounts of yours, and those that you "
             "have paid before, need none."

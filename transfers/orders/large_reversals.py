@@ -51,8 +51,9 @@ def reverse_or_ask(
         WaitsAlready
     """
     if not reversals.is_large(transaction):
-        given = {"reason": reason, "idempotency_key": idempotency_key, "at": at}
-        return reversals.reverse_transaction(actor=actor, transaction=transaction, **given)  # type: ignore[arg-type]
+        return reversals.reverse_transaction(
+            actor=actor, transaction=transaction, reason=reason, idempotency_key=idempotency_key, at=at
+        )
     require(actor, _PERMISSION)
     once = Once(actor, "reverse", str(transaction.pk), checked_reason(reason), idempotency_key)
     try:

@@ -158,7 +158,8 @@ def test_a_month_that_was_posted_is_corrected_by_a_movement_of_its_own(saved: Ba
     }
     posted = AuditEntry.objects.filter(action="INTEREST_POSTED").latest("pk")
     assert (posted.details["amount"], bool(posted.evidence_digest)) == ("-1100.00", True)
-    mail = acts.mails(saved.owner.email)[-1]  # type: ignore[union-attr]
+    assert saved.owner is not None
+    mail = acts.mails(saved.owner.email)[-1]
     assert mail.subject == "Interest on your account was corrected"
     assert "It came to €1,100.00 too much. We take that back" in mail.message
     again = accrue_interest(at=NIGHT_AFTER_NOVEMBER + timedelta(days=2))

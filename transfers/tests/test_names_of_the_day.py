@@ -90,7 +90,8 @@ def test_what_is_reversed_keeps_the_names_of_what_it_takes_back(
     paid: TransferOrder, alice: Any, bob: Any, ada: Any
 ) -> None:
     """A reversal has no order of its own."""
-    reversals.reverse_transaction(actor=ada, transaction=paid.transaction, reason="Paid twice.")  # type: ignore[arg-type]
+    assert paid.transaction is not None
+    reversals.reverse_transaction(actor=ada, transaction=paid.transaction, reason="Paid twice.")
     for user, other in ((alice, "Bob Brandt"), (bob, "Alice Archer")):
         (rows,) = history.recent_entries(user).values()
         assert [row.counterpart_name for row in rows[:2]] == [other, other]

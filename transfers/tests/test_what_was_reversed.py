@@ -114,10 +114,11 @@ def test_rows_of_history_account_and_dashboard_say_so(
     order: TransferOrder, reversal: Transaction, everyday: BankAccount, browser_of: Callable, alice: Any
 ) -> None:
     client = browser_of(alice)
+    assert order.transaction is not None
     for url in (reverse("history"), reverse("account", args=[everyday.public_id])):
         page = client.get(url).text
         assert f"Reversed on 12 Nov 2026, reference {reversal.reference}" in words_of(page)
-        assert f"Reverses {order.transaction.reference}" in words_of(page)  # type: ignore[union-attr]
+        assert f"Reverses {order.transaction.reference}" in words_of(page)
     assert "<span>Reversed</span>" in client.get(reverse("dashboard")).text
 
 
@@ -127,7 +128,8 @@ def test_the_table_to_download_names_both(
     answer = browser_of(alice).get(reverse("history_export"))
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
     rows = {row["Reference"]: row for row in csv.DictReader(StringIO(text))}
-    mistake = order.transaction.reference  # type: ignore[union-attr]
+    assert order.transaction is not None
+    mistake = order.transaction.reference
     assert (rows[mistake]["Reversed by"], rows[mistake]["Reverses"]) == (reversal.reference, "")
     assert (rows[reversal.reference]["Reversed by"], rows[reversal.reference]["Reverses"]) == ("", mistake)
 
@@ -139,7 +141,8 @@ def test_programs_read_both(
     shown = client.get(f"orders/{order.public_id}").json()
     assert (shown["reversed_by"], shown["reversed_at"]) == (reversal.reference, "2026-11-12T10:00:00.000000Z")
     newest, mistake = client.get(f"accounts/{everyday.number}/transactions").json()["items"][:2]
-    assert (newest["reverses"], newest["reversed_by"]) == (order.transaction.reference, "")  # type: ignore[union-attr]
+    assert order.transaction is not None
+    assert (newest["reverses"], newest["reversed_by"]) == (order.transaction.reference, "")
     assert (mistake["reverses"], mistake["reversed_by"]) == ("", reversal.reference)
     assert mistake["reversed_at"] == "2026-11-12T10:00:00.000000Z"
 

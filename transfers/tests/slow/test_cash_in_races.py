@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -105,9 +106,7 @@ def test_a_deposit_is_released_or_rejected_or_its_account_closed_and_only_one_of
 
 def test_the_same_deposit_many_times_at_once_is_one(alice: Any, everyday: BankAccount, balance_of: Callable) -> None:
     """R3.5."""
-    ask = lambda: cash.deposit(  # noqa: E731
-        actor=alice, account=everyday, amount=Decimal(6000), idempotency_key="the same key"
-    )
+    ask = partial(cash.deposit, actor=alice, account=everyday, amount=Decimal(6000), idempotency_key="the same key")
     results = at_once(*[ask] * 10)
     assert {one.pk for one in results if isinstance(one, TransferOrder)} == {TransferOrder.objects.latest("pk").pk}
     assert len([one for one in results if isinstance(one, TransferOrder)]) == 10

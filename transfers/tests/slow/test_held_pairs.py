@@ -86,15 +86,15 @@ def act(verb, order):
     return "done"
 
 print("ready", flush=True)
-while not begin.exists():
+while not begin.exists():  # the file is what is waited for
     time.sleep(0.001)
 said = []
 for number, (verbs, pk) in enumerate(rounds):
     order = TransferOrder.objects.select_related("source__owner", "target__owner").get(pk=pk)
     (folder / f"{number}.{me}").touch()
-    while not (folder / f"{number}.{1 - me}").exists():
+    while not (folder / f"{number}.{1 - me}").exists():  # until the other one is there, and not on the clock
         time.sleep(0.0002)
-    time.sleep(random.uniform(0, 0.004))
+    time.sleep(random.uniform(0, 0.004))  # waits for nothing: who comes first is to differ from turn to turn
     try:
         said.append(act(verbs[me], order))
     except Exception as error:
