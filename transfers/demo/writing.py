@@ -73,13 +73,13 @@ def _write(batch: Sequence[Instruction]) -> None:
     missing = _missing(batch)
     orders = [one.as_order() for one in missing]
     payments = [(one, order) for one, order in zip(missing, orders, strict=True) if one.kind == OrderKind.PAYMENT]
-    _name_payees(payments)
+    known = _name_payees(payments)
     postings = ledger.post_many([movement_of(order, at=order.created_at) for order in orders])
     for order, posting in zip(orders, postings, strict=True):
         mark_posted(order, posting)
     TransferOrder.objects.bulk_create(orders)
     record_many(report_of_posted(*written) for written in zip(orders, postings, strict=True))
-    _remember_payees(payments)
+    _remember_payees(payments, known)
 
 
 def _lock_limits(batch: Sequence[Instruction]) -> None:
@@ -100,24 +100,25 @@ def _missing(batch: Sequence[Instruction]) -> list[Instruction]:
 Payment = tuple[Instruction, TransferOrder]
 
 
-def _name_payees(payments: Sequence[Payment]) -> None:
-    """Let each order say how it stands with the payee's name, and whether it is a first payment."""
-    rows = Payee.objects.filter(customer__in={one.customer.pk for one, _ in payments})
+def _name_payees(payments: Sequence[Payment]) -> list[Payee]:
+    """Let each order say how it stands with the payee's name, and whether it is a first payment; return whom the payers
+    know so far."""
+    rows = list(Payee.objects.filter(customer__in={one.customer.pk for one, _ in payments}))
     known = {(row.customer_id, row.account_id): KnownPayee(row.pk, row.typed_name, row.name_check) for row in rows}
     for one, order in payments:
         key = (one.customer.pk, one.target.pk)
         payee_names.put_on_order(order, one.name_given, known.get(key))
         known.setdefault(key, KnownPayee(0, order.payee_name_typed, order.name_check))
+    return rows
 
 
-def _remember_payees(payments: Sequence[Payment]) -> None:
+def _remember_payees(payments: Sequence[Payment], known: list[Payee]) -> None:
     """Whoever was paid is a known payee from the first payment on."""
     times: dict[tuple[int, int], list[datetime]] = {}
     checks: dict[tuple[int, int], str] = {}
     for one, order in payments:
         times.setdefault((one.customer.pk, one.target.pk), []).append(one.at)
         checks[one.customer.pk, one.target.pk] = order.name_check
-    known = list(Payee.objects.filter(customer__in={customer for customer, _ in times}))
     for payee in known:
         payee.last_paid_at = max([payee.last_paid_at, *times.pop((payee.customer_id, payee.account_id), [])])
     Payee.objects.bulk_update(known, ["last_paid_at"], batch_size=200)

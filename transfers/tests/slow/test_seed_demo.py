@@ -153,8 +153,7 @@ def test_the_history_is_written_in_few_statements_and_in_order_of_time() -> None
     with CaptureQueriesContext(connection) as statements:
         done, total = next(step for step in lived if step[0] > step[1] - 10)
     assert done > 2_000
-    # By the batch: what SQLite takes in one statement is bounded by its values, and an order has 21 columns.
-    assert len(statements) < 620
+    assert len(statements) < 600
     assert list(lived)[-1] == (total, total)
     for account in BankAccount.objects.filter(owner__isnull=False):
         times = list(Entry.objects.filter(account=account).order_by("sequence").values_list("posted_at", flat=True))
