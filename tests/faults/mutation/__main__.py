@@ -9,6 +9,7 @@ run may be stopped and goes on; a module that has changed is tried anew. Not for
 import argparse
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -30,10 +31,13 @@ FOLDER = Path(".mutants")
 
 def main() -> int:
     asked = _asked()
+    for one in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: children and folders go with us
+        signal.signal(one, signal.default_int_handler)
     FOLDER.mkdir(exist_ok=True)
     modules = asked.modules or [str(path) for room in ROOMS for path in sorted(Path(room).glob("[!_]*.py"))]
     results = Results(asked.results)
-    trials = [trial for trial in _made(asked.cosmic_ray, modules) if not results.has(trial)]
+    made = _made(asked.cosmic_ray, modules)
+    trials = [trial for trial in made if not results.has(trial)]
     tests = [test for test in TESTS if Path(test).exists()]
     lines = asked.lines or FOLDER / f"lines-{_digest_of(tests)}.json"
     trying = Trying(trials, results.add, lines=lines, at_once=asked.at_once, most_seconds=asked.most_seconds)
@@ -44,7 +48,7 @@ def main() -> int:
         return int(ended)
     for trial in [trial for trial in trials if results.of(trial) == FROM_THE_START]:
         results.add(trial, *_from_the_start(trial, trying.tests_of(trial)))
-    sys.stdout.write(report.of(results.rows(), modules))
+    sys.stdout.write(report.of(results.rows(made), modules))
     return 0
 
 
@@ -94,8 +98,8 @@ class Results:
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def rows(self) -> list[dict[str, Any]]:
-        return list(self._rows.values())
+    def rows(self, trials: list[Trial]) -> list[dict[str, Any]]:
+        return [self._rows[trial.name] for trial in trials]
 
 
 def _digest_of(tests: list[str]) -> str:
@@ -117,7 +121,7 @@ def _from_the_start(trial: Trial, tests: list[str]) -> tuple[str, str, float]:
     with copied_bank() as bank:
         broken(bank / trial.module, trial.text)
         try:
-            run = pytest_in(bank, "-x", "--tb=line", *tests)
+            run = pytest_in(bank, "-x", "-rfE", "--tb=no", *tests)
         except subprocess.TimeoutExpired:
             return TIMED_OUT, "", time.monotonic() - began
     seconds = time.monotonic() - began

@@ -13,6 +13,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,17 @@ class Trying:
         self.runs = self._known_runs(session.items)
         template = next(Path(session.config.cache.mkdir("migrated")).glob("*.sqlite3"))  # type: ignore[union-attr]
         os.environ["MIGRATED_DATABASE"] = str(template)
-        waiting, children = iter(self._trials), dict[int, _Child]()
+        children: dict[int, _Child] = {}
+        try:
+            self._try_all(children)
+        finally:  # a signal, perhaps
+            for pid, child in children.items():
+                child.end(pid)
+                child.clear()
+        return True
+
+    def _try_all(self, children: dict[int, "_Child"]) -> None:
+        waiting = iter(self._trials)
         while True:
             while len(children) < self._at_once and (trial := next(waiting, None)) is not None:
                 pairs, tests = trial.changed_functions(), self.tests_of(trial)
@@ -100,7 +111,7 @@ class Trying:
                     child = _Child(trial, tests, self.runs)
                     children[child.start(lambda one=child, put=pairs: self._try(one, put))] = child  # type: ignore[misc]
             if not children:
-                return True
+                return
             for pid in [pid for pid, child in children.items() if child.is_over(pid)]:
                 child = children.pop(pid)
                 self._told(child.trial, *child.outcome())
@@ -111,8 +122,11 @@ class Trying:
             files = {str(path) for path in Path("transfers").resolve().rglob("*.py") if "tests" not in path.parts}
             child = _Child(None, [], {})
             pid = child.start(lambda: _write(self._lines, traced(items, files)))
-            os.waitpid(pid, 0)
-            child.clear()
+            try:
+                os.waitpid(pid, 0)
+            finally:
+                child.end(pid)
+                child.clear()
         return json.loads(self._lines.read_text(encoding="utf-8"))
 
     def tests_of(self, trial: Trial) -> list[str]:
@@ -185,11 +199,15 @@ class _Child:
         time.sleep(0.005)
         if os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() - self._began < _WAITS_SECONDS + self._allowed:
             return False
-        try:
-            os.killpg(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return True
+        self.end(pid)
         return True
+
+    def end(self, pid: int) -> None:
+        """Kill whatever is left of it and of what it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
     def outcome(self) -> tuple[str, str, float]:
         """What became of the mutant, by which test, after how many seconds; the folder is gone then."""
