@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")
 ENDS: dict[str, Callable[[Any, TransferOrder], Any]] = {
     "release": lambda clerk, order: release_order(actor=clerk, order=order, reason=REASON),
     "reject": lambda clerk, order: reject_order(actor=clerk, order=order, reason=REASON),
-    "cancel": lambda clerk, order: cancel_order(actor=order.source.owner, order=order),
+    "cancel": lambda clerk, order: cancel_order(actor=order.initiator, order=order),
     "expire": lambda clerk, order: expire_order(order=order, at=order.expires_at),
 }
 
@@ -52,5 +52,5 @@ def too_late(first: str, then: str) -> str:
     return "done" if first == then == "cancel" else "DecidedAlready"
 
 
-def row_of(order: TransferOrder) -> dict[str, Any]:
+def row_of(order: TransferOrder) -> Any:
     return TransferOrder.objects.filter(pk=order.pk).values()[0]

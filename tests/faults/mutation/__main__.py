@@ -24,8 +24,10 @@ from tests.faults.mutation.trying import FROM_THE_START, KILLED, SURVIVED, TIMED
 
 ROOMS = ("transfers/ledger", "transfers/orders", "transfers/interest")
 # Tests of the everyday run that money goes through.
-TESTS = ("transfers/tests", "tests/attacks", "tests/mssql/test_hot_path.py", "tests/test_concurrency.py")
-TESTS += ("tests/test_lost_connections.py", "tests/test_peer_faults_money.py")
+TESTS = (
+    *("transfers/tests", "tests/attacks", "tests/mssql/test_hot_path.py", "tests/test_concurrency.py"),
+    *("tests/test_lost_connections.py", "tests/test_peer_faults_money.py"),
+)
 FOLDER = Path(".mutants")
 
 

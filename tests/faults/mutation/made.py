@@ -71,7 +71,7 @@ def _is_program(text: str) -> bool:
 def _is_of_mypy(operator: str, text: str, changed: str) -> bool:
     if operator == "RemoveDecorator":
         return False
-    pairs = zip(text.splitlines(), changed.splitlines(), strict=True)
+    pairs = zip(text.splitlines(), changed.splitlines(), strict=False)
     return any(_OF_MYPY.match(before) for before, after in pairs if before != after)
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +88,18 @@ class Trying:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = {item.nodeid: item for item in session.items}
         self.runs = self._known_runs(session.items)
-        template = next(Path(session.config.cache.mkdir("migrated")).glob("*.sqlite3"))  # type: ignore[union-attr]
+        template = next(Path(session.config.cache.mkdir("migrated")).glob("*.sqlite3"))
         os.environ["MIGRATED_DATABASE"] = str(template)
-        children: dict[int, _Child] = {}
+        children: dict[int, tuple[Trial, _Child]] = {}
         try:
             self._try_all(children)
         finally:  # a signal, perhaps
-            for pid, child in children.items():
+            for pid, (_, child) in children.items():
                 child.end(pid)
                 child.clear()
         return True
 
-    def _try_all(self, children: dict[int, "_Child"]) -> None:
+    def _try_all(self, children: dict[int, tuple[Trial, "_Child"]]) -> None:
         waiting = iter(self._trials)
         while True:
             while len(children) < self._at_once and (trial := next(waiting, None)) is not None:
@@ -108,19 +109,19 @@ class Trying:
                 elif not tests:
                     self._told(trial, SURVIVED, "no test runs it", 0)
                 else:
-                    child = _Child(trial, tests, self.runs)
-                    children[child.start(lambda one=child, put=pairs: self._try(one, put))] = child  # type: ignore[misc]
+                    child = _Child(tests, self.runs)
+                    children[child.start(partial(self._try, child, pairs))] = trial, child
             if not children:
                 return
-            for pid in [pid for pid, child in children.items() if child.is_over(pid)]:
-                child = children.pop(pid)
-                self._told(child.trial, *child.outcome())
+            for pid in [pid for pid, (_, child) in children.items() if child.is_over(pid)]:
+                trial, child = children.pop(pid)
+                self._told(trial, *child.outcome())
 
     def _known_runs(self, items: list[pytest.Item]) -> Runs:
         """What each test runs; noted once, in a child too, so that no test has left anything behind."""
         if not self._lines.exists():
             files = {str(path) for path in Path("transfers").resolve().rglob("*.py") if "tests" not in path.parts}
-            child = _Child(None, [], {})
+            child = _Child([], {})
             pid = child.start(lambda: _write(self._lines, traced(items, files)))
             try:
                 os.waitpid(pid, 0)
@@ -163,10 +164,10 @@ class Trying:
 
 
 class _Child:
-    """A process that tries one mutant, in a folder and on a database of its own."""
+    """A process that runs tests, in a folder and on a database of its own; without tests for as long as it takes."""
 
-    def __init__(self, trial: Trial | None, tests: list[str], runs: Runs) -> None:
-        self.trial, self.tests = trial, tests
+    def __init__(self, tests: list[str], runs: Runs) -> None:
+        self.tests = tests
         self._folder = Path(tempfile.mkdtemp(prefix="mutant-", dir=os.environ["TEST_RUN_FOLDER"]))
         self.result = self._folder / "result.json"
         self._allowed = max(_TIMES * sum(runs[test][0] for test in tests), _LEAST_SECONDS)
@@ -191,7 +192,7 @@ class _Child:
         os.dup2(silent, 1)
         os.dup2(silent, 2)
         connection.settings_dict["TEST"]["NAME"] = str(self._folder / "test.sqlite3")
-        if self.trial is not None:
+        if self.tests:
             resource.setrlimit(resource.RLIMIT_CPU, (int(self._allowed), int(self._allowed) + 5))
 
     def is_over(self, pid: int) -> bool:
