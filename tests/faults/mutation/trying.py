@@ -24,9 +24,10 @@ import pytest
 from tests.faults.mutation.coverage import Runs, run_one, traced
 from tests.faults.mutation.swapping import Pair, changed_functions, put_in
 
-# A child may take so many times what its tests take, and no less than this: a mutant that loops is ended, and is told
-# apart from one that a test has noticed. Seconds of its processor time; waiting for nothing is ended by the other.
-_TIMES, _LEAST_SECONDS, _WAITS_SECONDS = 10, 20, 300
+# A test may take so many times what it took without the mutant, and no less than this: a mutant that loops is ended,
+# and is told apart from one that a test has noticed. Seconds of processor time; what waits for nothing is ended by the
+# other one, of a child.
+_TIMES, _LEAST_SECONDS, _WAITS_SECONDS = 5, 10, 1800
 KILLED, SURVIVED, TIMED_OUT, FROM_THE_START = "killed", "survived", "timed out", "from the start"
 
 
@@ -109,7 +110,7 @@ class Trying:
                 elif not tests:
                     self._told(trial, SURVIVED, "no test runs it", 0)
                 else:
-                    child = _Child(tests, self.runs)
+                    child = _Child(tests)
                     children[child.start(partial(self._try, child, pairs))] = trial, child
             if not children:
                 return
@@ -121,7 +122,7 @@ class Trying:
         """What each test runs; noted once, in a child too, so that no test has left anything behind."""
         if not self._lines.exists():
             files = {str(path) for path in Path("transfers").resolve().rglob("*.py") if "tests" not in path.parts}
-            child = _Child([], {})
+            child = _Child([])
             pid = child.start(lambda: _write(self._lines, traced(items, files)))
             try:
                 os.waitpid(pid, 0)
@@ -155,6 +156,7 @@ class Trying:
             return
         items = [self._items[test] for test in child.tests if test in self._items]
         for number, item in enumerate(items):
+            _allow(max(_TIMES * self.runs[item.nodeid][0], _LEAST_SECONDS))
             reports = run_one(item, items[number + 1] if number + 1 < len(items) else None)
             if not all(report.passed or report.skipped for report in reports):
                 _write(child.result, [KILLED, item.nodeid])
@@ -164,13 +166,12 @@ class Trying:
 
 
 class _Child:
-    """A process that runs tests, in a folder and on a database of its own; without tests for as long as it takes."""
+    """A process that runs tests, in a folder and on a database of its own."""
 
-    def __init__(self, tests: list[str], runs: Runs) -> None:
+    def __init__(self, tests: list[str]) -> None:
         self.tests = tests
         self._folder = Path(tempfile.mkdtemp(prefix="mutant-", dir=os.environ["TEST_RUN_FOLDER"]))
         self.result = self._folder / "result.json"
-        self._allowed = max(_TIMES * sum(runs[test][0] for test in tests), _LEAST_SECONDS)
         self._began = time.monotonic()
 
     def start(self, work: Callable[[], None]) -> int:
@@ -192,13 +193,11 @@ class _Child:
         os.dup2(silent, 1)
         os.dup2(silent, 2)
         connection.settings_dict["TEST"]["NAME"] = str(self._folder / "test.sqlite3")
-        if self.tests:
-            resource.setrlimit(resource.RLIMIT_CPU, (int(self._allowed), int(self._allowed) + 5))
 
     def is_over(self, pid: int) -> bool:
         """Whether it has ended; it is ended here when it has waited too long."""
         time.sleep(0.005)
-        if os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() - self._began < _WAITS_SECONDS + self._allowed:
+        if os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() - self._began < _WAITS_SECONDS:
             return False
         self.end(pid)
         return True
@@ -219,6 +218,12 @@ class _Child:
 
     def clear(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _allow(seconds: float) -> None:
+    """Let this process be ended when it has used so many more seconds of processor time."""
+    soft = int(time.process_time() + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
 
 def _write(file: Path, what: Any) -> None:
