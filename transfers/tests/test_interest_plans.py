@@ -1,5 +1,6 @@
 """What a plan does with an account's interest, worked out without a database (R2.3, R9.2)."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -32,6 +33,20 @@ def test_what_comes_in_is_posted_before_what_goes_out() -> None:
     """So nothing is short of money on the way."""
     posted = plan(0, month=10, correction=-5).payments
     assert [payment.amount for payment in posted] == [10, -5]
+
+
+@in_one_world(
+    ("through", "said"),
+    [
+        (date(2026, 10, 30), "Correction up to September 2026"),
+        (date(2026, 10, 31), "Correction up to October 2026"),
+        (date(2026, 11, 1), "Correction up to October 2026"),
+    ],
+)
+def test_a_correction_says_up_to_which_whole_month_it_is(through: date, said: str) -> None:
+    made = plan(100, correction=-5)
+    before = replace(made.before, accrual=Accrual(through))
+    assert [payment.description for payment in replace(made, before=before).payments] == [said]
 
 
 @in_one_world(

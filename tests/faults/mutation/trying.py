@@ -28,6 +28,9 @@ from tests.faults.mutation.swapping import Pair, changed_functions, put_in
 # and is told apart from one that a test has noticed. Seconds of processor time; what waits for nothing is ended by the
 # other one, of a child.
 _TIMES, _LEAST_SECONDS, _WAITS_SECONDS = 5, 10, 1800
+# What runs once in a process, such as what compiles a statement, seems to be run by the first test alone. Where so few
+# run a line, all follow that run anything of the module.
+_FEW = 10
 KILLED, SURVIVED, TIMED_OUT, FROM_THE_START = "killed", "survived", "timed out", "from the start"
 
 
@@ -142,6 +145,8 @@ class Trying:
             found += [test for test, (_, seen) in self.runs.items() if number in seen.get(trial.module, ())]
             if found and number <= lines[0]:
                 break
+        if len(set(found)) < _FEW:
+            found += [test for test, (_, seen) in self.runs.items() if seen.get(trial.module)]
         found.sort(key=lambda test: (stem not in test, self.runs[test][0]))
         chosen: list[str] = []
         for test in dict.fromkeys(found):
