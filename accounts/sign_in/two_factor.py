@@ -20,6 +20,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.compiled import Select
+from foundation.locking import lock
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
@@ -114,7 +115,7 @@ def new_recovery_codes(user: User) -> tuple[list[RecoveryCode], list[str]]:
 
 @own_transaction
 def _switch_on(user: User, device: TotpDevice, rows: list[RecoveryCode], proof: str = "") -> None:
-    User.objects.select_for_update().get(pk=user.pk)
+    lock(User.objects).get(pk=user.pk)
     if confirmed_device(user):
         raise AlreadyEnrolled
     enrolment_link.require_opened(user, proof)
