@@ -27,6 +27,7 @@ from tests.locks.order import ROOT, Lock, Order
 # By which column a row of these tables is asked for, where that is not its primary key.
 _KEYS = {"transfers_customerlimit": "user", "foundation_ratewindow": "key"}
 _RUN = transactions.own_transaction(lambda: None).__code__  # type: ignore[attr-defined]
+_HERE = Path(__file__).resolve()
 _MOST_FRAMES = 60
 
 Ids = tuple[Any, ...] | None  # of the rows that a statement names; None where it says which in another way
@@ -106,7 +107,7 @@ class Recorder:
 
     def _hold_against_the_order(self, taken: list[Taken], same: list[Taken], now: Taken, service: str) -> None:
         lock, asked = now.lock, now.asked
-        if service and lock.name not in self._order.services.get(service, ()):
+        if lock.name not in self._order.services.get(service, (lock.name,)):
             self._note(f"docs/locks.md does not say that {service} takes {_said(lock)}.", (asked, now.frames))
         if not asked.waits:
             return
@@ -295,14 +296,14 @@ def _frames() -> Frames:
 
 
 def service_in(frames: Frames) -> str:
-    """The service of the bank whose transaction this is, as docs/locks.md names it; "" if none of it began one."""
+    """The service of the bank whose transaction this is, as docs/locks.md names it; "" if it is none, or if a test does
+    something of its own within it."""
     for (inner, _), (outer, _) in pairwise(frames):
+        path = Path(inner.co_filename)
+        if "tests" in path.parts and path != _HERE:
+            return ""
         if outer is _RUN:
-            path = Path(inner.co_filename)
-            if not path.is_relative_to(ROOT) or "tests" in path.parts:
-                return ""
-            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            return f"{module}.{inner.co_qualname}"
+            return f"{'.'.join(path.relative_to(ROOT).with_suffix('').parts)}.{inner.co_qualname}"
     return ""
 
 
@@ -324,4 +325,4 @@ def _told(asked: Asked, frames: Frames) -> list[str]:
 
 def _is_ours(code: CodeType) -> bool:
     path = Path(code.co_filename)
-    return path.is_relative_to(ROOT) and ".venv" not in path.parts and path != Path(__file__).resolve()
+    return path.is_relative_to(ROOT) and ".venv" not in path.parts and path != _HERE

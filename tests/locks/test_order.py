@@ -129,13 +129,13 @@ def test_what_waits_for_nobody_may_come_at_any_time(recorder: Recorder, accounts
     assert recorder.take() == []
 
 
-def test_a_service_that_the_document_does_not_name_fails(
+def test_a_lock_that_the_document_does_not_say_of_a_service_fails(
     recorder: Recorder, accounts: list[BankAccount], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from transfers.accounts import renaming
 
     name = "transfers.accounts.renaming.rename_account"
-    monkeypatch.delitem(written_order().services, name)
+    monkeypatch.setitem(written_order().services, name, ())
     renaming.rename_account(actor=accounts[0].owner, account=accounts[0], nickname="Food")  # type: ignore[arg-type]
     [found] = recorder.take()
     assert f"docs/locks.md does not say that {name} takes the lock 'account'" in found
