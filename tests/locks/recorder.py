@@ -39,7 +39,7 @@ class Asked(NamedTuple):
 
     table: str
     ids: Ids
-    in_order: bool  # of several rows, the lowest first
+    in_order: bool  # one row, or several, the lowest first
     waits: bool
     statement: Any
 
@@ -97,6 +97,8 @@ class Recorder:
             return
         frames = _frames()
         service = service_in(frames)
+        if service is None or (not service and not taken and _is_by_itself(frames)):
+            return
         if lock is None:
             if service:
                 self._note(f"No line of docs/locks.md has the table {asked.table}.", (asked, frames))
@@ -226,7 +228,15 @@ def _asked_by(compiler: Any) -> Asked:
     model, is_select = query.get_meta().model, type(query).__name__ == "Query"
     ids = _ids_in(query.where, _key_of(model._meta.db_table, model))
     ordered = is_select and [*query.order_by] in (["pk"], [model._meta.pk.name])
-    return Asked(model._meta.db_table, ids, ordered, _waits(query), compiler)
+    return Asked(model._meta.db_table, ids, ordered or _is_of_one(query.where), _waits(query), compiler)
+
+
+def _is_of_one(where: Any) -> bool:
+    """Whether a condition names one row by something unique, such as its public id."""
+    return where.connector == "AND" and any(
+        getattr(child, "lookup_name", "") == "exact" and getattr(getattr(child.lhs, "target", None), "unique", False)
+        for child in where.children
+    )
 
 
 def _waits(query: Any) -> bool:
@@ -295,16 +305,35 @@ def _frames() -> Frames:
     return frames
 
 
-def service_in(frames: Frames) -> str:
-    """The service of the bank whose transaction this is, as docs/locks.md names it; "" if it is none, or if a test does
-    something of its own within it."""
+def service_in(frames: Frames) -> str | None:
+    """The service whose transaction this is, as docs/locks.md names it; "" if it is none of the bank's; None where a
+    test does something of its own in the middle of one, behind its back."""
+    is_tests_own = False
     for (inner, _), (outer, _) in pairwise(frames):
-        path = Path(inner.co_filename)
-        if "tests" in path.parts and path != _HERE:
+        is_by_test = _is_test(inner.co_filename)
+        if outer is not _RUN:
+            is_tests_own |= is_by_test
+        elif is_by_test:
             return ""
-        if outer is _RUN:
-            return f"{'.'.join(path.relative_to(ROOT).with_suffix('').parts)}.{inner.co_qualname}"
+        else:
+            return None if is_tests_own else f"{_module_of(inner.co_filename)}.{inner.co_qualname}"
     return ""
+
+
+@cache
+def _is_test(filename: str) -> bool:
+    return "tests" in Path(filename).parts and Path(filename) != _HERE
+
+
+@cache
+def _module_of(filename: str) -> str:
+    return ".".join(Path(filename).relative_to(ROOT).with_suffix("").parts)
+
+
+def _is_by_itself(frames: Frames) -> bool:
+    """Whether this is a `delete()` outside of any transaction, which Django gives one of its own."""
+    files = [code.co_filename for code, _ in frames[:8]]
+    return any(name.endswith("django/db/models/deletion.py") for name in files)
 
 
 def _said(lock: Lock) -> str:

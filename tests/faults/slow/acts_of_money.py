@@ -327,9 +327,11 @@ def _freeze(bank: Bank) -> None:
         set_status(account, AccountStatus.FROZEN, FreezeKind.SUPPORT)
 
 
-def _approval(bank: Bank, seat: int, kind: RequestKind, **about: Any) -> Step:
+def _approval(bank: Bank, seat: int, kind: RequestKind, account: BankAccount | None = None, **asks: Any) -> Step:
+    """Of a request that waits for the other clerk too, where there is one."""
+    waiting = ServiceRequest.objects.filter(kind=kind.value, account=account, state=RequestState.PENDING)
     with transaction.atomic():
-        asked = requests.save_new(bank.alice, kind, **about)
+        asked = waiting.first() or requests.save_new(bank.alice, kind, account=account, **asks)
     clerk = bank.clerks[seat]
     return Step(lambda: requests.approve_request(actor=clerk, public_id=asked.public_id, reason=REASON))
 
