@@ -119,11 +119,11 @@ def _switch_on(user: User, device: TotpDevice, rows: list[RecoveryCode], proof: 
     if confirmed_device(user):
         raise AlreadyEnrolled
     enrolment_link.require_opened(user, proof)
-    enrolment_link.use_up(user)
     device.confirmed = True
     device.save(update_fields=["confirmed"])
     RecoveryCode.objects.filter(user=user).delete()
     RecoveryCode.objects.bulk_create(rows)
+    enrolment_link.use_up(user)
     record(Action.TWO_FACTOR_ENABLED, actor=user, subject=user)
     outbox.tell("two_factor_enabled", user_id=user.pk)
 

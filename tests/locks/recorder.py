@@ -331,9 +331,9 @@ def _module_of(filename: str) -> str:
 
 
 def _is_by_itself(frames: Frames) -> bool:
-    """Whether this is a `delete()` outside of any transaction, which Django gives one of its own."""
-    files = [code.co_filename for code, _ in frames[:8]]
-    return any(name.endswith("django/db/models/deletion.py") for name in files)
+    """Whether this is a `delete()` outside of any transaction, which Django gives one of its own, or a migration."""
+    files = [code.co_filename for code, _ in frames[:20]]
+    return any(name.endswith("django/db/models/deletion.py") or "/migrations/" in name for name in files)
 
 
 def _said(lock: Lock) -> str:

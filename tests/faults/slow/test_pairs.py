@@ -139,8 +139,11 @@ def resolved_deadlocks() -> int:
     if connection.vendor != "postgresql":
         return 0
     with connection.cursor() as cursor:
-        while True:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        for _ in range(600):  # until the others have ended
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND backend_type = 'client backend'"
+            )
             if cursor.fetchone()[0] == 1:
                 break
             time.sleep(0.05)
