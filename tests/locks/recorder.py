@@ -1,8 +1,8 @@
 """Each lock that a transaction asks for, held against docs/locks.md while the tests run.
 
 Where it is asked for is listened to, not what the database makes of it: SQLite locks no rows, and the order is the same
-on every engine. An UPDATE or a DELETE locks the rows that it changes. A transaction is what a service begins: the
-one that surrounds a test is none. What a savepoint is rolled back to lets its locks go.
+on every engine. An UPDATE or a DELETE locks the rows that it changes. A transaction is what the bank begins: what a
+test opens around that is none. What a savepoint is rolled back to lets its locks go.
 """
 
 import re
@@ -72,7 +72,7 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator["Recorder"]:
         """Listen meanwhile, in every thread."""
-        listeners = list(self._listeners())
+        listeners = [*self._on_statements(), *self._on_transactions()]
         kept = [(place, name, place.__dict__.get(name)) for place, name, _ in listeners]
         for place, name, listener in listeners:
             setattr(place, name, listener)
@@ -127,10 +127,10 @@ class Recorder:
         with self._mutex:
             self._found.append("\n".join(told))
 
-    def _listeners(self) -> Iterable[tuple[Any, str, Any]]:
-        """What is put in the place of what runs statements and ends transactions."""
+    def _on_statements(self) -> Iterable[tuple[Any, str, Any]]:
+        """What is put in the place of what runs statements."""
         select, update = compilers.SQLCompiler.execute_sql, compilers.SQLUpdateCompiler.execute_sql
-        bound, many, leave = compiled._Compiled._bound, compiled.Update.execute_many, transaction.Atomic.__exit__
+        bound, many = compiled._Compiled._bound, compiled.Update.execute_many
 
         def on_select(compiler: Any, *args: Any, **kwargs: Any) -> Any:
             if compiler.query.select_for_update:
@@ -156,6 +156,20 @@ class Recorder:
             self.asked(database, _asked_compiled(one, statement, rows))
             many(one, rows)
 
+        yield compilers.SQLCompiler, "execute_sql", on_select
+        yield compilers.SQLUpdateCompiler, "execute_sql", on_update
+        yield compilers.SQLDeleteCompiler, "execute_sql", on_delete
+        yield compiled._Compiled, "_bound", on_bound
+        yield compiled.Update, "execute_many", on_many
+
+    def _on_transactions(self) -> Iterable[tuple[Any, str, Any]]:
+        """What is put in the place of what begins and ends transactions."""
+        enter, leave = transaction.Atomic.__enter__, transaction.Atomic.__exit__
+
+        def on_entering(block: Any) -> None:
+            block.is_of_a_test = _is_test(sys._getframe(1).f_code.co_filename)
+            enter(block)
+
         def on_leaving(block: Any, kind: Any, *details: Any) -> Any:
             database = transaction.get_connection(block.using)
             try:
@@ -164,11 +178,8 @@ class Recorder:
                 if "locks_taken" in database.__dict__:
                     _let_go(database, is_undone=kind is not None)
 
-        yield compilers.SQLCompiler, "execute_sql", on_select
-        yield compilers.SQLUpdateCompiler, "execute_sql", on_update
-        yield compilers.SQLDeleteCompiler, "execute_sql", on_delete
-        yield compiled._Compiled, "_bound", on_bound
-        yield compiled.Update, "execute_many", on_many
+        yield transaction.Atomic, "is_of_a_test", False
+        yield transaction.Atomic, "__enter__", on_entering
         yield transaction.Atomic, "__exit__", on_leaving
 
 
@@ -176,8 +187,8 @@ class Recorder:
 
 
 def own_depth(database: Any) -> int:
-    """How many blocks of `atomic()` are open, the ones around a test not counted."""
-    return sum([not block._from_testcase for block in database.atomic_blocks])
+    """How many blocks of `atomic()` are open, those of tests not counted."""
+    return sum([not (block._from_testcase or block.is_of_a_test) for block in database.atomic_blocks])
 
 
 def _let_go(database: Any, *, is_undone: bool) -> None:

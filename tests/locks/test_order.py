@@ -4,7 +4,7 @@ import ast
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,21 @@ def take_accounts(*accounts: BankAccount) -> None:
 
 
 @own_transaction
-def take_account_then_limit(account: BankAccount) -> None:
-    limits.locked_limit(account.owner, at=account.opened_at)  # type: ignore[arg-type]
-    lock(BankAccount.objects).get(pk=account.pk)
-    CustomerLimit.objects.filter(user=account.owner).update(used=Decimal(0))
+def together(*steps: Callable[[], Any]) -> None:
+    for step in steps:
+        step()
+
+
+def take(account: BankAccount) -> Callable[[], Any]:
+    return lambda: lock(BankAccount.objects).get(pk=account.pk)
+
+
+def take_limit(account: BankAccount) -> Callable[[], Any]:
+    return lambda: limits.locked_limit(account.owner, at=account.opened_at)  # type: ignore[arg-type]
+
+
+def write_limit(account: BankAccount) -> Callable[[], Any]:
+    return lambda: CustomerLimit.objects.filter(user=account.owner).update(used=Decimal(0))
 
 
 def test_accounts_in_falling_order_fail_by_name(recorder: Recorder, accounts: list[BankAccount]) -> None:
@@ -68,9 +79,7 @@ def test_accounts_in_falling_order_fail_by_name(recorder: Recorder, accounts: li
 
 
 def test_a_lock_behind_one_that_it_stands_before_fails_by_name(recorder: Recorder, accounts: list[BankAccount]) -> None:
-    with transaction.atomic():
-        lock(BankAccount.objects).get(pk=accounts[0].pk)
-        CustomerLimit.objects.filter(user=accounts[0].owner).update(used=Decimal(0))
+    together(take(accounts[0]), write_limit(accounts[0]))
     [found] = recorder.take()
     assert "takes the lock 'limit' (rank 3) behind the lock 'account' (rank 5)" in found
     assert "test_order.py" in found
@@ -78,7 +87,7 @@ def test_a_lock_behind_one_that_it_stands_before_fails_by_name(recorder: Recorde
 
 
 def test_what_a_transaction_has_it_may_lock_again(recorder: Recorder, accounts: list[BankAccount]) -> None:
-    take_account_then_limit(accounts[0])
+    together(take_limit(accounts[0]), take(accounts[0]), write_limit(accounts[0]))
     assert recorder.take() == []
 
 
@@ -86,10 +95,7 @@ def test_compiled_statements_are_listened_to_as_well(recorder: Recorder, account
     from transfers.ledger import posting
 
     first, second = accounts
-    with transaction.atomic():
-        posting.locked({second.pk})
-        posting.locked({first.pk, second.pk})
-        limits.locked_limit(first.owner, at=first.opened_at)  # type: ignore[arg-type]
+    together(lambda: posting.locked({second.pk}), lambda: posting.locked({first.pk, second.pk}), take_limit(first))
     found = recorder.take()
     assert len(found) == 2
     assert f"{first.pk} behind {second.pk}" in found[0]
@@ -100,10 +106,8 @@ def test_several_accounts_in_no_order_fail_and_so_does_a_set_of_them(
     recorder: Recorder, accounts: list[BankAccount]
 ) -> None:
     ids = [account.pk for account in accounts]
-    with transaction.atomic():
-        list(lock(BankAccount.objects).filter(pk__in=ids))
-    with transaction.atomic():
-        BankAccount.objects.filter(owner=accounts[0].owner).update(nickname="")
+    together(lambda: list(lock(BankAccount.objects).filter(pk__in=ids)))
+    together(lambda: BankAccount.objects.filter(owner=accounts[0].owner).update(nickname=""))
     assert [text.splitlines()[0] for text in recorder.take()] == [
         "Several rows of the lock 'account' (rank 5), which are locked by id, in no order."
     ] * 2
@@ -111,21 +115,22 @@ def test_several_accounts_in_no_order_fail_and_so_does_a_set_of_them(
 
 def test_a_savepoint_that_is_rolled_back_lets_its_locks_go(recorder: Recorder, accounts: list[BankAccount]) -> None:
     first, second = accounts
-    with transaction.atomic():
-        with suppress(LookupError), transaction.atomic():
-            lock(BankAccount.objects).get(pk=second.pk)
+
+    def taken_and_undone() -> None:
+        with suppress(LookupError), ExitStack() as savepoint:
+            savepoint.enter_context(transaction.atomic())  # not by this file, whose blocks are no savepoints
+            take(second)()
             raise LookupError
-        lock(BankAccount.objects).get(pk=first.pk)
-        with transaction.atomic():
-            lock(BankAccount.objects).get(pk=second.pk)
+
+    together(taken_and_undone, take(first), take(second))
     assert recorder.take() == []
+    together(take(second), taken_and_undone, take(first))
+    assert len(recorder.take()) == 1
 
 
 def test_what_waits_for_nobody_may_come_at_any_time(recorder: Recorder, accounts: list[BankAccount]) -> None:
     first, second = accounts
-    with transaction.atomic():
-        lock(BankAccount.objects).get(pk=second.pk)
-        list(lock(BankAccount.objects, skip_locked=True).filter(pk=first.pk))
+    together(take(second), lambda: list(lock(BankAccount.objects, skip_locked=True).filter(pk=first.pk)))
     assert recorder.take() == []
 
 
