@@ -28,10 +28,10 @@ from tests.locks.order import ROOT, Lock, Order
 _KEYS = {"transfers_customerlimit": "user", "foundation_ratewindow": "key"}
 _RUN = transactions.own_transaction(lambda: None).__code__  # type: ignore[attr-defined]
 _HERE = Path(__file__).resolve()
-_MOST_FRAMES = 60
+_MOST_FRAMES, _CALLERS = 60, 8
 
 Ids = tuple[Any, ...] | None  # of the rows that a statement names; None where it says which in another way
-Frames = list[tuple[CodeType, int]]
+Frames = list[tuple[CodeType, int]]  # and the instruction at which each is: its line is looked up where it is told
 
 
 class Asked(NamedTuple):
@@ -307,11 +307,14 @@ def _key_of(table: str, model: type[Model]) -> Any:
 
 
 def _frames() -> Frames:
-    """Where we are, innermost first, without what the frames hold."""
+    """Where we are, innermost first, without what the frames hold: the service, and by which way it was called."""
     frame: FrameType | None = sys._getframe(2)
     frames: Frames = []
-    while frame is not None and len(frames) < _MOST_FRAMES:
-        frames.append((frame.f_code, frame.f_lineno))
+    left = _MOST_FRAMES
+    while frame is not None and left:
+        code = frame.f_code
+        frames.append((code, frame.f_lasti))
+        left = _CALLERS if code is _RUN else left - 1
         frame = frame.f_back
     return frames
 
@@ -359,8 +362,15 @@ def _told(asked: Asked, frames: Frames) -> list[str]:
         sql, params = asked.statement.as_sql()
         text = sql % tuple(map(repr, params))
     lines = [f"  {text:.1000}" + (f"  -- rows {asked.ids}" if asked.ids is not None else "")]
-    ours = [(code, line) for code, line in reversed(frames) if _is_ours(code)]
-    return lines + [f"    {Path(code.co_filename).relative_to(ROOT)}:{line} {code.co_name}" for code, line in ours]
+    ours = [(code, at) for code, at in reversed(frames) if _is_ours(code)]
+    return lines + [
+        f"    {Path(code.co_filename).relative_to(ROOT)}:{_line_of(code, at)} {code.co_name}" for code, at in ours
+    ]
+
+
+def _line_of(code: CodeType, instruction: int) -> int | None:
+    """As `f_lineno` says it, which reads all lines before it."""
+    return list(code.co_positions())[instruction // 2][0]
 
 
 def _is_ours(code: CodeType) -> bool:
