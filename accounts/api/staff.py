@@ -110,6 +110,12 @@ class FreezeOut(Out):
         )
 
 
+FreezesRead = Annotated[int, Field(ge=0)]
+FreezesVersion = Annotated[
+    int, Field(description="Which freezes these are; send it back when you lift them, and none that came since is.")
+]
+
+
 class PendingActOut(Out):
     """What waits for a second administrator, or did."""
 
