@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # What the tests need of the project.
 _COPIED = (
     *("accounts", "audit", "bankproject", "foundation", "support", "transfers", "tests"),
-    *("templates", "static", "deploy", "pyproject.toml", "manage.py"),
+    *("templates", "static", "deploy", "docs", "pyproject.toml", "manage.py"),
 )
 # Of the run that we belong to: another one chooses its own.
 _OF_THIS_RUN = {"TEST_RUN_FOLDER", "TEST_DATABASE_URL", "PYTEST_ADDOPTS"}
