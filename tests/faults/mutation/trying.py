@@ -88,6 +88,13 @@ class Trying:
         self.runs: Runs = {}
         self._items: dict[str, pytest.Item] = {}
 
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """What is slow or needs more than Python is left out, as in the everyday run."""
+        from tests.plugin import MARKS_OF_FOLDERS
+
+        parts = collection_path.relative_to(Path.cwd()).parts
+        return None if MARKS_OF_FOLDERS.keys().isdisjoint(parts) else True
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self._items = {item.nodeid: item for item in session.items}
