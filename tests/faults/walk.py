@@ -107,8 +107,10 @@ def _begin(folder: Path) -> None:
 
 def _use(file: Path) -> None:
     """Let this process work on that database, which need not outlive it."""
+    from django.conf import settings
     from django.db import connection
 
+    settings.DEBUG = False  # or every statement is logged
     logging.disable(logging.WARNING)
     connection.settings_dict["NAME"] = str(file)
     options = connection.settings_dict["OPTIONS"]
@@ -151,6 +153,7 @@ def run(part: Part) -> dict[str, Any]:
         "operations": outcome.acts.total(),
         "acts": dict(outcome.acts),
         "words": dict(outcome.words),
+        "written": sorted(outcome.written),
         "row_checks": outcome.steps,
         "full_checks": outcome.checks,
         "violations": int(outcome.failed_after is not None),

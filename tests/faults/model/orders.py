@@ -1,6 +1,6 @@
 """Orders of money as they ought to be (R3.2 to R3.10): deposits, withdrawals, transfers, and what holds them."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import Any
 
 from tests.faults.model.books import Account, Books, Facts, Refused
@@ -20,13 +20,9 @@ class Orders(Books):
         self.payees, self.limits = dict[tuple[str, int], tuple[str, str]](), dict[str, int]()
         # Of a customer's day: "used", "cash in", and what one clerk alone took or gave, by the kind of order.
         self.days, self.since_code = Counter[tuple[str, str, int]](), Counter[str]()
-        self.payments = defaultdict[str, list[int]](list)
 
     def limit(self, customer: str) -> int:
         return self.limits.get(customer, self.rules.daily)
-
-    def payments_in_the_hour(self, customer: str) -> int:
-        return sum(at + 3600 > self.now for at in self.payments[customer])
 
     # --- Asked for ---------------------------------------------------------------------------------------------------
 
@@ -113,7 +109,7 @@ class Orders(Books):
         order.name, order.is_first = (typed if check in UNCONFIRMED else "", check), known is None
 
     def _ask_the_fraud_rules(self, order: Facts) -> None:
-        in_the_hour = 1 + self.payments_in_the_hour(order.customer)
+        in_the_hour = 1 + len(self.within("payment", order.customer, 3600))
         found = {
             "large_amount": order.amount > self.rules.alert,
             "many_payments": order.kind == "payment" and in_the_hour > self.rules.payments_an_hour,
@@ -172,7 +168,7 @@ class Orders(Books):
             if order.why or order.served:
                 self.since_code[customer] = 0
             if order.kind == "payment":
-                self.payments[customer].append(self.now)
+                self.places["payment", customer].append((self.now, None))
             if order.challenge:
                 order.challenge.is_used = True
         elif order.kind == "deposit" and not order.served:

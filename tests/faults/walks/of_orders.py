@@ -61,10 +61,11 @@ class Ordering(Walker):
     # --- Opening and closing -----------------------------------------------------------------------------------------
 
     def open(self, owner: int, kind: int, by: int, deposit: int) -> None:
-        """Now and then by an administrator, or without a deposit."""
+        """Now and then by an administrator, or without a deposit. Carla saves, and rarely has a checking account."""
         customer = self.one_of(list(CUSTOMERS), owner)
         actor = self.one_of(self.admins, by) if by % 10 == 9 else customer
-        self._open(Opening(actor, customer, kind % 3 == 2, max(deposit, 0) if by % 3 != 2 else 0, self.key()))
+        is_savings = kind % 5 > (0 if customer == "carla" else 2)
+        self._open(Opening(actor, customer, is_savings, max(deposit, 0) if by % 3 != 2 else 0, self.key()))
 
     def _open(self, asked: Opening) -> None:
         self.asks = [*self.asks[1 - _KEPT :], asked]
@@ -90,8 +91,9 @@ class Ordering(Walker):
                 self._bind_order(order, orders.select_related("source__owner", "target__owner").latest("pk"))
 
     def close(self, number: int) -> None:
-        """Mostly one that is empty."""
+        """Mostly one that is empty, of savings and checking alike."""
         empty = [one for one in self.model.accounts if not one.is_closed and not one.balance]
+        empty = [one for one in empty if one.is_savings] or empty if number % 2 else empty
         account = self.one_of(empty, number) if empty and number % 4 else self.account(number)
         self.also.add("earned")
         self.both(
@@ -162,6 +164,15 @@ class Ordering(Walker):
         asked = self.latest(self.waiting, which)
         assert asked.code is not None
         self._place(replace(asked, code=(asked.code[0], how % 4 > 0)))
+
+    def guess_codes(self, which: int) -> None:
+        """Six wrong ones, one after the other: the sixth is not looked at any more (R1.4)."""
+        asked = self.latest(self.waiting, which)
+        for _ in range(6):
+            assert asked.code is not None
+            self.pass_time(13)
+            if self._place(replace(asked, code=(asked.code[0], False))) == "step_up_required":  # it came too late
+                asked = self.waiting[-1]
 
     def again(self, which: int, more: int) -> None:
         """The same request once more; or with its key for a cent more."""

@@ -6,6 +6,7 @@ from typing import Any
 from accounts.models import FreezeKind, PendingAct
 from accounts.permission import second_person
 from accounts.permission.authority import ApprovedRequest
+from tests.faults.model.books import Facts
 from tests.faults.walks.of_orders import Ordering
 from tests.faults.walks.walker import CLERKS, CUSTOMERS, ORIGIN, REASON, money
 from transfers.accounts import freezing
@@ -50,7 +51,7 @@ class Walk(Ordering):
             lambda: holds.cancel_order(actor=self.users[by], order=self.rows[order]),
         )
 
-    def _held(self, which: int) -> Any:
+    def _held(self, which: int) -> Facts:
         held = [one for one in self.model.orders[-300:] if one.state == "held"]
         return self.one_of(held, which) if held and which % 5 else self.latest(self.model.orders, which)
 
@@ -60,7 +61,7 @@ class Walk(Ordering):
     # --- Reversals ---------------------------------------------------------------------------------------------------
 
     def reverse(self, which: int, by: int) -> None:
-        movement, actor = self.latest(self.model.movements, which), self.one_of(self.admins, by)
+        movement, actor = self._moved(which), self.one_of(self.admins, by)
         key = self.one_of(self.decided, which) if self.decided and by % 7 == 0 else self.key()
         self.also.update(("waiting", "earned"))
         row = Transaction.objects.get(pk=self.beside.movements[movement])
@@ -75,6 +76,15 @@ class Walk(Ordering):
             self.bind(*outcome)
             self.beside.acts[outcome[0]] = outcome[1].pk
         self.decided = [*self.decided[-5:], key]
+
+    def _moved(self, which: int) -> Facts:
+        """One of the last movements; every third time a large one, now and then one that waits for somebody."""
+        large = [
+            one for one in self.model.movements[-200:] if one.amount > self.model.rules.suspicious and not one.undone
+        ]
+        waiting = [act.movement for act in self.model.acts if act.state == "waiting"]
+        chosen = large if which % 3 == 0 else waiting if which % 10 == 1 else []
+        return self.latest(chosen or self.model.movements, which // 3)
 
     def approve(self, which: int, by: int) -> None:
         self._settle("done", which, by)

@@ -178,7 +178,7 @@ class Beside:
                 model.limit(name),
                 [len(model.within(what, name, 60)) for what in _MINUTES],
                 [sum(token is not None for _, token in model.places[what, name]) for what in _MINUTES],
-                min(model.payments_in_the_hour(name), model.rules.payments_an_hour),
+                min(len(model.within("payment", name, 3600)), model.rules.payments_an_hour),
             ]
             for name in customers
         }

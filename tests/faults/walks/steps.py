@@ -15,6 +15,7 @@ STEPS = {
     "deposit_at_counter": (3, "nna"),
     "withdraw_at_counter": (3, "nnan"),
     "give_code": (3, "nn"),
+    "guess_codes": (1, "n"),
     "again": (8, "nn"),
     "release": (4, "nn"),
     "reject": (2, "nn"),
@@ -32,9 +33,10 @@ STEPS = {
     "forget_payee": (1, "n"),
     "wait": (5, "nn"),
 }
-# Seconds before a step.
-_PAUSES = (0, 0, 0, 1, 2, 5, 20, 45, 90, 300)
-_SIZES = (1, 100, 50_00, 100_00, 300_00, 1_200_00, 2_800_00)
+# Seconds before a step: spells in which everybody hurries, and slow ones.
+_PACES = ((0, 0, 0, 1), (0, 1, 3, 10), (5, 20, 45, 90, 300))
+_SPELL = 25  # steps
+_SIZES = (1, 100, 50_00, 100_00, 300_00, 1_200_00, 2_000_00, 2_800_00)
 # Amounts that stand at an edge, by their names (`Walker.amount`); below nothing, so that they are no amounts.
 EDGES = (
     "all",
@@ -59,9 +61,11 @@ def drawn(seed: int, count: int) -> list[Step]:
     names, weights = list(STEPS), [weight for weight, _ in STEPS.values()]
     steps: list[Step] = [["open", 0, number, 0, 0, 2_000_00] for number in range(3)]
     while len(steps) < count:
+        if len(steps) % _SPELL == 3:
+            pauses = random.choice(_PACES)
         [name] = random.choices(names, weights)
         numbers = [_amount(random) if kind == "a" else random.randrange(1000) for kind in STEPS[name][1]]
-        steps.append([name, random.choice(_PAUSES), *numbers])
+        steps.append([name, random.choice(pauses), *numbers])
     return steps[:count]
 
 
