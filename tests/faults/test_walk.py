@@ -24,7 +24,7 @@ from transfers.orders import limits
 IS_SQLITE = connection.vendor == "sqlite"
 # On SQLite walks commit; elsewhere they are taken back in the end, a test's transaction around them.
 with_a_bank = pytest.mark.django_db(transaction=IS_SQLITE)
-STEPS = 300 if IS_SQLITE else 100
+STEPS = 200 if IS_SQLITE else 100
 FEW = 12
 
 

@@ -15,7 +15,8 @@ DAY, BANK = 86_400, "the bank"
 class Refused(Exception):
     def __init__(self, code: str, account: Any = None) -> None:
         super().__init__(code)
-        self.code, self.account, self.challenge = code, account, None
+        self.code, self.account = code, account
+        self.challenge: Facts | None = None  # for which a code is asked
 
 
 class Facts:
@@ -26,6 +27,9 @@ class Facts:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self.__dict__[name] = value
 
 
 class Account:
@@ -110,8 +114,8 @@ class Books:
             self.did("CODE_REFUSED", by)
             if len(self.places["code", person]) == 5:
                 self.places["lock", person], self.places["code", person] = [(self.now, None)], []
-                is_told = self.within("told", person, 3600) or self.take("told", person, 1, 3600)
-                self.did("LOCKED_OUT", "", *([] if is_told else ["locked_out"]))
+                self.did("LOCKED_OUT", "", *([] if self.within("told", person, 3600) else ["locked_out"]))
+                self.places["told", person] = self.places["told", person] or [(self.now, None)]
             raise Refused(word)
 
     def look(self, debit: Account, credit: Account, amount: int, *, sets_aside: bool = False) -> None:

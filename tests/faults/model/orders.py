@@ -9,7 +9,7 @@ OUTGOING, UNCONFIRMED = ("payment", "withdrawal"), ("no_match", "not_checked", "
 WORDS = {"deposit": "DEPOSIT", "withdrawal": "WITHDRAWAL", "own": "TRANSFER", "payment": "TRANSFER"}
 Name = tuple[str, str, bool]  # as it was typed, what the check says, whether it is sent all the same
 Sides = tuple[Account, Account]
-Code = tuple[Facts | None, bool]  # the challenge that it is for, None at the counter; whether it is right
+Code = tuple[Any, bool]  # the challenge that it is for, None at the counter; whether it is right
 
 
 class Orders(Books):
@@ -118,7 +118,7 @@ class Orders(Books):
         order.rules = [rule for rule in found if found[rule]]
         order.hold = "suspicious_amount" if found["suspicious_amount"] else ""
 
-    def _let_out(self, order: Facts, challenge: Facts | None) -> None:
+    def _let_out(self, order: Facts, challenge: Any) -> None:
         customer, is_new = order.customer, order.kind == "payment" and not order.known
         is_much = self.since_code[customer] + order.amount > self.rules.step_up
         order.why = "" if order.served else "new_payee" if is_new else "amount" if is_much else ""
@@ -128,7 +128,7 @@ class Orders(Books):
             raise Refused("step_up_required")
         order.challenge = challenge if order.why else None
 
-    def _vouch(self, order: Facts, challenge: Facts | None, is_right: bool) -> None:
+    def _vouch(self, order: Facts, challenge: Any, is_right: bool) -> None:
         if order.served:
             self.look_at_code(order.customer, order.by, is_right, "wrong_customer_code")
         elif self._fits(order, challenge) and not challenge.is_given:

@@ -61,10 +61,10 @@ class Ordering(Walker):
     # --- Opening and closing -----------------------------------------------------------------------------------------
 
     def open(self, owner: int, kind: int, by: int, deposit: int) -> None:
-        """Now and then by an administrator, or without a deposit. Carla saves, and rarely has a checking account."""
+        """Now and then by an administrator, or without a deposit. Carla opens savings only."""
         customer = self.one_of(list(CUSTOMERS), owner)
         actor = self.one_of(self.admins, by) if by % 10 == 9 else customer
-        is_savings = kind % 5 > (0 if customer == "carla" else 2)
+        is_savings = actor == "carla" or kind % 5 > 2
         self._open(Opening(actor, customer, is_savings, max(deposit, 0) if by % 3 != 2 else 0, self.key()))
 
     def _open(self, asked: Opening) -> None:
@@ -228,6 +228,8 @@ class Ordering(Walker):
         return self.code_of(customer) if is_right else self.wrong_code_of(customer)
 
     def _order(self, asked: Ask, text: str) -> TransferOrder:
+        source: Any
+        target: Any
         about: dict[str, Any] = {
             "actor": self.users[asked.by],
             "amount": money(asked.amount),
@@ -235,7 +237,7 @@ class Ordering(Walker):
         }
         challenge = asked.code[0] if asked.code else None
         proof = Proof(ORIGIN, self.rows[challenge].public_id, text) if challenge else None
-        source, target = (self.rows.get(side) for side in asked.sides)
+        source, target = (self.rows.get(side) for side in asked.sides)  # none of the bank's own
         if asked.kind in ("own", "payment"):
             return sending.transfer(**about, source=source, target=target, name_given=asked.given, proof=proof)
         if asked.kind == "deposit":

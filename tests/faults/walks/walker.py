@@ -56,7 +56,9 @@ class Walker:
         self.rows = dict[Any, Any]()  # what the bank made, by what the model made
         self.decided = list[str]()  # keys of decisions, of late
         self.codes = dict[str, int]()  # the step of the last code that each has given
-        self.also = set[str]()
+        self.also = set[str]()  # what a step touches besides (`Beside.check_touched`)
+        self.model_refusal: Any = None  # of the last act
+        self.bank_refusal: Any = None
         self.count = 0
         self.done, self.said = Counter[str](), Counter[str]()
 
@@ -84,7 +86,8 @@ class Walker:
         Raises:
             Violation: they disagree.
         """
-        made = done = self.model_refusal = self.bank_refusal = None
+        made = done = None
+        self.model_refusal, self.bank_refusal = None, None
         try:
             made = ought()
         except Refused as refusal:
