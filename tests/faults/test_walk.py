@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from audit.actions import Action
-from tests.faults import model
+from tests.faults import model, walk
 from tests.faults.walks import running
 from tests.faults.walks.of_staff import Walk
 from tests.faults.walks.shrinking import shrunk
@@ -127,6 +127,14 @@ def test_the_shortest_steps_are_found_among_many() -> None:
     tried.clear()
     assert len(shrunk(steps[: fails_after(steps)], fails_after, effort=20)) > 2
     assert sum(tried) <= 20 + len(steps)
+
+
+def test_a_violation_is_the_exit_status_of_the_program(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = {"operations": 7, "acts": {"pay": 7}, "words": {"done": 7}, "row_checks": 5, "full_checks": 1}
+    figures |= {"processor_seconds": 1.0, "violations": 0}
+    assert walk._summed([figures, figures], None) == 0
+    assert walk._summed([figures, figures | {"violations": 1}], None) == 1
+    assert "14 operations (7 for each second of a processor)" in capsys.readouterr().out
 
 
 # --- Nothing of money is forgotten ---------------------------------------------------------------------------------

@@ -61,10 +61,10 @@ class Ordering(Walker):
     # --- Opening and closing -----------------------------------------------------------------------------------------
 
     def open(self, owner: int, kind: int, by: int, deposit: int) -> None:
-        """Now and then by an administrator, or without a deposit. Carla opens savings only."""
+        """Now and then by an administrator, or without a deposit. Carla has savings mostly."""
         customer = self.one_of(list(CUSTOMERS), owner)
         actor = self.one_of(self.admins, by) if by % 10 == 9 else customer
-        is_savings = actor == "carla" or kind % 5 > 2
+        is_savings = kind % 100 > 0 if customer == "carla" else kind % 5 > 2
         self._open(Opening(actor, customer, is_savings, max(deposit, 0) if by % 3 != 2 else 0, self.key()))
 
     def _open(self, asked: Opening) -> None:
@@ -126,6 +126,12 @@ class Ordering(Walker):
     def move_own(self, of: int, to: int, amount: int) -> None:
         source = self.account(of)
         self._place(self._ask("own", source.owner, (source, self.account(to, source.owner)), amount))
+
+    def clear_out(self, of: int, to: int) -> None:
+        """All that is available, as before an account is closed; mostly of savings."""
+        saved = [one for one in self.model.accounts if one.is_savings and one.available and not one.is_closed]
+        source = self.one_of(saved, of) if saved and of % 3 else self.account(of)
+        self._place(self._ask("own", source.owner, (source, self.account(to, source.owner)), -1))
 
     def pay(self, of: int, to: int, amount: int, spelling: int, how: int) -> None:
         source = self.account(of)

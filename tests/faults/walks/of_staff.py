@@ -78,12 +78,14 @@ class Walk(Ordering):
         self.decided = [*self.decided[-5:], key]
 
     def _moved(self, which: int) -> Facts:
-        """One of the last movements; every third time a large one, now and then one that waits for somebody."""
+        """One of the last movements; every third time a large one, now and then one that waits for somebody, or one by
+        which savings have earned something since."""
         large = [
             one for one in self.model.movements[-200:] if one.amount > self.model.rules.suspicious and not one.undone
         ]
         waiting = [act.movement for act in self.model.acts if act.state == "waiting"]
-        chosen = large if which % 3 == 0 else waiting if which % 10 == 1 else []
+        saved = [one for one in self.model.movements[-200:] if one.credit.is_savings and one.day < self.model.today - 5]
+        chosen = large if which % 3 == 0 else waiting if which % 10 == 1 else saved if which % 10 == 2 else []
         return self.latest(chosen or self.model.movements, which // 3)
 
     def approve(self, which: int, by: int) -> None:

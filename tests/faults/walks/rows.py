@@ -9,6 +9,8 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import AccountFreeze, BankAccount, PendingAct
+from audit import sealing
+from audit import verification as audit_verification
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.faults.fault import Violation
@@ -298,12 +300,13 @@ class Beside:
     # --- All of it ---------------------------------------------------------------------------------------------------
 
     def check_all(self) -> None:
-        """Every row, and what the bank finds itself.
+        """Every row, and what the bank finds itself in its ledger and, sealed now, in its audit log.
 
         Raises:
             Violation
         """
         model = self.model
+        sealing.seal()
         customers = sum(account.balance for account in model.accounts)
         orders = self._rows_of_orders()
         mine = {pk: row for pk, row in orders.items() if row[7] in self.names}
@@ -319,6 +322,7 @@ class Beside:
                 *self._counts(),
                 *differing("money in all", customers, model.cash.balance + model.interest.balance),
                 *(f"verify_ledger: {fault}" for fault in verification.faults()),
+                *(f"verify_audit_log: {fault}" for fault in audit_verification.faults()),
             ]
         )
 

@@ -11,7 +11,8 @@ STEPS = {
     "deposit": (14, "na"),
     "withdraw": (9, "nan"),
     "pay": (22, "nnann"),
-    "move_own": (8, "nna"),
+    "move_own": (7, "nna"),
+    "clear_out": (2, "nn"),
     "deposit_at_counter": (3, "nna"),
     "withdraw_at_counter": (3, "nnan"),
     "give_code": (3, "nn"),
@@ -59,7 +60,7 @@ def drawn(seed: int, count: int) -> list[Step]:
     """The steps of a walk: the same for a seed, always, and of a longer walk these are the first."""
     random = Random(seed)
     names, weights = list(STEPS), [weight for weight, _ in STEPS.values()]
-    steps: list[Step] = [["open", 0, number, 0, 0, 2_000_00] for number in range(3)]
+    steps: list[Step] = [["open", 0, number, number, 0, 2_000_00] for number in range(3)]
     while len(steps) < count:
         if len(steps) % _SPELL == 3:
             pauses = random.choice(_PACES)
