@@ -34,7 +34,7 @@ REFUSALS = {
     *("account_not_active", "insufficient_funds", "payee_cannot_receive", "same_account"),
     *("daily_limit_reached", "cash_in_limit_reached", "too_many_accounts"),
     *("name_needed", "name_not_confirmed", "step_up_required", "wrong_step_up_code", "wrong_customer_code"),
-    *("is_reversal", "reversed_already", "waits_already", "administrators_freeze"),
+    *("is_reversal", "reversed_already", "waits_already", "administrators_freeze", "freeze_came_since"),
     *("above_the_ceiling", "needs_second_administrator", "not_a_lower_limit"),
     *("account_not_empty", "money_held", "interest_owed", "interest_overpaid"),
 }

@@ -19,9 +19,11 @@ class Bank(Decisions):
         account.freezes.add(kind)
         self.did("ACCOUNT_FROZEN", by, "own_account_frozen" if kind == "customer" else "account_frozen")
 
-    def unfreeze(self, by: str, account: Account, kinds: set[str]) -> None:
+    def unfreeze(self, by: str, account: Account, kinds: set[str], *, has_read_all: bool) -> None:
         if account.is_closed or not account.freezes & kinds:
             raise Refused("wrong_status")
+        if not has_read_all:
+            raise Refused("freeze_came_since")
         if "administrator" in account.freezes & kinds and by not in self.administrators:
             raise Refused("administrators_freeze")
         account.freezes -= kinds

@@ -55,12 +55,17 @@ class Decisions(Orders):
             self.post(order)
             at_counter = "deposit_released" if order.kind == "deposit" and not order.served else "cash_at_counter"
             event = "payment_posted" if order.kind == "payment" else at_counter
-        elif order.kind in OUTGOING:
-            self.days["used", order.customer, order.day] -= order.amount
-        elif not order.served:
-            self.days["cash in", order.customer, order.day] -= order.amount
+        else:
+            self._give_back(order)
         self.did(f"TRANSFER_{state.upper()}", by, event)
         return order
+
+    def _give_back(self, order: Facts) -> None:
+        """What it took of its day."""
+        if order.kind in OUTGOING:
+            self.days["used", order.customer, order.day] -= order.amount
+        elif order.kind == "deposit" and not order.served:
+            self.days["cash in", order.customer, order.day] -= order.amount
 
     # --- Reversals: R3.1, R3.15, R5.8 ----------------------------------------------------------------------------
 
@@ -85,8 +90,8 @@ class Decisions(Orders):
     def _undo(self, movement: Facts, by: str) -> Facts:
         self.look(movement.credit, movement.debit, movement.amount)
         movement.undone = self.move("reversal", movement.credit, movement.debit, movement.amount, by, movement)
-        if movement.order and movement.order.kind in OUTGOING:
-            self.days["used", movement.order.customer, movement.order.day] -= movement.amount
+        if movement.order:
+            self._give_back(movement.order)
         self.did("TRANSFER_REVERSED", by, "transaction_reversed")
         return movement.undone
 

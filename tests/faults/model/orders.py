@@ -7,7 +7,7 @@ from tests.faults.model.books import Account, Books, Facts, Refused
 
 OUTGOING, UNCONFIRMED = ("payment", "withdrawal"), ("no_match", "not_checked", "skipped")
 WORDS = {"deposit": "DEPOSIT", "withdrawal": "WITHDRAWAL", "own": "TRANSFER", "payment": "TRANSFER"}
-Name = tuple[str, str, bool]  # as it was typed, what the check says, whether it is sent all the same
+Name = tuple[str, str, bool]  # as it was typed, what the check says of that, whether it is sent all the same
 Sides = tuple[Account, Account]
 Code = tuple[Any, bool]  # the challenge that it is for, None at the counter; whether it is right
 
@@ -32,7 +32,7 @@ class Orders(Books):
             raise Refused("payee_cannot_receive")
         known = self.payees.get((by, target.number))
         if known and known[1] not in UNCONFIRMED:
-            return typed, known[1], False
+            return typed, "no_match" if check in UNCONFIRMED else known[1], False
         return (typed, known[1], True) if known and known[0] == typed else (typed, check, False)
 
     def new_order(self, kind: str, by: str, sides: Sides, amount: int, key: str, name: Name | None = None) -> Facts:

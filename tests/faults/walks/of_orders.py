@@ -159,7 +159,7 @@ class Ordering(Walker):
         if isinstance(outcome, str):
             return None
         ought, given = outcome[0], outcome[1].given
-        if given is None or (given.typed, given.check, given.all_the_same) != ought:
+        if given is None or (given.typed, given.typed_check, given.all_the_same) != ought:
             raise Violation(f"the name of a payee: the bank says {given}, the model {ought}")
         return ought, given
 

@@ -138,15 +138,17 @@ class Walk(Ordering):
         kinds = _ALL if kind % 2 else {self.one_of(sorted(_ALL), kind // 2)}
         row = self.rows[account]
         by, authority = (CLERKS[1], _request("unfreeze_account", row)) if kind % 3 == 1 else (self.admins[0], None)
+        has_read_all = number % 5 > 0
         self.also.add("freezes")
         self.both(
             "unfreeze",
-            lambda: self.model.unfreeze(by, account, kinds),
+            lambda: self.model.unfreeze(by, account, kinds, has_read_all=has_read_all),
             lambda: freezing.unfreeze_account(
                 actor=self.users[by],
                 account=row,
                 reason=REASON,
                 kinds=None if kinds == _ALL else [FreezeKind(one) for one in kinds],
+                seen=None if has_read_all else 0,
                 authority=authority,
             ),
         )
