@@ -20,7 +20,7 @@ EVERYDAY = $(APART:%=--ignore=%)
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$cores -le 6 ] || cores=6; echo $$cores)
 WAITING := -n $$(($(WORKERS) + 1)) --dist worksteal
 
-.PHONY: help setup odbc cache browser curl firewall-packages postgres run run-https firewall code test test-fast test-postgres fuzz lint format bench audit scan clean
+.PHONY: help setup odbc cache browser curl firewall-packages postgres run run-https firewall code test test-fast test-postgres fuzz walks lint format bench audit scan clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -164,6 +164,15 @@ FUZZ_CASES ?= 12000
 FUZZ_SEED ?= $(shell date +%s)
 fuzz: setup odbc ## Send the API requests made from its own document: make fuzz FUZZ_CASES=50000
 	FUZZ_CASES="$(FUZZ_CASES)" FUZZ_SEED="$(FUZZ_SEED)" $(PY) -m pytest -n $(WORKERS) tests/fuzz
+
+# On banks of their own, in the temporary folder. A seed walks the same way each time; JSON appends the figures of each run.
+STEPS ?= 5000
+SEED ?= 1
+RUNS ?= 1
+JSON ?=
+walks: setup ## Walk at random through the services beside a model of the bank: make walks SEED=1 RUNS=20 STEPS=5000
+	$(PY) -m tests.faults.walk --seed "$(SEED)" --runs "$(RUNS)" --steps "$(STEPS)" --processes $(WORKERS) \
+	    $(if $(JSON),--json "$(JSON)")
 
 lint: setup ## Check style, types, import direction, migrations, settings, the compose file and the workflow
 	$(PY) -m ruff check .
