@@ -31,7 +31,8 @@ _LOST = re.compile(
     r"|tcp provider|ssl provider|server closed the connection|terminating connection|a closed connection"
     r"|connection (?:timeout expired|already closed|refused|is bad|failed|reset)|the connection is (?:closed|lost)"
     r"|no connection to the server|could not (?:send|receive) data|(?:eof|socket) (?:detected|closed)|unexpected eof"
-    r"|cannot open a new connection in an atomic block|insufficient data in|lost synchronization|failed to resolve host|broken pipe",
+    r"|cannot open a new connection in an atomic block|insufficient data in|lost synchronization|failed to resolve host"
+    r"|broken pipe",
     re.IGNORECASE,
 )
 # What these say quotes people's values, in which anything may stand.

@@ -145,9 +145,13 @@ class Cluster:
 
     def stop(self) -> None:
         """End it at once, as after a crash: nothing in it is to be kept. If it does not run, there is nothing to do."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGQUIT)
+        try:
             self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
