@@ -7,7 +7,6 @@ a volume, or a database of its own on the server that the tests run on.
 import json
 import os
 import re
-import secrets
 import shutil
 import signal
 import subprocess
@@ -27,6 +26,7 @@ from django.db import connection
 
 from tests.browser.conftest import PostBox
 from tests.firewall.conftest import readable_folder, spare_port
+from tests.own_database import own_database
 from tests.plugin import PASSWORD
 from tests.stack.container import Container, Image, can_confine
 from tests.stack.files import ROOT, compose, copy_context, dockerfile
@@ -194,20 +194,8 @@ class Stack:
 @pytest.fixture
 def database_url(django_db_blocker: Any) -> Iterator[str]:
     """An empty database for the stack alone: a file in its volume, or one on the server of the tests."""
-    if connection.vendor == "sqlite":
-        yield "sqlite:////data/bank.sqlite3"
-        return
-    name = f"bank_stack_{secrets.token_hex(4)}"
-    head, _, tail = os.environ["TEST_DATABASE_URL"].partition("?")
-    with django_db_blocker.unblock():
-        for_all = connection._nodb_cursor  # as Django makes its own test databases
-        with for_all() as cursor:
-            cursor.execute(f"CREATE DATABASE {connection.ops.quote_name(name)}")
-            if connection.vendor == "microsoft":  # or `migrate` would refuse it
-                cursor.execute(f"ALTER DATABASE {connection.ops.quote_name(name)} SET READ_COMMITTED_SNAPSHOT ON")
-        yield f"{head.rpartition('/')[0]}/{name}" + (f"?{tail}" if tail else "")
-        with for_all() as cursor:
-            cursor.execute(f"DROP DATABASE {connection.ops.quote_name(name)}")
+    with django_db_blocker.unblock(), own_database() as url:
+        yield url or "sqlite:////data/bank.sqlite3"
 
 
 @pytest.fixture(scope="session")
