@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.shared_cache import CacheServer, begun_cache
 
@@ -16,8 +17,8 @@ class Cache:
 
     @classmethod
     @contextmanager
-    def begun(cls) -> Iterator["Cache"]:
-        """One that runs, and ends with the block."""
+    def begun(cls, folder: Path | None = None) -> Iterator["Cache"]:
+        """One that runs, and ends with the block; not in the folder, since a socket's path must be short."""
         with begun_cache() as server:
             yield cls(server)
 

@@ -1,6 +1,6 @@
 """The mail server of a round, which can tell whether each transfer's mails left (R3.8).
 
-    with PostOffice.begun() as post:
+    with PostOffice.begun(folder) as post:
         environment |= post.environment
         …
         post.require_mails({"the description of a transfer": ["payer@example.com", "payee@example.com"]})
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.header import decode_header, make_header
+from pathlib import Path
 
 from aiosmtpd.smtp import Envelope, Session
 
@@ -56,8 +57,8 @@ class PostOffice(MailServer):
 
     @classmethod
     @contextmanager
-    def begun(cls) -> Iterator["PostOffice"]:
-        """One that listens, and ends with the block."""
+    def begun(cls, folder: Path | None = None) -> Iterator["PostOffice"]:
+        """One that listens, and ends with the block; it needs no folder."""
         with ended(cls()) as post:
             yield post
 
