@@ -22,6 +22,7 @@ import scratch_bank
 from scratch_bank import ROOT
 from servers import DIES_ALONG, free_port
 
+from tests.faults.cache import Cache
 from tests.faults.fault import Site, Violation
 from tests.faults.people import Account
 from tests.faults.plain_http import answers, open_connections
@@ -43,7 +44,7 @@ _OF_ALL = {
 Part = Callable[[Path], AbstractContextManager[Any]]
 PARTS: Mapping[Site, Sequence[Part]] = {
     Site.SQLITE: [PostOffice.begun],
-    Site.POSTGRESQL: [PostOffice.begun],
+    Site.POSTGRESQL: [PostOffice.begun, Cache.begun],
     Site.PAIR: [PostOffice.begun],
 }
 

@@ -11,21 +11,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from asyncio import sleep
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.db import connection
 
-from tests.browser.conftest import PostBox
 from tests.firewall.conftest import readable_folder, spare_port
+from tests.mail_server import PostBox, open_post_box
 from tests.own_database import own_database
 from tests.plugin import PASSWORD
 from tests.stack.container import Container, Image, can_confine
@@ -54,22 +50,6 @@ def bank_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return Image(folder, "/bank", BANK_USER, variables)
 
 
-class SlowPostBox(PostBox):
-    """Takes its time over each mail, and says when it has begun with one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds_for_each = 0.0
-        self.busy = threading.Event()
-        self.everything: list[str] = []
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        self.busy.set()
-        await sleep(self.seconds_for_each)
-        self.everything += envelope.rcpt_tos
-        return await super().handle_DATA(server, session, envelope)
-
-
 @dataclass
 class Stack:
     """The services by name, as they are started."""
@@ -81,7 +61,7 @@ class Stack:
     ports: dict[str, int]
     database_url: str
     migrated: Path
-    post_box: SlowPostBox
+    post_box: PostBox
     started: list[Container] = field(default_factory=list)
     serial: int = 0
 
@@ -215,16 +195,13 @@ def stack(
     """Nothing of it runs yet; whatever was started ends with the test."""
     folder = readable_folder(tmp_path_factory)
     environment, migrated = dict(made[0]), made[1]
-    ports = {name: spare_port() for name in ("web", "firewall", "cache", "mail")}
-    box = SlowPostBox()
-    catcher = Controller(box, hostname="127.0.0.1", port=ports["mail"])
-    catcher.start()
     services = compose(environment)["services"]
-    whole = Stack(bank_image, folder, environment, services, ports, database_url, migrated, box)
-    yield whole
-    for container in reversed(whole.started):
-        container.kill()
-    catcher.stop()
+    with open_post_box() as box:
+        ports = {name: spare_port() for name in ("web", "firewall", "cache")} | {"mail": box.port}
+        whole = Stack(bank_image, folder, environment, services, ports, database_url, migrated, box)
+        yield whole
+        for container in reversed(whole.started):
+            container.kill()
 
 
 def _made_environment(folder: Path) -> dict[str, str]:
