@@ -20,7 +20,7 @@ EVERYDAY = $(APART:%=--ignore=%)
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$cores -le 6 ] || cores=6; echo $$cores)
 WAITING := -n $$(($(WORKERS) + 1)) --dist worksteal
 
-.PHONY: help setup odbc cache browser curl firewall-packages postgres run run-https firewall code test test-fast test-postgres fuzz lint format bench audit scan clean
+.PHONY: help setup odbc cache browser curl firewall-packages postgres fault-packages run run-https firewall code test test-fast test-postgres fuzz faults lint format bench audit scan clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,15 @@ postgres: setup
 	else false; fi || { echo "PostgreSQL is missing: install it (as root: apt-get install postgresql) or set" \
 	             "TEST_DATABASE_URL, then make test-postgres again." >&2; exit 1; }
 
+# What breaks a bank for a trial: strace, which lets system calls fail, and libfaketime, by which its clock jumps.
+fault-packages:
+	@if command -v strace >/dev/null && [ -n "$$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y -qq --no-install-recommends strace libfaketime; \
+	else false; fi || { echo "strace or libfaketime is missing: install both (as root: apt-get install" \
+	             "strace libfaketime), then make faults again." >&2; exit 1; }
+
 define CHECK_BROWSER
 from playwright.sync_api import sync_playwright
 with sync_playwright() as playwright:
@@ -165,6 +174,13 @@ FUZZ_SEED ?= $(shell date +%s)
 fuzz: setup odbc ## Send the API requests made from its own document: make fuzz FUZZ_CASES=50000
 	FUZZ_CASES="$(FUZZ_CASES)" FUZZ_SEED="$(FUZZ_SEED)" $(PY) -m pytest -n $(WORKERS) tests/fuzz
 
+# Banks of its own on loopback, gone afterwards. What ARGS may be: docs/reliability.md, or ARGS=--help.
+MINUTES ?= 10
+SEED ?=
+faults: export TEST_DATABASE_URL :=
+faults: setup postgres cache fault-packages ## Let customers pay while the bank is broken on purpose: make faults MINUTES=10 SEED=…
+	$(PY) -m tests.faults --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") $(ARGS)
+
 lint: setup ## Check style, types, import direction, migrations, settings, the compose file and the workflow
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -193,7 +209,6 @@ audit: setup ## Look at the bank as an auditor would: make audit ARGS=--strict m
 # sqlmap and wapiti are installed apart from the bank: see the head of the program. Not for CI.
 SQLMAP ?= sqlmap
 WAPITI ?= wapiti
-MINUTES ?= 10
 scan: setup ## Attack a demo bank on loopback: make scan SQLMAP=path WAPITI=path MINUTES=10
 	$(PY) -m tests.scanners.scan --sqlmap "$(SQLMAP)" --wapiti "$(WAPITI)" --minutes $(MINUTES)
 
