@@ -50,4 +50,5 @@ def require(connection: BaseDatabaseWrapper) -> None:
 
 
 def _heard_on(connection: BaseDatabaseWrapper) -> list[str]:
-    return _warnings.get(connection.connection, []) if connection.connection is not None else []
+    is_open = connection.vendor == "postgresql" and connection.connection is not None
+    return _warnings.get(connection.connection, []) if is_open else []
