@@ -133,6 +133,8 @@ def without_route(status: int) -> Problem:
         return to_problem(Http404())
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return Problem(status, "method_not_allowed", "Nothing here answers to this method; see `Allow`.")
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return wait(status, "database_away", _AWAY, 5)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Problem(status, "internal_error", _FAULT)
     return Problem(status, "bad_request", "This request cannot be read.")
