@@ -25,13 +25,13 @@ from aiosmtpd.smtp import Envelope, Session
 from tests.faults.fault import Violation
 from tests.mail_server import MailServer, Mood, ended
 
-# What a killed mail worker had taken is due again after so long. Half of it is what a worker takes for its batch, and
-# the other half more than any single mail takes here.
-LEASE_SECONDS = 20
+# What a killed mail worker had taken is due again after so long. A worker gives back what it has not begun by half of
+# it; the other half is more than one mail takes, and what writes down that it left, on a machine that is busy.
+LEASE_SECONDS = 40
 # A worker notes what went out after so many (POST_OFFICE["BATCH_SIZE"]): a kill doubles no more.
 UNRECORDED = 20
 # A lease, and a mail that was refused three times in a row, with some room for a machine that is busy.
-WITHIN_SECONDS = 180
+WITHIN_SECONDS = 240
 _NAMED = 5  # of what is wrong, before "and so on"
 _DESCRIPTION = re.compile(rb"^Description: (.*?)\r?$", re.MULTILINE)
 
