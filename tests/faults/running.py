@@ -23,6 +23,7 @@ from scratch_bank import ROOT
 from servers import DIES_ALONG, free_port
 
 from tests.faults.cache import Cache
+from tests.faults.databases import Pair, ServerBehindProxy
 from tests.faults.fault import Site, Violation
 from tests.faults.people import Account
 from tests.faults.plain_http import answers, open_connections
@@ -44,8 +45,8 @@ _OF_ALL = {
 Part = Callable[[Path], AbstractContextManager[Any]]
 PARTS: Mapping[Site, Sequence[Part]] = {
     Site.SQLITE: [PostOffice.begun],
-    Site.POSTGRESQL: [PostOffice.begun, Cache.begun],
-    Site.PAIR: [PostOffice.begun],
+    Site.POSTGRESQL: [PostOffice.begun, Cache.begun, ServerBehindProxy.begun],
+    Site.PAIR: [PostOffice.begun, Pair.begun],
 }
 
 
