@@ -2,8 +2,8 @@
 
     python -m tests.faults.auditor ACCOUNT…
 
-Told `rows`, `verify` or `snapshots`, each on a line, it answers with a line of JSON. It is started once for a bank: to
-load the bank takes seconds.
+Told `rows`, `verify`, `waiting` or `snapshots`, each on a line, it answers with a line of JSON. It is started once for
+a bank: to load the bank takes seconds.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -80,7 +80,7 @@ def rows(accounts: list[int]) -> dict[str, Any]:
     from transfers.models import Entry, Transaction, TransferOrder
 
     orders = TransferOrder.objects.filter(source__in=accounts, target__in=accounts)
-    columns = ("public_id", "kind", "source", "target", "amount", "description", "state", "transaction", "created_at")
+    columns = ("public_id", "source", "target", "amount", "description", "state", "transaction")
     found = [dict(zip(columns, row, strict=True)) for row in orders.order_by("pk").values_list(*columns)]
     entries: dict[Any, list[Any]] = defaultdict(list)
     moved = Entry.objects.filter(account__in=accounts).order_by("account", "sequence")
@@ -110,6 +110,16 @@ def _reports() -> dict[str, list[str]]:
     for subject, action in entries.values_list("subject_id", "action"):
         reports[subject].append(action)
     return reports
+
+
+def waiting() -> int:
+    """How much is yet to be told by mail: events that are not written yet, and mails that are not handed over."""
+    from post_office.models import STATUS, Email
+
+    from foundation.models import OutboxMessage
+
+    mails = Email.objects.filter(status__in=[STATUS.queued, STATUS.requeued])
+    return OutboxMessage.objects.filter(expanded_at__isnull=True).count() + mails.count()
 
 
 def verify() -> dict[str, str]:
@@ -146,6 +156,7 @@ def main() -> None:
     acts: dict[str, Callable[[], Any]] = {
         "rows": partial(_again, partial(rows, accounts)),
         "verify": partial(_again, verify),
+        "waiting": partial(_again, waiting),
         "snapshots": snapshots.told,
     }
     print(json.dumps("ready"), flush=True)

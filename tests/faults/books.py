@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from tests.faults.fault import Violation
 from tests.faults.journal import Journal, Outcome, Transfer
 from tests.faults.people import Account
 from tests.faults.post import PostOffice
+from tests.faults.programs import PATIENCE_SECONDS
 from tests.faults.running import ServedBank
 
 Rows = Mapping[str, Any]
@@ -197,9 +199,22 @@ class Books:
         wrong += differences(claims, self.auditor.ask("rows"))
         wrong += [f"{command}: {said}" for command, said in self.auditor.ask("verify").items()]
         try:
+            self._wait_until_all_is_told()
             self.bank.part(PostOffice).require_mails(claims.whom_mails_tell())
         except Violation as violation:
             wrong.append(str(violation))
         if wrong:
             more = [f"and {len(wrong) - _NAMED} more"] if len(wrong) > _NAMED else []
             raise Violation("\n".join([*wrong[:_NAMED], *more]))
+
+    def _wait_until_all_is_told(self) -> None:
+        """What waits may be a mail about nothing.
+
+        Raises:
+            Violation: it does not leave.
+        """
+        end = time.monotonic() + PATIENCE_SECONDS
+        while waits := self.auditor.ask("waiting"):
+            if time.monotonic() > end:
+                raise Violation(f"{waits} events and mails wait yet after {PATIENCE_SECONDS} s.")
+            time.sleep(0.2)

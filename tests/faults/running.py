@@ -153,14 +153,20 @@ def served_bank(
 
 
 def _people(environment: Mapping[str, str]) -> list[Account]:
-    """Migrate the database and make the round's customers."""
+    """Migrate the database and make the round's customers.
+
+    Raises:
+        RuntimeError: with what the program said.
+    """
     made = subprocess.run(
         [*DIES_ALONG, sys.executable, "-m", "tests.faults.people"],
         env=os.environ | environment,
         cwd=ROOT,
-        check=True,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    ).stdout
-    return [Account(**one) for one in json.loads(made.splitlines()[-1])]
+    )
+    if made.returncode != 0:
+        raise RuntimeError(f"The round's customers could not be made:\n{made.stderr[-3000:]}")
+    return [Account(**one) for one in json.loads(made.stdout.splitlines()[-1])]
