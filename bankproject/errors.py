@@ -1,8 +1,17 @@
 """Pages for what went wrong; none of them says more than the person needs (R8.2)."""
 
+import sys
+
 from django.conf import settings
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.views.defaults import server_error
+
+from foundation.transactions import is_away
+
+_AWAY_SECONDS = 5
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -39,3 +48,14 @@ def _one_moment(request: HttpRequest, message: str, retry_after: int, *, status:
     response = render(request, "too_many.html", {"message": message, "retry_after_seconds": retry_after}, status=status)
     response["Retry-After"] = str(retry_after)
     return response
+
+
+def unexpected(request: HttpRequest) -> HttpResponse:
+    """503 with Retry-After if the database cannot be worked with, wherever a request met that, else 500.
+
+    The page asks nothing of the database; Django has logged what happened.
+    """
+    error = sys.exc_info()[1]
+    if not isinstance(error, Error) or not is_away(error):
+        return server_error(request)
+    return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": str(_AWAY_SECONDS)})

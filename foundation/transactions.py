@@ -20,14 +20,20 @@ _PATIENCE_SECONDS = 5
 # The texts are looked at since drivers differ in the exception they raise for the same thing.
 _VICTIM = re.compile(r"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize", re.IGNORECASE)
 # SQLSTATE 08xxx and PostgreSQL's 57P01 to 57P03 (it is being shut down), and the words of the drivers that keep the
-# SQLSTATE to themselves: mssql-python's for 08xxx and a login that took too long, psycopg's.
+# SQLSTATE to themselves: mssql-python's for 08xxx and a login that took too long, psycopg's. A disk that fails is a
+# lost connection too: SQLite's words for a failed fsync, after which a commit may come back, and PostgreSQL's 58030.
 _LOST = re.compile(
     r"\b(08[0-9a-z]{3}|57p0[123]|hyt01)\b"
     r"|communication link failure|connection failure|connection not open|disconnect error|connection operation failed"
     r"|unable to (?:establish|complete) (?:a )?connection|server rejected the connection|login timeout expired"
     r"|tcp provider|ssl provider|server closed the connection|terminating connection|a closed connection"
-    r"|connection (?:timeout expired|already closed|refused|is bad)|the connection is (?:closed|lost)",
+    r"|connection (?:timeout expired|already closed|refused|is bad)|the connection is (?:closed|lost)"
+    r"|\b58030\b|disk i/o error|unable to open database file",
     re.IGNORECASE,
+)
+# SQLite's words, PostgreSQL's 53100, and what SQL Server says of a full file group (1105) or log (9002).
+_FULL = re.compile(
+    r"\b53100\b|database or disk is full|filegroup is full|transaction log for database \S+ is full", re.IGNORECASE
 )
 # What these say quotes people's values, in which anything may stand.
 _ABOUT_VALUES = (IntegrityError, DataError)
@@ -43,8 +49,18 @@ def is_deadlock_victim(error: Error) -> bool:
 
 
 def is_connection_lost(error: Error) -> bool:
-    """Whether the database did not answer, or no longer: the connection must not be used again."""
+    """Whether the database did not answer, or no longer, or its disk fails: the connection must not be used again."""
     return not isinstance(error, _ABOUT_VALUES) and bool(_LOST.search(_words_of(error)))
+
+
+def is_disk_full(error: Error) -> bool:
+    """Whether the database had no room for what was written: it rolled back, and another run would find none either."""
+    return not isinstance(error, _ABOUT_VALUES) and bool(_FULL.search(_words_of(error)))
+
+
+def is_away(error: Error) -> bool:
+    """Whether the database cannot be worked with for a while, and no statement of ours is at fault."""
+    return isinstance(error, OutcomeUnknown) or is_connection_lost(error) or is_disk_full(error)
 
 
 class Service(Protocol[P, R]):
@@ -99,9 +115,11 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
             except Error as error:
                 is_lost = is_connection_lost(error) or connection.closed_in_transaction
                 may_be_done |= is_lost and has_returned
-                if is_lost:
+                is_full = is_disk_full(error)
+                if is_lost or is_full:
                     connection.close()
-                is_over = attempt == ATTEMPTS or (is_lost and time.monotonic() - began > _PATIENCE_SECONDS)
+                is_late = is_lost and time.monotonic() - began > _PATIENCE_SECONDS
+                is_over = attempt == ATTEMPTS or is_late or is_full
                 if may_be_done and (is_over or not is_repeatable):
                     raise OutcomeUnknown("The connection was lost while the database was committing.") from error
                 if is_over or not (is_lost or is_deadlock_victim(error)):

@@ -10,11 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
+from unittest.mock import Mock
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib import admin
 from django.core.management import call_command
+from django.db import OperationalError
 from django.test.signals import template_rendered
 from django.urls import reverse
 from django.utils import timezone
@@ -143,6 +145,7 @@ SEEN_BY = {
         "403.html",
         "404.html",
         "500.html",
+        "503.html",
         "accounts/locked_out.html",
         "accounts/too_many_codes.html",
         "csrf_failure.html",
@@ -752,8 +755,7 @@ def test_what_the_unlucky_see(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    page = signed_in(rich.user)
-    at = inspection.of(page)
+    at = inspection.of(page := signed_in(rich.user))
     at.visit("404", "/nowhere/")
     page.goto(reverse("deposit", args=[rich.household.public_id]))
     page.get_by_label("Amount").fill("5")
@@ -767,8 +769,9 @@ def test_what_the_unlucky_see(
     expect(page.get_by_role("heading", level=1)).to_have_text("One moment, please")
     at.look("429")
     with monkeypatch.context() as patch:
-        patch.setattr("transfers.history.overview_of", None)
-        at.visit("500", reverse("dashboard"))
+        for name, fault in (("500", ValueError()), ("503", OperationalError("database or disk is full"))):
+            patch.setattr("transfers.history.overview_of", Mock(side_effect=fault))
+            at.visit(name, reverse("dashboard"))
 
     at.of(signed_in(sam)).visit("403", reverse("dashboard"))
 
