@@ -6,10 +6,10 @@ from django.conf import settings
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.template.loader import render_to_string
-from django.views.defaults import server_error
+from django.template import loader
+from django.views import defaults
 
-from foundation.transactions import is_away
+from foundation.transactions import OutcomeUnknown, is_away
 
 _AWAY_SECONDS = 5
 
@@ -50,12 +50,13 @@ def _one_moment(request: HttpRequest, message: str, retry_after: int, *, status:
     return response
 
 
-def unexpected(request: HttpRequest) -> HttpResponse:
-    """503 with Retry-After if the database cannot be worked with, wherever a request met that, else 500.
-
-    The page asks nothing of the database; Django has logged what happened.
-    """
-    error = sys.exc_info()[1]
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500, for whatever was raised by a page or around it: 500, or where the database went away 503
+    with Retry-After, without a look into the database."""
+    error = sys.exception()
     if not isinstance(error, Error) or not is_away(error):
-        return server_error(request)
-    return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": str(_AWAY_SECONDS)})
+        return defaults.server_error(request)
+    context = {"is_unknown": isinstance(error, OutcomeUnknown), "retry_after_seconds": _AWAY_SECONDS}
+    response = HttpResponse(loader.render_to_string("503.html", context), status=503)
+    response["Retry-After"] = str(_AWAY_SECONDS)
+    return response

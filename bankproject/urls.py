@@ -17,4 +17,4 @@ urlpatterns = [
     path("components/", component_page.components, name="components"),
 ]
 
-handler500 = "bankproject.errors.unexpected"
+handler500 = "bankproject.errors.server_error"

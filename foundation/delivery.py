@@ -3,12 +3,13 @@
 A worker takes mails that are due, for MAIL_LEASE_SECONDS: their `scheduled_time` is moved on (`foundation.leases`).
 Over one connection it hands them over one by one, and writes down what went out after each batch (BATCH_SIZE) and
 each second. So when it is killed, at most these come twice, under the same Message-ID; the others are due when the
-lease ends. What cannot be delivered is tried again as post-office would: MAX_RETRIES times, RETRY_INTERVAL apart, each
-try noted as a `Log`.
+lease ends. What cannot be delivered is tried again MAX_RETRIES times: soon at first, for a server that was away for a
+moment, and then RETRY_INTERVAL apart; each try is noted as a `Log`.
 """
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from threading import Event
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 _WAITING = (STATUS.queued, STATUS.requeued)
 _NOTED_AFTER_SECONDS = 1.0
 _TIMES_MENDED_AFTER_SECONDS = 60.0
+_FIRST_PAUSE = timedelta(seconds=10)
 
 
 class Courier:
@@ -127,16 +129,25 @@ def _write_down(sent: Sequence[Email], failed: Sequence[tuple[Email, Exception]]
         last_time = [email for email, _ in failed if (email.number_of_retries or 0) >= get_max_retries()]
         again = [email for email, _ in failed if email not in last_time]
         _waiting_of(last_time).update(status=STATUS.failed, scheduled_time=None, last_updated=now)
-        _waiting_of(again).update(
-            status=STATUS.requeued,
-            scheduled_time=now + get_retry_timedelta(),
-            number_of_retries=Coalesce(F("number_of_retries"), 0) + 1,
-            last_updated=now,
-        )
+        by_pause: dict[timedelta, list[Email]] = defaultdict(list)
+        for email in again:
+            by_pause[pause_after(email.number_of_retries or 0)].append(email)
+        for pause, emails in by_pause.items():
+            _waiting_of(emails).update(
+                status=STATUS.requeued,
+                scheduled_time=now + pause,
+                number_of_retries=Coalesce(F("number_of_retries"), 0) + 1,
+                last_updated=now,
+            )
         Log.objects.bulk_create(
             Log(email=email, status=STATUS.failed, message=str(error), exception_type=type(error).__name__)
             for email, error in failed
         )
+
+
+def pause_after(retries: int) -> timedelta:
+    """How long a mail waits that has failed once more than so often: each time twice as long, up to RETRY_INTERVAL."""
+    return min(_FIRST_PAUSE * 2 ** min(retries, 16), get_retry_timedelta())
 
 
 def _waiting_of(emails: Sequence[Email]) -> "QuerySet[Email]":

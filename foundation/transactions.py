@@ -9,6 +9,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
 
+from foundation import standby
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -19,16 +21,19 @@ _PATIENCE_SECONDS = 5
 # SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy: the engine ended our transaction, not our rules.
 # The texts are looked at since drivers differ in the exception they raise for the same thing.
 _VICTIM = re.compile(r"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize", re.IGNORECASE)
-# SQLSTATE 08xxx and PostgreSQL's 57P01 to 57P03 (it is being shut down), and the words of the drivers that keep the
-# SQLSTATE to themselves: mssql-python's for 08xxx and a login that took too long, psycopg's. A disk that fails is a
-# lost connection too: SQLite's words for a failed fsync, after which a commit may come back, and PostgreSQL's 58030.
+# SQLSTATE 08xxx, PostgreSQL's 57P01 to 57P05 (it is being shut down), 25006 (it takes no writes any more) and 58030
+# (its disk fails), and the words of the drivers that keep the SQLSTATE to themselves: mssql-python's for 08xxx and a
+# login that took too long, psycopg's, and those of libpq below it. SQLite's are of a disk that fails: after a failed
+# sync a commit may come back.
 _LOST = re.compile(
-    r"\b(08[0-9a-z]{3}|57p0[123]|hyt01)\b"
+    r"\b(08[0-9a-z]{3}|57p0[1-5]|25006|hyt01)\b"
     r"|communication link failure|connection failure|connection not open|disconnect error|connection operation failed"
     r"|unable to (?:establish|complete) (?:a )?connection|server rejected the connection|login timeout expired"
     r"|tcp provider|ssl provider|server closed the connection|terminating connection|a closed connection"
-    r"|connection (?:timeout expired|already closed|refused|is bad)|the connection is (?:closed|lost)"
-    r"|\b58030\b|disk i/o error|unable to open database file",
+    r"|connection (?:timeout expired|already closed|refused|is bad|failed|reset)|the connection is (?:closed|lost)"
+    r"|no connection to the server|could not (?:send|receive) data|(?:eof|socket) (?:detected|closed)|unexpected eof"
+    r"|cannot open a new connection in an atomic block|insufficient data in|lost synchronization|failed to resolve host"
+    r"|broken pipe|\b58030\b|disk i/o error|unable to open database file",
     re.IGNORECASE,
 )
 # SQLite's words, PostgreSQL's 53100, and what SQL Server says of a full file group (1105) or log (9002).
@@ -85,7 +90,8 @@ def own_transaction(service: Callable[P, R]) -> Service[P, R]:
 
     Raises:
         RuntimeError: called inside another transaction, whose rollback could undo what was promised.
-        OutcomeUnknown: the connection was lost at COMMIT. It is not run again: that could do it twice.
+        OutcomeUnknown: the connection was lost at COMMIT, or the standby was not waited for. It is not run again: that
+            could do it twice.
     """
     return _owned(service, is_repeatable=False)
 
@@ -107,22 +113,32 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
         while True:
             attempt, has_returned = attempt + 1, False
             try:
+                standby.forget(connection)
                 with transaction.atomic(durable=True):
                     result = service(*args, **kwargs)
                     _require_connection()
                     has_returned = True
+                standby.require(connection)
                 return result
             except Error as error:
-                is_lost = is_connection_lost(error) or connection.closed_in_transaction
+                is_lost = (
+                    is_connection_lost(error)
+                    or connection.closed_in_transaction
+                    or isinstance(error, standby.NotOnStandby)
+                )
                 may_be_done |= is_lost and has_returned
                 is_full = is_disk_full(error)
                 if is_lost or is_full:
                     connection.close()
-                is_late = is_lost and time.monotonic() - began > _PATIENCE_SECONDS
-                is_over = attempt == ATTEMPTS or is_late or is_full
+                is_over = (
+                    attempt == ATTEMPTS
+                    or is_full
+                    or (is_lost and time.monotonic() - began > _PATIENCE_SECONDS)
+                    or not (is_lost or is_deadlock_victim(error))
+                )
                 if may_be_done and (is_over or not is_repeatable):
                     raise OutcomeUnknown("The connection was lost while the database was committing.") from error
-                if is_over or not (is_lost or is_deadlock_victim(error)):
+                if is_over:
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
 

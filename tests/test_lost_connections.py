@@ -8,13 +8,26 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import DataError, Error, IntegrityError, InterfaceError, OperationalError, connection, connections
+from django.db import (
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    connections,
+)
+from django.db.backends.utils import CursorWrapper
 
 from accounts.models import BankAccount
 from audit.actions import Action
 from audit.models import AuditEntry
-from foundation import transactions
+from foundation import standby, transactions
+from foundation.drivers import DriverText
 from foundation.models import RateWindow
+from foundation.rest.problems import CONTENT_TYPE
 from foundation.transactions import (
     ATTEMPTS,
     OutcomeUnknown,
@@ -68,11 +81,21 @@ def said(text: str, cause: Exception | None = None) -> Error:
         said("consuming input failed: server closed the connection unexpectedly"),
         said("the connection is lost"),
         InterfaceError("connection already closed"),
+        ProgrammingError("Cannot open a new connection in an atomic block."),
         said("in another language", _Shutdown()),
+        InternalError("cannot execute INSERT in a read-only transaction (25006)"),
         said('connection failed: connection to server at "127.0.0.1", port 5432 failed: Connection refused'),
         said("disk I/O error"),
         said("unable to open database file"),
         said("could not read block 7 in file base/5/16384", _IoError()),
+        said("connection failed: :1: 5432 failed: FATAL:  the database system is starting up"),
+        said('connection failed: connection to server at "127.0.0.1", port 5433 failed: session is read-only'),
+        said("connection timeout expired\nMultiple connection attempts failed. All failures were:"),
+        said("failed to resolve host 'db1.example': [Errno -3] Temporary failure in name resolution"),
+        said("consuming input failed: could not receive data from server: Connection reset by peer"),
+        said("consuming input failed: SSL SYSCALL error: EOF detected"),
+        said("sending prepared query failed: no connection to the server"),
+        said("flushing failed: could not send data to server: Broken pipe"),
     ],
     ids=str,
 )
@@ -247,6 +270,73 @@ def test_what_finds_its_own_work_is_run_again(no_waiting: None, lost_at_commit: 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_fails_otherwise_after_it_does_not_say_that_nothing_was_done(
+    no_waiting: None, lost_at_commit: Callable
+) -> None:
+    """The second run knows nothing of the first: its own fault is no word on it."""
+    lost_at_commit(reaches=True)
+    service = Losing(0)
+
+    def failing_then() -> str:
+        if service.calls:
+            raise OperationalError("no such table: t")
+        return service()
+
+    with pytest.raises(OutcomeUnknown):
+        own_repeatable_transaction(failing_then)()
+    assert written() == ["call 1"]
+
+
+# --- At COMMIT, answered, and not on the standby ------------------------------------------------------------
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """The next commits are followed by what PostgreSQL says when the wait for its standby is cancelled."""
+
+    def warn(times: int) -> None:
+        wrapper: Any = connections["default"]
+        commit = wrapper._commit
+        left = [None] * times
+
+        def committing() -> None:
+            commit()
+            standby._warnings[wrapper.connection] = ["canceling wait for synchronous replication"] if left else []
+            if left:
+                left.pop()
+
+        monkeypatch.setattr(wrapper, "_commit", committing)
+
+    return warn
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_standby_does_not_have_is_not_promised(no_waiting: None, warned: Callable) -> None:
+    warned(1)
+    with pytest.raises(OutcomeUnknown):
+        own_transaction(Losing(0))()
+    assert written() == ["call 1"], "it is there, for as long as this server is"
+    assert own_transaction(lambda: "done")() == "done", "and it is no matter of the next one"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("times", [1, ATTEMPTS])
+def test_what_finds_its_own_work_waits_for_the_standby_again(no_waiting: None, warned: Callable, times: int) -> None:
+    """Under a lock, which is written down too: its own COMMIT waits until the standby has all that was before."""
+    warned(times)
+
+    @own_repeatable_transaction
+    def service() -> bool:
+        return RateWindow.objects.get_or_create(key="k", defaults={"last_at": NOON})[1]
+
+    if times < ATTEMPTS:
+        assert service() is False
+    else:
+        with pytest.raises(OutcomeUnknown):
+            service()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_it_is_unknown_to_the_last_whether_the_first_run_was_committed(
     no_waiting: None, lost_at_commit: Callable
 ) -> None:
@@ -361,29 +451,6 @@ def test_a_payment_on_a_disk_that_takes_nothing_is_503_and_the_next_one_is_made(
     assert list(verification.faults()) == []
 
 
-@pytest.mark.parametrize("words", [FULL, BROKEN, LINK_FAILURE])
-@pytest.mark.parametrize(
-    "met_in",
-    ["transfers.views.payees.payee_selectors.payees_of", "accounts.sign_in.sessions.pages.open_row"],
-    ids=["a page", "what surrounds pages"],
-)
-def test_a_page_without_its_database_says_so_without_asking_it(
-    alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch, words: str, met_in: str
-) -> None:
-    def away(*args: Any, **kwargs: Any) -> None:
-        raise OperationalError(words)
-
-    browser = browser_of(alice)
-    browser.raise_request_exception = False
-    with monkeypatch.context() as broken:
-        broken.setattr(met_in, away)
-        answer = browser.get("/payees/")
-    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert "look before you try again" in answer.content.decode()
-    assert words not in answer.content.decode()
-    assert browser.get("/payees/").status_code == 200
-
-
 def test_a_page_that_fails_for_another_reason_is_no_wait(
     alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -394,21 +461,6 @@ def test_a_page_that_fails_for_another_reason_is_no_wait(
     browser = browser_of(alice)
     browser.raise_request_exception = False
     assert browser.get("/payees/").status_code == 500
-
-
-def test_a_session_that_cannot_be_written_has_not_ended(
-    alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Django takes any fault of the database there for a session that was deleted meanwhile, which is 400."""
-
-    def full(*args: Any) -> None:
-        raise OperationalError(FULL)
-
-    session = browser_of(alice).session
-    session["draft"] = "kept"
-    monkeypatch.setattr("accounts.sign_in.sessions.engine._writing.execute", full)
-    with pytest.raises(OperationalError, match="full"):
-        session.save()
 
 
 # --- A transfer ---------------------------------------------------------------------------------------------
@@ -488,15 +540,55 @@ def test_a_refusal_whose_commit_is_lost_counts_once_and_is_recorded_once(
     assert len(json.loads(CustomerLimit.objects.get(user=alice).recent)["transfer"]) == 1
 
 
-def test_a_page_says_that_nobody_knows(alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(*args: Any, **kwargs: Any) -> None:
-        raise OutcomeUnknown("secret")
+@in_one_world(
+    ("error", "says"),
+    [
+        (OutcomeUnknown("secret"), "Look before you try again"),
+        (OperationalError("connection failed: secret"), "database is away for a moment"),
+        (OperationalError(f"{FULL}: secret"), "database is away for a moment"),
+    ],
+)
+@in_one_world(
+    "raised_in",
+    [
+        "transfers.views.payees.payee_selectors.payees_of",
+        "accounts.sign_in.sessions.middleware.pages.open_row",  # around the page
+        "accounts.sign_in.sessions.engine.SessionStore.load",
+        "accounts.sign_in.sessions.engine._writing.execute",  # when all is done
+    ],
+)
+def test_a_page_says_that_the_database_is_away_without_asking_it(
+    alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch, error: Error, says: str, raised_in: str
+) -> None:
+    """Whatever was asking it: a page, or what surrounds all pages."""
+    browser = browser_of(alice)
+    browser.raise_request_exception = False
+    with monkeypatch.context() as away:
 
-    monkeypatch.setattr("transfers.views.payees.payee_selectors.payees_of", lost)
-    answer = browser_of(alice).get("/payees/")
+        def lost(*args: Any, **kwargs: Any) -> None:
+            away.setattr(CursorWrapper, "execute", lost)
+            away.setattr(DriverText, "rows", lost)
+            raise error
+
+        away.setattr(raised_in, lost)
+        away.setattr("django.conf.settings.SESSION_SAVE_EVERY_REQUEST", True)
+        answer = browser.get("/payees/")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert "Look before you try again" in answer.content.decode()
+    assert says in answer.content.decode()
     assert "secret" not in answer.content.decode()
+
+
+def test_under_api_it_has_the_one_shape_though_no_route_was_asked(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R7.3: such as by what is between the door and the routes."""
+
+    def away(*args: Any) -> None:
+        raise OperationalError("connection failed: secret")
+
+    monkeypatch.setattr("axes.middleware.AxesMiddleware.__call__", away)
+    client.raise_request_exception = False
+    answer = client.get("/api/v1/accounts")
+    assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "5", CONTENT_TYPE)
+    assert answer.json()["code"] == "database_away"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,12 +14,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from post_office.models import STATUS, Email, Log
 
-from accounts.tests.conftest import PostBox, deliver_to
+from accounts.tests.conftest import deliver_to
 from foundation import delivery, leases, outbox
 from foundation.delivery import Courier
 from foundation.models import OutboxMessage
 from foundation.outbox import Audience, Notice
 from tests.acts import at_once
+from tests.mail_server import PostBox
 
 pytestmark = pytest.mark.django_db
 
@@ -289,16 +290,25 @@ def test_of_mails_that_cannot_be_delivered_the_others_know_nothing(
         for retries in (1, 2):
             mail = Email.objects.exclude(status=STATUS.sent).get()
             assert (mail.status, mail.number_of_retries) == (STATUS.requeued, retries)
-            assert mail.scheduled_time == timezone.now() + timedelta(minutes=15)
+            pause = timedelta(seconds={1: 10, 2: 20}[retries])
+            assert mail.scheduled_time == timezone.now() + pause
             call_command("send_queued_mail")
             assert Log.objects.count() == retries, "not before its time"
-            clock.shift(timedelta(minutes=15))
+            clock.shift(pause)
             call_command("send_queued_mail")
     mail.refresh_from_db()
     assert (mail.status, mail.scheduled_time) == (STATUS.failed, None)
     log = Log.objects.filter(email=mail)[0]
     assert (log.status, log.exception_type, "refused" in log.message) == (STATUS.failed, "SMTPDataError", True)
     assert len(post_box) == 3
+
+
+def test_a_server_that_is_away_is_tried_soon_and_then_each_quarter_of_an_hour_for_two_days(settings: Any) -> None:
+    # R3.8: a moment's refusal delays no mail by minutes, and a long one gives none up.
+    pauses = [delivery.pause_after(retries) for retries in range(settings.POST_OFFICE["MAX_RETRIES"])]
+    assert [pause.total_seconds() for pause in pauses[:9]] == [10, 20, 40, 80, 160, 320, 640, 900, 900]
+    assert set(pauses[7:]) == {timedelta(minutes=15)}
+    assert sum(pauses, timedelta()) > timedelta(days=2)
 
 
 @in_the_open

@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
-from unittest.mock import Mock
 from urllib.parse import urlencode
 
 import pytest
@@ -746,6 +745,18 @@ def test_what_people_who_lost_their_phone_see(
     at.done(SEEN_BY["people who lost their phone"])
 
 
+def see_faults_of_ours(at: Inspection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in the program, and a database that is away."""
+
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("connection failed")
+
+    for name, overview in (("500", None), ("503", away)):
+        with monkeypatch.context() as patch:
+            patch.setattr("transfers.history.overview_of", overview)
+            at.visit(name, reverse("dashboard"))
+
+
 def test_what_the_unlucky_see(
     visitor: Callable[..., Page],
     signed_in: Callable[..., Page],
@@ -768,10 +779,7 @@ def test_what_the_unlucky_see(
     page.get_by_role("button", name="Send it again").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("One moment, please")
     at.look("429")
-    with monkeypatch.context() as patch:
-        for name, fault in (("500", ValueError()), ("503", OperationalError("database or disk is full"))):
-            patch.setattr("transfers.history.overview_of", Mock(side_effect=fault))
-            at.visit(name, reverse("dashboard"))
+    see_faults_of_ours(at, monkeypatch)
 
     at.of(signed_in(sam)).visit("403", reverse("dashboard"))
 

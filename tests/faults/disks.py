@@ -88,7 +88,7 @@ def ailing(
     """
     program = shutil.which("strace")
     if program is None:
-        sys.exit("No strace: as root, apt-get install strace (`make strace`).")
+        sys.exit("No strace: as root, apt-get install strace (`make fault-packages`).")
     living = [pid for pid in pids if _status(pid, "State")]
     options = [word for pid in living for word in ("-p", str(pid))]
     options += [word for file in files for word in ("-P", str(file))]
