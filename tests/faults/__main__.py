@@ -20,12 +20,12 @@ from pathlib import Path
 from random import Random
 from typing import NoReturn
 
-from tests.faults import of_databases, of_services, rounds
+from tests.faults import of_databases, of_machine, of_services, rounds
 from tests.faults.fault import Fault, Site
 from tests.faults.report import Figures, keep, table
 from tests.faults.turns import Turns
 
-ALL: tuple[Fault, ...] = (*of_services.FAULTS, *of_databases.FAULTS)
+ALL: tuple[Fault, ...] = (*of_services.FAULTS, *of_databases.FAULTS, *of_machine.FAULTS)
 # A run that finds so much wrong finds nothing new any more.
 _MOST_VIOLATIONS = 10
 
