@@ -50,4 +50,7 @@ def require(connection: BaseDatabaseWrapper) -> None:
 
 
 def _heard_on(connection: BaseDatabaseWrapper) -> list[str]:
-    return _warnings.get(connection.connection, []) if connection.connection is not None else []
+    # Other drivers' connections cannot be referred to weakly.
+    if connection.vendor != "postgresql" or connection.connection is None:
+        return []
+    return _warnings.get(connection.connection, [])
