@@ -50,7 +50,7 @@ def require(connection: BaseDatabaseWrapper) -> None:
 
 
 def _heard_on(connection: BaseDatabaseWrapper) -> list[str]:
-    # Other drivers' connections cannot be referred to weakly.
+    # Only what was listened to is looked up: SQLite's connections cannot be referred to weakly.
     if connection.vendor != "postgresql" or connection.connection is None:
         return []
     return _warnings.get(connection.connection, [])

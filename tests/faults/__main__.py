@@ -7,6 +7,7 @@ Exits with 1 if a promise was not kept (docs/reliability.md), and says what diff
 # ruff: noqa: T201 - a program prints
 
 import argparse
+import itertools
 import secrets
 import shutil
 import signal
@@ -53,15 +54,19 @@ def run(folder: Path, options: argparse.Namespace, faults: list[Fault], figures:
     begun = time.monotonic()
     until = begun + options.minutes * 60
     turns = Turns(faults, Random(options.seed))
-    while time.monotonic() < until and len(figures.violations) < _MOST_VIOLATIONS:
+    for number in itertools.count(1):
+        if time.monotonic() >= until or len(figures.violations) >= _MOST_VIOLATIONS:
+            return
         site = turns.next_site()
-        number = figures.rounds + 1
         here = folder / f"round{number}"
         here.mkdir()
 
         def next_fault(struck: int, site: Site = site) -> Fault | None:
-            is_over = struck == rounds.FAULTS_IN_A_ROUND or (struck and not turns.has_more_at(site))
-            return None if is_over else turns.next_fault(site)
+            due = turns.due_at(site)
+            if not due or struck == rounds.FAULTS_IN_A_ROUND:
+                return None
+            turns.note(due[0], site)
+            return due[0]
 
         seed = f"{options.seed}-{number}"
         went_well = rounds.play(site, here, seed=seed, figures=figures, next_fault=next_fault, until=until, say=_say)

@@ -17,10 +17,10 @@ def drawn(seed: int, rounds: int) -> list[tuple[str, Site]]:
     turns, found = Turns(faults(), Random(seed)), []
     for _ in range(rounds):
         site = turns.next_site()
-        for struck in range(3):
-            if struck and not turns.has_more_at(site):
-                break
-            found.append((turns.next_fault(site).name, site))
+        for _ in range(3):
+            if due := turns.due_at(site):
+                turns.note(due[0], site)
+                found.append((due[0].name, site))
     return found
 
 
