@@ -49,7 +49,7 @@ def make_accounts() -> list[Account]:
     rows = list(BankAccount.objects.filter(owner__isnull=False).select_related("owner").order_by("pk"))
     _let_all_pay_each_other(rows)
     return [
-        Account(row.pk, row.number, row.owner_id, row.owner.email, tokens[row.owner_id], to_minor(row.balance))
+        Account(row.pk, str(row.number), row.owner_id, row.owner.email, tokens[row.owner_id], to_minor(row.balance))
         for row in BankAccount.objects.filter(owner__isnull=False).select_related("owner").order_by("pk")
         if row.owner is not None and row.owner_id is not None
     ]

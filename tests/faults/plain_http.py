@@ -17,6 +17,10 @@ from tests.faults.journal import NO_ANSWER
 PATIENCE_SECONDS = 45
 
 
+class BrokenOff(ValueError):
+    """An answer ends before its end, or before it has begun."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came, or why nothing did: then the status is NO_ANSWER."""
@@ -62,12 +66,12 @@ def send(port: int, method: str, path: str, body: object = None, *, token: str, 
 
 
 def _read(text: bytes) -> Answer:
-    """Raises: ValueError, where it is no whole answer."""
+    """Raises: BrokenOff, where it is no whole answer; ValueError, where it is none of HTTP."""
     head, found, content = text.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     lengths = [int(line.partition(":")[2]) for line in lines if line.lower().startswith("content-length:")]
     if not found or lengths != [len(content)]:
-        raise ValueError("The answer breaks off.")
+        raise BrokenOff
     status = int(lines[0].split(" ")[1])
     try:
         body = json.loads(content)

@@ -25,7 +25,7 @@ from servers import DIES_ALONG, free_port
 from tests.faults.cache import Cache
 from tests.faults.clock import Clock
 from tests.faults.databases import Pair, ServerBehindProxy
-from tests.faults.fault import Site, Violation
+from tests.faults.fault import Program, Site, Violation
 from tests.faults.people import Account
 from tests.faults.plain_http import answers, open_connections
 from tests.faults.post import PostOffice
@@ -61,25 +61,30 @@ class ServedBank:
     port: int
     accounts: list[Account]
     parts: list[Any]
-    web: Supervised = field(init=False)
-    mail_workers: list[Supervised] = field(init=False)
-    scheduler: Supervised = field(init=False)
+    web: Program = field(init=False)
+    mail_workers: list[Program] = field(init=False)
+    scheduler: Program = field(init=False)
+    programs: list[Supervised] = field(init=False)
     acknowledged: Callable[[], int] = lambda: 0
 
     def __post_init__(self) -> None:
-        gunicorn = [sys.executable, "-m", "gunicorn", "--config", ROOT / "deploy" / "gunicorn.conf.py"]
-        self.web = self._program("web", gunicorn, works=lambda: answers(self.port))
-        self.mail_workers = [
+        gunicorn: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--config",
+            ROOT / "deploy" / "gunicorn.conf.py",
+        ]
+        web = self._program("web", gunicorn, works=lambda: answers(self.port))
+        mail = [
             self._program(f"mail{number}", _managed("send_queued_mail", "--watch")) for number in range(MAIL_WORKERS)
         ]
-        self.scheduler = self._program("scheduler", _managed("run_scheduled"))
+        scheduler = self._program("scheduler", _managed("run_scheduled"))
+        self.web, self.mail_workers, self.scheduler = web, [*mail], scheduler
+        self.programs = [web, *mail, scheduler]
 
     def _program(self, name: str, command: Sequence[str | Path], **more: Any) -> Supervised:
         return Supervised(name, command, self.environment, self.folder / f"{name}.log", **more)
-
-    @property
-    def programs(self) -> list[Supervised]:
-        return [self.web, *self.mail_workers, self.scheduler]
 
     def wait_until_it_pays(self, more: int = 1, *, within: float = PATIENCE_SECONDS) -> None:
         """Raises: Violation"""
@@ -163,8 +168,7 @@ def _people(environment: Mapping[str, str]) -> list[Account]:
         [*DIES_ALONG, sys.executable, "-m", "tests.faults.people"],
         env=os.environ | environment,
         cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         start_new_session=True,
     )

@@ -61,7 +61,7 @@ LINES = [
 ]
 ROWS = BEFORE | {
     "orders": [
-        *BEFORE["orders"],  # type: ignore[misc]
+        *BEFORE["orders"],
         ordered("paid", "A", 11, 21, 1_000),
         ordered("own", "B", 11, 12, 500),
         ordered("lost", "C", 21, 12, 70),
