@@ -72,8 +72,13 @@ def run(folder: Path, options: argparse.Namespace, faults: list[Fault], figures:
         went_well = rounds.play(site, here, seed=seed, figures=figures, next_fault=next_fault, until=until, say=_say)
         figures.seconds = time.monotonic() - begun
         if options.keep and not went_well:
-            shutil.copytree(here, options.keep / here.name, ignore_dangling_symlinks=True, dirs_exist_ok=True)
+            shutil.copytree(here, options.keep / here.name, symlinks=True, ignore=_no_files, dirs_exist_ok=True)
         shutil.rmtree(here, ignore_errors=True)
+
+
+def _no_files(folder: str, names: list[str]) -> set[str]:
+    """Sockets, which a server that was killed leaves behind: nobody can copy one."""
+    return {name for name in names if (Path(folder) / name).is_socket()}
 
 
 def _say(line: str) -> None:
