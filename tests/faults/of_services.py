@@ -288,7 +288,7 @@ def _migrate_later(bank: RunningBank, target: str) -> None:
 def migrate_ledger(bank: RunningBank, random: Random) -> None:
     """An index over all entries and a column of all transactions, made and taken back: no request fails."""
     with _asking(bank.port):
-        for target in ("0002", "zero"):
+        for target in ("0003", "zero"):
             _migrate_later(bank, target)
             bank.wait_until_it_pays(5)
             bank.manage("check", "--database", "default")
