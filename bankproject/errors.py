@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.template import loader
 from django.views import defaults
 
-from foundation.transactions import OutcomeUnknown, is_connection_lost
+from foundation.transactions import OutcomeUnknown, is_away
 
 _AWAY_SECONDS = 5
 
@@ -54,7 +54,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500, for whatever was raised by a page or around it: 500, or where the database went away 503
     with Retry-After, without a look into the database."""
     error = sys.exception()
-    if not isinstance(error, Error) or not (isinstance(error, OutcomeUnknown) or is_connection_lost(error)):
+    if not isinstance(error, Error) or not is_away(error):
         return defaults.server_error(request)
     context = {"is_unknown": isinstance(error, OutcomeUnknown), "retry_after_seconds": _AWAY_SECONDS}
     response = HttpResponse(loader.render_to_string("503.html", context), status=503)

@@ -22,14 +22,14 @@ from post_office.connections import connections
 from post_office.models import STATUS, Email, Log
 from post_office.settings import get_batch_size, get_default_mailer, get_max_retries, get_retry_timedelta
 
-from foundation import leases
+from foundation import leases, outbox
 from foundation.transactions import own_transaction
 
 logger = logging.getLogger(__name__)
 
 _WAITING = (STATUS.queued, STATUS.requeued)
 _NOTED_AFTER_SECONDS = 1.0
-_TIMES_GIVEN_AFTER_SECONDS = 60.0
+_TIMES_MENDED_AFTER_SECONDS = 60.0
 _FIRST_PAUSE = timedelta(seconds=10)
 
 
@@ -40,7 +40,8 @@ class Courier:
         self._sent: list[Email] = []
         self._failed: list[tuple[Email, Exception]] = []
         self._noted_at = time.monotonic()
-        self._times_given_at = self._noted_at - _TIMES_GIVEN_AFTER_SECONDS  # due at once
+        self._times_mended_at = self._noted_at - _TIMES_MENDED_AFTER_SECONDS  # due at once
+        self._began_at = timezone.now()
 
     def deliver(self, stop: Event) -> int:
         """Hand over a few of the mails that are due (BATCH_SIZE); return how many were tried.
@@ -52,9 +53,10 @@ class Courier:
         """
         self._note()
         lease, now = timedelta(seconds=settings.MAIL_LEASE_SECONDS), timezone.now()
-        if time.monotonic() >= self._times_given_at + _TIMES_GIVEN_AFTER_SECONDS:
-            _give_times(now)
-            self._times_given_at = time.monotonic()
+        is_set_back, self._began_at = now < self._began_at, now
+        if is_set_back or time.monotonic() >= self._times_mended_at + _TIMES_MENDED_AFTER_SECONDS:
+            _mend_times(now)
+            self._times_mended_at = time.monotonic()
         taken = _take(now, until=now + lease)
         for tried, email in enumerate(taken):
             # The second half of the lease is left for the mail at hand, however slow the server is.
@@ -96,6 +98,15 @@ def _take(now: datetime, *, until: datetime) -> list[Email]:
     due = Email.objects.filter(unexpired, status__gte=min(_WAITING), scheduled_time__lte=now).order_by("scheduled_time")
     due = due.prefetch_related("attachments")
     return leases.take(due, due_at="scheduled_time", until=until, limit=get_batch_size())
+
+
+def _mend_times(now: datetime) -> None:
+    """Let nothing wait for a time that does not come, nor for one that a clock gave it which has been set back."""
+    outbox.recall(now=now)
+    _give_times(now)
+    lease = timedelta(seconds=settings.MAIL_LEASE_SECONDS)
+    for status, longest in ((STATUS.queued, lease), (STATUS.requeued, get_retry_timedelta() + lease)):
+        leases.recall(Email.objects.filter(status=status), due_at="scheduled_time", now=now, longest=longest)
 
 
 @own_transaction

@@ -25,9 +25,10 @@ _PATIENCE_SECONDS = 5
 _VICTIM = re.compile(
     rf"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize|{OUTDATED_IN}", re.IGNORECASE
 )
-# SQLSTATE 08xxx, PostgreSQL's 57P01 to 57P05 (it is being shut down) and 25006 (it takes no writes any more), and the
-# words of the drivers that keep the SQLSTATE to themselves: mssql-python's for 08xxx and a login that took too long,
-# psycopg's, and those of libpq below it.
+# SQLSTATE 08xxx, PostgreSQL's 57P01 to 57P05 (it is being shut down), 25006 (it takes no writes any more) and 58030
+# (its disk fails), and the words of the drivers that keep the SQLSTATE to themselves: mssql-python's for 08xxx and a
+# login that took too long, psycopg's, and those of libpq below it. SQLite's are of a disk that fails: after a failed
+# sync a commit may come back.
 _LOST = re.compile(
     r"\b(08[0-9a-z]{3}|57p0[1-5]|25006|hyt01)\b"
     r"|communication link failure|connection failure|connection not open|disconnect error|connection operation failed"
@@ -36,8 +37,12 @@ _LOST = re.compile(
     r"|connection (?:timeout expired|already closed|refused|is bad|failed|reset)|the connection is (?:closed|lost)"
     r"|no connection to the server|could not (?:send|receive) data|(?:eof|socket) (?:detected|closed)|unexpected eof"
     r"|cannot open a new connection in an atomic block|insufficient data in|lost synchronization|failed to resolve host"
-    r"|broken pipe",
+    r"|broken pipe|\b58030\b|disk i/o error|unable to open database file",
     re.IGNORECASE,
+)
+# SQLite's words, PostgreSQL's 53100, and what SQL Server says of a full file group (1105) or log (9002).
+_FULL = re.compile(
+    r"\b53100\b|database or disk is full|filegroup is full|transaction log for database \S+ is full", re.IGNORECASE
 )
 # What these say quotes people's values, in which anything may stand.
 _ABOUT_VALUES = (IntegrityError, DataError)
@@ -53,8 +58,18 @@ def is_deadlock_victim(error: Error) -> bool:
 
 
 def is_connection_lost(error: Error) -> bool:
-    """Whether the database did not answer, or no longer: the connection must not be used again."""
+    """Whether the database did not answer, or no longer, or its disk fails: the connection must not be used again."""
     return not isinstance(error, _ABOUT_VALUES) and bool(_LOST.search(_words_of(error)))
+
+
+def is_disk_full(error: Error) -> bool:
+    """Whether the database had no room for what was written: it rolled back, and another run would find none either."""
+    return not isinstance(error, _ABOUT_VALUES) and bool(_FULL.search(_words_of(error)))
+
+
+def is_away(error: Error) -> bool:
+    """Whether the database cannot be worked with for a while, and no statement of ours is at fault."""
+    return isinstance(error, OutcomeUnknown) or is_connection_lost(error) or is_disk_full(error)
 
 
 class Service(Protocol[P, R]):
@@ -116,10 +131,12 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
                     or isinstance(error, standby.NotOnStandby)
                 )
                 may_be_done |= is_lost and has_returned
-                if is_lost:
+                is_full = is_disk_full(error)
+                if is_lost or is_full:
                     connection.close()
                 is_over = (
                     attempt == ATTEMPTS
+                    or is_full
                     or (is_lost and time.monotonic() - began > _PATIENCE_SECONDS)
                     or not (is_lost or is_deadlock_victim(error))
                 )

@@ -1,5 +1,5 @@
 """A connection that is lost, before and at COMMIT: nothing is done twice, and nothing is promised that is not kept
-(R3.4, R3.5). The faults are injected; what the drivers say is theirs."""
+(R3.4, R3.5); and a disk that is full or fails. The faults are injected; what the drivers say is theirs."""
 
 import json
 from collections.abc import Callable
@@ -31,8 +31,10 @@ from foundation.rest.problems import CONTENT_TYPE
 from foundation.transactions import (
     ATTEMPTS,
     OutcomeUnknown,
+    is_away,
     is_connection_lost,
     is_deadlock_victim,
+    is_disk_full,
     own_repeatable_transaction,
     own_transaction,
 )
@@ -52,6 +54,14 @@ LINK_FAILURE = "Driver Error: Communication link failure; DDBC Error: [Microsoft
 
 class _Shutdown(Exception):
     sqlstate = "57P01"
+
+
+class _IoError(Exception):
+    sqlstate = "58030"
+
+
+class _DiskFull(Exception):
+    sqlstate = "53100"
 
 
 def said(text: str, cause: Exception | None = None) -> Error:
@@ -75,6 +85,9 @@ def said(text: str, cause: Exception | None = None) -> Error:
         said("in another language", _Shutdown()),
         InternalError("cannot execute INSERT in a read-only transaction (25006)"),
         said('connection failed: connection to server at "127.0.0.1", port 5432 failed: Connection refused'),
+        said("disk I/O error"),
+        said("unable to open database file"),
+        said("could not read block 7 in file base/5/16384", _IoError()),
         said("connection failed: :1: 5432 failed: FATAL:  the database system is starting up"),
         said('connection failed: connection to server at "127.0.0.1", port 5433 failed: session is read-only'),
         said("connection timeout expired\nMultiple connection attempts failed. All failures were:"),
@@ -94,10 +107,28 @@ def test_a_lost_connection_is_known_by_what_the_drivers_say(error: Error) -> Non
 @in_one_world(
     "error",
     [
+        said("database or disk is full"),
+        said("could not extend file base/5/16384", _DiskFull()),
+        said("Could not allocate space for object 'a' because the 'PRIMARY' filegroup is full."),
+        said("The transaction log for database 'bank' is full due to 'LOG_BACKUP'."),
+    ],
+    ids=str,
+)
+def test_a_full_disk_is_known_too(error: Error) -> None:
+    assert is_disk_full(error)
+    assert is_away(error)
+    assert not is_connection_lost(error)
+    assert not is_deadlock_victim(error)
+
+
+@in_one_world(
+    "error",
+    [
         said("no such table: t"),
         said("database is locked"),
         said("('HYT00', '[HYT00] Query timeout expired')"),
         IntegrityError("Key (nickname)=(the connection is lost, 1205) already exists."),
+        IntegrityError("Key (nickname)=(database or disk is full) already exists."),
         DataError("String or binary data would be truncated. Truncated value: 'deadlock'."),
         said("conversion of 120512 failed"),
     ],
@@ -105,7 +136,7 @@ def test_a_lost_connection_is_known_by_what_the_drivers_say(error: Error) -> Non
 )
 def test_nothing_else_is_taken_for_one(error: Error) -> None:
     # A value that somebody has chosen must not have their request run five times.
-    assert not is_connection_lost(error)
+    assert not is_away(error)
     if not isinstance(error, OperationalError) or "locked" not in str(error):
         assert not is_deadlock_victim(error)
 
@@ -266,15 +297,16 @@ def warned(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     def warn(times: int) -> None:
         wrapper: Any = connections["default"]
         commit = wrapper._commit
-        left = [None] * times
+        left = ["canceling wait for synchronous replication"] * times
+        heard: list[str] = []
 
         def committing() -> None:
             commit()
-            standby._warnings[wrapper.connection] = ["canceling wait for synchronous replication"] if left else []
-            if left:
-                left.pop()
+            heard.extend(left[:1])
+            del left[:1]
 
         monkeypatch.setattr(wrapper, "_commit", committing)
+        monkeypatch.setattr(standby, "_heard_on", lambda connection: heard)
 
     return warn
 
@@ -319,6 +351,117 @@ def test_it_is_unknown_to_the_last_whether_the_first_run_was_committed(
 
     with pytest.raises(OutcomeUnknown):
         own_repeatable_transaction(away_from_then_on)()
+
+
+# --- A disk that takes nothing ------------------------------------------------------------------------------
+
+
+FULL, BROKEN = "database or disk is full", "disk I/O error"
+
+
+@pytest.fixture
+def disk_fails_at_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """COMMIT fails in these words, so often; what was written is rolled back."""
+
+    def fail(words: str, times: int = 1) -> list[str]:
+        wrapper: Any = connections["default"]
+        commit = wrapper._commit
+        failed: list[str] = []
+
+        def failing() -> None:
+            if len(failed) >= times:
+                return commit()
+            failed.append(words)
+            wrapper._rollback()
+            raise OperationalError(words)
+
+        monkeypatch.setattr(wrapper, "_commit", failing)
+        return failed
+
+    return fail
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("own", [own_transaction, own_repeatable_transaction])
+def test_a_full_disk_is_told_at_once_and_the_connection_is_not_used_again(
+    no_waiting: None, own: Callable, disk_fails_at_commit: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was done, and another run would find no room either."""
+    closed: list[bool] = []
+    monkeypatch.setattr(connection, "close", lambda: closed.append(True))
+    service = Losing(0)
+    disk_fails_at_commit(FULL)
+    with pytest.raises(OperationalError, match="full") as told:
+        own(service)()
+    assert not isinstance(told.value, OutcomeUnknown)
+    assert (service.calls, closed, written()) == (1, [True], [])
+    assert own(service)() == "done", "the next request finds the disk healed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_failed_sync_nobody_knows(no_waiting: None, disk_fails_at_commit: Callable) -> None:
+    """The commit may come back when the file is opened again: only what finds its own work is run again."""
+    disk_fails_at_commit(BROKEN)
+    with pytest.raises(OutcomeUnknown):
+        own_transaction(Losing(0))()
+    disk_fails_at_commit(BROKEN)
+    assert own_repeatable_transaction(Losing(0))() == "done"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_disk_that_fills_up_after_a_failed_sync_does_not_make_it_known(
+    no_waiting: None, disk_fails_at_commit: Callable
+) -> None:
+    disk_fails_at_commit(BROKEN)
+    service = Losing(0)
+
+    def full_from_then_on() -> str:
+        if service.calls:
+            raise OperationalError(FULL)
+        return service()
+
+    with pytest.raises(OutcomeUnknown):
+        own_repeatable_transaction(full_from_then_on)()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("words", "times", "code"), [(FULL, 1, "database_away"), (BROKEN, ATTEMPTS, "outcome_unknown")]
+)
+def test_a_payment_on_a_disk_that_takes_nothing_is_503_and_the_next_one_is_made(
+    alice: Any,
+    open_account: Callable,
+    api_of: Callable,
+    no_waiting: None,
+    disk_fails_at_commit: Callable,
+    words: str,
+    times: int,
+    code: str,
+) -> None:
+    """R3.5, R7.3: in the one shape of all errors, for a while, and nothing half done."""
+    source, target = open_account(alice, "100.00"), open_account(alice)
+    api = api_of(alice)
+    body = {"to": target.number, "amount": "10.00"}
+    disk_fails_at_commit(words, times=times)
+    answer = api.post(f"accounts/{source.number}/transfer", body, Idempotency_Key="no-room-for-it")
+    assert (answer.status_code, answer["Retry-After"], answer.json()["code"]) == (503, "5", code)
+    assert not TransferOrder.objects.filter(source=source).exists()
+    again = api.post(f"accounts/{source.number}/transfer", body, Idempotency_Key="no-room-for-it")
+    assert again.status_code == 201
+    assert TransferOrder.objects.filter(source=source).count() == 1
+    assert list(verification.faults()) == []
+
+
+def test_a_page_that_fails_for_another_reason_is_no_wait(
+    alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("no such table: t")
+
+    monkeypatch.setattr("transfers.views.payees.payee_selectors.payees_of", broken)
+    browser = browser_of(alice)
+    browser.raise_request_exception = False
+    assert browser.get("/payees/").status_code == 500
 
 
 # --- A transfer ---------------------------------------------------------------------------------------------
@@ -403,6 +546,7 @@ def test_a_refusal_whose_commit_is_lost_counts_once_and_is_recorded_once(
     [
         (OutcomeUnknown("secret"), "Look before you try again"),
         (OperationalError("connection failed: secret"), "database is away for a moment"),
+        (OperationalError(f"{FULL}: secret"), "database is away for a moment"),
     ],
 )
 @in_one_world(
@@ -411,7 +555,6 @@ def test_a_refusal_whose_commit_is_lost_counts_once_and_is_recorded_once(
         "transfers.views.payees.payee_selectors.payees_of",
         "accounts.sign_in.sessions.middleware.pages.open_row",  # around the page
         "accounts.sign_in.sessions.engine.SessionStore.load",
-        "accounts.sign_in.sessions.engine._writing.execute",  # when all is done
     ],
 )
 def test_a_page_says_that_the_database_is_away_without_asking_it(
@@ -428,11 +571,27 @@ def test_a_page_says_that_the_database_is_away_without_asking_it(
             raise error
 
         away.setattr(raised_in, lost)
-        away.setattr("django.conf.settings.SESSION_SAVE_EVERY_REQUEST", True)
         answer = browser.get("/payees/")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert says in answer.content.decode()
     assert "secret" not in answer.content.decode()
+
+
+def test_a_session_that_cannot_be_saved_was_not_ended(
+    alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Django would answer 400, as where somebody has signed out meanwhile."""
+
+    def lost(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("connection failed: secret")
+
+    browser = browser_of(alice)
+    browser.raise_request_exception = False
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    with monkeypatch.context() as away:
+        away.setattr("accounts.sign_in.sessions.engine._writing.execute", lost)
+        assert browser.get("/payees/").status_code == 503
+    assert browser.get("/payees/").status_code == 200
 
 
 def test_under_api_it_has_the_one_shape_though_no_route_was_asked(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,6 +246,38 @@ def test_what_another_worker_has_taken_is_left_to_it_until_its_lease_ends(queued
 
 
 @in_the_open
+def test_a_clock_that_is_set_back_keeps_no_mail(event: str, queued: Callable, post_box: PostBox) -> None:
+    """R3.8: neither what was told an hour ahead, nor what a worker took then that is gone, waits for that hour."""
+    with time_machine.travel(NOON) as clock:
+        courier = Courier()
+        courier.deliver(NEVER)
+        clock.shift(timedelta(hours=1))
+        queued(3)
+        delivery._take(timezone.now(), until=timezone.now() + lease())
+        tell(event, 2)
+        leases.take(due(), due_at="next_try_at", until=timezone.now() + lease(), limit=1)
+        courier.deliver(NEVER)
+        assert len(post_box) == 0
+        clock.move_to(NOON)
+        courier.deliver(NEVER)
+        assert outbox.expand_waiting() == 2
+        courier.deliver(NEVER)
+        courier.hang_up()
+    assert len(post_box) == 5
+
+
+@in_the_open
+def test_what_is_put_off_by_a_clock_that_is_right_stays_so(queued: Callable, post_box: PostBox) -> None:
+    with time_machine.travel(NOON, tick=False):
+        queued(2)
+        delivery._take(timezone.now(), until=timezone.now() + lease())
+        OutboxMessage.objects.update(expanded_at=None, failures=9, next_try_at=NOON + timedelta(hours=1))
+        Courier().deliver(NEVER)
+        assert set(Email.objects.values_list("scheduled_time", flat=True)) == {NOON + lease()}
+        assert set(OutboxMessage.objects.values_list("next_try_at", flat=True)) == {NOON + timedelta(hours=1)}
+
+
+@in_the_open
 def test_of_mails_that_cannot_be_delivered_the_others_know_nothing(
     queued: Callable, post_box: PostBox, settings: Any
 ) -> None:

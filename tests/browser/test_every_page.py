@@ -766,8 +766,7 @@ def test_what_the_unlucky_see(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    page = signed_in(rich.user)
-    at = inspection.of(page)
+    at = inspection.of(page := signed_in(rich.user))
     at.visit("404", "/nowhere/")
     page.goto(reverse("deposit", args=[rich.household.public_id]))
     page.get_by_label("Amount").fill("5")

@@ -20,12 +20,12 @@ from pathlib import Path
 from random import Random
 from typing import NoReturn
 
-from tests.faults import of_databases, of_services, rounds
+from tests.faults import of_databases, of_machine, of_services, rounds
 from tests.faults.fault import Fault, Site
 from tests.faults.report import Figures, keep, table
 from tests.faults.turns import Turns
 
-ALL: tuple[Fault, ...] = (*of_services.FAULTS, *of_databases.FAULTS)
+ALL: tuple[Fault, ...] = (*of_services.FAULTS, *of_databases.FAULTS, *of_machine.FAULTS)
 # A run that finds so much wrong finds nothing new any more.
 _MOST_VIOLATIONS = 10
 
@@ -72,8 +72,13 @@ def run(folder: Path, options: argparse.Namespace, faults: list[Fault], figures:
         went_well = rounds.play(site, here, seed=seed, figures=figures, next_fault=next_fault, until=until, say=_say)
         figures.seconds = time.monotonic() - begun
         if options.keep and not went_well:
-            shutil.copytree(here, options.keep / here.name, ignore_dangling_symlinks=True, dirs_exist_ok=True)
+            shutil.copytree(here, options.keep / here.name, symlinks=True, ignore=_no_files, dirs_exist_ok=True)
         shutil.rmtree(here, ignore_errors=True)
+
+
+def _no_files(folder: str, names: list[str]) -> set[str]:
+    """Sockets, which a server that was killed leaves behind: nobody can copy one."""
+    return {name for name in names if (Path(folder) / name).is_socket()}
 
 
 def _say(line: str) -> None:

@@ -195,7 +195,7 @@ class Books:
         claims = Claims(self.bank.accounts, self.journal.transfers, self.before)
         snapshots = self.auditor.ask("snapshots")
         self.snapshots = snapshots["read"]
-        wrong = [*self.journal.told_wrong(), *snapshots["wrong"]]
+        wrong = [*self.journal.told_wrong(), *snapshots["wrong"], *self.journal.faults()]
         wrong += differences(claims, self.auditor.ask("rows"))
         wrong += [f"{command}: {said}" for command, said in self.auditor.ask("verify").items()]
         try:

@@ -156,5 +156,9 @@ class Journal:
         """Of the answers those that say nothing: none at all, and faults of the bank's (5xx)."""
         return Counter({answer: times for answer, times in self.answers.items() if answer[0] in "n5"})
 
+    def faults(self) -> list[str]:
+        """Answers that no fault around the bank excuses: what is away is told with 503."""
+        return [f"{times} answers {answer}" for answer, times in self.answers.items() if answer.startswith("500")]
+
     def with_outcome(self, outcome: Outcome) -> list[Transfer]:
         return [one for one in self.transfers.values() if one.outcome == outcome]

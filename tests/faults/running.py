@@ -23,6 +23,7 @@ from scratch_bank import ROOT
 from servers import DIES_ALONG, free_port
 
 from tests.faults.cache import Cache
+from tests.faults.clock import Clock
 from tests.faults.databases import Pair, ServerBehindProxy
 from tests.faults.fault import Program, Site, Violation
 from tests.faults.people import Account
@@ -44,9 +45,9 @@ _OF_ALL = {
 # Each is a class whose `begun(folder)` gives one as long as a block lasts; its `environment` is the bank's, too.
 Part = Callable[[Path], AbstractContextManager[Any]]
 PARTS: Mapping[Site, Sequence[Part]] = {
-    Site.SQLITE: [PostOffice.begun],
-    Site.POSTGRESQL: [PostOffice.begun, Cache.begun, ServerBehindProxy.begun],
-    Site.PAIR: [PostOffice.begun, Pair.begun],
+    Site.SQLITE: [PostOffice.begun, Clock.begun],
+    Site.POSTGRESQL: [PostOffice.begun, Clock.begun, Cache.begun, ServerBehindProxy.begun],
+    Site.PAIR: [PostOffice.begun, Clock.begun, Pair.begun],
 }
 
 

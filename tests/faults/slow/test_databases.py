@@ -167,7 +167,7 @@ def test_nothing_is_acknowledged_that_the_standby_does_not_have(folder: Path) ->
         assert writer.rows("done") == acknowledged
         ((pid,),) = pair.ask(waiting)
         pair.ask(f"SELECT pg_cancel_backend({pid})")
-        writer.wait_for_more("unknown", 1)
+        wait_until(lambda: writer.rows("unknown"), "what became of it")
         assert writer.rows("done") == acknowledged
         pair.start_standby()
         writer.wait_for_more("done")
@@ -178,7 +178,7 @@ def test_nothing_is_acknowledged_that_the_standby_does_not_have(folder: Path) ->
 def test_a_commit_whose_connection_is_cut_is_unknown_and_whole(folder: Path, cut: Cut, is_kept: bool) -> None:
     with ServerBehindProxy.begun(folder) as part, Writer.begun(part.environment) as writer:
         part.proxy.cut_at(b"COMMIT", cut)
-        writer.wait_for_more("unknown", 1)
+        wait_until(lambda: writer.rows("unknown"), "what became of it")
         writer.wait_for_more("done")
         kept = require_kept(part.server.url, writer)
         assert [row in kept for row in writer.rows("unknown")] == [is_kept]
