@@ -62,7 +62,7 @@ class Courier:
             # The second half of the lease is left for the mail at hand, however slow the server is.
             if stop.is_set() or timezone.now() >= now + lease / 2:
                 self._note()
-                _give_back(taken[tried:])
+                _give_back(taken[tried:], until=now + lease)
                 return tried
             self._hand_over(email)
             if time.monotonic() - self._noted_at >= _NOTED_AFTER_SECONDS:
@@ -115,8 +115,9 @@ def _give_times(now: datetime) -> None:
     Email.objects.filter(status__in=_WAITING, scheduled_time__isnull=True).update(scheduled_time=now)
 
 
-def _give_back(emails: Sequence[Email]) -> None:
-    _waiting_of(emails).update(scheduled_time=timezone.now())
+def _give_back(emails: Sequence[Email], *, until: datetime) -> None:
+    """Those that are this worker's yet: what another has taken since, whose lease ends otherwise, that one delivers."""
+    _waiting_of(emails).filter(scheduled_time=until).update(scheduled_time=timezone.now())
 
 
 @own_transaction

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
 
 from foundation import request_context, standby
+from foundation.drivers import OUTDATED_IN
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -20,9 +21,12 @@ ATTEMPTS = 5
 _PATIENCE_SECONDS = 5
 _CANCELLED_WITHIN_SECONDS = 0.5
 
-# SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy: the engine ended our transaction, not our rules.
+# SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy, and PostgreSQL where a migration altered a column since
+# the statement was prepared: the engine ended our transaction, not our rules.
 # The texts are looked at since drivers differ in the exception they raise for the same thing.
-_VICTIM = re.compile(r"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize", re.IGNORECASE)
+_VICTIM = re.compile(
+    rf"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize|{OUTDATED_IN}", re.IGNORECASE
+)
 # SQLSTATE 08xxx, PostgreSQL's 57P01 to 57P05 (it is being shut down), 25006 (it takes no writes any more) and 58030
 # (its disk fails), and the words of the drivers that keep the SQLSTATE to themselves: mssql-python's for 08xxx and a
 # login that took too long, psycopg's, and those of libpq below it. SQLite's are of a disk that fails: after a failed
@@ -186,4 +190,6 @@ def _require_connection() -> None:
 
 
 def _words_of(error: Error) -> str:
-    return f"{error} {getattr(error.__cause__, 'sqlstate', '') or ''}"
+    cause = error.__cause__
+    function = getattr(getattr(cause, "diag", None), "source_function", "")
+    return f"{error} {getattr(cause, 'sqlstate', '') or ''} {function or ''}"

@@ -343,6 +343,28 @@ def test_before_its_lease_ends_a_slow_worker_gives_back_what_it_has_not_begun(
 
 
 @in_the_open
+def test_a_worker_whose_lease_has_passed_gives_back_nothing_that_another_has_taken(
+    queued: Callable, post_box: PostBox
+) -> None:
+    """R3.8. A third one would deliver it besides: the clock was set forward, or this machine slept."""
+    with time_machine.travel(NOON, tick=False) as clock:
+        queued(10)
+        others: list[Email] = []
+
+        class Late(Courier):
+            def _hand_over(self, email: Email) -> None:
+                super()._hand_over(email)
+                clock.shift(timedelta(hours=1))
+                others.extend(delivery._take(timezone.now(), until=timezone.now() + lease()))
+
+        courier = Late()
+        assert courier.deliver(NEVER) == 1
+        courier.hang_up()
+        assert len(others) == 10
+        assert delivery._take(timezone.now(), until=timezone.now() + lease()) == []
+
+
+@in_the_open
 def test_what_went_out_while_the_database_was_away_is_written_down_first(
     queued: Callable, post_box: PostBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,12 +86,9 @@ def kill_scheduler(bank: RunningBank, random: Random) -> None:
     _shell(bank, _MAKE_DUE.format(job=killed))
     end = time.monotonic() + 15
     # Nothing comes where it was killed before, less than two minutes ago.
-    while not (jobs := bank.scheduler.children()) and time.monotonic() < end:
+    while not bank.scheduler.children() and time.monotonic() < end:
         time.sleep(0.01)
     bank.scheduler.kill()
-    for job in jobs:  # in sessions of their own, and killed with it by whoever stops a unit or a container
-        with suppress(ProcessLookupError):
-            os.kill(job, signal.SIGKILL)
     bank.scheduler.start()
     _shell(bank, _MAKE_DUE.format(job=later))
     if not _is_claimed_by_the_dead(bank, later):
@@ -291,7 +288,7 @@ def _migrate_later(bank: RunningBank, target: str) -> None:
 def migrate_ledger(bank: RunningBank, random: Random) -> None:
     """An index over all entries and a column of all transactions, made and taken back: no request fails."""
     with _asking(bank.port):
-        for target in ("0002", "zero"):
+        for target in ("0003", "zero"):
             _migrate_later(bank, target)
             bank.wait_until_it_pays(5)
             bank.manage("check", "--database", "default")

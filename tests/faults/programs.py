@@ -117,9 +117,11 @@ class Supervised:
         if self._process is None:
             return
         end = time.monotonic() + _GONE_WITHIN_SECONDS
-        while _group_lives(self._process.pid):
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        groups = [self._process.pid, *self.children()]  # each job of the scheduler is a group of its own
+        while any(_group_lives(group) for group in groups):
+            for group in groups:
+                with suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
             self._process.poll()  # or it would be a zombie of ours
             if time.monotonic() > end:
                 raise RuntimeError(f"{self.name} cannot be killed.")

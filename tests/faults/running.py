@@ -76,6 +76,8 @@ class ServedBank:
             ROOT / "deploy" / "gunicorn.conf.py",
         ]
         web = self._program("web", gunicorn, works=lambda: answers(self.port))
+        # Killed, it would leave what it counts in shared memory.
+        web.environment = self.environment | {"PROMETHEUS_MULTIPROC_DIR": str(self.folder / "metrics")}
         mail = [
             self._program(f"mail{number}", _managed("send_queued_mail", "--watch")) for number in range(MAIL_WORKERS)
         ]
@@ -151,7 +153,6 @@ def served_bank(
         for one in begun:
             environment |= one.environment
         environment |= {"WEB_BIND": f"127.0.0.1:{port}", "TMPDIR": str(folder)}
-        environment |= {"PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics")}
         accounts = _people(environment)
         bank = ServedBank(site, folder, environment, port, accounts, begun)
         stack.enter_context(supervised(bank.programs))
