@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from tests.faults.clock import Clock
 from tests.faults.disks import FULL, NO_SYNC, AilingDisk, Ailment, ailing, database_files, slow
 from tests.faults.fault import Fault, Program, RunningBank, Site
+from tests.faults.post import UNRECORDED, PostOffice
 
 _AN_HOUR = 3600  # from which it is never far to midnight (`Clock.begun`)
 # Of the calls of one process: where in a commit the first one falls is left to chance.
