@@ -1,14 +1,21 @@
 """What the acts on a person have in common."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from django.db import transaction
 
 from accounts.models import EmailChange, PasswordReset, User
 from accounts.permission import administrators
+from accounts.permission.second_person import NobodyCouldAgree
 from accounts.roles import Role
 from accounts.sign_in import devices, enrolment_link
 from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.services import record
+from foundation import outbox
+from foundation.locking import lock
 from foundation.refusals import NotYourself, Refusal, WrongStatus
 
 
@@ -27,14 +34,14 @@ def refuse_self(actor: User, user: User) -> None:
         raise NotYourself
 
 
-def locked_row(actor: User, permission: str, user: User) -> User:
-    """The person's row, locked, once it is this administrator's turn.
+def locked_row(actor: User, permission: str, user: User, *, with_key: bool = False) -> User:
+    """The person's row, locked, once it is this administrator's turn; `with_key` where their address may change.
 
     Raises:
         PermissionDenied: a colleague has locked or demoted the actor meanwhile.
     """
     administrators.take_turn(actor, permission)
-    return User.objects.select_for_update().get(pk=user.pk)
+    return lock(User.objects, with_key=with_key).get(pk=user.pk)
 
 
 def refuse_last_administrator(user: User) -> None:
@@ -61,6 +68,20 @@ def end_what_was_begun(user: User) -> None:
     enrolment_link.make_worthless(user)
     devices.forget_all(user)
     user_sessions.mark_ended(user)
+
+
+@contextmanager
+def told_if_nobody_could_agree(actor: User, user: User) -> Iterator[None]:
+    """Keep in the audit log, and tell the person, what was refused since nobody could agree to it: the only other
+    administrator hears of it when somebody tries to be rid of them."""
+    try:
+        yield
+    except NobodyCouldAgree as refusal:
+        with transaction.atomic():
+            details = {"kind": refusal.kind, "reason": refusal.code}
+            record(Action.PENDING_ACT_REFUSED, actor=actor, subject=user, concerns=user, details=details)
+            outbox.tell("pending_act_impossible", user_id=user.pk, what=refusal.what)
+        raise
 
 
 def record_act(action: Action, actor: User, user: User, reason: str, **details: Any) -> None:

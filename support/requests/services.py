@@ -18,6 +18,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.limiter import limiter
+from foundation.locking import lock
 from foundation.refusals import NotYourself, Refusal, WrongStatus
 from foundation.text import is_longer_than
 from foundation.transactions import own_transaction
@@ -126,7 +127,7 @@ def _check_parts(actor: User, rule: KindOfRequest, account: BankAccount | None, 
 
 @own_transaction
 def _file(customer: User, kind: RequestKind, account: BankAccount | None, payload: str, reason: str) -> ServiceRequest:
-    User.objects.select_for_update().get(pk=customer.pk)  # one queue for each customer
+    lock(User.objects).get(pk=customer.pk)  # one queue for each customer
     waiting = ServiceRequest.objects.filter(customer=customer, state=RequestState.PENDING)
     if waiting.filter(kind=kind, account=account).exists():
         raise AlreadyAsked
@@ -161,18 +162,21 @@ def cancel_request(*, actor: User, public_id: uuid.UUID) -> None:
 
 @own_transaction
 def _cancel(actor: User, public_id: uuid.UUID) -> None:
-    request = ServiceRequest.objects.select_for_update().get(public_id=public_id, customer=actor)
+    request = lock(ServiceRequest.objects).get(public_id=public_id, customer=actor)
     _step(request, RequestVerb.CANCEL, decided_at=timezone.now())
     record(Action.REQUEST_CANCELLED, actor=actor, subject=request, details=_facts_of(request))
     outbox.tell("request_cancelled", request_id=request.pk)
 
 
-def approve_request(*, actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
+def approve_request(*, actor: User, public_id: uuid.UUID, reason: str, seen: int | None = None) -> ServiceRequest:
     """Agree to a request, and by that do what it asks for: approval, change and completion are one transaction.
 
     Where two clerks are needed, the first one's word is kept and nothing else happens. Where two administrators are, it
     is approved, and done when the second one agrees (R5.8). Whatever the changing service refuses is raised here, and
     the request goes on waiting.
+
+    Args:
+        seen: of a request about a frozen account, the freezes that the actor has read (`accounts.freezes.version_of`).
 
     Raises:
         PermissionDenied, ServiceRequest.DoesNotExist
@@ -186,14 +190,14 @@ def approve_request(*, actor: User, public_id: uuid.UUID, reason: str) -> Servic
     require(actor, REQUEST_PERMISSIONS[RequestVerb.APPROVE])
     kept_reason = checked_reason(reason)
     try:
-        return _approve(actor, public_id, kept_reason)
+        return _approve(actor, public_id, kept_reason, seen)
     except Refusal as refusal:
         _record_refused(actor, public_id, RequestVerb.APPROVE, refusal)
         raise
 
 
 @own_transaction
-def _approve(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
+def _approve(actor: User, public_id: uuid.UUID, reason: str, seen: int | None) -> ServiceRequest:
     request = _locked_for_clerk(actor, public_id)
     if kind_of(request).needs_two_clerks and not has_first_word(request):
         return _endorse(actor, request, reason)
@@ -208,7 +212,7 @@ def _approve(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
     if takes_two:
         _ask_second(actor, request, reason)
     else:
-        perform(request, actor=actor, reason=reason)
+        perform(request, actor=actor, reason=reason, seen=seen)
         _complete(actor, request)
     return request
 
@@ -219,7 +223,14 @@ def _complete(actor: User, request: ServiceRequest) -> None:
     outbox.tell("request_completed", request_id=request.pk)
 
 
-def perform(request: ServiceRequest, *, actor: User, reason: str, second: Mapping[str, str] | None = None) -> None:
+def perform(
+    request: ServiceRequest,
+    *,
+    actor: User,
+    reason: str,
+    second: Mapping[str, str] | None = None,
+    seen: int | None = None,
+) -> None:
     """Make the change that `request` asks for, inside the caller's transaction, in which it was approved.
 
     Nobody else's rules are bent here: the service that makes the change accepts the approved request as its
@@ -231,7 +242,7 @@ def perform(request: ServiceRequest, *, actor: User, reason: str, second: Mappin
     kind = kind_of(request)
     subject = request.its_account if kind.is_about_an_account else request.customer
     # The services know their verbs by the values of the kinds.
-    authority = ApprovedRequest(request.kind, subject, str(request.public_id), second or {})
+    authority = ApprovedRequest(request.kind, subject, str(request.public_id), second or {}, seen)
     kind.perform(request, actor=actor, reason=reason, authority=authority)
 
 
@@ -261,13 +272,13 @@ def _agreed(act: PendingAct, *, second: Mapping[str, str]) -> None:
         Refusal: whatever the changing service says no to.
     """
     asker = administrators.take_turn(act.asked_by, second_person.DECIDES)
-    request = ServiceRequest.objects.select_for_update().get(public_id=act.subject_id)
+    request = lock(ServiceRequest.objects).get(public_id=act.subject_id)
     perform(request, actor=asker, reason=act.reason, second=second)
     _complete(asker, request)
 
 
 def _called_off(act: PendingAct) -> None:
-    request = ServiceRequest.objects.select_for_update().get(public_id=act.subject_id)
+    request = lock(ServiceRequest.objects).get(public_id=act.subject_id)
     _step(request, RequestVerb.CALL_OFF, decision_reason=_NOT_BOTH)
     _record(Action.REQUEST_REJECTED, act.asked_by, request, reason=_NOT_BOTH)
     outbox.tell("request_rejected", request_id=request.pk)
@@ -324,7 +335,7 @@ def _reject(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
 
 
 def _locked_for_clerk(actor: User, public_id: uuid.UUID) -> ServiceRequest:
-    request = ServiceRequest.objects.select_for_update().get(public_id=public_id)
+    request = lock(ServiceRequest.objects).get(public_id=public_id)
     if request.customer_id == actor.pk:
         raise NotYourself
     if request.customer.role != Role.CUSTOMER:
