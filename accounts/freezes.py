@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
 from accounts.models import AccountFreeze, AccountStatus, BankAccount, FreezeKind, User
 
@@ -21,6 +21,18 @@ def standing_on(*accounts: BankAccount) -> list[AccountFreeze]:
     """What stands on these accounts, the first to come first, in one question: none where none of them is frozen."""
     frozen = [account.pk for account in accounts if account.status == AccountStatus.FROZEN]
     return list(standing().filter(account__in=frozen)) if frozen else []
+
+
+def version_of(standing: Iterable[AccountFreeze]) -> int:
+    """What stands for having read these freezes of one account: the highest of their numbers, 0 for none. One that
+    comes later has a higher one, whatever a clock says: it is written under the account's lock."""
+    return max((freeze.pk for freeze in standing), default=0)
+
+
+def version_at(account: BankAccount, moment: datetime) -> int:
+    """What stands for having read the freezes that the account had at this moment."""
+    rows = AccountFreeze.objects.filter(account=account, frozen_at__lte=moment)
+    return rows.aggregate(latest=Max("pk"))["latest"] or 0
 
 
 @dataclass(frozen=True)

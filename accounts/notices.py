@@ -172,6 +172,7 @@ MAILS = [
     Notice("pending_act_announced", _WHOM_IT_CONCERNS),
     Notice("pending_act_ended", _ADMINISTRATORS, _how_it_ended),
     Notice("pending_act_called_off", _WHOM_IT_CONCERNS),
+    Notice("pending_act_impossible", USER),
     Notice("account_frozen", OWNER),
     Notice("freeze_lifted", OWNER),
     Notice("account_unfrozen", OWNER),

@@ -22,7 +22,15 @@ from accounts.models import (
 )
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
-from accounts.staff.acts import ActForm, CodeAsked, ReasonForCustomerForm, ReasonForm, StaffAct, actor_of
+from accounts.staff.acts import (
+    ActForm,
+    CodeAsked,
+    ReasonForCustomerForm,
+    ReasonForm,
+    ShownFreezesField,
+    StaffAct,
+    actor_of,
+)
 from accounts.staff.pending_acts import how_it_waits
 from foundation.form_fields import AmountField, LineField, OnceForm
 from transfers.accounts import freezing, opening
@@ -64,11 +72,14 @@ class UnfreezeForm(ReasonForm):
         error_messages={"required": "Choose at least one.", "invalid_choice": "This freeze is lifted already."},
     )
 
+    seen = ShownFreezesField()
+
     field_order = ("kinds", "reason")
 
     def __init__(self, *args: Any, row: BankAccount, **kwargs: Any) -> None:
         super().__init__(*args, row=row, **kwargs)
         standing = freezes.standing_on(row)
+        self.fields["seen"].initial = freezes.version_of(standing)
         field: Any = self.fields["kinds"]
         field.choices = [(freeze.kind, f"Frozen {freeze.kind_label}") for freeze in standing]
         if len(standing) == 1:
@@ -88,9 +99,9 @@ def _freeze(request: HttpRequest, account: BankAccount, *, reason: str) -> None:
     freezing.freeze_account(actor=actor_of(request), account=account, reason=reason)
 
 
-def _unfreeze(request: HttpRequest, account: BankAccount, *, kinds: list[str], reason: str) -> list[AccountFreeze]:
+def _unfreeze(request: HttpRequest, account: BankAccount, *, kinds: list[str], **given: Any) -> list[AccountFreeze]:
     chosen = [FreezeKind(kind) for kind in kinds]
-    return freezing.unfreeze_account(actor=actor_of(request), account=account, kinds=chosen, reason=reason)
+    return freezing.unfreeze_account(actor=actor_of(request), account=account, kinds=chosen, **given)
 
 
 def _unfrozen(still: list[AccountFreeze]) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from ninja import Query, Router, Status
-from pydantic import Field, Strict, WithJsonSchema
+from pydantic import BeforeValidator, Field, Strict, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from accounts import people as people_services
@@ -108,6 +108,17 @@ class FreezeOut(Out):
             reason=freeze.reason,
             **more,
         )
+
+
+def _whole(value: Any) -> Any:
+    """`3.0` is a whole number to JSON, and to the document; to the schemas, which guess nothing, it is none."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+FreezesRead = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
+FreezesVersion = Annotated[
+    int, Field(description="Which freezes these are; send it back when you lift them, and none that came since is.")
+]
 
 
 class PendingActOut(Out):

@@ -5,6 +5,7 @@ import foundation.money
 import uuid
 from decimal import Decimal
 from django.conf import settings
+from django.core.management.base import CommandError
 from django.db import migrations, models
 
 from accounts.roles import GRANTS, grant
@@ -15,7 +16,7 @@ def refuse_while_any_waits(apps, schema_editor):
     approved and not done, and nobody could end either."""
     acts = apps.get_model("accounts", "PendingAct").objects.using(schema_editor.connection.alias)
     if acts.filter(state="waiting").exists():
-        raise RuntimeError("Approve or stop what waits for a second administrator first. Nothing was changed.")
+        raise CommandError("Approve or stop what waits for a second administrator first. Nothing was changed.")
 
 
 class Migration(migrations.Migration):

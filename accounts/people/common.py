@@ -1,14 +1,20 @@
 """What the acts on a person have in common."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from django.db import transaction
 
 from accounts.models import EmailChange, PasswordReset, User
 from accounts.permission import administrators
+from accounts.permission.second_person import NobodyCouldAgree
 from accounts.roles import Role
 from accounts.sign_in import devices, enrolment_link
 from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.services import record
+from foundation import outbox
 from foundation.refusals import NotYourself, Refusal, WrongStatus
 
 
@@ -61,6 +67,20 @@ def end_what_was_begun(user: User) -> None:
     enrolment_link.make_worthless(user)
     devices.forget_all(user)
     user_sessions.mark_ended(user)
+
+
+@contextmanager
+def told_if_nobody_could_agree(actor: User, user: User) -> Iterator[None]:
+    """Keep in the audit log, and tell the person, what was refused since nobody could agree to it: the only other
+    administrator hears of it when somebody tries to be rid of them."""
+    try:
+        yield
+    except NobodyCouldAgree as refusal:
+        with transaction.atomic():
+            details = {"kind": refusal.kind, "reason": refusal.code}
+            record(Action.PENDING_ACT_REFUSED, actor=actor, subject=user, concerns=user, details=details)
+            outbox.tell("pending_act_impossible", user_id=user.pk, what=refusal.what)
+        raise
 
 
 def record_act(action: Action, actor: User, user: User, reason: str, **details: Any) -> None:

@@ -12,6 +12,7 @@ from accounts.people.common import (
     record_act,
     refuse_last_administrator,
     refuse_self,
+    told_if_nobody_could_agree,
 )
 from accounts.permission import administrators, second_person
 from accounts.permission.reasons import checked_reason
@@ -49,6 +50,7 @@ def change_role(*, actor: User, user: User, role: Role, reason: str, code: str, 
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
         WrongCode, TryAgainIn, TooOften
         HasThisRole, LastAdministrator, WaitsAlready
+        NobodyCouldAgree: but the person, who has been an administrator lately.
         StillHasAccounts: a customer with accounts, frozen ones too, cannot become staff.
     """
     require(actor, _PERMISSION)
@@ -56,7 +58,8 @@ def change_role(*, actor: User, user: User, role: Role, reason: str, code: str, 
     kept_reason = checked_reason(reason)
     _refuse_role(user, Role(role))
     verify_fresh_code(actor=actor, code=code, origin=origin)
-    return _change_role(actor, user, Role(role), kept_reason)
+    with told_if_nobody_could_agree(actor, user):
+        return _change_role(actor, user, Role(role), kept_reason)
 
 
 @own_transaction

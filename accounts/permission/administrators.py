@@ -82,13 +82,12 @@ def lately(*, at: datetime) -> list[User]:
     return [found[pk] for pk in sorted(found)]
 
 
-def others_than(asker: User, *, concerned: User | None, at: datetime) -> list[User]:
-    """Those who count as a second administrator for what `asker` asks: neither they, nor whoever it concerns, nor
-    anybody who stands for the same person as they."""
-    asking, makers = asker.pk, _makers(at)
-    stand_for = _stands_for(asking, makers)
-    left_out = {asking} if concerned is None else {asking, concerned.pk}
-    return [user for user in lately(at=at) if user.pk not in left_out and _stands_for(user.pk, makers) != stand_for]
+def others_than(asker: User, *, at: datetime) -> list[User]:
+    """Those who count as somebody else than `asker`: neither they, nor anybody who stands for the same person. Whoever
+    an act concerns counts as well, though they agree to nothing that does."""
+    makers = _makers(at)
+    stand_for = _stands_for(asker.pk, makers)
+    return [user for user in lately(at=at) if _stands_for(user.pk, makers) != stand_for]
 
 
 def are_one(users: Iterable[User], *, at: datetime) -> bool:

@@ -22,6 +22,8 @@ class ApprovedRequest:
     reference: str  # the request's public id, for the audit log
     # Where it takes two administrators: who was the second one, or that a day has passed instead; for the log, too.
     second: Mapping[str, str] = field(default_factory=dict)
+    # Of an account: which of its freezes whoever approves has read (`accounts.freezes.version_of`); None: nobody says.
+    seen: int | None = None
 
 
 def require_authority(

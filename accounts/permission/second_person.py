@@ -43,6 +43,20 @@ class WaitsAlready(WrongStatus):
     text = "This waits for a second administrator already: approve or stop what waits first."
 
 
+class NobodyCouldAgree(Refusal):
+    """It concerns the only one who counts beside whoever asks. `what` tells them in words what was asked for."""
+
+    code = "nobody_could_agree"
+
+    def __init__(self, kind: str, what: str) -> None:
+        super().__init__(
+            "This takes a second administrator, and nobody else than the person it concerns was one within "
+            f"{settings.SECOND_ADMIN_DAYS} days. An operator can make another one (manage.py bootstrap_admin … "
+            "--another); then ask again."
+        )
+        self.kind, self.what = kind, what
+
+
 class NeedsSecondAdministrator(Refusal):
     """It was to be done by one administrator alone, past `ask()`."""
 
@@ -84,9 +98,8 @@ class KindOfAct:
     `said` says in words what it does, for administrators, and `said_to_person` for whom it concerns; `addresses` are
     theirs, each with the name of its reader. `let_go` undoes what was set aside, when it does not happen;
     `tells_person` tells them at once even while a second one has to agree; `person_may_stop` gives them a link.
-    `person_counts` says of an act that one could become the person by it: they are somebody else then, where they are
-    an administrator, though they agree to nothing that concerns them. `waits_on` says of a refusal at the moment when
-    an act is due that it will pass: it is tried again, and what is set aside stays so.
+    `waits_on` says of a refusal at the moment when an act is due that it will pass: it is tried again, and what is set
+    aside stays so.
     """
 
     kind: str
@@ -100,7 +113,6 @@ class KindOfAct:
     }
     tells_person: bool = False
     person_may_stop: bool = True
-    person_counts: Callable[[PendingAct], bool] = lambda act: False
     waits_on: Callable[[Refusal], bool] = lambda refusal: False
 
 
@@ -163,6 +175,7 @@ def ask(asked: Asked, *, actor: User) -> PendingAct:
 
     Raises:
         WaitsAlready
+        NobodyCouldAgree: but the person concerned, who has been an administrator lately.
     """
     now = timezone.now()
     refuse_waiting(asked.kind, asked.subject_id)
@@ -177,18 +190,15 @@ def ask(asked: Asked, *, actor: User) -> PendingAct:
         held_amount=asked.held_amount,
     )
     act.payload = json.dumps(asked.payload, ensure_ascii=False)
-    if not _others(act, at=now):
+    others = administrators.others_than(actor, at=now)
+    if not others:
         act.effective_at = now + timedelta(hours=settings.SOLE_ADMIN_DELAY_HOURS)
+    elif all(user.pk == act.person_id for user in others):
+        raise NobodyCouldAgree(act.kind, kind_of(act).said_to_person(act))
     act.save()
     _record(Action.PENDING_ACT_ASKED, act, actor, reason=asked.reason, **asked.audited)
     _tell_of_asked(act)
     return act
-
-
-def _others(act: PendingAct, *, at: datetime) -> list[User]:
-    """Who counts beside whoever asked for it: where there is nobody, it takes effect after a day."""
-    concerned = None if kind_of(act).person_counts(act) else act.person
-    return administrators.others_than(act.asked_by, concerned=concerned, at=at)
 
 
 def _tell_of_asked(act: PendingAct) -> None:
@@ -383,7 +393,7 @@ def _end(pk: int, now: datetime) -> str:
         kind_of(act).let_go(act)
         _decide(act, PendingState.EXPIRED, actor=None, reason="Nobody agreed to it in time.")
         _record(Action.PENDING_ACT_EXPIRED, act, None)
-    elif _others(act, at=now):
+    elif administrators.others_than(act.asked_by, at=now):
         # An operator has made another administrator meanwhile: they decide.
         act.effective_at = None
         act.save(update_fields=["effective_at"])

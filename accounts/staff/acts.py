@@ -74,6 +74,19 @@ class ReasonForCustomerForm(ReasonForm):
     )  # fmt: skip
 
 
+class ShownFreezesField(forms.IntegerField):
+    """Which freezes of an account the page shows (`accounts.freezes.version_of`): they are sent back with the form, so
+    that nobody lifts one unread. A page that is shown again shows what stands by then, and so does its field."""
+
+    widget = forms.HiddenInput
+
+    def __init__(self) -> None:
+        super().__init__(required=False, min_value=0)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        return initial
+
+
 class CodeReasonForm(ReasonForm):
     """For acts that a stolen session of staff must not do (R1.5)."""
 

@@ -113,6 +113,23 @@ def test_staff_read_why_and_an_administrator_lifts_one_of_several(
     assert [(one["kind"], one["lift_reason"]) for one in lifted] == [("administrator", REASON), ("customer", REASON)]
 
 
+def test_a_program_lifts_no_freeze_that_came_since_it_read_them(
+    account: Any, alice: Any, api_of: Any, adas: ApiClient
+) -> None:
+    """R2.5: of the kinds that it means to lift; one that it leaves stands in nobody's way."""
+    path = f"accounts/{account.number}"
+    adas.post(f"{path}/freeze", {"reason": REASON})
+    read = {"reason": REASON, "freezes_version": adas.get(f"{path}/freezes").json()["freezes_version"]}
+    api_of(alice).post(f"{path}/freeze", {"reason": "My phone is gone"})
+    assert told(adas.post(f"{path}/unfreeze", read)) == (409, "freeze_came_since")
+    assert len([one for one in adas.get(f"{path}/freezes").json()["items"] if one["lifted_at"] is None]) == 2
+    assert adas.post(f"{path}/unfreeze", read | {"kinds": ["administrator"]}).status_code == 204
+    assert status_of(account) == AccountStatus.FROZEN
+    read["freezes_version"] = adas.get(f"{path}/freezes").json()["freezes_version"]
+    assert adas.post(f"{path}/unfreeze", read).status_code == 204
+    assert status_of(account) == AccountStatus.ACTIVE
+
+
 def test_an_account_that_there_is_not_is_404(adas: ApiClient, subtests: Any) -> None:
     for number in ("1", "000000000000", "%00", "1' OR '1'='1", NOBODYS, "٠" * 12, "x" * 500):
         with subtests.test(number):

@@ -86,7 +86,7 @@ def test_an_operator_makes_another_administrator_when_asked_to(typed: Any, ada: 
     assert "root@example.com can sign in now" in bootstrap(another=True)
     another = User.objects.get(email="root@example.com")
     assert (another.role, User.objects.filter(groups__name="Admin").count()) == (Role.ADMIN, 2)
-    assert administrators.others_than(ada, concerned=None, at=timezone.now()) == [another]
+    assert administrators.others_than(ada, at=timezone.now()) == [another]
     typed(f"{PASSWORD}\n")
     with pytest.raises(CommandError, match="is taken"):
         bootstrap(another=True)

@@ -7,7 +7,15 @@ from django.http import HttpRequest
 
 from accounts import freezes
 from accounts.roles import may
-from accounts.staff.acts import ActingAdmin, CodeAsked, ReasonForCustomerForm, StaffAct, actor_of, offer
+from accounts.staff.acts import (
+    ActingAdmin,
+    CodeAsked,
+    ReasonForCustomerForm,
+    ShownFreezesField,
+    StaffAct,
+    actor_of,
+    offer,
+)
 from support import selectors
 from support.models import ServiceRequest
 from support.requests import services
@@ -27,8 +35,21 @@ def what_approval_does(request: ServiceRequest) -> str:
     return f"{what} One clerk has agreed: if you, the second, agree as well, it happens at once."
 
 
-def _approve(request: HttpRequest, row: ServiceRequest, *, reason: str) -> ServiceRequest:
-    return services.approve_request(actor=actor_of(request), public_id=row.public_id, reason=reason)
+class ApprovalForm(ReasonForCustomerForm):
+    """Goes with what the page shows of the account, which may be frozen once more meanwhile."""
+
+    seen = ShownFreezesField()
+
+    def __init__(self, *args: Any, row: ServiceRequest, **kwargs: Any) -> None:
+        super().__init__(*args, row=row, **kwargs)
+        if row.account is None:
+            del self.fields["seen"]
+        else:
+            self.fields["seen"].initial = freezes.version_of(freezes.standing_on(row.account))
+
+
+def _approve(request: HttpRequest, row: ServiceRequest, *, reason: str, seen: int | None = None) -> ServiceRequest:
+    return services.approve_request(actor=actor_of(request), public_id=row.public_id, reason=reason, seen=seen)
 
 
 def _reject(request: HttpRequest, row: ServiceRequest, *, reason: str) -> None:
@@ -48,7 +69,6 @@ def _on_request(verb: RequestVerb, **act: Any) -> StaffAct:
         name=verb.value,
         permission=REQUEST_PERMISSIONS[verb],
         is_offered=lambda request: (RequestState(request.state), verb) in REQUEST_STEPS,
-        form=ReasonForCustomerForm,
         **act,
     )
 
@@ -61,6 +81,7 @@ REQUEST_ACTS = (
         done=_approved,
         carry_out=_approve,
         code=CodeAsked.LATELY,
+        form=ApprovalForm,
     ),
     _on_request(
         RequestVerb.REJECT,
@@ -69,6 +90,7 @@ REQUEST_ACTS = (
         done="The request is rejected. The customer is told by mail.",
         carry_out=_reject,
         code=CodeAsked.NONE,
+        form=ReasonForCustomerForm,
         is_dangerous=True,
     ),
 )

@@ -6,10 +6,20 @@ from uuid import UUID
 
 from ninja import Query, Router
 from pydantic import Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
 from accounts import freezes
 from accounts.api.bearer import ApiRequest
-from accounts.api.staff import FreezeOut, LatelyCodeIn, PageIn, PersonOut, ReasonIn, require_code
+from accounts.api.staff import (
+    FreezeOut,
+    FreezesRead,
+    FreezesVersion,
+    LatelyCodeIn,
+    PageIn,
+    PersonOut,
+    ReasonIn,
+    require_code,
+)
 from accounts.roles import may
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Out, PageOf, TimeText
@@ -44,6 +54,7 @@ class AskedInFullOut(AskedOut):
     """With what the customer gave for it, which only those see who decide."""
 
     freezes: Annotated[list[FreezeOut], Field(description="What stands on its account, the first to come first.")]
+    freezes_version: FreezesVersion
     reason: str | None
     wishes: Annotated[dict[str, str] | None, Field(description="The name, address or daily limit that is wished for.")]
 
@@ -53,7 +64,23 @@ class AskedInFullOut(AskedOut):
         if decides:
             given = {"reason": row.reason, "wishes": kind_of(row).wishes_for_programs(row.details)}
         standing = freezes.standing_on(row.account) if row.account else []
-        return cls(**_facts_of(row), freezes=[FreezeOut.of(freeze) for freeze in standing], **given)
+        shown: dict[str, Any] = {
+            "freezes": [FreezeOut.of(one) for one in standing],
+            "freezes_version": freezes.version_of(standing),
+        }
+        return cls(**_facts_of(row), **shown, **given)
+
+
+class ApproveIn(LatelyCodeIn):
+    """`freezes_version` says which freezes you have read before you lift them, by a request to unfreeze an account."""
+
+    freezes_version: Annotated[
+        FreezesRead | SkipJsonSchema[None],
+        Field(
+            description="As it came with the request. One that has come since is not lifted: 409 "
+            "`freeze_came_since`, and nothing is. Not sent, it is as of the moment when the customer asked."
+        ),
+    ] = None
 
 
 def _facts_of(row: ServiceRequest) -> dict[str, Any]:
@@ -85,10 +112,12 @@ def request_for_staff(request: ApiRequest, request_id: UUID) -> AskedInFullOut:
 
 
 @router.post("/staff/requests/{uuid:request_id}/approve", response=AskedOut, openapi_extra=refuses(409, 429))
-def approve_request(request: ApiRequest, request_id: UUID, data: LatelyCodeIn) -> AskedOut:
+def approve_request(request: ApiRequest, request_id: UUID, data: ApproveIn) -> AskedOut:
     """Agree, and by that do what it asks for. Where two clerks are needed, it waits on for the second."""
     require_code(request, data.code)
-    row = services.approve_request(actor=request.user, public_id=request_id, reason=data.reason)
+    row = services.approve_request(
+        actor=request.user, public_id=request_id, reason=data.reason, seen=data.freezes_version
+    )
     return AskedOut.of(row)
 
 

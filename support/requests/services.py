@@ -167,12 +167,15 @@ def _cancel(actor: User, public_id: uuid.UUID) -> None:
     outbox.tell("request_cancelled", request_id=request.pk)
 
 
-def approve_request(*, actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
+def approve_request(*, actor: User, public_id: uuid.UUID, reason: str, seen: int | None = None) -> ServiceRequest:
     """Agree to a request, and by that do what it asks for: approval, change and completion are one transaction.
 
     Where two clerks are needed, the first one's word is kept and nothing else happens. Where two administrators are, it
     is approved, and done when the second one agrees (R5.8). Whatever the changing service refuses is raised here, and
     the request goes on waiting.
+
+    Args:
+        seen: of a request about a frozen account, the freezes that the actor has read (`accounts.freezes.version_of`).
 
     Raises:
         PermissionDenied, ServiceRequest.DoesNotExist
@@ -186,14 +189,14 @@ def approve_request(*, actor: User, public_id: uuid.UUID, reason: str) -> Servic
     require(actor, REQUEST_PERMISSIONS[RequestVerb.APPROVE])
     kept_reason = checked_reason(reason)
     try:
-        return _approve(actor, public_id, kept_reason)
+        return _approve(actor, public_id, kept_reason, seen)
     except Refusal as refusal:
         _record_refused(actor, public_id, RequestVerb.APPROVE, refusal)
         raise
 
 
 @own_transaction
-def _approve(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
+def _approve(actor: User, public_id: uuid.UUID, reason: str, seen: int | None) -> ServiceRequest:
     request = _locked_for_clerk(actor, public_id)
     if kind_of(request).needs_two_clerks and not has_first_word(request):
         return _endorse(actor, request, reason)
@@ -208,7 +211,7 @@ def _approve(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
     if takes_two:
         _ask_second(actor, request, reason)
     else:
-        perform(request, actor=actor, reason=reason)
+        perform(request, actor=actor, reason=reason, seen=seen)
         _complete(actor, request)
     return request
 
@@ -219,7 +222,14 @@ def _complete(actor: User, request: ServiceRequest) -> None:
     outbox.tell("request_completed", request_id=request.pk)
 
 
-def perform(request: ServiceRequest, *, actor: User, reason: str, second: Mapping[str, str] | None = None) -> None:
+def perform(
+    request: ServiceRequest,
+    *,
+    actor: User,
+    reason: str,
+    second: Mapping[str, str] | None = None,
+    seen: int | None = None,
+) -> None:
     """Make the change that `request` asks for, inside the caller's transaction, in which it was approved.
 
     Nobody else's rules are bent here: the service that makes the change accepts the approved request as its
@@ -231,7 +241,7 @@ def perform(request: ServiceRequest, *, actor: User, reason: str, second: Mappin
     kind = kind_of(request)
     subject = request.its_account if kind.is_about_an_account else request.customer
     # The services know their verbs by the values of the kinds.
-    authority = ApprovedRequest(request.kind, subject, str(request.public_id), second or {})
+    authority = ApprovedRequest(request.kind, subject, str(request.public_id), second or {}, seen)
     kind.perform(request, actor=actor, reason=reason, authority=authority)
 
 

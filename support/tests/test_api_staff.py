@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import pytest
 
-from accounts.models import AccountStatus, BankAccount
+from accounts.models import AccountStatus, BankAccount, FreezeKind
 from foundation import paging
 from support.models import RequestKind, ServiceRequest
 from support.requests import services as service
 from tests.api_client import ApiClient, told
 from tests.staff_acts import REASON, entry_of, stored
 from tests.tables import in_one_world
+from transfers.accounts import freezing
 
 pytestmark = pytest.mark.django_db
 
@@ -103,6 +104,57 @@ def test_what_the_change_refuses_goes_on_waiting(alice: Any, request_of: Any, ap
     answer = api("sam").post(f"staff/requests/{row.public_id}/approve", {"reason": REASON})
     assert told(answer) == (409, "account_not_empty")
     assert state_of(row) == "pending"
+
+
+@pytest.fixture
+def unfreezing(alice: Any, request_of: Any, open_account: Any) -> Any:
+    """Alice has frozen her account, and asks for an end to it."""
+    account = open_account(alice)
+    freezing.freeze_own_account(actor=alice, account=account, reason="My phone is gone")
+    account.refresh_from_db()
+    return request_of(alice, "unfreeze_account", account=account, reason="I found it again")
+
+
+def test_an_approval_lifts_the_freezes_that_the_program_has_read_and_no_other(
+    unfreezing: Any, ada: Any, api: Any
+) -> None:
+    """R2.5: one that came since is refused, and nothing is half done."""
+    client, path = api("ada"), f"staff/requests/{unfreezing.public_id}"
+    first = client.get(path).json()
+    assert [freeze["kind"] for freeze in first["freezes"]] == ["customer"]
+    freezing.freeze_account(actor=ada, account=unfreezing.account, reason=REASON)
+    refused = client.post(f"{path}/approve", {"reason": REASON, "freezes_version": first["freezes_version"]})
+    assert told(refused) == (409, "freeze_came_since")
+    assert "freezes_version" in refused.json()["detail"]
+    assert (state_of(unfreezing), BankAccount.objects.get(pk=unfreezing.account_id).status) == ("pending", "frozen")
+    second = client.get(path).json()
+    assert [freeze["kind"] for freeze in second["freezes"]] == ["customer", "administrator"]
+    done = client.post(f"{path}/approve", {"reason": REASON, "freezes_version": second["freezes_version"]})
+    assert (done.status_code, done.json()["state"]) == (200, "completed")
+    assert client.get(path).json()["freezes_version"] == 0
+
+
+def test_an_approval_that_names_no_freezes_lifts_those_that_the_customer_asked_about(
+    unfreezing: Any, ada: Any, api: Any
+) -> None:
+    """What a program has read that sends its reason alone, nobody knows."""
+    client, path = api("ada"), f"staff/requests/{unfreezing.public_id}/approve"
+    freezing.freeze_account(actor=ada, account=unfreezing.account, reason=REASON)
+    assert told(client.post(path, {"reason": REASON})) == (409, "freeze_came_since")
+    assert state_of(unfreezing) == "pending"
+    freezing.unfreeze_account(actor=ada, account=unfreezing.account, kinds=[FreezeKind.ADMINISTRATOR], reason=REASON)
+    assert client.post(path, {"reason": REASON}).json()["state"] == "completed"
+
+
+def test_a_version_that_is_none_is_invalid(unfreezing: Any, api: Any) -> None:
+    path = f"staff/requests/{unfreezing.public_id}/approve"
+    for wrong in (-1, "1", 1.5, [1]):
+        answer = api("sam").post(path, {"reason": REASON, "freezes_version": wrong})
+        assert (told(answer), answer.json()["errors"][0]["field"]) == ((422, "invalid"), "freezes_version")
+    assert state_of(unfreezing) == "pending"
+    read = api("sam").get(f"staff/requests/{unfreezing.public_id}").json()["freezes_version"]
+    answer = api("sam").post(path, {"reason": REASON, "freezes_version": float(read)})
+    assert answer.status_code == 200, "3.0 is a whole number, as the document says it"
 
 
 @in_one_world("who", ["alice", "charlie", "audrey"])

@@ -259,6 +259,7 @@ PARTS: tuple[Callable[..., Any], ...] = (
     # what is done once that was asked
     second_person.ask,
     common.record_act,
+    common.told_if_nobody_could_agree,
     order_records.report_of,
     requests.perform,
     screening.close_alerts_of,

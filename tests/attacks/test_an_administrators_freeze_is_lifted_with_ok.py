@@ -10,6 +10,8 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import AccountFreeze, BankAccount
+from accounts.roles import Role
+from audit.models import AuditEntry
 from support.models import ServiceRequest
 from tests import acts
 from tests.acts import mails
@@ -85,6 +87,94 @@ def test_a_customers_own_freeze_hides_no_administrators(
     answer = clerks.post(page_of(ServiceRequest.objects.get(), "approve"), {"reason": "Called back"}, follow=True)
     assert "Approved and done" in answer.content.decode()
     assert BankAccount.objects.get(pk=account.pk).status == "active"
+
+
+def ask_for_an_end(browser: Any, account: BankAccount) -> ServiceRequest:
+    given = {"account_id": str(account.public_id), "reason": "I found it again"}
+    browser.post(f"{reverse('request_new')}?kind=unfreeze_account", given)
+    return ServiceRequest.objects.get()
+
+
+def form_on(answer: Any) -> dict[str, Any]:
+    """What the page's form sends back as it stands, with a reason."""
+    form = answer.context["form"]
+    return {name: form[name].value() for name in form.fields} | {"reason": "Called her back"}
+
+
+def test_nobody_lifts_a_freeze_that_came_while_they_read_of_another(
+    alice: Any, ada: Any, make_user: Any, open_account: Any, browser_of: Any
+) -> None:
+    """R2.5: an administrator approves what the customer has frozen, and a colleague freezes it at that moment. It was
+    lifted with the other one, and nobody had read why it was there."""
+    account = open_account(alice, "900.00")
+    hers, adas, adams = browser_of(alice), browser_of(ada), browser_of(make_user("Adam", Role.ADMIN))
+    hers.post(f"/accounts/{account.public_id}/freeze/", {"reason": "My phone is gone"})
+    asked = ask_for_an_end(hers, account)
+    shown = adas.get(page_of(asked, "approve"))
+    assert "My phone is gone" in shown.content.decode()
+    adams.post(page_of(account, "freeze"), {"reason": WHY})
+
+    answer = adas.post(page_of(asked, "approve"), form_on(shown))
+    page = answer.content.decode()
+    assert "The account has been frozen once more since you read this. Nothing was lifted" in page
+    assert WHY in page, "it is shown with the refusal"
+    asked.refresh_from_db()
+    assert (asked.state, AccountFreeze.objects.filter(lifted_at__isnull=True).count()) == ("pending", 2)
+    refused = AuditEntry.objects.get(action="REQUEST_REFUSED")
+    assert refused.details["reason"] == "freeze_came_since"
+
+    # Whoever has read that, too, decides on both.
+    answer = adas.post(page_of(asked, "approve"), form_on(answer), follow=True)
+    assert "Approved and done" in answer.content.decode()
+    assert BankAccount.objects.get(pk=account.pk).status == "active"
+
+
+def test_nor_one_of_the_same_kind_that_took_its_place(
+    alice: Any, ada: Any, sam: Any, open_account: Any, browser_of: Any
+) -> None:
+    """The customer freezes it again after a colleague has lifted the first one: neither the request nor the
+    administrator's own form lifts that unread."""
+    account = open_account(alice, "900.00")
+    hers, adas, clerks = browser_of(alice), browser_of(ada), browser_of(sam)
+    hers.post(f"/accounts/{account.public_id}/freeze/", {"reason": "My phone is gone"})
+    asked = ask_for_an_end(hers, account)
+    by_request, by_form = clerks.get(page_of(asked, "approve")), adas.get(page_of(account, "unfreeze"))
+    browser_of(ada).post(page_of(account, "unfreeze"), {"reason": "Found it", "kinds": ["customer"]})
+    hers.post(f"/accounts/{account.public_id}/freeze/", {"reason": "Somebody has my password"})
+
+    for browser, row, act, shown in ((clerks, asked, "approve", by_request), (adas, account, "unfreeze", by_form)):
+        page = browser.post(page_of(row, act), form_on(shown)).content.decode()
+        assert "The account has been frozen once more since you read this." in page
+        assert "Somebody has my password" in page
+    assert BankAccount.objects.get(pk=account.pk).status == "frozen"
+
+
+def test_one_that_somebody_has_lifted_meanwhile_stops_nobody(
+    alice: Any, ada: Any, open_account: Any, browser_of: Any
+) -> None:
+    account = open_account(alice, "900.00")
+    hers, adas = browser_of(alice), browser_of(ada)
+    hers.post(f"/accounts/{account.public_id}/freeze/", {"reason": "My phone is gone"})
+    adas.post(page_of(account, "freeze"), {"reason": WHY})
+    asked = ask_for_an_end(hers, account)
+    shown = adas.get(page_of(asked, "approve"))
+    browser_of(ada).post(page_of(account, "unfreeze"), {"reason": "Settled", "kinds": ["administrator"]})
+    answer = adas.post(page_of(asked, "approve"), form_on(shown), follow=True)
+    assert "Approved and done" in answer.content.decode()
+
+
+def test_a_form_that_says_nothing_of_what_it_showed_lifts_what_the_customer_asked_about(
+    alice: Any, ada: Any, open_account: Any, browser_of: Any
+) -> None:
+    """A page of the version before, or a forged one."""
+    account = open_account(alice, "900.00")
+    hers, adas = browser_of(alice), browser_of(ada)
+    hers.post(f"/accounts/{account.public_id}/freeze/", {"reason": "My phone is gone"})
+    asked = ask_for_an_end(hers, account)
+    browser_of(ada).post(page_of(account, "freeze"), {"reason": WHY})
+    for forged in ({}, {"seen": ""}, {"seen": "x"}, {"seen": "-1"}):
+        adas.post(page_of(asked, "approve"), {"reason": "ok"} | forged)
+        assert AccountFreeze.objects.filter(lifted_at__isnull=True).count() == 2
 
 
 def test_whoever_decides_a_held_payment_reads_why_its_account_is_frozen(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -139,7 +139,7 @@ def test_an_operator_does_not_go_back_to_the_version_before_while_money_is_set_a
     go_back = import_module("accounts.migrations.0005_second_administrator").refuse_while_any_waits
     editor = SimpleNamespace(connection=connection)
     reverse(ada, mistake)
-    with pytest.raises(RuntimeError, match="Approve or stop what waits"):
+    with pytest.raises(CommandError, match="Approve or stop what waits"):
         go_back(apps, editor)
     call_off(adam)
     go_back(apps, editor)

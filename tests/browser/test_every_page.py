@@ -529,6 +529,11 @@ def look_at_reviews(at: Inspection, rich: Any) -> None:
     page.get_by_label("Description").fill("For the roof")
     page.get_by_role("button", name="Review").click()
     at.look("review")
+    page.get_by_role("link", name="Edit").first.click()
+    page.get_by_label("Name of the person").fill("Carla Cole-Undsoweiter")
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_label("Send all the same")).to_be_visible()
+    at.look("review-known-by-another-name")
     Payee.objects.all().delete()
     page.goto(reverse("transfer_send"))
     page.get_by_label("Account number").fill(rich.bobs.number_grouped)
@@ -869,7 +874,22 @@ def test_what_staff_see_who_act(
                 page.get_by_role("main").locator("form [type=submit]").click()
                 expect(page.locator("[data-error-summary]")).to_be_focused()
                 at.look(f"act-{name}-{act.name}-errors")
+    look_at_a_late_freeze(at, asked, ada)
     at.done(set())
+
+
+def look_at_a_late_freeze(at: Inspection, asked: Any, ada: Any) -> None:
+    """An approval that is refused since the account was frozen once more."""
+    account = BankAccount.objects.get(pk=asked.requests["completed"].account_id)
+    filed = requests.file_request(
+        actor=asked.ticket.customer, kind=RequestKind.UNFREEZE_ACCOUNT, account=account, reason="I found it again"
+    )
+    at.visit("act-unfreeze-asked", reverse("admin:support_servicerequest_act", args=[filed.pk, "approve"]))
+    freezing.freeze_account(actor=ada, account=account, reason="Account takeover reported by phone")
+    at.page.get_by_label("Reason").fill("Called her back")
+    at.page.get_by_role("main").locator("form [type=submit]").click()
+    expect(at.page.get_by_text("Account takeover reported by phone")).to_be_visible()
+    at.look("act-frozen-since")
 
 
 def rich_order(asked: Any) -> Any:

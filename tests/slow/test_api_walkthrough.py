@@ -51,7 +51,7 @@ def test_the_walk_through_works_as_written(bank: DemoBank, repository: Path) -> 
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the `make test` that runs this
         environment.pop(name, None)
     run = subprocess.run(
-        ["bash", "-c", script], cwd=repository, env=environment, capture_output=True, text=True, timeout=120
+        ["bash", "-c", script], cwd=repository, env=environment, capture_output=True, text=True, timeout=300
     )
     printed = run.stdout.split(f"{END}\n")
     assert list(zip([said for _, said in steps], printed, strict=False)) == [(said, said) for _, said in steps], (

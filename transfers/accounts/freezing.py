@@ -35,6 +35,20 @@ class FrozenAlready(WrongStatus):
     text = "This account is frozen already."
 
 
+class FreezeCameSince(Refusal):
+    """Somebody has frozen the account while it was decided to lift what stood before: nobody lifts that unread."""
+
+    code = "freeze_came_since"
+    text = (
+        "The account has been frozen once more since you read this. Nothing was lifted: read who has frozen it and "
+        "why, then decide again."
+    )
+    detail = (
+        "The account has been frozen once more since, and nothing was lifted. Read its freezes again, and send the "
+        "`freezes_version` that comes with them."
+    )
+
+
 class AdministratorsFreeze(Refusal):
     """Somebody else than an administrator lifts what an administrator put there for a reason."""
 
@@ -84,15 +98,20 @@ def unfreeze_account(
     account: BankAccount,
     reason: str,
     kinds: Collection[FreezeKind] | None = None,
+    seen: int | None = None,
     authority: ApprovedRequest | None = None,
 ) -> list[AccountFreeze]:
     """Lift the freezes of these kinds, by default all; once none stands, money moves again.
+
+    Args:
+        seen: the freezes that the actor has read (`freezes.version_of`). None: whatever stands.
 
     Returns:
         What still stands: the account is frozen on.
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
+        FreezeCameSince: one of them came later than what the actor has read. Nothing was lifted.
         AdministratorsFreeze: one of them is an administrator's, and the actor is none. Nothing was lifted.
         WrongStatus: none of them stands, or the account is closed or the bank's own.
     """
@@ -105,6 +124,8 @@ def unfreeze_account(
     chosen = [freeze for freeze in there if kinds is None or freeze.kind in kinds]
     if not chosen:
         raise WrongStatus(_LIFTED_ALREADY if there else _NOT_FROZEN)
+    if seen is not None and freezes.version_of(chosen) > seen:
+        raise FreezeCameSince
     if any(freeze.kind == FreezeKind.ADMINISTRATOR for freeze in chosen) and not may(actor, _LIFTS_ANY):
         raise AdministratorsFreeze
     still = [freeze for freeze in there if freeze not in chosen]

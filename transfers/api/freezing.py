@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from accounts import freezes
 from accounts.api.bearer import ApiRequest
-from accounts.api.staff import FreezeOut, LatelyCode, LatelyCodeIn, require_code
+from accounts.api.staff import FreezeOut, FreezesRead, FreezesVersion, LatelyCode, LatelyCodeIn, require_code
 from accounts.models import AccountFreeze, FreezeKind
 from accounts.roles import Role
 from accounts.staff import selectors as staff_selectors
@@ -39,6 +39,13 @@ class UnfreezeIn(LatelyCodeIn):
         | SkipJsonSchema[None],
         Field(description="Which freezes; all that stand, if not given."),
     ] = None
+    freezes_version: Annotated[
+        FreezesRead | SkipJsonSchema[None],
+        Field(
+            description="As it came with the freezes. One of these kinds that has come since is not lifted: 409 "
+            "`freeze_came_since`, and nothing is."
+        ),
+    ] = None
 
 
 class LiftedFreezeOut(FreezeOut):
@@ -52,6 +59,7 @@ class LiftedFreezeOut(FreezeOut):
 
 class FreezesOut(Out):
     items: list[LiftedFreezeOut]
+    freezes_version: FreezesVersion
 
 
 @router.post("/accounts/{number}/freeze", response={204: None}, openapi_extra=refuses(409, 429))
@@ -77,7 +85,9 @@ def unfreeze_account(request: ApiRequest, number: str, data: UnfreezeIn) -> Stat
     """Lift freezes of an account; once none stands, money moves in and out again. The customer is told by mail."""
     account = staff_selectors.account_numbered(request.user, number)
     require_code(request, data.code)
-    freezing.unfreeze_account(actor=request.user, account=account, kinds=data.kinds, reason=data.reason)
+    freezing.unfreeze_account(
+        actor=request.user, account=account, kinds=data.kinds, seen=data.freezes_version, reason=data.reason
+    )
     return Status(204, None)
 
 
@@ -85,5 +95,6 @@ def unfreeze_account(request: ApiRequest, number: str, data: UnfreezeIn) -> Stat
 def account_freezes(request: ApiRequest, number: str) -> Any:
     """The freezes that stand on an account, the first to come first, and after them the latest that were lifted."""
     account = staff_selectors.account_numbered(request.user, number)
-    rows = [*freezes.standing_on(account), *freezes.lifted_on(account)]
-    return {"items": [LiftedFreezeOut.of(row) for row in rows]}
+    standing = freezes.standing_on(account)
+    rows = [*standing, *freezes.lifted_on(account)]
+    return {"items": [LiftedFreezeOut.of(row) for row in rows], "freezes_version": freezes.version_of(standing)}

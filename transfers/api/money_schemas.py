@@ -159,14 +159,14 @@ class TransferIn(WithdrawalIn):
         text_of(_NAME),  # type: ignore[valid-type]  # made of a form's field
         Field(
             description="The name of the person or business, to be checked. Accounts of yours, and those that you "
-            "have paid before, need none."
+            "have paid before, need none; another one than theirs is refused."
         ),
     ] = ""
     name_check: Annotated[
         Literal["skipped"] | SkipJsonSchema[None],
         Field(
-            description="You pay without a check of the name. The payee is then shown by the `name` that you send, "
-            "as not confirmed, with this payment and later ones."
+            description="You pay without a check of the name, or though it is not the name of a payee whom you know. "
+            "A new one is then shown by the `name` that you send, as not confirmed, with this payment and later ones."
         ),
     ] = None
 
@@ -359,7 +359,10 @@ class NamedPayeeOut(Out):
     name_check: Annotated[
         str,
         _one_of(NameCheck),
-        Field(description="What the check said: of a payee of yours, when their name was last checked."),
+        Field(
+            validation_alias="typed_check",
+            description="What the check said; of a payee of yours without a name, when theirs was last checked.",
+        ),
     ]
     name_confirmed: bool
     label: str

@@ -50,8 +50,8 @@ class AccountNotActive(Refusal):
     code = "account_not_active"
     text = "This account is not active, so no money can move in or out of it."
 
-    def __init__(self, account_id: int) -> None:
-        super().__init__()
+    def __init__(self, account_id: int, text: str | None = None) -> None:
+        super().__init__(text)
         self.account_id = account_id
 
 

@@ -1,5 +1,19 @@
+from decimal import Decimal
+
 import django.db.models.deletion
+from django.core.management.base import CommandError
 from django.db import migrations, models
+
+
+def refuse_less_than_none(apps, schema_editor):
+    """On the way back: the version before keeps no interest that was paid too much, and would forget it."""
+    rows = apps.get_model("transfers", "SavingsInterest").objects.using(schema_editor.connection.alias)
+    overpaid = rows.filter(due__lt=Decimal(0)).count()
+    if overpaid:
+        raise CommandError(
+            f"Savings accounts that were paid too much interest, to be set against their next: {overpaid}. The version "
+            "before cannot keep that, so this migration is not undone. Stay with this version until they are settled."
+        )
 
 
 class Migration(migrations.Migration):
@@ -28,4 +42,6 @@ class Migration(migrations.Migration):
                 to="transfers.countedrates",
             ),
         ),
+        # The last, and so the first on the way back, where the constraint would fail without a word of why.
+        migrations.RunPython(migrations.RunPython.noop, refuse_less_than_none),
     ]

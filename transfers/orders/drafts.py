@@ -7,6 +7,7 @@ idempotency key. Accounts are remembered by row id, so that no account number li
 import uuid
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
@@ -37,6 +38,7 @@ class Draft:
     name: str = ""
     name_check: str = ""
     all_the_same: bool = False
+    is_another: bool = False
 
     @property
     def is_transfer(self) -> bool:
@@ -49,7 +51,9 @@ class Draft:
 
     @property
     def name_given(self) -> NameGiven | None:
-        return NameGiven(self.name, NameCheck(self.name_check), self.all_the_same) if self.name_check else None
+        if not self.name_check:
+            return None
+        return NameGiven(self.name, NameCheck(self.name_check), self.all_the_same, self.is_another)
 
     @property
     def is_stale(self) -> bool:
@@ -70,8 +74,8 @@ def remember(
     """Keep a new draft, and forget the oldest beyond ten."""
     draft = Draft(source.pk, target.pk, str(amount), description, mode, int(timezone.now().timestamp()))
     if name_given is not None:
-        typed, check, all_the_same = name_given.typed, name_given.check.value, name_given.all_the_same
-        draft = replace(draft, name=typed, name_check=check, all_the_same=all_the_same)
+        word: dict[str, Any] = {"all_the_same": name_given.all_the_same, "is_another": name_given.is_another}
+        draft = replace(draft, name=name_given.typed, name_check=name_given.check.value, **word)
     _keep(session, draft_id, draft)
 
 

@@ -67,8 +67,11 @@ def about_name_check(check: NameCheck, typed: str, name: str) -> AboutName | Non
 
 def about_another_name(typed: str, name: str) -> AboutName:
     """What is said where the number is that of a payee whom the payer knows by another name."""
-    text = f"You entered “{typed}”. The account with this number belongs to {name}, whom you have paid before."
-    return AboutName("warning", "The name doesn’t match.", text)
+    text = (
+        f"You entered “{typed}”. The account with this number belongs to {name}, whom you have paid before. If you "
+        "mean somebody else, edit the payment."
+    )
+    return AboutName("error", "The name doesn’t match.", text)
 
 
 def asking_for_code(why: StepUpReason) -> str:

@@ -310,9 +310,7 @@ def _give_back(waiting: TransferOrder, row: CustomerLimit) -> None:
     or of what the customer pays in by themselves."""
     if waiting.kind in limits.OUTGOING_KINDS:
         holding.release_hold(waiting.source_id, waiting.amount)
-        limits.give_back(row, waiting.amount, charged_at=waiting.created_at)
-    elif waiting.is_by_its_customer:
-        limits.give_back_cash_in(row, waiting.amount, counted_at=waiting.created_at)
+    limits.give_back(row, waiting)
     limits.keep(row)
 
 

@@ -80,7 +80,8 @@ def _ask(once: Once, original: Transaction, at: datetime) -> Transaction | Pendi
     payer = _payer(entries)
     if payer is not None:
         [other] = [entry.account_id for entry in entries if entry is not payer]
-        holding.judge_hold(payer.account_id, payer.amount, target_id=other).write()
+        with reversals.says_which_is_not_active():
+            holding.judge_hold(payer.account_id, payer.amount, target_id=other).write()
     asked = Asked(
         kind=_KIND,
         subject_id=str(original.pk),

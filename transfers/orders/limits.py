@@ -24,7 +24,7 @@ from foundation.limiter.window import still_counting, wait_of
 from foundation.money import format_money
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
-from transfers.models import CustomerLimit, OrderKind
+from transfers.models import CustomerLimit, OrderKind, TransferOrder
 from transfers.orders.fraud import WINDOW
 
 # Paid out to others or in cash: these count towards the daily limit. Between own accounts nothing does.
@@ -240,20 +240,24 @@ def _today(row: CustomerLimit, at: datetime) -> date:
     return row.day if row.day == today + _A_DAY else today
 
 
-def give_back(row: CustomerLimit, amount: Decimal, *, charged_at: datetime) -> None:
-    """Take a payment that never went out, or came back, off the locked row, if it was charged on the day that the row
-    counts.
+def counts_in(order: TransferOrder) -> bool:
+    """Whether an order takes its part of a limit of the day: of what goes out, or of what the customer pays in by
+    themselves."""
+    return order.kind in OUTGOING_KINDS or (order.kind == OrderKind.DEPOSIT and order.is_by_its_customer)
+
+
+def give_back(row: CustomerLimit, order: TransferOrder) -> None:
+    """Take what an order counts off the locked row of its customer, since it came to nothing or was reversed, if it was
+    counted on the day that the row counts.
 
     What was paid out since the last code stays: asking for a code too early is the safe mistake.
     """
-    if row.day == timezone.localdate(charged_at):
-        row.used = max(row.used - amount, Decimal(0))
-
-
-def give_back_cash_in(row: CustomerLimit, amount: Decimal, *, counted_at: datetime) -> None:
-    """Take cash that never came in off the locked row, if it was counted on the day that the row counts."""
-    if row.day == timezone.localdate(counted_at):
-        row.cash_in = max(row.cash_in - amount, Decimal(0))
+    if row.day != timezone.localdate(order.created_at) or not counts_in(order):
+        return
+    if order.kind == OrderKind.DEPOSIT:
+        row.cash_in = max(row.cash_in - order.amount, Decimal(0))
+    else:
+        row.used = max(row.used - order.amount, Decimal(0))
 
 
 def daily_limit(row: CustomerLimit | None) -> Decimal:

@@ -32,7 +32,7 @@ class NameNotConfirmed(Refusal):
     text = "The name was not confirmed. Check the number and the name, or tick “Send all the same”."
     detail = (
         'The name was not confirmed. Check number and name, or send `"name_check": "skipped"` to pay all the same: '
-        "the payee is then shown by the name that you sent, as not confirmed."
+        "whom you have not paid before is then shown by the name that you sent, as not confirmed."
     )
     status = 422
 
@@ -47,11 +47,12 @@ class NameNotConfirmed(Refusal):
 @dataclass(frozen=True)
 class NameGiven:
     """The name that the payer typed, "" for none, and how it stands with it: what the check said; of a payee whom they
-    know by a name, how it stands with that one."""
+    know by a name, how it stands with that one, and whether they typed `is_another`."""
 
     typed: str
     check: NameCheck
-    all_the_same: bool = False  # they send it although the name was not confirmed
+    all_the_same: bool = False  # they send it although the name was not confirmed, or is another
+    is_another: bool = False  # than the one by which they know the payee, whose own it is
 
     @classmethod
     def skipped(cls, typed: str = "") -> "NameGiven":
@@ -64,7 +65,12 @@ class NameGiven:
     @property
     def needs_a_word(self) -> bool:
         """Whether the payer has to say yet that it is sent all the same."""
-        return not (self.check.is_confirmed or self.all_the_same)
+        return not (self.typed_check.is_confirmed or self.all_the_same)
+
+    @property
+    def typed_check(self) -> NameCheck:
+        """How it stands with what they typed, whomever they know."""
+        return NameCheck.NO_MATCH if self.is_another else self.check
 
 
 class KnownBy(Protocol):
@@ -85,7 +91,13 @@ def read_by_payer(given: NameGiven | None, known: KnownBy | None) -> tuple[str, 
     """
     if known is not None and (given is None or not given.typed or NameCheck(known.name_check).is_confirmed):
         return known.typed_name, NameCheck(known.name_check)
-    return (given.typed, given.check) if given is not None else ("", NameCheck.NOT_CHECKED)
+    return (given.typed, given.typed_check) if given is not None else ("", NameCheck.NOT_CHECKED)
+
+
+def word_given(given: NameGiven | None) -> dict[str, str]:
+    """What the audit log says besides of a payment to a known payee whose name was typed otherwise: the payer was told,
+    and sent it all the same. Not the name, which is personal."""
+    return {"name_check": given.typed_check.value} if given is not None and given.is_another else {}
 
 
 def put_on_order(order: TransferOrder, given: NameGiven | None, known: KnownPayee | None) -> None:
@@ -96,7 +108,7 @@ def put_on_order(order: TransferOrder, given: NameGiven | None, known: KnownPaye
     """
     order.is_first_payment = known is None
     if given is not None and given.needs_a_word:
-        raise NameNotConfirmed(given.check)
+        raise NameNotConfirmed(given.typed_check)
     if known is None and given is None:
         raise NameNeeded
     typed, check = read_by_payer(given, known)

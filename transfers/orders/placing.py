@@ -77,7 +77,8 @@ def place(
 
     Raises:
         TooOften: the customer's minute is full, or too many wrong codes were given.
-        NameNeeded, NameNotConfirmed: of a payee whom the customer has not paid before (`payee_names`).
+        NameNeeded, NameNotConfirmed: of a payee whom the customer has not paid before, or knows by another name than
+        they gave (`payee_names`).
         StepUpRequired: with the challenge to give a code for; the same request with it takes no other place.
         Refusal: funds, limit, a frozen, closed or tampered account, a key used for something else, a wrong code. An
         order that is HELD is no refusal.
@@ -352,7 +353,7 @@ def _write_posted(
     (posting,) = movement.write()
     records.mark_posted(order, posting)
     records.insert(order)
-    record_many([records.report_of_posted(order, posting)])
+    record_many([records.report_of_posted(order, posting, **payee_names.word_given(instruction.name_given))])
     if instruction.kind == OrderKind.PAYMENT:
         known_payees.remember(instruction.customer, order, known_payee, at=instruction.at)
         outbox.tell("payment_posted", order_id=order.pk)
@@ -376,7 +377,9 @@ def _write_held(instruction: Instruction, order: TransferOrder, movement: holdin
             actor=instruction.actor,
             concerns=instruction.served,
             at=instruction.at,
+            posting=None,
             reason=order.hold_reason,
+            **payee_names.word_given(instruction.name_given),
         )
         for action in actions
     )

@@ -77,8 +77,8 @@ def with_reversal(orders: QuerySet[TransferOrder]) -> QuerySet[TransferOrder]:
     )
 
 
-def report_of_posted(order: TransferOrder, posting: Posting) -> Report:
-    """What the audit log says of an order that was carried out at once."""
+def report_of_posted(order: TransferOrder, posting: Posting, **details: str) -> Report:
+    """What the audit log says of an order that was carried out at once, `details` besides."""
     return report_of(
         order,
         _CREATED[OrderKind(order.kind)],
@@ -86,6 +86,7 @@ def report_of_posted(order: TransferOrder, posting: Posting) -> Report:
         concerns=order.target.owner if order.kind == OrderKind.PAYMENT else served_by_another(order),
         at=order.created_at,
         posting=posting,
+        **details,
     )
 
 

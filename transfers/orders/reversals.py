@@ -3,7 +3,8 @@
 Locks as everywhere: the limit row of the customer whose payment it was, then accounts by id.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts.models import BankAccount, User
+from accounts.models import AccountStatus, BankAccount, User
 from accounts.permission.reasons import checked_reason
 from accounts.permission.second_person import NeedsSecondAdministrator
 from accounts.roles import require
@@ -21,7 +22,7 @@ from foundation import outbox
 from foundation.refusals import NotYourself, Refusal, WrongStatus
 from foundation.transactions import own_transaction
 from transfers.ledger import posting as ledger
-from transfers.ledger.posting import Leg
+from transfers.ledger.posting import AccountNotActive, Leg
 from transfers.models import CustomerLimit, Direction, Entry, Transaction, TransactionKind, TransferOrder
 from transfers.orders import limits
 from transfers.orders.decision_keys import Once
@@ -50,10 +51,11 @@ def reverse_transaction(
 ) -> Transaction:
     """Post the same amounts the other way round, once for each transaction; return the new one. All sides are told.
 
-    On the day on which it was paid out, what it undoes no longer counts towards the customer's daily limit; on a later
-    one it does not anyway. Their count of payments in the hour, their sum since the last code and the payee stay as
-    they are: a rule that looks too closely is the safe mistake. For interest it counts from the day of what it reverses
-    (`transfers.interest`). The same again under the same key is answered with the reversal that it made.
+    On the day on which it was made, what it undoes no longer counts towards the customer's daily limit, nor cash that
+    they paid in by themselves towards what they may; on a later one it does not anyway. Their count of payments in the
+    hour, their sum since the last code and the payee stay as they are: a rule that looks too closely is the safe
+    mistake. For interest it counts from the day of what it reverses (`transfers.interest`). The same again under the
+    same key is answered with the reversal that it made.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -103,8 +105,9 @@ def post_reversal(
     """
     actor, entries = once.actor, entries_of(original)
     refuse_unfit(actor, original, entries)
-    order = _paid_out(original)
-    row = limits.locked_limit(order.source.owner, at=at) if order and order.source.owner else None
+    order = _counted(original)
+    owner = order.customer_account.owner if order else None
+    row = limits.locked_limit(owner, at=at) if owner else None
     # Locked as the ledger locks them, and only then looked for: the same request at this moment has taken the money.
     ids = [entry.account_id for entry in entries]
     accounts = list(BankAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
@@ -114,14 +117,15 @@ def post_reversal(
         raise ReversedAlready
     require_untouched(*accounts)
     let_go()
-    posting = ledger.post(
-        kind=TransactionKind.REVERSAL,
-        legs=[Leg(entry.account_id, _OTHER_WAY[Direction(entry.direction)], entry.amount) for entry in entries],
-        initiated_by=actor,
-        at=at,
-        description=f"Reversal of {original.reference}",
-        reverses=original,
-    )
+    with says_which_is_not_active():
+        posting = ledger.post(
+            kind=TransactionKind.REVERSAL,
+            legs=[Leg(entry.account_id, _OTHER_WAY[Direction(entry.direction)], entry.amount) for entry in entries],
+            initiated_by=actor,
+            at=at,
+            description=f"Reversal of {original.reference}",
+            reverses=original,
+        )
     _free_limit(order, row)
     reversal = Transaction.objects.get(pk=posting.transaction_id)
     about = {"reason": once.reason, "reverses": original.reference, "reference": posting.reference}
@@ -140,15 +144,33 @@ def post_reversal(
     return reversal
 
 
-def _paid_out(original: Transaction) -> TransferOrder | None:
-    """The order, if the movement is one that counts towards a daily limit."""
-    orders = TransferOrder.objects.filter(transaction=original, kind__in=limits.OUTGOING_KINDS)
-    return orders.select_related("source__owner").first()
+@contextmanager
+def says_which_is_not_active() -> Iterator[None]:
+    """Let the refusal say to staff which of the accounts it is, and what to do: nothing moves on one that is frozen,
+    whoever froze it, and a reversal does not either (R2.3, R2.5)."""
+    try:
+        yield
+    except AccountNotActive as refusal:
+        account = BankAccount.objects.get(pk=refusal.account_id)
+        text = f"The account {account} is closed, so no money can move in or out of it."
+        if account.status == AccountStatus.FROZEN:
+            text = (
+                f"The account {account} is frozen, so no money moves in or out of it. What is on it stays there until "
+                "each of its freezes is lifted: have them lifted, then reverse this at once."
+            )
+        raise AccountNotActive(account.pk, text) from refusal
+
+
+def _counted(original: Transaction) -> TransferOrder | None:
+    """The order, if the movement is one that counts towards a limit of the day."""
+    orders = TransferOrder.objects.filter(transaction=original).select_related("source__owner", "target__owner")
+    order = orders.first()
+    return order if order is not None and limits.counts_in(order) else None
 
 
 def _free_limit(order: TransferOrder | None, row: CustomerLimit | None) -> None:
     if order is not None and row is not None:
-        limits.give_back(row, order.amount, charged_at=order.created_at)
+        limits.give_back(row, order)
         limits.keep(row)
 
 

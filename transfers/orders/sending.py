@@ -54,7 +54,8 @@ def transfer(
     Raises:
         PermissionDenied: the actor's role sends no money.
         NotYourAccount: `source` is somebody else's.
-        NameNeeded, NameNotConfirmed: of a first payment.
+        NameNeeded: of a first payment.
+        NameNotConfirmed: of one, or where a known payee's own name is another.
         StepUpRequired, WrongStepUpCode, WaitsAfterReset, SameAccount, PayeeCannotReceive, InsufficientFunds,
         AccountNotActive, DailyLimitReached, IdempotencyConflict: refused, recorded, nothing moved.
         TooOften: more than five in a minute.
@@ -64,7 +65,7 @@ def transfer(
         return place(instruction, check=lambda: _check_sides(source, target), proof=proof)
     except StepUpRequired as need:
         if instruction.name_given is not None:
-            need.name_check = instruction.name_given.check
+            need.name_check = instruction.name_given.typed_check
             need.payee = instruction.name_given.read_as(instruction.as_order().payee_name)
         raise
     except AccountNotActive as error:

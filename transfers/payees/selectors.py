@@ -103,10 +103,16 @@ class NamedPayee:
     is_own: bool
     is_known: bool  # own, or paid before
     name_check: NameCheck
+    is_another: bool = False  # what they typed now is not the payee's name, by which they know them
 
     @property
     def name_confirmed(self) -> bool:
         return self.name_check.is_confirmed
+
+    @property
+    def typed_check(self) -> NameCheck:
+        """How it stands with the name that was typed now; where none was, with that by which they know the payee."""
+        return NameCheck.NO_MATCH if self.is_another else self.name_check
 
 
 def named_payee(user: User, account: BankAccount, given: NameGiven | None = None) -> NamedPayee:
@@ -130,6 +136,7 @@ def named(user: User, account: BankAccount, known: KnownAs | None, given: NameGi
         is_own=False,
         is_known=known is not None,
         name_check=check,
+        is_another=check.is_confirmed and given is not None and given.is_another,
     )
 
 

@@ -179,7 +179,8 @@ def _named(actor: User, account: BankAccount, name: str, *, is_skipped: bool) ->
     if account.owner_id == actor.pk or not (name or is_skipped):
         return FoundPayee(account, known)
     if known is not None and NameCheck(known.name_check).is_confirmed:
-        given = NameGiven(name, NameCheck(known.name_check))
+        check = NameCheck(known.name_check)
+        given = NameGiven(name, check, all_the_same=is_skipped, is_another=_is_another(account, name))
     elif is_skipped:
         given = NameGiven.skipped(name)
     elif known is not None and guess_of(known.typed_name) == guess_of(name):
@@ -187,6 +188,15 @@ def _named(actor: User, account: BankAccount, name: str, *, is_skipped: bool) ->
     else:
         given = NameGiven(name, _checked_name(actor, account, name))
     return FoundPayee(account, known, given)
+
+
+def _is_another(account: BankAccount, name: str) -> bool:
+    """Whether the name that was typed, if one was, is not that of a payee whom the actor knows by their own: no guess,
+    since they read it in full. The name itself is none, also where the check would confirm no such name."""
+    owner = account.owner
+    if owner is None or not name or guess_of(name) == guess_of(owner.get_full_name()):
+        return False
+    return not compare(name, owner.first_name, owner.last_name).is_confirmed
 
 
 def _checked_name(actor: User, account: BankAccount, name: str) -> NameCheck:

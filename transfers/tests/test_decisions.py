@@ -196,7 +196,7 @@ def test_a_limit_given_back_behind_the_lock_is_noticed(alice: Any, held: Transfe
 
     row = limits.locked_limit(alice, at=timezone.now())
     CustomerLimit.objects.filter(pk=row.pk).update(used=Decimal(1), version=row.version + 1)
-    limits.give_back(row, Decimal(1), charged_at=held.created_at)
+    limits.give_back(row, held)
     with pytest.raises(OperationalError, match="could not serialize"):
         limits.keep(row)
 

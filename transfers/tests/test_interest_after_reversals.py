@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import transaction
+from django.apps import apps
+from django.core.management.base import CommandError
+from django.db import connection, transaction
 from django.urls import reverse
 
 from accounts.models import AccountKind, BankAccount
@@ -188,6 +192,25 @@ def test_what_was_spent_meanwhile_is_set_against_the_next_interest(
     pay_in(saved, "0.01", at=spent + timedelta(days=5))
     accrue_interest(at=NIGHT_AFTER_NOVEMBER + timedelta(days=6))
     assert (state_of(saved)[2], paid_on(saved)[1:]) == (0, [("Up to November 2026", Decimal("-100.00"))])
+
+
+def test_an_operator_who_goes_back_is_told_why_not_while_interest_was_paid_too_much(
+    saved: BankAccount, undo: Callable
+) -> None:
+    """The version before keeps none below nothing: its constraint failed there, without a word of what to do."""
+    migration = import_module("transfers.migrations.0007_corrected_interest")
+    go_back, editor = migration.refuse_less_than_none, SimpleNamespace(connection=connection)
+    assert migration.Migration.operations[-1].reverse_code is go_back, "on the way back it is the first"
+    accrue_interest(at=NIGHT_AFTER_NOVEMBER)
+    go_back(apps, editor)
+    SavingsInterest.objects.update(due=Decimal("-0.01"))
+    with pytest.raises(
+        CommandError, match=r"too much interest, to be set against their next: 1\. .* is not undone"
+    ) as no:
+        go_back(apps, editor)
+    assert "\n" not in str(no.value)
+    SavingsInterest.objects.update(due=Decimal(0))
+    go_back(apps, editor)
 
 
 def test_a_mistake_undone_before_its_day_was_counted_needs_no_correction(saved: BankAccount, undo: Callable) -> None:

@@ -148,16 +148,58 @@ def test_a_match_needs_no_tick_and_is_recorded(
     assert "name_check" not in AuditEntry.objects.get(action="TRANSFER_CREATED").details
 
 
+@in_one_world(
+    ("typed", "title"),
+    [
+        ("Bob Brandt", ""),
+        ("brandt, bob", ""),
+        ("Bob Brant", "The name nearly matches."),
+        ("Carla Cole", "The name doesn’t match."),
+        ("Brandt", "The name doesn’t match."),
+    ],
+)
 def test_a_payee_whom_one_knows_is_named_in_full_whatever_was_typed(
-    browser: Client, fill_in: Callable, known: BankAccount
+    typed: str, title: str, browser: Client, fill_in: Callable, known: BankAccount
 ) -> None:
-    """And that another name was entered, if it was: the number may be the wrong one. Half a name is another, too."""
-    for typed, is_said in (("Bob Brandt", False), ("brandt, bob", False), ("Carla Cole", True), ("Brandt", True)):
-        text = browser.get(fill_in(typed)["Location"]).content.decode()
-        assert "<bdi>Bob Brandt</bdi>" in text
-        assert ("The name doesn’t match." in text) == is_said
-        assert "The name matches." not in text
-        assert 'name="all_the_same"' not in text
+    """And that another name was entered, if it was: the number may be the wrong one. Half a name is another, too. Then
+    it takes a tick, as of somebody new."""
+    text = browser.get(fill_in(typed)["Location"]).content.decode()
+    assert "<bdi>Bob Brandt</bdi>" in text
+    for said in ("The name nearly matches.", "The name doesn’t match.", "The name matches."):
+        assert (said in text) == (said == title)
+    assert ('name="all_the_same"' in text) == (title == "The name doesn’t match.")
+
+
+def test_a_known_payee_by_another_name_is_paid_only_once_that_is_ticked(
+    browser: Client, fill_in: Callable, known: BankAccount, books: Callable
+) -> None:
+    """R3.6: the number may be the wrong one. It is recorded, and hides no name that was confirmed."""
+    before = books()
+    review = fill_in("Carla Cole")["Location"]
+    assert browser.post(review, {}).context["form"].errors.keys() == {"all_the_same"}
+    assert books() == before
+    assert browser.post(review, {"all_the_same": "on"}).status_code == 302
+    order = TransferOrder.objects.get(kind="payment")
+    assert (order.name_check, order.payee_name_typed) == ("not_needed", "")
+    entry = AuditEntry.objects.get(action="TRANSFER_CREATED")
+    assert entry.details["name_check"] == "no_match"
+    assert "Carla" not in str(entry.details)
+    assert "<bdi>Bob Brandt</bdi>" in browser.get(f"/receipts/{order.public_id}/").content.decode()
+
+
+def test_a_payee_taken_off_the_list_during_the_review_is_not_confirmed_by_a_wrong_name(
+    browser: Client, fill_in: Callable, known: BankAccount, alice: Any
+) -> None:
+    review = fill_in("Carla Cole")["Location"]
+    Payee.objects.all().delete()
+    browser.post(review, {"all_the_same": "on"})  # a first payment by now: it takes a code
+    acts.vouch(alice)
+    page = browser.get(review)
+    assert "name not confirmed" in page.content.decode()
+    challenge = page.context["form"].initial["challenge"]
+    browser.post(review, {"all_the_same": "on", "challenge": challenge, "code": "000000"})
+    order = TransferOrder.objects.get(kind="payment")
+    assert (order.name_check, order.payee_name_typed) == ("no_match", "Carla Cole")
 
 
 def test_going_back_keeps_the_name(browser: Client, fill_in: Callable) -> None:
@@ -235,6 +277,60 @@ def test_skipping_the_check_is_recorded_and_shows_what_was_sent(send_with_code: 
         "Bob Brandt", False, "skipped",
     )  # fmt: skip
     assert TransferOrder.objects.filter(kind="payment", is_first_payment=True).count() == 1
+
+
+def test_a_known_payee_needs_no_name_and_another_one_than_theirs_is_refused(
+    send: Callable, alices: ApiClient, known: BankAccount, books: Callable, no_minute_limits: None
+) -> None:
+    """R3.6: with the code of a new one, unless the same word is given."""
+    for number, more in enumerate(({}, {"name": "Bob Brandt"}, {"name": "brandt, bob"}, {"name": "Bob Brant"})):
+        assert send(f"not-refused-{number}", **more).status_code == 201
+    before = books()
+    for number, name in enumerate(("Carla Cole", "Brandt", "B. Brandt")):
+        refused = send(f"refused-000{number}", name=name)
+        assert told(refused) == (422, "name_not_confirmed")
+        assert refused.json()["name_check"] == "no_match"
+    assert books() == before
+    found = alices.post("payees/lookup", {"number": known.number, "name": "Carla Cole"}).json()
+    assert (found["name_check"], found["name"], found["name_confirmed"]) == ("no_match", "Bob Brandt", True)
+    done = send("refused-0000", name="Carla Cole", name_check="skipped")
+    assert (done.status_code, done.json()["target_name"], done.json()["target_name_confirmed"]) == (
+        201, "Bob Brandt", True,
+    )  # fmt: skip
+    kept = [entry.details for entry in AuditEntry.objects.filter(action="TRANSFER_CREATED").order_by("pk")]
+    assert [details.get("name_check") for details in kept] == [None] * 4 + ["no_match"]
+    assert "Carla" not in str(kept)
+
+
+def test_by_whichever_name_a_known_payee_is_named_in_full_where_a_code_is_asked_for(
+    send: Callable, known: BankAccount, settings: Any
+) -> None:
+    settings.STEP_UP_AMOUNT = Decimal(0)
+    assert told(send(name="Carla Cole")) == (422, "name_not_confirmed"), "before any code"
+    asked = send("all-the-same-1", name="Carla Cole", name_check="skipped").json()
+    assert (asked["code"], asked["payee_name"], asked["name_check"]) == ("step_up_required", "Bob Brandt", "no_match")
+
+
+def test_what_is_held_by_another_name_says_so_in_the_log(
+    send: Callable, known: BankAccount, alice: Any, household: BankAccount, settings: Any
+) -> None:
+    settings.SUSPICIOUS_AMOUNT = Decimal(0)
+    assert send(name="Carla Cole", name_check="skipped").status_code == 202
+    assert AuditEntry.objects.get(action="TRANSFER_HELD").details["name_check"] == "no_match"
+
+
+def test_a_payee_who_is_called_otherwise_by_now_is_not_known_by_the_old_name(
+    send: Callable, known: BankAccount, bob: Any
+) -> None:
+    """R2.6: the payer reads the new one. Whom no check would confirm is still called what they are called."""
+    bob.last_name = "Steiner"
+    bob.save()
+    assert told(send("the-old-name-1", name="Bob Brandt")) == (422, "name_not_confirmed")
+    assert send("the-new-name-1", name="Bob Steiner").json()["target_name"] == "Bob Steiner"
+    bob.last_name = "Br\u0430ndt"  # with a Cyrillic letter, from before such names were refused
+    bob.save()
+    assert send("their-own-name", name="Bob Br\u0430ndt").status_code == 201
+    assert told(send("as-it-looks-01", name="Bob Brandt")) == (422, "name_not_confirmed")
 
 
 def test_skipped_without_a_name_shows_none(send_with_code: Callable, alices: ApiClient) -> None:

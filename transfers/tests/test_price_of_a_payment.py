@@ -137,6 +137,12 @@ def test_a_payment_by_the_api_is_fifteen_statements_and_one_transaction(
         answer = api.post(path, body, Idempotency_Key="a-payment-by-a-program")
     assert answer.status_code == 201
     assert (len(paid.transactions), len(paid.transactions[0]), len(paid.alone)) == (1, 13, 2)
+    # Nor does the name of a payee whom one knows, right or wrong: it is no guess.
+    for name, status in (("Bob Brandt", 201), ("Carla Cole", 422)):
+        with price() as paid:
+            answer = api.post(path, body | {"name": name}, Idempotency_Key=f"a-payment-to-{name[:3]}")
+        assert (answer.status_code, len(paid.transactions), len(paid.alone)) == (status, 1, 2)
+        assert len(paid.transactions[0]) == (13 if status == 201 else 5)
 
 
 def test_the_answer_of_the_api_is_that_of_the_receipt(

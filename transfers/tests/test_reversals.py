@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import BankAccount
+from accounts.models import AccountKind, AccountStatus, BankAccount
 from accounts.roles import Role
 from audit.evidence import faults_of
 from audit.models import AuditEntry
@@ -22,10 +22,13 @@ from tests.funds import used_by
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, entry_of
 from tests.tables import in_one_world
+from transfers import history
+from transfers.accounts import freezing, opening
 from transfers.ledger import verification
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds
 from transfers.models import CustomerLimit, Transaction, TransferOrder
 from transfers.orders import cash, reversals
+from transfers.orders.limits import CashInLimitReached
 from transfers.orders.reversals import IsReversal, ReversedAlready, reverse_transaction
 
 pytestmark = pytest.mark.django_db
@@ -150,9 +153,29 @@ def test_it_is_refused_when_the_money_is_gone_or_held(
 def test_it_is_refused_when_an_account_is_not_active(
     side: str, ada: Any, payment: Transaction, freeze: Callable, request: pytest.FixtureRequest
 ) -> None:
-    freeze(request.getfixturevalue(side))
+    account = request.getfixturevalue(side)
+    freeze(account)
+    with pytest.raises(AccountNotActive) as refused:
+        reverse(ada, payment)
+    assert f"The account {account.masked_number} is frozen" in str(refused.value)
+    assert "have them lifted, then reverse this at once" in str(refused.value)
+    freeze(account, AccountStatus.CLOSED)
+    with pytest.raises(AccountNotActive, match="is closed"):
+        reverse(ada, payment)
+
+
+def test_its_owners_freeze_stops_a_reversal_too_and_keeps_the_money_until_it_is_lifted(
+    ada: Any, bob: Any, payment: Transaction, bobs: BankAccount, balance_of: Callable
+) -> None:
+    """R2.3 names no exception: nothing moves on a frozen account. Nor can Bob take the mistake away meanwhile."""
+    freezing.freeze_own_account(actor=bob, account=bobs)
     with pytest.raises(AccountNotActive):
         reverse(ada, payment)
+    with pytest.raises(AccountNotActive):
+        cash.withdraw(actor=bob, account=bobs, amount=Decimal(30), idempotency_key="quickly out")
+    freezing.unfreeze_account(actor=ada, account=bobs, reason=REASON)
+    reverse(ada, payment)
+    assert balance_of(bobs) == Decimal(0)
 
 
 def test_nobody_reverses_what_they_did_themselves(ada: Any, everyday: BankAccount, balance_of: Callable) -> None:
@@ -212,12 +235,61 @@ def test_of_an_earlier_day_there_is_nothing_to_free(
 def test_what_never_counted_frees_nothing(
     ada: Any, alice: Any, payment: Transaction, everyday: BankAccount, savings: BankAccount
 ) -> None:
-    """Between own accounts, and cash paid in."""
+    """Between own accounts, and of cash paid in the daily limit, which is of what goes out."""
     moved = acts.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(9), idempotency_key="set aside")
     paid_in = cash.deposit(actor=alice, account=everyday, amount=Decimal(9), idempotency_key="paid in twice")
     for order in (moved, paid_in):
         reverse(ada, order.transaction)
     assert used_by(alice) == Decimal(30)
+
+
+@pytest.fixture
+def paid_in(alice: Any, everyday: BankAccount, no_minute_limits: None, settings: Any) -> Callable[..., TransferOrder]:
+    """`paid_in("60.00")`: by Alice herself, who may pay in 100.00 a day."""
+    settings.CASH_IN_DAILY_LIMIT = Decimal(100)
+
+    def deposit(amount: str, **given: Any) -> TransferOrder:
+        return cash.deposit(
+            actor=alice, account=everyday, amount=Decimal(amount), idempotency_key=f"of {amount}", **given
+        )
+
+    return deposit
+
+
+def test_it_gives_back_what_can_be_paid_in_on_that_day(ada: Any, alice: Any, paid_in: Callable) -> None:
+    """R3.2, R3.15: 60.00 of 100.00 were counted twice: once one is undone, 40.00 and not 0.00 can be paid in."""
+    paid_in("40.00")
+    twice = paid_in("60.00")
+    with pytest.raises(CashInLimitReached):
+        paid_in("59.99")
+    reverse(ada, twice.transaction)
+    assert history.cash_in_use(alice).remaining == Decimal(60)
+    with pytest.raises(CashInLimitReached):
+        paid_in("60.01")
+    paid_in("59.99")
+    assert (history.cash_in_use(alice).remaining, used_by(alice)) == (Decimal("0.01"), Decimal(0))
+
+
+def test_an_opening_deposit_gives_it_back_too(ada: Any, alice: Any, paid_in: Callable) -> None:
+    opened = opening.open_account(
+        actor=alice, kind=AccountKind.SAVINGS, opening_deposit=Decimal(100), idempotency_key="opened by mistake"
+    )
+    reverse(ada, Transaction.objects.get(entries__account=opened))
+    assert history.cash_in_use(alice).remaining == Decimal(100)
+
+
+def test_cash_of_an_earlier_day_or_of_the_counter_gives_nothing_back(
+    ada: Any, sam: Any, alice: Any, everyday: BankAccount, paid_in: Callable
+) -> None:
+    """Neither was counted in what she can pay in by herself today."""
+    now = timezone.now()
+    CustomerLimit.objects.filter(user=alice).update(day=timezone.localdate(now) - timedelta(days=1))
+    yesterday = paid_in("50.00", at=now - timedelta(days=1))
+    paid_in("30.00")
+    brought = cash.deposit_at_counter(actor=sam, account=everyday, amount=Decimal(20), idempotency_key="brought to us")
+    for order in (yesterday, brought):
+        reverse(ada, order.transaction)
+    assert history.cash_in_use(alice).remaining == Decimal(70)
 
 
 def test_the_count_of_the_hour_and_the_sum_since_the_last_code_stay(
@@ -237,12 +309,16 @@ def test_a_refused_reversal_frees_nothing(ada: Any, alice: Any, payment: Transac
     assert used_by(alice) == Decimal(30)
 
 
-def test_the_limit_row_is_locked_before_the_accounts(ada: Any, payment: Transaction) -> None:
+@in_one_world("of", ["a payment", "cash paid in"])
+def test_the_limit_row_is_locked_before_the_accounts(
+    of: str, ada: Any, payment: Transaction, paid_in: Callable
+) -> None:
     """The order of locks that everything keeps."""
     if connection.vendor != "sqlite":
         pytest.skip("the statements are the same everywhere")
+    mistake = payment if of == "a payment" else paid_in("10.00").transaction
     with CaptureQueriesContext(connection) as captured:
-        reverse(ada, payment)
+        reverse(ada, mistake)
     asked = [query["sql"] for query in captured.captured_queries]
     limit = next(place for place, sql in enumerate(asked) if 'FROM "transfers_customerlimit"' in sql)
     accounts = next(

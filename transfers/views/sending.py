@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import BankAccount, SignedInRequest
 from transfers import history
 from transfers.forms import OwnTransferForm, SendMoneyForm
-from transfers.models import OrderKind, TransferOrder
+from transfers.models import NameCheck, OrderKind, TransferOrder
 from transfers.orders import drafts, fraud, limits, screening, sending
 from transfers.orders.explanations import AboutName, about_another_name, about_name_check, before_holding
 from transfers.orders.limits import DailyLimitReached
@@ -193,9 +193,13 @@ def _about_name(given: NameGiven | None, payee: NamedPayee) -> AboutName | None:
     """What is said of the name that was entered: of a payee whom they know, only if it is another one."""
     if given is None or not given.typed:
         return None
-    if payee.is_known and payee.name_confirmed:
-        return about_another_name(given.typed, payee.name) if guess_of(given.typed) != guess_of(payee.name) else None
-    return about_name_check(given.check, given.typed, payee.name)
+    if not (payee.is_known and payee.name_confirmed):
+        return about_name_check(given.check, given.typed, payee.name)
+    if given.is_another:
+        return about_another_name(given.typed, payee.name)
+    if guess_of(given.typed) != guess_of(payee.name):
+        return about_name_check(NameCheck.NEAR, given.typed, payee.name)
+    return None
 
 
 def _before_it_goes(request: SignedInRequest, amount: Decimal, *, is_first: bool) -> str:

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from accounts import freezes
 from accounts.api.types import AccountNumber
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.permission.authority import ApprovedRequest
@@ -22,8 +23,8 @@ class UnfreezeAccount(KindOfRequest):
     icon = "check"
     explanation = "Money moves in and out of it again, once we have made sure that it is safe."
     approval_does = (
-        "lifts every freeze of the account: money moves in and out of it again. Make sure that the reason of each is "
-        "gone. If an administrator froze it, only an administrator can approve."
+        "lifts every freeze of the account that is shown here: money moves in and out of it again. Make sure that the "
+        "reason of each is gone. If an administrator froze it, only an administrator can approve."
     )
     form = AccountRequestForm
     schema = UnfreezeAccountIn
@@ -34,4 +35,13 @@ class UnfreezeAccount(KindOfRequest):
         """Nothing more: whether it is safe is for the clerk to find out."""
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        freezing.unfreeze_account.joined(actor=actor, account=asked.its_account, reason=reason, authority=authority)
+        """Lift what was read before it was decided. Where nobody says what that was, a program say that sends its
+        reason alone, it is what the customer asked about: the freezes of the moment when they did.
+
+        Raises:
+            FreezeCameSince, AdministratorsFreeze, WrongStatus, NotYourself
+        """
+        account, seen = asked.its_account, authority.seen
+        if seen is None:
+            seen = freezes.version_at(account, asked.created_at)
+        freezing.unfreeze_account.joined(actor=actor, account=account, reason=reason, seen=seen, authority=authority)
