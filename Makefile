@@ -155,7 +155,7 @@ endif
 
 # The everyday tests measure coverage (of what: pyproject.toml); the others add little to it. All run, whatever fails. The
 # bar is asked of the file: slipcover asked for it in the run itself forgets what the workers measured before it prints.
-test: setup odbc cache browser curl firewall-packages fault-packages ## Run every test, browser tests included, and measure coverage
+test: setup odbc cache browser curl firewall-packages fault-packages postgres ## Run every test, browser tests included, and measure coverage
 	$(PY) -m slipcover --json --out .coverage.json -m pytest -n $(WORKERS) $(EVERYDAY); everyday=$$?; \
 	$(PY) -m slipcover --merge .coverage.json --out .coverage.json --fail-under 95 || everyday=1; \
 	$(PY) -m pytest $(WAITING) $(APART) && exit $$everyday

@@ -57,12 +57,14 @@ class Courier:
         if is_set_back or time.monotonic() >= self._times_mended_at + _TIMES_MENDED_AFTER_SECONDS:
             _mend_times(now)
             self._times_mended_at = time.monotonic()
+        half_over = time.monotonic() + lease.total_seconds() / 2
         taken = _take(now, until=now + lease)
         for tried, email in enumerate(taken):
-            # The second half of the lease is left for the mail at hand, however slow the server is.
-            if stop.is_set() or timezone.now() >= now + lease / 2:
+            # The second half of the lease is left for the mail at hand, however slow the server is. Whichever clock
+            # says so first: the one may be set back, and the other stands still while the machine sleeps.
+            if stop.is_set() or timezone.now() >= now + lease / 2 or time.monotonic() >= half_over:
                 self._note()
-                _give_back(taken[tried:])
+                _give_back(taken[tried:], until=now + lease)
                 return tried
             self._hand_over(email)
             if time.monotonic() - self._noted_at >= _NOTED_AFTER_SECONDS:
@@ -106,7 +108,8 @@ def _mend_times(now: datetime) -> None:
     _give_times(now)
     lease = timedelta(seconds=settings.MAIL_LEASE_SECONDS)
     for status, longest in ((STATUS.queued, lease), (STATUS.requeued, get_retry_timedelta() + lease)):
-        leases.recall(Email.objects.filter(status=status), due_at="scheduled_time", now=now, longest=longest)
+        those = Email.objects.filter(status=status)
+        leases.recall(those, due_at="scheduled_time", now=now, longest=longest, lease=lease)
 
 
 @own_transaction
@@ -115,8 +118,9 @@ def _give_times(now: datetime) -> None:
     Email.objects.filter(status__in=_WAITING, scheduled_time__isnull=True).update(scheduled_time=now)
 
 
-def _give_back(emails: Sequence[Email]) -> None:
-    _waiting_of(emails).update(scheduled_time=timezone.now())
+def _give_back(emails: Sequence[Email], *, until: datetime) -> None:
+    """Those that are this worker's yet: what another has taken since, whose lease ends otherwise, that one delivers."""
+    _waiting_of(emails).filter(scheduled_time=until).update(scheduled_time=timezone.now())
 
 
 @own_transaction

@@ -134,12 +134,12 @@ _kept = _Kept()
 OUTDATED_IN = "RevalidateCachedQuery"
 
 
-def _execute_on_postgresql(database: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> Any:
+def _execute_on_postgresql(database: Any, text: str, params: Sequence[Any]) -> Any:
     cursor = _kept.cursor(database, _made_on_postgresql)
     try:
         # Nothing is prepared where the connection's `prepare_threshold` is None, as a pooler may want it.
         return cursor.execute(text, params, prepare=True)
-    except database.Database.NotSupportedError as error:
+    except database.Database.NotSupportedError as error:  # type: ignore[attr-defined]
         # In a transaction whoever began it runs it again: the driver forgets what is prepared at the rollback.
         if database.in_atomic_block or error.diag.source_function != OUTDATED_IN:
             raise

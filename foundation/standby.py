@@ -1,7 +1,8 @@
 """PostgreSQL with a synchronous standby: a COMMIT that was answered, and that the standby does not have.
 
-COMMIT waits until the standby has it. An operator, or a `statement_timeout`, can cancel that wait: the server then
-answers as if all was well, after a warning, and whoever reads the answer alone promises what a failover loses (ADR 22).
+COMMIT waits until the standby has it. An operator, or the driver of a worker that is ended, can cancel that wait: the
+server then answers as if all was well, after a warning, and whoever reads the answer alone promises what a failover
+loses (ADR 22).
 """
 
 from functools import partial

@@ -4,12 +4,13 @@ import random
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
 
-from foundation import standby
+from foundation import request_context, standby
 from foundation.drivers import OUTDATED_IN
 
 P = ParamSpec("P")
@@ -18,6 +19,7 @@ R = TypeVar("R")
 ATTEMPTS = 5
 # A server that is away for longer is told to the caller: a worker that waits serves nobody.
 _PATIENCE_SECONDS = 5
+_CANCELLED_WITHIN_SECONDS = 0.5
 
 # SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy, and PostgreSQL where a migration altered a column since
 # the statement was prepared: the engine ended our transaction, not our rules.
@@ -52,6 +54,14 @@ class OutcomeUnknown(OperationalError):
     """The connection was lost while the database was committing: what was asked for is done whole, or not at all."""
 
 
+class OutOfTime(OperationalError):
+    """The web server ends the worker in which this was waited for. What the database had begun is done, or is not."""
+
+
+# The connection is there, and nothing more can be had from it.
+_OVER = (OutOfTime, standby.NotOnStandby)
+
+
 def is_deadlock_victim(error: Error) -> bool:
     """Whether the database gave up this transaction for another's sake, so that trying again is right."""
     return not isinstance(error, _ABOUT_VALUES) and bool(_VICTIM.search(_words_of(error)))
@@ -59,7 +69,7 @@ def is_deadlock_victim(error: Error) -> bool:
 
 def is_connection_lost(error: Error) -> bool:
     """Whether the database did not answer, or no longer, or its disk fails: the connection must not be used again."""
-    return not isinstance(error, _ABOUT_VALUES) and bool(_LOST.search(_words_of(error)))
+    return isinstance(error, _OVER) or (not isinstance(error, _ABOUT_VALUES) and bool(_LOST.search(_words_of(error))))
 
 
 def is_disk_full(error: Error) -> bool:
@@ -125,11 +135,7 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
                 standby.require(connection)
                 return result
             except Error as error:
-                is_lost = (
-                    is_connection_lost(error)
-                    or connection.closed_in_transaction
-                    or isinstance(error, standby.NotOnStandby)
-                )
+                is_lost = is_connection_lost(error) or connection.closed_in_transaction
                 may_be_done |= is_lost and has_returned
                 is_full = is_disk_full(error)
                 if is_lost or is_full:
@@ -137,6 +143,7 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
                 is_over = (
                     attempt == ATTEMPTS
                     or is_full
+                    or isinstance(error, OutOfTime)
                     or (is_lost and time.monotonic() - began > _PATIENCE_SECONDS)
                     or not (is_lost or is_deadlock_victim(error))
                 )
@@ -154,6 +161,22 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
 
     run.joined = joined  # type: ignore[attr-defined]
     return cast("Service[P, R]", run)
+
+
+def give_up() -> None:
+    """What a web worker does when its time for a request is over, and it is killed a second later: it ends what the
+    database does for it, and raises where it waits, so that whoever asked gets an answer. Outside requests it returns.
+
+    Raises:
+        OutOfTime
+    """
+    if not request_context.current().request_id:
+        return
+    if connection.vendor == "postgresql" and connection.connection is not None:
+        # Else it would wait on there, for a lock or for the standby, and hold locks of its own.
+        with suppress(connection.Database.Error):  # type: ignore[attr-defined]
+            connection.connection.cancel_safe(timeout=_CANCELLED_WITHIN_SECONDS)
+    raise OutOfTime("The time for this request is over.")
 
 
 def _require_connection() -> None:

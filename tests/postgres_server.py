@@ -144,7 +144,7 @@ class Cluster:
         self._wait_until_it_answers(self._process)
 
     def stop(self) -> None:
-        """End it at once, as after a crash: nothing in it is to be kept. If it does not run, there is nothing to do."""
+        """End it at once, as after a crash: nothing in it is to be kept. If it does not run, nothing of it is left."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGQUIT)
@@ -152,6 +152,7 @@ class Cluster:
             self._process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._give_back_memory()
 
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -171,6 +172,13 @@ class Cluster:
                 return
             time.sleep(0.1)
         sys.exit(f"Processes of PostgreSQL outlive SIGKILL: {children}")
+
+    def _give_back_memory(self) -> None:
+        """What a server that was killed could not give back itself: it is marked in its folder, for its next start."""
+        mark = self.data / "postmaster.pid"
+        if mark.exists():
+            _, memory = mark.read_text().splitlines()[6].split()  # its key and its id
+            subprocess.run(["ipcrm", "--shmem-id", memory], check=False, stderr=subprocess.DEVNULL)
 
     def _wait_until_it_answers(self, server: "subprocess.Popen[bytes]") -> None:
         for _ in range(600):

@@ -27,10 +27,13 @@ from audit.models import AuditEntry
 from foundation import standby, transactions
 from foundation.drivers import DriverText
 from foundation.models import RateWindow
+from foundation.request_context import RequestContext, request_context
 from foundation.rest.problems import CONTENT_TYPE
 from foundation.transactions import (
     ATTEMPTS,
     OutcomeUnknown,
+    OutOfTime,
+    give_up,
     is_away,
     is_connection_lost,
     is_deadlock_victim,
@@ -285,6 +288,43 @@ def test_what_fails_otherwise_after_it_does_not_say_that_nothing_was_done(
     with pytest.raises(OutcomeUnknown):
         own_repeatable_transaction(failing_then)()
     assert written() == ["call 1"]
+
+
+# --- When the worker's time is over -------------------------------------------------------------------------
+
+
+def test_only_what_a_request_waits_for_is_given_up() -> None:
+    give_up()
+    with request_context(RequestContext(request_id="some")), pytest.raises(OutOfTime):
+        give_up()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("own", [own_transaction, own_repeatable_transaction])
+def test_what_ran_out_of_time_is_not_run_again(no_waiting: None, own: Callable) -> None:
+    service = Losing(0)
+
+    def waiting() -> None:
+        service()
+        raise OutOfTime
+
+    with pytest.raises(OutOfTime):
+        own(waiting)()
+    assert service.calls == 1
+    assert written() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_ran_out_of_time_at_commit_may_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_time() -> None:
+        raise OutOfTime
+
+    service = Losing(0)
+    with monkeypatch.context() as waiting:
+        waiting.setattr(connections["default"], "_commit", out_of_time)
+        with pytest.raises(OutcomeUnknown):
+            own_repeatable_transaction(service)()
+    assert service.calls == 1
 
 
 # --- At COMMIT, answered, and not on the standby ------------------------------------------------------------

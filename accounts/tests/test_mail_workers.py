@@ -1,9 +1,11 @@
 """Any number of mail workers share out what waits: each takes other rows, and a dead one's come back (R3.8, ADR 25)."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -260,10 +262,32 @@ def test_a_clock_that_is_set_back_keeps_no_mail(event: str, queued: Callable, po
         assert len(post_box) == 0
         clock.move_to(NOON)
         courier.deliver(NEVER)
+        assert (outbox.expand_waiting(), len(post_box)) == (0, 0), "whoever took them may be at it"
+        clock.shift(lease())
         assert outbox.expand_waiting() == 2
         courier.deliver(NEVER)
         courier.hang_up()
     assert len(post_box) == 5
+
+
+@in_the_open
+def test_half_a_lease_is_over_by_a_clock_that_is_set_back_too(
+    queued: Callable, post_box: PostBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3.8: the worker stops where its mails may be another's, and gives back those that are its own yet."""
+    with time_machine.travel(NOON) as clock:
+        queued(3)
+        courier, seconds = Courier(), itertools.count(step=lease().total_seconds() / 4)
+        monkeypatch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        original = courier._hand_over
+
+        def slowly(email: Any) -> None:
+            clock.move_to(NOON - timedelta(hours=1))
+            original(email)
+
+        monkeypatch.setattr(courier, "_hand_over", slowly)
+        assert courier.deliver(NEVER) < 3
+        courier.hang_up()
 
 
 @in_the_open
@@ -340,6 +364,28 @@ def test_before_its_lease_ends_a_slow_worker_gives_back_what_it_has_not_begun(
         assert courier.deliver(NEVER) == 8
         courier.hang_up()
     assert Counter(post_box.addresses) == told()
+
+
+@in_the_open
+def test_a_worker_whose_lease_has_passed_gives_back_nothing_that_another_has_taken(
+    queued: Callable, post_box: PostBox
+) -> None:
+    """R3.8. A third one would deliver it besides: the clock was set forward, or this machine slept."""
+    with time_machine.travel(NOON, tick=False) as clock:
+        queued(10)
+        others: list[Email] = []
+
+        class Late(Courier):
+            def _hand_over(self, email: Email) -> None:
+                super()._hand_over(email)
+                clock.shift(timedelta(hours=1))
+                others.extend(delivery._take(timezone.now(), until=timezone.now() + lease()))
+
+        courier = Late()
+        assert courier.deliver(NEVER) == 1
+        courier.hang_up()
+        assert len(others) == 10
+        assert delivery._take(timezone.now(), until=timezone.now() + lease()) == []
 
 
 @in_the_open

@@ -137,6 +137,7 @@ class Pair:
 
     def replace(self) -> None:
         """Make a fresh standby in the place of the lost one; return when a commit is answered only once it has it."""
+        self._standby.stop()
         shutil.rmtree(self._standby.data, ignore_errors=True)
         source = f"host=127.0.0.1 port={self._primary.port} user=bank application_name=standby"
         options = ["--write-recovery-conf", "--checkpoint=fast", "--create-slot", "--slot=standby", "--no-sync"]

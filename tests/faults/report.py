@@ -3,7 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,6 @@ def _listed(sites: Counter[str]) -> str:
 def keep(figures: Figures, file: Path) -> Sequence[dict[str, Any]]:
     """Add a run to those in the file; all of them."""
     runs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
-    runs.append(asdict(figures))
+    runs.append(dict(vars(figures)))  # `asdict` makes a Counter of pairs, of which no JSON can be made
     file.write_text(json.dumps(runs, indent=1), encoding="utf-8")
     return runs

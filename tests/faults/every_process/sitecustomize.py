@@ -11,7 +11,8 @@ _SECOND_NS = 1_000_000_000
 
 
 def _follow(path: Path) -> None:
-    sys.modules["pytest"] = None  # type: ignore[assignment] - time-machine would load it into each process
+    # time-machine would load it into each process of the bank.
+    sys.modules["pytest"] = None  # type: ignore[assignment]
     import time_machine
 
     del sys.modules["pytest"]
