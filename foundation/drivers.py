@@ -134,7 +134,7 @@ _kept = _Kept()
 OUTDATED_IN = "RevalidateCachedQuery"
 
 
-def _execute_on_postgresql(database: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> Any:
+def _execute_on_postgresql(database: Any, text: str, params: Sequence[Any]) -> Any:
     cursor = _kept.cursor(database, _made_on_postgresql)
     try:
         # Nothing is prepared where the connection's `prepare_threshold` is None, as a pooler may want it.

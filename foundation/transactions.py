@@ -174,7 +174,8 @@ def give_up() -> None:
         return
     if connection.vendor == "postgresql" and connection.connection is not None:
         # Else it would wait on there, for a lock or for the standby, and hold locks of its own.
-        with suppress(connection.Database.Error):  # type: ignore[attr-defined]
+        driver: Any = connection
+        with suppress(driver.Database.Error):
             connection.connection.cancel_safe(timeout=_CANCELLED_WITHIN_SECONDS)
     raise OutOfTime("The time for this request is over.")
 

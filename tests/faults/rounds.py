@@ -17,7 +17,7 @@ from tests.faults.report import Figures
 from tests.faults.running import Part, ServedBank, served_bank
 
 # More, and the books become long.
-FAULTS_IN_A_ROUND = 8
+FAULTS_IN_A_ROUND = 12
 # Transfers acknowledged before a fault, and after it: it strikes amid them, and the bank goes on.
 _BETWEEN = 20
 
