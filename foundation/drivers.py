@@ -139,7 +139,7 @@ def _execute_on_postgresql(database: Any, text: str, params: Sequence[Any]) -> A
     try:
         # Nothing is prepared where the connection's `prepare_threshold` is None, as a pooler may want it.
         return cursor.execute(text, params, prepare=True)
-    except database.Database.NotSupportedError as error:  # type: ignore[attr-defined]
+    except database.Database.NotSupportedError as error:
         # In a transaction whoever began it runs it again: the driver forgets what is prepared at the rollback.
         if database.in_atomic_block or error.diag.source_function != OUTDATED_IN:
             raise
