@@ -57,10 +57,12 @@ class Courier:
         if is_set_back or time.monotonic() >= self._times_mended_at + _TIMES_MENDED_AFTER_SECONDS:
             _mend_times(now)
             self._times_mended_at = time.monotonic()
+        half_over = time.monotonic() + lease.total_seconds() / 2
         taken = _take(now, until=now + lease)
         for tried, email in enumerate(taken):
-            # The second half of the lease is left for the mail at hand, however slow the server is.
-            if stop.is_set() or timezone.now() >= now + lease / 2:
+            # The second half of the lease is left for the mail at hand, however slow the server is. Whichever clock
+            # says so first: the one may be set back, and the other stands still while the machine sleeps.
+            if stop.is_set() or timezone.now() >= now + lease / 2 or time.monotonic() >= half_over:
                 self._note()
                 _give_back(taken[tried:], until=now + lease)
                 return tried
@@ -106,7 +108,8 @@ def _mend_times(now: datetime) -> None:
     _give_times(now)
     lease = timedelta(seconds=settings.MAIL_LEASE_SECONDS)
     for status, longest in ((STATUS.queued, lease), (STATUS.requeued, get_retry_timedelta() + lease)):
-        leases.recall(Email.objects.filter(status=status), due_at="scheduled_time", now=now, longest=longest)
+        those = Email.objects.filter(status=status)
+        leases.recall(those, due_at="scheduled_time", now=now, longest=longest, lease=lease)
 
 
 @own_transaction

@@ -28,7 +28,8 @@ def take(due: "models.QuerySet[M]", *, due_at: str, until: datetime, limit: int)
 
 
 @own_transaction
-def recall(waiting: "models.QuerySet[M]", *, due_at: str, now: datetime, longest: timedelta) -> None:
-    """Make those of the waiting rows due now that would be so much later than anybody puts one off: twice `longest`,
-    since machines' clocks differ."""
-    waiting.filter(**{f"{due_at}__gt": now + 2 * longest}).update(**{due_at: now})
+def recall(waiting: "models.QuerySet[M]", *, due_at: str, now: datetime, longest: timedelta, lease: timedelta) -> None:
+    """Have those of the waiting rows due after a lease that would be so much later than anybody puts one off: twice
+    `longest`, since machines' clocks differ. Not at once: whoever took one before the clock was set back may be at it.
+    """
+    waiting.filter(**{f"{due_at}__gt": now + 2 * longest}).update(**{due_at: now + lease})

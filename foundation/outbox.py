@@ -183,12 +183,12 @@ def expand_waiting(batch: int = 100) -> int:
 
 
 def recall(*, now: datetime) -> None:
-    """Make messages due that wait for longer than any lease or pause lasts: their time is of a clock that has been set
-    back since, and nobody is to wait for that to come."""
+    """Have messages due soon that wait for longer than any lease or pause lasts: their time is of a clock that has been
+    set back since, and nobody is to wait for that to come."""
     lease = timedelta(seconds=settings.MAIL_LEASE_SECONDS)
     waiting = OutboxMessage.objects.filter(expanded_at__isnull=True)
     for those, longest in ((waiting.filter(failures=0), lease), (waiting, _LONGEST_PAUSE + lease)):
-        leases.recall(those, due_at="next_try_at", now=now, longest=longest)
+        leases.recall(those, due_at="next_try_at", now=now, longest=longest, lease=lease)
 
 
 def _expand(messages: Sequence[OutboxMessage]) -> int:

@@ -174,8 +174,7 @@ def give_up() -> None:
         return
     if connection.vendor == "postgresql" and connection.connection is not None:
         # Else it would wait on there, for a lock or for the standby, and hold locks of its own.
-        driver: Any = connection
-        with suppress(driver.Database.Error):
+        with suppress(connection.Database.Error):  # type: ignore[attr-defined]
             connection.connection.cancel_safe(timeout=_CANCELLED_WITHIN_SECONDS)
     raise OutOfTime("The time for this request is over.")
 

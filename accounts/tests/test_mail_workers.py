@@ -1,9 +1,11 @@
 """Any number of mail workers share out what waits: each takes other rows, and a dead one's come back (R3.8, ADR 25)."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -260,10 +262,32 @@ def test_a_clock_that_is_set_back_keeps_no_mail(event: str, queued: Callable, po
         assert len(post_box) == 0
         clock.move_to(NOON)
         courier.deliver(NEVER)
+        assert (outbox.expand_waiting(), len(post_box)) == (0, 0), "whoever took them may be at it"
+        clock.shift(lease())
         assert outbox.expand_waiting() == 2
         courier.deliver(NEVER)
         courier.hang_up()
     assert len(post_box) == 5
+
+
+@in_the_open
+def test_half_a_lease_is_over_by_a_clock_that_is_set_back_too(
+    queued: Callable, post_box: PostBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3.8: the worker stops where its mails may be another's, and gives back those that are its own yet."""
+    with time_machine.travel(NOON) as clock:
+        queued(3)
+        courier, seconds = Courier(), itertools.count(step=lease().total_seconds() / 4)
+        monkeypatch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        original = courier._hand_over
+
+        def slowly(email: Any) -> None:
+            clock.move_to(NOON - timedelta(hours=1))
+            original(email)
+
+        monkeypatch.setattr(courier, "_hand_over", slowly)
+        assert courier.deliver(NEVER) < 3
+        courier.hang_up()
 
 
 @in_the_open
