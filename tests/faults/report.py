@@ -77,20 +77,20 @@ _ROWS = {
     "restarts": "programs that ended unasked and were started again",
     "checks": "checks of all books",
     "mails": "mails that came",
-    "doubled": "of them a second time, beside a kill",
+    "doubled": "of them a second time, as kills and clocks may explain",
 }
 
 
 def table(figures: Figures) -> Iterator[str]:
     """The lines of the table."""
     yield f"seed {figures.seed}; {figures.seconds / 60:.1f} minutes"
-    yield from (f"  {text:<55}{getattr(figures, name):>9,}" for name, text in _ROWS.items())
+    yield from (f"  {text:<60}{getattr(figures, name):>9,}" for name, text in _ROWS.items())
     yield "answers, by status and code"
-    yield from (f"  {answer:<55}{times:>9,}" for answer, times in sorted(figures.answers.items()))
+    yield from (f"  {answer:<60}{times:>9,}" for answer, times in sorted(figures.answers.items()))
     yield "faults, by kind and site"
-    yield from (f"  {kind:<55}{sum(sites.values()):>9,}  {_listed(sites)}" for kind, sites in _by_kind(figures))
-    yield f"  {'in all':<55}{figures.faults.total():>9,}"
-    yield f"{'violations':<57}{len(figures.violations):>9,}"
+    yield from (f"  {kind:<60}{sum(sites.values()):>9,}  {_listed(sites)}" for kind, sites in _by_kind(figures))
+    yield f"  {'in all':<60}{figures.faults.total():>9,}"
+    yield f"{'violations':<62}{len(figures.violations):>9,}"
     for violation in figures.violations:
         yield from (f"  ! {line}" for line in violation.splitlines())
 
