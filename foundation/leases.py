@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from django.db import models
 
+from foundation.locking import lock
 from foundation.transactions import own_transaction
 
 M = TypeVar("M", bound=models.Model)
@@ -21,7 +22,7 @@ def take(due: "models.QuerySet[M]", *, due_at: str, until: datetime, limit: int)
 
     Rows that another worker is just taking are left to it. On SQLite one writer at a time takes rows.
     """
-    rows = list(due.select_for_update(skip_locked=True)[:limit])
+    rows = list(lock(due, skip_locked=True)[:limit])
     if rows:
         due.model._default_manager.filter(pk__in=[row.pk for row in rows]).update(**{due_at: until})
     return rows

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from foundation.locking import lock, sweep
 from foundation.refusals import Refusal
 
 
@@ -56,8 +57,8 @@ class MailLink(models.Model):
 
     @classmethod
     def forget_expired(cls) -> None:
-        """Delete all links of this kind that have expired."""
-        cls._default_manager.filter(expires_at__lt=timezone.now()).delete()
+        """Delete the links of this kind that have expired, inside the caller's transaction."""
+        sweep(cls._default_manager.filter(expires_at__lt=timezone.now()))
 
     def issue(self, *, lasts: timedelta) -> str:
         """Save this link, good for so long from now, and return its token for the mail: it is kept nowhere.
@@ -108,7 +109,8 @@ class MailLink(models.Model):
         owner = getattr(self, self.owner)
         is_user = isinstance(owner, models.Model)
         rows = type(owner)._default_manager.filter(pk=owner.pk) if is_user else self._of_this_owner()
-        list(rows.select_for_update().order_by("pk").values_list("pk"))
+        # With the key, since the link may be for another address.
+        list(lock(rows, with_key=True).order_by("pk").values_list("pk"))
 
     def _of_this_owner(self) -> QuerySet[Self]:
         return type(self)._default_manager.filter(**{self.owner: getattr(self, self.owner)})

@@ -14,6 +14,7 @@ from audit.services import record
 from foundation import outbox
 from foundation.idempotency import IdempotencyConflict, id_from_key, token_of
 from foundation.limiter import limiter
+from foundation.locking import lock
 from foundation.refusals import NotYourself, Refusal
 from foundation.text import has_something_to_read, is_longer_than, is_readable, paragraphs
 from foundation.transactions import own_transaction
@@ -89,7 +90,7 @@ def open_ticket(*, actor: User, subject: str, text: str, idempotency_key: str, r
 
 @own_transaction
 def _open(actor: User, subject: str, text: str, transaction: Transaction | None, public_id: uuid.UUID) -> Ticket:
-    User.objects.select_for_update().get(pk=actor.pk)  # a double click queues here
+    lock(User.objects).get(pk=actor.pk)  # a double click queues here
     earlier = Ticket.objects.filter(public_id=public_id).first()
     if earlier is not None:
         _require_same(earlier, subject, text, transaction)
@@ -188,7 +189,7 @@ def _write_as_staff(actor: User, public_id: uuid.UUID, verb: TicketVerb, text: s
 
 @own_transaction
 def _step(actor: User, public_id: uuid.UUID, verb: TicketVerb, text: str = "") -> None:
-    ticket = Ticket.objects.select_for_update().get(public_id=public_id)
+    ticket = lock(Ticket.objects).get(public_id=public_id)
     if verb != TicketVerb.REPLY and ticket.customer_id == actor.pk:
         raise NotYourself
     before, now = ticket.status, timezone.now()

@@ -15,6 +15,7 @@ from accounts.sign_in.sessions import rows as user_sessions
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.locking import lock
 from foundation.refusals import NotYourself, Refusal, WrongStatus
 
 
@@ -33,14 +34,14 @@ def refuse_self(actor: User, user: User) -> None:
         raise NotYourself
 
 
-def locked_row(actor: User, permission: str, user: User) -> User:
-    """The person's row, locked, once it is this administrator's turn.
+def locked_row(actor: User, permission: str, user: User, *, with_key: bool = False) -> User:
+    """The person's row, locked, once it is this administrator's turn; `with_key` where their address may change.
 
     Raises:
         PermissionDenied: a colleague has locked or demoted the actor meanwhile.
     """
     administrators.take_turn(actor, permission)
-    return User.objects.select_for_update().get(pk=user.pk)
+    return lock(User.objects, with_key=with_key).get(pk=user.pk)
 
 
 def refuse_last_administrator(user: User) -> None:

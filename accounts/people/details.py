@@ -107,7 +107,7 @@ def edit_user(
 
 @own_transaction
 def _edit(actor: User, user: User, wanted: dict[str, Any], seen: str, reason: str) -> Edited:
-    row = locked_row(actor, _PERMISSION, user)
+    row = locked_row(actor, _PERMISSION, user, with_key=True)
     _refuse_stale(row, seen)
     _refuse_taken_address(row, wanted["email"])
     waits = {name: value for name, value in wanted.items() if _needs_second(row, name, value)}
@@ -139,7 +139,7 @@ def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
         PermissionDenied, AddressInUse, LastAdministrator, ChangedMeanwhile
     """
     details = act.details
-    row = locked_row(act.asked_by, _PERMISSION, second_person.person_of(act))
+    row = locked_row(act.asked_by, _PERMISSION, second_person.person_of(act), with_key=True)
     if details.pop("email_before", row.email) != row.email:
         raise ChangedMeanwhile
     _refuse_taken_address(row, details.get("email", row.email))

@@ -10,6 +10,7 @@ from accounts.sign_in import enrolment_link
 from accounts.sign_in.authenticator import harden
 from audit.actions import Action
 from foundation import outbox
+from foundation.locking import lock
 from foundation.refusals import WrongStatus
 from foundation.transactions import own_transaction
 
@@ -105,7 +106,7 @@ def _row_of_request(actor: User, user: User, verb: str, authority: ApprovedReque
     """
     require_request(actor, verb=verb, subject=user, authority=authority)
     refuse_self(actor, user)
-    row = User.objects.select_for_update().get(pk=user.pk)
+    row = lock(User.objects).get(pk=user.pk)
     if row.role != Role.CUSTOMER:
         require(actor, "accounts.edit_user")
     return row

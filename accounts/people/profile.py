@@ -8,6 +8,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.limiter import limiter
+from foundation.locking import lock
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
@@ -54,7 +55,7 @@ def update_details(
 
 @own_transaction
 def _update(actor: User, wanted: dict[str, str | None]) -> list[str]:
-    user = User.objects.select_for_update().get(pk=actor.pk)
+    user = lock(User.objects).get(pk=actor.pk)
     changed = _differing(user, wanted)
     if not changed:  # by another window of theirs, meanwhile
         return []

@@ -18,12 +18,13 @@ from django.utils import timezone
 
 from accounts.models import AdministratorTerm, User
 from accounts.roles import Role, require, with_roles
+from foundation.locking import lock
 
 
 def queue_up() -> None:
     """Wait, inside the caller's transaction, until no other administrator acts on people: no two lock each other out at
     the same moment, and nobody becomes one while it is asked who counts."""
-    Group.objects.select_for_update().get(name=Role.ADMIN.value)
+    lock(Group.objects).get(name=Role.ADMIN.value)
 
 
 def take_turn(actor: User, permission: str) -> User:

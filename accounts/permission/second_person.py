@@ -31,6 +31,7 @@ from accounts.sign_in.origin import Origin
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.locking import lock
 from foundation.mail_links import LinkInvalid
 from foundation.refusals import NotNow, NotYourself, Refusal, WrongStatus
 from foundation.transactions import own_transaction
@@ -318,7 +319,7 @@ def _locked(pk: int) -> PendingAct:
     Raises:
         DecidedAlready
     """
-    act = PendingAct.objects.select_for_update().get(pk=pk)
+    act = lock(PendingAct.objects).get(pk=pk)
     _refuse_decided(act)
     return act
 

@@ -32,6 +32,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation import mail_links, outbox
 from foundation.limiter.limiter import TooOften
+from foundation.locking import lock
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
@@ -145,7 +146,7 @@ def begin(*, user: User, device: TotpDevice, origin: Origin) -> Tokens:
 @own_transaction
 def _begin(user: User, device: TotpDevice, origin: Origin) -> Tokens:
     # What ends sessions locks this row too: it ends the new one, or is seen here.
-    row = User.objects.select_for_update().get(pk=user.pk)
+    row = lock(User.objects).get(pk=user.pk)
     still_has_device = TotpDevice.objects.filter(pk=device.pk, user=row, confirmed=True).exists()
     if not row.can_sign_in or row.password != user.password or not still_has_device:
         raise SignInRefused
@@ -175,7 +176,7 @@ def refresh(*, refresh_token: str) -> Tokens:
 @own_transaction
 def _refresh(claims: Claims) -> Tokens | None:
     now = timezone.now()
-    session = UserSession.objects.select_for_update().filter(public_id=claims.session, kind=SessionKind.API).first()
+    session = lock(UserSession.objects).filter(public_id=claims.session, kind=SessionKind.API).first()
     if session is None or session.ended_at is not None:
         return None
     user = User.objects.get(pk=session.user_id)
@@ -220,7 +221,7 @@ def renew_all(*, actor: User, session: UUID) -> Tokens:
     Raises:
         TokenInvalid: the session was ended meanwhile.
     """
-    row = UserSession.objects.select_for_update().filter(public_id=session, user=actor, ended_at__isnull=True).first()
+    row = lock(UserSession.objects).filter(public_id=session, user=actor, ended_at__isnull=True).first()
     if row is None:
         raise TokenInvalid
     ApiRefreshToken.objects.filter(session=row).delete()

@@ -15,6 +15,7 @@ from accounts.sign_in.two_factor import WrongCode
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.locking import lock
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
@@ -101,7 +102,7 @@ def _replace(
 
 def _put_in_place(actor: User, rows: list[RecoveryCode]) -> User:
     """The actor's row, locked: of two windows at once, one set of ten comes after the other."""
-    row = User.objects.select_for_update().get(pk=actor.pk)
+    row = lock(User.objects).get(pk=actor.pk)
     RecoveryCode.objects.filter(user=actor).delete()
     RecoveryCode.objects.bulk_create(rows)
     return row

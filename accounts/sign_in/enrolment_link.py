@@ -18,6 +18,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.limiter import limiter
+from foundation.locking import lock
 from foundation.mail_links import LinkInvalid
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
@@ -59,7 +60,7 @@ def send_again(*, user: User) -> None:
 
 @own_transaction
 def _send_again(user_id: int) -> None:
-    user = User.objects.select_for_update().get(pk=user_id)
+    user = lock(User.objects).get(pk=user_id)
     if not user.can_sign_in or not (was_sent(user) or _had_a_second_factor(user)):
         raise LinkInvalid
     token = demand(user)

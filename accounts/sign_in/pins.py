@@ -17,6 +17,7 @@ from accounts.sign_in.passwords.hashing import make_hash
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.locking import lock
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
@@ -96,7 +97,7 @@ def remove_pin(*, actor: User, code: str, origin: Origin) -> None:
 
 @own_transaction
 def _write(actor: User, pin_hash: str, action: Action, event: str) -> None:
-    user = User.objects.select_for_update().get(pk=actor.pk)
+    user = lock(User.objects).get(pk=actor.pk)
     if user.pin_locked_at is not None:  # by wrong tries since the page was asked for
         raise PinLocked
     if not pin_hash and not user.has_pin:  # removed in another window
@@ -198,7 +199,7 @@ def _count_wrong(user: User, pin_hash: str, place: int, *, at: datetime) -> None
 @own_transaction
 def _forgive(user: User, pin_hash: str, place: int, *, renewed: list[str]) -> None:
     """Give back this try and those before it; one taken later is somebody else's and goes on counting."""
-    row = User.objects.select_for_update().get(pk=user.pk)
+    row = lock(User.objects).get(pk=user.pk)
     if row.pin_locked_at is not None:  # by a wrong one that was looked at meanwhile
         raise PinLocked
     if row.pin_hash != pin_hash:  # another PIN was set meanwhile

@@ -20,6 +20,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.compiled import Select
+from foundation.locking import lock
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
@@ -114,15 +115,15 @@ def new_recovery_codes(user: User) -> tuple[list[RecoveryCode], list[str]]:
 
 @own_transaction
 def _switch_on(user: User, device: TotpDevice, rows: list[RecoveryCode], proof: str = "") -> None:
-    User.objects.select_for_update().get(pk=user.pk)
+    lock(User.objects).get(pk=user.pk)
     if confirmed_device(user):
         raise AlreadyEnrolled
     enrolment_link.require_opened(user, proof)
-    enrolment_link.use_up(user)
     device.confirmed = True
     device.save(update_fields=["confirmed"])
     RecoveryCode.objects.filter(user=user).delete()
     RecoveryCode.objects.bulk_create(rows)
+    enrolment_link.use_up(user)
     record(Action.TWO_FACTOR_ENABLED, actor=user, subject=user)
     outbox.tell("two_factor_enabled", user_id=user.pk)
 

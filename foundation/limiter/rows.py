@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from foundation.compiled import Insert, Select, Update
 from foundation.limiter.window import Limit, Place, TooOften, still_counting, wait_of
+from foundation.locking import lock, sweep
 from foundation.models import RateWindow
 from foundation.transactions import own_transaction
 
@@ -13,7 +14,7 @@ _KEPT = timedelta(days=2)
 
 _KEY, _LAST_AT = RateWindow._meta.get_field("key"), RateWindow._meta.get_field("last_at")
 _rows: Select = Select(lambda key: RateWindow.objects.filter(key=key), _KEY)
-_locked: Select = Select(lambda key: RateWindow.objects.select_for_update().filter(key=key), _KEY)
+_locked: Select = Select(lambda key: lock(RateWindow.objects).filter(key=key), _KEY)
 _old: Select = Select(lambda at: RateWindow.objects.filter(last_at__lt=at).values_list("pk")[:1], _LAST_AT)
 _keep = Update(
     lambda pk, stamps, at: (RateWindow.objects.filter(pk=pk), {"stamps": stamps, "last_at": at}),
@@ -65,7 +66,7 @@ class RowStore:
 def _locked_row(key: str, at: datetime) -> RateWindow:
     row, is_new = _locked.instance_or_new(key, new=lambda: _new_row(key, at))
     if is_new and _old.rows(at - _KEPT):  # whoever makes a row sweeps: an attacker's keys must not pile up
-        RateWindow.objects.filter(last_at__lt=at - _KEPT).delete()
+        sweep(RateWindow.objects.filter(last_at__lt=at - _KEPT))
     return row
 
 

@@ -18,6 +18,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.limiter import limiter
+from foundation.locking import lock
 from foundation.refusals import NotYourself, Refusal, WrongStatus
 from foundation.text import is_longer_than
 from foundation.transactions import own_transaction
@@ -126,7 +127,7 @@ def _check_parts(actor: User, rule: KindOfRequest, account: BankAccount | None, 
 
 @own_transaction
 def _file(customer: User, kind: RequestKind, account: BankAccount | None, payload: str, reason: str) -> ServiceRequest:
-    User.objects.select_for_update().get(pk=customer.pk)  # one queue for each customer
+    lock(User.objects).get(pk=customer.pk)  # one queue for each customer
     waiting = ServiceRequest.objects.filter(customer=customer, state=RequestState.PENDING)
     if waiting.filter(kind=kind, account=account).exists():
         raise AlreadyAsked
@@ -161,7 +162,7 @@ def cancel_request(*, actor: User, public_id: uuid.UUID) -> None:
 
 @own_transaction
 def _cancel(actor: User, public_id: uuid.UUID) -> None:
-    request = ServiceRequest.objects.select_for_update().get(public_id=public_id, customer=actor)
+    request = lock(ServiceRequest.objects).get(public_id=public_id, customer=actor)
     _step(request, RequestVerb.CANCEL, decided_at=timezone.now())
     record(Action.REQUEST_CANCELLED, actor=actor, subject=request, details=_facts_of(request))
     outbox.tell("request_cancelled", request_id=request.pk)
@@ -271,13 +272,13 @@ def _agreed(act: PendingAct, *, second: Mapping[str, str]) -> None:
         Refusal: whatever the changing service says no to.
     """
     asker = administrators.take_turn(act.asked_by, second_person.DECIDES)
-    request = ServiceRequest.objects.select_for_update().get(public_id=act.subject_id)
+    request = lock(ServiceRequest.objects).get(public_id=act.subject_id)
     perform(request, actor=asker, reason=act.reason, second=second)
     _complete(asker, request)
 
 
 def _called_off(act: PendingAct) -> None:
-    request = ServiceRequest.objects.select_for_update().get(public_id=act.subject_id)
+    request = lock(ServiceRequest.objects).get(public_id=act.subject_id)
     _step(request, RequestVerb.CALL_OFF, decision_reason=_NOT_BOTH)
     _record(Action.REQUEST_REJECTED, act.asked_by, request, reason=_NOT_BOTH)
     outbox.tell("request_rejected", request_id=request.pk)
@@ -334,7 +335,7 @@ def _reject(actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
 
 
 def _locked_for_clerk(actor: User, public_id: uuid.UUID) -> ServiceRequest:
-    request = ServiceRequest.objects.select_for_update().get(public_id=public_id)
+    request = lock(ServiceRequest.objects).get(public_id=public_id)
     if request.customer_id == actor.pk:
         raise NotYourself
     if request.customer.role != Role.CUSTOMER:

@@ -20,7 +20,7 @@ from tests.test_concurrency import balance, pay
 from transfers.accounts import closing, opening
 from transfers.ledger import verification
 from transfers.ledger.posting import InsufficientFunds
-from transfers.models import CustomerLimit, Payee, Transaction
+from transfers.models import CustomerLimit, Payee
 from transfers.orders.limits import DailyLimitReached
 from transfers.payees import services as payees
 
@@ -140,24 +140,6 @@ def test_of_many_parallel_transfers_five_a_minute_are_tried(alice: Any, bob: Any
     source, target = open_account(alice, "30.00"), open_account(bob)
     outcomes = race(*(pay(alice, source, target, "10.00", f"transfer {number}") for number in range(20)))
     assert outcomes == {"done": 3, InsufficientFunds.__name__: 2, TooOften.__name__: 15}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_transfers_in_both_directions_do_not_deadlock(
-    no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
-) -> None:
-    """R3.4: rows are locked in one order, whichever way the money goes."""
-    first, second = open_account(alice, "1000.00"), open_account(bob, "1000.00")
-
-    def several(actor: Any, source: BankAccount, target: BankAccount, name: str) -> Callable[[], Any]:
-        return lambda: [pay(actor, source, target, "1.00", f"{name} {turn}")() for turn in range(10)]
-
-    calls = [several(alice, first, second, f"from alice {number}") for number in range(4)]
-    calls += [several(bob, second, first, f"from bob {number}") for number in range(4)]
-    assert race(*calls) == {"done": 8}
-    assert [balance(first), balance(second)] == [Decimal(1000), Decimal(1000)]
-    assert Transaction.objects.filter(kind="transfer").count() == 80
-    assert list(verification.faults()) == []
 
 
 @pytest.mark.django_db(transaction=True)

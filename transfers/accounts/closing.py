@@ -133,14 +133,14 @@ def _close(actor: User, account: BankAccount, at: datetime) -> None:
 def _close_locked(
     actor: User, account: BankAccount, at: datetime, *, concerns: User | None = None, **details: str
 ) -> None:
-    locked = interest.lock_for_closing(account)
+    locked, target = interest.lock_for_closing(account)
     require_untouched(locked)
     obstacle = obstacle_to_closing(locked, at=at)
     if obstacle is not None:
         raise obstacle
     try:
-        paid = interest.pay_at_closing(locked, at=at)
-    except interest.NowhereToPay as error:  # frozen since we looked
+        paid = interest.pay_at_closing(locked, target, at=at)
+    except interest.NowhereToPay as error:  # frozen since we looked, or opened or lifted just now
         raise InterestOwed from error
     except InsufficientFunds as error:  # spent since we looked
         raise InterestOverpaid(-interest.owed_at_closing(locked, at=at)) from error

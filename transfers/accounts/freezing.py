@@ -17,6 +17,7 @@ from accounts.roles import may, require
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.locking import lock
 from foundation.refusals import NotYourself, Refusal, WrongStatus
 from foundation.transactions import own_transaction
 from transfers.orders.ownership import require_owner
@@ -161,7 +162,7 @@ def _kinds_of(rows: Collection[AccountFreeze]) -> str:
 
 def _locked_row(account: BankAccount) -> BankAccount:
     """The row, locked as the ledger locks it: a payment is posted before it or refused after it."""
-    return BankAccount.objects.select_for_update().get(pk=account.pk)
+    return lock(BankAccount.objects).get(pk=account.pk)
 
 
 def _locked_for_staff(actor: User, account: BankAccount) -> BankAccount:

@@ -21,6 +21,7 @@ from foundation import outbox
 from foundation.compiled import Select
 from foundation.idempotency import IdempotencyConflict, check_key, digest_of_key, id_from_key, token_of
 from foundation.limiter import limiter
+from foundation.locking import lock
 from foundation.refusals import Refusal
 from foundation.transactions import own_repeatable_transaction
 from transfers.models import CustomerLimit, OrderKind, TransferOrder
@@ -42,7 +43,7 @@ _orders: Select = Select(
     TransferOrder._meta.get_field("initiator"),
     TransferOrder._meta.get_field("key_digest"),
 )
-_locked_owners: Select = Select(lambda pk: User.objects.select_for_update().filter(pk=pk), User._meta.pk)
+_locked_owners: Select = Select(lambda pk: lock(User.objects).filter(pk=pk), User._meta.pk)
 _open_ones: Select = Select(
     lambda owner: BankAccount.objects.filter(owner=owner).exclude(status=AccountStatus.CLOSED).values_list("pk"),
     BankAccount._meta.get_field("owner"),

@@ -5,6 +5,7 @@ from accounts.models import BankAccount, User
 from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
+from foundation.locking import lock
 from foundation.transactions import own_transaction
 from transfers.orders.ownership import require_owner
 
@@ -20,7 +21,7 @@ def rename_account(*, actor: User, account: BankAccount, nickname: str) -> bool:
     """
     require(actor, "transfers.open_own_account")
     require_owner(actor, account)
-    locked = BankAccount.objects.select_for_update().get(pk=account.pk)
+    locked = lock(BankAccount.objects).get(pk=account.pk)
     if locked.nickname == nickname:
         return False
     bank_accounts.rename(locked, nickname=nickname)

@@ -11,6 +11,7 @@ from django.conf import settings
 
 from accounts.models import BankAccount, User
 from audit.services import record_many
+from foundation.locking import lock
 from foundation.transactions import own_transaction
 from transfers.demo.habits import CASH
 from transfers.demo.planning import Movement
@@ -85,7 +86,7 @@ def _write(batch: Sequence[Instruction]) -> None:
 def _lock_limits(batch: Sequence[Instruction]) -> None:
     """The customers' limit rows, before any account: whatever moves their money waits here, another seed too."""
     customers = {one.customer.pk for one in batch}
-    list(CustomerLimit.objects.select_for_update().filter(user__in=customers).order_by("pk"))
+    list(lock(CustomerLimit.objects).filter(user__in=customers).order_by("pk"))
 
 
 def _missing(batch: Sequence[Instruction]) -> list[Instruction]:

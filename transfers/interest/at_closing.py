@@ -40,31 +40,32 @@ def payout_account(account: BankAccount) -> BankAccount | None:
     return rows.order_by("opened_at", "pk").first()
 
 
-def lock_for_closing(account: BankAccount) -> BankAccount:
-    """The account's row, locked; where interest may have to be paid, with the accounts that this takes, in their
-    order."""
+def lock_for_closing(account: BankAccount) -> tuple[BankAccount, BankAccount | None]:
+    """The account's row, locked; and where interest may have to be paid, the account that it would go to, locked with
+    all that this takes, in their order."""
     ids = {account.pk}
     target = payout_account(account) if account.kind == AccountKind.SAVINGS else None
     if target is not None:
         ids |= {target.pk, interest_account_id()}
-    return next(row for row in locked(ids) if row.pk == account.pk)
+    rows = {row.pk: row for row in locked(ids)}
+    return rows[account.pk], rows[target.pk] if target is not None else None
 
 
-def pay_at_closing(account: BankAccount, *, at: datetime) -> Decimal:
-    """Post what a locked, empty account is owed to its owner's checking account, or take from there what it was paid
-    too much; returns how much (major units).
+def pay_at_closing(account: BankAccount, target: BankAccount | None, *, at: datetime) -> Decimal:
+    """Post what an empty account is owed to the `target`, or take from there what it was paid too much; returns how
+    much (major units). Both are what `lock_for_closing` gave: an account that has become active since is not locked,
+    and would be locked out of order.
 
     Runs inside the caller's transaction. What rounding leaves ends with the account.
 
     Raises:
-        NowhereToPay: nothing was written.
+        NowhereToPay: there is no target, or it is active no more; nothing was written.
         InsufficientFunds: the checking account has too little for what was paid too much; nothing was written.
         AccountUnreadable: that account was given to another owner in the database.
     """
     owed = owed_at_closing(account, at=at)
-    target = payout_account(account)
     if owed:
-        if target is None:
+        if target is None or not target.is_active:
             raise NowhereToPay
         require_untouched(target)
         payment = Payment(to_minor(owed), f"Of savings account {account.masked_number}, now closed")

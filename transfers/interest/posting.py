@@ -24,6 +24,7 @@ from audit.actions import Action
 from audit.services import Report, record_many
 from foundation import currency_record, outbox
 from foundation.compiled import Update
+from foundation.locking import lock
 from foundation.money import from_minor
 from foundation.transactions import own_transaction
 from transfers.interest import counted_rates
@@ -164,7 +165,7 @@ def _read(ids: Iterable[int]) -> list[BankAccount]:
 
 def locked(ids: Iterable[int]) -> list[BankAccount]:
     """The accounts, locked in order of id."""
-    return list(BankAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    return list(lock(BankAccount.objects).filter(pk__in=ids).order_by("pk"))
 
 
 def interest_account_id() -> int:

@@ -20,6 +20,7 @@ from accounts.models import CUSTOMER_KINDS, DEBIT_NORMAL_KINDS, AccountStatus, B
 from foundation import currency_record
 from foundation.compiled import Insert, Select, Update
 from foundation.idempotency import uuid7
+from foundation.locking import lock
 from foundation.money import format_money, from_minor, to_minor
 from foundation.refusals import Refusal
 from foundation.text import folded
@@ -191,9 +192,9 @@ class Posting:
 
 _lock_accounts = Select(
     lambda ids: (
-        BankAccount.objects.filter(pk__in=ids)
+        lock(BankAccount.objects)
+        .filter(pk__in=ids)
         .order_by("pk")
-        .select_for_update()
         .values_list("pk", "kind", "status", "balance", "held", "last_sequence")
     ),
     BankAccount._meta.pk,

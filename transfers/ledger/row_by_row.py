@@ -17,6 +17,7 @@ from accounts import freezes
 from accounts.models import DEBIT_NORMAL_KINDS, AccountStatus, BankAccount
 from audit.models import AuditEntry
 from foundation.keys.encryption import DecryptionFailed, lookup_digests
+from foundation.locking import lock
 from foundation.money import from_minor, to_minor
 from foundation.slices import batches
 from transfers.ledger.evidence import ORDERED_KINDS, posting_of
@@ -88,7 +89,7 @@ def _faults_of_holds(account: BankAccount) -> Iterator[str]:
     if account.held == _waiting(account):
         return
     with transaction.atomic():
-        held = BankAccount.objects.select_for_update().get(pk=account.pk).held
+        held = lock(BankAccount.objects).get(pk=account.pk).held
         waiting = _waiting(account)
     if held != waiting:
         yield f"account {account.pk}: {held} is held, its waiting orders add up to {waiting}"
@@ -104,7 +105,7 @@ def _waiting(account: BankAccount) -> Decimal:
 def _faults_of_freezes(account: BankAccount) -> Iterator[str]:
     """It is frozen while a freeze stands, and then only. Both are read locked: a freeze writes both."""
     with transaction.atomic():
-        status = BankAccount.objects.select_for_update().get(pk=account.pk).status
+        status = lock(BankAccount.objects).get(pk=account.pk).status
         count = freezes.standing().filter(account=account).count()
     if (status == AccountStatus.FROZEN) != (count > 0):
         yield f"account {account.pk}: its status is {status}, and {count} freezes of it stand"

@@ -21,6 +21,7 @@ from foundation.compiled import Insert, Select, Update
 from foundation.limiter import limiter
 from foundation.limiter.limiter import TooOften
 from foundation.limiter.window import still_counting, wait_of
+from foundation.locking import lock
 from foundation.money import format_money
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
@@ -35,7 +36,7 @@ _A_DAY = timedelta(days=1)
 
 _field: Any = CustomerLimit._meta.get_field
 _rows: Select = Select(lambda user: CustomerLimit.objects.filter(user=user), _field("user"))
-_locked: Select = Select(lambda user: CustomerLimit.objects.select_for_update().filter(user=user), _field("user"))
+_locked: Select = Select(lambda user: lock(CustomerLimit.objects).filter(user=user), _field("user"))
 _insert = Insert(CustomerLimit)
 _KEPT = ("day", "used", "cash_in", "out_since_code", "recent", "version")
 _keep = Update(

@@ -19,6 +19,7 @@ from accounts.roles import require
 from audit.actions import Action
 from audit.services import record
 from foundation import outbox
+from foundation.locking import lock
 from foundation.refusals import NotYourself, Refusal, WrongStatus
 from foundation.transactions import own_transaction
 from transfers.ledger import posting as ledger
@@ -110,7 +111,7 @@ def post_reversal(
     row = limits.locked_limit(owner, at=at) if owner else None
     # Locked as the ledger locks them, and only then looked for: the same request at this moment has taken the money.
     ids = [entry.account_id for entry in entries]
-    accounts = list(BankAccount.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+    accounts = list(lock(BankAccount.objects).filter(pk__in=ids).order_by("pk"))
     if once.was_done():
         return reversal_of(original).get()
     if reversal_of(original).exists():

@@ -33,6 +33,7 @@ from audit.actions import Action
 from audit.services import record
 from foundation.compiled import Insert, Select, Update
 from foundation.limiter.limiter import TooOften
+from foundation.locking import sweep
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 from transfers.models import CustomerLimit, NameCheck, OrderKind, StepUpChallenge, StepUpReason
@@ -199,7 +200,7 @@ def challenge_ahead(instruction: Instruction) -> StepUpChallenge | None:
 @own_transaction
 def issue(instruction: Instruction, why: StepUpReason) -> StepUpChallenge:
     """A new challenge for this payment, or one that has just begun to wait for its code. Sweeps what is over."""
-    StepUpChallenge.objects.filter(expires_at__lt=instruction.at - _KEPT).delete()
+    sweep(StepUpChallenge.objects.filter(expires_at__lt=instruction.at - _KEPT))
     lasts = timedelta(seconds=settings.STEP_UP_SECONDS)
     for waiting in _waiting.instances(why.value, instruction.at + lasts / 2, *_binding(instruction)):
         return waiting

@@ -24,6 +24,7 @@ from foundation.idempotency import token_of
 from foundation.keys.encryption import DecryptionFailed, lookup_digests
 from foundation.limiter import limiter
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
+from foundation.locking import lock
 from foundation.refusals import NotFound
 from foundation.transactions import own_transaction
 from transfers.models import MAX_LABEL_CHARS, NameCheck, Payee
@@ -268,7 +269,7 @@ def remove_payee(*, actor: User, public_id: UUID) -> None:
 
 def _locked(actor: User, public_id: UUID) -> Payee:
     # Alone: on SQL Server a lock over a join would reach the first table only, and the account needs none.
-    payee = Payee.objects.select_for_update().filter(customer=actor, public_id=public_id).first()
+    payee = lock(Payee.objects).filter(customer=actor, public_id=public_id).first()
     if payee is None:
         raise PayeeNotFound
     return payee

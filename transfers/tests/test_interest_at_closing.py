@@ -125,12 +125,22 @@ def test_without_a_checking_account_it_must_wait_and_the_page_says_so(
     assert interest_on(saved) == [("For September 2026", Decimal("1.20"))]
 
 
+@in_one_world("seen", ["active and then frozen", "frozen and then active"])
 def test_where_the_checking_account_is_frozen_meanwhile_nothing_is_lost(
-    saved: BankAccount, checking: BankAccount, close: Callable, monkeypatch: pytest.MonkeyPatch
+    saved: BankAccount,
+    checking: BankAccount,
+    close: Callable,
+    freeze: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    seen: str,
 ) -> None:
-    """Between the look at it, which takes no lock where another stood in for it, and the payment."""
-    found = iter([checking, checking])
-    monkeypatch.setattr(interest, "payout_account", lambda account: next(found, None))
+    """Between the look at it and its lock; or it is active only behind the lock of the savings, too late to be locked
+    in its turn: nothing is paid to an account that was not locked with them."""
+    found = [checking, checking] if seen == "active and then frozen" else [None, checking, checking]
+    if seen == "active and then frozen":
+        freeze(checking)
+    looks = iter(found)
+    monkeypatch.setattr(interest, "payout_account", lambda account: next(looks, None))
     with pytest.raises(closing.InterestOwed):
         close()
     monkeypatch.undo()

@@ -9,14 +9,13 @@ import pytest
 
 from accounts.models import BankAccount
 from audit.models import AuditEntry
-from tests import acts
 from tests.acts import at_once
 from tests.funds import funds
 from tests.staff_acts import REASON
 from transfers.ledger import verification
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit, FraudAlert, TransferOrder
-from transfers.orders.holds import DecidedAlready, reject_order, release_order
+from transfers.orders.holds import DecidedAlready, release_order
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -45,30 +44,6 @@ def test_of_two_payments_for_the_same_money_one_is_held(household: BankAccount, 
     assert funds(household) == (Decimal("12000.00"), Decimal(0))
 
 
-def test_release_and_rejection_at_once_one_wins(
-    household: BankAccount, bobs: BankAccount, sam: Any, ada: Any, pay: Callable
-) -> None:
-    start, paid = Decimal("20000.00"), Decimal(0)
-    for turn in range(6):
-        order = pay("10000.01")
-        acts = [
-            lambda order=order: release_order(actor=sam, order=order, reason=REASON),
-            lambda order=order: reject_order(actor=ada, order=order, reason=REASON),
-        ]
-        results = at_once(*(acts if turn % 2 else acts[::-1]))
-        assert Counter(type(result) for result in results) == {TransferOrder: 1, DecidedAlready: 1}
-        order.refresh_from_db()
-        assert order.state in {"released", "rejected"}
-        if order.state == "released":
-            paid += order.amount
-            break
-    assert funds(household) == (start - paid, start - paid)
-    assert funds(bobs) == (paid, paid)
-    assert CustomerLimit.objects.get(user__first_name="Alice").used == paid
-    assert AuditEntry.objects.filter(action="TRANSFER_RELEASED").count() == (1 if paid else 0)
-    assert list(verification.faults()) == []
-
-
 def test_ten_clerks_release_it_once(
     household: BankAccount, bobs: BankAccount, make_user: Callable, held: TransferOrder
 ) -> None:
@@ -78,23 +53,3 @@ def test_ten_clerks_release_it_once(
     results = at_once(*(lambda clerk=clerk: release_order(actor=clerk, order=held, reason=REASON) for clerk in clerks))
     assert Counter(type(result) for result in results) == {TransferOrder: 1, DecidedAlready: 9}
     assert funds(bobs) == (held.amount, held.amount)
-
-
-def test_payments_both_ways_and_decisions_do_not_deadlock(
-    alice: Any, bob: Any, sam: Any, household: BankAccount, open_account: Callable, pay: Callable
-) -> None:
-    """Locks in one order, though the account that is paid has the lower id."""
-
-    bobs_new = open_account(bob, "20000.00")
-    waiting = acts.transfer(
-        actor=bob, source=bobs_new, target=household, amount=Decimal("10000.01"), idempotency_key="bob to alice"
-    )
-
-    def several() -> None:
-        for number in range(10):
-            pay("1.00", target=bobs_new, idempotency_key=f"alice to bob {number}")
-
-    results = at_once(several, lambda: release_order(actor=sam, order=waiting, reason=REASON), several)
-    assert not [result for result in results if isinstance(result, Exception)]
-    assert funds(household) == (Decimal("29990.01"), Decimal("29990.01"))
-    assert list(verification.faults()) == []
