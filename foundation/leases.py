@@ -32,5 +32,7 @@ def take(due: "models.QuerySet[M]", *, due_at: str, until: datetime, limit: int)
 def recall(waiting: "models.QuerySet[M]", *, due_at: str, now: datetime, longest: timedelta, lease: timedelta) -> None:
     """Have those of the waiting rows due after a lease that would be so much later than anybody puts one off: twice
     `longest`, since machines' clocks differ. Not at once: whoever took one before the clock was set back may be at it.
+    What is locked just now is left to the next time.
     """
-    waiting.filter(**{f"{due_at}__gt": now + 2 * longest}).update(**{due_at: now + lease})
+    too_late = lock(waiting.filter(**{f"{due_at}__gt": now + 2 * longest}), skip_locked=True)
+    waiting.model._default_manager.filter(pk__in=too_late.values("pk")).update(**{due_at: now + lease})
