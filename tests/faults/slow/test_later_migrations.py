@@ -37,7 +37,11 @@ def shape() -> dict[str, Any]:
             constraints = connection.introspection.get_constraints(cursor, table)
             # Whoever makes a table anew gives what it does not name other names.
             shapes = sorted(str((one["columns"], one["unique"], one["foreign_key"])) for one in constraints.values())
-            found[table] = {column.name: column.display_size for column in columns}, shapes, set(constraints)
+            found[table] = (
+                {column.name: column.display_size or column.internal_size for column in columns},
+                shapes,
+                set(constraints),
+            )
     connection.close()
     return found
 
