@@ -20,7 +20,7 @@ EVERYDAY = $(APART:%=--ignore=%)
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$cores -le 6 ] || cores=6; echo $$cores)
 WAITING := -n $$(($(WORKERS) + 1)) --dist worksteal
 
-.PHONY: help setup odbc cache browser curl firewall-packages postgres run run-https firewall code test test-fast test-postgres fuzz lint format bench audit scan mutants clean
+.PHONY: help setup odbc cache browser curl firewall-packages postgres fault-packages run run-https firewall code test test-fast test-postgres fuzz walks faults lint format bench audit scan mutants clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,14 @@ postgres: setup
 	else false; fi || { echo "PostgreSQL is missing: install it (as root: apt-get install postgresql) or set" \
 	             "TEST_DATABASE_URL, then make test-postgres again." >&2; exit 1; }
 
+# What lets a disk be full, fail or be slow for a trial: strace. Never a silent skip.
+fault-packages:
+	@if command -v strace >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends strace; \
+	else false; fi || { echo "strace is missing: install it (as root: apt-get install strace)," \
+	             "then make this again." >&2; exit 1; }
+
 define CHECK_BROWSER
 from playwright.sync_api import sync_playwright
 with sync_playwright() as playwright:
@@ -147,7 +155,7 @@ endif
 
 # The everyday tests measure coverage (of what: pyproject.toml); the others add little to it. All run, whatever fails. The
 # bar is asked of the file: slipcover asked for it in the run itself forgets what the workers measured before it prints.
-test: setup odbc cache browser curl firewall-packages ## Run every test, browser tests included, and measure coverage
+test: setup odbc cache browser curl firewall-packages fault-packages postgres ## Run every test, browser tests included, and measure coverage
 	$(PY) -m slipcover --json --out .coverage.json -m pytest -n $(WORKERS) $(EVERYDAY); everyday=$$?; \
 	$(PY) -m slipcover --merge .coverage.json --out .coverage.json --fail-under 95 || everyday=1; \
 	$(PY) -m pytest $(WAITING) $(APART) && exit $$everyday
@@ -156,7 +164,7 @@ test-fast: setup odbc cache ## Run the everyday tests: no browser, no firewall, 
 	$(PY) -m pytest -n $(WORKERS) $(EVERYDAY)
 
 # In the temporary folder, on a port of its own, and gone afterwards. TEST_DATABASE_URL names another server.
-test-postgres: setup odbc cache browser curl firewall-packages postgres ## Run every test on PostgreSQL, whose rows lock for real
+test-postgres: setup odbc cache browser curl firewall-packages fault-packages postgres ## Run every test on PostgreSQL, whose rows lock for real
 	$(PY) -m tests.postgres_server $(PY) -m pytest $(WAITING)
 
 # On a database that is thrown away. The seed is told if it fails; given again, the same cases come.
@@ -164,6 +172,21 @@ FUZZ_CASES ?= 12000
 FUZZ_SEED ?= $(shell date +%s)
 fuzz: setup odbc ## Send the API requests made from its own document: make fuzz FUZZ_CASES=50000
 	FUZZ_CASES="$(FUZZ_CASES)" FUZZ_SEED="$(FUZZ_SEED)" $(PY) -m pytest -n $(WORKERS) tests/fuzz
+
+# On banks of their own, in the temporary folder. A seed walks the same way each time; JSON appends the figures of each run.
+STEPS ?= 5000
+RUNS ?= 1
+JSON ?=
+SEED ?=
+walks: setup ## Walk at random through the services beside a model of the bank: make walks SEED=1 RUNS=20 STEPS=5000
+	$(PY) -m tests.faults.walk --seed "$(or $(SEED),1)" --runs "$(RUNS)" --steps "$(STEPS)" --processes $(WORKERS) \
+	    $(if $(JSON),--json "$(JSON)")
+
+# Banks of its own on loopback, gone afterwards. What ARGS may be: docs/reliability.md, or ARGS=--help.
+MINUTES ?= 10
+faults: export TEST_DATABASE_URL :=
+faults: setup postgres cache fault-packages ## Let customers pay while the bank is broken on purpose: make faults MINUTES=10 SEED=…
+	$(PY) -m tests.faults --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") $(ARGS)
 
 lint: setup ## Check style, types, import direction, migrations, settings, the compose file and the workflow
 	$(PY) -m ruff check .
@@ -193,7 +216,6 @@ audit: setup ## Look at the bank as an auditor would: make audit ARGS=--strict m
 # sqlmap and wapiti are installed apart from the bank: see the head of the program. Not for CI.
 SQLMAP ?= sqlmap
 WAPITI ?= wapiti
-MINUTES ?= 10
 scan: setup ## Attack a demo bank on loopback: make scan SQLMAP=path WAPITI=path MINUTES=10
 	$(PY) -m tests.scanners.scan --sqlmap "$(SQLMAP)" --wapiti "$(WAPITI)" --minutes $(MINUTES)
 

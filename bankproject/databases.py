@@ -3,6 +3,7 @@ be told."""
 
 import re
 from typing import Any
+from urllib.parse import unquote
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -20,7 +21,21 @@ _SQLITE = {
 }
 # Statements that are compiled once are prepared at their first use (foundation/drivers.py). A pooler that hands a
 # connection on between transactions and knows of no prepared statements wants `?prepare_threshold=None` in the address.
-_POSTGRESQL = {"prepare_threshold": 5}
+# A server that does not answer, since its machine is gone, is given up before the web server gives up its worker.
+_POSTGRESQL = {
+    "prepare_threshold": 5,
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": READ_SECONDS * 1000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+# One of several, by its name or its address, with its port.
+_PLACE = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,5}))?")
+_PORT = "5432"
+# What can be asked of the one that is taken, and what the bank has to ask: it writes.
+_TAKEN = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
+_WRITABLE = ("read-write", "primary")
 # Seconds to wait for a server that does not answer; without it, as long as the network likes.
 _MSSQL = {"connection_timeout": 10}
 # Microsoft's driver as its own Python package, with the ODBC driver in it; or pyodbc with one that is installed.
@@ -40,8 +55,6 @@ _OF_A_REPLICA: dict[str, dict[str, Any]] = {
     },
 }
 _POSTGRESQL_REPLICA = {
-    "connect_timeout": CONNECT_SECONDS,
-    "tcp_user_timeout": READ_SECONDS * 1000,
     "options": f"-c default_transaction_read_only=on -c statement_timeout={READ_SECONDS}s",
 }
 
@@ -52,7 +65,8 @@ def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET,
     `read_only` is for a readable secondary: on SQL Server the connection says that it intends to read.
 
     Raises:
-        ImproperlyConfigured: no URL, a driver that there is not, or SQL Server in clear outside DEBUG (R8.2).
+        ImproperlyConfigured: no URL, a driver that there is not, SQL Server in clear outside DEBUG (R8.2), or several
+            hosts that are not named right.
     """
     found = env.db_url(variable, default=default)
     options = found.setdefault("OPTIONS", {})
@@ -62,11 +76,40 @@ def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET,
         if options.get("prepare_threshold") == "None":
             options["prepare_threshold"] = None
         found["OPTIONS"] = _POSTGRESQL | options
+        if "," in found["HOST"]:
+            _take_one_of_several(found, variable, env.str(variable), read_only=read_only)
     elif found["ENGINE"] == "mssql":
         found["OPTIONS"] = _mssql_options(env, options, read_only=read_only)
     found["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     found["CONN_HEALTH_CHECKS"] = True
     return found
+
+
+def _take_one_of_several(found: dict[str, Any], variable: str, url: str, *, read_only: bool) -> None:
+    """Have each host its port, as libpq counts them, and the one taken that writes; of a replica's, a standby first.
+
+    Raises:
+        ImproperlyConfigured: a host without a name, a port that is none, or one taken that the bank could not write to.
+    """
+    places = url.partition("://")[2].partition("/")[0].rpartition("@")[2].split(",")
+    hosts, ports = [], []
+    for number, place in enumerate(places, 1):
+        named = _PLACE.fullmatch(place)
+        port = int(named[2] or _PORT) if named else 0
+        if named is None or not 0 < port < 2**16:
+            # Without its text: of a password that is not escaped, a part may stand there.
+            raise ImproperlyConfigured(
+                f"{variable}: host {number} of {len(places)} is not a name, with a port or without: db.example:5432."
+            )
+        hosts.append(unquote(named[1].strip("[]")))
+        ports.append(str(port))
+    found["HOST"], found["PORT"] = ",".join(hosts), ",".join(ports)
+    taken = found["OPTIONS"].setdefault("target_session_attrs", "prefer-standby" if read_only else "read-write")
+    allowed = _TAKEN if read_only else _WRITABLE
+    if taken not in allowed:
+        raise ImproperlyConfigured(
+            f"{variable}: of several hosts, target_session_attrs must be {' or '.join(allowed)}."
+        )
 
 
 def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool) -> dict[str, Any]:

@@ -1,8 +1,17 @@
 """Pages for what went wrong; none of them says more than the person needs (R8.2)."""
 
+import sys
+
 from django.conf import settings
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template import loader
+from django.views import defaults
+
+from foundation.transactions import OutcomeUnknown, is_away
+
+_AWAY_SECONDS = 5
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -38,4 +47,16 @@ def unavailable(request: HttpRequest, message: str, retry_after: int) -> HttpRes
 def _one_moment(request: HttpRequest, message: str, retry_after: int, *, status: int) -> HttpResponse:
     response = render(request, "too_many.html", {"message": message, "retry_after_seconds": retry_after}, status=status)
     response["Retry-After"] = str(retry_after)
+    return response
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500, for whatever was raised by a page or around it: 500, or where the database went away 503
+    with Retry-After, without a look into the database."""
+    error = sys.exception()
+    if not isinstance(error, Error) or not is_away(error):
+        return defaults.server_error(request)
+    context = {"is_unknown": isinstance(error, OutcomeUnknown), "retry_after_seconds": _AWAY_SECONDS}
+    response = HttpResponse(loader.render_to_string("503.html", context), status=503)
+    response["Retry-After"] = str(_AWAY_SECONDS)
     return response

@@ -19,7 +19,6 @@ from accounts.sign_in.sessions.middleware import SecondFactorMiddleware, Session
 from bankproject.errors import too_many, unavailable
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.rest.problems import CONTENT_TYPE, as_response, without_route
-from foundation.transactions import OutcomeUnknown
 
 # Where programs ask; all else is pages, and one page is among them.
 API = "/api/"
@@ -32,7 +31,6 @@ AROUND_PAGES: tuple[Any, ...] = (
     SessionTimeoutMiddleware,
     MessageMiddleware,
 )
-_UNKNOWN = "The bank lost its database while it wrote this down: it is done, or it is not. Look before you try again."
 _PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
     for feature in (
@@ -59,8 +57,8 @@ class ErrorsMiddleware:
     """Answers what neither a page nor a route has answered itself.
 
     Under /api/ an error that no route has answered (no such address, another method, an unknown host) gets the one
-    shape that all its errors have (R7.3). For pages a full limit becomes 429, and that nobody can count just now, or
-    tell what became of it, 503.
+    shape that all its errors have (R7.3). For pages a full limit becomes 429, and that nobody can count just now 503;
+    that the database went away is told by `bankproject.errors.server_error`.
 
     An error report of Django's names no value that was typed: secrets and people's data are in nearly every form.
     """
@@ -91,8 +89,6 @@ class ErrorsMiddleware:
             return unavailable(
                 request, "A part of the bank is away for a moment. Nothing was changed.", exception.retry_after
             )
-        if isinstance(exception, OutcomeUnknown):
-            return unavailable(request, _UNKNOWN, 5)
         return None
 
 

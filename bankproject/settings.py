@@ -338,7 +338,8 @@ EMAIL_URL = env.str("EMAIL_URL", default="dummymail://" if DEMO else "smtp://loc
 vars().update(env.email_url("EMAIL_URL", default=EMAIL_URL))
 POST_OFFICE = {
     "BACKENDS": {"default": vars()["EMAIL_BACKEND"]},
-    # A mail server may be away for two days.
+    # A mail server may be away for two days. A mail is tried again after ten seconds, after twenty, and so on, up to
+    # this interval (foundation/delivery.py).
     "MAX_RETRIES": 200,
     "RETRY_INTERVAL": timedelta(minutes=15),
     # Taken by a worker at a time, and written down together: so many may come twice when it is killed.

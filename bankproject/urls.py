@@ -16,3 +16,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("components/", component_page.components, name="components"),
 ]
+
+handler500 = "bankproject.errors.server_error"

@@ -64,6 +64,14 @@ def post_fork(server: Any, worker: Any) -> None:
     worker_files.take_place(worker)
 
 
+def worker_abort(worker: Any) -> None:
+    """The request took longer than `timeout`: the worker is told, and killed a second later. By itself gunicorn would
+    answer with a page of its own, 500."""
+    from foundation import transactions
+
+    transactions.give_up()
+
+
 def on_exit(server: Any) -> None:
     from bankproject.operations import worker_files
 

@@ -1,5 +1,6 @@
 from django.apps import AppConfig
 from django.core import checks
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 
@@ -9,7 +10,7 @@ class FoundationConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models import CharField
 
-        from foundation import currency_record
+        from foundation import currency_record, standby
         from foundation.append_only import check_triggers_stand
         from foundation.keys import encryption, records
         from foundation.lookups import BeginsWith
@@ -21,3 +22,4 @@ class FoundationConfig(AppConfig):
         checks.register(currency_record.check_currency, checks.Tags.database)
         post_migrate.connect(records.note_after_migrate, sender=self)
         post_migrate.connect(currency_record.note_after_migrate, sender=self)
+        connection_created.connect(standby.listen)

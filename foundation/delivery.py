@@ -3,12 +3,13 @@
 A worker takes mails that are due, for MAIL_LEASE_SECONDS: their `scheduled_time` is moved on (`foundation.leases`).
 Over one connection it hands them over one by one, and writes down what went out after each batch (BATCH_SIZE) and
 each second. So when it is killed, at most these come twice, under the same Message-ID; the others are due when the
-lease ends. What cannot be delivered is tried again as post-office would: MAX_RETRIES times, RETRY_INTERVAL apart, each
-try noted as a `Log`.
+lease ends. What cannot be delivered is tried again MAX_RETRIES times: soon at first, for a server that was away for a
+moment, and then RETRY_INTERVAL apart; each try is noted as a `Log`.
 """
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from threading import Event
@@ -21,14 +22,15 @@ from post_office.connections import connections
 from post_office.models import STATUS, Email, Log
 from post_office.settings import get_batch_size, get_default_mailer, get_max_retries, get_retry_timedelta
 
-from foundation import leases
+from foundation import leases, outbox
 from foundation.transactions import own_transaction
 
 logger = logging.getLogger(__name__)
 
 _WAITING = (STATUS.queued, STATUS.requeued)
 _NOTED_AFTER_SECONDS = 1.0
-_TIMES_GIVEN_AFTER_SECONDS = 60.0
+_TIMES_MENDED_AFTER_SECONDS = 60.0
+_FIRST_PAUSE = timedelta(seconds=10)
 
 
 class Courier:
@@ -38,7 +40,8 @@ class Courier:
         self._sent: list[Email] = []
         self._failed: list[tuple[Email, Exception]] = []
         self._noted_at = time.monotonic()
-        self._times_given_at = self._noted_at - _TIMES_GIVEN_AFTER_SECONDS  # due at once
+        self._times_mended_at = self._noted_at - _TIMES_MENDED_AFTER_SECONDS  # due at once
+        self._began_at = timezone.now()
 
     def deliver(self, stop: Event) -> int:
         """Hand over a few of the mails that are due (BATCH_SIZE); return how many were tried.
@@ -50,15 +53,18 @@ class Courier:
         """
         self._note()
         lease, now = timedelta(seconds=settings.MAIL_LEASE_SECONDS), timezone.now()
-        if time.monotonic() >= self._times_given_at + _TIMES_GIVEN_AFTER_SECONDS:
-            _give_times(now)
-            self._times_given_at = time.monotonic()
+        is_set_back, self._began_at = now < self._began_at, now
+        if is_set_back or time.monotonic() >= self._times_mended_at + _TIMES_MENDED_AFTER_SECONDS:
+            _mend_times(now)
+            self._times_mended_at = time.monotonic()
+        half_over = time.monotonic() + lease.total_seconds() / 2
         taken = _take(now, until=now + lease)
         for tried, email in enumerate(taken):
-            # The second half of the lease is left for the mail at hand, however slow the server is.
-            if stop.is_set() or timezone.now() >= now + lease / 2:
+            # The second half of the lease is left for the mail at hand, however slow the server is. Whichever clock
+            # says so first: the one may be set back, and the other stands still while the machine sleeps.
+            if stop.is_set() or timezone.now() >= now + lease / 2 or time.monotonic() >= half_over:
                 self._note()
-                _give_back(taken[tried:])
+                _give_back(taken[tried:], until=now + lease)
                 return tried
             self._hand_over(email)
             if time.monotonic() - self._noted_at >= _NOTED_AFTER_SECONDS:
@@ -96,14 +102,25 @@ def _take(now: datetime, *, until: datetime) -> list[Email]:
     return leases.take(due, due_at="scheduled_time", until=until, limit=get_batch_size())
 
 
+def _mend_times(now: datetime) -> None:
+    """Let nothing wait for a time that does not come, nor for one that a clock gave it which has been set back."""
+    outbox.recall(now=now)
+    _give_times(now)
+    lease = timedelta(seconds=settings.MAIL_LEASE_SECONDS)
+    for status, longest in ((STATUS.queued, lease), (STATUS.requeued, get_retry_timedelta() + lease)):
+        those = Email.objects.filter(status=status)
+        leases.recall(those, due_at="scheduled_time", now=now, longest=longest, lease=lease)
+
+
 @own_transaction
 def _give_times(now: datetime) -> None:
     """What was not queued by us (Django's mails to administrators, say) has no time, and is due."""
     Email.objects.filter(status__in=_WAITING, scheduled_time__isnull=True).update(scheduled_time=now)
 
 
-def _give_back(emails: Sequence[Email]) -> None:
-    _waiting_of(emails).update(scheduled_time=timezone.now())
+def _give_back(emails: Sequence[Email], *, until: datetime) -> None:
+    """Those that are this worker's yet: what another has taken since, whose lease ends otherwise, that one delivers."""
+    _waiting_of(emails).filter(scheduled_time=until).update(scheduled_time=timezone.now())
 
 
 @own_transaction
@@ -116,16 +133,25 @@ def _write_down(sent: Sequence[Email], failed: Sequence[tuple[Email, Exception]]
         last_time = [email for email, _ in failed if (email.number_of_retries or 0) >= get_max_retries()]
         again = [email for email, _ in failed if email not in last_time]
         _waiting_of(last_time).update(status=STATUS.failed, scheduled_time=None, last_updated=now)
-        _waiting_of(again).update(
-            status=STATUS.requeued,
-            scheduled_time=now + get_retry_timedelta(),
-            number_of_retries=Coalesce(F("number_of_retries"), 0) + 1,
-            last_updated=now,
-        )
+        by_pause: dict[timedelta, list[Email]] = defaultdict(list)
+        for email in again:
+            by_pause[pause_after(email.number_of_retries or 0)].append(email)
+        for pause, emails in by_pause.items():
+            _waiting_of(emails).update(
+                status=STATUS.requeued,
+                scheduled_time=now + pause,
+                number_of_retries=Coalesce(F("number_of_retries"), 0) + 1,
+                last_updated=now,
+            )
         Log.objects.bulk_create(
             Log(email=email, status=STATUS.failed, message=str(error), exception_type=type(error).__name__)
             for email, error in failed
         )
+
+
+def pause_after(retries: int) -> timedelta:
+    """How long a mail waits that has failed once more than so often: each time twice as long, up to RETRY_INTERVAL."""
+    return min(_FIRST_PAUSE * 2 ** min(retries, 16), get_retry_timedelta())
 
 
 def _waiting_of(emails: Sequence[Email]) -> "QuerySet[Email]":

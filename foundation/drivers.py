@@ -129,9 +129,22 @@ _kept = _Kept()
 # --- PostgreSQL: values apart from the text, so that it can be prepared -------------------------------------
 
 
-def _execute_on_postgresql(database: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> Any:
-    # Nothing is prepared where the connection's `prepare_threshold` is None, as a pooler may want it.
-    return _kept.cursor(database, _made_on_postgresql).execute(text, params, prepare=True)
+# The server's function that refuses a statement which was prepared before a migration gave a column another type; what
+# it says is in the server's language.
+OUTDATED_IN = "RevalidateCachedQuery"
+
+
+def _execute_on_postgresql(database: Any, text: str, params: Sequence[Any]) -> Any:
+    cursor = _kept.cursor(database, _made_on_postgresql)
+    try:
+        # Nothing is prepared where the connection's `prepare_threshold` is None, as a pooler may want it.
+        return cursor.execute(text, params, prepare=True)
+    except database.Database.NotSupportedError as error:
+        # In a transaction whoever began it runs it again: the driver forgets what is prepared at the rollback.
+        if database.in_atomic_block or error.diag.source_function != OUTDATED_IN:
+            raise
+    database.connection.execute("DEALLOCATE ALL")
+    return cursor.execute(text, params, prepare=True)
 
 
 def _made_on_postgresql(database: BaseDatabaseWrapper) -> Any:

@@ -5,7 +5,7 @@ due again, should the worker have been killed meanwhile. So a lease needs no col
 work and proves nothing: what must happen once is decided where it is written down.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import models
@@ -26,3 +26,13 @@ def take(due: "models.QuerySet[M]", *, due_at: str, until: datetime, limit: int)
     if rows:
         due.model._default_manager.filter(pk__in=[row.pk for row in rows]).update(**{due_at: until})
     return rows
+
+
+@own_transaction
+def recall(waiting: "models.QuerySet[M]", *, due_at: str, now: datetime, longest: timedelta, lease: timedelta) -> None:
+    """Have those of the waiting rows due after a lease that would be so much later than anybody puts one off: twice
+    `longest`, since machines' clocks differ. Not at once: whoever took one before the clock was set back may be at it.
+    What is locked just now is left to the next time.
+    """
+    too_late = lock(waiting.filter(**{f"{due_at}__gt": now + 2 * longest}), skip_locked=True)
+    waiting.model._default_manager.filter(pk__in=too_late.values("pk")).update(**{due_at: now + lease})

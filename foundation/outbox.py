@@ -32,7 +32,7 @@ from post_office.settings import get_message_id_fqdn
 from foundation import leases
 from foundation.compiled import Insert
 from foundation.models import OutboxMessage
-from foundation.transactions import OutcomeUnknown, is_connection_lost, is_deadlock_victim, own_transaction
+from foundation.transactions import is_away, is_deadlock_victim, own_transaction
 
 logger = logging.getLogger(__name__)
 
@@ -182,6 +182,15 @@ def expand_waiting(batch: int = 100) -> int:
     return _expand(leases.take(due, due_at="next_try_at", until=until, limit=batch))
 
 
+def recall(*, now: datetime) -> None:
+    """Have messages due soon that wait for longer than any lease or pause lasts: their time is of a clock that has been
+    set back since, and nobody is to wait for that to come."""
+    lease = timedelta(seconds=settings.MAIL_LEASE_SECONDS)
+    waiting = OutboxMessage.objects.filter(expanded_at__isnull=True)
+    for those, longest in ((waiting.filter(failures=0), lease), (waiting, _LONGEST_PAUSE + lease)):
+        leases.recall(those, due_at="next_try_at", now=now, longest=longest, lease=lease)
+
+
 def _expand(messages: Sequence[OutboxMessage]) -> int:
     """All at once; where one of them stands in the way, in halves until it is alone."""
     if not messages:
@@ -201,9 +210,7 @@ def _expand(messages: Sequence[OutboxMessage]) -> int:
 
 def _is_the_databases(error: Exception) -> bool:
     """Whether the database was away or busy, and no message is at fault: all are due again when their lease ends."""
-    if not isinstance(error, Error):
-        return False
-    return isinstance(error, OutcomeUnknown) or is_connection_lost(error) or is_deadlock_victim(error)
+    return isinstance(error, Error) and (is_away(error) or is_deadlock_victim(error))
 
 
 def _put_off(message: OutboxMessage, error: Exception) -> None:

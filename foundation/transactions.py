@@ -4,10 +4,14 @@ import random
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from django.db import DataError, Error, IntegrityError, OperationalError, connection, transaction
+
+from foundation import request_context, standby
+from foundation.drivers import OUTDATED_IN
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -15,19 +19,32 @@ R = TypeVar("R")
 ATTEMPTS = 5
 # A server that is away for longer is told to the caller: a worker that waits serves nobody.
 _PATIENCE_SECONDS = 5
+_CANCELLED_WITHIN_SECONDS = 0.5
 
-# SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy: the engine ended our transaction, not our rules.
+# SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy, and PostgreSQL where a migration altered a column since
+# the statement was prepared: the engine ended our transaction, not our rules.
 # The texts are looked at since drivers differ in the exception they raise for the same thing.
-_VICTIM = re.compile(r"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize", re.IGNORECASE)
-# SQLSTATE 08xxx and PostgreSQL's 57P01 to 57P03 (it is being shut down), and the words of the drivers that keep the
-# SQLSTATE to themselves: mssql-python's for 08xxx and a login that took too long, psycopg's.
+_VICTIM = re.compile(
+    rf"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize|{OUTDATED_IN}", re.IGNORECASE
+)
+# SQLSTATE 08xxx, PostgreSQL's 57P01 to 57P05 (it is being shut down), 25006 (it takes no writes any more) and 58030
+# (its disk fails), and the words of the drivers that keep the SQLSTATE to themselves: mssql-python's for 08xxx and a
+# login that took too long, psycopg's, and those of libpq below it. SQLite's are of a disk that fails: after a failed
+# sync a commit may come back.
 _LOST = re.compile(
-    r"\b(08[0-9a-z]{3}|57p0[123]|hyt01)\b"
+    r"\b(08[0-9a-z]{3}|57p0[1-5]|25006|hyt01)\b"
     r"|communication link failure|connection failure|connection not open|disconnect error|connection operation failed"
     r"|unable to (?:establish|complete) (?:a )?connection|server rejected the connection|login timeout expired"
     r"|tcp provider|ssl provider|server closed the connection|terminating connection|a closed connection"
-    r"|connection (?:timeout expired|already closed|refused|is bad)|the connection is (?:closed|lost)",
+    r"|connection (?:timeout expired|already closed|refused|is bad|failed|reset)|the connection is (?:closed|lost)"
+    r"|no connection to the server|could not (?:send|receive) data|(?:eof|socket) (?:detected|closed)|unexpected eof"
+    r"|cannot open a new connection in an atomic block|insufficient data in|lost synchronization|failed to resolve host"
+    r"|broken pipe|\b58030\b|disk i/o error|unable to open database file",
     re.IGNORECASE,
+)
+# SQLite's words, PostgreSQL's 53100, and what SQL Server says of a full file group (1105) or log (9002).
+_FULL = re.compile(
+    r"\b53100\b|database or disk is full|filegroup is full|transaction log for database \S+ is full", re.IGNORECASE
 )
 # What these say quotes people's values, in which anything may stand.
 _ABOUT_VALUES = (IntegrityError, DataError)
@@ -37,14 +54,32 @@ class OutcomeUnknown(OperationalError):
     """The connection was lost while the database was committing: what was asked for is done whole, or not at all."""
 
 
+class OutOfTime(OperationalError):
+    """The web server ends the worker in which this was waited for. What the database had begun is done, or is not."""
+
+
+# The connection is there, and nothing more can be had from it.
+_OVER = (OutOfTime, standby.NotOnStandby)
+
+
 def is_deadlock_victim(error: Error) -> bool:
     """Whether the database gave up this transaction for another's sake, so that trying again is right."""
     return not isinstance(error, _ABOUT_VALUES) and bool(_VICTIM.search(_words_of(error)))
 
 
 def is_connection_lost(error: Error) -> bool:
-    """Whether the database did not answer, or no longer: the connection must not be used again."""
-    return not isinstance(error, _ABOUT_VALUES) and bool(_LOST.search(_words_of(error)))
+    """Whether the database did not answer, or no longer, or its disk fails: the connection must not be used again."""
+    return isinstance(error, _OVER) or (not isinstance(error, _ABOUT_VALUES) and bool(_LOST.search(_words_of(error))))
+
+
+def is_disk_full(error: Error) -> bool:
+    """Whether the database had no room for what was written: it rolled back, and another run would find none either."""
+    return not isinstance(error, _ABOUT_VALUES) and bool(_FULL.search(_words_of(error)))
+
+
+def is_away(error: Error) -> bool:
+    """Whether the database cannot be worked with for a while, and no statement of ours is at fault."""
+    return isinstance(error, OutcomeUnknown) or is_connection_lost(error) or is_disk_full(error)
 
 
 class Service(Protocol[P, R]):
@@ -69,7 +104,8 @@ def own_transaction(service: Callable[P, R]) -> Service[P, R]:
 
     Raises:
         RuntimeError: called inside another transaction, whose rollback could undo what was promised.
-        OutcomeUnknown: the connection was lost at COMMIT. It is not run again: that could do it twice.
+        OutcomeUnknown: the connection was lost at COMMIT, or the standby was not waited for. It is not run again: that
+            could do it twice.
     """
     return _owned(service, is_repeatable=False)
 
@@ -91,20 +127,29 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
         while True:
             attempt, has_returned = attempt + 1, False
             try:
+                standby.forget(connection)
                 with transaction.atomic(durable=True):
                     result = service(*args, **kwargs)
                     _require_connection()
                     has_returned = True
+                standby.require(connection)
                 return result
             except Error as error:
                 is_lost = is_connection_lost(error) or connection.closed_in_transaction
                 may_be_done |= is_lost and has_returned
-                if is_lost:
+                is_full = is_disk_full(error)
+                if is_lost or is_full:
                     connection.close()
-                is_over = attempt == ATTEMPTS or (is_lost and time.monotonic() - began > _PATIENCE_SECONDS)
+                is_over = (
+                    attempt == ATTEMPTS
+                    or is_full
+                    or isinstance(error, OutOfTime)
+                    or (is_lost and time.monotonic() - began > _PATIENCE_SECONDS)
+                    or not (is_lost or is_deadlock_victim(error))
+                )
                 if may_be_done and (is_over or not is_repeatable):
                     raise OutcomeUnknown("The connection was lost while the database was committing.") from error
-                if is_over or not (is_lost or is_deadlock_victim(error)):
+                if is_over:
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
 
@@ -118,6 +163,22 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
     return cast("Service[P, R]", run)
 
 
+def give_up() -> None:
+    """What a web worker does when its time for a request is over, and it is killed a second later: it ends what the
+    database does for it, and raises where it waits, so that whoever asked gets an answer. Outside requests it returns.
+
+    Raises:
+        OutOfTime
+    """
+    if not request_context.current().request_id:
+        return
+    if connection.vendor == "postgresql" and connection.connection is not None:
+        # Else it would wait on there, for a lock or for the standby, and hold locks of its own.
+        with suppress(connection.Database.Error):  # type: ignore[attr-defined]
+            connection.connection.cancel_safe(timeout=_CANCELLED_WITHIN_SECONDS)
+    raise OutOfTime("The time for this request is over.")
+
+
 def _require_connection() -> None:
     """Django leaves a block without a word when its connection is gone by then, and nothing is committed.
 
@@ -129,4 +190,6 @@ def _require_connection() -> None:
 
 
 def _words_of(error: Error) -> str:
-    return f"{error} {getattr(error.__cause__, 'sqlstate', '') or ''}"
+    cause = error.__cause__
+    function = getattr(getattr(cause, "diag", None), "source_function", "")
+    return f"{error} {getattr(cause, 'sqlstate', '') or ''} {function or ''}"

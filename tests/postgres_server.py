@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -70,59 +70,140 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
     """The address of a server that runs meanwhile, with a password that nobody else on the machine knows. `durable`: a
     commit that it answers is on the disk, as a bank's is."""
     home = Path(tempfile.mkdtemp(prefix="bank-postgres-"))
-    password = secrets.token_hex(16)
-    server = None
+    cluster = Cluster(home, _any_port(), secrets.token_hex(16))
     try:
-        port = _make_cluster(home, password, SETTINGS if durable else SETTINGS | UNSAFE)
-        with (home / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [*as_its_user(), programs() / "postgres", "-D", home / "data"],
-                cwd=home,
+        cluster.make(SETTINGS if durable else SETTINGS | UNSAFE)
+        cluster.start()
+        yield cluster.url
+    finally:
+        cluster.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class Cluster:
+    """A server's folder, and the process that serves it: made, begun, ended, killed and begun again at its port.
+
+    On Linux the process ends with the thread that has begun it.
+    """
+
+    def __init__(self, home: Path, port: int, password: str) -> None:
+        self.home, self.port, self.password = home, port, password
+        if os.geteuid() == 0:
+            shutil.chown(home, "postgres", "postgres")
+        self.data = home / "data"
+        self._log = home / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"postgres://bank:{self.password}@127.0.0.1:{self.port}/bank"
+
+    def make(self, settings: dict[str, str]) -> None:
+        """Make it, with no database but PostgreSQL's own."""
+        secret = self.home / "password"
+        secret.write_text(self.password, encoding="ascii")
+        if os.geteuid() == 0:
+            shutil.chown(secret, "postgres", "postgres")
+        options = ["--username=bank", "--auth=password", f"--pwfile={secret}", "--encoding=UTF8"]
+        self.run("initdb", "-D", self.data, "--locale=C.UTF-8", "--no-sync", *options)
+        with (self.data / "postgresql.auto.conf").open("a", encoding="ascii") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+
+    def run(self, program: str, *arguments: str | Path, **environment: str) -> None:
+        """Run one of PostgreSQL's programs in this folder, and wait for its end.
+
+        Raises:
+            SystemExit: it failed; with what it said.
+        """
+        done = subprocess.run(
+            [*as_its_user(), programs() / program, *arguments],
+            cwd=self.home,
+            env=os.environ | environment,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        if done.returncode:
+            sys.exit(f"{program} failed:\n{done.stdout.decode(errors='replace')}")
+
+    def start(self) -> None:
+        """Begin to serve, and wait until connections are taken.
+
+        Raises:
+            SystemExit: it does not start; with its log.
+        """
+        place: list[str | Path] = ["-p", str(self.port), "-k", self.home]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*as_its_user(), programs() / "postgres", "-D", self.data, *place],
+                cwd=self.home,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # or a Ctrl-C would end it before the command
             )
-        _wait_until_it_answers(server, port, home / "log")
-        yield f"postgres://bank:{password}@127.0.0.1:{port}/bank"
-    finally:
-        if server is not None:
-            server.send_signal(signal.SIGQUIT)  # at once: nothing in it is to be kept
-            server.wait(timeout=30)
-        shutil.rmtree(home, ignore_errors=True)
+        self._wait_until_it_answers(self._process)
+
+    def stop(self) -> None:
+        """End it at once, as after a crash: nothing in it is to be kept. If it does not run, nothing of it is left."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGQUIT)
+        try:
+            self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._give_back_memory()
+
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """Kill all its processes (SIGKILL), and wait until they are gone."""
+        assert self._process is not None
+        leader = self._process.pid
+        os.kill(leader, signal.SIGSTOP)  # it begins no others
+        children = [int(pid) for pid in Path(f"/proc/{leader}/task/{leader}/children").read_text().split()]
+        for pid in (leader, *children):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.wait(timeout=60)
+        for _ in range(600):
+            if not any(map(_lives, children)):
+                return
+            time.sleep(0.1)
+        sys.exit(f"Processes of PostgreSQL outlive SIGKILL: {children}")
+
+    def _give_back_memory(self) -> None:
+        """What a server that was killed could not give back itself: it is marked in its folder, for its next start."""
+        mark = self.data / "postmaster.pid"
+        if mark.exists():
+            _, memory = mark.read_text().splitlines()[6].split()  # its key and its id
+            subprocess.run(["ipcrm", "--shmem-id", memory], check=False, stderr=subprocess.DEVNULL)
+
+    def _wait_until_it_answers(self, server: "subprocess.Popen[bytes]") -> None:
+        for _ in range(600):
+            if server.poll() is not None:
+                break
+            # Quiet while it starts; 0 is: it takes connections.
+            command = [str(programs() / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
+            if subprocess.run(command, check=False).returncode == 0:
+                return
+            time.sleep(0.1)
+        sys.exit(f"PostgreSQL did not start:\n{self._log.read_text(encoding='utf-8', errors='replace')}")
 
 
-def _make_cluster(home: Path, password: str, settings: dict[str, str]) -> int:
-    """Make an empty cluster below `home`, and return the port that it will listen at."""
-    (home / "password").write_text(password, encoding="ascii")
-    if os.geteuid() == 0:
-        for path in (home, home / "password"):
-            shutil.chown(path, "postgres", "postgres")
-    options = ["--username=bank", "--auth=password", f"--pwfile={home / 'password'}", "--encoding=UTF8"]
-    subprocess.run(
-        [*as_its_user(), programs() / "initdb", "-D", home / "data", "--locale=C.UTF-8", "--no-sync", *options],
-        cwd=home,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+def _lives(pid: int) -> bool:
+    """Whether there is such a process, and not only its exit code that nobody has asked for yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def _any_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
-    settings = settings | {"port": str(port), "unix_socket_directories": str(home)}
-    lines = [f"{name} = '{value}'\n" for name, value in settings.items()]
-    with (home / "data" / "postgresql.auto.conf").open("a", encoding="ascii") as file:
-        file.writelines(lines)
     return port
-
-
-def _wait_until_it_answers(server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    for _ in range(300):
-        if server.poll() is not None:
-            break
-        # Quiet while it starts; 0 is: it takes connections.
-        command = [str(programs() / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={port}"]
-        if subprocess.run(command, check=False).returncode == 0:
-            return
-        time.sleep(0.1)
-    sys.exit(f"PostgreSQL did not start:\n{log.read_text(encoding='utf-8', errors='replace')}")
 
 
 def run(command: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Programs of the bank in processes of their own, on the database of the tests."""
+"""Programs of the bank in processes of their own, on the database of the tests; and which processes there are."""
 
 import json
 import os
@@ -54,3 +54,17 @@ def run_together(program: str, runs: Sequence[Sequence[Any]], *, begin: Path, en
     outputs = [process.communicate(timeout=120)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes)
     return [json.loads(output) for output in outputs]
+
+
+def processes_of(place: Path) -> list[str]:
+    """Command lines of the processes that have their temporary folder here; not this one's, which has it by name
+    only."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment, line = (folder / "environ").read_bytes(), (folder / "cmdline").read_bytes()
+        except OSError:  # it has ended, or is somebody else's
+            continue
+        if f"TMPDIR={place}".encode() in environment:
+            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
+    return found

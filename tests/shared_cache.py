@@ -9,42 +9,75 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+_PATIENCE_SECONDS = 60
+
+
+class CacheServer:
+    """One at a socket in a folder, which holds nothing but what it was told since its last start."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._socket = home / "cache.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """For CACHE_URL."""
+        return f"unix://{self._socket}"
+
+    def start(self) -> None:
+        """Start it, and return when it answers.
+
+        Raises:
+            RuntimeError: none is installed.
+        """
+        program = shutil.which("redis-server") or shutil.which("valkey-server")
+        if program is None:
+            raise RuntimeError(
+                "No redis-server or valkey-server: as root, apt-get install redis-server (`make cache`)."
+            )
+        arguments = ["--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(
+            [program, *arguments, "--dir", str(self._home)],
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # or a Ctrl-C would end it before the bank
+        )
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not self._answers() and self._process.poll() is None and time.monotonic() < end:
+            time.sleep(0.01)
+        assert self._answers(), f"{program} did not start"
+
+    def kill(self) -> None:
+        """Kill it (SIGKILL), and wait until it is gone; nothing if it does not run."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        self._socket.unlink(missing_ok=True)
+
+    def _answers(self) -> bool:
+        """The socket is there a moment before anybody listens."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
 
 @contextmanager
-def cache_server(folder: Path | None = None) -> Iterator[str]:
-    """The address of a server that runs meanwhile. Where none is installed the test fails, and says so."""
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
-        pytest.fail("No redis-server or valkey-server: as root, apt-get install redis-server (`make cache`).")
+def begun_cache(folder: Path | None = None) -> Iterator[CacheServer]:
+    """A server that runs meanwhile, in a folder of its own if none is given."""
     # Not below the test's own folder: the path of a socket has room for some hundred characters only.
     home = folder or Path(tempfile.mkdtemp(prefix="bank-cache-"))
-    path = home / "cache.sock"
-    arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no", "--dir", str(home)]
-    server = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL)
+    server = CacheServer(home)
     try:
-        for _ in range(1000):
-            if _answers(path) or server.poll() is not None:
-                break
-            time.sleep(0.01)
-        assert _answers(path), f"{program} did not start"
-        yield f"unix://{path}"
+        server.start()
+        yield server
     finally:
-        server.terminate()
-        server.wait(timeout=10)
-        path.unlink(missing_ok=True)
+        server.kill()
         if folder is None:
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _answers(path: Path) -> bool:
-    """The socket is there a moment before anybody listens."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
-def _listens(path: Path) -> bool:
-    """The socket is there a moment before anybody may speak to it."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
+@contextmanager
+def cache_server(folder: Path | None = None) -> Iterator[str]:
+    """The address of a server that runs meanwhile."""
+    with begun_cache(folder) as server:
+        yield server.url

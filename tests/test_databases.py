@@ -4,15 +4,19 @@ The connection strings are built by the backend and read by the driver's own par
 """
 
 import os
+import runpy
+from pathlib import Path
 from typing import Any
 
 import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from psycopg._conninfo_utils import split_attempts
 
 from bankproject.databases import database, odbc_words
 from tests.tables import in_one_world
 
+GUNICORN = runpy.run_path(str(Path(__file__).parent.parent / "deploy" / "gunicorn.conf.py"))
 URL = "mssql://bank:secret@db:1433/bank"  # pragma: allowlist secret
 
 
@@ -48,11 +52,62 @@ def test_sql_server_is_spoken_to_by_its_own_driver_and_encrypted(made: Any) -> N
 
 def test_postgresql_prepares_what_is_compiled_once_unless_a_pooler_cannot(made: Any) -> None:
     address = "postgres://bank@db/bank"
-    assert made(address)["OPTIONS"] == {"prepare_threshold": 5}
-    assert made(f"{address}?prepare_threshold=None&sslmode=verify-full")["OPTIONS"] == {
-        "prepare_threshold": None,
-        "sslmode": "verify-full",
-    }
+    assert made(address)["OPTIONS"]["prepare_threshold"] == 5
+    told = made(f"{address}?prepare_threshold=None&sslmode=verify-full")["OPTIONS"]
+    assert (told["prepare_threshold"], told["sslmode"]) == (None, "verify-full")
+
+
+def test_a_postgresql_that_says_nothing_is_given_up_before_a_worker_is(made: Any) -> None:
+    """A machine that is gone resets no connection: without these a mail worker would wait for two hours."""
+    options = made("postgres://bank@db/bank")["OPTIONS"]
+    silent = options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"]
+    assert max(options["connect_timeout"], options["tcp_user_timeout"] / 1000, silent) <= GUNICORN["timeout"] / 2
+    assert made("postgres://bank@db/bank?connect_timeout=9")["OPTIONS"]["connect_timeout"] == 9
+
+
+@in_one_world(
+    ("places", "hosts", "ports"),
+    [
+        ("db1:5433,db2:5434", "db1,db2", "5433,5434"),
+        ("db1,db2:5434,db3", "db1,db2,db3", "5432,5434,5432"),
+        ("[fd00::1]:5433,192.0.2.7", "fd00::1,192.0.2.7", "5433,5432"),
+        ("db1,[fd00::1]:5433", "db1,fd00::1", "5432,5433"),
+        ("%2Frun%2Fpostgresql,db2", "/run/postgresql,db2", "5432,5432"),
+    ],
+)
+def test_of_several_hosts_each_has_its_port_and_the_one_that_writes_is_taken(
+    made: Any, places: str, hosts: str, ports: str
+) -> None:
+    entry = made(f"postgres://bank:se,cr%40et@{places}/bank?sslmode=require")  # pragma: allowlist secret
+    assert (entry["HOST"], entry["PORT"]) == (hosts, ports)
+    assert (entry["NAME"], entry["USER"], entry["PASSWORD"]) == ("bank", "bank", "se,cr@et")
+    assert entry["OPTIONS"]["target_session_attrs"] == "read-write"
+    assert entry["OPTIONS"]["sslmode"] == "require"
+    read = split_attempts({"host": entry["HOST"], "port": entry["PORT"]})
+    assert [(one["host"], one["port"]) for one in read] == list(zip(hosts.split(","), ports.split(","), strict=True))
+
+
+def test_a_replica_of_several_hosts_is_a_standby_if_there_is_one(made: Any) -> None:
+    entry = made("postgres://bank@db1,db2/bank", read_only=True)
+    assert entry["OPTIONS"]["target_session_attrs"] == "prefer-standby"
+    told = made("postgres://bank@db1,db2/bank?target_session_attrs=standby", read_only=True)
+    assert told["OPTIONS"]["target_session_attrs"] == "standby"
+
+
+@in_one_world(
+    "places", ["db1,", ",db2", "db1:port,db2", "db1:0,db2", "db1:65536,db2", "fd00::1,db2", "db1,db 2", "db1,,db2"]
+)
+def test_a_host_that_is_none_is_told_in_one_line_without_the_password(made: Any, places: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"^SOME_URL: host \d of \d is not a name") as told:
+        made(f"postgres://bank:hunter2@{places}/bank")  # pragma: allowlist secret
+    assert "hunter2" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+@in_one_world("taken", ["any", "standby", "read_write"])
+def test_of_several_hosts_none_is_taken_that_the_bank_could_not_write_to(made: Any, taken: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="target_session_attrs must be read-write or primary"):
+        made(f"postgres://bank@db1,db2/bank?target_session_attrs={taken}")
 
 
 def test_pyodbc_does_not_take_one_connection_for_many(made: Any) -> None:

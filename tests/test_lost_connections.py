@@ -1,5 +1,5 @@
 """A connection that is lost, before and at COMMIT: nothing is done twice, and nothing is promised that is not kept
-(R3.4, R3.5). The faults are injected; what the drivers say is theirs."""
+(R3.4, R3.5); and a disk that is full or fails. The faults are injected; what the drivers say is theirs."""
 
 import json
 from collections.abc import Callable
@@ -9,19 +9,37 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import DataError, Error, IntegrityError, InterfaceError, OperationalError, connection, connections
+from django.db import (
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    connections,
+)
+from django.db.backends.utils import CursorWrapper
 from post_office.models import Email
 
 from accounts.models import BankAccount
 from audit.actions import Action
 from audit.models import AuditEntry
-from foundation import transactions
+from foundation import standby, transactions
+from foundation.drivers import DriverText
 from foundation.models import OutboxMessage, RateWindow
+from foundation.request_context import RequestContext, request_context
+from foundation.rest.problems import CONTENT_TYPE
 from foundation.transactions import (
     ATTEMPTS,
     OutcomeUnknown,
+    OutOfTime,
+    give_up,
+    is_away,
     is_connection_lost,
     is_deadlock_victim,
+    is_disk_full,
     own_repeatable_transaction,
     own_transaction,
 )
@@ -43,6 +61,14 @@ class _Shutdown(Exception):
     sqlstate = "57P01"
 
 
+class _IoError(Exception):
+    sqlstate = "58030"
+
+
+class _DiskFull(Exception):
+    sqlstate = "53100"
+
+
 def said(text: str, cause: Exception | None = None) -> Error:
     error = OperationalError(text)
     error.__cause__ = cause
@@ -60,8 +86,21 @@ def said(text: str, cause: Exception | None = None) -> Error:
         said("consuming input failed: server closed the connection unexpectedly"),
         said("the connection is lost"),
         InterfaceError("connection already closed"),
+        ProgrammingError("Cannot open a new connection in an atomic block."),
         said("in another language", _Shutdown()),
+        InternalError("cannot execute INSERT in a read-only transaction (25006)"),
         said('connection failed: connection to server at "127.0.0.1", port 5432 failed: Connection refused'),
+        said("disk I/O error"),
+        said("unable to open database file"),
+        said("could not read block 7 in file base/5/16384", _IoError()),
+        said("connection failed: :1: 5432 failed: FATAL:  the database system is starting up"),
+        said('connection failed: connection to server at "127.0.0.1", port 5433 failed: session is read-only'),
+        said("connection timeout expired\nMultiple connection attempts failed. All failures were:"),
+        said("failed to resolve host 'db1.example': [Errno -3] Temporary failure in name resolution"),
+        said("consuming input failed: could not receive data from server: Connection reset by peer"),
+        said("consuming input failed: SSL SYSCALL error: EOF detected"),
+        said("sending prepared query failed: no connection to the server"),
+        said("flushing failed: could not send data to server: Broken pipe"),
     ],
     ids=str,
 )
@@ -73,10 +112,28 @@ def test_a_lost_connection_is_known_by_what_the_drivers_say(error: Error) -> Non
 @in_one_world(
     "error",
     [
+        said("database or disk is full"),
+        said("could not extend file base/5/16384", _DiskFull()),
+        said("Could not allocate space for object 'a' because the 'PRIMARY' filegroup is full."),
+        said("The transaction log for database 'bank' is full due to 'LOG_BACKUP'."),
+    ],
+    ids=str,
+)
+def test_a_full_disk_is_known_too(error: Error) -> None:
+    assert is_disk_full(error)
+    assert is_away(error)
+    assert not is_connection_lost(error)
+    assert not is_deadlock_victim(error)
+
+
+@in_one_world(
+    "error",
+    [
         said("no such table: t"),
         said("database is locked"),
         said("('HYT00', '[HYT00] Query timeout expired')"),
         IntegrityError("Key (nickname)=(the connection is lost, 1205) already exists."),
+        IntegrityError("Key (nickname)=(database or disk is full) already exists."),
         DataError("String or binary data would be truncated. Truncated value: 'deadlock'."),
         said("conversion of 120512 failed"),
     ],
@@ -84,7 +141,7 @@ def test_a_lost_connection_is_known_by_what_the_drivers_say(error: Error) -> Non
 )
 def test_nothing_else_is_taken_for_one(error: Error) -> None:
     # A value that somebody has chosen must not have their request run five times.
-    assert not is_connection_lost(error)
+    assert not is_away(error)
     if not isinstance(error, OperationalError) or "locked" not in str(error):
         assert not is_deadlock_victim(error)
 
@@ -218,6 +275,111 @@ def test_what_finds_its_own_work_is_run_again(no_waiting: None, lost_at_commit: 
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_fails_otherwise_after_it_does_not_say_that_nothing_was_done(
+    no_waiting: None, lost_at_commit: Callable
+) -> None:
+    """The second run knows nothing of the first: its own fault is no word on it."""
+    lost_at_commit(reaches=True)
+    service = Losing(0)
+
+    def failing_then() -> str:
+        if service.calls:
+            raise OperationalError("no such table: t")
+        return service()
+
+    with pytest.raises(OutcomeUnknown):
+        own_repeatable_transaction(failing_then)()
+    assert written() == ["call 1"]
+
+
+# --- When the worker's time is over -------------------------------------------------------------------------
+
+
+def test_only_what_a_request_waits_for_is_given_up() -> None:
+    give_up()
+    with request_context(RequestContext(request_id="some")), pytest.raises(OutOfTime):
+        give_up()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("own", [own_transaction, own_repeatable_transaction])
+def test_what_ran_out_of_time_is_not_run_again(no_waiting: None, own: Callable) -> None:
+    service = Losing(0)
+
+    def waiting() -> None:
+        service()
+        raise OutOfTime
+
+    with pytest.raises(OutOfTime):
+        own(waiting)()
+    assert service.calls == 1
+    assert written() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_ran_out_of_time_at_commit_may_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_time() -> None:
+        raise OutOfTime
+
+    service = Losing(0)
+    with monkeypatch.context() as waiting:
+        waiting.setattr(connections["default"], "_commit", out_of_time)
+        with pytest.raises(OutcomeUnknown):
+            own_repeatable_transaction(service)()
+    assert service.calls == 1
+
+
+# --- At COMMIT, answered, and not on the standby ------------------------------------------------------------
+
+
+@pytest.fixture
+def warned(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """The next commits are followed by what PostgreSQL says when the wait for its standby is cancelled."""
+
+    def warn(times: int) -> None:
+        wrapper: Any = connections["default"]
+        commit = wrapper._commit
+        left = ["canceling wait for synchronous replication"] * times
+        heard: list[str] = []
+
+        def committing() -> None:
+            commit()
+            heard.extend(left[:1])
+            del left[:1]
+
+        monkeypatch.setattr(wrapper, "_commit", committing)
+        monkeypatch.setattr(standby, "_heard_on", lambda connection: heard)
+
+    return warn
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_standby_does_not_have_is_not_promised(no_waiting: None, warned: Callable) -> None:
+    warned(1)
+    with pytest.raises(OutcomeUnknown):
+        own_transaction(Losing(0))()
+    assert written() == ["call 1"], "it is there, for as long as this server is"
+    assert own_transaction(lambda: "done")() == "done", "and it is no matter of the next one"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("times", [1, ATTEMPTS])
+def test_what_finds_its_own_work_waits_for_the_standby_again(no_waiting: None, warned: Callable, times: int) -> None:
+    """Under a lock, which is written down too: its own COMMIT waits until the standby has all that was before."""
+    warned(times)
+
+    @own_repeatable_transaction
+    def service() -> bool:
+        return RateWindow.objects.get_or_create(key="k", defaults={"last_at": NOON})[1]
+
+    if times < ATTEMPTS:
+        assert service() is False
+    else:
+        with pytest.raises(OutcomeUnknown):
+            service()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_it_is_unknown_to_the_last_whether_the_first_run_was_committed(
     no_waiting: None, lost_at_commit: Callable
 ) -> None:
@@ -231,6 +393,117 @@ def test_it_is_unknown_to_the_last_whether_the_first_run_was_committed(
 
     with pytest.raises(OutcomeUnknown):
         own_repeatable_transaction(away_from_then_on)()
+
+
+# --- A disk that takes nothing ------------------------------------------------------------------------------
+
+
+FULL, BROKEN = "database or disk is full", "disk I/O error"
+
+
+@pytest.fixture
+def disk_fails_at_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """COMMIT fails in these words, so often; what was written is rolled back."""
+
+    def fail(words: str, times: int = 1) -> list[str]:
+        wrapper: Any = connections["default"]
+        commit = wrapper._commit
+        failed: list[str] = []
+
+        def failing() -> None:
+            if len(failed) >= times:
+                return commit()
+            failed.append(words)
+            wrapper._rollback()
+            raise OperationalError(words)
+
+        monkeypatch.setattr(wrapper, "_commit", failing)
+        return failed
+
+    return fail
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("own", [own_transaction, own_repeatable_transaction])
+def test_a_full_disk_is_told_at_once_and_the_connection_is_not_used_again(
+    no_waiting: None, own: Callable, disk_fails_at_commit: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was done, and another run would find no room either."""
+    closed: list[bool] = []
+    monkeypatch.setattr(connection, "close", lambda: closed.append(True))
+    service = Losing(0)
+    disk_fails_at_commit(FULL)
+    with pytest.raises(OperationalError, match="full") as told:
+        own(service)()
+    assert not isinstance(told.value, OutcomeUnknown)
+    assert (service.calls, closed, written()) == (1, [True], [])
+    assert own(service)() == "done", "the next request finds the disk healed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_failed_sync_nobody_knows(no_waiting: None, disk_fails_at_commit: Callable) -> None:
+    """The commit may come back when the file is opened again: only what finds its own work is run again."""
+    disk_fails_at_commit(BROKEN)
+    with pytest.raises(OutcomeUnknown):
+        own_transaction(Losing(0))()
+    disk_fails_at_commit(BROKEN)
+    assert own_repeatable_transaction(Losing(0))() == "done"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_disk_that_fills_up_after_a_failed_sync_does_not_make_it_known(
+    no_waiting: None, disk_fails_at_commit: Callable
+) -> None:
+    disk_fails_at_commit(BROKEN)
+    service = Losing(0)
+
+    def full_from_then_on() -> str:
+        if service.calls:
+            raise OperationalError(FULL)
+        return service()
+
+    with pytest.raises(OutcomeUnknown):
+        own_repeatable_transaction(full_from_then_on)()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("words", "times", "code"), [(FULL, 1, "database_away"), (BROKEN, ATTEMPTS, "outcome_unknown")]
+)
+def test_a_payment_on_a_disk_that_takes_nothing_is_503_and_the_next_one_is_made(
+    alice: Any,
+    open_account: Callable,
+    api_of: Callable,
+    no_waiting: None,
+    disk_fails_at_commit: Callable,
+    words: str,
+    times: int,
+    code: str,
+) -> None:
+    """R3.5, R7.3: in the one shape of all errors, for a while, and nothing half done."""
+    source, target = open_account(alice, "100.00"), open_account(alice)
+    api = api_of(alice)
+    body = {"to": target.number, "amount": "10.00"}
+    disk_fails_at_commit(words, times=times)
+    answer = api.post(f"accounts/{source.number}/transfer", body, Idempotency_Key="no-room-for-it")
+    assert (answer.status_code, answer["Retry-After"], answer.json()["code"]) == (503, "5", code)
+    assert not TransferOrder.objects.filter(source=source).exists()
+    again = api.post(f"accounts/{source.number}/transfer", body, Idempotency_Key="no-room-for-it")
+    assert again.status_code == 201
+    assert TransferOrder.objects.filter(source=source).count() == 1
+    assert list(verification.faults()) == []
+
+
+def test_a_page_that_fails_for_another_reason_is_no_wait(
+    alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("no such table: t")
+
+    monkeypatch.setattr("transfers.views.payees.payee_selectors.payees_of", broken)
+    browser = browser_of(alice)
+    browser.raise_request_exception = False
+    assert browser.get("/payees/").status_code == 500
 
 
 # --- A transfer ---------------------------------------------------------------------------------------------
@@ -350,15 +623,70 @@ def test_a_refusal_whose_commit_is_lost_counts_once_and_is_recorded_once(
     assert len(json.loads(CustomerLimit.objects.get(user=alice).recent)["transfer"]) == 1
 
 
-def test_a_page_says_that_nobody_knows(alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(*args: Any, **kwargs: Any) -> None:
-        raise OutcomeUnknown("secret")
+@in_one_world(
+    ("error", "says"),
+    [
+        (OutcomeUnknown("secret"), "Look before you try again"),
+        (OperationalError("connection failed: secret"), "database is away for a moment"),
+        (OperationalError(f"{FULL}: secret"), "database is away for a moment"),
+    ],
+)
+@in_one_world(
+    "raised_in",
+    [
+        "transfers.views.payees.payee_selectors.payees_of",
+        "accounts.sign_in.sessions.middleware.pages.open_row",  # around the page
+        "accounts.sign_in.sessions.engine.SessionStore.load",
+    ],
+)
+def test_a_page_says_that_the_database_is_away_without_asking_it(
+    alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch, error: Error, says: str, raised_in: str
+) -> None:
+    """Whatever was asking it: a page, or what surrounds all pages."""
+    browser = browser_of(alice)
+    browser.raise_request_exception = False
+    with monkeypatch.context() as away:
 
-    monkeypatch.setattr("transfers.views.payees.payee_selectors.payees_of", lost)
-    answer = browser_of(alice).get("/payees/")
+        def lost(*args: Any, **kwargs: Any) -> None:
+            away.setattr(CursorWrapper, "execute", lost)
+            away.setattr(DriverText, "rows", lost)
+            raise error
+
+        away.setattr(raised_in, lost)
+        answer = browser.get("/payees/")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert "Look before you try again" in answer.content.decode()
+    assert says in answer.content.decode()
     assert "secret" not in answer.content.decode()
+
+
+def test_a_session_that_cannot_be_saved_was_not_ended(
+    alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Django would answer 400, as where somebody has signed out meanwhile."""
+
+    def lost(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("connection failed: secret")
+
+    browser = browser_of(alice)
+    browser.raise_request_exception = False
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    with monkeypatch.context() as away:
+        away.setattr("accounts.sign_in.sessions.engine._writing.execute", lost)
+        assert browser.get("/payees/").status_code == 503
+    assert browser.get("/payees/").status_code == 200
+
+
+def test_under_api_it_has_the_one_shape_though_no_route_was_asked(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R7.3: such as by what is between the door and the routes."""
+
+    def away(*args: Any) -> None:
+        raise OperationalError("connection failed: secret")
+
+    monkeypatch.setattr("axes.middleware.AxesMiddleware.__call__", away)
+    client.raise_request_exception = False
+    answer = client.get("/api/v1/accounts")
+    assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "5", CONTENT_TYPE)
+    assert answer.json()["code"] == "database_away"
 
 
 @pytest.mark.django_db(transaction=True)

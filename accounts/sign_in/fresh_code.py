@@ -17,6 +17,7 @@ from accounts.sign_in.two_factor import WrongCode
 from audit.actions import Action
 from audit.services import record
 from foundation.keys.encryption import lookup_digest
+from foundation.limiter.window import CLOCKS_DIFFER_SECONDS
 from foundation.refusals import Refusal
 
 
@@ -69,8 +70,11 @@ def verify_fresh_code(
 
 def was_given_lately(session: uuid.UUID) -> bool:
     """Whether a code was given in this session within STAFF_CODE_SECONDS; the one at its sign-in is one."""
-    since = timezone.now() - timedelta(seconds=settings.STAFF_CODE_SECONDS)
-    return UserSession.objects.filter(public_id=session, code_at__gt=since).exists()
+    now = timezone.now()
+    since = now - timedelta(seconds=settings.STAFF_CODE_SECONDS)
+    # One that is still to come was noted by a clock that has been set back since: it would vouch until then.
+    latest = now + timedelta(seconds=CLOCKS_DIFFER_SECONDS)
+    return UserSession.objects.filter(public_id=session, code_at__gt=since, code_at__lte=latest).exists()
 
 
 def note_given(session: uuid.UUID) -> None:

@@ -64,7 +64,7 @@ def test_an_access_token_says_who_for_whom_and_for_how_long(alice: Any, api_of: 
         "aud": "http://testserver/api/v1/",
         "sub": str(alice.public_id),
         "iat": now,
-        "nbf": now - 30,
+        "nbf": now - 24 * 3600,
         "exp": now + 900,
     }
 
@@ -76,6 +76,16 @@ def test_it_lasts_fifteen_minutes(alice: Any, api_of: Any, clock: Any) -> None:
     assert is_in(api)
     clock.shift(1)
     assert not is_in(api)
+
+
+def test_a_clock_that_is_set_back_signs_nobody_out(alice: Any, api_of: Any, clock: Any) -> None:
+    """R7.1: the codes of phones, whose clocks are right, would let nobody in again. Asked of a worker that has not seen
+    the token before."""
+    api = api_of(alice)
+    clock.shift(-3600)
+    api_tokens._read_lately.clear()
+    assert is_in(api)
+    assert renewed(api).access_token
 
 
 def forged(api: ApiClient, **changes: Any) -> str:
@@ -405,6 +415,14 @@ def test_last_use_is_noted_once_a_minute(alice: Any, api_of: Any, clock: Any) ->
         clock.shift(seconds)
         assert is_in(api)
         assert UserSession.objects.get().last_seen_at == MORNING + timedelta(seconds=noted)
+
+
+def test_last_use_is_noted_by_a_clock_that_was_set_back(alice: Any, api_of: Any, clock: Any) -> None:
+    # R1.8
+    api = api_of(alice)
+    clock.shift(-3600)
+    assert is_in(api)
+    assert UserSession.objects.get().last_seen_at == timezone.now()
 
 
 def test_a_cookie_of_the_api_session_opens_no_page(alice: Any, api_of: Any, browser_of: Any) -> None:

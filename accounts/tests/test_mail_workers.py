@@ -1,9 +1,11 @@
 """Any number of mail workers share out what waits: each takes other rows, and a dead one's come back (R3.8, ADR 25)."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,12 +16,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from post_office.models import STATUS, Email, Log
 
-from accounts.tests.conftest import PostBox, deliver_to
+from accounts.tests.conftest import deliver_to
 from foundation import delivery, leases, outbox
 from foundation.delivery import Courier
 from foundation.models import OutboxMessage
 from foundation.outbox import Audience, Notice
 from tests.acts import at_once
+from tests.mail_server import PostBox
 
 pytestmark = pytest.mark.django_db
 
@@ -245,6 +248,60 @@ def test_what_another_worker_has_taken_is_left_to_it_until_its_lease_ends(queued
 
 
 @in_the_open
+def test_a_clock_that_is_set_back_keeps_no_mail(event: str, queued: Callable, post_box: PostBox) -> None:
+    """R3.8: neither what was told an hour ahead, nor what a worker took then that is gone, waits for that hour."""
+    with time_machine.travel(NOON) as clock:
+        courier = Courier()
+        courier.deliver(NEVER)
+        clock.shift(timedelta(hours=1))
+        queued(3)
+        delivery._take(timezone.now(), until=timezone.now() + lease())
+        tell(event, 2)
+        leases.take(due(), due_at="next_try_at", until=timezone.now() + lease(), limit=1)
+        courier.deliver(NEVER)
+        assert len(post_box) == 0
+        clock.move_to(NOON)
+        courier.deliver(NEVER)
+        assert (outbox.expand_waiting(), len(post_box)) == (0, 0), "whoever took them may be at it"
+        clock.shift(lease())
+        assert outbox.expand_waiting() == 2
+        courier.deliver(NEVER)
+        courier.hang_up()
+    assert len(post_box) == 5
+
+
+@in_the_open
+def test_half_a_lease_is_over_by_a_clock_that_is_set_back_too(
+    queued: Callable, post_box: PostBox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3.8: the worker stops where its mails may be another's, and gives back those that are its own yet."""
+    with time_machine.travel(NOON) as clock:
+        queued(3)
+        courier, seconds = Courier(), itertools.count(step=lease().total_seconds() / 4)
+        monkeypatch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+        original = courier._hand_over
+
+        def slowly(email: Any) -> None:
+            clock.move_to(NOON - timedelta(hours=1))
+            original(email)
+
+        monkeypatch.setattr(courier, "_hand_over", slowly)
+        assert courier.deliver(NEVER) < 3
+        courier.hang_up()
+
+
+@in_the_open
+def test_what_is_put_off_by_a_clock_that_is_right_stays_so(queued: Callable, post_box: PostBox) -> None:
+    with time_machine.travel(NOON, tick=False):
+        queued(2)
+        delivery._take(timezone.now(), until=timezone.now() + lease())
+        OutboxMessage.objects.update(expanded_at=None, failures=9, next_try_at=NOON + timedelta(hours=1))
+        Courier().deliver(NEVER)
+        assert set(Email.objects.values_list("scheduled_time", flat=True)) == {NOON + lease()}
+        assert set(OutboxMessage.objects.values_list("next_try_at", flat=True)) == {NOON + timedelta(hours=1)}
+
+
+@in_the_open
 def test_of_mails_that_cannot_be_delivered_the_others_know_nothing(
     queued: Callable, post_box: PostBox, settings: Any
 ) -> None:
@@ -257,16 +314,25 @@ def test_of_mails_that_cannot_be_delivered_the_others_know_nothing(
         for retries in (1, 2):
             mail = Email.objects.exclude(status=STATUS.sent).get()
             assert (mail.status, mail.number_of_retries) == (STATUS.requeued, retries)
-            assert mail.scheduled_time == timezone.now() + timedelta(minutes=15)
+            pause = timedelta(seconds={1: 10, 2: 20}[retries])
+            assert mail.scheduled_time == timezone.now() + pause
             call_command("send_queued_mail")
             assert Log.objects.count() == retries, "not before its time"
-            clock.shift(timedelta(minutes=15))
+            clock.shift(pause)
             call_command("send_queued_mail")
     mail.refresh_from_db()
     assert (mail.status, mail.scheduled_time) == (STATUS.failed, None)
     log = Log.objects.filter(email=mail)[0]
     assert (log.status, log.exception_type, "refused" in log.message) == (STATUS.failed, "SMTPDataError", True)
     assert len(post_box) == 3
+
+
+def test_a_server_that_is_away_is_tried_soon_and_then_each_quarter_of_an_hour_for_two_days(settings: Any) -> None:
+    # R3.8: a moment's refusal delays no mail by minutes, and a long one gives none up.
+    pauses = [delivery.pause_after(retries) for retries in range(settings.POST_OFFICE["MAX_RETRIES"])]
+    assert [pause.total_seconds() for pause in pauses[:9]] == [10, 20, 40, 80, 160, 320, 640, 900, 900]
+    assert set(pauses[7:]) == {timedelta(minutes=15)}
+    assert sum(pauses, timedelta()) > timedelta(days=2)
 
 
 @in_the_open
@@ -298,6 +364,28 @@ def test_before_its_lease_ends_a_slow_worker_gives_back_what_it_has_not_begun(
         assert courier.deliver(NEVER) == 8
         courier.hang_up()
     assert Counter(post_box.addresses) == told()
+
+
+@in_the_open
+def test_a_worker_whose_lease_has_passed_gives_back_nothing_that_another_has_taken(
+    queued: Callable, post_box: PostBox
+) -> None:
+    """R3.8. A third one would deliver it besides: the clock was set forward, or this machine slept."""
+    with time_machine.travel(NOON, tick=False) as clock:
+        queued(10)
+        others: list[Email] = []
+
+        class Late(Courier):
+            def _hand_over(self, email: Email) -> None:
+                super()._hand_over(email)
+                clock.shift(timedelta(hours=1))
+                others.extend(delivery._take(timezone.now(), until=timezone.now() + lease()))
+
+        courier = Late()
+        assert courier.deliver(NEVER) == 1
+        courier.hang_up()
+        assert len(others) == 10
+        assert delivery._take(timezone.now(), until=timezone.now() + lease()) == []
 
 
 @in_the_open

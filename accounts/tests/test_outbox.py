@@ -18,12 +18,13 @@ from django.template.loader_tags import BlockNode
 from django.utils import timezone
 from post_office.models import STATUS, Email
 
-from accounts.tests.conftest import PostBox, deliver_to
+from accounts.tests.conftest import deliver_to
 from foundation import outbox
 from foundation.delivery import Courier
 from foundation.models import OutboxMessage
 from foundation.outbox import Audience, Notice, Payload, Told
 from tests.acts import at_once, mails
+from tests.mail_server import PostBox
 
 pytestmark = pytest.mark.django_db
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from accounts import selectors
 from accounts.models import User, UserSession
@@ -190,6 +191,16 @@ def test_of_requests_at_once_one_notes_it_and_none_sets_it_back(alice: Any, sign
     for later in (20, 0, -20, 14.9):
         user_sessions.note_seen(read, now=now + timedelta(seconds=later))
         assert rows_of(alice)[0].last_seen_at == now + timedelta(seconds=20)
+
+
+def test_a_clock_that_was_set_back_lets_no_session_idle_for_longer(alice: Any, sign_in: Any, clock: Any) -> None:
+    # R1.6: whoever comes after that is noted by the new clock, and so is that nobody comes any more.
+    browser = sign_in(alice)
+    clock.shift(-3600)
+    assert is_signed_in(browser)
+    assert rows_of(alice)[0].last_seen_at == timezone.now()
+    clock.shift(301 + 15)
+    assert not is_signed_in(browser)
 
 
 @pytest.mark.parametrize("waited", [0, 16])

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import IO
 
 from django.conf import settings
@@ -88,14 +90,19 @@ def make_rows(jobs: Sequence[Job], *, at: datetime) -> None:
 
 
 def claim_due(jobs: Sequence[Job], *, at: datetime) -> list[Claim]:
-    """The jobs that are due and that nobody runs, now claimed: of several who ask, one gets each."""
-    nobody = Q(running_until__isnull=True) | Q(running_until__lt=at)
+    """The jobs that are due and that nobody runs, now claimed: of several who ask, one gets each.
+
+    A time that is further away than a lease, or than the job's next one, is of a clock that has been set back since.
+    """
+    # Twice as far, since machines' clocks differ.
+    nobody = Q(running_until__isnull=True) | Q(running_until__lt=at) | Q(running_until__gt=at + 2 * LEASE)
+    due = {job.name: Q(pk=job.name) & (Q(next_at__lte=at) | Q(next_at__gt=job.next_after(at + LEASE))) for job in jobs}
     by_name = {job.name: job for job in jobs}
-    due = ScheduledJob.objects.filter(nobody, pk__in=list(by_name), next_at__lte=at).order_by("next_at")
+    rows = ScheduledJob.objects.filter(nobody, reduce(or_, due.values())).order_by("next_at")
     claims = []
-    for name in due.values_list("pk", flat=True):
+    for name in rows.values_list("pk", flat=True):
         claim = Claim(by_name[name], uuid.uuid4(), at)
-        won = ScheduledJob.objects.filter(nobody, pk=name, next_at__lte=at).update(
+        won = ScheduledJob.objects.filter(nobody, due[name]).update(
             claim=claim.key, running_until=at + LEASE, started_at=at
         )
         if won:

@@ -3,22 +3,33 @@
 prometheus-client keeps a file for each process, and none is ever removed: workers that are renewed after so many
 requests would leave ever more of them. Here a worker has a place among its fellows, and who follows goes on in the
 file of who went before. Called by deploy/gunicorn.conf.py; nothing here needs Django.
+
+A server that is killed cannot take its folder away, so the next one does: each holds a lock on its own for as long as
+its master or any worker lives.
 """
 
+import fcntl
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's own name
+_PREFIX = "bank-metrics-"
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is ours alone # nosec B108
+_YOUNG_SECONDS = 60  # its server may not have locked it yet
 
 
 def begin() -> None:
     """Before the first worker: a folder for the files, in memory where the machine has that, and empty."""
     if _FOLDER not in os.environ:
-        shared_memory = Path("/dev/shm")  # noqa: S108 - what is made in it is ours alone # nosec B108
-        base = shared_memory if os.access(shared_memory, os.W_OK) else None
-        os.environ[_FOLDER] = tempfile.mkdtemp(prefix="bank-metrics-", dir=base)
+        base = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+        for left in base.glob(f"{_PREFIX}*"):
+            _remove_if_left(left)
+        os.environ[_FOLDER] = tempfile.mkdtemp(prefix=_PREFIX, dir=base)
+        fcntl.flock(_open(os.environ[_FOLDER]), fcntl.LOCK_EX)  # never closed: workers inherit it
     folder = Path(os.environ[_FOLDER])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _empty(folder)
@@ -42,8 +53,26 @@ def end() -> None:
     """After the last worker."""
     folder = Path(os.environ[_FOLDER])
     _empty(folder)
-    if folder.name.startswith("bank-metrics-"):
+    if folder.name.startswith(_PREFIX):
         folder.rmdir()
+
+
+def _open(folder: str | Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Remove it if it is of a server of this user's that lives no more."""
+    with suppress(OSError):  # another user's, or held, or gone meanwhile
+        held = _open(folder)
+        try:
+            status = os.fstat(held)
+            if status.st_uid == os.geteuid() and status.st_mtime < time.time() - _YOUNG_SECONDS:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _empty(folder)
+                folder.rmdir()
+        finally:
+            os.close(held)
 
 
 def _empty(folder: Path) -> None:

@@ -12,7 +12,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from foundation.limiter.window import Limit, LimitsUnavailable, Place, TooOften, wait_of
+from foundation.limiter.window import CLOCKS_DIFFER_SECONDS, Limit, LimitsUnavailable, Place, TooOften, wait_of
 
 logger = logging.getLogger(__name__)
 
@@ -21,16 +21,17 @@ R = TypeVar("R")
 
 _PREFIX = "bank:limit:"
 _ANSWER_SECONDS = 2
-# Web servers' clocks may differ; a key must not expire while one of them still counts it.
-_SLACK_SECONDS = 60
 
 # An item is "seconds since 1970|token", oldest first, as in `window`; what is asked is a place, at `now`.
 # Gives {places left or -1, seconds to wait, whether the place was taken now}.
 _TAKE = """
 local now, window, lock, times = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local token, kept = ARGV[5], tonumber(ARGV[6])
-local items = redis.call('LRANGE', KEYS[1], 0, -1)
+local token, kept, clocks_differ = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local function time_of(item) return tonumber(string.match(item, '^[^|]*')) end
+local items = {}
+for _, item in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+    if time_of(item) <= now + clocks_differ then items[#items + 1] = item end
+end
 local wait = 0
 if #items >= times then
     local free_at, unlocked_at = time_of(items[1]) + window, time_of(items[#items]) + lock
@@ -142,10 +143,11 @@ class SharedCacheStore:
 
     def _take(self, place: Place, now: float) -> tuple[int, int, int]:
         limit = place.limit
-        kept = max(limit.window_seconds, limit.lock_seconds) + _SLACK_SECONDS
+        # A key must not expire while a machine whose clock is behind still counts it.
+        kept = max(limit.window_seconds, limit.lock_seconds) + CLOCKS_DIFFER_SECONDS
         numbers = [repr(now), limit.window_seconds, limit.lock_seconds, limit.times]
         left, wait, is_new = self.client.register_script(_TAKE)(
-            keys=[_PREFIX + place.key], args=[*numbers, place.token, kept]
+            keys=[_PREFIX + place.key], args=[*numbers, place.token, kept, CLOCKS_DIFFER_SECONDS]
         )
         return left, wait, is_new
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from foundation.refusals import NotNow
 
+# Machines' clocks differ by less. A place that was taken later than this after now was taken by a clock that has been
+# set back since: nobody knows when, and it must keep nobody out until that time comes round.
+CLOCKS_DIFFER_SECONDS = 60
+
 
 class TooOften(NotNow):
     """The limit is reached."""
@@ -54,16 +58,22 @@ Stamps = Sequence[Sequence]
 
 def still_counting(stamps: Stamps, limit: Limit, now: float) -> list[Sequence]:
     """The places that are still taken: all of a full window until its wait is over, else those inside it."""
-    if wait_of(stamps, limit, now) > 0:
-        return list(stamps)
-    return [stamp for stamp in stamps if stamp[0] + limit.window_seconds > now]
+    taken = _taken_by(stamps, now)
+    if wait_of(taken, limit, now) > 0:
+        return taken
+    return [stamp for stamp in taken if stamp[0] + limit.window_seconds > now]
 
 
 def wait_of(stamps: Stamps, limit: Limit, now: float) -> int:
     """Whole seconds until a place is free: until the oldest leaves the window, or the lock after the newest
     ends, whichever is later. 0 if one is free."""
-    if len(stamps) < limit.times:
+    taken = _taken_by(stamps, now)
+    if len(taken) < limit.times:
         return 0
-    free_at = stamps[0][0] + limit.window_seconds
-    unlocked_at = stamps[-1][0] + limit.lock_seconds
+    free_at = taken[0][0] + limit.window_seconds
+    unlocked_at = taken[-1][0] + limit.lock_seconds
     return max(0, math.ceil(max(free_at, unlocked_at) - now))
+
+
+def _taken_by(stamps: Stamps, now: float) -> list[Sequence]:
+    return [stamp for stamp in stamps if stamp[0] <= now + CLOCKS_DIFFER_SECONDS]

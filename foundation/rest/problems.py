@@ -27,7 +27,7 @@ from foundation.idempotency import KEY_HEADER
 from foundation.refusals import NotFound, NotNow, Refusal
 from foundation.request_context import current
 from foundation.rest.schemas import time_text
-from foundation.transactions import OutcomeUnknown, is_connection_lost, is_deadlock_victim
+from foundation.transactions import OutcomeUnknown, is_away, is_deadlock_victim
 
 logger = logging.getLogger(__name__)
 
@@ -133,6 +133,8 @@ def without_route(status: int) -> Problem:
         return to_problem(Http404())
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return Problem(status, "method_not_allowed", "Nothing here answers to this method; see `Allow`.")
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return _away()
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Problem(status, "internal_error", _FAULT)
     return Problem(status, "bad_request", "This request cannot be read.")
@@ -162,14 +164,19 @@ def _not_found(error: Exception) -> Problem:
     return _refused(NotFound())
 
 
+def _away() -> Problem:
+    return wait(503, "database_away", _AWAY, 5)
+
+
 @_problem_of(Error)
 def _of_database(error: Error) -> Problem:
     """Another request had what this one waited for, longer than a request waits: the same one, say (R3.5); or the
-    database went away."""
+    database went away, or its disk takes nothing."""
     if isinstance(error, OutcomeUnknown):
         return wait(503, "outcome_unknown", _UNKNOWN, 5)
-    if is_connection_lost(error):
-        return wait(503, "database_away", _AWAY, 5)
+    if is_away(error):
+        logger.error("The database cannot be worked with: %s", error)
+        return _away()
     if is_deadlock_victim(error):
         return wait(409, "still_running", "Another request of yours is still running. Send the same one again.", 1)
     return _unexpected(error)

@@ -1,7 +1,9 @@
 """A statement that is handed straight to the driver keeps what Django promises of its cursors."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from foundation import drivers
 from foundation.compiled import Select, Update
+from foundation.transactions import own_transaction
 
 User: Any = apps.get_model("accounts.User")
 
@@ -47,6 +50,45 @@ def test_errors_of_the_driver_are_those_of_django(alice: Any, bob: Any) -> None:
             take.execute(alice.pk, bob.email)
         assert type(caught.value.__cause__).__module__.startswith(("sqlite3", "psycopg", "mssql_python", "pyodbc"))
     assert take.execute(alice.pk, "alicia@example.com") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="The others prepare anew by themselves.")
+def test_a_migration_that_alters_a_column_fails_no_statement_that_was_prepared_before(alice: Any) -> None:
+    """R9.3. PostgreSQL refuses what it has prepared for another type, for as long as the connection lives."""
+    email = alice.email
+
+    @own_transaction
+    def read_and_rename() -> int:
+        assert _by_email.rows(email)
+        return _rename.execute(alice.pk, "Alicia")
+
+    assert _by_email.rows(email)
+    with altered_by_another("first_name"):
+        assert _by_email.rows(email), "outside a transaction"
+        with altered_by_another("last_name"):
+            assert read_and_rename() == 1, "within one, which is run again"
+    assert _by_email.rows(email)
+
+
+@contextmanager
+def altered_by_another(name: str) -> Iterator[None]:
+    """A column of people is longer meanwhile: altered over a connection of somebody else's, and back."""
+
+    def alter(length: int) -> None:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"ALTER TABLE accounts_user ALTER COLUMN {name} TYPE varchar({length})")
+        finally:
+            connection.close()
+
+    length = User._meta.get_field(name).max_length
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(alter, length + 50).result()
+        try:
+            yield
+        finally:
+            elsewhere.submit(alter, length).result()
 
 
 def test_errors_of_a_query_are_those_of_django(alice: Any) -> None:

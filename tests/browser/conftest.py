@@ -5,20 +5,16 @@ are unknown to the next.
 """
 
 import os
-import socket
 from collections.abc import Callable, Iterator
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.acts import link_for
 from tests.browser.checks import Watch
+from tests.mail_server import PostBox, open_post_box
 
 DEBIAN_CHROMIUM = Path("/usr/bin/chromium")
 # Nothing may leave the machine on the browser's own account. (Playwright adds --no-sandbox by itself.)
@@ -86,36 +82,14 @@ def signed_in(visitor: Callable[..., Page], browser_of: Callable[[Any], Any], li
     return page_of
 
 
-class PostBox:
-    """Keeps what a real SMTP server is handed."""
-
-    def __init__(self) -> None:
-        self._mails: list[EmailMessage] = []
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        mail = message_from_bytes(envelope.original_content or b"", policy=policy.default)
-        assert isinstance(mail, EmailMessage)
-        self._mails.append(mail)
-        return "250 OK"
-
-    def to(self, address: str) -> list[EmailMessage]:
-        """The mails to `address`, in the order they came."""
-        return [mail for mail in self._mails if address in str(mail["To"])]
-
-
 @pytest.fixture
 def post_box(settings: Any) -> Iterator[PostBox]:
     """The bank's mails go out by SMTP, to this box."""
-    box = PostBox()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
-    smtp = "django.core.mail.backends.smtp.EmailBackend"
-    settings.POST_OFFICE = settings.POST_OFFICE | {"BACKENDS": {"default": smtp}}
-    yield box
-    controller.stop()
+    with open_post_box() as box:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", box.port
+        smtp = "django.core.mail.backends.smtp.EmailBackend"
+        settings.POST_OFFICE = settings.POST_OFFICE | {"BACKENDS": {"default": smtp}}
+        yield box
 
 
 @pytest.fixture

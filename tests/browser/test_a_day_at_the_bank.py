@@ -17,8 +17,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from accounts.models import User
-from tests.browser.conftest import PostBox
 from tests.browser.steps import field
+from tests.mail_server import PostBox
 
 EMAIL = "nora@example.com"
 PASSWORD = "seven grey herons at dusk"

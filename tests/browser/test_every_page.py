@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import pytest
 from django.contrib import admin
 from django.core.management import call_command
+from django.db import OperationalError
 from django.test.signals import template_rendered
 from django.urls import reverse
 from django.utils import timezone
@@ -143,6 +144,7 @@ SEEN_BY = {
         "403.html",
         "404.html",
         "500.html",
+        "503.html",
         "accounts/locked_out.html",
         "accounts/too_many_codes.html",
         "csrf_failure.html",
@@ -748,6 +750,18 @@ def test_what_people_who_lost_their_phone_see(
     at.done(SEEN_BY["people who lost their phone"])
 
 
+def see_faults_of_ours(at: Inspection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake in the program, and a database that is away."""
+
+    def away(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("connection failed")
+
+    for name, overview in (("500", None), ("503", away)):
+        with monkeypatch.context() as patch:
+            patch.setattr("transfers.history.overview_of", overview)
+            at.visit(name, reverse("dashboard"))
+
+
 def test_what_the_unlucky_see(
     visitor: Callable[..., Page],
     signed_in: Callable[..., Page],
@@ -757,8 +771,7 @@ def test_what_the_unlucky_see(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    page = signed_in(rich.user)
-    at = inspection.of(page)
+    at = inspection.of(page := signed_in(rich.user))
     at.visit("404", "/nowhere/")
     page.goto(reverse("deposit", args=[rich.household.public_id]))
     page.get_by_label("Amount").fill("5")
@@ -771,9 +784,7 @@ def test_what_the_unlucky_see(
     page.get_by_role("button", name="Send it again").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("One moment, please")
     at.look("429")
-    with monkeypatch.context() as patch:
-        patch.setattr("transfers.history.overview_of", None)
-        at.visit("500", reverse("dashboard"))
+    see_faults_of_ours(at, monkeypatch)
 
     at.of(signed_in(sam)).visit("403", reverse("dashboard"))
 

@@ -1,0 +1,14 @@
+"""Money under fire: a bank that is served as in production, clients that pay, faults that strike, and books that are
+checked after each (`make faults`; docs/reliability.md).
+
+The benchmarks' scratch banks and their plain HTTP (`benchmarks/scratch_bank.py`, `benchmarks/servers.py`) are used here
+too. They are programs and no package, which find one another in their own folder: it joins the path here, behind all
+else, so that whatever begins below `tests.faults` finds them.
+"""
+
+import sys
+from pathlib import Path
+
+_BENCHMARKS = str(Path(__file__).resolve().parent.parent.parent / "benchmarks")
+if _BENCHMARKS not in sys.path:
+    sys.path.append(_BENCHMARKS)

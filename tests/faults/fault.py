@@ -83,6 +83,8 @@ class Fault:
     name: str
     strike: Strike  # returns when what was broken is given back; the harness then waits until the bank pays
     sites: tuple[Site, ...]
+    # Whether each request that is made while it strikes is answered, and none by a fault of ours (5xx).
+    drops_nothing: bool = False
 
 
 class Violation(AssertionError):

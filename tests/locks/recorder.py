@@ -287,7 +287,7 @@ def _table_and_places(one: Any, statement: Any) -> tuple[str, list[int]]:
     """Which table, and which of the values are keys of its rows."""
     found = statement.__dict__.get("locked_rows")
     if found is None:
-        table = str(re.search(r"^\s*UPDATE\W+(\w+)|\bFROM\W+(\w+)", statement.text)[0]).split()[-1].strip('"[]')  # type: ignore[index]
+        table = str(re.search(r"\b(?:UPDATE|FROM)\W+(\w+)", statement.text)[0]).split()[-1].strip('"[]')  # type: ignore[index]
         key = _key_of(table, _models()[table])
         found = statement.locked_rows = table, [place for place, field in enumerate(one._fields) if field is key]
     return found

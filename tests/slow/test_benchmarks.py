@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import ROOT
+from tests.processes import ROOT, processes_of
 
 FOLDER = ROOT / "benchmarks"
 
@@ -24,20 +24,6 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         Path(name).chmod(0o711)
         monkeypatch.setenv("TMPDIR", name)
         yield Path(name)
-
-
-def processes_of(place: Path) -> list[str]:
-    """Command lines of the processes that have this place as their temporary folder; not this one, which has it by
-    name only."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            environment, line = (folder / "environ").read_bytes(), (folder / "cmdline").read_bytes()
-        except OSError:  # it has ended, or is somebody else's
-            continue
-        if f"TMPDIR={place}".encode() in environment:
-            found.append(line.replace(b"\0", b" ").decode(errors="replace"))
-    return found
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":

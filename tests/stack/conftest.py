@@ -7,26 +7,22 @@ a volume, or a database of its own on the server that the tests run on.
 import json
 import os
 import re
-import secrets
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from asyncio import sleep
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.db import connection
 
-from tests.browser.conftest import PostBox
 from tests.firewall.conftest import readable_folder, spare_port
+from tests.mail_server import PostBox, open_post_box
+from tests.own_database import own_database
 from tests.plugin import PASSWORD
 from tests.stack.container import Container, Image, can_confine
 from tests.stack.files import ROOT, compose, copy_context, dockerfile
@@ -54,22 +50,6 @@ def bank_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return Image(folder, "/bank", BANK_USER, variables)
 
 
-class SlowPostBox(PostBox):
-    """Takes its time over each mail, and says when it has begun with one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds_for_each = 0.0
-        self.busy = threading.Event()
-        self.everything: list[str] = []
-
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        self.busy.set()
-        await sleep(self.seconds_for_each)
-        self.everything += envelope.rcpt_tos
-        return await super().handle_DATA(server, session, envelope)
-
-
 @dataclass
 class Stack:
     """The services by name, as they are started."""
@@ -81,7 +61,7 @@ class Stack:
     ports: dict[str, int]
     database_url: str
     migrated: Path
-    post_box: SlowPostBox
+    post_box: PostBox
     started: list[Container] = field(default_factory=list)
     serial: int = 0
 
@@ -194,20 +174,8 @@ class Stack:
 @pytest.fixture
 def database_url(django_db_blocker: Any) -> Iterator[str]:
     """An empty database for the stack alone: a file in its volume, or one on the server of the tests."""
-    if connection.vendor == "sqlite":
-        yield "sqlite:////data/bank.sqlite3"
-        return
-    name = f"bank_stack_{secrets.token_hex(4)}"
-    head, _, tail = os.environ["TEST_DATABASE_URL"].partition("?")
-    with django_db_blocker.unblock():
-        for_all = connection._nodb_cursor  # as Django makes its own test databases
-        with for_all() as cursor:
-            cursor.execute(f"CREATE DATABASE {connection.ops.quote_name(name)}")
-            if connection.vendor == "microsoft":  # or `migrate` would refuse it
-                cursor.execute(f"ALTER DATABASE {connection.ops.quote_name(name)} SET READ_COMMITTED_SNAPSHOT ON")
-        yield f"{head.rpartition('/')[0]}/{name}" + (f"?{tail}" if tail else "")
-        with for_all() as cursor:
-            cursor.execute(f"DROP DATABASE {connection.ops.quote_name(name)}")
+    with django_db_blocker.unblock(), own_database() as url:
+        yield url or "sqlite:////data/bank.sqlite3"
 
 
 @pytest.fixture(scope="session")
@@ -227,16 +195,13 @@ def stack(
     """Nothing of it runs yet; whatever was started ends with the test."""
     folder = readable_folder(tmp_path_factory)
     environment, migrated = dict(made[0]), made[1]
-    ports = {name: spare_port() for name in ("web", "firewall", "cache", "mail")}
-    box = SlowPostBox()
-    catcher = Controller(box, hostname="127.0.0.1", port=ports["mail"])
-    catcher.start()
     services = compose(environment)["services"]
-    whole = Stack(bank_image, folder, environment, services, ports, database_url, migrated, box)
-    yield whole
-    for container in reversed(whole.started):
-        container.kill()
-    catcher.stop()
+    with open_post_box() as box:
+        ports = {name: spare_port() for name in ("web", "firewall", "cache")} | {"mail": box.port}
+        whole = Stack(bank_image, folder, environment, services, ports, database_url, migrated, box)
+        yield whole
+        for container in reversed(whole.started):
+            container.kill()
 
 
 def _made_environment(folder: Path) -> dict[str, str]:

@@ -156,13 +156,13 @@ def test_a_sigterm_amid_a_mail_delivers_it_and_no_mail_goes_out_twice(stack: Sta
     assert stack.post_box.busy.wait(timeout=180)
     assert worker.stop(TERM, within=60) == 0
 
-    delivered = list(stack.post_box.everything)
+    delivered = list(stack.post_box.addresses)
     assert 0 < len(delivered) < MAILS, "it was told in the middle"
     assert stack.python(STATES) == [len(delivered), MAILS - len(delivered)], "what is out is known to be out"
 
     stack.post_box.seconds_for_each = 0.0
     worker = stack.bank("worker").start()
-    wait_for(lambda: len(stack.post_box.everything) >= MAILS)
+    wait_for(lambda: len(stack.post_box.addresses) >= MAILS)
     assert worker.stop(TERM, within=60) == 0
-    assert sorted(stack.post_box.everything) == sorted(f"customer{number}@example.com" for number in range(MAILS))
+    assert sorted(stack.post_box.addresses) == sorted(f"customer{number}@example.com" for number in range(MAILS))
     assert stack.python(STATES) == [MAILS, 0]

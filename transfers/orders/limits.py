@@ -8,7 +8,7 @@ The functions change the locked row in memory; nothing is counted before `keep`.
 """
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +32,7 @@ from transfers.orders.fraud import WINDOW
 OUTGOING_KINDS = (OrderKind.PAYMENT, OrderKind.WITHDRAWAL)
 
 _PAYMENTS = "payments"
+_A_DAY = timedelta(days=1)
 
 _field: Any = CustomerLimit._meta.get_field
 _rows: Select = Select(lambda user: CustomerLimit.objects.filter(user=user), _field("user"))
@@ -234,8 +235,10 @@ def _begin_day(row: CustomerLimit, at: datetime) -> None:
 
 def _today(row: CustomerLimit, at: datetime) -> date:
     """The day that is counted at this moment."""
-    # Never back to a day before: a server whose clock is slow at midnight would empty the new day's count.
-    return max(timezone.localdate(at), row.day)
+    today = timezone.localdate(at)
+    # Not back to a day before: a server whose clock is slow at midnight would empty the new day's count. A day further
+    # ahead is of a clock that has been set back since: until it comes, the customer would have one day's limit.
+    return row.day if row.day == today + _A_DAY else today
 
 
 def counts_in(order: TransferOrder) -> bool:

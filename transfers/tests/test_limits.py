@@ -145,6 +145,21 @@ def test_a_slow_clock_at_midnight_does_not_empty_the_new_days_count(
 
 
 @pytest.mark.usefixtures("no_minute_limits")
+def test_a_day_that_a_wrong_clock_counted_is_not_waited_for(
+    rich: BankAccount, bobs: BankAccount, pay: Callable, alice: Any, clock: Any
+) -> None:
+    """A clock that was a month ahead would else leave the customer one day's limit for that month."""
+    clock.shift(timedelta(days=30))
+    pay(rich, bobs, "25000.00")
+    clock.move_to(NOON)
+    pay(rich, bobs, "25000.00")
+    row = CustomerLimit.objects.get(user=alice)
+    assert (row.day, row.used) == (NOON.date(), Decimal(25000))
+    with pytest.raises(DailyLimitReached):
+        pay(rich, bobs, "0.01")
+
+
+@pytest.mark.usefixtures("no_minute_limits")
 def test_a_limit_of_the_customers_own_holds_instead_of_the_banks(
     alice: Any, rich: BankAccount, bobs: BankAccount, pay: Callable
 ) -> None:
@@ -284,6 +299,17 @@ def test_the_minute_slides(do: Callable, clock: Any) -> None:
     clock.shift(timedelta(seconds=30))
     for _ in range(4):
         do("payment")
+
+
+def test_a_clock_that_is_set_back_keeps_no_customer_waiting(do: Callable, clock: Any) -> None:
+    # R3.9: what was counted an hour ahead would else fill the minute until then.
+    for at in (NOON + timedelta(hours=1), NOON):
+        clock.move_to(at)
+        for _ in range(5):
+            do("payment")
+        with pytest.raises(TooOften) as refusal:
+            do("payment")
+        assert refusal.value.retry_after == 60
 
 
 def test_one_customers_minute_is_not_anothers(do: Callable, bob: Any, bobs: BankAccount, rich: BankAccount) -> None:

@@ -15,6 +15,7 @@ from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 
 from foundation.compiled import Select, Update
+from foundation.transactions import is_away
 
 _COLUMN_CHARS = 40  # of Django's table: 160 bits of the digest, of a key that is as long
 
@@ -71,6 +72,8 @@ class SessionStore(db.SessionStore):
             with transaction.atomic():
                 is_there = _writing.execute(row.session_key, row.session_data, row.expire_date)
         except DatabaseError as error:
+            if is_away(error):  # the session is there still: nobody is to be told that it has ended
+                raise
             raise UpdateError from error
         if not is_there:
             raise UpdateError

@@ -45,6 +45,13 @@ _noting = Update(
     UserSession._meta.get_field("last_seen_at"),
     UserSession._meta.get_field("last_seen_at"),
 )
+# The same where what is noted is still to come: it was noted by a clock that has been set back since.
+_noting_anew = Update(
+    lambda pk, now, noted: (UserSession.objects.filter(pk=pk, last_seen_at=noted), {"last_seen_at": now}),
+    UserSession._meta.get_field("id"),
+    UserSession._meta.get_field("last_seen_at"),
+    UserSession._meta.get_field("last_seen_at"),
+)
 
 
 class SessionNotFound(Refusal):
@@ -85,6 +92,8 @@ def note_program(pk: int, *, last_seen_at: datetime, now: datetime) -> None:
 def _note(pk: int, last_seen_at: datetime, now: datetime, every: timedelta) -> None:
     if now - last_seen_at >= every:
         _noting.execute(pk, now, now - every)
+    elif last_seen_at - now >= every:  # or the session would stay alive for so much longer with nobody there
+        _noting_anew.execute(pk, now, last_seen_at)
 
 
 @own_repeatable_transaction

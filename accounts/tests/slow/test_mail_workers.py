@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import connection
 from post_office.models import STATUS, Email
 
-from accounts.tests.conftest import PostBox, open_post_box
 from foundation import outbox
 from foundation.models import OutboxMessage
+from tests.mail_server import PostBox, open_post_box
 from tests.processes import process_environment
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from accounts.tests.conftest import PostBox
 from foundation import outbox
+from tests.mail_server import PostBox
 from tests.processes import process_environment
 
 pytestmark = pytest.mark.django_db

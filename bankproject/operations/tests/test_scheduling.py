@@ -148,6 +148,30 @@ def test_what_is_given_back_is_due_as_before(rows: None) -> None:
     assert [claim.job for claim in claim_due([HOURLY], at=NOW)] == [HOURLY]
 
 
+def test_a_clock_that_is_set_back_stops_no_job(rows: None) -> None:
+    """Neither what was written an hour or a year ahead, nor what a machine left behind then, is waited for."""
+    for ahead in (timedelta(hours=1), timedelta(days=365)):
+        wrong = NOW + ahead
+        for claim in claim_due([HOURLY, NIGHTLY], at=wrong):
+            finish(claim, succeeded=True, at=wrong)
+        claim_due([VERIFYING], at=wrong)
+        assert {claim.job for claim in claim_due([HOURLY], at=NOW)} == {HOURLY}
+    assert [claim.job for claim in claim_due([VERIFYING, NIGHTLY], at=NOW)] == [NIGHTLY]
+    assert claim_due([HOURLY, NIGHTLY, VERIFYING], at=NOW) == []
+    assert [claim.job for claim in claim_due([VERIFYING], at=due_at(VERIFYING))] == [VERIFYING]
+
+
+def test_two_machines_whose_clocks_differ_a_little_run_a_job_once(rows: None) -> None:
+    (claim,) = claim_due([HOURLY], at=NOW + timedelta(minutes=1))
+    assert claim_due([HOURLY], at=NOW) == []
+    finish(claim, succeeded=True, at=NOW + timedelta(minutes=1))
+    assert claim_due([HOURLY], at=NOW) == []
+    two = due_at(NIGHTLY)
+    (claim,) = claim_due([NIGHTLY], at=two + timedelta(seconds=1))
+    finish(claim, succeeded=True, at=two + timedelta(seconds=2))
+    assert claim_due([NIGHTLY], at=two - timedelta(seconds=58)) == []
+
+
 # --- Processes --------------------------------------------------------------------------------------------
 
 

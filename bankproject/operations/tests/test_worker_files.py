@@ -1,7 +1,11 @@
 """Where workers write down what they count (R9.5); with a real gunicorn in `tests/slow/test_operations_document.py`."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -49,6 +53,50 @@ def test_without_one_it_is_made_for_its_owner_alone_and_taken_away(monkeypatch: 
         (made / "counter_0.db").touch()
         worker_files.end()
         assert not made.exists()
+    finally:
+        os.environ.pop(FOLDER, None)
+
+
+BEGIN_AND_BE_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bankproject.operations import worker_files
+worker_files._SHARED_MEMORY = Path(sys.argv[1])
+worker_files.begin()
+(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]) / "counter_0.db").touch()
+if os.fork() == 0:  # a worker, which outlives its master for as long as there is something to read
+    sys.stdin.read()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_server_left_is_taken_away_by_the_next_one_once_no_worker_lives(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: Path
+) -> None:
+    # R9.5: a server that is killed again and again fills no memory.
+    monkeypatch.delenv(FOLDER, raising=False)
+    monkeypatch.setattr(worker_files, "_SHARED_MEMORY", tmp_path)
+    command = [sys.executable, "-c", BEGIN_AND_BE_KILLED, str(tmp_path)]
+    killed = subprocess.Popen(command, cwd=repository, stdin=subprocess.PIPE)
+    assert killed.wait(timeout=60) == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+
+    def folders_after_a_start() -> set[Path]:
+        os.environ.pop(FOLDER, None)
+        worker_files.begin()
+        found = set(tmp_path.iterdir())
+        worker_files.end()
+        return found
+
+    try:
+        assert left in folders_after_a_start(), "it may be of one that is just starting"
+        os.utime(left, (0, 0))
+        assert left in folders_after_a_start(), "a worker lives"
+        killed.communicate()
+        deadline = time.monotonic() + 60
+        while left in folders_after_a_start() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert list(tmp_path.iterdir()) == []
     finally:
         os.environ.pop(FOLDER, None)
 

@@ -1,0 +1,220 @@
+"""Whether the bank has done what it told its customers, and nothing else; asked while nobody asks it for anything."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from scratch_bank import ROOT
+from servers import DIES_ALONG
+
+from tests.faults.fault import Violation
+from tests.faults.journal import Journal, Outcome, Transfer
+from tests.faults.people import Account
+from tests.faults.post import PostOffice
+from tests.faults.programs import PATIENCE_SECONDS
+from tests.faults.running import ServedBank
+
+Rows = Mapping[str, Any]
+# The only reason for which a customer of a round may be told no.
+REFUSAL = "insufficient_funds"
+_NAMED = 20
+
+
+# --- What differs ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What the customers were told, and what there was before: `rows` of the auditor at the beginning."""
+
+    accounts: Sequence[Account]
+    transfers: Mapping[str, Transfer]
+    before: Rows
+
+    def whom_mails_tell(self) -> dict[str, list[str]]:
+        """Of each acknowledged payment by its key: payer and payee. Nobody is told of what they move between accounts
+        of their own."""
+        told = {}
+        for one in self.transfers.values():
+            source, target = self.accounts[one.source], self.accounts[one.target]
+            if one.outcome == Outcome.ACKNOWLEDGED and source.owner != target.owner:
+                told[one.key] = [source.email, target.email]
+        return told
+
+    def balances(self) -> dict[int, int]:
+        """What each account must have, in minor units, by its id."""
+        balances = Counter({account.id: account.balance for account in self.accounts})
+        for one in self.transfers.values():
+            if one.outcome == Outcome.ACKNOWLEDGED:
+                balances[self.accounts[one.source].id] -= one.minor
+                balances[self.accounts[one.target].id] += one.minor
+        return dict(balances)
+
+
+def differences(claims: Claims, rows: Rows) -> Iterator[str]:
+    """Every difference between what was told and what the bank's tables hold, by the transfer's key."""
+    by_key: dict[str, list[Rows]] = defaultdict(list)
+    known = {row["public_id"]: row for row in claims.before["orders"]}
+    for row in rows["orders"]:
+        if row["public_id"] not in known:
+            by_key[row["description"]].append(row)
+        elif row != known.pop(row["public_id"]):
+            yield f"order {row['public_id']} from before has changed"
+    yield from (f"order {public_id} from before is gone" for public_id in known)
+    for transfer in claims.transfers.values():
+        for fault in _faults_of(claims, transfer, by_key.pop(transfer.key, [])):
+            yield f"{transfer.key}: {fault}"
+    yield from (f"{key!r}: an order that nobody asked for" for key in by_key)
+    for table in ("other_movements", "other_reports"):
+        if rows[table] != claims.before[table]:
+            yield f"{table}: {rows[table]}, and not {claims.before[table]}"
+    yield from _wrong_balances(claims, rows)
+
+
+def _faults_of(claims: Claims, transfer: Transfer, found: Sequence[Rows]) -> Iterator[str]:
+    yield from transfer.contradictions()
+    match transfer.outcome:
+        case Outcome.UNKNOWN:
+            yield f"nobody could be told what became of it; {len(found)} orders"
+        case Outcome.REFUSED:
+            yield from (f"refused, and there is order {row['public_id']}" for row in found)
+            yield from (
+                f"refused with {one.code}" for one in transfer.own_tries if one.code != REFUSAL and not one.is_unknown
+            )
+        case Outcome.ACKNOWLEDGED:
+            if len(found) != 1:
+                yield f"acknowledged, and there are {len(found)} orders"
+            for row in found:
+                yield from _faults_of_order(claims, transfer, row)
+
+
+def _faults_of_order(claims: Claims, transfer: Transfer, row: Rows) -> Iterator[str]:
+    source, target = claims.accounts[transfer.source].id, claims.accounts[transfer.target].id
+    wanted = {
+        "source": source,
+        "target": target,
+        "amount": transfer.minor,
+        "state": "posted",
+        "entries": sorted([[source, "debit", transfer.minor], [target, "credit", transfer.minor]]),
+        "reports": ["TRANSFER_CREATED"],
+    }
+    found = {name: row[name] for name in wanted} | {"entries": sorted(row["entries"])}
+    for name, value in wanted.items():
+        if found[name] != value:
+            yield f"its {name}: {found[name]}, and not {value}"
+    if {row["public_id"]} != transfer.orders:
+        yield f"order {row['public_id']}, and told was {', '.join(transfer.orders)}"
+
+
+def _wrong_balances(claims: Claims, rows: Rows) -> Iterator[str]:
+    wanted = claims.balances()
+    for account, (balance, held) in rows["balances"].items():
+        if balance != wanted[int(account)]:
+            yield f"account {account} has {balance}, and the acknowledged transfers make it {wanted[int(account)]}"
+        if held:
+            yield f"account {account} has {held} set aside, and nothing is held"
+
+
+# --- Asked of a bank ---------------------------------------------------------------------------------------------
+
+
+class Auditor:
+    """The process that reads the books (`auditor.py`)."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self._read()
+
+    def ask(self, what: str) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+        return self._read()
+
+    def _read(self) -> Any:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("The process that reads the books has ended; its log says why.")
+        return json.loads(line)
+
+    @classmethod
+    @contextmanager
+    def begun(cls, bank: ServedBank) -> Iterator["Auditor"]:
+        """One for this bank, which ends with the block."""
+        accounts = [str(account.id) for account in bank.accounts]
+        with (bank.folder / "auditor.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*DIES_ALONG, sys.executable, "-m", "tests.faults.auditor", *accounts],
+                env=os.environ | bank.environment,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        try:
+            yield cls(process)
+        finally:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                with suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+
+
+@dataclass
+class Books:
+    """What is looked at after each fault."""
+
+    bank: ServedBank
+    journal: Journal
+    auditor: Auditor
+    snapshots: int = 0  # read so far
+    before: Rows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.before = self.auditor.ask("rows")
+
+    def check(self) -> None:
+        """Look at everything, while the clients are paused and know what became of all they asked for.
+
+        Raises:
+            Violation: it names everything that differs, by key.
+        """
+        self.journal.read_on()
+        claims = Claims(self.bank.accounts, self.journal.transfers, self.before)
+        snapshots = self.auditor.ask("snapshots")
+        self.snapshots = snapshots["read"]
+        wrong = [*self.journal.told_wrong(), *snapshots["wrong"], *self.journal.faults()]
+        wrong += differences(claims, self.auditor.ask("rows"))
+        wrong += [f"{command}: {said}" for command, said in self.auditor.ask("verify").items()]
+        try:
+            self._wait_until_all_is_told()
+            self.bank.part(PostOffice).require_mails(claims.whom_mails_tell())
+        except Violation as violation:
+            wrong.append(str(violation))
+        if wrong:
+            more = [f"and {len(wrong) - _NAMED} more"] if len(wrong) > _NAMED else []
+            raise Violation("\n".join([*wrong[:_NAMED], *more]))
+
+    def _wait_until_all_is_told(self) -> None:
+        """What waits may be a mail about nothing.
+
+        Raises:
+            Violation: it does not leave.
+        """
+        end = time.monotonic() + PATIENCE_SECONDS
+        while waits := self.auditor.ask("waiting"):
+            if time.monotonic() > end:
+                raise Violation(f"{waits} events and mails wait yet after {PATIENCE_SECONDS} s.")
+            time.sleep(0.2)

@@ -1,0 +1,28 @@
+"""What every Python process does first that has this folder in PYTHONPATH: take its wall clock from the machine's and
+from the file that BANK_CLOCK names, which says how many seconds that one is wrong (`tests.faults.clock`)."""
+
+import mmap
+import os
+import struct
+import sys
+from pathlib import Path
+
+_SECOND_NS = 1_000_000_000
+
+
+def _follow(path: Path) -> None:
+    # time-machine would load it into each process of the bank.
+    sys.modules["pytest"] = None  # type: ignore[assignment]
+    import time_machine
+
+    del sys.modules["pytest"]
+    with path.open("rb") as file:
+        wrong = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    right_ns = time_machine.escape_hatch.time.time_ns
+    traveller = time_machine.travel(0).start()
+    # Asked by all functions that tell the time, in processes that were forked, too.
+    traveller.time_ns = lambda: right_ns() + struct.unpack("q", wrong)[0] * _SECOND_NS  # type: ignore[method-assign]
+
+
+if "BANK_CLOCK" in os.environ:
+    _follow(Path(os.environ["BANK_CLOCK"]))

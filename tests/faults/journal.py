@@ -1,0 +1,164 @@
+"""What the clients of a round wrote down: each try before it was made, and what was answered to it.
+
+A line is written to the file before the request leaves and after its answer came, so a client that is killed loses
+nothing: a try without an answer stays one whose outcome is unknown.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+NO_ANSWER = 0  # in the place of a status: the connection failed, or nothing came in time
+CONFLICT = "idempotency_conflict"
+
+
+class Purpose(StrEnum):
+    """Why a request is made."""
+
+    FIRST = "first"
+    TWIN = "twin"  # the same request once more, at the same moment
+    RETRY = "retry"  # since nobody knew what became of it
+    FINAL = "final"  # the same, when nothing of before can be on its way any more: what is answered now, holds
+    AGAIN = "again"  # the same request later, though it was acknowledged
+    OTHER = "other"  # another amount under the key of one that was acknowledged
+
+
+class Outcome(StrEnum):
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A try and its answer; `code` is the order's state or the refusal's code, `order` the id that was told."""
+
+    purpose: Purpose
+    status: int = NO_ANSWER
+    code: str = ""
+    order: str = ""
+
+    @property
+    def is_unknown(self) -> bool:
+        return self.status == NO_ANSWER or self.status >= 500
+
+    @property
+    def is_acknowledged(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass
+class Transfer:
+    """What was asked for under one key, and all that was answered; amount in minor units, accounts by their place."""
+
+    key: str
+    source: int
+    target: int
+    minor: int
+    tries: dict[str, Tried] = field(default_factory=dict)
+
+    @property
+    def own_tries(self) -> list[Tried]:
+        """Those that asked for this very transfer."""
+        return [one for one in self.tries.values() if one.purpose != Purpose.OTHER]
+
+    @property
+    def outcome(self) -> Outcome:
+        """A refusal says nothing of a try that was not answered and may be on its way yet, unless it is the final
+        one."""
+        tries = self.own_tries
+        if any(one.is_acknowledged for one in tries):
+            return Outcome.ACKNOWLEDGED
+        if any(one.purpose == Purpose.FINAL and not one.is_unknown for one in tries):
+            return Outcome.REFUSED
+        return Outcome.UNKNOWN if any(one.is_unknown for one in tries) else Outcome.REFUSED
+
+    @property
+    def was_unknown(self) -> bool:
+        """Whether a first answer was missing."""
+        return any(one.is_unknown for one in self.own_tries if one.purpose in (Purpose.FIRST, Purpose.TWIN))
+
+    @property
+    def orders(self) -> set[str]:
+        """The orders that were told: one, or the bank has done it twice."""
+        return {one.order for one in self.tries.values() if one.is_acknowledged}
+
+    def contradictions(self) -> list[str]:
+        """What of the answers cannot be true together."""
+        said = []
+        if len(self.orders) > 1:
+            said.append(f"two orders were told: {', '.join(sorted(self.orders))}")
+        for one in self.tries.values():
+            if one.purpose == Purpose.AGAIN and 400 <= one.status < 500:
+                said.append(f"acknowledged before, and then {one.status} {one.code}")
+            if one.purpose == Purpose.OTHER and not one.is_unknown and one.code != CONFLICT:
+                said.append(f"another amount under its key was answered {one.status} {one.code}")
+        return said
+
+
+@dataclass
+class Journal:
+    """All transfers by their keys, from the files of the clients; `read_on()` takes in what is new."""
+
+    files: list[Path]
+    transfers: dict[str, Transfer] = field(default_factory=dict)
+    acknowledged: int = 0  # keys
+    answers: Counter[str] = field(default_factory=Counter)  # by status and code
+    purposes: Counter[Purpose] = field(default_factory=Counter)
+    pages: int = 0  # of histories that were read
+    _wrong: list[str] = field(default_factory=list)
+    _read: dict[Path, int] = field(default_factory=dict)
+
+    def read_on(self) -> None:
+        for path in self.files:
+            with path.open("rb") as file:
+                file.seek(self._read.get(path, 0))
+                text = file.read()
+            whole = text[: text.rfind(b"\n") + 1]
+            self._read[path] = self._read.get(path, 0) + len(whole)
+            for line in whole.splitlines():
+                self.take(json.loads(line))
+
+    def take(self, line: dict[str, Any]) -> None:
+        """Take in one line of a client's."""
+        match line["do"]:
+            case "ask":
+                transfer = self.transfers.get(line["key"])
+                if transfer is None:
+                    transfer = Transfer(line["key"], line["source"], line["target"], line["minor"])
+                    self.transfers[transfer.key] = transfer
+                transfer.tries[line["try"]] = Tried(Purpose(line["purpose"]))
+                self.purposes[Purpose(line["purpose"])] += 1
+            case "told":
+                self._take_answer(self.transfers[line["key"]], line)
+            case "pages":
+                self.pages += line["read"]
+            case "wrong":
+                self._wrong.append(line["what"])
+
+    def _take_answer(self, transfer: Transfer, line: dict[str, Any]) -> None:
+        was_acknowledged = transfer.outcome == Outcome.ACKNOWLEDGED
+        purpose = transfer.tries[line["try"]].purpose
+        transfer.tries[line["try"]] = Tried(purpose, line["status"], line["code"], line.get("order", ""))
+        self.answers[f"{line['status'] or 'none'} {line['code']}"] += 1
+        self.acknowledged += not was_acknowledged and transfer.outcome == Outcome.ACKNOWLEDGED
+
+    def told_wrong(self) -> list[str]:
+        """What clients saw that cannot be, since this was asked last."""
+        told, self._wrong = self._wrong, []
+        return told
+
+    @property
+    def unanswered(self) -> Counter[str]:
+        """Of the answers those that say nothing: none at all, and faults of the bank's (5xx)."""
+        return Counter({answer: times for answer, times in self.answers.items() if answer[0] in "n5"})
+
+    def faults(self) -> list[str]:
+        """Answers that no fault around the bank excuses: what is away is told with 503."""
+        return [f"{times} answers {answer}" for answer, times in self.answers.items() if answer.startswith("500")]
+
+    def with_outcome(self, outcome: Outcome) -> list[Transfer]:
+        return [one for one in self.transfers.values() if one.outcome == outcome]

@@ -1,0 +1,124 @@
+"""Faults of the database server, and of the way to it."""
+
+import json
+import time
+from http.client import HTTPConnection
+from random import Random
+
+from tests.faults.databases import Pair, ServerBehindProxy
+from tests.faults.fault import Fault, RunningBank, Site, Violation
+from tests.faults.proxy import Cut
+
+_COMMIT = b"COMMIT"
+_LONGEST_SECONDS = 3.0
+_OK, _UNAVAILABLE = 200, 503
+
+
+def kill_the_server(bank: RunningBank, random: Random) -> None:
+    """Kill -9 of all its processes, and a start that recovers what was committed."""
+    server = bank.part(ServerBehindProxy).server
+    server.kill()
+    _require_not_ready(bank)
+    _wait(random)
+    server.start()
+
+
+def fail_over(bank: RunningBank, random: Random) -> None:
+    """The primary is lost for good. The standby takes over, is found, and pays before it gets a standby of its own."""
+    pair = bank.part(Pair)
+    pair.kill_primary()
+    _require_not_ready(bank)
+    _wait(random)
+    pair.promote()
+    bank.wait_until_it_pays()
+    pair.replace()
+
+
+def kill_the_standby(bank: RunningBank, random: Random) -> None:
+    """What commits meanwhile waits for it."""
+    pair = bank.part(Pair)
+    pair.kill_standby()
+    _wait(random)
+    pair.start_standby()
+
+
+def cut_all_connections(bank: RunningBank, random: Random) -> None:
+    bank.part(ServerBehindProxy).proxy.cut_all()
+
+
+def cut_one_connection(bank: RunningBank, random: Random) -> None:
+    bank.part(ServerBehindProxy).proxy.cut_one(random)
+
+
+def cut_an_answer_in_half(bank: RunningBank, random: Random) -> None:
+    """Of whatever statement comes next: any of them names a table or ends a transaction."""
+    bank.part(ServerBehindProxy).proxy.cut_at(b"", Cut.HALF)
+
+
+def lose_a_commit(bank: RunningBank, random: Random) -> None:
+    """COMMIT never reaches the server, which rolls back."""
+    bank.part(ServerBehindProxy).proxy.cut_at(_COMMIT, Cut.REQUEST)
+
+
+def lose_the_answer_to_a_commit(bank: RunningBank, random: Random) -> None:
+    """The server has committed, and whoever asked is not told."""
+    bank.part(ServerBehindProxy).proxy.cut_at(_COMMIT, random.choice([Cut.ANSWER, Cut.HALF]))
+
+
+def refuse_connections(bank: RunningBank, random: Random) -> None:
+    proxy = bank.part(ServerBehindProxy).proxy
+    proxy.refuse()
+    _require_not_ready(bank)
+    _wait(random)
+    proxy.heal()
+
+
+def stall(bank: RunningBank, random: Random) -> None:
+    """Nothing comes through for a while, and then all of it."""
+    proxy = bank.part(ServerBehindProxy).proxy
+    proxy.stall()
+    _wait(random)
+    proxy.heal()
+
+
+_ONE, _TWO = (Site.POSTGRESQL,), (Site.PAIR,)
+FAULTS: tuple[Fault, ...] = (
+    Fault("PostgreSQL killed and started again", kill_the_server, _ONE),
+    Fault("primary killed, standby promoted", fail_over, _TWO),
+    Fault("standby killed and started again", kill_the_standby, _TWO),
+    Fault("all connections to the database cut", cut_all_connections, _ONE),
+    Fault("one connection to the database cut", cut_one_connection, _ONE),
+    Fault("answer of the database cut in half", cut_an_answer_in_half, _ONE),
+    Fault("COMMIT lost on its way", lose_a_commit, _ONE),
+    Fault("answer to COMMIT lost", lose_the_answer_to_a_commit, _ONE),
+    Fault("connections to the database refused", refuse_connections, _ONE),
+    Fault("database stalls", stall, _ONE),
+)
+
+
+def _wait(random: Random) -> None:
+    time.sleep(random.uniform(0.1, _LONGEST_SECONDS))
+
+
+def _require_not_ready(bank: RunningBank) -> None:
+    """While the database is away the bank says so to whoever shares out requests, and lives (R9.5).
+
+    Raises:
+        Violation
+    """
+    state, parts = _probe(bank, "/readyz")
+    if state != _UNAVAILABLE or json.loads(parts).get("database") != "failing":
+        raise Violation(f"/readyz answers {state} without a database: {parts!r}")
+    state, said = _probe(bank, "/healthz")
+    if state != _OK:
+        raise Violation(f"/healthz answers {state} without a database: {said!r}")
+
+
+def _probe(bank: RunningBank, path: str) -> tuple[int, bytes]:
+    connection = HTTPConnection("127.0.0.1", bank.port, timeout=60)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()

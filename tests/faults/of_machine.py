@@ -1,0 +1,104 @@
+"""Faults of the machine below the bank: its disk, its clock."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from random import Random
+from urllib.parse import urlsplit
+
+from tests.faults.clock import Clock
+from tests.faults.disks import FULL, NO_SYNC, AilingDisk, Ailment, ailing, database_files, slow
+from tests.faults.fault import Fault, Program, RunningBank, Site
+from tests.faults.post import UNRECORDED, PostOffice
+
+_AN_HOUR = 3600  # from which it is never far to midnight (`Clock.begun`)
+# Of the calls of one process: where in a commit the first one falls is left to chance.
+_CALLS_OF_A_COMMIT = 40
+
+
+def fill_the_disk(bank: RunningBank, random: Random) -> None:
+    """From some write on, in the midst of a commit, none finds room, until there is some again."""
+    _ail(bank, random, FULL, first=random.randint(1, _CALLS_OF_A_COMMIT), step=1)
+
+
+def fill_the_disk_now_and_then(bank: RunningBank, random: Random) -> None:
+    """A write here and there finds no room, and what comes next does."""
+    step = random.randint(_CALLS_OF_A_COMMIT, 3 * _CALLS_OF_A_COMMIT)
+    _ail(bank, random, FULL, first=random.randint(1, _CALLS_OF_A_COMMIT), step=step)
+
+
+def fail_to_sync(bank: RunningBank, random: Random) -> None:
+    """Commits are written and not synced: they raise, and may be there or not."""
+    _ail(bank, random, NO_SYNC, first=random.randint(1, 3), step=random.choice([1, 2, 3]))
+
+
+def crash_while_syncs_fail(bank: RunningBank, random: Random) -> None:
+    """All processes are killed amid such commits: whoever opens the database then may find them there, though they
+    raised."""
+    with _ailing(bank, random, NO_SYNC, first=random.randint(1, 3), step=1) as disk:
+        disk.wait_until_it_struck(random.randint(1, 30))
+        for program in _programs(bank):
+            program.kill()
+    for program in _programs(bank):
+        program.start()
+
+
+def slow_the_disk(bank: RunningBank, random: Random) -> None:
+    _ail(bank, random, slow(sync_ms=random.randint(50, 400), write_ms=random.randint(0, 3)), first=1, step=1)
+
+
+def _ail(bank: RunningBank, random: Random, ailment: Ailment, *, first: int, step: int) -> None:
+    """Until it has struck a few times."""
+    with _ailing(bank, random, ailment, first=first, step=step) as disk:
+        disk.wait_until_it_struck(random.randint(1, 30))
+
+
+def _ailing(
+    bank: RunningBank, random: Random, ailment: Ailment, *, first: int, step: int
+) -> AbstractContextManager[AilingDisk]:
+    """For all processes of the bank, and those that they start meanwhile."""
+    pids = [pid for program in _programs(bank) for pid in (program.pid, *program.children())]
+    database = Path(urlsplit(bank.environment["DATABASE_URL"]).path)
+    log = bank.folder / f"disk-{random.randrange(10**9)}.log"
+    return ailing(pids, database_files(database), ailment, log=log, first=first, step=step)
+
+
+def _programs(bank: RunningBank) -> list[Program]:
+    return [bank.web, *bank.mail_workers, bank.scheduler]
+
+
+def set_the_clock_forward(bank: RunningBank, random: Random) -> None:
+    """By an hour, while the bank pays; then somebody sees it and sets it right, which is an hour back. What was written
+    meanwhile is of a time that is still to come then."""
+    _set_and_set_right(bank, _AN_HOUR)
+
+
+def set_the_clock_back(bank: RunningBank, random: Random) -> None:
+    """By an hour, and then right again: all that was written before is of a time that is still to come meanwhile."""
+    _set_and_set_right(bank, -_AN_HOUR)
+
+
+def _set_and_set_right(bank: RunningBank, seconds: int) -> None:
+    """The clock does not stay wrong: whoever runs a bank sets it right, and that is a jump of its own.
+
+    One of the two is forward, and ends all leases at once: what a mail worker had delivered by then and not noted yet,
+    another delivers too (ADR 25). That is a batch of each at most.
+    """
+    clock = bank.part(Clock)
+    bank.part(PostOffice).may_double(UNRECORDED * len(bank.mail_workers))
+    clock.jump(seconds)
+    bank.wait_until_it_pays(20)  # in the wrong time
+    clock.jump(-seconds)
+
+
+_FILES = (Site.SQLITE,)
+_ALL = tuple(Site)
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("disk full", fill_the_disk, _FILES),
+    Fault("disk full now and then", fill_the_disk_now_and_then, _FILES),
+    Fault("fsync fails", fail_to_sync, _FILES),
+    Fault("crash while fsync fails", crash_while_syncs_fail, _FILES),
+    Fault("disk slow", slow_the_disk, _FILES),
+    Fault("clock an hour forward", set_the_clock_forward, _ALL),
+    Fault("clock an hour back", set_the_clock_back, _ALL),
+)

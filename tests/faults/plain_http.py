@@ -1,0 +1,101 @@
+"""Requests of the clients: sent now, their answers read later, and every failure a plain value.
+
+A new connection for each, as the bank's sync workers have it.
+"""
+
+import json
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from servers import http
+
+from tests.faults.journal import NO_ANSWER
+
+# Longer than a worker may take for one request (`timeout` of deploy/gunicorn.conf.py).
+PATIENCE_SECONDS = 45
+
+
+class BrokenOff(ValueError):
+    """An answer ends before its end, or before it has begun."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came, or why nothing did: then the status is NO_ANSWER."""
+
+    status: int
+    body: dict[str, Any] = field(default_factory=dict)
+    why: str = ""
+
+
+class Waiting:
+    """A request that is on its way."""
+
+    def __init__(self, connection: socket.socket | None, why: str = "") -> None:
+        self._connection, self._why = connection, why
+
+    def answer(self) -> Answer:
+        """Read it to its end; an answer that breaks off is none."""
+        if self._connection is None:
+            return Answer(NO_ANSWER, why=self._why)
+        try:
+            with self._connection as connection:
+                parts = []
+                while part := connection.recv(65536):
+                    parts.append(part)
+            return _read(b"".join(parts))
+        except (OSError, ValueError) as error:
+            return Answer(NO_ANSWER, why=type(error).__name__)
+
+
+def send(port: int, method: str, path: str, body: object = None, *, token: str, **headers: str) -> Waiting:
+    """Send a request with this token; header names are written with underscores."""
+    request = http(method, path, body, Authorization=f"Bearer {token}", **headers)
+    try:
+        connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+    except OSError as error:
+        return Waiting(None, type(error).__name__)
+    try:
+        connection.sendall(request)
+    except OSError as error:
+        connection.close()
+        return Waiting(None, type(error).__name__)
+    return Waiting(connection)
+
+
+def _read(text: bytes) -> Answer:
+    """Raises: BrokenOff, where it is no whole answer; ValueError, where it is none of HTTP."""
+    head, found, content = text.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    lengths = [int(line.partition(":")[2]) for line in lines if line.lower().startswith("content-length:")]
+    if not found or lengths != [len(content)]:
+        raise BrokenOff
+    status = int(lines[0].split(" ")[1])
+    try:
+        body = json.loads(content)
+    except ValueError:
+        body = {}  # a page of gunicorn's own
+    return Answer(status, body if isinstance(body, dict) else {})
+
+
+# States of /proc/net/tcp in which a connection has not been closed by this side: ESTABLISHED, SYN_RECV, CLOSE_WAIT.
+_OPEN = {"01", "03", "08"}
+
+
+def open_connections(port: int) -> int:
+    """How many connections to this port its server has not closed; those are counted that it has not accepted yet."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    ends = ((fields[1], fields[3]) for fields in map(str.split, lines))
+    return sum(int(local.partition(":")[2], 16) == port and state in _OPEN for local, state in ends)
+
+
+def answers(port: int) -> bool:
+    """Whether a worker of the bank answers there."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
+            connection.sendall(http("GET", "/healthz"))
+            return connection.recv(64).split(b" ")[1:2] == [b"200"]
+    except OSError:
+        return False

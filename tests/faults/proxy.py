@@ -1,0 +1,216 @@
+"""A proxy in front of a server, which cuts connections, holds back what it should pass on, and is healed.
+
+It knows nothing of what passes but what it is told to look for.
+"""
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_CHUNK_BYTES = 65536
+_PATIENCE_SECONDS = 60
+# To close so that the other side is told of a reset, and not of an end.
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Cut(StrEnum):
+    """Where a connection is cut, of which a client asks what is looked for."""
+
+    REQUEST = "before the server gets it"
+    ANSWER = "when the server has done it, before the client gets the answer"
+    HALF = "in the middle of the answer"
+
+
+@dataclass
+class _Trap:
+    """A cut that waits for whoever sends these bytes next."""
+
+    cut: Cut
+    sent: bytes
+    sprung: threading.Event = field(default_factory=threading.Event)
+
+
+class _Line:
+    """One connection through the proxy, both its halves."""
+
+    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+        self.client, self.server = client, server
+        self.trap: _Trap | None = None  # what becomes of the next answer
+
+    def cut(self) -> None:
+        """Both sides are told of a reset, and get nothing more."""
+        for side in (self.client, self.server):
+            with suppress(OSError):
+                side.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            side.transport.abort()
+
+    def end(self) -> None:
+        """Both sides get what was sent to them, and then an end."""
+        for side in (self.client, self.server):
+            side.close()
+
+
+class Proxy:
+    """Listens at a port of loopback, and passes on to another, in a thread of its own."""
+
+    def __init__(self, port: int, to: int) -> None:
+        self.port = port
+        self._to = to
+        self._loop = asyncio.new_event_loop()
+        self._lines: set[_Line] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flows = asyncio.Event()
+        self._refuses = False
+        self._trap: _Trap | None = None
+
+    @classmethod
+    @contextmanager
+    def begun(cls, port: int, *, to: int) -> Iterator["Proxy"]:
+        """It ends with the block, and all connections with it."""
+        proxy = cls(port, to)
+        thread = threading.Thread(target=proxy._loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            listener = proxy._run(proxy._listen())
+            try:
+                yield proxy
+            finally:
+                proxy._run(proxy._close(listener))
+        finally:
+            proxy._loop.call_soon_threadsafe(proxy._loop.stop)
+            thread.join()
+            proxy._loop.close()
+
+    # --- What breaks, and is given back ------------------------------------------------------------------------
+
+    def cut_all(self) -> int:
+        """Cut every connection; return how many there were. New ones are taken."""
+        return self._run(self._cut(None))
+
+    def cut_one(self, random: Random) -> int:
+        """Cut one connection, drawn by lot; return how many were cut: none, if there is none."""
+        return self._run(self._cut(random))
+
+    def cut_at(self, sent: bytes, cut: Cut) -> None:
+        """Cut the connection of the client that sends these bytes next; return when that has happened.
+
+        Raises:
+            TimeoutError: nobody sends them.
+        """
+        trap = _Trap(cut, sent)
+        self._trap = trap
+        if not trap.sprung.wait(_PATIENCE_SECONDS):
+            self._trap = None
+            raise TimeoutError(f"Nobody sends {sent!r}.")
+
+    def refuse(self) -> None:
+        """Cut every connection, and each new one as soon as it is made, until `heal()`."""
+        self._refuses = True
+        self.cut_all()
+
+    def stall(self) -> None:
+        """Hold back what either side sends, until `heal()`; nothing of it is lost."""
+        self._run(self._let_flow(False))
+
+    def heal(self) -> None:
+        """Pass everything on again, what was held back first."""
+        self._refuses = False
+        self._run(self._let_flow(True))
+
+    # --- In its thread -----------------------------------------------------------------------------------------
+
+    def _run(self, action: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(action, self._loop).result(_PATIENCE_SECONDS)
+
+    async def _listen(self) -> asyncio.Server:
+        self._flows.set()
+        return await asyncio.start_server(self._take, "127.0.0.1", self.port)
+
+    async def _close(self, listener: asyncio.Server) -> None:
+        listener.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _cut(self, random: Random | None) -> int:
+        lines = list(self._lines)
+        if random is not None and lines:
+            lines = [random.choice(lines)]
+        for line in lines:
+            line.cut()
+        return len(lines)
+
+    async def _let_flow(self, flows: bool) -> None:
+        if flows:
+            self._flows.set()
+        else:
+            self._flows.clear()
+
+    async def _take(self, from_client: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._flows.wait()
+            if self._refuses:
+                raise ConnectionRefusedError
+            from_server, server = await asyncio.open_connection("127.0.0.1", self._to)
+        except OSError:
+            client.transport.abort()
+        else:
+            await self._join(_Line(client, server), from_client, from_server)
+        finally:
+            self._tasks.discard(task)
+
+    async def _join(self, line: _Line, from_client: asyncio.StreamReader, from_server: asyncio.StreamReader) -> None:
+        self._lines.add(line)
+        ways = [
+            asyncio.ensure_future(way)
+            for way in (self._pass_requests(line, from_client), self._pass_answers(line, from_server))
+        ]
+        try:
+            # What ends one way ends the other: neither side of this protocol speaks on when the other is gone.
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._lines.discard(line)
+            line.end()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+
+    async def _pass_requests(self, line: _Line, reader: asyncio.StreamReader) -> None:
+        while data := await reader.read(_CHUNK_BYTES):
+            await self._flows.wait()
+            trap = self._trap
+            if trap is not None and trap.sent in data:
+                self._trap = None
+                if trap.cut == Cut.REQUEST:
+                    line.cut()
+                    trap.sprung.set()
+                    return
+                line.trap = trap
+            line.server.write(data)
+            await line.server.drain()
+
+    async def _pass_answers(self, line: _Line, reader: asyncio.StreamReader) -> None:
+        while data := await reader.read(_CHUNK_BYTES):
+            await self._flows.wait()
+            if line.trap is not None:
+                if line.trap.cut == Cut.HALF:
+                    line.client.write(data[: len(data) // 2])
+                    line.end()
+                else:
+                    line.cut()
+                line.trap.sprung.set()
+                return
+            line.client.write(data)
+            await line.client.drain()

@@ -1,0 +1,165 @@
+"""The bank test: eight accounts, thirty-two customers at once through the API of the bank as it is served, and books
+that agree with what each was told, also where workers and server are killed meanwhile (R3.4, R3.5, R3.8, R9.3).
+
+The same customers pay while all other faults strike in `make faults`; here, for seconds, without a fault and with two.
+On the database of the tests: a SQLite file, or a new database on the server that TEST_DATABASE_URL names.
+"""
+
+import secrets
+import signal
+import smtplib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.faults import of_services, rounds
+from tests.faults.fault import Fault, Site, Violation
+from tests.faults.journal import Outcome
+from tests.faults.post import PostOffice
+from tests.faults.report import Figures, table
+from tests.faults.rounds import Round
+from tests.own_database import own_database
+from tests.processes import ROOT, processes_of
+
+ALTER = """
+from django.db.models import F
+from accounts.models import BankAccount
+BankAccount.objects.filter(pk={account}).update(balance=F("balance") + {cents})
+"""
+
+
+@pytest.fixture
+def under_fire(tmp_path: Path, django_db_blocker: Any) -> Iterator[Round]:
+    """A round of this engine, with a mail server and nothing else beside it. What it did is printed if a test fails."""
+    seed = secrets.token_hex(4)
+    figures = Figures(seed)
+    # SQL Server, too, is one server; the site's own parts are not asked for here.
+    site = Site.SQLITE if connection.vendor == "sqlite" else Site.POSTGRESQL
+    try:
+        with (
+            django_db_blocker.unblock(),
+            own_database() as url,
+            rounds.begun(site, tmp_path, seed=seed, figures=figures, database_url=url, parts=[PostOffice.begun]) as one,
+        ):
+            yield one
+    finally:
+        print(*table(figures), sep="\n")  # noqa: T201 - shown where the test fails
+
+
+def fault(name: str) -> Fault:
+    return next(one for one in of_services.FAULTS if one.name == name)
+
+
+def test_every_cent_is_where_customers_were_told_also_when_worker_and_server_are_killed(under_fire: Round) -> None:
+    """And then the checks bite: what is altered behind the bank's back is named."""
+    one, random = under_fire, Random(0)
+    one.pay(150)
+    one.check()
+    assert_all_kinds_of_outcomes_were_seen(one)
+    for name in ("web worker killed", "web server killed"):
+        one.strike(fault(name), random)
+        one.check()
+    assert_what_is_doctored_is_named(one)
+
+
+def assert_all_kinds_of_outcomes_were_seen(one: Round) -> None:
+    """Or the customers have not tried what they are there for."""
+    journal = one.clients.journal
+    assert journal.acknowledged >= 150
+    assert journal.with_outcome(Outcome.REFUSED)
+    assert one.books.snapshots > 10
+    assert journal.pages
+
+
+def assert_what_is_doctored_is_named(one: Round) -> None:
+    account = one.bank.accounts[3].id
+    with (
+        pytest.raises(Violation, match=rf"account {account} has (?s:.*)verify_ledger: "),
+        altered(one, account, cents=1),
+    ):
+        one.check()
+    journal = one.clients.journal
+    acknowledged, refused = (journal.with_outcome(outcome)[-1] for outcome in (Outcome.ACKNOWLEDGED, Outcome.REFUSED))
+    del journal.transfers[acknowledged.key]
+    with pytest.raises(Violation, match=f"'{acknowledged.key}': an order that nobody asked for"):
+        one.check()
+    journal.transfers[acknowledged.key] = acknowledged
+    one.check()
+    deliver_a_mail_about(refused.key, one.bank.part(PostOffice), to=one.bank.accounts[0].email)
+    with pytest.raises(Violation, match=f"not committed: .*{refused.key}"):
+        one.check()
+
+
+@contextmanager
+def altered(one: Round, account: int, *, cents: int) -> Iterator[None]:
+    """A balance that no movement made, for as long as this lasts; the readers of balances see it, too."""
+    one.bank.manage("shell", "--no-imports", "--command", ALTER.format(account=account, cents=cents))
+    try:
+        yield
+    finally:
+        one.bank.manage("shell", "--no-imports", "--command", ALTER.format(account=account, cents=-cents))
+
+
+def deliver_a_mail_about(key: str, post: PostOffice, *, to: str) -> None:
+    with smtplib.SMTP("127.0.0.1", post.port) as line:
+        line.sendmail("bank@example.com", [to], f"Subject: A payment\r\n\r\nDescription: {key}\r\n")
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where folders are made, and what processes of the run are known by."""
+    with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
+        Path(name).chmod(0o711)
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
+
+
+# By whom it is known how far the run has come: the servers start, or customers pay.
+@pytest.mark.parametrize(("number", "begun"), [(signal.SIGINT, "gunicorn"), (signal.SIGTERM, "tests.faults.client")])
+def test_a_run_that_is_ended_leaves_no_process_port_or_folder_behind(
+    place: Path, number: signal.Signals, begun: str
+) -> None:
+    """And says its seed, first and last."""
+    command = [sys.executable, "-m", "tests.faults", "--minutes", "5", "--seed", "x", "--site", Site.SQLITE]
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        wait_until(lambda: any(begun in line for line in processes_of(place)))
+        [port] = ports_of(place)
+    finally:
+        run.send_signal(number)
+        printed, _ = run.communicate(timeout=120)
+    assert run.returncode == 128 + number
+    lines = printed.splitlines()
+    assert (lines[0], lines[-1]) == ("seed x", "seed x")
+    wait_until(lambda: not processes_of(place))
+    assert list(place.iterdir()) == []
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def ports_of(place: Path) -> set[int]:
+    """Where the web servers of a run listen."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            environment = dict(line.partition("=")[::2] for line in path.read_text().split("\0"))
+            if environment.get("TMPDIR", "").startswith(str(place)) and "WEB_BIND" in environment:
+                found.add(int(environment["WEB_BIND"].rpartition(":")[2]))
+    return found
+
+
+def wait_until(fact: Any, *, seconds: float = 240) -> None:
+    end = time.monotonic() + seconds
+    while not fact():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.1)

@@ -1,0 +1,64 @@
+"""A request that takes longer than the web server allows is answered, and its database is told to leave off."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.faults.databases import Server, free_port
+from tests.faults.slow.test_databases import wait_until
+from tests.processes import ROOT
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that PostgreSQL's own user may enter."""
+    with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
+        yield Path(name)
+
+
+def answer_of(port: int, path: str) -> tuple[HTTPResponse, str]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_a_request_that_takes_too_long_is_answered_with_503(folder: Path) -> None:
+    """R7.3: in the one shape, and a page as a page; gunicorn itself would answer 500."""
+    port = free_port()
+    with Server.begun(folder) as server:
+        settings = {"DEBUG": "0", "DATABASE_URL": server.url, "ALLOWED_HOSTS": "127.0.0.1", "SECURE_SSL_REDIRECT": "0"}
+        settings |= {"WEB_BIND": f"127.0.0.1:{port}", "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics")}
+        command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "--timeout", "2"]
+        process = subprocess.Popen([*command, "tests.faults.slow.waiting"], cwd=ROOT, env=os.environ | settings)
+        try:
+            wait_until(lambda: is_up(port), "a worker")
+            answer, body = answer_of(port, "/api/wait")
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5"), body
+            assert '"database_away"' in body
+            answer, body = answer_of(port, "/wait/")
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "5"), body
+            assert "One moment, please" in body
+            with psycopg.connect(server.url) as connection:
+                asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND state = 'active'"
+                wait_until(lambda: connection.execute(asleep).fetchone() == (0,), "the database to leave off")
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def is_up(port: int) -> bool:
+    try:
+        return answer_of(port, "/healthz")[0].status == 200
+    except OSError:
+        return False
