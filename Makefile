@@ -20,7 +20,7 @@ EVERYDAY = $(APART:%=--ignore=%)
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$cores -le 6 ] || cores=6; echo $$cores)
 WAITING := -n $$(($(WORKERS) + 1)) --dist worksteal
 
-.PHONY: help setup odbc cache browser curl firewall-packages postgres fault-packages run run-https firewall code test test-fast test-postgres fuzz walks faults lint format bench audit scan clean
+.PHONY: help setup odbc cache browser curl firewall-packages postgres fault-packages run run-https firewall code test test-fast test-postgres fuzz walks faults lint format bench audit scan mutants clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -219,7 +219,14 @@ WAPITI ?= wapiti
 scan: setup ## Attack a demo bank on loopback: make scan SQLMAP=path WAPITI=path MINUTES=10
 	$(PY) -m tests.scanners.scan --sqlmap "$(SQLMAP)" --wapiti "$(WAPITI)" --minutes $(MINUTES)
 
+# cosmic-ray is installed apart from the bank: see tests/faults/mutation/made.py. Takes hours, may be stopped and goes on;
+# not for CI.
+COSMIC_RAY ?= python3
+MODULES ?=
+mutants: setup odbc cache ## Change the money path in one place after the other, and say what no test notices: make mutants MODULES=…
+	$(PY) -m tests.faults.mutation --cosmic-ray "$(COSMIC_RAY)" --at-once $(WORKERS) $(MODULES)
+
 clean: ## Remove what setup and the tools made; keep .env and the database
 	rm -rf .venv staticfiles test-results .coverage.json \
-	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .bench
+	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .bench .mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,6 +7,7 @@ digest of all that made it, so a change of any of that makes a new one.
 import ast
 import fcntl
 import hashlib
+import os
 import shutil
 import sqlite3
 import sys
@@ -40,6 +41,8 @@ def use_migrated_database(cache: Path) -> None:
 
 def _create(cache: Path, migrate: Any, *args: Any, **kwargs: Any) -> str:
     name = connection.settings_dict["TEST"]["NAME"]
+    if given := os.environ.get("MIGRATED_DATABASE"):  # by a test that runs others (`tests/faults/slow/test_mutants.py`)
+        return _copy(Path(given), name)
     template = cache / f"{_digest()}.sqlite3"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the other processes wait for the first, and then copy
@@ -52,6 +55,10 @@ def _create(cache: Path, migrate: Any, *args: Any, **kwargs: Any) -> str:
             made = template.with_suffix(".making")
             shutil.copyfile(name, made)
             made.rename(template)
+    return _copy(template, name)
+
+
+def _copy(template: Path, name: str) -> str:
     connection.close()
     shutil.copyfile(template, name)
     settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import (
     DataError,
     Error,
@@ -20,13 +21,14 @@ from django.db import (
     connections,
 )
 from django.db.backends.utils import CursorWrapper
+from post_office.models import Email
 
 from accounts.models import BankAccount
 from audit.actions import Action
 from audit.models import AuditEntry
 from foundation import standby, transactions
 from foundation.drivers import DriverText
-from foundation.models import RateWindow
+from foundation.models import OutboxMessage, RateWindow
 from foundation.request_context import RequestContext, request_context
 from foundation.rest.problems import CONTENT_TYPE
 from foundation.transactions import (
@@ -45,7 +47,7 @@ from tests import acts
 from tests.tables import in_one_world
 from transfers.ledger import verification
 from transfers.ledger.posting import InsufficientFunds
-from transfers.models import CustomerLimit, OrderKind, TransferOrder
+from transfers.models import CustomerLimit, Entry, OrderKind, Transaction, TransferOrder
 from transfers.orders.instruction import Instruction
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -535,6 +537,46 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
     assert balances == {source.pk: Decimal(90), target.pk: Decimal(10)}
     assert AuditEntry.objects.filter(action=Action.TRANSFER_CREATED).count() == 1
     assert list(verification.faults()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("step", ["COMMIT", "record_many", "tell"])
+def test_of_a_payment_that_was_never_committed_nothing_is_left_and_nobody_hears(
+    alice: Any,
+    bob: Any,
+    open_account: Callable,
+    no_waiting: None,
+    lost_at_commit: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    """R3.4, R3.8, R6.1: neither mail nor audit entry tells of money that has not moved, and none moves without them."""
+    from transfers.orders import placing
+
+    def away(*args: Any, **named: Any) -> None:
+        raise OperationalError(LINK_FAILURE)
+
+    source, target = open_account(alice, "100.00"), open_account(bob)
+    acts.know(alice, target)
+    before = left_by_payments(source, target)
+    if step == "COMMIT":
+        lost_at_commit(reaches=False, times=ATTEMPTS)
+    else:
+        monkeypatch.setattr(placing if step == "record_many" else placing.outbox, step, away)
+    with pytest.raises(OperationalError):
+        acts.transfer(actor=alice, source=source, target=target, amount=Decimal(10), idempotency_key="never there")
+    assert left_by_payments(source, target) == before
+
+
+def left_by_payments(*accounts: BankAccount) -> dict[str, Any]:
+    """All that a payment leaves: rows, mails that wait, and mails that are gone already."""
+    written = (TransferOrder, Transaction, Entry, AuditEntry, OutboxMessage, Email)
+    rows = BankAccount.objects.filter(pk__in=[account.pk for account in accounts]).order_by("pk")
+    return {
+        "balances": list(rows.values_list("balance", "last_sequence")),
+        "limits": list(CustomerLimit.objects.order_by("pk").values()),
+        "mails": len(mail.outbox),
+    } | {model.__name__: model.objects.count() for model in written}
 
 
 @pytest.mark.django_db(transaction=True)

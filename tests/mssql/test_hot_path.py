@@ -25,6 +25,7 @@ from transfers.history import search as filtered
 from transfers.history.filters import HistoryFilters
 from transfers.ledger import posting as ledger
 from transfers.models import CustomerLimit, Entry, Transaction, TransferOrder
+from transfers.orders import limits
 
 AT = datetime(2026, 11, 17, 9, tzinfo=UTC)
 
@@ -89,7 +90,8 @@ def test_the_inserts_of_the_ledger_need_no_keys_back(server: Any) -> None:
 
 
 def test_the_customers_row_is_locked_before_it_is_charged(server: Any) -> None:
-    assert "WITH (ROWLOCK, UPDLOCK)" in sql_of(CustomerLimit.objects.select_for_update().filter(user=1))
+    """R3.4, R3.9: by the statement that the bank itself runs."""
+    assert "FROM [transfers_customerlimit] WITH (ROWLOCK, UPDLOCK)" in limits._locked._compile((ONE,)).text
 
 
 def test_totals_are_added_up_over_a_bounded_set_of_whole_numbers(server: Any) -> None:

@@ -212,6 +212,15 @@ def test_a_first_payment_held_before_a_reset_of_two_factor_is_not_released_for_a
     reject_order(actor=sam, order=held, reason="Please order it again.")
 
 
+def test_a_payment_to_somebody_known_is_released_after_a_reset_of_two_factor(
+    alice: Any, sam: Any, known: BankAccount, pay: Callable
+) -> None:
+    """R1.8: only what goes to a stranger, or out in cash, waits the day."""
+    order = pay(AMOUNT)
+    User.objects.filter(pk=alice.pk).update(hardened_at=timezone.now())
+    assert release_order(actor=sam, order=order, reason=REASON).state == OrderState.RELEASED
+
+
 @in_one_world("state", [{"locked_at": "2026-11-01T00:00Z"}, {"is_active": False}])
 def test_no_payment_of_a_customer_who_was_locked_meanwhile_is_released_but_it_can_be_rejected(
     state: dict[str, Any], alice: Any, ada: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder

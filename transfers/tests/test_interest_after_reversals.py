@@ -303,3 +303,15 @@ def test_spent_between_look_and_lock_it_stays_open(
     with pytest.raises(closing.InterestOverpaid):
         closing.close_account(actor=alice, account=emptied, at=at)
     assert paid_on(everyday) == []
+
+
+def test_a_mistake_that_is_undone_before_its_day_is_counted_is_heeded_once(
+    saved: BankAccount, undo: Callable[..., Transaction]
+) -> None:
+    """The reversal is of the next day already, and the night counts both; later nights find nothing to correct."""
+    moved = pay_in(saved, "1000.00")
+    nights(OPENED + timedelta(days=1), MISTAKE)
+    undo(moved, MISTAKE.replace(day=3, hour=0, minute=30))
+    nights(MISTAKE + timedelta(days=1), MISTAKE + timedelta(days=3))
+    earned = SavingsInterest.objects.get(account=saved).accrual
+    assert (earned.through.day, earned.micro, earned.due) == (4, 40_000_000, 0)

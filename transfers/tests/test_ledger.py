@@ -305,6 +305,19 @@ def test_the_digest_does_not_depend_on_the_order_in_which_entries_are_read(
     assert replace(posting, entries=posting.entries[::-1]).digest == posting.digest
 
 
+@in_one_world(
+    ("bits", "reference"),
+    [(0, "0000-0000-0000"), (2**60 - 1, "ZZZZ-ZZZZ-ZZZZ"), (0x123456789ABCDEF, "FFKQ-T4YC-5T82")],
+)
+def test_a_reference_is_sixty_random_bits_in_letters_that_nobody_confuses(
+    bits: int, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them: with fewer, two movements would have the same one day."""
+    # Of another number of bits there are none.
+    monkeypatch.setattr(ledger.secrets, "randbits", {60: bits}.__getitem__)
+    assert ledger.new_reference() == reference
+
+
 # --- What it costs ------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,8 @@ from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import AccountStatus, BankAccount
+from accounts.models import AccountKind, AccountStatus, BankAccount
+from tests.tables import in_one_world
 from transfers.ledger import posting as ledger
 from transfers.ledger import verification
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds, Planned, UnbalancedTransaction
@@ -114,6 +115,19 @@ def test_a_batch_that_loses_its_lock_is_not_written(
     with pytest.raises(OperationalError, match="could not serialize"):
         post_many(batch)
     assert Transaction.objects.count() == 20
+
+
+@in_one_world("times", [1, 8, 9, 64, 65, 500, 501, 1001])
+def test_however_many_accounts_are_locked_each_is_there_once(db: None, times: int) -> None:
+    """More than one statement takes (SQL Server has 2,100 parameters), and as many as it takes exactly; and only a few
+    lengths of statements, which are compiled once."""
+    made = [BankAccount(kind=AccountKind.CASH, ledger_code=f"till-{number}") for number in range(times)]
+    ids = {account.pk for account in BankAccount.objects.bulk_create(made)}
+    with CaptureQueriesContext(connection) as queries:
+        assert set(ledger.locked(ids)) == ids
+    assert len(queries) == -(-times // 500)
+    lists = [query["sql"].partition(" IN (")[2].partition(")")[0] for query in queries]
+    assert {one.count(",") + 1 for one in lists} <= {1, 2, 8, 64, 500}
 
 
 def test_nothing_is_nothing(db: Any) -> None:

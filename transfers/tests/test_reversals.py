@@ -101,7 +101,11 @@ def test_a_reversal_that_was_rewritten_shows(ada: Any, payment: Transaction) -> 
     assert "is missing" in faults_of([entry])[entry.pk]
 
 
-def test_a_second_time_is_refused_and_recorded(ada: Any, payment: Transaction, books: Callable) -> None:
+def test_a_second_time_is_refused_and_recorded(
+    ada: Any, bob: Any, bobs: BankAccount, payment: Transaction, books: Callable
+) -> None:
+    """Though there is money enough for it."""
+    cash.deposit(actor=bob, account=bobs, amount=Decimal(100), idempotency_key="enough for many")
     reverse(ada, payment)
     before = books()
     with pytest.raises(ReversedAlready, match="already"):
