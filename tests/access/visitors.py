@@ -3,14 +3,12 @@ hand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.test import Client
-from django.utils import timezone
 
 from accounts import roles
-from accounts.models import User, UserSession
+from accounts.models import User
 from accounts.roles import STAFF_ROLES, Role
 from support import roles as support_roles
 from tests.acts import give_password
@@ -103,10 +101,7 @@ class Walkers:
             give_password(browser, "alice@example.com")
             return Walker(visitor, self.cast("alice"), browser, self.api_of(None))
         user = self._user(visitor)
-        walker = Walker(visitor, user, self.browser_of(user), self.api_of(user if visitor.is_signed_in else None))
-        # Far ahead: that they were seen again is then no write among those that the walk looks at.
-        UserSession.objects.filter(user=user).update(last_seen_at=timezone.now() + timedelta(hours=1))
-        return walker
+        return Walker(visitor, user, self.browser_of(user), self.api_of(user if visitor.is_signed_in else None))
 
     def _user(self, visitor: Visitor) -> Any:
         if visitor.name in ("Alice", "Charlie"):
