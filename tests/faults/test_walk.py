@@ -95,8 +95,8 @@ def leave_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def record(action: Action, *, actor: Any, at: Any, **more: Any) -> None:
         if action == Action.ACCOUNT_REFUSED:
-            about = {"kind": AccountKind.CHECKING, "nickname": "", "public_id": uuid.uuid4()}
-            bank_accounts.create(owner=actor, at=at, **about)
+            kind = AccountKind.CHECKING
+            bank_accounts.create(owner=actor, kind=kind, nickname="", public_id=uuid.uuid4(), at=at)
         right(action, actor=actor, at=at, **more)
 
     monkeypatch.setattr(opening, "record", record)
