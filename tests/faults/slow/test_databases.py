@@ -10,12 +10,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import psycopg
 import pytest
@@ -24,6 +23,7 @@ from tests.faults import databases
 from tests.faults.databases import Pair, ServerBehindProxy
 from tests.faults.proxy import Cut
 from tests.processes import ROOT
+from tests.waiting import wait_until
 
 _SECONDS = 120
 # Says what became of each row: done, unknown (OutcomeUnknown), or not done.
@@ -120,14 +120,6 @@ class Writer:
     def wait_for_more(self, word: str, more: int = 5) -> None:
         until = len(self.rows(word)) + more
         wait_until(lambda: len(self.rows(word)) >= until, f"{more} more {word}: {self.said[-5:]}")
-
-
-def wait_until(holds: Callable[[], Any], what: str) -> None:
-    for _ in range(_SECONDS * 20):
-        if holds():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"In vain waited for {what}")
 
 
 def has_said(writer: Writer, word: str, times: int) -> bool:
