@@ -15,15 +15,16 @@ from scratch_bank import ROOT
 from servers import DIES_ALONG
 
 from tests.faults.fault import Violation
-from tests.faults.journal import Journal, Outcome, Transfer
+from tests.faults.funds import REFUSAL, refused_without_need
+from tests.faults.journal import Journal, Outcome, Purpose, Transfer
 from tests.faults.people import Account
 from tests.faults.post import PostOffice
 from tests.faults.programs import PATIENCE_SECONDS
 from tests.faults.running import ServedBank
 
 Rows = Mapping[str, Any]
-# The only reason for which a customer of a round may be told no.
-REFUSAL = "insufficient_funds"
+# It asks to be asked again: no reason why a payment would not be made.
+STILL_RUNNING = "still_running"
 _NAMED = 20
 
 
@@ -72,6 +73,7 @@ def differences(claims: Claims, rows: Rows) -> Iterator[str]:
         for fault in _faults_of(claims, transfer, by_key.pop(transfer.key, [])):
             yield f"{transfer.key}: {fault}"
     yield from (f"{key!r}: an order that nobody asked for" for key in by_key)
+    yield from refused_without_need(claims.accounts, claims.transfers.values())
     for table in ("other_movements", "other_reports"):
         if rows[table] != claims.before[table]:
             yield f"{table}: {rows[table]}, and not {claims.before[table]}"
@@ -85,14 +87,20 @@ def _faults_of(claims: Claims, transfer: Transfer, found: Sequence[Rows]) -> Ite
             yield f"nobody could be told what became of it; {len(found)} orders"
         case Outcome.REFUSED:
             yield from (f"refused, and there is order {row['public_id']}" for row in found)
-            yield from (
-                f"refused with {one.code}" for one in transfer.own_tries if one.code != REFUSAL and not one.is_unknown
-            )
+            yield from _refused_with(transfer, REFUSAL)
         case Outcome.ACKNOWLEDGED:
             if len(found) != 1:
                 yield f"acknowledged, and there are {len(found)} orders"
+            yield from _refused_with(transfer, REFUSAL, STILL_RUNNING)
             for row in found:
                 yield from _faults_of_order(claims, transfer, row)
+
+
+def _refused_with(transfer: Transfer, *allowed: str) -> Iterator[str]:
+    """Each other refusal that one of its tries was told; again, and with another amount, `contradictions()` tells."""
+    for one in transfer.own_tries:
+        if not one.is_unknown and not one.is_acknowledged and one.code not in allowed and one.purpose != Purpose.AGAIN:
+            yield f"refused with {one.code} ({one.status})"
 
 
 def _faults_of_order(claims: Claims, transfer: Transfer, row: Rows) -> Iterator[str]:

@@ -6,13 +6,14 @@ nothing: a try without an answer stays one whose outcome is unknown.
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 NO_ANSWER = 0  # in the place of a status: the connection failed, or nothing came in time
 CONFLICT = "idempotency_conflict"
+_NEVER = float("inf")
 
 
 class Purpose(StrEnum):
@@ -34,12 +35,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Tried:
-    """A try and its answer; `code` is the order's state or the refusal's code, `order` the id that was told."""
+    """A try and its answer; `code` is the order's state or the refusal's code, `order` the id that was told. Times are
+    seconds of one clock that all clients have."""
 
     purpose: Purpose
     status: int = NO_ANSWER
     code: str = ""
     order: str = ""
+    asked_at: float = 0
+    told_at: float = _NEVER
 
     @property
     def is_unknown(self) -> bool:
@@ -80,6 +84,16 @@ class Transfer:
     def was_unknown(self) -> bool:
         """Whether a first answer was missing."""
         return any(one.is_unknown for one in self.own_tries if one.purpose in (Purpose.FIRST, Purpose.TWIN))
+
+    @property
+    def begun_at(self) -> float:
+        """Before it was asked for it cannot have been done."""
+        return min(one.asked_at for one in self.own_tries)
+
+    @property
+    def done_at(self) -> float:
+        """By then it was done, as the first one who was told so knows; never, as far as is known, if nobody was."""
+        return min((one.told_at for one in self.own_tries if one.is_acknowledged), default=_NEVER)
 
     @property
     def orders(self) -> set[str]:
@@ -130,7 +144,7 @@ class Journal:
                 if transfer is None:
                     transfer = Transfer(line["key"], line["source"], line["target"], line["minor"])
                     self.transfers[transfer.key] = transfer
-                transfer.tries[line["try"]] = Tried(Purpose(line["purpose"]))
+                transfer.tries[line["try"]] = Tried(Purpose(line["purpose"]), asked_at=line["at"])
                 self.purposes[Purpose(line["purpose"])] += 1
             case "told":
                 self._take_answer(self.transfers[line["key"]], line)
@@ -141,8 +155,13 @@ class Journal:
 
     def _take_answer(self, transfer: Transfer, line: dict[str, Any]) -> None:
         was_acknowledged = transfer.outcome == Outcome.ACKNOWLEDGED
-        purpose = transfer.tries[line["try"]].purpose
-        transfer.tries[line["try"]] = Tried(purpose, line["status"], line["code"], line.get("order", ""))
+        transfer.tries[line["try"]] = replace(
+            transfer.tries[line["try"]],
+            status=line["status"],
+            code=line["code"],
+            order=line.get("order", ""),
+            told_at=line["at"],
+        )
         self.answers[f"{line['status'] or 'none'} {line['code']}"] += 1
         self.acknowledged += not was_acknowledged and transfer.outcome == Outcome.ACKNOWLEDGED
 
