@@ -39,9 +39,8 @@ def told(key: str, source: int, target: int, minor: int, *answers: tuple[str, in
         a_try = {"key": key, "try": f"{key}-{number}", "at": at + number / 10}
         lines.append({"do": "ask", "source": source, "target": target, "minor": minor, "purpose": purpose} | a_try)
         if status >= 0:
-            lines.append(
-                {"do": "told", "status": status, "code": code, "order": order} | a_try | {"at": at + number / 10 + 0.05}
-            )
+            answer = {"do": "told", "status": status, "code": code, "order": order, "shape": "", "retry_after": ""}
+            lines.append(a_try | answer | {"at": at + number / 10 + 0.05})
     return lines
 
 

@@ -24,7 +24,7 @@ from django.db import connection
 
 from tests.faults import of_services, rounds
 from tests.faults.fault import Fault, Site, Violation
-from tests.faults.journal import Outcome
+from tests.faults.journal import HISTORY, PAGE, Outcome
 from tests.faults.post import PostOffice
 from tests.faults.report import Figures, table
 from tests.faults.rounds import Round
@@ -78,7 +78,8 @@ def assert_all_kinds_of_outcomes_were_seen(one: Round) -> None:
     assert journal.acknowledged >= 150
     assert journal.with_outcome(Outcome.REFUSED)
     assert one.books.snapshots > 10
-    assert journal.pages
+    assert journal.reads[HISTORY]
+    assert journal.reads[PAGE]
 
 
 def assert_what_is_doctored_is_named(one: Round) -> None:
