@@ -231,10 +231,11 @@ class Reader:
                 break
 
     def _look_at_a_page(self) -> None:
-        """With the cookie of a session that there is not, or it would need no database."""
+        """The start page, which sends to signing in whoever is not signed in. With the cookie of a session that there
+        is not, or it would need no database."""
         session = f"{self.dice.getrandbits(160):040x}"
         cookies = "; ".join(f"{name}={session}" for name in SESSION_COOKIES)
-        answer = send(self.part.port, "GET", "/sign-in/", Accept="text/html", Cookie=cookies).answer()
+        answer = send(self.part.port, "GET", "/", Accept="text/html", Cookie=cookies).answer()
         self.notebook.write(do="read", what=PAGE, **answer.told())
 
     def settle(self, until: float) -> None:

@@ -15,6 +15,8 @@ NO_ANSWER = 0  # in the place of a status: the connection failed, or nothing cam
 CONFLICT = "idempotency_conflict"
 _NEVER = float("inf")
 HISTORY, PAGE, PROBLEM = "history", "page", "problem"  # what is read, and the shapes of answers
+# How a read is answered where all is well: its status and its shape; the page is the start page, which sends on.
+WELL = {HISTORY: (200, ""), PAGE: (302, PAGE)}
 # What a 503 of the API says: nobody could work with the database; with it away nobody knows; nobody can count.
 AWAY = {"database_away", "outcome_unknown", "limits_unavailable"}
 
@@ -182,7 +184,7 @@ class Journal:
         what = line["what"]
         said = f"{line['status'] or 'none'} {line['code']}".rstrip() + f" ({what})"
         self.answers[said] += 1
-        if line["status"] == 200 and line["shape"] == (PAGE if what == PAGE else ""):
+        if (line["status"], line["shape"]) == WELL[what]:
             self.reads[what] += 1
         elif line["status"] and not _is_of_what_is_away(line, PAGE if what == PAGE else PROBLEM):
             self._ill[_shown(line, said)] += 1

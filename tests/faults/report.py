@@ -76,7 +76,7 @@ _ROWS = {
     "conflicts": "another amount under a used key, refused",
     "snapshots": "snapshots of all balances, whose sums were compared",
     "pages": "pages of histories, whose balances were followed",
-    "looks": "pages for people that were shown",
+    "looks": "answers to people with a browser",
     "restarts": "programs that ended unasked and were started again",
     "checks": "checks of all books",
     "mails": "mails that came",

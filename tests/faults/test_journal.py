@@ -30,7 +30,7 @@ EXCUSED: list[tuple[str, dict[str, Any]]] = [
     ("payment", {"status": 0, "code": "TimeoutError", "shape": "", "retry_after": ""}),
     (HISTORY, FINE | {"shape": ""}),
     (HISTORY, AWAY),
-    (PAGE, FINE | {"shape": PAGE}),
+    (PAGE, FINE | {"status": 302, "shape": PAGE}),
     (PAGE, PAGE_AWAY),
     (PAGE, {"status": 0, "code": "BrokenOff", "shape": "", "retry_after": ""}),
 ]
@@ -47,7 +47,8 @@ NAMED: list[tuple[str, dict[str, Any], str]] = [
     (PAGE, PAGE_AWAY | {"status": 500}, "500 (page)"),
     (PAGE, PAGE_AWAY | {"retry_after": ""}, "Retry-After: none"),
     (PAGE, PAGE_AWAY | {"shape": PROBLEM}, "shaped as problem"),
-    (PAGE, FINE | {"shape": ""}, "200 (page)"),
+    (PAGE, FINE | {"shape": PAGE}, "200 (page)"),
+    (PAGE, FINE | {"status": 302, "shape": ""}, "302 (page)"),
 ]
 
 
