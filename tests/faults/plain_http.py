@@ -73,7 +73,7 @@ class Waiting:
                 parts = []
                 while part := connection.recv(65536):
                     parts.append(part)
-            return _read(b"".join(parts))
+            return read(b"".join(parts))
         except (OSError, ValueError) as error:
             return Answer(NO_ANSWER, why=type(error).__name__)
 
@@ -93,13 +93,17 @@ def send(port: int, method: str, path: str, body: object = None, **headers: str)
     return Waiting(connection)
 
 
-def _read(text: bytes) -> Answer:
+def read(text: bytes) -> Answer:
     """Raises: BrokenOff, where it is no whole answer; ValueError, where it is none of HTTP."""
     head, found, content = text.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     pairs = [line.partition(":") for line in lines[1:]]
     headers = {name.lower(): value.strip() for name, _, value in pairs}
-    if not found or int(headers.get("content-length", "-1")) != len(content):
+    if not found:
+        raise BrokenOff
+    if headers.get("transfer-encoding") == "chunked":  # a page that was made outside of all that counts its bytes
+        content = _joined(content)
+    elif int(headers.get("content-length", "-1")) != len(content):
         raise BrokenOff
     status = int(lines[0].split(" ")[1])
     try:
@@ -107,6 +111,20 @@ def _read(text: bytes) -> Answer:
     except ValueError:
         body = {}  # a page
     return Answer(status, body if isinstance(body, dict) else {}, headers=headers)
+
+
+def _joined(chunks: bytes) -> bytes:
+    """Raises: BrokenOff, where the last one, which is empty, has not come; ValueError."""
+    parts = []
+    while True:
+        size, found, chunks = chunks.partition(b"\r\n")
+        length = int(size, 16) if found else 0
+        if not found or len(chunks) < length + 2:
+            raise BrokenOff
+        if not length:
+            return b"".join(parts)
+        parts.append(chunks[:length])
+        chunks = chunks[length + 2 :]
 
 
 # States of /proc/net/tcp in which a connection has not been closed by this side: ESTABLISHED, SYN_RECV, CLOSE_WAIT.
