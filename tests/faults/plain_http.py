@@ -115,7 +115,7 @@ def read(text: bytes) -> Answer:
 
 def _joined(chunks: bytes) -> bytes:
     """Raises: BrokenOff, where the last one, which is empty, has not come; ValueError."""
-    parts = []
+    parts: list[bytes] = []
     while True:
         size, found, chunks = chunks.partition(b"\r\n")
         length = int(size, 16) if found else 0
