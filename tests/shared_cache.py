@@ -3,6 +3,7 @@
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PATIENCE_SECONDS = 60
+# It ends with whoever started it, even if that is killed; Linux knows how.
+_DIES_ALONG = ("setpriv", "--pdeathsig", "TERM") if sys.platform == "linux" else ()
 
 
 class CacheServer:
@@ -38,7 +41,7 @@ class CacheServer:
             )
         arguments = ["--port", "0", "--unixsocket", str(self._socket), "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(
-            [program, *arguments, "--dir", str(self._home)],
+            [*_DIES_ALONG, program, *arguments, "--dir", str(self._home)],
             stdout=subprocess.DEVNULL,
             start_new_session=True,  # or a Ctrl-C would end it before the bank
         )

@@ -30,7 +30,6 @@ class Snapshots:
 
     accounts: list[int]
     read: int = 0
-    away: int = 0  # how often the database did not answer
     total: int | None = None
     wrong: list[str] = field(default_factory=list)
 
@@ -45,7 +44,6 @@ class Snapshots:
             try:
                 total = self._sum()
             except Error:
-                self.away += 1
                 connection.close()
                 over.wait(0.5)
                 continue
@@ -58,7 +56,7 @@ class Snapshots:
     def told(self) -> dict[str, Any]:
         """How many were read, and what was wrong since this was asked last."""
         wrong, self.wrong = self.wrong, []
-        return {"read": self.read, "away": self.away, "wrong": wrong}
+        return {"read": self.read, "wrong": wrong}
 
     def _sum(self) -> int:
         from django.db import connection

@@ -15,15 +15,16 @@ from scratch_bank import ROOT
 from servers import DIES_ALONG
 
 from tests.faults.fault import Violation
-from tests.faults.journal import Journal, Outcome, Transfer
+from tests.faults.funds import REFUSAL, refused_without_need
+from tests.faults.journal import HISTORY, PAGE, Journal, Outcome, Purpose, Transfer
 from tests.faults.people import Account
 from tests.faults.post import PostOffice
 from tests.faults.programs import PATIENCE_SECONDS
 from tests.faults.running import ServedBank
 
 Rows = Mapping[str, Any]
-# The only reason for which a customer of a round may be told no.
-REFUSAL = "insufficient_funds"
+# It asks to be asked again: no reason why a payment would not be made.
+STILL_RUNNING = "still_running"
 _NAMED = 20
 
 
@@ -72,6 +73,7 @@ def differences(claims: Claims, rows: Rows) -> Iterator[str]:
         for fault in _faults_of(claims, transfer, by_key.pop(transfer.key, [])):
             yield f"{transfer.key}: {fault}"
     yield from (f"{key!r}: an order that nobody asked for" for key in by_key)
+    yield from refused_without_need(claims.accounts, claims.transfers.values())
     for table in ("other_movements", "other_reports"):
         if rows[table] != claims.before[table]:
             yield f"{table}: {rows[table]}, and not {claims.before[table]}"
@@ -85,14 +87,20 @@ def _faults_of(claims: Claims, transfer: Transfer, found: Sequence[Rows]) -> Ite
             yield f"nobody could be told what became of it; {len(found)} orders"
         case Outcome.REFUSED:
             yield from (f"refused, and there is order {row['public_id']}" for row in found)
-            yield from (
-                f"refused with {one.code}" for one in transfer.own_tries if one.code != REFUSAL and not one.is_unknown
-            )
+            yield from _refused_with(transfer, REFUSAL)
         case Outcome.ACKNOWLEDGED:
             if len(found) != 1:
                 yield f"acknowledged, and there are {len(found)} orders"
+            yield from _refused_with(transfer, REFUSAL, STILL_RUNNING)
             for row in found:
                 yield from _faults_of_order(claims, transfer, row)
+
+
+def _refused_with(transfer: Transfer, *allowed: str) -> Iterator[str]:
+    """Each other refusal that one of its tries was told; again, and with another amount, `contradictions()` tells."""
+    for one in transfer.own_tries:
+        if not one.is_unknown and not one.is_acknowledged and one.code not in allowed and one.purpose != Purpose.AGAIN:
+            yield f"refused with {one.code} ({one.status})"
 
 
 def _faults_of_order(claims: Claims, transfer: Transfer, row: Rows) -> Iterator[str]:
@@ -179,7 +187,9 @@ class Books:
     bank: ServedBank
     journal: Journal
     auditor: Auditor
+    patience: float = PATIENCE_SECONDS  # of seconds, for a database that answers slowly
     snapshots: int = 0  # read so far
+    _seen: Counter[str] = field(default_factory=Counter)  # at the last look, by what should have grown
     before: Rows = field(init=False)
 
     def __post_init__(self) -> None:
@@ -193,9 +203,8 @@ class Books:
         """
         self.journal.read_on()
         claims = Claims(self.bank.accounts, self.journal.transfers, self.before)
-        snapshots = self.auditor.ask("snapshots")
-        self.snapshots = snapshots["read"]
-        wrong = [*self.journal.told_wrong(), *snapshots["wrong"], *self.journal.faults()]
+        wrong = [*self._wrong_snapshots(), *self._readers_that_stopped(), *self.journal.told_wrong()]
+        wrong += self.journal.faults()
         wrong += differences(claims, self.auditor.ask("rows"))
         wrong += [f"{command}: {said}" for command, said in self.auditor.ask("verify").items()]
         try:
@@ -207,14 +216,39 @@ class Books:
             more = [f"and {len(wrong) - _NAMED} more"] if len(wrong) > _NAMED else []
             raise Violation("\n".join([*wrong[:_NAMED], *more]))
 
+    def _wrong_snapshots(self) -> Iterator[str]:
+        """Those that tell of another sum; or that none was read since the last look: whoever reads them has ended."""
+        end, before = time.monotonic() + self.patience, self.snapshots
+        while self.snapshots == before:
+            if time.monotonic() > end:
+                yield f"No snapshot was read after the {before}th."
+                return
+            snapshots = self.auditor.ask("snapshots")
+            yield from snapshots["wrong"]
+            self.snapshots = snapshots["read"]
+            time.sleep(0.1)
+
+    def _readers_that_stopped(self) -> Iterator[str]:
+        """Nobody has read what customers read all the while that they paid."""
+        now = Counter(
+            {what: self.journal.reads[what] for what in (HISTORY, PAGE)} | {"paid": self.journal.acknowledged}
+        )
+        if now["paid"] > self._seen["paid"]:
+            yield from (
+                f"No {what} was answered since the last look."
+                for what in (HISTORY, PAGE)
+                if now[what] == self._seen[what]
+            )
+        self._seen = now
+
     def _wait_until_all_is_told(self) -> None:
         """What waits may be a mail about nothing.
 
         Raises:
             Violation: it does not leave.
         """
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + self.patience
         while waits := self.auditor.ask("waiting"):
             if time.monotonic() > end:
-                raise Violation(f"{waits} events and mails wait yet after {PATIENCE_SECONDS} s.")
+                raise Violation(f"{waits} events and mails wait yet after {self.patience:.0f} s.")
             time.sleep(0.2)

@@ -20,7 +20,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.faults.journal import NO_ANSWER, Purpose
+from tests.faults.journal import HISTORY, NO_ANSWER, PAGE, Purpose
 from tests.faults.plain_http import Answer, Waiting, send
 
 CENT, MOST = 1, 30_000  # of a transfer, in minor units
@@ -28,6 +28,7 @@ CENT, MOST = 1, 30_000  # of a transfer, in minor units
 TWINS, AGAINS, OTHERS = 6, 5, 3
 RETRIES = 3
 PAGES_IN_A_ROW = 3
+SESSION_COOKIES = ("sessionid", "__Host-bank-session")  # over HTTP and over HTTPS
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ class Notebook:
         self._file, self._lock = path.open("ab", buffering=0), threading.Lock()
 
     def write(self, **line: Any) -> None:
-        text = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+        """With the time: one clock for all processes of the machine, which no fault of ours sets."""
+        text = json.dumps(line | {"at": time.monotonic()}, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             self._file.write(text)
 
@@ -181,11 +183,8 @@ class Customer:
 
     def _told(self, wish: Wish, name: str, waiting: Waiting) -> Answer:
         answer = waiting.answer()
-        said = answer.body.get("code") or answer.body.get("state") or ""
         order = str(answer.body.get("id", "")) if answer.status < 300 else ""
-        self.notebook.write(
-            do="told", key=wish.key, status=answer.status, code=said or answer.why, order=order, **{"try": name}
-        )
+        self.notebook.write(do="told", key=wish.key, order=order, **answer.told(), **{"try": name})
         return answer
 
     def _send(self, wish: Wish, minor: int) -> Waiting:
@@ -193,7 +192,12 @@ class Customer:
         amount = f"{minor // 100}.{minor % 100:02}"
         body = {"to": target["number"], "amount": amount, "description": wish.key}
         path = f"/api/v1/accounts/{source['number']}/transfer"
-        return send(self.part.port, "POST", path, body, token=source["token"], Idempotency_Key=wish.key)
+        return send(self.part.port, "POST", path, body, **_as(source), Idempotency_Key=wish.key)
+
+
+def _as(account: dict[str, Any]) -> dict[str, str]:
+    """The header that says: its owner asks."""
+    return {"Authorization": f"Bearer {account['token']}"}
 
 
 def _is_unknown(answers: Sequence[Answer]) -> bool:
@@ -202,21 +206,22 @@ def _is_unknown(answers: Sequence[Answer]) -> bool:
 
 @dataclass
 class Reader:
-    """One thread: reads the histories of the accounts, whose balances must follow one another."""
+    """One thread: reads the histories of the accounts, whose balances must follow one another, and looks at a page."""
 
     part: Part
     notebook: Notebook
     dice: Random
 
     def act(self) -> None:
+        self._look_at_a_page()
         account = self.dice.choice(self.part.accounts)
-        path, cursor, later, pages = f"/api/v1/accounts/{account['number']}/transactions", "", None, 0
+        path, cursor, later = f"/api/v1/accounts/{account['number']}/transactions", "", None
         for _ in range(PAGES_IN_A_ROW):
             query = f"?cursor={cursor}" if cursor else ""
-            answer = send(self.part.port, "GET", path + query, token=account["token"]).answer()
+            answer = send(self.part.port, "GET", path + query, **_as(account)).answer()
+            self.notebook.write(do="read", what=HISTORY, **answer.told())
             if answer.status != 200:
                 break
-            pages += 1
             for entry in answer.body["items"]:
                 if later is not None and not _follows(later, entry):
                     self.notebook.write(do="wrong", what=f"account {account['id']}: {later} after {entry}")
@@ -224,7 +229,14 @@ class Reader:
             cursor = answer.body["next_cursor"]
             if not cursor:
                 break
-        self.notebook.write(do="pages", read=pages)
+
+    def _look_at_a_page(self) -> None:
+        """The start page, which sends to signing in whoever is not signed in. With the cookie of a session that there
+        is not, or it would need no database."""
+        session = f"{self.dice.getrandbits(160):040x}"
+        cookies = "; ".join(f"{name}={session}" for name in SESSION_COOKIES)
+        answer = send(self.part.port, "GET", "/", Accept="text/html", Cookie=cookies).answer()
+        self.notebook.write(do="read", what=PAGE, **answer.told())
 
     def settle(self, until: float) -> None:
         """There is nothing that a reader would not know."""

@@ -6,13 +6,19 @@ nothing: a try without an answer stays one whose outcome is unknown.
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 NO_ANSWER = 0  # in the place of a status: the connection failed, or nothing came in time
 CONFLICT = "idempotency_conflict"
+_NEVER = float("inf")
+HISTORY, PAGE, PROBLEM = "history", "page", "problem"  # what is read, and the shapes of answers
+# How a read is answered where all is well: its status and its shape; the page is the start page, which sends on.
+WELL = {HISTORY: (200, ""), PAGE: (302, PAGE)}
+# What a 503 of the API says: nobody could work with the database; with it away nobody knows; nobody can count.
+AWAY = {"database_away", "outcome_unknown", "limits_unavailable"}
 
 
 class Purpose(StrEnum):
@@ -34,16 +40,23 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Tried:
-    """A try and its answer; `code` is the order's state or the refusal's code, `order` the id that was told."""
+    """A try and its answer; `code` is the order's state or the refusal's code, `order` the id that was told. Times are
+    seconds of one clock that all clients have."""
 
     purpose: Purpose
     status: int = NO_ANSWER
     code: str = ""
     order: str = ""
+    asked_at: float = 0
+    told_at: float = _NEVER
 
     @property
     def is_unknown(self) -> bool:
         return self.status == NO_ANSWER or self.status >= 500
+
+    @property
+    def refuses_another_amount(self) -> bool:
+        return self.purpose == Purpose.OTHER and self.code == CONFLICT
 
     @property
     def is_acknowledged(self) -> bool:
@@ -82,6 +95,16 @@ class Transfer:
         return any(one.is_unknown for one in self.own_tries if one.purpose in (Purpose.FIRST, Purpose.TWIN))
 
     @property
+    def begun_at(self) -> float:
+        """Before it was asked for it cannot have been done."""
+        return min(one.asked_at for one in self.own_tries)
+
+    @property
+    def done_at(self) -> float:
+        """By then it was done, as the first one who was told so knows; never, as far as is known, if nobody was."""
+        return min((one.told_at for one in self.own_tries if one.is_acknowledged), default=_NEVER)
+
+    @property
     def orders(self) -> set[str]:
         """The orders that were told: one, or the bank has done it twice."""
         return {one.order for one in self.tries.values() if one.is_acknowledged}
@@ -94,7 +117,7 @@ class Transfer:
         for one in self.tries.values():
             if one.purpose == Purpose.AGAIN and 400 <= one.status < 500:
                 said.append(f"acknowledged before, and then {one.status} {one.code}")
-            if one.purpose == Purpose.OTHER and not one.is_unknown and one.code != CONFLICT:
+            if one.purpose == Purpose.OTHER and not one.is_unknown and not one.refuses_another_amount:
                 said.append(f"another amount under its key was answered {one.status} {one.code}")
         return said
 
@@ -106,9 +129,11 @@ class Journal:
     files: list[Path]
     transfers: dict[str, Transfer] = field(default_factory=dict)
     acknowledged: int = 0  # keys
+    conflicts: int = 0  # other amounts under their keys that were refused as such
     answers: Counter[str] = field(default_factory=Counter)  # by status and code
     purposes: Counter[Purpose] = field(default_factory=Counter)
-    pages: int = 0  # of histories that were read
+    reads: Counter[str] = field(default_factory=Counter)  # that were answered as asked, by what was read
+    _ill: Counter[str] = field(default_factory=Counter)  # answers that nothing excuses
     _wrong: list[str] = field(default_factory=list)
     _read: dict[Path, int] = field(default_factory=dict)
 
@@ -130,21 +155,39 @@ class Journal:
                 if transfer is None:
                     transfer = Transfer(line["key"], line["source"], line["target"], line["minor"])
                     self.transfers[transfer.key] = transfer
-                transfer.tries[line["try"]] = Tried(Purpose(line["purpose"]))
+                transfer.tries[line["try"]] = Tried(Purpose(line["purpose"]), asked_at=line["at"])
                 self.purposes[Purpose(line["purpose"])] += 1
             case "told":
                 self._take_answer(self.transfers[line["key"]], line)
-            case "pages":
-                self.pages += line["read"]
+            case "read":
+                self._take_read(line)
             case "wrong":
                 self._wrong.append(line["what"])
 
     def _take_answer(self, transfer: Transfer, line: dict[str, Any]) -> None:
         was_acknowledged = transfer.outcome == Outcome.ACKNOWLEDGED
-        purpose = transfer.tries[line["try"]].purpose
-        transfer.tries[line["try"]] = Tried(purpose, line["status"], line["code"], line.get("order", ""))
-        self.answers[f"{line['status'] or 'none'} {line['code']}"] += 1
+        transfer.tries[line["try"]] = replace(
+            transfer.tries[line["try"]],
+            status=line["status"],
+            code=line["code"],
+            order=line.get("order", ""),
+            told_at=line["at"],
+        )
+        said = f"{line['status'] or 'none'} {line['code']}"
+        self.answers[said] += 1
+        self.conflicts += transfer.tries[line["try"]].refuses_another_amount
+        if line["status"] >= 500 and not _is_of_what_is_away(line, PROBLEM):
+            self._ill[_shown(line, said)] += 1
         self.acknowledged += not was_acknowledged and transfer.outcome == Outcome.ACKNOWLEDGED
+
+    def _take_read(self, line: dict[str, Any]) -> None:
+        what = line["what"]
+        said = f"{line['status'] or 'none'} {line['code']}".rstrip() + f" ({what})"
+        self.answers[said] += 1
+        if (line["status"], line["shape"]) == WELL[what]:
+            self.reads[what] += 1
+        elif line["status"] and not _is_of_what_is_away(line, PAGE if what == PAGE else PROBLEM):
+            self._ill[_shown(line, said)] += 1
 
     def told_wrong(self) -> list[str]:
         """What clients saw that cannot be, since this was asked last."""
@@ -157,8 +200,19 @@ class Journal:
         return Counter({answer: times for answer, times in self.answers.items() if answer[0] in "n5"})
 
     def faults(self) -> list[str]:
-        """Answers that no fault around the bank excuses: what is away is told with 503."""
-        return [f"{times} answers {answer}" for answer, times in self.answers.items() if answer.startswith("500")]
+        """Answers that no fault around the bank excuses: what is away is told with 503, when to try again, and in the
+        shape of all errors."""
+        return [f"{times} answers {answer}" for answer, times in self._ill.items()]
 
     def with_outcome(self, outcome: Outcome) -> list[Transfer]:
         return [one for one in self.transfers.values() if one.outcome == outcome]
+
+
+def _is_of_what_is_away(line: dict[str, Any], shape: str) -> bool:
+    """Whether an answer says as it should that something cannot be done now (promise 7)."""
+    says_what = line["code"] in AWAY if shape == PROBLEM else True
+    return bool(line["status"] == 503 and line["shape"] == shape and line["retry_after"].isdigit() and says_what)
+
+
+def _shown(line: dict[str, Any], said: str) -> str:
+    return f"{said}, shaped as {line['shape'] or 'nothing known'}, Retry-After: {line['retry_after'] or 'none'}"

@@ -5,16 +5,21 @@ A new connection for each, as the bank's sync workers have it.
 
 import json
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from servers import http
 
-from tests.faults.journal import NO_ANSWER
+from tests.faults.journal import NO_ANSWER, PAGE, PROBLEM
 
 # Longer than a worker may take for one request (`timeout` of deploy/gunicorn.conf.py).
 PATIENCE_SECONDS = 45
+
+
+# What each error of the API has (R7.3).
+_PROBLEM_KEYS = {"type", "title", "status", "detail", "code", "request_id"}
 
 
 class BrokenOff(ValueError):
@@ -28,6 +33,29 @@ class Answer:
     status: int
     body: dict[str, Any] = field(default_factory=dict)
     why: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+
+    @property
+    def shape(self) -> str:
+        """PROBLEM, the API's one shape of errors; PAGE; or "" for all else."""
+        kind = self.headers.get("content-type", "").partition(";")[0]
+        if (
+            kind == "application/problem+json"
+            and self.body.keys() >= _PROBLEM_KEYS
+            and self.body["status"] == self.status
+        ):
+            return PROBLEM
+        return PAGE if kind == "text/html" else ""
+
+    def told(self) -> dict[str, Any]:
+        """What a journal keeps of it."""
+        code = self.body.get("code") or self.body.get("state") or self.why
+        return {
+            "status": self.status,
+            "code": code,
+            "shape": self.shape,
+            "retry_after": self.headers.get("retry-after", ""),
+        }
 
 
 class Waiting:
@@ -45,14 +73,14 @@ class Waiting:
                 parts = []
                 while part := connection.recv(65536):
                     parts.append(part)
-            return _read(b"".join(parts))
+            return read(b"".join(parts))
         except (OSError, ValueError) as error:
             return Answer(NO_ANSWER, why=type(error).__name__)
 
 
-def send(port: int, method: str, path: str, body: object = None, *, token: str, **headers: str) -> Waiting:
-    """Send a request with this token; header names are written with underscores."""
-    request = http(method, path, body, Authorization=f"Bearer {token}", **headers)
+def send(port: int, method: str, path: str, body: object = None, **headers: str) -> Waiting:
+    """Send a request; header names are written with underscores."""
+    request = http(method, path, body, **headers)
     try:
         connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
     except OSError as error:
@@ -65,19 +93,38 @@ def send(port: int, method: str, path: str, body: object = None, *, token: str, 
     return Waiting(connection)
 
 
-def _read(text: bytes) -> Answer:
+def read(text: bytes) -> Answer:
     """Raises: BrokenOff, where it is no whole answer; ValueError, where it is none of HTTP."""
     head, found, content = text.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
-    lengths = [int(line.partition(":")[2]) for line in lines if line.lower().startswith("content-length:")]
-    if not found or lengths != [len(content)]:
+    pairs = [line.partition(":") for line in lines[1:]]
+    headers = {name.lower(): value.strip() for name, _, value in pairs}
+    if not found:
+        raise BrokenOff
+    if headers.get("transfer-encoding") == "chunked":  # a page that was made outside of all that counts its bytes
+        content = _joined(content)
+    elif int(headers.get("content-length", "-1")) != len(content):
         raise BrokenOff
     status = int(lines[0].split(" ")[1])
     try:
         body = json.loads(content)
     except ValueError:
-        body = {}  # a page of gunicorn's own
-    return Answer(status, body if isinstance(body, dict) else {})
+        body = {}  # a page
+    return Answer(status, body if isinstance(body, dict) else {}, headers=headers)
+
+
+def _joined(chunks: bytes) -> bytes:
+    """Raises: BrokenOff, where the last one, which is empty, has not come; ValueError."""
+    parts: list[bytes] = []
+    while True:
+        size, found, chunks = chunks.partition(b"\r\n")
+        length = int(size, 16) if found else 0
+        if not found or len(chunks) < length + 2:
+            raise BrokenOff
+        if not length:
+            return b"".join(parts)
+        parts.append(chunks[:length])
+        chunks = chunks[length + 2 :]
 
 
 # States of /proc/net/tcp in which a connection has not been closed by this side: ESTABLISHED, SYN_RECV, CLOSE_WAIT.

@@ -52,7 +52,8 @@ class PostOffice(MailServer):
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._times: Counter[TakenMail] = Counter()
-        self._may_double = 0
+        self._may_double = 0  # since the last look
+        self._explained = 0  # of those that came again, at that look
         super().__init__()
 
     @classmethod
@@ -85,7 +86,8 @@ class PostOffice(MailServer):
             return self._times.total()
 
     def may_double(self, mails: int = UNRECORDED) -> None:
-        """So many more mails may come again: what had delivered them was killed before it could write that down."""
+        """So many more mails may come again until the next `require_mails()`: what had delivered them was killed before
+        it could write that down. What comes again comes before all has left, so nothing is carried over."""
         with self._guard:
             self._may_double += mails
 
@@ -95,7 +97,7 @@ class PostOffice(MailServer):
 
         Raises:
             Violation: one did not leave in so many seconds, one was written twice, one is about what was not
-                committed, or more came twice than were delivered by what was killed.
+                committed, or more came again since the last look than were delivered by what was killed since then.
         """
         end = time.monotonic() + within
         while missing := self._missing(told):
@@ -104,6 +106,8 @@ class PostOffice(MailServer):
             time.sleep(0.2)
         if wrong := self._too_many(told):
             raise Violation(wrong)
+        with self._guard:
+            self._explained, self._may_double = _again(self._times), 0
         return self.came()
 
     def _missing(self, told: Mapping[str, Collection[str]]) -> list[str]:
@@ -123,11 +127,16 @@ class PostOffice(MailServer):
         written = Counter((mail.description, mail.recipients, mail.subject) for mail in about)
         if twice := [one for one, times in written.items() if times > 1]:
             return f"Mails that were written more than once: {_some(twice)}"
-        again = sum(times - 1 for times in taken.values())
+        again = _again(taken) - self._explained
         if again > self._may_double:
             doubled = [mail for mail, times in taken.items() if times > 1]
             return f"{again} mails came again, and kills explain {self._may_double}: {_some(doubled)}"
         return ""
+
+
+def _again(taken: "Counter[TakenMail]") -> int:
+    """How many mails were not the first of their kind."""
+    return taken.total() - len(taken)
 
 
 def _read(content: bytes, recipients: tuple[str, ...]) -> TakenMail:

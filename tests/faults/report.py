@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults.journal import Journal, Outcome, Purpose
+from tests.faults.journal import HISTORY, PAGE, Journal, Outcome, Purpose
 
 SEPARATOR = " | "
 
@@ -29,6 +29,7 @@ class Figures:
     conflicts: int = 0
     snapshots: int = 0
     pages: int = 0
+    looks: int = 0
     checks: int = 0
     mails: int = 0
     doubled: int = 0
@@ -46,8 +47,9 @@ class Figures:
         self.resolved += sum(one.was_unknown and one.outcome != Outcome.UNKNOWN for one in journal.transfers.values())
         self.replays += journal.purposes[Purpose.AGAIN]
         self.twins += journal.purposes[Purpose.TWIN]
-        self.conflicts += journal.purposes[Purpose.OTHER]
-        self.pages += journal.pages
+        self.conflicts += journal.conflicts
+        self.pages += journal.reads[HISTORY]
+        self.looks += journal.reads[PAGE]
         self.answers += journal.answers
 
     def note(self, kind: str, site: str) -> None:
@@ -72,12 +74,13 @@ _ROWS = {
     "replays": "replays: the same request again later",
     "twins": "the same request twice at once",
     "conflicts": "another amount under a used key, refused",
-    "snapshots": "snapshots of all balances, each with the right sum",
-    "pages": "pages of histories, each balance after the other",
+    "snapshots": "snapshots of all balances, whose sums were compared",
+    "pages": "pages of histories, whose balances were followed",
+    "looks": "answers to people with a browser",
     "restarts": "programs that ended unasked and were started again",
     "checks": "checks of all books",
     "mails": "mails that came",
-    "doubled": "of them a second time, as kills and clocks may explain",
+    "doubled": "of them again",
 }
 
 

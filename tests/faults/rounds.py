@@ -4,7 +4,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -33,13 +33,14 @@ class Round:
     steps: list[str] = field(default_factory=list)
 
     def pay(self, transfers: int = _BETWEEN) -> None:
-        """Let the customers pay, until so many more transfers are acknowledged.
+        """Let the customers pay while nothing is broken, until so many more transfers are acknowledged.
 
         Raises:
-            Violation: the bank does not pay.
+            Violation: the bank does not pay, or leaves somebody without an answer, as one worker that is ill would.
         """
-        self.clients.pay()
-        self.bank.wait_until_it_pays(transfers)
+        with self._all_answered("though nothing was broken"):
+            self.clients.pay()
+            self.bank.wait_until_it_pays(transfers)
 
     def strike(self, fault: Fault, random: Random) -> None:
         """Let the fault strike amid payments; return when the bank pays again.
@@ -50,11 +51,18 @@ class Round:
         self.pay()
         self.steps.append(fault.name)
         self.figures.note(fault.name, self.bank.site)
-        unanswered = self._unanswered()
-        fault.strike(self.bank, random)
-        self.bank.wait_until_it_pays(_BETWEEN)
-        if fault.drops_nothing and (dropped := self._unanswered() - unanswered):
-            raise Violation(f"Requests that were not answered, or by a fault of ours: {dict(dropped)}")
+        with self._all_answered(f"amid {fault.name}") if fault.drops_nothing else nullcontext():
+            with _giving_up_is_a_violation():
+                fault.strike(self.bank, random)
+            self.bank.wait_until_it_pays(_BETWEEN)
+
+    @contextmanager
+    def _all_answered(self, when: str) -> Iterator[None]:
+        """Raises: Violation, some were not, or by a fault of ours (5xx)."""
+        before = self._unanswered()
+        yield
+        if dropped := self._unanswered() - before:
+            raise Violation(f"Requests that were not answered, or by a fault of ours, {when}: {dict(dropped)}")
 
     def _unanswered(self) -> Counter[str]:
         self.clients.journal.read_on()
@@ -69,6 +77,21 @@ class Round:
         self.clients.pause()
         self.books.check()
         self.figures.checks += 1
+
+
+@contextmanager
+def _giving_up_is_a_violation() -> Iterator[None]:
+    """Whoever waits for a server that does not come back ends the program, with a text; a signal does, with a number.
+
+    Raises:
+        Violation: in the place of the former, so that the run counts it.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            raise Violation(error.code) from error
+        raise
 
 
 @contextmanager

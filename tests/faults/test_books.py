@@ -1,5 +1,6 @@
 """The checks of the bank test bite: what differs from what customers were told is named by its key (R3.4, R3.5)."""
 
+import itertools
 import json
 from collections.abc import Callable
 from copy import deepcopy
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.faults.books import Claims, differences
+from tests.faults.funds import refused_without_need
 from tests.faults.journal import Journal
 from tests.faults.people import Account
 
@@ -26,14 +28,19 @@ BEFORE = {
 }
 
 
+STARTS = itertools.count()  # one transfer is asked for after the other
+
+
 def told(key: str, source: int, target: int, minor: int, *answers: tuple[str, int, str, str]) -> list[dict[str, Any]]:
     """Lines of a client's journal: of each answer its purpose, status, code, and order; status -1: none was written."""
     lines: list[dict[str, Any]] = []
+    at = next(STARTS)
     for number, (purpose, status, code, order) in enumerate(answers):
-        a_try = {"key": key, "try": f"{key}-{number}"}
+        a_try = {"key": key, "try": f"{key}-{number}", "at": at + number / 10}
         lines.append({"do": "ask", "source": source, "target": target, "minor": minor, "purpose": purpose} | a_try)
         if status >= 0:
-            lines.append({"do": "told", "status": status, "code": code, "order": order} | a_try)
+            answer = {"do": "told", "status": status, "code": code, "order": order, "shape": "", "retry_after": ""}
+            lines.append(a_try | answer | {"at": at + number / 10 + 0.05})
     return lines
 
 
@@ -55,9 +62,9 @@ LINES = [
     *told("paid", 0, 2, 1_000, ("first", 201, "posted", "A"), ("again", 201, "posted", "A")),
     *told("own", 0, 1, 500, ("first", 201, "posted", "B"), ("other", 422, "idempotency_conflict", "")),
     *told("poor", 2, 0, 99_999, ("first", 409, "insufficient_funds", "")),
+    *told("twins", 1, 2, 50_560, ("first", 409, "insufficient_funds", ""), ("twin", 201, "posted", "D")),
     *told("lost", 2, 1, 70, ("first", 0, "ConnectionResetError", ""), ("retry", 201, "posted", "C")),
-    *told("gone", 2, 1, 80, ("first", -1, "", ""), ("final", 409, "insufficient_funds", "")),
-    *told("twins", 1, 2, 30, ("first", 409, "insufficient_funds", ""), ("twin", 201, "posted", "D")),
+    *told("gone", 2, 1, 180_000, ("first", -1, "", ""), ("final", 409, "insufficient_funds", "")),
 ]
 ROWS = BEFORE | {
     "orders": [
@@ -65,9 +72,9 @@ ROWS = BEFORE | {
         ordered("paid", "A", 11, 21, 1_000),
         ordered("own", "B", 11, 12, 500),
         ordered("lost", "C", 21, 12, 70),
-        ordered("twins", "D", 12, 21, 30),
+        ordered("twins", "D", 12, 21, 50_560),
     ],
-    "balances": {"11": [48_500, 0], "12": [50_540, 0], "21": [50_960, 0]},
+    "balances": {"11": [48_500, 0], "12": [10, 0], "21": [101_490, 0]},
 }
 
 
@@ -123,7 +130,7 @@ def refused_and_done(rows: dict[str, Any]) -> None:
 
 
 def given_up_and_done(rows: dict[str, Any]) -> None:
-    rows["orders"].append(ordered("gone", "F", 21, 12, 80))
+    rows["orders"].append(ordered("gone", "F", 21, 12, 180_000))
 
 
 def never_asked(rows: dict[str, Any]) -> None:
@@ -159,7 +166,7 @@ DOCTORED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "refused and done": (refused_and_done, "poor: refused, and there is order F"),
     "given up and done": (given_up_and_done, "gone: refused, and there is order F"),
     "never asked for": (never_asked, "'strange': an order that nobody asked for"),
-    "a cent": (off_by_a_cent, "account 21 has 50961, and the acknowledged transfers make it 50960"),
+    "a cent": (off_by_a_cent, "account 21 has 101491, and the acknowledged transfers make it 101490"),
     "set aside": (set_aside, "account 21 has 1 set aside"),
     "moved without an order": (moved_without_order, "other_movements"),
     "what was before": (an_earlier_one_changed, "order opening from before has changed"),
@@ -199,6 +206,18 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], str]] = {
         told("odd", 0, 2, 5, ("first", 403, "forbidden", "")),
         "odd: refused with forbidden",
     ),
+    "refused for no reason among tries of what was done": (
+        told("late", 0, 2, 5, ("first", 429, "too_often", ""), ("retry", 201, "posted", "H")),
+        "late: refused with too_often",
+    ),
+    "refused for want of funds that were there": (
+        told("rich", 0, 2, 48_500, ("first", 409, "insufficient_funds", "")),
+        "rich: refused 48500, and its account had 48500 at least",
+    ),
+    "refused since it was done": (
+        told("self", 0, 2, 48_500, ("first", 201, "posted", "H"), ("retry", 409, "insufficient_funds", "")),
+        "self: refused 48500, and its account had 48500 at least",
+    ),
 }
 
 
@@ -206,6 +225,26 @@ ANSWERS: dict[str, tuple[list[dict[str, Any]], str]] = {
 def test_a_doctored_journal_is_named(case: str) -> None:
     lines, says = ANSWERS[case]
     assert any(difference.startswith(says) for difference in found([*LINES, *lines], deepcopy(ROWS)))
+
+
+def test_a_refusal_is_judged_by_what_may_have_been_there_and_no_longer_or_not_yet() -> None:
+    """What another asked for at the same moment may have gone first, and what nobody was told of may not have come."""
+    paying = told("big", 0, 2, 40_000, ("first", 201, "posted", "H"))
+    refused = told("after", 0, 2, 20_000, ("first", 409, "insufficient_funds", ""))
+    coming = told("in", 2, 0, 30_000, ("first", 201, "posted", "I"))
+    asked, answered = coming
+    assert unneeded([*paying, *refused]) == []
+    assert unneeded([paying[0], refused[0], refused[1] | {"at": paying[1]["at"]}, paying[1]]) == []
+    assert unneeded([*paying, asked | {"at": 0.0}, *refused, answered]) == []
+    sooner = [line | {"at": 0.0} for line in coming]
+    assert unneeded([*paying, *sooner, *refused]) == ["after: refused 20000, and its account had 40000 at least"]
+
+
+def unneeded(lines: list[dict[str, Any]]) -> list[str]:
+    journal = Journal([])
+    for line in lines:
+        journal.take(line)
+    return list(refused_without_need(ACCOUNTS, journal.transfers.values()))
 
 
 def test_mails_tell_both_sides_of_a_payment_and_nobody_of_ones_own_transfer() -> None:

@@ -90,6 +90,20 @@ def test_a_mail_that_came_twice_wants_a_kill_that_explains_it(post: PostOffice) 
     assert post.require_mails({"k-1": ["alice@example.com"]}, within=0) == 2
 
 
+def test_a_kill_explains_what_comes_again_until_the_next_look_and_no_later(post: PostOffice) -> None:
+    """What one fault may double does not excuse a later one."""
+    told = {"k-1": ["alice@example.com"]}
+    tell(post, "k-1", "alice@example.com")
+    post.may_double()
+    assert post.require_mails(told, within=0) == 1
+    tell(post, "k-1", "alice@example.com")
+    with pytest.raises(Violation, match="1 mails came again, and kills explain 0"):
+        post.require_mails(told, within=0)
+    post.may_double(1)
+    assert post.require_mails(told, within=0) == 2
+    assert post.require_mails(told, within=0) == 2, "what was explained once is not asked about again"
+
+
 def test_what_it_refuses_for_now_it_does_not_have(post: PostOffice) -> None:
     post.mood = Mood.REFUSES_RECIPIENTS
     with pytest.raises(smtplib.SMTPRecipientsRefused, match="450"):
