@@ -13,6 +13,7 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
+from accounts import freezes
 from accounts.models import AccountFreeze, AccountKind, AccountStatus, BankAccount, FreezeKind, User
 from accounts.permission import second_person
 from audit.services import record_many
@@ -213,8 +214,16 @@ def unfreeze(bank: Bank, seat: int) -> Step:
 
 
 def approve_unfreeze(bank: Bank, seat: int) -> Step:
-    step = _approval(bank, seat, RequestKind.UNFREEZE_ACCOUNT, account=bank.alices)
-    return replace(step, begin=lambda: _freeze(bank))
+    """By a clerk who has read what stood when both acts were ready."""
+    read: list[int] = []
+
+    def begin() -> None:
+        _freeze(bank)
+        read.append(freezes.version_of(freezes.standing_on(bank.stored(bank.alices))))
+
+    asked, clerk = _asked(bank, RequestKind.UNFREEZE_ACCOUNT, account=bank.alices), bank.clerks[seat]
+    decision: dict[str, Any] = {"actor": clerk, "public_id": asked.public_id, "reason": REASON}
+    return Step(lambda: requests.approve_request(**decision, seen=read[0]), begin=begin)
 
 
 def approve_close(bank: Bank, seat: int) -> Step:
@@ -327,12 +336,15 @@ def _freeze(bank: Bank) -> None:
         set_status(account, AccountStatus.FROZEN, FreezeKind.SUPPORT)
 
 
-def _approval(bank: Bank, seat: int, kind: RequestKind, account: BankAccount | None = None, **asks: Any) -> Step:
-    """Of a request that waits for the other clerk too, where there is one."""
+def _asked(bank: Bank, kind: RequestKind, account: BankAccount | None, **asks: Any) -> ServiceRequest:
+    """A request that waits: the one of the other clerk, where there is one."""
     waiting = ServiceRequest.objects.filter(kind=kind.value, account=account, state=RequestState.PENDING)
     with transaction.atomic():
-        asked = waiting.first() or requests.save_new(bank.alice, kind, account=account, **asks)
-    clerk = bank.clerks[seat]
+        return waiting.first() or requests.save_new(bank.alice, kind, account=account, **asks)
+
+
+def _approval(bank: Bank, seat: int, kind: RequestKind, account: BankAccount | None = None, **asks: Any) -> Step:
+    asked, clerk = _asked(bank, kind, account, **asks), bank.clerks[seat]
     return Step(lambda: requests.approve_request(actor=clerk, public_id=asked.public_id, reason=REASON))
 
 

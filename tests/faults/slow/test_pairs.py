@@ -40,6 +40,7 @@ TOLD = {
     **dict.fromkeys(["PayeeCannotReceive", "InterestOwed"], FREEZES),
     **dict.fromkeys(["FrozenAlready", "WrongStatus"], FREEZES),
     "AdministratorsFreeze": {"freeze_for_the_bank"},
+    "FreezeCameSince": FREEZES,
     "AlreadyAsked": {"file_freeze", "approve_freeze"},
     "IllegalStep": {"approve_freeze", "approve_unfreeze", "raise_limit"},
     "NotARaise": {"raise_limit"},
