@@ -20,6 +20,7 @@ ATTEMPTS = 5
 # A server that is away for longer is told to the caller: a worker that waits serves nobody.
 _PATIENCE_SECONDS = 5
 _CANCELLED_WITHIN_SECONDS = 0.5
+_LOST_AT_COMMIT = "The connection was lost while the database was committing."
 
 # SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy, and PostgreSQL where a migration altered a column since
 # the statement was prepared: the engine ended our transaction, not our rules.
@@ -124,59 +125,82 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
     @wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         began, attempt, may_be_done = time.monotonic(), 0, False
-        while True:
-            attempt, has_returned = attempt + 1, False
-            try:
-                standby.forget(connection)
-                with transaction.atomic(durable=True):
-                    result = service(*args, **kwargs)
-                    _require_connection()
-                    has_returned = True
-                standby.require(connection)
-                return result
-            except Error as error:
-                is_lost = is_connection_lost(error) or connection.closed_in_transaction
-                may_be_done |= is_lost and has_returned
-                is_full = is_disk_full(error)
-                if is_lost or is_full:
-                    connection.close()
-                is_over = (
-                    attempt == ATTEMPTS
-                    or is_full
-                    or isinstance(error, OutOfTime)
-                    or (is_lost and time.monotonic() - began > _PATIENCE_SECONDS)
-                    or not (is_lost or is_deadlock_victim(error))
-                )
-                if may_be_done and (is_over or not is_repeatable):
-                    raise OutcomeUnknown("The connection was lost while the database was committing.") from error
-                if is_over:
-                    raise
-                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+        try:
+            while True:
+                attempt, has_returned = attempt + 1, False
+                try:
+                    standby.forget(connection)
+                    with transaction.atomic(durable=True):
+                        result = service(*args, **kwargs)
+                        _require_connection()
+                        has_returned = True
+                    standby.require(connection)
+                    return result
+                except Error as error:
+                    is_lost = is_connection_lost(error) or connection.closed_in_transaction
+                    may_be_done |= is_lost and has_returned
+                    if is_lost or is_disk_full(error):
+                        connection.close()
+                    is_over = attempt == ATTEMPTS or _is_over(error, began, is_lost=is_lost)
+                    if may_be_done and (is_over or not is_repeatable):
+                        raise OutcomeUnknown(_LOST_AT_COMMIT) from error
+                    if is_over:
+                        raise
+                    time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+        except OutOfTime as error:  # in a service, or between two runs, of which the first may be done
+            if may_be_done:
+                raise OutcomeUnknown(_LOST_AT_COMMIT) from error
+            raise
 
+    run.joined = _joined(service)  # type: ignore[attr-defined]
+    return cast("Service[P, R]", run)
+
+
+def _joined(service: Callable[P, R]) -> Callable[P, R]:
     @wraps(service)
     def joined(*args: P.args, **kwargs: P.kwargs) -> R:
         if not connection.in_atomic_block:
             raise RuntimeError(f"{service.__name__} is to join a transaction, and there is none.")
         return service(*args, **kwargs)
 
-    run.joined = joined  # type: ignore[attr-defined]
-    return cast("Service[P, R]", run)
+    return joined
+
+
+def _is_over(error: Error, began: float, *, is_lost: bool) -> bool:
+    """Whether another run, of a service that began then, would help nobody."""
+    if isinstance(error, OutOfTime) or is_disk_full(error):
+        return True
+    if is_lost:
+        return time.monotonic() - began > _PATIENCE_SECONDS
+    return not is_deadlock_victim(error)
 
 
 def give_up() -> None:
     """What a web worker does when its time for a request is over, and it is killed a second later: it ends what the
     database does for it, and raises where it waits, so that whoever asked gets an answer. Outside requests it returns.
 
+    A COMMIT is left alone: PostgreSQL would no longer wait for its standby, and show everybody what a failover undoes.
+
     Raises:
         OutOfTime
     """
     if not request_context.current().request_id:
         return
+    if not _is_at_commit():
+        _cancel()
+    raise OutOfTime("The time for this request is over.")
+
+
+def _is_at_commit() -> bool:
+    """Whether a transaction is being ended: Django's block is left, and its autocommit is not back."""
+    return not (connection.in_atomic_block or connection.autocommit)
+
+
+def _cancel() -> None:
+    """End what PostgreSQL does for us: else it would wait on there, for a lock say, and hold locks of its own."""
     if connection.vendor == "postgresql" and connection.connection is not None:
-        # Else it would wait on there, for a lock or for the standby, and hold locks of its own.
         with suppress(connection.Database.Error):  # type: ignore[attr-defined]
             connection.connection.cancel_safe(timeout=_CANCELLED_WITHIN_SECONDS)
-    raise OutOfTime("The time for this request is over.")
 
 
 def _require_connection() -> None:

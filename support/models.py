@@ -101,7 +101,7 @@ OTHER_KINDS = tuple(kind for kind in RequestKind if kind not in ACCOUNT_KINDS)
 class ServiceRequest(models.Model):
     """Something a customer asks the bank to do; approval does it (R4.2). It never holds a secret.
 
-    `payload` is sealed JSON of the keys that its kind allows: names, an address, an amount.
+    `payload` is sealed JSON of the keys that its kind allows (names, an address, an amount) and of what it notes.
     """
 
     readable_on_replica = True

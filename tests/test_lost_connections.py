@@ -19,6 +19,7 @@ from django.db import (
     ProgrammingError,
     connection,
     connections,
+    transaction,
 )
 from django.db.backends.utils import CursorWrapper
 from post_office.models import Email
@@ -327,6 +328,56 @@ def test_what_ran_out_of_time_at_commit_may_be_done(monkeypatch: pytest.MonkeyPa
         with pytest.raises(OutcomeUnknown):
             own_repeatable_transaction(service)()
     assert service.calls == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_ran_out_of_time_between_two_runs_may_be_done_by_the_first(
+    lost_at_commit: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R3.5: told that nothing was changed, a customer would pay again."""
+
+    def out_of_time(seconds: float) -> None:
+        raise OutOfTime
+
+    lost_at_commit(reaches=True)
+    service = Losing(0)
+    with monkeypatch.context() as waiting:
+        waiting.setattr(transactions.time, "sleep", out_of_time)
+        with pytest.raises(OutcomeUnknown):
+            own_repeatable_transaction(service)()
+    assert written() == ["call 1"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_ran_out_of_time_between_two_runs_of_which_none_is_done_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_time(seconds: float) -> None:
+        raise OutOfTime
+
+    with monkeypatch.context() as waiting:
+        waiting.setattr(transactions.time, "sleep", out_of_time)
+        with pytest.raises(OutOfTime):
+            own_repeatable_transaction(Losing(1))()
+    assert written() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_is_cancelled_when_the_time_is_over_and_a_commit_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R3.4: a COMMIT that no longer waits for the standby is seen by everybody, and undone by a failover."""
+    cancelled: list[str] = []
+    monkeypatch.setattr(transactions, "_cancel", lambda: cancelled.append("cancelled"))
+    with request_context(RequestContext(request_id="some")):
+        with pytest.raises(OutOfTime):
+            give_up()
+        with pytest.raises(OutOfTime):
+            own_transaction(give_up)()
+        assert len(cancelled) == 2, "outside of transactions, and inside"
+        with monkeypatch.context() as waiting:
+            waiting.setattr(connections["default"], "_commit", give_up)
+            with pytest.raises(OutcomeUnknown):
+                own_transaction(Losing(0))()
+            with pytest.raises(OutOfTime), transaction.atomic():
+                RateWindow.objects.create(key="without a service", last_at=NOON)
+    assert len(cancelled) == 2
 
 
 # --- At COMMIT, answered, and not on the standby ------------------------------------------------------------

@@ -58,6 +58,31 @@ def test_a_clock_that_is_set_back_keeps_nobody_out(store: str) -> None:
 
 
 @pytest.mark.django_db
+def test_a_clock_behind_does_not_forget_what_one_ahead_has_counted(store: str) -> None:
+    """R3.9, R1.4: guesses that are sent to two servers in turn would never use up the places of either."""
+    behind, ahead = NOON, NOON + timedelta(seconds=90)
+    assert [take("k", THREE_A_MINUTE, at=ahead) for _ in range(3)] == [2, 1, 0]
+    assert [take("k", THREE_A_MINUTE, at=behind) for _ in range(3)] == [2, 1, 0]
+    for now in (behind, ahead):
+        with pytest.raises(TooOften) as refusal:
+            take("k", THREE_A_MINUTE, at=now + timedelta(seconds=1))
+        assert refusal.value.retry_after == 59
+    if store == "rows":
+        assert len(RateWindow.objects.get().stamps) == 6
+    take("k", THREE_A_MINUTE, at=ahead + timedelta(seconds=60))
+    give_back("k")
+    assert take("k", THREE_A_MINUTE, at=ahead + timedelta(seconds=60)) == 2, "the last to be taken is given back"
+
+
+@pytest.mark.django_db
+def test_of_clocks_that_were_set_back_no_row_keeps_more_than_one_could_take() -> None:
+    # R3.9: whatever clocks say, a key stays one small row.
+    for hours in range(10, 0, -1):
+        take("k", THREE_A_MINUTE, at=NOON + timedelta(hours=hours))
+    assert len(RateWindow.objects.get().stamps) == 4
+
+
+@pytest.mark.django_db
 def test_a_refusal_takes_no_place(store: str) -> None:
     # R3.9: whoever goes on trying is not kept out for longer.
     for _ in range(3):

@@ -22,21 +22,24 @@ R = TypeVar("R")
 _PREFIX = "bank:limit:"
 _ANSWER_SECONDS = 2
 
-# An item is "seconds since 1970|token", oldest first, as in `window`; what is asked is a place, at `now`.
+# An item is "seconds since 1970|token", in the order of `window`; what is asked is a place, at `now`.
 # Gives {places left or -1, seconds to wait, whether the place was taken now}.
 _TAKE = """
 local now, window, lock, times = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local token, kept, clocks_differ = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local function time_of(item) return tonumber(string.match(item, '^[^|]*')) end
-local items = {}
+local function wait_of(items)
+    if #items < times then return 0 end
+    local first, last = math.huge, 0
+    for _, item in ipairs(items) do first, last = math.min(first, time_of(item)), math.max(last, time_of(item)) end
+    return math.max(0, math.ceil(math.max(first + window, last + lock) - now))
+end
+local items, ahead = {}, {}
 for _, item in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-    if time_of(item) <= now + clocks_differ then items[#items + 1] = item end
+    local is_ahead = time_of(item) > now + clocks_differ
+    table.insert(is_ahead and ahead or items, item)
 end
-local wait = 0
-if #items >= times then
-    local free_at, unlocked_at = time_of(items[1]) + window, time_of(items[#items]) + lock
-    wait = math.max(0, math.ceil(math.max(free_at, unlocked_at) - now))
-end
+local wait = wait_of(items)
 local counting = {}
 for _, item in ipairs(items) do
     if wait > 0 or time_of(item) + window > now then counting[#counting + 1] = item end
@@ -46,9 +49,10 @@ if token ~= '' then
         if string.match(item, '|(.*)$') == token then return {times - #counting, 0, 0} end
     end
 end
-if #counting >= times then return {-1, wait, 0} end
+if #counting >= times then return {-1, wait_of(counting), 0} end
 counting[#counting + 1] = ARGV[1] .. '|' .. token
 redis.call('DEL', KEYS[1])
+for index = math.max(1, #ahead - times + 1), #ahead do redis.call('RPUSH', KEYS[1], ahead[index]) end
 for _, item in ipairs(counting) do redis.call('RPUSH', KEYS[1], item) end
 redis.call('EXPIRE', KEYS[1], kept)
 return {times - #counting, 0, 1}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from foundation.compiled import Insert, Select, Update
-from foundation.limiter.window import Limit, Place, TooOften, still_counting, wait_of
+from foundation.limiter.window import Limit, Place, TooOften, still_counting, taken_ahead, wait_of
 from foundation.locking import lock, sweep
 from foundation.models import RateWindow
 from foundation.transactions import own_transaction
@@ -88,6 +88,7 @@ def _taken(row: RateWindow, place: Place, now: float, at: datetime) -> int:
         return limit.times - len(stamps)
     if len(stamps) >= limit.times:
         raise TooOften(wait_of(stamps, limit, now), place)
-    row.stamps = [*stamps, [now, place.token]]
-    _keep.execute(row.pk, tuple(row.stamps), at)  # one value: a list would be several
-    return limit.times - len(row.stamps)
+    kept = *taken_ahead(row.stamps, limit, now), *stamps, [now, place.token]
+    row.stamps = [*kept]
+    _keep.execute(row.pk, kept, at)  # one value: a list would be several
+    return limit.times - len(stamps) - 1

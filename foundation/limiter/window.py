@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from foundation.refusals import NotNow
 
 # Machines' clocks differ by less. A place that was taken later than this after now was taken by a clock that has been
-# set back since: nobody knows when, and it must keep nobody out until that time comes round.
+# set back since, or that is wrong on another machine: nobody knows when, and it keeps nobody out until that time comes
+# round. It is kept as long: else two machines would each forget what the other has counted.
 CLOCKS_DIFFER_SECONDS = 60
 
 
@@ -52,7 +53,7 @@ class Place:
     token: str = ""
 
 
-# The time a place was taken (seconds since 1970), and what it is for; oldest first.
+# The time a place was taken (seconds since 1970), and what it is for; the one that was taken first comes first.
 Stamps = Sequence[Sequence]
 
 
@@ -64,16 +65,26 @@ def still_counting(stamps: Stamps, limit: Limit, now: float) -> list[Sequence]:
     return [stamp for stamp in taken if stamp[0] + limit.window_seconds > now]
 
 
+def taken_ahead(stamps: Stamps, limit: Limit, now: float) -> list[Sequence]:
+    """What a clock that is ahead has taken, which is to be kept before those that count: no more than it can take."""
+    return [stamp for stamp in stamps if _is_ahead(stamp, now)][-limit.times :]
+
+
 def wait_of(stamps: Stamps, limit: Limit, now: float) -> int:
     """Whole seconds until a place is free: until the oldest leaves the window, or the lock after the newest
     ends, whichever is later. 0 if one is free."""
     taken = _taken_by(stamps, now)
     if len(taken) < limit.times:
         return 0
-    free_at = taken[0][0] + limit.window_seconds
-    unlocked_at = taken[-1][0] + limit.lock_seconds
+    times = [stamp[0] for stamp in taken]
+    free_at = min(times) + limit.window_seconds
+    unlocked_at = max(times) + limit.lock_seconds
     return max(0, math.ceil(max(free_at, unlocked_at) - now))
 
 
 def _taken_by(stamps: Stamps, now: float) -> list[Sequence]:
-    return [stamp for stamp in stamps if stamp[0] <= now + CLOCKS_DIFFER_SECONDS]
+    return [stamp for stamp in stamps if not _is_ahead(stamp, now)]
+
+
+def _is_ahead(stamp: Sequence, now: float) -> bool:
+    return bool(stamp[0] > now + CLOCKS_DIFFER_SECONDS)

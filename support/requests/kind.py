@@ -18,7 +18,7 @@ from support.requests.common import RequestForm
 
 
 class KindOfRequest(ABC):
-    """One kind of request. `payload_keys` is all that a request may carry: a secret has no place to stand in."""
+    """One kind of request. `payload_keys` is all that people may send with it: a secret has no place to stand in."""
 
     kind: RequestKind
     icon: str
@@ -57,6 +57,10 @@ class KindOfRequest(ABC):
             Refusal
         """
 
+    def noted(self, account: BankAccount | None) -> Mapping[str, str]:
+        """What the bank keeps besides, of the moment at which somebody asks; nobody is shown it."""
+        return {}
+
     def begin(self, asked: ServiceRequest) -> None:  # noqa: B027 (most kinds wait for the clerk with all they do)
         """What filing does at once, inside its transaction: as a rule nothing.
 
@@ -85,14 +89,17 @@ class KindOfRequest(ABC):
 
     def wishes(self, details: Mapping[str, str]) -> list[tuple[str, str]]:
         """What the customer reads of their request: label and value, as they wrote it."""
-        return [(key.replace("_", " ").capitalize(), value) for key, value in details.items() if value]
+        return [(key.replace("_", " ").capitalize(), value) for key, value in self._asked(details) if value]
 
     def wishes_for_clerks(self, customer: User, details: Mapping[str, str]) -> list[tuple[str, str]]:
         """What a clerk compares before deciding: what is kept now, and what is wished instead."""
         return []
 
     def wishes_for_programs(self, details: Mapping[str, str]) -> Mapping[str, str]:
-        return details
+        return dict(self._asked(details))
+
+    def _asked(self, details: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        return ((key, value) for key, value in details.items() if key in self.payload_keys)
 
     # --- Approval ----------------------------------------------------------------------------------------------
 

@@ -106,7 +106,7 @@ def file_request(
         raise WishTooLong
     details = dict(rule.differing(actor, details))
     rule.check(actor, account, details)
-    text = json.dumps(details, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps({**details, **rule.noted(account)}, ensure_ascii=False, separators=(",", ":"))
     if len(text) > _MAX_PAYLOAD_CHARS:
         raise PayloadTooLong
     limiter.take(f"request:{actor.pk}", limiter.Limit(settings.REQUESTS_PER_HOUR, 3600))

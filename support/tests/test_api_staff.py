@@ -1,13 +1,14 @@
 """Service requests as staff decide them through the API (R4.2, R5.4)."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from accounts.models import AccountStatus, BankAccount, FreezeKind
+from accounts.models import AccountFreeze, AccountStatus, BankAccount, FreezeKind
 from foundation import paging
 from support.models import RequestKind, ServiceRequest
 from support.requests import services as service
@@ -144,6 +145,28 @@ def test_an_approval_that_names_no_freezes_lifts_those_that_the_customer_asked_a
     assert state_of(unfreezing) == "pending"
     freezing.unfreeze_account(actor=ada, account=unfreezing.account, kinds=[FreezeKind.ADMINISTRATOR], reason=REASON)
     assert client.post(path, {"reason": REASON}).json()["state"] == "completed"
+
+
+def test_which_freezes_the_customer_asked_about_is_for_no_clock_to_say(unfreezing: Any, ada: Any, api: Any) -> None:
+    """R2.5: a server whose clock is behind freezes later, at a time before the request."""
+    freezing.freeze_account(actor=ada, account=unfreezing.account, reason=REASON)
+    AccountFreeze.objects.filter(kind=FreezeKind.ADMINISTRATOR).update(
+        frozen_at=unfreezing.created_at - timedelta(days=1)
+    )
+    path = f"staff/requests/{unfreezing.public_id}"
+    assert told(api("ada").post(f"{path}/approve", {"reason": REASON})) == (409, "freeze_came_since")
+    assert api("ada").get(path).json()["wishes"] == {}, "it is nothing that the customer wishes"
+
+
+def test_of_a_request_that_noted_no_freezes_the_time_says_which(unfreezing: Any, ada: Any, api: Any) -> None:
+    """One that was filed before the bank noted them."""
+    unfreezing.payload = "{}"
+    unfreezing.save(update_fields=["payload"])
+    path = f"staff/requests/{unfreezing.public_id}/approve"
+    freezing.freeze_account(actor=ada, account=unfreezing.account, reason=REASON)
+    assert told(api("ada").post(path, {"reason": REASON})) == (409, "freeze_came_since")
+    freezing.unfreeze_account(actor=ada, account=unfreezing.account, kinds=[FreezeKind.ADMINISTRATOR], reason=REASON)
+    assert api("ada").post(path, {"reason": REASON}).json()["state"] == "completed"
 
 
 def test_a_version_that_is_none_is_invalid(unfreezing: Any, api: Any) -> None:

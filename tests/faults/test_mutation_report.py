@@ -1,12 +1,13 @@
 """What is said of the mutants that were made by machine (`tests/faults/mutation/`)."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults.mutation import report
-from tests.faults.mutation.trying import KILLED, SURVIVED, TIMED_OUT, Trial
+from tests.faults.mutation.trying import KILLED, NOT_RUN, SURVIVED, TIMED_OUT, Trial, outcome_of
 
 FRAUD = "transfers/orders/fraud.py"
 
@@ -18,9 +19,28 @@ def row(outcome: str, after: str = "return 1", module: str = FRAUD) -> dict[str,
 
 def test_a_mutant_whose_time_was_up_is_not_counted_as_killed() -> None:
     said = report.of([row(KILLED), row(KILLED), row(SURVIVED), row(TIMED_OUT), row(KILLED, module="x.py")], [FRAUD])
-    assert f"| {FRAUD} | 4 | 2 | 1 | 1 | 50.0 % |" in said
-    assert "| all | 4 | 2 | 1 | 1 | 50.0 % |" in said
+    assert f"| {FRAUD} | 4 | 2 | 1 | 1 | 0 | 50.0 % |" in said
+    assert "| all | 4 | 2 | 1 | 1 | 0 | 50.0 % |" in said
     assert said.count("no reason is listed") == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "outcome"),
+    [
+        (1, "FAILED t.py::test_one", (KILLED, "FAILED t.py::test_one")),
+        (1, "", (NOT_RUN, "pytest ended with 1")),
+        (2, "ERROR t.py - NameError\nFAILED t.py::test_one", (NOT_RUN, "ERROR t.py - NameError")),
+        (4, "", (NOT_RUN, "pytest ended with 4")),
+        (5, "", (NOT_RUN, "pytest ended with 5")),
+        (0, "2 passed", (SURVIVED, "2 tests, from the start")),
+    ],
+)
+def test_only_a_test_that_fails_has_killed_a_mutant(code: int, printed: str, outcome: tuple[str, str]) -> None:
+    """Not an import that breaks, nor tests that there are not."""
+    run = subprocess.CompletedProcess([], code, printed)
+    assert outcome_of(run, ["one", "two"]) == outcome
+    said = report.of([row(outcome[0])], [FRAUD])
+    assert (f"| {FRAUD} | 1 | 0 | 0 | 0 | 1 | 0.0 % |" in said) == (outcome[0] == NOT_RUN)
 
 
 def test_a_survivor_is_told_with_the_reason_that_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

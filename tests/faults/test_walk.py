@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts import bank_accounts
+from accounts.models import AccountKind
 from audit.actions import Action
 from tests.faults import model, walk
 from tests.faults.walks import running
@@ -17,6 +20,7 @@ from tests.faults.walks.of_staff import Walk
 from tests.faults.walks.shrinking import shrunk
 from tests.faults.walks.steps import STEPS as STEPS_DRAWN
 from tests.faults.walks.steps import Step, drawn
+from transfers.accounts import opening
 from transfers.ledger import holding, posting
 from transfers.models import OrderState, TransactionKind
 from transfers.orders import limits
@@ -85,10 +89,24 @@ def forget_refused_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "spend_place", spend_place)
 
 
+def leave_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an opening that is refused an account is left."""
+    right = opening.record
+
+    def record(action: Action, *, actor: Any, at: Any, **more: Any) -> None:
+        if action == Action.ACCOUNT_REFUSED:
+            kind = AccountKind.CHECKING
+            bank_accounts.create(owner=actor, kind=kind, nickname="", public_id=uuid.uuid4(), at=at)
+        right(action, actor=actor, at=at, **more)
+
+    monkeypatch.setattr(opening, "record", record)
+
+
 @with_a_bank
 @pytest.mark.parametrize(
     ("wrong", "differs"),
     [
+        (leave_an_account, "accounts (balance, held, status, sequence), id "),
         (hold_nothing, "accounts (balance, held, status, sequence)"),
         (lose_a_cent, "entries"),
         (forget_refused_tries, "limits (paid out and in today"),

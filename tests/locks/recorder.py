@@ -116,10 +116,10 @@ class Recorder:
         if fault := _fault_of_rows(same, now):
             self._note(fault, *((one.asked, one.frames) for one in (*same[-1:], now)))
         for one in taken:
-            if one.lock is not lock and one.lock.rank >= lock.rank:
-                if not self._order.is_excepted(lock, one.lock, service):
-                    text = f"{service or 'A transaction'} takes {_said(lock)} behind {_said(one.lock)}."
-                    self._note(text, (one.asked, one.frames), (asked, now.frames))
+            is_late = one.lock is not lock and one.lock.rank >= lock.rank
+            if is_late and not self._order.is_excepted(lock, one.lock, service):
+                text = f"{service or 'A transaction'} takes {_said(lock)} behind {_said(one.lock)}."
+                self._note(text, (one.asked, one.frames), (asked, now.frames))
                 return
 
     def _note(self, text: str, *where: tuple[Asked, Frames]) -> None:

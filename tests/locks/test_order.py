@@ -13,7 +13,7 @@ import pytest
 from django.apps import apps
 from django.db import transaction
 
-from accounts.models import BankAccount
+from accounts.models import BankAccount, User
 from foundation.append_only import append_only_models
 from foundation.locking import lock
 from foundation.transactions import own_transaction
@@ -89,6 +89,17 @@ def test_a_lock_behind_one_that_it_stands_before_fails_by_name(recorder: Recorde
 def test_what_a_transaction_has_it_may_lock_again(recorder: Recorder, accounts: list[BankAccount]) -> None:
     together(take_limit(accounts[0]), take(accounts[0]), write_limit(accounts[0]))
     assert recorder.take() == []
+
+
+def test_an_excepted_lock_hides_no_other_one(
+    recorder: Recorder, accounts: list[BankAccount], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(written_order().exceptions, ("limit", "user", ""), "tried here")
+    owner = accounts[0].owner
+    assert owner is not None
+    together(lambda: lock(User.objects).get(pk=owner.pk), take(accounts[0]), write_limit(accounts[0]))
+    [found] = recorder.take()
+    assert "takes the lock 'limit' (rank 3) behind the lock 'account' (rank 5)" in found
 
 
 def test_compiled_statements_are_listened_to_as_well(recorder: Recorder, accounts: list[BankAccount]) -> None:

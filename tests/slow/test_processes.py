@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.processes import ROOT, process_environment
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,15 +44,8 @@ def sleeping(tmp_path: Path) -> Sleeping:
     giver = subprocess.Popen(
         [sys.executable, str(program), str(folder)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
     )
-    wait_until(lambda: len(list(folder.iterdir())) == 2)
+    wait_until(lambda: len(list(folder.iterdir())) == 2, seconds=ENDED_WITHIN_SECONDS)
     return giver, [int(path.name) for path in folder.iterdir()]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + ENDED_WITHIN_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def is_gone(pid: int) -> bool:
@@ -67,7 +60,7 @@ def test_processes_end_with_the_one_that_gave_them_work(sleeping: Sleeping, numb
     giver, pids = sleeping
     giver.send_signal(number)
     giver.communicate(timeout=ENDED_WITHIN_SECONDS)
-    wait_until(lambda: all(is_gone(pid) for pid in pids))
+    wait_until(lambda: all(is_gone(pid) for pid in pids), seconds=ENDED_WITHIN_SECONDS)
 
 
 def test_a_process_that_is_killed_is_noticed(sleeping: Sleeping) -> None:
@@ -76,4 +69,4 @@ def test_a_process_that_is_killed_is_noticed(sleeping: Sleeping) -> None:
     _, said = giver.communicate(timeout=ENDED_WITHIN_SECONDS)
     assert giver.returncode == 1
     assert "BrokenProcessPool" in said
-    wait_until(lambda: is_gone(pids[1]))
+    wait_until(lambda: is_gone(pids[1]), seconds=ENDED_WITHIN_SECONDS)

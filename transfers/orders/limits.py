@@ -20,7 +20,7 @@ from accounts.models import User
 from foundation.compiled import Insert, Select, Update
 from foundation.limiter import limiter
 from foundation.limiter.limiter import TooOften
-from foundation.limiter.window import still_counting, wait_of
+from foundation.limiter.window import still_counting, taken_ahead, wait_of
 from foundation.locking import lock
 from foundation.money import format_money
 from foundation.refusals import Refusal
@@ -109,13 +109,15 @@ def take_place(row: CustomerLimit, kind: OrderKind, *, token: str, at: datetime)
     name, limit, now = _minute_of(kind), _limit_of(kind), at.timestamp()
     key = f"{name}:{row.user_id}"
     recent = _recent(row)
-    places = still_counting(recent.get(name, ()), limit, now)
+    stamps = recent.get(name, ())
+    places = still_counting(stamps, limit, now)
     if not any(token == other for _, other in places if token):
         if len(places) >= limit.times:
             wait = wait_of(places, limit, now)
             limiter.note(limiter.Taken(key, limit, 0, wait))
             raise TooOften(wait)
-        recent[name] = places = [*places, [now, token]]
+        places = [*places, [now, token]]
+        recent[name] = [*taken_ahead(stamps, limit, now), *places]
     limiter.note(limiter.Taken(key, limit, limit.times - len(places), limit.window_seconds))
 
 

@@ -64,7 +64,6 @@ def raise_daily_limit(
     amount: Decimal,
     reason: str,
     authority: ApprovedRequest,
-    at: datetime | None = None,
 ) -> None:
     """Let a customer pay out `amount` (major units) in a day, as they have asked for. What they have paid out today
     still counts.
@@ -84,7 +83,7 @@ def raise_daily_limit(
     require_below_ceiling(amount)
     if takes_two(amount) and not authority.second:
         raise NeedsSecondAdministrator
-    row = limits.locked_limit(customer, at=at or timezone.now())
+    row = limits.locked_limit(customer, at=timezone.now())
     before = limits.daily_limit(row)
     if amount <= before:
         raise NotARaise
@@ -96,7 +95,7 @@ def raise_daily_limit(
     outbox.tell("daily_limit_raised", user_id=customer.pk, amount=str(amount))
 
 
-def lower_daily_limit(*, actor: User, amount: Decimal, at: datetime | None = None) -> None:
+def lower_daily_limit(*, actor: User, amount: Decimal) -> None:
     """Let the actor pay out no more than `amount` (major units) in a day, from this moment on; 0 is nothing at all.
 
     It may be less than was paid out today: then nothing more goes out today. Whoever moves the actor's money at the
@@ -112,7 +111,7 @@ def lower_daily_limit(*, actor: User, amount: Decimal, at: datetime | None = Non
     require(actor, "transfers.transfer_own_money")
     if to_minor(amount) < 0:
         raise ValueError("A limit is not negative.")
-    now = at or timezone.now()
+    now = timezone.now()
     limiter.take(f"lower-limit:{actor.pk}", _LOWERED, at=now)
     _lower(actor, amount, now)
 

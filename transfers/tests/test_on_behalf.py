@@ -168,7 +168,6 @@ def raise_limit(actor: Any, customer: Any, amount: str) -> None:
             amount=Decimal(amount),
             reason=REASON,
             authority=approved("raise_daily_limit", customer),
-            at=MORNING,
         )
 
 

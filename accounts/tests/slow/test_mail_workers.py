@@ -4,7 +4,6 @@ between delivery and its record (R3.8, ADR 25)."""
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from foundation import outbox
 from foundation.models import OutboxMessage
 from tests.mail_server import PostBox, open_post_box
 from tests.processes import process_environment
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,13 +69,6 @@ def start(repository: Path) -> Iterator[Callable[[], Worker]]:
             return worker
 
         yield one
-
-
-def wait_until(fact: Callable[[], bool], *, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < end, "It took too long."
-        time.sleep(0.02)
 
 
 def has_delivered(worker: Worker, mails: int) -> bool:

@@ -11,6 +11,9 @@ from support.requests.common import AccountRequestForm, Reason
 from support.requests.kind import KindOfRequest
 from transfers.accounts import freezing
 
+# What stands for the freezes that the customer asked about, whatever a clock says.
+_VERSION = "freezes_version"
+
 
 class UnfreezeAccountIn(In):
     kind: Literal["unfreeze_account"]
@@ -34,6 +37,9 @@ class UnfreezeAccount(KindOfRequest):
     def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
         """Nothing more: whether it is safe is for the clerk to find out."""
 
+    def noted(self, account: BankAccount | None) -> Mapping[str, str]:
+        return {_VERSION: str(freezes.version_of(freezes.standing_on(account)))} if account is not None else {}
+
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         """Lift what was read before it was decided. Where nobody says what that was, a program say that sends its
         reason alone, it is what the customer asked about: the freezes of the moment when they did.
@@ -42,6 +48,8 @@ class UnfreezeAccount(KindOfRequest):
             FreezeCameSince, AdministratorsFreeze, WrongStatus, NotYourself
         """
         account, seen = asked.its_account, authority.seen
-        if seen is None:
+        if seen is None and _VERSION in asked.details:
+            seen = int(asked.details[_VERSION])
+        if seen is None:  # it was filed before this was noted
             seen = freezes.version_at(account, asked.created_at)
         freezing.unfreeze_account.joined(actor=actor, account=account, reason=reason, seen=seen, authority=authority)

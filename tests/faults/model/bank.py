@@ -128,17 +128,18 @@ class Bank(Decisions):
 
     def accrue(self) -> None:
         """Count the days that were over an hour ago, and post the months among them."""
-        until = (self.now - 3600) // DAY - 1
+        until, corrected = (self.now - 3600) // DAY - 1, list[int]()
         for account in [one for one in self.accounts if one.is_savings and not one.is_closed]:
             due = account.months - account.paid
             if account.through < until or (due and account.status == "active"):
-                self._accrue(account, due, max(until, account.through))
+                corrected += self._accrue(account, due, max(until, account.through))
+        for wrong in corrected:  # told behind all that was paid
+            self.did("INTEREST_CORRECTED", BANK, *(["interest_corrected"] if wrong else []))
 
-    def _accrue(self, account: Account, due: int, until: int) -> None:
+    def _accrue(self, account: Account, due: int, until: int) -> list[int]:
+        """By how much what was counted before is corrected: of months, 0 where only the rest was wrong; or nothing."""
         counted, left = account.earned(account.through, self.rules.rate)
         wrong, rest = sum(counted) - account.months, left - account.micro
-        if wrong or rest:
-            self.did("INTEREST_CORRECTED", BANK, *(["interest_corrected"] if wrong else []))
         months, account.micro = account.earned(until, self.rules.rate)
         account.through, account.months = until, sum(months)
         payments = sorted([due, wrong, *months[len(counted) :]], key=lambda one: one < 0)
@@ -146,3 +147,4 @@ class Bank(Decisions):
             for amount in filter(None, payments):
                 self._pay_interest(account, amount)
             account.paid = account.months
+        return [wrong] if wrong or rest else []

@@ -111,11 +111,11 @@ class Books:
         if not is_right:
             self.take("code", person, 5, 600)
             self.take("pause", person, 1, 2)
-            self.did("CODE_REFUSED", by)
             if len(self.places["code", person]) == 5:
                 self.places["lock", person], self.places["code", person] = [(self.now, None)], []
                 self.did("LOCKED_OUT", "", *([] if self.within("told", person, 3600) else ["locked_out"]))
                 self.places["told", person] = self.places["told", person] or [(self.now, None)]
+            self.did("CODE_REFUSED", by)
             raise Refused(word)
 
     def look(self, debit: Account, credit: Account, amount: int, *, sets_aside: bool = False) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from tests.faults.copies import broken, copied_bank, pytest_in
 from tests.faults.mutation import report
-from tests.faults.mutation.trying import FROM_THE_START, KILLED, SURVIVED, TIMED_OUT, Trial, Trying, read_trials
+from tests.faults.mutation.trying import FROM_THE_START, TIMED_OUT, Trial, Trying, outcome_of, read_trials
 
 ROOMS = ("transfers/ledger", "transfers/orders", "transfers/interest")
 # Tests of the everyday run that money goes through; staff's acts on it are offered by `support`.
@@ -122,10 +122,7 @@ def _from_the_start(trial: Trial, tests: list[str]) -> tuple[str, str, float]:
         except subprocess.TimeoutExpired:
             return TIMED_OUT, "", time.monotonic() - began
     seconds = time.monotonic() - began
-    if run.returncode == pytest.ExitCode.OK:
-        return SURVIVED, f"{len(tests)} tests, from the start", seconds
-    failed = [line for line in run.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    return KILLED, failed[0] if failed else "at its import", seconds
+    return *outcome_of(run, tests), seconds
 
 
 if __name__ == "__main__":

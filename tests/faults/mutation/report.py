@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.faults.mutation.trying import KILLED, SURVIVED, TIMED_OUT
+from tests.faults.mutation.trying import KILLED, NOT_RUN, SURVIVED, TIMED_OUT
 
 # Those that change nothing that is promised, each with its reason.
 SURVIVORS = Path(__file__).parent.parent / "survivors.md"
@@ -15,12 +15,12 @@ SURVIVORS = Path(__file__).parent.parent / "survivors.md"
 def of(rows: Iterable[dict[str, Any]], modules: list[str]) -> str:
     """The table as Markdown, then each mutant that was not killed, with its reason where there is one."""
     chosen = sorted((row for row in rows if row["module"] in modules), key=lambda row: (row["module"], row["line"]))
-    lines = ["| Module | Made | Killed | Survived | Timed out | Killed of all |", "|" + " --- |" * 6]
+    lines = ["| Module | Made | Killed | Survived | Timed out | Not run | Killed of all |", "|" + " --- |" * 7]
     for module in [*modules, "all"]:
         counts = Counter(row["outcome"] for row in chosen if module in {row["module"], "all"})
         made = counts.total()
         share = f"{100 * counts[KILLED] / made:.1f} %" if made else "-"
-        cells = [module, made, counts[KILLED], counts[SURVIVED], counts[TIMED_OUT], share]
+        cells = [module, made, counts[KILLED], counts[SURVIVED], counts[TIMED_OUT], counts[NOT_RUN], share]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     reasons = _reasons()
     for row in chosen:

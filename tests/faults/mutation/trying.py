@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +33,8 @@ _TIMES, _LEAST_SECONDS, _WAITS_SECONDS = 5, 10, 1800
 # run a line, all follow that run anything of the module.
 _FEW = 10
 KILLED, SURVIVED, TIMED_OUT, FROM_THE_START = "killed", "survived", "timed out", "from the start"
+# No test came to say anything: the bank or the tests could not be imported, or there were none.
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
@@ -230,6 +233,17 @@ class _Child:
 
     def clear(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def outcome_of(run: "subprocess.CompletedProcess[str]", tests: list[str]) -> tuple[str, str]:
+    """What became of a mutant in a pytest of its own that printed the lines of `-rfE`, and by what."""
+    if run.returncode == pytest.ExitCode.OK:
+        return SURVIVED, f"{len(tests)} tests, from the start"
+    lines = run.stdout.splitlines()
+    failed = next((line for line in lines if line.startswith("FAILED ")), "")
+    if run.returncode == pytest.ExitCode.TESTS_FAILED and failed:
+        return KILLED, failed
+    return NOT_RUN, next((line for line in lines if line.startswith("ERROR ")), f"pytest ended with {run.returncode}")
 
 
 def _allow(seconds: float) -> None:

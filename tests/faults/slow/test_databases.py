@@ -4,17 +4,17 @@ The bank here is its settings and its transactions, in a program that writes one
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import psycopg
 import pytest
@@ -23,6 +23,7 @@ from tests.faults import databases
 from tests.faults.databases import Pair, ServerBehindProxy
 from tests.faults.proxy import Cut
 from tests.processes import ROOT
+from tests.waiting import wait_until
 
 _SECONDS = 120
 # Says what became of each row: done, unknown (OutcomeUnknown), or not done.
@@ -54,6 +55,29 @@ for number in range(1_000_000):
         print("lost" if is_connection_lost(error) else f"fault {error!r}", number, flush=True)
     time.sleep(0.01)
 """
+
+# Gives up when it is told to, as a web worker does whose time is over, and says what became of its row.
+LATE = """
+import signal
+import django
+django.setup()
+from django.utils import timezone
+from foundation.models import RateWindow
+from foundation.request_context import RequestContext, request_context
+from foundation.transactions import OutcomeUnknown, give_up, own_transaction
+
+@own_transaction
+def write():
+    RateWindow.objects.create(key="late", last_at=timezone.now())
+
+signal.signal(signal.SIGUSR1, lambda *_: give_up())
+with request_context(RequestContext(request_id="some")):
+    try:
+        write()
+    except OutcomeUnknown:
+        print("unknown", flush=True)
+"""
+WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 class Writer:
@@ -96,14 +120,6 @@ class Writer:
     def wait_for_more(self, word: str, more: int = 5) -> None:
         until = len(self.rows(word)) + more
         wait_until(lambda: len(self.rows(word)) >= until, f"{more} more {word}: {self.said[-5:]}")
-
-
-def wait_until(holds: Callable[[], Any], what: str) -> None:
-    for _ in range(_SECONDS * 20):
-        if holds():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"In vain waited for {what}")
 
 
 def has_said(writer: Writer, word: str, times: int) -> bool:
@@ -163,20 +179,42 @@ def test_a_failover_loses_nothing_acknowledged_and_another_can_follow(folder: Pa
 
 def assert_nothing_is_acknowledged_that_the_standby_does_not_have(pair: Pair, writer: Writer) -> None:
     """Not even where somebody cancels the wait: the server then answers COMMIT as if all was well."""
-    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
     pair.kill_standby()
-    wait_until(lambda: pair.ask(waiting), "a COMMIT that waits")
+    wait_until(lambda: pair.ask(WAITING), "a COMMIT that waits")
     time.sleep(0.5)  # what was answered before is said by now
     acknowledged = writer.rows("done")
     time.sleep(1)
     assert writer.rows("done") == acknowledged
-    ((pid,),) = pair.ask(waiting)
+    ((pid,),) = pair.ask(WAITING)
     pair.ask(f"SELECT pg_cancel_backend({pid})")
     wait_until(lambda: writer.rows("unknown"), "what became of it")
     assert writer.rows("done") == acknowledged
     pair.start_standby()
     writer.wait_for_more("done")
     assert writer.rows("unknown") == [str(len(acknowledged))]
+
+
+def test_what_a_worker_gives_up_at_commit_nobody_sees_before_the_standby_has_it(folder: Path) -> None:
+    """R3.4: a history would show as posted what a failover undoes."""
+    with Pair.begun(folder) as pair:
+        with Writer.begun(pair.environment):
+            pass  # the table is there
+        wait_until(lambda: not pair.ask("SELECT pid FROM pg_stat_activity WHERE datname = 'bank'"), "it to be gone")
+        pair.kill_standby()
+        settings = os.environ | {"DJANGO_SETTINGS_MODULE": "bankproject.settings"} | pair.environment
+        late = subprocess.Popen([sys.executable, "-c", LATE], cwd=ROOT, env=settings, stdout=subprocess.PIPE, text=True)
+        try:
+            wait_until(lambda: pair.ask(WAITING), "its COMMIT")
+            late.send_signal(signal.SIGUSR1)
+            assert late.communicate(timeout=_SECONDS)[0] == "unknown\n"
+        finally:
+            late.kill()
+            late.wait()
+        with psycopg.connect(pair.environment["DATABASE_URL"]) as connection:
+            found = "SELECT count(*) FROM foundation_ratewindow WHERE key = 'late'"
+            assert connection.execute(found).fetchone() == (0,)
+            pair.start_standby()
+            wait_until(lambda: connection.execute(found).fetchone() == (1,), "what was committed")
 
 
 def assert_it_would_be_found(pair: Pair) -> None:

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from tests.faults.databases import Server, free_port
-from tests.faults.slow.test_databases import wait_until
 from tests.processes import ROOT
+from tests.waiting import wait_until
 
 
 @pytest.fixture

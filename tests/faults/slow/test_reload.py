@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import wait_until
 
 SECONDS_AT_WORK = 2
 
@@ -60,13 +62,6 @@ def served(repository: Path, tmp_path: Path) -> Iterator[Served]:
 def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(fact: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
-    while not fact():
-        assert time.monotonic() < end, "It never came."
-        time.sleep(0.05)
 
 
 def test_a_reload_finishes_what_is_at_work_and_replaces_every_worker(served: Served) -> None:

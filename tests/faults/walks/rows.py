@@ -112,13 +112,13 @@ class Beside:
         told = rows_of(OutboxMessage, "id, event", "id > %s", [self.marks[OutboxMessage]], "id")
         self.marks[AuditEntry] = entries[-1][0] if entries else self.marks[AuditEntry]
         self.marks[OutboxMessage] = told[-1][0] if told else self.marks[OutboxMessage]
-        audited = sorted((action, self.names.get(actor, actor)) for _, action, actor, _ in entries)
+        audited = [(action, self.names.get(actor, actor)) for _, action, actor, _ in entries]
         self.audited.update(action for action, _ in self.model.audit)
         self.told.update(self.model.outbox)
         proofs = sum(bool(digest) for *_, digest in entries)
         return [
-            *differing("audit entries", audited, sorted(self.model.audit)),
-            *differing("outbox rows", sorted(event for _, event in told), sorted(self.model.outbox)),
+            *differing("audit entries", audited, self.model.audit),
+            *differing("outbox rows", [event for _, event in told], self.model.outbox),
             *differing("audit entries with evidence", proofs, len(self.model.entries) // 2),
         ]
 
@@ -129,8 +129,9 @@ class Beside:
         marks = ", ".join(["%s"] * len(chosen))
         where = "" if all_of_them else f"status <> 'closed'{f' OR id IN ({marks})' if chosen else ''}"
         rows = rows_of(BankAccount, "id, balance, held, status, last_sequence", where, [] if all_of_them else chosen)
-        seen = {self.numbers[pk]: rest for pk, *rest in rows if self.numbers.get(pk, -3) >= 0}
-        expected = {
+        # Of an account that the model has not opened, its key says which.
+        seen = {self.numbers.get(pk, f"id {pk}"): rest for pk, *rest in rows if self.numbers.get(pk, 0) >= 0}
+        expected: dict[int | str, list[Any]] = {
             one.number: [one.balance, one.held, one.status, one.sequence]
             for one in self.model.accounts
             if all_of_them or not one.is_closed or one in now_closed
