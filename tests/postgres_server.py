@@ -160,9 +160,7 @@ class Cluster:
     def kill(self) -> None:
         """Kill all its processes (SIGKILL), and wait until they are gone."""
         assert self._process is not None
-        leader = self._process.pid
-        os.kill(leader, signal.SIGSTOP)  # it begins no others
-        children = [int(pid) for pid in Path(f"/proc/{leader}/task/{leader}/children").read_text().split()]
+        leader, *children = self._stopped()
         for pid in (leader, *children):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -172,6 +170,33 @@ class Cluster:
                 return
             time.sleep(0.1)
         sys.exit(f"Processes of PostgreSQL outlive SIGKILL: {children}")
+
+    def pause(self, seconds: float) -> None:
+        """Stop all its processes (SIGSTOP) for so long: the kernel takes connections and bytes, and nobody answers.
+
+        They go on also where this program is killed meanwhile: a shell of its own lets them.
+        """
+        pids = [str(pid) for pid in self._stopped()]
+        program = 'kill -STOP "$@"; sleep "$0"; kill -CONT "$@"'  # one may have ended before it was stopped
+        shell = subprocess.Popen(
+            ["sh", "-c", program, str(seconds), *pids], stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            shell.wait()
+        finally:
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGCONT)
+            if shell.poll() is None:
+                os.killpg(shell.pid, signal.SIGKILL)
+            shell.wait()
+
+    def _stopped(self) -> list[int]:
+        """Its processes, the one that begins the others first: that one is stopped, and begins no more."""
+        assert self._process is not None
+        leader = self._process.pid
+        os.kill(leader, signal.SIGSTOP)
+        return [leader, *(int(pid) for pid in Path(f"/proc/{leader}/task/{leader}/children").read_text().split())]
 
     def _give_back_memory(self) -> None:
         """What a server that was killed could not give back itself: it is marked in its folder, for its next start."""

@@ -161,7 +161,7 @@ class Auditor:
         with (bank.folder / "auditor.log").open("ab") as log:
             process = subprocess.Popen(
                 [*DIES_ALONG, sys.executable, "-m", "tests.faults.auditor", *accounts],
-                env=os.environ | bank.environment,
+                env=os.environ | bank.environment_of_readers,
                 cwd=ROOT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

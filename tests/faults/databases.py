@@ -60,6 +60,10 @@ class Server:
         """Kill all its processes, and wait until they are gone."""
         self._cluster.kill()
 
+    def pause(self, seconds: float) -> None:
+        """Stop all its processes for so long, and let them go on."""
+        self._cluster.pause(seconds)
+
     def start(self) -> None:
         """Start it again after `kill()`, and wait until it has recovered what was committed."""
         self._cluster.start()
@@ -71,6 +75,7 @@ class ServerBehindProxy:
     def __init__(self, server: Server, proxy: Proxy) -> None:
         self.server, self.proxy = server, proxy
         self.environment = {"DATABASE_URL": server.url_at(proxy.port)}
+        self.environment_of_readers = {"DATABASE_URL": server.url}
 
     @classmethod
     @contextmanager
@@ -157,6 +162,11 @@ class Pair:
     def kill_standby(self) -> None:
         """Kill all processes of the standby: what commits now waits."""
         self._standby.kill()
+
+    def pause_standby(self, seconds: float) -> None:
+        """Stop all processes of the standby for so long: what commits waits; return as `start_standby()` does."""
+        self._standby.pause(seconds)
+        self._wait_until_in_step()
 
     def start_standby(self) -> None:
         """Start it again; return when it has what was committed meanwhile, and no commit waits any more for it."""

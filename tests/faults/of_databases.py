@@ -2,15 +2,22 @@
 
 import json
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection
 from random import Random
 
 from tests.faults.databases import Pair, ServerBehindProxy
 from tests.faults.fault import Fault, RunningBank, Site, Violation
-from tests.faults.proxy import Cut
+from tests.faults.held_up import held_up
+from tests.faults.proxy import Cut, Proxy
 
 _COMMIT = b"COMMIT"
+# PostgreSQL's message Sync: what ends each question of the driver's, and no farewell, to which nothing is answered.
+_QUESTION = b"S\x00\x00\x00\x04"
 _LONGEST_SECONDS = 3.0
+# Longer than the web server lets a request wait (`timeout` of deploy/gunicorn.conf.py, 30).
+_FOR_LONG = (33.0, 40.0)
+_PATIENCE_SECONDS = 60
 _OK, _UNAVAILABLE = 200, 503
 
 
@@ -42,17 +49,47 @@ def kill_the_standby(bank: RunningBank, random: Random) -> None:
     pair.start_standby()
 
 
+def lack_the_standby_for_long(bank: RunningBank, random: Random) -> None:
+    """It is killed, or stands still: whoever waits at COMMIT for it is told that nobody knows (ADR 22)."""
+    pair, seconds = bank.part(Pair), random.uniform(*_FOR_LONG)
+    with held_up(bank):
+        if random.random() < 0.5:
+            pair.pause_standby(seconds)
+        else:
+            pair.kill_standby()
+            time.sleep(seconds)
+            pair.start_standby()
+
+
+def stop_the_server_for_long(bank: RunningBank, random: Random) -> None:
+    """SIGSTOP to all its processes, and SIGCONT: the kernel takes what is sent to them, and nobody answers."""
+    with held_up(bank):
+        bank.part(ServerBehindProxy).server.pause(random.uniform(*_FOR_LONG))
+
+
 def cut_all_connections(bank: RunningBank, random: Random) -> None:
-    bank.part(ServerBehindProxy).proxy.cut_all()
+    _cut(bank.part(ServerBehindProxy).proxy.cut_all)
 
 
 def cut_one_connection(bank: RunningBank, random: Random) -> None:
-    bank.part(ServerBehindProxy).proxy.cut_one(random)
+    proxy = bank.part(ServerBehindProxy).proxy
+    _cut(lambda: proxy.cut_one(random))
+
+
+def _cut(cut: Callable[[], int]) -> None:
+    """Raises:
+    TimeoutError: the bank had no connection.
+    """
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while not cut():
+        if time.monotonic() > end:
+            raise TimeoutError(f"No connection to the database within {_PATIENCE_SECONDS} s.")
+        time.sleep(0.05)
 
 
 def cut_an_answer_in_half(bank: RunningBank, random: Random) -> None:
-    """Of whatever statement comes next: any of them names a table or ends a transaction."""
-    bank.part(ServerBehindProxy).proxy.cut_at(b"", Cut.HALF)
+    """Of whatever the bank asks next."""
+    bank.part(ServerBehindProxy).proxy.cut_at(_QUESTION, Cut.HALF)
 
 
 def lose_a_commit(bank: RunningBank, random: Random) -> None:
@@ -81,11 +118,32 @@ def stall(bank: RunningBank, random: Random) -> None:
     proxy.heal()
 
 
+def stall_for_long(bank: RunningBank, random: Random) -> None:
+    """As `stall`, for longer than any request may take: each is given up, and answered before its worker is killed."""
+    _while_it_lasts(bank, random, Proxy.stall)
+
+
+def fall_silent(bank: RunningBank, random: Random) -> None:
+    """Its machine is gone: no packet is confirmed, so that TCP gives up (`tcp_user_timeout`), and whoever connects
+    does (`connect_timeout`). Then it is back, and knows nothing of its connections."""
+    _while_it_lasts(bank, random, Proxy.fall_silent)
+
+
+def _while_it_lasts(bank: RunningBank, random: Random, harm: Callable[[Proxy], None]) -> None:
+    proxy = bank.part(ServerBehindProxy).proxy
+    with held_up(bank):
+        harm(proxy)
+        time.sleep(random.uniform(*_FOR_LONG))
+        proxy.heal()
+
+
 _ONE, _TWO = (Site.POSTGRESQL,), (Site.PAIR,)
 FAULTS: tuple[Fault, ...] = (
     Fault("PostgreSQL killed and started again", kill_the_server, _ONE),
     Fault("primary killed, standby promoted", fail_over, _TWO),
     Fault("standby killed and started again", kill_the_standby, _TWO),
+    Fault("standby away for long", lack_the_standby_for_long, _TWO),
+    Fault("PostgreSQL stopped for long", stop_the_server_for_long, _ONE),
     Fault("all connections to the database cut", cut_all_connections, _ONE),
     Fault("one connection to the database cut", cut_one_connection, _ONE),
     Fault("answer of the database cut in half", cut_an_answer_in_half, _ONE),
@@ -93,6 +151,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("answer to COMMIT lost", lose_the_answer_to_a_commit, _ONE),
     Fault("connections to the database refused", refuse_connections, _ONE),
     Fault("database stalls", stall, _ONE),
+    Fault("database stalls for long", stall_for_long, _ONE),
+    Fault("database's machine silent for long", fall_silent, _ONE),
 )
 
 

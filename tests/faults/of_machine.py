@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from tests.faults.clock import Clock
 from tests.faults.disks import FULL, NO_SYNC, AilingDisk, Ailment, ailing, database_files, slow
 from tests.faults.fault import Fault, Program, RunningBank, Site
-from tests.faults.post import UNRECORDED, PostOffice
+from tests.faults.held_up import all_mail_workers_may_double, held_up
 
 _AN_HOUR = 3600  # from which it is never far to midnight (`Clock.begun`)
 # Of the calls of one process: where in a commit the first one falls is left to chance.
@@ -36,6 +36,7 @@ def crash_while_syncs_fail(bank: RunningBank, random: Random) -> None:
     raised."""
     with _ailing(bank, random, NO_SYNC, first=random.randint(1, 3), step=1) as disk:
         disk.wait_until_it_struck(random.randint(1, 30))
+        all_mail_workers_may_double(bank)
         for program in _programs(bank):
             program.kill()
     for program in _programs(bank):
@@ -48,7 +49,7 @@ def slow_the_disk(bank: RunningBank, random: Random) -> None:
 
 def _ail(bank: RunningBank, random: Random, ailment: Ailment, *, first: int, step: int) -> None:
     """Until it has struck a few times."""
-    with _ailing(bank, random, ailment, first=first, step=step) as disk:
+    with held_up(bank), _ailing(bank, random, ailment, first=first, step=step) as disk:
         disk.wait_until_it_struck(random.randint(1, 30))
 
 
@@ -80,11 +81,10 @@ def set_the_clock_back(bank: RunningBank, random: Random) -> None:
 def _set_and_set_right(bank: RunningBank, seconds: int) -> None:
     """The clock does not stay wrong: whoever runs a bank sets it right, and that is a jump of its own.
 
-    One of the two is forward, and ends all leases at once: what a mail worker had delivered by then and not noted yet,
-    another delivers too (ADR 25). That is a batch of each at most.
+    One of the two is forward, and ends all leases at once.
     """
     clock = bank.part(Clock)
-    bank.part(PostOffice).may_double(UNRECORDED * len(bank.mail_workers))
+    all_mail_workers_may_double(bank)
     clock.jump(seconds)
     bank.wait_until_it_pays(20)  # in the wrong time
     clock.jump(-seconds)

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
+from tests.faults import jobs
 from tests.faults.cache import Cache
 from tests.faults.fault import Fault, RunningBank, Site, Violation
-from tests.faults.post import PostOffice
+from tests.faults.post import LEASE_SECONDS, UNRECORDED, PostOffice
 from tests.mail_server import Mood
 
 EVERYWHERE = tuple(Site)
@@ -66,51 +68,21 @@ def kill_mail_worker(bank: RunningBank, random: Random) -> None:
     victim.start()
 
 
-# What runs by itself, but for what takes long.
-_JOBS = ("seal_audit_log", "clean_up", "expire_holds", "carry_out_pending_acts")
-_MAKE_DUE = """
-from django.utils import timezone
-from bankproject.operations.models import ScheduledJob
-ScheduledJob.objects.filter(pk="{job}").update(next_at=timezone.now(), succeeded_at=None)
-"""
-_HAS_RUN = """
-from bankproject.operations.models import ScheduledJob
-print(ScheduledJob.objects.filter(pk="{job}", succeeded_at__isnull=False).exists())
-"""
-
-
 def kill_scheduler(bank: RunningBank, random: Random) -> None:
     """SIGKILL to the scheduler amid a job, and to the job: another job that is due is run by the one that is started.
     The job itself is due again when its claim ends, which takes two minutes (`LEASE` of the scheduler)."""
-    killed, later = random.sample(_JOBS, 2)
-    _shell(bank, _MAKE_DUE.format(job=killed))
-    end = time.monotonic() + 15
-    # Nothing comes where it was killed before, less than two minutes ago.
-    while not bank.scheduler.children() and time.monotonic() < end:
-        time.sleep(0.01)
+    killed, later = random.sample(jobs.idle_jobs(bank, 2), 2)
+    jobs.make_due(bank, killed)
+    _wait_until(lambda: any(_is_job(pid, killed) for pid in bank.scheduler.children()), f"{killed}, which is due")
     bank.scheduler.kill()
     bank.scheduler.start()
-    _shell(bank, _MAKE_DUE.format(job=later))
-    if not _is_claimed_by_the_dead(bank, later):
-        _wait_until(lambda: _shell(bank, _HAS_RUN.format(job=later)) == "True", f"{later}, which is due")
+    jobs.require_that_it_runs(bank, later)
 
 
-_CLAIMED = """
-from datetime import timedelta
-from django.utils import timezone
-from bankproject.operations.models import ScheduledJob
-long_ago = timezone.now() - timedelta(seconds=20)
-print(ScheduledJob.objects.filter(pk="{job}", running_until__isnull=False, started_at__lt=long_ago).exists())
-"""
-
-
-def _is_claimed_by_the_dead(bank: RunningBank, job: str) -> bool:
-    return _shell(bank, _CLAIMED.format(job=job)) == "True"
-
-
-def _shell(bank: RunningBank, program: str) -> str:
-    """What a program prints in the bank's shell."""
-    return bank.manage("shell", "--no-imports", "--command", program).strip()
+def _is_job(pid: int, job: str) -> bool:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return job in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return False
 
 
 # --- The mail server -------------------------------------------------------------------------------------------
@@ -144,10 +116,11 @@ def mail_broken_off(bank: RunningBank, random: Random) -> None:
 
 
 def mail_slow(bank: RunningBank, random: Random) -> None:
-    """Seconds for each mail, so that a batch takes longer than the lease on it."""
-    with _changed(bank.part(PostOffice), seconds_for_each=random.uniform(1, 3)):
-        _for_a_while(bank, random)
-        time.sleep(5)
+    """Seconds for each mail, for longer than a lease lasts: a worker gives the rest of its batch back when half of the
+    lease is over, and takes others. No mail takes the other half: it would be given up before (EMAIL_TIMEOUT)."""
+    bank.wait_until_it_pays(UNRECORDED)  # so that a whole batch waits
+    with _changed(bank.part(PostOffice), seconds_for_each=random.uniform(1.5, 3)):
+        time.sleep(LEASE_SECONDS + 5)
 
 
 def mail_server_gone(bank: RunningBank, random: Random) -> None:
@@ -313,7 +286,7 @@ def migrate_behind_a_reader(bank: RunningBank, random: Random) -> None:
     all payments wait behind it; nothing is changed, and no request fails."""
     begun, over = (bank.folder / f"{name}-{random.getrandbits(32):x}" for name in ("begun", "over"))
     with _asking(bank.port), ThreadPoolExecutor(1) as elsewhere:
-        reader = elsewhere.submit(_shell, bank, _READ_FOR_LONG.format(begun=begun, over=over))
+        reader = elsewhere.submit(jobs.shell, bank, _READ_FOR_LONG.format(begun=begun, over=over))
         try:
             _wait_until(begun.exists, "a reader")
             try:

@@ -4,6 +4,7 @@ It knows nothing of what passes but what it is told to look for.
 """
 
 import asyncio
+import ctypes
 import socket
 import struct
 import threading
@@ -18,6 +19,10 @@ T = TypeVar("T")
 
 _CHUNK_BYTES = 65536
 _PATIENCE_SECONDS = 60
+# Of Linux's socket options, which Python does not name: a program of the kernel's that looks at each packet, and none.
+_ATTACH_FILTER, _DETACH_FILTER = 26, 27
+# Its one instruction: return, taking 0 bytes of the packet.
+_TAKE_NOTHING = struct.pack("HBBI", 0x06, 0, 0, 0)
 # To close so that the other side is told of a reset, and not of an end.
 _RESET = struct.pack("ii", 1, 0)
 
@@ -71,6 +76,8 @@ class Proxy:
         self._flows = asyncio.Event()
         self._refuses = False
         self._trap: _Trap | None = None
+        self._listener: socket.socket | None = None
+        self._silent: set[_Line] = set()
 
     @classmethod
     @contextmanager
@@ -121,9 +128,15 @@ class Proxy:
         """Hold back what either side sends, until `heal()`; nothing of it is lost."""
         self._run(self._let_flow(False))
 
+    def fall_silent(self) -> None:
+        """Have the kernel drop all that clients send, until `heal()`: none of it is confirmed, and no connection is
+        refused, as when the machine is gone."""
+        self._run(self._drop_packets())
+
     def heal(self) -> None:
-        """Pass everything on again, what was held back first."""
+        """Pass everything on again, what was held back first. Connections that fell silent are lost."""
         self._refuses = False
+        self._run(self._take_packets())
         self._run(self._let_flow(True))
 
     # --- In its thread -----------------------------------------------------------------------------------------
@@ -133,7 +146,25 @@ class Proxy:
 
     async def _listen(self) -> asyncio.Server:
         self._flows.set()
-        return await asyncio.start_server(self._take, "127.0.0.1", self.port)
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        return await asyncio.start_server(self._take, sock=self._listener)
+
+    async def _drop_packets(self) -> None:
+        assert self._listener is not None
+        instruction = ctypes.create_string_buffer(_TAKE_NOTHING)
+        program = struct.pack("HP", 1, ctypes.addressof(instruction))
+        self._silent = set(self._lines)
+        for one in (self._listener, *(line.client.get_extra_info("socket") for line in self._silent)):
+            with suppress(OSError):  # it is being closed
+                one.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
+
+    async def _take_packets(self) -> None:
+        assert self._listener is not None
+        for line in self._silent:
+            line.cut()
+        self._silent = set()
+        with suppress(FileNotFoundError):  # it took them all the while
+            self._listener.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
 
     async def _close(self, listener: asyncio.Server) -> None:
         listener.close()

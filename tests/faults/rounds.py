@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.faults import jobs
 from tests.faults.books import Auditor, Books
 from tests.faults.fault import Fault, Site, Violation
 from tests.faults.load import Clients
@@ -150,6 +151,7 @@ def play(
                 one.check()
                 number += 1
                 say(f"{site}: {fault.name}, checked after {time.monotonic() - began:.0f} s")
+            jobs.require_that_one_runs(one.bank)
     except Violation as violation:
         what = str(violation)
     except Exception:  # noqa: BLE001 - whatever a fault ran into: the run goes on, and fails

@@ -88,6 +88,14 @@ class ServedBank:
     def _program(self, name: str, command: Sequence[str | Path], **more: Any) -> Supervised:
         return Supervised(name, command, self.environment, self.folder / f"{name}.log", **more)
 
+    @property
+    def environment_of_readers(self) -> dict[str, str]:
+        """Of those who read the books: what strikes the bank's connections is not to strike theirs."""
+        found = dict(self.environment)
+        for part in self.parts:
+            found |= getattr(part, "environment_of_readers", {})
+        return found
+
     def wait_until_it_pays(self, more: int = 1, *, within: float = PATIENCE_SECONDS) -> None:
         """Raises: Violation"""
         wanted, end = self.acknowledged() + more, time.monotonic() + within

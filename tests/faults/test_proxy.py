@@ -123,6 +123,31 @@ def test_nothing_of_a_stall_is_lost(proxy: Proxy) -> None:
         assert client.recv(1024) == b"ONE"
 
 
+def test_what_is_sent_to_a_silent_one_is_not_confirmed_and_those_connections_are_lost(proxy: Proxy) -> None:
+    with asked(proxy) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)  # milliseconds
+        proxy.fall_silent()
+        client.sendall(b"one")
+        with pytest.raises(OSError, match="Connection timed out"):
+            client.recv(1024)
+        with pytest.raises(TimeoutError):
+            socket.create_connection(("127.0.0.1", proxy.port), timeout=0.2)
+        proxy.heal()
+    with asked(proxy):
+        pass
+    assert b"one" not in Echo.heard
+
+
+def test_a_connection_that_waited_in_silence_is_told_of_its_loss(proxy: Proxy) -> None:
+    with asked(proxy) as client:
+        proxy.fall_silent()
+        proxy.heal()
+        assert is_reset(client)
+    proxy.heal()
+    with asked(proxy):
+        pass
+
+
 def test_refused_until_it_is_healed(proxy: Proxy) -> None:
     with asked(proxy) as client:
         proxy.refuse()

@@ -1,0 +1,75 @@
+"""What the bank does by itself (`manage.py run_scheduled`), and whether it does."""
+
+import json
+
+from tests.faults.fault import RunningBank, Violation
+
+# What runs by itself, but for what takes long.
+_JOBS = ("seal_audit_log", "clean_up", "expire_holds", "carry_out_pending_acts")
+# More than a claim of a scheduler that is gone lasts (`LEASE` of the scheduler), on a machine that is busy.
+_PATIENCE_SECONDS = 240
+_BEGIN = f"""
+import json, time
+from django.utils import timezone
+from bankproject.operations.models import ScheduledJob
+end = time.monotonic() + {_PATIENCE_SECONDS}
+"""
+_FIND_IDLE = """
+idle = ScheduledJob.objects.filter(pk__in={jobs}, running_until__isnull=True)
+while time.monotonic() < end:
+    found = list(idle.filter(next_at__gt=timezone.now()).values_list("pk", flat=True))
+    if len(found) >= {wanted}:
+        break
+    time.sleep(0.2)
+print(json.dumps(sorted(found)))
+"""
+_MAKE_DUE = """
+ScheduledJob.objects.filter(pk="{job}").update(next_at=timezone.now(), succeeded_at=None)
+"""
+_WAIT_UNTIL_IT_RAN = """
+ran = ScheduledJob.objects.filter(pk="{job}", succeeded_at__isnull=False)
+while time.monotonic() < end and not ran.exists():
+    time.sleep(0.2)
+print(json.dumps(ran.exists()))
+"""
+
+
+def idle_jobs(bank: RunningBank, wanted: int) -> list[str]:
+    """At least so many jobs that nobody has claimed and that are not due: those of a scheduler that was killed are
+    claimed for two minutes, and due then.
+
+    Raises:
+        Violation: there are not so many; what was due did not run.
+    """
+    found: list[str] = json.loads(shell(bank, _BEGIN + _FIND_IDLE.format(jobs=_JOBS, wanted=wanted)))
+    if len(found) < wanted:
+        raise Violation(f"Of the jobs that run by themselves these alone have run: {found}.")
+    return found
+
+
+def make_due(bank: RunningBank, job: str) -> None:
+    shell(bank, _BEGIN + _MAKE_DUE.format(job=job))
+
+
+def require_that_it_runs(bank: RunningBank, job: str) -> None:
+    """Let it be due, and wait until it has run.
+
+    Raises:
+        Violation
+    """
+    if not json.loads(shell(bank, _BEGIN + _MAKE_DUE.format(job=job) + _WAIT_UNTIL_IT_RAN.format(job=job))):
+        raise Violation(f"{job} is due, and has not run within {_PATIENCE_SECONDS} s.")
+
+
+def require_that_one_runs(bank: RunningBank) -> None:
+    """The scheduler has come through whatever struck.
+
+    Raises:
+        Violation
+    """
+    require_that_it_runs(bank, idle_jobs(bank, 1)[0])
+
+
+def shell(bank: RunningBank, program: str) -> str:
+    """What a program prints in the bank's shell."""
+    return bank.manage("shell", "--no-imports", "--command", program).strip()
