@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from threading import Event
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
@@ -23,6 +22,7 @@ from post_office.models import STATUS, Email, Log
 from post_office.settings import get_batch_size, get_default_mailer, get_max_retries, get_retry_timedelta
 
 from foundation import leases, outbox
+from foundation.stopping import Told
 from foundation.transactions import own_transaction
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Courier:
         self._times_mended_at = self._noted_at - _TIMES_MENDED_AFTER_SECONDS  # due at once
         self._began_at = timezone.now()
 
-    def deliver(self, stop: Event) -> int:
+    def deliver(self, stop: Told) -> int:
         """Hand over a few of the mails that are due (BATCH_SIZE); return how many were tried.
 
         Told to stop, it finishes the mail at hand and gives the others back.

@@ -1,6 +1,4 @@
 import logging
-import signal
-import threading
 from argparse import ArgumentParser
 from typing import Any
 
@@ -9,6 +7,7 @@ from django.db import Error, close_old_connections
 
 from foundation import currency_record, outbox
 from foundation.delivery import Courier
+from foundation.stopping import Stop
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +29,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, watch: float | None = None, **options: Any) -> None:
         currency_record.begin()  # mails name amounts
-        stop = threading.Event()
+        stop = Stop()
         if watch is not None:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stop.set())
+            stop.listen()
         courier = Courier()
         while True:
             try:
@@ -46,7 +44,7 @@ class Command(BaseCommand):
             if watch is None or stop.wait(watch):
                 return
 
-    def _deliver(self, courier: Courier, stop: threading.Event) -> None:
+    def _deliver(self, courier: Courier, stop: Stop) -> None:
         """All that waits, a few at a time of each, so that neither rows nor mails wait for the end of the others."""
         close_old_connections()
         try:

@@ -1,6 +1,4 @@
 import logging
-import signal
-import threading
 from argparse import ArgumentParser
 from typing import Any
 
@@ -11,6 +9,7 @@ from django.utils import timezone
 from bankproject.operations.models import ScheduledJob
 from bankproject.operations.scheduler import Scheduler
 from foundation import currency_record
+from foundation.stopping import Stop
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +31,8 @@ class Command(BaseCommand):
             self._say_status()
             return
         currency_record.begin()
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
+        stop = Stop()
+        stop.listen()
         scheduler = Scheduler()
         try:
             while not stop.is_set():
