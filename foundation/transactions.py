@@ -152,7 +152,7 @@ def _owned(service: Callable[P, R], *, is_repeatable: bool) -> Service[P, R]:
                 raise OutcomeUnknown(_LOST_AT_COMMIT) from error
             raise
 
-    run.joined = _joined(service)  # type: ignore[attr-defined]
+    run.joined = _joined(service)  # type: ignore[attr-defined]  # a function takes any attribute
     return cast("Service[P, R]", run)
 
 
@@ -199,7 +199,7 @@ def _is_at_commit() -> bool:
 def _cancel() -> None:
     """End what PostgreSQL does for us: else it would wait on there, for a lock say, and hold locks of its own."""
     if connection.vendor == "postgresql" and connection.connection is not None:
-        with suppress(connection.Database.Error):  # type: ignore[attr-defined]
+        with suppress(connection.Database.Error):  # type: ignore[attr-defined]  # the driver, which the stubs leave out
             connection.connection.cancel_safe(timeout=_CANCELLED_WITHIN_SECONDS)
 
 

@@ -1,4 +1,7 @@
+import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,15 @@ from tests.access_walk import Hers, things_of
 def hers(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> Hers:
     """One of everything that a customer can have, of Alice's."""
     return things_of(alice, bob, open_account, browser_of)
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where programs that the test starts make folders, and what they are known by (`processes_of`)."""
+    with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
+        Path(name).chmod(0o711)
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -75,7 +75,7 @@ class MailServer:
 
     def _cut(self) -> None:
         for transport in self.connections:
-            transport.abort()  # type: ignore[attr-defined]
+            transport.abort()  # type: ignore[attr-defined]  # of a socket, which the base class is not
 
     def keep(self, session: Session, envelope: Envelope) -> None:
         """Called with each mail that is taken."""
@@ -99,7 +99,7 @@ class MailServer:
             return "451 not now"
         self.keep(session, envelope)
         if self.mood is Mood.TAKES_AND_BREAKS_OFF:
-            server.transport.abort()  # type: ignore[union-attr]
+            server.transport.abort()  # type: ignore[union-attr]  # it is connected
         return "250 taken"
 
 
@@ -123,7 +123,7 @@ class _Connection(SMTP):
     async def smtp_DATA(self, arg: str) -> None:
         if self._server.mood is Mood.BREAKS_OFF:
             await self.push("354 go on")
-            self.transport.abort()  # type: ignore[union-attr]
+            self.transport.abort()  # type: ignore[union-attr]  # it is connected
             return
         await super().smtp_DATA(arg)
 

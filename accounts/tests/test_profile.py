@@ -235,4 +235,4 @@ def test_the_details_form_changes_no_name_and_says_where_that_is_asked_for(
 def test_the_service_has_no_way_to_change_a_name(alice: Any) -> None:
     # R1.8: no path is safe only because a form lacks a field.
     with pytest.raises(TypeError, match="first_name"):
-        profile.update_details(actor=alice, first_name="X", code="", origin=an_origin())  # type: ignore[call-arg]  # it has none
+        profile.update_details(actor=alice, first_name="X", code="", origin=an_origin())  # type: ignore[call-arg]  # it takes no name

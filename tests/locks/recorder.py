@@ -26,7 +26,8 @@ from tests.locks.order import ROOT, Lock, Order
 
 # By which column a row of these tables is asked for, where that is not its primary key.
 _KEYS = {"transfers_customerlimit": "user", "foundation_ratewindow": "key"}
-_RUN = transactions.own_transaction(lambda: None).__code__  # type: ignore[attr-defined]
+_RUN = transactions.own_transaction(lambda: None).__code__  # type: ignore[attr-defined]  # a protocol has none
+_TABLE = re.compile(r"\b(?:UPDATE|FROM)\W+(\w+)")
 _HERE = Path(__file__).resolve()
 _MOST_FRAMES, _CALLERS = 60, 8
 
@@ -287,7 +288,9 @@ def _table_and_places(one: Any, statement: Any) -> tuple[str, list[int]]:
     """Which table, and which of the values are keys of its rows."""
     found = statement.__dict__.get("locked_rows")
     if found is None:
-        table = str(re.search(r"\b(?:UPDATE|FROM)\W+(\w+)", statement.text)[0]).split()[-1].strip('"[]')  # type: ignore[index]
+        named = _TABLE.search(statement.text)
+        assert named is not None, statement.text
+        table = named[1]
         key = _key_of(table, _models()[table])
         found = statement.locked_rows = table, [place for place, field in enumerate(one._fields) if field is key]
     return found

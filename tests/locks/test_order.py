@@ -58,7 +58,7 @@ def take(account: BankAccount) -> Callable[[], Any]:
 
 
 def take_limit(account: BankAccount) -> Callable[[], Any]:
-    return lambda: limits.locked_limit(account.owner, at=account.opened_at)  # type: ignore[arg-type]
+    return lambda: limits.locked_limit(account.owner, at=account.opened_at)  # type: ignore[arg-type]  # it has an owner
 
 
 def write_limit(account: BankAccount) -> Callable[[], Any]:
@@ -152,7 +152,7 @@ def test_a_lock_that_the_document_does_not_say_of_a_service_fails(
 
     name = "transfers.accounts.renaming.rename_account"
     monkeypatch.setitem(written_order().services, name, ())
-    renaming.rename_account(actor=accounts[0].owner, account=accounts[0], nickname="Food")  # type: ignore[arg-type]
+    renaming.rename_account(actor=accounts[0].owner, account=accounts[0], nickname="Food")  # type: ignore[arg-type]  # it has an owner
     [found] = recorder.take()
     assert f"docs/locks.md does not say that {name} takes the lock 'account'" in found
 

@@ -5,9 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +13,6 @@ import pytest
 from tests.processes import ROOT, processes_of
 
 FOLDER = ROOT / "benchmarks"
-
-
-@pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where databases and logs are made, and what processes of the run are known by."""
-    with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
-        Path(name).chmod(0o711)
-        monkeypatch.setenv("TMPDIR", name)
-        yield Path(name)
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":

@@ -5,7 +5,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from prometheus_client import values
 
 from bankproject.operations import figures, worker_files
+from tests.waiting import wait_until
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -93,9 +93,7 @@ def test_what_a_killed_server_left_is_taken_away_by_the_next_one_once_no_worker_
         os.utime(left, (0, 0))
         assert left in folders_after_a_start(), "a worker lives"
         killed.communicate()
-        deadline = time.monotonic() + 60
-        while left in folders_after_a_start() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: left not in folders_after_a_start(), "a folder that nobody holds to go", seconds=60)
         assert list(tmp_path.iterdir()) == []
     finally:
         os.environ.pop(FOLDER, None)

@@ -12,7 +12,7 @@ _SECOND_NS = 1_000_000_000
 
 def _follow(path: Path) -> None:
     # time-machine would load it into each process of the bank.
-    sys.modules["pytest"] = None  # type: ignore[assignment]
+    sys.modules["pytest"] = None  # type: ignore[assignment]  # so Python takes it for missing
     import time_machine
 
     del sys.modules["pytest"]
@@ -21,7 +21,8 @@ def _follow(path: Path) -> None:
     right_ns = time_machine.escape_hatch.time.time_ns
     traveller = time_machine.travel(0).start()
     # Asked by all functions that tell the time, in processes that were forked, too.
-    traveller.time_ns = lambda: right_ns() + struct.unpack("q", wrong)[0] * _SECOND_NS  # type: ignore[method-assign]
+    now_ns = lambda: right_ns() + struct.unpack("q", wrong)[0] * _SECOND_NS  # noqa: E731 - put in a method's place
+    traveller.time_ns = now_ns  # type: ignore[method-assign]  # on purpose: it follows the file
 
 
 if "BANK_CLOCK" in os.environ:

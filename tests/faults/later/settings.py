@@ -4,7 +4,7 @@ manage.py migrate later --settings=tests.faults.later.settings
 """
 
 from bankproject import settings as _bank
-from bankproject.settings import *  # noqa: F403
+from bankproject.settings import *  # noqa: F403 - all of the bank's, and one app more
 
 # How long a migration stands in a queue for a lock: whoever comes later stands behind it.
 LOCK_SECONDS = 3

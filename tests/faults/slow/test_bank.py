@@ -11,8 +11,6 @@ import smtplib
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +28,7 @@ from tests.faults.report import Figures, table
 from tests.faults.rounds import Round
 from tests.own_database import own_database
 from tests.processes import ROOT, processes_of
+from tests.waiting import wait_until
 
 ALTER = """
 from django.db.models import F
@@ -116,15 +115,6 @@ def deliver_a_mail_about(key: str, post: PostOffice, *, to: str) -> None:
         line.sendmail("bank@example.com", [to], f"Subject: A payment\r\n\r\nDescription: {key}\r\n")
 
 
-@pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where folders are made, and what processes of the run are known by."""
-    with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
-        Path(name).chmod(0o711)
-        monkeypatch.setenv("TMPDIR", name)
-        yield Path(name)
-
-
 # By whom it is known how far the run has come: the servers start, or customers pay.
 @pytest.mark.parametrize(
     ("number", "begun", "site"),
@@ -141,13 +131,13 @@ def test_a_run_that_is_ended_leaves_no_process_port_or_folder_behind(
     command = [sys.executable, "-m", "tests.faults", "--minutes", "5", "--seed", "x", "--site", site]
     run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        wait_until(lambda: any(begun in line for line in processes_of(place)))
+        wait_until(lambda: any(begun in line for line in processes_of(place)), begun, seconds=240)
         [port] = ports_of(place)
     finally:
         run.send_signal(number)
         printed, _ = run.communicate(timeout=120)
     lines = printed.splitlines()
-    wait_until(lambda: not processes_of(place))
+    wait_until(lambda: not processes_of(place), "all processes to end", seconds=240)
     if number is not signal.SIGKILL:
         assert run.returncode == 128 + number
         assert (lines[0], lines[-1]) == ("seed x", "seed x")
@@ -165,10 +155,3 @@ def ports_of(place: Path) -> set[int]:
             if environment.get("TMPDIR", "").startswith(str(place)) and "WEB_BIND" in environment:
                 found.add(int(environment["WEB_BIND"].rpartition(":")[2]))
     return found
-
-
-def wait_until(fact: Any, *, seconds: float = 240) -> None:
-    end = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.1)

@@ -3,8 +3,6 @@ and all books after each (docs/reliability.md). The other kinds strike in `make 
 """
 
 import secrets
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -15,12 +13,10 @@ from tests.faults.fault import Fault, Site
 from tests.faults.report import Figures, table
 
 
-@pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A round's folder, which PostgreSQL's own user may enter; the round brings its own database."""
+@pytest.fixture(autouse=True)
+def its_own_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round brings its own."""
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
-    with tempfile.TemporaryDirectory(prefix="bank-strikes-") as name:
-        yield Path(name)
 
 
 @pytest.mark.parametrize(

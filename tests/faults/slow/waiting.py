@@ -22,7 +22,7 @@ def wait(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
-wait.login_required = False  # type: ignore[attr-defined]
+wait.login_required = False  # type: ignore[attr-defined]  # read by Django's middleware
 urlpatterns = [path("api/wait", wait), path("wait/", wait)]
 handler500 = "bankproject.errors.server_error"
 settings.ROOT_URLCONF = __name__

@@ -198,7 +198,9 @@ class Ordering(Walker):
     def _place_with_code(self, asked: Ask, how: int) -> None:
         """Without a code first. If one is asked for, the right one follows mostly, now and then none or a wrong one."""
         if self._place(asked) == "step_up_required" and how % 10 > 1:
-            self._place(replace(self.waiting[-1], code=(self.waiting[-1].code[0], how % 10 > 2)))  # type: ignore[index]
+            again = self.waiting[-1]
+            assert again.code is not None
+            self._place(replace(again, code=(again.code[0], how % 10 > 2)))
 
     def _place(self, asked: Ask) -> str:
         """Have it ordered; the word by which it is refused, "" if it is not."""

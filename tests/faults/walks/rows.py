@@ -44,8 +44,7 @@ class Beside:
 
     def __init__(self, model: Bank, people: dict[str, int]) -> None:
         self.model, self.people = model, people
-        self.names = {pk: name for name, pk in people.items()}
-        self.names[None] = ""  # type: ignore[index]
+        self.names: dict[int | None, str] = {None: ""} | {pk: name for name, pk in people.items()}
         self.accounts, self.orders, self.acts = dict[Account, int](), dict[Facts, int](), dict[Facts, int]()
         self.movements = dict[Facts, Any]()
         bank_kinds = rows_of(BankAccount, "id, kind", "owner_id IS NULL")

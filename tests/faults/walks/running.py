@@ -101,7 +101,7 @@ def fresh_bank() -> Iterator[None]:
         yield
         return
     outside = transaction.atomic()
-    outside._from_testcase = True  # type: ignore[attr-defined]
+    outside._from_testcase = True  # type: ignore[attr-defined]  # as Django's TestCase does
     with outside:
         yield
         transaction.set_rollback(True)
