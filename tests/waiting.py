@@ -1,17 +1,20 @@
-"""Waiting for what other processes do."""
+"""Waiting for what other processes do, in tests and under fire (`tests/faults/`)."""
 
 import time
 from collections.abc import Callable
 from typing import Any
 
 
-def wait_until(holds: Callable[[], Any], what: str = "it", *, seconds: float = 120) -> None:
+def wait_until(
+    holds: Callable[[], Any], what: str = "it", *, seconds: float = 120, error: type[Exception] = AssertionError
+) -> None:
     """Look until it holds.
 
     Raises:
-        AssertionError: it never did.
+        Exception: an `error`; it never did.
     """
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, f"In vain waited for {what}"
+        if time.monotonic() > end:
+            raise error(f"Waited in vain for {what}, for {seconds:.0f} s.")
         time.sleep(0.05)

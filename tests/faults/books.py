@@ -1,25 +1,20 @@
 """Whether the bank has done what it told its customers, and nothing else; asked while nobody asks it for anything."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-
-from scratch_bank import ROOT
-from servers import DIES_ALONG
 
 from tests.faults.fault import Violation
 from tests.faults.funds import REFUSAL, refused_without_need
 from tests.faults.journal import HISTORY, PAGE, Journal, Outcome, Purpose, Transfer
 from tests.faults.people import Account
 from tests.faults.post import PostOffice
-from tests.faults.programs import PATIENCE_SECONDS
+from tests.faults.programs import PATIENCE_SECONDS, spoken_with
 from tests.faults.running import ServedBank
 
 Rows = Mapping[str, Any]
@@ -158,26 +153,11 @@ class Auditor:
     def begun(cls, bank: ServedBank) -> Iterator["Auditor"]:
         """One for this bank, which ends with the block."""
         accounts = [str(account.id) for account in bank.accounts]
-        with (bank.folder / "auditor.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*DIES_ALONG, sys.executable, "-m", "tests.faults.auditor", *accounts],
-                env=os.environ | bank.environment_of_readers,
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-        try:
+        log = bank.folder / "auditor.log"
+        with spoken_with(
+            "tests.faults.auditor", *accounts, log=log, environment=bank.environment_of_readers
+        ) as process:
             yield cls(process)
-        finally:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                with suppress(OSError):
-                    if pipe is not None:
-                        pipe.close()
 
 
 @dataclass

@@ -22,6 +22,8 @@ from pathlib import Path
 
 from servers import DIES_ALONG
 
+from tests.waiting import wait_until
+
 _PATIENCE_SECONDS = 60
 _WRITES, _SYNCS = "write,pwrite64,ftruncate,fallocate", "fsync,fdatasync"
 
@@ -59,11 +61,9 @@ class AilingDisk:
         """Raises:
         TimeoutError: it did not so often, in so many seconds.
         """
-        end = time.monotonic() + within
-        while self.struck() < times:
-            if time.monotonic() > end:
-                raise TimeoutError(f"The disk has struck {self.struck()} times within {within:.0f} s, and not {times}.")
-            time.sleep(0.02)
+        wait_until(
+            lambda: self.struck() >= times, f"the disk to strike {times} times", seconds=within, error=TimeoutError
+        )
 
 
 def database_files(database: Path) -> list[Path]:

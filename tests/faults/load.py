@@ -2,19 +2,15 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from scratch_bank import ROOT
-from servers import DIES_ALONG
-
 from tests.faults.client import Part
 from tests.faults.fault import Violation
 from tests.faults.journal import Journal
-from tests.faults.programs import PATIENCE_SECONDS
+from tests.faults.programs import PATIENCE_SECONDS, spoken_with
 from tests.faults.running import ServedBank
 
 PROCESSES, THREADS = 4, 8
@@ -77,24 +73,11 @@ class Clients:
 
 @contextmanager
 def _started(part: Part, log: Path) -> "Iterator[subprocess.Popen[str]]":
-    with log.open("ab") as lines:
-        process = subprocess.Popen(
-            [*DIES_ALONG, sys.executable, "-m", "tests.faults.client"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=lines,
-            text=True,
-            start_new_session=True,
-        )
-    try:
+    with spoken_with("tests.faults.client", log=log) as process:
         assert process.stdin is not None
         process.stdin.write(json.dumps(asdict(part)) + "\n")
         process.stdin.flush()
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def _line_of(process: "subprocess.Popen[str]") -> str:

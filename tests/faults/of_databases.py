@@ -10,6 +10,7 @@ from tests.faults.databases import Pair, ServerBehindProxy
 from tests.faults.fault import Fault, RunningBank, Site, Violation
 from tests.faults.held_up import held_up
 from tests.faults.proxy import Cut, Proxy
+from tests.waiting import wait_until
 
 _COMMIT = b"COMMIT"
 # PostgreSQL's message Sync: what ends each question of the driver's, and no farewell, to which nothing is answered.
@@ -80,11 +81,7 @@ def _cut(cut: Callable[[], int]) -> None:
     """Raises:
     TimeoutError: the bank had no connection.
     """
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while not cut():
-        if time.monotonic() > end:
-            raise TimeoutError(f"No connection to the database within {_PATIENCE_SECONDS} s.")
-        time.sleep(0.05)
+    wait_until(cut, "a connection to the database", seconds=_PATIENCE_SECONDS, error=TimeoutError)
 
 
 def cut_an_answer_in_half(bank: RunningBank, random: Random) -> None:

@@ -7,10 +7,11 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -19,6 +20,7 @@ from tests.faults.cache import Cache
 from tests.faults.fault import Fault, RunningBank, Site, Violation
 from tests.faults.post import LEASE_SECONDS, UNRECORDED, PostOffice
 from tests.mail_server import Mood
+from tests.waiting import wait_until
 
 EVERYWHERE = tuple(Site)
 # Long enough for a server that starts while everything else is busy.
@@ -26,13 +28,7 @@ _PATIENCE_SECONDS = 240
 _ASK_SECONDS = 60  # that one request may take while workers are replaced
 
 
-def _wait_until(fact: Callable[[], bool], what: str) -> None:
-    """Raises: Violation, it never came."""
-    end = time.monotonic() + _PATIENCE_SECONDS
-    while not fact():
-        if time.monotonic() > end:
-            raise Violation(f"It never came: {what}.")
-        time.sleep(0.05)
+_wait_until = partial(wait_until, seconds=_PATIENCE_SECONDS, error=Violation)
 
 
 # --- The bank's own processes ----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ what ended unasked, and lets no child outlive the process that it was started fr
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -137,6 +138,33 @@ def _group_lives(group: int) -> bool:
             if int(pgrp) == group and state not in "ZX":
                 return True
     return False
+
+
+@contextmanager
+def spoken_with(
+    module: str, *arguments: str, log: Path, environment: Mapping[str, str] | None = None
+) -> "Iterator[subprocess.Popen[str]]":
+    """A program of the harness's own, which is written to and read from line by line; it ends with the block."""
+    with log.open("ab") as lines:
+        process = subprocess.Popen(
+            [*DIES_ALONG, sys.executable, "-m", module, *arguments],
+            env=os.environ | (environment or {}),
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=lines,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
 
 
 @contextmanager

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from tests.faults.people import Account
 from tests.faults.plain_http import answers, open_connections
 from tests.faults.post import PostOffice
 from tests.faults.programs import PATIENCE_SECONDS, Supervised, supervised
+from tests.waiting import wait_until
 
 P = TypeVar("P")
 
@@ -98,11 +98,9 @@ class ServedBank:
 
     def wait_until_it_pays(self, more: int = 1, *, within: float = PATIENCE_SECONDS) -> None:
         """Raises: Violation"""
-        wanted, end = self.acknowledged() + more, time.monotonic() + within
-        while self.acknowledged() < wanted:
-            if time.monotonic() > end:
-                raise Violation(f"The bank does not pay: nothing was acknowledged within {within:.0f} s.")
-            time.sleep(0.1)
+        wanted = self.acknowledged() + more
+        paid = lambda: self.acknowledged() >= wanted  # noqa: E731 - said where it is waited for
+        wait_until(paid, f"the bank to pay {more} times", seconds=within, error=Violation)
 
     def wait_until_nothing_is_on_its_way(self) -> None:
         """Return when the web server has closed every connection, those too whose clients have given up: what was
@@ -111,11 +109,8 @@ class ServedBank:
         Raises:
             Violation: it does not.
         """
-        end = time.monotonic() + PATIENCE_SECONDS
-        while left := open_connections(self.port):
-            if time.monotonic() > end:
-                raise Violation(f"{left} requests are not answered within {PATIENCE_SECONDS} s.")
-            time.sleep(0.05)
+        closed = lambda: not open_connections(self.port)  # noqa: E731 - said where it is waited for
+        wait_until(closed, "all requests to be answered", seconds=PATIENCE_SECONDS, error=Violation)
 
     def manage(self, *arguments: str) -> str:
         """Raises: Violation"""
