@@ -106,7 +106,7 @@ def leave_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("wrong", "differs"),
     [
-        (leave_an_account, "accounts (balance, held, status, sequence), id "),
+        (leave_an_account, "accounts (balance, held, status, sequence), not opened here, 1: "),
         (hold_nothing, "accounts (balance, held, status, sequence)"),
         (lose_a_cent, "entries"),
         (forget_refused_tries, "limits (paid out and in today"),

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from django.db import connection
@@ -127,9 +128,16 @@ class Beside:
         chosen = [self.accounts[one] for one in now_closed]
         marks = ", ".join(["%s"] * len(chosen))
         where = "" if all_of_them else f"status <> 'closed'{f' OR id IN ({marks})' if chosen else ''}"
-        rows = rows_of(BankAccount, "id, balance, held, status, last_sequence", where, [] if all_of_them else chosen)
-        # Of an account that the model has not opened, its key says which.
-        seen = {self.numbers.get(pk, f"id {pk}"): rest for pk, *rest in rows if self.numbers.get(pk, 0) >= 0}
+        rows = rows_of(
+            BankAccount, "id, balance, held, status, last_sequence", where, [] if all_of_them else chosen, "id"
+        )
+        # An account that the model has not opened has no number. Its key would differ when the steps are taken again.
+        unknown = count(1)
+        seen = {
+            self.numbers[pk] if pk in self.numbers else f"not opened here, {next(unknown)}": rest
+            for pk, *rest in rows
+            if self.numbers.get(pk, 0) >= 0
+        }
         expected: dict[int | str, list[Any]] = {
             one.number: [one.balance, one.held, one.status, one.sequence]
             for one in self.model.accounts
