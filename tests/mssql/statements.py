@@ -70,3 +70,12 @@ class Statement:
         if any(tree is None or tree.find(exp.Command) for tree in trees):
             return []
         return [tree for tree in trees if tree is not None]
+
+    @cached_property
+    def nodes(self) -> list[exp.Expr]:
+        """Everything in the trees, from the top: walked once for all rules."""
+        return [node for tree in self.trees for node in tree.walk()]
+
+    def all_of(self, kind: Any) -> list[Any]:
+        """The nodes of a class, or of one of several: `exp.In | exp.EQ`."""
+        return [node for node in self.nodes if isinstance(node, kind)]
