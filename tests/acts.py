@@ -127,13 +127,13 @@ def by_name() -> Any:
 @contextmanager
 def any_cash(customer: Any) -> Iterator[None]:
     """Meanwhile this customer pays in whatever they like, and nothing of it counts: how tests come to money."""
-    from transfers.models import CustomerLimit
+    from tests import cast
 
     much = Decimal(10**12)
     with override_settings(CASH_IN_DAILY_LIMIT=much, ALERT_AMOUNT=much, SUSPICIOUS_AMOUNT=much):
-        row = CustomerLimit.objects.filter(user=customer).first()
+        used = cast.cash_in_of(customer)
         yield
-        CustomerLimit.objects.filter(user=customer).update(cash_in=row.cash_in if row else Decimal(0))
+        cast.set_cash_in(customer, used)
 
 
 def deposit(**payment: Any) -> Any:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -330,16 +330,16 @@ def password_hash() -> str:
 @pytest.fixture
 def make_user(db: Any, password_hash: str) -> Callable[..., Any]:
     """Make a user of a role, two-factor on; all have the same password."""
-    from accounts.models import TotpDevice
     from accounts.people.registration import create_user
     from accounts.roles import Role
+    from tests.cast import add_device
 
     def make(first_name: str, role: Role = Role.CUSTOMER, *, two_factor: bool = True, **kwargs: Any) -> Any:
         kwargs.setdefault("last_name", "Example")
         kwargs.setdefault("email", f"{first_name.lower()}@example.com")
         user = create_user(password_hash=password_hash, role=role, first_name=first_name, **kwargs)
         if two_factor:
-            TotpDevice(user=user, name="phone", confirmed=True, key=secrets.token_hex(20)).save()
+            add_device(user, secrets.token_hex(20))
         return user
 
     return make
@@ -403,17 +403,17 @@ def browser_of() -> Callable[[Any], Any]:
     from django.utils import timezone
     from django_otp import DEVICE_ID_SESSION_KEY
 
-    from accounts.models import TotpDevice, UserSession
     from accounts.sign_in.sessions.engine import SessionStore
+    from tests.cast import add_session, device_of
 
     def browser(user: Any) -> Client:
         session, now = SessionStore(), int(timezone.now().timestamp())
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = "accounts.sign_in.axes.CountedPasswordBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        row = UserSession.objects.create(user=user, code_at=timezone.now())
+        row = add_session(user=user, code_at=timezone.now())
         session.update({"auth_at": now, "user_session": str(row.public_id)})
-        device = TotpDevice.objects.filter(user=user, confirmed=True).first()
+        device = device_of(user)
         if device is not None:
             session[DEVICE_ID_SESSION_KEY] = device.persistent_id
         session.save()
@@ -450,7 +450,8 @@ def open_account(db: Any) -> Callable[..., Any]:
 
     def make(owner: Any, deposit: str = "0", kind: AccountKind = AccountKind.CHECKING, **kwargs: Any) -> Any:
         kwargs.setdefault("idempotency_key", f"open-{secrets.token_hex(8)}")
-        with any_cash(owner):
+        # A first deposit of nothing pays nothing in.
+        with any_cash(owner) if Decimal(deposit) else nullcontext():
             return opening.open_account(actor=owner, kind=kind, opening_deposit=Decimal(deposit), **kwargs)
 
     return make
