@@ -16,18 +16,19 @@ class InvalidAccountNumber(Refusal):
 
 
 def check_digits(body: str) -> str:
-    """The two ISO 7064 MOD 97-10 check digits of `body`: all single and nearly all double slips are caught."""
+    """Return the two ISO 7064 MOD 97-10 check digits of `body`: all single and nearly all double slips are caught."""
     return f"{98 - int(body) * 100 % 97:02d}"
 
 
 def new_number() -> str:
-    """A number nobody can guess from another; the first digit is not 0, so that spreadsheets keep it whole."""
+    """Return a number nobody can guess from another; the first digit is not 0, so that spreadsheets keep it whole."""
     body = f"{secrets.randbelow(9_000_000_000) + 1_000_000_000}"
     return body + check_digits(body)
 
 
 def parse_number(text: str) -> str:
-    """The twelve digits of a number typed or copied, with any of Unicode's spaces, dashes and invisible marks in it.
+    """Return the twelve digits of a number typed or copied, with any of Unicode's spaces, dashes and invisible marks in
+    it.
 
     Raises:
         InvalidAccountNumber: not a text of twelve ASCII digits, or the check digits are wrong (ISO 7064).
@@ -45,5 +46,5 @@ def grouped(number: str) -> str:
 
 
 def masked(number: str) -> str:
-    """All that a list, a mail or a log may show: `•••• 9012`."""
+    """Return all that a list, a mail or a log may show: `•••• 9012`."""
     return f"•••• {number[-4:]}"

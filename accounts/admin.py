@@ -48,7 +48,7 @@ class UserAdmin(ActingAdmin):
     about_template = "admin/pending_acts.html"
 
     def about(self, request: HttpRequest, row: User) -> dict[str, Any]:
-        """What waits for a second administrator and would change this person."""
+        """Return what waits for a second administrator and would change this person."""
         if not may(request.user, "accounts.view_pendingact"):
             return {"pending_acts": []}
         acts = second_person.waiting().filter(person=row).select_related("asked_by", "person").order_by("asked_at")
@@ -78,13 +78,13 @@ class BankAccountAdmin(ActingAdmin, MoneyAdmin):
     about_template = "admin/freezes.html"
 
     def about(self, request: HttpRequest, row: BankAccount) -> dict[str, Any]:
-        """Why it is frozen, wherever somebody is about to lift that."""
+        """Return why it is frozen, wherever somebody is about to lift that."""
         return {"freezes": freezes.standing_on(row), "lifted": freezes.lifted_on(row)}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[BankAccount], search_term: str
     ) -> tuple[QuerySet[BankAccount], bool]:
-        """A number as customers write it, with spaces or hyphens, is looked up by its digest."""
+        """Return a number as customers write it, with spaces or hyphens, is looked up by its digest."""
         try:
             number = account_numbers.parse_number(search_term)
         except InvalidAccountNumber:

@@ -19,7 +19,7 @@ _of_digests: Select = Select(
 
 
 def create(*, owner: User, kind: AccountKind, nickname: str, public_id: uuid.UUID, at: datetime) -> BankAccount:
-    """A new, empty, active account under a number that nobody else has."""
+    """Return a new, empty, active account under a number that nobody else has."""
     number = _unused_number()
     account = BankAccount(
         public_id=public_id,
@@ -48,7 +48,7 @@ def close(account: BankAccount, *, at: datetime) -> None:
 
 
 def find_by_number(text: str) -> BankAccount | None:
-    """The customer account with this number, spaces and hyphens allowed; None if there is none.
+    """Return the customer account with this number, spaces and hyphens allowed; None if there is none.
 
     Raises:
         InvalidAccountNumber: mistyped; nothing was looked up.

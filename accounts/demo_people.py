@@ -68,7 +68,7 @@ EVERYBODY = (*PEOPLE, *NEIGHBOURS, ADMIN)
 
 
 def sign_in_hints() -> dict[str, Any]:
-    """What the sign-in page shows in demo mode, and never otherwise."""
+    """Return what the sign-in page shows in demo mode, and never otherwise."""
     if not settings.DEMO:
         return {}
     return {"demo_people": PEOPLE, "demo_password": DEMO_PASSWORD}

@@ -13,24 +13,25 @@ _SHOWN_OF_LIFTED = 5
 
 
 def standing() -> QuerySet[AccountFreeze]:
-    """All that nobody has lifted, the first to come first, with who froze."""
+    """Return all that nobody has lifted, the first to come first, with who froze."""
     return AccountFreeze.objects.filter(lifted_at__isnull=True).select_related("frozen_by").order_by("frozen_at", "pk")
 
 
 def standing_on(*accounts: BankAccount) -> list[AccountFreeze]:
-    """What stands on these accounts, the first to come first, in one question: none where none of them is frozen."""
+    """Return what stands on these accounts, the first to come first, in one question: none where none of them is
+    frozen."""
     frozen = [account.pk for account in accounts if account.status == AccountStatus.FROZEN]
     return list(standing().filter(account__in=frozen)) if frozen else []
 
 
 def version_of(standing: Iterable[AccountFreeze]) -> int:
-    """What stands for having read these freezes of one account: the highest of their numbers, 0 for none. One that
-    comes later has a higher one, whatever a clock says: it is written under the account's lock."""
+    """Return what stands for having read these freezes of one account: the highest of their numbers, 0 for none. One
+    that comes later has a higher one, whatever a clock says: it is written under the account's lock."""
     return max((freeze.pk for freeze in standing), default=0)
 
 
 def version_at(account: BankAccount, moment: datetime) -> int:
-    """What stands for having read the freezes that the account had at this moment."""
+    """Return what stands for having read the freezes that the account had at this moment."""
     rows = AccountFreeze.objects.filter(account=account, frozen_at__lte=moment)
     return rows.aggregate(latest=Max("pk"))["latest"] or 0
 
@@ -44,7 +45,7 @@ class Frozen:
 
 
 def as_its_owner_sees_them(account: BankAccount) -> list[Frozen]:
-    """Who has frozen the account, the first to come first: its owner, the bank, or both, each once."""
+    """Return who has frozen the account, the first to come first: its owner, the bank, or both, each once."""
     found: dict[bool, Frozen] = {}
     for freeze in standing_on(account):
         found.setdefault(freeze.is_by_its_owner, Frozen(freeze.is_by_its_owner, freeze.frozen_at))
@@ -52,7 +53,8 @@ def as_its_owner_sees_them(account: BankAccount) -> list[Frozen]:
 
 
 def lifted_on(account: BankAccount) -> list[AccountFreeze]:
-    """The latest freezes of an account that were lifted, the last to come first, with who froze and who lifted."""
+    """Return the latest freezes of an account that were lifted, the last to come first, with who froze and who
+    lifted."""
     rows = AccountFreeze.objects.filter(account=account, lifted_at__isnull=False)
     return list(rows.select_related("frozen_by", "lifted_by").order_by("-frozen_at", "-pk")[:_SHOWN_OF_LIFTED])
 

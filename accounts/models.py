@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 
 def normalise_email(email: str) -> str:
-    """The one spelling an address is stored and compared in; SQL Server compares without case anyway."""
+    """Return the one spelling an address is stored and compared in; SQL Server compares without case anyway."""
     return email.strip().lower()
 
 
@@ -112,7 +112,7 @@ class User(UserWithPassword, PermissionsMixin, WithFoldedFields):  # type: ignor
         return role_of(self)
 
     def has_role_permission(self, permission: str) -> bool:
-        """Whether the role carries `permission` (`app.codename`), for code below this app."""
+        """Return whether the role carries `permission` (`app.codename`), for code below this app."""
         return may(self, permission)
 
     @property

@@ -20,7 +20,7 @@ def about_user(user: User) -> Told:
 
 
 def about_account(account: BankAccount) -> Told:
-    """The owner's address, and what a mail calls them and the account.
+    """Return the owner's address, and what a mail calls them and the account.
 
     Raises:
         ValueError: the account is the bank's own.

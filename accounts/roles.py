@@ -53,7 +53,7 @@ GRANTS: dict[Role, tuple[str, ...]] = {
 
 
 def may(user: Any, permission: str) -> bool:
-    """Whether the user's role carries `permission` (`app.codename`); inactive and locked users may nothing."""
+    """Return whether the user's role carries `permission` (`app.codename`); inactive and locked users may nothing."""
     if not user.is_authenticated or not user.is_active or user.locked_at is not None:
         return False
     return permission in _permissions_of(user)
@@ -100,14 +100,14 @@ class _Names(Func):
 
 
 def annotated(users: Any) -> Any:
-    """A row for each group of a user, or one with NULLs, for `keep()`."""
+    """Return a row for each group of a user, or one with NULLs, for `keep()`."""
     of_group = Permission.objects.filter(group=OuterRef("groups")).order_by()
     names = of_group.values(_names=_Names("content_type__app_label", "codename"))
     return users.annotate(_group=F("groups__name"), _permissions=Subquery(names))
 
 
 def role_of(user: Any) -> Role | None:
-    """The user's one role; None for somebody in no group, or in several."""
+    """Return the user's one role; None for somebody in no group, or in several."""
     if hasattr(user, "_role_name"):
         name = user._role_name
     else:
@@ -118,7 +118,7 @@ def role_of(user: Any) -> Role | None:
 
 
 def with_roles(users: Any) -> Any:
-    """The same users with their groups read at once, for `role_of()` each of them."""
+    """Return the same users with their groups read at once, for `role_of()` each of them."""
     return users.prefetch_related(Prefetch("groups", to_attr="_groups_read"))
 
 
@@ -170,7 +170,7 @@ def grant(apps: Any, grants: Mapping[Role, Iterable[str]]) -> None:
 
 
 def _home_of(app_label: str, codename: str) -> tuple[str, str]:
-    """The model that declares a permission, and the permission's name."""
+    """Return the model that declares a permission, and the permission's name."""
     from django.apps import apps
 
     for model in apps.get_app_config(app_label).get_models():

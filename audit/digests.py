@@ -37,12 +37,12 @@ class UnknownKey(Exception):
 
 
 def newest_key_id() -> str:
-    """The id of the key that seals now."""
+    """Return the id of the key that seals now."""
     return next(iter(_keys()))
 
 
 def age_of(key_id: str) -> int:
-    """How many keys of the ring are newer: 0 for the one that seals now.
+    """Return how many keys of the ring are newer: 0 for the one that seals now.
 
     Raises:
         UnknownKey
@@ -62,7 +62,7 @@ def refuse_unknown_key(key_id: str) -> None:
 
 
 def entry_digest(entry: AuditEntry, *, block_number: int, position: int, key_id: str) -> str:
-    """The keyed digest of every column of a stored entry, and of its place: no other entry can stand there.
+    """Return the keyed digest of every column of a stored entry, and of its place: no other entry can stand there.
 
     Raises:
         ValueError, TypeError: a column holds what no bank of ours wrote.
@@ -77,7 +77,7 @@ def entries_digest(digests: Iterable[str]) -> str:
 
 
 def block_hash(block: AuditBlock) -> str:
-    """The keyed hash of a block: of all that it says, the hash of the block before included.
+    """Return the keyed hash of a block: of all that it says, the hash of the block before included.
 
     Raises:
         UnknownKey
@@ -102,7 +102,7 @@ def _keyed(key_id: str, content: list[Any]) -> str:
 
 
 def _keys() -> dict[str, bytes]:
-    """The ring by key id, `kid.fingerprint`, newest first."""
+    """Return the ring by key id, `kid.fingerprint`, newest first."""
     return {f"{kid}.{_fingerprint(key)}": key for kid, key in settings.AUDIT_KEYS.items()}
 
 

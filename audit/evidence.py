@@ -28,8 +28,8 @@ def register(subject_type: str, check: Check) -> None:
 
 
 def faults_of(entries: Iterable[AuditEntry]) -> dict[int, str]:
-    """What is wrong with the evidence of these entries, by entry id. Evidence that nobody can check is a fault, and so
-    is what a check stumbles over: one entry must not keep the others from being verified.
+    """Return what is wrong with the evidence of these entries, by entry id. Evidence that nobody can check is a fault,
+    and so is what a check stumbles over: one entry must not keep the others from being verified.
 
     Raises:
         OperationalError, InterfaceError: the database did not answer.
@@ -45,7 +45,8 @@ def faults_of(entries: Iterable[AuditEntry]) -> dict[int, str]:
 
 
 def _checked(check: Check, entries: Sequence[AuditEntry]) -> Mapping[int, str]:
-    """What the check says; if it fails, each entry is asked about by itself, so that the one to blame is named."""
+    """Return what the check says; if it fails, each entry is asked about by itself, so that the one to blame is
+    named."""
     try:
         return check(entries)
     except (OperationalError, InterfaceError):

@@ -36,7 +36,7 @@ def export_rows(
     cells: Callable[[Any], Iterable[str]],
     filters: dict[str, str],
 ) -> Iterator[bytes]:
-    """The first `EXPORT_ROWS` of the rows as CSV, read while they are sent; the download is in the audit log.
+    """Return the first `EXPORT_ROWS` of the rows as CSV, read while they are sent; the download is in the audit log.
 
     Raises:
         PermissionDenied: nothing was recorded.
@@ -51,7 +51,7 @@ def export_rows(
 
 @may_be_behind
 def _begun(rows: QuerySet[Any]) -> Iterator[Any]:
-    """The rows, read while they are used. The first ones here: where they cannot be read, others are asked."""
+    """Return the rows, read while they are used. The first ones here: where they cannot be read, others are asked."""
     found = as_now(rows.iterator(chunk_size=_ROWS_AT_ONCE))
     return chain(list(islice(found, 1)), found)
 
@@ -65,7 +65,7 @@ class ExportingAdmin(ReadOnlyAdmin):
     export_prefetched: tuple[str, ...] = ()
 
     def export_cells(self, row: Any) -> Iterable[str]:
-        """The row as texts, one for each of `export_columns`."""
+        """Return the row as texts, one for each of `export_columns`."""
         raise NotImplementedError
 
     def get_urls(self) -> list[URLPattern]:

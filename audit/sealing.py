@@ -68,7 +68,7 @@ def settled_id() -> int:
 
 
 def unsealed() -> QuerySet[AuditEntry]:
-    """Entries that wait for the next block, committed late or just now."""
+    """Return entries that wait for the next block, committed late or just now."""
     return _unsealed_above(settled_id())
 
 

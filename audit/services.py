@@ -90,7 +90,7 @@ def record_many(reports: Iterable[Report]) -> None:
 
 
 def _values(report: Report) -> dict[str, Any]:
-    """The columns of the entry, in their order, stamped with the present request.
+    """Return the columns of the entry, in their order, stamped with the present request.
 
     Raises:
         ValueError: the action is not in the catalogue.

@@ -91,7 +91,8 @@ def _has_place(link: AuditBlockEntry, block: AuditBlock) -> bool:
 
 
 def _faults_of_entries(block: AuditBlock, links: list[AuditBlockEntry]) -> dict[int, str]:
-    """What is wrong with these entries, by entry id; the evidence is looked at where the entry itself is right."""
+    """Return what is wrong with these entries, by entry id; the evidence is looked at where the entry itself is
+    right."""
     entries = _entries({link.entry_id for link in links})
     found: dict[int, str] = {}
     for link in links:
@@ -136,7 +137,7 @@ def _faults_of_head(head: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _entries(ids: set[int]) -> dict[int, AuditEntry]:
-    """The entries that exist of these. If one cannot be read, each reads its columns when they are asked for."""
+    """Return the entries that exist of these. If one cannot be read, each reads its columns when they are asked for."""
     try:
         return AuditEntry.objects.in_bulk(ids)
     except _UNREADABLE:

@@ -52,7 +52,7 @@ class BankAdminSite(admin.AdminSite):
         }
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The figures of the bank before the lists they come from (R5.3)."""
+        """Return the figures of the bank before the lists they come from (R5.3)."""
         user: Any = request.user
         page = {
             "figures": figures_for(user, at=timezone.now()),

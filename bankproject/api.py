@@ -64,7 +64,7 @@ class BankApi(NinjaAPI):
         return document
 
     def get_openapi_operation_id(self, operation: Any) -> str:
-        """The route's own name: what client generators call their methods."""
+        """Return the route's own name: what client generators call their methods."""
         return operation.view_func.__name__
 
     def _get_urls(self) -> list[Any]:
@@ -76,8 +76,9 @@ class BankApi(NinjaAPI):
 
 
 def _by_first_part(patterns: list[URLPattern]) -> list[URLPattern | URLResolver]:
-    """The same addresses, those that begin alike behind one pattern: a request is then held against two dozen patterns
-    at most, and not against every route. None of them can match in place of another: their first parts differ."""
+    """Return the same addresses, those that begin alike behind one pattern: a request is then held against two dozen
+    patterns at most, and not against every route. None of them can match in place of another: their first parts
+    differ."""
     alike: dict[str, list[URLPattern]] = {}
     alone: list[URLPattern | URLResolver] = []
     for pattern in patterns:
@@ -90,7 +91,7 @@ def _by_first_part(patterns: list[URLPattern]) -> list[URLPattern | URLResolver]
 
 
 def _guarded(run: Callable[..., Any]) -> Callable[..., Any]:
-    """What surrounds each operation."""
+    """Return what surrounds each operation."""
     operation: Any = run.__self__  # type: ignore[attr-defined]
     operation.query_names = frozenset(
         name

@@ -71,7 +71,7 @@ class FilterForm(forms.Form):
 
 
 def _samples() -> dict[str, Any]:
-    """What the components are given, made up and in no database."""
+    """Return what the components are given, made up and in no database."""
     person = SimpleNamespace(
         first_name="Alice", last_name="Archer", get_full_name="Alice Archer", email="alice@example.com"
     )

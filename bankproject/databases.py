@@ -60,7 +60,7 @@ _POSTGRESQL_REPLICA = {
 
 
 def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET, *, read_only: bool = False) -> Any:
-    """What `DATABASES` holds for the URL in this variable, the engine's options with it.
+    """Return what `DATABASES` holds for the URL in this variable, the engine's options with it.
 
     `read_only` is for a readable secondary: on SQL Server the connection says that it intends to read.
 
@@ -133,18 +133,18 @@ def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool
 
 
 def odbc_words(extra_params: str) -> dict[str, str]:
-    """The words of a connection string, in lower case, each with its value; of two the first one, as in ODBC."""
+    """Return the words of a connection string, in lower case, each with its value; of two the first one, as in ODBC."""
     return {word.lower(): value for word, value in reversed(_ODBC_PAIR.findall(extra_params))}
 
 
 def trusts_blindly(extra_params: str) -> bool:
-    """Whether any server's certificate will do."""
+    """Return whether any server's certificate will do."""
     words = odbc_words(extra_params)
     return {"yes", "true"} & {words.get(name, "").lower() for name in _TRUST} != set()
 
 
 def replica(env: environ.Env, primary: dict[str, Any]) -> dict[str, Any]:
-    """The entry of `DATABASES` for DATABASE_REPLICA_URL; none if that is empty.
+    """Return the entry of `DATABASES` for DATABASE_REPLICA_URL; none if that is empty.
 
     Raises:
         ImproperlyConfigured: it is another kind of database than the primary.
@@ -158,7 +158,7 @@ def replica(env: environ.Env, primary: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_only(configured: dict[str, Any]) -> dict[str, Any]:
-    """A database as a replica is used."""
+    """Return a database as a replica is used."""
     engine, options = configured["ENGINE"], configured.get("OPTIONS", {})
     if engine == "django.db.backends.postgresql":
         options = _POSTGRESQL_REPLICA | options  # what stands in the address itself wins: a pooler may refuse `options`

@@ -14,7 +14,7 @@ class BankEnv(environ.Env):
     """Numbers that limit something: 0 would forbid all of it, or allow all, and a huge one limits nothing (R3.9)."""
 
     def positive(self, name: str, default: int) -> int:
-        """A whole number from 1 on.
+        """Return a whole number from 1 on.
 
         Raises:
             ImproperlyConfigured: below 1, or 10**12 or more.
@@ -24,7 +24,7 @@ class BankEnv(environ.Env):
         return number
 
     def positive_amount(self, name: str, default: Decimal) -> Decimal:
-        """An amount of money from 1 on; decimals are allowed.
+        """Return an amount of money from 1 on; decimals are allowed.
 
         Raises:
             ImproperlyConfigured: below 1, or 10**12 or more.
@@ -34,7 +34,7 @@ class BankEnv(environ.Env):
         return amount
 
     def currency(self, name: str, default: str) -> str:
-        """A code of ISO 4217 with a minor unit, such as EUR (R2.7).
+        """Return a code of ISO 4217 with a minor unit, such as EUR (R2.7).
 
         Raises:
             ImproperlyConfigured: another text.

@@ -61,7 +61,7 @@ class _Counted:
 
 
 def figures_for(user: User, *, at: datetime) -> list[Figure]:
-    """What this member of staff may see, what waits for work first. All that is counted is one statement."""
+    """Return what this member of staff may see, what waits for work first. All that is counted is one statement."""
     waiting, counted = list(_queues(user)), [*_accounts(user), *_people(user, at)]
     counts = bounded_counts({one.label: one.rows for one in (*waiting, *counted)})
 
@@ -74,7 +74,7 @@ def figures_for(user: User, *, at: datetime) -> list[Figure]:
 
 
 def movements_for(user: User) -> list[Movement] | None:
-    """The latest, newest first; None for whoever does not see the ledger."""
+    """Return the latest, newest first; None for whoever does not see the ledger."""
     if not may(user, "transfers.view_transaction"):
         return None
     return [
@@ -136,7 +136,7 @@ def _people(user: User, at: datetime) -> Iterator[_Counted]:
 
 
 def _on_day(column: str, at: datetime) -> dict[str, int]:
-    """The choice of a list's dates that shows one day."""
+    """Return the choice of a list's dates that shows one day."""
     day = day_of(at)
     return {f"{column}__year": day.year, f"{column}__month": day.month, f"{column}__day": day.day}
 

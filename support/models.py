@@ -199,5 +199,5 @@ class LostFactorLink(MailLink):
 
     @staticmethod
     def state_of(user: User) -> str:
-        """A digest of this user's password and address as they are now."""
+        """Return a digest of this user's password and address as they are now."""
         return hashlib.sha256(f"{user.get_session_auth_hash()}|{user.email}".encode()).hexdigest()

@@ -16,7 +16,7 @@ from support.states import TicketStatus
 
 
 def _customer(ticket: Ticket, payload: Payload) -> Iterable[Told]:
-    """The customer also hears of their own reply: somebody else in their place would be noticed."""
+    """Return the customer also hears of their own reply: somebody else in their place would be noticed."""
     address, about = about_user(ticket.customer)
     return [(address, about | {"public_id": ticket.public_id})]
 

@@ -44,7 +44,7 @@ class Conversation:
 
 
 def tickets_of(user: User, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[Ticket]:
-    """The customer's own tickets, those with the latest news first.
+    """Return the customer's own tickets, those with the latest news first.
 
     Raises:
         InvalidCursor
@@ -54,7 +54,7 @@ def tickets_of(user: User, *, after: Cursor | None = None, before: Cursor | None
 
 
 def requests_of(user: User, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[ServiceRequest]:
-    """The customer's own requests, latest first.
+    """Return the customer's own requests, latest first.
 
     Raises:
         InvalidCursor
@@ -64,7 +64,7 @@ def requests_of(user: User, *, after: Cursor | None = None, before: Cursor | Non
 
 
 def conversation_of(user: User, public_id: UUID) -> Conversation:
-    """One of the customer's own tickets, without what staff wrote to each other.
+    """Return one of the customer's own tickets, without what staff wrote to each other.
 
     Raises:
         Ticket.DoesNotExist: also when it is somebody else's.
@@ -79,7 +79,7 @@ def conversation_of(user: User, public_id: UUID) -> Conversation:
 
 
 def request_of(user: User, public_id: UUID) -> ServiceRequest:
-    """One of the customer's own requests.
+    """Return one of the customer's own requests.
 
     Raises:
         ServiceRequest.DoesNotExist: also when it is somebody else's.
@@ -88,7 +88,7 @@ def request_of(user: User, public_id: UUID) -> ServiceRequest:
 
 
 def name_that_waits(user: User) -> NameThatWaits | None:
-    """The name that this customer has asked for, while nobody has decided."""
+    """Return the name that this customer has asked for, while nobody has decided."""
     asked = next(iter(_asked_names.instances(user.pk)), None)
     if asked is None or not update_identity.asks_for_another_name(user, asked.details):
         return None
@@ -96,7 +96,7 @@ def name_that_waits(user: User) -> NameThatWaits | None:
 
 
 def movement_of(user: User, reference: str) -> Transaction:
-    """The transaction with this reference, if it touched an account of the user's.
+    """Return the transaction with this reference, if it touched an account of the user's.
 
     Raises:
         Transaction.DoesNotExist
@@ -108,7 +108,7 @@ def movement_of(user: User, reference: str) -> Transaction:
 
 
 def ticket_for_staff(user: User, public_id: UUID) -> tuple[Ticket, list[TicketMessage]]:
-    """A ticket with everything said in it, internal notes included, in order.
+    """Return a ticket with everything said in it, internal notes included, in order.
 
     Raises:
         PermissionDenied, Ticket.DoesNotExist
@@ -119,7 +119,7 @@ def ticket_for_staff(user: User, public_id: UUID) -> tuple[Ticket, list[TicketMe
 
 
 def request_for_staff(user: User, public_id: UUID) -> ServiceRequest:
-    """One request with what a clerk needs to decide it.
+    """Return one request with what a clerk needs to decide it.
 
     Raises:
         PermissionDenied, ServiceRequest.DoesNotExist
@@ -130,7 +130,7 @@ def request_for_staff(user: User, public_id: UUID) -> ServiceRequest:
 
 
 def waiting_requests(user: User, *, after: Cursor | None = None) -> Page[ServiceRequest]:
-    """What nobody has decided yet, the last to come first.
+    """Return what nobody has decided yet, the last to come first.
 
     Raises:
         PermissionDenied, InvalidCursor
@@ -140,7 +140,7 @@ def waiting_requests(user: User, *, after: Cursor | None = None) -> Page[Service
 
 
 def unsettled_tickets() -> QuerySet[Ticket]:
-    """Those that are not resolved."""
+    """Return those that are not resolved."""
     return Ticket.objects.filter(status__in=TICKETS_WAITING)
 
 

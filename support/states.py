@@ -97,7 +97,7 @@ class IllegalStep(WrongStatus):
 
 
 def next_ticket_status(status: str, verb: TicketVerb) -> TicketStatus:
-    """Where `verb` leads from `status`.
+    """Return where `verb` leads from `status`.
 
     Raises:
         IllegalStep
@@ -107,7 +107,7 @@ def next_ticket_status(status: str, verb: TicketVerb) -> TicketStatus:
 
 
 def next_request_state(state: str, verb: RequestVerb) -> RequestState:
-    """Where `verb` leads from `state`.
+    """Return where `verb` leads from `state`.
 
     Raises:
         IllegalStep

@@ -65,13 +65,13 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
     about_template = "admin/pending_acts.html"
 
     def about(self, request: HttpRequest, row: Transaction) -> dict[str, Any]:
-        """A reversal of it that waits for a second administrator."""
+        """Return a reversal of it that waits for a second administrator."""
         if not may(request.user, "accounts.view_pendingact"):
             return {"pending_acts": []}
         return {"pending_acts": [in_words(act) for act in large_reversals.waiting_for(row)]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
-        """Each with the reference of what reversed it, in the same statement (R3.15)."""
+        """Return each with the reference of what reversed it, in the same statement (R3.15)."""
         return with_reversed_by(super().get_queryset(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
@@ -85,11 +85,11 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
 
     @admin.display(description="reversed by")
     def reversal(self, transaction: Transaction) -> SafeString:
-        """Which movement took it back, and when."""
+        """Return which movement took it back, and when."""
         return _reversal_of(transaction.pk)
 
     def export_cells(self, row: Transaction) -> Iterable[str]:
-        """Numbers masked, as staff see them; the amount plain, that amounts can be added up."""
+        """Return numbers masked, as staff see them; the amount plain, that amounts can be added up."""
         sides: dict[str, list[str]] = {side: [] for side in Direction.values}
         for entry in row.entries.all():
             sides[entry.direction].append(str(entry.account))
@@ -192,7 +192,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
 
     @admin.display(description="reversed by")
     def reversal(self, order: TransferOrder) -> SafeString:
-        """Which movement took its money back, and when."""
+        """Return which movement took its money back, and when."""
         return _reversal_of(order.transaction_id)
 
     @admin.display(description="why it was held")
@@ -206,7 +206,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
 
     @admin.display(description="expires")
     def expires(self, order: TransferOrder) -> str:
-        """When it is given back if nobody decides."""
+        """Return when it is given back if nobody decides."""
         return date_format(timezone.localtime(order.expires_at), "DATETIME_FORMAT")
 
     @admin.display(description="alerts")
@@ -277,14 +277,14 @@ class FraudAlertAdmin(ActingAdmin):
 
 
 def _reversal_of(transaction_id: Any) -> SafeString:
-    """A link to what took a movement back, with when that was."""
+    """Return a link to what took a movement back, with when that was."""
     reversal = Transaction.objects.get(reverses=transaction_id)
     url = reverse("admin:transfers_transaction_change", args=[reversal.pk])
     return format_html('<a href="{}">{}</a>, {}', url, reversal, moment_text(reversal.created_at))
 
 
 def _why_frozen(*accounts: BankAccount) -> SafeString | str:
-    """Each freeze that stands on one of them, with its reason: whoever decides here decides about them too."""
+    """Return each freeze that stands on one of them, with its reason: whoever decides here decides about them too."""
     called = {account.pk: account for account in accounts}
     lines = [(called[row.account_id], row, row.reason or "no reason given") for row in freezes.standing_on(*accounts)]
     return format_html_join("", "<p>{}: {}. {}</p>", lines) or "none"

@@ -46,7 +46,7 @@ class WithdrawalForm(CashForm):
     """A withdrawal, to be reviewed."""
 
     def clean(self) -> dict[str, Any]:
-        """An early word about funds; the ledger decides under its lock."""
+        """Return an early word about funds; the ledger decides under its lock."""
         data = super().clean() or {}
         if data.get("amount") and data["amount"] > self.account.available:
             self.add_error("amount", _not_enough_in(self.account))
@@ -120,7 +120,7 @@ class _FromOwnAccountForm(forms.Form):
         return self.accounts[self.cleaned_data["source"]]
 
     def clean(self) -> dict[str, Any]:
-        """An early word about funds; the ledger decides under its lock."""
+        """Return an early word about funds; the ledger decides under its lock."""
         data = super().clean() or {}
         if data.get("source") and data.get("amount") and data["amount"] > self.source_account.available:
             self.add_error("amount", _not_enough_in(self.source_account))
@@ -230,7 +230,7 @@ def account_label(account: BankAccount) -> str:
 
 
 def available_list(accounts: Sequence[BankAccount]) -> SafeString:
-    """What each account has, as HTML; form.js leaves the line of the chosen one. The select would cut it off."""
+    """Return what each account has, as HTML; form.js leaves the line of the chosen one. The select would cut it off."""
     return format_html(
         '<ul class="available" data-lines-of-choice>{}</ul>',
         format_html_join(

@@ -338,11 +338,12 @@ class CustomerLimit(models.Model):
         return f"{self.user_id} {self.day}"
 
     def used_on(self, day: date) -> Decimal:
-        """What was paid out on this day, which is not before the one that the row counts."""
+        """Return what was paid out on this day, which is not before the one that the row counts."""
         return self.used if self.day == day else Decimal(0)
 
     def cash_in_on(self, day: date) -> Decimal:
-        """What was paid in by the customer themselves on this day, which is not before the one that the row counts."""
+        """Return what was paid in by the customer themselves on this day, which is not before the one that the row
+        counts."""
         return self.cash_in if self.day == day else Decimal(0)
 
 

@@ -30,12 +30,12 @@ class SeenName:
 
 
 def payee_read_by_payer(payee_name: str, typed: str, name_check: str, label: str = "") -> SeenName:
-    """The payee of an order, or of a row of `Payee`, as who pays reads them; `payee_name` is their own."""
+    """Return the payee of an order, or of a row of `Payee`, as who pays reads them; `payee_name` is their own."""
     if NameCheck(name_check).is_confirmed:
         return SeenName(payee_name, label=label)
     return SeenName(typed or NO_NAME, is_confirmed=False, label=label)
 
 
 def payee_of(order: TransferOrder, label: str = "") -> SeenName:
-    """The payee of an order, as its payer reads them."""
+    """Return the payee of an order, as its payer reads them."""
     return payee_read_by_payer(order.payee_name, order.payee_name_typed, order.name_check, label)

@@ -40,7 +40,7 @@ def _side_of_payment(order: TransferOrder, *, own: BankAccount, other: BankAccou
 
 
 def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
-    """The customer alone: nothing has reached anybody else."""
+    """Return the customer alone: nothing has reached anybody else."""
     address, about = about_account(order.customer_account)
     movement = {
         "amount": order.amount,
@@ -55,7 +55,7 @@ def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
 
 
 def _whose_cash(order: TransferOrder, payload: Payload) -> Iterable[Told]:
-    """The customer hears of what somebody else did with their money, or agreed to."""
+    """Return the customer hears of what somebody else did with their money, or agreed to."""
     if order.transaction is None:
         raise ValueError("Cash that changed hands has a transaction.")
     is_deposit = order.kind == OrderKind.DEPOSIT

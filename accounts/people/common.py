@@ -35,7 +35,7 @@ def refuse_self(actor: User, user: User) -> None:
 
 
 def locked_row(actor: User, permission: str, user: User, *, with_key: bool = False) -> User:
-    """The person's row, locked, once it is this administrator's turn; `with_key` where their address may change.
+    """Return the person's row, locked, once it is this administrator's turn; `with_key` where their address may change.
 
     Raises:
         PermissionDenied: a colleague has locked or demoted the actor meanwhile.

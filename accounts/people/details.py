@@ -118,8 +118,8 @@ def _edit(actor: User, user: User, wanted: dict[str, Any], seen: str, reason: st
 
 
 def _needs_second(user: User, name: str, value: Any) -> bool:
-    """Whether a detail of this person takes two administrators: with an address one gets at the rest, and whoever
-    switches an administrator off, or a colleague on again, decides who may (R5.8)."""
+    """Return whether a detail of this person takes two administrators: with an address one gets at the rest, and
+    whoever switches an administrator off, or a colleague on again, decides who may (R5.8)."""
     if getattr(user, name) == value:
         return False
     return name == "email" or (name == "is_active" and (user.is_staff if value else user.role == Role.ADMIN))

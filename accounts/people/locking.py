@@ -104,7 +104,7 @@ def _unlock(actor: User, user: User, reason: str) -> None:
 
 
 def locks_of(user: User) -> list[str]:
-    """What keeps this person out, of what `unlock_user()` lifts: "lock", "guesses", "pin"."""
+    """Return what keeps this person out, of what `unlock_user()` lifts: "lock", "guesses", "pin"."""
     locks = {
         "lock": user.locked_at is not None,
         "guesses": guesses.is_locked_anywhere(email=user.email),

@@ -94,7 +94,8 @@ def check_visible(name: str) -> None:
 
 
 def is_the_banks(name: str) -> bool:
-    """Whether people would take it for the bank's own name, whatever its spaces, case, accents, order and letters.
+    """Return whether people would take it for the bank's own name, whatever its spaces, case, accents, order and
+    letters.
 
     The bank's distinctive word alone is anybody's: a person may be called Alder at the Alder Bank.
     """
@@ -134,20 +135,20 @@ def _runs(words: tuple[str, ...], longest: int) -> Iterator[str]:
 
 @cache
 def _spellings(bank: tuple[str, ...]) -> frozenset[str]:
-    """The bank's words written as one, in any order."""
+    """Return the bank's words written as one, in any order."""
     orders = permutations(bank) if len(bank) <= _LONGEST_SHUFFLED else [bank, bank[::-1]]
     return frozenset("".join(order) for order in orders)
 
 
 @cache
 def _of_banks() -> Counter[str]:
-    """Each as often as a name can have it."""
+    """Return each as often as a name can have it."""
     return Counter(dict.fromkeys(_words(_OF_BANKS), 200))
 
 
 @lru_cache(maxsize=1000)
 def _words(text: str) -> tuple[str, ...]:
-    """What it looks like, word by word."""
+    """Return what it looks like, word by word."""
     return tuple(re.findall(r"[^\W_]+", skeleton(text.translate(_LIKE_LETTERS)).translate(_AS_LETTERS)))
 
 

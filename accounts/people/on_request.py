@@ -97,7 +97,7 @@ def reset_pin(*, actor: User, user: User, reason: str, authority: ApprovedReques
 
 
 def _row_of_request(actor: User, user: User, verb: str, authority: ApprovedRequest) -> User:
-    """The person's row, locked.
+    """Return the person's row, locked.
 
     Raises:
         PermissionDenied: also when the person is staff and the actor could not edit them directly: a clerk must not

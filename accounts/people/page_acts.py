@@ -124,7 +124,7 @@ def begin_replacement(request: SignedInRequest, *, code: str) -> None:
 
 
 def replacement_device(session: SessionBase, *, actor: User) -> TotpDevice:
-    """The not yet confirmed device whose secret this session is shown.
+    """Return the not yet confirmed device whose secret this session is shown.
 
     Raises:
         NothingToReplace

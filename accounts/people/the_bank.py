@@ -9,8 +9,8 @@ EMAIL = "bank@system.invalid"
 
 
 def the_bank() -> User:
-    """The user of the bank's own jobs, made when it is first needed: inactive, without a password and without a role,
-    so that nobody signs in as it and no service lets it do anything."""
+    """Return the user of the bank's own jobs, made when it is first needed: inactive, without a password and without a
+    role, so that nobody signs in as it and no service lets it do anything."""
     user, _ = User.objects.get_or_create(
         email=EMAIL, defaults={"first_name": "The bank", "is_active": False, "password": make_password(None)}
     )

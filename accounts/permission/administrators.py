@@ -68,14 +68,14 @@ def note_returned(user: User) -> None:
 
 
 def present_ones() -> list[User]:
-    """The administrators who can sign in now."""
+    """Return the administrators who can sign in now."""
     admins = User.objects.filter(groups__name=Role.ADMIN.value, is_active=True, locked_at__isnull=True)
     # The role is asked too: somebody in two groups has none.
     return [user for user in with_roles(admins.order_by("pk")) if user.role == Role.ADMIN]
 
 
 def lately(*, at: datetime) -> list[User]:
-    """Whoever is an administrator, or was one within SECOND_ADMIN_DAYS before `at`, by their keys."""
+    """Return whoever is an administrator, or was one within SECOND_ADMIN_DAYS before `at`, by their keys."""
     ended = User.objects.filter(
         Q(administrator_term__until__gt=_horizon(at)) | Q(groups__name=Role.ADMIN.value, locked_at__gt=_horizon(at))
     )
@@ -84,21 +84,21 @@ def lately(*, at: datetime) -> list[User]:
 
 
 def others_than(asker: User, *, at: datetime) -> list[User]:
-    """Those who count as somebody else than `asker`: neither they, nor anybody who stands for the same person. Whoever
-    an act concerns counts as well, though they agree to nothing that does."""
+    """Return those who count as somebody else than `asker`: neither they, nor anybody who stands for the same person.
+    Whoever an act concerns counts as well, though they agree to nothing that does."""
     makers = _makers(at)
     stand_for = _stands_for(asker.pk, makers)
     return [user for user in lately(at=at) if _stands_for(user.pk, makers) != stand_for]
 
 
 def are_one(users: Iterable[User], *, at: datetime) -> bool:
-    """Whether all of them stand for the same person."""
+    """Return whether all of them stand for the same person."""
     makers = _makers(at)
     return len({_stands_for(user.pk, makers) for user in users}) == 1
 
 
 def _makers(at: datetime) -> dict[int, int]:
-    """Who was made an administrator lately, by whom."""
+    """Return who was made an administrator lately, by whom."""
     terms = AdministratorTerm.objects.filter(since__gt=_horizon(at), made_by__isnull=False)
     return dict(terms.values_list("user_id", "made_by_id"))
 

@@ -56,5 +56,5 @@ def require_request(actor: User, *, verb: str, subject: Model, authority: Approv
 
 
 def details_of(authority: ApprovedRequest | None) -> dict[str, str]:
-    """What the audit log says of it."""
+    """Return what the audit log says of it."""
     return {"request": authority.reference, **authority.second} if authority else {}

@@ -35,7 +35,7 @@ class ReasonUnreadable(Refusal):
 
 
 def checked_reason(text: str) -> str:
-    """The reason as it is kept: one line, NFC, and of long numbers only the end, since the audit log holds no
+    """Return the reason as it is kept: one line, NFC, and of long numbers only the end, since the audit log holds no
     full account or phone number whoever types one into a reason (R6.2).
 
     Raises:

@@ -131,7 +131,7 @@ def kind_of(act: PendingAct) -> KindOfAct:
 
 
 def person_of(act: PendingAct) -> User:
-    """Whom an act concerns, of a kind that always concerns somebody.
+    """Return whom an act concerns, of a kind that always concerns somebody.
 
     Raises:
         ValueError
@@ -215,7 +215,7 @@ def _tell_of_asked(act: PendingAct) -> None:
 
 
 def told_of(act: PendingAct) -> Iterable[User]:
-    """The administrators who are told: all who count but the asker, and the asker too of what takes effect by
+    """Return the administrators who are told: all who count but the asker, and the asker too of what takes effect by
     itself."""
     everybody = administrators.lately(at=timezone.now())
     return [user for user in everybody if act.effective_at or user.pk != act.asked_by_id]
@@ -314,7 +314,7 @@ def _refuse_unfit(actor: User, act: PendingAct) -> None:
 
 
 def _locked(pk: int) -> PendingAct:
-    """The act, locked before all else.
+    """Return the act, locked before all else.
 
     Raises:
         DecidedAlready

@@ -31,7 +31,7 @@ class Enrolment:
 
 
 def begin(*, email: str, password: str, origin: Origin, link_token: str = "") -> Enrolment:
-    """A secret for the authenticator app of somebody who has given their password and has none yet.
+    """Return a secret for the authenticator app of somebody who has given their password and has none yet.
 
     Args:
         link_token: from the mail to somebody whose second factor the bank has reset.
@@ -91,5 +91,5 @@ def _user_of(claims: Claims) -> User:
 
 
 def _fingerprint(user: User) -> str:
-    """Another one after each change of the password; nothing leads from it to the stored hash."""
+    """Return another one after each change of the password; nothing leads from it to the stored hash."""
     return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest()

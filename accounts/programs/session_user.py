@@ -39,7 +39,7 @@ class SessionUser:
 
 
 def of_api_session(*, user: UUID, session: UUID) -> SessionUser | None:
-    """The user of an open session of the API, if it is this user's: by two unique keys, in one statement."""
+    """Return the user of an open session of the API, if it is this user's: by two unique keys, in one statement."""
     rows = _users.instances(user, session)
     if not rows:
         return None

@@ -158,7 +158,7 @@ def _begin(user: User, device: TotpDevice, origin: Origin) -> Tokens:
 
 
 def refresh(*, refresh_token: str) -> Tokens:
-    """Tokens in place of these, for a refresh token that was never used: of any number at once, one gets them.
+    """Return tokens in place of these, for a refresh token that was never used: of any number at once, one gets them.
 
     Used a second time, it ends the session and with it every token that came from the same sign-in: who uses it
     again may be a thief, or be robbed. That is audited and told to the user. The token stands for the actor.
@@ -215,8 +215,8 @@ def _new_tokens(user: User, session: UserSession, now: datetime) -> Tokens:
 
 
 def renew_all(*, actor: User, session: UUID) -> Tokens:
-    """Tokens in place of all that an open session has, inside the caller's transaction: it goes on under another id,
-    so that those of before lead nowhere, as a cookie does whose key was cycled.
+    """Return tokens in place of all that an open session has, inside the caller's transaction: it goes on under another
+    id, so that those of before lead nowhere, as a cookie does whose key was cycled.
 
     Raises:
         TokenInvalid: the session was ended meanwhile.
@@ -237,7 +237,7 @@ def user_of(access_token: str) -> tuple[User, UUID]:
 
 
 def session_of(access_token: str) -> SessionUser:
-    """Whose token this is, with their role, and its session: one statement, on every request.
+    """Return whose token this is, with their role, and its session: one statement, on every request.
 
     Raises:
         TokenInvalid: forged, expired, of an ended session, or of somebody who may not sign in any more.

@@ -64,7 +64,7 @@ class Claims:
 
 
 def sign(use: Use, *, user: UUID, jti: str, now: datetime, lasts: timedelta, **more: str) -> str:
-    """A token of this use for the user with this public id, signed with the first key of TOKEN_KEYS."""
+    """Return a token of this use for the user with this public id, signed with the first key of TOKEN_KEYS."""
     kind, path = use.value
     kid, key = next(iter(settings.TOKEN_KEYS.items()))
     claims = more | {
@@ -85,7 +85,7 @@ def new_jti() -> str:
 
 
 def read(use: Use, token: str) -> Claims:
-    """What a token says.
+    """Return what a token says.
 
     Raises:
         TokenInvalid: for any other reason than that all is well; which one is not told.

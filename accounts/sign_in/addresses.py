@@ -12,7 +12,7 @@ _users: Select[User] = Select(lambda email: User.objects.filter(email=email), Us
 
 
 def user_by_email(typed: str) -> User | None:
-    """The user who signs in with this address; the one look-up for whatever was typed.
+    """Return the user who signs in with this address; the one look-up for whatever was typed.
 
     The database alone does not say: SQL Server's usual collation ignores width and zero-width characters, so that a
     thousand texts would find one user, and each of them would count guesses under a key of its own (R1.4).
@@ -23,7 +23,7 @@ def user_by_email(typed: str) -> User | None:
 
 
 def is_plain(address: str) -> bool:
-    """Whether it has one spelling only: nothing in it is invisible, a space, or something else by NFKC."""
+    """Return whether it has one spelling only: nothing in it is invisible, a space, or something else by NFKC."""
     text = address.strip()
     return unicodedata.normalize("NFKC", text) == text and not any(
         unicodedata.category(char) in _NEVER_IN_ONE for char in text

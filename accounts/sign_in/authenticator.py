@@ -30,7 +30,7 @@ class NothingToReplace(Refusal):
 
 
 def renew_recovery_codes(*, actor: User, code: str, origin: Origin) -> list[str]:
-    """Ten new recovery codes, told only now; the old ones are worthless.
+    """Return ten new recovery codes, told only now; the old ones are worthless.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
@@ -50,7 +50,7 @@ def _renew(actor: User, rows: list[RecoveryCode]) -> None:
 
 
 def new_pending_device(*, actor: User, code: str, origin: Origin) -> TotpDevice:
-    """A device for another app of the actor's, in place of any that waited; `code` may be a recovery code.
+    """Return a device for another app of the actor's, in place of any that waited; `code` may be a recovery code.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
@@ -101,7 +101,7 @@ def _replace(
 
 
 def _put_in_place(actor: User, rows: list[RecoveryCode]) -> User:
-    """The actor's row, locked: of two windows at once, one set of ten comes after the other."""
+    """Return the actor's row, locked: of two windows at once, one set of ten comes after the other."""
     row = lock(User.objects).get(pk=actor.pk)
     RecoveryCode.objects.filter(user=actor).delete()
     RecoveryCode.objects.bulk_create(rows)

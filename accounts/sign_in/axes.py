@@ -45,14 +45,14 @@ class CountedPasswordBackend(ModelBackend):
         return user
 
     def _whose(self, email: str, password: str) -> User | None:
-        """The user whose e-mail and password these are, if they may sign in. The work is the same for everybody, and
-        for nobody: unknown, locked, with an old hash or a new one."""
+        """Return the user whose e-mail and password these are, if they may sign in. The work is the same for everybody,
+        and for nobody: unknown, locked, with an old hash or a new one."""
         user = user_by_email(email)
         right = user.check_password(password) if user else hashing.matches(None, password)
         return user if user and right and self.user_can_authenticate(user) else None
 
     def get_user(self, user_id: Any) -> User | None:
-        """The user of a session, with the role and its permissions already read, in one statement."""
+        """Return the user of a session, with the role and its permissions already read, in one statement."""
         # From the primary, whoever asks for `request.user` first: a replica may not know of a lock yet.
         rows = _users.instances(user_id)
         if not rows or not self.user_can_authenticate(rows[0]):
@@ -89,7 +89,7 @@ def email_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None 
 
 
 def identity_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
-    """The key that the guess counters of an attempt are under, whatever was typed."""
+    """Return the key that the guess counters of an attempt are under, whatever was typed."""
     return identity(_typed(request, credentials))
 
 
@@ -99,8 +99,8 @@ def _typed(request: HttpRequest | None, credentials: Mapping[str, Any] | None) -
 
 
 def request_from(origin: Origin) -> HttpRequest:
-    """What Django's `authenticate()` and axes read of a request, made from what a service knows. What was typed is not
-    in it, so that axes keeps none of that."""
+    """Return what Django's `authenticate()` and axes read of a request, made from what a service knows. What was typed
+    is not in it, so that axes keeps none of that."""
     request = HttpRequest()
     request.method, request.path, request.path_info = "POST", origin.path, origin.path
     given = {"REMOTE_ADDR": origin.ip, "HTTP_USER_AGENT": origin.user_agent, "HTTP_ACCEPT": origin.accept}

@@ -18,8 +18,8 @@ class InvalidCode(Refusal):
 
 
 def parse_code(text: str) -> str:
-    """The code in its one spelling: letters and digits, as NFKC has them, with no spaces, dashes or invisible marks
-    between them. Digits of any script are digits: phones show those of their language.
+    """Return the code in its one spelling: letters and digits, as NFKC has them, with no spaces, dashes or invisible
+    marks between them. Digits of any script are digits: phones show those of their language.
 
     Raises:
         InvalidCode: nothing is left, or something else than ASCII letters and digits; or it is too long to be one.

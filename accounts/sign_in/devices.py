@@ -59,7 +59,7 @@ def _meet(actor: User, digest: str, label: str, network: str, is_first_sign_in: 
 
 
 def is_known(*, user: User, origin: Origin) -> bool:
-    """Whether this user has signed in with this browser or program before."""
+    """Return whether this user has signed in with this browser or program before."""
     names = (origin.device_token, _program_name(origin))
     digests = [digest_for(user, name) for name in names if name]
     since = timezone.now() - KEPT
@@ -76,7 +76,7 @@ def forget_all(user: User) -> None:
 
 
 def digest_for(user: User, token: str) -> str:
-    """What is kept of a browser's name: another one for each user."""
+    """Return what is kept of a browser's name: another one for each user."""
     return mail_links.digest(f"{user.public_id}|{token}")
 
 

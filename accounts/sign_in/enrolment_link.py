@@ -78,7 +78,7 @@ def open_in(session: SessionBase, *, token: str) -> None:
 
 
 def proof_in(session: SessionBase) -> str:
-    """What this browser has opened, for `require_opened()`; "" if nothing."""
+    """Return what this browser has opened, for `require_opened()`; "" if nothing."""
     return session.get(_KEY, "")
 
 
@@ -87,7 +87,7 @@ def forget_in(session: SessionBase) -> None:
 
 
 def is_missing(user: User, proof: str) -> bool:
-    """Whether this user needs a link and the proof is none of it."""
+    """Return whether this user needs a link and the proof is none of it."""
     link = EnrolmentLink.objects.filter(user=user).first()
     if link is None:
         return _had_a_second_factor(user)
@@ -95,12 +95,12 @@ def is_missing(user: User, proof: str) -> bool:
 
 
 def was_sent(user: User) -> bool:
-    """Whether a link went to this user; there may be none where the reset is older than links are."""
+    """Return whether a link went to this user; there may be none where the reset is older than links are."""
     return EnrolmentLink.objects.filter(user=user).exists()
 
 
 def _had_a_second_factor(user: User) -> bool:
-    """Whether this user has none, but is no newcomer. Nobody signs in without one, so a sign-in tells of one."""
+    """Return whether this user has none, but is no newcomer. Nobody signs in without one, so a sign-in tells of one."""
     past = User.objects.filter(Q(last_login__isnull=False) | Q(hardened_at__isnull=False), pk=user.pk)
     return past.exists() and not TotpDevice.objects.filter(user=user, confirmed=True).exists()
 

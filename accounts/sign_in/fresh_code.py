@@ -69,7 +69,7 @@ def verify_fresh_code(
 
 
 def was_given_lately(session: uuid.UUID) -> bool:
-    """Whether a code was given in this session within STAFF_CODE_SECONDS; the one at its sign-in is one."""
+    """Return whether a code was given in this session within STAFF_CODE_SECONDS; the one at its sign-in is one."""
     now = timezone.now()
     since = now - timedelta(seconds=settings.STAFF_CODE_SECONDS)
     # One that is still to come was noted by a clock that has been set back since: it would vouch until then.

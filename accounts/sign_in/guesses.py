@@ -35,13 +35,13 @@ _CODES_FROM_ANYWHERE = limiter.Limit(times=50, window_seconds=3600)
 
 
 def identity(email: Any) -> str:
-    """The key for one e-mail address: two spellings of it are one, and no length breaks a column."""
+    """Return the key for one e-mail address: two spellings of it are one, and no length breaks a column."""
     return email.strip().casefold()[:255] or NOBODY if isinstance(email, str) else NOBODY
 
 
 def address_in(typed: str) -> str:
-    """The e-mail address that somebody typed, in its stored spelling; "" if it does not look like one: people type
-    passwords into that field, and those are written down nowhere."""
+    """Return the e-mail address that somebody typed, in its stored spelling; "" if it does not look like one: people
+    type passwords into that field, and those are written down nowhere."""
     text = typed.strip().lower()
     return text if len(text) <= _LONGEST_ADDRESS and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text) else ""
 
@@ -72,7 +72,7 @@ def key_for(email: str, ip: str | None) -> str:
 
 
 def _prefix_for(email: str) -> str:
-    """The prefix of the keys of one e-mail address, wherever the guesses came from."""
+    """Return the prefix of the keys of one e-mail address, wherever the guesses came from."""
     return f"guess:{_digest(identity(email))}:"
 
 
@@ -134,7 +134,7 @@ def from_network(guess: Guess, *, ip: str | None) -> Iterator[None]:
 
 
 def seconds_closed(*, ip: str | None) -> int:
-    """How long this network may make no guess at anybody's; 0 if it may."""
+    """Return how long this network may make no guess at anybody's; 0 if it may."""
     return limiter.seconds_to_wait(_network_key(ip), _network_limit())
 
 
@@ -215,12 +215,12 @@ def _write_lockout(address: str, network: str, *, is_told: bool) -> None:
 
 
 def seconds_locked(*, email: str, ip: str | None) -> int:
-    """How long no further guess is allowed; 0 if one is."""
+    """Return how long no further guess is allowed; 0 if one is."""
     return limiter.seconds_to_wait(key_for(email, ip), _limit())
 
 
 def is_locked_anywhere(*, email: str) -> bool:
-    """Whether guesses at this address are refused from any network, or codes for it from all."""
+    """Return whether guesses at this address are refused from any network, or codes for it from all."""
     doors = (limiter.seconds_to_wait(_door_key(email, door), _CODES_FROM_ANYWHERE) for door in Door)
     return limiter.is_any_full(_prefix_for(email), _limit()) or any(doors)
 

@@ -23,7 +23,7 @@ def keep(session: SessionBase, user: User, codes: list[str], *, continue_url: st
 
 
 def shown(session: SessionBase, user: User) -> tuple[list[str], str] | None:
-    """The codes and the way on; None when there are none, or they were shown long enough."""
+    """Return the codes and the way on; None when there are none, or they were shown long enough."""
     kept = session.get(_KEY)
     if kept is None:
         return None

@@ -125,7 +125,7 @@ def check_pin(text: str) -> None:
 
 
 def _in_even_steps(digits: str) -> bool:
-    """Whether each digit is as far from the one before, 0 following 9."""
+    """Return whether each digit is as far from the one before, 0 following 9."""
     numbers = [int(digit) for digit in digits]
     return len({(after - before) % 10 for before, after in pairwise(numbers)}) == 1
 
@@ -162,7 +162,7 @@ def verify_pin(*, user: User | None, pin: str, at: datetime | None = None) -> No
 
 @own_transaction
 def _take_try(user: User) -> tuple[str, int]:
-    """The hash to look at, and which of the three tries this one is."""
+    """Return the hash to look at, and which of the three tries this one is."""
     untried = User.objects.filter(pk=user.pk, pin_locked_at__isnull=True, pin_failures__lt=TRIES)
     taken = untried.exclude(pin_hash="").update(pin_failures=F("pin_failures") + 1)
     # In the transaction that has just written the row: nobody else counts meanwhile.

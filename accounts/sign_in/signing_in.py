@@ -44,7 +44,7 @@ class TryAgainIn(NotNow):
 
 
 def verify_password(*, email: str, password: str, origin: Origin) -> User:
-    """The user whose e-mail and password these are; they still have to give a code.
+    """Return the user whose e-mail and password these are; they still have to give a code.
 
     Raises:
         SignInRefused: no such user, wrong password, or a user who may not sign in. Takes equally long.
@@ -58,7 +58,8 @@ def verify_password(*, email: str, password: str, origin: Origin) -> User:
 
 
 def verify_code(*, user: User, code: str, origin: Origin, pauses: bool = True) -> TotpDevice:
-    """The device that vouches for `user`, who has given the password: by a code of the app or by a recovery code.
+    """Return the device that vouches for `user`, who has given the password: by a code of the app or by a recovery
+    code.
 
     Args:
         pauses: False where password and code come in one request: a code that was not looked at and not counted
@@ -98,7 +99,7 @@ def is_recovery_code(code: str) -> bool:
 
 
 def device_for(user: User, code: str) -> TotpDevice | None:
-    """The device that vouches for a user by a code of either kind; the caller counts the guess."""
+    """Return the device that vouches for a user by a code of either kind; the caller counts the guess."""
     if not user.can_sign_in:
         return None
     if is_recovery_code(code):

@@ -56,7 +56,8 @@ def confirmed_device(user: User) -> TotpDevice | None:
 
 
 def enrolment_device(user: User, device_id: int | None = None, *, proof: str = "") -> TotpDevice:
-    """The not yet confirmed device whose secret the user is shown: `device_id`, or a new one instead of all others.
+    """Return the not yet confirmed device whose secret the user is shown: `device_id`, or a new one instead of all
+    others.
 
     Each sign-in gets a secret of its own. Were it shared, somebody who knows a first password could look at it,
     wait until its owner has enrolled, and compute their codes.
@@ -80,7 +81,7 @@ def enrolment_device(user: User, device_id: int | None = None, *, proof: str = "
 
 
 def new_device(user: User) -> TotpDevice:
-    """A device with a fresh secret of 160 bits, worth nothing until a code of it confirms it."""
+    """Return a device with a fresh secret of 160 bits, worth nothing until a code of it confirms it."""
     device = TotpDevice(user=user, name="Authenticator app", confirmed=False, key=os.urandom(20).hex())
     device.save()
     return device
@@ -103,8 +104,8 @@ def confirm_enrolment(user: User, pending: TotpDevice, *, code: str, proof: str 
 
 
 def new_recovery_codes(user: User) -> tuple[list[RecoveryCode], list[str]]:
-    """Ten rows, not yet saved, and the codes as the user is shown them. Not inside a transaction: ten slow hashes
-    must not hold a lock."""
+    """Return ten rows, not yet saved, and the codes as the user is shown them. Not inside a transaction: ten slow
+    hashes must not hold a lock."""
     codes = _new_codes()
     rows = [
         RecoveryCode(user=user, selector=selector, code_hash=make_password(secret))
@@ -129,7 +130,7 @@ def _switch_on(user: User, device: TotpDevice, rows: list[RecoveryCode], proof: 
 
 
 def verify_totp(user: User, code: str) -> TotpDevice | None:
-    """The user's device if `code` is its present, unused code. The row is locked: a code works once.
+    """Return the user's device if `code` is its present, unused code. The row is locked: a code works once.
 
     How often it may be asked is for the caller to count (`accounts.sign_in.guesses`).
     """
@@ -162,7 +163,7 @@ def _burn(user: User, row: RecoveryCode) -> TotpDevice | None:
 
 
 def _new_codes() -> dict[str, str]:
-    """Ten fresh codes: selector to secret."""
+    """Return ten fresh codes: selector to secret."""
     codes: dict[str, str] = {}
     while len(codes) < RECOVERY_CODES:
         selector = "".join(secrets.choice(_ALPHABET) for _ in range(_SELECTOR_CHARS))
@@ -171,13 +172,13 @@ def _new_codes() -> dict[str, str]:
 
 
 def secret_text(device: TotpDevice) -> str:
-    """The secret as people type it into an app: base32 in groups of four."""
+    """Return the secret as people type it into an app: base32 in groups of four."""
     text = base64.b32encode(bytes.fromhex(device.key)).decode()
     return " ".join(text[i : i + 4] for i in range(0, len(text), 4))
 
 
 def provisioning_uri(device: TotpDevice) -> str:
-    """The otpauth:// URI in the QR code (Key URI Format of the authenticator apps)."""
+    """Return the otpauth:// URI in the QR code (Key URI Format of the authenticator apps)."""
     label = quote(f"{settings.BANK_NAME}:{device.user.email}")
     query = urlencode(
         {
@@ -192,14 +193,14 @@ def provisioning_uri(device: TotpDevice) -> str:
 
 
 def qr_data_uri(device: TotpDevice) -> str:
-    """The QR code as an image for an <img>: it never is a URL that a log could keep."""
+    """Return the QR code as an image for an <img>: it never is a URL that a log could keep."""
     picture = io.BytesIO()
     qrcode.make(provisioning_uri(device), image_factory=qrcode.image.svg.SvgPathFillImage, box_size=12).save(picture)
     return "data:image/svg+xml;base64," + base64.b64encode(picture.getvalue()).decode()
 
 
 def current_code(user: User, pending: TotpDevice | None = None) -> str | None:
-    """A code that works now, for demo mode only: with real people it would be no second factor.
+    """Return a code that works now, for demo mode only: with real people it would be no second factor.
 
     After one was used it is the next one, which the tolerance for slow clocks lets in; None if that is used too.
 

@@ -140,7 +140,7 @@ class StaffAct:
 
 
 def actor_of(request: HttpRequest) -> User:
-    """Whoever is signed in; the admin lets nobody else come this far."""
+    """Return whoever is signed in; the admin lets nobody else come this far."""
     actor: Any = request.user
     return actor
 
@@ -171,7 +171,7 @@ class ActingAdmin(ReadOnlyAdmin):
         return [path("<path:object_id>/act/<slug:act_name>/", view, name=name), *super().get_urls()]
 
     def acts_on(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
-        """The buttons of a row's page: what this role may do, and what makes sense now."""
+        """Return the buttons of a row's page: what this role may do, and what makes sense now."""
         return [
             {"label": act.label, "url": self._url(row, act), "is_dangerous": act.is_dangerous}
             for act in self.acts
@@ -196,7 +196,7 @@ class ActingAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, context)
 
     def about(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """What `about_template` shows."""
+        """Return what `about_template` shows."""
         return {}
 
     def _about(self, request: HttpRequest, row: Any) -> dict[str, Any]:
@@ -239,7 +239,7 @@ class ActingAdmin(ReadOnlyAdmin):
         return render(request, "admin/act.html", context)
 
     def _past_the_code(self, request: HttpRequest, act: StaffAct, form: ActForm) -> dict[str, Any]:
-        """What the act is given, once the code is good that was asked for beside it.
+        """Return what the act is given, once the code is good that was asked for beside it.
 
         Raises:
             CodeNeeded, WrongCode, TryAgainIn, TooOften

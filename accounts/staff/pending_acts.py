@@ -30,7 +30,7 @@ def what_becomes_of_it(act: PendingAct) -> str:
 
 
 def in_words(act: PendingAct) -> dict[str, Any]:
-    """What templates/admin/pending_act.html shows."""
+    """Return what templates/admin/pending_act.html shows."""
     return {
         "waiting_act": act,
         "said": second_person.kind_of(act).said(act),

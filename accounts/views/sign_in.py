@@ -111,7 +111,7 @@ def keep_our_answer(request: HttpRequest, response: HttpResponse, credentials: o
 
 
 def _safe_next(request: HttpRequest) -> str:
-    """Where to go on after signing in; only ever a page of ours."""
+    """Return where to go on after signing in; only ever a page of ours."""
     url = request.POST.get("next") or request.GET.get("next") or ""
     ours = url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}, require_https=request.is_secure())
     return url if ours and url.startswith("/") and url != reverse("home") else ""

@@ -45,7 +45,7 @@ class Backup:
 
 
 def database_file() -> Path:
-    """Where the bank's SQLite database is, not a link to it: its companions lie there."""
+    """Return where the bank's SQLite database is, not a link to it: its companions lie there."""
     return Path(connection.settings_dict["NAME"]).resolve()
 
 
@@ -121,7 +121,7 @@ def _copy(source: Path, target: Path, progress: Progress) -> None:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """A connection to a database that is there, outside of Django's hands."""
+    """Return a connection to a database that is there, outside of Django's hands."""
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=30)
 
 
@@ -143,7 +143,7 @@ def _require_sound(path: Path) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """Its SHA-256: as `sha256sum` says it."""
+    """Return its SHA-256: as `sha256sum` says it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -233,7 +233,7 @@ def _require_unused(target: Path) -> None:
 
 
 def _moved_aside(target: Path, at: datetime) -> Path | None:
-    """Where the former database is now; its companions too, which SQLite would take for the new one's."""
+    """Return where the former database is now; its companions too, which SQLite would take for the new one's."""
     former = target.with_name(f"{target.name}.before-{at:%Y%m%dT%H%M%SZ}")
     if former.exists():
         raise BackupError(f"{former} is there already.")
@@ -256,7 +256,7 @@ def begin_anew() -> int:
 
 
 def how_to_back_up(path: Path) -> str | None:
-    """What an administrator of the database runs; None on SQLite, which the bank does itself."""
+    """Return what an administrator of the database runs; None on SQLite, which the bank does itself."""
     return _by_engine(_HOW_TO_BACK_UP, path)
 
 

@@ -26,14 +26,14 @@ logger = logging.getLogger(__name__)
 
 
 def exposition() -> bytes:
-    """All figures in Prometheus's text format."""
+    """Return all figures in Prometheus's text format."""
     waiting = CollectorRegistry()
     waiting.register(WaitingCollector())
     return generate_latest(_counted()) + generate_latest(waiting)
 
 
 def _counted() -> CollectorRegistry:
-    """What all workers of the server have counted, if they write it down (`worker_files`); else this process."""
+    """Return what all workers of the server have counted, if they write it down (`worker_files`); else this process."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()

@@ -81,7 +81,7 @@ def rotate_keys(*, batch_size: int, progress: Progress) -> Rotation:
 
 
 def usage() -> dict[tuple[str, str], int]:
-    """How many values need each key, as (ring, kid), that the bank has or had; under ("…_KEYS", "") values that
+    """Return how many values need each key, as (ring, kid), that the bank has or had; under ("…_KEYS", "") values that
     name a key it never had. Of AUDIT_KEYS: blocks that can be verified with that key only."""
     kids = {(key.ring, key.kid) for key in key_records.configured_keys()}
     kids |= set(KeyRecord.objects.values_list("ring", "kid"))
@@ -123,7 +123,7 @@ def retire_key(*, ring: str, kid: str, lost: bool = False) -> None:
 
 
 def _former_tokens_end() -> datetime:
-    """When the last token is over that was signed before the present key came first."""
+    """Return when the last token is over that was signed before the present key came first."""
     row = KeyRecord.objects.get(ring="TOKEN_KEYS", kid=current_kid("TOKEN_KEYS"))
     return (row.first_used_at or timezone.now()) + max(ACCESS_LASTS, ENROLMENT_LASTS)
 
@@ -178,7 +178,7 @@ _Change = tuple[int, dict[str, Any], dict[str, str]]
 
 
 def _changes(table: SealedTable, rows: list[Model], unreadable: set[Any]) -> list[_Change]:
-    """What is to be written, as (primary key, what is stored, what comes instead): made before the transaction
+    """Return what is to be written, as (primary key, what is stored, what comes instead): made before the transaction
     begins, so that nobody waits for arithmetic."""
     changes = []
     for row in rows:

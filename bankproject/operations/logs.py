@@ -56,7 +56,7 @@ _FACTS = ("route", "method", "status", "ms")
 
 
 def masked(text: str) -> str:
-    """The text without secrets, account numbers, e-mail addresses and values of rows."""
+    """Return the text without secrets, account numbers, e-mail addresses and values of rows."""
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     return text
@@ -77,7 +77,7 @@ class BankFormatter(logging.Formatter):
         return text if record.name == REQUESTS else masked(text)
 
     def trace_of(self, record: logging.LogRecord) -> list[str]:
-        """The traceback of the exception that the record tells of, if it does."""
+        """Return the traceback of the exception that the record tells of, if it does."""
         if not record.exc_info:
             return []
         return [_escaped(line) for line in masked(self.formatException(record.exc_info)).split("\n")]

@@ -68,8 +68,8 @@ _PROBES: Mapping[str, Callable[[HttpRequest], HttpResponse]] = {
 
 
 def readiness() -> dict[str, str]:
-    """The state of each part: database, migrations ("behind" while some are not applied), and cache, if the bank has
-    one."""
+    """Return the state of each part: database, migrations ("behind" while some are not applied), and cache, if the bank
+    has one."""
     states = {"database": FAILING, "migrations": FAILING}
     try:
         applied = MigrationRecorder(connection).applied_migrations()
@@ -83,7 +83,7 @@ def readiness() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _latest_migrations() -> frozenset[tuple[str, str]]:
-    """The last migration of each app in this version of the bank."""
+    """Return the last migration of each app in this version of the bank."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 

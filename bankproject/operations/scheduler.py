@@ -39,7 +39,7 @@ class Job:
     retry: timedelta | None = None
 
     def next_after(self, moment: datetime) -> datetime:
-        """When it is due next, later than `moment`."""
+        """Return when it is due next, later than `moment`."""
         if self.every is not None:
             return moment + self.every
         here = timezone.get_default_timezone()
@@ -49,7 +49,7 @@ class Job:
         return next(at for at in (one.astimezone(UTC) for one in times) if at > moment)
 
     def first_after(self, moment: datetime) -> datetime:
-        """When a bank that has never run it does so: what is hourly at once."""
+        """Return when a bank that has never run it does so: what is hourly at once."""
         return moment if self.every is not None else self.next_after(moment)
 
 
@@ -90,7 +90,7 @@ def make_rows(jobs: Sequence[Job], *, at: datetime) -> None:
 
 
 def claim_due(jobs: Sequence[Job], *, at: datetime) -> list[Claim]:
-    """The jobs that are due and that nobody runs, now claimed: of several who ask, one gets each.
+    """Return the jobs that are due and that nobody runs, now claimed: of several who ask, one gets each.
 
     A time that is further away than a lease, or than the job's next one, is of a clock that has been set back since.
     """

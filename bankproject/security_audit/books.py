@@ -23,7 +23,7 @@ _NAMED = 20
 
 
 def ledger() -> Result:
-    """The ledger adds up, and the audit log reports every movement in it (`manage.py verify_ledger`)."""
+    """Return the ledger adds up, and the audit log reports every movement in it (`manage.py verify_ledger`)."""
     counts: dict[str, int] = {}
     found = _first_faults(ledger_verification.faults(counts.__setitem__))
     read = ", ".join(f"{count} {what}" for what, count in counts.items()) or "nothing"
@@ -33,7 +33,7 @@ def ledger() -> Result:
 
 
 def audit_log() -> Result:
-    """The audit log is as it was sealed (`manage.py verify_audit_log`)."""
+    """Return the audit log is as it was sealed (`manage.py verify_audit_log`)."""
     counts = {"blocks": 0, "entries": 0}
 
     def progress(blocks: int, entries: int) -> None:
@@ -47,7 +47,7 @@ def audit_log() -> Result:
 
 
 def _first_faults(faults: Iterator[str]) -> list[str]:
-    """What was found, up to some; what cannot be read, or not with these keys, is found too."""
+    """Return what was found, up to some; what cannot be read, or not with these keys, is found too."""
     found: list[str] = []
     try:
         for fault in islice(faults, _NAMED):

@@ -95,12 +95,12 @@ def _findings(report: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _mark(name: str, item: Any) -> tuple[str, str, str]:
-    """What does not change when lines move."""
+    """Return what does not change when lines move."""
     return name, item["type"], item["hashed_secret"]
 
 
 def _explained(folder: Path) -> tuple[set[tuple[str, str, str]], list[str]]:
-    """What the baseline explains, and what is wrong with the baseline."""
+    """Return what the baseline explains, and what is wrong with the baseline."""
     path = folder / BASELINE
     if not path.exists():
         return set(), []

@@ -52,7 +52,7 @@ def _canonical(name: str) -> str:
 
 
 def _ask(requirements: Path, source: str, scratch: str) -> list[Any]:
-    """What pip-audit reports of each package. It resolves and installs nothing: all is pinned.
+    """Return what pip-audit reports of each package. It resolves and installs nothing: all is pinned.
 
     Raises:
         CannotLook: it gave no report, whatever its exit status; 1 means holes as well as no connection.

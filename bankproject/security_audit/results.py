@@ -84,7 +84,7 @@ class Ran(NamedTuple):
         return lines[-1][:300] if lines else f"It ended with status {self.status} and said nothing."
 
     def report(self) -> Any:
-        """The JSON on its standard output.
+        """Return the JSON on its standard output.
 
         Raises:
             CannotLook: there is none.
@@ -116,7 +116,8 @@ def run_python(arguments: Sequence[str], *, folder: Path, environment: Mapping[s
 
 
 def files_known_to_git(folder: Path) -> list[str] | None:
-    """Paths of what git tracks or would track, or None where there is no git or it knows nothing of the folder."""
+    """Return paths of what git tracks or would track, or None where there is no git or it knows nothing of the
+    folder."""
     try:
         ran = _run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], folder, None)
     except FileNotFoundError:

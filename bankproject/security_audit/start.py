@@ -36,7 +36,7 @@ def deploy(folder: Path) -> Result:
 
 
 def refusals(folder: Path) -> Result:
-    """The bank starts with good secrets, and on none that is missing, short, a default, or used twice."""
+    """Return the bank starts with good secrets, and on none that is missing, short, a default, or used twice."""
     good = production_environment()
     if (ran := _start(folder, good)).status != 0:
         return failed("The bank does not start with production settings.", [ran.last_words])
@@ -63,12 +63,12 @@ def weakening() -> Result:
 
 
 def key_rings() -> list[str]:
-    """Names of the settings that are key rings."""
+    """Return names of the settings that are key rings."""
     return [name for name in dir(settings) if name.endswith("_KEYS") and isinstance(getattr(settings, name), dict)]
 
 
 def production_environment() -> dict[str, str]:
-    """What is set here, for production: no file of settings, no debug, no demo, a host's name, fresh keys."""
+    """Return what is set here, for production: no file of settings, no debug, no demo, a host's name, fresh keys."""
     environment = dict(os.environ) | {"ENV_FILE": os.devnull, "DEBUG": "0", "DEMO": "0"}
     environment["DJANGO_SETTINGS_MODULE"] = "bankproject.settings"
     if not _is_public():
@@ -105,7 +105,7 @@ def _start(folder: Path, environment: Mapping[str, str]) -> Ran:
 
 
 def _is_public() -> bool:
-    """Whether this set-up answers to a name that others may call it by."""
+    """Return whether this set-up answers to a name that others may call it by."""
     return bool(set(settings.ALLOWED_HOSTS) - _ONLY_THIS_MACHINE) or settings.SITE_URL.startswith("https://")
 
 

@@ -21,7 +21,7 @@ _SET = "ALTER DATABASE CURRENT SET {}"
 
 
 def check_sql_server(databases: Iterable[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Every fault of these databases, as far as the login may look; nothing of other engines."""
+    """Return every fault of these databases, as far as the login may look; nothing of other engines."""
     return [
         message
         for alias in databases or []

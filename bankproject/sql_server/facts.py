@@ -54,7 +54,7 @@ FROM (
 
 
 def database_facts(connection: Any) -> DatabaseFacts:
-    """How the bank's database is set up.
+    """Return how the bank's database is set up.
 
     Raises:
         DatabaseError: the server, or this login there, cannot say.
@@ -64,7 +64,7 @@ def database_facts(connection: Any) -> DatabaseFacts:
 
 
 def login_facts(connection: Any) -> LoginFacts:
-    """Who we are there, and what power over all of the database that gives us.
+    """Return who we are there, and what power over all of the database that gives us.
 
     Raises:
         DatabaseError
@@ -74,7 +74,7 @@ def login_facts(connection: Any) -> LoginFacts:
 
 
 def table_rights(connection: Any) -> list[TableRights]:
-    """What our login may do with each table of its schema.
+    """Return what our login may do with each table of its schema.
 
     Raises:
         DatabaseError

@@ -104,7 +104,7 @@ def _parsed(cursor: UUID | None) -> Cursor | None:
 
 
 def _account_in(request: ApiRequest, data: object) -> BankAccount | None:
-    """The account that a request names, if its kind is about one.
+    """Return the account that a request names, if its kind is about one.
 
     Raises:
         BankAccount.DoesNotExist: it is not the customer's.

@@ -65,7 +65,7 @@ class ConversationOut(Out):
 
 
 def _without_kind(value: Any, validate: Callable[[Any], Any]) -> Any:
-    """What is wrong is said of the field alone: Pydantic would put the kind before its name."""
+    """Return what is wrong is said of the field alone: Pydantic would put the kind before its name."""
     try:
         return validate(value)
     except ValidationError as error:

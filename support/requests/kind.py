@@ -58,7 +58,7 @@ class KindOfRequest(ABC):
         """
 
     def noted(self, account: BankAccount | None) -> Mapping[str, str]:
-        """What the bank keeps besides, of the moment at which somebody asks; nobody is shown it."""
+        """Return what the bank keeps besides, of the moment at which somebody asks; nobody is shown it."""
         return {}
 
     def begin(self, asked: ServiceRequest) -> None:  # noqa: B027 (most kinds wait for the clerk with all they do)
@@ -69,11 +69,11 @@ class KindOfRequest(ABC):
         """
 
     def suits(self, customer: User) -> bool:
-        """Whether it is offered to the customer, besides that they have a fitting account."""
+        """Return whether it is offered to the customer, besides that they have a fitting account."""
         return True
 
     def payload_from(self, given: Mapping[str, Any]) -> dict[str, str]:
-        """What is kept of what a form or a schema has read: amounts as text."""
+        """Return what is kept of what a form or a schema has read: amounts as text."""
         return {
             key: f"{value:f}" if isinstance(value, Decimal) else value
             for key, value in given.items()
@@ -81,18 +81,18 @@ class KindOfRequest(ABC):
         }
 
     def field_of(self, refusal: Refusal) -> str | None:
-        """The form's field that a refusal is about; None: the whole form."""
+        """Return the form's field that a refusal is about; None: the whole form."""
         fields = self.fields_of_refusals.items()
         return next((field for refused, field in fields if isinstance(refusal, refused)), None)
 
     # --- Words -------------------------------------------------------------------------------------------------
 
     def wishes(self, details: Mapping[str, str]) -> list[tuple[str, str]]:
-        """What the customer reads of their request: label and value, as they wrote it."""
+        """Return what the customer reads of their request: label and value, as they wrote it."""
         return [(key.replace("_", " ").capitalize(), value) for key, value in self._asked(details) if value]
 
     def wishes_for_clerks(self, customer: User, details: Mapping[str, str]) -> list[tuple[str, str]]:
-        """What a clerk compares before deciding: what is kept now, and what is wished instead."""
+        """Return what a clerk compares before deciding: what is kept now, and what is wished instead."""
         return []
 
     def wishes_for_programs(self, details: Mapping[str, str]) -> Mapping[str, str]:
@@ -104,7 +104,7 @@ class KindOfRequest(ABC):
     # --- Approval ----------------------------------------------------------------------------------------------
 
     def takes_two_administrators(self, details: Mapping[str, str]) -> bool:
-        """Whether an administrator approves it, and a second one has to agree before anything changes (R5.8)."""
+        """Return whether an administrator approves it, and a second one has to agree before anything changes (R5.8)."""
         return False
 
     @abstractmethod
@@ -118,7 +118,7 @@ class KindOfRequest(ABC):
 
 
 def registered(*kinds: type[KindOfRequest]) -> Mapping[RequestKind, KindOfRequest]:
-    """One of each class by its kind, in this order.
+    """Return one of each class by its kind, in this order.
 
     Raises:
         TypeError: a class lacks a part or has parts that do not fit together, or a `RequestKind` has no class.

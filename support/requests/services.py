@@ -295,7 +295,7 @@ APPROVED_REQUEST = KindOfAct(
 
 
 def has_first_word(request: ServiceRequest) -> bool:
-    """Whether a clerk has agreed who may still decide: one who was locked meanwhile does not count."""
+    """Return whether a clerk has agreed who may still decide: one who was locked meanwhile does not count."""
     return request.first_approved_by is not None and may(
         request.first_approved_by, REQUEST_PERMISSIONS[RequestVerb.ENDORSE]
     )
@@ -356,7 +356,7 @@ def _step(request: ServiceRequest, verb: RequestVerb, **changes: object) -> None
 
 
 def _facts_of(request: ServiceRequest) -> dict[str, str]:
-    """What the audit log says of it: never what stands in it (R6.2)."""
+    """Return what the audit log says of it: never what stands in it (R6.2)."""
     account = {"number": request.account.masked_number} if request.account is not None else {}
     return {"kind": request.kind, **account}
 

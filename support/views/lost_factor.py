@@ -56,6 +56,6 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _who_gave_the_password(request: HttpRequest) -> User | None:
-    """Somebody who has a second factor to lose; others are asked to set one up."""
+    """Return somebody who has a second factor to lose; others are asked to set one up."""
     user = pending_sign_in.user_of(request.session)
     return user if user is not None and two_factor.confirmed_device(user) is not None else None

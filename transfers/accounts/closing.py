@@ -64,7 +64,7 @@ class ClosedAlready(AccountNotActive):
 
 
 def obstacle_to_closing(account: BankAccount, *, at: datetime | None = None) -> Refusal | None:
-    """Why the account cannot be closed: of several reasons the one that must go first.
+    """Return why the account cannot be closed: of several reasons the one that must go first.
 
     Interest that it has earned is no obstacle while its owner has a checking account, where it is paid. What was paid
     too much is one while the checking account has less: it is taken from there.

@@ -161,7 +161,7 @@ def _kinds_of(rows: Collection[AccountFreeze]) -> str:
 
 
 def _locked_row(account: BankAccount) -> BankAccount:
-    """The row, locked as the ledger locks it: a payment is posted before it or refused after it."""
+    """Return the row, locked as the ledger locks it: a payment is posted before it or refused after it."""
     return lock(BankAccount.objects).get(pk=account.pk)
 
 

@@ -133,7 +133,7 @@ def open_account(
 
 
 def _right_to_open(asked: _Opening) -> str:
-    """The reason to be kept, of somebody who may open this account; "" for an account of one's own."""
+    """Return the reason to be kept, of somebody who may open this account; "" for an account of one's own."""
     if not asked.is_served:
         require(asked.actor, "transfers.open_own_account")
         return ""
@@ -222,7 +222,7 @@ def _place_deposit(asked: _Opening, account: BankAccount, row: CustomerLimit) ->
 
 
 def _find_done(asked: _Opening) -> BankAccount | None:
-    """What this very request opened before; a conflict is for the counted try to find."""
+    """Return what this very request opened before; a conflict is for the counted try to find."""
     try:
         return _find_earlier(asked)
     except IdempotencyConflict:
@@ -230,7 +230,7 @@ def _find_done(asked: _Opening) -> BankAccount | None:
 
 
 def _find_earlier(asked: _Opening) -> BankAccount | None:
-    """The account this key opened before.
+    """Return the account this key opened before.
 
     Raises:
         IdempotencyConflict: the key was for another kind, another deposit, another owner, or no opening at all.

@@ -279,19 +279,19 @@ def remove_payee(request: ApiRequest, payee_id: UUID) -> Status:
 
 
 def _holder(request: HttpRequest) -> User:
-    """Who asks, if their role has accounts. Selectors do not ask that; services do, once more."""
+    """Return who asks, if their role has accounts. Selectors do not ask that; services do, once more."""
     require(request.user, "transfers.open_own_account")
     return request.user  # type: ignore[return-value]
 
 
 def _sender(request: HttpRequest) -> User:
-    """Who asks, if their role sends money."""
+    """Return who asks, if their role sends money."""
     require(request.user, "transfers.transfer_own_money")
     return request.user  # type: ignore[return-value]
 
 
 def _own(request: HttpRequest, number: str) -> BankAccount:
-    """The account of this number, if it is theirs.
+    """Return the account of this number, if it is theirs.
 
     Raises:
         PermissionDenied

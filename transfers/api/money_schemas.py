@@ -48,7 +48,7 @@ MonthNumber = Annotated[int, Path(ge=1, le=12)]
 
 
 def _day(value: Any) -> date:
-    """A day as the pages' filters read it: one spelling, within the years that a customer can mean."""
+    """Return a day as the pages' filters read it: one spelling, within the years that a customer can mean."""
     try:
         return DayField().clean(value)
     except ValidationError as error:
@@ -76,7 +76,7 @@ class HistoryIn(InQuery):
     ] = ""
 
     def filters(self, account: BankAccount | None = None) -> HistoryFilters:
-        """The same as the pages' filters, of one account or of all.
+        """Return the same as the pages' filters, of one account or of all.
 
         Raises:
             ValidationError: two contradict each other, or the cursor is not of a list like this.
@@ -145,7 +145,7 @@ class WithdrawalIn(DepositIn):
         return self
 
     def proof(self, request: HttpRequest) -> Proof | None:
-        """The code, for the service; None if none was sent."""
+        """Return the code, for the service; None if none was sent."""
         if self.challenge is None or self.code is None:
             return None
         return Proof(origin_of(request), self.challenge, self.code)

@@ -47,7 +47,7 @@ Freezes = Annotated[list[FreezeOut], Field(description="What freezes its account
 
 
 def _standing(*orders: TransferOrder) -> list[AccountFreeze]:
-    """What stands on the accounts of these orders, however many, in one question."""
+    """Return what stands on the accounts of these orders, however many, in one question."""
     return freezes.standing_on(*{side for order in orders for side in (order.source, order.target)})
 
 

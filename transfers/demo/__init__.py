@@ -76,7 +76,7 @@ _RECENT = (
 
 
 def is_seeded() -> bool:
-    """Whether the last thing has happened; it has, too, in a demo bank that an earlier version made."""
+    """Return whether the last thing has happened; it has, too, in a demo bank that an earlier version made."""
     return _has_happened(_FINISHED)
 
 

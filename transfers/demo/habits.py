@@ -62,7 +62,7 @@ def monthly(*numbers: int) -> When:
 
 
 def payday(day: Day, chance: Random) -> bool:
-    """The 27th, or the Friday before when that is on a weekend."""
+    """Return the 27th, or the Friday before when that is on a weekend."""
     due = day.date.replace(day=_PAYDAY)
     return day.date == due - timedelta(days=max(due.weekday() - _SATURDAY + 1, 0))
 
@@ -95,7 +95,7 @@ def notes(*amounts: int) -> Amount:
 
 
 def above(keep: int, low: int, high: int) -> Amount:
-    """A share, in per cent, of what the account has above `keep`, in tens: nothing when that is little."""
+    """Return a share, in per cent, of what the account has above `keep`, in tens: nothing when that is little."""
 
     def amount(chance: Random, balance: Decimal) -> Decimal:
         share = chance.randint(low, high)

@@ -85,7 +85,7 @@ _DINNER = ("Dinner, thanks!", "My half of the pizza", "For Thursday’s curry", 
 
 
 def _household(account: str, *, portions: int = 1) -> list[Habit]:
-    """What everybody does: the shop two or three times a week, the café, the pharmacy, a cash machine."""
+    """Return what everybody does: the shop two or three times a week, the café, the pharmacy, a cash machine."""
     return [
         Habit(account, "market.till", weekly(45, 15, 40, 25, 45, 0, 0), between(6, 16 + 14 * portions), _SHOPS,
               (8, 20), at_home=True),

@@ -47,18 +47,18 @@ class Movement:
 
 
 def first_month(now: datetime) -> Month:
-    """The first of the full months that a history up to `now` has."""
+    """Return the first of the full months that a history up to `now` has."""
     return Month.of(now).and_before(MONTHS + 1)[0]
 
 
 def opening_times(first: Month) -> dict[str, datetime]:
-    """When each account was opened: some days before the first month."""
+    """Return when each account was opened: some days before the first month."""
     begin = start_of_day(first.first_day - timedelta(days=3)) + timedelta(hours=10)
     return {holding.key: begin + timedelta(minutes=5 * number) for number, holding in enumerate(HOLDINGS)}
 
 
 def plan(first: Month, until: datetime) -> list[Movement]:
-    """All movements from the opening deposits up to the beginning of the day of `until`, oldest first."""
+    """Return all movements from the opening deposits up to the beginning of the day of `until`, oldest first."""
     chance = random.Random(_SEED)  # noqa: S311 - the demo's lives, not a secret
     books = _Books()
     times = opening_times(first)

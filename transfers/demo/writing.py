@@ -29,7 +29,7 @@ BATCH = 500
 def instructions(
     movements: Sequence[Movement], people: dict[str, User], accounts: dict[str, BankAccount]
 ) -> list[Instruction]:
-    """The movements as orders of these people on these accounts."""
+    """Return the movements as orders of these people on these accounts."""
     tills = {key: cash.cash_account_for(account) for key, account in accounts.items()}
     return [
         Instruction(
@@ -48,7 +48,7 @@ def instructions(
 
 
 def by_their_name(account: BankAccount) -> NameGiven:
-    """The demo's people know each other's names."""
+    """Return the demo's people know each other's names."""
     return NameGiven(account.owner.get_full_name() if account.owner else "", NameCheck.MATCH)
 
 

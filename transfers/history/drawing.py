@@ -29,7 +29,7 @@ class Scale:
         return "".join(f"M0 {self.y(mark)}H{WIDTH}" for mark in self.marks)
 
     def y(self, amount: Decimal) -> str:
-        """How far below the top an amount is."""
+        """Return how far below the top an amount is."""
         return _text(HEIGHT - HEIGHT * amount / self.marks[-1])
 
 

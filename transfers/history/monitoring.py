@@ -27,7 +27,7 @@ class Volume:
 
 
 def total_deposits() -> Decimal:
-    """What the bank owes its customers, read from the bank's own side: a handful of rows, however many accounts
+    """Return what the bank owes its customers, read from the bank's own side: a handful of rows, however many accounts
     there are. Debits equal credits, so the one is the other."""
     own = BankAccount.objects.filter(kind__in=INTERNAL_KINDS).values_list("kind", "balance")
     return sum((balance if kind in DEBIT_NORMAL_KINDS else -balance for kind, balance in own), Decimal(0))
@@ -54,7 +54,8 @@ def alerts_open() -> QuerySet[FraudAlert]:
 
 
 def last_transactions() -> list[Transaction]:
-    """The latest, newest first, with who began them and what reversed them: what the front page shows, and no more."""
+    """Return the latest, newest first, with who began them and what reversed them: what the front page shows, and no
+    more."""
     return _latest.instances()
 
 

@@ -34,7 +34,7 @@ class DailyUse:
 
 
 def accounts_of(user: User, *, active_only: bool = False) -> list[BankAccount]:
-    """The user's accounts: open ones first, in the order they were opened."""
+    """Return the user's accounts: open ones first, in the order they were opened."""
     rows = _own.instances(user.pk)
     return [row for row in rows if row.is_active] if active_only else rows
 
@@ -50,7 +50,7 @@ _own: Select = Select(
 
 
 def account_of(user: User, public_id: UUID) -> BankAccount:
-    """One account of the user.
+    """Return one account of the user.
 
     Raises:
         BankAccount.DoesNotExist: also when it is somebody else's.
@@ -59,7 +59,7 @@ def account_of(user: User, public_id: UUID) -> BankAccount:
 
 
 def account_by_number(user: User, text: str) -> BankAccount:
-    """One account of the user by its number, spaces and hyphens allowed.
+    """Return one account of the user by its number, spaces and hyphens allowed.
 
     Raises:
         BankAccount.DoesNotExist: also when it is somebody else's, or no account number at all.
@@ -81,13 +81,13 @@ def daily_use(user: User) -> DailyUse:
 
 
 def cash_in_use(user: User) -> DailyUse:
-    """What the customer has paid in by themselves today."""
+    """Return what the customer has paid in by themselves today."""
     row = limits.limit_of(user)
     used = row.cash_in_on(timezone.localdate()) if row is not None else Decimal(0)
     return DailyUse(settings.CASH_IN_DAILY_LIMIT, used)
 
 
 def daily_use_by(row: CustomerLimit | None) -> DailyUse:
-    """The same, of somebody whose row has been read; None is one who never paid anything out."""
+    """Return the same, of somebody whose row has been read; None is one who never paid anything out."""
     used = row.used_on(timezone.localdate()) if row is not None else Decimal(0)
     return DailyUse(limits.daily_limit(row), used)

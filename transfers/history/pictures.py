@@ -74,7 +74,7 @@ class Overview:
 
 
 def balances_over_time(user: User, *, at: datetime, account: BankAccount | None = None) -> Balances:
-    """The balance at the end of each of the last weeks, and now; of one account or of all, closed ones included.
+    """Return the balance at the end of each of the last weeks, and now; of one account or of all, closed ones included.
 
     It begins with the week in which the first of them was opened: before that there was no balance, not even zero.
     At least two points are there, the later one now.
@@ -92,7 +92,7 @@ def balances_over_time(user: User, *, at: datetime, account: BankAccount | None 
 
 
 def months_in_and_out(user: User, *, at: datetime, account: BankAccount | None = None) -> list[MonthFlow]:
-    """The last calendar months, earliest first; the last one is so far. Of one account or of all.
+    """Return the last calendar months, earliest first; the last one is so far. Of one account or of all.
 
     Over all accounts, money moved between them counts on both sides: that it came from another account of the same
     owner stands in another entry, and to look for it would cost a look-up for each.
@@ -109,7 +109,7 @@ def months_in_and_out(user: User, *, at: datetime, account: BankAccount | None =
 
 
 def overview_of(user: User, *, at: datetime) -> Overview:
-    """All that the dashboard needs of accounts, balances and limits, in one statement."""
+    """Return all that the dashboard needs of accounts, balances and limits, in one statement."""
     balances = _balances(_overviews.instances(*_moments(at), user.pk), at)
     # getattr: who never paid anything out has no row, which the join has found out already.
     limit = getattr(balances.accounts[0].owner, "limit", None) if balances.accounts else None
@@ -139,7 +139,7 @@ def _balances(rows: list[BankAccount], at: datetime) -> Balances:
 
 
 def _weeks_shown(rows: Sequence[BankAccount], at: datetime) -> list[Week]:
-    """This week and those before it whose beginning the first account has seen, earliest first; one at least."""
+    """Return this week and those before it whose beginning the first account has seen, earliest first; one at least."""
     weeks = Week.of(at).and_before(WEEKS)
     opened = Week.of(min((row.opened_at for row in rows), default=at))
     return [week for week in weeks if week > opened] or weeks[-1:]
@@ -153,7 +153,7 @@ def _month_bounds(at: datetime) -> Bounds:
 
 
 def _with_weeks(moments: Sequence[datetime]) -> QuerySet[BankAccount]:
-    """All accounts, each with what every week did to its balance; `moments` as `_moments()` gives them."""
+    """Return all accounts, each with what every week did to its balance; `moments` as `_moments()` gives them."""
     starts, ends = moments[:WEEKS], moments[WEEKS:]
     # The present week has no end: an entry that is a moment younger is in the balance already.
     bounds = zip(starts, [*ends, None], strict=True)
@@ -163,7 +163,7 @@ def _with_weeks(moments: Sequence[datetime]) -> QuerySet[BankAccount]:
 
 
 def _moments(at: datetime) -> tuple[datetime, ...]:
-    """When each of the weeks begins, earliest first, and when each but the last of them ends."""
+    """Return when each of the weeks begins, earliest first, and when each but the last of them ends."""
     starts = [week.starts_at for week in Week.of(at).and_before(WEEKS)]
     return (*starts, *starts[1:])
 
@@ -192,7 +192,7 @@ _overviews: Select = Select(
 # is the same for every customer. Nobody evaluates it as it is: it is filtered first.
 @lru_cache(maxsize=4)
 def _with_months(months: Bounds) -> QuerySet[BankAccount]:
-    """All accounts, each with what came in and went out in every month."""
+    """Return all accounts, each with what came in and went out in every month."""
     sums = {}
     for number, bounds in enumerate(months):
         sums[f"in_{number}"] = _sum(F("amount"), *bounds, Direction.CREDIT)
@@ -201,7 +201,7 @@ def _with_months(months: Bounds) -> QuerySet[BankAccount]:
 
 
 def _sum(amount: Case | F, begin: datetime, end: datetime | None, direction: Direction | None = None) -> Subquery:
-    """The sum over an account's entries from `begin` to before `end`; NULL where there are none.
+    """Return the sum over an account's entries from `begin` to before `end`; NULL where there are none.
 
     In 64 bits: signed, it is the difference of two balances, each a tenth of what fits (`MAX_BALANCE_MINOR`), and
     on its way differs from one only by the entries of one moment. Unsigned, 92,000 entries of the largest amount

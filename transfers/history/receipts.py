@@ -83,7 +83,7 @@ REPEATABLE = frozenset({OrderKind.PAYMENT.value, OrderKind.OWN_TRANSFER.value})
 
 
 def receipt_for(user: User, public_id: UUID) -> Receipt:
-    """The receipt of an order, for either side of it.
+    """Return the receipt of an order, for either side of it.
 
     Raises:
         TransferOrder.DoesNotExist: also when the order is between others.
@@ -96,7 +96,8 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
 
 
 def receipt_of(order: TransferOrder, user: User, *, label: str) -> Receipt:
-    """The receipt of an order that has been read or written, for a side of it, who calls the other one `label`."""
+    """Return the receipt of an order that has been read or written, for a side of it, who calls the other one
+    `label`."""
     source, target = _sides_read_by(user, order, label)
     return Receipt(
         public_id=order.public_id,
@@ -124,8 +125,8 @@ def receipt_of(order: TransferOrder, user: User, *, label: str) -> Receipt:
 
 
 def order_to_cancel(user: User, public_id: UUID) -> Any:
-    """An order that its customer may cancel while it is held, whatever has become of it by now, with the `label` of
-    whom it pays.
+    """Return an order that its customer may cancel while it is held, whatever has become of it by now, with the `label`
+    of whom it pays.
 
     Raises:
         TransferOrder.DoesNotExist: also when it takes the money of somebody else, or none.
@@ -156,8 +157,8 @@ class WaitingOrder:
 
 
 def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
-    """The orders that are to leave these accounts and wait for a decision, oldest first; nothing is asked where nothing
-    is held."""
+    """Return the orders that are to leave these accounts and wait for a decision, oldest first; nothing is asked where
+    nothing is held."""
     holding = {account.pk: account for account in accounts if account.held}
     if not holding:
         return []
@@ -169,7 +170,7 @@ def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
 
 
 def waiting_deposits(account: BankAccount) -> list[WaitingOrder]:
-    """The deposits to the account that wait for a decision, oldest first: no row of an account tells of them."""
+    """Return the deposits to the account that wait for a decision, oldest first: no row of an account tells of them."""
     return [_waiting(order, account, "") for order in held_deposits(account).order_by("created_at", "pk")]
 
 
@@ -191,7 +192,7 @@ def _waiting(order: TransferOrder, account: BankAccount, payee_label: str) -> Wa
 
 
 def order_to_repeat(user: User, public_id: UUID, kind: OrderKind) -> TransferOrder | None:
-    """An order of this kind that the user gave, to fill in a form with; None for every other."""
+    """Return an order of this kind that the user gave, to fill in a form with; None for every other."""
     orders = TransferOrder.objects.select_related("source", "target")
     return orders.filter(initiator=user, source__owner=user, kind=kind.value, public_id=public_id).first()
 
@@ -203,7 +204,7 @@ def _can_be_repeated(order: TransferOrder, viewer: User) -> bool:
 
 
 def _labelled(orders: QuerySet[TransferOrder], user_id: int | None, *sides: str) -> QuerySet[Any]:
-    """The orders, each with the `label` by which the user calls who is on one of its sides; None if by none."""
+    """Return the orders, each with the `label` by which the user calls who is on one of its sides; None if by none."""
     either = Q()
     for side in sides:
         either |= Q(account=OuterRef(side))
@@ -211,8 +212,8 @@ def _labelled(orders: QuerySet[TransferOrder], user_id: int | None, *sides: str)
 
 
 def _sides_read_by(viewer: User, order: TransferOrder, label: str) -> tuple[SeenName, SeenName]:
-    """Who pays and who is paid: the bank's own side and the viewer's accounts by what they are called, the other one by
-    the name that is kept."""
+    """Return who pays and who is paid: the bank's own side and the viewer's accounts by what they are called, the other
+    one by the name that is kept."""
     source, target = (_own_side(account, viewer) for account in (order.source, order.target))
     return source or SeenName(order.payer_name, label=label), target or payee_of(order, label)
 
@@ -224,7 +225,7 @@ def _own_side(account: BankAccount, viewer: User) -> SeenName | None:
 
 
 def _initiator_label(order: TransferOrder) -> str:
-    """Whoever ordered it, by the name on the order; one of the bank's staff by a short one."""
+    """Return whoever ordered it, by the name on the order; one of the bank's staff by a short one."""
     if order.initiator_id == order.source.owner_id:
         return order.payer_name
     if order.initiator_id == order.target.owner_id:

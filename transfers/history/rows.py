@@ -70,7 +70,7 @@ class EntryRow:
 
 
 def reversed_words(at: datetime, reference: str) -> str:
-    """What is said of a movement that was reversed, wherever it is shown."""
+    """Return what is said of a movement that was reversed, wherever it is shown."""
     return f"Reversed on {date_format(day_of(at))}, reference {reference}"
 
 
@@ -88,8 +88,8 @@ _recent: Select = Select(
 
 
 def recent_entries(user: User, count: int = RECENT_ROWS) -> dict[int, list[EntryRow]]:
-    """The last entries of each of the user's accounts that has any and is not closed, newest first, by account id; two
-    queries for any number of accounts."""
+    """Return the last entries of each of the user's accounts that has any and is not closed, newest first, by account
+    id; two queries for any number of accounts."""
     rows: dict[int, list[EntryRow]] = {}
     entries = _recent.instances(user.pk, count)
     for entry, row in zip(entries, entry_rows(entries, user.pk), strict=True):
@@ -98,7 +98,7 @@ def recent_entries(user: User, count: int = RECENT_ROWS) -> dict[int, list[Entry
 
 
 def history_page(account: BankAccount, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[EntryRow]:
-    """One page of an account's history by its sequence: the deepest page costs what the first does.
+    """Return one page of an account's history by its sequence: the deepest page costs what the first does.
 
     Raises:
         InvalidCursor
@@ -108,7 +108,7 @@ def history_page(account: BankAccount, *, after: Cursor | None = None, before: C
 
 
 def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
-    """One movement on an account of the user, by the account's public id.
+    """Return one movement on an account of the user, by the account's public id.
 
     Raises:
         Entry.DoesNotExist: also when it is somebody else's.
@@ -118,7 +118,8 @@ def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
 
 
 def movement_referred_to(user: User, reference: str, *, account: UUID) -> tuple[UUID, int] | None:
-    """Where a movement on an account of the user's is shown, by the account's public id and its sequence there."""
+    """Return where a movement on an account of the user's is shown, by the account's public id and its sequence
+    there."""
     mine = Entry.objects.filter(account__owner=user, account__public_id=account, transaction__reference=reference)
     return mine.values_list("account__public_id", "sequence").first()
 
@@ -212,7 +213,7 @@ _LENGTHS = (1, 5, 15, PAGE_ROWS, 100, 500)
 
 
 def entry_rows(entries: Sequence[Entry], viewer_id: int | None) -> list[EntryRow]:
-    """The rows as their owner reads them, with one query for all accounts, counterparts, names and orders."""
+    """Return the rows as their owner reads them, with one query for all accounts, counterparts, names and orders."""
     sides: dict[UUID, list[_Side]] = defaultdict(list)
     accounts: dict[int, BankAccount] = {}
     for side in _sides_of([entry.transaction_id for entry in entries], viewer_id):

@@ -71,7 +71,7 @@ class Totals:
 
 
 def totalled_rows() -> int:
-    """How many entries of the largest amount can be added up without overflow of 64 bits, within reason."""
+    """Return how many entries of the largest amount can be added up without overflow of 64 bits, within reason."""
     return min(TOTALLED_ROWS, _LARGEST_BIGINT // 10 ** (MAX_AMOUNT_DIGITS + currency_exponent()))
 
 
@@ -79,7 +79,7 @@ def totalled_rows() -> int:
 def filtered_page(
     user: User, filters: HistoryFilters, *, after: Cursor | None = None, before: Cursor | None = None
 ) -> Page[EntryRow]:
-    """One page of the user's filtered movements; the deepest costs what the first does.
+    """Return one page of the user's filtered movements; the deepest costs what the first does.
 
     Raises:
         InvalidCursor: also if it is one of other filters, where one names an account and the other does not.
@@ -112,7 +112,7 @@ def _pages(lookups: tuple[str, ...], by: tuple[str, ...]) -> CompiledPages[Entry
 
 
 def is_page_key(filters: HistoryFilters, text: str) -> bool:
-    """Whether `filtered_page()` would take this text for a cursor of these filters."""
+    """Return whether `filtered_page()` would take this text for a cursor of these filters."""
     try:
         Cursor.parse(text).key(Entry, _by(filters))
     except InvalidCursor:
@@ -168,14 +168,14 @@ def _sums(lookups: tuple[str, ...]) -> Select:
 
 @may_be_behind
 def with_named_accounts(user: User, filters: HistoryFilters) -> HistoryFilters:
-    """The same filters, with the accounts that the text names: asked for once, for page and totals alike."""
+    """Return the same filters, with the accounts that the text names: asked for once, for page and totals alike."""
     if not filters.text or filters.named_accounts is not None:
         return filters
     return replace(filters, named_accounts=_accounts_named(user, filters.text))
 
 
 def filtered_rows(user: User, filters: HistoryFilters, *, most: int) -> Iterator[EntryRow]:
-    """The latest `most` of the filtered movements, newest first, read in chunks while they are used."""
+    """Return the latest `most` of the filtered movements, newest first, read in chunks while they are used."""
     return as_now(_rows_in_chunks(user, filters, most))
 
 
@@ -197,7 +197,7 @@ def _chunk(user: User, entries: QuerySet[Entry], by: Sequence[str], after: Curso
 
 
 def _by(filters: HistoryFilters) -> tuple[str, ...]:
-    """What orders the movements: the sequence in one account, time and id over several."""
+    """Return what orders the movements: the sequence in one account, time and id over several."""
     return ("sequence",) if filters.account else _OVER_ACCOUNTS
 
 
@@ -236,10 +236,10 @@ _LONG_AGO, _IN_AGES = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzi
 
 
 def _farthest(count: int, side: str, conditions: Mapping[str, Any], key: Sequence[Any]) -> Subquery:
-    """A moment that lies beyond `count` movements over all accounts of an owner, counted from the newest, or from a key
-    towards one side; one long ago, or in ages, if there is none. Without it the database would sort all that ever moved
-    on the accounts: of each, its own `count` movements and the next one are found by index, and the nearest of these
-    is far enough."""
+    """Return a moment that lies beyond `count` movements over all accounts of an owner, counted from the newest, or
+    from a key towards one side; one long ago, or in ages, if there is none. Without it the database would sort all that
+    ever moved on the accounts: of each, its own `count` movements and the next one are found by index, and the nearest
+    of these is far enough."""
     is_newer = side == "gt"
     towards, back, further = ("posted_at", "-posted_at", "gt") if is_newer else ("-posted_at", "posted_at", "lt")
     times = {name: value for name, value in conditions.items() if name != "account__owner"}
@@ -258,7 +258,8 @@ def _farthest(count: int, side: str, conditions: Mapping[str, Any], key: Sequenc
 
 @lru_cache(maxsize=16)
 def _nearest(side: str, lookups: tuple[str, ...]) -> Select[Entry]:
-    """A page of the movements of all accounts; the values of the look-ups, and those of a key, are given twice."""
+    """Return a page of the movements of all accounts; the values of the look-ups, and those of a key, are given
+    twice."""
 
     def build(*values: Any) -> QuerySet[Entry]:
         given = iter(values)
@@ -294,8 +295,8 @@ def _matching(user: User, filters: HistoryFilters) -> QuerySet[Entry]:
 
 
 def _is_with(accounts: tuple[int, ...]) -> Exists:
-    """The other side is one of these. From the customer's entry to its transaction's, never from the accounts: one
-    of theirs may have more entries than the customer will ever have."""
+    """Return the other side is one of these. From the customer's entry to its transaction's, never from the accounts:
+    one of theirs may have more entries than the customer will ever have."""
     others = Entry.objects.filter(transaction=OuterRef("transaction"), account__in=accounts)
     return Exists(others.exclude(pk=OuterRef("pk")))
 
@@ -306,7 +307,7 @@ def _mentions(text: str) -> Q:
 
 
 def _accounts_named(user: User, text: str) -> tuple[int, ...]:
-    """Ids of accounts whose name, as it stands in the user's rows or on their list of payees, has `text` in it.
+    """Return ids of accounts whose name, as it stands in the user's rows or on their list of payees, has `text` in it.
 
     Three statements. Compared here and not by the database, so that it is what the user sees that is compared, in
     any script: a search must not find out, letter by letter, the rest of a name that they are not shown.
@@ -332,7 +333,7 @@ def _named(user: User) -> Iterator[tuple[Any, ...]]:
 
 
 def _names_on_orders(owner: Any) -> QuerySet[TransferOrder, Any]:
-    """Who paid whom, and the names that are kept of them, of an owner's latest movements."""
+    """Return who paid whom, and the names that are kept of them, of an owner's latest movements."""
     latest = Entry.objects.filter(account__owner=owner).order_by("-posted_at", "-id")[:_MOVEMENTS_LOOKED_AT]
     orders = TransferOrder.objects.filter(transaction__in=latest.values("transaction"), kind=OrderKind.PAYMENT.value)
     sides = ("source__owner", "source", "payer_name", "target", "payee_name", "payee_name_typed", "name_check")

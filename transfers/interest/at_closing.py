@@ -18,8 +18,8 @@ class NowhereToPay(LookupError):
 
 
 def owed_at_closing(account: BankAccount, *, at: datetime) -> Decimal:
-    """What an account has earned by the end of yesterday and has not been paid (major units); less than none if it was
-    paid too much.
+    """Return what an account has earned by the end of yesterday and has not been paid (major units); less than none if
+    it was paid too much.
 
     Of an account whose row is locked and empty it is exact: nothing comes in any more.
     """
@@ -32,7 +32,8 @@ def owed_at_closing(account: BankAccount, *, at: datetime) -> Decimal:
 
 
 def payout_account(account: BankAccount) -> BankAccount | None:
-    """Where the interest of a savings account goes when that is closed: its owner's oldest active checking account.
+    """Return where the interest of a savings account goes when that is closed: its owner's oldest active checking
+    account.
 
     Not to other savings: interest on them would be taken for their own.
     """
@@ -41,8 +42,8 @@ def payout_account(account: BankAccount) -> BankAccount | None:
 
 
 def lock_for_closing(account: BankAccount) -> tuple[BankAccount, BankAccount | None]:
-    """The account's row, locked; and where interest may have to be paid, the account that it would go to, locked with
-    all that this takes, in their order."""
+    """Return the account's row, locked; and where interest may have to be paid, the account that it would go to, locked
+    with all that this takes, in their order."""
     ids = {account.pk}
     target = payout_account(account) if account.kind == AccountKind.SAVINGS else None
     if target is not None:

@@ -36,7 +36,7 @@ class LateRate:
 
 
 def rates_now() -> SavingsRates:
-    """What `SAVINGS_RATE` says."""
+    """Return what `SAVINGS_RATE` says."""
     return parse_rates(str(settings.SAVINGS_RATE))
 
 
@@ -46,8 +46,9 @@ def rates_of(row: SavingsInterest) -> SavingsRates:
 
 
 def announced_for(counted: SavingsRates, through: date) -> SavingsRates:
-    """What days up to `through` that were counted at other rates should have been counted at. Of days before its first
-    one, `SAVINGS_RATE` says nothing, and without days it says nothing of the past at all: they stay as they are."""
+    """Return what days up to `through` that were counted at other rates should have been counted at. Of days before its
+    first one, `SAVINGS_RATE` says nothing, and without days it says nothing of the past at all: they stay as they
+    are."""
     now = rates_now()
     if now.announced_from is None:
         return counted
@@ -60,7 +61,7 @@ def late_rates() -> list[LateRate]:
 
 
 def accounts_at_late_rates() -> QuerySet[SavingsInterest]:
-    """The rows of open accounts that were counted at other rates than were announced since."""
+    """Return the rows of open accounts that were counted at other rates than were announced since."""
     books = [(book.pk, late.first_day) for book, late in _late()]
     rows = SavingsInterest.objects.none()
     for pk, first_day in books:
@@ -93,7 +94,7 @@ def _spliced(counted: str, now: str, after: date, until: date) -> tuple[SavingsR
 
 
 def kept(rates: str) -> int:
-    """The key of the row of these rates, new if nothing was counted by them yet."""
+    """Return the key of the row of these rates, new if nothing was counted by them yet."""
     digest = hashlib.sha256(rates.encode()).hexdigest()
     return CountedRates.objects.get_or_create(digest=digest, defaults={"text": rates})[0].pk
 

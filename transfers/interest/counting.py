@@ -59,7 +59,7 @@ class Correction:
 
 
 def of_day(balance: int, rate: int) -> int:
-    """What a balance (minor units) earns in a day at a rate (millionths a year), in micro units, to the nearest.
+    """Return what a balance (minor units) earns in a day at a rate (millionths a year), in micro units, to the nearest.
 
     There is no half to round: 365 is odd.
     """

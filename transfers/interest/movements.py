@@ -30,8 +30,8 @@ class Moved:
 
 
 def moved_after(accounts: Sequence[BankAccount], days: Mapping[int, date]) -> dict[int, list[Moved]]:
-    """What has moved on each account since a day of its own ended, in one statement; what is a reversal may count from
-    a day before."""
+    """Return what has moved on each account since a day of its own ended, in one statement; what is a reversal may
+    count from a day before."""
     begins_at = {pk: end_of_day(day) for pk, day in days.items()}
     found: dict[int, list[Moved]] = {account.pk: [] for account in accounts}
     if found:
@@ -42,7 +42,7 @@ def moved_after(accounts: Sequence[BankAccount], days: Mapping[int, date]) -> di
 
 
 def all_that_moved(accounts: Sequence[BankAccount]) -> dict[int, list[Moved]]:
-    """The same since the accounts were opened."""
+    """Return the same since the accounts were opened."""
     found: dict[int, list[Moved]] = {account.pk: [] for account in accounts}
     for pk, _, moved in _movements(accounts, since=None):
         found[pk].append(moved)

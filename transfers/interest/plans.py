@@ -45,7 +45,7 @@ class Before:
         return self.accrual.through
 
     def says(self, rates: str) -> bool:
-        """Whether the row names these rates already."""
+        """Return whether the row names these rates already."""
         return self.counted_by is not None and self.rates is not None and self.rates.text == rates
 
 
@@ -117,8 +117,8 @@ def _name(day: date) -> str:
 
 
 def planned(accounts: Sequence[BankAccount], until: date, *, correct: bool = False) -> list[Plan]:
-    """What is to be done with each account that is not up to date; three statements for any number of them, and one
-    more where days were counted wrongly."""
+    """Return what is to be done with each account that is not up to date; three statements for any number of them, and
+    one more where days were counted wrongly."""
     before = counted_before(accounts)
     moved = moved_after(accounts, {pk: row.through for pk, row in before.items()})
     wrong = {account.pk: _wrong(before[account.pk], moved[account.pk], correct=correct) for account in accounts}
@@ -189,8 +189,8 @@ def _correction(account: BankAccount, before: Before, wrong: _Wrong, history: Se
 
 
 def counted_before(accounts: Sequence[BankAccount]) -> dict[int, Before]:
-    """What each account has earned so far; of one that is counted for the first time, nothing yet on the day before it
-    was opened, or something first moved on it."""
+    """Return what each account has earned so far; of one that is counted for the first time, nothing yet on the day
+    before it was opened, or something first moved on it."""
     rows = SavingsInterest.objects.select_related("counted_by").in_bulk([account.pk for account in accounts])
     new = [account.pk for account in accounts if account.pk not in rows]
     firsts = Entry.objects.filter(account__in=new, sequence=1).values_list("account_id", "posted_at") if new else []

@@ -70,7 +70,7 @@ class Run:
 
 
 def last_countable_day(at: datetime) -> date:
-    """The last day of which nothing can come in any more."""
+    """Return the last day of which nothing can come in any more."""
     return day_of(at - _SETTLES_WITHIN) - timedelta(days=1)
 
 
@@ -118,7 +118,8 @@ def accrue_interest(
 
 
 def _behind(until: date, *, correct: bool) -> QuerySet[BankAccount]:
-    """Accounts with days to count, or with interest due that can be posted by now; with days to correct, if asked."""
+    """Return accounts with days to count, or with interest due that can be posted by now; with days to correct, if
+    asked."""
     waits = Q(savings_interest__isnull=True) | Q(savings_interest__accrued_through__lt=until)
     is_due = Q(savings_interest__due__gt=Decimal(0)) | Q(savings_interest__due__lt=Decimal(0))
     waits |= is_due & Q(status=AccountStatus.ACTIVE)
@@ -148,7 +149,7 @@ def _accrue_batch(ids: Sequence[int], until: date, at: datetime, *, correct: boo
 
 
 def _told_apart(accounts: Iterable[BankAccount]) -> tuple[list[BankAccount], list[int]]:
-    """The accounts that are what the bank made them, and the ids of the others: nothing is counted for those."""
+    """Return the accounts that are what the bank made them, and the ids of the others: nothing is counted for those."""
     untouched, tampered = [], []
     for account in accounts:
         try:
@@ -164,12 +165,12 @@ def _read(ids: Iterable[int]) -> list[BankAccount]:
 
 
 def locked(ids: Iterable[int]) -> list[BankAccount]:
-    """The accounts, locked in order of id."""
+    """Return the accounts, locked in order of id."""
     return list(lock(BankAccount.objects).filter(pk__in=ids).order_by("pk"))
 
 
 def interest_account_id() -> int:
-    """The bank's own account that interest is paid from."""
+    """Return the bank's own account that interest is paid from."""
     return BankAccount.objects.values_list("pk", flat=True).get(ledger_code="interest")
 
 
@@ -232,7 +233,8 @@ def _report_corrections(plans: Iterable[Plan], at: datetime) -> None:
 
 
 def _correction_report(plan: Plan, at: datetime) -> Report:
-    """What was wrong and why; what is rounded of it is posted by a movement of its own, the rest with the month."""
+    """Return what was wrong and why; what is rounded of it is posted by a movement of its own, the rest with the
+    month."""
     correction = plan.correction
     return Report(
         action=Action.INTEREST_CORRECTED,
@@ -277,7 +279,7 @@ def _save(plans: Sequence[Plan]) -> None:
 
 
 def _counted_by(plans: Iterable[Plan]) -> dict[str, int]:
-    """The rows of the rates; on an ordinary night the accounts name them already."""
+    """Return the rows of the rates; on an ordinary night the accounts name them already."""
     ids = {plan.rates: plan.before.counted_by for plan in plans if plan.before.says(plan.rates)}
     return {rates: ids.get(rates) or counted_rates.kept(rates) for rates in {plan.rates for plan in plans}}
 

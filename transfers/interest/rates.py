@@ -30,7 +30,7 @@ class SavingsRates:
     rates: Sequence[int]
 
     def on(self, day: date) -> int:
-        """The rate of a day, in millionths a year."""
+        """Return the rate of a day, in millionths a year."""
         place = bisect_right(self.first_days, day)
         return self.rates[place - 1] if place else 0
 
@@ -47,7 +47,7 @@ class SavingsRates:
         return None if self.first_days[0] == date.min else self.first_days[0]
 
     def up_to(self, day: date) -> "SavingsRates":
-        """The same rates, without those that begin after `day`."""
+        """Return the same rates, without those that begin after `day`."""
         return _rates_of([(first, rate) for first, rate in self._pairs if first <= day] or [(date.min, 0)])
 
     def then(self, later: "SavingsRates", *, after: date) -> "SavingsRates":
@@ -58,7 +58,7 @@ class SavingsRates:
         return _rates_of(pairs + [pair for pair in later._pairs if pair[0] > begins])
 
     def first_difference(self, other: "SavingsRates", *, since: date) -> date | None:
-        """The first day from `since` on of which the two say another rate."""
+        """Return the first day from `since` on of which the two say another rate."""
         days = {since, *self.first_days, *other.first_days}
         return next((day for day in sorted(days) if day >= since and self.on(day) != other.on(day)), None)
 
@@ -77,7 +77,7 @@ def _rates_of(pairs: Sequence[tuple[date, int]]) -> SavingsRates:
 
 
 def savings_rate(name: str, env: environ.Env, *, default: str) -> str:
-    """The text as it is given, which `parse_rates()` can read.
+    """Return the text as it is given, which `parse_rates()` can read.
 
     Raises:
         ImproperlyConfigured: it cannot.

@@ -24,7 +24,7 @@ class InterestSoFar:
 
 
 def interest_so_far(account: BankAccount, *, at: datetime) -> InterestSoFar | None:
-    """What an open savings account has earned and has not been paid; None where there is nothing to say.
+    """Return what an open savings account has earned and has not been paid; None where there is nothing to say.
 
     Up to half a cent that the last month was rounded up by is not shown as a debt.
     """

@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii as quoted
 
 
 def entry_text(account_id: int, direction: str, amount: int, balance_after: int, sequence: int) -> str:
-    """The part of one entry; amounts in minor units."""
+    """Return the part of one entry; amounts in minor units."""
     try:
         return f"[{account_id:d}, {quoted(direction)}, {amount:d}, {balance_after:d}, {sequence:d}]"
     except (TypeError, ValueError):

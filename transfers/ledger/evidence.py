@@ -36,21 +36,21 @@ _MISSING = {
 
 
 def faults(entries: Sequence[AuditEntry]) -> dict[int, str]:
-    """What is wrong, by entry id, with audit entries that report the movement of an order; three statements."""
+    """Return what is wrong, by entry id, with audit entries that report the movement of an order; three statements."""
     ids = _subject_ids(entries)
     orders = dict(TransferOrder.objects.filter(public_id__in=set(ids.values())).values_list("public_id", "transaction"))
     return _compared(entries, ids, {pk: orders.get(order_id) for pk, order_id in ids.items()})
 
 
 def faults_of_transactions(entries: Sequence[AuditEntry]) -> dict[int, str]:
-    """What is wrong, by entry id, with audit entries that report a movement without an order, such as a reversal; two
-    statements."""
+    """Return what is wrong, by entry id, with audit entries that report a movement without an order, such as a
+    reversal; two statements."""
     ids = _subject_ids(entries)
     return _compared(entries, ids, ids)
 
 
 def _subject_ids(entries: Sequence[AuditEntry]) -> dict[int, UUID]:
-    """The ids of what the entries report, by entry id; of those alone that name one as `record()` writes it."""
+    """Return the ids of what the entries report, by entry id; of those alone that name one as `record()` writes it."""
     found: dict[int, UUID] = {}
     for entry in entries:
         try:
@@ -85,7 +85,7 @@ def _compared(
 
 
 def _postings(transaction_ids: Iterable[UUID]) -> dict[UUID | None, Posting]:
-    """The postings as the ledger's rows have them now."""
+    """Return the postings as the ledger's rows have them now."""
     ids = list(transaction_ids)
     entries: dict[UUID, list[Entry]] = defaultdict(list)
     for entry in Entry.objects.filter(transaction__in=ids):
@@ -94,7 +94,7 @@ def _postings(transaction_ids: Iterable[UUID]) -> dict[UUID | None, Posting]:
 
 
 def posting_of(row: Transaction, entries: Iterable[Entry]) -> Posting:
-    """A transaction as its rows have it now; what was not altered has the digest that it was posted with."""
+    """Return a transaction as its rows have it now; what was not altered has the digest that it was posted with."""
     return Posting(
         transaction_id=row.pk,
         kind=row.kind,
@@ -170,7 +170,7 @@ def _are_reported(heads: list[_Row], low: UUID | None, high: UUID) -> bool:
 
 
 def _once(subject_type: str, expected: Mapping[str, str]) -> bool:
-    """Whether exactly one audit entry about each subject carries the digest that is expected of it."""
+    """Return whether exactly one audit entry about each subject carries the digest that is expected of it."""
     entries = AuditEntry.objects.filter(subject_type=subject_type, subject_id__in=list(expected))
     found = [
         subject_id
@@ -181,7 +181,7 @@ def _once(subject_type: str, expected: Mapping[str, str]) -> bool:
 
 
 def _digests_of(transaction_ids: Iterable[UUID]) -> dict[str, str]:
-    """The digests of these transactions as the ledger's rows have them now, by their ids."""
+    """Return the digests of these transactions as the ledger's rows have them now, by their ids."""
     ids = list(transaction_ids)
     heads = list(_heads(Transaction.objects.filter(pk__in=ids)))
     digests = _digests(heads, Entry.objects.filter(transaction__in=ids))
@@ -189,8 +189,8 @@ def _digests_of(transaction_ids: Iterable[UUID]) -> dict[str, str]:
 
 
 def _heads(transactions: "QuerySet[Transaction]") -> "QuerySet[Transaction, _Row]":
-    """What the digests cover of the transactions themselves, in order. Keys as texts and amounts as they are: what
-    Django makes of them otherwise costs more than the digest."""
+    """Return what the digests cover of the transactions themselves, in order. Keys as texts and amounts as they are:
+    what Django makes of them otherwise costs more than the digest."""
     return transactions.order_by("pk").values_list(
         *(_text("pk"), "kind", "reference", _minor("amount"), "description", "initiated_by"),
         *(_text("reverses"), "created_at"),
@@ -198,7 +198,7 @@ def _heads(transactions: "QuerySet[Transaction]") -> "QuerySet[Transaction, _Row
 
 
 def _digests(heads: Iterable[_Row], entries: "QuerySet[Entry]") -> dict[str, str]:
-    """The digests of transactions, by their keys as the engine writes them; `entries` are all of theirs."""
+    """Return the digests of transactions, by their keys as the engine writes them; `entries` are all of theirs."""
     texts: dict[str, list[str]] = defaultdict(list)
     rows = entries.order_by("transaction_id", "account_id", "sequence")
     columns = ("account", "direction", _minor("amount"), _minor("balance_after"), "sequence")
@@ -214,12 +214,12 @@ def _digests(heads: Iterable[_Row], entries: "QuerySet[Entry]") -> dict[str, str
 
 
 def _text(column: str) -> Any:
-    """A key as the engine writes it: with dashes on PostgreSQL, without them on the others."""
+    """Return a key as the engine writes it: with dashes on PostgreSQL, without them on the others."""
     return Cast(column, CharField(max_length=36))
 
 
 def _with_dashes(key: str) -> str:
-    """The key as Python writes it."""
+    """Return the key as Python writes it."""
     if len(key) != 32:
         return key
     return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"

@@ -78,7 +78,8 @@ def release_hold(account_id: int, amount: Decimal, *, target_id: int | None = No
 
 
 def held_for_acts(first_id: int, last_id: int) -> dict[int, Decimal]:
-    """What is set aside on the accounts from `first_id` to `last_id` for what waits for a second administrator."""
+    """Return what is set aside on the accounts from `first_id` to `last_id` for what waits for a second
+    administrator."""
     acts = PendingAct.objects.filter(state=PendingState.WAITING, held_on__gte=first_id, held_on__lte=last_id)
     return dict(acts.values("held_on").annotate(total=Sum("held_amount")).values_list("held_on", "total"))
 

@@ -32,7 +32,7 @@ _REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_reference() -> str:
-    """What customers quote: `K7QP-9XDM-2FRT`, 60 random bits."""
+    """Return what customers quote: `K7QP-9XDM-2FRT`, 60 random bits."""
     number = secrets.randbits(60)
     text = "".join([_REFERENCE_ALPHABET[number >> shift & 31] for shift in range(0, 60, 5)])
     return f"{text[:4]}-{text[4:8]}-{text[8:]}"
@@ -74,7 +74,7 @@ class BankAccountFull(Refusal):
 
 
 def largest_balance() -> str:
-    """The most that a customer's account can hold, as people write it."""
+    """Return the most that a customer's account can hold, as people write it."""
     return f"{format_money(from_minor(MAX_BALANCE_MINOR))}, the most that one account can hold"
 
 
@@ -152,7 +152,7 @@ class Posting:
     entries: tuple[PostedEntry, ...]
 
     def as_row(self) -> Transaction:
-        """The transaction as whoever reads the row finds it."""
+        """Return the transaction as whoever reads the row finds it."""
         return Transaction(
             id=self.transaction_id,
             kind=self.kind,
@@ -217,7 +217,7 @@ _insert_entries = Insert(
 
 
 def transfer_legs(*, debit: int, credit: int, amount: Decimal) -> list[Leg]:
-    """The two legs of moving `amount`: debited to one account, credited to the other."""
+    """Return the two legs of moving `amount`: debited to one account, credited to the other."""
     return [Leg(debit, Direction.DEBIT, amount), Leg(credit, Direction.CREDIT, amount)]
 
 
@@ -305,7 +305,7 @@ def _noted(number: int, step: Callable[..., R], *args: Any) -> R:
 
 
 def locked(account_ids: set[int]) -> dict[int, LockedAccount]:
-    """The accounts by id, locked lowest id first.
+    """Return the accounts by id, locked lowest id first.
 
     Raises:
         UnbalancedTransaction: one does not exist.
@@ -325,7 +325,7 @@ def locked(account_ids: set[int]) -> dict[int, LockedAccount]:
 
 
 def _plan(planned: Planned, amount: int, accounts: dict[int, LockedAccount]) -> Posting:
-    """The posting that `planned` becomes; `accounts` move on to the state after it."""
+    """Return the posting that `planned` becomes; `accounts` move on to the state after it."""
     entries = []
     for leg in sorted(planned.legs, key=lambda leg: leg.account_id):
         entry = _entry(leg, accounts[leg.account_id])
@@ -376,7 +376,7 @@ def _balanced_amount(legs: Sequence[Leg]) -> int:
 
 
 def _entry(leg: Leg, account: LockedAccount) -> PostedEntry:
-    """The entry that `leg` becomes on the locked row; the refusals that depend on the row."""
+    """Return the entry that `leg` becomes on the locked row; the refusals that depend on the row."""
     if account.status != AccountStatus.ACTIVE:
         raise AccountNotActive(leg.account_id)
     grows = (leg.direction == Direction.DEBIT) == (account.kind in DEBIT_NORMAL_KINDS)
@@ -427,6 +427,6 @@ def _write(postings: Sequence[Posting]) -> None:
 
 
 def signed_amount(entry: Entry) -> Decimal:
-    """What the entry did to its account's balance: positive in, negative out (major units)."""
+    """Return what the entry did to its account's balance: positive in, negative out (major units)."""
     grows = (entry.direction == Direction.DEBIT) == (entry.account.kind in DEBIT_NORMAL_KINDS)
     return entry.amount if grows else -entry.amount

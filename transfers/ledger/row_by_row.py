@@ -76,7 +76,7 @@ def _faults_of_number(account: BankAccount) -> Iterator[str]:
 
 
 def number_is_its_own(account: BankAccount) -> bool:
-    """Whether payments to the account's number find the account; the bank's own accounts have no number.
+    """Return whether payments to the account's number find the account; the bank's own accounts have no number.
 
     Raises:
         DecryptionFailed
@@ -162,8 +162,8 @@ def _faults_of_reports(
 
 
 def _reports(subjects: Iterable[tuple[str, str]]) -> Counter[tuple[str, str, str]]:
-    """How many audit entries say the same of these subjects with evidence, by subject and digest; a statement for each
-    type of subject."""
+    """Return how many audit entries say the same of these subjects with evidence, by subject and digest; a statement
+    for each type of subject."""
     ids: dict[str, list[str]] = defaultdict(list)
     for subject_type, subject_id in subjects:
         ids[subject_type].append(subject_id)

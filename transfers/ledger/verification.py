@@ -156,7 +156,7 @@ def _cut(what: str, rows: "QuerySet[Any]", size: int) -> Iterator[_Part]:
 
 
 def _looked_at(part: _Part) -> _Outcome:
-    """The same in a process that shares the work: all that was found until it ended or failed."""
+    """Return the same in a process that shares the work: all that was found until it ended or failed."""
     outcome = _Outcome(part.what)
 
     def told(count: int) -> None:

@@ -95,8 +95,8 @@ def withdraw(
 
 
 def foresee_deposit(*, actor: User, account: BankAccount, amount: Decimal, at: datetime | None = None) -> str:
-    """Why a deposit that is about to be reviewed would be held; "" if it would be on the account at once. The service
-    asks again.
+    """Return why a deposit that is about to be reviewed would be held; "" if it would be on the account at once. The
+    service asks again.
 
     Raises:
         PermissionDenied, NotYourAccount, CashOnlyAtTheCounter, CashInLimitReached
@@ -110,7 +110,8 @@ def foresee_deposit(*, actor: User, account: BankAccount, amount: Decimal, at: d
 def challenge_for(
     *, actor: User, account: BankAccount, amount: Decimal, idempotency_key: str, at: datetime | None = None
 ) -> StepUpChallenge | None:
-    """What a withdrawal that is about to be reviewed needs a code for; None if it needs none as things stand now.
+    """Return what a withdrawal that is about to be reviewed needs a code for; None if it needs none as things stand
+    now.
 
     Raises:
         PermissionDenied, NotYourAccount, CashOnlyAtTheCounter, WaitsAfterReset
@@ -128,7 +129,7 @@ def _foreseen(
     idempotency_key: str,
     at: datetime | None,
 ) -> Instruction:
-    """What a customer is about to ask for, looked at before they confirm it."""
+    """Return what a customer is about to ask for, looked at before they confirm it."""
     require(actor, permission)
     require_owner(actor, account)
     require_self_service()
@@ -232,5 +233,5 @@ def require_self_service() -> None:
 
 
 def cash_account_for(account: BankAccount) -> BankAccount:
-    """The cash row that one customer account always works with."""
+    """Return the cash row that one customer account always works with."""
     return _tills.instances(f"cash-{account.pk % CASH_SHARDS}")[0]

@@ -24,7 +24,7 @@ def opened(*, awaits_deposit: bool) -> str:
 
 
 def before_release(order: TransferOrder) -> str:
-    """What releasing this order will do."""
+    """Return what releasing this order will do."""
     kept = "Your reason stays in the audit log; the customer does not read it."
     if order.kind == OrderKind.DEPOSIT:
         return f"{format_money(order.amount)} in cash is on the account at once. Count it first. {kept}"
@@ -47,7 +47,7 @@ def released(order: TransferOrder) -> str:
 
 
 def before_rejection(order: TransferOrder) -> str:
-    """What rejecting this order will do."""
+    """Return what rejecting this order will do."""
     read = "The customer reads your reason, in a mail and on the receipt: write it to them."
     if order.kind == OrderKind.DEPOSIT:
         return f"Nothing is paid in, and the cash goes back to whoever brought it. {read}"

@@ -27,7 +27,7 @@ class Once:
             check_key(self.key)
 
     def was_done(self) -> bool:
-        """Whether it is done already, under this key, by this person.
+        """Return whether it is done already, under this key, by this person.
 
         Raises:
             IdempotencyConflict: the key was for another decision.

@@ -92,12 +92,12 @@ def _keep(session: SessionBase, draft_id: uuid.UUID, draft: Draft) -> None:
 
 
 def draft_of(session: SessionBase, draft_id: uuid.UUID) -> Draft | None:
-    """This session's draft; None if it has none by that id (another's, forgotten, forged)."""
+    """Return this session's draft; None if it has none by that id (another's, forgotten, forged)."""
     stored = session.get(_KEY, {}).get(str(draft_id))
     return Draft(**stored) if stored else None
 
 
 def sides_of(draft: Draft) -> tuple[BankAccount, BankAccount]:
-    """The accounts that it goes from and to, with their owners."""
+    """Return the accounts that it goes from and to, with their owners."""
     rows = BankAccount.objects.select_related("owner").in_bulk([draft.source_id, draft.target_id])
     return rows[draft.source_id], rows[draft.target_id]

@@ -58,7 +58,7 @@ class Facts:
 
 
 def alerts(facts: Facts, thresholds: Thresholds) -> tuple[Rule, ...]:
-    """The rules that the payment sets off, each judged by itself."""
+    """Return the rules that the payment sets off, each judged by itself."""
     set_off = {
         Rule.LARGE_AMOUNT: facts.amount > thresholds.alert_amount,
         Rule.MANY_PAYMENTS: facts.payments_in_the_hour > thresholds.payments_per_hour,
@@ -68,11 +68,11 @@ def alerts(facts: Facts, thresholds: Thresholds) -> tuple[Rule, ...]:
 
 
 def alerts_of_cash_in(paid_in_that_day: Decimal, thresholds: Thresholds) -> tuple[Rule, ...]:
-    """The rules that cash paid in at the counter sets off; `paid_in_that_day` (major units) is what staff have noted
-    for the customer on the day and no second clerk has looked at, this included."""
+    """Return the rules that cash paid in at the counter sets off; `paid_in_that_day` (major units) is what staff have
+    noted for the customer on the day and no second clerk has looked at, this included."""
     return (Rule.COUNTER_DEPOSIT,) if paid_in_that_day > thresholds.alert_amount else ()
 
 
 def hold_reason(rules: Collection[Rule]) -> str:
-    """Why an order that set off `rules` is held; "" if it is carried out at once."""
+    """Return why an order that set off `rules` is held; "" if it is carried out at once."""
     return next((reason for rule, reason in _HOLDING_RULES.items() if rule in rules), "")

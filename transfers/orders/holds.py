@@ -119,8 +119,8 @@ def reject_order(
 
 
 def may_cancel(user: User, order: TransferOrder) -> bool:
-    """Whether the user may cancel the order while it is held: it takes their money, or they pay in themselves. Cash
-    that a clerk has taken in lies at the counter, and only the counter gives it back."""
+    """Return whether the user may cancel the order while it is held: it takes their money, or they pay in themselves.
+    Cash that a clerk has taken in lies at the counter, and only the counter gives it back."""
     is_theirs = order.customer_account.owner_id == user.pk
     return is_theirs and (order.kind != OrderKind.DEPOSIT or order.initiator_id == user.pk)
 
@@ -179,7 +179,7 @@ _EXPIRED = _Ending(OrderState.EXPIRED, Action.TRANSFER_EXPIRED, "order_expired")
 
 @own_repeatable_transaction
 def _end(ending: _Ending, actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOrder, bool]:
-    """The order as it ended so, and whether it did now, not before.
+    """Return the order as it ended so, and whether it did now, not before.
 
     Raises:
         DecidedAlready: it ended otherwise.
@@ -205,8 +205,8 @@ def _decide(decision: "_Decision", once: Once, order: TransferOrder, at: datetim
 
 @own_transaction
 def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: datetime) -> TransferOrder | Refusal:
-    """The order as it is decided; or the refusal, which is recorded in the same transaction, whatever was written
-    before it taken back."""
+    """Return the order as it is decided; or the refusal, which is recorded in the same transaction, whatever was
+    written before it taken back."""
     try:
         try:
             with transaction.atomic():
@@ -260,7 +260,7 @@ _Decision = Callable[[Once, TransferOrder, CustomerLimit, datetime], None]
 
 
 def _locked(order: TransferOrder, at: datetime) -> tuple[TransferOrder, CustomerLimit]:
-    """The order as it stands with its customer's limit row locked, and that row."""
+    """Return the order as it stands with its customer's limit row locked, and that row."""
     customer: Any = order.customer_account.owner  # never one of the bank's own
     row = limits.locked_limit(customer, at=at)
     waiting = _orders.instances(order.pk)[0]
@@ -269,7 +269,7 @@ def _locked(order: TransferOrder, at: datetime) -> tuple[TransferOrder, Customer
 
 
 def _is_done(once: Once, waiting: TransferOrder) -> bool:
-    """Whether this very decision was carried out before.
+    """Return whether this very decision was carried out before.
 
     Raises:
         DecidedAlready, IdempotencyConflict
@@ -282,8 +282,8 @@ def _is_done(once: Once, waiting: TransferOrder) -> bool:
 
 
 def what_has_happened(order: TransferOrder, reader: User) -> str:
-    """Why nobody decides on the order any more: who was faster, or what it has come to. A customer does not read which
-    clerk it was."""
+    """Return why nobody decides on the order any more: who was faster, or what it has come to. A customer does not read
+    which clerk it was."""
     what = OrderKind(order.kind).label.lower()
     if order.state == OrderState.CANCELLED:
         return f"The customer has cancelled this {what} already."

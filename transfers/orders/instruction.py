@@ -57,7 +57,7 @@ class Instruction:
         return digest_of_inputs(self.kind, sides, to_minor(self.amount), self.description, *name)
 
     def as_order(self) -> TransferOrder:
-        """The row that it becomes, still to be saved, with the names of both sides as they are now (R2.6)."""
+        """Return the row that it becomes, still to be saved, with the names of both sides as they are now (R2.6)."""
         return TransferOrder(
             kind=self.kind.value,
             initiator=self.actor,
@@ -85,5 +85,5 @@ class Instruction:
 
 
 def _name_of(side: BankAccount) -> str:
-    """The whole name of a customer; "" of the bank."""
+    """Return the whole name of a customer; "" of the bank."""
     return side.owner.get_full_name() if side.owner is not None else ""

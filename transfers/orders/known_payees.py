@@ -34,13 +34,13 @@ class KnownPayee:
 
 
 def known_payee(customer: User, account: BankAccount) -> KnownPayee | None:
-    """The row of the customer for this account; None of one who is to be paid for the first time, or whom the customer
-    has taken off their list since."""
+    """Return the row of the customer for this account; None of one who is to be paid for the first time, or whom the
+    customer has taken off their list since."""
     return next((KnownPayee(*row) for row in _known.rows(customer.pk, account.pk)), None)
 
 
 def is_known(customer: User, account: BankAccount) -> bool:
-    """Whether the customer has paid to this account before, and not taken it off their list since."""
+    """Return whether the customer has paid to this account before, and not taken it off their list since."""
     return known_payee(customer, account) is not None
 
 

@@ -98,14 +98,14 @@ def _ask(once: Once, original: Transaction, at: datetime) -> Transaction | Pendi
 
 
 def waiting_for(original: Transaction) -> QuerySet[PendingAct]:
-    """The reversal of a movement that waits for a second administrator, if one does."""
+    """Return the reversal of a movement that waits for a second administrator, if one does."""
     acts = second_person.waiting().filter(kind=_KIND, subject_id=str(original.pk))
     return acts.select_related("asked_by", "person")
 
 
 def announced_on(account: BankAccount) -> list[str]:
-    """What the bank is about to do with money that is set aside on the account, for its owner; nothing is asked where
-    nothing is held."""
+    """Return what the bank is about to do with money that is set aside on the account, for its owner; nothing is asked
+    where nothing is held."""
     if not account.held:
         return []
     acts = second_person.waiting().filter(kind=_KIND, held_on=account).order_by("asked_at")
@@ -113,14 +113,14 @@ def announced_on(account: BankAccount) -> list[str]:
 
 
 def _payer(entries: list[Entry]) -> Entry | None:
-    """The entry of the customer's account that the money came to, and that pays it back; none, if it came to the
+    """Return the entry of the customer's account that the money came to, and that pays it back; none, if it came to the
     bank."""
     came_to = [entry for entry in entries if entry.direction == Direction.CREDIT]
     return next((entry for entry in came_to if entry.account.kind in CUSTOMER_KINDS), None)
 
 
 def _in_short(original: Transaction, entries: list[Entry], payer: Entry | None) -> dict[str, str]:
-    """What the words for it need."""
+    """Return what the words for it need."""
     own = payer or next((entry for entry in entries if entry.account.owner_id is not None), entries[0])
     return {
         "reference": original.reference,
@@ -151,7 +151,8 @@ def _let_go(act: PendingAct) -> None:
 
 
 def _is_frozen(refusal: Refusal) -> bool:
-    """Whether an account is frozen, which its owner can do without the bank: nobody gets rid of a reversal by that."""
+    """Return whether an account is frozen, which its owner can do without the bank: nobody gets rid of a reversal by
+    that."""
     if not isinstance(refusal, AccountNotActive):
         return False
     return BankAccount.objects.filter(pk=refusal.account_id, status=AccountStatus.FROZEN).exists()

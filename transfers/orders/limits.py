@@ -67,12 +67,12 @@ class CashInLimitReached(Refusal):
 
 
 def limit_of(customer: User) -> CustomerLimit | None:
-    """The customer's row as it stands, to show; None of one whose money has never moved."""
+    """Return the customer's row as it stands, to show; None of one whose money has never moved."""
     return next(iter(_rows.instances(customer.pk)), None)
 
 
 def locked_limit(customer: User, *, at: datetime) -> CustomerLimit:
-    """The customer's row, locked: whatever moves one customer's money stands in one queue from here on."""
+    """Return the customer's row, locked: whatever moves one customer's money stands in one queue from here on."""
     day = timezone.localdate(at)
     row, _ = _locked.instance_or_new(customer.pk, new=lambda: _new_row(customer, day))
     return row
@@ -129,7 +129,7 @@ def spend_place(row: CustomerLimit, kind: OrderKind, *, token: str, a_try: str =
 
 
 def is_spent_by(row: CustomerLimit, kind: OrderKind, *, a_try: str) -> bool:
-    """Whether a place was spent by this try."""
+    """Return whether a place was spent by this try."""
     return any(other == a_try for _, other in _recent(row).get(_minute_of(kind), ()))
 
 
@@ -172,8 +172,8 @@ def _limit_of(kind: OrderKind) -> limiter.Limit:
 
 
 def payments_in_the_hour(row: CustomerLimit | None, *, at: datetime) -> int:
-    """How many payments the customer has ordered in the hour before `at`, held and rejected ones included; not above
-    what the fraud rule asks for."""
+    """Return how many payments the customer has ordered in the hour before `at`, held and rejected ones included; not
+    above what the fraud rule asks for."""
     since = (at - WINDOW).timestamp()
     return sum(stamp > since for stamp in _recent(row).get(_PAYMENTS, ())) if row is not None else 0
 
@@ -186,7 +186,7 @@ def note_payment(row: CustomerLimit, *, at: datetime) -> None:
 
 
 def _recent(row: CustomerLimit) -> dict[str, Any]:
-    """What the row has of the minute and the hour: read once, changed in place, written by `keep`."""
+    """Return what the row has of the minute and the hour: read once, changed in place, written by `keep`."""
     if not hasattr(row, "parsed"):
         row.parsed = json.loads(row.recent) if row.recent else {}  # type: ignore[attr-defined]
     return row.parsed  # type: ignore[attr-defined]
@@ -236,7 +236,7 @@ def _begin_day(row: CustomerLimit, at: datetime) -> None:
 
 
 def _today(row: CustomerLimit, at: datetime) -> date:
-    """The day that is counted at this moment."""
+    """Return the day that is counted at this moment."""
     today = timezone.localdate(at)
     # Not back to a day before: a server whose clock is slow at midnight would empty the new day's count. A day further
     # ahead is of a clock that has been set back since: until it comes, the customer would have one day's limit.
@@ -244,8 +244,8 @@ def _today(row: CustomerLimit, at: datetime) -> date:
 
 
 def counts_in(order: TransferOrder) -> bool:
-    """Whether an order takes its part of a limit of the day: of what goes out, or of what the customer pays in by
-    themselves."""
+    """Return whether an order takes its part of a limit of the day: of what goes out, or of what the customer pays in
+    by themselves."""
     return order.kind in OUTGOING_KINDS or (order.kind == OrderKind.DEPOSIT and order.is_by_its_customer)
 
 
@@ -264,7 +264,7 @@ def give_back(row: CustomerLimit, order: TransferOrder) -> None:
 
 
 def daily_limit(row: CustomerLimit | None) -> Decimal:
-    """The customer's own limit, or the bank's (major units)."""
+    """Return the customer's own limit, or the bank's (major units)."""
     if row is not None and row.daily_limit is not None:
         return row.daily_limit
     return settings.DAILY_TRANSFER_LIMIT

@@ -52,7 +52,7 @@ def require_below_ceiling(amount: Decimal) -> None:
 
 
 def takes_two(amount: Decimal) -> bool:
-    """Whether a daily limit is so high that two administrators have to agree to it (R5.8)."""
+    """Return whether a daily limit is so high that two administrators have to agree to it (R5.8)."""
     return amount > _TIMES_ALONE * settings.DAILY_TRANSFER_LIMIT
 
 

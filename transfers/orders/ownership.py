@@ -59,7 +59,7 @@ def require_owner(actor: User, account: BankAccount) -> None:
 
 
 def served_customer(actor: User, account: BankAccount) -> User:
-    """The customer whose account this is, for staff who act on it.
+    """Return the customer whose account this is, for staff who act on it.
 
     Raises:
         NotACustomersAccount

@@ -59,7 +59,7 @@ class NameGiven:
         return cls(typed, NameCheck.SKIPPED, all_the_same=True)
 
     def read_as(self, payee_name: str) -> SeenName:
-        """The payee as the payer reads them, whose own name is `payee_name`."""
+        """Return the payee as the payer reads them, whose own name is `payee_name`."""
         return payee_read_by_payer(payee_name, self.typed, self.check.value)
 
     @property
@@ -84,7 +84,7 @@ class KnownBy(Protocol):
 
 
 def read_by_payer(given: NameGiven | None, known: KnownBy | None) -> tuple[str, NameCheck]:
-    """The name that the payer typed of whom they pay, and how it stands with it.
+    """Return the name that the payer typed of whom they pay, and how it stands with it.
 
     A known payee keeps the name by which they are known, unless another one is given; who is known by their own name
     is never hidden again.
@@ -95,8 +95,8 @@ def read_by_payer(given: NameGiven | None, known: KnownBy | None) -> tuple[str, 
 
 
 def word_given(given: NameGiven | None) -> dict[str, str]:
-    """What the audit log says besides of a payment to a known payee whose name was typed otherwise: the payer was told,
-    and sent it all the same. Not the name, which is personal."""
+    """Return what the audit log says besides of a payment to a known payee whose name was typed otherwise: the payer
+    was told, and sent it all the same. Not the name, which is personal."""
     return {"name_check": given.typed_check.value} if given is not None and given.is_another else {}
 
 

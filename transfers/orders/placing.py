@@ -98,7 +98,7 @@ def place(
 
 
 def _worded_for(instruction: Instruction, refusal: ledger.BalanceTooLarge) -> ledger.BalanceTooLarge:
-    """The same in words that are true for whoever reads them: whose account is full."""
+    """Return the same in words that are true for whoever reads them: whose account is full."""
     if instruction.kind == OrderKind.PAYMENT:
         return ledger.BalanceTooLarge(refusal.account_id, "The payee’s account cannot take an amount this large.")
     if instruction.served is None:
@@ -174,7 +174,7 @@ def _carry_out(
     *,
     has_used_code: bool,
 ) -> TransferOrder | Refusal:
-    """The transaction of the money.
+    """Return the transaction of the money.
 
     Args:
         refusals: of runs before this one, whose answers to COMMIT were lost.
@@ -247,14 +247,14 @@ def _take_place(instruction: Instruction, row: CustomerLimit) -> None:
 
 
 def _is_refused(instruction: Instruction, row: CustomerLimit) -> bool:
-    """Whether a run before this one, of the same try, has committed its refusal."""
+    """Return whether a run before this one, of the same try, has committed its refusal."""
     return limits.is_spent_by(row, instruction.kind, a_try=instruction.a_try)
 
 
 def _judge(
     instruction: Instruction, row: CustomerLimit, check: Callable[[], None] | None, proof: Proof | None
 ) -> _Judged:
-    """Everything that can refuse the order, and what it is to become. Writes nothing.
+    """Return everything that can refuse the order, and what it is to become. Writes nothing.
 
     Raises:
         Refusal
@@ -282,7 +282,8 @@ def _judge(
 
 
 def _judge_hold(instruction: Instruction, order: TransferOrder) -> holding.JudgedHold | None:
-    """What is set aside for an order that waits; None for a deposit. What posting it now would refuse is refused."""
+    """Return what is set aside for an order that waits; None for a deposit. What posting it now would refuse is
+    refused."""
     if instruction.kind == OrderKind.DEPOSIT:
         ledger.judge([records.movement_of(order, at=instruction.at)])
         return None
@@ -296,7 +297,7 @@ def _check(instruction: Instruction, check: Callable[[], None] | None) -> None:
 
 
 def _let_out(instruction: Instruction, row: CustomerLimit, proof: Proof | None, *, is_known: bool) -> _LetOut:
-    """Whether a payment out keeps to the limits, and how: with which code.
+    """Return whether a payment out keeps to the limits, and how: with which code.
 
     Raises:
         WaitsAfterReset, DailyLimitReached, StepUpRequired
@@ -308,7 +309,7 @@ def _let_out(instruction: Instruction, row: CustomerLimit, proof: Proof | None, 
 
 
 def _needs_second_clerk(instruction: Instruction) -> bool:
-    """Whether clerks would give this customer more cash on one day than they may without a second."""
+    """Return whether clerks would give this customer more cash on one day than they may without a second."""
     if instruction.kind != OrderKind.WITHDRAWAL or instruction.served is None:
         return False
     return screening.is_much_cash_out(instruction.served, instruction.amount, at=instruction.at)

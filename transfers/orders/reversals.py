@@ -86,7 +86,7 @@ def reverse_transaction(
 
 
 def is_large(original: Transaction) -> bool:
-    """Whether undoing it takes two administrators (R5.8)."""
+    """Return whether undoing it takes two administrators (R5.8)."""
     return original.amount > settings.SUSPICIOUS_AMOUNT
 
 
@@ -98,8 +98,8 @@ def post_reversal(
     second: Mapping[str, str] | None = None,
     let_go: Callable[[], None] = lambda: None,
 ) -> Transaction:
-    """The reversal, its audit entry, which says who was the `second` one, and its mails. `let_go` frees what was set
-    aside for it, once the accounts are locked.
+    """Return the reversal, its audit entry, which says who was the `second` one, and its mails. `let_go` frees what was
+    set aside for it, once the accounts are locked.
 
     Raises:
         As `reverse_transaction()`, which records it.
@@ -163,7 +163,7 @@ def says_which_is_not_active() -> Iterator[None]:
 
 
 def _counted(original: Transaction) -> TransferOrder | None:
-    """The order, if the movement is one that counts towards a limit of the day."""
+    """Return the order, if the movement is one that counts towards a limit of the day."""
     orders = TransferOrder.objects.filter(transaction=original).select_related("source__owner", "target__owner")
     order = orders.first()
     return order if order is not None and limits.counts_in(order) else None
@@ -192,6 +192,6 @@ def reversal_of(original: Transaction) -> QuerySet[Transaction]:
 
 
 def who_pays(entries: list[Entry]) -> User | None:
-    """The customer whom the reversal costs money; of a withdrawal, the one who gets it back."""
+    """Return the customer whom the reversal costs money; of a withdrawal, the one who gets it back."""
     owners = {entry.direction: entry.account.owner for entry in entries if entry.account.owner is not None}
     return owners.get(Direction.CREDIT.value) or owners.get(Direction.DEBIT.value)

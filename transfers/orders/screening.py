@@ -40,7 +40,7 @@ class AlertClosedAlready(WrongStatus):
 
 
 def thresholds() -> fraud.Thresholds:
-    """The present ones."""
+    """Return the present ones."""
     return fraud.Thresholds(
         alert_amount=settings.ALERT_AMOUNT,
         suspicious_amount=settings.SUSPICIOUS_AMOUNT,
@@ -49,15 +49,15 @@ def thresholds() -> fraud.Thresholds:
 
 
 def rules_set_off(amount: Decimal, *, earlier: int, is_first: bool) -> tuple[Rule, ...]:
-    """The rules that a payment of `amount` (major units) sets off, after so many `earlier` ones of its customer in the
-    hour, held and rejected ones included (`limits.payments_in_the_hour`); `is_first`: to a payee new to them."""
+    """Return the rules that a payment of `amount` (major units) sets off, after so many `earlier` ones of its customer
+    in the hour, held and rejected ones included (`limits.payments_in_the_hour`); `is_first`: to a payee new to them."""
     facts = fraud.Facts(amount=amount, payments_in_the_hour=earlier + 1, is_first_payment=is_first)
     return fraud.alerts(facts, thresholds())
 
 
 def rules_of_cash_in(instruction: Instruction) -> tuple[Rule, ...]:
-    """The rules that a deposit sets off: by its amount, where customers pay in by themselves; at the counter with what
-    staff have noted for this customer that day and no second clerk has looked at."""
+    """Return the rules that a deposit sets off: by its amount, where customers pay in by themselves; at the counter
+    with what staff have noted for this customer that day and no second clerk has looked at."""
     if instruction.served is None:
         return fraud.alerts(
             fraud.Facts(amount=instruction.amount, payments_in_the_hour=0, is_first_payment=False), thresholds()
@@ -67,8 +67,8 @@ def rules_of_cash_in(instruction: Instruction) -> tuple[Rule, ...]:
 
 
 def is_much_cash_out(customer: User, amount: Decimal, *, at: datetime) -> bool:
-    """Whether `amount` (major units), with what staff have paid this customer out that day and no second clerk has
-    looked at, is more than one clerk may give out.
+    """Return whether `amount` (major units), with what staff have paid this customer out that day and no second clerk
+    has looked at, is more than one clerk may give out.
 
     One statement, by the index of each account's orders by time. The customer's limit row is locked: of two at once
     one sees the other.
@@ -83,7 +83,7 @@ def is_much_cash_out(customer: User, amount: Decimal, *, at: datetime) -> bool:
 
 
 def _noted_cash_in(customer: User, *, at: datetime) -> Decimal:
-    """What staff have noted for this customer that day and no second clerk has looked at.
+    """Return what staff have noted for this customer that day and no second clerk has looked at.
 
     One statement, by the index of each account's entries by time: deposits leave the bank's account, and what is paid
     to an account has no index by time. The customer's limit row is locked.
@@ -98,7 +98,7 @@ def _noted_cash_in(customer: User, *, at: datetime) -> Decimal:
 
 
 def _sum_by_others(orders: QuerySet[TransferOrder], customer: User) -> Decimal:
-    """What those orders add up to that somebody else placed for the customer."""
+    """Return what those orders add up to that somebody else placed for the customer."""
     return orders.exclude(initiator=customer).aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
@@ -151,7 +151,7 @@ def close_alerts_of(order: TransferOrder, *, actor: User, note: str, at: datetim
 
 
 def _close(alerts: QuerySet[FraudAlert], actor: User, note: str, at: datetime) -> int:
-    """How many were open until now."""
+    """Return how many were open until now."""
     return alerts.filter(state=AlertState.OPEN).update(
         state=AlertState.CLOSED, closed_by=actor, closed_at=at, note=note
     )

@@ -83,7 +83,7 @@ def challenge_for(
     idempotency_key: str,
     at: datetime | None = None,
 ) -> StepUpChallenge | None:
-    """What a transfer that is about to be reviewed needs a code for; None if it needs none as things stand now.
+    """Return what a transfer that is about to be reviewed needs a code for; None if it needs none as things stand now.
 
     Raises:
         PermissionDenied, NotYourAccount

@@ -93,7 +93,7 @@ class StepUpRequired(Refusal):
         self.why = why
 
     def more(self) -> dict[str, Any]:
-        """The challenge: the same request again, with its id and a code, goes through."""
+        """Return the challenge: the same request again, with its id and a code, goes through."""
         challenge = self.challenge
         asked = {"id": str(challenge.public_id), "expires_at": challenge.expires_at, "why": self.why.value}
         if self.payee is None or self.name_check is None:
@@ -141,8 +141,8 @@ class WaitsAfterReset(Refusal):
 
 
 def why_needed(instruction: Instruction, row: CustomerLimit | None, *, is_known: bool) -> StepUpReason | None:
-    """Why this payment out needs a code, by the customer's limit row (locked, where it decides) and whether they have
-    paid to this account before; None if it does not.
+    """Return why this payment out needs a code, by the customer's limit row (locked, where it decides) and whether they
+    have paid to this account before; None if it does not.
 
     Raises:
         WaitsAfterReset: no code helps yet.
@@ -169,7 +169,7 @@ def refuse_after_reset(customer: User, kind: OrderKind, *, is_known: bool, at: d
 
 
 def why_waits(customer: User) -> str:
-    """What a customer reads whose first payments and withdrawals wait after a reset; "" if they do not."""
+    """Return what a customer reads whose first payments and withdrawals wait after a reset; "" if they do not."""
     try:
         _refuse_after_reset(customer, timezone.now())
     except WaitsAfterReset as refusal:
@@ -186,7 +186,7 @@ def _refuse_after_reset(customer: User, at: datetime) -> None:
 
 
 def challenge_ahead(instruction: Instruction) -> StepUpChallenge | None:
-    """The challenge for a payment that is about to be reviewed; None if it needs no code as things stand.
+    """Return the challenge for a payment that is about to be reviewed; None if it needs no code as things stand.
 
     Raises:
         WaitsAfterReset
@@ -199,7 +199,7 @@ def challenge_ahead(instruction: Instruction) -> StepUpChallenge | None:
 
 @own_transaction
 def issue(instruction: Instruction, why: StepUpReason) -> StepUpChallenge:
-    """A new challenge for this payment, or one that has just begun to wait for its code. Sweeps what is over."""
+    """Return a new challenge for this payment, or one that has just begun to wait for its code. Sweeps what is over."""
     sweep(StepUpChallenge.objects.filter(expires_at__lt=instruction.at - _KEPT))
     lasts = timedelta(seconds=settings.STEP_UP_SECONDS)
     for waiting in _waiting.instances(why.value, instruction.at + lasts / 2, *_binding(instruction)):
@@ -262,7 +262,7 @@ def _verify(person: User, code: str, challenge: StepUpChallenge, at: datetime) -
 
 
 def vouched(instruction: Instruction, why: StepUpReason, proof: Proof | None) -> int:
-    """The verified challenge that vouches for this payment, to be used up with it.
+    """Return the verified challenge that vouches for this payment, to be used up with it.
 
     Raises:
         StepUpRequired: none was given; CodeTooLate: none that is for this payment, verified, in time and unused.
@@ -286,13 +286,13 @@ def use_up(challenge_id: int, *, at: datetime) -> None:
 
 
 def _usable(instruction: Instruction, proof: Proof) -> StepUpChallenge | None:
-    """The challenge named, if it is for this payment, in time and unused."""
+    """Return the challenge named, if it is for this payment, in time and unused."""
     found = _named.instances(proof.challenge_id, instruction.at, *_binding(instruction))
     return next(iter(found), None)
 
 
 def _binding(instruction: Instruction) -> tuple[Any, ...]:
-    """What a challenge is for, in the order of `_BOUND_TO`; all of it must be the same when it is used."""
+    """Return what a challenge is for, in the order of `_BOUND_TO`; all of it must be the same when it is used."""
     sides = (instruction.customer.pk, instruction.source.pk, instruction.target.pk)
     return (*sides, instruction.amount, settings.CURRENCY, instruction.key_digest)
 

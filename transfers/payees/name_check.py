@@ -59,8 +59,8 @@ class _Word:
 
 
 def compare(typed: str, first_name: str, last_name: str = "") -> NameCheck:
-    """What is to be said of `typed` as the name of whoever is called so; a business has its name in one of the two,
-    or a legal form in it."""
+    """Return what is to be said of `typed` as the name of whoever is called so; a business has its name in one of the
+    two, or a legal form in it."""
     whole = f"{first_name} {last_name}".strip()
     # A holder whose name has no two words without a title keeps it: "Smith" is half of "Dr Smith".
     words, named = _untitled(_words(typed)), _untitled(_words(whole), least=2)
@@ -76,7 +76,8 @@ def compare(typed: str, first_name: str, last_name: str = "") -> NameCheck:
 
 
 def guess_of(text: str) -> str:
-    """The one spelling in which names are told apart as guesses: the same words in another order are the same guess."""
+    """Return the one spelling in which names are told apart as guesses: the same words in another order are the same
+    guess."""
     return " ".join(sorted(min(word.spellings) for word in _untitled(_words(text))))
 
 
@@ -89,7 +90,7 @@ def _words(text: str) -> list[_Word]:
 
 
 def _untitled(words: list[_Word], *, least: int = 1) -> list[_Word]:
-    """The words without titles; with them, where fewer than `least` would be left."""
+    """Return the words without titles; with them, where fewer than `least` would be left."""
     lead = 0
     while lead < len(words) and words[lead].spellings & (_LEADING_TITLES | (_BEHIND_TITLES if lead else frozenset())):
         lead += 1
@@ -111,7 +112,7 @@ def _plain(part: str, letters: dict[int, str] | None = None) -> str:
 
 
 def _mixes_alphabets(text: str) -> bool:
-    """Whether a word has letters of two alphabets, as `Bоb` with a Cyrillic о has."""
+    """Return whether a word has letters of two alphabets, as `Bоb` with a Cyrillic о has."""
     for part in _parts(text):
         used = {script_of(char) for char in part if char.isalpha()} - _OF_EVERY_SCRIPT
         if len(used) > 1 and not used <= _WRITTEN_TOGETHER:
@@ -127,7 +128,7 @@ def _are_same(word: _Word, other: _Word) -> bool:
 
 
 def _same_words(words: list[_Word], named: list[_Word]) -> bool:
-    """The same words, in any order, each once."""
+    """Return the same words, in any order, each once."""
     if len(words) != len(named):
         return False
     left = list(named)
@@ -140,7 +141,7 @@ def _same_words(words: list[_Word], named: list[_Word]) -> bool:
 
 
 def _same_joined(words: list[_Word], named: list[_Word]) -> bool:
-    """The same letters in the same order, wherever a space stands: `Annalena`, `Mc Donald`."""
+    """Return the same letters in the same order, wherever a space stands: `Annalena`, `Mc Donald`."""
     return bool(_joined(words) & _joined(named))
 
 
@@ -149,8 +150,8 @@ def _joined(words: list[_Word]) -> set[str]:
 
 
 def _are_close(word: _Word, other: _Word) -> bool:
-    """The same but for a slip: none in three letters or less, one in up to seven, two in more. What
-    only looks the same is not close."""
+    """Return the same but for a slip: none in three letters or less, one in up to seven, two in more. What only looks
+    the same is not close."""
     if _are_same(word, other):
         return True
     if word.look == other.look:
@@ -170,7 +171,8 @@ def _is_slip(one: str, two: str) -> bool:
 
 
 def _is_near(words: list[_Word], given: list[_Word], surnames: list[_Word]) -> bool:
-    """Whether a given name and a surname are each close to a word of their own, and at most one word is neither."""
+    """Return whether a given name and a surname are each close to a word of their own, and at most one word is
+    neither."""
     if not surnames:
         return len(words) == len(given) and _all_close(words, given)
     for candidate in (words, *_with_two_as_one(words, given + surnames)):
@@ -195,8 +197,8 @@ def _has_both(words: list[_Word], given: list[_Word], surnames: list[_Word]) -> 
 
 
 def _with_two_as_one(words: list[_Word], names: list[_Word]) -> list[list[_Word]]:
-    """The words with two neighbours written as one, where that makes one of the names: `Mac Intyre`. Two that make none
-    are two: else a second person's name would be the one word too many."""
+    """Return the words with two neighbours written as one, where that makes one of the names: `Mac Intyre`. Two that
+    make none are two: else a second person's name would be the one word too many."""
     joined = [(place, _as_one(one, two)) for place, (one, two) in enumerate(pairwise(words))]
     return [
         [*words[:place], one, *words[place + 2 :]]
@@ -221,7 +223,7 @@ def _all_close(words: list[_Word], named: list[_Word]) -> bool:
 
 
 def _is_business(whole: str, last_name: str) -> bool:
-    """Several words in one name, or a legal form, or an "and"."""
+    """Return several words in one name, or a legal form, or an "and"."""
     words = _words(whole)
     if len(words) > 1 and not last_name.strip():
         return True
@@ -229,7 +231,7 @@ def _is_business(whole: str, last_name: str) -> bool:
 
 
 def _compare_wholes(words: list[_Word], named: list[_Word]) -> NameCheck:
-    """All words in their order; a legal form may be missing, and another one is near."""
+    """Return all words in their order; a legal form may be missing, and another one is near."""
     typed_core, typed_form = _core_and_form(words)
     core, form = _core_and_form(named)
     if _same_joined(typed_core, core):
@@ -248,7 +250,7 @@ _SAME_FORM = {"limited": "ltd", "incorporated": "inc", "corporation": "corp", "c
 
 
 def _core_and_form(words: list[_Word]) -> tuple[list[_Word], str]:
-    """The name without the legal forms that end it, and these in one spelling."""
+    """Return the name without the legal forms that end it, and these in one spelling."""
     core, forms = list(words), []
     while len(core) > 1 and core[-1].spellings & _ALL_LEGAL_FORMS:
         form = min(core.pop().spellings)

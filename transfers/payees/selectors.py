@@ -30,7 +30,7 @@ class PayeeRow:
 
 
 def payees_of(user: User, *, most: int | None = None) -> list[PayeeRow]:
-    """The user's payees, whom they paid last first; `most`: only the first so many."""
+    """Return the user's payees, whom they paid last first; `most`: only the first so many."""
     rows = [_row(payee) for payee in _with_owners(user).order_by("-last_paid_at", "-id")[:most]]
     times = Counter(row.name for row in rows)
     return [
@@ -42,7 +42,7 @@ def payees_of(user: User, *, most: int | None = None) -> list[PayeeRow]:
 
 
 def payee_row(user: User, public_id: UUID) -> PayeeRow:
-    """One payee of the user.
+    """Return one payee of the user.
 
     Raises:
         Payee.DoesNotExist: also when it is somebody else's.
@@ -59,7 +59,7 @@ class FilledIn:
 
 
 def payable(user: User, public_id: UUID) -> FilledIn | None:
-    """A payee of the user who can receive money now; None of every other, and where the number does not open.
+    """Return a payee of the user who can receive money now; None of every other, and where the number does not open.
 
     It is no look-up to be counted, and shows the user nothing new: an account becomes a payee by being paid by
     its number, which they typed then.
@@ -72,12 +72,12 @@ def payable(user: User, public_id: UUID) -> FilledIn | None:
 
 
 def typed_name(seen: SeenName) -> str:
-    """The name as one types it; empty if none was ever given."""
+    """Return the name as one types it; empty if none was ever given."""
     return "" if seen.name == NO_NAME and not seen.is_confirmed else seen.name
 
 
 def typed_number(account: BankAccount) -> str:
-    """The number as one types it; empty if it does not open, so that one tampered row costs no page."""
+    """Return the number as one types it; empty if it does not open, so that one tampered row costs no page."""
     try:
         return account.number_grouped
     except DecryptionFailed:
@@ -116,14 +116,15 @@ class NamedPayee:
 
 
 def named_payee(user: User, account: BankAccount, given: NameGiven | None = None) -> NamedPayee:
-    """The account as the user reads it before money goes there, when they gave this name."""
+    """Return the account as the user reads it before money goes there, when they gave this name."""
     rows = Payee.objects.filter(customer=user, account=account).values_list("label", "typed_name", "name_check")
     row = rows.first()
     return named(user, account, KnownAs(*row) if row else None, given)
 
 
 def named(user: User, account: BankAccount, known: KnownAs | None, given: NameGiven | None) -> NamedPayee:
-    """The same, of an account whose row among the user's payees has been read: None of one whom they never paid."""
+    """Return the same, of an account whose row among the user's payees has been read: None of one whom they never
+    paid."""
     if account.owner is None or account.owner_id == user.pk:
         own = (account.display_name, "", account.masked_number)
         return NamedPayee(*own, is_own=True, is_known=True, name_check=NameCheck.NOT_NEEDED)

@@ -45,7 +45,8 @@ _NAMES_A_DAY = limiter.Limit(times=100, window_seconds=24 * 3600)
 
 
 def _with_digests(customer: Any, digests: Any) -> QuerySet[BankAccount]:
-    """The accounts that have these digests, each with how the customer knows it, None in all if they never paid it."""
+    """Return the accounts that have these digests, each with how the customer knows it, None in all if they never paid
+    it."""
     known = FilteredRelation("payee_rows", condition=Q(payee_rows__customer=customer))
     columns = {f"payee_{name}": F(f"_payee__{name}") for name in ("label", "typed_name", "name_check")}
     accounts = BankAccount.objects.filter(number_digest__in=digests).select_related("owner")
@@ -53,8 +54,8 @@ def _with_digests(customer: Any, digests: Any) -> QuerySet[BankAccount]:
 
 
 def _beside_own(customer: Any, digests: Any, owner: Any, own_digests: Any) -> QuerySet[BankAccount]:
-    """The same, and none at all unless the owner has an account of the digests that are to be theirs: how long this
-    takes must not say what else there is."""
+    """Return the same, and none at all unless the owner has an account of the digests that are to be theirs: how long
+    this takes must not say what else there is."""
     own = BankAccount.objects.filter(owner=owner, number_digest__in=own_digests)
     return _with_digests(customer, digests).filter(Exists(own))
 
@@ -84,9 +85,9 @@ class FoundPayee:
 
 
 def find_payee(*, actor: User, number: str, name: str = "") -> FoundPayee:
-    """The account with this number, to send money to; one of the actor's own, too. The look-up is counted, unless it is
-    of a payee of theirs or of an account of their own: those numbers they have. So is the name, unless it is the one by
-    which they know them.
+    """Return the account with this number, to send money to; one of the actor's own, too. The look-up is counted,
+    unless it is of a payee of theirs or of an account of their own: those numbers they have. So is the name, unless it
+    is the one by which they know them.
 
     Args:
         name: of the person or business, as the actor typed it; "" if they have not.
@@ -114,8 +115,8 @@ def find_sides(
     name: str = "",
     skip_check: bool = False,
 ) -> tuple[BankAccount, FoundPayee]:
-    """Both accounts of a transfer that says numbers and all at once, in one statement: the actor's own, and the one
-    that is to be paid, as `find_payee` finds it.
+    """Return both accounts of a transfer that says numbers and all at once, in one statement: the actor's own, and the
+    one that is to be paid, as `find_payee` finds it.
 
     Args:
         idempotency_key: of the transfer. The same again is no second look-up, and what was sent to this number under
@@ -148,7 +149,7 @@ def find_sides(
 
 
 def _payable(found: dict[str, BankAccount], actor: User, number: str, *, token: str) -> BankAccount:
-    """The account of this number, if money can be sent there.
+    """Return the account of this number, if money can be sent there.
 
     Raises:
         PayeeCannotReceive, TooOften
@@ -164,14 +165,14 @@ def _payable(found: dict[str, BankAccount], actor: User, number: str, *, token: 
 
 
 def _known_as(account: Any) -> KnownAs | None:
-    """How the actor knows an account that was found."""
+    """Return how the actor knows an account that was found."""
     if account.payee_name_check is None:
         return None
     return KnownAs(account.payee_label, account.payee_typed_name, account.payee_name_check)
 
 
 def _named(actor: User, account: BankAccount, name: str, *, is_skipped: bool) -> FoundPayee:
-    """The account with the name that the actor gave for it, checked where that tells them something.
+    """Return the account with the name that the actor gave for it, checked where that tells them something.
 
     Raises:
         TooOften: so many names in a day that nobody can mean one person.
@@ -192,8 +193,8 @@ def _named(actor: User, account: BankAccount, name: str, *, is_skipped: bool) ->
 
 
 def _is_another(account: BankAccount, name: str) -> bool:
-    """Whether the name that was typed, if one was, is not that of a payee whom the actor knows by their own: no guess,
-    since they read it in full. The name itself is none, also where the check would confirm no such name."""
+    """Return whether the name that was typed, if one was, is not that of a payee whom the actor knows by their own: no
+    guess, since they read it in full. The name itself is none, also where the check would confirm no such name."""
     owner = account.owner
     if owner is None or not name or guess_of(name) == guess_of(owner.get_full_name()):
         return False
@@ -201,7 +202,7 @@ def _is_another(account: BankAccount, name: str) -> bool:
 
 
 def _checked_name(actor: User, account: BankAccount, name: str) -> NameCheck:
-    """What the check says of a name, if it is among the first of the day for this account.
+    """Return what the check says of a name, if it is among the first of the day for this account.
 
     Compared and counted in the same statements either way, so that no clock tells what is not said.
     """
@@ -213,8 +214,8 @@ def _checked_name(actor: User, account: BankAccount, name: str) -> NameCheck:
 
 
 def _is_untouched(account: BankAccount, number: str) -> bool:
-    """Whether the row that was found by the digest of this number holds it: or somebody has swapped digests in the
-    database to redirect payments (R8.1)."""
+    """Return whether the row that was found by the digest of this number holds it: or somebody has swapped digests in
+    the database to redirect payments (R8.1)."""
     try:
         if account.number == number:
             return True
@@ -225,7 +226,7 @@ def _is_untouched(account: BankAccount, number: str) -> bool:
 
 
 def _digests_of(numbers: list[str]) -> dict[str, str]:
-    """The numbers by their digests."""
+    """Return the numbers by their digests."""
     return {digest: number for number in numbers for digest in lookup_digests(number)}
 
 

@@ -26,7 +26,7 @@ COLUMNS = [
 
 
 def csv_chunks(rows: Iterable[EntryRow]) -> Iterator[bytes]:
-    """The table as UTF-8, piece by piece; the rows are asked for while it is sent."""
+    """Return the table as UTF-8, piece by piece; the rows are asked for while it is sent."""
     return csv_pieces(COLUMNS, map(_cells, rows))
 
 

@@ -32,7 +32,7 @@ class Download:
 
 
 def export_history(*, actor: User, filters: HistoryFilters) -> Download:
-    """The latest `EXPORT_ROWS` of the actor's filtered movements as CSV, read while they are sent.
+    """Return the latest `EXPORT_ROWS` of the actor's filtered movements as CSV, read while they are sent.
 
     Raises:
         PermissionDenied
@@ -49,7 +49,7 @@ def export_history(*, actor: User, filters: HistoryFilters) -> Download:
 
 
 def download_statement(*, actor: User, account: BankAccount, month: Month, at: datetime) -> Download:
-    """The actor's statement of a month as PDF.
+    """Return the actor's statement of a month as PDF.
 
     Raises:
         PermissionDenied, BankAccount.DoesNotExist, NoSuchMonth, StatementTooLong
@@ -63,7 +63,7 @@ def download_statement(*, actor: User, account: BankAccount, month: Month, at: d
 
 
 def export_statement(*, actor: User, account: BankAccount, month: Month, at: datetime) -> Statement:
-    """The actor's statement of a month as data, for a program.
+    """Return the actor's statement of a month as data, for a program.
 
     Raises:
         PermissionDenied, BankAccount.DoesNotExist, NoSuchMonth, StatementTooLong
@@ -76,7 +76,7 @@ def export_statement(*, actor: User, account: BankAccount, month: Month, at: dat
 
 
 def download_receipt(*, actor: User, public_id: UUID, at: datetime) -> Download:
-    """The receipt of an order as PDF, for either side of it.
+    """Return the receipt of an order as PDF, for either side of it.
 
     Raises:
         PermissionDenied
@@ -93,5 +93,5 @@ def download_receipt(*, actor: User, public_id: UUID, at: datetime) -> Download:
 
 
 def _for_the_log(filters: HistoryFilters) -> dict[str, str]:
-    """The filters without the text, in which people may look for a number or a name."""
+    """Return the filters without the text, in which people may look for a number or a name."""
     return {name: value if name != "text" else "…" for name, value in filters.parameters.items()}

@@ -77,7 +77,7 @@ class DocumentPage(FPDF):
 
 @cache
 def _letters() -> frozenset[int]:
-    """What the font has, by code point."""
+    """Return what the font has, by code point."""
     with TTFont(fontpkg.path(FONT), lazy=True) as font:
         return frozenset(font.getBestCmap())
 

@@ -15,7 +15,7 @@ _WIDTHS = (24, WIDTH - 24 - 38 - 38, 38, 38)
 
 
 def statement_pdf(statement: Statement) -> bytes:
-    """The document, of as many pages as the month needs."""
+    """Return the document, of as many pages as the month needs."""
     month = _month_name(statement)
     page = DocumentPage(
         title=f"Statement {month}", foot=f"{statement.account.masked_number} · {month}", made_at=statement.made_at

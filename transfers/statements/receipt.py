@@ -13,7 +13,7 @@ _STEP = LINE + 1
 
 
 def receipt_pdf(receipt: Receipt, *, made_at: datetime) -> bytes:
-    """The document, on one page."""
+    """Return the document, on one page."""
     page = DocumentPage(
         title=f"Receipt {receipt.reference}".rstrip(),
         foot=f"Receipt {receipt.reference}".rstrip(),

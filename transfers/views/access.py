@@ -22,7 +22,7 @@ def pdf_answer(download: Download) -> HttpResponse:
 
 
 def movement_url(user: User, reference: str, *, account: UUID) -> str:
-    """The page of a movement on an account of the user's; "" if there is no such movement."""
+    """Return the page of a movement on an account of the user's; "" if there is no such movement."""
     place = history.movement_referred_to(user, reference, account=account) if reference else None
     return reverse("entry", args=place) if place else ""
 
@@ -42,7 +42,7 @@ def needs(permission: str) -> Callable[[Callable[..., HttpResponseBase]], Callab
 
 
 def account_or_404(request: SignedInRequest, public_id: UUID) -> BankAccount:
-    """The signed-in user's account; somebody else's is as unknown as none (R1.7)."""
+    """Return the signed-in user's account; somebody else's is as unknown as none (R1.7)."""
     try:
         return history.account_of(request.user, public_id)
     except BankAccount.DoesNotExist as error:

@@ -80,7 +80,7 @@ def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 
 def closing_obstacle(request: SignedInRequest, account: BankAccount, obstacle: Refusal | None) -> dict[str, Any]:
-    """Why the account cannot be closed, "" if it can, and the links that help."""
+    """Return why the account cannot be closed, "" if it can, and the links that help."""
     links: list[tuple[str, str]] = []
     if isinstance(obstacle, closing.MoneyHeld):
         links = [("See the account", reverse("account", args=[account.public_id]))]
@@ -99,7 +99,7 @@ def closing_obstacle(request: SignedInRequest, account: BankAccount, obstacle: R
 
 
 def _ways_out(request: SignedInRequest, account: BankAccount) -> list[tuple[str, str]]:
-    """Where the money can go: to another account of the customer's, to somebody else, or out in cash."""
+    """Return where the money can go: to another account of the customer's, to somebody else, or out in cash."""
     here = f"?from={account.public_id}"
     ways = [("Send it to somebody", reverse("transfer_send") + here)]
     if len(history.accounts_of(request.user, active_only=True)) > 1:

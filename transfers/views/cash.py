@@ -259,14 +259,14 @@ def _draft_of(request: SignedInRequest, account: BankAccount, draft_id: UUID, wa
 
 
 def _initial_of(request: SignedInRequest, account: BankAccount, way: _Way) -> dict[str, str]:
-    """What one goes back to change; nothing, if the address names no draft of this account."""
+    """Return what one goes back to change; nothing, if the address names no draft of this account."""
     draft_id = id_in(request, "draft")
     draft = _draft_of(request, account, draft_id, way) if draft_id else None
     return {"amount": as_typed(draft.decimal_amount), "description": draft.description} if draft else {}
 
 
 def _why_not(account: BankAccount) -> str:
-    """Why a form would be filled in for nothing; "" if it would not. The service decides all the same."""
+    """Return why a form would be filled in for nothing; "" if it would not. The service decides all the same."""
     if account.status == AccountStatus.CLOSED:
         return "This account is closed. No money moves in or out of it any more."
     if not account.is_active:

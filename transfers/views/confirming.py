@@ -50,7 +50,7 @@ def draft_or_elsewhere(
 
 
 def form_for(request: SignedInRequest, draft: Draft) -> forms.Form:
-    """A tick, if the payee's name was not confirmed, and a field for the code, if one is needed."""
+    """Return a tick, if the payee's name was not confirmed, and a field for the code, if one is needed."""
     data = request.POST if request.method == "POST" else None
     needs_a_word = draft.name_given is not None and draft.name_given.needs_a_word
     if not draft.challenge:
@@ -59,7 +59,7 @@ def form_for(request: SignedInRequest, draft: Draft) -> forms.Form:
 
 
 def demo_code_for(request: SignedInRequest, draft: Draft) -> str | None:
-    """The code that would do, where the bank is a demo."""
+    """Return the code that would do, where the bank is a demo."""
     return two_factor.current_code(request.user) if settings.DEMO and draft.challenge else None
 
 

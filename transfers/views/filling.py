@@ -17,7 +17,8 @@ _STARTS = ("draft", "again", "from", "amount")
 
 
 def initial_of(request: SignedInRequest, kind: OrderKind) -> dict[str, Any]:
-    """The draft one goes back to, the order one repeats or the account one comes from, and the payee one chose."""
+    """Return the draft one goes back to, the order one repeats or the account one comes from, and the payee one
+    chose."""
     initial = _of_draft(request) or _of_order(request, kind) or _of_account(request)
     payee_id = id_in(request, "payee")
     payee = payee_selectors.payable(request.user, payee_id) if payee_id else None
@@ -25,7 +26,8 @@ def initial_of(request: SignedInRequest, kind: OrderKind) -> dict[str, Any]:
 
 
 def payee_choices(request: SignedInRequest, *, most: int) -> list[dict[str, Any]]:
-    """The latest payees, each with the address that fills the form in for them and keeps what it started with."""
+    """Return the latest payees, each with the address that fills the form in for them and keeps what it started
+    with."""
     kept = {name: request.GET[name] for name in _STARTS if request.GET.get(name)}
     chosen = request.GET.get("payee")
     return [
@@ -39,7 +41,7 @@ def payee_choices(request: SignedInRequest, *, most: int) -> list[dict[str, Any]
 
 
 def first_but(accounts: list[BankAccount], other: object) -> str:
-    """The first of the accounts that is not the other side already."""
+    """Return the first of the accounts that is not the other side already."""
     ids = (str(account.public_id) for account in accounts)
     return next((public_id for public_id in ids if public_id != str(other or "")), "")
 
@@ -86,7 +88,7 @@ def _filled(source: BankAccount, target: BankAccount, amount: str, description: 
 
 
 def id_in(request: SignedInRequest, name: str) -> UUID | None:
-    """The id that the address gives under `name`; None if it gives none."""
+    """Return the id that the address gives under `name`; None if it gives none."""
     try:
         return UUID(request.GET.get(name, ""))
     except ValueError:

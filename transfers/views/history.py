@@ -65,7 +65,7 @@ def entry(request: SignedInRequest, public_id: UUID, sequence: int) -> HttpRespo
 
 
 def _shown(request: SignedInRequest, asked: HistoryFilters, accounts: list[BankAccount]) -> dict[str, Any]:
-    """What the history page shows where every filter was understood."""
+    """Return what the history page shows where every filter was understood."""
     filters = selectors.with_named_accounts(request.user, asked)
     here = request.path
     page = page_in(request, partial(selectors.filtered_page, request.user, filters))

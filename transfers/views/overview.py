@@ -127,7 +127,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 
 def _actions(account: BankAccount) -> list[dict[str, Any]]:
-    """What one usually wants to do with an account."""
+    """Return what one usually wants to do with an account."""
     if not account.is_active:
         return []
     cash = [("Deposit", "deposit", "deposit"), ("Withdraw", "withdraw", "withdraw")]

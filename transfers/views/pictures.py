@@ -33,7 +33,7 @@ def money_over_time(request: SignedInRequest) -> HttpResponse:
 
 
 def balance_picture(balances: history.Balances) -> dict[str, Any] | None:
-    """What components/balance_picture.html shows; None where nothing has ever moved."""
+    """Return what components/balance_picture.html shows; None where nothing has ever moved."""
     if not balances.has_entries:
         return None
     points = balances.points
@@ -54,7 +54,7 @@ def _months_picture(months: Sequence[history.MonthFlow]) -> dict[str, Any]:
 
 
 def _chosen(request: SignedInRequest, accounts: Sequence[BankAccount]) -> BankAccount | None:
-    """The account that the address names; what is somebody else's is as unknown as what is none (R1.7)."""
+    """Return the account that the address names; what is somebody else's is as unknown as what is none (R1.7)."""
     text = request.GET.get("account", "")
     if not text:
         return None

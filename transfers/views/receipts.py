@@ -40,7 +40,8 @@ def receipt(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 
 def _comes_from_ordering(request: SignedInRequest) -> bool:
-    """Whether the page before was the one with the button; only words and links hang on what a browser says of it."""
+    """Return whether the page before was the one with the button; only words and links hang on what a browser says of
+    it."""
     try:
         return resolve(urlsplit(request.headers.get("Referer", "")).path).url_name in _ORDERING_PAGES
     except (Resolver404, ValueError):

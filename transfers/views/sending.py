@@ -134,7 +134,7 @@ def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
 
 
 def _said_in(form: forms.Form, draft: drafts.Draft) -> NameGiven | None:
-    """The payee's name as it was checked, and that it is sent all the same where that was ticked."""
+    """Return the payee's name as it was checked, and that it is sent all the same where that was ticked."""
     given = draft.name_given
     return replace(given, all_the_same=True) if given and form.cleaned_data.get("all_the_same") else given
 
@@ -190,7 +190,7 @@ def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, 
 
 
 def _about_name(given: NameGiven | None, payee: NamedPayee) -> AboutName | None:
-    """What is said of the name that was entered: of a payee whom they know, only if it is another one."""
+    """Return what is said of the name that was entered: of a payee whom they know, only if it is another one."""
     if given is None or not given.typed:
         return None
     if not (payee.is_known and payee.name_confirmed):
@@ -203,7 +203,8 @@ def _about_name(given: NameGiven | None, payee: NamedPayee) -> AboutName | None:
 
 
 def _before_it_goes(request: SignedInRequest, amount: Decimal, *, is_first: bool) -> str:
-    """What the customer is told of a payment that would be held now; the rules are asked again when it is sent."""
+    """Return what the customer is told of a payment that would be held now; the rules are asked again when it is
+    sent."""
     earlier = limits.payments_in_the_hour(limits.limit_of(request.user), at=timezone.now())
     rules = screening.rules_set_off(amount, earlier=earlier, is_first=is_first)
     return before_holding(fraud.hold_reason(rules))

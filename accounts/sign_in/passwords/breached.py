@@ -51,7 +51,7 @@ class BreachedPasswordValidator:
 
 
 def is_listed(password: str, path: Path) -> bool:
-    """Whether the digest of `password` is in the sorted file.
+    """Return whether the digest of `password` is in the sorted file.
 
     Raises:
         OSError, MalformedList
@@ -73,7 +73,8 @@ def is_listed(password: str, path: Path) -> bool:
 
 
 def _digest_from(file: BinaryIO, offset: int) -> tuple[bytes | None, int]:
-    """The digest in the first line that begins at `offset` or after it, and where that line ends; None at the end."""
+    """Return the digest in the first line that begins at `offset` or after it, and where that line ends; None at the
+    end."""
     file.seek(max(offset - 1, 0))
     if offset:
         file.readline(_LONGEST_LINE)

@@ -32,7 +32,7 @@ def length_of_password(password: str) -> int:
 
 
 def is_hashable(password: str) -> bool:
-    """Whether the hasher may be given this: of a sane length, and text (JSON can carry half a character)."""
+    """Return whether the hasher may be given this: of a sane length, and text (JSON can carry half a character)."""
     return len(password) <= MAX_PASSWORD_CHARS and not any("\ud800" <= char <= "\udfff" for char in password)
 
 
@@ -44,7 +44,7 @@ _NOBODYS = f"${'A' * 22}${'A' * 43}"
 
 
 def make_hash(password: str) -> str:
-    """The hash to store of a new password; whether it is good enough is for `password_rules`.
+    """Return the hash to store of a new password; whether it is good enough is for `password_rules`.
 
     Raises:
         ValueError: not text, or longer than anybody may choose.
@@ -55,7 +55,7 @@ def make_hash(password: str) -> str:
 
 
 def matches(encoded: str | None, password: str) -> bool:
-    """Whether `password` is the one that was hashed to `encoded`; None is nobody's, and costs the same."""
+    """Return whether `password` is the one that was hashed to `encoded`; None is nobody's, and costs the same."""
     return _right_spelling(encoded, password) is not None
 
 
@@ -75,7 +75,7 @@ def forget_kinds() -> None:
 
 
 def _right_spelling(encoded: str | None, password: str) -> str | None:
-    """The spelling that was hashed; what was stored before passwords were normalised is found as it is typed.
+    """Return the spelling that was hashed; what was stored before passwords were normalised is found as it is typed.
 
     How often the hasher runs depends on what was typed and on the kinds in the database, not on whose hash it is.
     """
@@ -90,8 +90,9 @@ def _right_spelling(encoded: str | None, password: str) -> str | None:
 
 
 def _spellings_for(kind: str, guess: str) -> list[str]:
-    """What a hash of this kind may be of. The bank has never normalised for another algorithm than Argon2, so that of
-    those, the dearest to run, only what was typed is tried: whoever sends odd letters does not double their work."""
+    """Return what a hash of this kind may be of. The bank has never normalised for another algorithm than Argon2, so
+    that of those, the dearest to run, only what was typed is tried: whoever sends odd letters does not double their
+    work."""
     return list(dict.fromkeys([guess, normalised(guess)])) if kind.startswith(_NORMALISED_KINDS) else [guess]
 
 

@@ -49,7 +49,7 @@ def check_new_password(password: str, person: Any) -> None:
 
 
 def password_help() -> str:
-    """What forms say below a new password."""
+    """Return what forms say below a new password."""
     return (
         f"At least {settings.PASSWORD_MIN_CHARS} characters, up to {MAX_PASSWORD_CHARS}: a few unrelated words do well."
         " Spaces and letters of any script are fine, and so is pasting from a password manager."
@@ -114,7 +114,7 @@ def _period_of(text: str) -> int:
 
 
 def _surprises(text: str, lag: int) -> int:
-    """How many characters do not follow from the one `lag` before them."""
+    """Return how many characters do not follow from the one `lag` before them."""
     followed = sum(
         before == after or (before, after) in _NEIGHBOURS for before, after in zip(text, text[lag:], strict=False)
     )
@@ -127,6 +127,6 @@ def _words_of(user: Any) -> set[str]:
 
 
 def _words_in(text: str) -> set[str]:
-    """Words of three letters or more, and all of them together: alder, bank, alderbank."""
+    """Return words of three letters or more, and all of them together: alder, bank, alderbank."""
     words = re.findall(r"[^\W\d_]+", normalised(text).casefold())
     return {word for word in (*words, "".join(words)) if len(word) > 2}

@@ -42,8 +42,8 @@ class TimeLeft:
 
 
 def time_left(session: SessionBase, *, seen_at: datetime, now: datetime) -> TimeLeft:
-    """What is left at `now`, when somebody was noted at `seen_at`. A session without the stamp of its beginning was not
-    begun by our sign-in: it has nothing."""
+    """Return what is left at `now`, when somebody was noted at `seen_at`. A session without the stamp of its beginning
+    was not begun by our sign-in: it has nothing."""
     at = int(now.timestamp())
     # Alive up to and in the last second, so one more than the difference.
     return TimeLeft(

@@ -26,7 +26,7 @@ def row_key(session_key: str) -> str:
 
 
 def salt_of(row: str) -> str:
-    """What the signature in the row with this key is bound to."""
+    """Return what the signature in the row with this key is bound to."""
     return f"accounts.sign_in.sessions.engine.{row}"
 
 

@@ -140,7 +140,7 @@ _devices: Select[TotpDevice] = Select(lambda pk: TotpDevice.objects.filter(pk=pk
 
 
 def _page_it_came_from(request: HttpRequest) -> str:
-    """The path of the page of ours that sent this request, if the browser tells; what is not ours is ""."""
+    """Return the path of the page of ours that sent this request, if the browser tells; what is not ours is ""."""
     referer = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
         return ""

@@ -26,12 +26,12 @@ def begin(session: SessionBase, *, actor: User, origin: Origin) -> None:
 
 
 def id_of(session: SessionBase) -> uuid.UUID:
-    """The id of the row that this session was begun with; one that no row has, if it was not begun by us."""
+    """Return the id of the row that this session was begun with; one that no row has, if it was not begun by us."""
     return uuid.UUID(session.get(_KEY) or _NO_ROW)
 
 
 def open_row(session: SessionBase) -> UserSession | None:
-    """The row that lets this session go on; None if it was ended. One look-up by a unique key."""
+    """Return the row that lets this session go on; None if it was ended. One look-up by a unique key."""
     return user_sessions.open_row(id_of(session), user_id=session["_auth_user_id"], kind=SessionKind.PAGES)
 
 

@@ -23,7 +23,7 @@ def begin(session: SessionBase, user: User, *, next_url: str = "") -> None:
 
 
 def user_of(session: SessionBase) -> User | None:
-    """Who is waiting to give a code; None after ten minutes, or when locked or a new password came meanwhile."""
+    """Return who is waiting to give a code; None after ten minutes, or when locked or a new password came meanwhile."""
     pending = session.get(_KEY)
     if not pending or timezone.now().timestamp() - pending["at"] > SECONDS:
         return None
@@ -34,7 +34,7 @@ def user_of(session: SessionBase) -> User | None:
 
 
 def enrolment_device_id(session: SessionBase) -> int | None:
-    """The device whose secret this session was shown."""
+    """Return the device whose secret this session was shown."""
     return session.get(_KEY, {}).get("device")
 
 

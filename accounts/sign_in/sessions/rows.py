@@ -63,7 +63,7 @@ class SessionNotFound(Refusal):
 
 
 def new_row(*, actor: User, kind: SessionKind, origin: Origin) -> UserSession:
-    """The row of a session that begins now; those that ended long ago are swept."""
+    """Return the row of a session that begins now; those that ended long ago are swept."""
     now = timezone.now()
     UserSession.objects.filter(user=actor, last_seen_at__lt=now - _KEPT).delete()
     agent = origin.user_agent[:200]
@@ -75,7 +75,7 @@ def new_row(*, actor: User, kind: SessionKind, origin: Origin) -> UserSession:
 
 
 def open_row(public_id: uuid.UUID, *, user_id: Any, kind: SessionKind) -> UserSession | None:
-    """The open row of this id, if it is this user's. One look-up by a unique key."""
+    """Return the open row of this id, if it is this user's. One look-up by a unique key."""
     return next(iter(_open_rows.instances(public_id, user_id, kind)), None)
 
 
@@ -104,8 +104,8 @@ def note_write(user: User, *, now: datetime) -> None:
 
 
 def is_within_timeouts(row: UserSession, now: datetime) -> bool:
-    """Whether the clocks of R1.6, or the last refresh token of the API, have not run out meanwhile, of which nobody
-    tells the row."""
+    """Return whether the clocks of R1.6, or the last refresh token of the API, have not run out meanwhile, of which
+    nobody tells the row."""
     if row.kind == SessionKind.API:
         return now - row.last_seen_at <= API_REFRESH_LASTS + _API_NOTED and not is_too_old(row, now)
     idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS + settings.SESSION_NOTED_SECONDS)
@@ -115,7 +115,7 @@ def is_within_timeouts(row: UserSession, now: datetime) -> bool:
 
 
 def is_too_old(row: UserSession, now: datetime) -> bool:
-    """Whether a session of the API began so long ago that both factors are due again."""
+    """Return whether a session of the API began so long ago that both factors are due again."""
     return now - row.created_at > timedelta(days=settings.API_SESSION_DAYS)
 
 

@@ -98,11 +98,11 @@ class UpdateIdentity(KindOfRequest):
 
 
 def asks_for_another_name(customer: User, details: Mapping[str, str]) -> bool:
-    """Whether the name is to be another, if only in what of it is the last name."""
+    """Return whether the name is to be another, if only in what of it is the last name."""
     wanted = (details["first_name"], details["last_name"])
     return bool(wanted[0]) and wanted != (customer.first_name, customer.last_name)
 
 
 def name_in(details: Mapping[str, str]) -> str:
-    """The whole name that is asked for; "" if it is to stay."""
+    """Return the whole name that is asked for; "" if it is to stay."""
     return f"{details['first_name']} {details['last_name']}".strip()

@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
 
 def deny_sql(user: str, tables: list[str]) -> list[str]:
-    """The statements that forbid it; a DENY wins over every role that would allow it."""
+    """Return the statements that forbid it; a DENY wins over every role that would allow it."""
     name = user.replace("]", "]]")
     denied = [(table, "UPDATE, DELETE") for table in tables] + [(_MIGRATIONS, "INSERT, UPDATE, DELETE")]
     return [f"DENY {rights} ON [{table}] TO [{name}]" for table, rights in denied]
