@@ -16,12 +16,13 @@ class InvalidAccountNumber(Refusal):
 
 
 def check_digits(body: str) -> str:
-    """Return the two ISO 7064 MOD 97-10 check digits of `body`: all single and nearly all double slips are caught."""
+    """Return the two ISO 7064 MOD 97-10 check digits of `body`: they catch all single and nearly all double slips."""
     return f"{98 - int(body) * 100 % 97:02d}"
 
 
 def new_number() -> str:
-    """Return a number nobody can guess from another; the first digit is not 0, so that spreadsheets keep it whole."""
+    """Return a number that cannot be guessed from another; the first digit is not 0, so that spreadsheets keep it
+    whole."""
     body = f"{secrets.randbelow(9_000_000_000) + 1_000_000_000}"
     return body + check_digits(body)
 
@@ -41,10 +42,10 @@ def parse_number(text: str) -> str:
 
 
 def grouped(number: str) -> str:
-    """`123456789012` as `1234 5678 9012`."""
+    """Return `123456789012` as `1234 5678 9012`."""
     return " ".join(number[i : i + 4] for i in range(0, len(number), 4))
 
 
 def masked(number: str) -> str:
-    """Return all that a list, a mail or a log may show: `•••• 9012`."""
+    """Return what a list, a mail or a log may show: `•••• 9012`."""
     return f"•••• {number[-4:]}"

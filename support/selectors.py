@@ -18,7 +18,7 @@ from transfers.models import Transaction
 
 PAGE_ROWS = 20
 TICKETS_WAITING = (TicketStatus.OPEN, TicketStatus.IN_PROGRESS)
-# Asked whenever somebody, or a program of theirs, looks at their profile.
+# Run whenever a person, or a program of theirs, looks at their profile.
 _asked_names: Select[ServiceRequest] = Select(
     lambda customer: ServiceRequest.objects.filter(
         customer=customer, kind=RequestKind.UPDATE_IDENTITY, state=RequestState.PENDING
@@ -29,7 +29,7 @@ _asked_names: Select[ServiceRequest] = Select(
 
 @dataclass(frozen=True)
 class Said:
-    """One message as the customer sees it: which clerk wrote it is the bank's business."""
+    """One message as the customer sees it: which clerk wrote it stays inside the bank."""
 
     by_customer: bool
     text: str
@@ -44,7 +44,7 @@ class Conversation:
 
 
 def tickets_of(user: User, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[Ticket]:
-    """Return the customer's own tickets, those with the latest news first.
+    """Return the customer's own tickets, latest news first.
 
     Raises:
         InvalidCursor
@@ -64,10 +64,10 @@ def requests_of(user: User, *, after: Cursor | None = None, before: Cursor | Non
 
 
 def conversation_of(user: User, public_id: UUID) -> Conversation:
-    """Return one of the customer's own tickets, without what staff wrote to each other.
+    """Return one of the customer's own tickets, without internal notes.
 
     Raises:
-        Ticket.DoesNotExist: also when it is somebody else's.
+        Ticket.DoesNotExist: also when it belongs to another customer.
     """
     ticket = Ticket.objects.select_related("transaction").get(customer=user, public_id=public_id)
     rows = TicketMessage.objects.filter(ticket=ticket, is_internal=False).order_by("pk")
@@ -82,7 +82,7 @@ def request_of(user: User, public_id: UUID) -> ServiceRequest:
     """Return one of the customer's own requests.
 
     Raises:
-        ServiceRequest.DoesNotExist: also when it is somebody else's.
+        ServiceRequest.DoesNotExist: also when it belongs to another customer.
     """
     return ServiceRequest.objects.select_related("account").get(customer=user, public_id=public_id)
 
@@ -130,7 +130,7 @@ def request_for_staff(user: User, public_id: UUID) -> ServiceRequest:
 
 
 def waiting_requests(user: User, *, after: Cursor | None = None) -> Page[ServiceRequest]:
-    """Return what nobody has decided yet, the last to come first.
+    """Return the requests that nobody has decided yet, newest first.
 
     Raises:
         PermissionDenied, InvalidCursor
@@ -140,7 +140,7 @@ def waiting_requests(user: User, *, after: Cursor | None = None) -> Page[Service
 
 
 def unsettled_tickets() -> QuerySet[Ticket]:
-    """Return those that are not resolved."""
+    """Return the tickets that are not resolved."""
     return Ticket.objects.filter(status__in=TICKETS_WAITING)
 
 

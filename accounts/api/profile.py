@@ -1,6 +1,6 @@
-"""One's own profile through the API: details, ways to sign in, and a forgotten password (R1.8, R1.9).
+"""The user's own profile through the API: details, ways to sign in, and a forgotten password (R1.8, R1.9).
 
-Routes parse; services decide, and tell by mail what was changed.
+Routes parse; services decide, and tell the person by mail what was changed.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ _LinkToken = Annotated[Token, Field(description="The last part of the link in th
 
 
 def _left_out(schema: dict[str, Any]) -> None:
-    """A field that is not sent is left as it is; it has no default that a program could be told of."""
+    """Stand for a field that was not sent, which stays unchanged; it has no default that the document could name."""
     for field in schema["properties"].values():
         field.pop("default", None)
 
@@ -307,7 +307,7 @@ def reset_password(request: HttpRequest, data: NewPasswordIn) -> Status:
 
 
 def _refuse_faults_of(form: Form, names: Any) -> None:
-    """What the page's form finds wrong with these fields; what was not sent is as it is.
+    """Refuse what the page's form finds wrong with these fields; a field that was not sent stays unchanged.
 
     Raises:
         ValidationError

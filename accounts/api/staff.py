@@ -56,7 +56,7 @@ class LatelyCodeIn(ReasonIn):
 
 
 def require_code(request: ApiRequest, code: str | None) -> None:
-    """As `fresh_code.require_recent_code()`, of a program: what the staff's pages ask beside the form.
+    """Ask a program for a code like `fresh_code.require_recent_code()`, as the staff's pages ask beside the form.
 
     Raises:
         CodeNeeded, WrongCode, TryAgainIn, TooOften
@@ -80,7 +80,7 @@ class PeopleIn(PageIn):
 
 
 class PersonOut(Out):
-    """Somebody, where they are named beside something else."""
+    """A person, where they are named beside something else."""
 
     id: UUID
     email: str
@@ -111,7 +111,7 @@ class FreezeOut(Out):
 
 
 def _whole(value: Any) -> Any:
-    """`3.0` is a whole number to JSON, and to the document; to the schemas, which guess nothing, it is none."""
+    """Accept `3.0` as a whole number, which it is in JSON and in the document; the strict schemas would refuse it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -1,10 +1,10 @@
-"""The bank itself as a user: who posts what no person asks for, such as interest."""
+"""The bank itself as a user: it posts what no person asks for, such as interest."""
 
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
 
-# No mail reaches it (RFC 2606), and nobody can register it.
+# The address receives no mail (RFC 2606), and nobody can register it.
 EMAIL = "bank@system.invalid"
 
 

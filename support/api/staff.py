@@ -1,5 +1,5 @@
-"""What staff do with service requests through the API (R4.2). Each decision is the service of the button on their
-pages; a request is decided once, so none takes an Idempotency-Key."""
+"""Acts of staff on service requests through the API (R4.2). Each decision is the service of the button on their pages;
+a request is decided once, so none takes an Idempotency-Key."""
 
 from typing import Annotated, Any, Self
 from uuid import UUID

@@ -65,7 +65,7 @@ class Command(BaseCommand):
         self._say_who_needs_what()
 
     def _say_who_needs_what(self) -> int:
-        """Return one line for each key of each ring; returns how many values name a key that the bank never had."""
+        """Write one line for each key of each ring; return how many values name a key that the bank never had."""
         retired = key_records.retired_keys()
         strangers = 0
         for (ring, kid), count in key_rotation.usage().items():

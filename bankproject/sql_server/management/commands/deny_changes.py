@@ -5,7 +5,7 @@ from django.db import connection, transaction
 
 from foundation.append_only import append_only_models
 
-# What was migrated is for the login that migrates to say.
+# The login that migrates says what was migrated.
 _MIGRATIONS = "django_migrations"
 
 
