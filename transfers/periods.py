@@ -18,12 +18,12 @@ def start_of_day(day: date) -> datetime:
 
 
 def end_of_day(day: date) -> datetime:
-    """Return the moment (UTC) at which the next day begins: the day itself lies before it."""
+    """Return the moment (UTC) at which the next day begins: the day itself is before it."""
     return start_of_day(day + timedelta(days=1))
 
 
 def day_of(moment: datetime) -> date:
-    """Return the bank's day that a moment falls on."""
+    """Return the bank's day of a moment."""
     return timezone.localtime(moment, timezone.get_default_timezone()).date()
 
 
@@ -88,7 +88,7 @@ class Month:
         return Month(self.year - 1, 12) if self.number == 1 else Month(self.year, self.number - 1)
 
     def back_to(self, first: "Month") -> Iterator["Month"]:
-        """This month and those before it, latest first, down to `first`."""
+        """Yield this month and those before it, latest first, down to `first`."""
         month = self
         while month >= first:
             yield month

@@ -33,7 +33,7 @@ class FreezeIn(In):
 
 
 class UnfreezeIn(LatelyCodeIn):
-    # The bounds are the list's alone: asked of null, they are a fault.
+    # The bounds are the list's only: compared with null, they would raise an error.
     kinds: Annotated[
         Annotated[list[Annotated[FreezeKind, Strict(False)]], Field(min_length=1, max_length=len(FreezeKind))]
         | SkipJsonSchema[None],

@@ -48,7 +48,7 @@ MonthNumber = Annotated[int, Path(ge=1, le=12)]
 
 
 def _day(value: Any) -> date:
-    """Return a day as the pages' filters read it: one spelling, within the years that a customer can mean."""
+    """Read a day as the pages' filters do: in one spelling, within the years that a customer can mean."""
     try:
         return DayField().clean(value)
     except ValidationError as error:
@@ -76,7 +76,7 @@ class HistoryIn(InQuery):
     ] = ""
 
     def filters(self, account: BankAccount | None = None) -> HistoryFilters:
-        """Return the same as the pages' filters, of one account or of all.
+        """Return the same filters as the pages', for one account or for all.
 
         Raises:
             ValidationError: two contradict each other, or the cursor is not of a list like this.
@@ -386,7 +386,7 @@ _STEP_UP_EXAMPLE = {
     },
     "request_id": "1f0c9a7e5b3d4f21",
 }
-# What the refusals of payments tell programs besides (`transfers.orders.step_up`).
+# What the refusals of payments also tell programs (`transfers.orders.step_up`).
 PROBLEM_MEMBERS: dict[str, Any] = {
     "challenge": {
         "type": "object",
@@ -422,7 +422,7 @@ NAMED = {
     "a field is not valid, or the key was used with another request.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
-# For `openapi_extra` of what may need a code.
+# For `openapi_extra` of routes that may need a code.
 STEP_UP = refuses(409)
 STEP_UP["responses"][403] = {
     "description": "`step_up_required`: nothing has moved yet. Send the same request again, with the same "
@@ -436,12 +436,12 @@ STEP_UP["responses"][403] = {
         }
     },
 }
-# And of what pays somebody by name.
+# And of routes that pay a person by name.
 BY_NAME: dict[str, Any] = {"responses": STEP_UP["responses"] | {422: NAMED}}
 
 
 def pdf_or(*statuses: int) -> dict[str, Any]:
-    """For `openapi_extra` of a route that answers with a document, or with a refusal of these statuses."""
+    """Return, for `openapi_extra`, the answers of a route that returns a document, or a refusal with these statuses."""
     extra = refuses(*statuses)
     content = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
     extra["responses"][200] = {"description": "The document.", "content": content}

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DailyUse:
-    """What counts towards a limit of the day, and how much of it there was today, in major units."""
+    """What counts towards a limit of the day, and how much of it was used today, in major units."""
 
     limit: Decimal
     used: Decimal
@@ -53,7 +53,7 @@ def account_of(user: User, public_id: UUID) -> BankAccount:
     """Return one account of the user.
 
     Raises:
-        BankAccount.DoesNotExist: also when it is somebody else's.
+        BankAccount.DoesNotExist: also when it belongs to another customer.
     """
     return BankAccount.objects.get(owner=user, public_id=public_id)
 
@@ -62,7 +62,7 @@ def account_by_number(user: User, text: str) -> BankAccount:
     """Return one account of the user by its number, spaces and hyphens allowed.
 
     Raises:
-        BankAccount.DoesNotExist: also when it is somebody else's, or no account number at all.
+        BankAccount.DoesNotExist: also when it belongs to another customer, or is not an account number.
     """
     try:
         number = account_numbers.parse_number(text)
@@ -76,7 +76,7 @@ def account_by_number(user: User, text: str) -> BankAccount:
 
 
 def daily_use(user: User) -> DailyUse:
-    """Today's payments out."""
+    """Return today's payments out."""
     return daily_use_by(limits.limit_of(user))
 
 
@@ -88,6 +88,6 @@ def cash_in_use(user: User) -> DailyUse:
 
 
 def daily_use_by(row: CustomerLimit | None) -> DailyUse:
-    """Return the same, of somebody whose row has been read; None is one who never paid anything out."""
+    """Return the same for a customer whose row has been read; None is one who never paid anything out."""
     used = row.used_on(timezone.localdate()) if row is not None else Decimal(0)
     return DailyUse(limits.daily_limit(row), used)

@@ -1,4 +1,4 @@
-"""What the present fraud rules would have said of past payments (R3.10): read, compared, nothing written."""
+"""What the current fraud rules would have said about past payments (R3.10): it reads, compares, and writes nothing."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class PastPayment:
-    """What the rules need of a payment, as it was ordered: `is_first` of a payee who may have been removed and paid
-    again since. `reference` is the order's id where no money has moved."""
+    """The facts of a payment that the rules need, as it was ordered: `is_first` for a payee who may have been removed
+    and paid again since. `reference` is the order's id if no money has moved."""
 
     customer_id: int
     at: datetime
@@ -35,10 +35,11 @@ def flagged_payments(
     thresholds: Thresholds,
     progress: Progress = lambda payments: None,
 ) -> Iterator[tuple[PastPayment, tuple[Rule, ...]]]:
-    """The payments ordered from `since` to before `until` that set off a rule, with the rules, by customer and time.
+    """Yield the payments ordered from `since` to before `until` that set off a rule, with the rules, by customer and
+    time.
 
-    Some customers at a time, each account by its index of orders by time: what lies before the hour of `since` is not
-    read, and what is in memory are those few customers' payments. `progress` hears how many were judged so far.
+    It reads some customers at a time, each account by its index of orders by time: nothing before the hour of `since`
+    is read, and only those customers' payments are in memory. `progress` is told how many were judged so far.
     """
     judged, last = 0, 0
     customers = User.objects.filter(bank_accounts__isnull=False).order_by("pk").values_list("pk", flat=True).distinct()
@@ -69,7 +70,7 @@ def _payments(customer_ids: list[int], since: datetime, until: datetime) -> Iter
 
 
 def _with_facts(payments: Iterator[PastPayment]) -> Iterator[tuple[PastPayment, Facts]]:
-    """One customer's payments in their order, each with what was known of the hour that ended with it."""
+    """Yield one customer's payments in order, each with the facts of the hour that ended with it."""
     hour: deque[datetime] = deque()
     for payment in payments:
         while hour and hour[0] <= payment.at - fraud.WINDOW:

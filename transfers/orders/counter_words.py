@@ -5,7 +5,7 @@ from transfers.models import OrderKind, OrderState, TransferOrder
 
 
 def noted(order: TransferOrder) -> str:
-    """Of cash that a clerk has just noted at the counter."""
+    """Return the words for cash that a clerk has just noted at the counter."""
     amount, is_held = format_money(order.amount), order.state == OrderState.HELD
     if order.kind == OrderKind.DEPOSIT:
         if is_held:
@@ -17,7 +17,7 @@ def noted(order: TransferOrder) -> str:
 
 
 def opened(*, awaits_deposit: bool) -> str:
-    """Of an account that a member of staff has just opened."""
+    """Return the words for an account that a member of staff has just opened."""
     if awaits_deposit:
         return "The account is open and empty. Its opening deposit waits for a second clerk: keep the cash apart."
     return "The account is open."
@@ -37,7 +37,7 @@ def before_release(order: TransferOrder) -> str:
 
 
 def released(order: TransferOrder) -> str:
-    """Of an order that has just been released."""
+    """Return the words for an order that has just been released."""
     amount = format_money(order.amount)
     if order.kind == OrderKind.DEPOSIT:
         return f"Released. {amount} is on the account now."
@@ -55,7 +55,7 @@ def before_rejection(order: TransferOrder) -> str:
 
 
 def rejected(order: TransferOrder) -> str:
-    """Of an order that has just been rejected."""
+    """Return the words for an order that has just been rejected."""
     if order.kind == OrderKind.DEPOSIT:
         return "Rejected: nothing was paid in. Give back the cash, if there is any."
     if order.kind == OrderKind.WITHDRAWAL:

@@ -1,7 +1,7 @@
 """The fraud rules on payments to others and on cash paid in (R3.2, R3.10): facts in, alerts out.
 
-Pure functions: no rows, no clock, no settings. Whoever asks brings the facts and the thresholds, so that the same
-rules judge a payment in the making (`transfers.orders.screening`) and past ones (`replay_fraud_rules`).
+Pure functions: no rows, no clock, no settings. The caller brings the facts and the thresholds, so that the same rules
+judge a new payment (`transfers.orders.screening`) and past ones (`replay_fraud_rules`).
 """
 
 from collections.abc import Collection
@@ -17,7 +17,7 @@ SECOND_CLERK = "second_clerk"
 
 
 class Rule(StrEnum):
-    """Values are stored for ever: never rename or reuse one."""
+    """The rules. Values are stored forever: never rename or reuse one."""
 
     LARGE_AMOUNT = "large_amount"
     MANY_PAYMENTS = "many_payments"
@@ -33,13 +33,13 @@ LABELS = {
     Rule.SUSPICIOUS_AMOUNT: "Suspicious amount",
     Rule.COUNTER_DEPOSIT: "Much cash paid in at the counter",
 }
-# The money waits for a second person, for this reason; the other rules only ask somebody to look.
+# With these rules the money waits for a second person, for this reason; the others only ask a person to look.
 _HOLDING_RULES = {Rule.SUSPICIOUS_AMOUNT: Rule.SUSPICIOUS_AMOUNT.value, Rule.COUNTER_DEPOSIT: SECOND_CLERK}
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What may be reached and not exceeded; amounts in major units."""
+    """Values that may be reached and not exceeded; amounts in major units."""
 
     alert_amount: Decimal
     suspicious_amount: Decimal
@@ -48,9 +48,9 @@ class Thresholds:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """One payment to somebody else: `amount` in major units, how many payments its customer has ordered in the hour
-    that ends with it, this one included, and whether the payee was new to them when it was ordered. Or cash that a
-    customer pays in by themselves, which is no payment."""
+    """One payment to another customer: `amount` in major units, how many payments its customer has ordered in the hour
+    that ends with it, this one included, and whether the payee was new to them at that time. Or cash that a customer
+    pays in by themselves, which is not a payment."""
 
     amount: Decimal
     payments_in_the_hour: int
@@ -68,8 +68,8 @@ def alerts(facts: Facts, thresholds: Thresholds) -> tuple[Rule, ...]:
 
 
 def alerts_of_cash_in(paid_in_that_day: Decimal, thresholds: Thresholds) -> tuple[Rule, ...]:
-    """Return the rules that cash paid in at the counter sets off; `paid_in_that_day` (major units) is what staff have
-    noted for the customer on the day and no second clerk has looked at, this included."""
+    """Return the rules that cash paid in at the counter sets off; `paid_in_that_day` (major units) is the day's cash
+    for the customer that staff have noted and no second clerk has checked, this included."""
     return (Rule.COUNTER_DEPOSIT,) if paid_in_that_day > thresholds.alert_amount else ()
 
 
