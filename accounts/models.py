@@ -42,7 +42,8 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
         """Return the user with this address.
 
-        Raises: DoesNotExist: also where only the database's collation takes two addresses for one.
+        Raises:
+            DoesNotExist: also where only the database's collation takes two addresses for one.
         """
         email = normalise_email(username or "")
         user = self.get(email=email)
@@ -72,7 +73,7 @@ class User(UserWithPassword, PermissionsMixin, WithFoldedFields):  # type: ignor
     is_active = models.BooleanField(default=True)
     locked_at = models.DateTimeField(null=True, blank=True)
     must_change_password = models.BooleanField(default=False)
-    # For apps that sign in through the API; "" is no PIN (R1.4, R1.8).
+    # For apps that sign in through the API; "" means no PIN (R1.4, R1.8).
     pin_hash = models.CharField(max_length=128, blank=True)
     pin_failures = models.PositiveSmallIntegerField(default=0)
     pin_locked_at = models.DateTimeField(null=True, blank=True)

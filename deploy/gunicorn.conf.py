@@ -20,9 +20,9 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # A request that takes longer is ended with its worker. The firewall waits for twice as long.
 timeout = 30
 # After SIGTERM nothing new is taken and what runs is finished: within 25 s, so that it is over before Docker's or
-# systemd's patience is (30 s in docker-compose.yml). What is not done by then is rolled back, not half done.
+# systemd's patience is (30 s in docker-compose.yml). Unfinished work is rolled back then, not half done.
 graceful_timeout = 25
-# Whatever leaks goes after so many requests, and not in all workers at once.
+# A leak ends after this many requests, and not in all workers at once.
 max_requests = 5000
 max_requests_jitter = 500
 
@@ -38,7 +38,7 @@ errorlog = "-"
 
 # The firewall takes addresses of 8 KiB; here the default is half.
 limit_request_line = 8190
-# Who is believed about the client's address and scheme is for TRUSTED_PROXIES to say, in one place.
+# TRUSTED_PROXIES alone decides whose word counts for the client's address and scheme.
 forwarded_allow_ips = ""
 
 certfile = os.environ.get("WEB_CERTIFICATE") or None

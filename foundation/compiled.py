@@ -283,7 +283,7 @@ class Insert:
     """
 
     def __init__(self, model: type[models.Model], field_names: Sequence[str] = (), **prepared_by: models.Field) -> None:
-        """Args: field_names: in the order of the values; all but a key that the database makes, if not given."""
+        """Args: field_names: in the order of the values; if not given, all except a key that the database makes."""
         self._model = model
         by_name = {field.name: field for field in model._meta.concrete_fields}
         made = model._meta.auto_field

@@ -152,7 +152,7 @@ def _made_on_postgresql(database: BaseDatabaseWrapper) -> Any:
     return ServerBindingCursor(database.connection)  # type: ignore[call-arg]
 
 
-# --- SQL Server: one cursor, since what it prepares anew takes the place of the old in the same round trip --
+# --- SQL Server: one cursor, since a newly prepared statement replaces the old one in the same round trip --
 
 # ODBC's, for `setinputsizes()`: the kind, its size, its decimals.
 _Declared = tuple[int, int, int] | None

@@ -29,7 +29,8 @@ class IdempotencyConflict(Refusal):
 def check_key(idempotency_key: str) -> None:
     """Refuse a key that is too short to be unique or too long.
 
-    Raises: ValueError
+    Raises:
+        ValueError
     """
     if not MIN_KEY_CHARS <= len(idempotency_key) <= MAX_KEY_CHARS:
         raise ValueError(f"An idempotency key has {MIN_KEY_CHARS} to {MAX_KEY_CHARS} characters.")

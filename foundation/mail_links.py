@@ -74,10 +74,6 @@ class MailLink(models.Model):
     def find(cls, token: str, **whose: Any) -> Self:
         """Return the link of a token, with its user if it has one. Looking changes nothing: mail scanners follow links.
 
-        Args: whose: conditions on its columns, where only its owner may follow it.
-
-        Raises: LinkInvalid: without saying which of the reasons it is.
-
         Args:
             whose: conditions on its columns, where only its owner may follow it.
 

@@ -158,8 +158,6 @@ _insert = Insert(OutboxMessage)
 def tell(event: str, **payload: Any) -> None:
     """Note, inside the current transaction, that people are to be told. The payload is small plain JSON: ids.
 
-    Raises: LookupError: no app writes mails about this event.
-
     Raises:
         LookupError: nobody writes mails of this event.
     """

@@ -47,8 +47,6 @@ class Cursor(str):
     def parse(cls, text: str) -> "Cursor":
         """Read what `str()` of a cursor returned.
 
-        Raises: InvalidCursor: it is not a cursor.
-
         Raises:
             InvalidCursor: it is none of any list.
         """

@@ -14,8 +14,9 @@ class Refusal(Exception):
     Raised inside a transaction, it rolls that back. A refusal that is to be recorded, with a place in a limit and its
     audit entry, is returned from the transaction and raised after the commit.
 
-    Attributes: status: of the API's answer. detail: the text for programs, where the page's differs; "" if they read
-    the same.
+    Attributes:
+        status: of the API's answer.
+        detail: the text for programs, where the page's differs; "" if they read the same.
     """
 
     code = "refused"

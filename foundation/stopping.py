@@ -16,8 +16,8 @@ class Stop:
     """SIGTERM or SIGINT, once `listen` was called.
 
     Not a `threading.Event`: its `set` waits for a lock that `wait` holds for a moment, and a signal in that moment
-    would wait in its own thread, forever. Nor is a handler enough: one that is due a moment before a wait runs after
-    it. So the interpreter writes each signal into a pipe at once, and `wait` reads that.
+    would wait in its own thread, forever. A handler is not enough either: one that is due a moment before a wait runs
+    after it. So the interpreter writes each signal into a pipe at once, and `wait` reads that.
     """
 
     def __init__(self) -> None:

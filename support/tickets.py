@@ -117,8 +117,9 @@ def reply_to_ticket(*, actor: User, public_id: uuid.UUID, text: str) -> None:
     """Reply in the actor's own conversation; a resolved one is open again.
 
     Raises:
-        PermissionDenied Ticket.DoesNotExist: also when it belongs to another customer. TextMissing, TextTooLong,
-        TextUnreadable, ConversationFull
+        PermissionDenied
+        Ticket.DoesNotExist: also when it belongs to another customer.
+        TextMissing, TextTooLong, TextUnreadable, ConversationFull
         TooOften: more than TICKET_REPLIES_PER_HOUR.
     """
     require(actor, TICKET_PERMISSIONS[TicketVerb.REPLY])

@@ -170,7 +170,8 @@ class PayeeNameField(LineField):
 def payee_name_field(*, required: bool) -> PayeeNameField:
     """Return the field of a payee's name.
 
-    Args: required: whether the form marks it as required, as pages do.
+    Args:
+        required: whether the form marks it as required, as pages do.
     """
     return PayeeNameField(
         label="Name of the person or business",

@@ -143,7 +143,7 @@ def _spellings(bank: tuple[str, ...]) -> frozenset[str]:
 
 @cache
 def _of_banks() -> Counter[str]:
-    """Return the bank's words, each as often as a name can have it."""
+    """Return the bank's words, each as many times as a name can contain it."""
     return Counter(dict.fromkeys(_words(_OF_BANKS), 200))
 
 

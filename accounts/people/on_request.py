@@ -101,7 +101,8 @@ def _row_of_request(actor: User, user: User, verb: str, authority: ApprovedReque
 
     Raises:
         PermissionDenied: also when the person is staff and the actor could not edit them directly: a clerk must not
-        open an administrator's user to anybody who has the password. NotYourself
+            open an administrator's user to anybody who has the password.
+        NotYourself
     """
     require_request(actor, verb=verb, subject=user, authority=authority)
     refuse_self(actor, user)

@@ -1,4 +1,4 @@
-"""Who is an administrator, who was one recently, and which of them count as the same person (R5.8).
+"""The administrators, now and recently, and which of them count as the same person (R5.8).
 
 Acts that need a second administrator ask here. Two rules keep one person from being two:
 

@@ -128,7 +128,8 @@ def register(*kinds: KindOfAct) -> None:
 def kind_of(act: PendingAct) -> KindOfAct:
     """Return the kind with this name.
 
-    Raises: LookupError: no service has registered it.
+    Raises:
+        LookupError: no service has registered it.
     """
     return _kinds[act.kind]
 
@@ -311,7 +312,8 @@ def _refuse_decided(act: PendingAct) -> None:
 def _refuse_unfit(actor: User, act: PendingAct) -> None:
     """Refuse administrators who may not decide it.
 
-    Raises: NotYourself, NotASecondPerson
+    Raises:
+        NotYourself, NotASecondPerson
     """
     if actor.pk in (act.asked_by_id, act.person_id):
         raise NotYourself
@@ -333,7 +335,8 @@ def _locked(pk: int) -> PendingAct:
 def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
     """Carry the act out.
 
-    Raises: Refusal, AskerMayNoLonger
+    Raises:
+        Refusal, AskerMayNoLonger
     """
     try:
         kind_of(act).carry_out(act, second={"asked": str(act.public_id), **second})

@@ -63,8 +63,8 @@ def confirm(*, enrolment_token: str, code: str, origin: Origin) -> tuple[Tokens,
     """Turn two-factor on with a first code, and sign in; the ten recovery codes are shown only now.
 
     Raises:
-        TokenInvalid: also when another enrolment was begun since, or the password changed. WrongCode, AlreadyEnrolled,
-        LinkNeeded
+        TokenInvalid: also when another enrolment was begun since, or the password changed.
+        WrongCode, AlreadyEnrolled, LinkNeeded
         SignInRefused: two-factor is on, but they were locked meanwhile.
     """
     claims = api_tokens.read(Use.ENROLMENT, enrolment_token)

@@ -133,7 +133,8 @@ def begin(*, user: User, device: TotpDevice, origin: Origin) -> Tokens:
     """Begin a session for a person who has just given both factors.
 
     Raises:
-        SignInRefused: they were locked, or lost one of the two, since the check. PasswordChangeRequired
+        SignInRefused: they were locked, or lost one of the two, since the check.
+        PasswordChangeRequired
     """
     if user.must_change_password:
         raise PasswordChangeRequired

@@ -57,8 +57,6 @@ class Claims:
     def session(self) -> UUID:
         """Return the session that the token belongs to.
 
-        Raises: TokenInvalid: it names none.
-
         Raises:
             TokenInvalid: it names none.
         """

@@ -36,8 +36,6 @@ def parse_code(text: str) -> str:
 def parse_totp(text: str) -> str:
     """Read a code as `parse_code()` does, where only a code of an authenticator app is accepted.
 
-    Raises: InvalidCode: also if it does not have six digits.
-
     Raises:
         InvalidCode: also if it has no six digits.
     """

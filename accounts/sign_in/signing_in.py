@@ -122,7 +122,7 @@ def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_f
         actor=None,
         actor_label=label,
         subject=user,
-        # Whose it was, if anybody's: looked up for known and unknown addresses alike.
+        # The user, if there is one: looked up for known and unknown addresses alike.
         concerns=user or user_by_email(label),
         details={"step": step, "locked_out": seconds > 0},
     )

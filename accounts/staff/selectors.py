@@ -93,7 +93,8 @@ def account_numbered(user: User, number: str) -> BankAccount:
     """Return a customer's account, by its full number.
 
     Raises:
-        PermissionDenied BankAccount.DoesNotExist: also for a text that is not an account number.
+        PermissionDenied
+        BankAccount.DoesNotExist: also for a text that is not an account number.
         DecryptionFailed: the row was tampered with in the database.
     """
     require(user, "accounts.view_bankaccount")

@@ -128,8 +128,6 @@ def _opened(path: Path) -> sqlite3.Connection:
 def _require_sound(path: Path) -> None:
     """Refuse a file that is not a database, or a damaged one.
 
-    Raises: BackupError
-
     Raises:
         BackupError: the file is no database, or a damaged one.
     """
@@ -220,8 +218,6 @@ def _require_backup(path: Path) -> None:
 
 def _require_unused(target: Path) -> None:
     """Refuse if another process has the database open.
-
-    Raises: BackupError
 
     Raises:
         BackupError: another process has the database open.

@@ -87,8 +87,6 @@ class Ran(NamedTuple):
     def report(self) -> Any:
         """Return the JSON on its standard output.
 
-        Raises: CannotLook: there is none.
-
         Raises:
             CannotLook: there is none.
         """

@@ -120,8 +120,8 @@ def sealed_anew(table: SealedTable, row: Model) -> dict[str, str]:
     """Return the new values for the columns that are not under the first key of their ring, by name.
 
     Raises:
-        DecryptionFailed: a value does not open, or a digest is not that of what it stands beside: sealing it anew
-            would make it look honest.
+        DecryptionFailed: a value does not open, or a digest does not match the value beside it: sealing it again would
+            make it look honest.
     """
     stored, anew = as_stored(table, row), {}
     for field in table.sealed:

@@ -1,4 +1,4 @@
-"""Places in rows: one locked row for each key. Exact on every engine, with nothing but the database."""
+"""Places in rows: one locked row for each key. Exact on every engine, with only the database."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta

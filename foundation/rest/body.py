@@ -22,8 +22,6 @@ MAX_DEPTH = 8
 def read_json(request: HttpRequest) -> Any:
     """Return the document in the body.
 
-    Raises: Problem: 413, 415, or 400 with a code that says what is wrong.
-
     Raises:
         Problem: 413, 415, or 400 with a code that says what is wrong.
     """
@@ -96,8 +94,6 @@ def _too_deep() -> Problem:
 
 def check_query(query: MultiValueDict, known: Container[str], *, lists: Container[str] = ()) -> None:
     """Check the parameters of a query.
-
-    Raises: Problem: 422 for one that is unknown, or given twice: a misspelt filter must not show everything.
 
     Raises:
         Problem: 422 for one that is unknown, or given twice: a misspelt filter must not show everything.

@@ -101,7 +101,8 @@ def cancel_request(request: ApiRequest, request_id: UUID) -> Status[None]:
 def _parsed(cursor: UUID | None) -> Cursor | None:
     """Read the cursor.
 
-    Raises: InvalidCursor
+    Raises:
+        InvalidCursor
     """
     return None if cursor is None else Cursor.parse(str(cursor))
 

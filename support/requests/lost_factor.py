@@ -25,7 +25,8 @@ def request_link(*, user: User) -> None:
     Staff may use it as well; administrators decide their request.
 
     Raises:
-        PermissionDenied: a user without a role, or who may not sign in. TooOften
+        PermissionDenied: a user without a role, or who may not sign in.
+        TooOften
     """
     require_any_role(user)
     limiter.take(f"lost-factor:{user.pk}", _MAILS_TO_ONE_USER)

@@ -153,7 +153,8 @@ def cancel_request(*, actor: User, public_id: uuid.UUID) -> None:
     """Take back the actor's own request while nobody has decided it.
 
     Raises:
-        PermissionDenied, IllegalStep ServiceRequest.DoesNotExist: also when it belongs to another customer.
+        PermissionDenied, IllegalStep
+        ServiceRequest.DoesNotExist: also when it belongs to another customer.
     """
     require(actor, REQUEST_PERMISSIONS[RequestVerb.CANCEL])
     _cancel(actor, public_id)

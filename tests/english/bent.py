@@ -62,7 +62,7 @@ def pieces_of_template(text: str) -> Iterator[Piece]:
 
 
 def pieces_of_python(text: str) -> Iterator[Piece]:
-    """Yield each docstring, and each run of comments that stand on lines of their own."""
+    """Yield each docstring and each run of comments, without code in backticks."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node, clean=False)

@@ -94,8 +94,9 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
     """Close the actor's own account for good.
 
     Raises:
-        PermissionDenied, NotYourAccount AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty,
-        InterestOwed, InterestOverpaid: as `obstacle_to_closing()` names it.
+        PermissionDenied, NotYourAccount
+        AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed, InterestOverpaid: as
+            `obstacle_to_closing()` names it.
         AccountUnreadable: it, or the account that its interest goes to, was given to another owner in the database.
         TooOften: too many tries this hour.
     """
@@ -115,7 +116,7 @@ def close_account_on_request(
     Raises:
         PermissionDenied, NotYourself, NotACustomersAccount, ReasonMissing, ReasonTooLong, ReasonUnreadable
         AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed, InterestOverpaid: as
-        `obstacle_to_closing()` names it.
+            `obstacle_to_closing()` names it.
         AccountUnreadable: it, or the account that its interest goes to, was given to another owner in the database.
     """
     require_request(actor, verb="close_account", subject=account, authority=authority)

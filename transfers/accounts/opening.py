@@ -102,9 +102,10 @@ def open_account(
         owner: the customer for whom an administrator opens it, with a `reason`; the actor, if not given.
 
     Raises:
-        PermissionDenied TooManyAccounts, CashOnlyAtTheCounter, CashInLimitReached, IdempotencyConflict, NotACustomer:
-        refused, nothing was opened. ReasonMissing, ReasonTooLong, ReasonUnreadable: from an administrator who opens it
-        for a customer.
+        PermissionDenied
+        TooManyAccounts, CashOnlyAtTheCounter, CashInLimitReached, IdempotencyConflict, NotACustomer: refused, nothing
+        was opened.
+        ReasonMissing, ReasonTooLong, ReasonUnreadable: from an administrator who opens it for a customer.
         TooOften: too many openings this hour, or deposits this minute: an opening deposit counts as one.
     """
     asked = _Opening(

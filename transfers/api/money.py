@@ -294,7 +294,8 @@ def _own(request: HttpRequest, number: str) -> BankAccount:
     """Return the account with this number, if it belongs to the user.
 
     Raises:
-        PermissionDenied BankAccount.DoesNotExist: 404, the same for another customer's account and for none.
+        PermissionDenied
+        BankAccount.DoesNotExist: 404, the same for another customer's account and for none.
     """
     return history.account_by_number(_holder(request), number)
 

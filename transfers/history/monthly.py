@@ -70,7 +70,9 @@ def statement_for(user: User, account: BankAccount, month: Month, *, at: datetim
         account: as read from the primary.
 
     Raises:
-        BankAccount.DoesNotExist: it belongs to another customer. NoSuchMonth StatementTooLong
+        BankAccount.DoesNotExist: it belongs to another customer.
+        NoSuchMonth
+        StatementTooLong
     """
     if account.owner_id != user.pk:
         raise BankAccount.DoesNotExist

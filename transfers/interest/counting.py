@@ -82,6 +82,8 @@ def accrue(
 
     Args:
         balance: the balance now, in minor units.
+        movements: everything that moved since `before.through` ended, except the account's interest, as (day, minor
+            units in or out).
     """
     moved: Counter[date] = Counter()
     for day, amount in movements:

@@ -94,7 +94,7 @@ def _postings(transaction_ids: Iterable[UUID]) -> dict[UUID | None, Posting]:
 
 
 def posting_of(row: Transaction, entries: Iterable[Entry]) -> Posting:
-    """Return a transaction as its rows have it now; an unaltered one has the digest that it was posted with."""
+    """Return a transaction as it is in its rows now; an unaltered one has the digest that it was posted with."""
     return Posting(
         transaction_id=row.pk,
         kind=row.kind,
@@ -226,5 +226,5 @@ def _with_dashes(key: str) -> str:
 
 
 def _minor(column: str) -> Any:
-    """Return money in minor units, as the column has it."""
+    """Return money in minor units, as in the column."""
     return ExpressionWrapper(F(column), output_field=BigIntegerField())

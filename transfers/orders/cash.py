@@ -228,7 +228,8 @@ def _check_customer(actor: User, customer: User, code: str, origin: Origin) -> N
 def require_self_service() -> None:
     """Refuse when SELF_SERVICE_CASH is off.
 
-    Raises: CashOnlyAtTheCounter
+    Raises:
+        CashOnlyAtTheCounter
     """
     if not settings.SELF_SERVICE_CASH:
         raise CashOnlyAtTheCounter

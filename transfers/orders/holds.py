@@ -85,9 +85,9 @@ def release_order(
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        NotYourself: the actor ordered, pays or is paid. DecidedAlready, IdempotencyConflict, AccountNotActive,
-        InsufficientFunds, BalanceTooLarge, CustomerCannotSignIn, WaitsAfterReset, AccountUnreadable: refused, recorded;
-        the order stays held.
+        NotYourself: the actor ordered, pays or is paid.
+        DecidedAlready, IdempotencyConflict, AccountNotActive, InsufficientFunds, BalanceTooLarge,
+        CustomerCannotSignIn, WaitsAfterReset, AccountUnreadable: refused, recorded; the order stays held.
     """
     require(actor, _PERMISSION)
     once = Once(actor, "release", str(order.public_id), checked_reason(reason), idempotency_key)

@@ -215,8 +215,6 @@ def charge(row: CustomerLimit, amount: Decimal, *, at: datetime, with_code: bool
 def refuse_above_cash_in(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
     """Refuse cash that brings what the customer pays in by themselves on this day above CASH_IN_DAILY_LIMIT.
 
-    Raises: CashInLimitReached
-
     Raises:
         CashInLimitReached
     """

@@ -76,8 +76,9 @@ def place(
         proof: the code for the challenge of this payment (`step_up`), which is verified in the same way.
 
     Raises:
-        TooOften: the customer's minute is full, or too many wrong codes were given. NameNeeded, NameNotConfirmed: for a
-        payee whom the customer has not paid before, or knows by another name than they gave (`payee_names`).
+        TooOften: the customer's minute is full, or too many wrong codes were given.
+        NameNeeded, NameNotConfirmed: for a payee whom the customer has not paid before, or knows by another name than
+            they gave (`payee_names`).
         StepUpRequired: with the challenge to give a code for; a repeated request with it takes no other place.
         Refusal: funds, limit, a frozen, closed or tampered account, a key used for something else, a wrong code. A HELD
             order is not a refusal.

@@ -182,7 +182,8 @@ def entries_of(original: Transaction) -> list[Entry]:
 def refuse_unfit(actor: User, original: Transaction, entries: list[Entry]) -> None:
     """Refuse movements that this actor cannot reverse.
 
-    Raises: NotYourself, IsReversal
+    Raises:
+        NotYourself, IsReversal
     """
     if original.initiated_by_id == actor.pk or any(entry.account.owner_id == actor.pk for entry in entries):
         raise NotYourself

@@ -55,8 +55,8 @@ def transfer(
         PermissionDenied: the actor's role sends no money.
         NotYourAccount: `source` belongs to another customer.
         NameNeeded: for a first payment.
-        NameNotConfirmed: for a first payment, or if a known payee's own name is another. StepUpRequired,
-        WrongStepUpCode, WaitsAfterReset, SameAccount, PayeeCannotReceive, InsufficientFunds,
+        NameNotConfirmed: for a first payment, or if a known payee's own name is another.
+        StepUpRequired, WrongStepUpCode, WaitsAfterReset, SameAccount, PayeeCannotReceive, InsufficientFunds,
         AccountNotActive, DailyLimitReached, IdempotencyConflict: refused, recorded, nothing moved.
         TooOften: more than five in a minute.
     """

@@ -195,7 +195,8 @@ def _named(actor: User, account: BankAccount, name: str, *, is_skipped: bool) ->
 
 def _is_another(account: BankAccount, name: str) -> bool:
     """Return whether the typed name, if any, is not the name of a payee whom the actor knows by their own: that is not
-    a guess, since they read the name in full. Neither is the name itself, even if the check would not confirm it."""
+    a guess, since they read the name in full. The name itself is not a guess either, even if the check would not
+    confirm it."""
     owner = account.owner
     if owner is None or not name or guess_of(name) == guess_of(owner.get_full_name()):
         return False

@@ -35,7 +35,7 @@ _open_rows: Select = Select(
     UserSession._meta.get_field("user"),
     UserSession._meta.get_field("kind"),
 )
-# Of several requests at once one matches, and none sets the clock back.
+# If several requests come at once, one matches, and none sets the clock back.
 _noting = Update(
     lambda pk, now, noted_by: (
         UserSession.objects.filter(pk=pk, last_seen_at__lte=noted_by),
