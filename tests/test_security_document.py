@@ -16,7 +16,7 @@ SECTIONS = [
     *("Identity", "Sessions", "Money", "Data at rest", "Audit", "Web", "API", "Firewall", "Staff"),
     "Operations",
 ]
-HEAD = "ASVS | Promise | Proof\n---|---|---\n"
+HEAD = "ASVS|Promise|Proof\n---|---|---\n"
 MARKS = {"V6.3.1": {Marked("tests/test_a.py", 3), Marked("tests/slow/test_b.py", 5), Marked("tests/test_a.py", 9)}}
 PROOF = "[slow/b](../tests/slow/test_b.py), [a](../tests/test_a.py)×2"
 
