@@ -51,7 +51,7 @@ def record(
 
     Args:
         actor: the user who acts, or None for a person not signed in; then `actor_label` says what is known.
-        subject: the row acted on; its `public_id`, else its primary key, is kept.
+        subject: the row acted on; its `public_id`, or its primary key, is kept.
         concerns: the user it is about, if not the actor.
         details: plain JSON. Never a full account number, phone, address or secret (R6.2).
         at: when it happened (UTC); now, if not given.

@@ -283,7 +283,7 @@ PASSWORD_HASHERS = [
 PASSWORD_MIN_CHARS = env.int("PASSWORD_MIN_CHARS", default=12)
 if not 12 <= PASSWORD_MIN_CHARS <= 64:
     raise ImproperlyConfigured("PASSWORD_MIN_CHARS must be 12 to 64.")
-# Passwords known from thefts, in the format of Have I Been Pwned; "" is none (README).
+# Passwords known from thefts, in the format of Have I Been Pwned; "" means none (README).
 BREACHED_PASSWORDS_FILE = env.str("BREACHED_PASSWORDS_FILE", default="")
 # Fields of forms that hold a secret: no page shows one again, and axes records none.
 SECRET_FIELDS = [

@@ -1,8 +1,8 @@
-"""Make the tables of docs/performance.md out of what `make bench` has left.
+"""Make the tables of docs/performance.md from the results of `make bench`.
 
     python benchmarks/report.py [--results FOLDER] [--write [DOCUMENT]]
 
-Prints them as Markdown; with `--write` they take the place of those in the document, between its two marks.
+Prints them as Markdown; with `--write` they replace those in the document, between its two marks.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -19,7 +19,7 @@ BEGIN, END = "<!-- figures: from make bench, by benchmarks/report.py -->", "<!--
 
 
 def tables(results: Path) -> str:
-    """Of every run that has left its figures, in the order in which they run.
+    """Return the tables of every run that has left figures, in the order of the runs.
 
     Raises:
         SystemExit: there are none.
@@ -32,7 +32,7 @@ def tables(results: Path) -> str:
 
 
 def written_into(document: str, text: str) -> str:
-    """The document with these tables between its marks.
+    """Return the document with these tables between its marks.
 
     Raises:
         ValueError: a mark is missing.

@@ -1,4 +1,4 @@
-"""A mail server that throws away what it takes, in a process of its own, so that only the bank's work is measured.
+"""A mail server that throws its mails away, in a process of its own, so that only the bank's work is measured.
 
 It speaks as much SMTP as the bank's mail worker does. `with smtp_sink() as sink:` gives its port, and `sink.taken()`.
 """

@@ -163,7 +163,7 @@ def confirm_registration(request: HttpRequest, data: ConfirmRegistrationIn) -> S
 )
 @rated(_LOGIN)
 def enrol(request: HttpRequest, data: EnrolmentIn) -> Any:
-    """A secret for an authenticator app, for somebody who has none yet; nothing else works without one."""
+    """A secret for an authenticator app, for a user who has none yet; nothing else works without one."""
     _count_sign_in(request)
     return api_enrolment.begin(
         email=data.email, password=data.password, link_token=data.link_token, origin=origin_of(request)

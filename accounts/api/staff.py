@@ -195,7 +195,7 @@ log_router = Router(tags=["Staff"])
 
 @router.get("/users", response=PageOf[UserOut])
 def users(request: ApiRequest, wanted: Query[PeopleIn]) -> Any:
-    """People, the last to come first. Support sees customers only."""
+    """People, newest first. Support sees customers only."""
     return staff_selectors.people(request.user, email=wanted.email, only_locked=wanted.locked, after=wanted.cursor)
 
 
@@ -231,7 +231,7 @@ def change_role(request: ApiRequest, user_id: UUID, data: RoleIn) -> Status:
 
 @router.get("/staff/pending-acts", response=PageOf[PendingActOut])
 def pending_acts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
-    """What waits for a second administrator, or takes effect by itself soon, the last to come first."""
+    """What waits for a second administrator, or takes effect by itself soon, newest first."""
     page = staff_selectors.pending_acts(request.user, after=wanted.cursor)
     return {"items": [PendingActOut.of(act) for act in page.items], "next_cursor": page.next_cursor}
 

@@ -80,8 +80,8 @@ def test_it_lasts_fifteen_minutes(alice: Any, api_of: Any, clock: Any) -> None:
 
 
 def test_a_clock_that_is_set_back_signs_nobody_out(alice: Any, api_of: Any, clock: Any) -> None:
-    """R7.1: the codes of phones, whose clocks are right, would let nobody in again. Asked of a worker that has not seen
-    the token before."""
+    """R7.1: the codes of phones, whose clocks are right, would let nobody in again. The worker asked has not seen the
+    token before."""
     api = api_of(alice)
     clock.shift(-3600)
     api_tokens._read_lately.clear()
@@ -99,7 +99,7 @@ def forged(api: ApiClient, **changes: Any) -> str:
 
 
 def with_header(api: ApiClient, **changes: Any) -> str:
-    """The token of `api` under another header, which its signature does not cover, or without any."""
+    """Return the token of `api` under another header, which its signature does not cover, or without any."""
     claims, signature = api.tokens.access_token.split(".")[1:]  # type: ignore[union-attr]
     header = {"alg": "HS256", "typ": "at+jwt", "kid": "k1"} | changes
     text = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
@@ -294,7 +294,7 @@ def test_a_token_whose_row_is_gone_refreshes_nothing(alice: Any, api_of: Any) ->
 
 
 def over(api: ApiClient) -> None:
-    """Neither token works any more, on the very next request."""
+    """Check that neither token works any more, on the next request already."""
     assert not is_in(api)
     with pytest.raises(TokenInvalid):
         renewed(api)
@@ -322,7 +322,7 @@ def test_a_locked_or_deactivated_user_is_out_at_once(alice: Any, api_of: Any) ->
 
 @proves("V7.4.5", "V8.3.2")
 def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, code_of: Any, make_user: Any) -> None:
-    # R1.5, R1.7: and it does not come back with the user.
+    # R1.5, R1.7: and unlocking the user does not bring it back.
     from accounts.people import locking, role
     from accounts.roles import Role
 

@@ -1,4 +1,4 @@
-"""After the bank has reset somebody's second factor, another takes the password and a link in a mail: a guessed
+"""After the bank has reset a person's second factor, another takes the password and a link in a mail: a guessed
 password alone is not enough (R1.3, R1.8)."""
 
 from datetime import timedelta
@@ -28,7 +28,7 @@ ENROL, NEEDED = "/two-factor/enrol/", "/two-factor/link/"
 
 
 def reset(actor: Any, user: Any) -> str:
-    """Reset by the bank; the link in the mail."""
+    """Reset by the bank; return the link in the mail."""
     authority = approved("reset_two_factor", user)
     people.reset_two_factor(actor=actor, user=user, reason="Proved who she is", authority=authority)
     return link_for(user.email)
@@ -73,7 +73,7 @@ def test_the_password_and_then_the_link_do_too(alice: Any, link: str, client: Cl
 
 @proves("V6.4.4")
 def test_the_password_alone_gets_nowhere(alice: Any, link: str, client: Client) -> None:
-    # R1.3: somebody who guessed it.
+    # R1.3: a person who guessed it.
     give_password(client, alice.email)
     for answer in (client.get(ENROL), client.post(ENROL, {"code": "123456"})):
         assert (answer.status_code, answer["Location"]) == (302, NEEDED)
@@ -84,7 +84,7 @@ def test_the_password_alone_gets_nowhere(alice: Any, link: str, client: Client) 
 
 @proves("V6.4.4")
 def test_the_services_refuse_without_it_too(alice: Any, link: str) -> None:
-    # No path is safe only because a page led elsewhere.
+    # A page that leads elsewhere must not be the only protection.
     with pytest.raises(enrolment_link.LinkNeeded):
         two_factor.enrolment_device(alice)
     device = two_factor.new_device(alice)
@@ -95,7 +95,7 @@ def test_the_services_refuse_without_it_too(alice: Any, link: str) -> None:
 
 
 def test_the_link_alone_gets_nowhere(alice: Any, link: str, client: Client) -> None:
-    # Somebody who reads the mail.
+    # A person who reads the mail.
     client.post(link)
     assert client.get(ENROL)["Location"] == "/sign-in/"
     assert client.get(NEEDED)["Location"] == "/sign-in/"
@@ -221,7 +221,7 @@ def test_who_is_locked_between_the_look_and_the_mail_is_sent_to_sign_in(
 
 @pytest.fixture(params=["signed in before", "hardened"])
 def without_row(request: Any, alice: Any) -> Any:
-    """Alice without a second factor and without the row that says that she needs a link."""
+    """Return Alice without a second factor and without the row that says that she needs a link."""
     TotpDevice.objects.filter(user=alice).delete()
     known = {"signed in before": "last_login", "hardened": "hardened_at"}[request.param]
     User.objects.filter(pk=alice.pk).update(**{known: timezone.now()})

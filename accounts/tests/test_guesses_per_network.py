@@ -85,7 +85,7 @@ def test_form_and_api_pin_and_password_share_the_count(alice: Any, api_of: Any, 
 
 @proves("V6.1.1")
 def test_customers_behind_one_address_do_not_add_up(alice: Any, bob: Any, code_of: Any, clock: Any) -> None:
-    # Right ones give their place back, and the codes of somebody whose password was right count for them alone.
+    # Right ones give their place back, and the codes of a person whose password was right count only for them.
     for _ in range(MANY * 2):
         for person in (alice, bob):
             assert give_password(Client(REMOTE_ADDR=HERE), person.email).status_code == 302

@@ -31,7 +31,7 @@ FIELD_OR_LOOKUP = pytest.mark.parametrize("ring", ["FIELD_KEYS", "LOOKUP_KEYS"])
 
 @pytest.fixture
 def a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if nothing had been compared yet."""
+    """Return a process that has compared nothing yet."""
     monkeypatch.setattr(key_records, "_verified", False)
 
 
@@ -159,7 +159,7 @@ def test_a_row_under_a_key_that_is_not_there_is_a_fault(alice: Any, open_account
 
 
 def test_what_was_given_up_is_no_more_than_a_warning(alice: Any, settings: Any) -> None:
-    # docs/keys.md: a lost key must not stop the bank for ever.
+    # docs/keys.md: a lost key must not stop the bank forever.
     settings.FIELD_KEYS = {"k2": secrets.token_bytes(32)}
     KeyRecord.objects.filter(ring="FIELD_KEYS").update(retired_at=timezone.now())
     found = run_checks(tags=[Tags.database], databases=["default"])

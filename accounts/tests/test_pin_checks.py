@@ -176,7 +176,7 @@ def test_an_old_hash_is_renewed_by_a_right_pin(alice: Any, monkeypatch: pytest.M
 
 @in_one_world("fault", [MemoryError, SystemExit])
 def test_a_check_that_dies_in_the_hasher_is_no_try(alice: Any, monkeypatch: pytest.MonkeyPatch, fault: type) -> None:
-    # R1.4: three of them were "busy" for ever, with no lock for staff to lift.
+    # R1.4: three of them were "busy" forever, with no lock for staff to lift.
     def die(*args: Any, **kwargs: Any) -> bool:
         raise fault
 

@@ -257,7 +257,7 @@ def test_identity_is_updated_as_asked(alice: Any, sam: Any) -> None:
     ],
 )
 def test_what_was_not_asked_for_stays_as_it_is(wanted: Any, changed: list[str], alice: Any, sam: Any) -> None:
-    # R1.8: whatever has become of it since the request was filed.
+    # R1.8: whatever has happened to it since the request was filed.
     present = stored(alice)
     assert update_identity(sam, alice, **wanted) == changed
     kept = {"first_name", "last_name", "phone", "address", "email"} - set(changed)
@@ -304,7 +304,7 @@ def test_a_second_reset_finds_nothing(alice: Any, sam: Any) -> None:
 
 
 def test_a_clerk_resets_nothing_of_staff(audrey: Any, sam: Any, ada: Any) -> None:
-    # Else a clerk who knows an administrator's password would be one.
+    # Otherwise a clerk who knows an administrator's password would become one.
     with pytest.raises(PermissionDenied):
         reset_two_factor(sam, audrey)
     reset_two_factor(ada, audrey)
@@ -436,6 +436,6 @@ def test_whoever_it_concerns_neither_agrees_nor_stops_it_while_a_second_one_is_n
     for decide in (agree, call_off):
         with pytest.raises(NotYourself):
             decide(adam, act)
-    call_off(ada, act)  # who asked may take it back
+    call_off(ada, act)  # the one who asked may take it back
     with pytest.raises(second_person.DecidedAlready):
         agree(anna, act)

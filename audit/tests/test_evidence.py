@@ -1,4 +1,4 @@
-"""What an entry reports is compared with what is stored elsewhere, by whoever stores it (R6.3)."""
+"""What an entry reports is compared with what is stored elsewhere, by the app that stores it (R6.3)."""
 
 from collections.abc import Callable
 from typing import Any

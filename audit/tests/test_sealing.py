@@ -26,7 +26,7 @@ def blocks() -> list[AuditBlock]:
 
 
 def late(pk: int) -> AuditEntry:
-    """An entry whose id was drawn before others that are sealed already."""
+    """Return an entry whose id was drawn before others that are sealed already."""
     entry = AuditEntry(pk=pk, action="LOGOUT", actor_label="late")
     entry.save()
     return entry
@@ -181,7 +181,7 @@ def test_a_new_key_seals_and_the_old_one_still_verifies(entries: Entries, settin
 
 
 def test_a_retired_key_that_seals_again_is_named(entries: Entries, settings: Any, found: Any, verify: Any) -> None:
-    """Whoever got hold of it could carry the chain on."""
+    """A thief of the key could continue the chain."""
     retired, ring = settings.AUDIT_KEYS, {"k2": secrets.token_bytes(32)} | settings.AUDIT_KEYS
     for number, keys in enumerate([retired, ring, {**retired, "k2": ring["k2"]}, ring], 1):
         settings.AUDIT_KEYS = keys

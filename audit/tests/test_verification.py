@@ -266,7 +266,7 @@ def test_an_altered_list_is_named(log: list[AuditEntry], tamper: Any, found: Any
 
 
 def test_a_list_that_is_not_the_blocks_own_is_named(monkeypatch: pytest.MonkeyPatch, entries: Any, found: Any) -> None:
-    """Were the digests of entries and list ever made apart from each other."""
+    """If the digests of entries and list were ever made separately."""
     with monkeypatch.context() as wrong:
         wrong.setattr(digests, "entries_digest", lambda digests: "0" * 64)
         entries(1)
@@ -282,7 +282,7 @@ def test_blocks_that_cannot_be_read_end_it_with_a_message(tamper: Any, verify: A
     assert error.value.returncode == 1
 
 
-# --- Everything made anew -----------------------------------------------------------------------------------
+# --- Everything made again -----------------------------------------------------------------------------------
 
 
 def rewrite(tamper: Any, log: list[AuditEntry]) -> None:

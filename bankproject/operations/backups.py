@@ -129,7 +129,7 @@ def _require_sound(path: Path) -> None:
     """Refuse a file that is not a database, or a damaged one.
 
     Raises:
-        BackupError: the file is no database, or a damaged one.
+        BackupError: the file is not a database, or a damaged one.
     """
     try:
         with closing(_opened(path)) as opened:

@@ -1,4 +1,4 @@
-"""Whose address it is: X-Forwarded-For is believed from our own proxies only (R1.4)."""
+"""The client's address: X-Forwarded-For is believed only from our own proxies (R1.4)."""
 
 import ipaddress
 from typing import Any
@@ -41,7 +41,7 @@ def test_limits_count_under_the_network(ip: str | None, network: str) -> None:
 
 @proves("V4.1.3", "V15.3.4")
 def test_a_forged_header_is_ignored_where_no_proxy_is_trusted() -> None:
-    # R1.4: else a client would choose a new address for every guess.
+    # R1.4: otherwise a client would choose a new address for every guess.
     assert asked("203.0.113.7", "198.51.100.1") == "203.0.113.7"
 
 
@@ -59,7 +59,8 @@ def test_a_forged_header_is_ignored_from_a_peer_that_is_not_our_proxy(settings: 
         # Only the right-most was written by our proxy.
         ("1.2.3.4, 198.51.100.1", "198.51.100.1"),
         ("198.51.100.1, 1.2.3.4 ,2001:db8::7 ", "2001:db8::7"),
-        # What is no address falls back to the proxy's: everybody behind it shares a counter, nobody dodges it.
+        # A text that is not an address falls back to the proxy's: everybody behind it shares a counter, nobody dodges
+        # it.
         ("", "10.1.2.3"),
         ("unknown", "10.1.2.3"),
         ("198.51.100.1, <script>", "10.1.2.3"),

@@ -45,7 +45,7 @@ def test_errors_of_the_driver_are_those_of_django(alice: Any, bob: Any) -> None:
         User._meta.pk,
         User._meta.get_field("email"),
     )
-    for _ in range(2):  # what was prepared goes on after an error
+    for _ in range(2):  # prepared statements still work after an error
         with pytest.raises(IntegrityError) as caught, transaction.atomic():
             take.execute(alice.pk, bob.email)
         assert type(caught.value.__cause__).__module__.startswith(("sqlite3", "psycopg", "mssql_python", "pyodbc"))
@@ -73,7 +73,7 @@ def test_a_migration_that_alters_a_column_fails_no_statement_that_was_prepared_b
 
 @contextmanager
 def altered_by_another(name: str) -> Iterator[None]:
-    """A column of people is longer meanwhile: altered over a connection of somebody else's, and back."""
+    """Make a column of people longer meanwhile, over another connection, and restore it."""
 
     def alter(length: int) -> None:
         try:

@@ -86,7 +86,7 @@ def file_request(request: ApiRequest, data: Body[FileRequestIn]) -> Status[Reque
 
 @router.get("/requests/{uuid:request_id}", response=RequestDetailsOut)
 def service_request(request: ApiRequest, request_id: UUID) -> RequestDetailsOut:
-    """One of your requests, and what became of it."""
+    """One of your requests, and its outcome."""
     require(request.user, "support.file_request")
     return RequestDetailsOut.of(selectors.request_of(request.user, request_id))
 

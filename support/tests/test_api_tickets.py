@@ -95,7 +95,7 @@ def test_the_same_key_opens_one_ticket(alice: Any, bob: Any, api_of: Any, write:
 def test_the_same_key_for_something_else_is_refused(
     change: Any, alice: Any, api_of: Any, write: Any, open_account: Any
 ) -> None:
-    # R3.5: what was written would be lost.
+    # R3.5: the text would be lost.
     open_account(alice, "100.00")
     if "reference" in change:
         change = {"reference": Transaction.objects.latest("created_at").reference}

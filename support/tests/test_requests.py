@@ -46,7 +46,7 @@ def actions_of(request: Any) -> list[str]:
 
 
 def kinds_of(request: Any) -> list[str]:
-    """Whose freezes stand on its account."""
+    """Return the kinds of the freezes on its account."""
     rows = AccountFreeze.objects.filter(account=request.account_id, lifted_at__isnull=True).order_by("pk")
     return list(rows.values_list("kind", flat=True))
 

@@ -1,4 +1,4 @@
-"""Looking writes nothing (issue 16; R1.6, R8.2): who is noted already commits nothing by a GET, by page or API.
+"""Looking writes nothing (issue 16; R1.6, R8.2): a GET of a user who is noted already commits nothing, by page or API.
 
 The staff's area, everybody else, and HEAD: `slow/test_looking_everywhere`.
 """
@@ -74,7 +74,7 @@ def test_a_program_that_reads_commits_once_a_minute(alice: Any, open_account: An
 
 
 def writes_nothing(browser: Client, path: str, user: Any = None) -> bool:
-    """Whether a page that is there writes nothing, looked at once and once more."""
+    """Return whether an existing page writes nothing, looked at once and once more."""
     if user:
         noted_now(user)
     with statements_but_reading() as told:
@@ -149,7 +149,7 @@ def test_a_link_of_a_mail_is_opened_without_a_write(
 def test_a_message_is_written_by_the_form_and_taken_away_by_the_page_that_shows_it(
     alice: Any, browser_of: Callable[..., Client]
 ) -> None:
-    """Why a page may write after a form: what it says is said once."""
+    """Why a page may write after a form: its message is shown once."""
     browser = browser_of(alice)
     browser.post("/profile/sessions/end-others/")
     with statements_but_reading() as told:

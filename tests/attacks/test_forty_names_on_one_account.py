@@ -1,4 +1,4 @@
-"""Somebody has an account number and a list of the forty commonest names (R3.6)."""
+"""A person has an account number and a list of the forty commonest names (R3.6)."""
 
 from collections.abc import Callable
 from typing import Any

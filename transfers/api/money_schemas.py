@@ -266,7 +266,7 @@ class EntryOut(Out):
 
 
 class OrderOut(Out):
-    """What was ordered, and what has become of it; `explanation` says why it waits, or was not carried out."""
+    """What was ordered, and its state; `explanation` says why it waits, or was not carried out."""
 
     id: Annotated[UUID, Field(validation_alias="public_id")]
     kind: Annotated[str, _one_of(OrderKind)]
@@ -353,7 +353,7 @@ class PayeesOut(Out):
 
 
 class NamedPayeeOut(Out):
-    """Whom a number belongs to: the holder's name after a match or a near match, else the one that you sent."""
+    """Whom a number belongs to: the holder's name after a match or a near match, otherwise the one that you sent."""
 
     name: str
     name_check: Annotated[

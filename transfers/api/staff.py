@@ -180,7 +180,7 @@ router = Router(tags=["Staff"])
 
 @router.get("/holds", response=PageOf[HeldOut])
 def holds(request: ApiRequest, wanted: Query[PageIn]) -> Any:
-    """What waits for a decision, the last to come first."""
+    """What waits for a decision, newest first."""
     page = staff.held_orders(request.user, after=wanted.cursor)
     standing = _standing(*page.items)
     return {"items": [HeldOut.of(order, standing) for order in page.items], "next_cursor": page.next_cursor}
@@ -206,7 +206,7 @@ def reject_hold(request: ApiRequest, hold_id: UUID, data: LatelyCodeIn, key: Ide
 
 @router.get("/alerts", response=PageOf[AlertOut])
 def alerts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
-    """What the fraud rules said and nobody has looked at, the last to come first."""
+    """What the fraud rules said and nobody has looked at, newest first."""
     page = staff.open_alerts(request.user, after=wanted.cursor)
     standing = _standing(*(alert.order for alert in page.items))
     return {"items": [AlertOut.of(alert, standing) for alert in page.items], "next_cursor": page.next_cursor}

@@ -22,7 +22,7 @@ from tests.tables import in_one_world
 
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture) -> Callable[..., str]:
-    """What a command writes; `status`: it ends with that."""
+    """Run a command and return what it writes; `status`: it ends with that."""
 
     def run(*arguments: str, status: int = 0) -> str:
         if not status:

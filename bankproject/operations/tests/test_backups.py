@@ -1,6 +1,6 @@
-"""Backup and restore of a file (R9.7): never over something, never half, never damaged.
+"""Backup and restore of a file (R9.7): never over an existing file, never half, never damaged.
 
-What the commands add is in `test_backup_commands`, and that it holds under load in `test_backup_under_load`.
+`test_backup_commands` tests what the commands add, `test_backup_under_load` the backup under load.
 """
 
 import hashlib
@@ -223,7 +223,8 @@ class TestPuttingOneBack:
     def test_what_is_put_back_is_not_called_unchanged(
         self, file: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A folder that cannot be synced, as on some network shares, is found out when the database is back."""
+        """A folder that cannot be synced, as on some network shares, is found out when the database is restored
+        already."""
         sync = backups._sync
 
         def only_files(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What Prometheus reads (R9.5): that it is true, that it stays bounded, and that no person is in it."""
+"""What Prometheus reads (R9.5): it is true, it stays bounded, and it names no person."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def shown() -> Values:
 
 @pytest.fixture(autouse=True)
 def _nothing_was_asked_yet() -> None:
-    """Each page that a test before these asked for is some twenty figures to read."""
+    """Forget earlier requests: each page that another test asked for adds some twenty figures to read."""
     for meter in (middleware._requests, middleware._seconds):
         meter.clear()
     middleware._meters.cache_clear()
@@ -59,7 +59,7 @@ def _nothing_was_asked_yet() -> None:
 
 @pytest.fixture
 def grown(django_capture_on_commit_callbacks: Any) -> Callable[[], Any]:
-    """`with grown() as values: …` – by how much each figure has grown when all that was done is committed."""
+    """`with grown() as values: …` – by how much each figure has grown when everything is committed."""
 
     @contextmanager
     def measure() -> Iterator[Values]:
@@ -169,7 +169,7 @@ def test_nothing_but_a_code_of_ours_is_a_label(reason: Any) -> None:
 
 
 def test_every_reason_of_a_refusal_that_there_is_fits(db: None) -> None:
-    """Else it would be counted without its code, and nobody would notice."""
+    """Otherwise it would be counted without its code, and nobody would notice."""
     from foundation.refusals import Refusal
     from transfers.orders.fraud import Rule
 
@@ -346,7 +346,7 @@ def test_no_person_amount_or_number_is_in_any_of_it(
     settings.METRICS_TOKEN = TOKEN
     text = client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"}).content.decode()
     samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
-    # Times are values with many digits: any four of them may stand there by chance.
+    # Times are values with many digits: any four of them may occur by chance.
     names = "\n".join(name for name, _, _ in samples)
     for word in (alice.email, bob.email, "Alice", "Bob", order.source.number, order.target.number, "4321", TOKEN):
         assert word not in names

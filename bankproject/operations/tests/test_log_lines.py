@@ -1,4 +1,4 @@
-"""What stands in the log and what never does, and the file that it may be written to (R9.5, R6.2)."""
+"""What the log contains and never contains, and the file that it may be written to (R9.5, R6.2)."""
 
 import json
 import logging
@@ -187,7 +187,7 @@ def test_arguments_that_do_not_fit_are_a_fault_of_the_program_and_no_silent_loss
 
 @pytest.fixture
 def requests(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
-    """The lines of the requests so far, as JSON has them."""
+    """Return the lines of the requests so far, as JSON."""
     caplog.set_level(logging.INFO, REQUESTS)
 
     def read() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Health checks and the door of the metrics (R9.5): who gets what answer, whatever state the bank is in."""
+"""Health checks and access to the metrics (R9.5): who gets what answer, whatever state the bank is in."""
 
 import json
 from datetime import timedelta

@@ -151,7 +151,7 @@ def test_what_is_given_back_is_due_as_before(rows: None) -> None:
 
 
 def test_a_clock_that_is_set_back_stops_no_job(rows: None) -> None:
-    """Neither what was written an hour or a year ahead, nor what a machine left behind then, is waited for."""
+    """Nothing that was written an hour or a year ahead, or left behind by a machine then, is waited for."""
     for ahead in (timedelta(hours=1), timedelta(days=365)):
         wrong = NOW + ahead
         for claim in claim_due([HOURLY, NIGHTLY], at=wrong):

@@ -1,4 +1,5 @@
-"""Where workers write down what they count (R9.5); with a real gunicorn in `tests/slow/test_operations_document.py`."""
+"""Files in which workers write their counts (R9.5); with a real gunicorn in
+`tests/slow/test_operations_document.py`."""
 
 import os
 import signal

@@ -110,7 +110,7 @@ def test_a_dropped_trigger_fails_by_its_name(db: Any) -> None:
 
 
 def test_a_table_that_is_not_there_is_no_guarded_table(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that was never migrated has no trigger missing either."""
+    """A database that was never migrated has no missing trigger either."""
     monkeypatch.setattr(connection.introspection, "table_names", lambda: [])
     result = books.triggers()
     assert result.state == State.FAIL
@@ -166,7 +166,7 @@ def test_a_key_that_has_sealed_for_too_long_fails(ring: str, settings: Any) -> N
 @pytest.mark.usefixtures("_keys_of_today")
 @in_one_world(("ring", "state"), [("FIELD_KEYS", State.INFORMATION), ("AUDIT_KEYS", State.PASS)])
 def test_an_old_key_behind_a_new_one_is_no_fault(settings: Any, ring: str, state: State) -> None:
-    """The audit log needs its own for ever; the others may go when nothing uses them."""
+    """The audit log needs its own forever; the others may go when nothing uses them."""
     (kid, old) = next(iter(getattr(settings, ring).items()))
     setattr(settings, ring, {"k77": bytes(range(32)), kid: old})
     key_records.note_keys()

@@ -15,7 +15,7 @@ from tests.tables import in_one_world
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Put these results in the place of the real checks, by name."""
+    """Replace the real checks with these results, by name."""
 
     def put(**states: Result | Exception) -> None:
         def looks(result: Result | Exception) -> Any:

@@ -1,4 +1,4 @@
-"""The login of the workers may not change what is written once, even were a trigger gone (R6.2)."""
+"""The login of the workers may not change append-only rows, even if a trigger were gone (R6.2)."""
 
 from io import StringIO
 from typing import Any

@@ -1,4 +1,4 @@
-"""The security audit finds planted faults in source and files, and says so where it has no tool to look (R8.5)."""
+"""The security audit finds planted faults in source and files, and says so if it lacks a tool to look (R8.5)."""
 
 import json
 import subprocess
@@ -121,7 +121,7 @@ def test_a_folder_outside_git_is_not_known_to_it(tmp_path: Path, monkeypatch: py
 
 
 def explain(tree: Path, **change: Any) -> None:
-    """Write a baseline of what is found now, each with a reason."""
+    """Write a baseline of the present findings, each with a reason."""
     report = results.run_tool("detect_secrets", ["scan", "accounts/settings.py"], folder=tree).report()
     for items in report["results"].values():
         items[0].update({"why": "It opens nothing."} | change)

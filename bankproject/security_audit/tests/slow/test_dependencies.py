@@ -32,7 +32,7 @@ def honest(name: str, version: str) -> tuple[int, Any]:
 
 @pytest.fixture
 def source() -> Iterator[Callable[[Answer], str]]:
-    """Start a source of advisories that answers so; gives its address."""
+    """Start a source of advisories that gives this answer; return its address."""
     servers = []
 
     def start(answer: Answer) -> str:
@@ -112,7 +112,7 @@ def test_a_source_that_nobody_serves_is_not_reachable(audited: Any) -> None:
 
 
 def test_a_package_that_was_skipped_was_not_looked_at(audited: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip-audit's own way to say so, as recorded: its exit status is 0 then."""
+    """pip-audit's own output in that case, as recorded: its exit status is 0 then."""
     skipped = {"name": "django", "skip_reason": "Dependency not found on PyPI and could not be audited: django"}
     looked_up = {"name": "psycopg", "version": "3.3.9", "vulns": []}
     bad = {"name": "requests", "version": "2.19.0", "vulns": [{"id": "PYSEC-2018-28", "fix_versions": ["2.20.0"]}]}
