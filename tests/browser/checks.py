@@ -1,4 +1,4 @@
-"""What must hold on every page, measured in the browser: each check returns what is wrong, as sentences."""
+"""Checks that must hold on every page, measured in the browser: each returns what is wrong, as sentences."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +12,8 @@ document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`CSP: ${event.violatedDirective} forbids ${event.blockedURI} in ${event.sourceFile || "the page"}`));
 """
 
-# A block that wraps has one box but several lines, so it is the lines of the text that are counted. Words for
-# screen readers are boxes of one pixel elsewhere.
+# A block that wraps has one box but several lines, so the lines of the text are counted. Words for screen readers are
+# boxes of one pixel elsewhere.
 WRAPPED_MONEY = """() => [...document.querySelectorAll(".money")].filter((element) => {
     const range = document.createRange();
     range.selectNodeContents(element);
@@ -21,8 +21,8 @@ WRAPPED_MONEY = """() => [...document.querySelectorAll(".money")].filter((elemen
     return boxes.some((box, index) => index > 0 && box.top >= boxes[index - 1].bottom - 1);
 }).map((element) => element.textContent.trim())"""
 
-# What sticks out to the right is named, or the figure would only say that something does. `scrollWidth` is not
-# enough by itself: a box that hides its overflow cuts an amount off without making the page wider.
+# The element that sticks out to the right is named, or the figure would only say that something does. `scrollWidth` is
+# not enough by itself: a box that hides its overflow cuts an amount off without making the page wider.
 OVERFLOW = """() => {
     const root = document.documentElement;
     const faults = root.scrollWidth <= root.clientWidth ? [] : [`${root.scrollWidth} px of content: ` +
@@ -41,8 +41,7 @@ BACKGROUND = """() => {
     return body === "rgba(0, 0, 0, 0)" ? colour(document.documentElement) : body;
 }"""
 
-# Before any script of the page: the choice that somebody has saved, against the system's own. Frames and pages without
-# storage have none.
+# Before any script of the page: the saved choice, against the system's own. Frames and pages without storage have none.
 SAVE_OTHER_SCHEME = """
 try {
     if ((localStorage.theme || "auto") === "auto") {
@@ -51,8 +50,8 @@ try {
     window.loadedWith = localStorage.theme;
 } catch {}
 """
-# The system's scheme, and the saved one if the document has been loaded since somebody last asked. Pages follow the
-# system from its next change on; the staff's say so in an attribute.
+# The system's scheme, and the saved one if the document was loaded since the last question. Pages follow the system
+# from its next change on; the staff's say so in an attribute.
 FORGET_SAVED_SCHEME = """() => {
     const saved = window.loadedWith;
     window.loadedWith = null;
@@ -72,8 +71,8 @@ SETTLED = """async () => {
     for (const end = Date.now() + 2000; fading() && Date.now() < end;) await frame();
 }"""
 
-# Preloading would add style sheets of axe's own, which the CSP rightly refuses. Of the answer only the faults are
-# wanted, and the rest is long.
+# Preloading would add style sheets of axe's own, which the CSP rightly refuses. Only the faults are needed: the rest of
+# the answer is long.
 RUN_AXE = """async (rules) => (await axe.run({
     resultTypes: ["violations"], preload: false, ...(rules.length ? {runOnly: {type: "rule", values: rules}} : {}),
 })).violations"""
@@ -84,7 +83,7 @@ _axe = Axe()
 
 
 def axe(page: Page, *, colours_only: bool = False) -> list[str]:
-    """What axe objects to, best practices included; or to the colours alone."""
+    """Return axe's objections, best practices included; or only those to the colours."""
     page.evaluate(SETTLED)
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_axe.axe_script)
@@ -97,7 +96,7 @@ def axe(page: Page, *, colours_only: bool = False) -> list[str]:
 
 
 def layout(page: Page) -> list[str]:
-    """Content wider than the window, amounts cut off, amounts over several lines."""
+    """Return content wider than the window, amounts cut off, and amounts over several lines."""
     page.evaluate(SETTLED)
     wrapped = [f"the amount {text!r} is wrapped" for text in page.evaluate(WRAPPED_MONEY)]
     return wrapped + page.evaluate(OVERFLOW)
@@ -117,7 +116,7 @@ class Watch:
         context.on("response", self._response)
 
     def faults(self) -> list[str]:
-        """All that was heard. That a page itself was answered with an error code is no fault of it."""
+        """Return everything that was heard, except that a page itself was answered with an error code."""
         return [
             text
             for text, source in self._heard

@@ -26,7 +26,7 @@ ANSWER, NOTE = "It is in the post.", "Third card this year: ask why."
 
 @pytest.fixture
 def staff_page(signed_in: Callable[..., Page]) -> Callable[[Any], Page]:
-    """The staff area's front page, of somebody who works there."""
+    """Return the staff area's front page, of a member of staff."""
 
     def page_of(user: Any) -> Page:
         page = signed_in(user)

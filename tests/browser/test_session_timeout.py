@@ -185,7 +185,7 @@ def test_passwords_and_codes_are_never_kept(alices_page: Page) -> None:
     assert plain == "[[]]"
 
 
-# What lies there, opened with the page's own key.
+# The stored text, opened with the page's own key.
 UNSEALED = """async () => {
     const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const kept = JSON.parse(sessionStorage.getItem("kept-typing"));
