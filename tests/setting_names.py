@@ -9,7 +9,8 @@ SOURCES = Path(__file__).resolve().parent.parent / "bankproject"
 
 
 def variables_read_by_settings() -> set[str]:
-    """What settings.py and the modules beside it ask for: `env.int("NAME")`, `_key_ring("NAME", env)` and so on."""
+    """Return what settings.py and the modules beside it ask for: `env.int("NAME")`, `_key_ring("NAME", env)` and so
+    on."""
     return {name for path in SOURCES.glob("*.py") for name in _asked_for(ast.parse(path.read_text(encoding="utf-8")))}
 
 

@@ -1,4 +1,5 @@
-"""How each engine is spoken to: DATABASE_URL with MSSQL_DRIVER, MSSQL_EXTRA_PARAMS and CONN_MAX_AGE (R8.2, R9.3).
+"""The options of each engine's connection: DATABASE_URL with MSSQL_DRIVER, MSSQL_EXTRA_PARAMS and CONN_MAX_AGE (R8.2,
+R9.3).
 
 The connection strings are built by the backend and read by the driver's own parser; no server is asked.
 """
@@ -23,7 +24,7 @@ URL = "mssql://bank:secret@db:1433/bank"  # pragma: allowlist secret
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The entry of DATABASES for an environment of these variables and no others."""
+    """Return the entry of DATABASES for an environment of these variables and no others."""
 
     def of(url: str = URL, *, read_only: bool = False, **changes: str) -> dict[str, Any]:
         for name in ("DEBUG", "MSSQL_DRIVER", "MSSQL_EXTRA_PARAMS", "CONN_MAX_AGE"):
@@ -59,7 +60,7 @@ def test_postgresql_prepares_what_is_compiled_once_unless_a_pooler_cannot(made: 
 
 
 def test_a_postgresql_that_says_nothing_is_given_up_before_a_worker_is(made: Any) -> None:
-    """A machine that is gone resets no connection: without these a mail worker would wait for two hours."""
+    """A machine that is gone resets no connection: without these options a mail worker would wait for two hours."""
     options = made("postgres://bank@db/bank")["OPTIONS"]
     silent = options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"]
     assert max(options["connect_timeout"], options["tcp_user_timeout"] / 1000, silent) <= GUNICORN["timeout"] / 2
@@ -112,7 +113,7 @@ def test_of_several_hosts_none_is_taken_that_the_bank_could_not_write_to(made: A
 
 
 def test_pyodbc_does_not_take_one_connection_for_many(made: Any) -> None:
-    """MARS: else Django would run a query amid another's rows, and the driver refuse it."""
+    """MARS: otherwise Django would run a query in the middle of another's rows, and the driver refuse it."""
     entry = made(MSSQL_DRIVER="pyodbc")
     assert entry["OPTIONS"]["python_driver"] == "pyodbc"
     assert words_of(entry) == {"encrypt": "yes", "mars_connection": "no"}
@@ -209,7 +210,7 @@ def test_connections_are_kept_and_looked_at_before_use(made: Any, url: str) -> N
 
 
 def test_below_django_nobody_keeps_them_a_second_time(settings: Any) -> None:
-    """A store of the driver's own would hand out connections that the server has ended."""
+    """A pool of the driver's own would hand out connections that the server has ended."""
     assert settings.DATABASE_CONNECTION_POOLING is False
 
 

@@ -1,4 +1,4 @@
-"""docs/operations.md, run as it stands against a bank that gunicorn serves with its own configuration (R9.5, R9.7)."""
+"""docs/operations.md, run unchanged against a bank that gunicorn serves with its own configuration (R9.5, R9.7)."""
 
 import re
 import textwrap
@@ -14,7 +14,7 @@ BLOCK = re.compile(r"^( *)```(bash|text|yaml)\n(.*?)^ *```$", re.MULTILINE | re.
 
 
 def blocks(*kinds: str) -> list[tuple[str, str]]:
-    """(kind, text) of each block of these kinds."""
+    """Return (kind, text) of each block of these kinds."""
     document = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     return [(kind, textwrap.dedent(text)) for _, kind, text in BLOCK.findall(document) if kind in kinds]
 

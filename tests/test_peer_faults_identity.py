@@ -76,7 +76,7 @@ def test_amounts_that_are_no_amounts(text: str, alice: Any, open_account: Any, b
 
 
 def test_no_float_in_the_code_that_handles_money(repository: Path) -> None:
-    # R3.2: float residue. Seconds, in the limiter, are no money.
+    # R3.2: float residue. Seconds, in the limiter, are not money.
     from foundation import money
 
     assert not re.search(r"\bfloat\(|: float|-> float|/ 100\b|\* 100\b", inspect.getsource(money))
@@ -160,7 +160,7 @@ def test_a_state_change_by_get(method: str, alice: Any, browser_of: Any, open_ac
 
 
 def test_a_state_change_by_a_stranger(alice: Any, charlie: Any, browser_of: Any, open_account: Any) -> None:
-    # R1.7: what is not his does not exist for him.
+    # R1.7: another customer's things do not exist for him.
     account = open_account(alice, "5.00")
     empty = open_account(alice)
     browser = browser_of(charlie)
@@ -227,7 +227,7 @@ def test_rate_limits_that_count_page_loads(alice: Any, client: Client, code_of: 
 
 
 def test_rate_limits_that_ignore_the_proxy(alice: Any, settings: Any) -> None:
-    # R1.4: behind our proxy two visitors are two; in front of it a forged header is nothing.
+    # R1.4: behind our proxy two visitors are two; in front of it a forged header is ignored.
     settings.TRUSTED_PROXIES = ["10.0.0.1/32"]
     with time_machine.travel(NOON, tick=False):
         for number in range(5):

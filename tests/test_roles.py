@@ -33,7 +33,7 @@ def test_the_four_groups_are_made_by_migrations_with_exactly_their_permissions()
         assert permissions_of(role) == granted(role), role
 
 
-# Who may what, once more and by hand: a grant that is changed by mistake is a door that stands open.
+# The permissions of each role, repeated by hand: a grant that is changed by mistake opens a door.
 WHO_MAY = {
     "accounts.change_role": "Admin",
     "accounts.decide_pendingact": "Admin",
@@ -193,7 +193,7 @@ def test_a_permission_that_no_model_declares_cannot_be_granted() -> None:
 
 
 def test_somebody_in_two_groups_has_no_role_and_may_nothing(alice: Any) -> None:
-    # R1.7: one role per user. Put into another group behind the services' back, one loses both.
+    # R1.7: one role per user. Put into another group behind the services' back, a user loses both.
     alice.groups.add(Group.objects.get(name=Role.ADMIN.value))
     alice = type(alice).objects.get(pk=alice.pk)
     assert alice.role is None
@@ -203,7 +203,7 @@ def test_somebody_in_two_groups_has_no_role_and_may_nothing(alice: Any) -> None:
 
 
 def test_a_session_reads_its_user_with_role_and_permissions_in_one_statement(alice: Any, sam: Any) -> None:
-    # R1.7, R2.4: and what it reads is what the user may, no more.
+    # R1.7, R2.4: and it reads only what the user may.
     for user in (alice, sam):
         role = user.role
         with CaptureQueriesContext(connection) as captured:

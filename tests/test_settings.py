@@ -41,13 +41,13 @@ def _compiled(path: Path) -> CodeType:
 
 
 def key(number_of_bytes: int = 32) -> str:
-    """Another key each time, the same ones in each run: they are part of the names of tests."""
+    """Return another key each time, and the same ones in each run: they are part of the names of tests."""
     return base64.urlsafe_b64encode(hashlib.shake_256(b"%d" % next(_serial)).digest(number_of_bytes)).decode()
 
 
 @pytest.fixture
 def settings_with(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Any:
-    """What settings.py makes of an environment that holds the secrets and these changes, and nothing else."""
+    """Return what settings.py makes of an environment that holds the secrets and these changes, and nothing else."""
 
     def load(**changes: str | None) -> dict[str, Any]:
         for name in list(os.environ):
@@ -205,7 +205,7 @@ COOKIES = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "DEVICE_COOKIE_NAME")
 
 @proves("V3.3.3")
 def test_over_https_browsers_keep_cookies_to_this_very_host(settings_with: Any) -> None:
-    # R8.2: what the prefix promises the browser checks, so the cookies must keep it.
+    # R8.2: browsers check the promise of the prefix, so the cookies must keep it.
     made = settings_with()
     assert [made[name] for name in COOKIES] == ["__Host-bank-session", "__Host-bank-csrf", "__Host-bank-device"]
     assert made["SESSION_COOKIE_SECURE"] is made["CSRF_COOKIE_SECURE"] is True
@@ -242,7 +242,7 @@ def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, v
 
 @in_one_world(("noted", "idle"), [("0", "300"), ("61", "300"), ("15", "14"), ("3600", "7200")])
 def test_a_clock_that_is_hardly_ever_noted_is_refused(settings_with: Any, noted: str, idle: str) -> None:
-    # R1.6: a session lives on for so long.
+    # R1.6: a session lives that much longer.
     with pytest.raises(ImproperlyConfigured, match="SESSION_NOTED_SECONDS"):
         settings_with(SESSION_NOTED_SECONDS=noted, SESSION_IDLE_SECONDS=idle)
     made = settings_with(SESSION_NOTED_SECONDS="60", SESSION_IDLE_SECONDS="60")
@@ -341,7 +341,7 @@ def test_passwords_have_twelve_characters_or_more(settings_with: Any) -> None:
 
 
 def test_limits_are_counted_in_rows_unless_an_exact_cache_is_named(settings_with: Any) -> None:
-    # R3.9: what does not count exactly is refused, not used.
+    # R3.9: a store that does not count exactly is refused, not used.
     assert settings_with()["CACHE_URL"] == ""
     for url in ("redis://cache:6379/0", "rediss://:secret@cache:6379/0", "unix:///run/cache.sock?db=1"):
         assert settings_with(CACHE_URL=url)["CACHE_URL"] == url

@@ -60,8 +60,6 @@ class AilingDisk:
     def wait_until_it_struck(self, times: int, *, within: float = _PATIENCE_SECONDS) -> None:
         """Wait for a number of strikes.
 
-        Raises: TimeoutError: too few, in this many seconds.
-
         Raises:
         TimeoutError: it did not so often, in so many seconds.
         """

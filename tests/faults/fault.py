@@ -65,8 +65,6 @@ class RunningBank(Protocol):
     def manage(self, *arguments: str) -> str:
         """Return what a command of `manage.py` prints, on this bank.
 
-        Raises: Violation: it ended with another status than 0.
-
         Raises:
             Violation: it ended with another status than 0.
         """

@@ -37,13 +37,13 @@ print(json.dumps(ran.exists()))
 
 
 def idle_jobs(bank: RunningBank, wanted: int) -> list[str]:
-    """Find at least so many jobs that are not due and that nobody runs.
+    """Find at least this many jobs that are not due and that no scheduler runs.
 
-    The claims of a scheduler that was killed last for two minutes. Then its jobs are due again, but for those that ran
-    only because the clock had been set back: they wait for their time.
+    The claims of a killed scheduler last for two minutes. Then its jobs are due again, except those that ran only
+    because the clock had been set back: they wait for their time.
 
     Raises:
-        Violation: there are not so many; what was due did not run.
+        Violation: there are fewer; due jobs did not run.
     """
     found: list[str] = json.loads(shell(bank, _BEGIN + _FIND_IDLE.format(jobs=_JOBS, wanted=wanted)))
     if len(found) < wanted:

@@ -81,8 +81,6 @@ def cut_one_connection(bank: RunningBank, random: Random) -> None:
 def _cut(cut: Callable[[], int]) -> None:
     """Cut one connection.
 
-    Raises: TimeoutError: the bank had none.
-
     Raises:
     TimeoutError: the bank had no connection.
     """

@@ -157,8 +157,6 @@ def _sign_in(bank: RunningBank, random: Random) -> int:
 def _status(port: int, path: str, body: dict[str, str] | None = None) -> int:
     """Return the status of a request over a connection of its own.
 
-    Raises: OSError, http.client.HTTPException: no whole answer came.
-
     Raises:
         OSError, http.client.HTTPException: no whole answer came.
     """

@@ -96,7 +96,9 @@ def send(port: int, method: str, path: str, body: object = None, **headers: str)
 def read(text: bytes) -> Answer:
     """Read an answer.
 
-    Raises: BrokenOff: it is not complete. ValueError: it is not HTTP.
+    Raises:
+        BrokenOff: it is not complete.
+        ValueError: it is not HTTP.
     """
     head, found, content = text.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
@@ -119,7 +121,9 @@ def read(text: bytes) -> Answer:
 def _joined(chunks: bytes) -> bytes:
     """Return the chunks joined.
 
-    Raises: BrokenOff: the last one, which is empty, has not come. ValueError
+    Raises:
+        BrokenOff: the last one, which is empty, has not come.
+        ValueError
     """
     parts: list[bytes] = []
     while True:

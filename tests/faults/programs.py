@@ -47,8 +47,6 @@ class Supervised:
     def pid(self) -> int:
         """Return the id of the process that was started.
 
-        Raises: RuntimeError: it was never started.
-
         Raises:
             RuntimeError: it was never started.
         """
@@ -87,7 +85,8 @@ class Supervised:
     def wait_until_it_works(self) -> None:
         """Wait until it works.
 
-        Raises: DidNotStart
+        Raises:
+            DidNotStart
         """
         end = time.monotonic() + PATIENCE_SECONDS
         while not (self.is_running and self.works()):

@@ -61,7 +61,8 @@ class Round:
     def _all_answered(self, when: str) -> Iterator[None]:
         """Check that all were answered, without our own faults (5xx).
 
-        Raises: Violation
+        Raises:
+            Violation
         """
         before = self._unanswered()
         yield

@@ -100,7 +100,8 @@ class ServedBank:
     def wait_until_it_pays(self, more: int = 1, *, within: float = PATIENCE_SECONDS) -> None:
         """Wait until it pays.
 
-        Raises: Violation
+        Raises:
+            Violation
         """
         wanted = self.acknowledged() + more
         paid = lambda: self.acknowledged() >= wanted  # noqa: E731 - said where it is waited for
@@ -119,7 +120,8 @@ class ServedBank:
     def manage(self, *arguments: str) -> str:
         """Run a command of `manage.py`.
 
-        Raises: Violation
+        Raises:
+            Violation
         """
         done = subprocess.run(
             [*DIES_ALONG, *_managed(*arguments)],
@@ -137,7 +139,8 @@ class ServedBank:
     def part(self, kind: type[P]) -> P:
         """Return the site's part of this class.
 
-        Raises: LookupError: the site has none.
+        Raises:
+            LookupError: the site has none.
         """
         for one in self.parts:
             if isinstance(one, kind):

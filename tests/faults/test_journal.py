@@ -1,4 +1,5 @@
-"""What cannot be done now is said so, to programs and to people, and any other fault is named (R7.3, R9.5)."""
+"""An answer for something that cannot be done now says so, to programs and to people, and any other fault is named
+(R7.3, R9.5)."""
 
 from typing import Any
 
@@ -13,7 +14,7 @@ FINE: dict[str, Any] = {"status": 200, "code": "", "retry_after": ""}
 
 
 def faults(what: str, answer: dict[str, Any]) -> list[str]:
-    """What a journal finds wrong with an answer to a payment, or to a read of this kind."""
+    """Return a journal's faults in an answer to a payment, or to a read of this kind."""
     journal = Journal([])
     if what == "payment":
         of_it = {"key": "k", "try": "1", "at": 0.0}

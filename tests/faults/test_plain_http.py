@@ -1,4 +1,4 @@
-"""An answer that broke off is none, however its length is told."""
+"""An answer that broke off is not an answer, in whatever way its length is given."""
 
 import pytest
 

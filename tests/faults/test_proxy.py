@@ -17,7 +17,7 @@ _SECONDS = 60
 
 
 class Echo(socketserver.BaseRequestHandler):
-    """Answers what it gets in capital letters, and notes it."""
+    """Answers its input in capital letters, and records it."""
 
     heard: list[bytes] = []
 

@@ -1,4 +1,5 @@
-"""An index or a constraint that SQL Server refuses, or leaves out without a word, is caught (issue 7, Shows 1)."""
+"""An index or a constraint that SQL Server refuses, or that its backend silently leaves out, is caught (issue 7, Shows
+1)."""
 
 import re
 from typing import Any
@@ -16,7 +17,7 @@ from tests.mssql.rules import faults
 
 
 def found_in(**meta: Any) -> str:
-    """What is found wrong when a table with this Meta is made."""
+    """Return the findings when a table with this Meta is made."""
     with isolate_apps("transfers"), pretended(2022) as connection:
 
         class Thing(models.Model):  # noqa: DJ008 - nobody reads its rows

@@ -40,7 +40,7 @@ def test_a_quick_run_keeps_its_figures_and_one_command_puts_them_into_the_docume
     assert all(one["low"] <= one["middle"] <= one["high"] for one in kept)
     document = place / "performance.md"
     shutil.copyfile(ROOT / "docs" / "performance.md", document)
-    for _ in range(2):  # the second time in place of the first
+    for _ in range(2):  # the second time replaces the first
         report = start("benchmarks/report.py", "--results", str(place / "kept"), "--write", str(document))
         assert report.wait(timeout=60) == 0
     written = document.read_text(encoding="utf-8").partition("<!-- figures:")[2]
