@@ -24,7 +24,7 @@ def alices(alice: Any, api_of: Callable) -> ApiClient:
 
 # --- Whose -------------------------------------------------------------------------------------------------------
 
-# Each route that is about something, with a body that would do: {number}, {order}, {payee} are Alice's.
+# Each route that is about something, with a body that would work: {number}, {order}, {payee} are Alice's.
 ABOUT_HERS: list[tuple[str, str, Any]] = [
     ("GET", "accounts/{number}", None),
     ("PATCH", "accounts/{number}", {"nickname": "Mine"}),
@@ -127,7 +127,7 @@ def test_what_is_no_number_is_as_unknown_as_somebody_elses(
 def test_a_digest_that_was_swapped_in_the_database_leads_nowhere(
     alices: ApiClient, everyday: BankAccount, savings: BankAccount, caplog: Any
 ) -> None:
-    # R8.1: else money would leave another account than the one named.
+    # R8.1: otherwise money would leave another account than the named one.
     digest = savings.number_digest
     BankAccount.objects.filter(pk=savings.pk).update(number_digest=None)
     BankAccount.objects.filter(pk=everyday.pk).update(number_digest=digest)

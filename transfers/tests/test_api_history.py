@@ -191,7 +191,7 @@ def test_pages_go_on_where_the_one_before_ended(
 
 
 def test_the_cursor_of_another_list_is_refused(alices: ApiClient, everyday: BankAccount, pay_in: Callable) -> None:
-    """It would begin somewhere, and what is missing would not show."""
+    """It would begin somewhere, and missing rows would not show."""
     for _ in range(30):
         pay_in(everyday, "1")
     here = f"accounts/{everyday.number}/transactions"

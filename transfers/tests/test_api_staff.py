@@ -136,7 +136,7 @@ def test_the_same_decision_again_has_the_same_answer(verb: str, held: Any, api: 
     other = {"release": "reject", "reject": "release"}[verb]
     assert told(sam.post(f"holds/{held.public_id}/{other}", {"reason": REASON}, **key)) == CONFLICT
     assert told(sam.post(path, {"reason": REASON}, **keyed())) == DECIDED
-    # Somebody else's key of the same text is another key.
+    # Another person's key with the same text is another key.
     assert told(api("ada").post(path, {"reason": REASON}, **key)) == DECIDED
     assert books() == before
 
@@ -165,7 +165,7 @@ def test_no_party_stranger_or_auditor_decides(verb: str, who: str, held: Any, ap
 
 
 def test_who_ordered_it_does_not_decide_it(held: Any, sam: Any, api: Any, books: Any) -> None:
-    # R5.2: a clerk at the counter, say.
+    # R5.2: for example a clerk at the counter.
     TransferOrder.objects.filter(pk=held.pk).update(initiator=sam)
     before, client = books(), api("sam")
     for verb in ("release", "reject"):

@@ -1,5 +1,5 @@
-"""Transactions and entries are written once: at model, queryset and database depth (R3.1); and the constraints
-that stand behind the ledger's own checks (R3.4)."""
+"""Transactions and entries are written once: at model, queryset and database depth (R3.1); and the constraints behind
+the ledger's own checks (R3.4)."""
 
 from collections.abc import Callable
 from decimal import Decimal

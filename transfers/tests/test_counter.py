@@ -131,7 +131,7 @@ def test_neither_the_clerks_code_nor_a_recovery_code_nor_a_used_one_opens_the_ti
 def test_nothing_is_paid_out_to_a_locked_or_deactivated_customer(
     state: dict[str, Any], alice: Any, sam: Any, everyday: BankAccount, balance_of: Callable
 ) -> None:
-    # R1.5: whoever has the phone may be the reason for the lock. Cash can be brought for them.
+    # R1.5: a thief with the phone may be the reason for the lock. Cash can be brought for them.
     User.objects.filter(pk=alice.pk).update(**state)
     account = BankAccount.objects.get(pk=everyday.pk)
     with pytest.raises(CustomerCannotSignIn):
@@ -278,7 +278,7 @@ def test_much_cash_paid_in_at_the_counter_is_looked_at_by_a_second_person(
 def test_cash_in_that_a_second_clerk_agreed_to_or_refused_does_not_count(
     alice: Any, sam: Any, ada: Any, savings: BankAccount, balance_of: Callable, new_key: Callable
 ) -> None:
-    """R3.2: as cash out. One clerk's 950,000 was on the balance at once."""
+    """R3.2: as for cash out. One clerk's 950,000 was on the balance at once."""
 
     def note(amount: str) -> TransferOrder:
         return pay_in(sam, savings, amount, key=new_key())
@@ -361,7 +361,7 @@ def test_each_question_is_one_range_of_an_index_however_long_the_past(
 def test_a_key_used_for_something_else_is_a_conflict_before_the_customers_code_is_looked_at(
     alice: Any, sam: Any, everyday: BankAccount, balance_of: Callable
 ) -> None:
-    """R3.5: the code stays good for what the clerk sends next, and a wrong one is no guess."""
+    """R3.5: the code stays valid for the clerk's next request, and a wrong one is not a guess."""
     pay_in(sam, everyday, key="one key for two")
     code = fresh_code(alice)
     with pytest.raises(IdempotencyConflict):

@@ -57,7 +57,7 @@ def test_confirming_leads_to_a_receipt_that_says_why_it_waits(
         assert shown in page
         assert shown in pdf_text(client, order)
     assert "suspicious" not in page.lower()
-    assert "Send again" not in page  # or somebody who waits would pay twice
+    assert "Send again" not in page  # or a customer who waits would pay twice
 
 
 def test_a_rejected_one_says_what_the_clerk_wrote(

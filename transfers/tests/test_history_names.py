@@ -1,4 +1,4 @@
-"""The history's text search finds the names that stand in its rows, and no others (R3.7, R1.7)."""
+"""The history's text search finds the names in its rows, and no others (R3.7, R1.7)."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -134,8 +134,8 @@ def test_where_the_checking_account_is_frozen_meanwhile_nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch,
     seen: str,
 ) -> None:
-    """Between the look at it and its lock; or it is active only behind the lock of the savings, too late to be locked
-    in its turn: nothing is paid to an account that was not locked with them."""
+    """Between the look at it and its lock; or it becomes active only after the savings were locked, too late to be
+    locked in order: nothing is paid to an account that was not locked with them."""
     found = [checking, checking] if seen == "active and then frozen" else [None, checking, checking]
     if seen == "active and then frozen":
         freeze(checking)

@@ -132,7 +132,7 @@ def test_what_is_no_rate_is_refused(text: str) -> None:
 
 
 def test_a_text_says_the_same_rates_whatever_it_was_made_of() -> None:
-    """What is kept of the rates that days were counted by."""
+    """The record of the rates that days were counted by."""
     rates = parse_rates("2026-01-01:0.015,2026-11-01:0.0225")
     assert rates.text == "2026-01-01:0.015000,2026-11-01:0.022500"
     assert parse_rates(rates.text).text == rates.text

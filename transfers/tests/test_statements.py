@@ -1,4 +1,4 @@
-"""Monthly statements as PDF: they add up, go to their owner alone, and no name breaks them (R3.7, R6.1)."""
+"""Monthly statements as PDF: they add up, only their owner gets them, and no name breaks them (R3.7, R6.1)."""
 
 import io
 import re
@@ -66,7 +66,7 @@ def amount_after(label: str, text: str) -> Decimal:
 
 
 def in_and_out(account: BankAccount, month: Month) -> list[Decimal]:
-    """What the ledger says, asked in another way."""
+    """Return what the ledger says, read in another way."""
     rows = Entry.objects.filter(account=account, posted_at__gte=month.starts_at, posted_at__lt=month.ends_at)
     sides = [Direction.CREDIT, Direction.DEBIT]
     return [rows.filter(direction=side).aggregate(sum=Sum("amount"))["sum"] or Decimal(0) for side in sides]

@@ -37,7 +37,7 @@ def pay_out(sam: Any, everyday: BankAccount) -> Callable[..., TransferOrder]:
 
 @pytest.fixture
 def second_while_first_runs(pay_out: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
-    """The first request is stopped where it holds the customer's limit row, until the second stands before it."""
+    """Stop the first request where it holds the customer's limit row, until the second waits for that."""
     write, begin = placing._write, placing._begin
     is_posting, second_has_begun = Event(), Event()
 
