@@ -48,7 +48,7 @@ class Cursor(str):
         """Read what `str()` of a cursor returned.
 
         Raises:
-            InvalidCursor: it is none of any list.
+            InvalidCursor: it is not a cursor.
         """
         try:
             raw = bytes.fromhex(text.replace("-", ""))

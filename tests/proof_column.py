@@ -1,7 +1,7 @@
 """The proof column of docs/security.md: which tests have the mark of a row's requirements.
 
     python -m tests.proof_column            # exit status 1 if the column says anything else; `make lint` asks this
-    python -m tests.proof_column --write    # write the column anew
+    python -m tests.proof_column --write    # write the column again
 
 A row is `V6.3.1, V6.3.4 | promise | proof`. Its proof links each file with marked tests, with their number if there
 are several. Where no test has a mark the column says `no test: ` and the reason, by hand. Marks are read from the
@@ -71,10 +71,10 @@ def rows(text: str) -> list[Row]:
 
 
 def marks_in(source: str, file: str) -> Iterator[tuple[Marked, str]]:
-    """Each marked test of a file, with each of its numbers.
+    """Yield each marked test of a file, with each of its numbers.
 
     Raises:
-        ValueError: `proves` is called elsewhere than above a test, or with anything but literal numbers of ASVS 5.0.0.
+        ValueError: `proves` is called elsewhere than above a test, or with other arguments than literal numbers of ASVS 5.0.0.
     """
     tree = ast.parse(source)
     calls = {node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == "proves"}
@@ -118,7 +118,7 @@ def _short(file: str) -> str:
 
 
 def written(text: str, marks: Marks) -> str:
-    """The document with its proof column as the marks say."""
+    """Return the document with its proof column as the marks say."""
     lines = text.split("\n")
     for row in rows(text):
         lines[row.line] = f"{', '.join(row.numbers)} | {row.promise} | {proof(row, marks)}"
@@ -126,7 +126,7 @@ def written(text: str, marks: Marks) -> str:
 
 
 def problems(text: str, marks: Marks) -> Iterator[str]:
-    """What is wrong with the rows, but for a column that can be written anew."""
+    """Yield what is wrong with the rows, except a column that can be written again."""
     stands = Counter(number for row in rows(text) for number in row.numbers)
     for number, times in stands.items():
         if number not in REQUIREMENTS:

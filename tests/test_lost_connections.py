@@ -696,7 +696,7 @@ def test_a_refusal_whose_commit_is_lost_counts_once_and_is_recorded_once(
 def test_a_page_says_that_the_database_is_away_without_asking_it(
     alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch, error: Error, says: str, raised_in: str
 ) -> None:
-    """Whatever asked it: a page, or the middleware around all pages."""
+    """Both in a page and in the middleware around all pages."""
     browser = browser_of(alice)
     browser.raise_request_exception = False
     with monkeypatch.context() as away:

@@ -8,7 +8,7 @@ import pytest
 
 from tests import proof_column
 from tests.asvs import REQUIREMENTS
-from tests.asvs import proves as mark  # not by its own name: these are no marks
+from tests.asvs import proves as mark  # not by its own name: these are not marks
 from tests.proof_column import DOCUMENT, ROOT, Marked, Marks, marks_in, problems, rows, written
 from tests.tables import in_one_world
 

@@ -57,7 +57,7 @@ def settings_with(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Any:
             if value is not None:
                 monkeypatch.setenv(name, value)
         made: dict[str, Any] = {"__name__": "bankproject.settings", "__file__": str(path)}
-        exec(program, made)  # noqa: S102 - compiled once, run anew for each environment
+        exec(program, made)  # noqa: S102 - compiled once, run for each environment
         return made
 
     path = repository / "bankproject" / "settings.py"

@@ -87,7 +87,7 @@ def test_saving_what_stands_there_changes_nothing(alice: Any, browser_of: Any) -
 
 @in_one_world("who", ["sam", "audrey", "ada"])
 def test_staff_change_their_own_and_need_no_address(who: str, request: Any, browser_of: Any, alice: Any) -> None:
-    # R1.8; the signed-in user decides whose they are, whatever is sent along.
+    # R1.8: always those of the signed-in user, whatever is sent along.
     user = request.getfixturevalue(who)
     sent = {"phone": "+49 30 777", "address": "", "code": fresh_code(user)}
     stray = {

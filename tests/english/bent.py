@@ -67,7 +67,7 @@ def pieces_of_python(text: str) -> Iterator[Piece]:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node, clean=False)
             if docstring is not None:
-                yield node.body[0].lineno, docstring
+                yield node.body[0].lineno, _blanked(r"`[^`]*`", docstring)
     run: list[str] = []
     begins = 0
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -75,13 +75,13 @@ def pieces_of_python(text: str) -> Iterator[Piece]:
             continue
         goes_on = run and token.start[0] == begins + len(run) and token.line.lstrip().startswith("#")
         if run and not goes_on:
-            yield begins, "\n".join(run)
+            yield begins, _blanked(r"`[^`]*`", "\n".join(run))
             run = []
         if not run:
             begins = token.start[0]
         run.append(token.string.lstrip("# "))
     if run:
-        yield begins, "\n".join(run)
+        yield begins, _blanked(r"`[^`]*`", "\n".join(run))
 
 
 def _blanked(pattern: str, text: str) -> str:
