@@ -69,7 +69,7 @@ def gets(bank: Bank, path: str) -> Callable[[int], list[Ask]]:
 
 
 def payments(bank: Bank) -> Callable[[int], list[Ask]]:
-    """To known payees, each of the next customer."""
+    """Pay known payees, each time for the next customer."""
     turn = itertools.cycle(bank.people)
 
     def asks(count: int) -> list[Ask]:

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 def timed(act: Callable[[], object], times: int) -> Way:
-    """A way that does something this many times in this process; it reports the time of one."""
+    """Return a way that does something this many times in this process; it reports the time of one."""
 
     def run() -> Taken:
         clock, cpu = time.perf_counter(), time.process_time()

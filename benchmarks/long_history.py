@@ -25,7 +25,7 @@ _ENTRY = (
 
 
 def make_account(name: str, entries: int, now: datetime) -> Any:
-    """A customer's account with that many entries, two in and one out, over half a year until now."""
+    """Return a customer's account with that many entries, two in and one out, over half a year until now."""
     from accounts.models import AccountKind, BankAccount, TotpDevice
     from accounts.people.registration import create_user
     from accounts.roles import Role

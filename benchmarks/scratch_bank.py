@@ -100,7 +100,7 @@ def payment_of(payer: Person, payee: Person) -> Payment:
     )
 
 
-# --- Made by whoever measures ----------------------------------------------------------------------------------
+# --- Made for a benchmark --------------------------------------------------------------------------------------
 
 
 def environment(folder: str | Path, *, database_url: str = "", email_url: str = "dummymail://") -> dict[str, str]:

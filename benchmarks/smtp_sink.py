@@ -60,7 +60,7 @@ class Sink:
         return f"smtp://127.0.0.1:{self.port}"
 
     def taken(self) -> int:
-        """How many mails it has taken so far."""
+        """Return how many mails it has taken so far."""
         with socket.create_connection(("127.0.0.1", self.port)) as line, line.makefile("rb") as answers:
             answers.readline()
             line.sendall(b"NOOP\r\n")

@@ -1,4 +1,4 @@
-"""How the bank is served: by the image, by `make run-https` and by whoever follows docs/deployment.md.
+"""How the bank is served: by the image, by `make run-https` and as in docs/deployment.md.
 
     gunicorn --config deploy/gunicorn.conf.py bankproject.wsgi
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 wsgi_app = "bankproject.wsgi:application"
-# Only what is in front of it needs to reach it: whoever else does could name any address as theirs (docs/firewall.md).
+# Only the proxy in front needs to reach it: any other client could name any address as its own (docs/firewall.md).
 bind = [os.environ.get("WEB_BIND", "127.0.0.1:8000")]
 
 # One request at a time in each: threads make writers of SQLite slower, and a worker that hangs is found out.
@@ -65,7 +65,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def worker_abort(worker: Any) -> None:
-    """The request took longer than `timeout`: the worker is told, and killed a second later. By itself gunicorn would
+    """Give up a request that took longer than `timeout`: the worker is killed a second later. By itself gunicorn would
     answer with a page of its own, 500."""
     from foundation import transactions
 

@@ -40,7 +40,7 @@ _SCALAR = -1
 
 
 class _Slot(NamedTuple):
-    """A place for a value, and what stands there while compiling."""
+    """A place for a value, and the stand-in while compiling."""
 
     field: models.Field
     stand_in: Any
@@ -166,7 +166,7 @@ class _Compiled(Generic[S]):
 
         Raises:
             EmptyResultSet: no row could ever match; a list must not be empty.
-            AssertionError: a value does not stand in the statement once, as it was given.
+            AssertionError: a value is not in the statement once, as it was given.
             TypeError: nothing can stand in for the values of a field.
         """
         raise NotImplementedError

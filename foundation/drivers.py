@@ -95,7 +95,7 @@ def _require_readiness(database: BaseDatabaseWrapper) -> None:
     database.validate_no_broken_transaction()
 
 
-# --- SQLite: its driver keeps prepared statements by their texts ---------------------------
+# --- SQLite: its driver keeps prepared statements by their texts --------------------------------------------
 
 
 def _execute_on_sqlite(database: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> Any:

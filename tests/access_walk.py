@@ -32,7 +32,7 @@ OURS = ("accounts", "transfers", "support")
 WORDS = ("Moonfund", "Zanzibar", "Quokka", "Tangerine", "Wisteria", "Lindenallee")
 
 
-# --- What there is --------------------------------------------------------------------------------------------
+# --- What exists ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Page:
 
 
 def walk(resolver: URLResolver | None = None, namespaces: str = "", prefix: str = "") -> Iterator[Page]:
-    """Every page of the resolver, the staff's area and the API's included."""
+    """Yield every page of the resolver, the staff's area and the API's included."""
     for pattern in (resolver or get_resolver()).url_patterns:
         route = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
@@ -61,7 +61,7 @@ def walk(resolver: URLResolver | None = None, namespaces: str = "", prefix: str 
 
 
 def pages() -> dict[str, Page]:
-    """By name, every page outside the staff's area and the API: those have tables of their own."""
+    """Return, by name, every page outside the staff's area and the API: those have tables of their own."""
     return {page.name: page for page in walk() if not page.name.startswith(("admin:", "api:"))}
 
 

@@ -37,7 +37,7 @@ NEWCOMER = {
 
 
 def give_password(client: Client, email: str, password: str = PASSWORD, **extra: Any) -> Any:
-    """The first step of signing in; `extra` are WSGI names such as REMOTE_ADDR."""
+    """Return the first step of signing in; `extra` are WSGI names such as REMOTE_ADDR."""
     return client.post("/sign-in/", {"email": email, "password": password}, **extra)
 
 
@@ -46,7 +46,7 @@ def give_code(client: Client, code: str, **extra: Any) -> Any:
 
 
 def is_signed_in(client: Client, page: str = "/password/") -> bool:
-    """Whether the bank lets this browser see a page that needs both factors."""
+    """Return whether the bank lets this browser see a page that needs both factors."""
     return client.get(page).status_code == 200
 
 
@@ -87,7 +87,7 @@ def mails(to: str = "") -> list[Any]:
 
 
 def mails_of(event: str, **payload: Any) -> list[Any]:
-    """The mails that would be written of one event."""
+    """Return the mails that would be written of one event."""
     from foundation import outbox
 
     [mails] = outbox.mails_of([(event, payload)])
@@ -95,7 +95,7 @@ def mails_of(event: str, **payload: Any) -> list[Any]:
 
 
 def link_for(email: str) -> str:
-    """The path in the newest mail to `email`."""
+    """Return the path in the newest mail to `email`."""
     found = re.search(r"http://testserver(/\S+)", mails(email)[-1].message)
     assert found, "the mail holds no link"
     return found.group(1)

@@ -130,7 +130,7 @@ def _load_middleware_once() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
-    """In a clone where no test ran yet, let one process compile all tests and their imports; the others wait for it."""
+    """Let one process compile all tests and their imports, in a clone where no test ran yet; the others wait for it."""
     folder = session.config.cache.mkdir("compiled")
     compiled = folder / sys.implementation.cache_tag
     if compiled.exists() or not hasattr(session.config, "workerinput"):

@@ -32,8 +32,8 @@ def replica_of_the_bank() -> Iterator[Any]:
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
     if connection.vendor == "sqlite":
-        # The file is copied, and not what stands in its log: closing the last connection writes that back, but a thread
-        # of an earlier test's server may have another one.
+        # The file is copied, and not its log: closing the last connection writes that back, but a thread of an earlier
+        # test's server may have another one.
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             assert cursor.fetchone()[0] == 0, "somebody is in the middle of something"

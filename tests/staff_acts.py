@@ -17,7 +17,7 @@ def an_origin(ip: str = "192.0.2.7") -> Origin:
 
 
 def fresh_code(user: Any) -> str:
-    """A code that works now, as if half a minute had passed since the last."""
+    """Return a code that works now, as if half a minute had passed since the last."""
     TotpDevice.objects.filter(user=user).update(last_step=-1)
     RateWindow.objects.filter(key__startswith="code-pause:").delete()
     return f"{TotpDevice.objects.get(user=user).totp().token():06d}"
@@ -42,7 +42,7 @@ def approved(verb: str, subject: Any) -> ApprovedRequest:
 
 
 def entry_of(action: str) -> AuditEntry:
-    """The one audit entry of this action."""
+    """Return the one audit entry of this action."""
     return AuditEntry.objects.get(action=action)
 
 

@@ -31,7 +31,7 @@ ANSWERS = {"Problem", "wait"}
 FIELDS = {"FieldError", "PydanticCustomError", "ValidationError"}
 
 
-# --- What there is now --------------------------------------------------------------------------------------------
+# --- The present names --------------------------------------------------------------------------------------------
 
 
 def answers() -> Iterator[str]:

@@ -56,7 +56,7 @@ def test_an_answer_may_have_a_policy_of_its_own(rf: Any) -> None:
 
 
 def pages(alice: Any, ada: Any, browser_of: Any) -> dict[str, Any]:
-    """One answer of each kind."""
+    """Return one answer of each kind."""
     customer, admin = browser_of(alice), browser_of(ada)
     return {
         "a public page": Client().get("/sign-in/"),

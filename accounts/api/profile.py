@@ -266,7 +266,7 @@ def begin_authenticator_replacement(request: ApiRequest, data: CodeIn) -> Status
 
 @router.post("/profile/authenticator/confirm", response=RecoveryCodesOut, openapi_extra=refuses(409))
 def confirm_authenticator_replacement(request: ApiRequest, data: ConfirmReplacementIn) -> RecoveryCodesOut:
-    """Put the new app in the place of the old one, by a first code of it. All other sessions end; keep the new
+    """Replace the old app with the new one, by a first code of it. All other sessions end; keep the new
     recovery codes: they are told only now."""
     codes = api_credentials.complete_replacement(
         actor=request.user,
@@ -300,7 +300,7 @@ def request_password_reset(request: HttpRequest, data: ResetRequestIn) -> Status
 
 @router.post("/auth/password-reset/confirm", auth=_FOR_ANYONE, response={204: None}, openapi_extra=refuses(404))
 def reset_password(request: HttpRequest, data: NewPasswordIn) -> Status:
-    """Choose a new password by the token of the mail. All sessions end; signing in takes the code as ever."""
+    """Choose a new password by the token of the mail. All sessions end; signing in takes the code as always."""
     with _faults_at("new_password"):
         password_reset.reset_password(token=data.token, new_password=data.new_password)
     return Status(204, None)

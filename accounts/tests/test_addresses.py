@@ -118,7 +118,7 @@ def test_what_has_one_spelling_is_plain(typed: str) -> None:
     assert is_plain(typed)
 
 
-# --- What is written down of what was typed -------------------------------------------------------------------
+# --- Recorded parts of the typed text -------------------------------------------------------------------------
 
 
 @in_one_world("typed", ["My$ecret-Passw0rd!", "hunter@2hunter2", "four blue lamps", "a@b@c.ch", ""])

@@ -90,7 +90,7 @@ def test_a_clock_that_is_set_back_signs_nobody_out(alice: Any, api_of: Any, cloc
 
 
 def forged(api: ApiClient, **changes: Any) -> str:
-    """The token of `api`, signed as the bank signs, with other claims."""
+    """Return the token of `api`, signed as the bank signs, with other claims."""
     claims = jwt.decode(api.tokens.access_token, options={"verify_signature": False})  # type: ignore[union-attr]
     kid, key = next(iter(bank.TOKEN_KEYS.items()))
     header, key = {"kid": kid, "typ": "at+jwt"} | changes.pop("header", {}), changes.pop("key", key)

@@ -40,12 +40,12 @@ def link(alice: Any, sam: Any) -> str:
 
 
 def new_code(user: Any) -> str:
-    """The code of the app that was set up last."""
+    """Return the code of the app that was set up last."""
     return f"{TotpDevice.objects.filter(user=user).latest('pk').totp().token():06d}"
 
 
 def enrols(client: Client, user: Any) -> bool:
-    """Whether this browser gets as far as a new authenticator app."""
+    """Return whether this browser gets as far as a new authenticator app."""
     if client.get(ENROL).status_code != 200:
         return False
     client.post(ENROL, {"code": new_code(user)})

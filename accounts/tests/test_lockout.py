@@ -145,7 +145,7 @@ def test_behind_the_proxy_each_visitor_has_a_counter(alice: Any, client: Client,
 
 @proves("V6.3.1")
 def test_wrong_codes_count_like_wrong_passwords(alice: Any, client: Client, code_of: Any, clock: Any) -> None:
-    # R1.4: together, and axes hears of both.
+    # R1.4: together, and axes records both.
     fail(client, times=2)
     give_password(client, alice.email)
     for _ in range(2):

@@ -36,7 +36,7 @@ def choose(client: Client, link: str, new: str = NEW, again: str | None = None) 
 
 @proves("V6.4.3")
 def test_a_new_password_by_mail_and_then_both_factors(alice: Any, client: Client, code_of: Any) -> None:
-    # R1.9: the link signs nobody in, and the second factor is asked as ever.
+    # R1.9: the link signs nobody in, and the second factor is asked as always.
     assert 'href="/password/forgot/"' in client.get("/sign-in/").content.decode()
     assert forget(client, " ALICE@example.com ")["Location"] == "/password/forgot/sent/"
     link = link_for(alice.email)

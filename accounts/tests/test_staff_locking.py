@@ -176,7 +176,7 @@ def test_where_there_is_none_whatever_is_given_is_ignored(alice: Any, ada: Any) 
     assert stored(alice).locked_at is not None
 
 
-# --- Somebody must be left ----------------------------------------------------------------------------------
+# --- One must be left ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture

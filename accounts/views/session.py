@@ -19,7 +19,7 @@ from accounts.views.sign_in import is_signed_in
 @require_GET
 def session_left(request: HttpRequest) -> JsonResponse:
     """Return the seconds until the session ends by its last noted use, and the spare seconds for use that was not
-    noted, both 0 once it is over; and whether activity would put the end off."""
+    noted, both 0 once it is over; and whether activity would delay the end."""
     row = pages.open_row(request.session) if is_signed_in(request) else None
     if row is None:
         return JsonResponse({"seconds_left": 0, "spare_seconds": 0, "can_extend": False})

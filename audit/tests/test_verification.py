@@ -282,7 +282,7 @@ def test_blocks_that_cannot_be_read_end_it_with_a_message(tamper: Any, verify: A
     assert error.value.returncode == 1
 
 
-# --- Everything made again -----------------------------------------------------------------------------------
+# --- Everything made again ----------------------------------------------------------------------------------
 
 
 def rewrite(tamper: Any, log: list[AuditEntry]) -> None:

@@ -49,7 +49,7 @@ def database_file() -> Path:
     return Path(connection.settings_dict["NAME"]).resolve()
 
 
-# --- Taking a backup ----------------------------------------------------------------------------------------------
+# --- Taking a backup -----------------------------------------------------------------------------------------
 
 
 def back_up(path: Path, *, progress: Progress) -> Backup:
@@ -158,7 +158,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-# --- Restoring a backup ----------------------------------------------------------------------------------------
+# --- Restoring a backup --------------------------------------------------------------------------------------
 
 
 def restore(path: Path, *, replace: bool, at: datetime, progress: Progress) -> Path | None:

@@ -246,7 +246,7 @@ def perform(
     kind.perform(request, actor=actor, reason=reason, authority=authority)
 
 
-# --- Acts that a second administrator has to agree to -------------------------------------------------------------
+# --- Acts that a second administrator has to agree to --------------------------------------------------------
 
 
 def _ask_second(actor: User, request: ServiceRequest, reason: str) -> None:

@@ -56,7 +56,8 @@ def walk_through(doors: Iterable[Door], walker: Walker, alice: Any) -> list[str]
 
 
 def without_what_no_flag_opens(visitor: Visitor, doors: Iterable[Door]) -> list[Door]:
-    """A flag on top of a role could open what is closed to the role, and change rows that it sees."""
+    """Return the doors without those that no flag opens: a flag on top of a role could open what is closed to the role,
+    and change rows that it sees."""
     has_a_flag_too = visitor.is_superuser and visitor.role is not None
     return [
         door for door in doors if not has_a_flag_too or door.answers in {"403", "404"} or door.could_change_rows
@@ -68,7 +69,8 @@ def is_allowed_to_touch(door: Door, walker: Walker, answer: Any) -> bool:
 
 
 def is_allowed_to_see(door: Door, walker: Walker, answer: Any) -> bool:
-    """A row that Alice is refused may still be hers: her session is read whenever she asks."""
+    """Return whether the visitor may see it: a row that Alice is refused may still be hers, since her session is read
+    whenever she asks."""
     return walker.visitor.is_alice or (walker.visitor.may_touch(door.permission) and answer.status_code < 400)
 
 

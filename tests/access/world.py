@@ -55,7 +55,7 @@ class World:
         return of_hers.get(model) or model._default_manager.order_by("-pk")[0]
 
     def row_for(self, model: Any, act: StaffAct) -> Any:
-        """A row on which an act is offered now."""
+        """Return a row on which an act is offered now."""
         rows = {
             User: [self.nina, self.larry],
             BankAccount: [self.account, self.frozen],
@@ -69,7 +69,7 @@ class World:
 
 
 def acts() -> list[Act]:
-    """Every act of staff on every model, as the admin offers them."""
+    """Return every act of staff on every model, as the admin offers them."""
     pages = admin.site._registry.items()
     return [(model, act) for model, page in pages if isinstance(page, ActingAdmin) for act in page.acts]
 

@@ -92,7 +92,7 @@ def hours_pass(hours: int) -> None:
 
 
 def rescuer() -> User:
-    """Another administrator, made by an operator on the server, who has set up two-factor since."""
+    """Return another administrator, made by an operator on the server, who has set up two-factor since."""
     user = first_administrator.bootstrap_administrator(
         email="rescue@example.com", first_name="Ruth", last_name="Rowe", password=PASSWORD, another=True
     )

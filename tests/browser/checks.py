@@ -61,7 +61,7 @@ FORGET_SAVED_SCHEME = """() => {
     return [matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", saved];
 }"""
 
-# Scripts hear of a new scheme or width a frame later, and colours take their time to fade; in a closed menu they
+# Scripts are told about a new scheme or width a frame later, and colours take their time to fade; in a closed menu they
 # stand still until it is opened.
 SETTLED = """async () => {
     const frame = () => new Promise((done) => requestAnimationFrame(done));

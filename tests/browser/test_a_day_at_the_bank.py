@@ -200,7 +200,7 @@ def the_figures_are_right(page: Page) -> None:
 
 
 def sign_out_and_look_back(page: Page) -> None:
-    """The next person at the computer presses Back."""
+    """Sign out; the next person at the computer presses Back."""
     page.locator("details.menu summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")

@@ -1,5 +1,5 @@
 """A day of work in the staff area, in a real browser: Support, an administrator, an auditor, and the customers who are
-told of it (R1.5, R3.10, R4.1, R4.2, R5.1, R6.4)."""
+told about it (R1.5, R3.10, R4.1, R4.2, R5.1, R6.4)."""
 
 import re
 from collections.abc import Callable

@@ -60,7 +60,7 @@ def test_after_four_minutes_one_is_asked_and_one_click_goes_on(alices_page: Page
     expect(dialog_of(page)).to_be_hidden()
     let_pass(page, 6)
     expect(dialog_of(page)).to_be_visible()
-    page.keyboard.press("Escape")  # somebody is there
+    page.keyboard.press("Escape")  # a person is there
     expect(dialog_of(page)).to_be_hidden()
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello, Alice")

@@ -2,7 +2,7 @@
 
     python -m tests.english [FILE …]
 
-Exits with 1 if there is one. Which sentences are bent stands in `patterns.toml`.
+Exits with 1 if there is one. `patterns.toml` says which sentences are bent.
 """
 
 import sys
@@ -12,11 +12,14 @@ from tests.english.bent import ROOT, bent_in, files
 
 
 def main(names: list[str]) -> int:
+    """Print what is bent in these files, or in all; return the exit status."""
     found = 0
     for path in [Path(name).resolve() for name in names] or files():
-        for line, words, plain in bent_in(path):
+        for line, words, row in bent_in(path):
             found += 1
-            sys.stdout.write(f"{path.relative_to(ROOT)}:{line}: “{words}”: {plain}\n")
+            sys.stdout.write(
+                f'{path.relative_to(ROOT)}:{line}: "{words}": not "{row.bent}" but "{row.plain}"\n',
+            )
     return 1 if found else 0
 
 

@@ -1,4 +1,4 @@
-"""Where prose is in a file, and what of it is bent."""
+"""The prose of a file, and the bent sentences in it."""
 
 import ast
 import io
@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
@@ -16,76 +17,78 @@ CODE = ("accounts", "audit", "bankproject", "benchmarks", "deploy", "foundation"
 # The line at which a piece of prose begins, and the piece.
 Piece = tuple[int, str]
 
-# In `patterns.toml`: where a sentence begins. A space there is any white space, for sentences go over lines.
 _BEGINNING = r"(?:\A\W*|[.!?]\W*\s+|\n\s*\n\W*)"
 
 
+class Row(NamedTuple):
+    """A row of `patterns.toml`: what is bent, an example, and the plain way to write that."""
+
+    pattern: re.Pattern[str]
+    bent: str
+    plain: str
+
+
 @cache
-def patterns() -> dict[re.Pattern[str], str]:
-    """Return each pattern with the plain way to write what it finds."""
-    rows = tomllib.loads((Path(__file__).parent / "patterns.toml").read_text(encoding="utf-8"))["bent"]
-    return {compiled(row["pattern"]): row["plain"] for row in rows}
-
-
-def compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern.replace("BEGINNING ", _BEGINNING).replace(" ", r"\s+"), re.IGNORECASE)
+def rows() -> tuple[Row, ...]:
+    """Return the rows of `patterns.toml`, in which a space is any white space and BEGINNING that of a sentence."""
+    given = tomllib.loads((Path(__file__).parent / "patterns.toml").read_text(encoding="utf-8"))["bent"]
+    return tuple(
+        Row(
+            re.compile(row["pattern"].replace("BEGINNING ", _BEGINNING).replace(" ", r"\s+"), re.IGNORECASE),
+            row["bent"],
+            row["plain"],
+        )
+        for row in given
+    )
 
 
 def files() -> list[Path]:
-    """Return every file with prose of ours; migrations keep the words that they were written with."""
+    """Return every file with our prose. Migrations and decisions are history, and keep their words."""
     documents = [ROOT / name for name in DOCUMENTS if (ROOT / name).exists()] + sorted((ROOT / "docs").glob("*.md"))
     templates = sorted(path for path in (ROOT / "templates").rglob("*") if path.suffix in {".html", ".txt"})
     code = [path for folder in CODE for path in sorted((ROOT / folder).rglob("*.py"))]
     return documents + templates + [path for path in code if "migrations" not in path.parts]
 
 
-def bent_in(path: Path) -> Iterator[tuple[int, str, str]]:
-    """Yield the line, the words found, and the plain way to write them."""
+def bent_in(path: Path) -> Iterator[tuple[int, str, Row]]:
+    """Yield the line, the words found, and the row that found them."""
     text = path.read_text(encoding="utf-8")
     for line, piece in _PIECES.get(path.suffix, pieces_of_template)(text):
-        for pattern, plain in patterns().items():
-            for found in pattern.finditer(piece):
-                words = " ".join(found.group().split()).strip("“”\"'`.!? ")
-                yield line + piece.count("\n", 0, found.end()), words, plain
+        for row in rows():
+            for found in row.pattern.finditer(piece):
+                words = re.sub(r"^\W+|\W+$", "", " ".join(found.group().split()))
+                yield line + piece.count("\n", 0, found.end()), words, row
 
 
 def pieces_of_document(text: str) -> Iterator[Piece]:
     """Yield the document without its code; of a changelog, the part that is not released yet."""
     if text.startswith("# Changelog"):
-        text = text[: re.search(r"\n## (?!Unreleased)|\Z", text).start()]  # type: ignore[union-attr] # \Z is always there
+        text = re.split(r"\n## (?!Unreleased)", text)[0]
     yield 1, _blanked(r"^```.*?^```|`[^`\n]*`", text)
 
 
 def pieces_of_template(text: str) -> Iterator[Piece]:
-    """Yield the template without its tags; what comments for its authors say is prose too."""
+    """Yield the template without its tags; comments for its authors are prose too."""
     yield 1, _blanked(r"\{%.*?%\}|\{\{.*?\}\}|<!--.*?-->|<[^>]*>", text)
 
 
 def pieces_of_python(text: str) -> Iterator[Piece]:
-    """Yield each docstring and each run of comments, without code in backticks."""
+    """Yield each docstring, and the comments of lines that follow one another, without code in backticks."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             docstring = ast.get_docstring(node, clean=False)
             if docstring is not None:
                 yield node.body[0].lineno, _blanked(r"`[^`]*`", docstring)
-    run: list[str] = []
-    begins = 0
+    lines = [""] * len(text.split("\n"))
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type != tokenize.COMMENT:
-            continue
-        goes_on = run and token.start[0] == begins + len(run) and token.line.lstrip().startswith("#")
-        if run and not goes_on:
-            yield begins, _blanked(r"`[^`]*`", "\n".join(run))
-            run = []
-        if not run:
-            begins = token.start[0]
-        run.append(token.string.lstrip("# "))
-    if run:
-        yield begins, _blanked(r"`[^`]*`", "\n".join(run))
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0] - 1] = token.string.lstrip("# ")
+    for run in re.finditer(r"(?:.+\n?)+", "\n".join(lines)):
+        yield run.string.count("\n", 0, run.start()) + 1, _blanked(r"`[^`]*`", run.group())
 
 
 def _blanked(pattern: str, text: str) -> str:
-    """Return the text with what matches put out of sight, each line where it was."""
+    """Return the text without what matches; every line stays where it is."""
     return re.sub(pattern, lambda found: "…" + "\n" * found.group().count("\n"), text, flags=re.DOTALL | re.MULTILINE)
 
 

@@ -61,7 +61,7 @@ class AilingDisk:
         """Wait for a number of strikes.
 
         Raises:
-        TimeoutError: it did not so often, in so many seconds.
+        TimeoutError: it did not strike that often, in this many seconds.
         """
         wait_until(
             lambda: self.struck() >= times, f"the disk to strike {times} times", seconds=within, error=TimeoutError

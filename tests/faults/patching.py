@@ -57,12 +57,12 @@ class Mutant:
 
 
 def mutants() -> list[Mutant]:
-    """All that there are, by name."""
+    """Return all that there are, by name."""
     return [parsed(file.stem, file.read_text(encoding="utf-8")) for file in sorted(MUTANTS.glob("*.patch"))]
 
 
 def parsed(name: str, patch: str) -> Mutant:
-    """The mutant that a patch describes.
+    """Return the mutant that a patch describes.
 
     Raises:
         ValueError: it has no head or no hunk.

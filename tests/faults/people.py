@@ -35,7 +35,7 @@ class Account:
 
 
 def make_accounts() -> list[Account]:
-    """The customers and what they have, made by the bank's own services."""
+    """Return the customers and what they have, made by the bank's own services."""
     from django.utils import timezone
 
     from accounts.models import BankAccount

@@ -93,7 +93,7 @@ class PostOffice(MailServer):
 
     def require_mails(self, told: Mapping[str, Collection[str]], *, within: float = WITHIN_SECONDS) -> int:
         """Wait until each of these people has the mail about the transfer of this description: `told` has all transfers
-        that are committed, and whom the bank tells of each. Return how many mails came.
+        that are committed, and whom the bank tells about each. Return how many mails came.
 
         Raises:
             Violation: one did not leave in this many seconds, one was written twice, one is about a transfer that was

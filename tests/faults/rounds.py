@@ -19,7 +19,7 @@ from tests.faults.running import Part, ServedBank, served_bank
 
 # More, and the books become long.
 FAULTS_IN_A_ROUND = 12
-# Transfers acknowledged before a fault, and after it: it strikes amid them, and the bank goes on.
+# Transfers acknowledged before a fault, and after it: it strikes among them, and the bank goes on.
 _BETWEEN = 20
 
 
@@ -44,7 +44,7 @@ class Round:
             self.bank.wait_until_it_pays(transfers)
 
     def strike(self, fault: Fault, random: Random) -> None:
-        """Let the fault strike amid payments; return when the bank pays again.
+        """Let the fault strike during payments; return when the bank pays again.
 
         Raises:
             Violation

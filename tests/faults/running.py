@@ -53,7 +53,7 @@ PARTS: Mapping[Site, Sequence[Part]] = {
 
 @dataclass
 class ServedBank:
-    """A `RunningBank`; see there."""
+    """The `RunningBank` of a round."""
 
     site: Site
     folder: Path

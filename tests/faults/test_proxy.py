@@ -64,7 +64,7 @@ def is_reset(client: socket.socket) -> bool:
 
 
 def cutting(proxy: Proxy, sent: bytes, cut: Cut) -> threading.Thread:
-    """A thread that waits in `cut_at()`."""
+    """Return a thread that waits in `cut_at()`."""
     thread = threading.Thread(target=proxy.cut_at, args=(sent, cut), daemon=True)
     thread.start()
     while proxy._trap is None:

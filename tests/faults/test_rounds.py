@@ -25,7 +25,7 @@ def a_round(pays: Callable[[Journal], None]) -> Round:
 
 
 def does_nothing(bank: object, random: Random) -> None:
-    """A fault that breaks nothing."""
+    """Break nothing: a fault for tests of rounds."""
 
 
 def strike(one: Round, strikes: Callable[[Any, Random], None], *, drops_nothing: bool = False) -> None:

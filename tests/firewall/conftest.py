@@ -51,7 +51,7 @@ def _nginx(live_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def readable_folder(factory: pytest.TempPathFactory) -> Path:
-    """A folder that nginx's workers can enter when root runs the tests."""
+    """Return a folder that nginx's workers can enter when root runs the tests."""
     folder = factory.mktemp("firewall")
     for path in (folder, *folder.parents):
         if os.geteuid() == 0 and path.stat().st_uid == 0 and not path.stat().st_mode & 0o001:

@@ -54,7 +54,7 @@ def tells_nothing(ctx: CheckContext, response: Response, case: Case) -> None:
 
 
 def load_schema(who: str) -> Any:
-    """The document as the bank serves it, and the application behind it.
+    """Return the document as the bank serves it, and the application behind it.
 
     Made-up tokens are only for people without one: all others send a valid one, so no case fails for lack of it.
     """

@@ -52,7 +52,7 @@ class Bank:
         return self.known[who] | begun | self.known_to.get(operation_id, {})
 
     def sign_in(self, who: str) -> str:
-        """An access token that is good now."""
+        """Return an access token that is good now."""
         self.tokens[who] = tokens_of(self.people[who])
         return self.tokens[who].access_token
 

@@ -179,7 +179,7 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 
 
 def services_in(module: str, node: ast.AST, inside: str = "") -> Iterator[str]:
-    """The functions that own a transaction."""
+    """Yield the functions that own a transaction."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.ClassDef):
             yield from services_in(module, child, f"{inside}{child.name}.")

@@ -111,7 +111,7 @@ def pretended(version: int) -> Iterator[Any]:
 
 @contextmanager
 def as_default(connection: Any) -> Iterator[None]:
-    """In this thread, queries that name no connection go to this one."""
+    """Let queries of this thread that name no connection go to this one."""
     real = connections[DEFAULT_DB_ALIAS]
     connections[DEFAULT_DB_ALIAS] = connection
     try:
@@ -121,7 +121,7 @@ def as_default(connection: Any) -> Iterator[None]:
 
 
 def connection_to(server: PretendedServer, version: int) -> Any:
-    """The backend's own connection object, as it is once it is connected."""
+    """Return the backend's own connection object, as it is once it is connected."""
     # Not importorskip: without unixodbc mssql refuses with a Django error, and that must be noticed.
     from mssql.base import DatabaseWrapper
     from mssql.introspection import DatabaseIntrospection

@@ -98,7 +98,7 @@ IDENTITY = "gives a value for a number that the server counts itself"
 
 @rule(IDENTITY)
 def _identity(statement: Statement, version: int) -> object:
-    """SET IDENTITY_INSERT needs the right to ALTER the table, which the bank's login lacks."""
+    """Find SET IDENTITY_INSERT, which needs the right to ALTER the table: the bank's login lacks it."""
     return "IDENTITY_INSERT" in statement.text
 
 
@@ -174,7 +174,7 @@ def _order_of(select: exp.Select) -> list[exp.Ordered]:
     return [one for one in order.expressions if isinstance(one, exp.Ordered)] if order else []
 
 
-# --- Conditions are not values, and values are not conditions -----------------------------------------------------
+# --- Conditions are not values, and values are not conditions -----------------------------------------------
 
 _CONDITIONS = (
     exp.And | exp.Or | exp.Not | exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE

@@ -172,7 +172,7 @@ class SignedIn:
             return str(answer.read().decode())
 
     def find(self, pattern: str, path: str) -> str:
-        """The first group of the first match on a page."""
+        """Return the first group of the first match on a page."""
         found = re.search(pattern, self.get(path))
         if found is None:
             raise RuntimeError(f"{path} has nothing like {pattern}")

@@ -66,7 +66,7 @@ class Stack:
     serial: int = 0
 
     def bank(self, service: str = "web") -> Container:
-        """A service of the bank's own image, not yet started."""
+        """Return a service of the bank's own image, not yet started."""
         told = self.services[service]
         differs = {
             "DATABASE_URL": self.database_url,

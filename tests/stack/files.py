@@ -43,7 +43,7 @@ class Dockerfile:
 
 
 def dockerfile(path: str) -> Dockerfile:
-    """The file at this path below the repository."""
+    """Return the file at this path below the repository."""
     lines = [line for line in (ROOT / path).read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     whole = re.sub(r"\\\n\s*", "", "\n".join(lines))
     found = [_INSTRUCTION.fullmatch(line.strip()) for line in whole.splitlines() if line.strip()]

@@ -69,7 +69,7 @@ class NameGiven:
 
     @property
     def typed_check(self) -> NameCheck:
-        """Return the result for the typed name, whomever the payer knows."""
+        """Return the result for the typed name, even if the payer knows the payee."""
         return NameCheck.NO_MATCH if self.is_another else self.check
 
 

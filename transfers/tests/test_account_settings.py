@@ -1,4 +1,4 @@
-"""An account's settings: its name, and what stands in the way of closing it (R2.3, R2.4)."""
+"""An account's settings: its name, and the obstacles to closing it (R2.3, R2.4)."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -35,7 +35,7 @@ def api(request: Any, api_of: Callable[..., ApiClient]) -> Callable[[str], ApiCl
 
 
 def keyed(key: str = "") -> dict[str, str]:
-    """The header of a key; without one, another each time."""
+    """Return the header of a key; without one, another each time."""
     return {"Idempotency_Key": key or str(uuid4())}
 
 

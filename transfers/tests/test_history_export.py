@@ -54,7 +54,8 @@ def all_pages(client: Any, query: dict[str, str]) -> list[EntryRow]:
 
 
 def live_lively(alice: Any, everyday: BankAccount, savings: BankAccount, bobs: BankAccount) -> list[BankAccount]:
-    """A hundred and sixty movements of every kind over six weeks, with awkward texts, on two accounts of Alice's."""
+    """Return a hundred and sixty movements of every kind over six weeks, with awkward texts, on two accounts of
+    Alice's."""
     draw = random.Random(7)
     desk = BankAccount.objects.get(ledger_code="cash-0").pk
     batch = []

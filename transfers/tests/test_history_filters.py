@@ -61,7 +61,7 @@ def two(alice: Any, everyday: BankAccount, savings: BankAccount) -> tuple[BankAc
 
 
 def walk(client: Any, url: str, link: str) -> list[tuple[str, int]]:
-    """The rows of all pages from `url` on, following `link`."""
+    """Return the rows of all pages from `url` on, following `link`."""
     seen: list[tuple[str, int]] = []
     while url:
         context = client.get(url).context

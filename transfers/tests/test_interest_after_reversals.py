@@ -80,7 +80,7 @@ def pay_in(account: Any, amount: str, at: datetime = MISTAKE) -> Any:
 
 
 def nights(first: datetime, last: datetime) -> None:
-    """The scheduled job, each night at two."""
+    """Run the scheduled job, each night at two."""
     night = first.replace(hour=2, minute=0)
     while night <= last:
         accrue_interest(at=night)

@@ -196,7 +196,7 @@ def test_removing_forgets_the_payee_and_nothing_of_what_was_paid(
     assert Payee.objects.get().public_id != payee.public_id
 
 
-# --- Ownership -------------------------------------------------------------------------------------------
+# --- Ownership ------------------------------------------------------------------------------------------------
 
 ACTS: list[Callable[..., Any]] = [
     lambda **kwargs: payees.rename_payee(label="Mine", **kwargs),

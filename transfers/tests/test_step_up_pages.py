@@ -62,7 +62,7 @@ def confirm(browser: Client, url: str, code: str) -> Any:
 
 
 def challenge_in(browser: Client, url: str) -> dict[str, str]:
-    """The hidden field of the page."""
+    """Return the hidden field of the page."""
     return {"challenge": browser.get(url).context["form"].initial["challenge"]}
 
 

@@ -114,7 +114,7 @@ STAFF = ["sam", "audrey", "ada"]
 
 
 def own_account_of(user: Any) -> BankAccount:
-    """A member of staff with an account of their own: the role alone decides."""
+    """Return a member of staff with an account of their own: the role alone decides."""
     from accounts import bank_accounts
 
     return bank_accounts.create(

@@ -44,7 +44,7 @@ def reversal(ada: Any, order: TransferOrder) -> Transaction:
 
 
 def words_of(page: str) -> str:
-    """What the page says, without the tags in it."""
+    """Return what the page says, without the tags in it."""
     return re.sub(r"<[^>]+>", "", page)
 
 

@@ -40,7 +40,7 @@ Values = dict[str, float]
 
 
 def shown() -> Values:
-    """Every figure of the page, as `name{label="value",…}`."""
+    """Return every figure of the page, as `name{label="value",…}`."""
     return {
         f"{sample.name}{{{','.join(f'{name}={value}' for name, value in sorted(sample.labels.items()))}}}": sample.value
         for family in text_string_to_metric_families(figures.exposition().decode())

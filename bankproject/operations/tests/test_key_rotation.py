@@ -80,7 +80,7 @@ def rotate(**options: Any) -> str:
 
 
 def stored() -> list[str]:
-    """Every text in every column, as it is in the database."""
+    """Return every text in every column, as it is in the database."""
     texts = []
     with connection.cursor() as cursor:
         for table in sealed_tables():

@@ -1,5 +1,5 @@
-"""The bank as it ought to be (R1.4, R2.3, R2.5, R3, R5.8, R9.2): what each act of money may do, the word of its
-refusal, what it changes and records. It uses neither Django nor the code that it judges.
+"""The bank as it should be (R1.4, R2.3, R2.5, R3, R5.8, R9.2): what each act of money may do, the word of its refusal,
+what it changes and records. It uses neither Django nor the code that it judges.
 
 An act returns what it made, or raises `Refused`: if several words apply the first, in the order of
 docs/architecture.md.

@@ -141,7 +141,7 @@ class Orders(Books):
         return order.source, order.target, order.amount, order.key
 
     def _fits(self, order: Facts, challenge: Any) -> bool:
-        """R3.6: the code is for this payment, within two minutes, once."""
+        """Check the code (R3.6): it is for this payment, within two minutes, once."""
         return (
             challenge and challenge.bound == self._bound(order) and challenge.until > self.now and not challenge.is_used
         )

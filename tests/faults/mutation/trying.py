@@ -259,5 +259,5 @@ def _write(file: Path, what: Any) -> None:
 
 
 def read_trials(lines: Iterator[str]) -> list[Trial]:
-    """The mutants that `made.py` prints."""
+    """Return the mutants that `made.py` prints."""
     return [Trial(**json.loads(line)) for line in lines]

@@ -130,7 +130,7 @@ class TwoAtOnce:
 
 @contextmanager
 def no_deadlocks() -> Iterator[None]:
-    """Check PostgreSQL's count of resolved deadlocks; a connection reports when it ends at the latest."""
+    """Check PostgreSQL's count of resolved deadlocks; each connection reports to it when it ends, or before."""
     before = resolved_deadlocks()
     yield
     assert resolved_deadlocks() == before
@@ -182,7 +182,7 @@ def test_of_every_two_at_once_none_is_given_up_and_the_books_are_exact(bank: Ban
 
 
 def is_strange(other: str, outcome: Any) -> bool:
-    """Return whether the act was not carried out, for a reason that the other one does not explain."""
+    """Return whether the act was not carried out, for a reason that the other act does not explain."""
     if not isinstance(outcome, Exception):
         return False
     return not isinstance(outcome, Refusal) or other not in TOLD.get(type(outcome).__name__, ())

@@ -137,7 +137,7 @@ class Walker:
     # --- What the numbers of a step mean -----------------------------------------------------------------------------
 
     def key(self) -> str:
-        """A new idempotency key."""
+        """Return a new idempotency key."""
         self.count += 1
         return f"walk-key-{self.count}"
 
