@@ -223,7 +223,7 @@ scan: setup ## Attack a demo bank on loopback: make scan SQLMAP=path WAPITI=path
 # not for CI.
 COSMIC_RAY ?= python3
 MODULES ?=
-mutants: setup odbc cache ## Change the money path in one place after the other, and say what no test notices: make mutants MODULES=…
+mutants: setup odbc cache ## Change the money path place by place, and name the changes that no test notices: make mutants MODULES=…
 	$(PY) -m tests.faults.mutation --cosmic-ray "$(COSMIC_RAY)" --at-once $(WORKERS) $(MODULES)
 
 clean: ## Remove what setup and the tools made; keep .env and the database
