@@ -32,12 +32,12 @@ TAKES = {
     "int": "number",
     "key_ring": "key ring",
     "list": "list",
-    "positive": "from {least}",
+    "positive": "≥{least}",
     "positive_amount": "amount",
     "savings_rate": "rate",
     "str": "text",
-    "within": "{least} to {most}",
-    "optional_secret": "{least} characters or more",
+    "within": "{least}–{most}",
+    "optional_secret": "≥{least} characters",
 }
 # Where a default differs, and where some variables are read at all.
 ENVIRONMENTS = {

@@ -21,11 +21,11 @@ def test_every_setting_has_its_row_as_the_code_has_it(document: str) -> None:
 
 
 def test_what_differs_is_named_and_put_right(document: str) -> None:
-    row = "| `HOLD_EXPIRES_DAYS` | 1 to 365 | `14` |"
+    row = "| `HOLD_EXPIRES_DAYS` | 1–365 | `14` |"
     assert row in document
     wrong = document.replace(row, "| `HOLD_EXPIRES_DAYS` | number | `15` |")
     (fault,) = faults(wrong)
-    assert fault.startswith("HOLD_EXPIRES_DAYS: ['number', '`15`'], and the code has ['1 to 365', '`14`']")
+    assert fault.startswith("HOLD_EXPIRES_DAYS: ['number', '`15`'], and the code has ['1–365', '`14`']")
     assert written(wrong) == written(document) == document
 
 
@@ -42,9 +42,9 @@ def test_a_row_that_is_missing_too_many_empty_or_there_twice_is_named(document: 
 
 
 def test_types_bounds_and_defaults_are_said_in_words() -> None:
-    assert takes(Reading("DAYS", "positive")) == "from 1"
-    assert takes(Reading("DAYS", "positive", {"most": 7})) == "1 to 7"
-    assert takes(Reading("CHARS", "within", {"least": 12, "most": 64})) == "12 to 64"
+    assert takes(Reading("DAYS", "positive")) == "≥1"
+    assert takes(Reading("DAYS", "positive", {"most": 7})) == "1–7"
+    assert takes(Reading("CHARS", "within", {"least": 12, "most": 64})) == "12–64"
     with pytest.raises(KeyError):
         takes(Reading("NAME", "in_a_new_way"))
     said = defaults()
