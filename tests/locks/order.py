@@ -47,9 +47,10 @@ def written_order() -> Order:
     tables = dict(_tables(DOCUMENT.read_text(encoding="utf-8")))
     for rank, name, names, rows in tables["Locks"]:
         locks[name] = Lock(int(rank), name, tuple(re.findall(r"`(\w+)`", names)), rows)
-    for module, functions, taken in tables["Services"]:
-        for function in re.findall(r"`([\w.]+)`", functions):
-            services[f"{module.strip('`')}.{function}"] = () if taken == "none" else tuple(taken.split(", "))
+    for module, told in tables["Services"]:
+        for functions, _, taken in (part.partition(": ") for part in told.split("; ")):
+            for function in re.findall(r"`([\w.]+)`", functions):
+                services[f"{module.strip('`')}.{function}"] = () if taken == "none" else tuple(taken.split(", "))
     for name, behind, places, why in tables["Out of the order"]:
         for place in re.findall(r"`([\w.]+)`", places):
             for other in behind.split(", "):
