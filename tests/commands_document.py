@@ -1,4 +1,4 @@
-"""Makes the two tables of docs/commands.md out of the Makefile and the commands of manage.py.
+"""Makes the two lists of docs/commands.md out of the Makefile and the commands of manage.py.
 
     python -m tests.commands_document [--write]
 
@@ -63,30 +63,29 @@ def _first_sentence(text: str) -> str:
     return re.split(r"[.;](?: |$)", text, maxsplit=1)[0]
 
 
-def tables() -> Iterator[tuple[str, str]]:
-    """Yield the name of each table and its text."""
-    yield "targets", _table("make", targets())
-    yield "commands", _table("manage.py", commands())
+def lists() -> Iterator[tuple[str, str]]:
+    """Yield the name of each list and its text."""
+    yield "targets", _list({f"make {name}": said for name, said in targets().items()})
+    yield "commands", _list(commands())
 
 
-def _table(head: str, rows: dict[str, str]) -> str:
-    lines = [f"| `{head}` | What it does |", "| --- | --- |"]
-    return "\n".join([*lines, *(f"| `{usage}` | {said} |" for usage, said in rows.items())])
+def _list(described: dict[str, str]) -> str:
+    return "\n".join(f"- `{usage}`: {said}" for usage, said in described.items())
 
 
 def written(document: str) -> str:
-    """Return the document with both tables between their marks.
+    """Return the document with both lists between their marks.
 
     Raises:
         ValueError: a mark is missing.
     """
-    for name, table in tables():
+    for name, text in lists():
         begin, end = (mark.format(name) for mark in MARKS)
         before, found, rest = document.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
             raise ValueError(f"{DOCUMENT.name} has lost its marks of {name}.")
-        document = f"{before}{begin}\n{table}\n{end}{after}"
+        document = f"{before}{begin}\n{text}\n{end}{after}"
     return document
 
 
@@ -94,7 +93,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
     django.setup()
     parser = argparse.ArgumentParser(description="Hold docs/commands.md against the Makefile and manage.py.")
-    parser.add_argument("--write", action="store_true", help="put the tables in")
+    parser.add_argument("--write", action="store_true", help="put the lists in")
     options = parser.parse_args()
     document = DOCUMENT.read_text(encoding="utf-8")
     made = written(document)
