@@ -55,7 +55,7 @@ def test_decimals_are_iso_4217s_wherever_an_amount_goes(code: str, exponent: int
 
 
 @in_one_world("code", ["EURO", "eur", "EU", "", "E", "ABC", "978", "EUR ", "€"])
-def test_the_start_refuses_what_is_no_currency(code: str, monkeypatch: Any) -> None:
+def test_the_start_refuses_anything_except_a_currency(code: str, monkeypatch: Any) -> None:
     """R2.7: one line that names the setting."""
     monkeypatch.setenv("CURRENCY", code)
     with pytest.raises(ImproperlyConfigured, match=r"^CURRENCY: .* is no currency of ISO 4217.*EUR\.$"):
@@ -143,7 +143,7 @@ def test_other_decimals_for_the_same_code_are_refused(another_start: None, setti
         currency_record.begin()
 
 
-def test_a_database_that_is_away_is_no_reason_not_to_start(another_start: None, monkeypatch: Any, caplog: Any) -> None:
+def test_the_bank_starts_while_the_database_is_away(another_start: None, monkeypatch: Any, caplog: Any) -> None:
     """R2.7: then the first service that moves money compares."""
     from django.db import OperationalError
 

@@ -77,7 +77,7 @@ def test_a_postgresql_that_says_nothing_is_given_up_before_a_worker_is(made: Any
         ("%2Frun%2Fpostgresql,db2", "/run/postgresql,db2", "5432,5432"),
     ],
 )
-def test_of_several_hosts_each_has_its_port_and_the_one_that_writes_is_taken(
+def test_each_of_several_hosts_has_its_port_and_the_one_that_writes_is_taken(
     made: Any, places: str, hosts: str, ports: str
 ) -> None:
     entry = made(f"postgres://bank:se,cr%40et@{places}/bank?sslmode=require")  # pragma: allowlist secret
@@ -99,7 +99,7 @@ def test_a_replica_of_several_hosts_is_a_standby_if_there_is_one(made: Any) -> N
 @in_one_world(
     "places", ["db1,", ",db2", "db1:port,db2", "db1:0,db2", "db1:65536,db2", "fd00::1,db2", "db1,db 2", "db1,,db2"]
 )
-def test_a_host_that_is_none_is_told_in_one_line_without_the_password(made: Any, places: str) -> None:
+def test_a_wrong_host_is_named_in_one_line_without_the_password(made: Any, places: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^SOME_URL: host \d of \d is not a name") as told:
         made(f"postgres://bank:hunter2@{places}/bank")  # pragma: allowlist secret
     assert "hunter2" not in str(told.value)
@@ -107,7 +107,7 @@ def test_a_host_that_is_none_is_told_in_one_line_without_the_password(made: Any,
 
 
 @in_one_world("taken", ["any", "standby", "read_write"])
-def test_of_several_hosts_none_is_taken_that_the_bank_could_not_write_to(made: Any, taken: str) -> None:
+def test_no_host_is_taken_that_the_bank_could_not_write_to(made: Any, taken: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="target_session_attrs must be read-write or primary"):
         made(f"postgres://bank@db1,db2/bank?target_session_attrs={taken}")
 

@@ -172,7 +172,7 @@ def test_the_image_is_never_served_with_debug_on() -> None:
 
 
 @proves("V13.2.2")
-def test_who_serves_may_not_alter_tables_and_nobody_but_the_server_knows_its_master() -> None:
+def test_the_login_that_serves_may_not_alter_tables_and_only_the_server_knows_its_master() -> None:
     filled = compose({name: f"of-{name}" for name in FILLED_IN})["services"]
     for name, service in filled.items():
         text = str(service.get("environment", {}))

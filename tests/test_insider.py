@@ -168,7 +168,7 @@ def test_a_deleted_order_is_noticed_before_its_key_moves_money_again(accounts: A
     connection.vendor != "sqlite", reason="Only SQLite keeps a fraction or a text in an integer column."
 )
 @in_one_world("value", ["'abc'", "1234.9"])
-def test_a_balance_that_is_no_whole_number_stops_the_verification(accounts: Any, value: str) -> None:
+def test_a_balance_that_is_not_a_whole_number_stops_the_verification(accounts: Any, value: str) -> None:
     mine, _ = accounts
     sql("PRAGMA ignore_check_constraints = ON")
     try:

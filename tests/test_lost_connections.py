@@ -494,7 +494,7 @@ def test_a_full_disk_is_told_at_once_and_the_connection_is_not_used_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_after_a_failed_sync_nobody_knows(no_waiting: None, disk_fails_at_commit: Callable) -> None:
+def test_after_a_failed_sync_the_outcome_is_unknown(no_waiting: None, disk_fails_at_commit: Callable) -> None:
     """The commit may come back when the file is opened again: only a service that finds its own work is run again."""
     disk_fails_at_commit(BROKEN)
     with pytest.raises(OutcomeUnknown):
@@ -547,7 +547,7 @@ def test_a_payment_on_a_disk_that_takes_nothing_is_503_and_the_next_one_is_made(
     assert list(verification.faults()) == []
 
 
-def test_a_page_that_fails_for_another_reason_is_no_wait(
+def test_a_page_that_fails_for_another_reason_does_not_ask_to_wait(
     alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: Any, **kwargs: Any) -> None:
@@ -595,7 +595,7 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("step", ["COMMIT", "record_many", "tell"])
-def test_of_a_payment_that_was_never_committed_nothing_is_left_and_nobody_hears(
+def test_a_payment_that_was_never_committed_leaves_nothing_and_nobody_is_told(
     alice: Any,
     bob: Any,
     open_account: Callable,
@@ -744,7 +744,7 @@ def test_under_api_it_has_the_one_shape_though_no_route_was_asked(client: Any, m
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_goes_away_after_the_payment_is_no_proof_that_none_was_made(
+def test_a_database_that_goes_away_after_the_payment_does_not_prove_that_none_was_made(
     alice: Any, open_account: Callable, api_of: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R3.5: told that nothing was changed, a program would pay again under another key."""

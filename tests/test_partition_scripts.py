@@ -47,7 +47,7 @@ def test_a_parser_of_t_sql_reads_every_statement(name: str, texts: dict[str, str
     assert [command for command in commands_in(texts[name]) if not re.match(UNREAD, command)] == []
 
 
-def test_it_would_notice_a_statement_that_is_none() -> None:
+def test_it_would_notice_a_text_that_is_not_a_statement() -> None:
     with pytest.raises(ParseError):
         commands_in("CREAT CLUSTERED INDEX x ON dbo.y (z)\nGO\n")
     assert commands_in("ALTER DATABASE bank SET RECOVERY SIMPLE") != []

@@ -62,7 +62,7 @@ def test_an_account_number_in_another_json_type(value: Any, alice: Any, open_acc
 
 
 @pytest.mark.parametrize("text", ["NaN", "nan", "Infinity", "-Infinity", "1e3", "1e400", "-5", "0", "0.001", "１２"])
-def test_amounts_that_are_no_amounts(text: str, alice: Any, open_account: Any, browser_of: Any) -> None:
+def test_amounts_that_are_not_amounts(text: str, alice: Any, open_account: Any, browser_of: Any) -> None:
     # R3.2: refused by the parser and by a page that uses it; nothing moves.
     with pytest.raises(InvalidAmount):
         parse_amount(text)
@@ -274,7 +274,7 @@ def test_a_description_rendered_as_html_or_run_as_a_template(
     assert sum("&lt;img src=x" in text for text in texts) >= 6
 
 
-def test_a_link_that_works_for_ever(client: Client) -> None:
+def test_a_link_that_works_forever(client: Client) -> None:
     # R1.1
     with time_machine.travel(NOON, tick=False) as clock:
         register(client)

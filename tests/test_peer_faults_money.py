@@ -100,7 +100,7 @@ def test_no_strange_amount_gets_into_the_books(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [5, 5.0, True, None, ["5"], {"amount": "5"}, b"5", Decimal(5), Decimal("NaN")])
-def test_an_amount_of_another_type_is_no_amount(value: Any) -> None:
+def test_an_amount_of_another_type_is_not_an_amount(value: Any) -> None:
     with pytest.raises(InvalidAmount):
         parse_amount(value)
 

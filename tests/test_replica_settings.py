@@ -54,7 +54,7 @@ def test_tests_of_a_bank_with_a_replica_make_one_database(configured: Any) -> No
     assert configured("sqlite:////srv/copy.sqlite3", SQLITE)["replica"]["TEST"] == {"MIRROR": "default"}
 
 
-def test_a_copy_of_another_kind_is_refused_without_a_word_of_its_password(configured: Any) -> None:
+def test_a_copy_of_another_kind_is_refused_without_naming_its_password(configured: Any) -> None:
     with pytest.raises(ImproperlyConfigured, match="DATABASE_REPLICA_URL must be of the same kind") as refusal:
         configured("postgres://reader:hunter2secret@standby/bank", MSSQL)
     assert "hunter2secret" not in str(refusal.value)

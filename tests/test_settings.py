@@ -129,7 +129,7 @@ def test_a_former_secret_key_is_as_strong_as_the_present_one_and_another(setting
         settings_with(ADMIN_KEY=REQUIRED["SECRET_KEY"])
 
 
-def test_whoever_reads_the_figures_has_a_secret_of_their_own(settings_with: Any) -> None:
+def test_a_reader_of_the_figures_has_a_secret_of_their_own(settings_with: Any) -> None:
     # R8.7, R9.5
     assert settings_with()["METRICS_TOKEN"] == ""
     with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN must be empty or have at least 20"):
@@ -184,7 +184,7 @@ COOKIES = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "DEVICE_COOKIE_NAME")
 
 
 @proves("V3.3.3")
-def test_over_https_browsers_keep_cookies_to_this_very_host(settings_with: Any) -> None:
+def test_over_https_browsers_keep_cookies_to_exactly_this_host(settings_with: Any) -> None:
     # R8.2: browsers check the promise of the prefix, so the cookies must keep it.
     made = settings_with()
     assert [made[name] for name in COOKIES] == ["__Host-bank-session", "__Host-bank-csrf", "__Host-bank-device"]
@@ -303,7 +303,7 @@ def test_environ_reads_no_file_that_was_not_named(settings_with: Any, monkeypatc
     assert read == [os.devnull]
 
 
-def test_an_administrators_key_is_none_or_long(settings_with: Any) -> None:
+def test_an_administrators_key_is_empty_or_long(settings_with: Any) -> None:
     # R1.5
     assert settings_with()["ADMIN_KEY"] == ""
     assert settings_with(ADMIN_KEY="sixteen letters.")["ADMIN_KEY"] == "sixteen letters."

@@ -78,7 +78,7 @@ def test_the_script_sets_what_the_checks_ask_for(script: str, wanted: str) -> No
     assert f"SET {wanted}" in script
 
 
-def test_whatever_a_parser_knows_of_the_script_it_can_read(script: str) -> None:
+def test_a_parser_reads_every_part_of_the_script_that_it_knows(script: str) -> None:
     """sqlglot reads the conditions; statements of administration it keeps as text."""
     conditions = re.findall(r"EXISTS \((SELECT .*?)\)(?=\s)", script)
     assert len(conditions) >= 8

@@ -91,7 +91,7 @@ _MINOR = (*(1, 5, 10, 99, 100, 101, 999, 1000, 1234, 9999, 10_000, 12_345, 99_99
 
 @proves("V2.2.1")
 @in_one_world("currency", ["EUR", "USD", "CHF", "INR", "RSD", "CVE", "JPY", "XAF", "BHD", "DKK", "UYW"])
-def test_whatever_the_bank_writes_it_takes_in_every_language(currency: str, settings: Any) -> None:
+def test_the_bank_accepts_every_amount_that_it_writes_in_every_language(currency: str, settings: Any) -> None:
     """R10.3: an amount that a customer copies from a page, in any of Django's languages, means the same there."""
     settings.CURRENCY = currency
     assert len(bank_settings.LANGUAGES) > 90

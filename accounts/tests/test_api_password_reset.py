@@ -51,7 +51,7 @@ def test_a_new_password_by_mail_and_then_both_factors(
 
 
 @proves("V6.3.8")
-def test_whose_the_address_is_shows_in_nothing(alice: Any, make_user: Any, api_of: Any) -> None:
+def test_nothing_reveals_who_owns_the_address(alice: Any, make_user: Any, api_of: Any) -> None:
     # R1.9
     locked = make_user("Lou")
     User.objects.filter(pk=locked.pk).update(locked_at=locked.created_at)

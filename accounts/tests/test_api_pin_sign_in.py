@@ -74,7 +74,7 @@ def test_switched_off_it_is_refused_and_looked_at_by_nobody(
     assert api_of(None).post("auth/login", login).status_code == 200
 
 
-def test_a_right_one_begins_the_count_anew(alice: Any, api_of: Any, code_of: Any) -> None:
+def test_a_right_one_resets_the_count(alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.4
     for pins in ((WRONG, WRONG, PIN), (WRONG, WRONG, PIN)):
         statuses = [sign_in(api_of(None), alice, code_of(alice), pin).status_code for pin in pins]

@@ -88,7 +88,7 @@ def test_the_rules_are_those_of_the_page(changes: dict[str, str], field: str, ap
     assert not Registration.objects.exists()
 
 
-def test_a_link_is_no_use_without_the_password(api_of: Any) -> None:
+def test_a_link_is_useless_without_the_password(api_of: Any) -> None:
     # R1.1
     api = api_of(None)
     api.post("auth/register", NORA)

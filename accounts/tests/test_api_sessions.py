@@ -152,7 +152,7 @@ def test_another_users_session_opens_nothing(alice: Any, bob: Any, api_of: Any) 
     assert told(ApiClient().get("auth/session", Authorization=f"Bearer {token}")) == INVALID
 
 
-def test_a_session_of_the_pages_is_none_of_the_api(alice: Any, api_of: Any) -> None:
+def test_a_session_of_the_pages_is_not_one_of_the_api(alice: Any, api_of: Any) -> None:
     # R1.11
     api = api_of(alice)
     row = UserSession.objects.create(user=alice)
@@ -170,7 +170,7 @@ def test_an_old_key_still_opens_what_it_signed(alice: Any, api_of: Any, settings
     assert not is_in(api)
 
 
-def test_what_was_read_lately_is_not_kept_for_ever(alice: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_reads_are_not_kept_forever(alice: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_tokens, "_KEPT", 2)
     api_tokens._read_lately.clear()
     for _ in range(5):
@@ -271,7 +271,7 @@ def test_one_that_is_too_old_is_not_listed(alice: Any, api_of: Any, clock: Any, 
 
 
 @in_one_world("token", ["", "nonsense", "x" * 2001])
-def test_what_is_no_refresh_token_gives_nothing(token: str) -> None:
+def test_anything_except_a_refresh_token_gives_nothing(token: str) -> None:
     assert told(ApiClient().post("auth/refresh", {"refresh_token": token}))[0] in {401, 422}
 
 
@@ -457,14 +457,14 @@ def test_expired_refresh_tokens_are_forgotten(alice: Any, api_of: Any, clock: An
     assert ApiRefreshToken.objects.count() == 1
 
 
-def test_a_token_says_its_session_or_is_none() -> None:
+def test_a_token_without_a_session_is_refused() -> None:
     token = api_tokens.sign(Use.ACCESS, user=uuid4(), jti="x", now=timezone.now(), lasts=timedelta(minutes=1))
     with pytest.raises(TokenInvalid):
         _ = api_tokens.read(Use.ACCESS, token).session
 
 
 @proves("V3.5.1")
-def test_the_cookies_of_a_browser_say_nothing_to_the_api(alice: Any, browser_of: Any) -> None:
+def test_the_api_ignores_the_cookies_of_a_browser(alice: Any, browser_of: Any) -> None:
     # R8.2: no form of another site can ask in her name.
     browser: Client = browser_of(alice)
     assert told(browser.get("/api/v1/auth/session")) == INVALID

@@ -200,7 +200,7 @@ def test_without_a_right_code_nobody_can_lock_a_pin(with_pin: Any, api_of: Any, 
     assert (with_pin.pin_failures, with_pin.pin_locked_at) == (0, None)
 
 
-def test_of_a_pin_too_it_is_not_told_what_was_wrong(with_pin: Any, bob: Any, api_of: Any, code_of: Any) -> None:
+def test_the_answer_does_not_say_whether_the_pin_was_wrong(with_pin: Any, bob: Any, api_of: Any, code_of: Any) -> None:
     # R1.2: unknown, without a PIN, or locked out as a guesser.
     assert told(api_of(None).post("auth/login", by_pin(bob, code_of(bob)))) == REFUSED
     unknown = by_pin(bob, "123456", email="nobody@example.com")

@@ -244,7 +244,7 @@ def test_a_customer_with_accounts_becomes_no_clerk(adas: ApiClient, ada: Any, al
     assert told(answer) == (409, "still_has_accounts")
 
 
-def test_none_but_administrators_do_these(
+def test_only_administrators_do_these(
     alice: Any, charlie: Any, sam: Any, audrey: Any, bob: Any, api_of: Any, subtests: Any
 ) -> None:
     # R1.7
@@ -337,7 +337,7 @@ HARD_CURSORS = {
 }
 
 
-def test_a_cursor_that_is_none_of_the_list_is_refused(adas: ApiClient, subtests: Any) -> None:
+def test_a_cursor_of_another_list_is_refused(adas: ApiClient, subtests: Any) -> None:
     # It must not begin again from the top, without end.
     for kind, cursor in HARD_CURSORS.items():
         with subtests.test(kind):
@@ -416,7 +416,7 @@ def test_a_filter_that_means_nothing_is_refused(adas: ApiClient, subtests: Any) 
             assert [error["field"] for error in answer.json()["errors"]] == [name]
 
 
-def test_an_entry_of_somebody_who_is_gone_names_no_id(adas: ApiClient, charlie: Any, api_of: Any) -> None:
+def test_an_entry_about_a_deleted_person_names_no_id(adas: ApiClient, charlie: Any, api_of: Any) -> None:
     # R6.2: it outlives the user.
     from audit.actions import Action
     from audit.services import record

@@ -175,7 +175,7 @@ def test_the_old_app_is_worthless_then(alice: Any, browser: Any, clock: Any) -> 
     assert two_factor.verify_totp(alice, code_on(old)) is None
 
 
-def test_who_lost_the_phone_replaces_the_app_with_a_recovery_code(alice: Any, browser: Any) -> None:
+def test_a_recovery_code_replaces_the_app_on_a_lost_phone(alice: Any, browser: Any) -> None:
     # R1.8
     codes = renew(browser, code_on(present(alice)))
     assert browser.post("/profile/authenticator/", {"code": codes[3]}).status_code == 302

@@ -94,7 +94,7 @@ def test_a_new_key_seals_and_the_old_still_opens(alice: Any, settings: Any) -> N
         _ = User.objects.get(pk=alice.pk).phone
 
 
-def test_a_row_is_sealed_anew_only_if_it_was_opened(alice: Any) -> None:
+def test_a_row_is_sealed_again_only_if_it_was_opened(alice: Any) -> None:
     # R8.1: saving one column must not need the keys of all others.
     before = column("accounts_user", "phone", alice.pk)
     row = User.objects.get(pk=alice.pk)

@@ -110,14 +110,14 @@ def test_it_opens_for_the_browser_that_opened_it_alone(alice: Any, link: str, cl
     assert not enrols(stranger, alice)
 
 
-def test_another_persons_link_is_no_proof(alice: Any, charlie: Any, sam: Any, link: str, client: Client) -> None:
+def test_another_persons_link_proves_nothing(alice: Any, charlie: Any, sam: Any, link: str, client: Client) -> None:
     # R1.7
     client.post(reset(sam, charlie))
     give_password(client, alice.email)
     assert not enrols(client, alice)
 
 
-def test_following_it_changes_nothing_and_says_nothing_about_whose_it_is(alice: Any, link: str) -> None:
+def test_following_it_changes_nothing_and_does_not_name_its_owner(alice: Any, link: str) -> None:
     # Mail scanners follow links.
     scanner = Client()
     answer = scanner.get(link)
@@ -327,6 +327,6 @@ def test_the_token_is_nowhere_but_in_the_mail(alice: Any, link: str, client: Cli
 
 
 @in_one_world("token", ["x", "x" * 2000, "é", "%00", "' OR 1=1 --"])
-def test_nonsense_is_no_link(db: Any, client: Client, token: str) -> None:
+def test_nonsense_is_not_a_link(db: Any, client: Client, token: str) -> None:
     for answer in (client.get(f"{NEEDED}{token}/"), client.post(f"{NEEDED}{token}/")):
         assert answer.status_code == 404

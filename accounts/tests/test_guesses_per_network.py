@@ -61,7 +61,7 @@ def test_after_so_many_wrong_ones_nobody_signs_in_from_there_for_a_while(
     assert give_password(Client(REMOTE_ADDR=HERE), alice.email).status_code == 302
 
 
-def test_what_was_not_looked_at_is_no_guess_at_that_address(alice: Any, clock: Any) -> None:
+def test_an_unchecked_guess_does_not_count_at_that_address(alice: Any, clock: Any) -> None:
     for number in range(MANY + 5):
         spray(number)
     for _ in range(10):

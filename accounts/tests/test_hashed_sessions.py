@@ -41,7 +41,7 @@ def key_of(session: SessionStore) -> str:
 
 
 @proves("V14.2.4")
-def test_what_stands_in_the_table_is_no_cookie(alice: Any, client: Client, code_of: Any) -> None:
+def test_the_key_in_the_table_is_not_a_cookie(alice: Any, client: Client, code_of: Any) -> None:
     give_password(client, alice.email)
     give_code(client, code_of(alice))
     cookie = client.cookies["sessionid"].value

@@ -288,7 +288,7 @@ def test_thirty_threads_get_exactly_five_places(store: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_place_stays_taken_whatever_becomes_of_what_it_was_for() -> None:
+def test_a_place_stays_taken_whether_the_act_succeeds_or_fails() -> None:
     # R3.9: it refuses to hide in a transaction that can be rolled back.
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         take("k", THREE_A_MINUTE)

@@ -161,7 +161,7 @@ def test_wrong_codes_count_like_wrong_passwords(alice: Any, client: Client, code
 
 
 @proves("V6.1.1")
-def test_a_code_sent_too_soon_after_a_wrong_one_is_no_guess(
+def test_a_code_sent_too_soon_after_a_wrong_one_is_not_a_guess(
     alice: Any, client: Client, code_of: Any, clock: Any
 ) -> None:
     # R1.4: it was not checked, so it is not counted; the person is told to wait.
@@ -283,7 +283,7 @@ def test_the_pause_after_wrong_codes_does_not_keep_a_recovery_code_waiting(
     assert is_signed_in(client)
 
 
-def test_a_failure_beside_a_sign_in_that_forgets_failures_is_no_fault(
+def test_a_failure_beside_a_sign_in_that_forgets_failures_does_no_harm(
     alice: Any, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # R1.4: its row was in the way when axes made one, and is gone when axes looks for it.

@@ -107,7 +107,7 @@ def test_an_unknown_address_is_written_no_mail_and_costs_the_same(alice: Any) ->
 
 @proves("V16.2.5")
 @in_one_world("typed", ["correct horse battery staple", "x" * 300 + "@example.com", "", "registration:1"])
-def test_what_is_no_address_is_neither_told_nor_written_down(db: Any, typed: str) -> None:
+def test_a_text_that_is_not_an_address_is_neither_told_nor_recorded(db: Any, typed: str) -> None:
     # People type passwords into the e-mail field.
     for _ in range(5):
         with guesses.counted(email=typed, ip=None):

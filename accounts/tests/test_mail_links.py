@@ -94,7 +94,7 @@ def test_a_link_issued_again_answers_to_its_new_token_alone(alice: Any) -> None:
         EnrolmentLink.find(old)
 
 
-def test_a_condition_on_whose_it_is_leaves_out_all_others(alice: Any, bob: Any) -> None:
+def test_a_condition_on_the_owner_leaves_out_all_others(alice: Any, bob: Any) -> None:
     token = EmailChange(user=alice, email="new@example.net").issue(lasts=HOUR)
     for follow in (EmailChange.find, EmailChange.use_up):
         with pytest.raises(LinkInvalid):

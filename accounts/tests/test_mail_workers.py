@@ -140,7 +140,7 @@ def test_one_that_the_database_refuses_is_put_off_too(event: str, monkeypatch: p
     assert set(told().values()) == {1}
 
 
-def test_a_subject_that_the_column_does_not_hold_is_no_mail(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subject_that_the_column_does_not_hold_makes_no_mail(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite would take it; the others would refuse the whole batch."""
     monkeypatch.setattr(outbox, "_LONGEST_SUBJECT", 5)
     tell(event, 1)

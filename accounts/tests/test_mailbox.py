@@ -50,7 +50,7 @@ def test_an_empty_mailbox_says_what_comes_next(client: Client, settings: Any) ->
     assert "No mail yet" in client.get("/demo/mailbox/").content.decode()
 
 
-def test_what_is_not_sent_yet_is_not_shown(client: Client, settings: Any) -> None:
+def test_an_unsent_mail_is_not_shown(client: Client, settings: Any) -> None:
     # R3.8
     settings.DEMO = True
     register(client)

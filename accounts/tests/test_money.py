@@ -41,7 +41,7 @@ REFUSED = [
 
 @proves("V2.2.1")
 @in_one_world("text", REFUSED)
-def test_what_is_no_positive_amount_is_refused(text: str) -> None:
+def test_anything_except_a_positive_amount_is_refused(text: str) -> None:
     # R3.2
     with pytest.raises(InvalidAmount) as refusal:
         parse_amount(text)
@@ -119,7 +119,7 @@ def test_every_amount_survives_writing_and_reading(minor: int) -> None:
 
 
 @given(text=st.text(alphabet="0123456789.eE+-,_ naifNI１٣", max_size=16))
-def test_whatever_is_accepted_is_positive_finite_and_exact(text: str) -> None:
+def test_every_accepted_amount_is_positive_finite_and_exact(text: str) -> None:
     # R3.2
     try:
         amount = parse_amount(text)

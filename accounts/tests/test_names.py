@@ -85,7 +85,7 @@ def test_names_of_people_that_have_a_word_of_it_are_theirs(name: str) -> None:
         ("!!", [], ["Eva"]),
     ],
 )
-def test_whatever_the_bank_is_called(bank: str, the_banks: list[str], peoples: list[str], settings: Any) -> None:
+def test_it_holds_for_any_name_of_the_bank(bank: str, the_banks: list[str], peoples: list[str], settings: Any) -> None:
     settings.BANK_NAME = bank
     assert [name for name in the_banks if not is_the_banks(name)] == []
     assert [name for name in peoples if is_the_banks(name)] == []

@@ -172,7 +172,7 @@ def test_of_many_old_kinds_five_are_evened_out(alice: Any, make_user: Any, monke
 
 
 @in_one_world("encoded", ["", "!", "!unusable", "argon2$", "pbkdf2_sha256$1$x", "md5$a$b", "plain text"])
-def test_what_is_no_hash_matches_nothing_and_costs_a_run(alice: Any, encoded: str) -> None:
+def test_anything_except_a_hash_matches_nothing_and_costs_a_run(alice: Any, encoded: str) -> None:
     with_hash(alice, encoded)
     for password in ("", encoded, PASSWORD):
         assert not alice.check_password(password)
@@ -183,7 +183,9 @@ def test_what_is_no_hash_matches_nothing_and_costs_a_run(alice: Any, encoded: st
 # --- Renewing ----------------------------------------------------------------------------------------------
 
 
-def test_a_renewed_hash_keeps_the_session_that_asked_and_is_no_change_of_password(old: Any, browser_of: Any) -> None:
+def test_a_renewed_hash_keeps_the_session_that_asked_and_does_not_change_the_password(
+    old: Any, browser_of: Any
+) -> None:
     browser = browser_of(old)
     answer = browser.post("/password/", {"old_password": PASSWORD, "new_password1": "short", "new_password2": "short"})
     assert answer.status_code == 200

@@ -182,7 +182,7 @@ def test_a_changed_password_kills_the_link(alice: Any, browser_of: Any) -> None:
         ("x" * 257, None, "new_password1", "at most 256 characters"),
     ],
 )
-def test_the_same_rules_for_passwords_as_ever(
+def test_the_same_rules_for_passwords_as_always(
     alice: Any, client: Client, new: str, again: str | None, field: str, message: str
 ) -> None:
     # R1.2

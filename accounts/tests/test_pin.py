@@ -87,7 +87,7 @@ def test_setting_and_removing_it_signs_a_copy_of_the_cookie_out(
         clock.shift(31)
 
 
-def test_another_pin_takes_its_place_and_the_count_of_wrong_ones_begins_anew(
+def test_another_pin_replaces_it_and_the_count_of_wrong_ones_begins_again(
     alice: Any, browser: Any, code_of: Any, clock: Any
 ) -> None:
     # R1.4, R1.8
@@ -107,7 +107,7 @@ def test_another_pin_takes_its_place_and_the_count_of_wrong_ones_begins_anew(
         *("８０５９１３", "٨٠٥٩١٣", "80591²", "8059१3", "805913\x00", "9" * 24, "9" * 4000, "1e5000"),
     ],
 )
-def test_what_is_not_six_digits_is_refused_at_its_field(alice: Any, browser: Any, code_of: Any, pin: str) -> None:
+def test_anything_except_six_digits_is_refused_at_its_field(alice: Any, browser: Any, code_of: Any, pin: str) -> None:
     # R1.8: digits of other scripts do not count here.
     code = code_of(alice)
     answer = put(browser, code, pin)

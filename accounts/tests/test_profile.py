@@ -40,7 +40,7 @@ def test_the_profile_shows_what_the_bank_knows(alice: Any, browser_of: Any) -> N
     assert 'href="/profile/"' in browser.get("/password/").content.decode(), "in the menu"
 
 
-def test_whoever_has_no_recovery_codes_is_told_to_make_some(alice: Any, browser_of: Any) -> None:
+def test_a_user_without_recovery_codes_is_told_to_make_some(alice: Any, browser_of: Any) -> None:
     # R1.3
     browser = browser_of(alice)
     hint = "You have no recovery codes."

@@ -243,7 +243,7 @@ def test_an_unknown_link_says_only_that_it_does_not_work(client: Client, token: 
     assert "This link no longer works" in answer.content.decode()
 
 
-def test_of_two_links_of_one_address_the_first_followed_wins(client: Client) -> None:
+def test_the_first_of_two_links_of_one_address_wins(client: Client) -> None:
     # R1.1: the other one, perhaps another person's, is dead then.
     register(client, first_name="First")
     first = link_for("nora@example.com")

@@ -225,7 +225,7 @@ def test_a_lock_ends_every_running_session_at_once(browser: Client, alice: Any, 
     assert browser.post("/accounts/open/", {"kind": "checking"})["Location"] == "/sign-in/"
 
 
-def test_a_lock_and_a_timeout_together_are_no_expiry_of_the_persons(browser: Client, alice: Any, clock: Any) -> None:
+def test_a_session_that_a_lock_ended_is_not_recorded_as_expired(browser: Client, alice: Any, clock: Any) -> None:
     # R6.1: the lock ended it; no session is recorded as run out.
     User.objects.filter(pk=alice.pk).update(locked_at=timezone.now())
     clock.shift(OVER)
@@ -244,7 +244,7 @@ def left(browser: Client) -> int:
 
 
 @proves("V7.3.2")
-def test_what_the_page_asks_by_itself_is_no_activity(browser: Client, alice: Any, clock: Any) -> None:
+def test_requests_that_the_page_makes_by_itself_are_not_activity(browser: Client, alice: Any, clock: Any) -> None:
     # R1.6: an open page without a person must not keep its session alive.
     seen = UserSession.objects.get().last_seen_at
     assert left(browser) == 301
@@ -261,7 +261,7 @@ def test_what_the_page_asks_by_itself_is_no_activity(browser: Client, alice: Any
     assert not is_signed_in(browser)
 
 
-def test_one_click_begins_the_five_minutes_anew(browser: Client, clock: Any) -> None:
+def test_one_click_begins_the_five_minutes_again(browser: Client, clock: Any) -> None:
     # R1.6
     clock.shift(290)
     answer = browser.post("/session/extend/").json()

@@ -65,7 +65,7 @@ def test_an_empty_key_is_gone_and_a_full_one_is_small(shared_cache: Any) -> None
     assert shared_cache.llen("bank:limit:k") == 3
 
 
-def test_of_places_that_are_not_all_to_be_had_what_was_taken_before_stays_taken(shared_cache: Any) -> None:
+def test_if_not_all_places_are_free_those_taken_before_stay_taken(shared_cache: Any) -> None:
     """The same guess at the same moment finds its own place taken, and a wider limit full: the first one still
     counts."""
     once = Limit(times=1, window_seconds=60)

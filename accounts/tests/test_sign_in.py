@@ -146,7 +146,7 @@ def test_a_json_body_is_not_read(alice: Any, client: Client) -> None:
 
 
 @in_one_world("code", ["", "abc", "12345", "1234567", "１２３４５６", "NaN", "<b>", "000000 OR 1=1", "9" * 30])
-def test_what_is_no_code_is_answered_at_the_field(alice: Any, client: Client, code: str) -> None:
+def test_anything_except_a_code_is_answered_at_the_field(alice: Any, client: Client, code: str) -> None:
     # R1.2
     give_password(client, alice.email)
     answer = give_code(client, code)

@@ -97,7 +97,7 @@ def test_nobody_changes_their_own_role(ada: Any, sam: Any) -> None:
         change_role(sam, sam, Role.ADMIN)
 
 
-def test_the_role_that_somebody_has_is_no_change(alice: Any, ada: Any) -> None:
+def test_the_present_role_is_not_a_change(alice: Any, ada: Any) -> None:
     code = fresh_code(ada)
     with pytest.raises(HasThisRole, match="already"):
         change_role(ada, alice, Role.CUSTOMER, code=code)
@@ -264,7 +264,7 @@ def test_what_was_not_asked_for_stays_as_it_is(wanted: Any, changed: list[str], 
     assert all(getattr(stored(alice), name) == getattr(present, name) for name in kept)
 
 
-def test_identity_that_is_so_already_is_no_change(alice: Any, sam: Any) -> None:
+def test_the_present_identity_is_not_a_change(alice: Any, sam: Any) -> None:
     assert update_identity(sam, alice) == []
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
 
@@ -428,7 +428,7 @@ def test_an_address_that_somebody_took_meanwhile_is_refused_and_waits_on(
     assert stored(alice).email == "elsewhere@example.com"
 
 
-def test_whoever_it_concerns_neither_agrees_nor_stops_it_while_a_second_one_is_needed(
+def test_the_person_concerned_neither_agrees_nor_stops_it_while_a_second_one_is_needed(
     ada: Any, adam: Any, make_user: Any
 ) -> None:
     anna = make_user("Anna", Role.ADMIN)

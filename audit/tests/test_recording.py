@@ -126,7 +126,7 @@ def test_a_batch_says_the_same_in_few_statements(alice: Any, bob: Any, django_as
 
 
 @pytest.mark.django_db
-def test_of_a_batch_with_an_action_that_is_none_nothing_is_written(alice: Any) -> None:
+def test_a_batch_with_an_unknown_action_writes_nothing(alice: Any) -> None:
     # R6.1
     reports = [Report(action=action, actor=alice) for action in (Action.LOGOUT, "LOGOUT")]  # type: ignore[arg-type]
     before = AuditEntry.objects.count()

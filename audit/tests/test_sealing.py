@@ -66,7 +66,7 @@ def test_blocks_are_of_a_size_and_each_follows_the_one_before(
     assert "9 entries in 4 blocks" in verify()
 
 
-def test_what_is_not_sealed_yet_is_counted_and_no_fault(entries: Entries, verify: Any) -> None:
+def test_an_unsealed_entry_is_counted_and_not_a_fault(entries: Entries, verify: Any) -> None:
     entries(2)
     seal()
     entries(4)

@@ -162,7 +162,7 @@ def test_instances_are_those_of_the_orm(alice: Any, everyday: Any, django_assert
     assert isinstance(ours.balance, Decimal)
 
 
-def test_what_is_there_for_the_order_alone_is_no_column(accounts: list[Any]) -> None:
+def test_a_column_for_the_order_alone_is_not_returned(accounts: list[Any]) -> None:
     def build(ids: list[int]) -> Any:
         return BankAccount.objects.filter(pk__in=ids).order_by(F("pk") * -1).distinct().values_list("kind", "balance")
 
@@ -372,7 +372,7 @@ def test_what_is_null_in_every_row_is_left_out(alice: Any) -> None:
     }
 
 
-def test_null_is_no_default_of_the_database(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_null_is_not_a_default_of_the_database(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A column that is left out would get the default."""
     reverses = Transaction._meta.get_field("reverses")
     monkeypatch.setattr(reverses, "db_default", Value(uuid4()))

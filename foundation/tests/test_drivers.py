@@ -98,7 +98,7 @@ def test_errors_of_a_query_are_those_of_django(alice: Any) -> None:
     assert _by_email.rows(alice.email)
 
 
-def test_whoever_looks_on_sees_each_statement_once(alice: Any) -> None:
+def test_an_observer_sees_each_statement_once(alice: Any) -> None:
     seen: list[str] = []
 
     def look(execute: Any, sql: str, *rest: Any) -> Any:
@@ -132,7 +132,7 @@ def test_another_threads_connection_is_refused(alice: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_that_was_closed_is_made_anew(alice: Any) -> None:
+def test_a_connection_that_was_closed_is_made_again(alice: Any) -> None:
     for _ in range(2):
         for run in statements(alice):
             run()

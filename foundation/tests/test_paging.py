@@ -162,7 +162,7 @@ NONSENSE = ["", "-", "x", "1", "1-", "-1", "%00", "٣٣", "9" * 41, " " + "0" * 
 
 
 @pytest.mark.parametrize("text", NONSENSE)
-def test_nonsense_is_no_cursor(text: str) -> None:
+def test_nonsense_is_not_a_cursor(text: str) -> None:
     with pytest.raises(InvalidCursor) as refused:
         Cursor.parse(text)
     assert (refused.value.code, str(refused.value)) == (

@@ -44,7 +44,7 @@ def test_a_ticket_is_shown_as_a_conversation(alice: Any, sam: Any, sally: Any, t
     assert "<script>alert" not in page
 
 
-def test_the_movement_is_a_link_for_who_sees_the_ledger(
+def test_the_movement_is_a_link_for_roles_that_see_the_ledger(
     alice: Any, sam: Any, audrey: Any, open_account: Any, ticket_of: Any, browser_of: Any
 ) -> None:
     # R5.4

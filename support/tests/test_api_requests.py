@@ -220,7 +220,7 @@ def test_a_strangers_request_is_not_there(alice: Any, charlie: Any, api_of: Any,
 
 
 @in_one_world("who", [*STAFF, None])
-def test_staff_are_no_customers_and_nobody_is_none(
+def test_staff_and_strangers_are_not_customers(
     who: str | None, request: Any, alice: Any, api_of: Any, request_of: Any, wishes: Any
 ) -> None:
     # R1.7

@@ -158,7 +158,7 @@ def test_which_freezes_the_customer_asked_about_is_for_no_clock_to_say(unfreezin
     assert api("ada").get(path).json()["wishes"] == {}, "it is nothing that the customer wishes"
 
 
-def test_of_a_request_that_noted_no_freezes_the_time_says_which(unfreezing: Any, ada: Any, api: Any) -> None:
+def test_the_time_says_which_freezes_a_request_meant_that_noted_none(unfreezing: Any, ada: Any, api: Any) -> None:
     """A request that was filed before the bank noted them."""
     unfreezing.payload = "{}"
     unfreezing.save(update_fields=["payload"])
@@ -169,7 +169,7 @@ def test_of_a_request_that_noted_no_freezes_the_time_says_which(unfreezing: Any,
     assert api("ada").post(path, {"reason": REASON}).json()["state"] == "completed"
 
 
-def test_a_version_that_is_none_is_invalid(unfreezing: Any, api: Any) -> None:
+def test_a_text_that_is_not_a_version_is_invalid(unfreezing: Any, api: Any) -> None:
     path = f"staff/requests/{unfreezing.public_id}/approve"
     for wrong in (-1, "1", 1.5, [1]):
         answer = api("sam").post(path, {"reason": REASON, "freezes_version": wrong})
@@ -203,7 +203,7 @@ def test_a_request_of_ones_own_is_decided_by_somebody_else(sam: Any, ada: Any, a
     assert state_of(row) == "pending"
 
 
-def test_what_there_is_not_is_404_and_what_is_wrong_422(alice: Any, request_of: Any, api: Any) -> None:
+def test_a_missing_row_is_404_and_a_wrong_value_422(alice: Any, request_of: Any, api: Any) -> None:
     row = request_of(alice)
     for verb in ("approve", "reject"):
         assert told(api("sam").post(f"staff/requests/{uuid4()}/{verb}", {"reason": REASON})) == NOT_FOUND

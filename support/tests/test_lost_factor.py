@@ -122,7 +122,7 @@ def test_who_has_no_second_factor_yet_has_none_to_lose(client: Client, make_user
     assert client.post(PAGE)["Location"] == "/sign-in/"
 
 
-def test_following_the_link_changes_nothing_and_says_nothing_about_whose_it_is(link: str, alice: Any) -> None:
+def test_following_the_link_changes_nothing_and_does_not_name_its_owner(link: str, alice: Any) -> None:
     # Mail scanners follow links.
     page = Client().get(link)
     assert page.status_code == 200

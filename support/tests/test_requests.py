@@ -227,7 +227,7 @@ def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any
         (IDENTITY | {"last_name": ""}, IDENTITY | {"last_name": ""}),
     ],
 )
-def test_what_stays_as_it_is_is_no_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
+def test_unchanged_fields_are_not_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
     # R1.8: so that an approval writes nothing that was not asked for.
     assert request_of(alice, "update_identity", payload=payload, reason="Married").details == kept
 

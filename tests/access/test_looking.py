@@ -26,7 +26,7 @@ ALICE = next(visitor for visitor in INSIDE if visitor.is_alice)
 
 @proves("V3.5.3")
 @pytest.mark.django_db
-def test_a_customer_looks_at_everything_and_writes_nothing_but_what_is_listed(world: World, walkers: Walkers) -> None:
+def test_a_customer_looks_at_everything_and_writes_only_what_is_listed(world: World, walkers: Walkers) -> None:
     wrote = writes_of(walkers(ALICE), chain(of_pages(world), of_the_api(world)), "get")
     assert unforeseen(wrote) == {}
     named = {name for name in WRITES if not name.startswith("/")}
@@ -39,7 +39,7 @@ def test_a_customer_looks_at_everything_and_writes_nothing_but_what_is_listed(wo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ten_pages_in_a_row_are_no_commit_and_the_next_after_fifteen_seconds_is_one(
+def test_ten_pages_in_a_row_commit_nothing_and_the_next_after_fifteen_seconds_does(
     alice: Any, open_account: Any, browser_of: Callable[..., Client]
 ) -> None:
     # docs/scaling.md, “What gives out first”: it was one for each page.

@@ -32,7 +32,7 @@ BLANK = {
 
 
 @pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": "2026-11-01T00:00:00Z"}])
-def test_a_locked_or_deactivated_administrator_may_nothing(
+def test_a_locked_or_deactivated_administrator_may_do_nothing(
     state: dict[str, Any], world: World, ada: Any, subtests: Any
 ) -> None:
     # R1.5

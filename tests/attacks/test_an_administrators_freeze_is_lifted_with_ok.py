@@ -181,7 +181,7 @@ def test_a_form_that_says_nothing_of_what_it_showed_lifts_what_the_customer_aske
         assert AccountFreeze.objects.filter(lifted_at__isnull=True).count() == 2
 
 
-def test_whoever_decides_a_held_payment_reads_why_its_account_is_frozen(
+def test_the_decider_of_a_held_payment_reads_why_its_account_is_frozen(
     alice: Any, bob: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any, api_of: Any
 ) -> None:
     account, bobs = open_account(alice, "20000.00"), open_account(bob)
@@ -198,7 +198,7 @@ def test_whoever_decides_a_held_payment_reads_why_its_account_is_frozen(
         assert [(freeze["kind"], freeze["reason"]) for freeze in told] == [("administrator", WHY)]
 
 
-def test_of_several_an_administrator_chooses_which(alice: Any, ada: Any, open_account: Any, browser_of: Any) -> None:
+def test_an_administrator_chooses_among_several(alice: Any, ada: Any, open_account: Any, browser_of: Any) -> None:
     account = open_account(alice)
     adas = browser_of(ada)
     browser_of(alice).post(f"/accounts/{account.public_id}/freeze/", {})

@@ -123,7 +123,7 @@ def test_with_one_administrator_the_money_is_held_for_a_day_and_goes_back_then(
     assert "delayed_until" in AuditEntry.objects.get(action="TRANSFER_REVERSED").details
 
 
-def test_what_is_not_possible_when_it_is_due_is_given_up_and_told(
+def test_an_act_that_is_impossible_when_it_is_due_is_given_up_and_told(
     ada: Any, bob: Any, hers: BankAccount, mistake: Transaction
 ) -> None:
     reverse(ada, mistake)

@@ -132,7 +132,7 @@ def test_every_spelling_of_the_customers_code_counts_at_the_counter(
 
 
 @in_one_world("code", ["12.34.56", "АBCD-EFGH-JKMN", "👍", "--", "1234567890" * 5])
-def test_what_is_no_code_is_refused_in_words_and_is_no_guess(
+def test_anything_except_a_code_is_refused_in_words_and_is_not_a_guess(
     code: str, alice: Any, household: BankAccount, bobs: BankAccount, api_of: Callable, browser_of: Callable
 ) -> None:
     """R1.4, F8: words instead of a regular expression, and nothing is counted."""
@@ -198,7 +198,7 @@ def test_an_amount_that_could_be_another_is_asked_back_and_kept(
     assert not TransferOrder.objects.filter(target=bobs).exists()
 
 
-def test_what_a_field_begins_with_is_taken_as_it_stands(
+def test_the_initial_value_of_a_field_is_accepted_unchanged(
     alice: Any, household: BankAccount, bobs: BankAccount, browser_of: Callable, settings: Any
 ) -> None:
     """R10.3: going back from the review, on a page in another language and in a bank with three decimals."""

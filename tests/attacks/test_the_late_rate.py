@@ -172,7 +172,7 @@ def test_nights_go_on_at_the_new_rate_and_the_past_waits_for_somebody(saved: Ban
     assert counted_rates.late_rates() == []
 
 
-def test_a_rate_announced_in_time_is_no_late_one(saved: BankAccount, settings: Any) -> None:
+def test_a_rate_announced_in_time_is_not_late(saved: BankAccount, settings: Any) -> None:
     settings.SAVINGS_RATE = BEFORE + ",2026-11-16:0.073"
     assert counted_rates.late_rates() == []
     assert accrue_interest(at=MID_NOVEMBER, correct=True).accounts == 0

@@ -186,7 +186,7 @@ def test_an_administrator_opens_no_account_with_much_cash_alone(
     assert BankAccount.objects.get(owner=alice).balance == 0
 
 
-def test_openings_do_not_go_round_the_ceiling(alice: Any, settings: Any) -> None:
+def test_openings_do_not_bypass_the_ceiling(alice: Any, settings: Any) -> None:
     settings.CASH_IN_DAILY_LIMIT = Decimal(100)
     for number in range(4):
         given: dict[str, Any] = {"kind": AccountKind.CHECKING, "idempotency_key": f"opening {number}"}

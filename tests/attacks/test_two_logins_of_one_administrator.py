@@ -152,7 +152,7 @@ def test_with_two_administrators_nobody_gets_at_alices_mail_alone(
     assert give_password(client, "alice@example.com").status_code == 302
 
 
-def test_what_was_asked_for_by_somebody_who_is_locked_since_is_not_done(
+def test_a_request_of_an_administrator_who_was_locked_since_is_not_done(
     mallory: Any, molly: Any, ada: Any, at_work: Any
 ) -> None:
     at_work(mallory).on_person(molly, "role", role="Support")
@@ -183,7 +183,7 @@ def test_locking_the_other_one_first_makes_nobody_the_only_one(
 
 
 @proves("V2.3.5")
-def test_of_two_administrators_neither_is_rid_of_the_other_alone(
+def test_one_of_two_administrators_cannot_get_rid_of_the_other_alone(
     mallory: Any, molly: Any, ada: Any, at_work: Any
 ) -> None:
     """The person concerned never agrees, so nobody could: it is refused, and no day of waiting changes that."""

@@ -31,7 +31,7 @@ for line in sys.stdin:
 """
 
 
-def test_all_processes_of_a_bank_see_a_jump_and_whoever_is_none_does_not(tmp_path: Path) -> None:
+def test_all_processes_of_a_bank_see_a_jump_and_no_others(tmp_path: Path) -> None:
     with Clock.begun(tmp_path) as clock:
         told = subprocess.Popen(
             [sys.executable, "-c", TELLING],

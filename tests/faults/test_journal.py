@@ -64,7 +64,7 @@ def test_an_answer_that_nothing_excuses_is_named(what: str, answer: dict[str, An
     assert says in fault
 
 
-def test_an_answer_without_a_word_is_among_those_that_a_deploy_must_not_cause() -> None:
+def test_a_missing_answer_is_among_those_that_a_deploy_must_not_cause() -> None:
     journal = Journal([])
     journal.take({"do": "read", "what": PAGE, "status": 0, "code": "BrokenOff", "shape": "", "retry_after": ""})
     journal.take({"do": "read", "what": HISTORY} | AWAY)

@@ -19,7 +19,7 @@ def test_an_answer_is_read_with_its_headers() -> None:
 
 
 @pytest.mark.parametrize("whole", [COUNTED, CHUNKED])
-def test_an_answer_that_breaks_off_anywhere_is_none(whole: bytes) -> None:
+def test_an_answer_that_breaks_off_anywhere_does_not_count(whole: bytes) -> None:
     for end in range(len(whole)):
         with pytest.raises(BrokenOff):
             read(whole[:end])

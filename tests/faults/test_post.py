@@ -153,7 +153,7 @@ def test_a_slow_one_takes_its_time_and_the_mail(post: PostOffice) -> None:
     assert post.came() == 1
 
 
-def test_whoever_ended_it_leaves_no_port(post: PostOffice) -> None:
+def test_it_leaves_no_port_however_it_ends(post: PostOffice) -> None:
     with PostOffice.begun() as other:
         port = other.port
     with pytest.raises(ConnectionRefusedError):

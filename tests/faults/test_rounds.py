@@ -43,7 +43,7 @@ def test_a_worker_that_answers_503_while_nothing_is_broken_is_named() -> None:
 
 
 @pytest.mark.parametrize("drops_nothing", [False, True])
-def test_unanswered_requests_amid_a_fault_are_named_only_where_it_may_drop_none(drops_nothing: bool) -> None:
+def test_unanswered_requests_during_a_fault_are_named_only_where_it_may_drop_none(drops_nothing: bool) -> None:
     one = a_round(lambda journal: None)
 
     def strikes(bank: object, random: Random) -> None:

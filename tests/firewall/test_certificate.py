@@ -32,7 +32,7 @@ def test_it_is_for_the_names_and_addresses_and_signs_no_other(tmp_path: Path) ->
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_second_start_keeps_it_and_other_names_or_a_broken_pair_make_it_anew(tmp_path: Path) -> None:
+def test_a_second_start_keeps_it_and_other_names_or_a_broken_pair_make_it_again(tmp_path: Path) -> None:
     first = make_certificate(tmp_path, "localhost")
     assert make_certificate(tmp_path, "localhost") == first
     second = make_certificate(tmp_path, "localhost,bank.example")
@@ -42,7 +42,7 @@ def test_a_second_start_keeps_it_and_other_names_or_a_broken_pair_make_it_anew(t
     assert make_certificate(tmp_path, "localhost,bank.example") != second
 
 
-def test_one_that_ends_within_a_month_is_made_anew(tmp_path: Path) -> None:
+def test_one_that_ends_within_a_month_is_made_again(tmp_path: Path) -> None:
     make_certificate(tmp_path, "localhost")
     subprocess.run(
         [*["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "20", "-subj", "/CN=localhost"],

@@ -74,7 +74,7 @@ def test_the_banks_own_refusals_pass_untouched(visitor: Callable[..., Visitor], 
         assert "firewall-style" not in answer.text
 
 
-def test_a_header_line_that_ends_oddly_reaches_the_bank_written_anew(visitor: Callable[..., Visitor]) -> None:
+def test_a_header_line_that_ends_oddly_reaches_the_bank_rewritten(visitor: Callable[..., Visitor]) -> None:
     seen: list[dict[str, str]] = []
 
     def note(environ: dict[str, Any], **kwargs: Any) -> None:

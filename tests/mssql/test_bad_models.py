@@ -136,7 +136,7 @@ def test_a_change_that_the_server_would_refuse_now_is_refused(statement: str, re
             catalog.statement(statement)
 
 
-def test_a_longer_text_and_another_name_are_no_trouble_under_an_index() -> None:
+def test_a_longer_text_and_another_name_make_no_trouble_under_an_index() -> None:
     with pretended(2022) as connection:
         catalog = connection.server.catalog
         for statement in (

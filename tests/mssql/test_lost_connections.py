@@ -141,13 +141,13 @@ def on_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("fault", [LOST, DEADLOCK], ids=["lost", "deadlock"])
-def test_the_backend_begins_anew(on_server: Callable, fault: tuple[str, str]) -> None:
+def test_the_backend_connects_again(on_server: Callable, fault: tuple[str, str]) -> None:
     call, server, calls = on_server(("UPDATE t", fault), ("UPDATE t", fault))
     call()
     assert (len(calls), server.committed, server.faults) == (3, 1, [])
 
 
-def test_the_backend_does_not_begin_anew_after_commit(on_server: Callable) -> None:
+def test_the_backend_does_not_connect_again_after_commit(on_server: Callable) -> None:
     call, server, calls = on_server(("COMMIT", LOST), ("ROLLBACK", LOST))
     with pytest.raises(OutcomeUnknown):
         call()

@@ -38,7 +38,7 @@ def on_person(service: Callable, actor: Any, user: Any, **more: Any) -> Callable
     return lambda: service(origin=an_origin(), actor=actor, user=user, reason=REASON, code=code, **more)
 
 
-def test_of_two_administrators_who_lock_one_customer_one_is_told(alice: Any, ada: Any, anna: Any) -> None:
+def test_if_two_administrators_lock_one_customer_one_is_told(alice: Any, ada: Any, anna: Any) -> None:
     calls = [on_person(people.lock_user, actor, alice) for actor in (ada, anna)]
     assert race(*calls) == {"done": 1, "LockedAlready": 1}
     assert AuditEntry.objects.filter(action="USER_LOCKED").count() == 1
@@ -88,7 +88,7 @@ def deciding(service: Callable, actor: Any, act: PendingAct) -> Callable[[], Any
     return lambda: service(actor=actor, act=act, reason=REASON, code=code, origin=an_origin())
 
 
-def test_of_two_who_agree_to_one_act_and_one_who_stops_it_one_wins(ada: Any, anna: Any, make_user: Any) -> None:
+def test_if_two_agree_to_one_act_and_one_stops_it_one_wins(ada: Any, anna: Any, make_user: Any) -> None:
     # R5.8: and the job, which finds nothing due, disturbs nobody.
     arno, arne = (make_user(name, Role.ADMIN) for name in ("Arno", "Arne"))
     for number in range(3):
@@ -108,7 +108,7 @@ def test_of_two_who_agree_to_one_act_and_one_who_stops_it_one_wins(ada: Any, ann
         assert AuditEntry.objects.filter(action="ROLE_CHANGED", concerns_id=customer.pk).exists() == is_done
 
 
-def test_of_two_reversals_of_one_movement_one_wins(
+def test_if_a_movement_is_reversed_twice_one_wins(
     alice: Any, bob: Any, ada: Any, anna: Any, open_account: Callable
 ) -> None:
     # R3.1
@@ -148,7 +148,7 @@ def test_an_account_is_frozen_before_a_payment_or_after_it(alice: Any, ada: Any,
     assert list(verification.faults()) == []
 
 
-def test_of_two_administrators_who_freeze_one_account_one_is_told(
+def test_if_two_administrators_freeze_one_account_one_is_told(
     alice: Any, ada: Any, anna: Any, open_account: Callable
 ) -> None:
     account = open_account(alice)
@@ -160,7 +160,7 @@ def test_of_two_administrators_who_freeze_one_account_one_is_told(
 
 
 @proves("V15.4.2")
-def test_whatever_comes_first_an_account_is_active_exactly_when_no_freeze_stands(
+def test_an_account_is_active_exactly_while_it_has_no_freeze_in_any_order(
     alice: Any, ada: Any, anna: Any, open_account: Callable
 ) -> None:
     # R2.5: its owner and two administrators freeze and lift at the same moment.

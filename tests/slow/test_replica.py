@@ -105,7 +105,7 @@ def asks_replica(ask: Callable[[], Any]) -> bool:
 
 
 @proves("V15.4.2")
-def test_of_all_pages_of_a_customer_three_ask_the_replica(
+def test_three_pages_of_a_customer_ask_the_replica(
     hers: Hers, alice: Any, browser_of: Any, copied: Callable[[], Any]
 ) -> None:
     with copied():
@@ -121,7 +121,7 @@ def test_of_all_pages_of_a_customer_three_ask_the_replica(
 
 
 @pytest.mark.parametrize("query", ["text=Zanzibar", "type=transfer&min_amount=0.01", "date_from=2020-01-01"])
-def test_filters_and_searches_ask_nothing_but_the_replica_for_movements(
+def test_filters_and_searches_ask_only_the_replica_for_movements(
     query: str, hers: Hers, alice: Any, browser_of: Any, copied: Callable[[], Any]
 ) -> None:
     with copied(), statements() as told:
@@ -131,7 +131,7 @@ def test_filters_and_searches_ask_nothing_but_the_replica_for_movements(
     assert len(sent_to_replica(told)) >= 3
 
 
-def test_of_all_that_programs_ask_seven_ask_the_replica(
+def test_seven_operations_of_programs_ask_the_replica(
     hers: Hers, alice: Any, audrey: Any, api_of: Any, copied: Callable[[], Any]
 ) -> None:
     today = timezone.localdate()
@@ -476,7 +476,7 @@ def test_a_write_that_cannot_be_noted_is_answered_all_the_same(
     assert "alice@example.com" not in caplog.text
 
 
-def test_nothing_is_noted_for_who_is_not_signed_in(db: Any, copied: Callable[[], Any]) -> None:
+def test_nothing_is_noted_for_signed_out_visitors(db: Any, copied: Callable[[], Any]) -> None:
     with copied():
         assert acts.give_password(Client(), "nobody@example.com").status_code == 200
     assert not UserSession.objects.exists()
@@ -538,7 +538,7 @@ def test_the_replica_is_tried_again_after_a_while(
         assert asks_replica(lambda: browser_of(alice).get("/history/"))
 
 
-def test_a_download_goes_on_from_the_primary_when_the_replica_goes_away_amid_it(
+def test_a_download_goes_on_from_the_primary_when_the_replica_goes_away_during_it(
     alice: Any, rich: Any, copied: Callable[[], Any], monkeypatch: Any
 ) -> None:
     for number in range(9):

@@ -86,7 +86,7 @@ def post_payment(port: int, payer: dict[str, str], number: str, key: str) -> tup
 
 
 @proves("V2.3.3")
-def test_a_sigterm_amid_two_hundred_transfers_finishes_what_was_begun(stack: Stack) -> None:
+def test_a_sigterm_during_two_hundred_transfers_finishes_what_was_begun(stack: Stack) -> None:
     """Shows 5. Then a client without an answer asks again with the same key, and is paid once."""
     running = stack.up("web")
     people = stack.people(payers=PAYERS)
@@ -150,7 +150,7 @@ print(json.dumps([Email.objects.filter(status=STATUS.sent).count(), Email.object
 """
 
 
-def test_a_sigterm_amid_a_mail_delivers_it_and_no_mail_goes_out_twice(stack: Stack) -> None:
+def test_a_sigterm_during_a_mail_delivers_it_and_no_mail_goes_out_twice(stack: Stack) -> None:
     stack.up()
     assert stack.python(QUEUE) == MAILS
     stack.post_box.seconds_for_each = 0.1

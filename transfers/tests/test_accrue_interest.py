@@ -355,7 +355,7 @@ def test_a_day_that_is_not_over_is_refused(saved: BankAccount, until: str) -> No
 
 
 @in_one_world("until", ["yesterday", "31.10.2026", "2026-02-30", ""])
-def test_what_is_no_day_is_refused(until: str) -> None:
+def test_anything_except_a_day_is_refused(until: str) -> None:
     with pytest.raises(CommandError, match="no day"):
         command("--until", until)
 

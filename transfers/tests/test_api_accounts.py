@@ -116,7 +116,7 @@ def test_the_number_of_ones_own_account_may_have_spaces_and_hyphens(
 
 
 @in_one_world("wrong", ["0", "x", "123456789012", "%00", "١٢٣٤", "•••• 1234", "null", "1" * 5000])
-def test_what_is_no_number_is_as_unknown_as_somebody_elses(
+def test_a_text_that_is_not_a_number_is_as_unknown_as_another_customers(
     alices: ApiClient, everyday: BankAccount, wrong: str
 ) -> None:
     assert told(alices.get(f"accounts/{wrong}")) == (404, "not_found")
@@ -193,7 +193,7 @@ def test_an_opening_that_is_not_valid_opens_nothing(
     assert not BankAccount.objects.filter(owner=alice).exists()
 
 
-def test_whoever_has_enough_accounts_opens_no_more(alices: ApiClient, settings: Any) -> None:
+def test_a_customer_with_enough_accounts_opens_no_more(alices: ApiClient, settings: Any) -> None:
     settings.MAX_OPEN_ACCOUNTS = 1
     assert alices.post("accounts", {"kind": "checking"}, **KEY).status_code == 201
     other = {"Idempotency_Key": "another-key"}

@@ -79,7 +79,7 @@ def test_money_goes_to_another_account_of_ones_own(
     assert [balance_of(everyday), balance_of(savings)] == [70, 30]
 
 
-def test_money_goes_to_somebody_whom_one_has_paid(
+def test_money_goes_to_a_known_payee(
     do: Callable, everyday: BankAccount, known: BankAccount, balance_of: Callable, api_of: Callable, bob: Any
 ) -> None:
     answer = do("transfer", everyday, to=known.number, amount="30")
@@ -146,7 +146,9 @@ def test_a_key_is_good_for_one_request(
 
 
 @in_one_world("verb", ["deposit", "withdraw", "transfer"])
-def test_whatever_moves_money_takes_a_key(verb: str, alices: ApiClient, everyday: BankAccount, books: Callable) -> None:
+def test_every_route_that_moves_money_takes_a_key(
+    verb: str, alices: ApiClient, everyday: BankAccount, books: Callable
+) -> None:
     # R7.3
     before = books()
     body = {"amount": "1"} | ({"to": everyday.number} if verb == "transfer" else {})

@@ -91,7 +91,7 @@ def test_a_list_of_any_length_costs_the_same(
             assert items(client, path)
 
 
-def test_release_moves_the_money_and_answers_with_what_became_of_it(held: Any, bobs: Any, api: Any, sam: Any) -> None:
+def test_release_moves_the_money_and_answers_with_the_outcome(held: Any, bobs: Any, api: Any, sam: Any) -> None:
     answer = api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed())
     assert answer.status_code == 200
     assert answer.json()["state"] == "released"
@@ -188,7 +188,7 @@ def test_support_does_not_even_see_what_was_never_held(pay: Any, api: Any) -> No
         assert told(api("sam").post(f"holds/{uuid4()}/{verb}", {"reason": REASON}, **keyed())) == NOT_FOUND
 
 
-def test_what_is_not_possible_now_waits_on(held: Any, bobs: Any, api: Any, freeze: Any) -> None:
+def test_an_impossible_release_waits_on(held: Any, bobs: Any, api: Any, freeze: Any) -> None:
     freeze(bobs)
     assert told(api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed())) == (
         409,

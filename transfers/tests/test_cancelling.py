@@ -102,7 +102,7 @@ def test_held_money_is_in_the_way_of_closing_and_cancelled_money_is_not(
 
 
 @in_one_world("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
-def test_whatever_status_the_accounts_have(
+def test_it_works_for_any_status_of_the_accounts(
     status: AccountStatus, alice: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder, freeze: Callable
 ) -> None:
     """Nothing moves, so nothing stops it."""
@@ -178,7 +178,7 @@ def test_cancelling_again_does_nothing(alice: Any, held: TransferOrder, books: C
         (lambda sam, held: expire_holds(at=held.expires_at), "This transfer has expired: nobody decided on it in time"),
     ],
 )
-def test_who_comes_too_late_is_told_what_has_happened_and_not_by_which_clerk(
+def test_a_late_customer_is_told_what_has_happened_and_not_by_which_clerk(
     decide: Callable, told: str, alice: Any, sam: Any, held: TransferOrder, books: Callable
 ) -> None:
     decide(sam, held)

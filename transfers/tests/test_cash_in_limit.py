@@ -410,7 +410,7 @@ def test_cash_that_a_clerk_took_is_the_counters_to_give_back(
     assert (history.cash_in_use(alice).used, used_by(alice)) == (Decimal(400), Decimal(0))
 
 
-def test_of_a_deposit_of_ones_own_that_expired_nobody_is_sent_to_the_counter(
+def test_nobody_is_sent_to_the_counter_for_their_own_expired_deposit(
     alice: Any, waiting: TransferOrder, balance_of: Callable, everyday: BankAccount
 ) -> None:
     holds.expire_order(order=waiting, at=waiting.expires_at)

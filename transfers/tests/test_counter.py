@@ -155,7 +155,7 @@ def test_above_the_alert_amount_no_cash_is_handed_out_before_a_second_clerk_agre
     assert "€1,000.01 paid out at the counter" in mails(alice.email)[-1].subject
 
 
-def test_funds_status_and_limit_are_checked_as_ever(
+def test_funds_status_and_limit_are_checked_as_always(
     alice: Any, sam: Any, everyday: BankAccount, freeze: Callable, settings: Any, balance_of: Callable
 ) -> None:
     # R3.3
@@ -177,7 +177,7 @@ def test_a_mail_of_cash_that_waits_is_not_written(sam: Any, everyday: BankAccoun
         mails_of("cash_at_counter", order_id=order.pk)
 
 
-def test_the_banks_own_accounts_are_no_customers(sam: Any, alice: Any) -> None:
+def test_the_banks_own_accounts_are_not_customers(sam: Any, alice: Any) -> None:
     # A forged id.
     till = BankAccount.objects.get(ledger_code="cash-0")
     with pytest.raises(NotACustomersAccount):

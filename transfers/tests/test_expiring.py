@@ -91,7 +91,7 @@ def test_the_day_that_it_expires_on_keeps_its_limit(alice: Any, pay: Callable) -
         lambda alice, account: User.objects.filter(pk=alice.pk).update(is_active=False),
     ],
 )
-def test_it_expires_whatever_has_become_of_the_customer_and_the_account(
+def test_it_expires_whatever_has_happened_to_the_customer_and_the_account(
     change: Callable, alice: Any, household: BankAccount, held: TransferOrder
 ) -> None:
     change(alice, household)

@@ -197,7 +197,7 @@ def test_a_released_one_is_a_transfer_like_any_other(
         ("", False),
     ],
 )
-def test_done_is_for_who_has_just_ordered_it_and_back_for_who_looks_it_up(
+def test_done_is_for_the_page_after_ordering_and_back_for_a_later_look(
     alice: Any, browser_of: Callable, held: TransferOrder, came_from: str, is_done: bool
 ) -> None:
     page = browser_of(alice).get(receipt_url(held), headers={"referer": came_from}).content.decode()

@@ -98,7 +98,7 @@ def test_no_cell_begins_as_a_formula_and_amounts_are_plain_numbers(
 
 @proves("V1.2.10")
 @in_one_world("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝"])
-def test_whatever_starts_a_formula_is_quoted(start: str) -> None:
+def test_every_text_that_starts_a_formula_is_quoted(start: str) -> None:
     assert harmless(f"{start}cmd") == f"'{start}cmd"
     assert harmless(f"a{start}") == f"a{start}"
 

@@ -164,7 +164,7 @@ def test_the_page_says_where_the_interest_goes(
     assert [amount for _, amount in interest_on(checking)] == [Decimal("1.20")]
 
 
-def test_an_account_that_earned_nothing_closes_as_ever(
+def test_an_account_that_earned_nothing_closes_as_always(
     alice: Any, saved: BankAccount, close: Callable, settings: Any
 ) -> None:
     settings.SAVINGS_RATE = "0"
@@ -173,7 +173,7 @@ def test_an_account_that_earned_nothing_closes_as_ever(
     assert not Transaction.objects.filter(kind=TransactionKind.INTEREST).exists()
 
 
-def test_half_a_cent_that_was_rounded_up_is_no_debt(
+def test_half_a_cent_that_was_rounded_up_is_not_a_debt(
     alice: Any, saved: BankAccount, checking: BankAccount, close: Callable
 ) -> None:
     SavingsInterest.objects.create(

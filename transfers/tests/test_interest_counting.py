@@ -126,7 +126,7 @@ def test_a_rate_holds_from_its_day_on() -> None:
      "2026-01-01", "2026-01-01:", "2026-02-30:0.01", "2026-1-1:0.01", ":0.01", "2026-01-01:0.01,",
      "2026-01-02:0.01,2026-01-01:0.02", "2026-01-01:0.01,2026-01-01:0.02", "20260101:0.01"],
 )  # fmt: skip
-def test_what_is_no_rate_is_refused(text: str) -> None:
+def test_anything_except_a_rate_is_refused(text: str) -> None:
     with pytest.raises(BadRates):
         parse_rates(text)
 

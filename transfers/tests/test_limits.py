@@ -113,7 +113,7 @@ def test_the_limit_is_the_customers_not_the_accounts(
     pay(bobs, rich, "25000.00", actor=bobs.owner)
 
 
-def test_the_next_day_begins_anew(rich: BankAccount, bobs: BankAccount, pay: Callable, alice: Any, clock: Any) -> None:
+def test_the_next_day_begins_again(rich: BankAccount, bobs: BankAccount, pay: Callable, alice: Any, clock: Any) -> None:
     pay(rich, bobs, "25000.00")
     clock.move_to(NOON.replace(hour=23, minute=59, second=59))
     assert history.daily_use(alice).remaining == 0
@@ -259,7 +259,7 @@ def test_refused_tries_are_counted(do: Callable) -> None:
         do("payment")
 
 
-def test_a_repeated_request_is_no_second_one(do: Callable, new_key: Callable) -> None:
+def test_a_repeated_request_is_not_a_second_one(do: Callable, new_key: Callable) -> None:
     key = new_key()
     for _ in range(10):
         do("payment", idempotency_key=key)

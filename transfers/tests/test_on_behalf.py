@@ -194,7 +194,7 @@ def test_a_raised_limit_holds_from_now_on_and_todays_use_still_counts(
 
 
 @in_one_world("amount", ["25000", "24999.99", "0", "-1", "NaN"])
-def test_less_or_nothing_is_no_raise(amount: str, alice: Any, sam: Any) -> None:
+def test_less_or_nothing_is_not_a_raise(amount: str, alice: Any, sam: Any) -> None:
     with pytest.raises((NotARaise, ValueError)):
         raise_limit(sam, alice, amount)
     assert daily_limit(CustomerLimit.objects.filter(user=alice).first()) == Decimal(25_000)

@@ -82,7 +82,7 @@ def test_the_form_asks_for_the_name_of_somebody_new(fill_in: Callable) -> None:
     assert fill_in("\u202eevil").context["form"].errors.keys() == {"name"}
 
 
-def test_an_account_number_is_no_name(fill_in: Callable, send: Callable, bobs: BankAccount) -> None:
+def test_an_account_number_is_not_a_name(fill_in: Callable, send: Callable, bobs: BankAccount) -> None:
     """R6.2: pasted into the wrong field it would be in clear, on receipts and in mails."""
     for name in (bobs.number, bobs.number_grouped, f"Bob, {bobs.number_grouped.replace(' ', '-')}"):
         assert fill_in(name).context["form"].errors.keys() == {"name"}
@@ -419,7 +419,7 @@ def test_a_payee_whom_one_knows_costs_no_guess(alice: Any, known: BankAccount) -
     assert look(alice, known, "Bob Brandt") == NameCheck.MATCH
 
 
-def test_guesses_are_no_look_ups(alice: Any, bobs: BankAccount, settings: Any) -> None:
+def test_guesses_are_not_look_ups(alice: Any, bobs: BankAccount, settings: Any) -> None:
     """R3.3: each is counted separately."""
     settings.PAYEE_LOOKUPS_PER_HOUR = 3
     acts.know(alice, bobs)

@@ -117,7 +117,7 @@ def test_they_are_listed_whom_one_paid_last_first(
 
 
 @in_one_world("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
-def test_whoever_cannot_receive_is_shown_and_not_filled_in(
+def test_a_payee_who_cannot_receive_is_shown_and_not_filled_in(
     alice: Any, payee: Payee, bobs: BankAccount, freeze: Callable, status: AccountStatus
 ) -> None:
     assert payee_selectors.payable(alice, payee.public_id) == FilledIn(bobs.number_grouped, "Bob Brandt")

@@ -220,7 +220,7 @@ def test_cash_taken_out_is_freed_too(ada: Any, alice: Any, payment: Transaction,
     assert used_by(alice) == Decimal(30)
 
 
-def test_of_an_earlier_day_there_is_nothing_to_free(
+def test_a_reversal_of_an_earlier_day_frees_nothing(
     ada: Any, alice: Any, everyday: BankAccount, bobs: BankAccount, no_minute_limits: None
 ) -> None:
     """And never below zero."""

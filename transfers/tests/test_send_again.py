@@ -144,7 +144,7 @@ def test_an_account_that_is_not_active_any_more_is_left_to_choose(
     assert (initial["source"] == "") == (side == "source")
 
 
-def test_a_payee_who_cannot_receive_any_more_is_refused_as_ever(
+def test_a_payee_who_cannot_receive_any_more_is_refused_as_always(
     browser: Client, orders: dict[str, TransferOrder], bobs: BankAccount, freeze: Callable
 ) -> None:
     """R3.3: the form says nothing, the look-up refuses."""

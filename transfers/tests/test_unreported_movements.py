@@ -41,7 +41,7 @@ def moved(source: BankAccount, target: BankAccount, kind: TransactionKind) -> Tr
     return Transaction.objects.get(pk=posting.transaction_id)
 
 
-def test_whatever_the_bank_does_is_reported_once(
+def test_every_movement_of_the_bank_is_reported_once(
     alice: Any, bob: Any, sam: Any, ada: Any, household: BankAccount, savings: BankAccount, bobs: BankAccount,
     new_key: Callable, open_account: Callable, no_minute_limits: None,
 ) -> None:  # fmt: skip

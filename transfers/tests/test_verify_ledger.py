@@ -355,7 +355,7 @@ def test_progress_goes_to_a_terminal_only(a_day: None) -> None:
     assert quiet.getvalue() == ""
 
 
-def test_a_database_that_does_not_answer_is_no_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_does_not_answer_is_not_a_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(progress: Any, **options: Any) -> NoReturn:
         raise OperationalError("the server has gone away")
 
@@ -371,7 +371,7 @@ def test_it_takes_one_process_at_least() -> None:
     assert error.value.returncode == 2
 
 
-def test_a_process_that_was_killed_is_no_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_was_killed_is_not_a_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(progress: Any, **options: Any) -> NoReturn:
         raise BrokenProcessPool("terminated abruptly")
 

@@ -149,7 +149,7 @@ def test_programs_read_both(
     assert mistake["reversed_at"] == "2026-11-12T10:00:00.000000Z"
 
 
-def test_the_same_request_again_is_answered_with_what_has_become_of_it(
+def test_a_repeated_request_is_answered_with_its_outcome(
     everyday: BankAccount, bobs: BankAccount, alice: Any, ada: Any, api_of: Callable
 ) -> None:
     acts.know(alice, bobs)

@@ -156,7 +156,7 @@ def test_what_cannot_be_counted_stops_nobody(alice: Any, monkeypatch: pytest.Mon
     assert caplog.text.count("no space left on device") >= 2, "and it is told"
 
 
-def test_what_a_clerk_writes_is_no_label(alice: Any, ada: Any, open_account: Callable, grown: Callable) -> None:
+def test_a_clerks_text_is_not_a_label(alice: Any, ada: Any, open_account: Callable, grown: Callable) -> None:
     account = open_account(alice)
     with grown() as values:
         freeze_account(actor=ada, account=account, reason=REASON)
@@ -164,7 +164,7 @@ def test_what_a_clerk_writes_is_no_label(alice: Any, ada: Any, open_account: Cal
 
 
 @in_one_world("reason", ["Alice", "a b", "x" * 41, "", "1234", "naïve", "line\nbreak", 7, None, ["list"]])
-def test_nothing_but_a_code_of_ours_is_a_label(reason: Any) -> None:
+def test_only_our_own_codes_are_labels(reason: Any) -> None:
     assert tally.event_of(Action.TRANSFER_REFUSED, {"reason": reason, "kind": reason}) == ("TRANSFER_REFUSED", "", "")
 
 
@@ -218,7 +218,7 @@ def test_a_programs_request_too(alice: Any, api_of: Callable, grown: Callable) -
 
 
 @proves("V15.2.2")
-def test_whatever_strangers_invent_adds_no_label(client: Client, grown: Callable) -> None:
+def test_inventions_of_strangers_add_no_label(client: Client, grown: Callable) -> None:
     with grown() as values:
         for number in range(3):
             client.get(f"/nothing/{number}/1234-5678-9012")

@@ -101,7 +101,7 @@ def test_every_sealed_column_and_every_digest_is_known() -> None:
     assert {str(table): set(table.ring_of_columns()) for table in sealed_tables()} == COLUMNS
 
 
-def test_no_digest_of_ours_hangs_on_a_key_unnoticed() -> None:
+def test_no_digest_of_ours_depends_on_a_key_unnoticed() -> None:
     ours = {"accounts", "audit", "support", "transfers"}
     named = {
         field.name
@@ -269,7 +269,7 @@ def test_what_is_saved_from_a_row_read_before_is_looked_at_again(
     assert all(text.startswith("k2.") for text in stored())
 
 
-def test_a_machine_that_goes_on_with_the_old_key_does_not_hold_it_up_for_ever(
+def test_a_machine_that_goes_on_with_the_old_key_does_not_hold_it_up_forever(
     alice: Any, new_keys: Any, monkeypatch: Any
 ) -> None:
     early, new = User.objects.get(pk=alice.pk), new_keys

@@ -99,7 +99,7 @@ def test_what_looks_like_a_secret_is_not_in_the_text(text: str, secret: str) -> 
         "10.1.2.3 and 2001:db8::1",
     ],
 )
-def test_what_is_none_stays(text: str) -> None:
+def test_harmless_text_stays(text: str) -> None:
     assert masked(text) == text
 
 
@@ -244,9 +244,7 @@ def test_the_probes_write_no_line(client: Client, requests: Callable) -> None:
 
 @pytest.mark.django_db
 @in_one_world("agent", NASTY[:-1])
-def test_whatever_a_client_sends_the_line_is_made_of_our_own_words(
-    client: Client, requests: Callable, agent: str
-) -> None:
+def test_the_line_has_only_our_own_words_for_any_request(client: Client, requests: Callable, agent: str) -> None:
     client.generic("GET\tforged", "/sign-in/", headers={"user-agent": agent, "x-forwarded-for": agent})
     (line,) = requests()
     assert (line["method"], line["route"]) == ("OTHER", "sign_in")

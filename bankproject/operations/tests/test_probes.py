@@ -72,7 +72,7 @@ class TestReady:
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()) == (503, {"database": "ok", "migrations": "behind"})
 
-    def test_a_database_that_was_migrated_for_the_next_version_is_no_obstacle(self, client: Client) -> None:
+    def test_a_database_that_was_migrated_for_the_next_version_is_not_an_obstacle(self, client: Client) -> None:
         MigrationRecorder(connection).record_applied("transfers", "9999_of_the_next_version")
         assert client.get("/readyz").status_code == 200
 
@@ -126,7 +126,7 @@ class TestTheDoorOfTheMetrics:
         settings.METRICS_TOKEN = TOKEN
         assert browser_of(request.getfixturevalue(who)).get("/metrics").status_code == 401
 
-    def test_whoever_has_it_reads_figures(self, client: Client, settings: Any, as_in_production: None) -> None:
+    def test_a_client_with_the_token_reads_figures(self, client: Client, settings: Any, as_in_production: None) -> None:
         settings.METRICS_TOKEN = TOKEN
         answer = client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}", "host": "10.1.2.3:8000"})
         assert answer.status_code == 200

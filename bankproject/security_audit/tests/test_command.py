@@ -65,7 +65,7 @@ def test_the_verdict_is_one_of_three(
     assert run("--strict")[0] == strict_status
 
 
-def test_nothing_looked_at_is_no_pass() -> None:
+def test_no_check_at_all_is_not_a_pass() -> None:
     assert verdict_of([]) == Verdict.NOT_REACHABLE
     assert exit_status(Verdict.PASS, strict=True) == 0
 

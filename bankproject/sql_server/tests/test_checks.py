@@ -38,7 +38,7 @@ def changed(field: str, value: Any) -> tuple[Any, ...]:
     return tuple(facts.DatabaseFacts(*RIGHT)._replace(**{field: value}))
 
 
-def test_of_a_server_that_is_set_up_rightly_nothing_is_said(said: Any) -> None:
+def test_a_server_that_is_set_up_rightly_has_no_findings(said: Any) -> None:
     assert said() == []
 
 

@@ -35,7 +35,7 @@ def doors_to_force(visitor: Visitor, world: World) -> Iterator[Door]:
 
 @proves("V8.2.2")
 @pytest.mark.parametrize("part", range(2))
-def test_whatever_is_sent_nothing_of_alices_is_seen_or_changed(
+def test_nothing_of_alices_is_seen_or_changed_by_any_data(
     part: int, world: World, walkers: Walkers, subtests: Any
 ) -> None:
     for visitor in OTHERS[part::2]:

@@ -158,7 +158,7 @@ def test_a_form_from_elsewhere_is_refused(world: World, ada: Any, browser_of: An
     for_each_act(world, subtests, check)
 
 
-def test_what_is_not_there_is_not_found(world: World, ada: Any, browser_of: Any, subtests: Any) -> None:
+def test_a_missing_row_is_not_found(world: World, ada: Any, browser_of: Any, subtests: Any) -> None:
     browser = browser_of(ada)
 
     def check(row: Any, act: StaffAct) -> None:

@@ -231,7 +231,7 @@ def assert_it_would_be_found(pair: Pair) -> None:
         assert connection.execute("SELECT to_regclass('acknowledged')").fetchone() == (None,)
 
 
-def test_a_commit_whose_connection_is_cut_is_unknown_and_whole_and_at_other_times_it_is_no_fault(folder: Path) -> None:
+def test_a_commit_whose_connection_is_cut_is_unknown_and_whole_and_at_other_times_it_does_no_harm(folder: Path) -> None:
     with ServerBehindProxy.begun(folder) as part, Writer.begun(part.environment) as writer:
         for number, cut in enumerate(Cut, 1):
             part.proxy.cut_at(b"COMMIT", cut)

@@ -130,7 +130,7 @@ def held_payments(make_user: Callable, open_account: Callable, bobs: BankAccount
 
 
 @proves("V2.3.4")
-def test_of_each_pair_at_once_one_wins_and_the_other_is_told(
+def test_one_of_each_pair_at_once_wins_and_the_other_is_told(
     held_payments: Callable, make_user: Callable, bobs: BankAccount, tmp_path: Path
 ) -> None:
     for number in (0, 1):

@@ -135,7 +135,7 @@ def test_amounts_that_no_column_can_add_up_are_named_all_the_same(in_thin_slices
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="Only SQLite keeps any text for an id.")
-def test_an_id_that_is_none_ends_it_after_what_stands_before_was_named(
+def test_a_broken_id_ends_it_after_the_rows_before_were_named(
     in_thin_slices: BankAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slices, "BATCH", 3)

@@ -12,7 +12,7 @@ from bankproject.security_audit.tests.test_command import run
 
 
 @pytest.mark.django_db
-def test_a_new_bank_passes_but_for_what_is_far_away() -> None:
+def test_a_new_bank_passes_except_what_is_far_away() -> None:
     """Nobody serves the list of advisories at the address given here. Other tests cover how the bank starts, and `make
     audit` in `.ci/run` reads its source."""
     elsewhere = {"settings", "deploy", "refusals", "bandit", "ruff", "secrets"}

@@ -95,7 +95,7 @@ def test_a_source_that_knows_of_no_hole_at_all_is_not_believed(source: Any, audi
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, ""), (503, "later"), (200, "<html>Sign in</html>")])
-def test_an_answer_that_is_none_is_not_clean(source: Any, audited: Any, status: int, body: str) -> None:
+def test_an_answer_without_advisories_is_not_clean(source: Any, audited: Any, status: int, body: str) -> None:
     with pytest.raises(CannotLook, match="did not answer"):
         audited(source(lambda name, version: (status, body)))
 
