@@ -283,7 +283,11 @@ class Insert:
     """
 
     def __init__(self, model: type[models.Model], field_names: Sequence[str] = (), **prepared_by: models.Field) -> None:
-        """Args: field_names: in the order of the values; if not given, all except a key that the database makes."""
+        """Take the columns, and the fields that prepare values in place of their own.
+
+        Args:
+            field_names: in the order of the values; if not given, all except a key that the database makes.
+        """
         self._model = model
         by_name = {field.name: field for field in model._meta.concrete_fields}
         made = model._meta.auto_field

@@ -98,7 +98,7 @@ def test_any_other_error_is_let_out_at_once(db: Any, no_waiting: list[float], er
 
 @pytest.mark.django_db(transaction=True)
 def test_it_refuses_to_run_inside_another_transaction() -> None:
-    """Its commit would not be one, and another's rollback could undo what was promised."""
+    """Its commit would not be final, and another's rollback could undo what was promised."""
     service = Faulty(0, KeyError())
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         own_transaction(service)()
