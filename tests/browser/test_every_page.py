@@ -163,8 +163,8 @@ FAULTY = """<!doctype html><html><head><title>Faulty</title><link rel="styleshee
 <p class="money" style="width: 3em">−€1 234.00</p><p class="money">€6.00</p>
 <div class="broad" style="width: 3000px">Broad</div>
 <form><button style="width: 9px; height: 9px"></button><button style="width: 9px; height: 9px"></button></form>
-<form aria-label="Choices"><fieldset>
-<input type="radio" name="colour"><input type="radio" name="colour"><input type="checkbox" name="alone"></fieldset></form>
+<form aria-label="Choices"><fieldset><input type="radio" name="colour"><input type="radio" name="colour">
+<input type="checkbox" name="alone"></fieldset></form>
 <div style="overflow: hidden; width: 9em"><b class="money" style="position: relative; left: 2000px">€5.00</b></div>
 </main>
 <script>console.log("never")</script>
