@@ -1,4 +1,4 @@
-"""What the firewall compresses says the same to everybody: nothing of who asks or of what was sent (docs/adr/0027).
+"""What the firewall compresses says the same to everybody: nothing of who asks or of what was sent (docs/adr/0026).
 
 Through the real firewall: `tests/firewall/test_compression.py`.
 """

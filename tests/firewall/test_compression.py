@@ -1,4 +1,4 @@
-"""What the firewall compresses: nothing but what says the same to everybody (docs/adr/0027, R8.4)."""
+"""What the firewall compresses: nothing but what says the same to everybody (docs/adr/0026, R8.4)."""
 
 import gzip
 import http.client
