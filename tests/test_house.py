@@ -19,7 +19,7 @@ TOP_LEVEL = {
     *("bankproject", "accounts", "transfers", "support", "audit", "foundation", "templates", "static"),
     *("manage.py", "requirements.txt", "docker-compose.yml", "README.md"),
     *("Makefile", "pyproject.toml", "docs", "benchmarks", "deploy", "tests"),
-    *("requirements-dev.txt", "Dockerfile", "LICENSE", "CHANGELOG.md"),
+    *("requirements-dev.txt", "Dockerfile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"),
 }
 
 LONGEST_FUNCTION = 60

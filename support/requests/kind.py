@@ -1,6 +1,6 @@
 """What a kind of service request is: one class, with all that is said, asked, checked and done for it (R4.2).
 
-Each kind is one file in `support.requests.kinds`, which lists them. A class that lacks a part is refused when the
+Each kind is one file in `support.requests.kinds`, which finds them. A class that lacks a part is refused when the
 program starts.
 """
 
@@ -13,7 +13,7 @@ from accounts.models import AccountStatus, BankAccount, User
 from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
 from foundation.rest.schemas import In
-from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
+from support.models import ACCOUNT_KINDS, MAX_KIND_CHARS, RequestKind, ServiceRequest
 from support.requests.common import RequestForm
 
 
@@ -118,21 +118,22 @@ class KindOfRequest(ABC):
 
 
 def registered(*kinds: type[KindOfRequest]) -> Mapping[RequestKind, KindOfRequest]:
-    """One of each class by its kind, in this order.
+    """One of each class by its kind, in the order of `RequestKind`.
 
     Raises:
         TypeError: a class lacks a part or has parts that do not fit together, or a `RequestKind` has no class.
     """
     for kind in kinds:
+        where = f"{kind.__module__.replace('.', '/')}.py: "
         if lacking := list(_lacking(kind)):
-            raise TypeError(f"{kind.__name__} is no whole kind of request. It lacks: {', '.join(lacking)}.")
+            raise TypeError(f"{where}{kind.__name__} is no whole kind of request. It lacks: {', '.join(lacking)}.")
         if faults := list(_faults(kind)):
-            raise TypeError(f"The parts of {kind.__name__} do not fit together: {'; '.join(faults)}.")
-    names = [kind.kind for kind in kinds]
-    if sorted(names) != sorted(RequestKind):
-        odd = [name.value for name in RequestKind if names.count(name) != 1]
-        raise TypeError(f"Each RequestKind has one class; look at {', '.join(odd)}.")
-    return {kind.kind: kind() for kind in kinds}
+            raise TypeError(f"{where}The parts of {kind.__name__} do not fit together: {'; '.join(faults)}.")
+    by_name = {kind.kind: kind for kind in kinds}
+    if sorted(kind.kind for kind in kinds) != sorted(RequestKind):
+        odd = [name.value for name in RequestKind if sum(kind.kind == name for kind in kinds) != 1]
+        raise TypeError(f"Each RequestKind has one class, in support/requests/kinds/; look at {', '.join(odd)}.")
+    return {name: by_name[name]() for name in RequestKind}
 
 
 def _lacking(kind: type[KindOfRequest]) -> Iterator[str]:
@@ -147,16 +148,18 @@ def _lacking(kind: type[KindOfRequest]) -> Iterator[str]:
 
 def _faults(kind: type[KindOfRequest]) -> Iterator[str]:
     about_an_account = bool(kind.account_statuses)
+    if len(kind.kind.value) > MAX_KIND_CHARS:
+        yield f"the value of the kind has more than {MAX_KIND_CHARS} characters"
     if about_an_account != (kind.kind in ACCOUNT_KINDS):
-        yield "account_statuses are for those in ACCOUNT_KINDS, and for no others"
+        yield "account_statuses are for those in ACCOUNT_KINDS (support/models.py), and for no others"
     if not kind.on_the_page:
         return
     keys = {"reason", *kind.payload_keys}
     if set(kind.form.base_fields) != (keys | {"account_id"} if about_an_account else keys):
-        yield "the form has other fields than the payload has keys"
+        yield "the form has other fields than payload_keys"
     fields = kind.schema.model_fields
     if set(fields) != keys | {"kind"} | ({"account"} if about_an_account else set()):
-        yield "the schema has other fields than the payload has keys"
+        yield "the schema has other fields than payload_keys"
     elif get_args(fields["kind"].annotation) != (kind.kind.value,):
         yield "the schema is of another kind"
     elif fields["reason"].is_required() != kind.needs_reason:
