@@ -11,8 +11,10 @@ class AccountsConfig(AppConfig):
         from accounts.people.role import CHANGE_ROLE
         from accounts.permission import second_person
         from accounts.sign_in.passwords import breached
+        from accounts.staff.acts import check_acts
         from foundation import outbox
 
         outbox.register(notices.MAILS)
         second_person.register(CHANGE_ROLE, EDIT_USER)
+        checks.register(check_acts)
         checks.register(breached.check_breach_list, checks.Tags.security)

@@ -161,7 +161,7 @@ def grant(apps: Any, grants: Mapping[Role, Iterable[str]]) -> None:
         group.permissions.remove(*group.permissions.filter(content_type__app_label__in=app_labels))
         for permission in grants.get(role, ()):
             app_label, codename = permission.split(".")
-            model_name, name = _home_of(app_label, codename)
+            model_name, name = home_of(app_label, codename)
             content_type, _ = content_type_model.objects.get_or_create(app_label=app_label, model=model_name)
             row, _ = permission_model.objects.get_or_create(
                 content_type=content_type, codename=codename, defaults={"name": name}
@@ -169,7 +169,7 @@ def grant(apps: Any, grants: Mapping[Role, Iterable[str]]) -> None:
             group.permissions.add(row)
 
 
-def _home_of(app_label: str, codename: str) -> tuple[str, str]:
+def home_of(app_label: str, codename: str) -> tuple[str, str]:
     """The model that declares a permission, and the permission's name."""
     from django.apps import apps
 

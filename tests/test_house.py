@@ -7,6 +7,11 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
+from django.apps import apps
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
 from tests.plugin import MARKS_OF_FOLDERS
 from tests.setting_names import variables_read_by_settings
 from tests.tables import in_one_world
@@ -58,6 +63,14 @@ def text_of(path: Path) -> str:
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def test_every_change_of_a_model_has_its_migration() -> None:
+    loader = MigrationLoader(None)
+    present = ProjectState.from_apps(apps)
+    changes = MigrationAutodetector(loader.project_state(), present).changes(graph=loader.graph)
+    ours = {app: [str(operation) for one in changes[app] for operation in one.operations] for app in changes}
+    assert ours == {}, "run manage.py makemigrations APP --name WHAT_IT_DOES"
 
 
 def test_no_function_is_longer_than_sixty_lines() -> None:

@@ -29,7 +29,7 @@ def test_the_four_groups_are_made_by_migrations_with_exactly_their_permissions()
     # R1.7
     assert set(Group.objects.values_list("name", flat=True)) == {"Customer", "Support", "Auditor", "Admin"}
     for role in Role:
-        assert permissions_of(role) == granted(role), role
+        assert permissions_of(role) == granted(role), f"GRANTS of {role} changed: a migration has to call grant()"
 
 
 # Who may what, once more and by hand: a grant that is changed by mistake is a door that stands open.
