@@ -46,6 +46,7 @@ def wishes(alice: Any, account: Any, open_account: Any) -> dict[str, dict[str, A
         "update_identity": {"first_name": "Alicia", "last_name": "", "address": "A 1\n\nB", "reason": "I moved"},
         "reset_pin": {},
     }
+    assert set(bodies) == set(PAGE_KINDS), "a new kind: add a body that asks for it to `wishes`, here"
     return {kind: {"kind": kind} | body for kind, body in bodies.items()}
 
 
