@@ -183,7 +183,7 @@ class ServiceRequest(models.Model):
         return self.account
 
     @property
-    def details(self) -> dict[str, Any]:
+    def opened(self) -> dict[str, Any]:
         """The opened payload."""
         return json.loads(self.payload)
 

@@ -96,7 +96,7 @@ class CarriesOut(Protocol):
 class KindOfAct:
     """One kind of act that needs a second administrator.
 
-    `said` says in words what it does, for administrators, and `said_to_person` for whom it concerns; `addresses` are
+    `said` says in words what it does, for administrators, and `said_to_person` for whom it concerns; `emails` are
     theirs, each with the name of its reader. `let_go` undoes what was set aside, when it does not happen;
     `tells_person` tells them at once even while a second one has to agree; `person_may_stop` gives them a link.
     `waits_on` says of a refusal at the moment when an act is due that it will pass: it is tried again, and what is set
@@ -109,9 +109,7 @@ class KindOfAct:
     said_to_person: Callable[[PendingAct], str]
     carry_out: CarriesOut
     let_go: Callable[[PendingAct], None] = lambda act: None
-    addresses: Callable[[PendingAct], Mapping[str, str]] = lambda act: {
-        "person": act.person.email if act.person else ""
-    }
+    emails: Callable[[PendingAct], Mapping[str, str]] = lambda act: {"person": act.person.email if act.person else ""}
     tells_person: bool = False
     person_may_stop: bool = True
     waits_on: Callable[[Refusal], bool] = lambda refusal: False
@@ -207,11 +205,11 @@ def _tell_of_asked(act: PendingAct) -> None:
     kind = kind_of(act)
     if act.person is None or not (act.effective_at or kind.tells_person):
         return
-    for reader, address in kind.addresses(act).items():
+    for reader, email in kind.emails(act).items():
         token = ""
         if act.effective_at and kind.person_may_stop:
             token = StopLink(act=act, reader=reader).issue(lasts=act.effective_at - timezone.now())
-        outbox.tell("pending_act_announced", act_id=act.pk, to=address, token=token)
+        outbox.tell("pending_act_announced", act_id=act.pk, to=email, token=token)
 
 
 def told_of(act: PendingAct) -> Iterable[User]:
@@ -344,8 +342,8 @@ def _decide(act: PendingAct, state: PendingState, *, actor: User | None, reason:
     kind = kind_of(act)
     # That it was done, they hear from the service that did it.
     if state != PendingState.DONE and act.person is not None and (links or kind.tells_person):
-        for address in kind.addresses(act).values():
-            outbox.tell("pending_act_called_off", act_id=act.pk, to=address)
+        for email in kind.emails(act).values():
+            outbox.tell("pending_act_called_off", act_id=act.pk, to=email)
 
 
 def _record(action: Action, act: PendingAct, actor: User | None, **details: str) -> None:

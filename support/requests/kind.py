@@ -44,12 +44,12 @@ class KindOfRequest(ABC):
 
     # --- Filing ------------------------------------------------------------------------------------------------
 
-    def differing(self, customer: User, details: Mapping[str, str]) -> Mapping[str, str]:
+    def differing(self, customer: User, payload: Mapping[str, str]) -> Mapping[str, str]:
         """Of what is asked for, what differs from what the bank keeps: that alone is kept, checked and done."""
-        return details
+        return payload
 
     @abstractmethod
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
         """Refuse what makes no sense to ask for. That an account is the customer's, and in one of
         `account_statuses`, is known by then.
 
@@ -87,23 +87,23 @@ class KindOfRequest(ABC):
 
     # --- Words -------------------------------------------------------------------------------------------------
 
-    def wishes(self, details: Mapping[str, str]) -> list[tuple[str, str]]:
+    def wishes(self, payload: Mapping[str, str]) -> list[tuple[str, str]]:
         """What the customer reads of their request: label and value, as they wrote it."""
-        return [(key.replace("_", " ").capitalize(), value) for key, value in self._asked(details) if value]
+        return [(key.replace("_", " ").capitalize(), value) for key, value in self._asked(payload) if value]
 
-    def wishes_for_clerks(self, customer: User, details: Mapping[str, str]) -> list[tuple[str, str]]:
+    def wishes_for_clerks(self, customer: User, payload: Mapping[str, str]) -> list[tuple[str, str]]:
         """What a clerk compares before deciding: what is kept now, and what is wished instead."""
         return []
 
-    def wishes_for_programs(self, details: Mapping[str, str]) -> Mapping[str, str]:
-        return dict(self._asked(details))
+    def wishes_for_programs(self, payload: Mapping[str, str]) -> Mapping[str, str]:
+        return dict(self._asked(payload))
 
-    def _asked(self, details: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        return ((key, value) for key, value in details.items() if key in self.payload_keys)
+    def _asked(self, payload: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        return ((key, value) for key, value in payload.items() if key in self.payload_keys)
 
     # --- Approval ----------------------------------------------------------------------------------------------
 
-    def takes_two_administrators(self, details: Mapping[str, str]) -> bool:
+    def takes_two_administrators(self, payload: Mapping[str, str]) -> bool:
         """Whether an administrator approves it, and a second one has to agree before anything changes (R5.8)."""
         return False
 

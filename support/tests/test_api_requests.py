@@ -58,7 +58,7 @@ def test_each_kind_is_filed_seen_and_taken_back(kind: str, alice: Any, api_of: A
     assert filed.status_code == 201
     row = ServiceRequest.objects.get()
     assert (row.customer_id, row.kind, row.state) == (alice.pk, kind, "pending")
-    assert row.details.keys() == KINDS[kind].payload_keys | KINDS[kind].noted(row.account).keys()  # type: ignore[index]  # a text for its member
+    assert row.opened.keys() == KINDS[kind].payload_keys | KINDS[kind].noted(row.account).keys()  # type: ignore[index]  # a text for its member
     assert filed.json()["wishes"].keys() == KINDS[kind].payload_keys  # type: ignore[index]  # as above
     seen = api.get(f"requests/{row.public_id}")
     assert seen.json() == filed.json()

@@ -205,7 +205,7 @@ def test_no_kind_has_room_for_a_secret() -> None:
 def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any) -> None:
     # R8.1
     request = request_of(alice, "update_identity", payload=IDENTITY, reason="Married")
-    assert request.details == IDENTITY
+    assert request.opened == IDENTITY
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM support_servicerequest")
         assert "Hafenstra" not in repr(cursor.fetchall())
@@ -225,7 +225,7 @@ def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any
 )
 def test_what_stays_as_it_is_is_no_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
     # R1.8: so that an approval writes nothing that was not asked for.
-    assert request_of(alice, "update_identity", payload=payload, reason="Married").details == kept
+    assert request_of(alice, "update_identity", payload=payload, reason="Married").opened == kept
 
 
 @in_one_world(
