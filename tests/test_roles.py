@@ -76,7 +76,19 @@ def test_the_grants_are_these() -> None:
     names = {name for role in Role for name in granted(role)}
     there_are = {name: {role.value for role in Role if name in granted(role)} for name in names}
     told = {name: set(who.split()) for name, who in WHO_MAY.items()}
-    assert there_are == told, "a grant has changed: say in WHO_MAY of tests/test_roles.py who may what now"
+    assert there_are == told, (
+        "a grant has changed: a migration has to call grant(), and WHO_MAY of tests/test_roles.py says who may what now"
+    )
+
+
+@pytest.mark.django_db
+def test_a_grant_that_no_migration_wrote_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert roles.check_grants(databases=["default"]) == []
+    monkeypatch.setitem(roles.GRANTS, Role.ADMIN, (*roles.GRANTS[Role.ADMIN], "accounts.watch_account"))
+    assert roles.check_grants() == [], "without --database nothing is asked"
+    [found] = roles.check_grants(databases=["default"])
+    assert "Admin and accounts.watch_account" in found.msg
+    assert "A migration has to call grant()" in found.msg
 
 
 @pytest.mark.django_db

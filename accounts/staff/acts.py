@@ -176,12 +176,12 @@ def _faults_of(act: StaffAct, others: list[StaffAct]) -> Iterator[str]:
 
 
 def check_acts(**_: Any) -> list[checks.CheckMessage]:
-    """Whether each act has its permission: declared by a model, and given to a role."""
+    """Whether each act has its permission, declared by a model and given to a role, and the fields that it changes."""
     return [
         checks.Error(f"The act {act.name!r} on {model.__name__}: {fault}", id="accounts.E001")
         for model, acts in _acts_of.items()
         for act in acts
-        for fault in _faults_of_permission(act.permission)
+        for fault in (*_faults_of_permission(act.permission), *_faults_of_changes(model, act))
     ]
 
 
@@ -194,6 +194,13 @@ def _faults_of_permission(permission: str) -> Iterator[str]:
     grants = importlib.import_module(f"{app}.roles").GRANTS
     if not any(permission in granted for granted in grants.values()):
         yield f"no role has {permission}: add it to GRANTS in {app}/roles.py, and a migration that calls grant()."
+
+
+def _faults_of_changes(model: type[Model], act: StaffAct) -> Iterator[str]:
+    fields = {field.name for field in model._meta.get_fields()}
+    for name in act.changes:
+        if isinstance(name, str) and name not in fields:
+            yield f"{name} is no field of the model, in {model.__module__.replace('.', '/')}.py."
 
 
 class ActingAdmin(ReadOnlyAdmin):

@@ -75,6 +75,11 @@ def test_the_start_names_where_a_permission_is_missing(monkeypatch: pytest.Monke
     assert len(list(faults())) == 1
 
 
+def test_the_start_names_a_field_that_an_act_changes_and_the_model_lacks() -> None:
+    offer(Entry, replace(WHOLE, changes=("is_watched",)))
+    assert list(faults()) == ["The act 'watch' on Entry: is_watched is no field of the model, in transfers/models.py."]
+
+
 @pytest.mark.django_db
 def test_what_an_act_changes_is_shown_and_filtered_by(rf: Any, ada: Any) -> None:
     page, request = ActingAdmin(Entry, admin.site), rf.get("/")
