@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from django.apps import apps
+from django.core.checks import run_checks
 from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
@@ -63,6 +64,11 @@ def text_of(path: Path) -> str:
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def test_the_start_finds_no_fault() -> None:
+    """What Django's checks and ours say at start: each names the file, and what is missing there."""
+    assert [str(fault) for fault in run_checks()] == []
 
 
 def test_every_change_of_a_model_has_its_migration() -> None:
