@@ -3,7 +3,8 @@
     python benchmarks/bench.py [--base FOLDER] [--only payment-sqlite,whole] [--quick] [--results FOLDER]
 
 Each program prints its table and leaves its figures in the folder of results, one JSON file for each run; `report.py`
-makes of these the tables of docs/performance.md. Servers listen on loopback and end with the run, whatever ends that.
+writes them into docs/performance.md and benchmarks/figures.md. Servers listen on loopback and end with the
+run, whatever ends it.
 """
 # ruff: noqa: T201 - a program prints
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.asvs import proves
+
 pytestmark = pytest.mark.django_db
 
 # What belongs to a session and would act on the developer's own.
@@ -16,6 +18,7 @@ def shown_by(answer: Any) -> set[str]:
     return {template.name for template in answer.templates if (template.name or "").startswith("components/")}
 
 
+@proves("V15.2.3")
 def test_without_debug_there_is_no_such_page(client: Client, alice: Any, ada: Any, browser_of: Any) -> None:
     # R8.2
     for browser in (client, browser_of(alice), browser_of(ada)):

@@ -12,6 +12,7 @@ from django.test import Client
 
 from tests.access import pages
 from tests.access_walk import WORDS, Hers
+from tests.asvs import proves
 from tests.compressed import COOKIES, EVERYBODYS, VISITORS
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,7 @@ def with_cookies() -> Client:
     return client
 
 
+@proves("V12.2.1")
 @pytest.mark.parametrize("path", sorted(VISITORS | EVERYBODYS))
 def test_it_is_the_same_for_whoever_asks_with_whatever(path: str, hers: Hers) -> None:
     plain = said(Client(), path)

@@ -24,12 +24,14 @@ from foundation.currencies import UnknownCurrency, exponent_of
 from foundation.currency_record import AnotherCurrency
 from foundation.models import CurrencyRecord
 from foundation.money import currency_exponent, format_money, parse_amount, parse_typed_amount, to_minor
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.ledger.holding import release_hold
 from transfers.models import Entry
 from transfers.orders import cash
 
 
+@proves("V2.2.1")
 def test_the_table_is_iso_4217s() -> None:
     """R2.7: against the list that its maintainer publishes."""
     theirs = {currency.code: currency.exponent for currency in Currency}
@@ -115,6 +117,7 @@ def test_there_is_one_row_and_no_second() -> None:
         CurrencyRecord(pk=2, code="JPY", exponent=0).save()
 
 
+@proves("V2.2.1")
 def test_every_start_compares_the_currency(another_start: None, settings: Any, django_assert_num_queries: Any) -> None:
     """R2.7: once in a process; no request and no payment asks again."""
     settings.CURRENCY = "JPY"
@@ -154,6 +157,7 @@ def test_a_database_that_is_away_is_no_reason_not_to_start(another_start: None, 
         currency_record.verify_once()
 
 
+@proves("V2.2.1")
 def test_no_money_moves_at_another_scale(
     another_start: None, alice: Any, open_account: Any, settings: Any, monkeypatch: Any
 ) -> None:
@@ -190,6 +194,7 @@ def test_no_money_is_set_aside_at_another_scale(
         release_hold(account.pk, Decimal(5))
 
 
+@proves("V2.2.1")
 def test_check_and_migrate_refuse_another_currency(settings: Any) -> None:
     """R2.7."""
     call_command("check", databases=["default"], stdout=StringIO())

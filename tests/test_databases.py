@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg._conninfo_utils import split_attempts
 
 from bankproject.databases import database, odbc_words
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 GUNICORN = runpy.run_path(str(Path(__file__).parent.parent / "deploy" / "gunicorn.conf.py"))
@@ -124,12 +125,14 @@ def test_a_driver_that_there_is_not_is_refused(made: Any, driver: str) -> None:
         made(MSSQL_DRIVER=driver)
 
 
+@proves("V12.3.2")
 def test_a_certificate_is_trusted_blindly_only_when_told(made: Any) -> None:
     assert "trustservercertificate" not in words_of(made())
     told = made(MSSQL_EXTRA_PARAMS="TrustServerCertificate=yes")
     assert told["OPTIONS"]["extra_params"] == "Encrypt=yes;TrustServerCertificate=yes"
 
 
+@proves("V12.3.1")
 @in_one_world(
     "words", ["Encrypt=no", "encrypt = Optional", "ENCRYPT=false;", "Encrypt=;HostnameInCertificate=db", "Encrypt={no}"]
 )

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
+from tests.asvs import proves
 from tests.setting_names import variables_read_by_settings
 from tests.stack.files import Dockerfile, compose, dockerfile, in_the_image
 from tests.tables import in_one_world
@@ -109,6 +110,7 @@ def test_each_rule_catches_its_fault(instruction: tuple[str, str], fault: str) -
     assert fault in faults(Dockerfile([*good, instruction]))
 
 
+@proves("V13.3.1")
 def test_the_image_has_no_secret_no_history_and_no_test(repository: Path) -> None:
     paths = {str(path) for path in in_the_image()}
     assert {"manage.py", "requirements.txt", "deploy/gunicorn.conf.py", "bankproject/settings.py"} <= paths
@@ -168,6 +170,7 @@ def test_the_image_is_never_served_with_debug_on() -> None:
     assert not [name for name, service in services().items() if "DEBUG" in service.get("environment", {})]
 
 
+@proves("V13.2.2")
 def test_who_serves_may_not_alter_tables_and_nobody_but_the_server_knows_its_master() -> None:
     filled = compose({name: f"of-{name}" for name in FILLED_IN})["services"]
     for name, service in filled.items():
@@ -177,6 +180,7 @@ def test_who_serves_may_not_alter_tables_and_nobody_but_the_server_knows_its_mas
         assert ("of-FIELD_KEYS" in text) == (name in of_the_bank()), name
 
 
+@proves("V13.2.2")
 def test_everything_of_ours_is_read_only_and_without_powers() -> None:
     for name in (*of_the_bank(), "firewall", "cache"):
         service = services()[name]

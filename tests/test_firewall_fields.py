@@ -67,3 +67,11 @@ def test_every_free_text_is_named_in_each_rule_that_takes_words_for_attacks(repo
         texts = pattern_in(rules, beginning)
         assert {name for name in names if not texts.search(name)} == set(), beginning
         assert all(texts.search(f"json.{name}") for name in names), beginning
+
+
+def test_the_document_names_the_free_texts_that_the_rules_leave_alone(repository: Path) -> None:
+    beginning = 'SecRuleUpdateTargetByTag "attack-rce"'
+    [names] = re.findall(r"\(\?:([a-z|]+)\)\$", pattern_in(rules_of(repository), beginning).pattern)
+    document = (repository / "docs/firewall.md").read_text(encoding="utf-8")
+    [row] = [line for line in document.splitlines() if "tag `attack-rce`" in line]
+    assert set(re.findall(r"`([a-z]+)`", row)) == set(names.split("|"))

@@ -18,6 +18,7 @@ from django.test import Client
 from accounts import people
 from accounts.models import RecoveryCode, User
 from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in, wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, an_origin, fresh_code
 from tests.tables import in_one_world
 
@@ -37,6 +38,7 @@ def guess(client: Client, address: str = "/sign-in/", email: str = "alice@exampl
 # --- Forty at once are five ---------------------------------------------------------------------------------
 
 
+@proves("V6.3.4")
 def test_the_admins_sign_in_address_looks_at_no_password(alice: Any, ada: Any) -> None:
     # It leads home, and home to the bank's own form: there is one way in, with one counter.
     with hashing() as runs:
@@ -89,6 +91,7 @@ WAYS: dict[str, Callable[[Any, Client, str], Any]] = {
 }
 
 
+@proves("V6.3.1", "V6.3.4")
 @in_one_world("first", WAYS)
 def test_five_wrong_ones_by_any_ways_lock_all_ways(
     first: str, alice: Any, browser_of: Any, code_of: Any, clock: Any
@@ -115,6 +118,7 @@ def test_five_wrong_ones_by_any_ways_lock_all_ways(
 # --- Whom a lockout locks -----------------------------------------------------------------------------------
 
 
+@proves("V6.1.1")
 def test_one_persons_failures_never_lock_another(alice: Any, bob: Any, charlie: Any, clock: Any) -> None:
     # Out of the box django-axes counts everybody under one name, wherever they are.
     for number in range(LIMIT * 4):
@@ -126,6 +130,7 @@ def test_one_persons_failures_never_lock_another(alice: Any, bob: Any, charlie: 
     assert give_password(Client(), alice.email, REMOTE_ADDR="192.0.2.9").status_code == 302
 
 
+@proves("V6.1.1")
 def test_a_strangers_guesses_leave_her_running_session_and_her_codes_alone(
     alice: Any, bob: Any, browser_of: Any, open_account: Any, code_of: Any, clock: Any
 ) -> None:
@@ -142,6 +147,7 @@ def test_a_strangers_guesses_leave_her_running_session_and_her_codes_alone(
     assert (answer.status_code, answer["Location"]) == (302, "/two-factor/recovery-codes/")
 
 
+@proves("V6.1.1")
 def test_guesses_from_her_own_network_leave_her_running_session_alone_too(
     alice: Any, browser_of: Any, code_of: Any, clock: Any
 ) -> None:
@@ -154,6 +160,7 @@ def test_guesses_from_her_own_network_leave_her_running_session_alone_too(
     assert browser.get("/dashboard/").status_code == 200
 
 
+@proves("V7.4.5")
 def test_an_administrators_lock_ends_it_at_the_next_request(
     alice: Any, ada: Any, browser_of: Any, open_account: Any
 ) -> None:

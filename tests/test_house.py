@@ -13,6 +13,7 @@ from django.db.migrations.autodetector import MigrationAutodetector
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
+from tests.asvs import proves
 from tests.plugin import MARKS_OF_FOLDERS
 from tests.setting_names import variables_read_by_settings
 from tests.tables import in_one_world
@@ -154,6 +155,7 @@ ASKS_BY_ITSELF = {
 }
 
 
+@proves("V7.2.4")
 def test_a_page_that_shows_or_changes_a_factor_gives_the_session_another_key() -> None:
     """Each service that wants a fresh code or password wants an `Origin` too: a view that makes one itself goes round
     `page_acts`, and would leave a copy of the cookie good."""
@@ -211,6 +213,7 @@ INLINE = {
 }
 
 
+@proves("V3.4.3")
 @in_one_world("fault", INLINE)
 def test_no_template_holds_what_the_content_security_policy_forbids(fault: str) -> None:
     pages = templates()
@@ -255,6 +258,7 @@ def test_every_template_is_short() -> None:
     assert {name: lines for name, lines in lengths.items() if lines >= LONGEST_PAGE} == {}
 
 
+@proves("V3.6.1")
 def test_own_styles_and_scripts_fetch_nothing_from_another_host() -> None:
     elsewhere = re.compile(r"(url\(|@import|\bfrom|\bimport|\bfetch)\s*\(?\s*[\"']?(https?:)?//\w", re.IGNORECASE)
     files = [path for path in (ROOT / "static").rglob("*") if path.suffix in {".css", ".js"}]
@@ -270,6 +274,7 @@ def test_the_top_level_is_the_agreed_one() -> None:
     assert names - TOP_LEVEL == set()
 
 
+@proves("V15.1.2")
 @in_one_world("file", ["requirements.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned(file: str) -> None:
     lines = [line.partition(" #")[0].strip() for line in text_of(ROOT / file).splitlines()]
@@ -287,6 +292,7 @@ def test_every_setting_is_in_the_readme() -> None:
     assert names - documented == set()
 
 
+@proves("V13.3.1")
 @in_one_world("file", ["docker-compose.yml", "Dockerfile"])
 def test_no_secret_stands_in_the_deployment_files(file: str) -> None:
     text = "\n".join(line for line in text_of(ROOT / file).splitlines() if not line.lstrip().startswith("#"))

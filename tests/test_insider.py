@@ -16,6 +16,7 @@ from audit.models import AuditEntry
 from foundation.append_only import missing_triggers
 from foundation.keys.encryption import DecryptionFailed
 from tests import acts
+from tests.asvs import proves
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
 from transfers.models import TransferOrder
@@ -62,6 +63,7 @@ def test_swapping_number_digest_and_public_id_of_two_rows_makes_them_unreadable(
     assert f"account {mine.pk}: its number does not open" in verify()
 
 
+@proves("V11.3.3")
 def test_giving_an_account_to_somebody_else_makes_it_unreadable(accounts: Any, charlie: Any) -> None:
     # R8.1
     mine, _ = accounts
@@ -71,6 +73,7 @@ def test_giving_an_account_to_somebody_else_makes_it_unreadable(accounts: Any, c
     assert f"account {mine.pk}: its number does not open" in verify()
 
 
+@proves("V11.3.3")
 @in_one_world("way", ["own transfer", "payment", "withdrawal", "counter"])
 def test_no_money_leaves_an_account_that_was_given_to_somebody_else(
     accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, code_of: Any, way: str
@@ -96,6 +99,7 @@ def test_no_money_leaves_an_account_that_was_given_to_somebody_else(
     assert AuditEntry.objects.latest("id").details["reason"] == "account_unreadable"
 
 
+@proves("V11.3.3")
 def test_a_held_order_of_an_account_that_was_given_to_somebody_else_is_not_released(
     accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, settings: Any
 ) -> None:
@@ -133,6 +137,7 @@ def test_one_tampered_row_does_not_take_down_the_pages_of_others(
     assert "does not open" in caplog.text
 
 
+@proves("V11.3.3")
 def test_a_payment_to_a_number_with_a_swapped_digest_is_stopped_and_logged(
     accounts: Any, alice: Any, browser_of: Any, caplog: pytest.LogCaptureFixture, charlie: Any, open_account: Any
 ) -> None:

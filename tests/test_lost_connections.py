@@ -45,6 +45,7 @@ from foundation.transactions import (
     own_transaction,
 )
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.ledger import verification
 from transfers.ledger.posting import InsufficientFunds
@@ -252,6 +253,7 @@ def lost_at_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     return lose
 
 
+@proves("V2.3.3")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("reaches", [True, False])
 def test_what_could_be_done_twice_is_not_run_again(no_waiting: None, lost_at_commit: Callable, reaches: bool) -> None:
@@ -560,6 +562,7 @@ def test_a_page_that_fails_for_another_reason_is_no_wait(
 # --- A transfer ---------------------------------------------------------------------------------------------
 
 
+@proves("V2.3.3")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("reaches", [True, False])
 def test_a_payment_whose_commit_is_lost_is_made_once(

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.asvs import proves
+
 MAKE_ENV = Path(__file__).resolve().parent.parent / "deploy" / "make_env.py"
 
 
@@ -18,6 +20,7 @@ def values_in(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
 
 
+@proves("V11.5.1", "V13.3.2")
 def test_a_new_file_gets_every_secret_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     printed = make_env(path)
@@ -30,6 +33,7 @@ def test_a_new_file_gets_every_secret_and_only_its_owner_reads_it(tmp_path: Path
     assert not any(secret in printed for secret in values_in(path).values())
 
 
+@proves("V11.5.1")
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     make_env(path)

@@ -29,6 +29,7 @@ from tests.acts import (
     mails,
     register,
 )
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -248,6 +249,7 @@ def test_rate_limits_that_ignore_the_proxy(alice: Any, settings: Any) -> None:
         assert answer.status_code == 429
 
 
+@proves("V1.2.1", "V1.3.7")
 def test_a_description_rendered_as_html_or_run_as_a_template(
     alice: Any, bob: Any, open_account: Any, browser_of: Any
 ) -> None:

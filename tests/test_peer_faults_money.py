@@ -20,6 +20,7 @@ from accounts.models import BankAccount
 from foundation.limiter.limiter import TooOften
 from foundation.money import InvalidAmount, parse_amount
 from tests import acts
+from tests.asvs import proves
 from transfers.models import Entry, Transaction
 from transfers.orders import cash, sending
 from transfers.orders.ownership import NotYourAccount
@@ -117,6 +118,7 @@ def test_no_residue_of_floats_is_left(alice: Any, hers: BankAccount, settings: A
             assert cursor.fetchall() == [("integer", "integer")]
 
 
+@proves("V3.5.3")
 def test_no_state_changes_by_get(alice: Any, browser_of: Callable, hers: BankAccount, his: BankAccount) -> None:
     """Nor does a link that somebody else wrote."""
     browser = browser_of(alice)
@@ -130,6 +132,7 @@ def test_no_state_changes_by_get(alice: Any, browser_of: Callable, hers: BankAcc
     assert BankAccount.objects.filter(owner=alice).count() == 1
 
 
+@proves("V3.5.1")
 @pytest.mark.parametrize("name", ["deposit", "withdraw", "account_close"])
 def test_no_state_changes_from_another_site(alice: Any, browser_of: Callable, hers: BankAccount, name: str) -> None:
     """Without the token of a page of ours (R8.2)."""
@@ -163,6 +166,7 @@ def test_nobody_learns_whether_an_account_exists(
     assert answers == [{"number": [sending.PayeeCannotReceive.text]}] * 2
 
 
+@proves("V1.2.4")
 @pytest.mark.parametrize(
     "text", ["'; DROP TABLE transfers_entry; --", '" OR 1=1 --', "%s %(x)s {0}", "\\x27", "😀" * 70]
 )

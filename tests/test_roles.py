@@ -15,6 +15,7 @@ from accounts.models import AccountKind, User
 from accounts.roles import STAFF_ROLES, Role, _permissions_of, may, require
 from accounts.sign_in.axes import CountedPasswordBackend
 from tests.access.visitors import granted
+from tests.asvs import proves
 from transfers import roles as transfer_roles
 from transfers.accounts import opening
 
@@ -124,6 +125,7 @@ def test_may_asks_the_role_and_nothing_else(alice: Any, sam: Any) -> None:
     assert not may(AnonymousUser(), "transfers.transfer_own_money")
 
 
+@proves("V2.2.2", "V8.3.1")
 def test_require_refuses_what_may_would(alice: Any) -> None:
     # R1.7
     require(alice, "transfers.deposit_own")
@@ -131,6 +133,7 @@ def test_require_refuses_what_may_would(alice: Any) -> None:
         require(alice, "accounts.view_user")
 
 
+@proves("V8.3.1")
 def test_being_a_superuser_passes_no_service(make_user: Any) -> None:
     # R1.7
     root = make_user("Root", Role.ADMIN)

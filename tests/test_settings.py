@@ -18,6 +18,7 @@ import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from tests.asvs import proves
 from tests.keys import RINGS
 from tests.tables import in_one_world
 
@@ -72,6 +73,7 @@ def test_it_does_not_start_without_a_secret(settings_with: Any, name: str, value
         settings_with(**{name: value})
 
 
+@proves("V13.2.3")
 @in_one_world(
     "value",
     ["changeme", "x" * 49, "x" * 60, "ab" * 40, "django-insecure-" + key(48), " " * 80],
@@ -82,6 +84,7 @@ def test_a_short_or_default_secret_key_is_refused(settings_with: Any, value: str
         settings_with(SECRET_KEY=value)
 
 
+@proves("V11.5.1")
 @in_one_world("name", RINGS)
 @in_one_world(
     ("ring", "why"),
@@ -112,6 +115,7 @@ def test_a_bad_key_ring_is_refused_and_named(settings_with: Any, name: str, ring
     assert not any(part in str(refusal.value) for part in secrets_in_it), "a key must not land in a log"
 
 
+@proves("V11.1.1")
 @in_one_world(("one", "other"), list(itertools.combinations(RINGS, 2)))
 def test_the_rings_share_no_key(settings_with: Any, one: str, other: str) -> None:
     # R8.7: separate keys for separate purposes.
@@ -119,6 +123,7 @@ def test_the_rings_share_no_key(settings_with: Any, one: str, other: str) -> Non
         settings_with(**{one: READ[other]})
 
 
+@proves("V11.1.1")
 @in_one_world("ring", RINGS)
 @in_one_world("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "ADMIN_KEY"])
 @in_one_world("spelling", [bytes.hex, lambda key: base64.b64encode(key).decode()], ids=["hex", "base64"])
@@ -169,6 +174,7 @@ def test_the_first_key_seals_and_the_others_still_open(settings_with: Any) -> No
     assert all(len(value) == 32 for value in ring.values())
 
 
+@proves("V13.4.2")
 def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     # R9.1, R8.2: debug and demo off, cookies over HTTPS only.
     made = settings_with()
@@ -197,6 +203,7 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
 COOKIES = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "DEVICE_COOKIE_NAME")
 
 
+@proves("V3.3.3")
 def test_over_https_browsers_keep_cookies_to_this_very_host(settings_with: Any) -> None:
     # R8.2: what the prefix promises the browser checks, so the cookies must keep it.
     made = settings_with()
@@ -294,6 +301,7 @@ def production(**changes: str) -> dict[str, str]:
     return kept | READ | {"DATABASE_URL": "sqlite:///:memory:", "ALLOWED_HOSTS": "bank.example"} | changes
 
 
+@proves("V13.2.3")
 def test_a_program_started_on_a_bad_secret_ends_at_once(repository: Path) -> None:
     # R8.7: the whole way, as a server would start.
     run = subprocess.run(

@@ -8,6 +8,7 @@ from sqlglot import parse_one
 from sqlglot.tokens import Tokenizer
 
 from bankproject.sql_server import checks
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -43,6 +44,7 @@ def test_every_file_and_command_that_it_names_is_there(document: str, repository
     assert {"migrate", "deny_changes", "check"} <= commands <= get_commands().keys()
 
 
+@proves("V13.2.2")
 def test_the_worker_gets_rows_and_the_migrating_login_this_database(script: str) -> None:
     # R9.3: least privilege.
     roles = set(re.findall(r"ALTER (?:SERVER )?ROLE (\w+) ADD MEMBER (\w+)", script))

@@ -23,6 +23,7 @@ from support.requests import services as requests
 from tests import acts
 from tests.access.staff_area import permission_to_view, url
 from tests.access.visitors import granted
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from transfers.models import Entry, FraudAlert, Transaction, TransferOrder
 
@@ -83,12 +84,14 @@ def test_customers_are_refused_what_has_no_page(alice: Any, browser_of: Any) -> 
     assert browser_of(alice).get("/admin/accounts/").status_code == 403
 
 
+@proves("V8.3.1")
 def test_a_superuser_flag_lets_no_customer_in(alice: Any, browser_of: Any) -> None:
     # R1.7
     User.objects.filter(pk=alice.pk).update(is_superuser=True)
     assert browser_of(alice).get("/admin/").status_code == 403
 
 
+@proves("V6.3.3")
 def test_without_both_factors_there_is_no_second_sign_in_page(
     client: Client, ada: Any, make_user: Any, browser_of: Any
 ) -> None:
@@ -165,6 +168,7 @@ def test_the_filters_that_lists_offer_work(ada: Any, browser_of: Any, rows: Any)
         assert f"{not_there}@example.com" not in rows_of_page
 
 
+@proves("V8.2.3")
 def test_no_page_of_the_staff_area_shows_a_secret(rows: Any, alice: Any, ada: Any, browser_of: Any) -> None:
     # R2.2, R8.1: numbers masked; phone, address, hashes and digests not at all.
     browser = browser_of(ada)

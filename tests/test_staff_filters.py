@@ -14,6 +14,7 @@ from audit.actions import Action
 from audit.models import AuditEntry
 from audit.services import record
 from tests.admin_lists import url
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import Entry, Transaction, TransferOrder
 
@@ -211,6 +212,7 @@ def test_an_auditor_downloads_the_log(paid: Any, ada: Any, audrey: Any, browser_
     assert everything[0]["Action"] == "EXPORT_DOWNLOADED", "the latest first"
 
 
+@proves("V2.4.1", "V16.3.3")
 def test_a_download_is_bounded(paid: Any, audrey: Any, browser_of: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(exporting, "EXPORT_ROWS", 2)
     assert len(rows_of(browser_of(audrey).get(url(Transaction, "export")))) == 2
@@ -233,6 +235,7 @@ def test_filters_that_mean_nothing_download_nothing(query: str, paid: Any, audre
     assert not AuditEntry.objects.filter(action="EXPORT_DOWNLOADED").exists()
 
 
+@proves("V8.2.1")
 @in_one_world("who", ["alice", "sam"])
 def test_others_download_nothing(who: str, paid: Any, request: Any, browser_of: Any) -> None:
     user = request.getfixturevalue(who)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from accounts.account_numbers import InvalidAccountNumber, parse_number
 from accounts.sign_in.codes import InvalidCode, parse_code
 from foundation.money import InvalidAmount, as_typed, format_money, from_minor, parse_typed_amount
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 _TABLES = Path(__file__).parent / "typed"
@@ -53,6 +54,7 @@ def told(parse: Any, text: str) -> str:
         return f"refused: {refusal}"
 
 
+@proves("V2.2.1")
 @in_one_world(("language", "currency", "text", "means"), AMOUNTS)
 def test_an_amount_means_what_the_table_says(
     language: str, currency: str, text: str, means: str, settings: Any
@@ -86,6 +88,7 @@ _MINOR = (*(1, 5, 10, 99, 100, 101, 999, 1000, 1234, 9999, 10_000, 12_345, 99_99
           *(1_000_000, 1_234_567, 12_345_678, 123_456_789, 1_000_000_000, 99_999_999_999_9))  # fmt: skip
 
 
+@proves("V2.2.1")
 @in_one_world("currency", ["EUR", "USD", "CHF", "INR", "RSD", "CVE", "JPY", "XAF", "BHD", "DKK", "UYW"])
 def test_whatever_the_bank_writes_it_takes_in_every_language(currency: str, settings: Any) -> None:
     """R10.3: an amount that a customer copies from a page, in any of Django's languages, means the same there."""
@@ -107,6 +110,7 @@ def test_any_amount_that_is_written_is_read_again(minor: int, language: str) -> 
         assert parse_typed_amount(format_money(from_minor(minor))) == from_minor(minor)
 
 
+@proves("V2.2.1")
 @given(
     text=st.text(alphabet="0123456789,.' €-−\u00a0\u200e", max_size=14),
     language=st.sampled_from(["en-gb", "de", "fr", "de-ch"]),

@@ -13,6 +13,7 @@ from accounts.sign_in.sessions import rows as user_sessions
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, mails, wrong_code_for
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -51,6 +52,7 @@ def fresh_code(code_of: Any) -> Any:
 # --- Another password ------------------------------------------------------------------------------------------
 
 
+@proves("V6.2.3", "V7.2.4", "V7.4.3")
 def test_another_password_ends_all_else_and_this_session_goes_on_with_new_tokens(
     alice: Any, api_of: Any, browser_of: Any
 ) -> None:
@@ -147,6 +149,7 @@ def test_a_pin_is_set_changed_and_removed_for_a_code_each(alice: Any, api_of: An
     assert not any(PIN in mail.message for mail in mails())
 
 
+@proves("V7.5.1")
 def test_no_pin_without_a_fresh_code(alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.8
     api, code = api_of(alice), code_of(alice)
@@ -193,6 +196,7 @@ def test_new_recovery_codes_are_told_once_and_void_the_old(alice: Any, api_of: A
     assert subjects(alice)[:2] == ["You have new recovery codes"] * 2
 
 
+@proves("V7.5.1")
 @in_one_world("path", ["profile/recovery-codes", "profile/authenticator"])
 def test_nothing_of_it_without_a_fresh_code(path: str, alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.8
@@ -247,6 +251,7 @@ def test_a_wrong_code_of_the_new_app_replaces_nothing(alice: Any, api_of: Any, c
     assert TotpDevice.objects.filter(user=alice, confirmed=True).count() == 1
 
 
+@proves("V9.2.2")
 def test_the_token_is_of_its_session_its_user_and_its_use(alice: Any, charlie: Any, api_of: Any, code_of: Any) -> None:
     # R1.8: whoever sees the answer of one session must not finish in another.
     api, other, stranger = api_of(alice), api_of(alice), api_of(charlie)
@@ -293,6 +298,7 @@ def test_a_cookie_beside_the_token_is_left_as_it_is(
     assert browser.session.session_key == key
 
 
+@proves("V9.2.1")
 def test_it_waits_ten_minutes(alice: Any, api_of: Any, code_of: Any) -> None:
     import time_machine
     from django.utils import timezone

@@ -8,6 +8,7 @@ from accounts.models import PasswordReset, User
 from audit.models import AuditEntry
 from tests.acts import link_for, mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -28,6 +29,7 @@ def choose(api: Any, token: str, new: str = NEW) -> Any:
     return api.post("auth/password-reset/confirm", {"token": token, "new_password": new})
 
 
+@proves("V6.4.3")
 def test_a_new_password_by_mail_and_then_both_factors(
     alice: Any, api_of: Any, code_of: Any, browser_of: Any, settings: Any
 ) -> None:
@@ -48,6 +50,7 @@ def test_a_new_password_by_mail_and_then_both_factors(
     assert told(choose(api, token)) == (404, "link_invalid")
 
 
+@proves("V6.3.8")
 def test_whose_the_address_is_shows_in_nothing(alice: Any, make_user: Any, api_of: Any) -> None:
     # R1.9
     locked = make_user("Lou")

@@ -9,6 +9,7 @@ from accounts.models import TotpDevice, User, UserSession
 from audit.models import AuditEntry
 from tests.acts import mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,7 @@ def test_one_that_was_set_through_the_api_signs_in(bob: Any, api_of: Any, code_o
     assert entry.actor_id == bob.pk
 
 
+@proves("V6.3.3")
 def test_never_without_the_code(alice: Any, api_of: Any) -> None:
     # R7.1
     for code in (None, "", "12345"):
@@ -56,6 +58,7 @@ def test_never_without_the_code(alice: Any, api_of: Any) -> None:
     assert not UserSession.objects.exists()
 
 
+@proves("V6.3.4")
 def test_switched_off_it_is_refused_and_looked_at_by_nobody(
     alice: Any, api_of: Any, code_of: Any, settings: Any
 ) -> None:

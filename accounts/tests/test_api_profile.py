@@ -8,6 +8,7 @@ from accounts.models import TotpDevice, User, UserSession
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, link_for, mails, wrong_code_for
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import an_origin
 from tests.tables import in_one_world
@@ -123,6 +124,7 @@ def test_a_change_elsewhere_at_the_same_time_is_not_undone(alice: Any, api_of: A
     assert (alice.address, alice.phone) == ("Ring 1", "+49 30 777")
 
 
+@proves("V7.5.1")
 @in_one_world("sent", [{"phone": "+49 30 777"}, {"address": "Ring 1"}])
 def test_phone_and_address_take_a_code(sent: Any, alice: Any, api_of: Any, fresh_code: Any) -> None:
     # R1.8: a stolen token must not change where the bank calls and writes.
@@ -134,6 +136,7 @@ def test_phone_and_address_take_a_code(sent: Any, alice: Any, api_of: Any, fresh
     assert (alice.phone, alice.address) == ("+49 30 5550101", "Lindenallee 4\nBerlin")
 
 
+@proves("V2.3.5")
 @in_one_world(
     "sent",
     [{"first_name": "Alder", "last_name": "Bank"}, {"first_name": "1"}, {"last_name": ""}, {"last_name": "Brandt"}],
@@ -194,6 +197,7 @@ def email_change(user: Any, code: str, **changes: Any) -> dict[str, Any]:
     return {"email": "alice@new.example.com", "password": PASSWORD, "code": code} | changes
 
 
+@proves("V6.3.7")
 def test_an_address_is_confirmed_by_the_link_and_told_to_the_old_one(alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.8
     api = api_of(alice)
@@ -221,6 +225,7 @@ def test_whether_an_address_is_taken_is_not_told(alice: Any, bob: Any, api_of: A
     assert "/profile/email/confirm/" not in mails(bob.email)[-1].message
 
 
+@proves("V7.5.1")
 def test_password_and_code_are_both_needed(alice: Any, api_of: Any, fresh_code: Any, code_of: Any) -> None:
     # R1.8: a stolen token must not do.
     api = api_of(alice)

@@ -12,6 +12,7 @@ from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, give_password, mails, wrong_code_for
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -57,6 +58,7 @@ def test_password_and_code_give_two_tokens(alice: Any, api_of: Any, code_of: Any
     assert alice.last_login is not None
 
 
+@proves("V14.2.4")
 def test_no_token_is_kept(alice: Any, api_of: Any, code_of: Any) -> None:
     # R7.1: a read of the database yields none, nor the id of one.
     tokens = api_of(None).post("auth/login", by_password(alice, code_of(alice))).json()
@@ -74,6 +76,7 @@ def test_a_recovery_code_will_do(alice: Any, api_of: Any) -> None:
     assert told(api_of(None).post("auth/login", by_password(alice, codes[0]))) == REFUSED
 
 
+@proves("V6.3.8")
 def test_every_failure_gives_the_same_answer(alice: Any, make_user: Any, api_of: Any, code_of: Any) -> None:
     # R1.2: which of them it was is not told.
     locked, gone, bare = make_user("Lou"), make_user("Greta"), make_user("Dora", two_factor=False)
@@ -96,6 +99,7 @@ def test_every_failure_gives_the_same_answer(alice: Any, make_user: Any, api_of:
     assert not UserSession.objects.exists()
 
 
+@proves("V6.3.1", "V6.3.4")
 def test_guesses_count_together_with_those_on_the_pages(alice: Any, client: Any, api_of: Any, code_of: Any) -> None:
     # R1.4
     for _ in range(3):
@@ -110,6 +114,7 @@ def test_guesses_count_together_with_those_on_the_pages(alice: Any, client: Any,
     assert elsewhere.status_code == 200
 
 
+@proves("V6.3.1")
 def test_six_in_a_minute_from_one_network_are_one_too_many(
     alice: Any, api_of: Any, code_of: Any, settings: Any
 ) -> None:
@@ -137,6 +142,7 @@ def test_who_must_change_the_password_is_sent_to_do_so(make_user: Any, api_of: A
     assert not UserSession.objects.exists()
 
 
+@proves("V6.3.5")
 def test_a_program_not_seen_before_is_told_by_mail(alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.8: the same words from the same network are the same program; of the first sign-in nobody is told.
     def sign_in(agent: str, address: str) -> None:
@@ -184,6 +190,7 @@ def test_three_wrong_pins_lock_the_pin_and_not_the_password(with_pin: Any, api_o
     assert elsewhere.post("auth/login", by_password(with_pin, code_of(with_pin))).status_code == 200
 
 
+@proves("V6.1.1")
 def test_without_a_right_code_nobody_can_lock_a_pin(with_pin: Any, api_of: Any, code_of: Any) -> None:
     # R1.4: strangers could else lock anybody's.
     for _ in range(4):

@@ -15,6 +15,7 @@ from accounts.sign_in import authenticator, two_factor
 from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import at_once, copy_of, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +71,7 @@ def test_ten_new_recovery_codes_and_the_old_ones_are_worthless(alice: Any, brows
     assert [mail.subject for mail in mails(alice.email)][:2] == ["You have new recovery codes"] * 2
 
 
+@proves("V7.5.1")
 @in_one_world("path", ["/profile/recovery-codes/", "/profile/authenticator/"])
 def test_nothing_happens_without_a_fresh_code(path: str, alice: Any, browser: Any, clock: Any) -> None:
     # R1.8
@@ -107,6 +109,7 @@ def test_a_recovery_code_makes_no_new_ones(alice: Any, browser: Any) -> None:
     assert renew(browser, codes[0]) == []
 
 
+@proves("V7.2.4")
 def test_new_recovery_codes_are_not_shown_to_a_copy_of_the_cookie(alice: Any, browser: Any) -> None:
     # R1.8, ASVS V7.2.4: who has stolen the session waits for its owner to make new ones.
     thief = copy_of(browser)
@@ -119,6 +122,7 @@ def test_new_recovery_codes_are_not_shown_to_a_copy_of_the_cookie(alice: Any, br
     assert browser.session["user_session"] == row, "to the profile it is the session that it was"
 
 
+@proves("V7.2.4")
 def test_nor_is_the_secret_of_another_app(alice: Any, browser: Any) -> None:
     # R1.8
     thief = copy_of(browser)
@@ -161,6 +165,7 @@ def test_another_app_takes_the_place_of_the_first(alice: Any, browser: Any, brow
     assert browser.get("/profile/authenticator/new/")["Location"] == "/profile/authenticator/", "shown no more"
 
 
+@proves("V6.5.6")
 def test_the_old_app_is_worthless_then(alice: Any, browser: Any, clock: Any) -> None:
     # R1.8
     old = present(alice)
@@ -178,6 +183,7 @@ def test_who_lost_the_phone_replaces_the_app_with_a_recovery_code(alice: Any, br
     assert AuditEntry.objects.get(action="TWO_FACTOR_REPLACED").details == {"by": "recovery_code"}
 
 
+@proves("V2.3.2")
 @in_one_world("by_recovery_code", [True, False])
 def test_after_a_recovery_code_money_to_strangers_waits_a_day(
     alice: Any, browser: Any, clock: Any, by_recovery_code: bool

@@ -15,6 +15,7 @@ from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.sign_in import guesses
 from tests.acts import give_code, give_password, is_signed_in, wrong_code_for
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -119,6 +120,7 @@ def test_strangers_never_keep_her_right_code_from_being_looked_at(
         clock.shift(timedelta(seconds=61))
 
 
+@proves("V6.1.1")
 def test_who_fills_one_door_closes_no_other(alice: Any, api_of: Any, clock: Any, few: int) -> None:
     # R1.4: strangers, and those who have her password besides; hers is a browser that she has used.
     browser = from_a_browser(alice)
@@ -146,6 +148,7 @@ def test_a_recovery_code_opens_every_door(alice: Any, api_of: Any, clock: Any, f
     assert is_signed_in(browser)
 
 
+@proves("V6.3.1")
 def test_all_networks_together_get_fifty_an_hour_looked_at(
     alice: Any, api_of: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +175,7 @@ def test_right_codes_do_not_add_up(alice: Any, api_of: Any, clock: Any, few: int
         assert by_api(api_of, alice.email, right_code(alice)).status_code == 200
 
 
+@proves("V6.3.1")
 def test_a_stolen_session_gets_no_more(alice: Any, browser_of: Any, clock: Any, few: int) -> None:
     # R1.8: by changing networks; the count is of sessions, and closes no way in.
     thief = browser_of(alice)
@@ -195,6 +199,7 @@ def test_staff_unlock_what_is_closed_everywhere(alice: Any, api_of: Any, clock: 
     assert by_api(api_of, alice.email, right_code(alice), password=PASSWORD).status_code == 200
 
 
+@proves("V6.1.1")
 def test_the_pause_after_a_wrong_code_is_of_her_network_alone(alice: Any, clock: Any) -> None:
     there, here = Client(REMOTE_ADDR="198.51.100.1"), Client(REMOTE_ADDR=HERE)
     for browser in (there, here):

@@ -13,6 +13,7 @@ from accounts.permission import administrators
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -35,6 +36,7 @@ def bootstrap(email: str = "root@example.com", **options: Any) -> str:
     return out.getvalue()
 
 
+@proves("V6.3.2")
 def test_the_first_administrator_is_made_and_must_enrol(typed: Any, client: Any) -> None:
     # R9.2, R1.3
     typed(f"{PASSWORD}\n")
@@ -67,6 +69,7 @@ def test_bad_input_makes_nobody(typed: Any, email: str, password: str, message: 
     assert not User.objects.exists()
 
 
+@proves("V6.3.2")
 def test_there_is_only_one_first_administrator(typed: Any, ada: Any, alice: Any) -> None:
     # R9.2: an administrator makes the others.
     typed(f"{PASSWORD}\n")

@@ -15,6 +15,7 @@ from audit.models import AuditEntry
 from foundation.mail_links import LinkInvalid
 from foundation.models import OutboxMessage
 from tests.acts import give_password, hashing, is_signed_in, link_for, mails, wrong_code_for
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -47,6 +48,7 @@ def ask(alice: Any, code_of: Any, clock: Any) -> Any:
     return fill_in
 
 
+@proves("V6.3.7")
 def test_the_address_changes_when_the_new_one_is_confirmed(alice: Any, browser: Any, ask: Any) -> None:
     # R1.8
     assert ask(browser, f" {NEW.upper()} ")["Location"] == "/profile/"
@@ -75,6 +77,7 @@ def test_the_address_changes_when_the_new_one_is_confirmed(alice: Any, browser: 
     ]
 
 
+@proves("V6.3.8")
 def test_a_taken_address_is_not_revealed(alice: Any, bob: Any, browser: Any, ask: Any) -> None:
     # R1.8: the same answer, the same work for the hasher, the same number of mails.
     seen = {}
@@ -92,6 +95,7 @@ def test_a_taken_address_is_not_revealed(alice: Any, bob: Any, browser: Any, ask
     assert "alice" not in notice.message + notice.html_message
 
 
+@proves("V7.5.1")
 @in_one_world(
     ("changes", "field"),
     [

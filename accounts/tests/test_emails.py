@@ -20,6 +20,7 @@ from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import NEWCOMER, WRONG_PASSWORD, give_password, hashing, mails_of
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -54,6 +55,7 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(QuerySet, name, look)
 
 
+@proves("V2.2.1")
 @pytest.mark.usefixtures("blind")
 @in_one_world("typed", ODD)
 def test_an_address_that_only_the_database_takes_for_hers_is_not_hers(alice: Any, typed: str) -> None:
@@ -65,6 +67,7 @@ def test_an_address_that_only_the_database_takes_for_hers_is_not_hers(alice: Any
     assert User.objects.get_by_natural_key(" Alice@Example.COM ") == alice
 
 
+@proves("V6.3.1")
 @pytest.mark.usefixtures("blind")
 def test_invisible_characters_give_no_new_guesses(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # With the form's own check away: the look-up must hold without it.
@@ -77,6 +80,7 @@ def test_invisible_characters_give_no_new_guesses(alice: Any, monkeypatch: pytes
     assert not AuditEntry.objects.filter(action="LOGIN_FAILURE", concerns_id=alice.pk).exists()
 
 
+@proves("V2.2.1")
 @pytest.mark.usefixtures("blind")
 def test_nothing_else_finds_her_by_such_an_address(alice: Any, bob: Any, api_of: Any, settings: Any) -> None:
     settings.API_PIN_LOGIN = True
@@ -95,6 +99,7 @@ def test_nothing_else_finds_her_by_such_an_address(alice: Any, bob: Any, api_of:
     assert OutboxMessage.objects.filter(event__in=("email_change_taken", "registration_taken")).count() == 0
 
 
+@proves("V2.2.1")
 @in_one_world("typed", [*ODD, "alice\u2003@example.com"])
 def test_no_form_takes_it_and_no_route(alice: Any, api_of: Any, typed: str) -> None:
     assert not is_plain(typed)

@@ -22,6 +22,7 @@ from foundation.keys.encryption import (
     open_sealed,
     seal,
 )
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -52,6 +53,7 @@ def test_what_is_sealed_opens_with_the_same_context_only(text: str, context: str
         open_sealed(sealed, context + "x")
 
 
+@proves("V11.2.5")
 def test_any_altered_byte_makes_opening_fail() -> None:
     # R8.1
     kid, _, payload = seal("secret", "c").partition(".")
@@ -70,6 +72,7 @@ def test_what_was_never_sealed_does_not_open(stored: str) -> None:
         open_sealed(stored, "c")
 
 
+@proves("V11.2.5")
 def test_the_failure_names_the_place_and_not_the_value() -> None:
     # R9.5
     with pytest.raises(DecryptionFailed) as failure:
@@ -113,6 +116,7 @@ def test_numbers_are_found_under_old_and_new_look_up_keys(alice: Any, open_accou
     assert account.number_digest in lookup_digests(account.number)
 
 
+@proves("V11.3.3")
 def test_a_ciphertext_moved_to_another_row_does_not_open(alice: Any, bob: Any, open_account: Any) -> None:
     # R8.1, issue shows 7: swapping two rows' numbers must not make one customer see or pay the other.
     one, other = open_account(alice), open_account(bob)
@@ -135,6 +139,7 @@ def test_a_ciphertext_moved_to_another_column_does_not_open(alice: Any) -> None:
         _ = row.address
 
 
+@proves("V11.3.3", "V11.4.1")
 def test_swapped_look_up_digests_do_not_redirect_a_payment(alice: Any, bob: Any, open_account: Any) -> None:
     # R8.1: after a look-up the decrypted number is compared.
     one, other = open_account(alice), open_account(bob)

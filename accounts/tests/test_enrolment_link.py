@@ -19,6 +19,7 @@ from foundation.limiter import limiter
 from foundation.mail_links import LinkInvalid
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import approved
 from tests.tables import in_one_world
@@ -70,6 +71,7 @@ def test_the_password_and_then_the_link_do_too(alice: Any, link: str, client: Cl
     assert enrols(client, alice)
 
 
+@proves("V6.4.4")
 def test_the_password_alone_gets_nowhere(alice: Any, link: str, client: Client) -> None:
     # R1.3: somebody who guessed it.
     give_password(client, alice.email)
@@ -80,6 +82,7 @@ def test_the_password_alone_gets_nowhere(alice: Any, link: str, client: Client) 
     assert not is_signed_in(client)
 
 
+@proves("V6.4.4")
 def test_the_services_refuse_without_it_too(alice: Any, link: str) -> None:
     # No path is safe only because a page led elsewhere.
     with pytest.raises(enrolment_link.LinkNeeded):
@@ -124,6 +127,7 @@ def test_following_it_changes_nothing_and_says_nothing_about_whose_it_is(alice: 
     assert not enrols(scanner, alice)
 
 
+@proves("V6.4.1")
 def test_it_works_once(alice: Any, link: str, client: Client) -> None:
     late = Client()
     late.post(link)
@@ -225,6 +229,7 @@ def without_row(request: Any, alice: Any) -> Any:
     return alice
 
 
+@proves("V6.4.4")
 def test_who_had_a_second_factor_needs_a_link_whatever_row_there_is(without_row: Any, client: Client) -> None:
     # R1.8: fail closed.
     assert give_password(client, without_row.email)["Location"] == ENROL
@@ -235,6 +240,7 @@ def test_who_had_a_second_factor_needs_a_link_whatever_row_there_is(without_row:
         two_factor.enrolment_device(without_row)
 
 
+@proves("V6.4.4")
 def test_a_row_that_was_removed_makes_no_difference(alice: Any, link: str, client: Client) -> None:
     EnrolmentLink.objects.all().delete()
     give_password(client, alice.email)
@@ -253,6 +259,7 @@ def test_their_first_link_is_mailed_when_they_ask_for_it(without_row: Any, clien
     assert not EnrolmentLink.objects.exists()
 
 
+@proves("V6.4.4")
 def test_the_api_asks_for_it_too(without_row: Any, api_of: Any) -> None:
     who = {"email": without_row.email, "password": PASSWORD}
     assert told(api_of(None).post("auth/two-factor/enrol", who)) == (403, "link_needed")

@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.sign_in.sessions import engine
 from accounts.sign_in.sessions.engine import SessionStore, row_key
 from tests.acts import give_code, give_password, held_in, is_signed_in
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,7 @@ def key_of(session: SessionStore) -> str:
     return session.session_key
 
 
+@proves("V14.2.4")
 def test_what_stands_in_the_table_is_no_cookie(alice: Any, client: Client, code_of: Any) -> None:
     give_password(client, alice.email)
     give_code(client, code_of(alice))
@@ -52,6 +54,7 @@ def test_what_stands_in_the_table_is_no_cookie(alice: Any, client: Client, code_
     assert is_signed_in(client)
 
 
+@proves("V7.2.4")
 @in_one_world("made_up", ["x" * 32, "x" * 5000, "short", "é" * 32, "a'; DROP TABLE x --", "\x00" * 9])
 def test_a_made_up_cookie_opens_nothing_and_is_never_adopted(client: Client, made_up: str) -> None:
     # R8.2: session fixation.
@@ -81,6 +84,7 @@ def test_a_session_is_kept_found_changed_and_deleted() -> None:
     SessionStore().delete()  # there is none: nothing to do
 
 
+@proves("V7.2.1")
 def test_a_row_copied_under_another_key_opens_nothing(alice: Any, charlie: Any, browser_of: Any) -> None:
     # R8.2: whoever can write to the table cannot sign, and a signature is good for its own row alone.
     hers, his = browser_of(alice), browser_of(charlie)

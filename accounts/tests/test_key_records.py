@@ -20,6 +20,7 @@ from foundation.keys import records as key_records
 from foundation.keys.encryption import lookup_digest
 from foundation.keys.records import WrongKey, begin, key_ages, note_keys, verify
 from foundation.models import KeyRecord
+from tests.asvs import proves
 from tests.keys import environment_with
 from tests.tables import in_one_world
 
@@ -76,6 +77,7 @@ def test_other_key_material_under_the_same_id_is_refused(settings: Any, ring: st
         begin()
 
 
+@proves("V11.2.5")
 @FIELD_OR_LOOKUP
 def test_two_ids_that_were_swapped_are_refused_and_named(settings: Any, ring: str) -> None:
     # Shows 8
@@ -219,6 +221,7 @@ def test_another_secret_key_is_another_entry_and_no_fault(settings: Any) -> None
     assert faults() == []
 
 
+@proves("V13.3.4")
 def test_a_session_goes_on_when_the_secret_key_is_replaced(alice: Any, browser_of: Any, settings: Any) -> None:
     # R8.7: SECRET_KEY_FALLBACKS.
     browser, idle = browser_of(alice), browser_of(alice)

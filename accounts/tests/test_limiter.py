@@ -14,6 +14,7 @@ from foundation.limiter import limiter
 from foundation.limiter.limiter import Limit, TooOften, clear, give_back, seconds_to_wait, take
 from foundation.models import RateWindow
 from tests.acts import at_once
+from tests.asvs import proves
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 THREE_A_MINUTE = Limit(times=3, window_seconds=60)
@@ -276,6 +277,7 @@ def test_rows_that_nothing_was_counted_in_for_days_are_swept_by_new_ones() -> No
     assert {row.key for row in RateWindow.objects.all()} == {"recent", "new"}
 
 
+@proves("V2.4.1", "V15.4.2")
 @pytest.mark.django_db(transaction=True)
 def test_thirty_threads_get_exactly_five_places(store: str) -> None:
     # R3.9: a cache's counter lets 20 to 37 of 60 pass.

@@ -18,6 +18,7 @@ from accounts.sign_in.guesses import identity
 from audit.models import AuditEntry
 from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -93,6 +94,7 @@ def test_failures_older_than_ten_minutes_do_not_count(alice: Any, client: Client
     assert give_password(client, alice.email)["Location"] == "/sign-in/code/"
 
 
+@proves("V6.1.1")
 def test_another_address_and_another_person_are_not_locked(alice: Any, bob: Any, clock: Any) -> None:
     # R1.4: a stranger elsewhere must not lock a customer out, nor one customer another.
     fail(Client(), REMOTE_ADDR=HERE)
@@ -130,6 +132,7 @@ def test_a_forged_header_does_not_give_new_guesses(alice: Any, client: Client, c
     assert answer.status_code == 429
 
 
+@proves("V4.1.3")
 def test_behind_the_proxy_each_visitor_has_a_counter(alice: Any, client: Client, clock: Any, settings: Any) -> None:
     # R1.4: and what the client writes left of the proxy's entry gives no new one.
     settings.TRUSTED_PROXIES = ["127.0.0.1/32"]
@@ -140,6 +143,7 @@ def test_behind_the_proxy_each_visitor_has_a_counter(alice: Any, client: Client,
     assert elsewhere["Location"] == "/sign-in/code/"
 
 
+@proves("V6.3.1")
 def test_wrong_codes_count_like_wrong_passwords(alice: Any, client: Client, code_of: Any, clock: Any) -> None:
     # R1.4: together, and axes hears of both.
     fail(client, times=2)
@@ -156,6 +160,7 @@ def test_wrong_codes_count_like_wrong_passwords(alice: Any, client: Client, code
     assert sorted(entry.details["step"] for entry in failures)[:5] == ["code", "code", "code", "password", "password"]
 
 
+@proves("V6.1.1")
 def test_a_code_sent_too_soon_after_a_wrong_one_is_no_guess(
     alice: Any, client: Client, code_of: Any, clock: Any
 ) -> None:
@@ -185,6 +190,7 @@ def test_a_code_is_not_looked_at_once_locked(alice: Any, client: Client, code_of
     assert is_signed_in(client)
 
 
+@proves("V6.3.1")
 def test_wrong_recovery_codes_count_too(alice: Any, client: Client, clock: Any) -> None:
     # R1.4
     give_password(client, alice.email)
@@ -192,6 +198,7 @@ def test_wrong_recovery_codes_count_too(alice: Any, client: Client, clock: Any) 
     assert answers == [200, 200, 200, 200, 429]
 
 
+@proves("V6.1.1")
 def test_a_lockout_never_ends_a_running_session(alice: Any, browser_of: Any, clock: Any) -> None:
     # R1.4: or strangers could sign anyone out, from anywhere.
     browser = browser_of(alice)
@@ -202,6 +209,7 @@ def test_a_lockout_never_ends_a_running_session(alice: Any, browser_of: Any, clo
     assert is_signed_in(browser)
 
 
+@proves("V16.3.1")
 def test_each_lockout_is_recorded_once(alice: Any, client: Client, clock: Any) -> None:
     # R6.1
     fail(client, times=8)

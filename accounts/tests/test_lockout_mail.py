@@ -18,6 +18,7 @@ from accounts.sign_in.guesses import email_in
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import WRONG_PASSWORD, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,7 @@ def test_wrong_codes_of_somebody_with_the_password_are_told_too(
     assert [mail.subject for mail in mails(alice.email)] == [SUBJECT]
 
 
+@proves("V6.3.5")
 def test_one_mail_an_hour_however_many_lockouts_from_however_many_places(alice: Any, bob: Any, clock: Any) -> None:
     for number in range(6):
         lock_out(REMOTE_ADDR=f"203.0.113.{number}")
@@ -81,6 +83,7 @@ def test_who_may_not_sign_in_anyway_is_not_told(alice: Any, state: dict[str, Any
     assert mails() == []
 
 
+@proves("V6.3.8")
 def test_an_unknown_address_is_written_no_mail_and_costs_the_same(alice: Any) -> None:
     # R1.2: neither the answer nor the work tells them apart.
     seen = []
@@ -102,6 +105,7 @@ def test_an_unknown_address_is_written_no_mail_and_costs_the_same(alice: Any) ->
     assert [mail.to for mail in mails()] == [[alice.email]]
 
 
+@proves("V16.2.5")
 @in_one_world("typed", ["correct horse battery staple", "x" * 300 + "@example.com", "", "registration:1"])
 def test_what_is_no_address_is_neither_told_nor_written_down(db: Any, typed: str) -> None:
     # People type passwords into the e-mail field.

@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from foundation.mail_links import LinkInvalid, MailLink, digest
 from foundation.transactions import own_transaction
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -101,6 +102,7 @@ def test_a_condition_on_whose_it_is_leaves_out_all_others(alice: Any, bob: Any) 
     assert EmailChange.find(token, user=alice).user == alice
 
 
+@proves("V6.4.1")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", ["password", "registration"])
 def test_of_links_followed_at_the_same_moment_one_wins(alice: Any, kind: str) -> None:

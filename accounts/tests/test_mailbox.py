@@ -8,6 +8,7 @@ from post_office.models import STATUS, Email
 
 from foundation import outbox
 from tests.acts import register
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -20,6 +21,7 @@ def delivered(client: Client) -> Email:
     return Email.objects.get()
 
 
+@proves("V15.2.3")
 def test_outside_demo_mode_it_does_not_exist(delivered: Email, alice: Any, ada: Any, browser_of: Any) -> None:
     # R1.1: not even for administrators, other people's links are in it.
     for browser in (Client(), browser_of(alice), browser_of(ada)):

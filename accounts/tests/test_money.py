@@ -27,6 +27,7 @@ from foundation.money import (
     parse_amount,
     to_minor,
 )
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 REFUSED = [
@@ -38,6 +39,7 @@ REFUSED = [
 ]
 
 
+@proves("V2.2.1")
 @in_one_world("text", REFUSED)
 def test_what_is_no_positive_amount_is_refused(text: str) -> None:
     # R3.2
@@ -135,6 +137,7 @@ def test_only_a_decimal_becomes_minor_units(value: Any) -> None:
         to_minor(value)
 
 
+@proves("V1.4.2")
 @in_one_world("value", ["NaN", "Infinity", "-Infinity", "sNaN", "0.001", "1e-30"])
 def test_what_does_not_fit_in_minor_units_is_refused_not_rounded(value: str) -> None:
     # R3.2

@@ -19,6 +19,7 @@ from accounts.people.names import (
 )
 from foundation.refusals import Refusal
 from tests.acts import NEWCOMER, register
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import REASON, an_origin, approved, fresh_code
 from tests.tables import in_one_world
@@ -54,6 +55,7 @@ HIDDEN = ("a\u202eb", "Ann\u200da", "Ann\u200ba", "Ann\u00ada", "Ann\u200f", "An
 MIXED = ("Jоhn Smith", "Аnna", "Иван Smith", "Pаul", "Μaria", "Annա")
 
 
+@proves("V2.2.1")
 @pytest.mark.parametrize("name", THE_BANKS)
 def test_what_people_take_for_the_banks_name_is_the_banks(name: str) -> None:
     # R1.8: look-alikes, NFKC, case, spaces, punctuation, what is invisible, any order, any split of first and last.
@@ -95,12 +97,14 @@ def test_real_names_in_any_one_script_are_taken(name: str) -> None:
     check_name(*name.partition(" ")[::2])
 
 
+@proves("V2.2.1")
 @pytest.mark.parametrize("name", HIDDEN)
 def test_what_nobody_sees_is_refused_in_words(name: str) -> None:
     with pytest.raises(NameWithHiddenCharacters, match="nobody can see"):
         check_name(name, "")
 
 
+@proves("V2.2.1")
 @pytest.mark.parametrize("name", MIXED)
 def test_letters_of_two_alphabets_are_refused_in_words(name: str) -> None:
     with pytest.raises(NameInTwoAlphabets, match="two alphabets"):

@@ -16,6 +16,7 @@ from accounts.sign_in import devices
 from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import at_once, cleaned_up, give_code, give_password, is_signed_in, mails
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +62,7 @@ def test_the_first_sign_in_of_all_is_told_to_nobody_and_the_next_in_that_browser
     assert not AuditEntry.objects.filter(action="DEVICE_NEW").exists()
 
 
+@proves("V6.3.5")
 def test_another_browser_is_told_with_time_device_and_network(alice: Any, sign_in: Any) -> None:
     sign_in(alice)
     sign_in(alice, REMOTE_ADDR="2001:db8:0:1::7")
@@ -75,6 +77,7 @@ def test_another_browser_is_told_with_time_device_and_network(alice: Any, sign_i
     assert (entry.actor_id, entry.details) == (alice.pk, {"device": "Firefox on Linux"})
 
 
+@proves("V6.3.5")
 def test_two_people_who_share_a_browser_are_each_told_once(alice: Any, bob: Any, sign_in: Any) -> None:
     # And no row tells that they share one.
     for user in (alice, bob):
@@ -106,6 +109,7 @@ def test_over_https_it_is_secure(settings: Any) -> None:
     assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
 
 
+@proves("V6.3.5")
 def test_it_opens_nothing(alice: Any, client: Client, sign_in: Any) -> None:
     # It decides about a mail, and about nothing else.
     sign_in(alice, client)

@@ -17,6 +17,7 @@ from accounts.models import BankAccount, Registration, TotpDevice, User
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import NEWCOMER, give_code, give_password, held_in, link_for, mails, register
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -104,6 +105,7 @@ def found_in(text: str, secrets: dict[str, str]) -> set[str]:
     return {what for what, secret in secrets.items() if (by_chance.search(text) if secret == PIN else secret in text)}
 
 
+@proves("V11.3.2", "V14.2.4")
 @pytest.mark.django_db(transaction=True)
 def test_the_database_file_and_its_log_hold_nothing_readable(client: Client, code_of: Any) -> None:
     # R8.1: a stolen disk, backup or log file.
@@ -125,6 +127,7 @@ def test_the_database_file_and_its_log_hold_nothing_readable(client: Client, cod
     assert key not in raw
 
 
+@proves("V11.3.2", "V11.3.4")
 def test_what_the_orm_reads_back_is_sealed_in_every_column(client: Client, code_of: Any) -> None:
     # R8.1: the same on any engine, table by table. The mail queue alone carries the links that it is for.
     secrets = bank_a_day(client, code_of)
@@ -137,6 +140,7 @@ def test_what_the_orm_reads_back_is_sealed_in_every_column(client: Client, code_
     assert found == {("post_office_email", token) for token in TOKENS}
 
 
+@proves("V14.2.6")
 def test_mails_carry_masked_numbers_only(client: Client, code_of: Any) -> None:
     # R3.8, issue shows 7
     secrets = bank_a_day(client, code_of)
@@ -149,6 +153,7 @@ def test_mails_carry_masked_numbers_only(client: Client, code_of: Any) -> None:
         assert found_in(text, tokens) == {what for what, subject in TOKENS.items() if subject == mail.subject}
 
 
+@proves("V16.2.5")
 def test_the_audit_log_holds_no_number_phone_address_or_secret(client: Client, code_of: Any) -> None:
     # R6.2
     secrets = bank_a_day(client, code_of)
@@ -165,6 +170,7 @@ def test_the_audit_log_holds_no_number_phone_address_or_secret(client: Client, c
     assert [run for run in re.findall(r"(?<![\w-])\d{12}(?![\w-])", text) if int(run) % 97 == 1] == []
 
 
+@proves("V14.2.4")
 def test_sessions_hold_no_account_number_and_no_secret(client: Client, code_of: Any) -> None:
     # R8.1: sessions lie in the database as signed text that anybody can read.
     secrets = bank_a_day(client, code_of)
@@ -173,6 +179,7 @@ def test_sessions_hold_no_account_number_and_no_secret(client: Client, code_of: 
     assert found_in(text, secrets) == set()
 
 
+@proves("V16.2.5")
 def test_logs_hold_no_secret(client: Client, code_of: Any, caplog: pytest.LogCaptureFixture) -> None:
     # R9.5
     with caplog.at_level("DEBUG"):

@@ -24,6 +24,7 @@ from foundation.delivery import Courier
 from foundation.models import OutboxMessage
 from foundation.outbox import Audience, Notice, Payload, Told
 from tests.acts import at_once, mails
+from tests.asvs import proves
 from tests.mail_server import PostBox
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +133,7 @@ def test_what_fails_halfway_leaves_no_mail_behind(event: str, monkeypatch: pytes
     assert not Email.objects.exists()
 
 
+@proves("V1.2.1")
 def test_what_a_customer_typed_is_text_in_every_mail(event: str) -> None:
     # R8.3, a peer's fault: a description rendered as HTML. Nor is it run as a template.
     outbox.tell(event, description=TYPED)

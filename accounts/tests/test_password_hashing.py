@@ -27,6 +27,7 @@ from tests.acts import (
     link_for,
     register,
 )
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -89,6 +90,7 @@ def work_of_sign_in(email: str, password: str = WRONG_PASSWORD) -> Counter[str]:
 # --- The same work for everybody ----------------------------------------------------------------------------
 
 
+@proves("V6.3.8")
 def test_while_an_old_hash_remains_everybodys_check_does_the_work_of_both(old: Any, alice: Any, bob: Any) -> None:
     User.objects.filter(pk=bob.pk).update(is_active=False)
     people = [old.email, alice.email, bob.email, "nobody@example.com"]
@@ -198,6 +200,7 @@ def test_signing_in_with_an_old_hash_goes_through(old: Any, client: Client, code
     assert User.objects.get(pk=old.pk).check_password(PASSWORD)
 
 
+@proves("V11.4.2")
 def test_a_password_changed_meanwhile_is_not_overwritten(old: Any) -> None:
     stale = User.objects.get(pk=old.pk)
     new = make_hash("four blue lamps and a heron")

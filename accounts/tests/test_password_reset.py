@@ -16,6 +16,7 @@ from audit.models import AuditEntry
 from foundation.mail_links import LinkInvalid
 from foundation.models import OutboxMessage
 from tests.acts import give_code, give_password, hashing, is_signed_in, link_for, mails
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -33,6 +34,7 @@ def choose(client: Client, link: str, new: str = NEW, again: str | None = None) 
     return client.post(link, {"new_password1": new, "new_password2": new if again is None else again})
 
 
+@proves("V6.4.3")
 def test_a_new_password_by_mail_and_then_both_factors(alice: Any, client: Client, code_of: Any) -> None:
     # R1.9: the link signs nobody in, and the second factor is asked as ever.
     assert 'href="/password/forgot/"' in client.get("/sign-in/").content.decode()
@@ -55,6 +57,7 @@ def test_a_new_password_by_mail_and_then_both_factors(alice: Any, client: Client
     ]
 
 
+@proves("V6.4.3")
 def test_it_does_not_turn_two_factor_on_for_whoever_has_the_mailbox(make_user: Any, client: Client) -> None:
     # R1.9, R1.3: someone who never enrolled has the same way to go as after any password.
     dora = make_user("Dora", two_factor=False)
@@ -64,6 +67,7 @@ def test_it_does_not_turn_two_factor_on_for_whoever_has_the_mailbox(make_user: A
     assert give_password(client, dora.email, NEW)["Location"] == "/two-factor/enrol/"
 
 
+@proves("V6.3.8")
 def test_nothing_tells_whether_somebody_has_an_address(alice: Any) -> None:
     # R1.9: the same answer, the same work for the hasher, the same number of mails.
     seen = {}
@@ -97,6 +101,7 @@ def test_a_locked_user_gets_no_link_and_an_older_one_is_dead(alice: Any, client:
     assert alice.check_password(PASSWORD)
 
 
+@proves("V6.4.3")
 def test_the_link_works_once_and_takes_the_others_along(alice: Any, client: Client) -> None:
     # R1.9
     links = []
@@ -112,6 +117,7 @@ def test_the_link_works_once_and_takes_the_others_along(alice: Any, client: Clie
     assert not PasswordReset.objects.exists()
 
 
+@proves("V6.4.3")
 def test_the_link_expires_after_an_hour(alice: Any, client: Client) -> None:
     # R1.9
     with time_machine.travel(NOON, tick=False) as clock:
@@ -128,6 +134,7 @@ def test_the_link_expires_after_an_hour(alice: Any, client: Client) -> None:
         assert not PasswordReset.objects.exists(), "what expired is swept"
 
 
+@proves("V3.5.3")
 def test_following_the_link_changes_nothing(alice: Any, client: Client) -> None:
     # R1.9: mail scanners follow links.
     forget(client, alice.email)
@@ -141,6 +148,7 @@ def test_following_the_link_changes_nothing(alice: Any, client: Client) -> None:
     assert alice.check_password(PASSWORD)
 
 
+@proves("V7.4.3")
 def test_all_sessions_end(alice: Any, bob: Any, browser_of: Any) -> None:
     # R1.9: whoever sits in one may be why the password is changed.
     sessions, other = [browser_of(alice), browser_of(alice)], browser_of(bob)
@@ -162,6 +170,7 @@ def test_a_changed_password_kills_the_link(alice: Any, browser_of: Any) -> None:
     assert choose(Client(), link, "another sentence entirely").status_code == 404
 
 
+@proves("V6.3.4")
 @in_one_world(
     ("new", "again", "field", "message"),
     [
@@ -186,6 +195,7 @@ def test_the_same_rules_for_passwords_as_ever(
     assert client.get(link).status_code == 200, "the link is not used up"
 
 
+@proves("V6.4.3")
 def test_a_forged_host_does_not_change_the_link(alice: Any, client: Client) -> None:
     # R1.9
     assert forget(client, alice.email, headers={"Host": "evil.example"}).status_code == 400
@@ -195,6 +205,7 @@ def test_a_forged_host_does_not_change_the_link(alice: Any, client: Client) -> N
     assert f"{bank_settings.SITE_URL}/password/reset/" in mail.message
 
 
+@proves("V14.2.4")
 def test_the_token_is_nowhere_in_clear_but_in_the_mail(alice: Any, client: Client) -> None:
     # R8.1
     forget(client, alice.email)

@@ -20,6 +20,7 @@ from accounts.sign_in.pins import InvalidPin, check_pin
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import copy_of, hashing, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,7 @@ def main_of(answer: Any) -> str:
     return answer.content.decode().partition("<main")[2].partition("</main")[0]
 
 
+@proves("V11.4.2")
 def test_a_pin_is_set_hashed_audited_and_told(alice: Any, browser: Any, code_of: Any) -> None:
     # R1.8
     answer = put(browser, code_of(alice))
@@ -71,6 +73,7 @@ def test_a_pin_is_set_hashed_audited_and_told(alice: Any, browser: Any, code_of:
     assert PIN not in mail.message + mail.html_message + OutboxMessage.objects.get().payload
 
 
+@proves("V7.2.4")
 def test_setting_and_removing_it_signs_a_copy_of_the_cookie_out(
     alice: Any, browser: Any, code_of: Any, clock: Any
 ) -> None:
@@ -114,6 +117,7 @@ def test_what_is_not_six_digits_is_refused_at_its_field(alice: Any, browser: Any
     assert put(browser, code).status_code == 302, "the code is not used up"
 
 
+@proves("V6.3.1")
 @in_one_world(
     "pin",
     [
@@ -313,6 +317,7 @@ def test_codes_are_shown_in_demo_mode_only(alice: Any, browser: Any, code_of: An
             assert ("The code right now is" in browser.get(path).content.decode()) == settings.DEMO
 
 
+@proves("V16.2.5")
 def test_a_fault_shows_no_pin_in_its_report(
     alice: Any, browser: Any, code_of: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

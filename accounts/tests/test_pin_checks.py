@@ -13,6 +13,7 @@ from accounts.sign_in.passwords import hashing as password_hashing
 from accounts.sign_in.pins import PinBusy, PinLocked, WrongPin, verify_pin
 from audit.models import AuditEntry
 from tests.acts import at_once, hashing, mails
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +57,7 @@ def test_a_right_pin_passes_and_begins_the_count_anew(alice: Any) -> None:
     assert state_of(alice) == (2, False)
 
 
+@proves("V6.3.1")
 def test_the_third_wrong_one_locks_is_recorded_and_told_once(alice: Any) -> None:
     guess(alice, times=2)
     with pytest.raises(WrongPin):

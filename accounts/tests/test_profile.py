@@ -14,6 +14,7 @@ from accounts.sign_in import two_factor
 from audit.models import AuditEntry
 from tests.acts import copy_of, is_signed_in, mails, wrong_code_for
 from tests.api_client import told
+from tests.asvs import proves
 from tests.staff_acts import an_origin, fresh_code
 from tests.tables import in_one_world
 
@@ -168,6 +169,7 @@ def test_a_stolen_session_cannot_bury_a_warning_under_mails(alice: Any, browser_
 # --- The code ---------------------------------------------------------------------------------------------------
 
 
+@proves("V7.5.1")
 def test_a_stolen_session_changes_neither_phone_nor_address(alice: Any, browser_of: Any) -> None:
     # R1.8: both need a fresh code, each code serves once, and what was typed stays in the form.
     browser, code = browser_of(alice), fresh_code(alice)

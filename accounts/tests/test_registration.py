@@ -15,6 +15,7 @@ from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import NEWCOMER, hashing, is_signed_in, link_for, mails, register
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -48,6 +49,7 @@ def test_a_visitor_becomes_a_customer_and_goes_on_to_two_factor(client: Client) 
     assert {"REGISTER_REQUESTED", "REGISTER_SUCCESS"} <= set(AuditEntry.objects.values_list("action", flat=True))
 
 
+@proves("V6.3.8")
 def test_a_taken_address_is_not_revealed(alice: Any) -> None:
     # R1.1: the same page, the same work for the hasher, the same number of mails.
     seen, work, rows = {}, {}, {}
@@ -81,6 +83,7 @@ def test_somebody_signed_in_is_sent_home(alice: Any, browser_of: Any) -> None:
     assert not Registration.objects.exists()
 
 
+@proves("V15.3.3")
 @in_one_world("extra", [{"role": "Admin"}, {"groups": "4", "is_staff": "1", "is_superuser": "1"}])
 def test_registering_makes_a_customer_whatever_is_sent_along(client: Client, extra: dict[str, str]) -> None:
     # R1.1: always a customer.
@@ -175,6 +178,7 @@ def test_bad_input_is_answered_at_the_field_and_the_rest_is_kept(
     assert not OutboxMessage.objects.exists()
 
 
+@proves("V6.4.1")
 def test_the_link_expires_after_a_day(client: Client) -> None:
     # R1.1
     with time_machine.travel(NOON, tick=False):
@@ -202,6 +206,7 @@ def test_the_link_works_once(client: Client) -> None:
     assert User.objects.count() == 1
 
 
+@proves("V3.5.3")
 def test_following_the_link_changes_nothing(client: Client, django_assert_num_queries: Any) -> None:
     # R1.1: mail scanners follow links.
     register(client)

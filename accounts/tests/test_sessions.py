@@ -14,6 +14,7 @@ from accounts.models import TotpDevice, User, UserSession
 from accounts.sign_in.sessions.engine import SessionStore
 from audit.models import AuditEntry
 from tests.acts import give_code, give_password, is_signed_in
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,7 @@ def browser(alice: Any, code_of: Any, clock: Any) -> Client:
     return client
 
 
+@proves("V7.3.1")
 def test_five_idle_minutes_end_it_and_activity_renews_it(browser: Client, clock: Any) -> None:
     # R1.6
     for _ in range(3):
@@ -48,6 +50,7 @@ def test_five_idle_minutes_end_it_and_activity_renews_it(browser: Client, clock:
     assert not is_signed_in(browser)
 
 
+@proves("V7.3.1")
 @in_one_world("came_after", [0, 0.9, 1, 7, 14, 14.9, 15, 15.1, 200])
 def test_it_never_ends_before_five_minutes_without_a_request_are_over(
     browser: Client, clock: Any, came_after: float
@@ -59,6 +62,7 @@ def test_it_never_ends_before_five_minutes_without_a_request_are_over(
     assert is_signed_in(browser)
 
 
+@proves("V7.3.1")
 def test_nor_does_it_go_on_for_longer_than_is_not_noted(browser: Client, clock: Any) -> None:
     # R1.6
     clock.shift(14)
@@ -117,6 +121,7 @@ def test_after_a_form_sent_too_late_one_is_led_back_to_its_page(
     assert answer["Location"] == f"/sign-in/{next_page}"
 
 
+@proves("V7.3.2")
 def test_eight_hours_end_it_however_busy_one_is(browser: Client, clock: Any, settings: Any) -> None:
     # R1.6: a longer idle time keeps this test short.
     settings.SESSION_IDLE_SECONDS = 3600
@@ -129,6 +134,7 @@ def test_eight_hours_end_it_however_busy_one_is(browser: Client, clock: Any, set
     assert not is_signed_in(browser)
 
 
+@proves("V7.3.1")
 def test_the_session_is_gone_from_the_server(browser: Client, clock: Any) -> None:
     # R1.6: the cookie's age is a courtesy; a client that keeps it gets nothing.
     key = browser.session.session_key or ""
@@ -142,6 +148,7 @@ def test_the_session_is_gone_from_the_server(browser: Client, clock: Any) -> Non
     assert not is_signed_in(thief)
 
 
+@proves("V7.4.1")
 def test_signing_out_ends_the_session_on_the_server(browser: Client, alice: Any) -> None:
     # R1.6
     key = browser.session.session_key or ""
@@ -154,6 +161,7 @@ def test_signing_out_ends_the_session_on_the_server(browser: Client, alice: Any)
     assert AuditEntry.objects.get(action="LOGOUT").actor_id == alice.pk
 
 
+@proves("V7.4.1")
 @in_one_world("method", ["get", "head", "put"])
 def test_only_a_form_signs_out(browser: Client, method: str) -> None:
     # R1.6, a peer's fault: a state change by GET. A picture on another site must not sign anyone out.
@@ -167,6 +175,7 @@ def test_signing_out_without_being_signed_in_is_harmless(client: Client) -> None
     assert not AuditEntry.objects.exists()
 
 
+@proves("V7.2.1")
 def test_a_session_that_our_sign_in_did_not_begin_is_refused(alice: Any) -> None:
     # R1.6: fail closed.
     client = Client()
@@ -186,6 +195,7 @@ def test_both_clocks_must_run(browser: Client, missing: str) -> None:
     assert not is_signed_in(browser)
 
 
+@proves("V6.3.3")
 def test_the_password_alone_opens_no_page(make_user: Any, browser_of: Any) -> None:
     # R1.3: a session without a verified device.
     browser = browser_of(make_user("Dora", two_factor=False))
@@ -196,6 +206,7 @@ def test_the_password_alone_opens_no_page(make_user: Any, browser_of: Any) -> No
     assert browser.get("/sign-in/").status_code == 200
 
 
+@proves("V7.2.1")
 def test_the_device_of_another_user_verifies_nobody(alice: Any, bob: Any, browser_of: Any) -> None:
     # R1.3
     browser = browser_of(alice)
@@ -205,6 +216,7 @@ def test_the_device_of_another_user_verifies_nobody(alice: Any, bob: Any, browse
     assert not is_signed_in(browser)
 
 
+@proves("V7.4.2", "V7.4.5")
 @in_one_world("state", [{"is_active": False}, {"locked_at": timezone.now()}])
 def test_a_lock_ends_every_running_session_at_once(browser: Client, alice: Any, state: dict[str, Any]) -> None:
     # R1.5, a peer's fault: a locked user's old token still working.
@@ -231,6 +243,7 @@ def left(browser: Client) -> int:
     return browser.get("/session/").json()["seconds_left"]
 
 
+@proves("V7.3.2")
 def test_what_the_page_asks_by_itself_is_no_activity(browser: Client, alice: Any, clock: Any) -> None:
     # R1.6: a page that is open with nobody there must not keep its session alive.
     seen = UserSession.objects.get().last_seen_at
@@ -309,6 +322,7 @@ def test_asking_is_a_get_and_extending_a_post(browser: Client, method: str, path
     assert getattr(browser, method)(path).status_code == 405
 
 
+@proves("V14.3.3")
 def test_what_is_typed_is_sealed_for_each_person_alone(alice: Any, bob: Any, browser_of: Any) -> None:
     # R1.6: whoever signs in next in this browser has another key.
     keys = {

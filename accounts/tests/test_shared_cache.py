@@ -15,6 +15,7 @@ from foundation.limiter.limiter import Limit, LimitsUnavailable, Place, TooOften
 from foundation.limiter.redis import client_for
 from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in
+from tests.asvs import proves
 from tests.shared_cache import cache_server
 from tests.tables import in_one_world
 
@@ -93,6 +94,7 @@ def test_with_a_cache_no_row_is_written(shared_cache: Any, alice: Any, client: C
     assert not RateWindow.objects.exists()
 
 
+@proves("V16.5.3")
 def test_without_its_cache_the_bank_says_so_and_does_nothing_that_is_limited(
     no_cache: None, alice: Any, browser_of: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

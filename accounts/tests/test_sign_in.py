@@ -16,6 +16,7 @@ from accounts.sign_in.sessions.pending import SECONDS
 from audit.models import AuditEntry
 from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -70,6 +71,7 @@ def failures(make_user: Any) -> list[tuple[str, str]]:
     ]
 
 
+@proves("V6.3.8")
 def test_every_failure_looks_the_same_and_costs_the_hasher_the_same(make_user: Any) -> None:
     # R1.2: one generic message, equal work for unknown users.
     pages, work = set(), set()
@@ -88,6 +90,7 @@ def test_every_failure_looks_the_same_and_costs_the_hasher_the_same(make_user: A
     assert work == {1}
 
 
+@proves("V16.2.5", "V16.3.1")
 def test_failures_are_recorded_without_what_was_typed_by_mistake(alice: Any, client: Client) -> None:
     # R6.1, R6.2: people type their password into the e-mail field.
     give_password(client, alice.email, WRONG_PASSWORD)
@@ -228,6 +231,7 @@ def test_one_goes_on_to_the_page_one_wanted(alice: Any, client: Client, code_of:
     assert give_code(client, code_of(alice))["Location"] == target
 
 
+@proves("V3.7.2")
 @in_one_world(
     "target",
     [
@@ -255,6 +259,7 @@ def test_one_is_never_sent_to_another_site(alice: Any, client: Client, code_of: 
     assert give_code(client, code_of(alice))["Location"] == "/"
 
 
+@proves("V7.2.4")
 def test_the_session_key_changes_at_each_step(alice: Any, client: Client, code_of: Any) -> None:
     # ASVS 7.2: a key planted before signing in must not become a signed-in one.
     client.get("/sign-in/")
@@ -273,6 +278,7 @@ def test_the_session_key_changes_at_each_step(alice: Any, client: Client, code_o
     assert not is_signed_in(planted)
 
 
+@proves("V11.4.2")
 def test_argon2_hashes_new_passwords_and_pbkdf2_still_verifies(alice: Any, client: Client, code_of: Any) -> None:
     # R1.2
     assert alice.password.startswith("argon2$argon2id$")
@@ -317,6 +323,7 @@ def test_a_code_works_once_however_often_it_is_sent(alice: Any, client: Client, 
     assert not is_signed_in(other)
 
 
+@proves("V6.5.1")
 @pytest.mark.django_db(transaction=True)
 def test_eight_windows_with_one_right_code_make_one_session(alice: Any, code_of: Any) -> None:
     # R1.3, issue shows 5

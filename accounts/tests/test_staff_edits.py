@@ -18,6 +18,7 @@ from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, agree, an_origin, approved, call_off, entry_of, fresh_code, stored
 from tests.tables import in_one_world
 
@@ -47,6 +48,7 @@ def edit(actor: Any, user: Any, **changes: Any) -> people.Edited:
 # --- Role ---------------------------------------------------------------------------------------------------
 
 
+@proves("V8.3.2")
 def test_a_new_role_counts_at_once_and_ends_all_sessions(alice: Any, ada: Any, adam: Any, browser_of: Any) -> None:
     # R1.7, R5.8
     browser = browser_of(alice)
@@ -110,6 +112,7 @@ def test_somebody_in_two_groups_is_put_into_one(alice: Any, ada: Any) -> None:
     assert entry_of("ROLE_CHANGED").details["before"] == ""
 
 
+@proves("V15.4.2")
 def test_the_last_administrator_is_neither_demoted_nor_deactivated(ada: Any, sam: Any) -> None:
     # R5.2, in a bank where clerks may do it.
     clerks = Group.objects.get(name="Support")
@@ -198,6 +201,7 @@ def test_a_person_keeps_a_name_and_an_address(change: dict[str, str], alice: Any
         edit(ada, alice, **change)
 
 
+@proves("V7.4.2")
 def test_a_deactivated_user_is_signed_out_at_once_and_comes_back_when_reactivated(
     alice: Any, ada: Any, browser_of: Any, client: Client
 ) -> None:

@@ -23,6 +23,7 @@ from audit.models import AuditEntry
 from foundation.limiter.limiter import TooOften
 from foundation.refusals import NotYourself
 from tests.acts import WRONG_PASSWORD, give_password, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code, stored
 from tests.tables import in_one_world
 
@@ -139,6 +140,7 @@ def test_a_reason_that_cannot_be_shown_is_refused(reason: str, alice: Any, ada: 
 # --- The administrators' key --------------------------------------------------------------------------------
 
 
+@proves("V7.5.3")
 @in_one_world("act", [lock, unlock])
 def test_where_the_bank_has_a_key_the_code_alone_is_not_enough(
     act: Callable, alice: Any, ada: Any, settings: Any

@@ -20,6 +20,7 @@ from accounts.models import RecoveryCode, TotpDevice
 from accounts.sign_in import two_factor
 from audit.models import AuditEntry
 from tests.acts import at_once, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +97,7 @@ def test_the_picture_is_the_one_that_a_camera_reads_best(
     assert base64.b64decode(drawn) == picture.getvalue()
 
 
+@proves("V6.5.3")
 def test_a_secret_shown_at_another_sign_in_is_worthless(dora: Any, client: Client, code_of: Any) -> None:
     # R1.3: somebody who knows a first password must not look at the secret and wait.
     stranger = Client()
@@ -124,6 +126,7 @@ def test_the_uri_in_the_picture_names_bank_person_and_secret(dora: Any, settings
     assert "+" not in parts.query, "apps show a plus where a space was meant"
 
 
+@proves("V6.5.3")
 def test_the_secret_is_160_random_bits(dora: Any, make_user: Any) -> None:
     # RFC 4226, 4: at least 128, 160 recommended.
     keys = {two_factor.enrolment_device(user).key for user in (dora, make_user("Emil", two_factor=False))}
@@ -192,6 +195,7 @@ def test_a_code_of_the_last_or_next_half_minute_is_accepted_and_older_are_not(al
         assert two_factor.verify_totp(alice, codes[30]) == device
 
 
+@proves("V6.5.1")
 def test_no_code_works_twice_nor_an_older_one_after_a_newer(alice: Any) -> None:
     # RFC 6238, 5.2
     with time_machine.travel(NOON, tick=False) as clock:
@@ -207,6 +211,7 @@ def test_no_code_works_twice_nor_an_older_one_after_a_newer(alice: Any) -> None:
         assert two_factor.verify_totp(alice, before) is None
 
 
+@proves("V6.1.1")
 def test_wrong_codes_never_close_the_app_in_use(alice: Any, code_of: Any) -> None:
     # R1.4: or strangers could keep her out; how many are looked at is counted before (`test_codes_from_anywhere`).
     with time_machine.travel(NOON, tick=False):
@@ -215,6 +220,7 @@ def test_wrong_codes_never_close_the_app_in_use(alice: Any, code_of: Any) -> Non
         assert two_factor.verify_totp(alice, code_of(alice)) is not None
 
 
+@proves("V6.3.1")
 def test_after_a_wrong_first_code_one_waits_longer_each_time(dora: Any) -> None:
     # R1.4: of a device that waits to be confirmed; each sign-in has its own.
     with time_machine.travel(NOON, tick=False) as clock:
@@ -279,6 +285,7 @@ def test_a_recovery_code_of_somebody_else_or_with_a_slip_does_not_work(
     assert RecoveryCode.objects.filter(used_at__isnull=False).count() == 0
 
 
+@proves("V6.5.1")
 @pytest.mark.django_db(transaction=True)
 def test_a_recovery_code_used_in_eight_windows_at_once_works_in_one(dora: Any, client: Client, code_of: Any) -> None:
     # R1.3
@@ -288,6 +295,7 @@ def test_a_recovery_code_used_in_eight_windows_at_once_works_in_one(dora: Any, c
     assert RecoveryCode.objects.filter(used_at__isnull=False).count() == 1
 
 
+@proves("V6.5.2")
 def test_recovery_codes_are_hashed(dora: Any, client: Client, code_of: Any) -> None:
     # R8.1
     enrol(client, dora, code_of)

@@ -12,6 +12,7 @@ from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.services import record
 from foundation.append_only import AppendOnlyError, append_only_models
+from tests.asvs import proves
 
 pytestmark = pytest.mark.trips_triggers
 
@@ -101,6 +102,7 @@ SQLITE_ACTS = {
 }
 
 
+@proves("V16.4.2")
 @pytest.mark.parametrize("act", RAW_ACTS)
 def test_the_database_refuses(entry: AuditEntry, act: str) -> None:
     # R6.2: what the ORM never sees.

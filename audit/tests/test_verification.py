@@ -17,6 +17,7 @@ from audit.management.commands import verify_audit_log
 from audit.models import AuditBlock, AuditBlockEntry, AuditEntry
 from audit.sealing import seal
 from foundation import slices
+from tests.asvs import proves
 from tests.plugin import triggers_off
 
 ENTRY, BLOCK, LINK = (model._meta.db_table for model in (AuditEntry, AuditBlock, AuditBlockEntry))
@@ -54,6 +55,7 @@ def test_on_a_terminal_it_shows_how_far_it_is() -> None:
 # --- Altered ------------------------------------------------------------------------------------------------
 
 
+@proves("V16.4.2")
 @pytest.mark.parametrize(
     "change",
     [
@@ -117,6 +119,7 @@ def test_json_spelled_in_another_way_is_the_same(log: list[AuditEntry], tamper: 
 # --- Missing ------------------------------------------------------------------------------------------------
 
 
+@proves("V16.4.2")
 @pytest.mark.parametrize("index", [0, 5, 11])
 def test_a_deleted_entry_is_named(log: list[AuditEntry], tamper: Any, found: Any, index: int) -> None:
     tamper(f"DELETE FROM {ENTRY} WHERE id = %s", log[index].pk)
@@ -160,6 +163,7 @@ def cut_tail() -> None:
         cursor.execute(f"DELETE FROM {BLOCK} WHERE number = 3")
 
 
+@proves("V16.4.3")
 def test_a_cut_tail_shows_against_the_head_that_was_kept(tmp_path: Path, verify: Any, found: Any) -> None:
     head = export(tmp_path / "head.json")
     verify("--head", str(head))
@@ -290,6 +294,7 @@ def rewrite(tamper: Any, log: list[AuditEntry]) -> None:
     seal()
 
 
+@proves("V16.4.2")
 def test_a_rewrite_without_the_key_is_named(log: list[AuditEntry], tamper: Any, found: Any, settings: Any) -> None:
     key_id, right = digests.newest_key_id(), settings.AUDIT_KEYS
     settings.AUDIT_KEYS = {"k1": secrets.token_bytes(32)}

@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from foundation.request_context import RequestContextMiddleware, client_ip, network_of
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -38,6 +39,7 @@ def test_limits_count_under_the_network(ip: str | None, network: str) -> None:
     assert network_of(ip) == network
 
 
+@proves("V4.1.3", "V15.3.4")
 def test_a_forged_header_is_ignored_where_no_proxy_is_trusted() -> None:
     # R1.4: else a client would choose a new address for every guess.
     assert asked("203.0.113.7", "198.51.100.1") == "203.0.113.7"
@@ -49,6 +51,7 @@ def test_a_forged_header_is_ignored_from_a_peer_that_is_not_our_proxy(settings: 
     assert asked("203.0.113.7", "198.51.100.1") == "203.0.113.7"
 
 
+@proves("V4.1.3", "V15.3.4")
 @in_one_world(
     ("forwarded", "expected"),
     [
@@ -92,6 +95,7 @@ def test_whatever_the_header_holds_the_result_is_an_address(header: str) -> None
     ipaddress.ip_address(asked("10.1.2.3", header) or "")
 
 
+@proves("V4.1.3")
 def test_only_our_own_proxy_says_that_a_request_came_by_https(settings: Any) -> None:
     # R8.2: a stranger's X-Forwarded-Proto must not make plain HTTP look safe.
     settings.TRUSTED_PROXIES = ["10.0.0.0/8"]

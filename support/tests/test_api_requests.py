@@ -13,6 +13,7 @@ from support.requests import services as service
 from support.requests.kinds import KINDS, PAGE_KINDS
 from tests.acts import mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.staff_acts import set_status
 from tests.tables import in_one_world
 
@@ -104,6 +105,7 @@ def test_what_was_asked_for_comes_back_in_one_spelling(alice: Any, account: Any,
         assert secret not in listed.content.decode()
 
 
+@proves("V8.2.3")
 def test_a_decision_is_told_with_its_reason_and_not_by_whom(
     alice: Any, sam: Any, account: Any, api_of: Any, wishes: Any
 ) -> None:
@@ -123,6 +125,7 @@ def test_a_decision_is_told_with_its_reason_and_not_by_whom(
 # --- What cannot be --------------------------------------------------------------------------------------------
 
 
+@proves("V2.2.1", "V15.3.3")
 @in_one_world(
     ("data", "expected"),
     [
@@ -204,6 +207,7 @@ def test_a_strangers_account_is_not_there(
     assert not ServiceRequest.objects.exists()
 
 
+@proves("V8.2.2")
 def test_a_strangers_request_is_not_there(alice: Any, charlie: Any, api_of: Any, request_of: Any) -> None:
     # R1.7
     row, api = request_of(alice), api_of(charlie)

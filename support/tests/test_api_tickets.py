@@ -10,6 +10,7 @@ from support import tickets as service
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage
 from tests.acts import mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import Transaction
 
@@ -56,6 +57,7 @@ def test_a_conversation_from_question_to_answer(alice: Any, sam: Any, api_of: An
     assert len(mails(alice.email)) == 3
 
 
+@proves("V8.2.3")
 def test_a_note_among_staff_moves_no_time_that_the_customer_sees(
     alice: Any, sam: Any, api_of: Any, ticket_of: Any
 ) -> None:
@@ -150,6 +152,7 @@ def test_the_page_begins_anew_where_nothing_is_known(alice: Any, ticket_of: Any,
 # --- Who may not, and what cannot be -----------------------------------------------------------------------------
 
 
+@proves("V8.2.2")
 def test_a_strangers_ticket_is_not_there(alice: Any, charlie: Any, api_of: Any, ticket_of: Any) -> None:
     # R1.7
     ticket, api = ticket_of(alice), api_of(charlie)

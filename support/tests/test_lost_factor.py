@@ -18,6 +18,7 @@ from support.models import LostFactorLink, ServiceRequest
 from support.requests import lost_factor
 from support.requests import services as service
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -44,6 +45,7 @@ def approve(clerk: Any, request: Any) -> Any:
     return service.approve_request(actor=clerk, public_id=request.public_id, reason="Called her at home")
 
 
+@proves("V6.4.4")
 def test_the_whole_way_back_in(
     filed: ServiceRequest, alice: Any, sam: Any, ada: Any, browser_of: Any, code_of: Any, client: Client
 ) -> None:
@@ -72,6 +74,7 @@ def test_the_whole_way_back_in(
     assert is_signed_in(client)
 
 
+@proves("V2.3.5", "V6.4.4")
 def test_one_clerk_cannot_agree_twice(filed: ServiceRequest, alice: Any, sam: Any) -> None:
     approve(sam, filed)
     with pytest.raises(service.SecondClerkNeeded, match="A second clerk"):
@@ -79,6 +82,7 @@ def test_one_clerk_cannot_agree_twice(filed: ServiceRequest, alice: Any, sam: An
     assert TotpDevice.objects.filter(user=alice).exists()
 
 
+@proves("V2.3.5")
 def test_the_word_of_a_clerk_who_was_locked_meanwhile_does_not_count(
     filed: ServiceRequest, alice: Any, sam: Any, sally: Any, ada: Any
 ) -> None:
@@ -186,6 +190,7 @@ def test_a_second_link_files_no_second_request(filed: ServiceRequest, client: Cl
     assert ServiceRequest.objects.count() == 1
 
 
+@proves("V14.2.4")
 def test_the_token_is_nowhere_but_in_the_mail(link: str) -> None:
     token = link.strip("/").rpartition("/")[2]
     row = LostFactorLink.objects.get()

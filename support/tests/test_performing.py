@@ -14,6 +14,7 @@ from accounts.permission.authority import ApprovedRequest
 from audit.models import AuditEntry
 from support.models import RequestKind, ServiceRequest
 from support.requests import services as service
+from tests.asvs import proves
 from tests.staff_acts import an_origin, fresh_code
 from transfers import history as transfer_selectors
 from transfers.accounts import freezing
@@ -88,6 +89,7 @@ def test_the_change_and_its_request_are_named_in_one_audit_trail(alice: Any, sam
     assert actions == ["REQUEST_APPROVED", "ACCOUNT_FROZEN", "REQUEST_COMPLETED"]
 
 
+@proves("V8.2.2")
 def test_a_clerk_has_no_way_to_the_account_but_an_approved_request(
     alice: Any, sam: Any, open_account: Any, request_of: Any
 ) -> None:

@@ -24,6 +24,7 @@ from support.requests.kinds.raise_daily_limit import NotAHigherLimit
 from support.requests.kinds.reset_pin import NoPinToReset
 from support.states import IllegalStep, RequestState
 from tests.acts import mails
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.orders import cash
 from transfers.orders.ownership import NotYourAccount
@@ -117,6 +118,7 @@ def test_a_decision_has_a_reason(
     assert ServiceRequest.objects.get(pk=request.pk).state == RequestState.PENDING
 
 
+@proves("V8.2.1")
 @in_one_world("decide", [approve, reject])
 def test_nobody_decides_their_own_request(decide: Any, alice: Any, request_of: Any) -> None:
     # R5.2
@@ -197,11 +199,13 @@ def test_a_request_carries_what_its_kind_needs_and_nothing_else(kind: RequestKin
             service.file_request(actor=alice, kind=kind, reason="Please")
 
 
+@proves("V14.2.4")
 def test_no_kind_has_room_for_a_secret() -> None:
     keys = {key for rule in KINDS.values() for key in rule.payload_keys}
     assert keys == {"first_name", "last_name", "address", "amount"}
 
 
+@proves("V14.2.4")
 def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any) -> None:
     # R8.1
     request = request_of(alice, "update_identity", payload=IDENTITY, reason="Married")

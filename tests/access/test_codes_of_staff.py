@@ -19,6 +19,7 @@ from bankproject.api import api
 from tests.access.operations import OPERATIONS, asked
 from tests.access.world import World, acts, name_of
 from tests.acts import wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from tests.staff_acts import fresh_code as code_now
 
@@ -58,6 +59,7 @@ def six_minutes_pass(user: Any) -> None:
     UserSession.objects.filter(user=user).update(code_at=timezone.now() - timedelta(minutes=6))
 
 
+@proves("V7.5.3")
 def test_every_act_of_staff_says_what_code_it_takes() -> None:
     told = {name_of(model, act): act.code for model, act in acts()}
     codes = {name: code for name, (code, _) in ACTS.items()}
@@ -96,6 +98,7 @@ def test_what_moves_money_takes_a_code_after_five_minutes(
             assert ("code" in browser.get(address).context["form"].fields) == (act.code != NONE)
 
 
+@proves("V7.5.3")
 def test_one_code_is_good_for_five_minutes_in_this_session_alone(
     world: World, ada: Any, browser_of: Any, settings: Any
 ) -> None:
@@ -144,6 +147,7 @@ def test_a_form_that_is_not_whole_uses_up_no_code(world: World, ada: Any, browse
     assert browser.post(page, {"reason": REASON, "code": code}).status_code == 302
 
 
+@proves("V7.5.3")
 def test_programs_of_staff_give_codes_as_the_pages_do(world: World, ada: Any, api_of: Any, subtests: Any) -> None:
     program = api_of(ada)
     six_minutes_pass(ada)

@@ -19,10 +19,12 @@ from tests.access.looking import WRITES, noted_now, of_pages, of_the_api, statem
 from tests.access.visitors import INSIDE, Walkers
 from tests.access.world import World
 from tests.acts import copy_of, give_password, link_for, register
+from tests.asvs import proves
 
 ALICE = next(visitor for visitor in INSIDE if visitor.is_alice)
 
 
+@proves("V3.5.3")
 @pytest.mark.django_db
 def test_a_customer_looks_at_everything_and_writes_nothing_but_what_is_listed(world: World, walkers: Walkers) -> None:
     wrote = writes_of(walkers(ALICE), chain(of_pages(world), of_the_api(world)), "get")

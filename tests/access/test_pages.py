@@ -13,6 +13,7 @@ from tests.access.doors import undone
 from tests.access.pages import EVERYBODY, PAGES, every_page, is_about, path_of
 from tests.access.visitors import INSIDE, Walkers
 from tests.access_walk import WORDS, Hers, made_up, text_of
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +37,7 @@ def told(answer: Any, path: str) -> tuple[int, str, str]:
     return answer.status_code, re.sub(r"[0-9a-f-]{36}", "", answer.headers.get("Location", "")), text
 
 
+@proves("V8.2.2")
 def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
     hers: Hers, walkers: Walkers, subtests: Any
 ) -> None:
@@ -50,6 +52,7 @@ def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
                     assert told(ask(known), known) == told(ask(unknown), unknown)
 
 
+@proves("V4.1.4")
 def test_no_page_answers_to_a_method_it_does_not_know(hers: Hers, walkers: Walkers, subtests: Any) -> None:
     # A peer's fault: state changes by whatever method comes.
     walker = walkers(ALICE)

@@ -16,6 +16,7 @@ from tests.access.doors import undone
 from tests.access.services import STAFF
 from tests.access.world import World
 from tests.acts import mails
+from tests.asvs import proves
 from tests.staff_acts import REASON, approved, stored
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +80,7 @@ def test_the_reason_is_in_the_audit_log_and_in_no_mail(world: World, ada: Any, s
             assert bool(shown) == (name == "reject_order"), "which is written to the customer"
 
 
+@proves("V16.2.5")
 def test_no_full_number_phone_or_address_is_in_the_audit_log(world: World, ada: Any, subtests: Any) -> None:
     # R6.2: not even when somebody types them into the reason.
     account = world.account
@@ -100,6 +102,7 @@ FAULTS = {
 }
 
 
+@proves("V8.2.2")
 def test_an_approved_request_is_leave_for_its_own_verb_and_row_only(world: World, sam: Any, subtests: Any) -> None:
     # R4.2: forged or mixed up.
     for name, row in STAFF.items():
@@ -108,6 +111,7 @@ def test_an_approved_request_is_leave_for_its_own_verb_and_row_only(world: World
                 row.call(world, sam, REASON, approve)
 
 
+@proves("V8.2.1")
 def test_nobody_does_any_of_it_to_themselves(world: World, subtests: Any) -> None:
     # R5.2: Alice has become an administrator behind the services' back, and still has her accounts.
     world.alice.groups.set([Group.objects.get(name=Role.ADMIN.value)])

@@ -11,6 +11,7 @@ from tests.access.visitors import ANYBODY, CUSTOMER, EVERYBODY, INSIDE, granted
 from tests.access.world import World, acts, name_of
 from tests.access_walk import Hers, api_operations, form_fields, walk
 from tests.access_walk import pages as pages_there_are
+from tests.asvs import proves
 
 # Guesses, which `test_guessing` makes; sent here they would lock the walk out.
 NOT_SENT = {
@@ -19,6 +20,7 @@ NOT_SENT = {
 }  # fmt: skip
 
 
+@proves("V8.1.1")
 def test_every_page_is_in_a_table() -> None:
     known = set(pages.PAGES) | set(pages.PUBLIC)
     assert set(pages_there_are()) == known, "a new page: say in tests/access/pages.py what opens it and what it answers"
@@ -26,6 +28,7 @@ def test_every_page_is_in_a_table() -> None:
     assert others <= {"admin", "api"}, "a new part of the site: walk over it"
 
 
+@proves("V8.1.1")
 @pytest.mark.django_db
 def test_what_a_page_is_about_is_named(hers: Hers) -> None:
     # R1.7
@@ -35,6 +38,7 @@ def test_what_a_page_is_about_is_named(hers: Hers) -> None:
     assert not unknown, "a new field of a form: say in tests/access_walk.py what of Alice's it could name"
 
 
+@proves("V8.1.1")
 def test_every_operation_is_in_the_table() -> None:
     names = {*operations.OPERATIONS, *operations.PUBLIC}
     known = sorted(name.replace(" ", f" {operations.ROOT}") for name in names)
@@ -45,6 +49,7 @@ def test_every_operation_is_in_the_table() -> None:
     assert len(ids) == len(set(ids)), "client generators call their methods by these"
 
 
+@proves("V8.1.1")
 @pytest.mark.django_db
 def test_every_name_in_a_path_of_the_api_is_something_of_alices(world: World) -> None:
     named = {part for name in operations.OPERATIONS for part in re.findall(r"{(\w+)}", name)}
@@ -58,6 +63,7 @@ def test_the_table_tells_charlie_nothing_of_alices() -> None:
     assert set(about.values()) == {403, 404}
 
 
+@proves("V8.2.1")
 def test_every_model_act_and_download_of_the_staff_area_is_in_a_table() -> None:
     there_are = {name_of(model, act): act.permission for model, act in acts()}
     assert set(staff_area.ACTS) == set(there_are), "a new act: say in tests/access/staff_area.py what lets a role do it"

@@ -16,11 +16,13 @@ from tests.access import pages, services
 from tests.access.doors import undone, walk_through, without_what_no_flag_opens
 from tests.access.visitors import GROUPS, INSIDE, Visitor, Walkers
 from tests.access.world import World
+from tests.asvs import proves
 from tests.staff_acts import stored
 
 pytestmark = pytest.mark.django_db
 
 
+@proves("V8.2.1")
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_page_answers_as_the_grants_say(group: str, world: World, walkers: Walkers, subtests: Any) -> None:
     """The staff's area and the API: `slow/test_walk_of_staff_and_programs`."""

@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.models import BankAccount
 from tests import acts
 from tests.api_client import ApiClient
+from tests.asvs import proves
 from transfers.models import Payee, TransferOrder
 from transfers.orders import reversals
 from transfers.statements.page import DocumentPage
@@ -40,6 +41,7 @@ def buy(browser: Client, source: BankAccount, number: str, code: str) -> Transfe
     return TransferOrder.objects.get(kind="payment")
 
 
+@proves("V14.2.6")
 def test_a_cent_buys_no_name(
     charlie: Any,
     bob: Any,

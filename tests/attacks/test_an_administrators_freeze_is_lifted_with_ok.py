@@ -15,6 +15,7 @@ from audit.models import AuditEntry
 from support.models import ServiceRequest
 from tests import acts
 from tests.acts import mails
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +27,7 @@ def page_of(row: Any, act: str = "") -> str:
     return reverse(f"{name}_act", args=[row.pk, act]) if act else reverse(f"{name}_change", args=[row.pk])
 
 
+@proves("V8.2.1")
 def test_a_clerk_reads_why_and_is_refused_and_an_administrator_decides(
     alice: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any
 ) -> None:
@@ -101,6 +103,7 @@ def form_on(answer: Any) -> dict[str, Any]:
     return {name: form[name].value() for name in form.fields} | {"reason": "Called her back"}
 
 
+@proves("V15.4.2")
 def test_nobody_lifts_a_freeze_that_came_while_they_read_of_another(
     alice: Any, ada: Any, make_user: Any, open_account: Any, browser_of: Any
 ) -> None:

@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from tests import acts
 from tests.acts import mails
+from tests.asvs import proves
 from tests.staff_acts import REASON, fresh_code
 from transfers.ledger import verification
 from transfers.models import FraudAlert, TransferOrder
@@ -92,6 +93,7 @@ def too_late(clerk: Any, browser: Client, address: str) -> str:
     return str(browser.post(address, {"reason": REASON, "code": fresh_code(clerk)}, follow=True).content.decode())
 
 
+@proves("V2.3.4")
 def test_a_thief_who_cancels_in_a_hurry_leaves_the_alert_behind(
     alice: Any, sam: Any, browser_of: Callable, household: BankAccount, bobs: BankAccount
 ) -> None:

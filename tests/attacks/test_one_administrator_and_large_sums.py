@@ -26,6 +26,7 @@ from support.models import RequestKind, ServiceRequest
 from support.requests import services as requests
 from support.requests.services import AdministratorNeeded
 from tests.acts import mails
+from tests.asvs import proves
 from tests.staff_acts import REASON, agree, call_off, fresh_code
 from transfers.accounts import freezing
 from transfers.ledger import verification
@@ -70,6 +71,7 @@ def a_day_passes() -> None:
     call_command("carry_out_pending_acts")
 
 
+@proves("V2.3.5")
 def test_a_reversal_of_950_000_waits_for_a_second_administrator_and_holds_the_money(
     ada: Any, adam: Any, alice: Any, hers: BankAccount, mistake: Transaction, open_account: Any, browser_of: Any
 ) -> None:
@@ -244,6 +246,7 @@ def approve(actor: Any, wish: ServiceRequest) -> ServiceRequest:
     return requests.approve_request(actor=actor, public_id=wish.public_id, reason="Her papers are in order.")
 
 
+@proves("V2.3.5")
 def test_above_ten_times_the_usual_limit_takes_two_administrators(
     sam: Any, ada: Any, adam: Any, alice: Any, wish: ServiceRequest
 ) -> None:

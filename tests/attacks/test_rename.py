@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from support.models import ServiceRequest
 from tests.acts import NEWCOMER, mails, register, transfer
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import REASON, fresh_code
 
@@ -41,6 +42,7 @@ def ask(browser: Any, user: Any, first_name: str, last_name: str, reason: str = 
     return browser.post(ASK, sent)
 
 
+@proves("V2.2.1")
 def test_a_customer_tries_to_become_the_bank_by_every_door(
     charlie: Any, ada: Any, browser_of: Any, api_of: Any, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +83,7 @@ def test_a_customer_tries_to_become_the_bank_by_every_door(
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
 
 
+@proves("V2.3.5")
 def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
     alice: Any, bob: Any, sam: Any, browser_of: Any, api_of: Any, open_account: Any
 ) -> None:

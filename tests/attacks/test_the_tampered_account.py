@@ -17,6 +17,7 @@ from django.urls import reverse
 from accounts.models import AccountKind, BankAccount
 from audit.models import AuditEntry
 from tests import acts
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from transfers.accounts import closing
 from transfers.interest.posting import accrue_interest
@@ -64,6 +65,7 @@ def movements() -> int:
     return Transaction.objects.count()
 
 
+@proves("V11.3.3")
 def test_neither_sending_nor_reversing_nor_closing_moves_a_cent_of_it(
     hers: BankAccount, alice: Any, bob: Any, charlie: Any, ada: Any, open_account: Callable, new_key: Callable
 ) -> None:
@@ -110,6 +112,7 @@ def test_a_number_that_was_exchanged_stops_it_too(
     assert accrue_interest(at=NIGHT).left_out == [his.pk]
 
 
+@proves("V11.3.3")
 def test_the_nightly_run_leaves_it_out_says_which_and_goes_on_with_the_others(
     hers: BankAccount, his: BankAccount, charlie: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -15,6 +15,7 @@ from django.urls import reverse
 from accounts.models import AccountKind, BankAccount
 from foundation.money import from_minor
 from tests import acts
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from transfers.accounts import opening
 from transfers.ledger.posting import MAX_BALANCE_MINOR, MAX_BANK_BALANCE_MINOR, BalanceTooLarge, BankAccountFull
@@ -36,6 +37,7 @@ def fill(till: BankAccount, minor: int) -> None:
     BankAccount.objects.filter(pk=till.pk).update(balance=from_minor(minor))
 
 
+@proves("V2.3.2")
 def test_nobody_makes_money_by_every_door(
     alice: Any, open_account: Callable, browser_of: Callable, api_of: Callable, new_key: Callable, settings: Any
 ) -> None:
@@ -65,6 +67,7 @@ def test_nobody_makes_money_by_every_door(
     assert FraudAlert.objects.filter(rule="large_amount").count() == 4
 
 
+@proves("V2.3.2")
 def test_a_till_that_one_customer_could_have_filled_still_takes_everybodys_cash(
     alice: Any, bob: Any, sam: Any, open_account: Callable, new_key: Callable
 ) -> None:
@@ -102,6 +105,7 @@ def test_a_till_is_full_only_where_its_column_ends_and_says_that_it_is_the_banks
     cash.withdraw(actor=bob, account=account, amount=Decimal(1), idempotency_key=new_key())
 
 
+@proves("V2.3.2")
 def test_what_is_full_is_said_of_whose_account_it_is(
     alice: Any, bob: Any, sam: Any, ada: Any, open_account: Callable, new_key: Callable
 ) -> None:
@@ -138,6 +142,7 @@ def test_what_is_full_is_said_of_whose_account_it_is(
         holds.release_order(actor=ada, order=waiting, reason=REASON)
 
 
+@proves("V2.3.5")
 def test_a_clerk_alone_makes_no_money_either(
     alice: Any, sam: Any, ada: Any, open_account: Callable, browser_of: Callable
 ) -> None:

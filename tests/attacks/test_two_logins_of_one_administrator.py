@@ -22,6 +22,7 @@ from accounts.permission import administrators
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests.acts import give_password, mails
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import fresh_code, stored
 
@@ -108,6 +109,7 @@ def link_to_stop(address: str) -> str:
 # --- With two administrators: refused ---------------------------------------------------------------------------
 
 
+@proves("V2.3.5")
 def test_with_two_administrators_the_second_login_stays_a_customer(
     mallory: Any, molly: Any, ada: Any, at_work: Any
 ) -> None:
@@ -162,6 +164,7 @@ def test_what_was_asked_for_by_somebody_who_is_locked_since_is_not_done(
 # --- The second one locked first: refused -----------------------------------------------------------------------
 
 
+@proves("V2.3.5")
 def test_locking_the_other_one_first_makes_nobody_the_only_one(
     mallory: Any, molly: Any, ada: Any, at_work: Any
 ) -> None:
@@ -179,6 +182,7 @@ def test_locking_the_other_one_first_makes_nobody_the_only_one(
     assert stored(molly).role == Role.CUSTOMER
 
 
+@proves("V2.3.5")
 def test_of_two_administrators_neither_is_rid_of_the_other_alone(
     mallory: Any, molly: Any, ada: Any, at_work: Any
 ) -> None:
@@ -259,6 +263,7 @@ def test_nobody_becomes_the_other_one_by_changing_her_address(mallory: Any, ada:
 # --- With one administrator: delayed, told, stopped ----------------------------------------------------------------
 
 
+@proves("V2.3.5")
 def test_with_one_administrator_it_takes_a_day_and_is_told(mallory: Any, molly: Any, at_work: Any) -> None:
     assert "takes effect after" in at_work(mallory).on_person(molly, "role", role="Support")
     assert "unless stopped" in mails(mallory.email)[-1].subject
@@ -272,6 +277,7 @@ def test_with_one_administrator_it_takes_a_day_and_is_told(mallory: Any, molly: 
     assert AuditEntry.objects.get(action="PENDING_ACT_DUE").actor_label == "the bank"
 
 
+@proves("V2.3.5")
 @pytest.mark.parametrize("reader", ["alice@example.com", "mallory@elsewhere.example"])
 def test_alice_stops_a_change_of_her_address_from_both_addresses(
     reader: str, mallory: Any, alice: Any, at_work: Any, client: Client
@@ -299,6 +305,7 @@ def test_alice_stops_a_change_of_her_address_from_both_addresses(
     )  # fmt: skip
 
 
+@proves("V2.3.5")
 def test_a_second_administrator_made_alone_agrees_to_nothing_for_thirty_days(
     mallory: Any, molly: Any, make_user: Any, alice: Any, at_work: Any
 ) -> None:

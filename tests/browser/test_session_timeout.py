@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import TotpDevice, UserSession
 from tests.acts import held_in, put_into
+from tests.asvs import proves
 from tests.browser import checks
 from tests.browser.steps import give_code, give_password
 
@@ -155,6 +156,7 @@ def test_a_form_sent_too_late_comes_back_as_it_was(
     assert page.evaluate("sessionStorage.getItem('kept-typing')") is None
 
 
+@proves("V14.3.3")
 def test_another_person_in_the_same_tab_finds_nothing(
     alices_page: Page, alice: Any, bob: Any, open_account: Callable[..., Any], code_of: Callable[[Any], str]
 ) -> None:
@@ -172,6 +174,7 @@ def test_another_person_in_the_same_tab_finds_nothing(
     page.wait_for_function("sessionStorage.getItem('kept-typing') === null")
 
 
+@proves("V14.3.3")
 def test_passwords_and_codes_are_never_kept(alices_page: Page) -> None:
     page = alices_page
     page.goto(reverse("password_change"))

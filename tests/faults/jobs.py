@@ -10,14 +10,16 @@ _JOBS = ("seal_audit_log", "clean_up", "expire_holds", "carry_out_pending_acts")
 _PATIENCE_SECONDS = 240
 _BEGIN = f"""
 import json, time
+from django.db.models import Q
 from django.utils import timezone
 from bankproject.operations.models import ScheduledJob
 end = time.monotonic() + {_PATIENCE_SECONDS}
 """
 _FIND_IDLE = """
-idle = ScheduledJob.objects.filter(pk__in={jobs}, running_until__isnull=True)
 while time.monotonic() < end:
-    found = list(idle.filter(next_at__gt=timezone.now()).values_list("pk", flat=True))
+    nobody = Q(running_until__isnull=True) | Q(running_until__lt=timezone.now())
+    idle = ScheduledJob.objects.filter(nobody, pk__in={jobs}, next_at__gt=timezone.now())
+    found = list(idle.values_list("pk", flat=True))
     if len(found) >= {wanted}:
         break
     time.sleep(0.2)
@@ -35,8 +37,10 @@ print(json.dumps(ran.exists()))
 
 
 def idle_jobs(bank: RunningBank, wanted: int) -> list[str]:
-    """At least so many jobs that nobody has claimed and that are not due: those of a scheduler that was killed are
-    claimed for two minutes, and due then.
+    """Find at least so many jobs that are not due and that nobody runs.
+
+    The claims of a scheduler that was killed last for two minutes. Then its jobs are due again, but for those that ran
+    only because the clock had been set back: they wait for their time.
 
     Raises:
         Violation: there are not so many; what was due did not run.

@@ -14,6 +14,7 @@ from django.db import connection
 from accounts import bank_accounts
 from accounts.models import AccountKind
 from audit.actions import Action
+from tests.asvs import proves
 from tests.faults import model, walk
 from tests.faults.walks import running
 from tests.faults.walks.of_staff import Walk
@@ -41,6 +42,7 @@ def walk_from(seed: int, count: int) -> running.Outcome:
     return outcome
 
 
+@proves("V2.3.2")
 @with_a_bank
 def test_the_bank_is_as_the_model_says_on_walks_from_two_fixed_seeds_and_a_drawn_one() -> None:
     for seed in (1, 2, secrets.randbelow(10**6)):
@@ -102,6 +104,7 @@ def leave_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "record", record)
 
 
+@proves("V2.3.2")
 @with_a_bank
 @pytest.mark.parametrize(
     ("wrong", "differs"),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.models import User
 from foundation.limiter import limiter
 from support.models import MAX_MESSAGE_CHARS, ServiceRequest, Ticket
+from tests.asvs import proves
 from tests.firewall import honest
 from tests.firewall.visitor import Answer, Visitor
 from tests.plugin import PASSWORD
@@ -53,6 +54,7 @@ def test_what_people_write_arrives_as_they_wrote_it(signed_in: Callable[[Any], V
     assert messages == set(honest.TEXTS)
 
 
+@proves("V6.2.5")
 def test_what_people_write_on_payments_passes(
     signed_in: Callable[[Any], Visitor], alice: Any, open_account: Callable[..., Any]
 ) -> None:
@@ -111,6 +113,7 @@ def test_newcomers_register(visitor: Callable[..., Visitor]) -> None:
     assert stopped(answers) == {}
 
 
+@proves("V6.2.5")
 def test_a_password_may_be_anything(visitor: Callable[..., Visitor], alice: Any) -> None:
     browser = visitor()
     browser.read_token(browser.get("/sign-in/"))
@@ -151,6 +154,7 @@ def test_staff_act_with_reasons(signed_in: Callable[[Any], Visitor], ada: Any, a
     assert stopped(answers) == {}
 
 
+@proves("V6.2.5")
 def test_programs_talk_to_the_api(visitor: Callable[..., Visitor]) -> None:
     program = visitor()
     answers = {

@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from tests.access_walk import api_operations
+from tests.asvs import proves
 from tests.fuzz.cases import Fuzzer, connection_kept, load_schema, undone
 from tests.fuzz.seeds import WHO, Bank, make_bank
 
@@ -47,6 +48,7 @@ def operations(bank: Bank) -> dict[tuple[str, str], Any]:
     return {(who, found.ok().label): found.ok() for who in WHO for found in load_schema(who).get_all_operations()}
 
 
+@proves("V2.2.1", "V16.5.1")
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_nothing_is_answered_that_the_document_does_not_say(
     label: str, bank: Bank, operations: dict[tuple[str, str], Any], record_property: Callable[[str, object], None]

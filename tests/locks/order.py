@@ -26,7 +26,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Order:
-    """The tables of the document."""
+    """The tables of locks and of exceptions, and the list of services."""
 
     locks: dict[str, Lock]  # by name, lowest rank first
     services: dict[str, tuple[str, ...]]  # names of locks in the order in which a service takes them
@@ -44,12 +44,14 @@ class Order:
 def written_order() -> Order:
     """What docs/locks.md says."""
     locks, services, exceptions = {}, {}, {}
-    tables = dict(_tables(DOCUMENT.read_text(encoding="utf-8")))
+    text = DOCUMENT.read_text(encoding="utf-8")
+    tables = dict(_tables(text))
     for rank, name, names, rows in tables["Locks"]:
         locks[name] = Lock(int(rank), name, tuple(re.findall(r"`(\w+)`", names)), rows)
-    for module, functions, taken in tables["Services"]:
-        for function in re.findall(r"`([\w.]+)`", functions):
-            services[f"{module.strip('`')}.{function}"] = () if taken == "none" else tuple(taken.split(", "))
+    for module, told in re.findall(r"^- `([\w.]+)`: (.*)$", text.partition("\n## Services\n")[2], re.MULTILINE):
+        for functions, taken in re.findall(r"((?:`[\w.]+`(?:, )?)+) \(([\w, ]+)\)", told):
+            for function in re.findall(r"`([\w.]+)`", functions):
+                services[f"{module}.{function}"] = () if taken == "none" else tuple(taken.split(", "))
     for name, behind, places, why in tables["Out of the order"]:
         for place in re.findall(r"`([\w.]+)`", places):
             for other in behind.split(", "):

@@ -17,6 +17,7 @@ from accounts.models import BankAccount, User
 from foundation.append_only import append_only_models
 from foundation.locking import lock
 from foundation.transactions import own_transaction
+from tests.asvs import proves
 from tests.locks import plugin
 from tests.locks.order import ROOT, written_order
 from tests.locks.recorder import Recorder
@@ -65,6 +66,7 @@ def write_limit(account: BankAccount) -> Callable[[], Any]:
     return lambda: CustomerLimit.objects.filter(user=account.owner).update(used=Decimal(0))
 
 
+@proves("V15.4.3")
 def test_accounts_in_falling_order_fail_by_name(recorder: Recorder, accounts: list[BankAccount]) -> None:
     first, second = accounts
     take_accounts(first, second)

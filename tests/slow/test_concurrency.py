@@ -15,6 +15,7 @@ from foundation.limiter import limiter
 from foundation.limiter.limiter import TooOften
 from foundation.models import RateWindow
 from tests import acts
+from tests.asvs import proves
 from tests.processes import process_environment, run_together
 from tests.test_concurrency import balance, pay
 from transfers.accounts import closing, opening
@@ -106,6 +107,7 @@ print(json.dumps(outcomes))
 """
 
 
+@proves("V2.3.2")
 @pytest.mark.django_db(transaction=True)
 def test_two_accounts_in_parallel_cannot_beat_the_daily_limit(
     no_minute_limits: None, alice: Any, bob: Any, open_account: Callable

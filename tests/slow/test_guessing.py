@@ -18,6 +18,7 @@ from accounts.sign_in import guesses, two_factor
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.processes import process_environment, run_together
 from tests.test_guessing import ELSEWHERE, HERE, LIMIT, PROXY, guess
 
@@ -38,6 +39,7 @@ class TestFortyAtOnce:
 
     pytestmark = race
 
+    @proves("V6.3.1", "V6.3.4")
     def test_over_form_admin_and_api_together(self, alice: Any, settings: Any) -> None:
         settings.API_LOGINS_PER_MINUTE = 1000  # that limit alone would let through no more than five
         wrong = {"email": alice.email, "password": WRONG_PASSWORD, "code": "000000"}
@@ -53,6 +55,7 @@ class TestFortyAtOnce:
         assert Counter(answers)[302] == 14, "the admin's address sends home, unread"
         assert told(ApiClient().post("auth/login", wrong)) == (429, "locked_out")
 
+    @proves("V6.3.1")
     def test_with_another_forwarded_address_each(self, alice: Any) -> None:
         # Nobody is a trusted proxy: the header is nothing.
         forged = [{"HTTP_X_FORWARDED_FOR": f"192.0.2.{number}", "REMOTE_ADDR": HERE} for number in range(40)]
@@ -60,6 +63,7 @@ class TestFortyAtOnce:
             at_once(*[lambda extra=extra: guess(Client(), **extra) for extra in forged])
         assert runs.count("verify") == LIMIT
 
+    @proves("V6.3.1")
     def test_with_another_forwarded_address_each_through_our_proxy(self, alice: Any, settings: Any) -> None:
         # What stands left of the proxy's own entry was written by the client.
         settings.TRUSTED_PROXIES = [f"{PROXY}/32"]
@@ -72,6 +76,7 @@ class TestFortyAtOnce:
         other = {"HTTP_X_FORWARDED_FOR": ELSEWHERE, "REMOTE_ADDR": PROXY}
         assert give_password(Client(), alice.email, **other).status_code == 302
 
+    @proves("V6.3.1", "V15.4.2")
     def test_in_two_processes_of_several_threads(self, alice: Any, tmp_path: Path) -> None:
         environment = process_environment() | {"ALLOWED_HOSTS": "testserver"}
         runs = [(alice.email, HERE)] * 2

@@ -21,6 +21,7 @@ from audit.models import AuditEntry
 from bankproject.operations import key_rotation
 from foundation.keys.encryption import lookup_digest
 from foundation.models import KeyRecord
+from tests.asvs import proves
 from tests.keys import keys_in, ring_text, with_new_first
 from tests.processes import process_environment
 
@@ -72,6 +73,7 @@ def waiting() -> int:
     )
 
 
+@proves("V11.2.2")
 def test_thousands_of_rows_killed_half_way_and_run_again(
     large_bank: list[str], repository: Path, settings: Any
 ) -> None:
@@ -121,6 +123,7 @@ def test_thousands_of_rows_killed_half_way_and_run_again(
         assert (account.number, account.number_digest) == (number, lookup_digest(number))
 
 
+@proves("V11.2.2")
 def test_no_edit_made_meanwhile_is_lost(make_user: Any, settings: Any) -> None:
     """R3.4 in spirit: people change their address while their rows are sealed anew."""
     users = [make_user(f"User{n}", two_factor=False, phone="0", address="old") for n in range(120)]

@@ -15,6 +15,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.limiter.limiter import LimitsUnavailable
 from tests import acts
+from tests.asvs import proves
 from tests.processes import process_environment, run_together
 from tests.staff_acts import an_origin, fresh_code
 from transfers.ledger import verification
@@ -92,6 +93,7 @@ def sixty_at_once(
     return run
 
 
+@proves("V2.4.1", "V15.4.2")
 def test_of_sixty_transfers_through_two_workers_five_pass(sixty_at_once: Callable, bob: Any) -> None:
     before = Transaction.objects.count()
     assert sixty_at_once("1") == {"done": 5, "TooOften": 55}
@@ -100,6 +102,7 @@ def test_of_sixty_transfers_through_two_workers_five_pass(sixty_at_once: Callabl
     assert list(verification.faults()) == []
 
 
+@proves("V2.4.1")
 def test_of_sixty_that_are_refused_five_are_judged_and_each_is_recorded(sixty_at_once: Callable) -> None:
     before = Transaction.objects.count()
     assert sixty_at_once("100.01") == {"InsufficientFunds": 5, "TooOften": 55}

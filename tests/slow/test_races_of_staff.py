@@ -13,6 +13,7 @@ from accounts.permission import second_person
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests import acts
+from tests.asvs import proves
 from tests.slow.test_concurrency import race
 from tests.staff_acts import REASON, an_origin, fresh_code, stored
 from tests.test_concurrency import balance
@@ -57,6 +58,7 @@ def test_two_administrators_cannot_lock_each_other(ada: Any, anna: Any) -> None:
     assert len(administrators_left()) == 1
 
 
+@proves("V15.4.2")
 @pytest.mark.parametrize(
     ("service", "more"),
     [
@@ -157,6 +159,7 @@ def test_of_two_administrators_who_freeze_one_account_one_is_told(
     assert race(*calls) == {"done": 1, "FrozenAlready": 1}
 
 
+@proves("V15.4.2")
 def test_whatever_comes_first_an_account_is_active_exactly_when_no_freeze_stands(
     alice: Any, ada: Any, anna: Any, open_account: Callable
 ) -> None:

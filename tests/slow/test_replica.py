@@ -26,6 +26,7 @@ from accounts.models import AccountKind, UserSession
 from foundation import replica
 from tests import acts
 from tests.access_walk import Hers, api_operations, made_up, pages, text_of
+from tests.asvs import proves
 from tests.second_database import ROUTERS, replica_of_the_bank, sent_to_replica, statements
 from tests.staff_acts import REASON, an_origin, fresh_code
 from transfers import history
@@ -103,6 +104,7 @@ def asks_replica(ask: Callable[[], Any]) -> bool:
 # --- Which addresses ask it ---------------------------------------------------------------------------------------
 
 
+@proves("V15.4.2")
 def test_of_all_pages_of_a_customer_three_ask_the_replica(
     hers: Hers, alice: Any, browser_of: Any, copied: Callable[[], Any]
 ) -> None:
@@ -179,6 +181,7 @@ def test_a_search_in_the_staff_area_is_asked_there_too(
         assert "alice@example.com" not in text_of(browser.get("/admin/accounts/user/?q=alice"))
 
 
+@proves("V15.4.2")
 def test_sessions_limits_codes_and_keys_are_read_from_no_replica() -> None:
     """Fail closed: a model that does not say so is not read there, whoever marks what function."""
     assert {model._meta.label for model in apps.get_models() if getattr(model, "readable_on_replica", False)} == MODELS
@@ -264,6 +267,7 @@ def test_no_statement_of_a_payment_by_a_program_goes_to_the_replica(
         assert sent_to_replica(told) == []
 
 
+@proves("V15.4.2")
 def test_no_service_that_moves_money_or_decides_about_it_reads_the_replica(
     alice: Any, bob: Any, sam: Any, ada: Any, open_account: Callable[..., Any], copied: Callable[[], Any]
 ) -> None:

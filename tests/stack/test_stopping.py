@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.asvs import proves
 from tests.stack.conftest import TERM, Stack, wait_for
 
 PAYERS, PAYMENTS_EACH = 10, 20
@@ -84,6 +85,7 @@ def post_payment(port: int, payer: dict[str, str], number: str, key: str) -> tup
         connection.close()
 
 
+@proves("V2.3.3")
 def test_a_sigterm_amid_two_hundred_transfers_finishes_what_was_begun(stack: Stack) -> None:
     """Shows 5. Then whoever had no answer asks again with the same key, and is paid once."""
     running = stack.up("web")

@@ -9,6 +9,7 @@ import pytest
 import redis
 from django_otp.oath import TOTP
 
+from tests.asvs import proves
 from tests.firewall.visitor import Visitor
 from tests.plugin import PASSWORD
 from tests.stack.conftest import BANK_USER, CACHE_USER, FIREWALL_USER, QUIT, TERM, Stack, wait_for
@@ -20,6 +21,7 @@ def code(person: dict[str, str], steps: int = 0) -> str:
     return f"{TOTP(bytes.fromhex(person['totp']), drift=steps).token():06d}"
 
 
+@proves("V13.2.2")
 def test_a_transfer_goes_through_firewall_web_cache_and_mail(stack: Stack) -> None:
     """Shows 4."""
     running = stack.up("web", "firewall", "worker")
@@ -101,6 +103,7 @@ def assert_without_powers(running: dict[str, Container], stack: Stack) -> None:
         assert "Read-only" in stack.bank().run("touch", path).stdout
 
 
+@proves("V13.4.5")
 def test_what_watches_the_bank_is_answered_inside_only(stack: Stack) -> None:
     stack.environment["METRICS_TOKEN"] = "a token for whoever watches the bank"
     running = stack.up("web", "firewall")

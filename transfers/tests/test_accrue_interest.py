@@ -20,6 +20,7 @@ from audit.sealing import seal
 from audit.services import record
 from audit.verification import faults as faults_of_the_log
 from foundation.models import OutboxMessage
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.interest import plans
 from transfers.interest import posting as interest
@@ -90,6 +91,7 @@ def test_each_month_that_is_over_is_paid(saved: BankAccount, balance_of: Callabl
     assert (run.accounts, run.days, run.postings, run.posted) == (1, 52, 2, SEPTEMBER + october)
 
 
+@proves("V16.2.1")
 def test_the_bank_pays_it_and_the_log_has_the_evidence(saved: BankAccount, alice: Any) -> None:
     """R3.1, R6.3."""
     accrue_interest(at=NOVEMBER)

@@ -12,6 +12,7 @@ from accounts.account_numbers import check_digits
 from accounts.models import BankAccount
 from tests.acts import mails
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import OrderState, TransferOrder
 from transfers.orders import holds, placing
@@ -384,6 +385,7 @@ def test_an_expired_payment_says_so(held: Any, alices: ApiClient) -> None:
 # --- How often ---------------------------------------------------------------------------------------------------
 
 
+@proves("V2.4.1")
 def test_three_transfers_by_page_and_three_by_the_api_are_one_too_many(
     do: Callable, alice: Any, browser_of: Callable, everyday: BankAccount, savings: BankAccount, balance_of: Callable
 ) -> None:

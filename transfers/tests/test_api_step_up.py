@@ -13,6 +13,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import Payee, StepUpChallenge, TransferOrder
 
@@ -127,6 +128,7 @@ def test_a_code_is_good_for_what_it_was_asked_for(
     assert send(challenge=challenge, code=code).status_code == 201
 
 
+@proves("V7.5.3")
 def test_a_challenge_of_somebody_else_is_good_for_nothing(
     send: Callable, code_of: Callable, charlie: Any, api_of: Callable, open_account: Callable, bobs: BankAccount
 ) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from foundation.append_only import AppendOnlyError
 from tests import acts
+from tests.asvs import proves
 from transfers.models import Entry, OrderState, Transaction, TransactionKind, TransferOrder
 
 pytestmark = pytest.mark.trips_triggers
@@ -111,6 +112,7 @@ def test_the_database_refuses_raw_changes(model: Any, sql: str) -> None:
     assert rows_of(model) == before
 
 
+@proves("V16.4.2")
 @BOTH
 @pytest.mark.parametrize("verb", ["REPLACE INTO", "INSERT OR REPLACE INTO"])
 def test_replace_does_not_go_round_the_triggers(model: Any, verb: str) -> None:

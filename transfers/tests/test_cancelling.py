@@ -14,6 +14,7 @@ from accounts.models import AccountStatus, BankAccount, User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests.acts import mails
+from tests.asvs import proves
 from tests.funds import funds, used_by
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code, stored
 from tests.tables import in_one_world
@@ -114,6 +115,7 @@ def test_whatever_status_the_accounts_have(
 # --- The limit over midnight ----------------------------------------------------------------------------------
 
 
+@proves("V2.3.4")
 def test_another_days_limit_is_not_given_back(alice: Any, pay: Callable) -> None:
     """R3.9: the day of the order is over, and what was paid since is today's."""
     tomorrow = timezone.now() + timedelta(days=1)
@@ -208,6 +210,7 @@ def test_what_was_never_held_cannot_be_cancelled(alice: Any, pay: Callable, book
     assert books() == before
 
 
+@proves("V2.3.4")
 @in_one_world(
     ("name", "refusal"),
     [("bob", NotYourOrder), ("charlie", NotYourOrder), ("sam", PermissionDenied), ("ada", PermissionDenied)],

@@ -13,6 +13,7 @@ from accounts.models import AccountKind, BankAccount, User
 from audit.models import AuditEntry
 from foundation.money import format_money
 from tests.acts import mails
+from tests.asvs import proves
 from tests.funds import funds, used_by
 from tests.staff_acts import REASON, entry_of
 from transfers import history
@@ -43,6 +44,7 @@ def pay_in(alice: Any, everyday: BankAccount, new_key: Callable) -> Callable[...
 # --- The ceiling --------------------------------------------------------------------------------------------
 
 
+@proves("V2.3.2")
 def test_three_deposits_of_almost_a_trillion_are_refused(
     pay_in: Callable, alice: Any, books: Callable, settings: Any
 ) -> None:
@@ -176,6 +178,7 @@ def waiting(pay_in: Callable, settings: Any) -> TransferOrder:
     return pay_in("10000.01", description="Found in the attic")
 
 
+@proves("V2.3.2")
 def test_a_deposit_above_the_suspicious_amount_is_held_and_sets_nothing_aside(
     alice: Any, waiting: TransferOrder, everyday: BankAccount, balance_of: Callable
 ) -> None:

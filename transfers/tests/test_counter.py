@@ -17,6 +17,7 @@ from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, mails_of, wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
 from transfers.accounts import opening
@@ -110,6 +111,7 @@ def test_a_wrong_code_moves_nothing_and_counts_as_a_guess_at_the_customer(
     assert refused.count() == 2
 
 
+@proves("V7.5.3")
 def test_neither_the_clerks_code_nor_a_recovery_code_nor_a_used_one_opens_the_till(
     alice: Any, sam: Any, everyday: BankAccount, books: Callable
 ) -> None:
@@ -207,6 +209,7 @@ def hand_out(alice: Any, sam: Any, rich: BankAccount, new_key: Callable, no_minu
     return withdraw
 
 
+@proves("V2.3.5")
 def test_nine_times_a_thousand_need_a_second_clerk_as_nine_thousand_do(hand_out: Callable) -> None:
     # R3.10
     states = [hand_out("1000.00", at=NOON + timedelta(minutes=number)).state for number in range(3)]
@@ -234,6 +237,7 @@ def test_what_a_second_clerk_agreed_to_and_what_customers_take_themselves_does_n
     assert hand_out("1000.00").state == "posted"
 
 
+@proves("V2.3.5")
 @pytest.mark.usefixtures("no_minute_limits")
 def test_much_cash_paid_in_at_the_counter_is_looked_at_by_a_second_person(
     alice: Any, bob: Any, sam: Any, ada: Any, rich: BankAccount, bobs: BankAccount, savings: BankAccount,

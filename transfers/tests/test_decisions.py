@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests.acts import mails
+from tests.asvs import proves
 from tests.funds import funds, used_by
 from tests.staff_acts import REASON, agree, entry_of, stored
 from tests.tables import in_one_world
@@ -223,6 +224,7 @@ def test_customers_and_auditors_decide_nothing(
     assert books() == before
 
 
+@proves("V2.3.5")
 @DECISIONS
 @in_one_world("name", ["alice", "bob"])
 def test_neither_sender_nor_receiver_decides_even_as_staff(

@@ -17,6 +17,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.money import to_minor
 from tests import acts
+from tests.asvs import proves
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
 from transfers.ledger.digests import entry_text, movement_digest
@@ -75,6 +76,7 @@ def test_an_opening_deposit_is_in_the_log_too(everyday: BankAccount) -> None:
     assert digest_in_the_log(order) == digest_from_rows(order.transaction_id)
 
 
+@proves("V16.4.2")
 @in_one_world(
     ("model", "change"),
     [

@@ -15,6 +15,7 @@ from audit.models import AuditEntry
 from foundation.refusals import WrongStatus
 from foundation.transactions import own_transaction
 from tests.acts import mails, mails_of
+from tests.asvs import proves
 from tests.staff_acts import REASON, approved, entry_of, set_status
 from tests.tables import in_one_world
 from transfers.accounts import freezing
@@ -157,6 +158,7 @@ def test_an_approved_request_is_named_in_the_log(verb: str, sam: Any, account: B
 # --- Kinds (R2.5) -------------------------------------------------------------------------------------------------
 
 
+@proves("V8.2.1")
 @in_one_world(("first", "second"), list(product(FreezeKind, FreezeKind)))
 def test_one_of_each_kind_stands_and_none_hides_another(
     first: FreezeKind, second: FreezeKind, alice: Any, sam: Any, ada: Any, account: BankAccount
@@ -208,6 +210,7 @@ def test_by_request_a_clerk_lifts_what_customer_and_support_put_there(
     assert (row.lifted_by, row.lift_reason, row.lifted_at is None) == (sam, "ok", False)
 
 
+@proves("V8.2.1")
 @in_one_world("there", [[], ["customer"], ["support"], ["customer", "support"]])
 def test_what_an_administrator_froze_no_clerk_lifts_and_an_administrator_does(
     there: list[str], alice: Any, sam: Any, ada: Any, account: BankAccount
@@ -237,6 +240,7 @@ def test_without_a_request_only_an_administrator_lifts(
 # --- By its owner (R2.5) ------------------------------------------------------------------------------------------
 
 
+@proves("V8.2.1")
 def test_its_owner_freezes_it_at_once_and_is_told(alice: Any, account: BankAccount) -> None:
     """Commit 11100bd had them ask, and wait for a clerk while the money moved."""
     freeze_own_account(actor=alice, account=account, reason="My phone is gone")

@@ -18,6 +18,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.csv_table import harmless
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.history import EntryRow
 from transfers.history import search as filtered
@@ -80,6 +81,7 @@ def lively(alice: Any, everyday: BankAccount, savings: BankAccount, bobs: BankAc
     return live_lively(alice, everyday, savings, bobs)
 
 
+@proves("V1.2.10")
 def test_no_cell_begins_as_a_formula_and_amounts_are_plain_numbers(
     alice: Any, browser_of: Callable, lively: list[BankAccount]
 ) -> None:
@@ -93,6 +95,7 @@ def test_no_cell_begins_as_a_formula_and_amounts_are_plain_numbers(
     assert any(row[8].startswith("-") for row in rows)
 
 
+@proves("V1.2.10")
 @in_one_world("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝"])
 def test_whatever_starts_a_formula_is_quoted(start: str) -> None:
     assert harmless(f"{start}cmd") == f"'{start}cmd"

@@ -14,6 +14,7 @@ from django.urls import reverse
 from accounts.models import BankAccount
 from foundation.paging import Cursor
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers import history
 from transfers.history import search as filtered
@@ -183,6 +184,7 @@ def test_each_filter_lets_through_what_it_says(alice: Any, browser_of: Callable,
     ]
 
 
+@proves("V1.2.4")
 @in_one_world("text", ["größe", "GRÖSSE 50%_", "grosse", "Größe 50%_[a]", "größe 50%_[A]", "%_["])
 def test_text_is_found_whatever_its_case_and_is_no_pattern(
     alice: Any, browser_of: Callable, everyday: BankAccount, text: str
@@ -334,6 +336,7 @@ def test_where_nothing_is_filtered_less_is_added_up_and_the_download_is_whole(
     assert "Download CSV (latest 20)</a>" in client.get(URL).content.decode()
 
 
+@proves("V1.4.2")
 def test_totals_stop_before_they_overflow(alice: Any, two: Any, settings: Any, monkeypatch: Any) -> None:
     assert filtered.totalled_rows() == 50_000
     settings.CURRENCY = "BHD"  # three decimals

@@ -14,6 +14,7 @@ from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
+from tests.asvs import proves
 from tests.funds import funds, used_by
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
@@ -112,6 +113,7 @@ def test_what_could_not_be_posted_is_not_held_either(
     assert not FraudAlert.objects.exists()
 
 
+@proves("V2.3.5")
 def test_held_money_cannot_be_spent_twice(
     alice: Any, household: BankAccount, savings: BankAccount, held: TransferOrder, pay: Callable, new_key: Callable
 ) -> None:
@@ -200,6 +202,7 @@ def test_no_cash_is_released_to_a_customer_who_was_locked_meanwhile(
     assert funds(household) == (Decimal("20000.00"), Decimal("18999.99"))
 
 
+@proves("V2.3.2")
 def test_a_first_payment_held_before_a_reset_of_two_factor_is_not_released_for_a_day(
     alice: Any, sam: Any, held: TransferOrder
 ) -> None:

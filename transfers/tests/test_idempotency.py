@@ -13,6 +13,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import TransferOrder
@@ -57,6 +58,7 @@ def test_a_retry_is_answered_even_when_the_money_is_gone_or_the_account_frozen(
     assert books() == before
 
 
+@proves("V2.3.3")
 @in_one_world("what", ["amount", "description", "source", "target", "both sides"])
 def test_the_same_key_with_other_inputs_is_refused(
     send: Callable, savings: BankAccount, everyday: BankAccount, books: Callable, what: str

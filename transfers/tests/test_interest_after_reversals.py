@@ -21,6 +21,7 @@ from audit.sealing import seal
 from audit.services import record
 from audit.verification import faults as faults_of_the_log
 from tests import acts
+from tests.asvs import proves
 from transfers.accounts import closing
 from transfers.interest import at_closing
 from transfers.interest.posting import accrue_interest
@@ -98,6 +99,7 @@ def state_of(account: BankAccount) -> tuple[Any, ...]:
     return row.accrued_through, row.accrual.micro, row.accrual.due
 
 
+@proves("V2.3.2")
 def test_a_million_by_mistake_earns_nothing(saved: BankAccount, undo: Callable) -> None:
     """R3.15: 1,003.00 was paid."""
     mistake = pay_in(saved, "1000000.00")

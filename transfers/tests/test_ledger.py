@@ -12,6 +12,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds, Leg, UnbalancedTransaction, transfer_legs
@@ -206,6 +207,7 @@ def test_only_a_finite_decimal_of_whole_minor_units_is_money(
     assert books() == before
 
 
+@proves("V2.3.3")
 def test_nothing_is_written_when_the_second_account_refuses(
     alice: Any, everyday: BankAccount, bobs: BankAccount, books: Callable
 ) -> None:
@@ -227,6 +229,7 @@ def test_posting_outside_a_transaction_is_refused(
     assert books() == before
 
 
+@proves("V15.4.2")
 def test_a_balance_that_moved_meanwhile_is_not_overwritten(
     alice: Any, everyday: BankAccount, bobs: BankAccount, monkeypatch: pytest.MonkeyPatch, books: Callable
 ) -> None:

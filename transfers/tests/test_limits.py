@@ -14,6 +14,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.limiter.limiter import TooOften
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers import history
 from transfers.ledger.posting import InsufficientFunds
@@ -57,6 +58,7 @@ def rich(alice: Any, open_account: Callable) -> BankAccount:
 # --- By day -------------------------------------------------------------------------------------------------
 
 
+@proves("V2.3.2")
 @pytest.mark.usefixtures("no_minute_limits")
 def test_the_daily_limit_is_exact_to_the_cent(rich: BankAccount, bobs: BankAccount, pay: Callable) -> None:
     pay(rich, bobs, "24999.99")
@@ -248,6 +250,7 @@ def test_payments_and_own_transfers_share_their_minute_deposits_and_withdrawals_
     do("withdrawal")
 
 
+@proves("V2.4.1")
 def test_refused_tries_are_counted(do: Callable) -> None:
     for _ in range(5):
         with pytest.raises((InsufficientFunds, DailyLimitReached)):

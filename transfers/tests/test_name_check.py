@@ -7,6 +7,7 @@ import pytest
 
 from accounts import demo_people
 from accounts.roles import Role
+from tests.asvs import proves
 from transfers.models import NameCheck
 from transfers.payees.name_check import compare, guess_of
 
@@ -121,6 +122,7 @@ PAIRS = [
 ]
 
 
+@proves("V2.2.1")
 @pytest.mark.parametrize(
     ("typed", "first_name", "last_name", "answer"), PAIRS, ids=[f"{t}-{f} {s}" for t, f, s, _ in PAIRS]
 )

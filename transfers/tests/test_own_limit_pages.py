@@ -13,6 +13,7 @@ from audit.models import AuditEntry
 from tests import acts
 from tests.acts import mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers import history
 from transfers.orders import own_limits, sending
@@ -66,6 +67,7 @@ def test_the_page_is_reached_from_where_the_limit_is_thought_of(
     assert 'href="/daily-limit/"' in browser_of(alice).get(path).content.decode()
 
 
+@proves("V2.3.2")
 def test_lower_than_todays_use_lets_nothing_more_out_today(alice: Any, pay: Callable) -> None:
     pay("100.00")
     lower_daily_limit(actor=alice, amount=Decimal(50))

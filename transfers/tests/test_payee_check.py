@@ -16,6 +16,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import NameCheck, Payee, TransferOrder
 from transfers.orders import holds, sending
@@ -170,6 +171,7 @@ def test_a_payee_whom_one_knows_is_named_in_full_whatever_was_typed(
     assert ('name="all_the_same"' in text) == (title == "The name doesn’t match.")
 
 
+@proves("V2.2.1")
 def test_a_known_payee_by_another_name_is_paid_only_once_that_is_ticked(
     browser: Client, fill_in: Callable, known: BankAccount, books: Callable
 ) -> None:
@@ -218,6 +220,7 @@ def test_choosing_a_payee_fills_in_the_name_that_one_knows(browser: Client, know
 # --- Below the pages -----------------------------------------------------------------------------------------
 
 
+@proves("V2.2.1")
 def test_no_door_lets_a_first_payment_out_without_a_name(
     alice: Any, everyday: BankAccount, bobs: BankAccount, books: Callable
 ) -> None:
@@ -394,6 +397,7 @@ def test_the_next_day_names_are_checked_again(alice: Any, bobs: BankAccount) -> 
         assert look(alice, bobs, "Bob Brandt") == NameCheck.MATCH
 
 
+@proves("V2.4.1")
 def test_an_answer_beyond_the_bound_asks_the_database_what_others_do(alice: Any, bobs: BankAccount) -> None:
     """And compares all the same: no clock tells a name that is not checked from one that is."""
     shapes = []

@@ -18,6 +18,7 @@ from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, mails_of
+from tests.asvs import proves
 from tests.funds import used_by
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, entry_of
@@ -199,6 +200,7 @@ def test_mails_are_written_of_what_they_are_about_only(payment: Transaction) -> 
 # --- The daily limit (R3.10, R3.15) ---------------------------------------------------------------------------
 
 
+@proves("V2.3.2")
 def test_it_frees_the_daily_limit_that_it_undid(
     ada: Any, alice: Any, payment: Transaction, everyday: BankAccount, bobs: BankAccount, settings: Any
 ) -> None:

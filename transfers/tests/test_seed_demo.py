@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts import demo_people
 from accounts.models import BankAccount, TotpDevice, User
 from audit.models import AuditEntry
+from tests.asvs import proves
 from transfers.demo import planning, writing
 from transfers.models import Entry, Transaction, TransferOrder
 from transfers.orders import cash
@@ -66,6 +67,7 @@ def test_it_refuses_outside_demo_mode(settings: Any) -> None:
     assert counts() == before
 
 
+@proves("V6.3.2")
 def test_it_refuses_in_a_bank_with_people_of_its_own(make_user: Callable) -> None:
     make_user("Real", email="real.person@example.org")
     before = counts()

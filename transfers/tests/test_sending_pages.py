@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.account_numbers import check_digits
 from accounts.models import AccountStatus, BankAccount, UserSession
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import TransferOrder
 from transfers.orders import drafts, sending
@@ -200,6 +201,7 @@ def test_a_replay_of_a_stale_review_still_gives_its_receipt(browser: Client, rev
     assert books() == before
 
 
+@proves("V2.3.1")
 @in_one_world("method", ["get", "post"])
 def test_a_forged_or_another_customers_draft_is_refused(
     charlie: Any, browser_of: Callable, browser: Client, review: Callable, books: Callable, method: str
@@ -216,6 +218,7 @@ def test_a_forged_or_another_customers_draft_is_refused(
         browser.post(others)
 
 
+@proves("V2.3.1")
 @pytest.mark.usefixtures("known")
 def test_what_is_confirmed_is_what_was_reviewed_whatever_the_request_says(
     browser: Client,
@@ -237,6 +240,7 @@ def test_only_the_last_ten_drafts_are_kept(browser: Client, review: Callable) ->
     assert [browser.get(url).status_code for url in urls[1:]] == [200] * drafts.MAX_DRAFTS
 
 
+@proves("V14.2.4")
 def test_no_account_number_lies_in_the_session(browser: Client, review: Callable, bobs: BankAccount) -> None:
     """R8.1."""
     review()
@@ -262,6 +266,7 @@ def unknown_number() -> str:
     return "9999999999" + check_digits("9999999999")
 
 
+@proves("V2.4.1")
 @in_one_world("status", ["unknown", AccountStatus.FROZEN, AccountStatus.CLOSED])
 def test_unknown_frozen_and_closed_payees_read_the_same(
     browser: Client, everyday: BankAccount, bobs: BankAccount, freeze: Callable, status: str
@@ -285,6 +290,7 @@ def test_a_mistyped_number_is_refused_before_any_look_up(
     assert list(response.context["form"].errors) == ["number"]
 
 
+@proves("V2.4.1")
 def test_payees_cannot_be_tried_out_without_end(
     browser: Client, everyday: BankAccount, bobs: BankAccount, settings: Any
 ) -> None:

@@ -15,6 +15,7 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from accounts.models import BankAccount, User
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import StepUpChallenge, TransferOrder
 
@@ -175,6 +176,7 @@ def test_a_second_click_gets_the_same_receipt(
     assert TransferOrder.objects.filter(kind="payment").count() == 1
 
 
+@proves("V7.5.3")
 def test_a_stolen_session_without_the_device_pays_no_stranger(
     alice: User, browser: Client, review: Callable, take_out: Callable, books: Callable
 ) -> None:
@@ -241,6 +243,7 @@ def test_changing_a_withdrawal_keeps_what_was_typed_and_needs_its_own_code(
     assert browser.get(answer["Location"]).context["review"]["amount"] == 5000
 
 
+@proves("V2.3.1")
 def test_what_a_page_shows_is_what_its_code_pays_out(
     alice: User, browser: Client, cash_page: str, code_of: Callable, household: BankAccount, balance_of: Callable
 ) -> None:
@@ -254,6 +257,7 @@ def test_what_a_page_shows_is_what_its_code_pays_out(
     assert balance_of(household) == 20_000 - 1200
 
 
+@proves("V2.3.1")
 @in_one_world("sent", [{}, {"challenge": ""}, {"challenge": "0"}, {"challenge": str(uuid.uuid4())}])
 def test_a_code_without_the_challenge_of_its_page_does_nothing(
     alice: User, browser: Client, review: Callable, code_of: Callable, books: Callable, sent: dict[str, str]
@@ -263,6 +267,7 @@ def test_a_code_without_the_challenge_of_its_page_does_nothing(
     assert books() == before
 
 
+@proves("V2.3.1")
 def test_a_key_that_is_another_drafts_leaves_that_draft_alone(
     browser: Client, review: Callable, cash_page: str
 ) -> None:
@@ -296,6 +301,7 @@ def test_a_stranger_finds_no_withdrawal_to_confirm(charlie: User, browser_of: Ca
         assert getattr(browser_of(charlie), method)(url, {"code": "123456"}).status_code == 404
 
 
+@proves("V16.2.5")
 def test_a_fault_shows_no_code_in_its_report(
     alice: User, browser: Client, review: Callable, code_of: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from foundation.limiter import limiter
 from foundation.models import OutboxMessage
 from foundation.refusals import Refusal
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.accounts import closing, opening
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds
@@ -121,6 +122,7 @@ def own_account_of(user: Any) -> BankAccount:
     )
 
 
+@proves("V8.3.1")
 @in_one_world("name", [*STAFF, "superuser"])
 def test_staff_and_superusers_move_no_money(
     name: str, ada: Any, everyday: BankAccount, request: pytest.FixtureRequest, books: Callable, new_key: Callable
@@ -161,6 +163,7 @@ def test_an_inactive_or_locked_customer_moves_no_money(
     assert books() == before
 
 
+@proves("V8.2.2")
 def test_nobody_debits_deposits_to_or_closes_somebody_elses_account(
     alice: Any, charlie: Any, everyday: BankAccount, open_account: Callable, books: Callable, new_key: Callable
 ) -> None:
@@ -279,6 +282,7 @@ def refused_transfers() -> dict[str, tuple[str, str, str, str]]:
     }
 
 
+@proves("V2.3.3", "V16.3.3")
 @in_one_world("case", refused_transfers().values(), ids=refused_transfers())
 def test_a_refusal_is_recorded_and_nothing_else_is_left(
     alice: Any,

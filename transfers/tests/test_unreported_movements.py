@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.verification import faults as faults_of_the_log
 from tests import acts
+from tests.asvs import proves
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, an_origin, fresh_code
 from transfers.accounts import opening
@@ -77,6 +78,7 @@ def test_whatever_the_bank_does_is_reported_once(
     assert list(faults_of_the_log()) == []
 
 
+@proves("V16.4.2")
 def test_a_payment_that_nobody_reported_is_named_whatever_its_rows_say(
     alice: Any, household: BankAccount, bobs: BankAccount
 ) -> None:

@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from accounts.models import BankAccount
 from tests import acts
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from transfers import history
 from transfers.models import Entry, Transaction, TransferOrder
@@ -58,6 +59,7 @@ def entry_on(account: BankAccount, transaction: Any) -> Entry:
 # --- Customers ----------------------------------------------------------------------------------------------
 
 
+@proves("V2.3.2")
 @pytest.mark.parametrize("side", ["payer", "payee"])
 def test_the_receipt_says_reversed_to_both_sides_and_leads_to_the_reversal(
     side: str, order: TransferOrder, reversal: Transaction, browser_of: Callable, everyday: Any, bobs: Any

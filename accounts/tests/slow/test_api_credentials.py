@@ -8,11 +8,13 @@ from accounts.models import User, UserSession
 from accounts.tests.test_api_credentials import INVALID, NEW
 from tests.acts import at_once
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
 
+@proves("V7.4.3")
 @pytest.mark.django_db(transaction=True)
 def test_no_token_of_before_outlives_another_password_however_the_requests_fall(alice: Any, api_of: Any) -> None:
     # R7.1: refreshes at the same moment come before it, and are worthless after it, or get nothing.

@@ -12,6 +12,7 @@ from accounts.tests.test_api_pin_sign_in import PIN, REFUSED, WRONG
 from audit.models import AuditEntry
 from tests.acts import at_once
 from tests.api_client import told
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +30,7 @@ def alice(alice: Any) -> Any:
     return alice
 
 
+@proves("V6.3.1")
 @pytest.mark.django_db(transaction=True)
 def test_of_forty_wrong_pins_at_once_three_are_looked_at(alice: Any, api_of: Any, monkeypatch: Any) -> None:
     # R1.4: each from a network of its own and with a recovery code of its own, so that nothing but the PIN's own

@@ -14,6 +14,7 @@ from accounts.models import BankAccount, UserSession
 from audit.models import AuditEntry
 from bankproject.operations import backups, probes
 from bankproject.operations.tests.small_bank import OurConnection
+from tests.asvs import proves
 from tests.keys import keys_in, ring_text
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
@@ -63,6 +64,7 @@ class TestTheCommands:
         call_command("restore", str(file.with_name("bank.backup")), "--replace", stderr=terminal)
         assert "pages: " in terminal.text
 
+    @proves("V7.4.1", "V16.4.2")
     def test_after_a_restore_all_is_verified_and_everybody_signs_in_again(
         self, alice: Any, browser_of: Callable, open_account: Callable, said: Callable
     ) -> None:
@@ -105,6 +107,7 @@ class TestTheCommands:
         settings.FIELD_KEYS = keys_in(ring_text("k1"))
         assert "sealed with other keys" in said("restore", "--finish", status=2)
 
+    @proves("V16.4.2")
     def test_what_does_not_add_up_is_not_called_restored(
         self, alice: Any, browser_of: Callable, open_account: Callable, said: Callable
     ) -> None:

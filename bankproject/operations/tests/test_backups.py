@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from bankproject.operations import backups
 from bankproject.operations.backups import BackupError
 from bankproject.operations.tests.small_bank import FORMER, back_up, change, damage, entries_in, names_in, restore
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 # --- Taking one --------------------------------------------------------------------------------------------------
@@ -24,6 +25,7 @@ from tests.tables import in_one_world
 
 @pytest.mark.django_db
 class TestTakingOne:
+    @proves("V14.2.4")
     def test_it_is_one_file_for_its_owner_alone(self, file: Path) -> None:
         made = back_up(file.with_name("bank.backup"))
         assert names_in(file.parent) == {"bank.sqlite3", "bank.backup"}
@@ -50,6 +52,7 @@ class TestTakingOne:
         assert steps[-1][0] == steps[-1][1], "to its end, and once: a copy that begins anew would never end"
         assert (entries_in(made.path), entries_in(file)) == (2000, 2000 + len(steps))
 
+    @proves("V16.3.3")
     def test_that_one_was_taken_is_in_the_log(self, backup: Path) -> None:
         entry = AuditEntry.objects.get(action="BACKUP_TAKEN")
         assert (entry.actor_id, entry.actor_label) == (None, "terminal")
@@ -57,6 +60,7 @@ class TestTakingOne:
             "file": "bank.backup", "bytes": backup.stat().st_size, "sha256": backups.digest_of(backup),
         }  # fmt: skip
 
+    @proves("V14.2.4")
     @in_one_world("there", [b"", b"precious"])
     def test_it_takes_no_files_place(self, file: Path, there: bytes) -> None:
         path = file.with_name("bank.backup")
@@ -117,6 +121,7 @@ class TestPuttingOneBack:
         assert entries_in(file) == 2000
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
+    @proves("V14.2.4")
     def test_a_bank_that_is_there_stays_unless_told(self, file: Path, backup: Path) -> None:
         change(file, "DELETE FROM transfers_entry WHERE id > 4")
         with pytest.raises(BackupError, match="--replace"):
@@ -135,6 +140,7 @@ class TestPuttingOneBack:
             restore(backup, replace=True)
         assert names_in(file.parent) == {"bank.sqlite3", "bank.backup", FORMER}
 
+    @proves("V14.2.4")
     def test_not_under_a_bank_that_runs(self, file: Path, backup: Path) -> None:
         with closing(sqlite3.connect(file)) as another:
             another.execute("SELECT COUNT(*) FROM transfers_entry").fetchall()

@@ -25,6 +25,7 @@ from foundation import outbox
 from foundation.models import OutboxMessage
 from tests import acts
 from tests.acts import WRONG_PASSWORD, give_password
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from tests.tables import in_one_world
 from transfers.accounts.freezing import freeze_account
@@ -216,6 +217,7 @@ def test_a_programs_request_too(alice: Any, api_of: Callable, grown: Callable) -
     assert (times, "method=GET" in name, "route=api:" in name) == (1, True, True)
 
 
+@proves("V15.2.2")
 def test_whatever_strangers_invent_adds_no_label(client: Client, grown: Callable) -> None:
     with grown() as values:
         for number in range(3):
@@ -335,6 +337,7 @@ def test_without_its_database_the_bank_still_tells_what_it_has_counted(monkeypat
     assert "db.internal" not in text
 
 
+@proves("V16.2.5")
 def test_no_person_amount_or_number_is_in_any_of_it(
     send: Callable, alice: Any, bob: Any, client: Client, settings: Any, django_capture_on_commit_callbacks: Any
 ) -> None:

@@ -15,8 +15,10 @@ from accounts.models import Registration
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import mails, register
+from tests.asvs import proves
 
 
+@proves("V14.2.7")
 def test_what_has_served_its_purpose_goes_and_the_rest_stays(alice: Any, browser_of: Any, settings: Any) -> None:
     register(Client())
     browser_of(alice)

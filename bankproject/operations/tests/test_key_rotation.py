@@ -28,6 +28,7 @@ from foundation.keys.columns import sealed_tables
 from foundation.keys.encryption import DigestField, EncryptedField, lookup_digest
 from foundation.models import KeyRecord, OutboxMessage
 from tests.acts import register
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +95,7 @@ def write_raw(table: str, name: str, pk: int, value: str) -> None:
         cursor.execute(f"UPDATE {table} SET {name} = %s WHERE id = %s", [value, pk])
 
 
+@proves("V11.2.2")
 def test_every_sealed_column_and_every_digest_is_known() -> None:
     # R8.1: found by walking the models, so that none can be forgotten.
     assert {str(table): set(table.ring_of_columns()) for table in sealed_tables()} == COLUMNS
@@ -178,6 +180,7 @@ def test_a_dry_run_changes_nothing(bank: Any, new_keys: Any) -> None:
     assert (stored(), AuditEntry.objects.count(), KeyRecord.objects.count()) == (before, entries, keys)
 
 
+@proves("V16.3.3")
 def test_a_rotation_is_in_the_audit_log_from_its_beginning(bank: Any, new_keys: Any) -> None:
     # R6.1: also one that was killed.
     new_keys()
@@ -218,6 +221,7 @@ def test_values_under_a_key_that_the_bank_never_had_are_counted(alice: Any) -> N
     assert "FIELD_KEYS: 1 values name a key that the bank never had." in output
 
 
+@proves("V11.2.2")
 def test_a_swapped_digest_is_not_made_honest(bank: Any, new_keys: Any) -> None:
     # R8.1: a payment to it is refused before, and must be after.
     write_raw("accounts_bankaccount", "number_digest", bank.pk, lookup_digest("somebody else's"))
@@ -287,6 +291,7 @@ def test_a_machine_that_goes_on_with_the_old_key_does_not_hold_it_up_for_ever(
 # --- Retiring -----------------------------------------------------------------------------------------------
 
 
+@proves("V13.3.4")
 def test_a_key_is_retired_when_nothing_needs_it_and_not_before(bank: Any, new_keys: Any) -> None:
     # Issue 5: old keys retired only when nothing uses them.
     new_keys()
@@ -332,6 +337,7 @@ def test_what_cannot_be_retired_is_refused(named: str, why: str) -> None:
     assert why in rotate(retire=named)
 
 
+@proves("V13.3.4")
 def test_an_audit_key_stays_while_blocks_need_it(alice: Any, settings: Any) -> None:
     # R6.3, ADR 10: blocks are never sealed anew.
     record(Action.LOGIN_FAILURE, actor=None)

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from bankproject.operations import logs
 from bankproject.operations.logs import REQUESTS, JsonFormatter, LineFormatter, SharedRotatingFile
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -46,6 +47,7 @@ def test_it_turns_over_by_size_and_keeps_so_many(make_file: Callable, tmp_path: 
     }  # fmt: skip
 
 
+@proves("V16.4.2")
 def test_it_is_for_its_owner_alone(make_file: Callable, tmp_path: Path) -> None:
     handler = make_file(max_bytes=40)
     write(handler, *["twenty characters and more"] * 3)

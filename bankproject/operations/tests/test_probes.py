@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import UserSession
 from bankproject.operations import probes
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 TOKEN = "a-token-that-only-prometheus-has"
@@ -106,6 +107,7 @@ class TestTheDoorOfTheMetrics:
             answer = client.get("/metrics", headers=header)
             assert (answer.status_code, answer.content) == (404, nowhere.content)
 
+    @proves("V13.4.5")
     @in_one_world(
         "given",
         [

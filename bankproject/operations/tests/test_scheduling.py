@@ -19,6 +19,7 @@ from bankproject.operations import scheduler as scheduling
 from bankproject.operations.management.commands import run_scheduled
 from bankproject.operations.models import ScheduledJob
 from bankproject.operations.scheduler import JOBS, LEASE, Job, Scheduler, claim_due, finish, give_back, make_rows, renew
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
@@ -44,6 +45,7 @@ def due_at(job: Job) -> datetime:
 # --- When -------------------------------------------------------------------------------------------------
 
 
+@proves("V16.4.3")
 def test_every_job_is_a_command_and_all_of_them_run() -> None:
     names = [job.name for job in JOBS]
     assert set(names) <= get_commands().keys()
@@ -200,6 +202,7 @@ def run_out(scheduler: Scheduler) -> None:
     assert not scheduler.is_busy
 
 
+@proves("V16.4.3")
 def test_one_that_fails_takes_no_other_with_it_and_is_loud(scheduler: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     one = scheduler(bad="print('account 7: its balance is off'); exit(1)", good="print('The ledger adds up.')")

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from bankproject.security_audit import catalogue, results
 from bankproject.security_audit.results import CannotLook, Result, State, Verdict, exit_status, verdict_of
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -45,6 +46,7 @@ UNSEEN = CannotLook("It is not installed here.")
 TOLD = results.information("You may want to know.")
 
 
+@proves("V16.4.2")
 @in_one_world(
     ("found", "verdict", "status", "strict_status"),
     [

@@ -8,6 +8,7 @@ import pytest
 from accounts import demo_people
 from bankproject.security_audit import start
 from bankproject.security_audit.results import State
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -48,6 +49,7 @@ def test_where_nothing_is_switched_on_there_is_nothing_to_say() -> None:
     assert start.weakening().state == State.PASS
 
 
+@proves("V15.2.3")
 @pytest.mark.usefixtures("_at_home")
 @in_one_world(
     ("name", "value", "said"),
@@ -89,6 +91,7 @@ def test_a_bank_that_answers_to_any_name_fails(settings: Any) -> None:
     assert start.weakening().state == State.FAIL
 
 
+@proves("V6.3.2")
 @pytest.mark.usefixtures("_at_home")
 def test_people_with_public_passwords_are_found(settings: Any, make_user: Any) -> None:
     make_user("Alice", email=demo_people.EVERYBODY[0].email)

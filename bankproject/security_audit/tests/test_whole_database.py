@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from bankproject.security_audit import whole_database
 from bankproject.security_audit.results import State
 from bankproject.security_audit.whole_database import check_whole_database
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -42,6 +43,7 @@ class Server:
 REFUSED = DatabaseError("VIEW SERVER STATE permission was denied")
 
 
+@proves("V14.2.4")
 @in_one_world(
     ("answer", "state", "warning"),
     [

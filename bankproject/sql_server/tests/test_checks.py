@@ -13,6 +13,7 @@ from bankproject.sql_server import facts
 from bankproject.sql_server.checks import check_sql_server
 from bankproject.sql_server.tests.server import APP, RIGHT, Server
 from foundation.append_only import append_only_models
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 DENIED = DatabaseError("The SELECT permission was denied on the object 'databases'")
@@ -110,6 +111,7 @@ def test_while_developing_a_server_of_ones_own_may_do_without(said: Any, setting
 # --- The login ----------------------------------------------------------------------------------------------
 
 
+@proves("V13.2.2")
 @in_one_world(
     ("login", "word"),
     [

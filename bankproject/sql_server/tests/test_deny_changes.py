@@ -10,6 +10,7 @@ from django.db import connection
 from bankproject.sql_server.management.commands import deny_changes
 from bankproject.sql_server.tests.server import Server
 from foundation.append_only import append_only_models
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 EXISTS = [(7, "dbo")]
@@ -27,6 +28,7 @@ def run(db: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return deny
 
 
+@proves("V13.2.2")
 def test_every_table_that_is_written_once_is_guarded(run: Any) -> None:
     ran = run("bank_app", EXISTS)
     assert ran[:-1] == [

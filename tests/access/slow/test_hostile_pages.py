@@ -11,6 +11,7 @@ from tests.access.pages import answers_of, door, every_page, is_about, path_of
 from tests.access.visitors import ANYBODY, INSIDE, OUTSIDE, Visitor, Walkers
 from tests.access.world import World
 from tests.access_walk import made_up, text_of
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +33,7 @@ def doors_to_force(visitor: Visitor, world: World) -> Iterator[Door]:
                     yield door(page, page.path(made_up()), method, fields, visitor, hers)
 
 
+@proves("V8.2.2")
 @pytest.mark.parametrize("part", range(2))
 def test_whatever_is_sent_nothing_of_alices_is_seen_or_changed(
     part: int, world: World, walkers: Walkers, subtests: Any
@@ -42,6 +44,7 @@ def test_whatever_is_sent_nothing_of_alices_is_seen_or_changed(
             assert not wrong, "\n".join(wrong)
 
 
+@proves("V4.1.4", "V13.4.4")
 def test_other_methods_change_nothing_and_show_nothing(world: World, walkers: Walkers, subtests: Any) -> None:
     # R8.2: state is changed by POST alone, and HEAD is a GET without a body. Each page is asked by each method, and by
     # each visitor in one of them.

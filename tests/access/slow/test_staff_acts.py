@@ -24,6 +24,7 @@ from tests.access.doors import undone
 from tests.access.staff_area import url
 from tests.access.world import World, acts, name_of
 from tests.acts import wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, fresh_code
 from transfers.models import Transaction, TransferOrder
 
@@ -119,6 +120,7 @@ def test_it_is_done_once_and_recorded(world: World, ada: Any, make_user: Any, br
     for_each_act(world, subtests, check)
 
 
+@proves("V7.5.3")
 def test_what_is_empty_or_wrong_is_refused(world: World, ada: Any, browser_of: Any, subtests: Any) -> None:
     # R1.5, R5.1: no reason, text or amount; a wrong code, of the clerk or of the customer at the counter.
     browser = browser_of(ada)
@@ -182,6 +184,7 @@ def test_nobody_acts_on_themselves(ada: Any, browser_of: Any, subtests: Any) -> 
                 assert state_of(ada) == before
 
 
+@proves("V2.3.5")
 def test_two_clerks_are_needed_for_two_factor(alice: Any, sam: Any, make_user: Any, browser_of: Any) -> None:
     # R4.2: the page says whose word is there, the first clerk cannot be the second as well.
     row = requests.save_new(alice, RequestKind.RESET_TWO_FACTOR)

@@ -13,6 +13,7 @@ from tests.access import operations, staff_area
 from tests.access.doors import Door, undone, walk_through, without_what_no_flag_opens
 from tests.access.visitors import GROUPS, Visitor, Walkers
 from tests.access.world import World
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +27,7 @@ def kinds_of_doors(visitor: Visitor, world: World) -> Iterator[tuple[str, list[D
         yield "the API", list(operations.doors(visitor, world))
 
 
+@proves("V8.2.1", "V8.2.2")
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_door_answers_as_the_grants_say(group: str, world: World, walkers: Walkers, subtests: Any) -> None:
     for visitor in GROUPS[group]:

@@ -23,6 +23,7 @@ from accounts.models import AccountKind, BankAccount
 from accounts.roles import Role
 from foundation.refusals import Refusal
 from tests import acts
+from tests.asvs import proves
 from tests.faults.slow.acts_of_money import ACTS, BATCH, HELD_ABOVE, Bank, Step
 from transfers.ledger import verification
 from transfers.models import CustomerLimit, OrderState, TransferOrder
@@ -152,6 +153,7 @@ def resolved_deadlocks() -> int:
         return int(cursor.fetchone()[0])
 
 
+@proves("V2.3.4", "V15.4.3")
 def test_of_every_two_at_once_none_is_given_up_and_the_books_are_exact(bank: Bank, given_up: list[str]) -> None:
     seed = random.randrange(2**32)
     chance = random.Random(seed)

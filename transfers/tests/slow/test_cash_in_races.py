@@ -12,6 +12,7 @@ from django.db.models import Sum
 from accounts.models import AccountKind, BankAccount
 from accounts.roles import Role
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from transfers.accounts import closing, opening
 from transfers.ledger import verification
@@ -36,6 +37,7 @@ def outcomes(results: list[Any]) -> Counter[str]:
     return Counter(type(result).__name__ for result in results)
 
 
+@proves("V2.3.2")
 def test_the_ceiling_is_exact_over_accounts_and_openings_at_once(
     alice: Any, open_account: Callable, new_key: Callable
 ) -> None:

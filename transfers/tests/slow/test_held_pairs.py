@@ -19,6 +19,7 @@ from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests import acts
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.processes import process_environment, run_together
 from transfers.ledger import verification
 from transfers.models import CustomerLimit, OrderState, TransferOrder
@@ -128,6 +129,7 @@ def held_payments(make_user: Callable, open_account: Callable, bobs: BankAccount
     return held
 
 
+@proves("V2.3.4")
 def test_of_each_pair_at_once_one_wins_and_the_other_is_told(
     held_payments: Callable, make_user: Callable, bobs: BankAccount, tmp_path: Path
 ) -> None:

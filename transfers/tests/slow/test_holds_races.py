@@ -10,6 +10,7 @@ import pytest
 from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.funds import funds
 from tests.staff_acts import REASON
 from transfers.ledger import verification
@@ -44,6 +45,7 @@ def test_of_two_payments_for_the_same_money_one_is_held(household: BankAccount, 
     assert funds(household) == (Decimal("12000.00"), Decimal(0))
 
 
+@proves("V2.3.5")
 def test_ten_clerks_release_it_once(
     household: BankAccount, bobs: BankAccount, make_user: Callable, held: TransferOrder
 ) -> None:

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from foundation.models import RateWindow
 from tests import acts
+from tests.asvs import proves
 from tests.processes import process_environment
 from transfers.interest import posting as interest
 from transfers.interest.counting import MICRO
@@ -85,6 +86,7 @@ def set_status(account: BankAccount, status: AccountStatus) -> None:
     BankAccount.objects.filter(pk=account.pk).update(status=status)
 
 
+@proves("V2.3.3", "V15.4.2")
 @pytest.mark.django_db(transaction=True)
 def test_two_runs_at_once_and_payments_beside_them_count_each_account_once(
     alice: Any, bob: Any, open_account: Callable, no_minute_limits: None, settings: Any, monkeypatch: Any
@@ -144,6 +146,7 @@ interest.accrue_interest(at=datetime.fromisoformat(sys.argv[1]))
 """
 
 
+@proves("V2.3.3")
 @pytest.mark.django_db(transaction=True)
 def test_killed_in_the_middle_of_a_batch_it_goes_on_with_that_batch(
     alice: Any, open_account: Callable, settings: Any, repository: Path

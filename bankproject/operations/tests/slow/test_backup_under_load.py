@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import migrated_database
+from tests.asvs import proves
 from tests.processes import ROOT
 from tests.scanners.demo_bank import environment_of
 
@@ -86,6 +87,7 @@ def payments(bank: Bank) -> Iterator[None]:
             process.communicate()
 
 
+@proves("V14.2.4")
 @pytest.mark.django_db
 def test_taken_while_money_moves_and_put_back_elsewhere_it_verifies(tmp_path: Path) -> None:
     bank = Bank(tmp_path / "here", environment_of(tmp_path, "http://127.0.0.1:8000"))

@@ -9,6 +9,7 @@ import pytest
 
 from bankproject.security_audit import code, results
 from bankproject.security_audit.results import CannotLook, State
+from tests.asvs import proves
 
 HARMLESS = "def total(amounts: list[int]) -> int:\n    return sum(amounts)\n"
 SHELL = "import subprocess\n\n\ndef ask(what):\n    return subprocess.call(what, shell=True)\n"
@@ -33,6 +34,7 @@ def test_harmless_code_passes(tree: Path, check: Any, really_started: None) -> N
     assert check(tree).state == State.PASS
 
 
+@proves("V1.2.5")
 @pytest.mark.parametrize(("check", "rule"), [(code.bandit, "B602"), (code.ruff, "S602")])
 def test_a_call_of_the_shell_is_found_with_its_place(tree: Path, check: Any, rule: str) -> None:
     (tree / "accounts" / "ask.py").write_text(SHELL)
@@ -56,6 +58,7 @@ def test_where_there_is_no_code_nothing_was_looked_at(tmp_path: Path) -> None:
     assert code.bandit(tmp_path).state == State.NOT_REACHABLE
 
 
+@proves("V1.2.5", "V1.3.2")
 def test_the_banks_own_exceptions_are_few_and_have_their_reasons(repository: Path) -> None:
     section = (repository / "pyproject.toml").read_text().partition("[tool.bandit]")[2].partition("\n[")[0]
     lines = [line.strip() for line in section.splitlines()]
@@ -67,6 +70,7 @@ def test_the_banks_own_exceptions_are_few_and_have_their_reasons(repository: Pat
 # --- Secrets ----------------------------------------------------------------------------------------------
 
 
+@proves("V13.3.1")
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -15,6 +15,7 @@ import pytest
 from bankproject.security_audit import dependencies
 from bankproject.security_audit.dependencies import pinned
 from bankproject.security_audit.results import CannotLook, Result, State
+from tests.asvs import proves
 
 Answer = Callable[[str, str], tuple[int, Any]]
 
@@ -77,6 +78,7 @@ def test_a_source_that_knows_holes_and_none_of_ours_passes(source: Any, audited:
     assert {("django", "5.2.19"), ("psycopg", "3.3.9"), ("ruamel-yaml", "0.19.1")} < set(asked)
 
 
+@proves("V15.2.1")
 @pytest.mark.parametrize(("fixed", "said"), [("5.2.20", "mended in 5.2.20"), ("", "not mended yet")])
 def test_a_known_hole_fails_and_says_where_it_is_mended(source: Any, audited: Any, fixed: str, said: str) -> None:
     result = audited(source(lambda name, version: (200, hole("django", fixed) if name == "django" else hole(name))))
@@ -84,6 +86,7 @@ def test_a_known_hole_fails_and_says_where_it_is_mended(source: Any, audited: An
     assert any("django 5.2.19: PYSEC" in line and said in line for line in result.details)
 
 
+@proves("V15.2.1")
 def test_a_source_that_knows_of_no_hole_at_all_is_not_believed(source: Any, audited: Any) -> None:
     """Such as a proxy that answers 200 to everything: pip-audit alone says "no known vulnerabilities"."""
     result = audited(source(lambda name, version: (200, {})))
@@ -102,6 +105,7 @@ def test_a_source_that_fails_half_way_is_not_clean(source: Any, audited: Any) ->
         audited(source(lambda name, version: (503, "later") if name == "psycopg" else honest(name, version)))
 
 
+@proves("V15.2.1")
 def test_a_source_that_nobody_serves_is_not_reachable(audited: Any) -> None:
     with pytest.raises(CannotLook, match=r"http://127\.0\.0\.1:9/ did not answer"):
         audited("http://127.0.0.1:9/")
