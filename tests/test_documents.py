@@ -159,8 +159,8 @@ def is_path(span: str) -> bool:
 
 def is_route(span: str) -> bool:
     """Whether it is an address of the API, which documents write without what all begin with."""
-    promised = json.loads(text_of(ROOT / "tests" / "promised_names.json"))["routes"]
-    return any(route.split()[1] == f"/api/v1/{span}" for route in promised)
+    promised = json.loads(text_of(ROOT / "tests" / "promised_names.json"))
+    return any(one.split()[1] == f"/api/v1/{span}" for one in (*promised["routes"], *promised["pages"]))
 
 
 def test_every_path_in_a_document_is_there() -> None:

@@ -12,9 +12,9 @@ from tests.tables import in_one_world
 from transfers.orders import explanations, fraud
 from transfers.orders.fraud import IN_AN_HOUR, PAYMENT_RULES, Facts, Payment, PaymentRule, Rule, Thresholds
 
-THRESHOLDS: Thresholds = {
-    "ALERT_AMOUNT": Decimal(1000), "SUSPICIOUS_AMOUNT": Decimal(10_000), "ALERT_PAYMENTS_PER_HOUR": 5
-}  # fmt: skip
+# A rule that is not asked about here is never set off.
+NEVER = {rule.setting: 10**9 for rule in PAYMENT_RULES}
+THRESHOLDS: Thresholds = NEVER | {"ALERT_AMOUNT": 1000, "SUSPICIOUS_AMOUNT": 10_000, "ALERT_PAYMENTS_PER_HOUR": 5}
 LARGE, MANY, SUSPICIOUS = Rule.LARGE_AMOUNT, Rule.MANY_PAYMENTS, Rule.SUSPICIOUS_AMOUNT
 
 
@@ -41,7 +41,7 @@ def test_a_threshold_may_be_reached_and_not_exceeded(amount: str, payments: int,
 
 
 def test_the_rules_are_judged_one_by_one_whatever_the_thresholds() -> None:
-    upside_down = {"ALERT_AMOUNT": 10_000, "SUSPICIOUS_AMOUNT": 10, "ALERT_PAYMENTS_PER_HOUR": 1}
+    upside_down = NEVER | {"ALERT_AMOUNT": 10_000, "SUSPICIOUS_AMOUNT": 10, "ALERT_PAYMENTS_PER_HOUR": 1}
     assert fraud.alerts(facts("11", 1), upside_down) == (SUSPICIOUS,)
 
 
