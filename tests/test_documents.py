@@ -121,8 +121,8 @@ def test_every_decision_that_is_cited_was_written_down() -> None:
     """`ADR 5`, `ADRs 3, 4` or `docs/adr/0005`."""
     known = {int(path.name[:4]) for path in DECISIONS}
     cited = named_in((*readable(), *DECISIONS), r"(?:\bADRs? |adr/)(\d+(?:(?:, | and )\d+)*)\b")
-    each = (one._replace(name=number) for one in cited for number in re.findall(r"\d+", one.name))
-    assert told(one for one in each if int(one.name) not in known) == []
+    each = (one._replace(name=f"ADR {number}") for one in cited for number in re.findall(r"\d+", one.name))
+    assert told(one for one in each if int(one.name.split()[1]) not in known) == []
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:
@@ -296,3 +296,35 @@ def test_all_documents_together_can_be_read() -> None:
     words = {name_of(path): len(text_of(path).split()) for path in DOCUMENTS}
     all_of_them = sum(words.values())
     assert all_of_them <= MOST_WORDS_TOGETHER, sorted(words.items(), key=lambda item: -item[1])
+
+
+# --- What the walk takes for a name ------------------------------------------------------------------------------
+
+
+@in_one_world(
+    ("span", "is_one"),
+    [
+        ("tests/test_house.py", True),
+        ("placing.py", True),
+        ("support/requests/kinds/", True),
+        ("tests/test_house.py::test_x", True),
+        ("text/html", False),
+        ("/var/lib/bank", False),
+        ("a, b.py", False),
+    ],
+)
+def test_a_path_is_told_from_other_code(span: str, is_one: bool) -> None:
+    assert is_path(span) == is_one
+
+
+def test_what_nobody_wrote_is_noticed() -> None:
+    assert is_there("transfers/orders/placing.py")
+    assert is_there("placing.py")
+    assert not is_there("orders/placing.txt")
+    assert is_module("accounts.roles.may")
+    assert not any(map(is_module, ("accounts.roles.nobody", "accounts.nowhere", "accounts.nowhere.may")))
+    assert is_route("audit/entries")
+    assert not is_route("audit/nothing")
+    assert "--verbosity" in options_of("backup")
+    assert "--nothing" not in options_of("backup")
+    assert {"the-tests-on-a-server", "nothing"} & anchors(ROOT / "docs" / "sql-server.md") == {"the-tests-on-a-server"}
