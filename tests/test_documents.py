@@ -5,7 +5,7 @@ The sizes of documents are here too. docs/adr and CHANGELOG.md tell what was: th
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -71,7 +71,7 @@ def readable() -> Iterator[Path]:
             yield path
 
 
-def named_in(paths: Iterator[Path] | tuple[Path, ...], pattern: str) -> Iterator[Named]:
+def named_in(paths: Iterable[Path], pattern: str) -> Iterator[Named]:
     """Each match of `pattern`: its first group, by file and line."""
     for path in paths:
         text = text_of(path)
@@ -79,8 +79,10 @@ def named_in(paths: Iterator[Path] | tuple[Path, ...], pattern: str) -> Iterator
             yield Named(name_of(path), text.count("\n", 0, match.start()) + 1, match[1])
 
 
-def told(missing: Iterator[Named]) -> list[str]:
-    return sorted(set(map(str, missing)))
+def refuse(missing: Iterable[Named]) -> None:
+    """Fail if anything is missing, with all of it."""
+    found = sorted(set(map(str, missing)))
+    assert not found, "named, and not there:\n" + "\n".join(found)
 
 
 # --- Promises and decisions --------------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ def test_every_promise_that_is_cited_is_one() -> None:
     known = set(promises())
     papers = {*DECISIONS, ROOT / "CHANGELOG.md", ROOT / REQUIREMENTS}
     cited = named_in((*(path for path in readable() if path not in papers), *DECISIONS), r"\b(R\d{1,2}\.\d{1,2})\b")
-    assert told(one for one in cited if one.name not in known) == []
+    refuse(one for one in cited if one.name not in known)
 
 
 def test_every_promise_stands_once_in_order_and_a_test_cites_it() -> None:
@@ -122,7 +124,7 @@ def test_every_decision_that_is_cited_was_written_down() -> None:
     known = {int(path.name[:4]) for path in DECISIONS}
     cited = named_in((*readable(), *DECISIONS), r"(?:\bADRs? |adr/)(\d+(?:(?:, | and )\d+)*)\b")
     each = (one._replace(name=f"ADR {number}") for one in cited for number in re.findall(r"\d+", one.name))
-    assert told(one for one in each if int(one.name.split()[1]) not in known) == []
+    refuse(one for one in each if int(one.name.split()[1]) not in known)
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:
@@ -166,14 +168,14 @@ def is_route(span: str) -> bool:
 def test_every_path_in_a_document_is_there() -> None:
     named = (one for one in named_in(DOCUMENTS, CODE_SPAN) if is_path(one.name))
     missing = (one for one in named if not is_there(one.name.partition("::")[0]) and not is_route(one.name))
-    assert told(one for one in missing if one.name not in MADE_BY_OPERATORS) == []
+    refuse(one for one in missing if one.name not in MADE_BY_OPERATORS)
 
 
 def test_every_module_in_a_document_or_comment_is_there() -> None:
     """`accounts.roles.may` or `accounts.roles`: the module, and a word in it."""
     pattern = rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?:\(\))?`"
-    named = (one for one in named_in(tuple(readable()), pattern) if not NO_MODULE.fullmatch(one.name))
-    assert told(one for one in named if not is_module(one.name)) == []
+    named = (one for one in named_in(readable(), pattern) if not NO_MODULE.fullmatch(one.name))
+    refuse(one for one in named if not is_module(one.name))
 
 
 def is_module(name: str) -> bool:
@@ -190,11 +192,11 @@ def test_every_document_that_code_names_is_there() -> None:
     """With the section, where it is named behind it: docs/scaling.md, "By month"."""
     pattern = r"((?<![\w/])docs/[\w/-]+\.md(?:, \"[^\"\n]+\")?)"
     missing = []
-    for one in named_in(tuple(readable()), pattern):
+    for one in named_in(readable(), pattern):
         name, _, section = one.name.partition(', "')
         if name not in files() or (section and section.rstrip('"') not in headings(files()[name])):
             missing.append(one)
-    assert told(iter(missing)) == []
+    refuse(missing)
 
 
 @cache
@@ -219,7 +221,7 @@ def test_every_link_leads_somewhere() -> None:
         path = (document.parent / target).resolve() if target else document
         if not path.exists() or (anchor and anchor not in anchors(path)):
             missing.append(one)
-    assert told(iter(missing)) == []
+    refuse(missing)
 
 
 def test_every_document_is_reached_from_the_readme() -> None:
@@ -249,7 +251,7 @@ def options_of(command: str) -> set[str]:
 def test_every_command_in_a_document_or_comment_is_there() -> None:
     """With the options that stand behind it."""
     missing = []
-    for one in named_in(tuple(readable()), r"manage\.py (?!commands?\b)([a-z][a-z_]+\b[^`|\"'\n]*)"):
+    for one in named_in(readable(), r"manage\.py (?!commands?\b)([a-z][a-z_]+\b[^`|\"'\n]*)"):
         command, *words = one.name.replace("[", " ").replace("]", " ").split()
         if command not in get_commands():
             missing.append(one)
@@ -257,7 +259,7 @@ def test_every_command_in_a_document_or_comment_is_there() -> None:
             asked = {word.partition("=")[0].rstrip(",;.:)") for word in words if word.startswith("--")}
             if asked - options_of(command):
                 missing.append(one)
-    assert told(iter(missing)) == []
+    refuse(missing)
 
 
 def test_every_target_in_a_document_or_comment_is_there() -> None:
@@ -265,7 +267,7 @@ def test_every_target_in_a_document_or_comment_is_there() -> None:
     makefile = text_of(ROOT / "Makefile")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
     variables = set(re.findall(r"\b([A-Z_]+)\b", makefile))
-    spans = named_in(tuple(readable()), r"(?:`|^    |^)(make [a-z][a-z-]*\b[^`\n#]*)")
+    spans = named_in(readable(), r"(?:`|^    |^)(make [a-z][a-z-]*\b[^`\n#]*)")
     missing = []
     for one in spans:
         if not one.file.endswith(".md") and f"`{one.name}" not in text_of(ROOT / one.file):
@@ -274,7 +276,7 @@ def test_every_target_in_a_document_or_comment_is_there() -> None:
         given = {word.partition("=")[0] for word in words if re.match(r"[A-Z_]+=", word)}
         if target not in targets or given - variables:
             missing.append(one)
-    assert told(iter(missing)) == []
+    refuse(missing)
 
 
 # --- Sizes -------------------------------------------------------------------------------------------------------
