@@ -178,7 +178,7 @@ STEPS ?= 5000
 RUNS ?= 1
 JSON ?=
 SEED ?=
-walks: setup ## Walk at random through the services beside a model of the bank: make walks SEED=1 RUNS=20 STEPS=5000
+walks: setup ## Walk at random through the services beside a model: make walks SEED=1 RUNS=20 STEPS=5000
 	$(PY) -m tests.faults.walk --seed "$(or $(SEED),1)" --runs "$(RUNS)" --steps "$(STEPS)" --processes $(WORKERS) \
 	    $(if $(JSON),--json "$(JSON)")
 
@@ -188,7 +188,7 @@ faults: export TEST_DATABASE_URL :=
 faults: setup postgres cache fault-packages ## Let customers pay while the bank is broken on purpose: make faults MINUTES=10 SEED=…
 	$(PY) -m tests.faults --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") $(ARGS)
 
-lint: setup ## Check style, types, import direction, migrations, settings, proofs, the compose file and the workflow
+lint: setup ## Check style, types, imports, migrations, settings, proofs, the compose file and the workflow
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -208,7 +208,7 @@ format: setup ## Let ruff format the code and sort its imports
 BASE ?=
 QUICK ?=
 bench: export TEST_DATABASE_URL :=
-bench: setup postgres ## Measure payments, the API, mail and pages beside hand-written SQL: make bench QUICK=yes
+bench: setup postgres ## Measure the bank beside hand-written SQL: make bench QUICK=yes
 	$(PY) benchmarks/bench.py $(if $(BASE),--base "$(BASE)") $(if $(QUICK),--quick)
 
 audit: setup ## Look at the bank as an auditor would: make audit ARGS=--strict makes "not reachable" fatal
@@ -224,7 +224,7 @@ scan: setup ## Attack a demo bank on loopback: make scan SQLMAP=path WAPITI=path
 # not for CI.
 COSMIC_RAY ?= python3
 MODULES ?=
-mutants: setup odbc cache ## Change the money path in one place after the other, and say what no test notices: make mutants MODULES=…
+mutants: setup odbc cache ## Name changes of the money path that no test notices: make mutants MODULES=…
 	$(PY) -m tests.faults.mutation --cosmic-ray "$(COSMIC_RAY)" --at-once $(WORKERS) $(MODULES)
 
 clean: ## Remove what setup and the tools made; keep .env and the database

@@ -15,7 +15,6 @@ from django.db.migrations.state import ProjectState
 
 from tests.asvs import proves
 from tests.plugin import MARKS_OF_FOLDERS
-from tests.setting_names import variables_read_by_settings
 from tests.tables import in_one_world
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -282,14 +281,6 @@ def test_every_requirement_is_pinned(file: str) -> None:
     pin = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,-]+\])?==[0-9][A-Za-z0-9.+!-]*( ;.*)?")
     assert asked
     assert [line for line in asked if not pin.fullmatch(line)] == []
-
-
-def test_every_setting_is_in_the_readme() -> None:
-    names = variables_read_by_settings()
-    assert {"SECRET_KEY", "FIELD_KEYS", "DEBUG", "DATABASE_URL"} <= names
-    rows = [line.split("|")[1] for line in text_of(ROOT / "README.md").splitlines() if line.startswith("|")]
-    documented = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
-    assert names - documented == set()
 
 
 @proves("V13.3.1")

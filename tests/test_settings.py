@@ -9,9 +9,7 @@ import secrets
 import subprocess
 import sys
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import environ
@@ -20,24 +18,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tests.asvs import proves
 from tests.keys import RINGS
+from tests.settings_run import REQUIRED, run_settings
 from tests.tables import in_one_world
 
-READ = {
-    "ENV_FILE": os.devnull,
-    "SECRET_KEY": secrets.token_urlsafe(48),
-    "FIELD_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    "LOOKUP_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    "AUDIT_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    "TOKEN_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-}
-
-
 _serial = itertools.count()
-
-
-@cache
-def _compiled(path: Path) -> CodeType:
-    return compile(path.read_bytes(), path, "exec")
 
 
 def key(number_of_bytes: int = 32) -> str:
@@ -46,22 +30,18 @@ def key(number_of_bytes: int = 32) -> str:
 
 
 @pytest.fixture
-def settings_with(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Any:
+def settings_with(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What settings.py makes of an environment that holds the secrets and these changes, and nothing else."""
 
     def load(**changes: str | None) -> dict[str, Any]:
         for name in list(os.environ):
             if name not in ("PATH", "HOME", "TEST_RUN_FOLDER"):
                 monkeypatch.delenv(name)
-        for name, value in (READ | changes).items():
+        for name, value in (REQUIRED | changes).items():
             if value is not None:
                 monkeypatch.setenv(name, value)
-        made: dict[str, Any] = {"__name__": "bankproject.settings", "__file__": str(path)}
-        exec(program, made)  # noqa: S102 - compiled once, run anew for each environment
-        return made
+        return run_settings()
 
-    path = repository / "bankproject" / "settings.py"
-    program = _compiled(path)
     return load
 
 
@@ -120,7 +100,7 @@ def test_a_bad_key_ring_is_refused_and_named(settings_with: Any, name: str, ring
 def test_the_rings_share_no_key(settings_with: Any, one: str, other: str) -> None:
     # R8.7: separate keys for separate purposes.
     with pytest.raises(ImproperlyConfigured, match=f"{one} and {other} must not share a key"):
-        settings_with(**{one: READ[other]})
+        settings_with(**{one: REQUIRED[other]})
 
 
 @proves("V11.1.1")
@@ -144,9 +124,9 @@ def test_a_former_secret_key_is_as_strong_as_the_present_one_and_another(setting
     with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY_FALLBACKS\[1\] must be at least 50 random"):
         settings_with(SECRET_KEY_FALLBACKS=f"{old[0]},changeme")
     with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY and SECRET_KEY_FALLBACKS\[0\] must not share"):
-        settings_with(SECRET_KEY_FALLBACKS=READ["SECRET_KEY"])
+        settings_with(SECRET_KEY_FALLBACKS=REQUIRED["SECRET_KEY"])
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY and ADMIN_KEY must not share"):
-        settings_with(ADMIN_KEY=READ["SECRET_KEY"])
+        settings_with(ADMIN_KEY=REQUIRED["SECRET_KEY"])
 
 
 def test_whoever_reads_the_figures_has_a_secret_of_their_own(settings_with: Any) -> None:
@@ -155,7 +135,7 @@ def test_whoever_reads_the_figures_has_a_secret_of_their_own(settings_with: Any)
     with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN must be empty or have at least 20"):
         settings_with(METRICS_TOKEN="x" * 19)
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY and METRICS_TOKEN must not share"):
-        settings_with(METRICS_TOKEN=READ["SECRET_KEY"])
+        settings_with(METRICS_TOKEN=REQUIRED["SECRET_KEY"])
 
 
 def test_the_log_is_told_how_and_where(settings_with: Any, tmp_path: Path) -> None:
@@ -298,7 +278,7 @@ def test_the_hashers_are_argon2_and_then_pbkdf2(settings_with: Any) -> None:
 
 def production(**changes: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return kept | READ | {"DATABASE_URL": "sqlite:///:memory:", "ALLOWED_HOSTS": "bank.example"} | changes
+    return kept | REQUIRED | {"DATABASE_URL": "sqlite:///:memory:", "ALLOWED_HOSTS": "bank.example"} | changes
 
 
 @proves("V13.2.3")

@@ -1,5 +1,5 @@
-"""The walk-through of docs/api.md, run as it stands: every line of shell, with curl, against a served demo bank (R7;
-issue 6, Shows 3)."""
+"""The walk-through of docs/api.md and the first call in README.md, run as they stand: every line of shell, with curl,
+against a served demo bank (R7; issue 6, Shows 3)."""
 
 import re
 import shutil
@@ -43,9 +43,11 @@ def bank(tmp_path: Path, django_db_setup: None) -> Iterator[DemoBank]:
 
 
 @pytest.mark.django_db
-def test_the_walk_through_works_as_written(bank: DemoBank, repository: Path) -> None:
+def test_the_shell_of_both_documents_works_as_written(bank: DemoBank, repository: Path) -> None:
     assert shutil.which("curl"), "curl is missing: make curl"
-    steps = blocks((repository / "docs" / "api.md").read_text(encoding="utf-8"))
+    first_call = blocks((repository / "README.md").read_text(encoding="utf-8"))
+    assert len(first_call) == 1
+    steps = first_call + blocks((repository / "docs" / "api.md").read_text(encoding="utf-8"))
     script = "set -euo pipefail\n" + "".join(f"{text}\necho '{END}'\n" for text, _ in steps)
     environment = bank.environment | {"BANK": bank.url}
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the `make test` that runs this

@@ -28,6 +28,14 @@ from transfers.orders.step_up import Proof
 from transfers.payees import selectors as payee_selectors
 from transfers.periods import FIRST_DAY, LAST_DAY
 
+# Each value of `NameCheck`, for the document of the API.
+_WHAT_A_CHECK_SAYS = (
+    "`match`: the holder's name; case, accents, the order of words and titles do not count. `near`: given name and "
+    "surname are each close. `no_match`: anything else, such as a surname alone or initials. `not_checked`: no name "
+    "was sent, or five different ones for this account today. `skipped`: paid without a check. `not_needed`: an "
+    "account of yours, cash, or a payee from before there was a check."
+)
+
 
 def _one_of(values: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": [str(value) for value in values]})
@@ -361,7 +369,8 @@ class NamedPayeeOut(Out):
         _one_of(NameCheck),
         Field(
             validation_alias="typed_check",
-            description="What the check said; of a payee of yours without a name, when theirs was last checked.",
+            description="What the check said; of a payee of yours without a name, when theirs was last checked. "
+            + _WHAT_A_CHECK_SAYS,
         ),
     ]
     name_confirmed: bool
@@ -402,7 +411,7 @@ PROBLEM_MEMBERS: dict[str, Any] = {
         "type": "string",
         "enum": list(NameCheck),
         "description": "What the check of the payee's name said: with `name_not_confirmed`, and with "
-        "`step_up_required` where you sent a name.",
+        "`step_up_required` where you sent a name. " + _WHAT_A_CHECK_SAYS,
     },
     "payee_name": {
         "type": "string",

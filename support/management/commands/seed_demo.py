@@ -15,7 +15,7 @@ from transfers.accounts import freezing
 
 
 class Command(BaseCommand):
-    help = "Demo mode only: people of every role with months of history. Run again, it makes what is missing."
+    help = "Demo mode only: make people of every role with months of history. Run again, it makes what is missing."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:

@@ -11,8 +11,8 @@ from foundation.keys.columns import SealedTable, current_kid, sealed_tables, und
 
 class Command(BaseCommand):
     help = (
-        "Seal every encrypted column and every look-up digest anew under the first key of its ring, beside live "
-        "traffic; it can be killed and run again. Exits 1 if a row does not open. docs/keys.md says how to use it."
+        "Seal every encrypted column and every look-up digest anew under the first key of its ring, while the bank "
+        "serves. It can be killed and run again. Exits 1 if a row does not open. docs/keys.md says how to use it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -11,8 +11,8 @@ _MIGRATIONS = "django_migrations"
 
 class Command(BaseCommand):
     help = (
-        "On SQL Server: forbid a database user to change or delete rows that are written once, and the record of"
-        " migrations. Run it after every migrate, as the login that migrates; it may be run again."
+        "On SQL Server: forbid a database user to change or delete rows that are written once and the record of "
+        "migrations. Run it after every migrate, as the login that migrates; it may be run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
