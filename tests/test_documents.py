@@ -90,7 +90,7 @@ def refuse(missing: Iterable[Named]) -> None:
 
 def promises() -> list[str]:
     """The numbers of what the bank promises, what is planned excepted."""
-    return re.findall(r"^- \*\*(R\d+\.\d+)\*\*", text_of(ROOT / REQUIREMENTS), re.MULTILINE)
+    return re.findall(r"^\*\*(R\d+\.\d+)\*\*", text_of(ROOT / REQUIREMENTS), re.MULTILINE)
 
 
 def test_every_promise_that_is_cited_is_one() -> None:

@@ -85,10 +85,10 @@ def test_the_grants_are_these() -> None:
 @pytest.mark.django_db
 def test_a_grant_that_no_migration_wrote_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert roles.check_grants(databases=["default"]) == []
-    monkeypatch.setitem(roles.GRANTS, Role.ADMIN, (*roles.GRANTS[Role.ADMIN], "accounts.watch_account"))
+    monkeypatch.setitem(roles.GRANTS, Role.ADMIN, (*roles.GRANTS[Role.ADMIN], "accounts.praise_account"))
     assert roles.check_grants() == [], "without --database nothing is asked"
     [found] = roles.check_grants(databases=["default"])
-    assert "Admin and accounts.watch_account" in found.msg
+    assert "Admin and accounts.praise_account" in found.msg
     assert "A migration has to call grant()" in found.msg
 
 

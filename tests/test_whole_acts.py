@@ -16,11 +16,11 @@ from tests.tables import in_one_world
 from transfers.models import Entry
 
 WHOLE = StaffAct(
-    name="watch",
-    label="Watch",
+    name="praise",
+    label="Praise",
     permission="accounts.edit_user",
-    explanation="Colleagues see that somebody looks after it.",
-    done="It is watched.",
+    explanation="Colleagues read that it is a good one.",
+    done="It is praised.",
     carry_out=lambda request, row, **given: None,
     code=CodeAsked.NONE,
 )
@@ -60,24 +60,24 @@ def test_an_act_that_lacks_a_part_is_refused(parts: dict[str, Any], fault: str) 
 
 
 def test_two_acts_of_one_name_are_refused() -> None:
-    with pytest.raises(TypeError, match="The act 'watch' on Entry is not whole: another one is called so"):
+    with pytest.raises(TypeError, match="The act 'praise' on Entry is not whole: another one is called so"):
         offer(Entry, WHOLE, WHOLE)
 
 
 def test_the_start_names_where_a_permission_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    offer(Entry, replace(WHOLE, permission="accounts.watch_account"))
+    offer(Entry, replace(WHOLE, permission="accounts.praise_account"))
     assert list(faults()) == [
-        "The act 'watch' on Entry: accounts.watch_account stands in no Meta.permissions of accounts/models.py.",
-        "The act 'watch' on Entry: no role has accounts.watch_account: add it to GRANTS in accounts/roles.py, and a "
+        "The act 'praise' on Entry: accounts.praise_account stands in no Meta.permissions of accounts/models.py.",
+        "The act 'praise' on Entry: no role has accounts.praise_account: add it to GRANTS in accounts/roles.py, and a "
         "migration that calls grant().",
     ]
-    monkeypatch.setitem(roles.GRANTS, Role.ADMIN, (*roles.GRANTS[Role.ADMIN], "accounts.watch_account"))
+    monkeypatch.setitem(roles.GRANTS, Role.ADMIN, (*roles.GRANTS[Role.ADMIN], "accounts.praise_account"))
     assert len(list(faults())) == 1
 
 
 def test_the_start_names_a_field_that_an_act_changes_and_the_model_lacks() -> None:
-    offer(Entry, replace(WHOLE, changes=("is_watched",)))
-    assert list(faults()) == ["The act 'watch' on Entry: is_watched is no field of the model, in transfers/models.py."]
+    offer(Entry, replace(WHOLE, changes=("is_praised",)))
+    assert list(faults()) == ["The act 'praise' on Entry: is_praised is no field of the model, in transfers/models.py."]
 
 
 @pytest.mark.django_db
