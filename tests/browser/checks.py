@@ -1,9 +1,12 @@
 """What must hold on every page, measured in the browser: each check returns what is wrong, as sentences."""
 
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, WebError
 
 # Reported to the console, where `Watch` hears it: the event comes before anything is logged by the browser.
@@ -33,6 +36,27 @@ OVERFLOW = """() => {
         return box.width > 0 && (box.right > root.clientWidth || box.left < 0);
     });
     return [...faults, ...cut.map((one) => `the amount ${one.textContent.trim()} is cut off`)];
+}"""
+
+# What a screen reader says of a form and of a group of choices before it reads the fields; axe asks for neither. A form
+# with nothing in it to fill in or press (Django's own, around lists and rows that nobody can change) is not noticed.
+UNNAMED = """() => {
+    const faults = [];
+    const named = (one) => one.ariaLabel?.trim() || (one.getAttribute("aria-labelledby") ?? "").split(/\\s+/)
+        .some((id) => document.getElementById(id)?.textContent.trim());
+    for (const form of document.forms) {
+        const fields = [...form.elements].filter((one) => one.type !== "hidden" && one.tagName !== "FIELDSET");
+        if (fields.length && !named(form)) faults.push(`no name: ${form.outerHTML.slice(0, 200)}`);
+        for (const field of fields.filter((one) => one.matches("[type=radio], [type=checkbox]"))) {
+            const beside = fields.filter((one) => one.name === field.name && one.type === field.type);
+            const group = field.closest("fieldset");
+            const legend = group?.querySelector(":scope > legend")?.textContent.trim();
+            const isAlone = field.type === "checkbox" && beside.length === 1;
+            if (!isAlone && !(legend && beside.every((one) => group.contains(one))))
+                faults.push(`no fieldset with a legend: ${field.outerHTML}`);
+        }
+    }
+    return faults;
 }"""
 
 BACKGROUND = """() => {
@@ -72,28 +96,45 @@ SETTLED = """async () => {
     for (const end = Date.now() + 2000; fading() && Date.now() < end;) await frame();
 }"""
 
+# Installed by `make browser`, from tests/browser/package-lock.json (ADR 32).
+AXE = Path(sys.prefix) / "axe/node_modules/axe-core/axe.min.js"
 # Preloading would add style sheets of axe's own, which the CSP rightly refuses. Of the answer only the faults are
 # wanted, and the rest is long.
-RUN_AXE = """async (rules) => (await axe.run({
-    resultTypes: ["violations"], preload: false, ...(rules.length ? {runOnly: {type: "rule", values: rules}} : {}),
+RUN_AXE = """async ([type, values]) => (await axe.run({
+    resultTypes: ["violations"], preload: false, runOnly: {type, values},
 })).violations"""
+# WCAG 2.2 up to level AA, which axe does not look at unless it is named, and what axe recommends besides.
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # All others read the document, which is the same in both schemes.
 RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]
+# On a phone stands under each other what is beside each other elsewhere.
+RULES_OF_SIZE = ["target-size"]
 
-_axe = Axe()
+
+@cache
+def axe_script() -> str:
+    """The source of axe-core."""
+    assert AXE.exists(), "axe-core is not installed: make browser"
+    return AXE.read_text(encoding="utf-8")
 
 
-def axe(page: Page, *, colours_only: bool = False) -> list[str]:
-    """What axe objects to, best practices included; or to the colours alone."""
+def axe(page: Page, *, rules: Sequence[str] = ()) -> list[str]:
+    """What axe objects to, by WCAG 2.2 up to level AA and its own best practices; or by these rules alone."""
     page.evaluate(SETTLED)
     if not page.evaluate("() => 'axe' in window"):
-        page.evaluate(_axe.axe_script)
-    faults: list[dict[str, Any]] = page.evaluate(RUN_AXE, RULES_OF_COLOUR if colours_only else [])
+        page.evaluate(axe_script())
+    faults: list[dict[str, Any]] = page.evaluate(RUN_AXE, ["rule", rules] if rules else ["tag", TAGS])
     return [
         f"axe {fault['id']}: {node['html']} ({' '.join(check['message'] for check in node['any'] + node['all'])})"
         for fault in faults
         for node in fault["nodes"]
     ]
+
+
+def names(page: Page) -> list[str]:
+    """Forms without an accessible name, and choices that no fieldset with a legend holds together."""
+    faults: list[str] = page.evaluate(UNNAMED)
+    return faults
 
 
 def layout(page: Page) -> list[str]:

@@ -215,7 +215,7 @@ def sign_in_with(page: Page, code: str) -> None:
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Continue").click()
-    page.get_by_label("Code").fill(code)
+    page.locator("[name=code]").fill(code)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello, Nóra-Björk")
     user = User.objects.get(email=EMAIL)

@@ -3,6 +3,7 @@
 `SCREENSHOTS=<folder> pytest tests/browser/test_every_page.py` keeps a picture of each page for people to look at.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -161,6 +162,9 @@ FAULTY = """<!doctype html><html><head><title>Faulty</title><link rel="styleshee
 <main><h1>Faulty</h1><img src="https://elsewhere.example/spy.png"><p style="color: #eee; background: #fff">Pale</p>
 <p class="money" style="width: 3em">−€1 234.00</p><p class="money">€6.00</p>
 <div class="broad" style="width: 3000px">Broad</div>
+<form><button style="width: 9px; height: 9px"></button><button style="width: 9px; height: 9px"></button></form>
+<form aria-label="Choices"><fieldset><input type="radio" name="colour"><input type="radio" name="colour">
+<input type="checkbox" name="alone"></fieldset></form>
 <div style="overflow: hidden; width: 9em"><b class="money" style="position: relative; left: 2000px">€5.00</b></div>
 </main>
 <script>console.log("never")</script>
@@ -198,12 +202,13 @@ class Inspection:
         """
         page = self.page
         page.wait_for_load_state("load")
-        found: list[str] = []
+        found = checks.names(page)
         loaded, background = page.evaluate(checks.BACKGROUND), dict[str, str]()
         system, saved = page.evaluate(checks.FORGET_SAVED_SCHEME)
         for scheme in reversed(SCHEMES) if system == "light" else SCHEMES:  # the page hears of a change alone
             page.emulate_media(color_scheme=scheme)
-            found += [f"{scheme}: {fault}" for fault in checks.axe(page, colours_only=scheme != "light")]
+            rules = [] if scheme == "light" else checks.RULES_OF_COLOUR
+            found += [f"{scheme}: {fault}" for fault in checks.axe(page, rules=rules)]
             background[scheme] = page.evaluate(checks.BACKGROUND)
             found += self._at_all_widths(name, scheme)
         if background["light"] == background["dark"]:
@@ -224,6 +229,8 @@ class Inspection:
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
             if scheme == "light":
                 found += [f"{width} px: {fault}" for fault in checks.layout(self.page)]
+            if scheme == "light" and width == PHONE:
+                found += [f"{width} px: {fault}" for fault in checks.axe(self.page, rules=checks.RULES_OF_SIZE)]
             if self._folder:
                 self.page.screenshot(path=self._folder / f"{name}-{width}-{scheme}.png", full_page=True)
         return found
@@ -500,7 +507,7 @@ def test_what_customers_who_send_money_see(signed_in: Callable[..., Page], inspe
     at.visit("move-again", f"{reverse('transfer_own')}?again={rich.orders['own'].public_id}")
     at.visit("payees", reverse("payees"))
     at.visit("payee", url := reverse("payee", args=[rich.payee.public_id]))
-    page.get_by_label("Name").fill("\u202eunprintable")
+    field(page, "Name").fill("\u202eunprintable")
     page.get_by_role("button", name="Save").click()
     at.look("payee-errors")
     at.visit("payee-remove", f"{url}remove/")
@@ -900,6 +907,13 @@ def test_no_page_is_forgotten() -> None:
     assert set().union(*SEEN_BY.values()) == page_templates()
 
 
+def test_axe_is_the_version_that_is_pinned(repository: Path) -> None:
+    """A newer lock file without `make browser` would look with the old rules."""
+    lock = json.loads((repository / "tests/browser/package-lock.json").read_text(encoding="utf-8"))
+    pinned = lock["packages"]["node_modules/axe-core"]["version"]
+    assert checks.axe_script().startswith(f"/*! axe v{pinned}\n")
+
+
 def test_the_checks_see_what_they_look_for(chromium: Browser) -> None:
     """A page with every fault at once: a check that finds nothing on it would find nothing anywhere."""
     context = chromium.new_context(viewport={"width": PHONE, "height": HEIGHT})
@@ -910,8 +924,13 @@ def test_the_checks_see_what_they_look_for(chromium: Browser) -> None:
     page.goto("http://bank.example/faulty")
 
     found = checks.axe(page)
-    for rule in ("image-alt", "html-has-lang", "color-contrast"):
+    for rule in ("image-alt", "html-has-lang", "color-contrast", "target-size"):
         assert any(fault.startswith(f"axe {rule}:") for fault in found), rule
+    assert {fault.partition(":")[0] for fault in checks.axe(page, rules=checks.RULES_OF_SIZE)} == {"axe target-size"}
+
+    names = checks.names(page)
+    assert [fault.partition(":")[0] for fault in names] == ["no name"] + ["no fieldset with a legend"] * 2
+    assert not any("alone" in fault for fault in names)
 
     layout = "\n".join(checks.layout(page))
     for text in ("'−€1 234.00' is wrapped", "px of content: div.broad", "the amount €5.00 is cut off"):
