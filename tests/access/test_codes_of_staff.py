@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from accounts.models import UserSession
 from accounts.sign_in import fresh_code
-from accounts.staff.acts import CodeAsked, CodeReasonForm
+from accounts.staff.acts import CodeReasonForm
 from audit.models import AuditEntry
 from bankproject.api import api
 from tests.access.operations import OPERATIONS, asked
+from tests.access.staff_area import ACTS, EACH, LATELY, NONE
 from tests.access.world import World, acts, name_of
 from tests.acts import wrong_code_for
 from tests.asvs import proves
@@ -25,34 +26,7 @@ from tests.staff_acts import fresh_code as code_now
 
 pytestmark = pytest.mark.django_db
 
-NONE, LATELY, EACH = CodeAsked.NONE, CodeAsked.LATELY, CodeAsked.EACH
-BY_HAND = ""  # by somebody who looks at a person, a form or a conversation: programs do not do it
-# The code that each act takes, and the operation of the API that does the same for the same code.
-ACTS = {
-    "bankaccount/deposit": (LATELY, BY_HAND),
-    "bankaccount/freeze": (LATELY, "POST accounts/{number}/freeze"),
-    "bankaccount/unfreeze": (LATELY, "POST accounts/{number}/unfreeze"),
-    "bankaccount/withdraw": (LATELY, BY_HAND),
-    "fraudalert/close": (NONE, "POST alerts/{alert_id}/close"),
-    "pendingact/approve": (EACH, "POST staff/pending-acts/{act_id}/approve"),
-    "pendingact/stop": (EACH, "POST staff/pending-acts/{act_id}/stop"),
-    "servicerequest/approve": (LATELY, "POST staff/requests/{request_id}/approve"),
-    "servicerequest/reject": (NONE, "POST staff/requests/{request_id}/reject"),
-    "ticket/answer": (NONE, BY_HAND),
-    "ticket/note": (NONE, BY_HAND),
-    "ticket/reopen": (NONE, BY_HAND),
-    "ticket/resolve": (NONE, BY_HAND),
-    "ticket/take": (NONE, BY_HAND),
-    "transaction/reverse": (LATELY, "POST transactions/{reference}/reverse"),
-    "transferorder/reject": (LATELY, "POST holds/{hold_id}/reject"),
-    "transferorder/release": (LATELY, "POST holds/{hold_id}/release"),
-    "user/edit": (EACH, BY_HAND),
-    "user/lock": (EACH, "POST users/{user_id}/lock"),
-    "user/open-account": (LATELY, BY_HAND),
-    "user/role": (EACH, "POST users/{user_id}/role"),
-    "user/unlock": (EACH, "POST users/{user_id}/unlock"),
-}
-OF_THE_API = {operation: code for code, operation in ACTS.values() if operation}
+OF_THE_API = {act.operation: act.code for act in ACTS.values() if act.operation}
 
 
 def six_minutes_pass(user: Any) -> None:
@@ -62,8 +36,8 @@ def six_minutes_pass(user: Any) -> None:
 @proves("V7.5.3")
 def test_every_act_of_staff_says_what_code_it_takes() -> None:
     told = {name_of(model, act): act.code for model, act in acts()}
-    codes = {name: code for name, (code, _) in ACTS.items()}
-    assert told == codes, "a new act: say in ACTS, here, what code it takes, and which operation of the API does it too"
+    codes = {name: act.code for name, act in ACTS.items()}
+    assert told == codes, "ACTS in tests/access/staff_area.py says what code an act takes"
     # The code of each time stands in the form and goes to the service; the other one is the page's own.
     asks_itself = {name_of(model, act) for model, act in acts() if issubclass(act.form, CodeReasonForm)}
     assert asks_itself == {name for name, code in codes.items() if code == EACH}
@@ -83,7 +57,9 @@ def test_every_operation_of_staff_says_what_code_it_takes() -> None:
         if method != "get" and "Staff" in operation["tags"]
     }
     shared = {"POST accounts/{number}/freeze"}  # with the owner of the account, who needs none
-    assert changes | shared == set(OF_THE_API), "an operation of staff is that of an act: name it in ACTS, here"
+    assert changes | shared == set(OF_THE_API), (
+        "an operation of staff is that of an act: name it there, in ACTS of tests/access/staff_area.py"
+    )
 
 
 def test_what_moves_money_takes_a_code_after_five_minutes(
