@@ -225,13 +225,14 @@ def test_every_link_leads_somewhere() -> None:
 
 
 def test_every_document_is_reached_from_the_readme() -> None:
-    linked = {
-        (ROOT / one.file).parent / one.name.partition("#")[0]
-        for one in named_in(DOCUMENTS, r"\]\(([^)\s]+)\)")
-        if "://" not in one.name
-    }
-    reached = {path.resolve() for path in linked}
-    assert [name_of(path) for path in DOCUMENTS if path not in reached and path.name != "README.md"] == []
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        document = waiting.pop()
+        if document not in reached and document in DOCUMENTS:
+            reached.add(document)
+            links = named_in([document], r"\]\(([^)\s#]+)[^)\s]*\)")
+            waiting += [(document.parent / one.name).resolve() for one in links if "://" not in one.name]
+    assert sorted(map(name_of, set(DOCUMENTS) - reached)) == []
 
 
 # --- Commands and targets ----------------------------------------------------------------------------------------
