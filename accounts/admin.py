@@ -10,7 +10,7 @@ from accounts.models import BankAccount, PendingAct, User
 from accounts.permission import second_person
 from accounts.roles import may
 from accounts.staff.acts import ActingAdmin, offer
-from accounts.staff.list_filters import ActiveFilter, LockedFilter, OwnerFilter, RoleFilter, SubjectAccountFilter
+from accounts.staff.list_filters import OwnerFilter, RoleFilter, SubjectAccountFilter
 from accounts.staff.pending_acts import PENDING_ACTS, in_words
 from accounts.staff.people_acts import USER_ACTS
 from accounts.staff.selectors import seen_by
@@ -28,7 +28,7 @@ class UserAdmin(ActingAdmin):
     """Support sees customers, not colleagues (R5.4)."""
 
     list_display = ("email", "name", "role", "is_active", "locked_at", "created_at")
-    list_filter = (RoleFilter, ActiveFilter, LockedFilter)
+    list_filter = (RoleFilter,)
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     search_beginnings = ("email",)

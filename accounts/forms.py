@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from accounts.account_numbers import InvalidAccountNumber, parse_number
 from accounts.models import User
 from accounts.people.names import NameRefused, check_name, check_visible
-from accounts.sign_in.addresses import is_plain
 from accounts.sign_in.codes import MAX_CODE_CHARS, InvalidCode, parse_code
+from accounts.sign_in.emails import is_plain
 from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS
 from accounts.sign_in.passwords.rules import check_new_password, password_help
 from accounts.sign_in.pins import InvalidPin, check_pin

@@ -345,7 +345,7 @@ class PendingAct(models.Model):
         return f"{self.kind.replace('_', ' ').capitalize()}, asked on {self.asked_at:%Y-%m-%d %H:%M}"
 
     @property
-    def details(self) -> dict[str, Any]:
+    def opened(self) -> dict[str, Any]:
         """Return the opened payload."""
         opened: dict[str, Any] = json.loads(self.payload)
         return opened

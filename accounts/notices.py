@@ -9,7 +9,7 @@ from django.conf import settings
 
 from accounts.models import BankAccount, EmailChange, PasswordReset, PendingAct, PendingState, Registration, User
 from accounts.permission import second_person
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from foundation.outbox import Audience, Notice, Payload, Rows, Told
 
 # --- Who is told ------------------------------------------------------------------------------------------------
@@ -27,15 +27,15 @@ def about_account(account: BankAccount) -> Told:
     """
     if account.owner is None:
         raise ValueError("The bank's own accounts have nobody to write to.")
-    address, about = about_user(account.owner)
-    return address, about | {"account_name": account.display_name, "own_number": account.masked_number}
+    email, about = about_user(account.owner)
+    return email, about | {"account_name": account.display_name, "own_number": account.masked_number}
 
 
-def _both_addresses(user: User, payload: Payload) -> Iterable[Told]:
+def _both_emails(user: User, payload: Payload) -> Iterable[Told]:
     """Tell both addresses: the owner of the old one must learn it where they read, even if an impostor talked the bank
     into the change (R1.8)."""
-    address, about = about_user(user)
-    return [(payload["old_email"], about), (address, about)]
+    email, about = about_user(user)
+    return [(payload["old_email"], about), (email, about)]
 
 
 def _who_signs_in_with_it(row: None, payload: Payload) -> Iterable[Told]:
@@ -50,7 +50,7 @@ OWNER = Audience(
     lambda account, payload: [about_account(account)],
     Rows("account_id", BankAccount.objects.select_related("owner")),
 )
-_BOTH_ADDRESSES = Audience(_both_addresses, _USERS)
+_BOTH_EMAILS = Audience(_both_emails, _USERS)
 _ADDRESS = Audience(lambda row, payload: [(payload["email"], {})])
 _WHO_SIGNS_IN_WITH_IT = Audience(_who_signs_in_with_it)
 
@@ -67,8 +67,8 @@ def _about_act(act: PendingAct) -> dict[str, Any]:
 
 def _administrators(act: PendingAct, payload: Payload) -> Iterable[Told]:
     for user in second_person.told_of(act):
-        address, about = about_user(user)
-        yield address, about | _about_act(act)
+        email, about = about_user(user)
+        yield email, about | _about_act(act)
 
 
 def _whom_it_concerns(act: PendingAct, payload: Payload) -> Iterable[Told]:
@@ -152,7 +152,7 @@ MAILS = [
     Notice("email_change_link", _NEW_ADDRESS, link_hours),
     Notice("email_change_taken", _ADDRESS),
     Notice("email_change_requested", USER),
-    Notice("email_changed", _BOTH_ADDRESSES),
+    Notice("email_changed", _BOTH_EMAILS),
     Notice("pin_changed", USER),
     Notice("pin_locked", USER),
     Notice("pin_removed", USER),
@@ -164,7 +164,7 @@ MAILS = [
     Notice("user_reactivated", USER),
     Notice("role_changed", USER),
     Notice("details_changed_by_bank", USER, _what_was_changed),
-    Notice("email_changed_by_bank", _BOTH_ADDRESSES),
+    Notice("email_changed_by_bank", _BOTH_EMAILS),
     Notice("two_factor_reset", USER, link_hours),
     Notice("enrolment_link", USER, link_hours),
     Notice("pin_reset", USER),

@@ -103,8 +103,8 @@ class Notice:
 
     def mails(self, row: Any, payload: Payload) -> Iterable[Mail]:
         more = self.context(row, payload) if self.context is not None else {}
-        for address, about in self.audience.to(row, payload):
-            yield Mail(address, self.template_name, payload | about | more)
+        for email, about in self.audience.to(row, payload):
+            yield Mail(email, self.template_name, payload | about | more)
 
 
 _notices: dict[str, list[Notice]] = {}

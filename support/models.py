@@ -83,20 +83,26 @@ class TicketMessage(models.Model):
 
 
 class RequestKind(models.TextChoices):
-    """What a customer can ask the bank to do; everything else about a kind is in its file in
-    `support.requests.kinds`."""
+    """What a customer can ask the bank to do, in the order of the page where they choose; everything else about a kind
+    is in its file in `support.requests.kinds`."""
 
-    CLOSE_ACCOUNT = "close_account", "Close an account"
     FREEZE_ACCOUNT = "freeze_account", "Freeze an account"
     UNFREEZE_ACCOUNT = "unfreeze_account", "Unfreeze an account"
-    UPDATE_IDENTITY = "update_identity", "Change my name or address"
-    RESET_TWO_FACTOR = "reset_two_factor", "Reset two-factor"
-    RESET_PIN = "reset_pin", "Reset my PIN"
+    CLOSE_ACCOUNT = "close_account", "Close an account"
     RAISE_DAILY_LIMIT = "raise_daily_limit", "Raise my daily limit"
+    UPDATE_IDENTITY = "update_identity", "Change my name or address"
+    RESET_PIN = "reset_pin", "Reset my PIN"
+    RESET_TWO_FACTOR = "reset_two_factor", "Reset two-factor"
 
 
+MAX_KIND_CHARS = 20
+# A new one takes a migration: the database requires an account for these kinds and refuses one for others.
 ACCOUNT_KINDS = (RequestKind.CLOSE_ACCOUNT, RequestKind.FREEZE_ACCOUNT, RequestKind.UNFREEZE_ACCOUNT)
-OTHER_KINDS = tuple(kind for kind in RequestKind if kind not in ACCOUNT_KINDS)
+
+
+def request_kinds() -> list[tuple[str, str]]:
+    """Return the kinds and their names for people. A function, so that a new kind takes no migration."""
+    return RequestKind.choices
 
 
 class ServiceRequest(models.Model):
@@ -112,7 +118,7 @@ class ServiceRequest(models.Model):
     customer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="service_requests", db_index=False
     )
-    kind = models.CharField(max_length=20, choices=RequestKind)
+    kind = models.CharField(max_length=MAX_KIND_CHARS, choices=request_kinds)
     account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, null=True, related_name="service_requests")
     # As long as SQL Server's columns allow.
     payload = EncryptedField(max_chars=740, bound_to="customer_id", default="{}")
@@ -135,7 +141,7 @@ class ServiceRequest(models.Model):
             models.CheckConstraint(
                 name="service_request_account",
                 condition=Q(kind__in=ACCOUNT_KINDS, account__isnull=False)
-                | Q(kind__in=OTHER_KINDS, account__isnull=True),
+                | (~Q(kind__in=ACCOUNT_KINDS) & Q(account__isnull=True)),
             ),
             # Two, because engines differ on whether one NULL equals another.
             models.UniqueConstraint(
@@ -178,7 +184,7 @@ class ServiceRequest(models.Model):
         return self.account
 
     @property
-    def details(self) -> dict[str, Any]:
+    def opened(self) -> dict[str, Any]:
         """Return the opened payload."""
         return json.loads(self.payload)
 

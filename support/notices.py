@@ -17,12 +17,12 @@ from support.states import TicketStatus
 
 def _customer(ticket: Ticket, payload: Payload) -> Iterable[Told]:
     """Tell the customer also about their own reply: they would notice if another person wrote in their name."""
-    address, about = about_user(ticket.customer)
-    return [(address, about | {"public_id": ticket.public_id})]
+    email, about = about_user(ticket.customer)
+    return [(email, about | {"public_id": ticket.public_id})]
 
 
 def _who_asked(request: ServiceRequest, payload: Payload) -> Iterable[Told]:
-    address, about = about_user(request.customer)
+    email, about = about_user(request.customer)
     asked = {
         "public_id": request.public_id,
         "kind_label": request.kind_label,
@@ -32,7 +32,7 @@ def _who_asked(request: ServiceRequest, payload: Payload) -> Iterable[Told]:
         "unless_approved": kind_of(request).unless_approved,
         "decision_reason": "" if kind_of(request).on_the_page else request.decision_reason,
     }
-    return [(address, about | asked)]
+    return [(email, about | asked)]
 
 
 _CUSTOMER = Audience(_customer, Rows("ticket_id", Ticket.objects.select_related("customer")))

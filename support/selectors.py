@@ -90,9 +90,9 @@ def request_of(user: User, public_id: UUID) -> ServiceRequest:
 def name_that_waits(user: User) -> NameThatWaits | None:
     """Return the name that this customer has asked for, while nobody has decided."""
     asked = next(iter(_asked_names.instances(user.pk)), None)
-    if asked is None or not update_identity.asks_for_another_name(user, asked.details):
+    if asked is None or not update_identity.asks_for_another_name(user, asked.opened):
         return None
-    return NameThatWaits(update_identity.name_in(asked.details), asked.public_id)
+    return NameThatWaits(update_identity.name_in(asked.opened), asked.public_id)
 
 
 def movement_of(user: User, reference: str) -> Transaction:

@@ -55,7 +55,7 @@ def _choices(page: Any, samples: Samples, at: datetime) -> Iterator[tuple[str, d
     yield "first page", {}
     rows = min(bounded_count(page.model._default_manager.all()).number, MOST_COUNTED)
     yield "last page", {"p": max(1, -(-rows // page.list_per_page))}
-    for one in page.list_filter:
+    for one in page.filters():
         yield from _choices_of_filter(page, one, samples)
     if page.date_hierarchy:
         day, chosen = timezone.localtime(at), {}

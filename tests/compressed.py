@@ -1,4 +1,4 @@
-"""The types that deploy/firewall/nginx.conf compresses, read from there (docs/adr/0027)."""
+"""The types that deploy/firewall/nginx.conf compresses, read from there (docs/adr/0026)."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Compressed answers say the same to everybody: nothing about the reader or the request (docs/adr/0027).
+"""Compressed answers say the same to everybody: nothing about the reader or the request (docs/adr/0026).
 
 Through the real firewall: `tests/firewall/test_compression.py`.
 """

@@ -146,7 +146,7 @@ def test_every_setting_reaches_every_service_of_the_bank() -> None:
     wanted = variables_read_by_settings() - NOT_FOR_CONTAINERS
     assert {"web", "worker", "scheduler", "migrate"} == of_the_bank().keys()
     for name, service in of_the_bank().items():
-        assert wanted - service["environment"].keys() == set(), name
+        assert wanted - service["environment"].keys() == set(), f"docker-compose.yml passes them on to no {name}"
 
 
 def test_compose_passes_on_nothing_that_nobody_reads() -> None:

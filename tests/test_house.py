@@ -7,6 +7,12 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
+from django.apps import apps
+from django.core.checks import run_checks
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
 from tests.asvs import proves
 from tests.plugin import MARKS_OF_FOLDERS
 from tests.tables import in_one_world
@@ -19,7 +25,7 @@ TOP_LEVEL = {
     *("bankproject", "accounts", "transfers", "support", "audit", "foundation", "templates", "static"),
     *("manage.py", "requirements.txt", "docker-compose.yml", "README.md"),
     *("Makefile", "pyproject.toml", "docs", "benchmarks", "deploy", "tests"),
-    *("requirements-dev.txt", "Dockerfile", "LICENSE", "CHANGELOG.md"),
+    *("requirements-dev.txt", "Dockerfile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"),
 }
 
 LONGEST_FUNCTION = 60
@@ -58,6 +64,19 @@ def text_of(path: Path) -> str:
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def test_the_start_finds_no_fault() -> None:
+    """Django's checks and ours find nothing at start. Each finding names the file, and what is missing there."""
+    assert [str(fault) for fault in run_checks()] == []
+
+
+def test_every_change_of_a_model_has_its_migration() -> None:
+    loader = MigrationLoader(None)
+    present = ProjectState.from_apps(apps)
+    changes = MigrationAutodetector(loader.project_state(), present).changes(graph=loader.graph)
+    ours = {app: [str(operation) for one in changes[app] for operation in one.operations] for app in changes}
+    assert ours == {}, "run manage.py makemigrations APP --name WHAT_IT_DOES"
 
 
 def test_no_function_is_longer_than_sixty_lines() -> None:

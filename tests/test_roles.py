@@ -30,7 +30,7 @@ def test_the_four_groups_are_made_by_migrations_with_exactly_their_permissions()
     # R1.7
     assert set(Group.objects.values_list("name", flat=True)) == {"Customer", "Support", "Auditor", "Admin"}
     for role in Role:
-        assert permissions_of(role) == granted(role), role
+        assert permissions_of(role) == granted(role), f"GRANTS of {role} changed: a migration has to call grant()"
 
 
 # The permissions of each role, repeated by hand: a grant that is changed by mistake opens a door.
@@ -77,7 +77,19 @@ def test_the_grants_are_these() -> None:
     names = {name for role in Role for name in granted(role)}
     there_are = {name: {role.value for role in Role if name in granted(role)} for name in names}
     told = {name: set(who.split()) for name, who in WHO_MAY.items()}
-    assert there_are == told, "a grant has changed: say in WHO_MAY of tests/test_roles.py who may what now"
+    assert there_are == told, (
+        "a grant has changed: a migration has to call grant(), and WHO_MAY of tests/test_roles.py says who may what now"
+    )
+
+
+@pytest.mark.django_db
+def test_a_grant_that_no_migration_wrote_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert roles.check_grants(databases=["default"]) == []
+    monkeypatch.setitem(roles.GRANTS, Role.ADMIN, (*roles.GRANTS[Role.ADMIN], "accounts.praise_account"))
+    assert roles.check_grants() == [], "without --database nothing is asked"
+    [found] = roles.check_grants(databases=["default"])
+    assert "Admin and accounts.praise_account" in found.msg
+    assert "A migration has to call grant()" in found.msg
 
 
 @pytest.mark.django_db

@@ -282,6 +282,11 @@ class AlertState(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
+def rule_choices() -> list[tuple[str, str]]:
+    """Return the rules and their names for people. A function, so that a new rule takes no migration."""
+    return [(rule.value, label) for rule, label in fraud.LABELS.items()]
+
+
 class FraudAlert(models.Model):
     """A fraud rule's finding about a payment, for a person to look at (R3.10). Written with the order, closed once."""
 
@@ -289,7 +294,7 @@ class FraudAlert(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     order = models.ForeignKey(TransferOrder, on_delete=models.PROTECT, related_name="alerts", db_index=False)
-    rule = models.CharField(max_length=20, choices=[(rule.value, label) for rule, label in fraud.LABELS.items()])
+    rule = models.CharField(max_length=fraud.MAX_RULE_CHARS, choices=rule_choices)
     created_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=6, choices=AlertState, default=AlertState.OPEN)
     closed_by = models.ForeignKey(
@@ -331,7 +336,7 @@ class CustomerLimit(models.Model):
     cash_in = MoneyField(default=Decimal(0))
     # Paid out since the last one-time code, for STEP_UP_AMOUNT (R3.6).
     out_since_code = MoneyField(default=Decimal(0))
-    # JSON: the places taken in the customer's minute, by kind (R3.9), and the times of the hour's payments (R3.10).
+    # JSON: the places taken in the customer's minute, by kind (R3.9), and the times of payments that count (R3.10).
     recent = models.TextField(default="")
     # One more with each change, which is written only if nobody was faster: also where an engine ignores a lock hint.
     version = models.BigIntegerField(default=0)

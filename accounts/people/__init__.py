@@ -7,15 +7,15 @@ queue on one row, so that two of them cannot lock each other out at the same mom
 """
 
 from accounts.people.common import ChangedMeanwhile, LastAdministrator
-from accounts.people.details import AddressInUse, Edited, edit_user, version_of
+from accounts.people.details import Edited, EmailInUse, edit_user, version_of
 from accounts.people.locking import LockedAlready, NotLocked, lock_user, locks_of, unlock_user
 from accounts.people.on_request import NothingToReset, reset_pin, reset_two_factor, update_identity
 from accounts.people.role import HasThisRole, StillHasAccounts, change_role
 
 __all__ = [
-    "AddressInUse",
     "ChangedMeanwhile",
     "Edited",
+    "EmailInUse",
     "HasThisRole",
     "LastAdministrator",
     "LockedAlready",

@@ -9,7 +9,7 @@ from django.db import IntegrityError
 
 from accounts.models import EmailChange, PasswordReset, User, normalise_email
 from accounts.roles import require_any_role
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.passwords.change import check_own_password
@@ -24,7 +24,7 @@ from foundation.transactions import own_transaction
 _REQUESTS_OF_ONE_USER = limiter.Limit(times=5, window_seconds=3600)
 
 
-class SameAddress(Refusal):
+class SameEmail(Refusal):
     """The address is already the actor's own."""
 
     code = "same_address"
@@ -47,13 +47,13 @@ def request_change(
         on_new_hash: as in `check_own_password()`.
 
     Raises:
-        PermissionDenied, SameAddress, WrongCurrentPassword, WrongCode, TryAgainIn
+        PermissionDenied, SameEmail, WrongCurrentPassword, WrongCode, TryAgainIn
         TooOften: too many wrong passwords or codes, or too many requests of this user.
     """
     require_any_role(actor)
     email = normalise_email(new_email)
     if email == actor.email:
-        raise SameAddress
+        raise SameEmail
     check_own_password(actor=actor, password=password, origin=origin, on_new_hash=on_new_hash)
     verify_fresh_code(actor=actor, code=code, origin=origin)
     limiter.take(f"email-change:{actor.pk}", _REQUESTS_OF_ONE_USER)

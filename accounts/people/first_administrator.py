@@ -5,7 +5,7 @@ from accounts.people.names import check_name
 from accounts.people.registration import create_user
 from accounts.permission import administrators
 from accounts.roles import Role
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.passwords.hashing import make_hash
 from audit.actions import Action
 from audit.services import record

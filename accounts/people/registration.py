@@ -13,7 +13,7 @@ from accounts.models import Registration, User, normalise_email
 from accounts.people.names import check_name
 from accounts.roles import Role
 from accounts.sign_in import guesses
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.passwords.hashing import make_hash, matches
 from accounts.sign_in.passwords.rules import check_new_password
 from audit.actions import Action

@@ -82,9 +82,9 @@ def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
         PermissionDenied, ChangedMeanwhile, LastAdministrator, StillHasAccounts
     """
     row = locked_row(act.asked_by, _PERMISSION, second_person.person_of(act))
-    if (row.role.value if row.role else "") != act.details["before"]:
+    if (row.role.value if row.role else "") != act.opened["before"]:
         raise ChangedMeanwhile
-    role = Role(act.details["role"])
+    role = Role(act.opened["role"])
     _refuse_role(row, role)
     refuse_last_administrator(row)
     _write(act.asked_by, row, role, act.reason, **second)
@@ -111,7 +111,7 @@ def _refuse_role(user: User, role: Role) -> None:
 
 
 def _said(act: PendingAct) -> str:
-    person, details = second_person.person_of(act), act.details
+    person, details = second_person.person_of(act), act.opened
     before = details["before"] or "no role"
     return f"Give {person.get_full_name()} ({person}) the role {details['role']} in place of {before}"
 
@@ -120,6 +120,6 @@ CHANGE_ROLE = KindOfAct(
     kind=_KIND,
     label="Change role",
     said=_said,
-    said_to_person=lambda act: f"give you the role {act.details['role']} at the bank",
+    said_to_person=lambda act: f"give you the role {act.opened['role']} at the bank",
     carry_out=_carry_out,
 )

@@ -96,8 +96,8 @@ class CarriesOut(Protocol):
 class KindOfAct:
     """One kind of act that needs a second administrator.
 
-    `said` says in words what it does, for administrators, and `said_to_person` for the person concerned; `addresses`
-    are that person's, each with the name of its reader. `let_go` undoes what was set aside, if the act does not happen;
+    `said` says in words what it does, for administrators, and `said_to_person` for the person concerned; `emails` are
+    that person's, each with the name of its reader. `let_go` undoes what was set aside, if the act does not happen;
     `tells_person` tells the person at once even while a second administrator has to agree; `person_may_stop` gives the
     person a link. `waits_on` says whether a refusal at the due moment will pass: then the act is tried again, and the
     amount stays set aside.
@@ -109,9 +109,7 @@ class KindOfAct:
     said_to_person: Callable[[PendingAct], str]
     carry_out: CarriesOut
     let_go: Callable[[PendingAct], None] = lambda act: None
-    addresses: Callable[[PendingAct], Mapping[str, str]] = lambda act: {
-        "person": act.person.email if act.person else ""
-    }
+    emails: Callable[[PendingAct], Mapping[str, str]] = lambda act: {"person": act.person.email if act.person else ""}
     tells_person: bool = False
     person_may_stop: bool = True
     waits_on: Callable[[Refusal], bool] = lambda refusal: False
@@ -211,11 +209,11 @@ def _tell_of_asked(act: PendingAct) -> None:
     kind = kind_of(act)
     if act.person is None or not (act.effective_at or kind.tells_person):
         return
-    for reader, address in kind.addresses(act).items():
+    for reader, email in kind.emails(act).items():
         token = ""
         if act.effective_at and kind.person_may_stop:
             token = StopLink(act=act, reader=reader).issue(lasts=act.effective_at - timezone.now())
-        outbox.tell("pending_act_announced", act_id=act.pk, to=address, token=token)
+        outbox.tell("pending_act_announced", act_id=act.pk, to=email, token=token)
 
 
 def told_of(act: PendingAct) -> Iterable[User]:
@@ -356,8 +354,8 @@ def _decide(act: PendingAct, state: PendingState, *, actor: User | None, reason:
     kind = kind_of(act)
     # The service that carried it out tells them that.
     if state != PendingState.DONE and act.person is not None and (links or kind.tells_person):
-        for address in kind.addresses(act).values():
-            outbox.tell("pending_act_called_off", act_id=act.pk, to=address)
+        for email in kind.emails(act).values():
+            outbox.tell("pending_act_called_off", act_id=act.pk, to=email)
 
 
 def _record(action: Action, act: PendingAct, actor: User | None, **details: str) -> None:

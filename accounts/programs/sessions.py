@@ -20,7 +20,7 @@ from accounts.programs.session_user import SessionUser
 from accounts.programs.tokens import Claims, TokenInvalid, Use
 from accounts.sign_in import axes as lockout
 from accounts.sign_in import devices, guesses
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.guesses import Door
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.passwords import hashing

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from accounts import roles
 from accounts.models import User
 from accounts.sign_in import guesses
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.guesses import identity, name_for_axes
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.passwords import hashing

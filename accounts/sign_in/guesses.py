@@ -39,7 +39,7 @@ def identity(email: Any) -> str:
     return email.strip().casefold()[:255] or NOBODY if isinstance(email, str) else NOBODY
 
 
-def address_in(typed: str) -> str:
+def email_in(typed: str) -> str:
     """Return the e-mail address that was typed, in its stored spelling; "" if it does not look like one: people type
     passwords into that field, and those are never written down."""
     text = typed.strip().lower()
@@ -48,7 +48,7 @@ def address_in(typed: str) -> str:
 
 def name_for_axes(email: Any) -> str:
     """Return what axes records of an attempt: the address, or NOBODY if it does not look like one."""
-    return address_in(email) or NOBODY if isinstance(email, str) else NOBODY
+    return email_in(email) or NOBODY if isinstance(email, str) else NOBODY
 
 
 class Door(StrEnum):
@@ -204,15 +204,15 @@ def _report_lockout(email: str, ip: str | None) -> None:
         is_told = True
     except (TooOften, LimitsUnavailable):  # what has happened is recorded even if nothing can be counted
         is_told = False
-    _write_lockout(address_in(email), network_of(ip), is_told=is_told)
+    _write_lockout(email_in(email), network_of(ip), is_told=is_told)
 
 
 @own_transaction
-def _write_lockout(address: str, network: str, *, is_told: bool) -> None:
-    record(Action.LOCKED_OUT, actor=None, actor_label=address or "unknown")
-    if address and is_told:
+def _write_lockout(email: str, network: str, *, is_told: bool) -> None:
+    record(Action.LOCKED_OUT, actor=None, actor_label=email or "unknown")
+    if email and is_told:
         now = timezone.now().isoformat()
-        outbox.tell("locked_out", email=address, at=now, network=network, minutes=settings.LOCKOUT_MINUTES)
+        outbox.tell("locked_out", email=email, at=now, network=network, minutes=settings.LOCKOUT_MINUTES)
 
 
 def seconds_locked(*, email: str, ip: str | None) -> int:

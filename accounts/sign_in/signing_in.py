@@ -8,8 +8,8 @@ from django.contrib.auth import authenticate
 from accounts.models import TotpDevice, User
 from accounts.sign_in import axes as lockout
 from accounts.sign_in import devices, guesses, two_factor
-from accounts.sign_in.addresses import user_by_email
-from accounts.sign_in.guesses import Door, address_in
+from accounts.sign_in.emails import user_by_email
+from accounts.sign_in.guesses import Door, email_in
 from accounts.sign_in.origin import Origin
 from audit.actions import Action
 from audit.services import record
@@ -116,7 +116,7 @@ def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_f
         SignInRefused, LockedOut
     """
     seconds = max(guesses.seconds_locked(email=email, ip=origin.ip), closed_for)
-    label = address_in(email) or "unknown"
+    label = email_in(email) or "unknown"
     record(
         Action.LOGIN_FAILURE,
         actor=None,

@@ -5,16 +5,18 @@ theirs. The buttons follow the permissions; the services check again. Each act s
 (`CodeAsked`, R5.8), and the page asks for it.
 """
 
+import importlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.core import checks
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,7 +26,7 @@ from django.urls import URLPattern, path, reverse
 from accounts.forms import CodeField
 from accounts.models import User
 from accounts.permission.reasons import MAX_REASON_CHARS
-from accounts.roles import may
+from accounts.roles import home_of, may
 from accounts.sign_in import fresh_code
 from accounts.sign_in.origin import origin_of
 from accounts.sign_in.sessions import pages
@@ -115,7 +117,9 @@ class StaffAct:
     `carry_out(request, row, **cleaned_data)` calls the service; `is_offered(row)` says whether it makes sense now, and
     `why_not(row, actor)` why it no longer does; `initial(row)` fills the form in. `explanation` says in plain words
     what will happen, to this row where it is a function; `done` says that it happened, from what the service returned
-    where it is one, and `is_waiting` whether it still waits for a person: then the message is a warning.
+    where it is one, and `is_waiting` whether it still waits for a person: then the message is a warning. `changes`
+    names the fields of the model that show afterwards that the act was done: the page of the row shows them, and the
+    list is filtered by them. If a field is shown already, `changes` may give a filter of its own instead.
     """
 
     name: str
@@ -131,6 +135,7 @@ class StaffAct:
     initial: Callable[[Any], dict[str, Any]] = field(default=lambda row: {})
     is_dangerous: bool = False
     is_waiting: Callable[[Any], bool] = field(default=lambda outcome: False)
+    changes: tuple[str | type[admin.ListFilter], ...] = ()
 
     def explained(self, row: Any) -> str:
         return self.explanation if isinstance(self.explanation, str) else self.explanation(row)
@@ -149,8 +154,54 @@ _acts_of: dict[type[Model], list[StaffAct]] = defaultdict(list)
 
 
 def offer(model: type[Model], *acts: StaffAct) -> None:
-    """Add these acts to the pages of a model's rows. An app may do so for a model of an app below it."""
-    _acts_of[model].extend(acts)
+    """Add these acts to the pages of a model's rows. An app may do so for a model of an app below it.
+
+    Raises:
+        TypeError: an act lacks a part. `check_acts` finds what other files lack.
+    """
+    for act in acts:
+        if faults := list(_faults_of(act, _acts_of[model])):
+            raise TypeError(f"The act {act.name!r} on {model.__name__} is not whole: {'; '.join(faults)}.")
+        _acts_of[model].append(act)
+
+
+def _faults_of(act: StaffAct, others: list[StaffAct]) -> Iterator[str]:
+    for part in ("name", "label", "permission", "explanation", "done"):
+        if not getattr(act, part):
+            yield f"it lacks its {part}"
+    if any(act.name == other.name for other in others):
+        yield "another one is called so"
+    if issubclass(act.form, CodeReasonForm) != (act.code == CodeAsked.EACH):
+        yield "the form of an act that takes a code each time is a CodeReasonForm, and no other is"
+
+
+def check_acts(**_: Any) -> list[checks.CheckMessage]:
+    """Check that each act has its permission, declared by a model and given to a role, and the fields that it
+    changes."""
+    return [
+        checks.Error(f"The act {act.name!r} on {model.__name__}: {fault}", id="accounts.E001")
+        for model, acts in _acts_of.items()
+        for act in acts
+        for fault in (*_faults_of_permission(act.permission), *_faults_of_changes(model, act))
+    ]
+
+
+def _faults_of_permission(permission: str) -> Iterator[str]:
+    app, _, codename = permission.partition(".")
+    try:
+        home_of(app, codename)
+    except LookupError:
+        yield f"{permission} stands in no Meta.permissions of {app}/models.py."
+    grants = importlib.import_module(f"{app}.roles").GRANTS
+    if not any(permission in granted for granted in grants.values()):
+        yield f"no role has {permission}: add it to GRANTS in {app}/roles.py, and a migration that calls grant()."
+
+
+def _faults_of_changes(model: type[Model], act: StaffAct) -> Iterator[str]:
+    fields = {field.name for field in model._meta.get_fields()}
+    for name in act.changes:
+        if isinstance(name, str) and name not in fields:
+            yield f"{name} is no field of the model, in {model.__module__.replace('.', '/')}.py."
 
 
 class ActingAdmin(ReadOnlyAdmin):
@@ -164,6 +215,18 @@ class ActingAdmin(ReadOnlyAdmin):
     @property
     def acts(self) -> list[StaffAct]:
         return _acts_of[self.model]
+
+    @property
+    def changed_by_acts(self) -> list[Any]:
+        """Return the names of fields, and filters, that show afterwards that an act was done."""
+        return list(dict.fromkeys(one for act in self.acts for one in act.changes))
+
+    def filters(self) -> tuple[Any, ...]:
+        return (*super().filters(), *self.changed_by_acts)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        shown = super().get_fields(request, obj)
+        return [*shown, *self._with_moments(one for one in self.changed_by_acts if isinstance(one, str))]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.act_view)

@@ -11,6 +11,7 @@ from accounts.models import PendingAct, User
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
 from accounts.staff.acts import AdminKeyForm, CodeAsked, CodeReasonForm, StaffAct, actor_of
+from accounts.staff.list_filters import ActiveFilter, LockedFilter
 from accounts.staff.pending_acts import how_it_waits
 
 
@@ -76,6 +77,7 @@ USER_ACTS = (
         carry_out=_edit,
         code=CodeAsked.EACH,
         form=EditUserForm,
+        changes=(ActiveFilter,),
         initial=lambda user: {
             **{name: getattr(user, name) for name in ("first_name", "last_name", "email", "phone", "is_active")},
             "seen": people.version_of(user),
@@ -103,6 +105,7 @@ USER_ACTS = (
         carry_out=_lock,
         code=CodeAsked.EACH,
         form=AdminKeyForm,
+        changes=(LockedFilter,),
         is_offered=lambda user: user.locked_at is None,
         is_dangerous=True,
     ),
@@ -115,6 +118,7 @@ USER_ACTS = (
         carry_out=_unlock,
         code=CodeAsked.EACH,
         form=AdminKeyForm,
+        changes=(LockedFilter,),
         is_offered=lambda user: bool(people.locks_of(user)),
     ),
 )

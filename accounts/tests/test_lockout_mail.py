@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.sign_in import guesses
-from accounts.sign_in.guesses import address_in
+from accounts.sign_in.guesses import email_in
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import WRONG_PASSWORD, give_code, give_password, is_signed_in, mails, wrong_code_for
@@ -131,7 +131,7 @@ def test_a_text_that_is_not_an_address_is_neither_told_nor_recorded(db: Any, typ
     ],
 )
 def test_what_looks_like_an_address(typed: str, address: str) -> None:
-    assert address_in(typed) == address
+    assert email_in(typed) == address
 
 
 def test_the_longest_address_fits_the_outbox(db: Any) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import people
 from accounts.models import AccountStatus, BankAccount, RecoveryCode, TotpDevice, User
-from accounts.people import AddressInUse, HasThisRole, LastAdministrator, NothingToReset, StillHasAccounts, details
+from accounts.people import EmailInUse, HasThisRole, LastAdministrator, NothingToReset, StillHasAccounts, details
 from accounts.permission import second_person
 from accounts.roles import Role
 from accounts.sign_in.two_factor import WrongCode
@@ -183,14 +183,14 @@ def test_of_another_address_the_old_one_is_told_too_and_sessions_end(
 
 def test_an_address_that_somebody_has_is_refused(alice: Any, bob: Any, ada: Any, monkeypatch: Any) -> None:
     code = fresh_code(ada)
-    with pytest.raises(AddressInUse, match="Somebody else"):
+    with pytest.raises(EmailInUse, match="Somebody else"):
         edit(ada, alice, email="BOB@example.com", code=code)
 
     def taken_meanwhile(*args: Any) -> list[str]:
         raise IntegrityError
 
     monkeypatch.setattr(details, "_edit", taken_meanwhile)
-    with pytest.raises(AddressInUse):
+    with pytest.raises(EmailInUse):
         edit(ada, alice, email="new@example.com", code=code)
     assert stored(alice).email == "alice@example.com"
 
@@ -410,7 +410,7 @@ def test_an_address_that_somebody_took_meanwhile_is_refused_and_waits_on(
 ) -> None:
     waits = edit(ada, alice, email="elsewhere@example.com").waits
     User.objects.filter(pk=bob.pk).update(email="elsewhere@example.com")
-    with pytest.raises(AddressInUse):
+    with pytest.raises(EmailInUse):
         agree(adam, waits)
     User.objects.filter(pk=bob.pk).update(email="bob@example.com")
 
@@ -419,7 +419,7 @@ def test_an_address_that_somebody_took_meanwhile_is_refused_and_waits_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(details, "_write", taken_at_this_moment)
-        with pytest.raises(AddressInUse):
+        with pytest.raises(EmailInUse):
             agree(adam, waits)
     assert waits is not None
     waits.refresh_from_db()

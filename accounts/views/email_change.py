@@ -31,7 +31,7 @@ def change(request: SignedInRequest) -> HttpResponse:
                 )
                 messages.info(request, f"We have written to {data['email']}. Follow the link there to confirm it.")
                 return redirect("profile")
-        except service.SameAddress as refusal:
+        except service.SameEmail as refusal:
             form.add_error("email", str(refusal))
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))

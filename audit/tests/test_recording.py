@@ -1,6 +1,8 @@
 """Writing the audit log: one way in, a fixed list of actions, stamped with who and from where (R6.1)."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +36,14 @@ def test_the_catalogue_has_every_required_action_and_stores_it_under_its_name() 
     longest = AuditEntry._meta.get_field("action").max_length
     assert longest is not None
     assert max(len(action.value) for action in Action) <= longest
+
+
+def test_every_action_is_recorded_somewhere(repository: Path) -> None:
+    """The service of a new action forgot `record(Action.…)`."""
+    apps = ("accounts", "audit", "bankproject", "foundation", "support", "transfers")
+    paths = (path for app in apps for path in (repository / app).rglob("*.py") if "tests" not in path.parts)
+    named = {name for path in paths for name in re.findall(r"\bAction\.([A-Z_]+)\b", path.read_text(encoding="utf-8"))}
+    assert {action.name for action in Action} - named == set()
 
 
 @proves("V16.2.1")

@@ -30,12 +30,12 @@ _LAST_BYTES = 4_000  # of what a job printed, for the log
 
 @dataclass(frozen=True)
 class Job:
-    """A command, and when to run it: `every` so long after it began, or at a time of `day`. A failed job with `retry`
-    is tried again after that; others when they are due again."""
+    """A command, and when to run it: `every` so long after it began, or each day at the time `daily_at`. A failed job
+    with `retry` is tried again after that; others when they are due again."""
 
     name: str
     every: timedelta | None = None
-    day: time = time.min
+    daily_at: time = time.min
     retry: timedelta | None = None
 
     def next_after(self, moment: datetime) -> datetime:
@@ -44,7 +44,7 @@ class Job:
             return moment + self.every
         here = timezone.get_default_timezone()
         today = timezone.localtime(moment, here).date()
-        times = (datetime.combine(today + timedelta(days=days), self.day, tzinfo=here) for days in (0, 1, 2))
+        times = (datetime.combine(today + timedelta(days=days), self.daily_at, tzinfo=here) for days in (0, 1, 2))
         # In UTC: a time that a clock never showed is compared with none.
         return next(at for at in (one.astimezone(UTC) for one in times) if at > moment)
 
@@ -62,10 +62,10 @@ JOBS: Sequence[Job] = (
     # An act that needs a second administrator, where there is none, takes effect a day after it was asked for.
     Job("carry_out_pending_acts", every=_SOON),
     # An hour after midnight at the earliest: before that a day cannot be counted.
-    Job("accrue_interest", day=time(2), retry=_SOON),
+    Job("accrue_interest", daily_at=time(2), retry=_SOON),
     # Asking again soon corrects nothing; each fault is in the log until a person has looked.
-    Job("verify_ledger", day=time(3)),
-    Job("verify_audit_log", day=time(4)),
+    Job("verify_ledger", daily_at=time(3)),
+    Job("verify_audit_log", daily_at=time(4)),
 )
 
 

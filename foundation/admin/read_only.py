@@ -157,11 +157,17 @@ class ReadOnlyAdmin(admin.ModelAdmin):
             messages.warning(request, "That filter, date or page was not understood, so nothing was filtered.")
             raise
 
+    def filters(self) -> tuple[Any, ...]:
+        """Return the filters of the list."""
+        return tuple(self.list_filter)
+
+    def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
+        return self.filters()
+
     def parameters(self) -> set[str]:
         """Return the address parameters that the list may be filtered by."""
         offered = {f"{self.date_hierarchy}__{part}" for part in _DATE_PARTS} if self.date_hierarchy else set()
-        filters: tuple[Any, ...] = tuple(self.list_filter)
-        for one in filters:
+        for one in self.filters():
             if isinstance(one, str):
                 offered.add(f"{one}__exact")
             else:
@@ -174,8 +180,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def get_ordering(self, request: HttpRequest) -> Any:
         """Return the list's own order, or that of a filter in use whose index gives another."""
-        filters: tuple[Any, ...] = tuple(self.list_filter)
-        for one in filters:
+        for one in self.filters():
             ordering = getattr(one, "ordering", ())
             if ordering and any(request.GET.get(name, "").strip() for name in one.parameters()):
                 return ordering

@@ -26,7 +26,7 @@ from support.states import REQUEST_PERMISSIONS, REQUEST_STEPS, RequestState, Req
 def what_approval_does(request: ServiceRequest) -> str:
     """Say it in plain words, for the clerk who is about to agree."""
     what = f"Approval {kind_of(request).approval_does}"
-    if kind_of(request).takes_two_administrators(request.details):
+    if kind_of(request).takes_two_administrators(request.opened):
         return f"{what} This takes an administrator, and a second one has to agree."
     if not kind_of(request).needs_two_clerks:
         return what
@@ -124,6 +124,6 @@ class ServiceRequestAdmin(ActingAdmin):
         return {
             "asked": asked,
             "freezes": freezes.standing_on(asked.account) if asked.account else [],
-            "wishes": kind_of(asked).wishes_for_clerks(asked.customer, asked.details) if decides else None,
+            "wishes": kind_of(asked).wishes_for_clerks(asked.customer, asked.opened) if decides else None,
             "what_approval_does": what_approval_does(asked) if asked.state == RequestState.PENDING else "",
         }

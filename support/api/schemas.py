@@ -119,7 +119,7 @@ class RequestDetailsOut(RequestOut):
             row,
             account=row.account.number if row.account is not None else None,
             reason=row.reason,
-            wishes=kind_of(row).wishes_for_programs(row.details),
+            wishes=kind_of(row).wishes_for_programs(row.opened),
             decision_reason=row.decision_reason,
             **more,
         )

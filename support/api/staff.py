@@ -62,7 +62,7 @@ class AskedInFullOut(AskedOut):
     def seen_by_clerk(cls, row: ServiceRequest, *, decides: bool) -> Self:
         given: dict[str, Any] = {"reason": None, "wishes": None}
         if decides:
-            given = {"reason": row.reason, "wishes": kind_of(row).wishes_for_programs(row.details)}
+            given = {"reason": row.reason, "wishes": kind_of(row).wishes_for_programs(row.opened)}
         standing = freezes.standing_on(row.account) if row.account else []
         shown: dict[str, Any] = {
             "freezes": [FreezeOut.of(one) for one in standing],

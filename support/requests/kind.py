@@ -1,6 +1,6 @@
 """A kind of service request is one class, with its words, its form, its checks and its act (R4.2).
 
-Each kind is one file in `support.requests.kinds`, which lists them. A class that lacks a part is refused when the
+Each kind is one file in `support.requests.kinds`, which finds them. A class that lacks a part is refused when the
 program starts.
 """
 
@@ -13,7 +13,7 @@ from accounts.models import AccountStatus, BankAccount, User
 from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
 from foundation.rest.schemas import In
-from support.models import ACCOUNT_KINDS, RequestKind, ServiceRequest
+from support.models import ACCOUNT_KINDS, MAX_KIND_CHARS, RequestKind, ServiceRequest
 from support.requests.common import RequestForm
 
 
@@ -45,12 +45,12 @@ class KindOfRequest(ABC):
 
     # --- Filing ------------------------------------------------------------------------------------------------
 
-    def differing(self, customer: User, details: Mapping[str, str]) -> Mapping[str, str]:
+    def differing(self, customer: User, payload: Mapping[str, str]) -> Mapping[str, str]:
         """Return the wishes that differ from what the bank keeps: only those are kept, checked and done."""
-        return details
+        return payload
 
     @abstractmethod
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
         """Refuse requests that make no sense. The caller has checked that the account is the customer's, and in one of
         `account_statuses`.
 
@@ -88,23 +88,23 @@ class KindOfRequest(ABC):
 
     # --- Words -------------------------------------------------------------------------------------------------
 
-    def wishes(self, details: Mapping[str, str]) -> list[tuple[str, str]]:
+    def wishes(self, payload: Mapping[str, str]) -> list[tuple[str, str]]:
         """Return what the customer reads in their request: label and value, as they wrote it."""
-        return [(key.replace("_", " ").capitalize(), value) for key, value in self._asked(details) if value]
+        return [(key.replace("_", " ").capitalize(), value) for key, value in self._asked(payload) if value]
 
-    def wishes_for_clerks(self, customer: User, details: Mapping[str, str]) -> list[tuple[str, str]]:
+    def wishes_for_clerks(self, customer: User, payload: Mapping[str, str]) -> list[tuple[str, str]]:
         """Return what a clerk compares before deciding: the present value, and the wish."""
         return []
 
-    def wishes_for_programs(self, details: Mapping[str, str]) -> Mapping[str, str]:
-        return dict(self._asked(details))
+    def wishes_for_programs(self, payload: Mapping[str, str]) -> Mapping[str, str]:
+        return dict(self._asked(payload))
 
-    def _asked(self, details: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        return ((key, value) for key, value in details.items() if key in self.payload_keys)
+    def _asked(self, payload: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        return ((key, value) for key, value in payload.items() if key in self.payload_keys)
 
     # --- Approval ----------------------------------------------------------------------------------------------
 
-    def takes_two_administrators(self, details: Mapping[str, str]) -> bool:
+    def takes_two_administrators(self, payload: Mapping[str, str]) -> bool:
         """Return whether an administrator approves it, and a second one has to agree before anything changes (R5.8)."""
         return False
 
@@ -119,21 +119,22 @@ class KindOfRequest(ABC):
 
 
 def registered(*kinds: type[KindOfRequest]) -> Mapping[RequestKind, KindOfRequest]:
-    """Return one instance of each class by its kind, in this order.
+    """Return one instance of each class by its kind, in the order of `RequestKind`.
 
     Raises:
         TypeError: a class lacks a part or has parts that do not fit together, or a `RequestKind` has no class.
     """
     for kind in kinds:
+        where = f"{kind.__module__.replace('.', '/')}.py: "
         if lacking := list(_lacking(kind)):
-            raise TypeError(f"{kind.__name__} is no whole kind of request. It lacks: {', '.join(lacking)}.")
+            raise TypeError(f"{where}{kind.__name__} is no whole kind of request. It lacks: {', '.join(lacking)}.")
         if faults := list(_faults(kind)):
-            raise TypeError(f"The parts of {kind.__name__} do not fit together: {'; '.join(faults)}.")
-    names = [kind.kind for kind in kinds]
-    if sorted(names) != sorted(RequestKind):
-        odd = [name.value for name in RequestKind if names.count(name) != 1]
-        raise TypeError(f"Each RequestKind has one class; look at {', '.join(odd)}.")
-    return {kind.kind: kind() for kind in kinds}
+            raise TypeError(f"{where}The parts of {kind.__name__} do not fit together: {'; '.join(faults)}.")
+    by_name = {kind.kind: kind for kind in kinds}
+    if sorted(kind.kind for kind in kinds) != sorted(RequestKind):
+        odd = [name.value for name in RequestKind if sum(kind.kind == name for kind in kinds) != 1]
+        raise TypeError(f"Each RequestKind has one class, in support/requests/kinds/; look at {', '.join(odd)}.")
+    return {name: by_name[name]() for name in RequestKind}
 
 
 def _lacking(kind: type[KindOfRequest]) -> Iterator[str]:
@@ -148,16 +149,18 @@ def _lacking(kind: type[KindOfRequest]) -> Iterator[str]:
 
 def _faults(kind: type[KindOfRequest]) -> Iterator[str]:
     about_an_account = bool(kind.account_statuses)
+    if len(kind.kind.value) > MAX_KIND_CHARS:
+        yield f"the value of the kind has more than {MAX_KIND_CHARS} characters"
     if about_an_account != (kind.kind in ACCOUNT_KINDS):
-        yield "account_statuses are for those in ACCOUNT_KINDS, and for no others"
+        yield "account_statuses are for those in ACCOUNT_KINDS (support/models.py), and for no others"
     if not kind.on_the_page:
         return
     keys = {"reason", *kind.payload_keys}
     if set(kind.form.base_fields) != (keys | {"account_id"} if about_an_account else keys):
-        yield "the form has other fields than the payload has keys"
+        yield "the form has other fields than payload_keys"
     fields = kind.schema.model_fields
     if set(fields) != keys | {"kind"} | ({"account"} if about_an_account else set()):
-        yield "the schema has other fields than the payload has keys"
+        yield "the schema has other fields than payload_keys"
     elif get_args(fields["kind"].annotation) != (kind.kind.value,):
         yield "the schema is of another kind"
     elif fields["reason"].is_required() != kind.needs_reason:

@@ -98,15 +98,15 @@ def file_request(
     rule = KINDS[kind]
     if not rule.on_the_page:
         raise NotOnThisPage
-    details = dict(payload or {})
-    _check_parts(actor, rule, account, details)
+    wanted = dict(payload or {})
+    _check_parts(actor, rule, account, wanted)
     if rule.needs_reason and not reason.strip():
         raise ReasonMissing
     if is_longer_than(reason, MAX_WISH_CHARS):
         raise WishTooLong
-    details = dict(rule.differing(actor, details))
-    rule.check(actor, account, details)
-    text = json.dumps({**details, **rule.noted(account)}, ensure_ascii=False, separators=(",", ":"))
+    wanted = dict(rule.differing(actor, wanted))
+    rule.check(actor, account, wanted)
+    text = json.dumps({**wanted, **rule.noted(account)}, ensure_ascii=False, separators=(",", ":"))
     if len(text) > _MAX_PAYLOAD_CHARS:
         raise PayloadTooLong
     limiter.take(f"request:{actor.pk}", limiter.Limit(settings.REQUESTS_PER_HOUR, 3600))
@@ -116,8 +116,8 @@ def file_request(
         raise AlreadyAsked from error
 
 
-def _check_parts(actor: User, rule: KindOfRequest, account: BankAccount | None, details: dict[str, str]) -> None:
-    if details.keys() != rule.payload_keys or (account is None) == rule.is_about_an_account:
+def _check_parts(actor: User, rule: KindOfRequest, account: BankAccount | None, payload: dict[str, str]) -> None:
+    if payload.keys() != rule.payload_keys or (account is None) == rule.is_about_an_account:
         raise ValueError("A request carries what its kind needs, and nothing else.")
     if account is not None:
         require_owner(actor, account)
@@ -203,7 +203,7 @@ def _approve(actor: User, public_id: uuid.UUID, reason: str, seen: int | None) -
         return _endorse(actor, request, reason)
     if request.first_approved_by_id == actor.pk:
         raise SecondClerkNeeded
-    takes_two = kind_of(request).takes_two_administrators(request.details)
+    takes_two = kind_of(request).takes_two_administrators(request.opened)
     if takes_two and not may(actor, second_person.DECIDES):
         raise AdministratorNeeded
     now = timezone.now()
@@ -252,7 +252,7 @@ def perform(
 def _ask_second(actor: User, request: ServiceRequest, reason: str) -> None:
     # After the step, so that a clerk who finds the request decided never waits here.
     asker = administrators.take_turn(actor, second_person.DECIDES)
-    wishes = kind_of(request).wishes_for_clerks(request.customer, request.details)
+    wishes = kind_of(request).wishes_for_clerks(request.customer, request.opened)
     asked = second_person.Asked(
         kind=APPROVED_REQUEST.kind,
         subject_id=str(request.public_id),
@@ -287,7 +287,7 @@ def _called_off(act: PendingAct) -> None:
 APPROVED_REQUEST = KindOfAct(
     kind="approve_request",
     label="Approve a request",
-    said=lambda act: f"{act.details['label']}, as {act.person} asked. {act.details['wishes']}",
+    said=lambda act: f"{act.opened['label']}, as {act.person} asked. {act.opened['wishes']}",
     said_to_person=lambda act: "do what you asked for",
     carry_out=_agreed,
     let_go=_called_off,

@@ -82,7 +82,7 @@ def test_a_clerk_sees_only_what_is_to_be_another_and_beside_it_what_is_now(alice
     # R4.2: a request to change the name alone brings up no address.
     named = request_of(alice, "update_identity", payload=IDENTITY | {"address": alice.address}, reason="Married")
     shown = [("Name now", "Alice Archer"), ("New name", "Alicia Archer")]
-    assert kind_of(named).wishes_for_clerks(alice, named.details) == shown
+    assert kind_of(named).wishes_for_clerks(alice, named.opened) == shown
 
 
 def test_what_the_customer_gave_is_for_who_decides(
@@ -101,7 +101,7 @@ def test_what_the_customer_gave_is_for_who_decides(
 def test_a_wish_stands_beside_what_is_now(alice: Any, request_of: Any) -> None:
     row = request_of(alice, "raise_daily_limit", payload={"amount": "30000"}, reason="A car")
     shown = [("Daily limit now", "€25,000.00"), ("New daily limit", "€30,000.00")]
-    assert kind_of(row).wishes_for_clerks(alice, row.details) == shown
+    assert kind_of(row).wishes_for_clerks(alice, row.opened) == shown
     moved = request_of(alice, "update_identity", payload=IDENTITY, reason="We moved")
     shown = [
         ("Name now", "Alice Archer"),
@@ -109,9 +109,9 @@ def test_a_wish_stands_beside_what_is_now(alice: Any, request_of: Any) -> None:
         ("Address now", "Lindenallee 4\nBerlin"),
         ("New address", "Hafenstraße 9\nHamburg"),
     ]
-    assert kind_of(moved).wishes_for_clerks(alice, moved.details) == shown
+    assert kind_of(moved).wishes_for_clerks(alice, moved.opened) == shown
     frozen = request_of(alice, "freeze_account")
-    assert kind_of(frozen).wishes_for_clerks(alice, frozen.details) == []
+    assert kind_of(frozen).wishes_for_clerks(alice, frozen.opened) == []
 
 
 @in_one_world("kind", RequestKind)

@@ -47,6 +47,7 @@ def wishes(alice: Any, account: Any, open_account: Any) -> dict[str, dict[str, A
         "update_identity": {"first_name": "Alicia", "last_name": "", "address": "A 1\n\nB", "reason": "I moved"},
         "reset_pin": {},
     }
+    assert set(bodies) == set(PAGE_KINDS), "a new kind: add a body that asks for it to `wishes`, here"
     return {kind: {"kind": kind} | body for kind, body in bodies.items()}
 
 
@@ -58,7 +59,7 @@ def test_each_kind_is_filed_seen_and_taken_back(kind: str, alice: Any, api_of: A
     assert filed.status_code == 201
     row = ServiceRequest.objects.get()
     assert (row.customer_id, row.kind, row.state) == (alice.pk, kind, "pending")
-    assert row.details.keys() == KINDS[kind].payload_keys | KINDS[kind].noted(row.account).keys()  # type: ignore[index]  # a text for its member
+    assert row.opened.keys() == KINDS[kind].payload_keys | KINDS[kind].noted(row.account).keys()  # type: ignore[index]  # a text for its member
     assert filed.json()["wishes"].keys() == KINDS[kind].payload_keys  # type: ignore[index]  # as above
     seen = api.get(f"requests/{row.public_id}")
     assert seen.json() == filed.json()

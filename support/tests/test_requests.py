@@ -209,7 +209,7 @@ def test_no_kind_has_room_for_a_secret() -> None:
 def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any) -> None:
     # R8.1
     request = request_of(alice, "update_identity", payload=IDENTITY, reason="Married")
-    assert request.details == IDENTITY
+    assert request.opened == IDENTITY
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM support_servicerequest")
         assert "Hafenstra" not in repr(cursor.fetchall())
@@ -229,7 +229,7 @@ def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any
 )
 def test_unchanged_fields_are_not_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
     # R1.8: so that an approval writes nothing that was not asked for.
-    assert request_of(alice, "update_identity", payload=payload, reason="Married").details == kept
+    assert request_of(alice, "update_identity", payload=payload, reason="Married").opened == kept
 
 
 @in_one_world(

@@ -80,7 +80,7 @@ def service_request(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         "row": row,
         "explanation": kind.explanation,
         "unless_approved": kind.unless_approved,
-        "wishes": kind.wishes(row.details),
+        "wishes": kind.wishes(row.opened),
         "can_cancel": row.state == RequestState.PENDING,
     }
     return render(request, "support/request.html", context)

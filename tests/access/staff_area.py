@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 
+from accounts.staff.acts import CodeAsked
 from audit.models import AuditEntry
 from tests.access.doors import Door
 from tests.access.visitors import STAFF, Visitor, Walker
@@ -15,30 +16,42 @@ from tests.access.world import World, acts, name_of
 from tests.access_walk import text_of
 from transfers.models import Transaction
 
-# The permission of a role for an act on a row.
+NONE, LATELY, EACH = CodeAsked.NONE, CodeAsked.LATELY, CodeAsked.EACH
+BY_HAND = ""  # for staff who look at a person, a form or a conversation: programs do not do it
+
+
+class Act(NamedTuple):
+    """The role that may do it to a row, which of the clerk's codes it takes, and which operation of the API does the
+    same for the same code."""
+
+    permission: str
+    code: CodeAsked
+    operation: str
+
+
 ACTS = {
-    "bankaccount/deposit": "transfers.deposit_at_counter",
-    "bankaccount/freeze": "accounts.freeze_account",
-    "bankaccount/unfreeze": "accounts.unfreeze_account",
-    "bankaccount/withdraw": "transfers.withdraw_at_counter",
-    "fraudalert/close": "transfers.close_fraud_alert",
-    "pendingact/approve": "accounts.decide_pendingact",
-    "pendingact/stop": "accounts.decide_pendingact",
-    "servicerequest/approve": "support.decide_request",
-    "servicerequest/reject": "support.decide_request",
-    "ticket/answer": "support.handle_ticket",
-    "ticket/note": "support.handle_ticket",
-    "ticket/reopen": "support.handle_ticket",
-    "ticket/resolve": "support.handle_ticket",
-    "ticket/take": "support.handle_ticket",
-    "transaction/reverse": "transfers.reverse_transaction",
-    "transferorder/reject": "transfers.decide_held_transfer",
-    "transferorder/release": "transfers.decide_held_transfer",
-    "user/edit": "accounts.edit_user",
-    "user/lock": "accounts.lock_user",
-    "user/open-account": "transfers.open_account_for_customer",
-    "user/role": "accounts.change_role",
-    "user/unlock": "accounts.unlock_user",
+    "bankaccount/deposit": Act("transfers.deposit_at_counter", LATELY, BY_HAND),
+    "bankaccount/freeze": Act("accounts.freeze_account", LATELY, "POST accounts/{number}/freeze"),
+    "bankaccount/unfreeze": Act("accounts.unfreeze_account", LATELY, "POST accounts/{number}/unfreeze"),
+    "bankaccount/withdraw": Act("transfers.withdraw_at_counter", LATELY, BY_HAND),
+    "fraudalert/close": Act("transfers.close_fraud_alert", NONE, "POST alerts/{alert_id}/close"),
+    "pendingact/approve": Act("accounts.decide_pendingact", EACH, "POST staff/pending-acts/{act_id}/approve"),
+    "pendingact/stop": Act("accounts.decide_pendingact", EACH, "POST staff/pending-acts/{act_id}/stop"),
+    "servicerequest/approve": Act("support.decide_request", LATELY, "POST staff/requests/{request_id}/approve"),
+    "servicerequest/reject": Act("support.decide_request", NONE, "POST staff/requests/{request_id}/reject"),
+    "ticket/answer": Act("support.handle_ticket", NONE, BY_HAND),
+    "ticket/note": Act("support.handle_ticket", NONE, BY_HAND),
+    "ticket/reopen": Act("support.handle_ticket", NONE, BY_HAND),
+    "ticket/resolve": Act("support.handle_ticket", NONE, BY_HAND),
+    "ticket/take": Act("support.handle_ticket", NONE, BY_HAND),
+    "transaction/reverse": Act("transfers.reverse_transaction", LATELY, "POST transactions/{reference}/reverse"),
+    "transferorder/reject": Act("transfers.decide_held_transfer", LATELY, "POST holds/{hold_id}/reject"),
+    "transferorder/release": Act("transfers.decide_held_transfer", LATELY, "POST holds/{hold_id}/release"),
+    "user/edit": Act("accounts.edit_user", EACH, BY_HAND),
+    "user/lock": Act("accounts.lock_user", EACH, "POST users/{user_id}/lock"),
+    "user/open-account": Act("transfers.open_account_for_customer", LATELY, BY_HAND),
+    "user/role": Act("accounts.change_role", EACH, "POST users/{user_id}/role"),
+    "user/unlock": Act("accounts.unlock_user", EACH, "POST users/{user_id}/unlock"),
 }
 # The permission of a role to download a model's list.
 EXPORTS = {
@@ -143,7 +156,7 @@ def _acts(page: Any, world: World, visitor: Visitor) -> Iterator[Door]:
     for model, act in acts():
         if model is not page.model:
             continue
-        permission = ACTS[name_of(model, act)]
+        permission = ACTS[name_of(model, act)].permission
         sees, row = visitor.may(permission_to_view(model)), world.row_for(model, act)
         is_allowed, path = sees and visitor.may(permission), url(model, "act", row.pk, act.name)
         yield from _both(path, permission, PAGES["act"][not is_allowed], visitor)

@@ -1,4 +1,4 @@
-"""What the firewall compresses: only answers that are the same for everybody (docs/adr/0027, R8.4)."""
+"""What the firewall compresses: only answers that are the same for everybody (docs/adr/0026, R8.4)."""
 
 import gzip
 import http.client

@@ -83,7 +83,7 @@ def test_names_of_the_world_are_asked_for(signed_in: Callable[[Any], Visitor], a
         form = wanted | {"reason": "I'm married; here's the certificate"}
         answers[first_name] = browser.post("/help/requests/new/?kind=update_identity", form)
         asked = ServiceRequest.objects.get(state="pending")
-        assert asked.details == wanted, answers[first_name].status
+        assert asked.opened == wanted, answers[first_name].status
         answers[f"not {first_name}"] = browser.post(f"/help/requests/{asked.public_id}/cancel/", {})
     assert stopped(answers) == {}
 

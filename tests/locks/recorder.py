@@ -110,8 +110,12 @@ class Recorder:
 
     def _hold_against_the_order(self, taken: list[Taken], same: list[Taken], now: Taken, service: str) -> None:
         lock, asked = now.lock, now.asked
-        if lock.name not in self._order.services.get(service, (lock.name,)):
+        named = self._order.services.get(service)
+        if named is not None and lock.name not in named:
             self._note(f"docs/locks.md does not say that {service} takes {_said(lock)}.", (asked, now.frames))
+        if named is None and service and any(one.lock is not lock for one in taken):
+            text = f"docs/locks.md has no line for {service}, which takes more than one lock."
+            self._note(text, *((one.asked, one.frames) for one in (taken[-1], now)))
         if not asked.waits:
             return
         if fault := _fault_of_rows(same, now):

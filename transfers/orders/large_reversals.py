@@ -157,19 +157,19 @@ def _is_frozen(refusal: Refusal) -> bool:
 
 
 def _said(act: PendingAct) -> str:
-    of = act.details
+    of = act.opened
     return f"Reverse {_money(act)}, the {of['what']} {of['reference']} of {of['day']}"
 
 
 def _said_to_person(act: PendingAct) -> str:
-    of = act.details
+    of = act.opened
     if of["pays"]:
         return f"take back {_money(act)} that came to your account {of['account']} on {of['day']}, as a mistake"
     return f"give back {_money(act)} to your account {of['account']}: the {of['what']} of {of['day']} was a mistake"
 
 
 def _money(act: PendingAct) -> str:
-    return format_money(Decimal(act.details["amount"]))
+    return format_money(Decimal(act.opened["amount"]))
 
 
 REVERSE_TRANSACTION = KindOfAct(

@@ -26,12 +26,11 @@ from foundation.money import format_money
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 from transfers.models import CustomerLimit, OrderKind, TransferOrder
-from transfers.orders.fraud import WINDOW
+from transfers.orders import fraud
 
 # Paid out to others or in cash: these count towards the daily limit. Transfers between own accounts do not.
 OUTGOING_KINDS = (OrderKind.PAYMENT, OrderKind.WITHDRAWAL)
 
-_PAYMENTS = "payments"
 _A_DAY = timedelta(days=1)
 
 _field: Any = CustomerLimit._meta.get_field
@@ -168,21 +167,26 @@ def _limit_of(kind: OrderKind) -> limiter.Limit:
     return limiter.Limit(times, 60)
 
 
-# --- By hour ------------------------------------------------------------------------------------------------
+# --- By hour, or what else the fraud rules count -----------------------------------------------------------
 
 
-def payments_in_the_hour(row: CustomerLimit | None, *, at: datetime) -> int:
-    """Return how many payments the customer has ordered in the hour before `at`, held and rejected ones included; no
-    more than the fraud rule needs."""
-    since = (at - WINDOW).timestamp()
-    return sum(stamp > since for stamp in _recent(row).get(_PAYMENTS, ())) if row is not None else 0
+def earlier_payments(row: CustomerLimit | None, *, at: datetime) -> dict[fraud.Count, int]:
+    """Return how many payments the customer has ordered before `at`, held and rejected ones included, for each count of
+    the fraud rules; at most as many as they need."""
+    return {count: len(_still_in(count, row, at)) if row is not None else 0 for count in fraud.COUNTS}
 
 
-def note_payment(row: CustomerLimit, *, at: datetime) -> None:
-    """Remember the payment for an hour; no more of them than set off the rule."""
-    recent, since = _recent(row), (at - WINDOW).timestamp()
-    payments = [*(stamp for stamp in recent.get(_PAYMENTS, ()) if stamp > since), at.timestamp()]
-    recent[_PAYMENTS] = payments[-max(settings.ALERT_PAYMENTS_PER_HOUR, 1) :]
+def note_payment(row: CustomerLimit, payment: fraud.Payment, thresholds: fraud.Thresholds) -> None:
+    """Remember the payment for as long as a fraud rule counts it, but no more payments than set off the rules."""
+    for count in fraud.COUNTS:
+        if count.takes(payment):
+            stamps = [*_still_in(count, row, payment.at), payment.at.timestamp()]
+            _recent(row)[count.name] = stamps[-fraud.most_needed(count, thresholds) :]
+
+
+def _still_in(count: fraud.Count, row: CustomerLimit, at: datetime) -> list[float]:
+    since = (at - count.within).timestamp()
+    return [stamp for stamp in _recent(row).get(count.name, ()) if stamp > since]
 
 
 def _recent(row: CustomerLimit) -> dict[str, Any]:

@@ -266,8 +266,8 @@ def _judge(
     if instruction.kind == OrderKind.PAYMENT:
         known = known_payees.known_payee(instruction.customer, instruction.target)
         payee_names.put_on_order(order, instruction.name_given, known)
-        earlier = limits.payments_in_the_hour(row, at=instruction.at)
-        rules = screening.rules_set_off(instruction.amount, earlier=earlier, is_first=known is None)
+        earlier = limits.earlier_payments(row, at=instruction.at)
+        rules = screening.rules_set_off(_as_payment(instruction, known), earlier=earlier)
     if instruction.kind == OrderKind.DEPOSIT:
         if instruction.served is None:
             limits.refuse_above_cash_in(row, instruction.amount, at=instruction.at)
@@ -279,6 +279,10 @@ def _judge(
         order.state = OrderState.HELD.value
         return _Judged(order, _judge_hold(instruction, order), rules, known, let_out)
     return _Judged(order, ledger.judge([records.movement_of(order, at=instruction.at)]), rules, known, let_out)
+
+
+def _as_payment(instruction: Instruction, known: KnownPayee | None) -> fraud.Payment:
+    return fraud.Payment(instruction.amount, instruction.at, is_first=known is None)
 
 
 def _judge_hold(instruction: Instruction, order: TransferOrder) -> holding.JudgedHold | None:
@@ -323,7 +327,7 @@ def _write(instruction: Instruction, row: CustomerLimit, judged: _Judged) -> Tra
     if let_out is not None:
         limits.charge(row, instruction.amount, at=instruction.at, with_code=let_out.by_code)
         if instruction.kind == OrderKind.PAYMENT:
-            limits.note_payment(row, at=instruction.at)
+            limits.note_payment(row, _as_payment(instruction, judged.known_payee), screening.thresholds())
         if let_out.challenge is not None:
             step_up.use_up(let_out.challenge, at=instruction.at)
     elif instruction.kind == OrderKind.DEPOSIT and instruction.served is None:

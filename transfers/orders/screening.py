@@ -1,12 +1,13 @@
 """Applying the fraud rules to a new payment and to cash, and handling their alerts (R3.10)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.core import checks
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
@@ -41,27 +42,34 @@ class AlertClosedAlready(WrongStatus):
 
 def thresholds() -> fraud.Thresholds:
     """Return the current thresholds."""
-    return fraud.Thresholds(
-        alert_amount=settings.ALERT_AMOUNT,
-        suspicious_amount=settings.SUSPICIOUS_AMOUNT,
-        payments_per_hour=settings.ALERT_PAYMENTS_PER_HOUR,
-    )
+    return {rule.setting: getattr(settings, rule.setting) for rule in fraud.PAYMENT_RULES}
 
 
-def rules_set_off(amount: Decimal, *, earlier: int, is_first: bool) -> tuple[Rule, ...]:
-    """Return the rules that a payment of `amount` (major units) sets off, after `earlier` payments of its customer in
-    the hour, held and rejected ones included (`limits.payments_in_the_hour`); `is_first`: to a payee new to them."""
-    facts = fraud.Facts(amount=amount, payments_in_the_hour=earlier + 1, is_first_payment=is_first)
-    return fraud.alerts(facts, thresholds())
+def check_thresholds(**_: Any) -> list[checks.CheckMessage]:
+    """Check that each rule has its setting: without it every payment would fail."""
+    return [
+        checks.Error(
+            f"Rule.{rule.rule.name} in transfers/orders/fraud.py needs {rule.setting}: add it to "
+            "bankproject/settings.py.",
+            id="transfers.E001",
+        )
+        for rule in fraud.PAYMENT_RULES
+        if not hasattr(settings, rule.setting)
+    ]
+
+
+def rules_set_off(payment: fraud.Payment, *, earlier: Mapping[fraud.Count, int]) -> tuple[Rule, ...]:
+    """Return the rules that a payment sets off, after so many `earlier` ones of its customer
+    (`limits.earlier_payments`)."""
+    return fraud.alerts(fraud.facts_of(payment, earlier), thresholds())
 
 
 def rules_of_cash_in(instruction: Instruction) -> tuple[Rule, ...]:
     """Return the rules that a deposit sets off: by its amount, where customers pay in by themselves; at the counter
     together with the day's cash for this customer that staff have noted and no second clerk has checked."""
     if instruction.served is None:
-        return fraud.alerts(
-            fraud.Facts(amount=instruction.amount, payments_in_the_hour=0, is_first_payment=False), thresholds()
-        )
+        cash = fraud.Payment(instruction.amount, instruction.at, is_first=False)
+        return fraud.alerts(fraud.Facts(cash, {}), thresholds())
     noted = _noted_cash_in(instruction.served, at=instruction.at)
     return fraud.alerts_of_cash_in(noted + instruction.amount, thresholds())
 
@@ -79,7 +87,7 @@ def is_much_cash_out(customer: User, amount: Decimal, *, at: datetime) -> bool:
         hold_reason="",
         created_at__gte=start_of_day(day_of(at)),
     )
-    return amount + _sum_by_others(today, customer) > thresholds().alert_amount
+    return amount + _sum_by_others(today, customer) > settings.ALERT_AMOUNT
 
 
 def _noted_cash_in(customer: User, *, at: datetime) -> Decimal:

@@ -43,7 +43,7 @@ def test_cash_that_was_handed_out_by_mistake_comes_back_and_nothing_is_held_for_
     asked = reverse_or_ask(actor=ada, transaction=mistake, reason=REASON)
     assert isinstance(asked, PendingAct)
     assert (asked.held_on, asked.held_amount) == (None, Decimal(0))
-    assert (asked.person, asked.details["account"], asked.details["pays"]) == (alice, str(household), "")
+    assert (asked.person, asked.opened["account"], asked.opened["pays"]) == (alice, str(household), "")
     assert funds(household) == (Decimal(15_000), Decimal(15_000))
     agree(adam)
     assert funds(household) == (Decimal(20_000), Decimal(20_000))

@@ -205,8 +205,9 @@ def _about_name(given: NameGiven | None, payee: NamedPayee) -> AboutName | None:
 def _before_it_goes(request: SignedInRequest, amount: Decimal, *, is_first: bool) -> str:
     """Return what the customer is told about a payment that would be held now; the rules are checked again when it is
     sent."""
-    earlier = limits.payments_in_the_hour(limits.limit_of(request.user), at=timezone.now())
-    rules = screening.rules_set_off(amount, earlier=earlier, is_first=is_first)
+    payment = fraud.Payment(amount, timezone.now(), is_first)
+    earlier = limits.earlier_payments(limits.limit_of(request.user), at=payment.at)
+    rules = screening.rules_set_off(payment, earlier=earlier)
     return before_holding(fraud.hold_reason(rules))
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from accounts.models import PasswordReset, normalise_email
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.passwords.change import save_new_password
 from accounts.sign_in.passwords.hashing import make_hash
 from accounts.sign_in.passwords.rules import check_new_password

@@ -24,8 +24,8 @@ from tests.tables import in_one_world
 
 NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
 HOURLY = Job("hourly", every=timedelta(hours=1))
-NIGHTLY = Job("nightly", day=time(2), retry=timedelta(minutes=15))
-VERIFYING = Job("verifying", day=time(3))
+NIGHTLY = Job("nightly", daily_at=time(2), retry=timedelta(minutes=15))
+VERIFYING = Job("verifying", daily_at=time(3))
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_a_new_bank_begins_with_what_is_hourly(rows: None) -> None:
     ],
 )
 def test_nightly_is_the_next_time_that_it_is_so_late(moment: str, due: str) -> None:
-    assert Job("x", day=time(3)).next_after(datetime.fromisoformat(moment)) == datetime.fromisoformat(due)
+    assert Job("x", daily_at=time(3)).next_after(datetime.fromisoformat(moment)) == datetime.fromisoformat(due)
 
 
 def test_nights_are_the_banks(settings: Any) -> None:

@@ -23,7 +23,7 @@ class CloseAccount(KindOfRequest):
     account_statuses = (AccountStatus.ACTIVE,)
     fields_of_refusals = {closing.AccountNotEmpty: "account_id"}
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
         """Refuse while an obstacle remains.
 
         Raises:

@@ -32,7 +32,7 @@ class FreezeAccount(KindOfRequest):
     schema = FreezeAccountIn
     account_statuses = (AccountStatus.ACTIVE,)
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
         """Check nothing more: any active account can be frozen."""
 
     def begin(self, asked: ServiceRequest) -> None:

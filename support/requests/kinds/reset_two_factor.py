@@ -21,7 +21,7 @@ class ResetTwoFactor(KindOfRequest):
     needs_two_clerks = True
     on_the_page = False
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
         """Check nothing more: the password and the link were checked before it was filed."""
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:

@@ -34,7 +34,7 @@ class UnfreezeAccount(KindOfRequest):
     account_statuses = (AccountStatus.FROZEN,)
     needs_reason = True
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
         """Check nothing more: the clerk finds out whether it is safe."""
 
     def noted(self, account: BankAccount | None) -> Mapping[str, str]:
@@ -48,8 +48,8 @@ class UnfreezeAccount(KindOfRequest):
             FreezeCameSince, AdministratorsFreeze, WrongStatus, NotYourself
         """
         account, seen = asked.its_account, authority.seen
-        if seen is None and _VERSION in asked.details:
-            seen = int(asked.details[_VERSION])
+        if seen is None and _VERSION in asked.opened:
+            seen = int(asked.opened[_VERSION])
         if seen is None:  # it was filed before this was noted
             seen = freezes.version_at(account, asked.created_at)
         freezing.unfreeze_account.joined(actor=actor, account=account, reason=reason, seen=seen, authority=authority)

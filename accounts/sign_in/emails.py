@@ -22,9 +22,9 @@ def user_by_email(typed: str) -> User | None:
     return user if user is not None and user.email == email else None
 
 
-def is_plain(address: str) -> bool:
+def is_plain(email: str) -> bool:
     """Return whether it has one spelling only: no character is invisible, a space, or changed by NFKC."""
-    text = address.strip()
+    text = email.strip()
     return unicodedata.normalize("NFKC", text) == text and not any(
         unicodedata.category(char) in _NEVER_IN_ONE for char in text
     )

@@ -12,8 +12,8 @@ from django.test import Client
 from accounts.forms import EmailChangeForm, ForgottenPasswordForm, RegistrationForm, SignInForm
 from accounts.models import PasswordReset, User
 from accounts.people import email_change, registration
-from accounts.sign_in.addresses import is_plain, user_by_email
 from accounts.sign_in.axes import email_of, identity_of
+from accounts.sign_in.emails import is_plain, user_by_email
 from accounts.sign_in.guesses import NOBODY
 from accounts.sign_in.passwords import reset as password_reset
 from audit.models import AuditEntry
