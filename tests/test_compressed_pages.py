@@ -47,7 +47,7 @@ def with_cookies() -> Client:
 
 @proves("V12.2.1")
 @pytest.mark.parametrize("path", sorted(VISITORS | EVERYBODYS))
-def test_it_is_the_same_for_whoever_asks_with_whatever(path: str, hers: Hers) -> None:
+def test_it_is_the_same_for_every_reader_and_request(path: str, hers: Hers) -> None:
     plain = said(Client(), path)
     assert said(with_cookies(), path, **SENT) == plain
     assert "reflected" not in plain

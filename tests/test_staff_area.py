@@ -63,7 +63,7 @@ def test_the_one_admin_site_is_the_banks_with_all_its_pages() -> None:
     assert all(isinstance(page, ReadOnlyAdmin) for page in admin.site._registry.values())
 
 
-def test_each_list_is_searched_and_is_on_the_first_page_of_whoever_sees_it(
+def test_each_list_is_searched_and_is_on_the_first_page_of_those_who_see_it(
     rows: Any, sam: Any, audrey: Any, ada: Any, browser_of: Any, subtests: Any
 ) -> None:
     # R5.4

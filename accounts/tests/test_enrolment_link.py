@@ -230,7 +230,7 @@ def without_row(request: Any, alice: Any) -> Any:
 
 
 @proves("V6.4.4")
-def test_who_had_a_second_factor_needs_a_link_whatever_row_there_is(without_row: Any, client: Client) -> None:
+def test_a_person_who_had_a_second_factor_needs_a_link_in_any_case(without_row: Any, client: Client) -> None:
     # R1.8: fail closed.
     assert give_password(client, without_row.email)["Location"] == ENROL
     for answer in (client.get(ENROL), client.post(ENROL, {"code": "123456"})):

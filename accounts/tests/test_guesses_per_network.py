@@ -97,7 +97,7 @@ def test_customers_behind_one_address_do_not_add_up(alice: Any, bob: Any, code_o
     assert is_signed_in(browser)
 
 
-def test_one_that_is_locked_out_already_counts_for_its_network_no_more(alice: Any, bob: Any, clock: Any) -> None:
+def test_one_that_is_locked_out_already_no_longer_counts_for_its_network(alice: Any, bob: Any, clock: Any) -> None:
     for _ in range(MANY * 3):
         give_password(Client(REMOTE_ADDR=HERE), alice.email, WRONG_PASSWORD)
     assert give_password(Client(REMOTE_ADDR=HERE), bob.email).status_code == 302

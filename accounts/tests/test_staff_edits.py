@@ -370,7 +370,7 @@ def test_making_a_clerk_a_customer_takes_one_alone(ada: Any, adam: Any, sam: Any
         ),
     ],
 )  # fmt: skip
-def test_what_waits_is_said_in_words_and_done_by_whoever_agrees(
+def test_a_waiting_act_is_said_in_words_and_done_by_the_one_who_agrees(
     person: str, change: dict[str, Any], words: str, ada: Any, make_user: Any, request: pytest.FixtureRequest
 ) -> None:
     user, second = request.getfixturevalue(person), make_user("Anna", Role.ADMIN)

@@ -171,7 +171,7 @@ def test_wrong_keys_are_audited_and_counted_like_wrong_codes(alice: Any, ada: An
     assert [entry.details for entry in entries] == [{}] * settings.AXES_FAILURE_LIMIT
 
 
-def test_where_there_is_none_whatever_is_given_is_ignored(alice: Any, ada: Any) -> None:
+def test_without_an_admin_key_a_given_one_is_ignored(alice: Any, ada: Any) -> None:
     lock(ada, alice, admin_key="something")
     assert stored(alice).locked_at is not None
 

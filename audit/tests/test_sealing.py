@@ -109,7 +109,7 @@ def test_a_commit_is_late_for_a_day_after_which_it_was_inserted(entries: Entries
     assert found() == f"entry {first.pk + 11} was inserted: its neighbours were sealed long before it came"
 
 
-def test_sealing_looks_at_what_is_settled_no_more(entries: Entries) -> None:
+def test_sealing_does_not_read_settled_entries_again(entries: Entries) -> None:
     """Its cost does not grow with the log."""
     made = entries(3)
     start = timezone.now()

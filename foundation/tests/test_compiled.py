@@ -207,7 +207,7 @@ def test_what_may_be_behind_is_asked_where_the_router_says(everyday: Any, settin
     assert asked == [BankAccount]  # each time, and not as at compile time
 
 
-def test_a_row_is_found_or_made_and_whoever_was_faster_is_found(db: Any) -> None:
+def test_a_row_is_found_or_made_and_the_row_of_a_faster_request_is_found(db: Any) -> None:
     rows: Select = Select(lambda key: RateWindow.objects.filter(key=key), RateWindow._meta.get_field("key"))
 
     def make(key: str = "a key") -> RateWindow:

@@ -43,7 +43,7 @@ def test_every_act_of_staff_says_what_code_it_takes() -> None:
     assert asks_itself == {name for name, code in codes.items() if code == EACH}
 
 
-def test_every_act_stands_in_the_handbook() -> None:
+def test_every_act_is_in_the_handbook() -> None:
     """docs/staff.md names the button as the page does."""
     handbook = (Path(__file__).resolve().parents[2] / "docs" / "staff.md").read_text(encoding="utf-8")
     assert sorted({act.label for _, act in acts() if act.label not in handbook}) == [], "not in docs/staff.md"

@@ -160,9 +160,7 @@ def test_a_message_is_written_by_the_form_and_taken_away_by_the_page_that_shows_
 
 
 @pytest.mark.django_db
-def test_a_session_that_is_over_is_recorded_by_whatever_it_asks_next(
-    alice: Any, browser_of: Callable[..., Client]
-) -> None:
+def test_the_next_request_of_an_expired_session_records_its_end(alice: Any, browser_of: Callable[..., Client]) -> None:
     """Why the last request of a session writes: its end is in the audit log (R6.1), and its cookie opens nothing."""
     browser = browser_of(alice)
     other = copy_of(browser)

@@ -329,7 +329,7 @@ def test_a_second_administrator_made_alone_agrees_to_nothing_for_thirty_days(
     assert stored(alice).email == "alice@example.com"
 
 
-def test_whom_two_agreed_on_is_a_second_administrator_but_not_to_whoever_asked_for_them(
+def test_a_new_administrator_agreed_by_two_is_a_second_one_but_not_for_the_one_who_asked(
     mallory: Any, molly: Any, alice: Any, ada: Any, at_work: Any
 ) -> None:
     thief = at_work(mallory)

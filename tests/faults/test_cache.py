@@ -39,7 +39,7 @@ def test_killed_it_does_not_answer_and_started_again_it_is_empty_at_the_same_add
         redis.Redis.from_url(cache.environment["CACHE_URL"]).ping()
 
 
-def test_it_ends_with_whoever_began_it_even_if_that_is_killed() -> None:
+def test_it_ends_with_its_parent_even_if_that_is_killed() -> None:
     with tempfile.TemporaryDirectory() as place:
         holder = subprocess.Popen(
             [sys.executable, "-c", HOLD],

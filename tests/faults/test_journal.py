@@ -54,7 +54,7 @@ NAMED: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("what", "answer"), EXCUSED)
-def test_what_is_away_is_an_excuse_where_it_is_said_as_promised(what: str, answer: dict[str, Any]) -> None:
+def test_a_part_that_is_away_is_an_excuse_if_the_answer_says_so_as_promised(what: str, answer: dict[str, Any]) -> None:
     assert faults(what, answer) == []
 
 

@@ -333,7 +333,7 @@ def test_who_asks_is_read_from_the_primary_wherever_it_is_asked_first(alice: Any
 
 
 @pytest.mark.parametrize("is_lazy", [False, True])
-def test_what_somebody_may_is_read_from_the_primary_whoever_read_them(
+def test_permissions_are_read_from_the_primary_wherever_the_person_was_read(
     is_lazy: bool, alice: Any, copied: Callable[[], Any]
 ) -> None:
     # R1.7: the replica still has the permission, and the user read there came without any.

@@ -48,7 +48,7 @@ def instructions(
 
 
 def by_their_name(account: BankAccount) -> NameGiven:
-    """Return the demo's people know each other's names."""
+    """Return the owner's full name as the typed one, and a match: people of the demo know each other's names."""
     return NameGiven(account.owner.get_full_name() if account.owner else "", NameCheck.MATCH)
 
 

@@ -42,7 +42,7 @@ def moved_after(accounts: Sequence[BankAccount], days: Mapping[int, date]) -> di
 
 
 def all_that_moved(accounts: Sequence[BankAccount]) -> dict[int, list[Moved]]:
-    """Return the same since the accounts were opened."""
+    """Return what moved on each account since it was opened."""
     found: dict[int, list[Moved]] = {account.pk: [] for account in accounts}
     for pk, _, moved in _movements(accounts, since=None):
         found[pk].append(moved)

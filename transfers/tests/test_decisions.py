@@ -241,7 +241,7 @@ def test_neither_sender_nor_receiver_decides_even_as_staff(
 
 
 @DECISIONS
-def test_neither_does_whoever_ordered_it(decide: Callable, sam: Any, held: TransferOrder) -> None:
+def test_the_person_who_ordered_it_does_not_decide_it(decide: Callable, sam: Any, held: TransferOrder) -> None:
     TransferOrder.objects.filter(pk=held.pk).update(initiator=sam)
     with pytest.raises(NotYourself):
         decide(actor=sam, order=held, reason=REASON)

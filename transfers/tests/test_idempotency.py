@@ -124,7 +124,7 @@ def test_only_a_digest_of_the_key_is_kept(send: Callable) -> None:
     assert key not in str(TransferOrder.objects.filter(pk=order.pk).values())
 
 
-def test_what_is_done_is_answered_whatever_the_limits_and_rules_say_by_now(
+def test_a_finished_order_is_answered_whatever_the_limits_and_rules_say_now(
     alice: Any, bob: Any, open_account: Any, new_key: Any, settings: Any
 ) -> None:
     """R3.5: a retry a minute later, with the minute full of others, is told about its order, not about a limit."""

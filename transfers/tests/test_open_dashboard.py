@@ -128,7 +128,7 @@ def test_a_new_day_and_another_language_are_news_too(alice: Any, everyday: BankA
         assert history.overview_version(alice, at=noon) != version
 
 
-def test_who_is_signed_out_is_told_so_whatever_version_they_have(
+def test_a_signed_out_person_is_told_so_with_any_version(
     alice: Any, browser_of: Callable, everyday: BankAccount
 ) -> None:
     # R1.8: even the answer that nothing has changed is for nobody else.

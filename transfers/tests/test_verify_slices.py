@@ -181,7 +181,7 @@ def test_however_many_rows_there_are_few_are_in_memory(
     assert max(rows_at_once) == 20
 
 
-def test_a_slice_full_of_faults_is_no_more_in_memory(
+def test_a_slice_full_of_faults_takes_no_more_memory(
     in_thin_slices: BankAccount, rows_at_once: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(soundness, "_COMPARED", 100)

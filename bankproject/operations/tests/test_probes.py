@@ -60,7 +60,7 @@ class TestReady:
         assert (answer.status_code, answer.json()) == (200, {"database": "ok", "migrations": "ok"})
 
     @in_one_world("who", ["alice", "ada"])
-    def test_it_asks_nothing_of_whoever_is_signed_in(self, who: str, request: Any, browser_of: Any) -> None:
+    def test_it_asks_nothing_of_a_signed_in_person(self, who: str, request: Any, browser_of: Any) -> None:
         browser = browser_of(request.getfixturevalue(who))
         UserSession.objects.update(last_seen_at=timezone.now() - timedelta(minutes=1))
         before = UserSession.objects.get().last_seen_at
