@@ -1,4 +1,4 @@
-"""What the cast is made with. Nearly every test makes people and accounts, so the statements are compiled once."""
+"""Rows that nearly every test needs for its people. The statements are compiled once for each process."""
 
 from decimal import Decimal
 from typing import Any
@@ -28,21 +28,22 @@ def add_device(user: User, key: str) -> None:
 
 
 def device_of(user: User) -> TotpDevice | None:
-    """The authenticator app in use."""
+    """Return the confirmed authenticator app of a user, if there is one."""
     return next(iter(_devices.instances(user.pk)), None)
 
 
 def add_session(**values: Any) -> UserSession:
-    """The row of a signed-in session."""
+    """Save the row of a signed-in session and return it."""
     row = UserSession(**values)
     _insert_session.save(row)
     return row
 
 
 def cash_in_of(customer: User) -> Decimal:
-    """How much of the day's limit of cash is used."""
+    """Return how much cash counts against the customer's daily limit."""
     return next((cash_in for (cash_in,) in _cash_in.tuples(customer.pk)), Decimal(0))
 
 
 def set_cash_in(customer: User, used: Decimal) -> None:
+    """Set how much cash counts against the customer's daily limit."""
     _set_cash_in.execute(customer.pk, used)

@@ -1,7 +1,7 @@
-"""What SQL Server refuses, or takes and does wrongly, though Django compiles it and SQLite runs it (R9.4).
+"""Statements that SQL Server refuses, or runs wrongly, though Django compiles them and SQLite runs them (R9.4).
 
-A rule looks at one statement and says whether it is broken; its name says by what. Rules on what a migration makes look
-at what then stands in the catalog (`ddl_rules`). Each rule has a statement in `test_rules` that it must find.
+A rule looks at one statement and says whether it breaks the rule; its name says how. Rules for migrations look at the
+resulting catalog (`ddl_rules`). Each rule has a statement in `test_rules` that it must find.
 """
 
 import re
@@ -31,7 +31,7 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 
 def faults(text: str, values: tuple[object, ...] = (), version: int = 2022) -> list[str]:
-    """The names of the rules that this statement breaks on a server of `version`."""
+    """Return the names of the rules that this statement breaks on a server of `version`."""
     statement = Statement(text, tuple(values))
     return [name for name, broken in RULES.items() if broken(statement, version)]
 
@@ -54,7 +54,7 @@ def _unreadable(statement: Statement, version: int) -> object:
 def _unknown_word(statement: Statement, version: int) -> object:
     if statement.is_known:
         return False
-    # Names without brackets: U0, T3 are aliases of Django's, Col1 and subquery of the backend's; @ begins a variable.
+    # Names without brackets: U0, T3 are Django's aliases, Col1 and subquery the backend's; @ begins a variable.
     words = re.findall(
         r"(?<![@\w#.])[A-Za-z]\w*(?!\.)\b",
         re.sub(r"\b(?:[A-Z]\d+|Col\d+|subquery|counted|\w+_check)\b", "", statement.bare),
@@ -93,7 +93,7 @@ IDENTITY = "gives a value for a number that the server counts itself"
 
 @rule(IDENTITY)
 def _identity(statement: Statement, version: int) -> object:
-    """SET IDENTITY_INSERT needs the right to ALTER the table, which the bank's login has not."""
+    """Find SET IDENTITY_INSERT, which needs the right to ALTER the table: the bank's login lacks it."""
     return "IDENTITY_INSERT" in statement.text
 
 
@@ -169,7 +169,7 @@ def _order_of(select: exp.Select) -> list[exp.Ordered]:
     return [one for one in order.expressions if isinstance(one, exp.Ordered)] if order else []
 
 
-# --- Conditions are no values, and values no conditions -----------------------------------------------------
+# --- Conditions are not values, and values are not conditions -----------------------------------------------
 
 _CONDITIONS = (
     exp.And | exp.Or | exp.Not | exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE
@@ -273,7 +273,7 @@ def _group_of(select: exp.Select) -> list[exp.Expr]:
 
 
 def _summing(one: exp.Expr) -> exp.Expr | None:
-    """The query that a sum makes one row of; None for a sum over a window."""
+    """Return the query whose rows an aggregate adds up; None for an aggregate over a window."""
     return None if isinstance(one.parent, exp.Window) else one.find_ancestor(exp.Select)
 
 
@@ -297,7 +297,7 @@ def _sources(select: exp.Select) -> list[exp.Expr]:
 
 
 def _inside(column: exp.Column, select: exp.Select, grouped: set[str]) -> bool:
-    """Within a sum, or within an expression that is grouped by."""
+    """Return whether it is within a sum, or within an expression that is grouped by."""
     node: exp.Expr | None = column
     while node is not None and node is not select:
         if isinstance(node, exp.AggFunc) or node.sql() in grouped:
