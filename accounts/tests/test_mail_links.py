@@ -110,7 +110,7 @@ def test_of_links_followed_at_the_same_moment_one_wins(alice: Any, kind: str) ->
     # behind this lock, as the next test shows for each.
     links = [KINDS[kind](alice) for _ in range(3)]
     tokens = [link.issue(lasts=HOUR) for link in links]
-    use_up = own_transaction(type(links[0]).use_up)
+    use_up = own_transaction(lambda token: type(links[0]).use_up(token))
     results = at_once(*[lambda t=token: use_up(t) for token in tokens * 2])
     names = sorted(type(result).__name__ for result in results)
     assert names == ["LinkInvalid"] * 5 + [type(links[0]).__name__]
