@@ -28,12 +28,16 @@ from urllib.parse import urlsplit
 
 from hand_sql import Payment
 
+from transfers.orders.fraud import AMOUNT, PAYMENT_RULES
+
 ROOT = Path(__file__).resolve().parent.parent
 _MUCH = "100000000"
 # No payment raises an alert, and neither does the money that customers begin with.
-_NO_ALERTS = {"ALERT_AMOUNT": _MUCH, "SUSPICIOUS_AMOUNT": _MUCH}
+_NO_ALERTS = {rule.setting: _MUCH for rule in PAYMENT_RULES if rule.judges == AMOUNT}
+# As many payments as a customer likes.
+UNCOUNTED = {rule.setting: _MUCH for rule in PAYMENT_RULES if rule.judges != AMOUNT}
 # Servers speak plain HTTP.
-_PAID_BY_HTTP = {"SECURE_SSL_REDIRECT": "0", "ALERT_PAYMENTS_PER_HOUR": _MUCH}
+_PAID_BY_HTTP = {"SECURE_SSL_REDIRECT": "0"} | UNCOUNTED
 RICH_MINOR = 100_000_000  # what each customer begins with, in minor units
 
 

@@ -28,7 +28,7 @@ from browsing import browser_of, look_at, name_files_as_served
 from counted import asked_by, post_transfer
 from figures import number_of
 from mail import deliver_all, write_all
-from scratch_bank import Person, set_up
+from scratch_bank import UNCOUNTED, Person, set_up
 from smtp_sink import smtp_sink
 
 CUSTOMERS = 400
@@ -292,7 +292,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder, smtp_sink() as sink:
         # Customers do not pay so often that each payment is an alert.
-        os.environ["ALERT_PAYMENTS_PER_HOUR"] = "100000000"
+        os.environ |= UNCOUNTED
         set_up(folder, database_url=options.database_url, email_url=sink.url)
         from django.db import connection
 

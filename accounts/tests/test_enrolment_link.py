@@ -9,8 +9,8 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import people
 from accounts.models import EnrolmentLink, TotpDevice, User
+from accounts.people import on_request
 from accounts.people.common import end_what_was_begun
 from accounts.roles import Role
 from accounts.sign_in import enrolment_link, two_factor
@@ -30,7 +30,7 @@ ENROL, NEEDED = "/two-factor/enrol/", "/two-factor/link/"
 def reset(actor: Any, user: Any) -> str:
     """Reset by the bank; return the link in the mail."""
     authority = approved("reset_two_factor", user)
-    people.reset_two_factor(actor=actor, user=user, reason="Proved who she is", authority=authority)
+    on_request.reset_two_factor(actor=actor, user=user, reason="Proved who she is", authority=authority)
     return link_for(user.email)
 
 

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 
 from accounts import demo_people, people
 from accounts.models import Registration, User
-from accounts.people import registration
+from accounts.people import on_request, registration
 from accounts.people.names import (
     NameInTwoAlphabets,
     NameReserved,
@@ -187,7 +187,7 @@ def test_who_had_such_a_name_before_can_still_be_served(alice: Any, ada: Any) ->
 def test_a_clerks_approval_gives_it_to_nobody(alice: Any, sam: Any) -> None:
     # R1.8: for example a request filed before the bank had this name.
     with pytest.raises(NameReserved):
-        people.update_identity(
+        on_request.update_identity(
             actor=sam, user=alice, first_name="Alder", last_name="Bank", address="", reason=REASON,
             authority=approved("update_identity", alice),
         )  # fmt: skip

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import people
 from accounts.models import AccountStatus, BankAccount, RecoveryCode, TotpDevice, User
-from accounts.people import EmailInUse, HasThisRole, LastAdministrator, NothingToReset, StillHasAccounts, details
+from accounts.people import EmailInUse, HasThisRole, LastAdministrator, StillHasAccounts, details, on_request
 from accounts.permission import second_person
 from accounts.roles import Role
 from accounts.sign_in.two_factor import WrongCode
@@ -237,7 +237,7 @@ def test_a_wrong_code_changes_nothing(alice: Any, ada: Any) -> None:
 def update_identity(actor: Any, user: Any, **wanted: str) -> list[str]:
     given = {"first_name": "Alice", "last_name": "Archer", "address": "Lindenallee 4\nBerlin"} | wanted
     authority = approved("update_identity", user)
-    return people.update_identity(actor=actor, user=user, reason=REASON, authority=authority, **given)
+    return on_request.update_identity(actor=actor, user=user, reason=REASON, authority=authority, **given)
 
 
 def test_identity_is_updated_as_asked(alice: Any, sam: Any) -> None:
@@ -271,7 +271,7 @@ def test_the_present_identity_is_not_a_change(alice: Any, sam: Any) -> None:
 
 def reset_two_factor(actor: Any, user: Any) -> None:
     authority = approved("reset_two_factor", user)
-    people.reset_two_factor(actor=actor, user=user, reason=REASON, authority=authority)
+    on_request.reset_two_factor(actor=actor, user=user, reason=REASON, authority=authority)
 
 
 def test_two_factor_is_forgotten_and_set_up_again_at_the_next_sign_in(
@@ -299,7 +299,7 @@ def test_two_factor_is_forgotten_and_set_up_again_at_the_next_sign_in(
 
 def test_a_second_reset_finds_nothing(alice: Any, sam: Any) -> None:
     reset_two_factor(sam, alice)
-    with pytest.raises(NothingToReset, match="nothing to reset"):
+    with pytest.raises(on_request.NothingToReset, match="nothing to reset"):
         reset_two_factor(sam, alice)
 
 
@@ -319,13 +319,13 @@ def test_a_pin_is_forgotten_with_its_lock(state: dict[str, str], alice: Any, sam
     User.objects.filter(pk=alice.pk).update(pin_failures=3, **state)
     reset = {"actor": sam, "user": alice, "reason": REASON, "authority": approved("reset_pin", alice)}
     with transaction.atomic():
-        people.reset_pin.joined(**reset)
+        on_request.reset_pin.joined(**reset)
     user = stored(alice)
     assert (user.pin_hash, user.pin_failures, user.pin_locked_at) == ("", 0, None)
     assert entry_of("PIN_RESET").details == {"reason": REASON, "request": "the-request"}
     assert mails(alice.email)[0].subject == "Your PIN was reset"
-    with pytest.raises(NothingToReset):
-        people.reset_pin(**reset)
+    with pytest.raises(on_request.NothingToReset):
+        on_request.reset_pin(**reset)
 
 
 def test_a_form_opened_before_somebody_elses_change_undoes_nothing(alice: Any, ada: Any, make_user: Any) -> None:

@@ -43,7 +43,8 @@ def test_every_action_is_recorded_somewhere(repository: Path) -> None:
     apps = ("accounts", "audit", "bankproject", "foundation", "support", "transfers")
     paths = (path for app in apps for path in (repository / app).rglob("*.py") if "tests" not in path.parts)
     named = {name for path in paths for name in re.findall(r"\bAction\.([A-Z_]+)\b", path.read_text(encoding="utf-8"))}
-    assert {action.name for action in Action} - named == set()
+    silent = {action.name for action in Action} - named
+    assert silent == set(), "recorded by no service: call record(Action.…), or take the line out of audit/actions.py"
 
 
 @proves("V16.2.1")

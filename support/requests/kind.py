@@ -9,12 +9,16 @@ from collections.abc import Iterator, Mapping, Set
 from decimal import Decimal
 from typing import Any, get_args
 
+from django.conf import settings
+
 from accounts.models import AccountStatus, BankAccount, User
 from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
 from foundation.rest.schemas import In
 from support.models import ACCOUNT_KINDS, MAX_KIND_CHARS, RequestKind, ServiceRequest
 from support.requests.common import RequestForm
+
+_ICONS = settings.BASE_DIR / "static/img/icons.svg"
 
 
 class KindOfRequest(ABC):
@@ -153,8 +157,12 @@ def _faults(kind: type[KindOfRequest]) -> Iterator[str]:
         yield f"the value of the kind has more than {MAX_KIND_CHARS} characters"
     if about_an_account != (kind.kind in ACCOUNT_KINDS):
         yield "account_statuses are for those in ACCOUNT_KINDS (support/models.py), and for no others"
+    if f'id="{kind.icon}"' not in _ICONS.read_text(encoding="utf-8"):
+        yield f"static/img/icons.svg has no icon {kind.icon}"
     if not kind.on_the_page:
         return
+    if strange := set(kind.fields_of_refusals.values()) - set(kind.form.base_fields):
+        yield f"fields_of_refusals names fields that the form lacks: {', '.join(sorted(strange))}"
     keys = {"reason", *kind.payload_keys}
     if set(kind.form.base_fields) != (keys | {"account_id"} if about_an_account else keys):
         yield "the form has other fields than payload_keys"

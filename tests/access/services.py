@@ -13,7 +13,7 @@ from typing import Any
 
 from accounts import people
 from accounts.models import AccountKind, AccountStatus, BankAccount, PendingAct, User
-from accounts.people import common, email_change, page_acts, profile
+from accounts.people import common, email_change, on_request, page_acts, profile
 from accounts.permission import administrators, second_person
 from accounts.permission.authority import require_authority, require_request
 from accounts.programs import credentials as api_credentials
@@ -172,9 +172,9 @@ STAFF: dict[str, Staffs] = {
     "reopen_ticket": Staffs(
         tickets.reopen_ticket, "support.handle_ticket", lambda world: {"public_id": world.resolved.public_id}
     ),
-    "update_identity": Staffs(people.update_identity, _ON_REQUEST, _a_name, "update_identity"),
-    "reset_two_factor": Staffs(people.reset_two_factor, _ON_REQUEST, _alice, "reset_two_factor"),
-    "reset_pin": Staffs(people.reset_pin, _ON_REQUEST, _with_a_pin, "reset_pin"),
+    "update_identity": Staffs(on_request.update_identity, _ON_REQUEST, _a_name, "update_identity"),
+    "reset_two_factor": Staffs(on_request.reset_two_factor, _ON_REQUEST, _alice, "reset_two_factor"),
+    "reset_pin": Staffs(on_request.reset_pin, _ON_REQUEST, _with_a_pin, "reset_pin"),
     "raise_daily_limit": Staffs(own_limits.raise_daily_limit, _ON_REQUEST, _more, "raise_daily_limit"),
     "close_account": Staffs(
         closing.close_account_on_request, _ON_REQUEST, lambda world: {"account": world.empty}, "close_account"

@@ -9,6 +9,7 @@ import pytest
 
 from accounts import people
 from accounts.models import TotpDevice, User
+from accounts.people import on_request
 from tests.access.doors import undone
 from tests.access.operations import KEY, OPERATIONS, PUBLIC, Sent, asked, documented
 from tests.access.world import World, made_up_names
@@ -35,7 +36,7 @@ def inactive(user: Any, ada: Any, program: ApiClient) -> None:
 
 
 def without_two_factor(user: Any, ada: Any, program: ApiClient) -> None:
-    people.reset_two_factor(actor=ada, user=user, reason=REASON, authority=approved("reset_two_factor", user))
+    on_request.reset_two_factor(actor=ada, user=user, reason=REASON, authority=approved("reset_two_factor", user))
     assert not TotpDevice.objects.filter(user=user).exists()
     sign_in = {"email": user.email, "password": PASSWORD, "code": "123456"}
     assert told(program.post("auth/login", sign_in))[0] in (401, 403), "nor is there a new one without it"

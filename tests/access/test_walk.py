@@ -50,7 +50,9 @@ def _asks(world: World, actor: Any, row: services.Staffs, *, is_allowed: bool) -
         newest = AuditEntry.objects.order_by("-pk")[0]
         assert newest.actor_id == actor.pk
         assert newest.concerns_id in {user.pk for user in (world.alice, world.bob, world.larry)}
-        assert (OutboxMessage.objects.count() > before[1]) == row.tells
+        tells = OutboxMessage.objects.count() > before[1]
+        assert tells == row.tells, f"tells={row.tells} in tests/access/services.py, and a mail was written: {tells}"
+        assert not row.verb or "request" in newest.details, "record the request: **details_of(authority)"
     else:
         with pytest.raises(PermissionDenied):
             row.call(world, actor)

@@ -25,6 +25,7 @@ from post_office.models import Email
 
 from accounts import people
 from accounts.models import AccountKind, AccountStatus, BankAccount, EmailChange, EnrolmentLink, User, UserSession
+from accounts.people import on_request
 from accounts.roles import Role, may
 from audit.models import AuditEntry
 from audit.sealing import seal
@@ -742,7 +743,7 @@ def test_what_people_who_lost_their_phone_see(
     page.get_by_role("button", name="Confirm").click()
     expect(page.get_by_text("We have your request.")).to_be_visible()
     authority = approved("reset_two_factor", alice)
-    people.reset_two_factor(actor=sam, user=alice, reason="Proved who she is", authority=authority)
+    on_request.reset_two_factor(actor=sam, user=alice, reason="Proved who she is", authority=authority)
     link = link_to(alice.email)
     give_password(page, alice)
     at.look("enrolment-link-needed")

@@ -34,11 +34,10 @@ from tests.waiting import wait_until
 P = TypeVar("P")
 
 WORKERS, MAIL_WORKERS = 4, 2
-_MUCH = "100000000"
 # Limits that a round's customers may exceed in a minute; plain HTTP on loopback; waits that fit into a round.
 _OF_ALL = {
     "SECURE_SSL_REDIRECT": "0",
-    "ALERT_PAYMENTS_PER_HOUR": _MUCH,
+    **scratch_bank.UNCOUNTED,
     "WEB_CONCURRENCY": str(WORKERS),
     "LOG_LEVEL": "INFO",
 }

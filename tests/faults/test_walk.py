@@ -26,6 +26,7 @@ from transfers.accounts import opening
 from transfers.ledger import holding, posting
 from transfers.models import OrderState, TransactionKind
 from transfers.orders import limits
+from transfers.orders.fraud import Rule
 
 IS_SQLITE = connection.vendor == "sqlite"
 # On SQLite walks commit; elsewhere the test's own transaction undoes them in the end.
@@ -185,6 +186,11 @@ def test_the_model_knows_every_act_of_money_that_the_audit_log_does() -> None:
 def test_the_model_knows_every_state_of_an_order_and_every_kind_of_movement() -> None:
     assert {state.value for state in OrderState} == model.STATES
     assert {kind.value for kind in TransactionKind} == model.MOVEMENTS | model.MOVEMENTS_NOT_WALKED.keys()
+
+
+def test_the_model_knows_every_fraud_rule() -> None:
+    told = "a new rule: judge it in tests/faults/model/orders.py, with its threshold in tests/faults/walks/running.py"
+    assert {rule.value for rule in Rule} == model.RULES, told
 
 
 def test_every_step_that_is_drawn_can_be_taken() -> None:

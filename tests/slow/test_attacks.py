@@ -21,6 +21,7 @@ from accounts.people import profile
 from support import tickets
 from support.models import RequestKind, ServiceRequest, Ticket
 from support.requests import services as requests
+from support.requests.kinds import PAGE_KINDS
 from tests.access_walk import Hers, Page, made_up, pages, rows_about, staff_pages, text_of
 from tests.acts import NEWCOMER, mails
 from tests.asvs import proves
@@ -73,7 +74,7 @@ def forms(browser: Client, hers: Hers) -> Iterator[tuple[str, dict[str, Any]]]:
     for page in walked():
         paths = [address(page, hers)]
         if page.name == "request_new":
-            paths = [f"{paths[0]}?kind={kind}" for kind in ("close_account", "raise_daily_limit", "update_identity")]
+            paths = [f"{paths[0]}?kind={kind}" for kind in PAGE_KINDS]
         for path in paths:
             form = (browser.get(path).context or {}).get("form")
             if form is not None:

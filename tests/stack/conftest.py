@@ -26,6 +26,7 @@ from tests.own_database import own_database
 from tests.plugin import PASSWORD
 from tests.stack.container import Container, Image, can_confine
 from tests.stack.files import ROOT, compose, copy_context, dockerfile
+from transfers.orders.fraud import PAYMENT_RULES
 
 BANK_USER, FIREWALL_USER, CACHE_USER = 10001, 33, 999
 PEOPLE = (Path(__file__).parent / "people.py").read_text(encoding="utf-8")
@@ -210,7 +211,8 @@ def _made_environment(folder: Path) -> dict[str, str]:
     lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
     made = dict(line.split("=", 1) for line in lines if "=" in line)
     # Two hundred payments of a few people within seconds are allowed here.
-    return made | {"TRANSFERS_PER_MINUTE": "1000", "ALERT_PAYMENTS_PER_HOUR": "1000", "LOG_LEVEL": "WARNING"}
+    uncounted = {rule.setting: "1000" for rule in PAYMENT_RULES if rule.counts}
+    return made | uncounted | {"TRANSFERS_PER_MINUTE": "1000", "LOG_LEVEL": "WARNING"}
 
 
 def wait_for(what: Callable[[], bool], *, seconds: float = 180) -> None:

@@ -11,16 +11,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
+from enum import StrEnum, unique
 from itertools import chain
+from typing import Literal
 
 # Why much cash at the counter, by one clerk, is held: in or out.
 SECOND_CLERK = "second_clerk"
+AMOUNT: Literal["amount"] = "amount"
 # Thresholds that may be reached and not exceeded, by the names of the settings; amounts in major units.
 Thresholds = Mapping[str, Decimal | int]
 MAX_RULE_CHARS = 20
 
 
+@unique
 class Rule(StrEnum):
     """The rules. Values are stored forever: never rename or reuse one."""
 
@@ -43,7 +46,8 @@ class Payment:
 @dataclass(frozen=True)
 class Count:
     """Payments of one customer that count together: the payments that it `takes`, ordered `within` the time before
-    another one. The customer's limit row keeps their times under `name`: never use a name again for other payments."""
+    another one. The customer's limit row keeps their times under `name`: never use a name again for other payments,
+    nor the name of the orders of a minute (`transfers.orders.limits`)."""
 
     name: str
     within: timedelta
@@ -60,15 +64,19 @@ class Facts:
 
 @dataclass(frozen=True)
 class PaymentRule:
-    """A rule on payments. It is set off if the payment's amount, or the number of payments that it `counts`, is above
-    the threshold that `setting` names. `holds`: the money waits for a second person; the other rules only ask staff to
-    look."""
+    """A rule on payments. It is set off if what it `judges`, the payment's amount or the number of payments of a count,
+    is above the threshold that `setting` names. `holds`: the money waits for a second person; the other rules only ask
+    staff to look."""
 
     rule: Rule
     label: str
     setting: str
-    counts: Count | None = None
+    judges: Count | Literal["amount"]
     holds: bool = False
+
+    @property
+    def counts(self) -> Count | None:
+        return None if self.judges == AMOUNT else self.judges
 
     def is_set_off(self, facts: Facts, thresholds: Thresholds) -> bool:
         return self._measured(facts) > thresholds[self.setting]
@@ -79,9 +87,9 @@ class PaymentRule:
 
 IN_AN_HOUR = Count("payments", timedelta(hours=1))
 PAYMENT_RULES = (
-    PaymentRule(Rule.LARGE_AMOUNT, "Large amount", "ALERT_AMOUNT"),
-    PaymentRule(Rule.MANY_PAYMENTS, "Many payments in an hour", "ALERT_PAYMENTS_PER_HOUR", counts=IN_AN_HOUR),
-    PaymentRule(Rule.SUSPICIOUS_AMOUNT, "Suspicious amount", "SUSPICIOUS_AMOUNT", holds=True),
+    PaymentRule(Rule.LARGE_AMOUNT, "Large amount", "ALERT_AMOUNT", AMOUNT),
+    PaymentRule(Rule.MANY_PAYMENTS, "Many payments in an hour", "ALERT_PAYMENTS_PER_HOUR", IN_AN_HOUR),
+    PaymentRule(Rule.SUSPICIOUS_AMOUNT, "Suspicious amount", "SUSPICIOUS_AMOUNT", AMOUNT, holds=True),
 )
 # This one judges cash that staff receive.
 _AT_THE_COUNTER = {Rule.COUNTER_DEPOSIT: "Much cash paid in at the counter"}

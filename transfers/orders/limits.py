@@ -8,6 +8,7 @@ The functions change the locked row in memory; nothing is counted before `keep`.
 """
 
 import json
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -168,6 +169,19 @@ def _limit_of(kind: OrderKind) -> limiter.Limit:
 
 
 # --- By hour, or what else the fraud rules count -----------------------------------------------------------
+
+
+def refuse_names_of_a_minute(counts: Iterable[fraud.Count]) -> None:
+    """Refuse counts whose payments would be kept under the name of the orders of a minute.
+
+    Raises:
+        TypeError: says which.
+    """
+    if taken := {count.name for count in counts} & {_minute_of(kind) for kind in OrderKind}:
+        raise TypeError(f"transfers/orders/fraud.py: a Count may not be called {', '.join(sorted(taken))}.")
+
+
+refuse_names_of_a_minute(fraud.COUNTS)
 
 
 def earlier_payments(row: CustomerLimit | None, *, at: datetime) -> dict[fraud.Count, int]:

@@ -10,7 +10,7 @@ from django.core.checks import run_checks
 
 from tests.tables import in_one_world
 from transfers.orders import explanations, fraud
-from transfers.orders.fraud import IN_AN_HOUR, PAYMENT_RULES, Facts, Payment, PaymentRule, Rule, Thresholds
+from transfers.orders.fraud import AMOUNT, IN_AN_HOUR, PAYMENT_RULES, Facts, Payment, PaymentRule, Rule, Thresholds
 
 # A rule that the test does not ask about is never set off.
 NEVER = {rule.setting: 10**9 for rule in PAYMENT_RULES}
@@ -55,19 +55,23 @@ def test_every_rule_has_a_name_for_people() -> None:
     assert set(fraud.LABELS) == set(Rule)
 
 
-LARGE_AMOUNTS, MANY_PAYMENTS, SUSPICIOUS_AMOUNTS = PAYMENT_RULES[:3]
+LARGE_AMOUNTS = next(one for one in PAYMENT_RULES if one.rule == LARGE)
+
+
+def others_than(rule: Rule) -> list[PaymentRule]:
+    return [one for one in PAYMENT_RULES if one.rule != rule]
 
 
 @in_one_world(
     ("rules", "fault"),
     [
-        ((LARGE_AMOUNTS, MANY_PAYMENTS), "Rule.SUSPICIOUS_AMOUNT needs one PaymentRule in PAYMENT_RULES"),
+        (others_than(SUSPICIOUS), "Rule.SUSPICIOUS_AMOUNT needs one PaymentRule in PAYMENT_RULES"),
         ((*PAYMENT_RULES, LARGE_AMOUNTS), "Rule.LARGE_AMOUNT needs one PaymentRule in PAYMENT_RULES"),
-        ((*PAYMENT_RULES, PaymentRule(Rule.COUNTER_DEPOSIT, "Cash", "CASH")), "Rule.COUNTER_DEPOSIT needs one"),
-        ((replace(LARGE_AMOUNTS, label=""), *PAYMENT_RULES[1:]), "of LARGE_AMOUNT lacks its label or its setting"),
-        ((replace(LARGE_AMOUNTS, setting=""), *PAYMENT_RULES[1:]), "of LARGE_AMOUNT lacks its label or its setting"),
+        ((*PAYMENT_RULES, PaymentRule(Rule.COUNTER_DEPOSIT, "Cash", "CASH", AMOUNT)), "Rule.COUNTER_DEPOSIT needs one"),
+        ((replace(LARGE_AMOUNTS, label=""), *others_than(LARGE)), "of LARGE_AMOUNT lacks its label or its setting"),
+        ((replace(LARGE_AMOUNTS, setting=""), *others_than(LARGE)), "of LARGE_AMOUNT lacks its label or its setting"),
         (
-            (replace(LARGE_AMOUNTS, counts=replace(IN_AN_HOUR, within=timedelta(1))), *PAYMENT_RULES[1:]),
+            (replace(LARGE_AMOUNTS, judges=replace(IN_AN_HOUR, within=timedelta(1))), *others_than(LARGE)),
             "two counts are called 'payments'",
         ),
     ],

@@ -101,7 +101,7 @@ def test_what_another_rule_counts_is_counted_live_and_in_the_replay(
     """A rule is data: here more than one first payment in a day, instead of the rule on many payments."""
     settings.ALERT_FIRST_PAYMENTS_PER_DAY = 1
     firsts = fraud.Count("first_payments", timedelta(days=1), takes=lambda payment: payment.is_first)
-    rule = fraud.PaymentRule(Rule.MANY_PAYMENTS, "Many", "ALERT_FIRST_PAYMENTS_PER_DAY", counts=firsts)
+    rule = fraud.PaymentRule(Rule.MANY_PAYMENTS, "Many", "ALERT_FIRST_PAYMENTS_PER_DAY", firsts)
     monkeypatch.setattr(fraud, "PAYMENT_RULES", (fraud.PAYMENT_RULES[0], rule))
     monkeypatch.setattr(fraud, "COUNTS", (firsts,))
     monkeypatch.setattr(fraud, "LONGEST_COUNT", firsts.within)

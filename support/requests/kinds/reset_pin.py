@@ -1,8 +1,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from accounts import people
 from accounts.models import BankAccount, User
+from accounts.people import on_request
 from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
 from foundation.rest.schemas import In
@@ -42,4 +42,4 @@ class ResetPin(KindOfRequest):
             raise NoPinToReset
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        people.reset_pin.joined(actor=actor, user=asked.customer, reason=reason, authority=authority)
+        on_request.reset_pin.joined(actor=actor, user=asked.customer, reason=reason, authority=authority)

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 
-from accounts import people
 from accounts.models import BankAccount, User
+from accounts.people import on_request
 from accounts.permission.authority import ApprovedRequest
 from support.models import RequestKind, ServiceRequest
 from support.requests.kind import KindOfRequest
@@ -25,4 +25,4 @@ class ResetTwoFactor(KindOfRequest):
         """Check nothing more: the password and the link were checked before it was filed."""
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        people.reset_two_factor.joined(actor=actor, user=asked.customer, reason=reason, authority=authority)
+        on_request.reset_two_factor.joined(actor=actor, user=asked.customer, reason=reason, authority=authority)

@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from accounts import people
 from accounts.forms import PersonForm
 from accounts.models import BankAccount, User
+from accounts.people import on_request
 from accounts.people.names import NameRefused, check_name
 from accounts.permission.authority import ApprovedRequest
 from foundation.refusals import Refusal
@@ -94,7 +94,9 @@ class UpdateIdentity(KindOfRequest):
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         wanted = {key: asked.opened[key] for key in _KEYS}
-        people.update_identity.joined(actor=actor, user=asked.customer, **wanted, reason=reason, authority=authority)
+        on_request.update_identity.joined(
+            actor=actor, user=asked.customer, **wanted, reason=reason, authority=authority
+        )
 
 
 def asks_for_another_name(customer: User, payload: Mapping[str, str]) -> bool:

@@ -27,6 +27,7 @@ NOT_WALKED = {
     "PAYEE_RENAMED": "moves nothing and decides nothing",
     "FRAUD_ALERT_CLOSED": "leaves the order and what is held as they are; decisions close alerts in the walks",
 }
+RULES = {"large_amount", "many_payments", "suspicious_amount", "counter_deposit"}
 STATES = {"posted", "held", "released", "rejected", "cancelled", "expired"}
 MOVEMENTS = {"deposit", "withdrawal", "transfer", "interest", "reversal"}
 MOVEMENTS_NOT_WALKED = {"fee": "nothing posts one yet"}
