@@ -63,5 +63,5 @@ def _tables(text: str) -> Iterator[tuple[str, list[list[str]]]]:
     """Each heading with the rows of the table below it, its head left out."""
     for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         heading, _, body = part.partition("\n")
-        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in body.splitlines() if line[:1] == "|"]
+        rows = [[cell.strip() for cell in line.split("|")] for line in body.splitlines() if "|" in line]
         yield heading, rows[2:]
