@@ -197,7 +197,7 @@ faults: export TEST_DATABASE_URL :=
 faults: setup postgres cache fault-packages ## Let customers pay while the bank is broken on purpose: make faults MINUTES=10 SEED=…
 	$(PY) -m tests.faults --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") $(ARGS)
 
-lint: setup ## Check style, types, imports, migrations, settings, proofs, the compose file and the workflow
+lint: setup ## Check style, types, imports, migrations, settings, proofs, English, the compose file and the workflow
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -205,6 +205,7 @@ lint: setup ## Check style, types, imports, migrations, settings, proofs, the co
 	$(PY) manage.py check
 	$(PY) manage.py makemigrations --check --dry-run
 	$(PY) -m tests.proof_column
+	$(PY) -m tests.english
 	$(PY) -m check_jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 

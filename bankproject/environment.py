@@ -1,4 +1,4 @@
-"""Reading settings from the environment: django-environ, and what the bank asks of its numbers."""
+"""Reading settings from the environment: django-environ, and the bank's checks on numbers."""
 
 from decimal import Decimal
 
@@ -11,7 +11,8 @@ _BELOW = 10**12
 
 
 class BankEnv(environ.Env):
-    """Numbers that limit something: 0 would forbid all of it, or allow all, and a huge one limits nothing (R3.9)."""
+    """Numbers that limit something: 0 would forbid everything or allow everything, and a huge one limits nothing
+    (R3.9)."""
 
     def positive(self, name: str, default: int, *, most: int | None = None) -> int:
         """Read a whole number from 1 on, up to `most` where that is given.

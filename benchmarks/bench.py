@@ -50,7 +50,7 @@ RUNS = {
 
 
 def machine(folder: Path) -> list[Figure]:
-    """What everything else is to be read against."""
+    """Return what the other figures are to be read against."""
     table = f"This machine: Python {platform.python_version()}, {platform.system()} on {platform.machine()}"
     cores = os.cpu_count() or 1
     return [
@@ -91,7 +91,7 @@ def command_of(name: str, server: str, options: Any) -> list[str | Path]:
 
 
 def run_all(names: list[str], server: str, options: Any) -> list[str]:
-    """Run them in turn; the names of those that failed."""
+    """Run them in turn; return the names of those that failed."""
     failed = []
     for name in names:
         print(f"--- {name}", flush=True)

@@ -1,4 +1,4 @@
-"""Write the figures that `make bench` has left into docs/performance.md and benchmarks/figures.md.
+"""Write the results of `make bench` into docs/performance.md and benchmarks/figures.md.
 
     python benchmarks/report.py [--results FOLDER] [--write [PROJECT]]
 
@@ -25,7 +25,7 @@ ENGINES = ("SQLite", "PostgreSQL")
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the document: its words, and where its figure stands.
+    """One line of the document: its words, and where its figure is.
 
     `table` is how the title of the table begins. With `{}` in it, the line has a figure for each engine.
     """
@@ -68,7 +68,7 @@ CHOSEN = (
 
 
 def kept(results: Path) -> list[Figure]:
-    """The figures of each run that has left some, in the order of the runs.
+    """Return the figures of each run that has left some, in the order of the runs.
 
     Raises:
         SystemExit: there are none.
@@ -86,7 +86,7 @@ def all_tables(found: Sequence[Figure]) -> str:
 
 
 def chosen(found: Sequence[Figure]) -> str:
-    """The table of the document. A line none of whose figures was measured is left out."""
+    """Return the table of the document, without lines for which nothing was measured."""
     rows = ["Median | On SQLite | On PostgreSQL", "---|---:|---:"]
     for line in CHOSEN:
         cells = [_cell(line, engine, found) for engine in ENGINES]
@@ -96,7 +96,7 @@ def chosen(found: Sequence[Figure]) -> str:
 
 
 def _cell(line: Line, engine: str, found: Sequence[Figure]) -> str:
-    """Empty if there is no such figure, or if its table is of the other engine."""
+    """Return the figure; "" if there is none, or if its table is for the other engine."""
     title = line.table.format(engine)
     for one in found:
         if one.what == line.what and one.table.startswith(title) and _engine_of(one) == engine:
@@ -109,7 +109,7 @@ def _engine_of(one: Figure) -> str:
 
 
 def written_into(document: str, text: str) -> str:
-    """The document with this table between its marks.
+    """Return the document with this table between its marks.
 
     Raises:
         ValueError: a mark is missing.

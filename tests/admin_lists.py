@@ -14,7 +14,7 @@ from django.utils import timezone
 from foundation.admin.counting import MOST_COUNTED, bounded_count
 from foundation.admin.filters import TypedFilter
 
-# Of a row that is somebody's: what a typed filter or a search is given. A new parameter needs a value here.
+# Values for typed filters and searches, from a person's row. A new parameter needs a value here.
 Samples = dict[str, str]
 
 
@@ -42,7 +42,7 @@ def url(model: Any, page: str, *args: Any) -> str:
 
 
 def views_of(page: Any, samples: Samples, at: datetime) -> Iterator[View]:
-    """The first page, the last that can be reached, each choice of each filter, each date step, a search."""
+    """Yield the first page, the last that can be reached, each choice of each filter, each date step, a search."""
     for name, parameters in _choices(page, samples, at):
         yield View(page.model, name, f"{url(page.model, 'changelist')}?{urlencode(parameters)}")
 

@@ -1,4 +1,4 @@
-"""Makes the two lists of docs/commands.md out of the Makefile and the commands of manage.py.
+"""Make the two lists of docs/commands.md from the Makefile and the commands of manage.py.
 
     python -m tests.commands_document [--write]
 
@@ -23,7 +23,7 @@ OURS = ("accounts", "audit", "bankproject", "support", "transfers")
 
 
 def targets() -> dict[str, str]:
-    """Return the targets that `make help` lists, each with what it says of it."""
+    """Return the targets that `make help` lists, each with its description."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     return dict(re.findall(r"^([a-z-]+):.*## (.*)$", text, re.MULTILINE))
 

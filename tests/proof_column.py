@@ -1,7 +1,7 @@
 """The proof column of docs/security.md: which tests have the mark of a row's requirements.
 
     python -m tests.proof_column            # exit status 1 if the column says anything else; `make lint` asks this
-    python -m tests.proof_column --write    # write the column anew
+    python -m tests.proof_column --write    # write the column again
 
 A row is `V6.3.1, V6.3.4 | promise | proof`. Its proof links each file with marked tests, with their number if there
 are several. Where no test has a mark the column says `no test: ` and the reason, by hand. Marks are read from the
@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
 
 def rows(text: str) -> list[Row]:
-    """The rows of every table with our columns, each up to the next empty line.
+    """Return the rows of every table with our columns, each up to the next empty line.
 
     Raises:
         ValueError: a row has another number of cells, or one is empty.
@@ -71,10 +71,10 @@ def rows(text: str) -> list[Row]:
 
 
 def marks_in(source: str, file: str) -> Iterator[tuple[Marked, str]]:
-    """Each marked test of a file, with each of its numbers.
+    """Yield each marked test of a file, with each of its numbers.
 
     Raises:
-        ValueError: `proves` is called elsewhere than above a test, or with anything but literal numbers of ASVS 5.0.0.
+        ValueError: `proves` is called elsewhere than above a test, or without literal numbers of ASVS 5.0.0.
     """
     tree = ast.parse(source)
     calls = {node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == "proves"}
@@ -94,7 +94,7 @@ def _called(call: ast.Call) -> str:
 
 
 def all_marks() -> Marks:
-    """The marks of every test of the project, read from its source."""
+    """Return the marks of every test of the project, read from its source."""
     marks: defaultdict[str, set[Marked]] = defaultdict(set)
     for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("test_*.py")):
         source = path.read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ def all_marks() -> Marks:
 
 
 def proof(row: Row, marks: Marks) -> str:
-    """The proof cell of a row: links to files with marked tests, or the reason that stands there already."""
+    """Return the proof cell of a row: links to files with marked tests, or the reason that is there already."""
     tests = {test for number in row.numbers for test in marks.get(number, ())}
     files = sorted(Counter(test.file for test in tests).items())
     links = (f"[{_short(file)}](../{file})" + (f"×{times}" if times > 1 else "") for file, times in files)
@@ -113,12 +113,12 @@ def proof(row: Row, marks: Marks) -> str:
 
 
 def _short(file: str) -> str:
-    """The name of a test file in a link: `slow/lockout` for accounts/tests/slow/test_lockout.py."""
+    """Return the name of a test file in a link: `slow/lockout` for accounts/tests/slow/test_lockout.py."""
     return file.rpartition("tests/")[2].removesuffix(".py").replace("test_", "")
 
 
 def written(text: str, marks: Marks) -> str:
-    """The document with its proof column as the marks say."""
+    """Return the document with its proof column as the marks say."""
     lines = text.split("\n")
     for row in rows(text):
         lines[row.line] = f"{', '.join(row.numbers)} | {row.promise} | {proof(row, marks)}"
@@ -126,7 +126,7 @@ def written(text: str, marks: Marks) -> str:
 
 
 def problems(text: str, marks: Marks) -> Iterator[str]:
-    """What is wrong with the rows, but for a column that can be written anew."""
+    """Yield what is wrong with the rows, except a column that can be written again."""
     stands = Counter(number for row in rows(text) for number in row.numbers)
     for number, times in stands.items():
         if number not in REQUIREMENTS:
@@ -143,7 +143,7 @@ def problems(text: str, marks: Marks) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check or write the document; the exit status."""
+    """Check or write the document; return the exit status."""
     parser = argparse.ArgumentParser(description="The proof column of docs/security.md.")
     parser.add_argument("--write", action="store_true", help="write the column anew")
     options = parser.parse_args(arguments)

@@ -27,7 +27,7 @@ def variables_read_by_settings() -> set[str]:
 
 @cache
 def readings() -> dict[str, Reading]:
-    """Give for each variable the call that says most: of several, `env.str` says least."""
+    """Return, for each variable, the call that says most: if there are several, `env.str` says least."""
     found: dict[str, Reading] = {}
     for path in sorted(SOURCES.glob("*.py")):
         for reading in _read_in(ast.parse(path.read_text(encoding="utf-8"))):
@@ -49,5 +49,5 @@ def _read_in(tree: ast.AST) -> Iterator[Reading]:
 
 
 def _constant(node: ast.expr) -> Any:
-    """Its value if it is written out, else None."""
+    """Return its value if it is written out, otherwise None."""
     return node.value if isinstance(node, ast.Constant) else None

@@ -1,9 +1,9 @@
-"""Fills the column of docs/settings.md that the code knows: what a setting takes, and its default.
+"""Fill the column of docs/settings.md that the code knows: what a setting takes, and its default.
 
     python -m tests.settings_document [--write]
 
-Names each row that is missing, too many or not as the code has it; with `--write` it puts the rows right. What a
-setting is for is written by hand, in the last column of its row.
+Names each row that is missing, too many or different from the code; with `--write` it corrects the rows. The purpose of
+a setting is written by hand, in the last column of its row.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -60,7 +60,7 @@ def takes(reading: Reading) -> str:
 
 
 def defaults() -> dict[str, str]:
-    """Say for each variable what holds where it is not set, by running the settings."""
+    """Return the value of each variable if it is not set, by running the settings."""
     found = {kind: _defaults_in(environment) for kind, environment in ENVIRONMENTS.items()}
     words: dict[str, str] = {}
     for name in readings():
@@ -76,7 +76,7 @@ def _defaults_in(environment: dict[str, str]) -> dict[str, str]:
     asked: dict[str, str] = {}
 
     class NotingEnv(BankEnv):
-        """Notes the default of whatever is asked for."""
+        """Records the default of each variable that is read."""
 
         def get_value(
             self, var: str, cast: Any = None, default: Any = BankEnv.NOTSET, parse_default: bool = False
@@ -122,7 +122,7 @@ def _rows_of_the_bank(document: str) -> list[tuple[str, str]]:
 
 
 def faults(document: str) -> list[str]:
-    """Name each setting whose row is missing, too many, not as the code has it, or says nothing."""
+    """Name each setting whose row is missing, too many, different from the code, or without a purpose."""
     there, known = rows(document), generated()
     found = [f"{name}: no row; add one that says what it is for" for name in sorted(known.keys() - there.keys())]
     found += [f"{name}: a row, and no such setting" for name in sorted(there.keys() - known.keys())]
@@ -141,7 +141,7 @@ def generated() -> dict[str, str]:
 
 
 def written(document: str) -> str:
-    """Return the document with its generated column as the code has it; rows without a setting stay."""
+    """Return the document with its generated column written from the code; rows without a setting stay."""
     known = generated()
 
     def filled(match: re.Match[str]) -> str:

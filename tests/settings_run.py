@@ -1,4 +1,4 @@
-"""Runs bankproject/settings.py in an environment of one's own, without starting Django."""
+"""Run bankproject/settings.py in a given environment, without starting Django."""
 
 import base64
 import os
@@ -38,5 +38,5 @@ def run_settings() -> dict[str, Any]:
         ImproperlyConfigured: the bank would not start.
     """
     made: dict[str, Any] = {"__name__": "bankproject.settings", "__file__": str(SETTINGS)}
-    exec(_program(), made)  # noqa: S102 - compiled once, run anew for each environment
+    exec(_program(), made)  # noqa: S102 - compiled once, run for each environment
     return made

@@ -1,4 +1,4 @@
-"""What holds for every route of the API: who is let in, what can be sent, how the bank says no (R7.3, R8.2)."""
+"""Rules for every route of the API: who is let in, what can be sent, how the bank says no (R7.3, R8.2)."""
 
 import json
 import re
@@ -49,7 +49,7 @@ from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
-# All that somebody without a token may ask; a new one is put here on purpose.
+# Everything that a client without a token may ask; a new one is added here on purpose.
 PUBLIC = {
     "register",
     "confirm_registration",
@@ -175,7 +175,7 @@ def test_a_route_without_parameters_refuses_any(query: str, answer: tuple[int, s
 
 @proves("V3.5.1")
 def test_a_program_goes_past_what_surrounds_pages(alices: ApiClient, alice: Any, browser_of: Any) -> None:
-    """The session of a cookie that comes along is not read; the page that shows the document is a page."""
+    """The session of its cookie is not read; the page that shows the document is a page."""
     browser = browser_of(alice)
     token = {"Authorization": f"Bearer {alices.tokens.access_token}"}  # type: ignore[union-attr]
     answer = browser.get("/api/v1/auth/session", headers=token)
@@ -187,7 +187,7 @@ def test_a_program_goes_past_what_surrounds_pages(alices: ApiClient, alice: Any,
 
 
 def test_django_calls_no_hook_of_what_surrounds_pages_alone() -> None:
-    # It asks what stands in MIDDLEWARE for these, and not what that holds: one of them would never run.
+    # It looks for these in MIDDLEWARE, and not for their content: one of them would never run.
     hooks = ("process_view", "process_exception", "process_template_response")
     assert not [f"{kind.__name__}.{hook}" for kind in AROUND_PAGES for hook in hooks if hasattr(kind, hook)]
 
@@ -254,7 +254,7 @@ def test_a_hard_body_is_refused_with_a_code(kind: str, alices: ApiClient) -> Non
 @proves("V3.5.1")
 @in_one_world("kind", ["text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_another_kind_of_body_is_415(kind: str, alices: ApiClient) -> None:
-    # R7.3: a form of another site can send these kinds without asking.
+    # R7.3: a form on another site can send these kinds without asking.
     assert told(sent(alices, b'{"amount": "1"}', kind)) == (415, "content_type")
 
 
@@ -360,7 +360,7 @@ SAID: list[tuple[Exception, int, str]] = [
 @proves("V16.5.1")
 @in_one_world(("error", "status", "code"), SAID, ids=[type(error).__name__ for error, *_ in SAID])
 def test_every_exception_has_one_answer(error: Exception, status: int, code: str, alices: ApiClient) -> None:
-    # R7.3: and none tells what it was about.
+    # R7.3: and none says what it was about.
     raised.append(error)
     answer = alices.get("trial/raise")
     assert told(answer) == (status, code)

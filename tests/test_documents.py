@@ -1,6 +1,6 @@
-"""What documents, comments and tests refer to is there: promises, decisions, paths, commands, targets, links (R9.7).
+"""Documents, comments and tests name only what exists: promises, decisions, paths, commands, targets, links (R9.7).
 
-The sizes of documents are here too. docs/adr and CHANGELOG.md tell what was: they keep the paths of their day.
+The sizes of documents are here too. docs/adr and CHANGELOG.md are history: they keep the paths of their time.
 """
 
 import json
@@ -22,7 +22,7 @@ FOLDERS = (
 )
 SUFFIXES = {"", ".conf", ".css", ".html", ".js", ".md", ".py", ".service", ".sql", ".toml", ".txt", ".yml"}
 PACKAGES = ("accounts", "audit", "bankproject", "benchmarks", "foundation", "support", "tests", "transfers")
-# What looks like a module and is none: the codes of Django's checks, and a log of the firewall.
+# These look like modules and are not: the codes of Django's checks, and a log of the firewall.
 NO_MODULE = re.compile(r"\w+\.[EW]\d{3}|audit\.log")
 
 REQUIREMENTS = "docs/requirements.md"
@@ -35,7 +35,7 @@ MOST_WORDS_TOGETHER = 22_000
 
 
 class Named(NamedTuple):
-    """Something that a file names, and where it does."""
+    """Something that a file names, and the line that names it."""
 
     file: str
     line: int
@@ -56,14 +56,14 @@ def text_of(path: Path) -> str:
 
 @cache
 def files() -> dict[str, Path]:
-    """Every file of the repository by its path in it, what tools leave behind excepted."""
+    """Return every file of the repository by its path in it, except what tools leave behind."""
     below = chain.from_iterable((ROOT / folder).rglob("*") for folder in FOLDERS)
     paths = [path for path in (*below, *ROOT.iterdir()) if path.is_file() and "__pycache__" not in path.parts]
     return {name_of(path): path for path in paths}
 
 
 def readable() -> Iterator[Path]:
-    """Every file that people write in, history excepted."""
+    """Yield every file that people write in, except history."""
     for name, path in files().items():
         is_ours = name.partition("/")[0] in FOLDERS or name in {"Makefile", "Dockerfile", "docker-compose.yml"}
         is_document = path in DOCUMENTS
@@ -72,7 +72,7 @@ def readable() -> Iterator[Path]:
 
 
 def named_in(paths: Iterable[Path], pattern: str) -> Iterator[Named]:
-    """Each match of `pattern`: its first group, by file and line."""
+    """Yield each match of `pattern`: its first group, by file and line."""
     for path in paths:
         text = text_of(path)
         for match in re.finditer(pattern, text, re.MULTILINE):
@@ -80,7 +80,7 @@ def named_in(paths: Iterable[Path], pattern: str) -> Iterator[Named]:
 
 
 def refuse(missing: Iterable[Named]) -> None:
-    """Fail if anything is missing, with all of it."""
+    """Fail if anything is missing, and name all of it."""
     found = sorted(set(map(str, missing)))
     assert not found, "named, and not there:\n" + "\n".join(found)
 
@@ -89,7 +89,7 @@ def refuse(missing: Iterable[Named]) -> None:
 
 
 def promises() -> list[str]:
-    """The numbers of what the bank promises, what is planned excepted."""
+    """Return the numbers of what the bank promises, except what is planned."""
     return re.findall(r"^\*\*(R\d+\.\d+)\*\*", text_of(ROOT / REQUIREMENTS), re.MULTILINE)
 
 
@@ -110,7 +110,7 @@ def test_every_promise_stands_once_in_order_and_a_test_cites_it() -> None:
 
 
 def test_every_number_is_promised_or_planned() -> None:
-    """None is given twice, and none that was given once means something else later."""
+    """No number is given twice or used again for something else."""
     planned = text_of(ROOT / REQUIREMENTS).partition("## Planned")[2]
     numbers = {*promises(), *re.findall(r"\bR\d+\.\d+", planned)}
     chapters = {number.partition(".")[0] for number in numbers}
@@ -144,14 +144,16 @@ def folders() -> frozenset[str]:
 
 
 def is_there(name: str) -> bool:
-    """Whether a file or folder is called that, from the top or, as a document shortens it, from some folder on."""
+    """Return whether a file or folder has that name: its path from the top, or the end of its path, as documents
+    shorten it."""
     wanted = name.rstrip("/")
     pattern = re.compile(r"(?:.*/)?" + re.escape(wanted).replace(r"\*", "[^/]*"))
     return any(pattern.fullmatch(path) for path in (*files(), *folders()))
 
 
 def is_path(span: str) -> bool:
-    """Whether a span of code names a file or folder of ours: by a suffix, or by a folder that it begins with."""
+    """Return whether a span of code names a file or folder of ours: by its suffix, or by a folder that it begins
+    with."""
     path, _, _ = span.partition("::")
     if not re.fullmatch(r"[\w.*/-]+", path) or path.startswith(("/", "-")):
         return False
@@ -160,7 +162,7 @@ def is_path(span: str) -> bool:
 
 
 def is_route(span: str) -> bool:
-    """Whether it is an address of the API, which documents write without what all begin with."""
+    """Return whether it is an address of the API. Documents leave out the part that all addresses begin with."""
     promised = json.loads(text_of(ROOT / "tests" / "promised_names.json"))
     return any(one.split()[1] == f"/api/v1/{span}" for one in (*promised["routes"], *promised["pages"]))
 
@@ -189,7 +191,7 @@ def is_module(name: str) -> bool:
 
 
 def test_every_document_that_code_names_is_there() -> None:
-    """With the section, where it is named behind it: docs/scaling.md, "By month"."""
+    """With the section, where it is named after the document: docs/scaling.md, "By month"."""
     pattern = r"((?<![\w/])docs/[\w/-]+\.md(?:, \"[^\"\n]+\")?)"
     missing = []
     for one in named_in(readable(), pattern):
@@ -206,7 +208,7 @@ def headings(path: Path) -> list[str]:
 
 
 def anchors(path: Path) -> set[str]:
-    """As GitHub makes them of headings."""
+    """Return the anchors that GitHub makes of the headings."""
     plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings(path))
     return {text.replace(" ", "-") for text in plain}
 
@@ -240,7 +242,7 @@ def test_every_document_is_reached_from_the_readme() -> None:
 
 @cache
 def options_of(command: str) -> set[str]:
-    """The options of one of our commands or of Django's.
+    """Return the options of one of our commands or of Django's.
 
     Raises:
         KeyError: there is no such command.
@@ -250,7 +252,7 @@ def options_of(command: str) -> set[str]:
 
 
 def test_every_command_in_a_document_or_comment_is_there() -> None:
-    """With the options that stand behind it."""
+    """With the options that follow it."""
     missing = []
     for one in named_in(readable(), r"manage\.py (?!commands?\b)([a-z][a-z_]+\b[^`|\"'\n]*)"):
         command, *words = one.name.replace("[", " ").replace("]", " ").split()
@@ -264,7 +266,7 @@ def test_every_command_in_a_document_or_comment_is_there() -> None:
 
 
 def test_every_target_in_a_document_or_comment_is_there() -> None:
-    """What follows `make` in code, with the variables that are given to it."""
+    """The words after `make` in code, with the variables that are given to it."""
     makefile = text_of(ROOT / "Makefile")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
     variables = set(re.findall(r"\b([A-Z_]+)\b", makefile))
@@ -301,7 +303,7 @@ def test_all_documents_together_can_be_read() -> None:
     assert all_of_them <= MOST_WORDS_TOGETHER, sorted(words.items(), key=lambda item: -item[1])
 
 
-# --- What the walk takes for a name ------------------------------------------------------------------------------
+# --- Which names the search finds ----------------------------------------------------------------------------------
 
 
 @in_one_world(

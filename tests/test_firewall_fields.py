@@ -10,16 +10,16 @@ from accounts.forms import AccountNumberField, CodeField
 from foundation.form_fields import AmountField
 from tests.access_walk import form_fields
 
-# From this length on people write sentences; what is shorter is a number or a code.
+# From this length on people write sentences; shorter texts are a number or a code.
 FREE_TEXT_CHARS = 40
-# Of these the length is for what is copied along: a sentence is refused, and the rules may look.
+# These have a length for what is copied along: a sentence is refused, and the rules may look.
 JUDGED = (AmountField, AccountNumberField, CodeField)
-# Names of people are looked at by every rule: none refuses O'Brien.
+# Every rule looks at names of people: none refuses O'Brien.
 NAMES = {"first_name", "last_name"}
 
 
 def pattern_in(rules: str, before: str) -> re.Pattern[str]:
-    """The pattern of field names in the rule that begins so."""
+    """Return the pattern of field names in the rule that begins in this way."""
     found = re.search(re.escape(before) + r" \"!ARGS:'/(.+)/'\"", rules)
     assert found, before
     return re.compile(found[1])
@@ -44,7 +44,7 @@ def is_free_text(field: forms.Field) -> bool:
 def fields_with_a_secret() -> set[str]:
     names = {name for name, fields in form_fields().items() if any(map(is_secret, fields))}
     assert {"password", "code", "pin"} <= names
-    # One is put into its form where it is made; the other is typed by a clerk, whose browser is not to fill it in.
+    # One is put into its form by the page; the other is typed by a clerk, whose browser must not fill it in.
     return {*names, "admin_key", "customer_code"}
 
 

@@ -1,7 +1,7 @@
-"""Guessing gets nobody anywhere: passwords, codes, recovery codes (R1.2 to R1.5; issue 5, Shows 1 and 4).
+"""Guessing leads nowhere: passwords, codes, recovery codes (R1.2 to R1.5; issue 5, Shows 1 and 4).
 
-One counter for each e-mail address and network, taken before a guess is looked at. In the order of the list: how
-many guesses are looked at, from where, by which way in; whom a lockout locks, and whom not. Elsewhere at length:
+One counter for each e-mail address and network, taken before a guess is looked at. In the order of the list: how many
+guesses are checked, from where, by which way in; whom a lockout locks, and whom not. Other files have more tests:
 `accounts/tests/test_lockout.py` (the counter), `test_sign_in.py` (one message for every failure), `test_two_factor.py`
 (codes), `test_authenticator.py` and `test_pin.py` (codes given again), `test_staff_locking.py` (administrators' locks).
 """
@@ -30,7 +30,7 @@ LIMIT = 5  # AXES_FAILURE_LIMIT
 
 
 def guess(client: Client, address: str = "/sign-in/", email: str = "alice@example.com", **extra: Any) -> int:
-    """One wrong password, sent to a way in: its fields as the bank's page and as Django's admin page name them."""
+    """Send one wrong password to a way in: its fields as the bank's page and as Django's admin page name them."""
     data = {"email": email, "username": email, "password": WRONG_PASSWORD}
     return client.post(address, data, **extra).status_code
 
@@ -66,7 +66,7 @@ def pending(email: str) -> Client:
     return browser
 
 
-# What one wrong guess is, by each way there is; the last three by somebody who is signed in.
+# One wrong guess by each way; the last three by a signed-in user.
 WAYS: dict[str, Callable[[Any, Client, str], Any]] = {
     "a password": lambda alice, browser, wrong: give_password(Client(), alice.email, WRONG_PASSWORD),
     "a code": lambda alice, browser, wrong: give_code(pending(alice.email), wrong),
@@ -151,7 +151,7 @@ def test_a_strangers_guesses_leave_her_running_session_and_her_codes_alone(
 def test_guesses_from_her_own_network_leave_her_running_session_alone_too(
     alice: Any, browser_of: Any, code_of: Any, clock: Any
 ) -> None:
-    # She is told to wait before she gives a code again; nothing else is taken from her.
+    # She is told to wait before she gives a code again; she loses nothing else.
     browser = browser_of(alice)
     for _ in range(LIMIT):
         guess(Client())
@@ -164,7 +164,7 @@ def test_guesses_from_her_own_network_leave_her_running_session_alone_too(
 def test_an_administrators_lock_ends_it_at_the_next_request(
     alice: Any, ada: Any, browser_of: Any, open_account: Any
 ) -> None:
-    # Show 4: by GET and by POST, and what was sent is not done.
+    # Show 4: by GET and by POST, and the request is not carried out.
     account = open_account(alice, "5.00")
     reading, writing = browser_of(alice), browser_of(alice)
     assert is_signed_in(reading)

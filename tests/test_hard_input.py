@@ -1,4 +1,4 @@
-"""Input that breaks programs in ways nobody thinks of while writing a form. None of it may be a 500."""
+"""Input that breaks programs in ways that are easily forgotten while writing a form. None of it may be a 500."""
 
 import unicodedata
 from typing import Any

@@ -38,13 +38,13 @@ def python_files() -> Iterator[Path]:
 
 
 def templates() -> list[Path]:
-    """Every HTML template that a browser gets; mails are HTML of another kind."""
+    """Return every HTML template that a browser gets; mails are HTML of another kind."""
     paths = (ROOT / "templates").rglob("*.html")
     return sorted(path for path in paths if "emails" not in path.relative_to(ROOT / "templates").parts)
 
 
 def markup(path: Path) -> str:
-    """The template's HTML alone: comments, tags and variables are taken out."""
+    """Return the template's HTML without comments, tags and variables."""
     return re.sub(
         r"\{#.*?#\}|\{%\s*comment\b.*?\{%\s*endcomment\s*%\}|\{%.*?%\}|\{\{.*?\}\}|<!--.*?-->",
         "",
@@ -67,7 +67,7 @@ def name_of(path: Path) -> str:
 
 
 def test_the_start_finds_no_fault() -> None:
-    """What Django's checks and ours say at start: each names the file, and what is missing there."""
+    """Django's checks and ours find nothing at start. Each finding names the file, and what is missing there."""
     assert [str(fault) for fault in run_checks()] == []
 
 
@@ -104,10 +104,10 @@ def test_what_is_private_to_a_module_is_used_by_no_other() -> None:
     assert borrowed == []
 
 
-# Folders, and beginnings of module names, of what answers requests.
+# Folders, and beginnings of module names, of code that answers requests.
 EDGES = {"views", "api", "rest", "admin"}
 
-# Below the edge, a request comes to these alone. Services get plain values and an `Origin`.
+# Below the edge, only these get a request. Services get plain values and an `Origin`.
 TAKES_A_REQUEST = {
     "accounts/sign_in/origin.py": "makes the value that services get",
     "accounts/models.py": "names the type of a request of somebody signed in",
@@ -123,14 +123,14 @@ TAKES_A_REQUEST = {
 
 
 def test_what_is_apart_lies_in_a_folder_and_is_not_marked_by_hand() -> None:
-    """The everyday run leaves folders out, `-m` takes marks: `tests/plugin.py` gives the one by the other."""
+    """The everyday run leaves folders out, `-m` takes marks: `tests/plugin.py` derives the marks from the folders."""
     marks = {mark for marks in MARKS_OF_FOLDERS.values() for mark in marks}
     by_hand = re.compile(rf"\bmark\.({'|'.join(sorted(marks))})\b")
     assert [name_of(path) for path in python_files() if by_hand.search(text_of(path))] == []
 
 
 def test_no_service_takes_a_request() -> None:
-    """What a session or the API or a job can call alike, a test can too."""
+    """A service that session, API and job can all call can be called by a test too."""
     requests = {"HttpRequest", "SignedInRequest", "ApiRequest"}
     taking = {
         name_of(path)
@@ -156,8 +156,8 @@ ASKS_BY_ITSELF = {
 
 @proves("V7.2.4")
 def test_a_page_that_shows_or_changes_a_factor_gives_the_session_another_key() -> None:
-    """Each service that wants a fresh code or password wants an `Origin` too: a view that makes one itself goes round
-    `page_acts`, and would leave a copy of the cookie good."""
+    """Each service that needs a fresh code or password needs an `Origin` too: a view that makes one itself bypasses
+    `page_acts`, and would leave a copy of the cookie valid."""
     making = {
         name_of(path)
         for path in python_files()
@@ -172,8 +172,8 @@ def is_private(name: str) -> bool:
 
 
 def test_what_ends_a_refusal_lets_a_full_limit_through() -> None:
-    """It has a page of its own, 429 or 503: shown in a form, it would say no to what nobody has looked at. A refusal
-    that is returned ends nothing: it is raised once what is kept of it is committed."""
+    """It has a page of its own, 429 or 503: shown in a form, it would refuse what was never checked. A refusal that is
+    returned ends nothing: it is raised once its record is committed."""
     kept = [
         f"{name_of(path)}:{handler.lineno}"
         for path in python_files()
@@ -287,7 +287,7 @@ def test_every_requirement_is_pinned(file: str) -> None:
 @in_one_world("file", ["docker-compose.yml", "Dockerfile"])
 def test_no_secret_stands_in_the_deployment_files(file: str) -> None:
     text = "\n".join(line for line in text_of(ROOT / file).splitlines() if not line.lstrip().startswith("#"))
-    # A variable with a secret's name takes its value from outside, and has no default there but nothing.
+    # A variable with a secret's name takes its value from outside, and has no default except an empty one.
     secret = r"^[ \t-]*(?:ENV\s+)?\w*(?:PASSWORD|SECRET|KEYS?|TOKEN)\w*[ \t]*[:=][ \t]*(.*)$"
     given = re.findall(secret, text, re.MULTILINE)
     assert [value for value in given if not re.fullmatch(r"([\"']?\$\{\w+:(\?[^}]+|-)\}[\"']?)?", value)] == []

@@ -1,4 +1,4 @@
-"""Somebody who can write to the database, but has no key: what they can and cannot do unnoticed (R8.1)."""
+"""An intruder who can write to the database, but has no key: what they can and cannot do unnoticed (R8.1)."""
 
 import uuid
 from decimal import Decimal
@@ -30,7 +30,7 @@ def sql(statement: str, *params: Any) -> None:
 
 
 def verify() -> str:
-    """What `verify_ledger` says, with its complaint."""
+    """Return what `verify_ledger` says, with its complaint."""
     out = StringIO()
     try:
         call_command("verify_ledger", stdout=out)
@@ -78,7 +78,8 @@ def test_giving_an_account_to_somebody_else_makes_it_unreadable(accounts: Any, c
 def test_no_money_leaves_an_account_that_was_given_to_somebody_else(
     accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, code_of: Any, way: str
 ) -> None:
-    # R8.1: or whoever can write one column moves money out between two writes, and every later check says all is well.
+    # R8.1: or an intruder who can write one column moves money out between two writes, and every later check says all
+    # is well.
     hers, _ = accounts
     his = open_account(charlie, "1.00")
     sql("UPDATE accounts_bankaccount SET owner_id = %s WHERE id = %s", charlie.pk, hers.pk)
@@ -167,7 +168,7 @@ def test_a_deleted_order_is_noticed_before_its_key_moves_money_again(accounts: A
     connection.vendor != "sqlite", reason="Only SQLite keeps a fraction or a text in an integer column."
 )
 @in_one_world("value", ["'abc'", "1234.9"])
-def test_a_balance_that_is_no_whole_number_stops_the_verification(accounts: Any, value: str) -> None:
+def test_a_balance_that_is_not_a_whole_number_stops_the_verification(accounts: Any, value: str) -> None:
     mine, _ = accounts
     sql("PRAGMA ignore_check_constraints = ON")
     try:

@@ -1,4 +1,4 @@
-"""docs/operations.md and its alarms name what there is; tests/slow runs its commands (R9.5, R9.7)."""
+"""docs/operations.md and its alarms name only existing things; tests/slow runs its commands (R9.5, R9.7)."""
 
 import re
 import textwrap
@@ -16,7 +16,7 @@ BLOCK = re.compile(r"^( *)```(bash|text)\n(.*?)^ *```$", re.MULTILINE | re.DOTAL
 
 
 def blocks(*kinds: str) -> list[tuple[str, str]]:
-    """(kind, text) of each block of these kinds."""
+    """Return (kind, text) of each block of these kinds."""
     document = DOCUMENT.read_text(encoding="utf-8")
     return [(kind, textwrap.dedent(text)) for _, kind, text in BLOCK.findall(document) if kind in kinds]
 

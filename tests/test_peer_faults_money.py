@@ -1,7 +1,7 @@
 """Faults of a known peer that must never be ours: those of money (REQUIREMENTS, last section).
 
-Each test has the peer's fault for its name, denied. What is tested at length elsewhere is shown here once, through
-the pages, as an attacker would try it.
+Each test is named after the absence of the peer's fault. Faults with tests elsewhere are shown here once, through the
+pages, as an attacker would try them.
 """
 
 import re
@@ -73,7 +73,7 @@ def test_another_customer_does_not_debit_your_account(
 def test_an_account_number_of_another_type_does_not_dodge_the_check_for_the_same_account(
     hers: BankAccount, disguise: Callable
 ) -> None:
-    """In JSON, 1 and "1" are two things; here only a text is a number at all."""
+    """In JSON, 1 and "1" are two things; here only a text can be a number."""
     with pytest.raises(InvalidAccountNumber):
         parse_number(disguise(hers.number))
 
@@ -100,7 +100,7 @@ def test_no_strange_amount_gets_into_the_books(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [5, 5.0, True, None, ["5"], {"amount": "5"}, b"5", Decimal(5), Decimal("NaN")])
-def test_an_amount_of_another_type_is_no_amount(value: Any) -> None:
+def test_an_amount_of_another_type_is_not_an_amount(value: Any) -> None:
     with pytest.raises(InvalidAmount):
         parse_amount(value)
 
@@ -120,7 +120,7 @@ def test_no_residue_of_floats_is_left(alice: Any, hers: BankAccount, settings: A
 
 @proves("V3.5.3")
 def test_no_state_changes_by_get(alice: Any, browser_of: Callable, hers: BankAccount, his: BankAccount) -> None:
-    """Nor does a link that somebody else wrote."""
+    """A link that another person wrote does not either."""
     browser = browser_of(alice)
     url = review_url(browser, hers, his, "10.00")
     fields = {"amount": "10.00", "key": str(uuid.uuid4()), "confirm": "1", "number": his.number}

@@ -1,4 +1,4 @@
-"""docs/performance.md names what is there, and no figure that `make bench` has not put there (R9.7)."""
+"""docs/performance.md names only existing things, and only figures that `make bench` wrote there (R9.7)."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 BEGIN, END = "<!-- figures:", "<!-- end of figures -->"
-# What is measured comes with a unit. Counts of clients, customers and statements do not.
+# Measured figures come with a unit. Counts of clients, customers and statements do not.
 FIGURE = re.compile(r"\d[\d.,]*\s*(?:ms|µs|×|%|a second|times)(?:\b|\s|$)")
 
 

@@ -33,7 +33,7 @@ def test_the_four_groups_are_made_by_migrations_with_exactly_their_permissions()
         assert permissions_of(role) == granted(role), f"GRANTS of {role} changed: a migration has to call grant()"
 
 
-# Who may what, once more and by hand: a grant that is changed by mistake is a door that stands open.
+# The permissions of each role, repeated by hand: a grant that is changed by mistake opens a door.
 WHO_MAY = {
     "accounts.change_role": "Admin",
     "accounts.decide_pendingact": "Admin",
@@ -152,7 +152,7 @@ def test_a_permission_given_to_the_person_opens_nothing(sam: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": timezone.now()}])
-def test_locked_and_inactive_users_may_nothing(alice: Any, state: dict[str, Any]) -> None:
+def test_locked_and_inactive_users_may_do_nothing(alice: Any, state: dict[str, Any]) -> None:
     # R1.5
     for name, value in state.items():
         setattr(alice, name, value)
@@ -204,8 +204,8 @@ def test_a_permission_that_no_model_declares_cannot_be_granted() -> None:
         roles.grant(apps, {Role.ADMIN: ("accounts.fly",)})
 
 
-def test_somebody_in_two_groups_has_no_role_and_may_nothing(alice: Any) -> None:
-    # R1.7: one role per user. Put into another group behind the services' back, one loses both.
+def test_a_user_in_two_groups_has_no_role_and_may_do_nothing(alice: Any) -> None:
+    # R1.7: one role per user. Put into another group behind the services' back, a user loses both.
     alice.groups.add(Group.objects.get(name=Role.ADMIN.value))
     alice = type(alice).objects.get(pk=alice.pk)
     assert alice.role is None
@@ -215,7 +215,7 @@ def test_somebody_in_two_groups_has_no_role_and_may_nothing(alice: Any) -> None:
 
 
 def test_a_session_reads_its_user_with_role_and_permissions_in_one_statement(alice: Any, sam: Any) -> None:
-    # R1.7, R2.4: and what it reads is what the user may, no more.
+    # R1.7, R2.4: and it reads only what the user may.
     for user in (alice, sam):
         role = user.role
         with CaptureQueriesContext(connection) as captured:
@@ -230,7 +230,7 @@ def test_a_session_reads_its_user_with_role_and_permissions_in_one_statement(ali
 
 
 @pytest.mark.parametrize("groups", [[], ["Customer", "Admin"]])
-def test_a_session_of_somebody_without_one_role_may_nothing(alice: Any, groups: list[str]) -> None:
+def test_a_session_of_a_user_without_one_role_may_do_nothing(alice: Any, groups: list[str]) -> None:
     # R1.7
     alice.groups.set(Group.objects.filter(name__in=groups))
     read = CountedPasswordBackend().get_user(alice.pk)

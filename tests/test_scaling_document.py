@@ -1,4 +1,4 @@
-"""docs/scaling.md says what the tests of the replica hold, and names what is there (R9.7)."""
+"""docs/scaling.md says what the tests of the replica check, and names only existing things (R9.7)."""
 
 import re
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_the_times_are_those_of_the_code(document: str) -> None:
 
 
 def test_every_number_says_where_it_comes_from(document: str) -> None:
-    """No arithmetic over figures that nobody marked as measured or assumed."""
+    """No arithmetic over figures that are not marked as measured or assumed."""
     sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", document, re.MULTILINE | re.DOTALL))
     assert "**M**" in sections["What a customer and a payment take"]
     assert "**A**" in sections["One million, a hundred million"]

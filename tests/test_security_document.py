@@ -8,7 +8,7 @@ import pytest
 
 from tests import proof_column
 from tests.asvs import REQUIREMENTS
-from tests.asvs import proves as mark  # not by its own name: these are no marks
+from tests.asvs import proves as mark  # not by its own name: these are not marks
 from tests.proof_column import DOCUMENT, ROOT, Marked, Marks, marks_in, problems, rows, written
 from tests.tables import in_one_world
 
@@ -42,7 +42,7 @@ def test_the_proof_column_is_what_the_marks_say() -> None:
 
 
 def test_what_was_proved_by_many_tests_still_is() -> None:
-    """So many tests had numbers when the marks came; fewer means that marks were taken away."""
+    """This many tests had numbers when the marks came; fewer means that marks were taken away."""
     marks = all_marks()
     assert len(marks) >= 134
     assert len({test for tests in marks.values() for test in tests}) >= 500

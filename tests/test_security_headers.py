@@ -1,4 +1,4 @@
-"""Headers, cookies and what is said when something went wrong (R8.2)."""
+"""Headers, cookies and the answers to errors (R8.2)."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def test_an_answer_may_have_a_policy_of_its_own(rf: Any) -> None:
 
 
 def pages(alice: Any, ada: Any, browser_of: Any) -> dict[str, Any]:
-    """One answer of each kind."""
+    """Return one answer of each kind."""
     customer, admin = browser_of(alice), browser_of(ada)
     return {
         "a public page": Client().get("/sign-in/"),
@@ -105,7 +105,7 @@ def test_the_content_policy_allows_our_own_files_and_nothing_inline(alice: Any, 
 
 
 def test_a_page_that_sets_its_own_caching_keeps_it(rf: Any) -> None:
-    # R8.2: static files and downloads know better.
+    # R8.2: static files and downloads set their own.
     answer = answered_by(lambda request: HttpResponse(headers={"Cache-Control": "max-age=60"}), rf)
     assert answer["Cache-Control"] == "max-age=60"
 
@@ -137,7 +137,7 @@ def test_over_https_the_cookies_are_secure(alice: Any, client: Client, settings:
     client.post("/sign-in/code/", {"code": code_of(alice)}, secure=True)
     assert client.get("/dashboard/", secure=True).status_code == 200
     assert sorted(client.cookies) == names
-    # What a browser asks of the prefix; without one of them it would not take the cookie.
+    # A browser's conditions for the prefix; without one of them it would not take the cookie.
     for cookie in client.cookies.values():
         assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", ""), cookie.key
 
@@ -181,14 +181,14 @@ OURS, THEIRS = {"Origin": "http://testserver"}, {"Origin": "https://evil.example
 
 @pytest.fixture
 def strict(alice: Any, browser_of: Any) -> Client:
-    """Alice's browser, of which the bank asks a token."""
+    """Return Alice's browser, which the bank asks for a token."""
     browser = Client(enforce_csrf_checks=True)
     browser.cookies = browser_of(alice).cookies
     return browser
 
 
 def test_a_form_of_ours_that_waited_too_long_can_be_sent_again(strict: Client) -> None:
-    # R8.2: what was typed is kept, nothing has happened.
+    # R8.2: the typed text is kept, nothing has happened.
     data = {"kind": "checking", "nickname": 'Holidays "2027" <b>', "csrfmiddlewaretoken": "x" * 64}
     answer = strict.post("/accounts/open/?a=1&b=2", data, headers=OURS)
     page = answer.content.decode()
@@ -291,7 +291,7 @@ def test_a_fault_of_ours_tells_nothing(settings: Any, headers: dict[str, str]) -
 
 
 def test_a_full_limit_is_429_with_the_time_to_wait(settings: Any, client: Client) -> None:
-    # R3.9: for every page that does not say something better itself.
+    # R3.9: for every page that does not have a better answer itself.
     with_broken_pages()
     settings.ROOT_URLCONF = "tests.test_security_headers"
     answer = client.get("/too-often/")

@@ -25,13 +25,13 @@ _serial = itertools.count()
 
 
 def key(number_of_bytes: int = 32) -> str:
-    """Another key each time, the same ones in each run: they are part of the names of tests."""
+    """Return another key each time, and the same ones in each run: they are part of the names of tests."""
     return base64.urlsafe_b64encode(hashlib.shake_256(b"%d" % next(_serial)).digest(number_of_bytes)).decode()
 
 
 @pytest.fixture
 def settings_with(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What settings.py makes of an environment that holds the secrets and these changes, and nothing else."""
+    """Return what settings.py makes of an environment that holds the secrets and these changes, and nothing else."""
 
     def load(**changes: str | None) -> dict[str, Any]:
         for name in list(os.environ):
@@ -129,7 +129,7 @@ def test_a_former_secret_key_is_as_strong_as_the_present_one_and_another(setting
         settings_with(ADMIN_KEY=REQUIRED["SECRET_KEY"])
 
 
-def test_whoever_reads_the_figures_has_a_secret_of_their_own(settings_with: Any) -> None:
+def test_a_reader_of_the_figures_has_a_secret_of_their_own(settings_with: Any) -> None:
     # R8.7, R9.5
     assert settings_with()["METRICS_TOKEN"] == ""
     with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN must be empty or have at least 20"):
@@ -184,8 +184,8 @@ COOKIES = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "DEVICE_COOKIE_NAME")
 
 
 @proves("V3.3.3")
-def test_over_https_browsers_keep_cookies_to_this_very_host(settings_with: Any) -> None:
-    # R8.2: what the prefix promises the browser checks, so the cookies must keep it.
+def test_over_https_browsers_keep_cookies_to_exactly_this_host(settings_with: Any) -> None:
+    # R8.2: browsers check the promise of the prefix, so the cookies must keep it.
     made = settings_with()
     assert [made[name] for name in COOKIES] == ["__Host-bank-session", "__Host-bank-csrf", "__Host-bank-device"]
     assert made["SESSION_COOKIE_SECURE"] is made["CSRF_COOKIE_SECURE"] is True
@@ -222,7 +222,7 @@ def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, v
 
 @in_one_world(("noted", "idle"), [("0", "300"), ("61", "300"), ("15", "14"), ("3600", "7200")])
 def test_a_clock_that_is_hardly_ever_noted_is_refused(settings_with: Any, noted: str, idle: str) -> None:
-    # R1.6: a session lives on for so long.
+    # R1.6: a session lives that much longer.
     with pytest.raises(ImproperlyConfigured, match="SESSION_NOTED_SECONDS"):
         settings_with(SESSION_NOTED_SECONDS=noted, SESSION_IDLE_SECONDS=idle)
     made = settings_with(SESSION_NOTED_SECONDS="60", SESSION_IDLE_SECONDS="60")
@@ -303,7 +303,7 @@ def test_environ_reads_no_file_that_was_not_named(settings_with: Any, monkeypatc
     assert read == [os.devnull]
 
 
-def test_an_administrators_key_is_none_or_long(settings_with: Any) -> None:
+def test_an_administrators_key_is_empty_or_long(settings_with: Any) -> None:
     # R1.5
     assert settings_with()["ADMIN_KEY"] == ""
     assert settings_with(ADMIN_KEY="sixteen letters.")["ADMIN_KEY"] == "sixteen letters."
@@ -321,7 +321,7 @@ def test_passwords_have_twelve_characters_or_more(settings_with: Any) -> None:
 
 
 def test_limits_are_counted_in_rows_unless_an_exact_cache_is_named(settings_with: Any) -> None:
-    # R3.9: what does not count exactly is refused, not used.
+    # R3.9: a store that does not count exactly is refused, not used.
     assert settings_with()["CACHE_URL"] == ""
     for url in ("redis://cache:6379/0", "rediss://:secret@cache:6379/0", "unix:///run/cache.sock?db=1"):
         assert settings_with(CACHE_URL=url)["CACHE_URL"] == url

@@ -14,7 +14,7 @@ def document() -> str:
     return DOCUMENT.read_text(encoding="utf-8")
 
 
-def test_every_setting_has_its_row_as_the_code_has_it(document: str) -> None:
+def test_every_setting_has_its_row_as_in_the_code(document: str) -> None:
     assert {"SECRET_KEY", "FIELD_KEYS", "DEBUG", "DATABASE_URL", "MSSQL_DRIVER", "LOG_FILE"} <= rows(document).keys()
     assert rows(document).keys() == variables_read_by_settings()
     assert faults(document) == []

@@ -1,6 +1,6 @@
-"""The Django admin as the staff's area: what its pages show, and that there is one way in (R5.1, R5.4).
+"""The Django admin as the staff's area: its pages, and the one way in (R5.1, R5.4).
 
-Who may open which page, and that nobody changes anything there: `tests/access`.
+`tests/access` tests who may open which page, and that nobody changes anything there.
 """
 
 from decimal import Decimal
@@ -57,13 +57,13 @@ def rows(alice: Any, bob: Any, open_account: Any, make_user: Any) -> dict[type, 
 
 
 def test_the_one_admin_site_is_the_banks_with_all_its_pages() -> None:
-    # R5.1: no second site, and nothing that a library brought along.
+    # R5.1: no second site, and nothing from a library.
     assert isinstance(admin.site._wrapped, BankAdminSite)  # type: ignore[attr-defined]
     assert set(admin.site._registry) == set(MODELS)
     assert all(isinstance(page, ReadOnlyAdmin) for page in admin.site._registry.values())
 
 
-def test_each_list_is_searched_and_is_on_the_first_page_of_whoever_sees_it(
+def test_each_list_is_searched_and_is_on_the_first_page_of_those_who_see_it(
     rows: Any, sam: Any, audrey: Any, ada: Any, browser_of: Any, subtests: Any
 ) -> None:
     # R5.4

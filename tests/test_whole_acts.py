@@ -1,4 +1,4 @@
-"""An act of staff is whole or the program does not start: whatever is forgotten is named (R5.1, R5.8)."""
+"""An act of staff is complete or the program does not start: the error names what is missing (R5.1, R5.8)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ WHOLE = StaffAct(
 
 @pytest.fixture(autouse=True)
 def _nothing_stays_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model without acts: what is offered here goes with the test."""
+    """A model without acts: the acts that the test offers are removed after it."""
     offered: dict[Any, list[StaffAct]] = acts._acts_of
     monkeypatch.setitem(offered, Entry, [])
 

@@ -1,5 +1,5 @@
-"""The mails of this app: who is told of which event. `transfers.apps` registers them; `foundation.outbox` says how a
-line is read. Numbers are masked in all."""
+"""The mails of this app: which event is told to whom. `transfers.apps` registers them; `foundation.outbox` says how a
+line is read. Numbers are masked in all of them."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -40,7 +40,7 @@ def _side_of_payment(order: TransferOrder, *, own: BankAccount, other: BankAccou
 
 
 def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
-    """The customer alone: nothing has reached anybody else."""
+    """Tell only the customer: nothing has reached anybody else."""
     email, about = about_account(order.customer_account)
     movement = {
         "amount": order.amount,
@@ -55,7 +55,7 @@ def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
 
 
 def _whose_cash(order: TransferOrder, payload: Payload) -> Iterable[Told]:
-    """The customer hears of what somebody else did with their money, or agreed to."""
+    """Tell the customer what another person did with their money, or agreed to."""
     if order.transaction is None:
         raise ValueError("Cash that changed hands has a transaction.")
     is_deposit = order.kind == OrderKind.DEPOSIT
@@ -65,7 +65,7 @@ def _whose_cash(order: TransferOrder, payload: Payload) -> Iterable[Told]:
 
 
 def _everyone_it_moved(reversal: Transaction, payload: Payload) -> Iterable[Told]:
-    """All customers whose accounts it moved, without a word on each other."""
+    """Tell all customers whose accounts it moved, none of them about another."""
     if reversal.reverses is None:
         raise ValueError("A reversal reverses something.")
     for entry in reversal.entries.all():  # of customers: see _REVERSALS
@@ -114,7 +114,7 @@ MAILS = [
     Notice("payment_posted", _RECEIVER, template="payment_received"),
     Notice("order_held", _CUSTOMER, _why_held),
     Notice("order_rejected", _CUSTOMER, _why_rejected),
-    # The payee, who never saw it, hears of neither (R3.14).
+    # The payee, who never saw it, is told about neither (R3.14).
     Notice("order_cancelled", _CUSTOMER),
     Notice("order_expired", _CUSTOMER),
     Notice("account_opened", OWNER),

@@ -1,4 +1,4 @@
-"""What each role may do here; granted by a migration, asked by the services."""
+"""What each role may do here; a migration grants it, the services check it."""
 
 from accounts.roles import Role
 

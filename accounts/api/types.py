@@ -1,4 +1,4 @@
-"""What schemas of all apps say of people and accounts: account numbers, secrets, e-mail addresses."""
+"""Types for schemas of all apps: account numbers, secrets, e-mail addresses."""
 
 from typing import Annotated
 
@@ -37,7 +37,7 @@ def _code_schema(description: str) -> WithJsonSchema:
 
 
 def _parse_whole_code(text: str) -> str:
-    """As `parse_code()`; what is too short to be a code is no guess."""
+    """Read a code as `parse_code()` does; a text too short to be a code is not a guess."""
     code = parse_code(text)
     if len(code) < _LEAST_CODE_CHARS:
         raise InvalidCode("A code has six digits or more.")

@@ -1,4 +1,4 @@
-"""Editing somebody's name, e-mail address, phone, and whether they are active (R5.1, R1.8)."""
+"""Editing a person's name, e-mail address, phone, and whether they are active (R5.1, R1.8)."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ _PERMISSION = "accounts.edit_user"
 
 @dataclass(frozen=True)
 class Edited:
-    """What came of an edit: the names of the fields that are written, and what waits for a second administrator."""
+    """The result of an edit: the names of the fields that were written, and what waits for a second administrator."""
 
     fields: list[str]
     waits: PendingAct | None
@@ -65,21 +65,21 @@ def edit_user(
     code: str,
     origin: Origin,
 ) -> Edited:
-    """Write what differs from what stands there. Another e-mail address, an administrator's deactivation, and letting
-    in again who works here, wait for a second administrator (R5.8); the rest is written at once.
+    """Write the details that differ from the stored ones. Another e-mail address, an administrator's deactivation, and
+    reactivating a member of staff wait for a second administrator (R5.8); the rest is written at once.
 
-    `seen` is the `version_of` the details that the actor looked at: what others have written since is not undone.
+    `seen` is the `version_of` the details that the actor looked at: later changes by others are not undone.
 
-    Another e-mail address or deactivation ends all sessions at once. Of another address the old one is told too,
-    and `User.hardened_at` is set (R1.8).
+    Another e-mail address or deactivation ends all sessions at once. A change of address is also mailed to the old one,
+    and sets `User.hardened_at` (R1.8).
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
         WrongCode, TryAgainIn, TooOften
         EmailInUse, LastAdministrator, ChangedMeanwhile, WaitsAlready
-        NobodyCouldAgree: but the person, who has been an administrator lately; nothing was written.
-        NameRefused: another name than before, which nobody can have.
-        ValueError: no first name or address, which no form lets through.
+        NobodyCouldAgree: except the person, who was an administrator recently; nothing was written.
+        NameRefused: a new name that nobody may have.
+        ValueError: no first name or address; forms refuse that before.
     """
     require(actor, _PERMISSION)
     refuse_self(actor, user)
@@ -118,8 +118,8 @@ def _edit(actor: User, user: User, wanted: dict[str, Any], seen: str, reason: st
 
 
 def _needs_second(user: User, name: str, value: Any) -> bool:
-    """Whether a detail of this person takes two administrators: with an address one gets at the rest, and whoever
-    switches an administrator off, or a colleague on again, decides who may (R5.8)."""
+    """Return whether a detail of this person takes two administrators: an address leads to everything else, and
+    deactivating an administrator or reactivating a colleague decides who may act (R5.8)."""
     if getattr(user, name) == value:
         return False
     return name == "email" or (name == "is_active" and (user.is_staff if value else user.role == Role.ADMIN))
@@ -133,7 +133,7 @@ def _ask(actor: User, row: User, waits: dict[str, Any], reason: str) -> PendingA
 
 
 def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
-    """Write what was asked for.
+    """Write the details that were asked for.
 
     Raises:
         PermissionDenied, EmailInUse, LastAdministrator, ChangedMeanwhile
@@ -171,7 +171,7 @@ def _write(actor: User, row: User, wanted: dict[str, Any], reason: str, **second
 
 
 def version_of(user: User) -> str:
-    """Another one whenever one of the details that `edit_user` writes is another."""
+    """Return a text that changes whenever one of the details that `edit_user` writes changes."""
     details = [user.first_name, user.last_name, user.email, user.phone, user.is_active]
     return hashlib.sha256(json.dumps(details).encode()).hexdigest()
 
@@ -220,7 +220,7 @@ def _said_to_person(act: PendingAct) -> str:
 
 
 def _emails(act: PendingAct) -> dict[str, str]:
-    """Of another address both: whoever reads either may stop it (R5.8)."""
+    """Return both addresses where the address changes: the reader of either may stop it (R5.8)."""
     details = act.opened
     if "email" not in details:
         return {"person": second_person.person_of(act).email}

@@ -1,5 +1,5 @@
-"""Changing the address one signs in with: asked with password and code, confirmed by a link at the new address,
-told to the old one (R1.8). Whether somebody has the new address already is not revealed."""
+"""Changing one's own e-mail address: asked with password and code, confirmed by a link at the new address, told to the
+old one (R1.8). Whether the new address already has a user is not revealed."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,7 +25,7 @@ _REQUESTS_OF_ONE_USER = limiter.Limit(times=5, window_seconds=3600)
 
 
 class SameEmail(Refusal):
-    """It is the actor's address already."""
+    """The address is already the actor's own."""
 
     code = "same_address"
     text = "This is your address already."
@@ -40,7 +40,8 @@ def request_change(
     origin: Origin,
     on_new_hash: Callable[[], object] | None = None,
 ) -> None:
-    """Queue a mail to the new address, a link or a notice that it is taken, and one to the old. Nothing changes yet.
+    """Queue one mail to the new address, with a link or a notice that the address is taken, and one to the old. Nothing
+    changes yet.
 
     Args:
         on_new_hash: as in `check_own_password()`.
@@ -78,8 +79,8 @@ def confirm_change(*, actor: User, token: str) -> None:
 
     Raises:
         PermissionDenied
-        LinkInvalid: also for anybody but the user who asked, the owner of a mistyped address included, and when
-            somebody else has taken the address meanwhile.
+        LinkInvalid: also for anybody other than the user who asked, such as the owner of a mistyped address, and when
+            another user has taken the address meanwhile.
     """
     require_any_role(actor)
     try:

@@ -1,4 +1,4 @@
-"""Giving somebody another role (R1.7, R5.2)."""
+"""Giving a person another role (R1.7, R5.2)."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ _PERMISSION = "accounts.change_role"
 
 
 class StillHasAccounts(Refusal):
-    """Staff with accounts of their own would sit on both sides of the counter."""
+    """Staff with accounts of their own would be on both sides of the counter."""
 
     code = "still_has_accounts"
     text = "This person has accounts that are not closed. Only customers have accounts: close them first."
@@ -41,16 +41,16 @@ class HasThisRole(WrongStatus):
 
 
 def change_role(*, actor: User, user: User, role: Role, reason: str, code: str, origin: Origin) -> PendingAct | None:
-    """Give a person another role, in place of the one they have; their sessions end at once.
+    """Give a person another role instead of theirs; their sessions end at once.
 
-    A staff role, and another one for an administrator, wait for a second administrator (R5.8): returned is then what
+    A staff role, and another role for an administrator, wait for a second administrator (R5.8): then it returns what
     waits, and nothing has changed yet.
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
         WrongCode, TryAgainIn, TooOften
         HasThisRole, LastAdministrator, WaitsAlready
-        NobodyCouldAgree: but the person, who has been an administrator lately.
+        NobodyCouldAgree: except the person, who was an administrator recently.
         StillHasAccounts: a customer with accounts, frozen ones too, cannot become staff.
     """
     require(actor, _PERMISSION)

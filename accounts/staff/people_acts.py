@@ -1,4 +1,4 @@
-"""What administrators do to people and to accounts: the buttons of their pages (R1.5, R5.1)."""
+"""Acts of administrators on people and accounts: the buttons of their pages (R1.5, R5.1)."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from accounts.staff.pending_acts import how_it_waits
 
 
 class EditUserForm(CodeReasonForm, PersonForm):
-    """What staff may edit of a person; the address is not among it."""
+    """What staff may edit about a person; the postal address is not included."""
 
     address = None  # type: ignore[assignment]
     email = EmailAddressField(label="E-mail", max_length=254)
@@ -28,7 +28,7 @@ class EditUserForm(CodeReasonForm, PersonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["phone"].required = not self.row.is_staff
-        for name in ("first_name", "last_name", "email", "phone"):  # somebody else's: no browser fills them in
+        for name in ("first_name", "last_name", "email", "phone"):  # another person's data: no browser fills them in
             self.fields[name].widget.attrs["autocomplete"] = "off"
 
 

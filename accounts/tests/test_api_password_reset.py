@@ -1,4 +1,4 @@
-"""A forgotten password through the API: equal answers, a link that works once, and the code as ever (R1.9)."""
+"""A forgotten password through the API: equal answers, a link that works once, and the code as always (R1.9)."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def choose(api: Any, token: str, new: str = NEW) -> Any:
 def test_a_new_password_by_mail_and_then_both_factors(
     alice: Any, api_of: Any, code_of: Any, browser_of: Any, settings: Any
 ) -> None:
-    # R1.9: it signs nobody in, and the code is asked as ever.
+    # R1.9: it signs nobody in, and the code is asked as always.
     settings.API_LOGINS_PER_MINUTE = 1000
     signed_in, browser, api = api_of(alice), browser_of(alice), api_of(None)
     assert ask(api, " ALICE@example.com ").status_code == 202
@@ -51,7 +51,7 @@ def test_a_new_password_by_mail_and_then_both_factors(
 
 
 @proves("V6.3.8")
-def test_whose_the_address_is_shows_in_nothing(alice: Any, make_user: Any, api_of: Any) -> None:
+def test_nothing_reveals_who_owns_the_address(alice: Any, make_user: Any, api_of: Any) -> None:
     # R1.9
     locked = make_user("Lou")
     User.objects.filter(pk=locked.pk).update(locked_at=locked.created_at)

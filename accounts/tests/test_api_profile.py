@@ -19,7 +19,7 @@ INVALID = (401, "token_invalid")
 
 
 def fields(answer: Any) -> set[str]:
-    """What was wrong, of a body that was not valid."""
+    """Return what was wrong in an invalid body."""
     assert told(answer) == (422, "invalid")
     return {error["field"] for error in answer.json()["errors"]}
 
@@ -30,7 +30,7 @@ def actions(user: Any) -> list[str]:
 
 @pytest.fixture
 def fresh_code(code_of: Any) -> Any:
-    """A code as if half a minute had gone by since the last one."""
+    """Return a code as if half a minute had passed since the last one."""
 
     def code(user: Any) -> str:
         TotpDevice.objects.update(last_step=-1)
@@ -64,7 +64,7 @@ def test_the_profile_is_ones_own(alice: Any, api_of: Any) -> None:
 def test_everybody_sees_and_changes_their_own_only(
     who: str, request: Any, alice: Any, api_of: Any, fresh_code: Any
 ) -> None:
-    # R1.7: there is no user to name but oneself.
+    # R1.7: the user is the only one who can be named.
     user = request.getfixturevalue(who)
     api = api_of(user)
     assert api.patch("profile", {"address": "Ring 1", "code": fresh_code(user)}).json()["email"] == user.email
@@ -109,7 +109,7 @@ def test_an_eleventh_change_in_an_hour_is_one_too_many(alice: Any, api_of: Any, 
 
 
 def test_a_field_of_old_that_breaks_the_rules_stands_in_nobodys_way(bob: Any, api_of: Any, fresh_code: Any) -> None:
-    # Bob has no phone: that is no fault of what he sends.
+    # Bob has no phone: his body is not at fault for that.
     answer = api_of(bob).patch("profile", {"address": "Ring 1", "code": fresh_code(bob)})
     assert (answer.json()["address"], answer.json()["phone"]) == ("Ring 1", "")
 
@@ -178,7 +178,7 @@ def test_a_name_that_waits_stands_on_the_profile(alice: Any, api_of: Any) -> Non
     ],
 )
 def test_the_rules_are_those_of_the_page(data: Any, field: str, alice: Any, api_of: Any) -> None:
-    # R1.8: and nothing else of oneself can be set.
+    # R1.8: and nothing else about oneself can be set.
     assert fields(api_of(alice).patch("profile", {"code": "123456"} | data)) == {field}
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
 

@@ -80,8 +80,8 @@ def test_it_lasts_fifteen_minutes(alice: Any, api_of: Any, clock: Any) -> None:
 
 
 def test_a_clock_that_is_set_back_signs_nobody_out(alice: Any, api_of: Any, clock: Any) -> None:
-    """R7.1: the codes of phones, whose clocks are right, would let nobody in again. Asked of a worker that has not seen
-    the token before."""
+    """R7.1: the codes of phones, whose clocks are right, would let nobody in again. The worker asked has not seen the
+    token before."""
     api = api_of(alice)
     clock.shift(-3600)
     api_tokens._read_lately.clear()
@@ -90,7 +90,7 @@ def test_a_clock_that_is_set_back_signs_nobody_out(alice: Any, api_of: Any, cloc
 
 
 def forged(api: ApiClient, **changes: Any) -> str:
-    """The token of `api`, signed as the bank signs, with other claims."""
+    """Return the token of `api`, signed as the bank signs, with other claims."""
     claims = jwt.decode(api.tokens.access_token, options={"verify_signature": False})  # type: ignore[union-attr]
     kid, key = next(iter(bank.TOKEN_KEYS.items()))
     header, key = {"kid": kid, "typ": "at+jwt"} | changes.pop("header", {}), changes.pop("key", key)
@@ -99,7 +99,7 @@ def forged(api: ApiClient, **changes: Any) -> str:
 
 
 def with_header(api: ApiClient, **changes: Any) -> str:
-    """The token of `api` under another header, which its signature does not cover, or without any."""
+    """Return the token of `api` under another header, which its signature does not cover, or without any."""
     claims, signature = api.tokens.access_token.split(".")[1:]  # type: ignore[union-attr]
     header = {"alg": "HS256", "typ": "at+jwt", "kid": "k1"} | changes
     text = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
@@ -152,7 +152,7 @@ def test_another_users_session_opens_nothing(alice: Any, bob: Any, api_of: Any) 
     assert told(ApiClient().get("auth/session", Authorization=f"Bearer {token}")) == INVALID
 
 
-def test_a_session_of_the_pages_is_none_of_the_api(alice: Any, api_of: Any) -> None:
+def test_a_session_of_the_pages_is_not_one_of_the_api(alice: Any, api_of: Any) -> None:
     # R1.11
     api = api_of(alice)
     row = UserSession.objects.create(user=alice)
@@ -170,7 +170,7 @@ def test_an_old_key_still_opens_what_it_signed(alice: Any, api_of: Any, settings
     assert not is_in(api)
 
 
-def test_what_was_read_lately_is_not_kept_for_ever(alice: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_reads_are_not_kept_forever(alice: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_tokens, "_KEPT", 2)
     api_tokens._read_lately.clear()
     for _ in range(5):
@@ -271,7 +271,7 @@ def test_one_that_is_too_old_is_not_listed(alice: Any, api_of: Any, clock: Any, 
 
 
 @in_one_world("token", ["", "nonsense", "x" * 2001])
-def test_what_is_no_refresh_token_gives_nothing(token: str) -> None:
+def test_anything_except_a_refresh_token_gives_nothing(token: str) -> None:
     assert told(ApiClient().post("auth/refresh", {"refresh_token": token}))[0] in {401, 422}
 
 
@@ -294,7 +294,7 @@ def test_a_token_whose_row_is_gone_refreshes_nothing(alice: Any, api_of: Any) ->
 
 
 def over(api: ApiClient) -> None:
-    """Neither token works any more, on the very next request."""
+    """Check that neither token works any more, on the next request already."""
     assert not is_in(api)
     with pytest.raises(TokenInvalid):
         renewed(api)
@@ -322,7 +322,7 @@ def test_a_locked_or_deactivated_user_is_out_at_once(alice: Any, api_of: Any) ->
 
 @proves("V7.4.5", "V8.3.2")
 def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, code_of: Any, make_user: Any) -> None:
-    # R1.5, R1.7: and it does not come back with the user.
+    # R1.5, R1.7: and unlocking the user does not bring it back.
     from accounts.people import locking, role
     from accounts.roles import Role
 
@@ -457,14 +457,14 @@ def test_expired_refresh_tokens_are_forgotten(alice: Any, api_of: Any, clock: An
     assert ApiRefreshToken.objects.count() == 1
 
 
-def test_a_token_says_its_session_or_is_none() -> None:
+def test_a_token_without_a_session_is_refused() -> None:
     token = api_tokens.sign(Use.ACCESS, user=uuid4(), jti="x", now=timezone.now(), lasts=timedelta(minutes=1))
     with pytest.raises(TokenInvalid):
         _ = api_tokens.read(Use.ACCESS, token).session
 
 
 @proves("V3.5.1")
-def test_the_cookies_of_a_browser_say_nothing_to_the_api(alice: Any, browser_of: Any) -> None:
+def test_the_api_ignores_the_cookies_of_a_browser(alice: Any, browser_of: Any) -> None:
     # R8.2: no form of another site can ask in her name.
     browser: Client = browser_of(alice)
     assert told(browser.get("/api/v1/auth/session")) == INVALID

@@ -144,7 +144,7 @@ def test_who_must_change_the_password_is_sent_to_do_so(make_user: Any, api_of: A
 
 @proves("V6.3.5")
 def test_a_program_not_seen_before_is_told_by_mail(alice: Any, api_of: Any, code_of: Any) -> None:
-    # R1.8: the same words from the same network are the same program; of the first sign-in nobody is told.
+    # R1.8: the same words from the same network are the same program; the first sign-in is not told.
     def sign_in(agent: str, address: str) -> None:
         TotpDevice.objects.update(last_step=-1)
         api = api_of(None, REMOTE_ADDR=address)
@@ -184,7 +184,7 @@ def test_three_wrong_pins_lock_the_pin_and_not_the_password(with_pin: Any, api_o
     with_pin.refresh_from_db()
     assert with_pin.pin_locked_at is not None
     assert told(sign_in(by_pin(with_pin, code_of(with_pin)))) == REFUSED
-    # Wrong ones count as guesses too: from elsewhere, where none were made.
+    # Wrong ones count as guesses too: seen from elsewhere, where none were made.
     TotpDevice.objects.update(last_step=-1)
     elsewhere = api_of(None, REMOTE_ADDR="203.0.113.9")
     assert elsewhere.post("auth/login", by_password(with_pin, code_of(with_pin))).status_code == 200
@@ -192,7 +192,7 @@ def test_three_wrong_pins_lock_the_pin_and_not_the_password(with_pin: Any, api_o
 
 @proves("V6.1.1")
 def test_without_a_right_code_nobody_can_lock_a_pin(with_pin: Any, api_of: Any, code_of: Any) -> None:
-    # R1.4: strangers could else lock anybody's.
+    # R1.4: otherwise strangers could lock anybody's.
     for _ in range(4):
         answer = api_of(None).post("auth/login", by_pin(with_pin, wrong_code_for(code_of(with_pin)), pin="314159"))
         assert told(answer) == REFUSED
@@ -200,7 +200,7 @@ def test_without_a_right_code_nobody_can_lock_a_pin(with_pin: Any, api_of: Any, 
     assert (with_pin.pin_failures, with_pin.pin_locked_at) == (0, None)
 
 
-def test_of_a_pin_too_it_is_not_told_what_was_wrong(with_pin: Any, bob: Any, api_of: Any, code_of: Any) -> None:
+def test_the_answer_does_not_say_whether_the_pin_was_wrong(with_pin: Any, bob: Any, api_of: Any, code_of: Any) -> None:
     # R1.2: unknown, without a PIN, or locked out as a guesser.
     assert told(api_of(None).post("auth/login", by_pin(bob, code_of(bob)))) == REFUSED
     unknown = by_pin(bob, "123456", email="nobody@example.com")
@@ -216,7 +216,7 @@ def test_it_is_either_a_password_or_a_pin(extra: dict[str, str], alice: Any, api
 
 
 def test_a_user_locked_between_password_and_code_gets_no_session(alice: Any) -> None:
-    # R1.5: what ends sessions is seen by the one that begins.
+    # R1.5: an act that ends sessions is seen by a session that begins.
     from accounts.programs import sessions as api_sessions
     from accounts.sign_in.signing_in import SignInRefused
 

@@ -94,7 +94,7 @@ def test_guesses_are_counted_together_with_sign_in(path: str, alice: Any, browse
     answer = browser.post(path, {"code": code_on(present(alice))})
     assert (answer.status_code, answer["Retry-After"]) == (429, "560")
     page = answer.content.decode()
-    # Who is signed in stays so, in the bank's own frame.
+    # A signed-in person stays signed in, in the bank's own frame.
     assert "Try again in <strong>10 minutes</strong>" in page
     assert page.count('href="/profile/"') > 1
     for absent in ("Sign-in is paused", "Back to sign-in", 'class="entrance"'):
@@ -104,14 +104,14 @@ def test_guesses_are_counted_together_with_sign_in(path: str, alice: Any, browse
 
 
 def test_a_recovery_code_makes_no_new_ones(alice: Any, browser: Any) -> None:
-    # R1.8: whoever found the paper must not keep the key to the bank.
+    # R1.8: a finder of the paper must not keep the key to the bank.
     codes = renew(browser, code_on(present(alice)))
     assert renew(browser, codes[0]) == []
 
 
 @proves("V7.2.4")
 def test_new_recovery_codes_are_not_shown_to_a_copy_of_the_cookie(alice: Any, browser: Any) -> None:
-    # R1.8, ASVS V7.2.4: who has stolen the session waits for its owner to make new ones.
+    # R1.8, ASVS V7.2.4: a thief of the session waits for its owner to make new ones.
     thief = copy_of(browser)
     assert is_signed_in(thief)
     row = browser.session["user_session"]
@@ -128,7 +128,7 @@ def test_nor_is_the_secret_of_another_app(alice: Any, browser: Any) -> None:
     thief = copy_of(browser)
     browser.post("/profile/authenticator/", {"code": code_on(present(alice))})
     assert thief.get("/profile/authenticator/new/")["Location"].startswith("/sign-in/")
-    thief = copy_of(browser)  # one who is quicker sees that secret; the codes that come with it they do not see
+    thief = copy_of(browser)  # a quicker thief sees that secret, but not the codes that come with it
     answer = browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))}, follow=True)
     assert len(SHOWN.findall(answer.content.decode())) == 10
     assert thief.get("/two-factor/recovery-codes/")["Location"].startswith("/sign-in/")
@@ -175,7 +175,7 @@ def test_the_old_app_is_worthless_then(alice: Any, browser: Any, clock: Any) -> 
     assert two_factor.verify_totp(alice, code_on(old)) is None
 
 
-def test_who_lost_the_phone_replaces_the_app_with_a_recovery_code(alice: Any, browser: Any) -> None:
+def test_a_recovery_code_replaces_the_app_on_a_lost_phone(alice: Any, browser: Any) -> None:
     # R1.8
     codes = renew(browser, code_on(present(alice)))
     assert browser.post("/profile/authenticator/", {"code": codes[3]}).status_code == 302
@@ -188,7 +188,7 @@ def test_who_lost_the_phone_replaces_the_app_with_a_recovery_code(alice: Any, br
 def test_after_a_recovery_code_money_to_strangers_waits_a_day(
     alice: Any, browser: Any, clock: Any, by_recovery_code: bool
 ) -> None:
-    # R1.8: whoever found the paper has a phone of theirs now, but not the money.
+    # R1.8: the finder of the paper now has a phone of their own, but not the money.
     codes = renew(browser, code_on(present(alice)))
     clock.shift(31)
     page = browser.get("/profile/authenticator/").content.decode()

@@ -25,7 +25,7 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 HERE = "203.0.113.9"
 PIN = "805913"
 MOST = 50
-# Where a full count is only what a test begins with.
+# Where a full count is only the beginning of a test.
 FEW = 8
 
 
@@ -37,7 +37,7 @@ def _allowed(settings: Any) -> None:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
-    """So many codes an hour are looked at, in place of fifty."""
+    """Allow this many codes an hour, instead of fifty."""
     monkeypatch.setattr(guesses, "_CODES_FROM_ANYWHERE", replace(guesses._CODES_FROM_ANYWHERE, times=FEW))
     return FEW
 
@@ -67,7 +67,7 @@ def by_api(api_of: Any, email: str, code: str, ip: str = HERE, **secret: str) ->
 
 
 def wrong_ones(api_of: Any, user: Any, times: int, **secret: str) -> list[Any]:
-    """Each four from a network of their own, so that no lockout stops them."""
+    """Give wrong codes, four from each network, so that no lockout stops them."""
     return [
         by_api(api_of, user.email, wrong_code_for(right_code(user)), f"10.{number // 4}.{len(secret)}.1", **secret)
         for number in range(times)
@@ -75,7 +75,7 @@ def wrong_ones(api_of: Any, user: Any, times: int, **secret: str) -> list[Any]:
 
 
 def from_a_browser(user: Any, browser: Client | None = None) -> Client:
-    """Somebody with password and code, in a browser not seen before if none is given."""
+    """Return a person with password and code, in a new browser if none is given."""
     browser = browser or Client(REMOTE_ADDR=HERE)
     give_password(browser, user.email)
     give_code(browser, right_code(user))
@@ -111,7 +111,7 @@ def test_a_password_that_is_right_shows_in_no_count_either(alice: Any, api_of: A
 def test_strangers_never_keep_her_right_code_from_being_looked_at(
     alice: Any, api_of: Any, clock: Any, secret: dict[str, str]
 ) -> None:
-    # R1.4: from a new browser, in the very second of their guesses.
+    # R1.4: from a new browser, in the same second as their guesses.
     for number in range(20):
         for network in range(2):
             ip = f"10.{number % 10}.{network}.1"
@@ -122,7 +122,7 @@ def test_strangers_never_keep_her_right_code_from_being_looked_at(
 
 @proves("V6.1.1")
 def test_who_fills_one_door_closes_no_other(alice: Any, api_of: Any, clock: Any, few: int) -> None:
-    # R1.4: strangers, and those who have her password besides; hers is a browser that she has used.
+    # R1.4: strangers, and those who also have her password; she uses a browser of hers.
     browser = from_a_browser(alice)
     browser.post("/sign-out/")
     wrong_ones(api_of, alice, few)

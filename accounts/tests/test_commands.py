@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What stands on standard input."""
+    """What standard input holds."""
 
     def give(text: str) -> None:
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
@@ -84,7 +84,7 @@ def test_there_is_only_one_first_administrator(typed: Any, ada: Any, alice: Any)
 
 
 def test_an_operator_makes_another_administrator_when_asked_to(typed: Any, ada: Any) -> None:
-    # R5.8: who can at once be the second one, standing for nobody.
+    # R5.8: who can at once be the second one, and counts as themselves.
     typed(f"{PASSWORD}\n")
     assert "root@example.com can sign in now" in bootstrap(another=True)
     another = User.objects.get(email="root@example.com")

@@ -1,4 +1,4 @@
-"""Another e-mail address: password and code, a link at the new one, word to the old one (R1.8)."""
+"""Another e-mail address: password and code, a link at the new one, a mail to the old one (R1.8)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -142,7 +142,7 @@ def test_wrong_ones_are_counted_together_with_sign_in(alice: Any, browser: Any, 
 
 
 def test_after_a_wrong_code_the_next_waits(alice: Any, browser: Any, ask: Any, code_of: Any, clock: Any) -> None:
-    # As at sign-in: what is not looked at is not counted.
+    # As at sign-in: a guess that is not checked is not counted.
     ask(browser, code=wrong_code_for(code_of(alice)))
     form = {"email": NEW, "password": PASSWORD, "code": code_of(alice)}
     assert "A short pause after a wrong code" in browser.post("/profile/email/", form).content.decode()
@@ -181,7 +181,7 @@ def test_following_the_link_changes_nothing(alice: Any, browser: Any, ask: Any) 
 def test_nobody_else_can_use_the_link(
     who: str, request: Any, alice: Any, browser: Any, ask: Any, browser_of: Any
 ) -> None:
-    # R1.7: the owner of a mistyped address least of all.
+    # R1.7: least of all the owner of a mistyped address.
     ask(browser)
     link = link_for(NEW)
     stranger = browser_of(request.getfixturevalue(who))

@@ -39,7 +39,7 @@ ODD = [
 
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The look-ups of a collation that ignores case, width and characters without any, as SQL Server's usual one."""
+    """Give look-ups a collation that ignores case, width and zero-width characters, like SQL Server's usual one."""
 
     def seen(text: str) -> str:
         return "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
@@ -70,7 +70,7 @@ def test_an_address_that_only_the_database_takes_for_hers_is_not_hers(alice: Any
 @proves("V6.3.1")
 @pytest.mark.usefixtures("blind")
 def test_invisible_characters_give_no_new_guesses(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    # With the form's own check away: the look-up must hold without it.
+    # Without the form's own check: the look-up must hold alone.
     monkeypatch.setattr("accounts.forms.is_plain", lambda text: True)
     with hashing():
         for number in range(1, 40):
@@ -118,7 +118,7 @@ def test_what_has_one_spelling_is_plain(typed: str) -> None:
     assert is_plain(typed)
 
 
-# --- What is written down of what was typed -------------------------------------------------------------------
+# --- Recorded parts of the typed text -------------------------------------------------------------------------
 
 
 @in_one_world("typed", ["My$ecret-Passw0rd!", "hunter@2hunter2", "four blue lamps", "a@b@c.ch", ""])
@@ -133,7 +133,7 @@ def test_axes_keeps_nothing_that_looks_like_no_address(db: Any, api_of: Any, typ
 
 
 def test_the_guess_counters_tell_such_texts_apart_all_the_same() -> None:
-    # R1.4: else all of them would lock each other.
+    # R1.4: otherwise all of them would lock each other.
     assert identity_of(None, {"username": "hunter@2hunter2"}) == "hunter@2hunter2"
     assert identity_of(None, {"email": " A@example.com"}) == "a@example.com"
 

@@ -37,7 +37,7 @@ def set_column(table: str, name: str, pk: int, value: str) -> None:
         cursor.execute(f"UPDATE {table} SET {name} = %s WHERE id = %s", [value, pk])
 
 
-# What UTF-8 can write. Named so, since Hypothesis takes a second to find out by the codec.
+# What UTF-8 can write. Named explicitly, since Hypothesis takes a second to find out from the codec.
 ANY = st.characters(exclude_categories=["Cs"])
 
 
@@ -67,7 +67,7 @@ def test_any_altered_byte_makes_opening_fail() -> None:
 
 @in_one_world("stored", ["", ".", "plain text", "k1.", "k1.AAAA", "k1.!!!", "k1.é", "k9.AAAA", "k1"])
 def test_what_was_never_sealed_does_not_open(stored: str) -> None:
-    # R8.1: never shown as it stands, never guessed.
+    # R8.1: never shown undecrypted, never guessed.
     with pytest.raises(DecryptionFailed):
         open_sealed(stored, "c")
 
@@ -94,8 +94,8 @@ def test_a_new_key_seals_and_the_old_still_opens(alice: Any, settings: Any) -> N
         _ = User.objects.get(pk=alice.pk).phone
 
 
-def test_a_row_is_sealed_anew_only_if_it_was_opened(alice: Any) -> None:
-    # R8.1: saving one thing must not need the key of all others.
+def test_a_row_is_sealed_again_only_if_it_was_opened(alice: Any) -> None:
+    # R8.1: saving one column must not need the keys of all others.
     before = column("accounts_user", "phone", alice.pk)
     row = User.objects.get(pk=alice.pk)
     row.save()

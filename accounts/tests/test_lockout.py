@@ -77,7 +77,7 @@ def test_while_locked_not_even_the_right_password_is_looked_at(alice: Any, clien
 def test_it_ends_after_ten_minutes_and_trying_meanwhile_does_not_prolong_it(
     alice: Any, client: Client, clock: Any
 ) -> None:
-    # R1.4: else an attacker could keep somebody out for ever.
+    # R1.4: otherwise an attacker could keep a person out forever.
     fail(client)
     for _ in range(9):
         clock.shift(timedelta(minutes=1))
@@ -111,7 +111,7 @@ def test_many_peoples_failures_from_one_place_lock_nobody_else(make_user: Any, b
 
 
 def test_a_network_of_version_6_is_one_place(alice: Any, bob: Any, clock: Any) -> None:
-    # R1.4: one customer has a whole /64 to choose addresses from.
+    # R1.4: one customer has a whole /64 of addresses to choose from.
     for number in range(5):
         answer = fail(Client(), times=1, REMOTE_ADDR=f"2001:db8:0:1::{number:x}")
     assert answer.status_code == 429
@@ -134,7 +134,7 @@ def test_a_forged_header_does_not_give_new_guesses(alice: Any, client: Client, c
 
 @proves("V4.1.3")
 def test_behind_the_proxy_each_visitor_has_a_counter(alice: Any, client: Client, clock: Any, settings: Any) -> None:
-    # R1.4: and what the client writes left of the proxy's entry gives no new one.
+    # R1.4: and entries that the client writes left of the proxy's give no new one.
     settings.TRUSTED_PROXIES = ["127.0.0.1/32"]
     for number in range(5):
         answer = fail(client, times=1, HTTP_X_FORWARDED_FOR=f"1.2.3.{number}, {HERE}")
@@ -145,7 +145,7 @@ def test_behind_the_proxy_each_visitor_has_a_counter(alice: Any, client: Client,
 
 @proves("V6.3.1")
 def test_wrong_codes_count_like_wrong_passwords(alice: Any, client: Client, code_of: Any, clock: Any) -> None:
-    # R1.4: together, and axes hears of both.
+    # R1.4: together, and axes records both.
     fail(client, times=2)
     give_password(client, alice.email)
     for _ in range(2):
@@ -161,10 +161,10 @@ def test_wrong_codes_count_like_wrong_passwords(alice: Any, client: Client, code
 
 
 @proves("V6.1.1")
-def test_a_code_sent_too_soon_after_a_wrong_one_is_no_guess(
+def test_a_code_sent_too_soon_after_a_wrong_one_is_not_a_guess(
     alice: Any, client: Client, code_of: Any, clock: Any
 ) -> None:
-    # R1.4: it was not looked at, so it is not counted; the person is told to wait.
+    # R1.4: it was not checked, so it is not counted; the person is told to wait.
     give_password(client, alice.email)
     give_code(client, wrong_code_for(code_of(alice)))
     for _ in range(10):
@@ -275,7 +275,7 @@ def test_axes_finds_the_address_under_either_name(rf: Any) -> None:
 def test_the_pause_after_wrong_codes_does_not_keep_a_recovery_code_waiting(
     alice: Any, client: Client, code_of: Any
 ) -> None:
-    # R1.3: somebody with the password alone could otherwise block the owner's way back.
+    # R1.3: a person with only the password could otherwise block the owner's way back.
     RecoveryCode(user=alice, selector="ABCD", code_hash=make_password("EFGHJKMN")).save()
     give_password(client, alice.email)
     give_code(client, wrong_code_for(code_of(alice)))
@@ -283,10 +283,10 @@ def test_the_pause_after_wrong_codes_does_not_keep_a_recovery_code_waiting(
     assert is_signed_in(client)
 
 
-def test_a_failure_beside_a_sign_in_that_forgets_failures_is_no_fault(
+def test_a_failure_beside_a_sign_in_that_forgets_failures_does_no_harm(
     alice: Any, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # R1.4: its row stood in the way when axes made one, and is gone when axes looks for it.
+    # R1.4: its row was in the way when axes made one, and is gone when axes looks for it.
     tries: list[bool] = []
     record = AxesDatabaseHandler.user_login_failed
 

@@ -1,5 +1,5 @@
-"""Whoever's address wrong passwords and codes were tried at hears of the lockout, once an hour; nobody learns from it
-whether an address is known (R1.2, R1.4)."""
+"""The user whose address wrong passwords and codes were tried with is told about the lockout, once an hour; the mail
+reveals to nobody whether an address is known (R1.2, R1.4)."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -94,7 +94,7 @@ def test_an_unknown_address_is_written_no_mail_and_costs_the_same(alice: Any) ->
             connection,
         ) as queries:
             answer = give_password(Client(), email, WRONG_PASSWORD)
-        # Without the names of savepoints, what stands in them, and the one column that is NULL of nobody.
+        # Without the names of savepoints, their content, and the one column that is NULL for unknown people.
         statements = [
             re.sub(r"\bs\d+_x\d+|\"concerns_id\", |'.*", "", query["sql"], flags=re.DOTALL) for query in queries
         ]
@@ -107,7 +107,7 @@ def test_an_unknown_address_is_written_no_mail_and_costs_the_same(alice: Any) ->
 
 @proves("V16.2.5")
 @in_one_world("typed", ["correct horse battery staple", "x" * 300 + "@example.com", "", "registration:1"])
-def test_what_is_no_address_is_neither_told_nor_written_down(db: Any, typed: str) -> None:
+def test_a_text_that_is_not_an_address_is_neither_told_nor_recorded(db: Any, typed: str) -> None:
     # People type passwords into the e-mail field.
     for _ in range(5):
         with guesses.counted(email=typed, ip=None):

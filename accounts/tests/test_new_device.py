@@ -34,7 +34,8 @@ def clock() -> Any:
 
 @pytest.fixture
 def sign_in(code_of: Any, clock: Any) -> Any:
-    """Sign in the way people do, in this browser or a new one; each time half a minute later: a code works once."""
+    """Sign in the way people do, in this browser or a new one; each time half a minute later, since a code works
+    once."""
 
     def go(user: Any, client: Client | None = None, **extra: Any) -> Client:
         clock.shift(31)
@@ -79,7 +80,7 @@ def test_another_browser_is_told_with_time_device_and_network(alice: Any, sign_i
 
 @proves("V6.3.5")
 def test_two_people_who_share_a_browser_are_each_told_once(alice: Any, bob: Any, sign_in: Any) -> None:
-    # And no row tells that they share one.
+    # And no row reveals that they share one.
     for user in (alice, bob):
         sign_in(user)
     shared = sign_in(alice)
@@ -152,7 +153,7 @@ def test_what_is_long_unseen_is_swept(alice: Any, sign_in: Any, clock: Any) -> N
 
 
 def test_what_the_bank_does_to_a_person_makes_all_browsers_new(alice: Any, sign_in: Any) -> None:
-    # A lock, a reset, another role: somebody else may have signed in with one of them.
+    # A lock, a reset, another role: an impostor may have signed in with one of them.
     browser = sign_in(alice)
     end_what_was_begun(alice)
     sign_in(alice, browser)

@@ -107,7 +107,7 @@ def test_a_bad_new_password_is_refused_at_its_field(
 
 @proves("V6.3.4")
 def test_the_service_itself_refuses_a_weak_password(alice: Any) -> None:
-    # R1.2: no path is safe only because a form was in front.
+    # R1.2: a form in front must not be the only protection.
     from django.core.exceptions import ValidationError
 
     from accounts.sign_in.passwords.change import change_password

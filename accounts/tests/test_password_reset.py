@@ -1,4 +1,4 @@
-"""A forgotten password: a form, a link in a mail, a new one; and the code as ever (R1.9)."""
+"""A forgotten password: a form, a link in a mail, a new one; and the code as always (R1.9)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -36,7 +36,7 @@ def choose(client: Client, link: str, new: str = NEW, again: str | None = None) 
 
 @proves("V6.4.3")
 def test_a_new_password_by_mail_and_then_both_factors(alice: Any, client: Client, code_of: Any) -> None:
-    # R1.9: the link signs nobody in, and the second factor is asked as ever.
+    # R1.9: the link signs nobody in, and the second factor is asked as always.
     assert 'href="/password/forgot/"' in client.get("/sign-in/").content.decode()
     assert forget(client, " ALICE@example.com ")["Location"] == "/password/forgot/sent/"
     link = link_for(alice.email)
@@ -58,8 +58,8 @@ def test_a_new_password_by_mail_and_then_both_factors(alice: Any, client: Client
 
 
 @proves("V6.4.3")
-def test_it_does_not_turn_two_factor_on_for_whoever_has_the_mailbox(make_user: Any, client: Client) -> None:
-    # R1.9, R1.3: someone who never enrolled has the same way to go as after any password.
+def test_access_to_the_mailbox_does_not_turn_two_factor_on(make_user: Any, client: Client) -> None:
+    # R1.9, R1.3: a user who never enrolled goes on as after any password.
     dora = make_user("Dora", two_factor=False)
     forget(client, dora.email)
     choose(client, link_for(dora.email))
@@ -150,7 +150,7 @@ def test_following_the_link_changes_nothing(alice: Any, client: Client) -> None:
 
 @proves("V7.4.3")
 def test_all_sessions_end(alice: Any, bob: Any, browser_of: Any) -> None:
-    # R1.9: whoever sits in one may be why the password is changed.
+    # R1.9: a person in another session may be why the password is changed.
     sessions, other = [browser_of(alice), browser_of(alice)], browser_of(bob)
     waiting = Client()
     give_password(waiting, alice.email)
@@ -163,7 +163,7 @@ def test_all_sessions_end(alice: Any, bob: Any, browser_of: Any) -> None:
 
 
 def test_a_changed_password_kills_the_link(alice: Any, browser_of: Any) -> None:
-    # R1.9: what waits in a mailbox must not undo it.
+    # R1.9: links in a mailbox must not undo it.
     forget(Client(), alice.email)
     link = link_for(alice.email)
     browser_of(alice).post("/password/", {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW})
@@ -182,7 +182,7 @@ def test_a_changed_password_kills_the_link(alice: Any, browser_of: Any) -> None:
         ("x" * 257, None, "new_password1", "at most 256 characters"),
     ],
 )
-def test_the_same_rules_for_passwords_as_ever(
+def test_the_same_rules_for_passwords_as_always(
     alice: Any, client: Client, new: str, again: str | None, field: str, message: str
 ) -> None:
     # R1.2
@@ -264,7 +264,7 @@ def test_somebody_signed_in_is_sent_home(alice: Any, browser_of: Any) -> None:
 
 
 def test_a_reset_does_not_lift_a_lockout(alice: Any, client: Client) -> None:
-    # R1.4: else the link would be a way to go on guessing codes.
+    # R1.4: otherwise the link would be a way to go on guessing codes.
     for _ in range(5):
         give_password(client, alice.email, "wrong")
     forget(client, alice.email)

@@ -1,4 +1,4 @@
-"""Which passwords the bank takes (R1.2; NIST SP 800-63B-4, 3.1.1.2)."""
+"""Which passwords the bank accepts (R1.2; NIST SP 800-63B-4, 3.1.1.2)."""
 
 import unicodedata
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ def codes_of(password: str, person: Any = ALICE) -> set[str]:
         "correcthorsebatterystaple",
         "four blue lamps",
         "   three spaces   ",
-        "kfwmrhqpzxvt",  # no digit, no capital, no sign: none is asked for
+        "kfwmrhqpzxvt",  # no digit, no capital, no sign: none is required
         "739164820573",
         "ein Käse für Jürgen",
         "пять синих ламп",
@@ -95,7 +95,7 @@ def test_what_is_guessed_first_is_refused(password: str, code: str) -> None:
 
 @proves("V6.2.4")
 def test_few_random_passwords_are_refused() -> None:
-    """A rule that refused many would make guessing easier; the shortest there are, of digits alone, are worst off."""
+    """A rule that refused many would make guessing easier; the shortest ones, only of digits, are affected most."""
     state, refused = 7, 0
     for _ in range(2000):
         digits = ""

@@ -107,7 +107,7 @@ def test_failures_are_recorded_without_what_was_typed_by_mistake(alice: Any, cli
 @in_one_world(
     "data",
     [
-        {},  # no form of ours: those carry a token
+        {},  # not one of our forms: those carry a token
         {"email": "alice@example.com"},
         {"password": PASSWORD},
         {"email": "alice@example.com", "password": ""},
@@ -127,7 +127,7 @@ def test_a_missing_credential_never_signs_in(alice: Any, client: Client, data: d
 
 @in_one_world("value", [None, True, 0, 1, [], ["x"], {}, {"$ne": ""}])
 def test_credentials_of_another_type_are_refused(alice: Any, value: Any) -> None:
-    # A peer's fault: whatever calls authenticate() with parsed JSON.
+    # A peer's fault: any code that calls authenticate() with parsed JSON.
     from django.contrib.auth import authenticate
     from django.test import RequestFactory
 
@@ -146,7 +146,7 @@ def test_a_json_body_is_not_read(alice: Any, client: Client) -> None:
 
 
 @in_one_world("code", ["", "abc", "12345", "1234567", "１２３４５６", "NaN", "<b>", "000000 OR 1=1", "9" * 30])
-def test_what_is_no_code_is_answered_at_the_field(alice: Any, client: Client, code: str) -> None:
+def test_anything_except_a_code_is_answered_at_the_field(alice: Any, client: Client, code: str) -> None:
     # R1.2
     give_password(client, alice.email)
     answer = give_code(client, code)
@@ -172,7 +172,7 @@ def test_the_code_of_another_user_does_not_help(alice: Any, bob: Any, client: Cl
 
 
 def test_a_code_without_a_password_leads_back_to_the_start(alice: Any, client: Client, code_of: Any) -> None:
-    # R1.2: nothing rests on the order of steps.
+    # R1.2: nothing depends on the order of steps.
     for answer in (give_code(client, code_of(alice)), client.get("/sign-in/code/")):
         assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
     assert not is_signed_in(client)
@@ -338,7 +338,7 @@ def test_eight_windows_with_one_right_code_make_one_session(alice: Any, code_of:
 
 
 def test_a_wrong_code_keeps_the_password_step(alice: Any, client: Client, code_of: Any) -> None:
-    # R1.2: one slip is no reason to begin again; the app's throttle asks for one second only.
+    # R1.2: after one slip nobody has to begin again; the app's throttle asks for only one second.
     with time_machine.travel(NOON, tick=False) as clock:
         give_password(client, alice.email)
         give_code(client, wrong_code_for(code_of(alice)))
@@ -358,7 +358,7 @@ def test_signing_in_forgets_earlier_failures(alice: Any, client: Client, code_of
 
 
 def test_the_right_password_alone_forgets_nothing(alice: Any, client: Client, code_of: Any) -> None:
-    # R1.4: else somebody who has the password could try codes for ever, five between two passwords.
+    # R1.4: otherwise a person with the password could try codes forever, five between two passwords.
     with time_machine.travel(NOON, tick=False) as clock:
         for _ in range(4):
             assert give_password(client, alice.email).status_code == 302

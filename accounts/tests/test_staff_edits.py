@@ -97,7 +97,7 @@ def test_nobody_changes_their_own_role(ada: Any, sam: Any) -> None:
         change_role(sam, sam, Role.ADMIN)
 
 
-def test_the_role_that_somebody_has_is_no_change(alice: Any, ada: Any) -> None:
+def test_the_present_role_is_not_a_change(alice: Any, ada: Any) -> None:
     code = fresh_code(ada)
     with pytest.raises(HasThisRole, match="already"):
         change_role(ada, alice, Role.CUSTOMER, code=code)
@@ -257,14 +257,14 @@ def test_identity_is_updated_as_asked(alice: Any, sam: Any) -> None:
     ],
 )
 def test_what_was_not_asked_for_stays_as_it_is(wanted: Any, changed: list[str], alice: Any, sam: Any) -> None:
-    # R1.8: whatever has become of it since the request was filed.
+    # R1.8: whatever has happened to it since the request was filed.
     present = stored(alice)
     assert update_identity(sam, alice, **wanted) == changed
     kept = {"first_name", "last_name", "phone", "address", "email"} - set(changed)
     assert all(getattr(stored(alice), name) == getattr(present, name) for name in kept)
 
 
-def test_identity_that_is_so_already_is_no_change(alice: Any, sam: Any) -> None:
+def test_the_present_identity_is_not_a_change(alice: Any, sam: Any) -> None:
     assert update_identity(sam, alice) == []
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
 
@@ -304,7 +304,7 @@ def test_a_second_reset_finds_nothing(alice: Any, sam: Any) -> None:
 
 
 def test_a_clerk_resets_nothing_of_staff(audrey: Any, sam: Any, ada: Any) -> None:
-    # Else a clerk who knows an administrator's password would be one.
+    # Otherwise a clerk who knows an administrator's password would become one.
     with pytest.raises(PermissionDenied):
         reset_two_factor(sam, audrey)
     reset_two_factor(ada, audrey)
@@ -370,7 +370,7 @@ def test_making_a_clerk_a_customer_takes_one_alone(ada: Any, adam: Any, sam: Any
         ),
     ],
 )  # fmt: skip
-def test_what_waits_is_said_in_words_and_done_by_whoever_agrees(
+def test_a_waiting_act_is_said_in_words_and_done_by_the_one_who_agrees(
     person: str, change: dict[str, Any], words: str, ada: Any, make_user: Any, request: pytest.FixtureRequest
 ) -> None:
     user, second = request.getfixturevalue(person), make_user("Anna", Role.ADMIN)
@@ -428,7 +428,7 @@ def test_an_address_that_somebody_took_meanwhile_is_refused_and_waits_on(
     assert stored(alice).email == "elsewhere@example.com"
 
 
-def test_whoever_it_concerns_neither_agrees_nor_stops_it_while_a_second_one_is_needed(
+def test_the_person_concerned_neither_agrees_nor_stops_it_while_a_second_one_is_needed(
     ada: Any, adam: Any, make_user: Any
 ) -> None:
     anna = make_user("Anna", Role.ADMIN)
@@ -436,6 +436,6 @@ def test_whoever_it_concerns_neither_agrees_nor_stops_it_while_a_second_one_is_n
     for decide in (agree, call_off):
         with pytest.raises(NotYourself):
             decide(adam, act)
-    call_off(ada, act)  # who asked may take it back
+    call_off(ada, act)  # the one who asked may take it back
     with pytest.raises(second_person.DecidedAlready):
         agree(anna, act)

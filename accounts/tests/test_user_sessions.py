@@ -113,7 +113,7 @@ def test_all_others_are_ended_at_once(alice: Any, bob: Any, sign_in: Any) -> Non
 
 @proves("V7.2.4")
 def test_a_copy_of_the_present_cookie_is_signed_out_with_them(alice: Any, sign_in: Any) -> None:
-    # R1.8: whoever presses that button thinks that somebody else is in.
+    # R1.8: a person who presses that button thinks that an intruder is in.
     here = sign_in(alice)
     thief, row = copy_of(here), rows_of(alice)[0]
     assert is_signed_in(thief)
@@ -126,7 +126,7 @@ def test_a_copy_of_the_present_cookie_is_signed_out_with_them(alice: Any, sign_i
 @proves("V7.5.2")
 @in_one_world("who", ["charlie", "sam", "ada"])
 def test_nobody_ends_a_session_of_somebody_else(who: str, request: Any, alice: Any, browser_of: Any) -> None:
-    # R1.7: what is not yours is as unknown as what does not exist.
+    # R1.7: another person's is answered like one that does not exist.
     hers, stranger = browser_of(alice), browser_of(request.getfixturevalue(who))
     for public_id in (rows_of(alice)[0].public_id, uuid4()):
         assert stranger.post(f"/profile/sessions/{public_id}/end/").status_code == 404
@@ -157,7 +157,7 @@ def test_signing_out_and_timing_out_close_the_row(alice: Any, sign_in: Any, cloc
 
 
 def test_a_session_nobody_came_back_to_is_not_listed(alice: Any, sign_in: Any, clock: Any, settings: Any) -> None:
-    # R1.8: its row is open, since no request told of its end.
+    # R1.8: its row is open, since no request reported its end.
     sign_in(alice)
     clock.shift(settings.SESSION_IDLE_SECONDS + settings.SESSION_NOTED_SECONDS + 1)
     here = sign_in(alice)
@@ -191,7 +191,7 @@ def test_last_use_is_noted_once_in_fifteen_seconds(alice: Any, sign_in: Any, clo
 
 @proves("V7.3.1")
 def test_of_requests_at_once_one_notes_it_and_none_sets_it_back(alice: Any, sign_in: Any, clock: Any) -> None:
-    # R1.6: they all read the row before one of them wrote it; the last one to write is not the last one that came.
+    # R1.6: they all read the row before one of them wrote it; the last to write is not the last that came.
     sign_in(alice)
     read, now = rows_of(alice)[0], rows_of(alice)[0].last_seen_at + timedelta(seconds=40)
     for later in (20, 0, -20, 14.9):
@@ -200,7 +200,7 @@ def test_of_requests_at_once_one_notes_it_and_none_sets_it_back(alice: Any, sign
 
 
 def test_a_clock_that_was_set_back_lets_no_session_idle_for_longer(alice: Any, sign_in: Any, clock: Any) -> None:
-    # R1.6: whoever comes after that is noted by the new clock, and so is that nobody comes any more.
+    # R1.6: later use is noted by the new clock, and so is its absence.
     browser = sign_in(alice)
     clock.shift(-3600)
     assert is_signed_in(browser)
@@ -214,7 +214,7 @@ def test_a_clock_that_was_set_back_lets_no_session_idle_for_longer(alice: Any, s
 def test_what_another_request_keeps_in_the_session_meanwhile_stays(
     alice: Any, sign_in: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, waited: int
 ) -> None:
-    # R1.6: moving the clock writes nothing that the session holds; a page that takes long is no danger to a draft.
+    # R1.6: moving the clock writes nothing that the session holds; a slow page does not endanger a draft.
     browser = sign_in(alice)
     other = copy_of(browser)
     clock.shift(waited)

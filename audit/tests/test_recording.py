@@ -39,7 +39,7 @@ def test_the_catalogue_has_every_required_action_and_stores_it_under_its_name() 
 
 
 def test_every_action_is_recorded_somewhere(repository: Path) -> None:
-    """A service of one that is new forgot `record(Action.…)`."""
+    """The service of a new action forgot `record(Action.…)`."""
     apps = ("accounts", "audit", "bankproject", "foundation", "support", "transfers")
     paths = (path for app in apps for path in (repository / app).rglob("*.py") if "tests" not in path.parts)
     named = {name for path in paths for name in re.findall(r"\bAction\.([A-Z_]+)\b", path.read_text(encoding="utf-8"))}
@@ -136,7 +136,7 @@ def test_a_batch_says_the_same_in_few_statements(alice: Any, bob: Any, django_as
 
 
 @pytest.mark.django_db
-def test_of_a_batch_with_an_action_that_is_none_nothing_is_written(alice: Any) -> None:
+def test_a_batch_with_an_unknown_action_writes_nothing(alice: Any) -> None:
     # R6.1
     reports = [Report(action=action, actor=alice) for action in (Action.LOGOUT, "LOGOUT")]  # type: ignore[arg-type]
     before = AuditEntry.objects.count()

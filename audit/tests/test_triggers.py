@@ -34,7 +34,7 @@ DROP TRIGGER IF EXISTS [ledger_no_change]
 """,
 }
 
-# Triggers that wear the names and refuse nothing.
+# Triggers that have the right names and refuse nothing.
 HARMLESS = {
     "sqlite": [
         f'CREATE TRIGGER "audit_auditentry_no_{event}" BEFORE UPDATE ON "audit_auditentry" BEGIN SELECT 1; END'

@@ -206,7 +206,7 @@ def test_an_entry_inserted_into_a_block_is_named(found: Any, position: int) -> N
     assert found() == found("--all") == f"entry {entry.pk} (block 2, position {position}) was inserted"
 
 
-def test_an_entry_put_in_the_place_of_another_is_named(log: list[AuditEntry], tamper: Any, found: Any) -> None:
+def test_an_entry_that_replaces_another_is_named(log: list[AuditEntry], tamper: Any, found: Any) -> None:
     entry = inserted()
     tamper(f"UPDATE {LINK} SET entry_id = %s WHERE entry_id = %s", entry.pk, log[5].pk)
     assert found() == f"entry {entry.pk} (block 2, position 2) is not as it was sealed"
@@ -266,7 +266,7 @@ def test_an_altered_list_is_named(log: list[AuditEntry], tamper: Any, found: Any
 
 
 def test_a_list_that_is_not_the_blocks_own_is_named(monkeypatch: pytest.MonkeyPatch, entries: Any, found: Any) -> None:
-    """Were the digests of entries and list ever made apart from each other."""
+    """If the digests of entries and list were ever made separately."""
     with monkeypatch.context() as wrong:
         wrong.setattr(digests, "entries_digest", lambda digests: "0" * 64)
         entries(1)
@@ -282,7 +282,7 @@ def test_blocks_that_cannot_be_read_end_it_with_a_message(tamper: Any, verify: A
     assert error.value.returncode == 1
 
 
-# --- Everything made anew -----------------------------------------------------------------------------------
+# --- Everything made again ----------------------------------------------------------------------------------
 
 
 def rewrite(tamper: Any, log: list[AuditEntry]) -> None:
@@ -358,7 +358,7 @@ def test_a_file_that_holds_no_head_is_refused(tmp_path: Path, verify: Any, text:
     assert error.value.returncode == 2
 
 
-def test_a_database_that_does_not_answer_is_no_tampering(monkeypatch: pytest.MonkeyPatch, verify: Any) -> None:
+def test_a_database_that_does_not_answer_is_not_tampering(monkeypatch: pytest.MonkeyPatch, verify: Any) -> None:
     def away(**options: Any) -> NoReturn:
         raise OperationalError("the server has gone away")
 

@@ -1,4 +1,4 @@
-"""What a kind of service request is: one class, with all that is said, asked, checked and done for it (R4.2).
+"""A kind of service request is one class, with its words, its form, its checks and its act (R4.2).
 
 Each kind is one file in `support.requests.kinds`, which finds them. A class that lacks a part is refused when the
 program starts.
@@ -18,20 +18,21 @@ from support.requests.common import RequestForm
 
 
 class KindOfRequest(ABC):
-    """One kind of request. `payload_keys` is all that people may send with it: a secret has no place to stand in."""
+    """One kind of request. `payload_keys` lists everything that people may send with it: so it has no place for a
+    secret."""
 
     kind: RequestKind
     icon: str
     explanation: str  # for the customer: what it means in plain words
     approval_does: str  # for the clerk who is about to agree: goes on after "Approval"
-    unless_approved = "Nothing was changed."  # for the customer, once it is cancelled or rejected
+    unless_approved = "Nothing was changed."  # for the customer, after it was cancelled or rejected
     form: type[RequestForm]  # asks for the payload's keys, and for the account if it is about one
     schema: type[In]  # the same for programs
-    account_statuses: tuple[AccountStatus, ...] = ()  # about an account in one of these; none: about the customer
+    account_statuses: tuple[AccountStatus, ...] = ()  # of the account; empty: about the customer
     payload_keys: Set[str] = frozenset()
     needs_reason = False
     needs_two_clerks = False
-    on_the_page = True  # False: it has neither form nor schema, since customers who are signed in do not ask for it
+    on_the_page = True  # False: it has neither form nor schema, since signed-in customers do not ask for it
     fields_of_refusals: Mapping[type[Refusal], str] = {}  # the form's field that a refusal is about
 
     @property
@@ -45,35 +46,35 @@ class KindOfRequest(ABC):
     # --- Filing ------------------------------------------------------------------------------------------------
 
     def differing(self, customer: User, payload: Mapping[str, str]) -> Mapping[str, str]:
-        """Of what is asked for, what differs from what the bank keeps: that alone is kept, checked and done."""
+        """Return the wishes that differ from what the bank keeps: only those are kept, checked and done."""
         return payload
 
     @abstractmethod
     def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
-        """Refuse what makes no sense to ask for. That an account is the customer's, and in one of
-        `account_statuses`, is known by then.
+        """Refuse requests that make no sense. The caller has checked that the account is the customer's, and in one of
+        `account_statuses`.
 
         Raises:
             Refusal
         """
 
     def noted(self, account: BankAccount | None) -> Mapping[str, str]:
-        """What the bank keeps besides, of the moment at which somebody asks; nobody is shown it."""
+        """Return what the bank also keeps, about the moment of the request; nobody is shown it."""
         return {}
 
     def begin(self, asked: ServiceRequest) -> None:  # noqa: B027 (most kinds wait for the clerk with all they do)
-        """What filing does at once, inside its transaction: as a rule nothing.
+        """Do what filing does at once, inside its transaction: usually nothing.
 
         Raises:
             Refusal: nothing was filed.
         """
 
     def suits(self, customer: User) -> bool:
-        """Whether it is offered to the customer, besides that they have a fitting account."""
+        """Return whether it is offered to the customer, apart from the need for a fitting account."""
         return True
 
     def payload_from(self, given: Mapping[str, Any]) -> dict[str, str]:
-        """What is kept of what a form or a schema has read: amounts as text."""
+        """Return what is kept from the fields of a form or a schema: amounts as text."""
         return {
             key: f"{value:f}" if isinstance(value, Decimal) else value
             for key, value in given.items()
@@ -81,18 +82,18 @@ class KindOfRequest(ABC):
         }
 
     def field_of(self, refusal: Refusal) -> str | None:
-        """The form's field that a refusal is about; None: the whole form."""
+        """Return the form's field that a refusal is about; None: the whole form."""
         fields = self.fields_of_refusals.items()
         return next((field for refused, field in fields if isinstance(refusal, refused)), None)
 
     # --- Words -------------------------------------------------------------------------------------------------
 
     def wishes(self, payload: Mapping[str, str]) -> list[tuple[str, str]]:
-        """What the customer reads of their request: label and value, as they wrote it."""
+        """Return what the customer reads in their request: label and value, as they wrote it."""
         return [(key.replace("_", " ").capitalize(), value) for key, value in self._asked(payload) if value]
 
     def wishes_for_clerks(self, customer: User, payload: Mapping[str, str]) -> list[tuple[str, str]]:
-        """What a clerk compares before deciding: what is kept now, and what is wished instead."""
+        """Return what a clerk compares before deciding: the present value, and the wish."""
         return []
 
     def wishes_for_programs(self, payload: Mapping[str, str]) -> Mapping[str, str]:
@@ -104,7 +105,7 @@ class KindOfRequest(ABC):
     # --- Approval ----------------------------------------------------------------------------------------------
 
     def takes_two_administrators(self, payload: Mapping[str, str]) -> bool:
-        """Whether an administrator approves it, and a second one has to agree before anything changes (R5.8)."""
+        """Return whether an administrator approves it, and a second one has to agree before anything changes (R5.8)."""
         return False
 
     @abstractmethod
@@ -113,12 +114,12 @@ class KindOfRequest(ABC):
         value.
 
         Raises:
-            Refusal: whatever the changing service says no to.
+            Refusal: as the changing service raises it.
         """
 
 
 def registered(*kinds: type[KindOfRequest]) -> Mapping[RequestKind, KindOfRequest]:
-    """One of each class by its kind, in the order of `RequestKind`.
+    """Return one instance of each class by its kind, in the order of `RequestKind`.
 
     Raises:
         TypeError: a class lacks a part or has parts that do not fit together, or a `RequestKind` has no class.

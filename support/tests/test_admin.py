@@ -44,7 +44,7 @@ def test_a_ticket_is_shown_as_a_conversation(alice: Any, sam: Any, sally: Any, t
     assert "<script>alert" not in page
 
 
-def test_the_movement_is_a_link_for_who_sees_the_ledger(
+def test_the_movement_is_a_link_for_roles_that_see_the_ledger(
     alice: Any, sam: Any, audrey: Any, open_account: Any, ticket_of: Any, browser_of: Any
 ) -> None:
     # R5.4
@@ -88,7 +88,7 @@ def test_a_clerk_sees_only_what_is_to_be_another_and_beside_it_what_is_now(alice
 def test_what_the_customer_gave_is_for_who_decides(
     alice: Any, sam: Any, audrey: Any, request_of: Any, browser_of: Any
 ) -> None:
-    # R5.4: an auditor sees that there was a request and what became of it, not a home address.
+    # R5.4: an auditor sees that there was a request and its outcome, not a home address.
     row = request_of(alice, "update_identity", payload=IDENTITY, reason="We moved")
     clerk, auditor = page_of(row, browser_of(sam)), page_of(row, browser_of(audrey))
     for text in ("Alicia Archer", "Alice Archer", "Lindenallee 4<br>Berlin", "Hafenstraße 9<br>Hamburg", "We moved"):
@@ -145,7 +145,7 @@ def test_what_cannot_be_done_any_more_stays_undone(alice: Any, sam: Any, request
 def test_a_faster_colleague_is_named_as_the_reason(
     alice: Any, sam: Any, sally: Any, request_of: Any, browser_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody decides between the look at the row and the service: the service says so."""
+    """Another clerk decides between the look at the row and the service: the service says so."""
     row = request_of(alice, "freeze_account")
     original = requests.approve_request
 

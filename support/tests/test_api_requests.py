@@ -1,4 +1,4 @@
-"""Service requests through the API: each kind with its own fields, decided as ever by clerks (R4.2, R7.2)."""
+"""Service requests through the API: each kind with its own fields, decided by clerks as always (R4.2, R7.2)."""
 
 from typing import Any
 from uuid import uuid4
@@ -90,7 +90,7 @@ def test_every_kind_of_the_pages_has_a_schema(api_of: Any) -> None:
 
 
 def test_what_was_asked_for_comes_back_in_one_spelling(alice: Any, account: Any, api_of: Any, wishes: Any) -> None:
-    # R2.2: the number in full in one's own request, masked in the list.
+    # R2.2: the full number in one's own request, masked in the list.
     api = api_of(alice)
     limit = api.post("requests", wishes["raise_daily_limit"]).json()
     assert (limit["wishes"], limit["account"], limit["reason"]) == ({"amount": "40000.00"}, None, "A house")
@@ -156,7 +156,7 @@ def test_a_decision_is_told_with_its_reason_and_not_by_whom(
     ],
 )
 def test_each_kind_has_its_own_fields_and_no_other(data: Any, expected: Any, alice: Any, api_of: Any) -> None:
-    # R4.2: a secret has no place to stand in; and nothing of what was sent comes back.
+    # R4.2: there is no place for a secret; and nothing that was sent comes back.
     answer = api_of(alice).post("requests", data)
     assert fields(answer) == expected
     assert "script" not in answer.content.decode()
@@ -197,7 +197,7 @@ def test_there_is_an_end_to_what_one_can_ask(alice: Any, api_of: Any, wishes: An
 def test_a_strangers_account_is_not_there(
     kind: str, alice: Any, charlie: Any, api_of: Any, account: Any, wishes: Any
 ) -> None:
-    # R1.7: whatever state it is in, and nobody's just so.
+    # R1.7: in any state, and never another customer's.
     from accounts.account_numbers import new_number
 
     api = api_of(charlie)
@@ -221,7 +221,7 @@ def test_a_strangers_request_is_not_there(alice: Any, charlie: Any, api_of: Any,
 
 
 @in_one_world("who", [*STAFF, None])
-def test_staff_are_no_customers_and_nobody_is_none(
+def test_staff_and_strangers_are_not_customers(
     who: str | None, request: Any, alice: Any, api_of: Any, request_of: Any, wishes: Any
 ) -> None:
     # R1.7

@@ -1,4 +1,4 @@
-"""A kind of request is whole or the program does not start: whatever is forgotten is named (R4.2)."""
+"""A kind of request is complete or the program does not start: a forgotten part is named (R4.2)."""
 
 from collections.abc import Mapping
 from pathlib import Path

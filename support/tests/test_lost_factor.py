@@ -1,5 +1,5 @@
-"""Two-factor reset for somebody who has lost phone and recovery codes: the password, a link by mail, then two
-different clerks; it ends all sessions and leads to enrolment (R4.2, R1.3)."""
+"""Two-factor reset for a person who has lost phone and recovery codes: the password, a link by mail, then two different
+clerks; it ends all sessions and leads to enrolment (R4.2, R1.3)."""
 
 import re
 from datetime import timedelta
@@ -122,7 +122,7 @@ def test_who_has_no_second_factor_yet_has_none_to_lose(client: Client, make_user
     assert client.post(PAGE)["Location"] == "/sign-in/"
 
 
-def test_following_the_link_changes_nothing_and_says_nothing_about_whose_it_is(link: str, alice: Any) -> None:
+def test_following_the_link_changes_nothing_and_does_not_name_its_owner(link: str, alice: Any) -> None:
     # Mail scanners follow links.
     page = Client().get(link)
     assert page.status_code == 200
@@ -159,7 +159,7 @@ def test_a_link_is_worthless_after(meanwhile: Any, link: str, alice: Any) -> Non
 def test_a_link_used_while_another_click_waits_files_nothing_more(
     link: str, alice: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As in accounts/tests/test_mail_links.py: the click that was first has gone through meanwhile.
+    # As in accounts/tests/test_mail_links.py: the first click has gone through meanwhile.
     token = link.strip("/").rpartition("/")[2]
     gone = LostFactorLink.objects.filter(user=alice)
     monkeypatch.setattr(LostFactorLink, "_wait_for_others", lambda link: gone.delete())

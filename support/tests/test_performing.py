@@ -61,7 +61,7 @@ def test_a_name_and_an_address_are_changed(alice: Any, sam: Any, request_of: Any
 
 
 def test_a_name_alone_leaves_the_address_that_was_changed_meanwhile(alice: Any, sam: Any, request_of: Any) -> None:
-    # R1.8: an address changes at once on the profile; an approval of a name must not bring the old one back.
+    # R1.8: an address changes at once on the profile; the approval of a name must not bring the old one back.
     named = request_of(alice, "update_identity", payload=IDENTITY | {"address": alice.address}, reason="Married")
     profile.update_details(actor=alice, address="Am Markt 1", code=fresh_code(alice), origin=an_origin())
     approve(sam, named)

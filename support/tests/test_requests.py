@@ -46,7 +46,7 @@ def actions_of(request: Any) -> list[str]:
 
 
 def kinds_of(request: Any) -> list[str]:
-    """Whose freezes stand on its account."""
+    """Return the kinds of the freezes on its account."""
     rows = AccountFreeze.objects.filter(account=request.account_id, lifted_at__isnull=True).order_by("pk")
     return list(rows.values_list("kind", flat=True))
 
@@ -227,7 +227,7 @@ def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any
         (IDENTITY | {"last_name": ""}, IDENTITY | {"last_name": ""}),
     ],
 )
-def test_what_stays_as_it_is_is_no_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
+def test_unchanged_fields_are_not_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
     # R1.8: so that an approval writes nothing that was not asked for.
     assert request_of(alice, "update_identity", payload=payload, reason="Married").opened == kept
 

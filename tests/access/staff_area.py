@@ -17,12 +17,12 @@ from tests.access_walk import text_of
 from transfers.models import Transaction
 
 NONE, LATELY, EACH = CodeAsked.NONE, CodeAsked.LATELY, CodeAsked.EACH
-BY_HAND = ""  # by somebody who looks at a person, a form or a conversation: programs do not do it
+BY_HAND = ""  # for staff who look at a person, a form or a conversation: programs do not do it
 
 
 class Act(NamedTuple):
-    """What lets a role do it to a row, which code of the clerk's it takes, and which operation of the API does the same
-    for the same code."""
+    """The role that may do it to a row, which of the clerk's codes it takes, and which operation of the API does the
+    same for the same code."""
 
     permission: str
     code: CodeAsked
@@ -53,13 +53,13 @@ ACTS = {
     "user/role": Act("accounts.change_role", EACH, "POST users/{user_id}/role"),
     "user/unlock": Act("accounts.unlock_user", EACH, "POST users/{user_id}/unlock"),
 }
-# What lets a role download a model's list.
+# The permission of a role to download a model's list.
 EXPORTS = {
     Transaction: "transfers.export_transactions",
     AuditEntry: "audit.export_auditentry",
 }
-# What the pages of a model answer to GET and POST, for a role that sees it (or may export, or may act), and for one of
-# the staff that does not. Add, change and delete are closed for all.
+# What the pages of a model answer to GET and POST, for a role that sees it (or may export, or may act), and for a
+# member of staff that does not. Add, change and delete are closed for all.
 PAGES = {
     # page: ((get, post) allowed, (get, post) not allowed)
     "changelist": (("200", "200"), ("403", "403")),
@@ -71,7 +71,7 @@ PAGES = {
     "act": (("200", "200 302"), ("403", "403")),  # 302: it asks for nothing, so it was done
     "": (("302", "302"), ("302", "302")),  # the address of a row without a page leads to its page
 }
-# Where Django would let rows be added, changed and deleted, and what then stands in the page.
+# Addresses where Django would add, change and delete rows, and the words of those pages.
 OF_ROWS = ("changelist", "add", "change", "delete")
 CLOSED = ("delete_selected", "/add/", "/delete/", 'name="_save"')
 # What the pages of the whole site answer to GET and POST, for all staff.
@@ -85,7 +85,7 @@ SITE = {
     "autocomplete": ("403", "405"),  # no list offers it
     "jsi18n": ("200", "405"),
     "view_on_site": ("404", "404"),  # no row has a page elsewhere
-    None: ("404", "404"),  # whatever else begins with /admin/
+    None: ("404", "404"),  # every other address that begins with /admin/
 }
 
 
@@ -131,7 +131,7 @@ def _of_a_model(resolver: Any, world: World, visitor: Visitor) -> Iterator[Door]
             continue
         permission = EXPORTS[model] if kind == "export" else permission_to_view(model)
         path = f"/admin/{resolver.pattern}" + str(pattern.pattern).replace("<path:object_id>", str(row.pk))
-        # With every field filled in, and by an action of the list that there is not.
+        # With every field filled in, and with an action that the list does not have.
         fields = {field.name: "x" for field in model._meta.fields} | {"post": "yes", "_save": "Save"}
         if kind == "changelist":
             fields = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
@@ -140,7 +140,7 @@ def _of_a_model(resolver: Any, world: World, visitor: Visitor) -> Iterator[Door]
 
 
 def _offers_nothing(door: Door) -> Callable[[Any], str]:
-    """Whether the page offers what is closed: Django puts it there for whoever may, a superuser at least."""
+    """Return whether the page offers nothing closed: Django offers it to everybody who may, a superuser at least."""
 
     def look(answer: Any) -> str:
         page = text_of(answer)
@@ -151,7 +151,8 @@ def _offers_nothing(door: Door) -> Callable[[Any], str]:
 
 
 def _acts(page: Any, world: World, visitor: Visitor) -> Iterator[Door]:
-    """The pages of the acts, each on a row on which it is offered, and that row's page, which leads there or not."""
+    """Yield the pages of the acts, each on a row on which it is offered, and that row's page, which links to it or
+    not."""
     for model, act in acts():
         if model is not page.model:
             continue
@@ -189,7 +190,8 @@ def _both(
 
 
 def _for(visitor: Visitor, path: str, answer: str) -> str:
-    """Who is not staff gets one answer, whatever the address; but anybody is sent home from the sign-in page."""
+    """Return the answers for a visitor: people who are not staff get one answer, whatever the address; but everybody is
+    sent home from the sign-in page."""
     if path == reverse("admin:login") or not visitor.is_signed_in:
         return "302"
     return answer if visitor.is_staff else "403"

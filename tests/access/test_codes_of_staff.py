@@ -1,7 +1,7 @@
-"""What code of the clerk's own app each act of staff takes (R5.8): for what moves money one within five minutes, for
-who may do what one each time.
+"""Which code of the clerk's own app each act of staff needs (R5.8): for acts that move money one within five minutes,
+for acts on people's rights one each time.
 
-The tables are walked: an act or an operation that is new belongs in one of them.
+The test walks through tables: a new act or operation belongs in one of them.
 """
 
 from datetime import timedelta
@@ -38,12 +38,12 @@ def test_every_act_of_staff_says_what_code_it_takes() -> None:
     told = {name_of(model, act): act.code for model, act in acts()}
     codes = {name: act.code for name, act in ACTS.items()}
     assert told == codes, "ACTS in tests/access/staff_area.py says what code an act takes"
-    # The code of each time stands in the form and goes to the service; the other one is the page's own.
+    # The code of each time is in the form and goes to the service; the other one belongs to the page.
     asks_itself = {name_of(model, act) for model, act in acts() if issubclass(act.form, CodeReasonForm)}
     assert asks_itself == {name for name, code in codes.items() if code == EACH}
 
 
-def test_every_act_stands_in_the_handbook() -> None:
+def test_every_act_is_in_the_handbook() -> None:
     """docs/staff.md names the button as the page does."""
     handbook = (Path(__file__).resolve().parents[2] / "docs" / "staff.md").read_text(encoding="utf-8")
     assert sorted({act.label for _, act in acts() if act.label not in handbook}) == [], "not in docs/staff.md"
@@ -95,7 +95,7 @@ def test_one_code_is_good_for_five_minutes_in_this_session_alone(
     assert browser.post(frozen, {"reason": REASON}).status_code == 302
     settings.STAFF_CODE_SECONDS = 1
     unfreeze = f"/admin/accounts/bankaccount/{world.account.pk}/act/unfreeze/"
-    # Nor one that a clock noted which was set back since: it would be good for an hour and five minutes.
+    # Neither does one that a clock noted which has since been set back: it would count for an hour and five minutes.
     for given_at in (timezone.now() - timedelta(seconds=2), timezone.now() + timedelta(hours=1)):
         UserSession.objects.update(code_at=given_at)
         assert "code" in browser.get(unfreeze).context["form"].fields
@@ -157,7 +157,7 @@ def test_a_code_in_the_body_counts_for_the_next_five_minutes_of_the_program(
 
 
 def test_a_sign_in_is_a_code_that_was_just_given(world: World, ada: Any, api_of: Any) -> None:
-    # Both factors were given a moment ago: nobody waits for the next half minute.
+    # Both factors were given a moment ago: no test waits for the next half minute.
     program = api_of(ada)
     assert asked(program, "POST accounts/{number}/freeze", None, world.names).status_code == 422
     assert program.post(f"accounts/{world.account.number}/freeze", {"reason": REASON}).status_code == 204

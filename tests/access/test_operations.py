@@ -1,5 +1,5 @@
-"""What every operation of the API refuses whoever asks (R1.7, R7.1, R7.3). Who may ask for which:
-`slow/test_walk_of_staff_and_programs`."""
+"""What every operation of the API refuses, whoever asks (R1.7, R7.1, R7.3). `slow/test_walk_of_staff_and_programs`
+tests who may call which."""
 
 import json
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def signed_out(user: Any, ada: Any, program: ApiClient) -> None:
 def test_without_a_good_token_every_operation_is_401(
     world: World, make_user: Any, ada: Any, api_of: Callable[..., ApiClient], subtests: Any
 ) -> None:
-    # R7.1: nor is anything of what was sent looked at.
+    # R7.1: the data sent is not looked at either.
     olga, was = make_user("Olga"), rows_about(world.alice)
     for happened in (None, locked, inactive, without_two_factor, signed_out):
         with undone():
@@ -83,7 +83,7 @@ def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
 
 @proves("V15.3.3")
 def test_a_field_that_no_schema_has_is_refused(world: World, charlies: ApiClient, subtests: Any) -> None:
-    # R7.3: with something of Alice's in every field there is, and those that an attacker adds.
+    # R7.3: with something of Alice's in every field, and in those that an attacker adds.
     was = rows_about(world.alice)
     everything = json.dumps(world.hers.fields, default=str).encode()
     for name in OPERATIONS:

@@ -1,4 +1,4 @@
-"""The tables of the walk name every door there is, and no other; and what they say is no leak by itself."""
+"""The tables of the walk name every door, and no other; and they contain no leak themselves."""
 
 import re
 
@@ -89,7 +89,7 @@ def test_every_service_that_is_told_who_acts_is_in_a_table() -> None:
 
 
 def test_every_permission_that_is_granted_opens_a_door_and_no_door_needs_another() -> None:
-    # R1.7: a permission that nothing asks for is a promise that nobody keeps.
+    # R1.7: a permission that nothing checks is a promise that nobody keeps.
     staff = {row.permission for row in services.STAFF.values()}
     by_button = {act.permission for act in staff_area.ACTS.values()}
     buttonless = staff - by_button

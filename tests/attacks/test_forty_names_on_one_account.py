@@ -1,4 +1,4 @@
-"""Somebody has an account number and a list of the forty commonest names (R3.6)."""
+"""A person has an account number and a list of the forty commonest names (R3.6)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -47,7 +47,7 @@ def test_five_are_answered_and_the_right_one_behind_them_is_not(
     assert not TransferOrder.objects.filter(kind="payment").exists()
 
 
-def test_many_names_in_one_are_no_guess_that_counts_once(
+def test_many_names_in_one_do_not_count_as_one_guess(
     charlie: Any, make_user: Callable, open_account: Callable, api_of: Callable
 ) -> None:
     victim = make_user("Hugo", last_name="Rossi", email="hugo@example.com")

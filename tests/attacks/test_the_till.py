@@ -1,4 +1,4 @@
-"""Somebody makes money out of nothing, and fills the till that an eighth of all customers share (R3.2).
+"""A customer makes money out of nothing, and fills the till that an eighth of all customers share (R3.2).
 
 Seen once: three deposits of 999,999,999,999.99 by one customer were on the balance at once, without an alert. A few
 thousand more fill a cash account of the bank's; then everybody on it, and the counter too, were told that *their*
@@ -33,7 +33,7 @@ def balance_of(account: BankAccount) -> Decimal:
 
 
 def fill(till: BankAccount, minor: int) -> None:
-    """Let a cash account of the bank's hold so much, as years of deposits would."""
+    """Let a cash account of the bank hold this much, as years of deposits would."""
     BankAccount.objects.filter(pk=till.pk).update(balance=from_minor(minor))
 
 
@@ -146,8 +146,8 @@ def test_what_is_full_is_said_of_whose_account_it_is(
 def test_a_clerk_alone_makes_no_money_either(
     alice: Any, sam: Any, ada: Any, open_account: Callable, browser_of: Callable
 ) -> None:
-    """R3.2: 950,000 in one form were on the balance at once. Now they wait, the form says so, and whoever noted them
-    does not release them; a second clerk reads what to do with the notes."""
+    """R3.2: 950,000 in one form were on the balance at once. Now they wait, the form says so, and the clerk who noted
+    them cannot release them; a second clerk reads what to do with the notes."""
     account = open_account(alice)
     clerk, colleague = browser_of(sam), browser_of(ada)
     act = reverse("admin:accounts_bankaccount_act", args=[account.pk, "deposit"])
@@ -186,7 +186,7 @@ def test_an_administrator_opens_no_account_with_much_cash_alone(
     assert BankAccount.objects.get(owner=alice).balance == 0
 
 
-def test_openings_do_not_go_round_the_ceiling(alice: Any, settings: Any) -> None:
+def test_openings_do_not_bypass_the_ceiling(alice: Any, settings: Any) -> None:
     settings.CASH_IN_DAILY_LIMIT = Decimal(100)
     for number in range(4):
         given: dict[str, Any] = {"kind": AccountKind.CHECKING, "idempotency_key": f"opening {number}"}

@@ -60,7 +60,7 @@ def test_after_four_minutes_one_is_asked_and_one_click_goes_on(alices_page: Page
     expect(dialog_of(page)).to_be_hidden()
     let_pass(page, 6)
     expect(dialog_of(page)).to_be_visible()
-    page.keyboard.press("Escape")  # somebody is there
+    page.keyboard.press("Escape")  # a person is there
     expect(dialog_of(page)).to_be_hidden()
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello, Alice")
@@ -185,7 +185,7 @@ def test_passwords_and_codes_are_never_kept(alices_page: Page) -> None:
     assert plain == "[[]]"
 
 
-# What lies there, opened with the page's own key.
+# The stored text, opened with the page's own key.
 UNSEALED = """async () => {
     const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const kept = JSON.parse(sessionStorage.getItem("kept-typing"));

@@ -1,12 +1,12 @@
-"""What the bank does by itself (`manage.py run_scheduled`), and whether it does."""
+"""The bank's own jobs (`manage.py run_scheduled`), and whether they run."""
 
 import json
 
 from tests.faults.fault import RunningBank, Violation
 
-# What runs by itself, but for what takes long.
+# Jobs that run by themselves, except for slow ones.
 _JOBS = ("seal_audit_log", "clean_up", "expire_holds", "carry_out_pending_acts")
-# More than a claim of a scheduler that is gone lasts (`LEASE` of the scheduler), on a machine that is busy.
+# More than a dead scheduler's claim lasts (`LEASE` of the scheduler), on a busy machine.
 _PATIENCE_SECONDS = 240
 _BEGIN = f"""
 import json, time
@@ -37,13 +37,13 @@ print(json.dumps(ran.exists()))
 
 
 def idle_jobs(bank: RunningBank, wanted: int) -> list[str]:
-    """Find at least so many jobs that are not due and that nobody runs.
+    """Find at least this many jobs that are not due and that no scheduler runs.
 
-    The claims of a scheduler that was killed last for two minutes. Then its jobs are due again, but for those that ran
-    only because the clock had been set back: they wait for their time.
+    The claims of a killed scheduler last for two minutes. Then its jobs are due again, except those that ran only
+    because the clock had been set back: they wait for their time.
 
     Raises:
-        Violation: there are not so many; what was due did not run.
+        Violation: there are fewer; due jobs did not run.
     """
     found: list[str] = json.loads(shell(bank, _BEGIN + _FIND_IDLE.format(jobs=_JOBS, wanted=wanted)))
     if len(found) < wanted:
@@ -56,7 +56,7 @@ def make_due(bank: RunningBank, job: str) -> None:
 
 
 def require_that_it_runs(bank: RunningBank, job: str) -> None:
-    """Let it be due, and wait until it has run.
+    """Make it due, and wait until it has run.
 
     Raises:
         Violation
@@ -66,7 +66,7 @@ def require_that_it_runs(bank: RunningBank, job: str) -> None:
 
 
 def require_that_one_runs(bank: RunningBank) -> None:
-    """The scheduler has come through whatever struck.
+    """Check that the scheduler has survived the fault.
 
     Raises:
         Violation
@@ -75,5 +75,5 @@ def require_that_one_runs(bank: RunningBank) -> None:
 
 
 def shell(bank: RunningBank, program: str) -> str:
-    """What a program prints in the bank's shell."""
+    """Return what a program prints in the bank's shell."""
     return bank.manage("shell", "--no-imports", "--command", program).strip()

@@ -1,4 +1,5 @@
-"""The bank keeps to its model on random walks; and the walks bite (R3.1, R3.3 to R3.6, R3.9, R3.10, R3.14)."""
+"""The bank agrees with its model on random walks; and the walks find faults (R3.1, R3.3 to R3.6, R3.9, R3.10,
+R3.14)."""
 
 import re
 import secrets
@@ -27,14 +28,14 @@ from transfers.models import OrderState, TransactionKind
 from transfers.orders import limits
 
 IS_SQLITE = connection.vendor == "sqlite"
-# On SQLite walks commit; elsewhere they are taken back in the end, a test's transaction around them.
+# On SQLite walks commit; elsewhere the test's own transaction undoes them in the end.
 with_a_bank = pytest.mark.django_db(transaction=IS_SQLITE)
 STEPS = 200 if IS_SQLITE else 100
 FEW = 12
 
 
 def walk_from(seed: int, count: int) -> running.Outcome:
-    """Walk, and fail with all that a walk tells."""
+    """Walk, and fail with the walk's report."""
     steps = drawn(seed, count)
     outcome = running.walked(seed, steps)
     if outcome.failed_after is not None:
@@ -65,12 +66,12 @@ def test_a_seed_walks_the_same_way_twice() -> None:
 
 
 def hold_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits for a second person can be spent meanwhile."""
+    """Let money that waits for a second person be spent meanwhile."""
     monkeypatch.setattr(holding.JudgedHold, "write", lambda self: None)
 
 
 def lose_a_cent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of each credit above 500.00 a cent is not in the balance."""
+    """Leave a cent of each credit above 500.00 out of the balance."""
     right = posting._entry
 
     def wrong(leg: Any, account: Any) -> Any:
@@ -82,7 +83,7 @@ def lose_a_cent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget_refused_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is refused may try again at once, for ever."""
+    """Let a refused customer try again at once, without end."""
 
     def spend_place(row: Any, kind: Any, *, token: str, a_try: str = "") -> None:
         recent, name = limits._recent(row), limits._minute_of(kind)
@@ -92,7 +93,7 @@ def forget_refused_tries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def leave_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an opening that is refused an account is left."""
+    """Leave the account of a refused opening behind."""
     right = opening.record
 
     def record(action: Action, *, actor: Any, at: Any, **more: Any) -> None:
@@ -162,7 +163,7 @@ def test_a_violation_is_the_exit_status_of_the_program(capsys: pytest.CaptureFix
 
 
 def actions_by_section() -> dict[str, set[str]]:
-    """Of the catalogue of the audit log, by the comments that divide it."""
+    """Return the audit log's catalogue by section, from the comments that divide it."""
     found, section = dict[str, set[str]](), ""
     for line in (Path(__file__).parents[2] / "audit" / "actions.py").read_text(encoding="utf-8").splitlines():
         if line.startswith("    # "):
@@ -173,7 +174,7 @@ def actions_by_section() -> dict[str, set[str]]:
 
 
 def test_the_model_knows_every_act_of_money_that_the_audit_log_does() -> None:
-    """A new one is added to the model and its steps, or to what is not walked with the reason."""
+    """A new one is added to the model and its steps, or to the acts that are not walked, with the reason."""
     sections = actions_by_section()
     assert sections.keys() == model.OF_MONEY | model.NOT_OF_MONEY
     assert set.union(*sections.values()) == {action.value for action in Action}

@@ -1,4 +1,4 @@
-"""What the firewall refuses, by attacking it (R8.4)."""
+"""Attacks on the firewall, which refuses them (R8.4)."""
 
 from collections.abc import Callable
 

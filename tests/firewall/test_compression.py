@@ -1,4 +1,4 @@
-"""What the firewall compresses: nothing but what says the same to everybody (docs/adr/0026, R8.4)."""
+"""What the firewall compresses: only answers that are the same for everybody (docs/adr/0026, R8.4)."""
 
 import gzip
 import http.client
@@ -20,7 +20,7 @@ ASKED = {"Accept-Encoding": "gzip, br, deflate, identity;q=0.5"}
 
 
 def raw(firewall: Firewall, path: str, *, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and bytes as they came."""
+    """Return status, headers and bytes as they came."""
     connection = http.client.HTTPConnection("localhost", firewall.port, timeout=30)
     try:
         connection.request(method, path, headers={"User-Agent": "Mozilla/5.0", "Accept": "*/*"} | ASKED | headers)
@@ -126,7 +126,7 @@ def test_nor_an_answer_to_a_form_nor_what_the_firewall_says_itself(firewall: Fir
 def test_the_door_does_the_same_for_what_is_compressed(
     visitor: Callable[..., Visitor], firewall: Firewall, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The rules, the client's address, the pages of refusals, the access log and what floods are kept to."""
+    """The rules, the client's address, the pages of refusals, the access log and the flood limits."""
     seen: list[dict[str, str]] = []
 
     def note(environ: dict[str, Any], **kwargs: Any) -> None:

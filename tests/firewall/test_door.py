@@ -1,4 +1,4 @@
-"""What the bank is told by the firewall, what the firewall says itself, and what it writes down (R8.4)."""
+"""What the firewall tells the bank, what it says itself, and what it logs (R8.4)."""
 
 import contextlib
 import http.client
@@ -74,7 +74,7 @@ def test_the_banks_own_refusals_pass_untouched(visitor: Callable[..., Visitor], 
         assert "firewall-style" not in answer.text
 
 
-def test_a_header_line_that_ends_oddly_reaches_the_bank_written_anew(visitor: Callable[..., Visitor]) -> None:
+def test_a_header_line_that_ends_oddly_reaches_the_bank_rewritten(visitor: Callable[..., Visitor]) -> None:
     seen: list[dict[str, str]] = []
 
     def note(environ: dict[str, Any], **kwargs: Any) -> None:
@@ -164,7 +164,7 @@ def test_no_log_holds_a_secret(
     )
     attack = {"text": "<script>alert(1)</script>' UNION SELECT 1 FROM x--"}
     page = {"Referer": f"http://localhost{link}", "Authorization": f"Bearer {bearer}"}
-    # Each beside something that is refused, so that the rules have something to tell.
+    # Each together with a refused part, so that the rules have something to report.
     for path in (link, "/history/"):
         assert browser.get(path, attack, **page).is_refusal
         secrets = {"password": password, "new_password1": password, "pin": pin, "code": pin, "admin_key": password}
@@ -196,7 +196,7 @@ def test_no_log_holds_a_secret(
 
 
 def link_routes() -> list[str]:
-    """Every address of the site that holds a token from a mail."""
+    """Return every address of the site that holds a token from a mail."""
     routes = [
         f"/{route.pattern}" for each in get_resolver().url_patterns for route in getattr(each, "url_patterns", [])
     ]

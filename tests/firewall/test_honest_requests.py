@@ -1,4 +1,4 @@
-"""What the firewall must let through: honest people and programs, as they really write (R8.4)."""
+"""Requests that the firewall must let through: honest people and programs, as they really write (R8.4)."""
 
 import secrets
 import uuid
@@ -27,7 +27,7 @@ def _roomy_limits(settings: Any) -> None:
 
 
 def stopped(answers: dict[Any, Answer]) -> dict[Any, int]:
-    """The requests that the bank did not answer itself, with the status the firewall gave."""
+    """Return the requests that the bank did not answer itself, with the firewall's status."""
     return {name: answer.status for name, answer in answers.items() if not answer.reached_bank or answer.status >= 500}
 
 

@@ -1,4 +1,4 @@
-"""The order of locks, as docs/locks.md says it: read by the recorder, and by whoever wants to know."""
+"""The order of locks, as docs/locks.md says it: read by the recorder and by tests."""
 
 import re
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ DOCUMENT = ROOT / "docs" / "locks.md"
 class Lock:
     """One line of the first table: what is locked, and how many rows of it one transaction locks.
 
-    `rows` is "one"; "by id" or "by key" of several, the lowest first; or "several": of what is locked by a line above,
-    so that nobody else has any of them, or without a word of their order.
+    `rows` is "one"; "by id" or "by key" of several, the lowest first; or "several": rows that a lock of a line above
+    protects, or whose order is not specified.
     """
 
     rank: int
@@ -42,7 +42,7 @@ class Order:
 
 @cache
 def written_order() -> Order:
-    """What docs/locks.md says."""
+    """Read what docs/locks.md says."""
     locks, services, exceptions = {}, {}, {}
     text = DOCUMENT.read_text(encoding="utf-8")
     tables = dict(_tables(text))
@@ -60,7 +60,7 @@ def written_order() -> Order:
 
 
 def _tables(text: str) -> Iterator[tuple[str, list[list[str]]]]:
-    """Each heading with the rows of the table below it, its head left out."""
+    """Yield each heading with the rows of the table below it, without the table's head."""
     for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         heading, _, body = part.partition("\n")
         rows = [[cell.strip() for cell in line.split("|")] for line in body.splitlines() if "|" in line]

@@ -1,4 +1,4 @@
-"""Attacks on every page there is, from the URL resolver: injection, scripts, forged forms, hosts and headers.
+"""Attacks on every page, from the URL resolver: injection, scripts, forged forms, hosts and headers.
 
 R8.2, R8.3, R9.6; issue 5. Elsewhere: the staff's filters (`test_staff_lists`), input that breaks programs
 (`test_hard_input`), each peer's fault (`test_peer_faults_*`), links in mails and a forged Host
@@ -32,7 +32,7 @@ from transfers.payees import services as payees
 
 pytestmark = pytest.mark.django_db
 
-# What a database says of itself when a string of somebody's became a part of a statement.
+# What a database reports when a person's text became a part of a statement.
 SPEAKS_SQL = re.compile(
     r"sqlite|syntax error|OperationalError|DataError|ProgrammingError|Traceback|SELECT .* FROM", re.IGNORECASE
 )
@@ -40,13 +40,13 @@ INJECTIONS = (
     "' OR '1'='1", "x' OR 1=1 --", '" OR ""="', "1) OR (1=1", "1 OR 1=1", "'; DROP TABLE accounts_user; --",
     "' UNION SELECT email, password FROM accounts_user --", "%' OR '%'='", "\\' OR 1=1 --", "${jndi:ldap://evil.example}",
 )  # fmt: skip
-# Tells whether anything of Charlie's, whom Alice attacks, came to light.
+# Shows whether anything of Charlie's, whom Alice attacks, was revealed.
 HIS_WORD = "Oleander"
 
 
 @pytest.fixture
 def his(charlie: Any, bob: Any, open_account: Any) -> Any:
-    """Charlie, with a word of his own in all that he wrote."""
+    """Charlie, with a word of his own in everything that he wrote."""
     account = open_account(charlie, "77.00")
     renaming.rename_account(actor=charlie, account=account, nickname=HIS_WORD)
     cash.deposit(
@@ -61,7 +61,7 @@ def address(page: Page, hers: Hers) -> str:
 
 
 def walked() -> list[Page]:
-    """All pages but those that end the session of whoever walks."""
+    """Return all pages except those that end the visitor's session."""
     return [page for page in pages().values() if page.name not in ("sign_out", "sessions_end_others")]
 
 
@@ -69,7 +69,7 @@ def walked() -> list[Page]:
 
 
 def forms(browser: Client, hers: Hers) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every page with a form that this person is shown, and what its fields hold at first."""
+    """Yield every page with a form that this person is shown, and the initial values of its fields."""
     for page in walked():
         paths = [address(page, hers)]
         if page.name == "request_new":
@@ -105,7 +105,7 @@ def test_injection_into_any_field_of_any_form_is_text(hers: Hers, his: Any, alic
 def test_injection_into_a_filter_of_the_history_finds_nothing_more(
     name: str, hers: Hers, his: Any, alice: Any, browser_of: Any
 ) -> None:
-    # A condition that is always true would show it all: then there would be more rows than with nothing found.
+    # A condition that is always true would show everything: more rows than a search without results.
     browser = browser_of(alice)
     everything = len(browser.get("/history/").context["entries"])
     assert everything > 1
@@ -148,7 +148,7 @@ def ask_for_name(alice: Any, first_name: str, last_name: str) -> Any:
 
 
 def write_scripts(alice: Any, sam: Any, ada: Any) -> None:
-    """Into every text that a customer or one of the staff can write."""
+    """Write scripts into every text that a customer or a member of staff can write."""
     account = BankAccount.objects.get(owner=alice, nickname="Moonfund")
     asked = ServiceRequest.objects.get(customer=alice)
     requests.cancel_request(actor=alice, public_id=asked.public_id)
@@ -205,7 +205,7 @@ def test_no_script_that_anybody_wrote_is_live_on_any_page_or_in_any_mail(
 
 @proves("V1.2.1")
 def test_a_script_typed_into_a_form_comes_back_as_text(hers: Hers, alice: Any, browser_of: Any) -> None:
-    # Reflected: by POST with errors, and by what an address carries.
+    # Reflected: by POST with errors, and by parameters of an address.
     for browser in (browser_of(alice), Client()):
         for path, fields in [*forms(browser, hers)]:
             for method in (browser.post, browser.get):
@@ -245,7 +245,7 @@ def test_no_address_takes_a_form_without_a_token(
             answer = browser.post(path, {"amount": "1", "code": "123456"}, headers=origin)
             sent += 1
             assert answer.status_code == 403, path
-            # Under /api/ programs are spoken to.
+            # Under /api/ the clients are programs.
             said = "This request cannot be read" if path.startswith("/api/") else "We could not accept that"
             assert said in text_of(answer), path
             assert "Send it again" not in text_of(answer), path
@@ -327,7 +327,7 @@ def test_a_session_that_the_attacker_chose_is_not_the_one_that_signs_in(alice: A
 
 @proves("V3.4.4", "V3.4.6", "V14.3.2")
 def test_no_answer_can_be_framed_or_kept(hers: Hers, alice: Any, ada: Any, browser_of: Any) -> None:
-    # R8.2: of every page, to everybody, by GET and POST; downloads and refusals included.
+    # R8.2: on every page, for everybody, by GET and POST; downloads and refusals included.
     for browser in (Client(), browser_of(alice), browser_of(ada)):
         for path in [*(address(page, hers) for page in walked()), "/nowhere/", "/admin/", "/admin/accounts/user/"]:
             for method in (browser.get, browser.post):

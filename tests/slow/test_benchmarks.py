@@ -41,7 +41,7 @@ def test_a_quick_run_keeps_its_figures_and_one_command_puts_them_into_the_docume
     for name in ("docs/performance.md", "benchmarks/figures.md"):
         (place / name).parent.mkdir()
         shutil.copyfile(ROOT / name, place / name)
-    for _ in range(2):  # the second time in place of the first
+    for _ in range(2):  # the second time replaces the first
         report = start("benchmarks/report.py", "--results", str(place / "kept"), "--write", str(place))
         assert report.wait(timeout=60) == 0
     written = (place / "benchmarks" / "figures.md").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Guessing gets nobody anywhere: passwords, codes, recovery codes (R1.2 to R1.5; issue 5, Shows 1 and 4).
+"""Guessing leads nowhere: passwords, codes, recovery codes (R1.2 to R1.5; issue 5, Shows 1 and 4).
 
-One counter for each e-mail address and network, taken before a guess is looked at. In the order of the list: how
-many guesses are looked at, from where, by which way in; whom a lockout locks, and whom not. Elsewhere at length:
+One counter for each e-mail address and network, taken before a guess is looked at. In the order of the list: how many
+guesses are checked, from where, by which way in; whom a lockout locks, and whom not. Other files have more tests:
 `accounts/tests/test_lockout.py` (the counter), `test_sign_in.py` (one message for every failure), `test_two_factor.py`
 (codes), `test_authenticator.py` and `test_pin.py` (codes given again), `test_staff_locking.py` (administrators' locks).
 """
@@ -30,7 +30,7 @@ race = pytest.mark.django_db(transaction=True)
 
 
 def slowed() -> Any:
-    """To what the hasher takes in production, so that the guesses do overlap."""
+    """Slow the hasher to its time in production, so that the guesses overlap."""
     return hashing(before=lambda: time.sleep(0.1))
 
 
@@ -57,7 +57,7 @@ class TestFortyAtOnce:
 
     @proves("V6.3.1")
     def test_with_another_forwarded_address_each(self, alice: Any) -> None:
-        # Nobody is a trusted proxy: the header is nothing.
+        # No proxy is trusted: the header is ignored.
         forged = [{"HTTP_X_FORWARDED_FOR": f"192.0.2.{number}", "REMOTE_ADDR": HERE} for number in range(40)]
         with slowed() as runs:
             at_once(*[lambda extra=extra: guess(Client(), **extra) for extra in forged])
@@ -65,7 +65,7 @@ class TestFortyAtOnce:
 
     @proves("V6.3.1")
     def test_with_another_forwarded_address_each_through_our_proxy(self, alice: Any, settings: Any) -> None:
-        # What stands left of the proxy's own entry was written by the client.
+        # Entries left of the proxy's own were written by the client.
         settings.TRUSTED_PROXIES = [f"{PROXY}/32"]
         forged = [{"HTTP_X_FORWARDED_FOR": f"192.0.2.{number}, {HERE}", "REMOTE_ADDR": PROXY} for number in range(40)]
         with slowed() as runs:
@@ -93,7 +93,7 @@ class TestFortyAtOnce:
     def test_twenty_codes_of_which_none_is_right(
         self, alice: Any, code_of: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Each browser has the password already. The pause after a wrong one stops most before they are counted.
+        # Each browser has the password already. The pause after a wrong code stops most before they are counted.
         monkeypatch.setattr(guesses, "seconds_of_pause", lambda **where: 0)
         looked_at: list[str] = []
         verify = two_factor.verify_totp

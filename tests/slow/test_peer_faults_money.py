@@ -1,7 +1,7 @@
 """Faults of a known peer that must never be ours: those of money (REQUIREMENTS, last section).
 
-Each test has the peer's fault for its name, denied. What is tested at length elsewhere is shown here once, through
-the pages, as an attacker would try it.
+Each test is named after the absence of the peer's fault. Faults with tests elsewhere are shown here once, through the
+pages, as an attacker would try them.
 """
 
 from collections.abc import Callable

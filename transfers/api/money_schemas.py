@@ -56,7 +56,7 @@ MonthNumber = Annotated[int, Path(ge=1, le=12)]
 
 
 def _day(value: Any) -> date:
-    """A day as the pages' filters read it: one spelling, within the years that a customer can mean."""
+    """Read a day as the pages' filters do: in one spelling, within the years that a customer can mean."""
     try:
         return DayField().clean(value)
     except ValidationError as error:
@@ -84,7 +84,7 @@ class HistoryIn(InQuery):
     ] = ""
 
     def filters(self, account: BankAccount | None = None) -> HistoryFilters:
-        """The same as the pages' filters, of one account or of all.
+        """Return the same filters as the pages', for one account or for all.
 
         Raises:
             ValidationError: two contradict each other, or the cursor is not of a list like this.
@@ -153,7 +153,7 @@ class WithdrawalIn(DepositIn):
         return self
 
     def proof(self, request: HttpRequest) -> Proof | None:
-        """The code, for the service; None if none was sent."""
+        """Return the code, for the service; None if none was sent."""
         if self.challenge is None or self.code is None:
             return None
         return Proof(origin_of(request), self.challenge, self.code)
@@ -274,7 +274,7 @@ class EntryOut(Out):
 
 
 class OrderOut(Out):
-    """What was ordered, and what has become of it; `explanation` says why it waits, or was not carried out."""
+    """What was ordered, and its state; `explanation` says why it waits, or was not carried out."""
 
     id: Annotated[UUID, Field(validation_alias="public_id")]
     kind: Annotated[str, _one_of(OrderKind)]
@@ -361,7 +361,7 @@ class PayeesOut(Out):
 
 
 class NamedPayeeOut(Out):
-    """Whom a number belongs to: the holder's name after a match or a near match, else the one that you sent."""
+    """Whom a number belongs to: the holder's name after a match or a near match, otherwise the one that you sent."""
 
     name: str
     name_check: Annotated[
@@ -395,7 +395,7 @@ _STEP_UP_EXAMPLE = {
     },
     "request_id": "1f0c9a7e5b3d4f21",
 }
-# What the refusals of payments tell programs besides (`transfers.orders.step_up`).
+# What the refusals of payments also tell programs (`transfers.orders.step_up`).
 PROBLEM_MEMBERS: dict[str, Any] = {
     "challenge": {
         "type": "object",
@@ -431,7 +431,7 @@ NAMED = {
     "a field is not valid, or the key was used with another request.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
-# For `openapi_extra` of what may need a code.
+# For `openapi_extra` of routes that may need a code.
 STEP_UP = refuses(409)
 STEP_UP["responses"][403] = {
     "description": "`step_up_required`: nothing has moved yet. Send the same request again, with the same "
@@ -445,12 +445,12 @@ STEP_UP["responses"][403] = {
         }
     },
 }
-# And of what pays somebody by name.
+# And of routes that pay a person by name.
 BY_NAME: dict[str, Any] = {"responses": STEP_UP["responses"] | {422: NAMED}}
 
 
 def pdf_or(*statuses: int) -> dict[str, Any]:
-    """For `openapi_extra` of a route that answers with a document, or with a refusal of these statuses."""
+    """Return, for `openapi_extra`, the answers of a route that returns a document, or a refusal with these statuses."""
     extra = refuses(*statuses)
     content = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
     extra["responses"][200] = {"description": "The document.", "content": content}

@@ -1,4 +1,4 @@
-"""What the present fraud rules would have said of past payments (R3.10): read, compared, nothing written."""
+"""What the current fraud rules would have said about past payments (R3.10): it reads, compares, and writes nothing."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ Progress = Callable[[int], None]
 @dataclass(frozen=True)
 class PastPayment:
     """A payment as it was ordered: its payee may have been removed and paid again since. `reference` is the order's id
-    where no money has moved."""
+    if no money has moved."""
 
     customer_id: int
     payment: Payment
@@ -32,10 +32,11 @@ def flagged_payments(
     thresholds: Thresholds,
     progress: Progress = lambda payments: None,
 ) -> Iterator[tuple[PastPayment, tuple[Rule, ...]]]:
-    """The payments ordered from `since` to before `until` that set off a rule, with the rules, by customer and time.
+    """Yield the payments ordered from `since` to before `until` that set off a rule, with the rules, by customer and
+    time.
 
-    Some customers at a time, each account by its index of orders by time: what lies before all that is counted is not
-    read, and what is in memory are those few customers' payments. `progress` hears how many were judged so far.
+    It reads some customers at a time, each account by its index of orders by time: nothing before the counted time is
+    read, and only those customers' payments are in memory. `progress` is told how many were judged so far.
     """
     judged, last = 0, 0
     customers = User.objects.filter(bank_accounts__isnull=False).order_by("pk").values_list("pk", flat=True).distinct()
@@ -44,7 +45,7 @@ def flagged_payments(
         for _, group in groupby(payments, key=lambda payment: payment.customer_id):
             for past, facts in _with_facts(group):
                 if past.payment.at < since:
-                    continue  # of the time before: it only counts
+                    continue  # from before `since`: it only counts
                 judged += 1
                 rules = fraud.alerts(facts, thresholds)
                 if rules:
@@ -66,7 +67,7 @@ def _payments(customer_ids: list[int], since: datetime, until: datetime) -> Iter
 
 
 def _with_facts(payments: Iterator[PastPayment]) -> Iterator[tuple[PastPayment, Facts]]:
-    """One customer's payments in their order, each with what was known when it was ordered."""
+    """Yield one customer's payments in their order, each with the facts known when it was ordered."""
     counted: dict[Count, deque[datetime]] = {count: deque() for count in fraud.COUNTS}
     for past in payments:
         for count, moments in counted.items():

@@ -1,7 +1,7 @@
 """The fraud rules on payments to others and on cash paid in (R3.2, R3.10): facts in, alerts out.
 
-Pure functions: no rows, no clock, no settings. Whoever asks brings the facts and the thresholds, so that the same
-rules judge a payment in the making (`transfers.orders.screening`) and past ones (`transfers.history.replay`).
+Pure functions: no rows, no clock, no settings. The caller brings the facts and the thresholds, so that the same rules
+judge a new payment (`transfers.orders.screening`) and past ones (`transfers.history.replay`).
 
 To add a rule on payments: its name in `Rule` and one `PaymentRule`; its setting in `bankproject/settings.py`. What it
 counts is then kept, counted, replayed, listed and filtered like that of the others. CONTRIBUTING.md has the steps.
@@ -16,13 +16,13 @@ from itertools import chain
 
 # Why much cash at the counter, by one clerk, is held: in or out.
 SECOND_CLERK = "second_clerk"
-# What may be reached and not exceeded, by the names of the settings; amounts in major units.
+# Thresholds that may be reached and not exceeded, by the names of the settings; amounts in major units.
 Thresholds = Mapping[str, Decimal | int]
 MAX_RULE_CHARS = 20
 
 
 class Rule(StrEnum):
-    """Values are stored for ever: never rename or reuse one."""
+    """The rules. Values are stored forever: never rename or reuse one."""
 
     LARGE_AMOUNT = "large_amount"
     MANY_PAYMENTS = "many_payments"
@@ -32,8 +32,8 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True)
 class Payment:
-    """A payment to somebody else as it was ordered: `amount` in major units, and whether the payee was new to its
-    customer by then. Or cash that a customer pays in by themselves, which is no payment."""
+    """A payment to another customer as it was ordered: `amount` in major units, and whether the payee was new to its
+    customer at that time. Or cash that a customer pays in by themselves, which is not a payment."""
 
     amount: Decimal
     at: datetime
@@ -42,8 +42,8 @@ class Payment:
 
 @dataclass(frozen=True)
 class Count:
-    """Payments of one customer that count together: those that it `takes`, ordered `within` the time before another
-    one. The customer's limit row keeps their times under `name`: never reuse one for other payments."""
+    """Payments of one customer that count together: the payments that it `takes`, ordered `within` the time before
+    another one. The customer's limit row keeps their times under `name`: never use a name again for other payments."""
 
     name: str
     within: timedelta
@@ -60,9 +60,9 @@ class Facts:
 
 @dataclass(frozen=True)
 class PaymentRule:
-    """A rule on payments. It is set off where the payment's amount, or the number of payments that it `counts`, is
-    above the threshold that `setting` names. `holds`: the money waits for a second person; the other rules only ask
-    somebody to look."""
+    """A rule on payments. It is set off if the payment's amount, or the number of payments that it `counts`, is above
+    the threshold that `setting` names. `holds`: the money waits for a second person; the other rules only ask staff to
+    look."""
 
     rule: Rule
     label: str
@@ -83,7 +83,7 @@ PAYMENT_RULES = (
     PaymentRule(Rule.MANY_PAYMENTS, "Many payments in an hour", "ALERT_PAYMENTS_PER_HOUR", counts=IN_AN_HOUR),
     PaymentRule(Rule.SUSPICIOUS_AMOUNT, "Suspicious amount", "SUSPICIOUS_AMOUNT", holds=True),
 )
-# This one judges cash that staff are handed.
+# This one judges cash that staff receive.
 _AT_THE_COUNTER = {Rule.COUNTER_DEPOSIT: "Much cash paid in at the counter"}
 
 
@@ -127,26 +127,27 @@ _HOLD_REASONS = {rule.rule: rule.rule.value for rule in PAYMENT_RULES if rule.ho
 
 
 def facts_of(payment: Payment, earlier: Mapping[Count, int]) -> Facts:
-    """What is known of a payment after so many `earlier` ones of its customer, held and rejected ones included."""
+    """Return what is known of a payment after so many `earlier` ones of its customer, held and rejected ones
+    included."""
     return Facts(payment, {count: earlier.get(count, 0) + count.takes(payment) for count in COUNTS})
 
 
 def most_needed(count: Count, thresholds: Thresholds) -> int:
-    """As many payments of a count as set off every rule that counts them: no more need be remembered."""
+    """Return how many payments of a count set off every rule that counts them: more need not be remembered."""
     return max([1, *(int(thresholds[rule.setting]) for rule in PAYMENT_RULES if rule.counts is count)])
 
 
 def alerts(facts: Facts, thresholds: Thresholds) -> tuple[Rule, ...]:
-    """The rules that the payment sets off, each judged by itself."""
+    """Return the rules that the payment sets off, each judged by itself."""
     return tuple(rule.rule for rule in PAYMENT_RULES if rule.is_set_off(facts, thresholds))
 
 
 def alerts_of_cash_in(paid_in_that_day: Decimal, thresholds: Thresholds) -> tuple[Rule, ...]:
-    """The rules that cash paid in at the counter sets off; `paid_in_that_day` (major units) is what staff have noted
-    for the customer on the day and no second clerk has looked at, this included."""
+    """Return the rules that cash paid in at the counter sets off; `paid_in_that_day` (major units) is the day's cash
+    for the customer that staff have noted and no second clerk has checked, this included."""
     return (Rule.COUNTER_DEPOSIT,) if paid_in_that_day > thresholds["ALERT_AMOUNT"] else ()
 
 
 def hold_reason(rules: Collection[Rule]) -> str:
-    """Why an order that set off `rules` is held; "" if it is carried out at once."""
+    """Return why an order that set off `rules` is held; "" if it is carried out at once."""
     return next((reason for rule, reason in _HOLD_REASONS.items() if rule in rules), "")

@@ -69,7 +69,7 @@ def test_a_first_payment_is_asked_for_a_code_and_goes_through_with_it(
     done = send("0.01", challenge=challenge["id"], code=code_of(alice))
     assert (done.status_code, done.json()["target_name"]) == (201, "Bob Brandt")
     assert balance_of(bobs) == Decimal("0.01")
-    # The same again, with the code or without, is answered with the same order.
+    # The same request again, with the code or without, is answered with the same order.
     assert send("0.01").json() == done.json()
     assert send("0.01", challenge=challenge["id"], code="000000").json() == done.json()
     assert balance_of(bobs) == Decimal("0.01")

@@ -99,7 +99,7 @@ def test_a_rewritten_ledger_no_longer_fits_the_log(orders: list[TransferOrder], 
 
 
 _TEXTS = st.text()
-# SQLite keeps whatever was forced into a column of numbers.
+# SQLite keeps anything that is forced into a column of numbers.
 _NUMBERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.text(), st.floats(), st.none())
 
 
@@ -114,8 +114,8 @@ _NUMBERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.text(), st.floats(), s
 def test_the_text_of_a_digest_is_the_json_that_every_log_so_far_has(
     texts: Any, numbers: Any, reverses: str, at: datetime, entries: list[tuple]
 ) -> None:
-    """Put together by hand, for speed: one blank more, and no movement would be the one that was reported; one text
-    that is not quoted, and it could pass for two columns."""
+    """Built by hand, for speed: with one extra space, no movement would match its report; with one unquoted text, it
+    could pass for two columns."""
     own, (kind, reference, description), (amount, by) = str(UUID(int=7)), texts, numbers
     moment = at.isoformat(timespec="microseconds")
     head = [own, kind, reference, amount, description, by, reverses, moment]

@@ -12,7 +12,7 @@ from tests.tables import in_one_world
 from transfers.orders import explanations, fraud
 from transfers.orders.fraud import IN_AN_HOUR, PAYMENT_RULES, Facts, Payment, PaymentRule, Rule, Thresholds
 
-# A rule that is not asked about here is never set off.
+# A rule that the test does not ask about is never set off.
 NEVER = {rule.setting: 10**9 for rule in PAYMENT_RULES}
 THRESHOLDS: Thresholds = NEVER | {"ALERT_AMOUNT": 1000, "SUSPICIOUS_AMOUNT": 10_000, "ALERT_PAYMENTS_PER_HOUR": 5}
 LARGE, MANY, SUSPICIOUS = Rule.LARGE_AMOUNT, Rule.MANY_PAYMENTS, Rule.SUSPICIOUS_AMOUNT

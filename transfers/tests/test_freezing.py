@@ -1,4 +1,4 @@
-"""Freezing and unfreezing an account: whose freeze it is, who lifts it, and when money moves again (R2.3, R2.5)."""
+"""Freezing and unfreezing an account: who put a freeze, who lifts it, and when money moves again (R2.3, R2.5)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -44,12 +44,12 @@ def status_of(account: BankAccount) -> str:
 
 @own_transaction
 def approving(service: Any, **given: Any) -> Any:
-    """The service as the transaction calls it that approves a request."""
+    """Return the service as the transaction calls it that approves a request."""
     return service.joined(**given)
 
 
 def put(kind: FreezeKind, account: BankAccount, *, by: Any) -> None:
-    """A freeze of this kind, by whoever puts such a one there: `by` is its owner, a clerk, an administrator."""
+    """Put a freeze of this kind, by its usual actor: `by` is its owner, a clerk, an administrator."""
     if kind == FreezeKind.CUSTOMER:
         freeze_own_account(actor=by, account=account)
     elif kind == FreezeKind.SUPPORT:
@@ -308,7 +308,8 @@ def test_the_ledger_is_not_sound_where_status_and_freezes_disagree(
 
 
 def test_the_migration_writes_down_what_stands(ada: Any, sam: Any, alice: Any, open_account: Any) -> None:
-    """What the audit log knows of an account that is frozen by then; of one that it does not know, that it is."""
+    """The audit log's freezes of an account that is frozen then; for one that it does not mention, that it is
+    frozen."""
     from django.apps import apps
 
     by_ada, by_request, by_nobody, active = (open_account(alice) for _ in range(4))

@@ -1,4 +1,4 @@
-"""The ledger's rules, asked of `ledger.post` itself (R3.1, R3.3, R3.4)."""
+"""The ledger's rules, tested on `ledger.post` itself (R3.1, R3.3, R3.4)."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -233,7 +233,7 @@ def test_posting_outside_a_transaction_is_refused(
 def test_a_balance_that_moved_meanwhile_is_not_overwritten(
     alice: Any, everyday: BankAccount, bobs: BankAccount, monkeypatch: pytest.MonkeyPatch, books: Callable
 ) -> None:
-    """R3.4: were a lock hint ignored by an engine, the conditional UPDATE would still catch the second writer."""
+    """R3.4: if an engine ignored a lock hint, the conditional UPDATE would still catch the second writer."""
     read = ledger._lock_accounts.rows
 
     def read_then_lose_the_lock(ids: list[int]) -> list[tuple]:
@@ -316,7 +316,7 @@ def test_a_reference_is_sixty_random_bits_in_letters_that_nobody_confuses(
     bits: int, reference: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of them: with fewer, two movements would have the same one day."""
-    # Of another number of bits there are none.
+    # Any other number of bits never occurs.
     monkeypatch.setattr(ledger.secrets, "randbits", {60: bits}.__getitem__)
     assert ledger.new_reference() == reference
 
@@ -345,7 +345,7 @@ def test_the_number_of_statements_does_not_grow_with_the_history(
 
 
 def test_every_kind_of_account_is_either_a_customers_or_the_banks() -> None:
-    """R3.1: one that is neither would have no normal side, no funds check and no CHECK."""
+    """R3.1: any other kind would have no normal side, no funds check and no CHECK."""
     from accounts.models import CUSTOMER_KINDS, INTERNAL_KINDS
 
     assert set(CUSTOMER_KINDS) | set(INTERNAL_KINDS) == set(AccountKind)

@@ -95,7 +95,7 @@ def test_nothing_at_all_goes_out_with_a_limit_of_nothing(alice: Any, browser_of:
         *((text, "") for text in ("-1", "1e2", "NaN", "0.001", "ten", "9" * 24, "１０", "1' OR 1=1")),
     ],
 )
-def test_what_is_not_lower_or_no_amount_is_said_at_its_field(
+def test_a_higher_limit_or_a_wrong_amount_is_refused_at_its_field(
     alice: Any, browser_of: Any, amount: str, message: str
 ) -> None:
     answer = browser_of(alice).post(PAGE, {"amount": amount})

@@ -151,7 +151,7 @@ def test_staff_are_refused(request: pytest.FixtureRequest, browser_of: Callable,
 def test_a_payee_is_one_tap_away_and_costs_no_look_up(
     alice: Any, browser: Client, payee: Payee, bobs: BankAccount, settings: Any
 ) -> None:
-    """R3.3: numbers cannot be tried out that way; whoever is a payee was paid by their number."""
+    """R3.3: numbers cannot be tried out in this way; a payee was paid by their number."""
     settings.PAYEE_LOOKUPS_PER_HOUR = 0
     (choice,) = browser.get(SEND).context["choices"]
     assert not choice["chosen"]

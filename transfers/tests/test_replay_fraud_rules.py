@@ -1,4 +1,4 @@
-"""`replay_fraud_rules` says what the present rules would have flagged, and changes nothing (R3.10, R9.2)."""
+"""`replay_fraud_rules` says what the current rules would have flagged, and changes nothing (R3.10, R9.2)."""
 
 import io
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def report(*args: str) -> str:
 
 
 def rules_in(text: str) -> dict[str, list[str]]:
-    """The references below each rule, of which there are as many as the line of the rule says."""
+    """Return the references below each rule, as many as its line says."""
     found: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
     name = ""
@@ -71,7 +71,7 @@ def test_it_finds_what_the_rules_found_at_the_time(pay: Callable, sam: Any, sett
 def test_live_and_replayed_facts_agree_after_a_payee_was_removed_and_paid_again(
     alice: Any, pay: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R3.10: the list of payees says today's state; the order says what was true when it was made."""
+    """R3.10: the list of payees says today's state; the order says what was true at its time."""
     judged: list[Facts] = []
     as_it_was = fraud.alerts
 
@@ -98,7 +98,7 @@ def test_live_and_replayed_facts_agree_after_a_payee_was_removed_and_paid_again(
 def test_what_another_rule_counts_is_counted_live_and_in_the_replay(
     pay: Callable, alice: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rule is data: more than one first payment in a day, where the rule on many payments stands."""
+    """A rule is data: here more than one first payment in a day, instead of the rule on many payments."""
     settings.ALERT_FIRST_PAYMENTS_PER_DAY = 1
     firsts = fraud.Count("first_payments", timedelta(days=1), takes=lambda payment: payment.is_first)
     rule = fraud.PaymentRule(Rule.MANY_PAYMENTS, "Many", "ALERT_FIRST_PAYMENTS_PER_DAY", counts=firsts)

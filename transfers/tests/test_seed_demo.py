@@ -47,7 +47,7 @@ def counts() -> dict[str, int]:
 
 
 def history() -> list[tuple]:
-    """What happened, but for when and under which ids and references."""
+    """Return what happened, without times, ids and references."""
     rows = Entry.objects.order_by("account__owner__email", "account__kind", "account_id", "sequence").filter(
         account__owner__isnull=False
     )
@@ -126,7 +126,7 @@ def test_the_administrator_must_turn_on_two_factor_and_change_the_password_first
 
 @pytest.mark.usefixtures("one_month")
 def test_alice_has_paid_once_too_often_and_has_it_back(browser_of: Callable) -> None:
-    """R3.15: what a reversed payment looks like, to a customer of the demo."""
+    """R3.15: an example of a reversed payment, for a customer of the demo."""
     seed()
     alice = User.objects.get(email="alice@example.com")
     (reversal,) = Transaction.objects.filter(kind="reversal")

@@ -97,7 +97,7 @@ def test_a_transfer_between_own_accounts_takes_the_same_steps(
 def test_an_own_account_given_by_its_number_is_a_transfer_between_own_accounts(
     browser: Client, review: Callable, savings: BankAccount
 ) -> None:
-    """R3.2: decided by who owns the target, not by the form."""
+    """R3.2: the owner of the target decides, not the form."""
     url = review(number=savings.number)
     assert browser.get(url).context["review"]["mode"] == "own"
     browser.post(url)
@@ -162,7 +162,7 @@ def test_a_replayed_confirm_gives_the_same_receipt_and_moves_nothing(
 def test_a_replayed_confirm_gives_the_receipt_even_when_its_draft_is_forgotten(
     browser: Client, review: Callable, alice: Any, browser_of: Callable, books: Callable
 ) -> None:
-    """R3.5: "nothing was sent" would be a lie, and make people send again."""
+    """R3.5: "nothing was sent" would be wrong, and make people send again."""
     url = review()
     first = browser.post(url)["Location"]
     before = books()
@@ -228,7 +228,7 @@ def test_what_is_confirmed_is_what_was_reviewed_whatever_the_request_says(
     bobs: BankAccount,
     balance_of: Callable,
 ) -> None:
-    """R3.3: nothing rests on hidden fields."""
+    """R3.3: nothing depends on hidden fields."""
     fields = {"amount": "99.00", "source": savings.public_id, "target": savings.public_id, "key": uuid.uuid4()}
     browser.post(review("12.00"), fields)
     assert [balance_of(everyday), balance_of(savings), balance_of(bobs)] == [Decimal(88), Decimal(0), Decimal(12)]
@@ -283,7 +283,7 @@ def test_unknown_frozen_and_closed_payees_read_the_same(
 def test_a_mistyped_number_is_refused_before_any_look_up(
     browser: Client, everyday: BankAccount, settings: Any, number: str
 ) -> None:
-    """R2.2: it costs no place of the look-ups either."""
+    """R2.2: it uses no place of the look-ups either."""
     settings.PAYEE_LOOKUPS_PER_HOUR = 0
     response = browser.post(SEND, {"source": everyday.public_id, "number": number, "amount": "1", "name": "Bob Brandt"})
     assert response.status_code == 200
@@ -317,7 +317,7 @@ def test_the_same_account_is_refused_on_both_forms(
 def test_too_much_is_said_at_the_amount_before_the_review(
     browser: Client, alice: Any, everyday: BankAccount, bobs: BankAccount, open_account: Callable
 ) -> None:
-    """R3.9, R10.2: an early word; the service decides."""
+    """R3.9, R10.2: an early message; the service decides."""
     rich = open_account(alice, "90000.00")
     fields = {"source": everyday.public_id, "number": bobs.number, "amount": "100.01", "name": "Bob Brandt"}
     response = browser.post(SEND, fields)
@@ -347,7 +347,7 @@ def test_what_changed_since_the_review_is_refused_at_the_confirm(
     case: str,
     words: str,
 ) -> None:
-    """R3.3: nothing rests on step order."""
+    """R3.3: nothing depends on the order of steps."""
     url = review("12.00")
     if case == "spent":
         acts.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(99), idempotency_key="spent-it")

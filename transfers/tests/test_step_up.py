@@ -58,7 +58,7 @@ def take_out(alice: User, household: BankAccount) -> Callable[..., TransferOrder
 
 @pytest.fixture
 def prove(origin_of_alice: Origin, alice: User, code_of: Callable[[Any], str]) -> Callable[..., Proof]:
-    """The right code, unless another is given, for the challenge of a refusal."""
+    """Return the right code, unless another is given, for the challenge of a refusal."""
 
     def one(need: StepUpRequired, code: str | None = None) -> Proof:
         return Proof(origin_of_alice, need.challenge.public_id, code if code is not None else code_of(alice))
@@ -67,7 +67,7 @@ def prove(origin_of_alice: Origin, alice: User, code_of: Callable[[Any], str]) -
 
 
 def asked(order_it: Callable[..., Any], *args: Any, **kwargs: Any) -> StepUpRequired:
-    """What the bank says when it wants a code."""
+    """Return what the bank says when it needs a code."""
     with pytest.raises(StepUpRequired) as caught:
         order_it(*args, **kwargs)
     return caught.value
@@ -135,7 +135,7 @@ def test_nine_payments_of_999_to_a_known_payee_need_codes_on_the_way(
                     proof=Proof(origin_of_alice, need.challenge.public_id, code_of(alice)),
                 )
     assert TransferOrder.objects.filter(initiator=alice, kind="payment").count() == 9
-    assert codes == 4  # every second one: a payment made with a code begins the sum anew
+    assert codes == 4  # every second one: a payment made with a code starts the sum again
 
 
 @proves("V7.5.3")

@@ -1,6 +1,6 @@
-"""`manage.py verify_ledger` names what moved and is not in the audit log, or more than once (R6.3).
+"""`manage.py verify_ledger` names movements that are not in the audit log, or more than once (R6.3).
 
-Rows that fit one another, written by somebody with a login to the database, look like a payment; but nobody ordered it.
+Rows that fit together, written by an intruder with a login to the database, look like a payment; but nobody ordered it.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 def moved(source: BankAccount, target: BankAccount, kind: TransactionKind) -> Transaction:
-    """Money moved by somebody who keeps every rule of the ledger and tells nobody."""
+    """Move money as an intruder who keeps every rule of the ledger and tells nobody."""
     with transaction.atomic():
         posting = ledger.post(
             kind=kind,
@@ -41,7 +41,7 @@ def moved(source: BankAccount, target: BankAccount, kind: TransactionKind) -> Tr
     return Transaction.objects.get(pk=posting.transaction_id)
 
 
-def test_whatever_the_bank_does_is_reported_once(
+def test_every_movement_of_the_bank_is_reported_once(
     alice: Any, bob: Any, sam: Any, ada: Any, household: BankAccount, savings: BankAccount, bobs: BankAccount,
     new_key: Callable, open_account: Callable, no_minute_limits: None,
 ) -> None:  # fmt: skip

@@ -39,7 +39,7 @@ def test_no_token_of_before_outlives_another_password_however_the_requests_fall(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_password_changes_in_one_session_at_once_one_session_goes_on(alice: Any, api_of: Any) -> None:
+def test_after_two_password_changes_at_once_one_session_goes_on(alice: Any, api_of: Any) -> None:
     api = api_of(alice)
     passwords = [f"{NEW} number {number}" for number in range(2)]
     answers: list[Any] = at_once(

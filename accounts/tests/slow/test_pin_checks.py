@@ -36,7 +36,7 @@ def test_of_forty_parallel_wrong_pins_three_reach_the_hasher(alice: Any) -> None
 
 @pytest.mark.django_db(transaction=True)
 def test_a_right_one_among_many_wrong_ones_gives_three_more_at_most(alice: Any) -> None:
-    """Two wrong ones may come before it and three after it, as they would one by one."""
+    """Two wrong ones may come before it and three after it, as they would one after another."""
 
     def guess_one(pin: str) -> Any:
         return lambda: verify_pin(user=User.objects.get(pk=alice.pk), pin=pin)

@@ -22,7 +22,7 @@ from tests.tables import in_one_world
 
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture) -> Callable[..., str]:
-    """What a command writes; `status`: it ends with that."""
+    """Run a command and return what it writes; `status`: it ends with that."""
 
     def run(*arguments: str, status: int = 0) -> str:
         if not status:
@@ -43,7 +43,7 @@ class TestTheCommands:
         assert said("backup", str(path)).startswith(f"{backups.digest_of(path)}  {path}\n")
         assert "File exists" in said("backup", str(path), status=1)
 
-    def test_whoever_looks_on_sees_how_far_it_is(
+    def test_a_terminal_shows_how_far_it_is(
         self, file: Path, said: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     ) -> None:
         class Terminal:

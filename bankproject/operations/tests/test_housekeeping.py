@@ -1,4 +1,4 @@
-"""What is no longer needed is forgotten (R6.2 aside: the audit log never is)."""
+"""Data that is no longer needed is deleted (R6.2 aside: never from the audit log)."""
 
 from datetime import timedelta
 from io import StringIO

@@ -68,7 +68,7 @@ def test_two_that_share_it_follow_one_another(make_file: Callable, tmp_path: Pat
     assert lines == [f"line {number}, of twenty" for number in range(8)]
 
 
-def test_a_file_that_was_moved_away_is_made_anew(make_file: Callable, tmp_path: Path) -> None:
+def test_a_file_that_was_moved_away_is_made_again(make_file: Callable, tmp_path: Path) -> None:
     handler = make_file()
     write(handler, "before")
     (tmp_path / "bank.log").rename(tmp_path / "kept")

@@ -1,4 +1,4 @@
-"""What stands in the log and what never does, and the file that it may be written to (R9.5, R6.2)."""
+"""What the log contains and never contains, and the file that it may be written to (R9.5, R6.2)."""
 
 import json
 import logging
@@ -99,7 +99,7 @@ def test_what_looks_like_a_secret_is_not_in_the_text(text: str, secret: str) -> 
         "10.1.2.3 and 2001:db8::1",
     ],
 )
-def test_what_is_none_stays(text: str) -> None:
+def test_harmless_text_stays(text: str) -> None:
     assert masked(text) == text
 
 
@@ -187,7 +187,7 @@ def test_arguments_that_do_not_fit_are_a_fault_of_the_program_and_no_silent_loss
 
 @pytest.fixture
 def requests(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
-    """The lines of the requests so far, as JSON has them."""
+    """Return the lines of the requests so far, as JSON."""
     caplog.set_level(logging.INFO, REQUESTS)
 
     def read() -> list[dict[str, Any]]:
@@ -244,9 +244,7 @@ def test_the_probes_write_no_line(client: Client, requests: Callable) -> None:
 
 @pytest.mark.django_db
 @in_one_world("agent", NASTY[:-1])
-def test_whatever_a_client_sends_the_line_is_made_of_our_own_words(
-    client: Client, requests: Callable, agent: str
-) -> None:
+def test_the_line_has_only_our_own_words_for_any_request(client: Client, requests: Callable, agent: str) -> None:
     client.generic("GET\tforged", "/sign-in/", headers={"user-agent": agent, "x-forwarded-for": agent})
     (line,) = requests()
     assert (line["method"], line["route"]) == ("OTHER", "sign_in")

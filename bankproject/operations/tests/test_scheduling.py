@@ -121,7 +121,7 @@ def test_what_runs_somewhere_is_claimed_by_nobody_else(rows: None) -> None:
     assert due_at(HOURLY) == NOW + timedelta(hours=1)
 
 
-def test_of_two_that_look_at_the_same_moment_one_gets_the_job(rows: None, monkeypatch: Any) -> None:
+def test_if_two_look_at_the_same_moment_one_gets_the_job(rows: None, monkeypatch: Any) -> None:
     now, first = scheduling.uuid.uuid4, []
 
     def other_is_faster() -> Any:
@@ -151,7 +151,7 @@ def test_what_is_given_back_is_due_as_before(rows: None) -> None:
 
 
 def test_a_clock_that_is_set_back_stops_no_job(rows: None) -> None:
-    """Neither what was written an hour or a year ahead, nor what a machine left behind then, is waited for."""
+    """Nothing that was written an hour or a year ahead, or left behind by a machine then, is waited for."""
     for ahead in (timedelta(hours=1), timedelta(days=365)):
         wrong = NOW + ahead
         for claim in claim_due([HOURLY, NIGHTLY], at=wrong):
@@ -216,7 +216,7 @@ def test_one_that_fails_takes_no_other_with_it_and_is_loud(scheduler: Any, caplo
     assert not one.is_busy
 
 
-def test_of_what_a_job_prints_the_end_is_logged(scheduler: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_end_of_a_jobs_output_is_logged(scheduler: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     run_out(scheduler(talks="import sys; sys.stdout.buffer.write(b'x' * 10**6 + b'\\xff the end')"))
     assert caplog.text.rstrip().endswith("the end")

@@ -55,7 +55,7 @@ def test_of_many_faults_some_are_named(everyday: BankAccount, monkeypatch: pytes
     assert books.ledger().details == (*(f"row {n}" for n in range(20)), "… and more")
 
 
-def test_who_took_the_banks_name_before_it_was_reserved_is_found(alice: Any, bob: Any, settings: Any) -> None:
+def test_a_user_who_took_the_banks_name_before_it_was_reserved_is_found(alice: Any, bob: Any, settings: Any) -> None:
     # R1.8: by number, as the audit's output is read by many.
     assert books.names().state == State.PASS
     settings.BANK_NAME = "Archer’s Bank"
@@ -110,7 +110,7 @@ def test_a_dropped_trigger_fails_by_its_name(db: Any) -> None:
 
 
 def test_a_table_that_is_not_there_is_no_guarded_table(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that was never migrated has no trigger missing either."""
+    """A database that was never migrated has no missing trigger either."""
     monkeypatch.setattr(connection.introspection, "table_names", lambda: [])
     result = books.triggers()
     assert result.state == State.FAIL
@@ -165,8 +165,8 @@ def test_a_key_that_has_sealed_for_too_long_fails(ring: str, settings: Any) -> N
 
 @pytest.mark.usefixtures("_keys_of_today")
 @in_one_world(("ring", "state"), [("FIELD_KEYS", State.INFORMATION), ("AUDIT_KEYS", State.PASS)])
-def test_an_old_key_behind_a_new_one_is_no_fault(settings: Any, ring: str, state: State) -> None:
-    """The audit log needs its own for ever; the others may go when nothing uses them."""
+def test_an_old_key_behind_a_new_one_is_not_a_fault(settings: Any, ring: str, state: State) -> None:
+    """The audit log needs its own forever; the others may go when nothing uses them."""
     (kid, old) = next(iter(getattr(settings, ring).items()))
     setattr(settings, ring, {"k77": bytes(range(32)), kid: old})
     key_records.note_keys()

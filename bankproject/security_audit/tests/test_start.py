@@ -12,7 +12,7 @@ from tests.asvs import proves
 from tests.tables import in_one_world
 
 
-def test_keys_for_a_trial_are_none_of_the_banks(settings: Any) -> None:
+def test_keys_for_a_trial_are_not_the_banks(settings: Any) -> None:
     environment = start.production_environment()
     assert environment["SECRET_KEY"] != settings.SECRET_KEY
     assert {"FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"} <= set(start.key_rings())

@@ -1,4 +1,4 @@
-"""The login of the workers may not change what is written once, even were a trigger gone (R6.2)."""
+"""The login of the workers may not change append-only rows, even if a trigger were gone (R6.2)."""
 
 from io import StringIO
 from typing import Any
@@ -50,7 +50,7 @@ def test_an_unknown_user_is_refused(run: Any) -> None:
 
 
 @in_one_world(("user", "we"), [("dbo", "dbo"), ("DBO", "bank_migrate"), ("Bank_Migrate", "bank_migrate")])
-def test_whoever_migrates_goes_on_writing(run: Any, user: str, we: str) -> None:
+def test_the_login_that_migrates_goes_on_writing(run: Any, user: str, we: str) -> None:
     with pytest.raises(CommandError, match="must go on writing"):
         run(user, [(1, we)])
 

@@ -1,4 +1,4 @@
-"""All kinds of service requests: one class in each file here, found by itself.
+"""All kinds of service requests: one class in each file here, found automatically.
 
 To add one: its name in `support.models.RequestKind`, in the order of the page where customers choose; its class in a
 file here; its row in docs/api.md, if programs may ask for it. The service that makes the change takes the

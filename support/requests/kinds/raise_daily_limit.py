@@ -80,7 +80,7 @@ class RaiseDailyLimit(KindOfRequest):
 
 
 def _wanted(payload: Mapping[str, str]) -> Decimal:
-    """The daily limit that is asked for (major units)."""
+    """Return the daily limit that is asked for (major units)."""
     return parse_amount(payload["amount"])
 
 

@@ -46,8 +46,8 @@ class UpdateIdentityIn(In):
 
 
 class UpdateIdentity(KindOfRequest):
-    """A request keeps what is to be another: an empty first name leaves the whole name, an empty address the address
-    as it is by the day of the approval."""
+    """A request keeps only changes: an empty first name leaves the whole name, an empty address leaves the address of
+    the day of the approval."""
 
     kind = RequestKind.UPDATE_IDENTITY
     icon = "user"
@@ -74,7 +74,7 @@ class UpdateIdentity(KindOfRequest):
         return another
 
     def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
-        """Refuse what is kept already, and what nobody can be called.
+        """Refuse what is the same already, and names that nobody may have.
 
         Raises:
             NothingToChange, NameRefused
@@ -98,11 +98,11 @@ class UpdateIdentity(KindOfRequest):
 
 
 def asks_for_another_name(customer: User, payload: Mapping[str, str]) -> bool:
-    """Whether the name is to be another, if only in what of it is the last name."""
+    """Return whether the name changes, even if only the split between first and last name does."""
     wanted = (payload["first_name"], payload["last_name"])
     return bool(wanted[0]) and wanted != (customer.first_name, customer.last_name)
 
 
 def name_in(payload: Mapping[str, str]) -> str:
-    """The whole name that is asked for; "" if it is to stay."""
+    """Return the whole name that is asked for; "" if it stays."""
     return f"{payload['first_name']} {payload['last_name']}".strip()

@@ -1,5 +1,5 @@
-"""Looking writes nothing, whoever looks, at whatever there is (issue 16; R8.2): `tests/access/test_looking.py` for all
-visitors, with the staff's area and by HEAD."""
+"""Looking writes nothing, whoever looks, at any page (issue 16; R8.2): `tests/access/test_looking.py` for all visitors,
+with the staff's area and by HEAD."""
 
 from itertools import chain
 from typing import Any

@@ -19,10 +19,10 @@ pytestmark = pytest.mark.django_db
 
 
 def kinds_of_doors(visitor: Visitor, world: World) -> Iterator[tuple[str, list[Door]]]:
-    # Without both factors all are the same to it, and so are all customers.
+    # Without both factors all are the same here, and so are all customers.
     if (visitor.is_signed_in or visitor.name in {"nobody", "Admin without two-factor"}) and visitor.name != "Charlie":
         yield "the staff's area", without_what_no_flag_opens(visitor, staff_area.doors(visitor, world))
-    # Without a token: `test_operations`. It asks the role through the services, which a flag passes no more.
+    # Without a token: `test_operations`. The API checks the role in the services, which ignore flags.
     if visitor.is_signed_in and not visitor.is_superuser:
         yield "the API", list(operations.doors(visitor, world))
 

@@ -40,7 +40,7 @@ def all_the_same(answers: list[Any]) -> Any:
 def test_the_same_key_twenty_times_at_once_moves_money_once(
     verb: str, post: Callable, everyday: BankAccount, savings: BankAccount, balance_of: Callable
 ) -> None:
-    """Nor does it count as more than one of the minute: there are five transfers in one."""
+    """It does not count as more than one of the minute's five transfers either."""
     body = {"amount": "10.00"} | ({"to": savings.number} if verb == "transfer" else {})
     before = TransferOrder.objects.count()
     path = f"accounts/{everyday.number}/{verb}"
@@ -73,7 +73,8 @@ def test_one_code_sent_twenty_times_pays_once(
 
 
 def all_the_same_challenge(answers: list[Any]) -> str:
-    """Parallel ones may have got challenges of their own; each is for the same payment, and one is given a code."""
+    """Return one challenge: parallel requests may have got challenges of their own; each is for the same payment, and
+    one is given a code."""
     assert {answer.status_code for answer in answers} == {403}
     assert {answer.json()["code"] for answer in answers} == {"step_up_required"}
     return answers[0].json()["challenge"]["id"]

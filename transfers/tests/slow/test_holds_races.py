@@ -35,7 +35,7 @@ def test_twenty_tries_at_one_payment_hold_one_order(household: BankAccount, pay:
     assert list(verification.faults()) == []
 
 
-def test_of_two_payments_for_the_same_money_one_is_held(household: BankAccount, pay: Callable, settings: Any) -> None:
+def test_one_of_two_payments_for_the_same_money_is_held(household: BankAccount, pay: Callable, settings: Any) -> None:
     settings.DAILY_TRANSFER_LIMIT = Decimal(10**6)
     results = at_once(lambda: pay("12000.00"), lambda: pay("12000.00"))
     assert sorted(type(result).__name__ for result in results) == ["InsufficientFunds", "TransferOrder"]

@@ -34,7 +34,8 @@ CHANGE = 33
 
 
 def expected(moves: dict[int, int], rates: tuple[int, int]) -> tuple[int, int]:
-    """What is paid in minor units, and what is left over in micro units: exact fractions, a day after the other."""
+    """Return the paid interest in minor units, and the rest in micro units: exact fractions, one day after the
+    other."""
     there, left, paid = 0, Fraction(0), 0
     for number in range(DAYS):
         there += moves.get(number, 0)

@@ -27,7 +27,7 @@ def challenge_of(send: Callable[..., Any]) -> StepUpChallenge:
 def test_eight_clicks_with_one_code_are_one_payment_and_no_wrong_guess(
     alice: User, everyday: BankAccount, bobs: BankAccount, origin_of_alice: Origin, code_of: Callable
 ) -> None:
-    """All are answered with the one order: the lock on the code's device lets each see what the first has done."""
+    """All get the one order: the lock on the code's device lets each see what the first has done."""
 
     def send(proof: Proof | None = None) -> TransferOrder:
         return sending.transfer(

@@ -32,7 +32,7 @@ def honest(name: str, version: str) -> tuple[int, Any]:
 
 @pytest.fixture
 def source() -> Iterator[Callable[[Answer], str]]:
-    """Start a source of advisories that answers so; gives its address."""
+    """Start a source of advisories that gives this answer; return its address."""
     servers = []
 
     def start(answer: Answer) -> str:
@@ -95,7 +95,7 @@ def test_a_source_that_knows_of_no_hole_at_all_is_not_believed(source: Any, audi
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, ""), (503, "later"), (200, "<html>Sign in</html>")])
-def test_an_answer_that_is_none_is_not_clean(source: Any, audited: Any, status: int, body: str) -> None:
+def test_an_answer_without_advisories_is_not_clean(source: Any, audited: Any, status: int, body: str) -> None:
     with pytest.raises(CannotLook, match="did not answer"):
         audited(source(lambda name, version: (status, body)))
 
@@ -112,7 +112,7 @@ def test_a_source_that_nobody_serves_is_not_reachable(audited: Any) -> None:
 
 
 def test_a_package_that_was_skipped_was_not_looked_at(audited: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip-audit's own way to say so, as recorded: its exit status is 0 then."""
+    """pip-audit's own output in that case, as recorded: its exit status is 0 then."""
     skipped = {"name": "django", "skip_reason": "Dependency not found on PyPI and could not be audited: django"}
     looked_up = {"name": "psycopg", "version": "3.3.9", "vulns": []}
     bad = {"name": "requests", "version": "2.19.0", "vulns": [{"id": "PYSEC-2018-28", "fix_versions": ["2.20.0"]}]}

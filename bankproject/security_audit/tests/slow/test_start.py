@@ -1,4 +1,5 @@
-"""The security audit starts the bank as production would, and on bad secrets; it says what weakens it (R8.5, R8.7)."""
+"""The security audit starts the bank as production would, and with bad secrets; it says what weakens the bank (R8.5,
+R8.7)."""
 
 import os
 import shutil
