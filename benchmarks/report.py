@@ -87,11 +87,11 @@ def all_tables(found: Sequence[Figure]) -> str:
 
 def chosen(found: Sequence[Figure]) -> str:
     """Return the table of the document, without lines for which nothing was measured."""
-    rows = ["| Median | On SQLite | On PostgreSQL |", "| --- | ---: | ---: |"]
+    rows = ["Median | On SQLite | On PostgreSQL", "---|---:|---:"]
     for line in CHOSEN:
         cells = [_cell(line, engine, found) for engine in ENGINES]
         if any(cells):
-            rows.append(f"| {line.words} | {' | '.join(cells)} |")
+            rows.append(" | ".join([line.words, *cells]).rstrip())
     return "\n".join(rows)
 
 

@@ -191,21 +191,21 @@ def plan(found: Measured) -> Iterator[Line]:
     yield "payments a month", "A", list(map(float, month))
     yield "payments a second, busiest hour", "A", busiest
     yield line("pages a second, busiest hour", "A", PAGES_A_PAYMENT)
-    yield line("cores for pages and payments", "M × A", web)
-    yield line("cores for mail workers", "M × A", mail_ms / 1000 / USED)
-    yield line("mail workers", "M × A", (mail_ms + 2 * HAND_OVER_MS) / 1000 / USED)
+    yield line("cores for pages and payments", "M×A", web)
+    yield line("cores for mail workers", "M×A", mail_ms / 1000 / USED)
+    yield line("mail workers", "M×A", (mail_ms + 2 * HAND_OVER_MS) / 1000 / USED)
     statements = payment_statements + mail_statements + PAGES_A_PAYMENT * page_statements
-    yield line("statements a second on the databases", "M × A", statements)
-    yield line("commits a second: payments", "M × A", payment_commits)
+    yield line("statements a second on the databases", "M×A", statements)
+    yield line("commits a second: payments", "M×A", payment_commits)
     yield line("commits a second: somebody is there, if each page notes it", "A", PAGES_A_PAYMENT)
     yield line("commits a second: the same, if one page in ten does", "A", PAGES_A_PAYMENT * SELDOM_NOTED)
-    yield line("commits a second: mails, and sealing", "M × A", mail_commits)
+    yield line("commits a second: mails, and sealing", "M×A", mail_commits)
     sizes_of = found.bytes_of
     yield "GB for customers", "M", [one * sizes_of["customer"] / 1e9 for one in CUSTOMERS_PLANNED]
-    yield "GB for a year of payments", "M × A", [12 * one * sizes_of["payment"] / 1e9 for one in month]
+    yield "GB for a year of payments", "M×A", [12 * one * sizes_of["payment"] / 1e9 for one in month]
     yield (
         f"GB for mails of {MAIL_DAYS} days",
-        "M × A",
+        "M×A",
         [one * sizes_of["mails"] * MAIL_DAYS / 30 / 1e9 for one in month],
     )
 

@@ -1,4 +1,4 @@
-"""Fill the columns of docs/settings.md that the code knows: what a setting takes, and its default.
+"""Fill the column of docs/settings.md that the code knows: what a setting takes, and its default.
 
     python -m tests.settings_document [--write]
 
@@ -68,7 +68,7 @@ def defaults() -> dict[str, str]:
         usual = next(kept[name] for kept in found.values() if name in kept)
         others = {kind: found[kind].get(name, usual) for kind in ("demo", "debug")}
         differing = [f"{kind}: {value}" for kind, value in others.items() if value != usual]
-        words[name] = f"{usual} ({', '.join(differing)})" if differing else usual
+        words[name] = "; ".join([usual, *differing])
     return words
 
 
@@ -127,28 +127,28 @@ def faults(document: str) -> list[str]:
     found = [f"{name}: no row; add one that says what it is for" for name in sorted(known.keys() - there.keys())]
     found += [f"{name}: a row, and no such setting" for name in sorted(there.keys() - known.keys())]
     for name in sorted(known.keys() & there.keys()):
-        if there[name][:2] != known[name]:
-            found.append(f"{name}: {there[name][:2]}, and the code has {known[name]}; run it with --write")
-        if not there[name][-1] or len(there[name]) != 3:
-            found.append(f"{name}: the row has not three cells after its name")
+        if there[name][0] != known[name]:
+            found.append(f"{name}: {there[name][0]}, and the code has {known[name]}; run it with --write")
+        if not there[name][-1] or len(there[name]) != 2:
+            found.append(f"{name}: the row has not two cells after its name")
     return found
 
 
-def generated() -> dict[str, list[str]]:
-    """Return the two generated cells of each setting."""
+def generated() -> dict[str, str]:
+    """Return the generated cell of each setting."""
     of_each = defaults()
-    return {name: [takes(reading), of_each[name]] for name, reading in readings().items()}
+    return {name: f"{takes(reading)} ({of_each[name]})" for name, reading in readings().items()}
 
 
 def written(document: str) -> str:
-    """Return the document with its generated cells as the code has them; rows without a setting stay."""
+    """Return the document with its generated column written from the code; rows without a setting stay."""
     known = generated()
 
     def filled(match: re.Match[str]) -> str:
         name, cells = match[1], match[2].split("|")
         if name not in known:
             return match[0]
-        return f"`{name}` | {' | '.join(known[name])} | {cells[-1].strip()}"
+        return f"`{name}` | {known[name]} | {cells[-1].strip()}"
 
     own, end, others = document.partition(END)
     return ROW.sub(filled, own) + end + others

@@ -42,7 +42,7 @@ def test_a_customer_looks_at_everything_and_writes_only_what_is_listed(world: Wo
 def test_ten_pages_in_a_row_commit_nothing_and_the_next_after_fifteen_seconds_does(
     alice: Any, open_account: Any, browser_of: Callable[..., Client]
 ) -> None:
-    # docs/scaling.md, “What gives out first”: it was one for each page.
+    # docs/scaling.md, “What reaches its limit first”: it was one for each page.
     open_account(alice, "100.00")
     browser = browser_of(alice)
     with statements_but_reading() as told:

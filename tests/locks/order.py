@@ -63,5 +63,5 @@ def _tables(text: str) -> Iterator[tuple[str, list[list[str]]]]:
     """Yield each heading with the rows of the table below it, without the table's head."""
     for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         heading, _, body = part.partition("\n")
-        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in body.splitlines() if line[:1] == "|"]
+        rows = [[cell.strip() for cell in line.split("|")] for line in body.splitlines() if "|" in line]
         yield heading, rows[2:]

@@ -48,8 +48,8 @@ def test_a_quick_run_keeps_its_figures_and_one_command_puts_them_into_the_docume
     assert [what for what in figures if written.count(f"| {what} |") != 1] == []
     assert written.count("INSERT INTO transfers_transaction") == 1
     document = (place / "docs" / "performance.md").read_text(encoding="utf-8").partition("<!-- figures:")[2]
-    assert document.count("| service ÷ hand-written SQL, by the clock |") == 1
-    assert "| `POST transfer`, 1 client |" not in document, "of a run that was not made"
+    assert document.count("\nservice ÷ hand-written SQL, by the clock |") == 1
+    assert "`POST transfer`, 1 client |" not in document, "of a run that was not made"
     assert processes_of(place) == []
 
 
