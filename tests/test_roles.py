@@ -1,5 +1,6 @@
 """Roles are groups, one for each user; deny by default (R1.7)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -90,6 +92,17 @@ def test_a_grant_that_no_migration_wrote_is_named(monkeypatch: pytest.MonkeyPatc
     [found] = roles.check_grants(databases=["default"])
     assert "Admin and accounts.praise_account" in found.msg
     assert "A migration has to call grant()" in found.msg
+    MigrationRecorder.Migration.objects.filter(app="support").order_by("-id")[0].delete()
+    assert roles.check_grants(databases=["default"]) == [], "`migrate` checks first, and has to be able to mend it"
+
+
+def test_the_newest_permissions_of_each_app_are_granted_by_a_migration(repository: Path) -> None:
+    for app in ("accounts", "support", "transfers"):
+        paths = (repository / app / "migrations").glob("0*.py")
+        texts = {path.name: path.read_text(encoding="utf-8") for path in paths}
+        declares = max(name for name, text in texts.items() if '"permissions"' in text)
+        grants = max(name for name, text in texts.items() if "grant(apps, GRANTS)" in text)
+        assert declares <= grants, f"{app}/migrations/{declares} has a new permission: grant(apps, GRANTS) in it"
 
 
 @pytest.mark.django_db

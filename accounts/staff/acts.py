@@ -179,7 +179,7 @@ def check_acts(**_: Any) -> list[checks.CheckMessage]:
     """Check that each act has its permission, declared by a model and given to a role, and the fields that it
     changes."""
     return [
-        checks.Error(f"The act {act.name!r} on {model.__name__}: {fault}", id="accounts.E001")
+        checks.Error(f"The act {act.name!r} on {model.__name__}: {fault}", id="accounts.E004")
         for model, acts in _acts_of.items()
         for act in acts
         for fault in (*_faults_of_permission(act.permission), *_faults_of_changes(model, act))
