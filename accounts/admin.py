@@ -10,7 +10,7 @@ from accounts.models import BankAccount, PendingAct, User
 from accounts.permission import second_person
 from accounts.roles import may
 from accounts.staff.acts import ActingAdmin, offer
-from accounts.staff.list_filters import ActiveFilter, LockedFilter, OwnerFilter, RoleFilter, SubjectAccountFilter
+from accounts.staff.list_filters import OwnerFilter, RoleFilter, SubjectAccountFilter
 from accounts.staff.pending_acts import PENDING_ACTS, in_words
 from accounts.staff.people_acts import USER_ACTS
 from accounts.staff.selectors import seen_by
@@ -25,10 +25,10 @@ offer_filters(SubjectAccountFilter)
 
 @admin.register(User)
 class UserAdmin(ActingAdmin):
-    """Support sees customers; colleagues are none of its business (R5.4)."""
+    """Support sees customers, not colleagues (R5.4)."""
 
     list_display = ("email", "name", "role", "is_active", "locked_at", "created_at")
-    list_filter = (RoleFilter, ActiveFilter, LockedFilter)
+    list_filter = (RoleFilter,)
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     search_beginnings = ("email",)
@@ -48,7 +48,7 @@ class UserAdmin(ActingAdmin):
     about_template = "admin/pending_acts.html"
 
     def about(self, request: HttpRequest, row: User) -> dict[str, Any]:
-        """What waits for a second administrator and would change this person."""
+        """Show the acts that wait for a second administrator and would change this person."""
         if not may(request.user, "accounts.view_pendingact"):
             return {"pending_acts": []}
         acts = second_person.waiting().filter(person=row).select_related("asked_by", "person").order_by("asked_at")
@@ -78,13 +78,13 @@ class BankAccountAdmin(ActingAdmin, MoneyAdmin):
     about_template = "admin/freezes.html"
 
     def about(self, request: HttpRequest, row: BankAccount) -> dict[str, Any]:
-        """Why it is frozen, wherever somebody is about to lift that."""
+        """Show why it is frozen, on every page that lifts a freeze."""
         return {"freezes": freezes.standing_on(row), "lifted": freezes.lifted_on(row)}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[BankAccount], search_term: str
     ) -> tuple[QuerySet[BankAccount], bool]:
-        """A number as customers write it, with spaces or hyphens, is looked up by its digest."""
+        """Look up a number as customers write it, with spaces or hyphens, by its digest."""
         try:
             number = account_numbers.parse_number(search_term)
         except InvalidAccountNumber:
@@ -94,7 +94,7 @@ class BankAccountAdmin(ActingAdmin, MoneyAdmin):
 
 @admin.register(PendingAct)
 class PendingActAdmin(ActingAdmin):
-    """What one administrator has asked for, and a second one decides (R5.8)."""
+    """Acts that one administrator has asked for, and a second one decides (R5.8)."""
 
     list_display = ("asked_at", "what", "asked_by", "person", "state", "effective_at", "decided_by")
     list_filter = ("state",)

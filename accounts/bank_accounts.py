@@ -1,4 +1,4 @@
-"""The account rows themselves. `transfers.accounts` decides when; nothing here moves money."""
+"""The account rows themselves. `transfers.accounts` decides when they change; nothing here moves money."""
 
 import uuid
 from datetime import datetime
@@ -19,7 +19,7 @@ _of_digests: Select = Select(
 
 
 def create(*, owner: User, kind: AccountKind, nickname: str, public_id: uuid.UUID, at: datetime) -> BankAccount:
-    """A new, empty, active account under a number that nobody else has."""
+    """Make a new, empty, active account under a number that no other account has."""
     number = _unused_number()
     account = BankAccount(
         public_id=public_id,
@@ -35,25 +35,25 @@ def create(*, owner: User, kind: AccountKind, nickname: str, public_id: uuid.UUI
 
 
 def rename(account: BankAccount, *, nickname: str) -> None:
-    """Give a row that the caller has locked another nickname, or none."""
+    """Give another nickname, or none, to a row that the caller has locked."""
     account.nickname = nickname
     account.save(update_fields=["nickname"])
 
 
 def close(account: BankAccount, *, at: datetime) -> None:
-    """Mark a row that the caller has locked and found empty as closed."""
+    """Mark a row as closed that the caller has locked and found empty."""
     account.status = AccountStatus.CLOSED
     account.closed_at = at
     account.save(update_fields=["status", "closed_at"])
 
 
 def find_by_number(text: str) -> BankAccount | None:
-    """The customer account with this number, spaces and hyphens allowed; None if there is none.
+    """Return the customer account with this number, spaces and hyphens allowed; None if there is none.
 
     Raises:
         InvalidAccountNumber: mistyped; nothing was looked up.
-        DecryptionFailed: the digest found a row with another number: somebody has swapped digests in the
-            database to redirect payments (R8.1).
+        DecryptionFailed: the digest found a row with another number: digests were swapped in the database to redirect
+            payments (R8.1).
     """
     number = account_numbers.parse_number(text)
     rows = BankAccount.objects.filter(number_digest__in=lookup_digests(number)).select_related("owner")

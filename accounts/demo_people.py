@@ -1,4 +1,4 @@
-"""Who lives in the demo bank; printed by `make run` and offered on the sign-in page in demo mode."""
+"""The people of the demo bank; printed by `make run` and offered on the sign-in page in demo mode."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -27,11 +27,11 @@ class Person:
 
     @property
     def login(self) -> str:
-        """What stands before the @: how the demo's history names them."""
+        """Return the part before the @, by which the demo's history names them."""
         return self.email.partition("@")[0]
 
 
-# Whom to try the bank as: the sign-in page and `seed_demo` name them.
+# The people to try the bank as: the sign-in page and `seed_demo` name them.
 PEOPLE = (
     Person("Alice", "Archer", "alice@example.com", Role.CUSTOMER, "+49 30 5550101", "Lindenallee 4\n10117 Berlin"),
     Person("Bob", "Brandt", "bob@example.com", Role.CUSTOMER, "+49 30 5550102", "Am Ufer 12\n20095 Hamburg"),
@@ -40,8 +40,8 @@ PEOPLE = (
     Person("Audrey", "Adler", "audrey@example.com", Role.AUDITOR, "+49 30 5550105", "Alder Bank"),
     Person("Ada", "Almeida", "ada@example.com", Role.ADMIN, "+49 30 5550106", "Alder Bank"),
 )
-# Whom they deal with: employer, landlady, shops, neighbours. The same password. A business has its whole name in one
-# field, and Noor has one name (R1.1): so the payee check has something of each to say.
+# The people they deal with: employer, landlady, shops, neighbours. All have the same password. A business has its whole
+# name in one field, and Noor has one name (R1.1), so that the payee check has a case of each.
 NEIGHBOURS = (
     Person(
         *("Nordlicht Studio GmbH", "", "nordlicht@example.com", Role.CUSTOMER),
@@ -68,7 +68,7 @@ EVERYBODY = (*PEOPLE, *NEIGHBOURS, ADMIN)
 
 
 def sign_in_hints() -> dict[str, Any]:
-    """What the sign-in page shows in demo mode, and never otherwise."""
+    """Return what the sign-in page shows in demo mode, and never otherwise."""
     if not settings.DEMO:
         return {}
     return {"demo_people": PEOPLE, "demo_password": DEMO_PASSWORD}

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from accounts.account_numbers import InvalidAccountNumber, parse_number
 from accounts.models import User
 from accounts.people.names import NameRefused, check_name, check_visible
-from accounts.sign_in.addresses import is_plain
 from accounts.sign_in.codes import MAX_CODE_CHARS, InvalidCode, parse_code
+from accounts.sign_in.emails import is_plain
 from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS
 from accounts.sign_in.passwords.rules import check_new_password, password_help
 from accounts.sign_in.pins import InvalidPin, check_pin
@@ -40,7 +40,7 @@ class AccountNumberField(forms.CharField):
 
 
 class PersonNameField(LineField):
-    """A real person's name: accents, apostrophes, hyphens and one word are all fine, nothing visible is not."""
+    """A real person's name: accents, apostrophes, hyphens and single names are fine; it must have something visible."""
 
     def validate(self, value: Any) -> None:
         super().validate(value)
@@ -53,7 +53,7 @@ class PersonNameField(LineField):
 
 
 class PlainEmailField(forms.EmailField):
-    """An e-mail address in its one spelling: without characters that are invisible, or another by NFKC."""
+    """An e-mail address in its one spelling: without invisible characters, and unchanged by NFKC."""
 
     def run_validators(self, value: Any) -> None:
         super().run_validators(value)
@@ -62,8 +62,8 @@ class PlainEmailField(forms.EmailField):
 
 
 class EmailAddressField(PlainEmailField):
-    """An e-mail address in ASCII. Django also takes the few letters that only look ASCII to a case-blind
-    comparison (İ, ſ, the Kelvin sign); no mail would arrive there, and two spellings would be one person."""
+    """An e-mail address in ASCII. Django also accepts the few letters that a case-blind comparison takes for ASCII (İ,
+    ſ, the Kelvin sign); no mail would arrive there, and two spellings would be one person."""
 
     def validate(self, value: Any) -> None:
         super().validate(value)
@@ -175,7 +175,7 @@ class PinForm(FreshCodeForm):
 
 
 class AddressField(forms.CharField):
-    """Some lines of text, runs of white space in them made one space, none of them empty."""
+    """Some lines of text, with runs of white space in them made one space, and no empty lines."""
 
     widget = forms.Textarea
 
@@ -187,7 +187,7 @@ class AddressField(forms.CharField):
 
 
 class NameForm(forms.Form):
-    """A person's name, judged as a whole where it is another than before."""
+    """A person's name, checked as a whole where it differs from before."""
 
     first_name = PersonNameField(
         label="First name",
@@ -214,7 +214,7 @@ class NameForm(forms.Form):
 
 
 class ContactForm(forms.Form):
-    """Where the bank reaches a person."""
+    """How the bank reaches a person."""
 
     phone = forms.RegexField(
         r"^\+?[0-9][0-9 ()./\-]{4,29}$",
@@ -234,13 +234,13 @@ class ContactForm(forms.Form):
 
 
 class PersonForm(NameForm, ContactForm):
-    """What the bank knows of a person."""
+    """What the bank knows about a person."""
 
     field_order: Sequence[str] | None = ["first_name", "last_name", "phone", "address"]
 
 
 class ProfileForm(FreshCodeForm, ContactForm):
-    """What people change themselves, at once. Staff are not asked where they live."""
+    """Details that people change themselves, at once. Staff are not asked where they live."""
 
     field_order = ["phone", "address", "code"]
 

@@ -1,8 +1,8 @@
-"""People, how they prove who they are, their sessions, the links that they follow, what waits for a second
+"""People, how they prove who they are, their sessions, the links that they follow, acts that wait for a second
 administrator, and bank accounts with their freezes.
 
-All tables of the app stand here, long as it is: Django looks for them in this one module, and whoever asks what is kept
-of a person or an account reads it in one place. What is done with them lies in the rooms.
+All tables of the app are here, although that makes a long file: Django looks for them in this one module, and one place
+shows all that is kept about a person or an account. The services are in the rooms.
 """
 
 import json
@@ -34,13 +34,17 @@ logger = logging.getLogger(__name__)
 
 
 def normalise_email(email: str) -> str:
-    """The one spelling an address is stored and compared in; SQL Server compares without case anyway."""
+    """Return the one spelling in which an address is stored and compared; SQL Server ignores case anyway."""
     return email.strip().lower()
 
 
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> "User":
-        """Raises: DoesNotExist, also where only the database's collation takes two addresses for one."""
+        """Return the user with this address.
+
+        Raises:
+            DoesNotExist: also where only the database's collation takes two addresses for one.
+        """
         email = normalise_email(username or "")
         user = self.get(email=email)
         if user.email != email:
@@ -50,9 +54,9 @@ class UserManager(BaseUserManager["User"]):
 
 # django-otp comes without types, so the checker cannot find the manager of its devices.
 class User(UserWithPassword, PermissionsMixin, WithFoldedFields):  # type: ignore[django-manager-missing]
-    """A person who can sign in. Exists only once the e-mail address was confirmed (R1.1).
+    """A person who can sign in. A user exists only after the e-mail address was confirmed (R1.1).
 
-    `is_superuser` is there because Django's admin reads it; no service of the bank does (R1.7).
+    `is_superuser` exists because Django's admin reads it; no service of the bank does (R1.7).
     """
 
     readable_on_replica = True
@@ -69,12 +73,12 @@ class User(UserWithPassword, PermissionsMixin, WithFoldedFields):  # type: ignor
     is_active = models.BooleanField(default=True)
     locked_at = models.DateTimeField(null=True, blank=True)
     must_change_password = models.BooleanField(default=False)
-    # For apps that sign in through the API; "" is no PIN (R1.4, R1.8).
+    # For apps that sign in through the API; "" means no PIN (R1.4, R1.8).
     pin_hash = models.CharField(max_length=128, blank=True)
     pin_failures = models.PositiveSmallIntegerField(default=0)
     pin_locked_at = models.DateTimeField(null=True, blank=True)
-    # When staff last reset the second factor or changed the address, or a recovery code replaced the app: whoever
-    # talked the bank into it, or found the code, may be somebody else, so payments out wait for a day (R1.8).
+    # When staff last reset the second factor or changed the address, or a recovery code replaced the app: the person
+    # who talked the bank into it, or found the code, may be an impostor, so payments out wait for a day (R1.8).
     hardened_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -108,11 +112,11 @@ class User(UserWithPassword, PermissionsMixin, WithFoldedFields):  # type: ignor
 
     @cached_property
     def role(self) -> Role | None:
-        """The user's one role; None for a user whom no service made, who is in no group or in several."""
+        """Return the user's one role; None for a user whom no service made, who is in no group or in several."""
         return role_of(self)
 
     def has_role_permission(self, permission: str) -> bool:
-        """Whether the role carries `permission` (`app.codename`), for code below this app."""
+        """Return whether the role carries `permission` (`app.codename`), for code below this app."""
         return may(self, permission)
 
     @property
@@ -130,9 +134,9 @@ class User(UserWithPassword, PermissionsMixin, WithFoldedFields):  # type: ignor
 
 
 class Registration(MailLink):
-    """Somebody asked for a user and has not yet confirmed the address; deleted when they do or when it expires.
+    """A person asked for a user and has not yet confirmed the address; deleted when they do or when it expires.
 
-    Apart from `User`, so that nobody can occupy another's address by typing it into a form.
+    Apart from `User`, so that nobody can occupy another person's address by typing it into a form.
     """
 
     owner = "email"
@@ -157,7 +161,7 @@ class EmailChange(MailLink):
 
 
 class PasswordReset(MailLink):
-    """A link on its way to somebody who forgot their password; deleted when any link of theirs is used (R1.9)."""
+    """A link in a mail to a person who forgot their password; deleted when any link of theirs is used (R1.9)."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="password_resets")
 
@@ -169,8 +173,8 @@ class PasswordReset(MailLink):
 class TotpDevice(ThrottlingMixin, Device):
     """An authenticator app (RFC 6238), like django-otp's own but with its key encrypted (R8.1).
 
-    Verify through `django_otp.verify_token`, which locks the row: eight parallel tries of one right code are
-    then one success, not eight.
+    Verify with `django_otp.verify_token`, which locks the row: eight parallel tries of one right code are then one
+    success, not eight.
     """
 
     STEP_SECONDS = 30
@@ -186,16 +190,16 @@ class TotpDevice(ThrottlingMixin, Device):
         verbose_name = "authenticator app"
 
     def get_throttle_factor(self) -> int:
-        """After n wrong codes in a row, wait 2^(n-1) seconds: of a device that waits to be confirmed, which is one
-        sign-in's own. Of the one in use this would let whoever has the password keep its owner out, from anywhere;
-        guesses at it are counted by `accounts.sign_in.guesses`."""
+        """Return the factor of django-otp's throttle: after n wrong codes in a row, wait 2^(n-1) seconds. Only for a
+        device that waits to be confirmed, which belongs to one sign-in. For the device in use this would let anybody
+        with the password lock its owner out, from anywhere; `accounts.sign_in.guesses` counts guesses at it."""
         return 1
 
     def totp(self) -> TOTP:
         return TOTP(bytes.fromhex(self.key), self.STEP_SECONDS, digits=self.DIGITS)
 
     def verify_token(self, token: str) -> bool:
-        """Accept a code of this, the last or the next 30 seconds, each step once (RFC 6238, 5.2)."""
+        """Accept a code of this, the last or the next 30 seconds; each code works once (RFC 6238, 5.2)."""
         allowed = self.confirmed or self.verify_is_allowed()[0]
         verified = False
         if allowed and isinstance(token, str) and token.isascii() and token.isdigit():
@@ -214,7 +218,7 @@ class TotpDevice(ThrottlingMixin, Device):
 
 
 class RecoveryCode(models.Model):
-    """A single-use code for someone without their phone: found by its first part, hashed in the rest."""
+    """A single-use code for a person without their phone: found by its first part, hashed in the rest."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes", db_index=False)
     selector = models.CharField(max_length=4)
@@ -232,11 +236,11 @@ class EnrolmentLink(MailLink):
     """The bank has reset this user's second factor: until another is set up, that takes a link in a mail beside the
     password (R1.8).
 
-    The row stays when the link expires, since it says so; another link takes the place of the last.
+    The row stays when the link expires, since it records the reset; a new link replaces the old one.
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="enrolment_link")
-    expires_at = models.DateTimeField()  # no index: these are not looked up by their age
+    expires_at = models.DateTimeField()  # no index: no query looks them up by age
 
     @property
     def is_good(self) -> bool:
@@ -244,10 +248,10 @@ class EnrolmentLink(MailLink):
 
 
 class KnownDevice(models.Model):
-    """A browser in which a user has signed in before: a sign-in in any other is told to them by mail.
+    """A browser in which a user has signed in before: a mail tells them about a sign-in in any other.
 
-    The digest is of the browser's cookie and the user, so that nothing here leads to the cookie, and nothing tells
-    that two people share a browser (`accounts.sign_in.devices`).
+    The digest is of the browser's cookie and the user, so the row does not reveal the cookie, nor that two people share
+    a browser (`accounts.sign_in.devices`).
     """
 
     user = models.ForeignKey(
@@ -264,7 +268,7 @@ class KnownDevice(models.Model):
 
 
 class AdministratorTerm(models.Model):
-    """Since when and until when somebody was an administrator, and who made them one (R5.8).
+    """When a person was an administrator, and who made them one (R5.8).
 
     One row for each person whom another administrator made one, or who stopped being one: an administrator without a
     row has been one since the beginning, or was made by an operator.
@@ -272,7 +276,7 @@ class AdministratorTerm(models.Model):
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="administrator_term")
     since = models.DateTimeField()
-    # Demoted, locked or deactivated then; null: an administrator still.
+    # Demoted, locked or deactivated at that time; null: still an administrator.
     until = models.DateTimeField(null=True)
     made_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
 
@@ -289,9 +293,9 @@ class PendingState(models.TextChoices):
 
 
 class PendingAct(models.Model):
-    """What one administrator asks for and a second one has to agree to, or a day has to pass (R5.8).
+    """An act that one administrator asks for; a second one has to agree to it, or a day has to pass (R5.8).
 
-    What kinds there are, what each does in words and how it is carried out: `accounts.permission.second_person`.
+    `accounts.permission.second_person` says what kinds there are, what each does in words and how it is carried out.
     """
 
     readable_on_replica = True
@@ -300,14 +304,14 @@ class PendingAct(models.Model):
     kind = models.CharField(max_length=30)
     subject_id = models.CharField(max_length=64)  # the public id or the key of the row that it would change
     person = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="pending_acts")
-    # Sealed JSON of what the kind needs to carry it out; as long as SQL Server's columns allow.
+    # Sealed JSON with what the kind needs to carry it out; as long as SQL Server's columns allow.
     payload = EncryptedField(max_chars=740, bound_to="asked_by_id", default="{}")
     asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     asked_at = models.DateTimeField(default=timezone.now)
     reason = models.CharField(max_length=MAX_REASON_CHARS)
     # Null: it waits for a second administrator, however long.
     effective_at = models.DateTimeField(null=True)
-    # What is set aside meanwhile, so that it is there when it is due.
+    # An amount set aside meanwhile, so that it is there when the act is due.
     held_on = models.ForeignKey(
         "accounts.BankAccount", on_delete=models.PROTECT, null=True, related_name="pending_acts"
     )
@@ -341,8 +345,8 @@ class PendingAct(models.Model):
         return f"{self.kind.replace('_', ' ').capitalize()}, asked on {self.asked_at:%Y-%m-%d %H:%M}"
 
     @property
-    def details(self) -> dict[str, Any]:
-        """The opened payload."""
+    def opened(self) -> dict[str, Any]:
+        """Return the opened payload."""
         opened: dict[str, Any] = json.loads(self.payload)
         return opened
 
@@ -356,8 +360,8 @@ class PendingAct(models.Model):
 
 
 class StopLink(MailLink):
-    """A link with which the person concerned stops what would take effect by itself; `reader` says whose mailbox it
-    went to (R5.8)."""
+    """A link with which the person concerned stops an act that would take effect by itself; `reader` says whose mailbox
+    it went to (R5.8)."""
 
     owner = "act"
 
@@ -375,8 +379,10 @@ class SessionKind(models.TextChoices):
 
 
 class UserSession(models.Model):
-    """One signed-in session, as its user sees it on the profile (R1.8). The session itself, or each token of the
-    API, carries `public_id`, so that nothing here, not even a digest, leads to a session key.
+    """One signed-in session, as its user sees it on the profile (R1.8).
+
+    The session itself, or each token of the API, carries `public_id`, so that nothing here, not even a digest, leads to
+    a session key.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -385,7 +391,7 @@ class UserSession(models.Model):
     user_agent = models.CharField(max_length=200, blank=True)
     ip = models.GenericIPAddressField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
-    last_seen_at = models.DateTimeField(default=timezone.now)  # to SESSION_NOTED_SECONDS; of the API to the minute
+    last_seen_at = models.DateTimeField(default=timezone.now)  # to SESSION_NOTED_SECONDS; for the API to the minute
     ended_at = models.DateTimeField(null=True)
     wrote_at = models.DateTimeField(null=True)  # when its user last changed something (`foundation.replica`)
     code_at = models.DateTimeField(null=True)  # when a code was last given in it (`accounts.sign_in.fresh_code`)
@@ -399,9 +405,9 @@ class UserSession(models.Model):
 
 class ApiRefreshToken(models.Model):
     """One refresh token of a session that began through the API. It works once; used a second time, it ends the
-    session, since one of the two who have it is a thief (RFC 9700, 4.14.2).
+    session, since one of its two holders is a thief (RFC 9700, 4.14.2).
 
-    The digest is of the token's id, 256 random bits: a read of the database yields no token.
+    The digest is of the token's id, 256 random bits: the database holds no token.
     """
 
     session = models.ForeignKey("accounts.UserSession", on_delete=models.CASCADE, related_name="refresh_tokens")
@@ -437,7 +443,7 @@ class AccountStatus(models.TextChoices):
 class BankAccount(models.Model):
     """An account of the ledger: a customer's, or one of the bank's own, which has no owner and no number.
 
-    `balance`, `held` and `last_sequence` are set by `transfers.ledger` alone.
+    Only `transfers.ledger` sets `balance`, `held` and `last_sequence`.
     """
 
     readable_on_replica = True
@@ -511,7 +517,7 @@ class BankAccount(models.Model):
 
     @property
     def available(self) -> Decimal:
-        """What can be spent now: the balance less what is held for transfers waiting for a decision."""
+        """Return what can be spent now: the balance less what is held for transfers that wait for a decision."""
         return self.balance - self.held
 
     @property
@@ -528,7 +534,7 @@ class BankAccount(models.Model):
 
     @property
     def masked_number(self) -> str:
-        """For lists, mails and logs. One row that somebody tampered with must not take down everyone's pages."""
+        """Return the number for lists, mails and logs. One tampered row must not break everyone's pages."""
         try:
             return account_numbers.masked(self.number) if self.number else ""
         except DecryptionFailed:
@@ -541,7 +547,7 @@ class BankAccount(models.Model):
 
 
 class FreezeKind(models.TextChoices):
-    """By whom an account is frozen, which says who may lift it; the label goes on after "Frozen"."""
+    """Who froze an account, which says who may lift the freeze; the label goes on after "Frozen"."""
 
     CUSTOMER = "customer", "by its owner"
     SUPPORT = "support", "by support"
@@ -549,15 +555,15 @@ class FreezeKind(models.TextChoices):
 
 
 class AccountFreeze(models.Model):
-    """One freeze of an account: several may stand, one of each kind, and the account is frozen while any does (R2.5).
+    """One freeze of an account: it may have several, one of each kind, and it is frozen while it has any (R2.5).
 
-    Put and lifted by `accounts.freezes`, which keeps the account's status to it. Whoever lifts it leaves the row.
-    `reason` is for staff; a customer's own may be empty.
+    `accounts.freezes` adds and lifts them, and keeps the account's status in step. Lifting one leaves the row. `reason`
+    is for staff; a customer's own may be empty.
     """
 
     account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, related_name="freezes", db_index=False)
     kind = models.CharField(max_length=13, choices=FreezeKind)
-    # Of an account that was frozen before there were rows, and that the audit log says nothing of, nobody knows.
+    # Unknown for an account that was frozen before these rows existed, if the audit log does not say.
     frozen_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
     )
@@ -596,6 +602,6 @@ class AccountFreeze(models.Model):
 
 
 class SignedInRequest(HttpRequest):
-    """A request that has passed `TwoFactorMiddleware`: for the type checker, its user is one."""
+    """A request that has passed `TwoFactorMiddleware`: tells the type checker that it has a user."""
 
     user: User

@@ -1,5 +1,5 @@
-"""The mails of this app: who is told of which event. `accounts.apps` registers them; `foundation.outbox` says how a
-line is read. Transfers and support take the audiences whose names are public."""
+"""The mails of this app: which event is told to whom. `accounts.apps` registers them; `foundation.outbox` says how a
+line is read. Transfers and support use the audiences with public names."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,7 +9,7 @@ from django.conf import settings
 
 from accounts.models import BankAccount, EmailChange, PasswordReset, PendingAct, PendingState, Registration, User
 from accounts.permission import second_person
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from foundation.outbox import Audience, Notice, Payload, Rows, Told
 
 # --- Who is told ------------------------------------------------------------------------------------------------
@@ -20,25 +20,26 @@ def about_user(user: User) -> Told:
 
 
 def about_account(account: BankAccount) -> Told:
-    """The owner's address, and what a mail calls them and the account.
+    """Return the owner's address, and what a mail calls them and the account.
 
     Raises:
         ValueError: the account is the bank's own.
     """
     if account.owner is None:
         raise ValueError("The bank's own accounts have nobody to write to.")
-    address, about = about_user(account.owner)
-    return address, about | {"account_name": account.display_name, "own_number": account.masked_number}
+    email, about = about_user(account.owner)
+    return email, about | {"account_name": account.display_name, "own_number": account.masked_number}
 
 
-def _both_addresses(user: User, payload: Payload) -> Iterable[Told]:
-    """Whoever had the old one must hear of it where they read, even if somebody talked the bank into it (R1.8)."""
-    address, about = about_user(user)
-    return [(payload["old_email"], about), (address, about)]
+def _both_emails(user: User, payload: Payload) -> Iterable[Told]:
+    """Tell both addresses: the owner of the old one must learn it where they read, even if an impostor talked the bank
+    into the change (R1.8)."""
+    email, about = about_user(user)
+    return [(payload["old_email"], about), (email, about)]
 
 
 def _who_signs_in_with_it(row: None, payload: Payload) -> Iterable[Told]:
-    """Whoever's address it is, if anybody: looked up here, and not where the guesses come in."""
+    """Tell the user with this address, if there is one: looked up here, and not where the guesses come in."""
     user = user_by_email(payload["email"])
     return [about_user(user)] if user is not None and user.can_sign_in else []
 
@@ -49,7 +50,7 @@ OWNER = Audience(
     lambda account, payload: [about_account(account)],
     Rows("account_id", BankAccount.objects.select_related("owner")),
 )
-_BOTH_ADDRESSES = Audience(_both_addresses, _USERS)
+_BOTH_EMAILS = Audience(_both_emails, _USERS)
 _ADDRESS = Audience(lambda row, payload: [(payload["email"], {})])
 _WHO_SIGNS_IN_WITH_IT = Audience(_who_signs_in_with_it)
 
@@ -66,12 +67,12 @@ def _about_act(act: PendingAct) -> dict[str, Any]:
 
 def _administrators(act: PendingAct, payload: Payload) -> Iterable[Told]:
     for user in second_person.told_of(act):
-        address, about = about_user(user)
-        yield address, about | _about_act(act)
+        email, about = about_user(user)
+        yield email, about | _about_act(act)
 
 
 def _whom_it_concerns(act: PendingAct, payload: Payload) -> Iterable[Told]:
-    """Greeted by no name: a new address may be mistyped, and a stranger's."""
+    """Tell the person without a name in the greeting: a new address may be mistyped, and belong to a stranger."""
     what = second_person.kind_of(act).said_to_person(act)
     return [(payload["to"], {"what": what, "effective_at": act.effective_at})]
 
@@ -89,8 +90,8 @@ _ACTS = Rows("act_id", PendingAct.objects.select_related("asked_by", "person", "
 _ADMINISTRATORS = Audience(_administrators, _ACTS)
 _WHOM_IT_CONCERNS = Audience(_whom_it_concerns, _ACTS)
 
-# These two are greeted by no name: a stranger could have typed a message into it for the bank to deliver, and a
-# mistyped address is a stranger's.
+# These two greet nobody by name: a stranger could have typed a message into the name for the bank to deliver, and a
+# mistyped address belongs to a stranger.
 _WHO_REGISTERS = Audience(
     lambda registration, payload: [(registration.email, {})],
     Rows("registration_id", Registration.objects.all(), may_be_gone=True),
@@ -115,7 +116,7 @@ def _what_was_changed(row: Any, payload: Payload) -> dict[str, Any]:
 
 
 def _whether_known(row: Any, payload: Payload) -> dict[str, Any]:
-    """Nobody can sign in with the address; a locked user, too, can be helped by the bank alone."""
+    """Say whether a user has this address and can sign in; only the bank can help a locked one."""
     return {"known": user_by_email(payload["email"]) is not None}
 
 
@@ -128,7 +129,7 @@ def link_minutes(row: Any, payload: Payload) -> dict[str, Any]:
 
 
 def _how_long_money_waits(user: User, payload: Payload) -> dict[str, Any]:
-    """With a recovery code, a customer's money waits; whoever works here has none to wait for."""
+    """Say how long money waits: after a recovery code a customer's does; staff have none."""
     waits = payload.get("by_recovery_code", False) and not user.is_staff
     return {"wait_hours": settings.HARDENED_HOURS if waits else None}
 
@@ -151,23 +152,23 @@ MAILS = [
     Notice("email_change_link", _NEW_ADDRESS, link_hours),
     Notice("email_change_taken", _ADDRESS),
     Notice("email_change_requested", USER),
-    Notice("email_changed", _BOTH_ADDRESSES),
+    Notice("email_changed", _BOTH_EMAILS),
     Notice("pin_changed", USER),
     Notice("pin_locked", USER),
     Notice("pin_removed", USER),
     Notice("own_account_frozen", OWNER),
-    # What staff did. None of these gives the reason: it is written for colleagues and the audit log.
+    # What staff did. None of these gives the reason: it is for colleagues and the audit log.
     Notice("user_locked", USER),
     Notice("user_unlocked", USER),
     Notice("user_deactivated", USER),
     Notice("user_reactivated", USER),
     Notice("role_changed", USER),
     Notice("details_changed_by_bank", USER, _what_was_changed),
-    Notice("email_changed_by_bank", _BOTH_ADDRESSES),
+    Notice("email_changed_by_bank", _BOTH_EMAILS),
     Notice("two_factor_reset", USER, link_hours),
     Notice("enrolment_link", USER, link_hours),
     Notice("pin_reset", USER),
-    # What needs a second administrator. To administrators these do give the reason: they are to judge it.
+    # What needs a second administrator. For administrators these do give the reason: they judge it.
     Notice("pending_act_asked", _ADMINISTRATORS),
     Notice("pending_act_announced", _WHOM_IT_CONCERNS),
     Notice("pending_act_ended", _ADMINISTRATORS, _how_it_ended),

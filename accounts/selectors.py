@@ -1,4 +1,4 @@
-"""What a user may see of themselves."""
+"""What a user may see about themselves."""
 
 import uuid
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class SignIn:
 
 @dataclass(frozen=True)
 class NameThatWaits:
-    """A name that somebody asked for and no clerk has approved yet, and the request for it."""
+    """A name that a person asked for and no clerk has approved yet, and the request for it."""
 
     name: str
     request_id: uuid.UUID
@@ -48,32 +48,32 @@ _who_knows: list[Callable[[User], NameThatWaits | None]] = []
 
 
 def ask_for_names_at(find: Callable[[User], NameThatWaits | None]) -> None:
-    """Requests are known to an app above this one, which says here whom to ask for them."""
+    """Set the function that knows requested names: requests belong to an app above this one."""
     _who_knows[:] = [find]
 
 
 def name_that_waits(user: User) -> NameThatWaits | None:
-    """The user's own next name, as long as the bank has not decided."""
+    """Return the user's requested name, until the bank has decided."""
     return next((found for find in _who_knows if (found := find(user)) is not None), None)
 
 
 def locked_users() -> QuerySet[User]:
-    """Those whom an administrator has locked."""
+    """Return the users whom an administrator has locked."""
     return User.objects.filter(locked_at__isnull=False)
 
 
 def last_lock_at() -> datetime | None:
-    """Of those who are locked now."""
+    """Return when the last of the users who are locked now was locked."""
     return locked_users().aggregate(last=Max("locked_at"))["last"]
 
 
 def failed_sign_ins_since(moment: datetime) -> QuerySet[AuditEntry]:
-    """Wrong passwords and codes of anybody, by the audit log."""
+    """Return the wrong passwords and codes of all people, from the audit log."""
     return AuditEntry.objects.filter(action=Action.LOGIN_FAILURE.value, at__gte=moment)
 
 
 def open_sessions(user: User, *, present: uuid.UUID | None) -> list[OpenSession]:
-    """The user's sessions that are neither ended nor timed out: the present one first, then by last use."""
+    """Return the user's sessions that are neither ended nor timed out: this one first, then by last use."""
     now = timezone.now()
     rows = UserSession.objects.filter(user=user, ended_at__isnull=True).order_by("-last_seen_at")
     sessions = [
@@ -93,7 +93,7 @@ def open_sessions(user: User, *, present: uuid.UUID | None) -> list[OpenSession]
 
 
 def session_of_program(found: SessionUser) -> OpenSession:
-    """The session that a token belongs to, of what was read with its user."""
+    """Return the session that a token belongs to, from what was read with its user."""
     return OpenSession(
         public_id=found.session,
         kind=SessionKind.API,
@@ -106,7 +106,7 @@ def session_of_program(found: SessionUser) -> OpenSession:
 
 
 def recent_sign_ins(user: User) -> list[SignIn]:
-    """The last sign-ins and failed tries, newest first, from the audit log."""
+    """Return the last sign-ins and failed tries, newest first, from the audit log."""
     entries = AuditEntry.objects.only("at", "ip", "action").order_by("-at")
     # Two range scans, by two indexes; one query with OR would read all of a busy user's entries.
     succeeded = entries.filter(actor_id=user.pk, action=Action.LOGIN_SUCCESS.value)[:_SIGN_INS_SHOWN]

@@ -1,10 +1,10 @@
-"""The catalogue of everything the audit log can say (R6.1). An action that is not here cannot be recorded."""
+"""The catalogue of everything that the audit log can record (R6.1). An action that is not here cannot be recorded."""
 
 from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What happened, in the past tense. Values are stored for ever: never rename or reuse one."""
+    """What happened, in the past tense. Values are stored forever: never rename or reuse one."""
 
     # People
     REGISTER_REQUESTED = "REGISTER_REQUESTED"
@@ -53,7 +53,7 @@ class Action(StrEnum):
     ACCOUNT_RENAMED = "ACCOUNT_RENAMED"
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
     ACCOUNT_UNFROZEN = "ACCOUNT_UNFROZEN"
-    FREEZE_LIFTED = "FREEZE_LIFTED"  # one of several: the account is frozen on
+    FREEZE_LIFTED = "FREEZE_LIFTED"  # one of several: the account stays frozen
     ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
     ACCOUNT_REFUSED = "ACCOUNT_REFUSED"
     # Money

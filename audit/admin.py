@@ -35,7 +35,7 @@ class AuditEntryAdmin(ExportingAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str
     ) -> tuple[QuerySet[AuditEntry], bool]:
-        """By the id of the subject: of every type there is, since the index begins with the type."""
+        """Search by the id of the subject, of every type there is, since the index begins with the type."""
         term = search_term.replace("\x00", "").strip()
         if not term:
             return queryset, False
@@ -52,7 +52,7 @@ class AuditEntryAdmin(ExportingAdmin):
 
 
 def offer_filters(*filters: type[TypedFilter]) -> None:
-    """Put more filters on the log: an app above knows its own rows."""
+    """Add filters to the log: an app above knows its own rows."""
     AuditEntryAdmin.list_filter = (*AuditEntryAdmin.list_filter, *filters)
 
 

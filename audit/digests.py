@@ -1,7 +1,7 @@
-"""What a seal is computed over: texts that every engine gives alike, under keys outside the database (R6.3).
+"""What a seal is computed over: texts that are the same on every engine, under keys outside the database (R6.3).
 
-Who can write every table still cannot make one of these digests: HMAC-SHA-256 with a key of AUDIT_KEYS, which
-only the bank's programs have.
+An intruder who can write every table still cannot make one of these digests: HMAC-SHA-256 with a key of AUDIT_KEYS,
+which only the bank's programs have.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ from django.conf import settings
 
 from audit.models import AuditBlock, AuditEntry
 
-# What the first block follows.
+# The hash before the first block.
 NO_HASH = "0" * 64
 
-# Every column of AuditEntry. A new one would change the digests of all that is sealed: give it a text of its own.
+# Every column of AuditEntry. A new one would change the digests of all sealed entries: give it a text of its own.
 SEALED_COLUMNS = (
     *("id", "at", "action", "actor_id", "actor_label", "subject_type", "subject_id", "concerns_id"),
     *("ip", "request_id", "details", "evidence_digest"),
@@ -37,12 +37,12 @@ class UnknownKey(Exception):
 
 
 def newest_key_id() -> str:
-    """The id of the key that seals now."""
+    """Return the id of the key that seals now."""
     return next(iter(_keys()))
 
 
 def age_of(key_id: str) -> int:
-    """How many keys of the ring are newer: 0 for the one that seals now.
+    """Return how many keys of the ring are newer: 0 for the one that seals now.
 
     Raises:
         UnknownKey
@@ -52,7 +52,7 @@ def age_of(key_id: str) -> int:
 
 
 def refuse_unknown_key(key_id: str) -> None:
-    """Refuse unless AUDIT_KEYS holds this very key.
+    """Refuse unless AUDIT_KEYS holds exactly this key.
 
     Raises:
         UnknownKey
@@ -62,22 +62,22 @@ def refuse_unknown_key(key_id: str) -> None:
 
 
 def entry_digest(entry: AuditEntry, *, block_number: int, position: int, key_id: str) -> str:
-    """The keyed digest of every column of a stored entry, and of its place: no other entry can stand there.
+    """Return the keyed digest of every column of a stored entry, and of its place: no other entry can take that place.
 
     Raises:
-        ValueError, TypeError: a column holds what no bank of ours wrote.
+        ValueError, TypeError: a column holds a value that the bank never writes.
     """
     columns = {name: _plain(getattr(entry, name)) for name in SEALED_COLUMNS}
     return _keyed(key_id, ["entry", block_number, position, columns])
 
 
 def entries_digest(digests: Iterable[str]) -> str:
-    """SHA-256 over the digests of a block's entries, in order."""
+    """Return the SHA-256 over the digests of a block's entries, in order."""
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def block_hash(block: AuditBlock) -> str:
-    """The keyed hash of a block: of all that it says, the hash of the block before included.
+    """Return the keyed hash of a block: of all its columns, the hash of the block before included.
 
     Raises:
         UnknownKey
@@ -90,19 +90,19 @@ def block_hash(block: AuditBlock) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Times in UTC with microseconds, whatever zone and precision the engine answers with; the rest is JSON."""
+    """Return times as UTC with microseconds, whatever zone and precision the engine answers with; all else as JSON."""
     return value.astimezone(UTC).isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 
 
 def _keyed(key_id: str, content: list[Any]) -> str:
-    # Sorted keys and one spelling: SQLite keeps JSON as it was written, PostgreSQL orders it anew.
+    # Sorted keys and one spelling: SQLite keeps JSON as it was written, PostgreSQL orders it.
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     refuse_unknown_key(key_id)
     return hmac.new(_keys()[key_id], text.encode(), hashlib.sha256).hexdigest()
 
 
 def _keys() -> dict[str, bytes]:
-    """The ring by key id, `kid.fingerprint`, newest first."""
+    """Return the ring by key id, `kid.fingerprint`, newest first."""
     return {f"{kid}.{_fingerprint(key)}": key for kid, key in settings.AUDIT_KEYS.items()}
 
 

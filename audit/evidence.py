@@ -1,6 +1,6 @@
 """What entries report, compared with what is stored elsewhere (R6.3); the apps above say how.
 
-This app knows nobody. Whoever writes entries with an evidence digest registers, in its AppConfig.ready(), a
+This app knows no other. An app that writes entries with an evidence digest registers, in its AppConfig.ready(), a
 function that computes the digest again.
 """
 
@@ -21,15 +21,15 @@ def register(subject_type: str, check: Check) -> None:
     """Let `check` verify the evidence of entries with this `subject_type`.
 
     Raises:
-        ValueError: another function does so already.
+        ValueError: another function is registered for it.
     """
     if _checks.setdefault(subject_type, check) is not check:
         raise ValueError(f"The evidence of {subject_type} has its check already.")
 
 
 def faults_of(entries: Iterable[AuditEntry]) -> dict[int, str]:
-    """What is wrong with the evidence of these entries, by entry id. Evidence that nobody can check is a fault, and so
-    is what a check stumbles over: one entry must not keep the others from being verified.
+    """Return what is wrong with the evidence of these entries, by entry id. Evidence that no function checks is a
+    fault, and so is an entry on which a check fails: one entry must not keep the others from being verified.
 
     Raises:
         OperationalError, InterfaceError: the database did not answer.
@@ -45,7 +45,7 @@ def faults_of(entries: Iterable[AuditEntry]) -> dict[int, str]:
 
 
 def _checked(check: Check, entries: Sequence[AuditEntry]) -> Mapping[int, str]:
-    """What the check says; if it fails, each entry is asked about by itself, so that the one to blame is named."""
+    """Return what the check finds; if it fails, ask about each entry alone, so that the one to blame is named."""
     try:
         return check(entries)
     except (OperationalError, InterfaceError):

@@ -1,4 +1,4 @@
-"""Lists that may be taken away as a file, exactly as they are filtered (R6.4)."""
+"""Lists that staff may download as a file, exactly as they are filtered (R6.4)."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -23,7 +23,7 @@ from foundation.replica import as_now, may_be_behind
 
 EXPORT_ROWS = 100_000
 _ROWS_AT_ONCE = 500
-# What may be typed in full: an account number must not stand in the log (R6.2).
+# Filters in which an account number may be typed in full: it must not be in the log (R6.2).
 _UNTOLD = {"q", "account"}
 
 
@@ -36,7 +36,7 @@ def export_rows(
     cells: Callable[[Any], Iterable[str]],
     filters: dict[str, str],
 ) -> Iterator[bytes]:
-    """The first `EXPORT_ROWS` of the rows as CSV, read while they are sent; the download is in the audit log.
+    """Return the first `EXPORT_ROWS` rows as CSV, read while they are sent; the download is in the audit log.
 
     Raises:
         PermissionDenied: nothing was recorded.
@@ -51,13 +51,14 @@ def export_rows(
 
 @may_be_behind
 def _begun(rows: QuerySet[Any]) -> Iterator[Any]:
-    """The rows, read while they are used. The first ones here: where they cannot be read, others are asked."""
+    """Return the rows, to be read while they are used. The first ones are read here: if that fails, another database is
+    asked."""
     found = as_now(rows.iterator(chunk_size=_ROWS_AT_ONCE))
     return chain(list(islice(found, 1)), found)
 
 
 class ExportingAdmin(ReadOnlyAdmin):
-    """A read-only admin with a button that downloads the filtered list as CSV, for who has `export_permission`."""
+    """A read-only admin with a button that downloads the filtered list as CSV, for roles with `export_permission`."""
 
     change_list_template = "admin/exportable_list.html"
     export_permission = ""
@@ -65,7 +66,7 @@ class ExportingAdmin(ReadOnlyAdmin):
     export_prefetched: tuple[str, ...] = ()
 
     def export_cells(self, row: Any) -> Iterable[str]:
-        """The row as texts, one for each of `export_columns`."""
+        """Return the row as texts, one for each of `export_columns`."""
         raise NotImplementedError
 
     def get_urls(self) -> list[URLPattern]:
@@ -85,7 +86,7 @@ class ExportingAdmin(ReadOnlyAdmin):
 
     @method_decorator(require_GET)
     def export_view(self, request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
-        """The filtered list; filters that are not understood lead back to the page that says so."""
+        """Download the filtered list; filters that are not understood lead back to the page that says so."""
         if not self.may_export(request):
             raise PermissionDenied
         try:

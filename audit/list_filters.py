@@ -1,6 +1,6 @@
-"""Filters of the staff's lists into which something is typed, and those that Django's own would make slow (R6.4).
+"""Filters of the staff's lists with fields to type into, and those that would be slow in Django's own form (R6.4).
 
-Whatever was typed that means nothing is said in the filter, and the list is empty: never everything.
+A text that means nothing is reported in the filter, and the list is empty: it never shows everything.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from foundation.admin.filters import PersonFilter
 
 
 class ActionFilter(admin.SimpleListFilter):
-    """By action, from the catalogue: Django's own would look through the whole log for the actions there are."""
+    """By action, from the catalogue: Django's own would search the whole log for its actions."""
 
     title = "action"
     parameter_name = "action__exact"
@@ -33,7 +33,7 @@ class ActorFilter(PersonFilter):
 
 
 class ConcernsFilter(PersonFilter):
-    """Apart from `ActorFilter`: one question with OR would read all that a busy person ever did."""
+    """Apart from `ActorFilter`: one query with OR would read everything that a busy person ever did."""
 
     title = "whom it concerns"
     column = "concerns_id"

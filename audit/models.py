@@ -7,7 +7,7 @@ from foundation.append_only import AppendOnlyModel
 class AuditEntry(AppendOnlyModel):
     """One thing that happened: who did what to what, from where, when (R6.1).
 
-    It outlives the people and things it names: they are kept as plain values, never as foreign keys (R6.2).
+    It outlives the people and things it names: it keeps them as plain values, never as foreign keys (R6.2).
     """
 
     readable_on_replica = True
@@ -18,7 +18,7 @@ class AuditEntry(AppendOnlyModel):
     actor_label = models.CharField(max_length=254)
     subject_type = models.CharField(max_length=40, blank=True)
     subject_id = models.CharField(max_length=64, blank=True)
-    # Whom it concerns, when that is not who did it: the customer whose account a clerk froze.
+    # The person concerned, if not the actor: the customer whose account a clerk froze.
     concerns_id = models.BigIntegerField(null=True)
     ip = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=32, blank=True)
@@ -44,8 +44,8 @@ class AuditEntry(AppendOnlyModel):
 class AuditBlock(AppendOnlyModel):
     """Entries that were sealed together, chained to the block before (R6.3); made by `audit.sealing` only.
 
-    Numbers run 1, 2, 3, … without a gap; two sealers at once cannot make one number twice. What `hash` covers
-    is in `audit.digests`.
+    Numbers run 1, 2, 3, … without a gap; two sealers at once cannot make the same number. `audit.digests` says what
+    `hash` covers.
     """
 
     readable_on_replica = True
@@ -55,10 +55,10 @@ class AuditBlock(AppendOnlyModel):
     entry_count = models.IntegerField()
     # SHA-256 over the digests of its entries, in order of their positions.
     entries_digest = models.CharField(max_length=64)
-    # Of this block and all before it: where the next sealing need not look below (audit.sealing.settled_id).
+    # Of this block and all before it: the next sealing need not look below it (audit.sealing.settled_id).
     highest_entry_id = models.BigIntegerField()
     sealed_at = models.DateTimeField()
-    # Which key of AUDIT_KEYS, and a fingerprint of it: a wrong key is told from a wrong log.
+    # Which key of AUDIT_KEYS, and a fingerprint of it: it tells a wrong key from a wrong log.
     key_id = models.CharField(max_length=25)
     hash = models.CharField(max_length=64)
 
@@ -69,7 +69,7 @@ class AuditBlock(AppendOnlyModel):
 class AuditBlockEntry(AppendOnlyModel):
     """Says that an entry is in a block, and what it looked like: ids commit out of order, so a range would not do.
 
-    `entry_id` is a plain value: a list that still names an entry which somebody deleted is the point of it.
+    `entry_id` is a plain value, so that the list still names an entry that was deleted.
     """
 
     block = models.ForeignKey(AuditBlock, on_delete=models.PROTECT, related_name="entries", db_index=False)

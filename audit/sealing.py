@@ -1,7 +1,7 @@
 """Sealing the audit log: entries are put into hash-linked blocks (R6.3, docs/adr/0010).
 
-A block lists its entries one by one, since ids commit out of order: an entry that is committed after others with
-higher ids were sealed joins the next block.
+A block lists its entries one by one, since ids commit out of order: an entry that is committed after higher ids were
+sealed joins the next block.
 """
 
 from datetime import datetime, timedelta
@@ -16,17 +16,17 @@ from audit.models import AuditBlock, AuditBlockEntry, AuditEntry
 
 BLOCK_SIZE = 1000
 
-# How long a transaction that writes an entry may stay open; far more than any of ours does.
+# How long a transaction that writes an entry may stay open; far longer than any of ours.
 LATEST_COMMIT = timedelta(days=1)
 
 _INSERTED_AT_ONCE = 400  # rows of four columns; SQL Server takes 2,100 parameters in one statement
 
 
 def seal(*, at: datetime | None = None) -> int:
-    """Seal every entry that waits, oldest id first, in blocks of up to BLOCK_SIZE; returns how many were sealed.
+    """Seal every entry that waits, oldest id first, in blocks of up to BLOCK_SIZE; return how many were sealed.
 
-    Each block is a transaction of its own, so that it can be stopped and run again. Two at once are safe: the
-    slower one ends when it meets a block that the other made.
+    Each block is a transaction of its own, so a run can be stopped and repeated. Two runs at once are safe: the slower
+    one ends when it meets a block of the other.
 
     Raises:
         UnknownKey: the last block was sealed with a key that AUDIT_KEYS does not hold; nothing was sealed.
@@ -45,7 +45,8 @@ def seal(*, at: datetime | None = None) -> int:
         if not done:
             return sealed
         sealed += len(done)
-        # On from here: what comes late meanwhile waits for the next run, else each block would read all again.
+        # Continue from here: entries that commit late wait for the next run, otherwise each block would read everything
+        # again.
         after = done[-1].pk
 
 
@@ -54,11 +55,11 @@ def last_block() -> AuditBlock | None:
 
 
 def settled_id() -> int:
-    """Up to this id no honest entry can join any more: what is not sealed there was inserted, not late.
+    """Return the id up to which no honest entry can be added any more: an unsealed entry there was inserted, not late.
 
-    It is the highest id of the newest block that was LATEST_COMMIT old when the last one was made: an entry
-    that was still being written when that block passed it has been found by the last sealing at the latest. So
-    a sealing reads about a day of entries, however long the log is.
+    It is the highest id of the newest block that was LATEST_COMMIT old when the last block was made: the last sealing
+    has found every entry that was still being written when that block was made. So a sealing reads about a day of
+    entries, however long the log is.
     """
     last = last_block()
     if last is None:
@@ -68,20 +69,21 @@ def settled_id() -> int:
 
 
 def unsealed() -> QuerySet[AuditEntry]:
-    """Entries that wait for the next block, committed late or just now."""
+    """Return the entries that wait for the next block, committed late or just now."""
     return _unsealed_above(settled_id())
 
 
 def unsealed_since() -> datetime | None:
-    """When the oldest entry was written that no block can hold yet, since its id is above all that are sealed; one
-    row by index. What was committed late, below them, is not looked for."""
+    """Return the time of the oldest entry with an id above all sealed ids, which no block can hold yet; one row by
+    index. Entries that were committed late, below that id, are not looked for."""
     last = last_block()
     above = AuditEntry.objects.filter(pk__gt=last.highest_entry_id if last else 0)
     return above.order_by("pk").values_list("at", flat=True).first()
 
 
 def head() -> dict[str, Any] | None:
-    """What proves, kept elsewhere, that no block up to the last one was cut off or made anew; None without one."""
+    """Return what proves later, if it is kept elsewhere, that no block up to the last one was cut off or replaced; None
+    if there is no block."""
     block = last_block()
     if block is None:
         return None
@@ -96,10 +98,10 @@ def _unsealed_above(pk: int) -> QuerySet[AuditEntry]:
 
 
 def _seal_block(last: AuditBlock | None, after: int, began: datetime) -> list[AuditEntry]:
-    """Make the block after `last` of entries with ids above `after`; returns them, none if nothing waits.
+    """Make the block after `last` from entries with ids above `after`; return them, none if nothing waits.
 
     Raises:
-        IntegrityError: somebody else made it first.
+        IntegrityError: another sealer made it first.
     """
     if last is not None:
         digests.refuse_unknown_key(last.key_id)
@@ -117,7 +119,7 @@ def _seal_block(last: AuditBlock | None, after: int, began: datetime) -> list[Au
         entry_count=len(entries),
         entries_digest=digests.entries_digest(listed),
         highest_entry_id=max(entries[-1].pk, last.highest_entry_id if last else 0),
-        # A clock that was set back must not make the chain run backwards.
+        # A clock that was set back must not make the times of the chain run backwards.
         sealed_at=max(began, last.sealed_at) if last else began,
         key_id=key_id,
     )

@@ -21,7 +21,7 @@ _insert = Insert(AuditEntry)
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What one entry is to say; the fields are `record`'s arguments."""
+    """The content of one entry; the fields are `record`'s arguments."""
 
     action: Action
     actor: Any
@@ -46,13 +46,13 @@ def record(
 ) -> AuditEntry:
     """Write one audit entry, stamped with the IP and id of the current request.
 
-    Call it inside the transaction of what it reports, so that both stand or fall together. Report a refusal in a
-    transaction that it does not roll back: the one that returns it, or another after it.
+    Call it inside the transaction of what it reports, so that both commit or neither does. Report a refusal in a
+    transaction that the refusal does not roll back: the one that returns it, or a later one.
 
     Args:
-        actor: the user who acts, or None for someone not signed in; then `actor_label` says what is known.
-        subject: the row acted on; its `public_id`, else its primary key, is kept.
-        concerns: the user it is about, when that is not the actor.
+        actor: the user who acts, or None for a person not signed in; then `actor_label` says what is known.
+        subject: the row acted on; its `public_id`, or its primary key, is kept.
+        concerns: the user it is about, if not the actor.
         details: plain JSON. Never a full account number, phone, address or secret (R6.2).
         at: when it happened (UTC); now, if not given.
 
@@ -90,7 +90,7 @@ def record_many(reports: Iterable[Report]) -> None:
 
 
 def _values(report: Report) -> dict[str, Any]:
-    """The columns of the entry, in their order, stamped with the present request.
+    """Return the columns of the entry, in their order, stamped with the current request.
 
     Raises:
         ValueError: the action is not in the catalogue.

@@ -1,7 +1,7 @@
-"""How often what has happened, for whoever watches the bank's figures: entries of the audit log, counted (R9.5).
+"""Counts of audit log entries by action, for those who watch the bank's figures (R9.5).
 
-One counter says how much is transferred, what is refused and why, what is held, who is locked out. Its labels come
-from the catalogue and from codes in our source, so there are only so many of them, and none tells of a person.
+One counter says how much is transferred, what is refused and why, what is held, who is locked out. Its labels come from
+the catalogue and from codes in our source, so their number is bounded, and none reveals a person.
 """
 
 import re
@@ -21,7 +21,7 @@ _events = Counter(
 )
 
 _OF_ORDERS = ("DEPOSIT_", "WITHDRAWAL_", "TRANSFER_")
-# Of these the details give a code of ours as the reason; elsewhere it is what a clerk wrote.
+# For these actions the details give one of our codes as the reason; for others it is what a clerk wrote.
 _WITH_CODE = frozenset(
     {Action.TRANSFER_HELD, Action.SUSPICIOUS_TRANSFER} | {action for action in Action if action.endswith("_REFUSED")}
 )
@@ -43,17 +43,18 @@ def event_of(action: Action, details: Mapping[str, Any]) -> Event:
 
 
 def _label(value: Any) -> str:
-    """Nothing but what looks like a name in our source: text that somebody wrote would be a label of its own."""
+    """Return the text only if it looks like a name in our source: free text would become a label of its own."""
     return value if isinstance(value, str) and _CODE.fullmatch(value) else ""
 
 
 def count(events: Iterable[Event]) -> None:
-    """Count each, once the present transaction is committed: what is rolled back, or run again, has not happened."""
+    """Count each event once the current transaction is committed: an act that is rolled back, or run again, has not
+    happened."""
     tally = Tally(events)
 
-    def count_now() -> None:  # a function with a name, by which Django tells that it failed
+    def count_now() -> None:  # a function with a name, by which Django reports that it failed
         for event, times in tally.items():
             _events.labels(*event).inc(times)
 
-    # `robust`: that it cannot be counted must not turn a payment that is done into an error.
+    # `robust`: a failure to count must not turn a completed payment into an error.
     transaction.on_commit(count_now, robust=True)

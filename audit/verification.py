@@ -1,6 +1,6 @@
-"""Is the audit log as it was sealed? Reads every block and sealed entry once, in constant memory (R6.3).
+"""Check that the audit log is as it was sealed: read every block and sealed entry once, in constant memory (R6.3).
 
-It may run while the bank is open: what is sealed never changes, and blocks made meanwhile are left for next time.
+It may run while the bank is open: sealed entries never change, and blocks made meanwhile are left for the next run.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from audit.models import AuditBlock, AuditBlockEntry, AuditEntry
 from audit.sealing import last_block, settled_id
 from foundation.slices import batches
 
-# What a column raises that holds something which no bank of ours wrote; SQLite takes any text for a time.
+# Errors of a column that holds a value which the bank never writes; SQLite takes any text for a time.
 _UNREADABLE = (AttributeError, TypeError, ValueError)
 Progress = Callable[[int, int], None]
 
@@ -23,14 +23,14 @@ Progress = Callable[[int, int], None]
 def faults(
     *, head: Mapping[str, Any] | None = None, progress: Progress = lambda blocks, entries: None
 ) -> Iterator[str]:
-    """Every fault found, the first one first, as a sentence that names the entry or block.
+    """Yield every fault, first one first, as a sentence that names the entry or block.
 
     Args:
-        head: what `audit.sealing.head` returned some day; without it a tail that was cut off does not show.
-        progress: hears how many blocks and entries have been read.
+        head: an earlier result of `audit.sealing.head`; without it a tail that was cut off does not show.
+        progress: is told how many blocks and entries have been read.
 
     Raises:
-        UnknownKey: before anything is read; with a wrong key all would look altered.
+        UnknownKey: before anything is read; with a wrong key everything would look altered.
     """
     for key_id in AuditBlock.objects.order_by("key_id").values_list("key_id", flat=True).distinct():
         digests.refuse_unknown_key(key_id)
@@ -41,8 +41,8 @@ def faults(
 
 
 def _faults_of_chain(last_number: int, progress: Progress) -> Iterator[str]:
-    """Each block follows the one before, and says under our key what it says of its entries. A key that was retired
-    seals no more: from then on, whoever has got hold of it must not pass for the bank."""
+    """Yield the faults of the chain: each block must follow the one before, and its hash must match under our key. A
+    retired key seals no more: after its retirement, blocks under it are an intruder's."""
     number, previous_hash, read, age = 0, digests.NO_HASH, 0, len(settings.AUDIT_KEYS)
     blocks = AuditBlock.objects.filter(number__lte=last_number)
     for block in (block for batch in batches(blocks, by="number") for block in batch):
@@ -64,7 +64,8 @@ def _faults_of_chain(last_number: int, progress: Progress) -> Iterator[str]:
 
 
 def _faults_of_block(block: AuditBlock) -> Iterator[str]:
-    """The entries that were sealed in it are there, in their places, as they were, and no other."""
+    """Yield the faults of a block: exactly the entries that were sealed in it must be there, in their places and
+    unchanged."""
     position, sound, listed = 0, True, hashlib.sha256()
     for links in batches(AuditBlockEntry.objects.filter(block=block), by="position"):
         found = _faults_of_entries(block, links)
@@ -91,7 +92,7 @@ def _has_place(link: AuditBlockEntry, block: AuditBlock) -> bool:
 
 
 def _faults_of_entries(block: AuditBlock, links: list[AuditBlockEntry]) -> dict[int, str]:
-    """What is wrong with these entries, by entry id; the evidence is looked at where the entry itself is right."""
+    """Return what is wrong with these entries, by entry id; the evidence is checked where the entry itself is right."""
     entries = _entries({link.entry_id for link in links})
     found: dict[int, str] = {}
     for link in links:
@@ -116,7 +117,7 @@ def _as_sealed(entry: AuditEntry, link: AuditBlockEntry, block: AuditBlock) -> b
 
 
 def _inserted(settled: int) -> Iterator[str]:
-    """Entries that no block lists though all that were honest there have been sealed."""
+    """Yield entries that no block lists although all honest entries with such ids have been sealed."""
     # Through the block: a list of a block that does not exist hides nothing.
     listed = AuditBlockEntry.objects.filter(entry_id=OuterRef("pk"), block__number__gt=0)
     rest = AuditEntry.objects.filter(~Exists(listed), pk__lte=settled).only("pk")
@@ -125,7 +126,8 @@ def _inserted(settled: int) -> Iterator[str]:
 
 
 def _faults_of_head(head: Mapping[str, Any] | None) -> Iterator[str]:
-    """The block that was last when the head was exported is still there, and still the same."""
+    """Yield the faults of the head: the block that was last when the head was exported must still be there,
+    unchanged."""
     if head is None:
         return
     found = AuditBlock.objects.filter(number=head["number"]).values_list("hash", flat=True).first()
@@ -136,7 +138,7 @@ def _faults_of_head(head: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _entries(ids: set[int]) -> dict[int, AuditEntry]:
-    """The entries that exist of these. If one cannot be read, each reads its columns when they are asked for."""
+    """Return those of the entries that exist. If one cannot be read, each reads its columns when they are asked for."""
     try:
         return AuditEntry.objects.in_bulk(ids)
     except _UNREADABLE:

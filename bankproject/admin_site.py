@@ -24,12 +24,13 @@ class BankAdminSite(admin.AdminSite):
     enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Staff by role, with a second factor given; a superuser flag opens nothing (R1.7)."""
+        """Return whether the user is staff by role, with a second factor given; a superuser flag opens nothing
+        (R1.7)."""
         user: Any = request.user
         return user.is_authenticated and user.can_sign_in and user.is_verified() and user.role in STAFF_ROLES
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        """403 for whoever is signed in and no staff; Django would show a second sign-in page instead (R1.7)."""
+        """Answer 403 to a signed-in person who is not staff; Django would show a second sign-in page (R1.7)."""
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)
@@ -41,8 +42,8 @@ class BankAdminSite(admin.AdminSite):
         return guarded
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """As Django's but for the list of all lists, whose every model asks for a permission: only its sidebar, which
-        is off here, shows it."""
+        """Return Django's context without the list of all lists, for which every model checks a permission: only the
+        sidebar shows it, and that is off here."""
         return {
             "site_title": self.site_title,
             "site_header": self.site_header,
@@ -52,7 +53,7 @@ class BankAdminSite(admin.AdminSite):
         }
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The figures of the bank before the lists they come from (R5.3)."""
+        """Show the figures of the bank before the lists they come from (R5.3)."""
         user: Any = request.user
         page = {
             "figures": figures_for(user, at=timezone.now()),
@@ -61,23 +62,24 @@ class BankAdminSite(admin.AdminSite):
         return super().index(request, page | (extra_context or {}))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """There is one way in, the bank's sign-in page."""
+        """Send to the bank's sign-in page, the only one."""
         return redirect("home")
 
     def logout(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The bank's own, which is audited."""
+        """Sign out by the bank's own view, which is audited."""
         return sign_in.sign_out(request)
 
     def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The bank's own page: Django's counts no guesses at the old password, and tells nobody (R1.4, R1.8)."""
+        """Send to the bank's own page: Django's counts no guesses at the old password, and tells nobody (R1.4,
+        R1.8)."""
         return redirect("password_change")
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Only what is read-only. The pages that libraries bring for groups and queued mails would let a
+        """Register only read-only pages. The pages that libraries bring for groups and queued mails would let a
         superuser rewrite roles and read the links in other people's mails (R5.1)."""
         if admin_class is not None and issubclass(admin_class, ReadOnlyAdmin):
             super().register(model_or_iterable, admin_class, **options)

@@ -1,7 +1,7 @@
-"""The REST API: the apps' routers under /api/v1/, and what holds for each of their routes (R7).
+"""The REST API: the apps' routers under /api/v1/, and rules for all of their routes (R7).
 
-Deny by default: every route takes an access token unless it says `auth=None`, and a test lists those that do. Add a
-router here; it needs nothing else.
+Deny by default: every route needs an access token unless it says `auth=None`, and a test lists those that do. To add a
+router, add it here; it needs nothing else.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ _DESCRIPTION = (
 
 
 class BankApi(NinjaAPI):
-    """django-ninja with the bank's errors, its document, and its own authentication in place of the pages'."""
+    """django-ninja with the bank's errors, its document, and its own authentication instead of the pages'."""
 
     def __init__(self, *routers: Router, namespace: str) -> None:
         super().__init__(
@@ -49,7 +49,7 @@ class BankApi(NinjaAPI):
             urls_namespace=namespace,
             auth=AccessToken(),
             parser=StrictParser(),
-            docs_url=None,  # a page of our own, without code in it: bankproject.api_page
+            docs_url=None,  # a page of our own, without inline code: bankproject.api_page
         )
         self.add_decorator(_guarded, mode="view")
         for router in routers:
@@ -64,20 +64,20 @@ class BankApi(NinjaAPI):
         return document
 
     def get_openapi_operation_id(self, operation: Any) -> str:
-        """The route's own name: what client generators call their methods."""
+        """Return the route's own name: client generators use it for their methods."""
         return operation.view_func.__name__
 
     def _get_urls(self) -> list[Any]:
         urls: list[Any] = super()._get_urls()
         for pattern in urls:
-            # Routes have an authentication of their own; the pages' would send programs to a sign-in page.
+            # Routes have their own authentication; the pages' would send programs to a sign-in page.
             pattern.callback.login_required = False
         return _by_first_part(urls)
 
 
 def _by_first_part(patterns: list[URLPattern]) -> list[URLPattern | URLResolver]:
-    """The same addresses, those that begin alike behind one pattern: a request is then held against two dozen patterns
-    at most, and not against every route. None of them can match in place of another: their first parts differ."""
+    """Return the same addresses, grouped by their first part: a request is then compared with two dozen patterns at
+    most, and not with every route. No group can match in place of another: their first parts differ."""
     alike: dict[str, list[URLPattern]] = {}
     alone: list[URLPattern | URLResolver] = []
     for pattern in patterns:
@@ -90,7 +90,7 @@ def _by_first_part(patterns: list[URLPattern]) -> list[URLPattern | URLResolver]
 
 
 def _guarded(run: Callable[..., Any]) -> Callable[..., Any]:
-    """What surrounds each operation."""
+    """Return the wrapper of each operation."""
     operation: Any = run.__self__  # type: ignore[attr-defined]
     operation.query_names = frozenset(
         name
@@ -107,7 +107,7 @@ def _guarded(run: Callable[..., Any]) -> Callable[..., Any]:
         if any(isinstance(part, str) and "\x00" in part for part in path.values()):
             return answer_to(Http404())
         if request.GET and not operation.query_names:
-            # Those of other routes are looked at with their values, once it is known who asks.
+            # Parameters of other routes are checked with their values, after authentication.
             try:
                 check_query(request.GET, ())
             except Problem as problem:

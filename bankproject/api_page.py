@@ -1,5 +1,5 @@
-"""What is under /api/ and is no route of it: the page on which people read the API's document and try it (Swagger's
-files are served by the bank itself), and the answer where there is nothing."""
+"""The addresses under /api/ that are not routes: the page on which people read the API's document and try it (the bank
+itself serves Swagger's files), and the answer where there is nothing."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from foundation.rest.problems import answer_to
 
 
-@login_not_required  # it shows what the API is, and nothing of anybody's
+@login_not_required  # it shows what the API is, and no person's data
 @require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
     return render(request, "api_docs.html", {"document_url": reverse("api:openapi-json")})
@@ -20,5 +20,5 @@ def api_docs(request: HttpRequest) -> HttpResponse:
 @csrf_exempt  # it does nothing
 @login_not_required
 def nowhere(request: HttpRequest) -> HttpResponse:
-    """404 in the API's own shape, without a page being drawn for it."""
+    """Answer 404 in the API's own shape, without drawing a page."""
     return answer_to(Http404())

@@ -1,4 +1,4 @@
-"""Every component of templates/components on one page, for those who build pages. Exists with DEBUG only."""
+"""Every component of templates/components on one page, for people who build pages. Exists with DEBUG only."""
 
 import re
 import uuid
@@ -29,7 +29,7 @@ _STATUSES = (
 )
 
 
-@login_not_required  # it shows nothing of anybody's, and there is nobody to be in a fresh checkout
+@login_not_required  # it shows no person's data, and a fresh checkout has no users
 @require_safe
 def components(request: HttpRequest) -> HttpResponse:
     if not settings.DEBUG:
@@ -71,7 +71,7 @@ class FilterForm(forms.Form):
 
 
 def _samples() -> dict[str, Any]:
-    """What the components are given, made up and in no database."""
+    """Return the components' arguments, made up and in no database."""
     person = SimpleNamespace(
         first_name="Alice", last_name="Archer", get_full_name="Alice Archer", email="alice@example.com"
     )

@@ -1,5 +1,5 @@
-"""The whole configuration of a database and of its replica: the address from the environment, and what the engine must
-be told."""
+"""The whole configuration of a database and of its replica: the address from the environment, and the options that the
+engine needs."""
 
 import re
 from typing import Any
@@ -10,18 +10,19 @@ from django.core.exceptions import ImproperlyConfigured
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 15
-# Writers queue instead of failing; a commit that was answered is on the disk; REPLACE cannot go round the
-# append-only triggers (R3.4).
+# Writers queue instead of failing; a commit that was answered is on the disk; REPLACE cannot bypass the append-only
+# triggers (R3.4).
 _SQLITE = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
-    # How many prepared statements a connection keeps; of 128, those of a payment would fall victim to pages.
+    # How many prepared statements a connection keeps; with 128, pages would push out those of a payment.
     "cached_statements": 512,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
 }
-# Statements that are compiled once are prepared at their first use (foundation/drivers.py). A pooler that hands a
-# connection on between transactions and knows of no prepared statements wants `?prepare_threshold=None` in the address.
-# A server that does not answer, since its machine is gone, is given up before the web server gives up its worker.
+# Statements that are compiled once are prepared at their first use (foundation/drivers.py). A pooler that hands
+# connections on between transactions and cannot keep prepared statements needs `?prepare_threshold=None` in the
+# address. If a server does not answer because its machine is gone, the connection gives up before the web server gives
+# up its worker.
 _POSTGRESQL = {
     "prepare_threshold": 5,
     "connect_timeout": CONNECT_SECONDS,
@@ -30,22 +31,22 @@ _POSTGRESQL = {
     "keepalives_interval": 5,
     "keepalives_count": 2,
 }
-# One of several, by its name or its address, with its port.
+# One of several servers, by its name or its address, with its port.
 _PLACE = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+)(?::([0-9]{1,5}))?")
 _PORT = "5432"
-# What can be asked of the one that is taken, and what the bank has to ask: it writes.
+# Values of `target_session_attrs`, and the ones that suit the bank: it writes.
 _TAKEN = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 _WRITABLE = ("read-write", "primary")
 # Seconds to wait for a server that does not answer; without it, as long as the network likes.
 _MSSQL = {"connection_timeout": 10}
-# Microsoft's driver as its own Python package, with the ODBC driver in it; or pyodbc with one that is installed.
+# Microsoft's driver as its own Python package, with the ODBC driver in it; or pyodbc with an installed one.
 _MSSQL_DRIVERS = ("mssql_python", "pyodbc")
 ENCRYPTED = ("yes", "true", "mandatory", "strict")
 _TRUST = ("trustservercertificate", "trust_server_certificate")
 # A value in braces may hold semicolons; a brace in it is doubled.
 _ODBC_PAIR = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*?)\s*(?:;|$)")
-# A replica gives up soon, since the primary answers where it does not. The router writes nothing there; an engine that
-# can be told so refuses it too.
+# A replica gives up soon, since the primary answers instead. The router writes nothing there; an engine that can be set
+# read-only refuses too.
 _OF_A_REPLICA: dict[str, dict[str, Any]] = {
     "django.db.backends.sqlite3": {"transaction_mode": "DEFERRED", "init_command": "PRAGMA query_only=ON;"},
     "mssql": {
@@ -60,13 +61,13 @@ _POSTGRESQL_REPLICA = {
 
 
 def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET, *, read_only: bool = False) -> Any:
-    """What `DATABASES` holds for the URL in this variable, the engine's options with it.
+    """Return the entry of `DATABASES` for the URL in this variable, with the engine's options.
 
     `read_only` is for a readable secondary: on SQL Server the connection says that it intends to read.
 
     Raises:
-        ImproperlyConfigured: no URL, a driver that there is not, SQL Server in clear outside DEBUG (R8.2), or several
-            hosts that are not named right.
+        ImproperlyConfigured: no URL, an unknown driver, SQL Server without encryption outside DEBUG (R8.2), or several
+            hosts with a mistake.
     """
     found = env.db_url(variable, default=default)
     options = found.setdefault("OPTIONS", {})
@@ -86,10 +87,11 @@ def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET,
 
 
 def _take_one_of_several(found: dict[str, Any], variable: str, url: str, *, read_only: bool) -> None:
-    """Have each host its port, as libpq counts them, and the one taken that writes; of a replica's, a standby first.
+    """Give each host its port, as libpq counts them, and choose the host that writes; for a replica, a standby first.
 
     Raises:
-        ImproperlyConfigured: a host without a name, a port that is none, or one taken that the bank could not write to.
+        ImproperlyConfigured: a host without a name, a port that is not a number, or a choice of host that the bank
+            could not write to.
     """
     places = url.partition("://")[2].partition("/")[0].rpartition("@")[2].split(",")
     hosts, ports = [], []
@@ -97,7 +99,7 @@ def _take_one_of_several(found: dict[str, Any], variable: str, url: str, *, read
         named = _PLACE.fullmatch(place)
         port = int(named[2] or _PORT) if named else 0
         if named is None or not 0 < port < 2**16:
-            # Without its text: of a password that is not escaped, a part may stand there.
+            # Without its text: it may quote a part of a password that is not escaped.
             raise ImproperlyConfigured(
                 f"{variable}: host {number} of {len(places)} is not a name, with a port or without: db.example:5432."
             )
@@ -113,7 +115,7 @@ def _take_one_of_several(found: dict[str, Any], variable: str, url: str, *, read
 
 
 def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool) -> dict[str, Any]:
-    # What stands in the URL itself wins over what is said for all databases.
+    # An option in the URL itself wins over the option for all databases.
     driver = options.pop("python_driver", "") or env.str("MSSQL_DRIVER", default=_MSSQL_DRIVERS[0])
     if driver not in _MSSQL_DRIVERS:
         raise ImproperlyConfigured(f"MSSQL_DRIVER must be one of {', '.join(_MSSQL_DRIVERS)}.")
@@ -123,7 +125,7 @@ def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool
     if read_only:
         ours["ApplicationIntent"] = "ReadOnly"
     if driver == "pyodbc":
-        # Else Django would believe that one connection can run a query amid another's rows.
+        # Otherwise Django would believe that one connection can run a query in the middle of another's rows.
         ours["MARS_Connection"] = "no"
     missing = [f"{word}={value}" for word, value in ours.items() if word.lower() not in words]
     extra = ";".join([*missing, *filter(None, [extra.strip("; ")])])
@@ -133,18 +135,19 @@ def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool
 
 
 def odbc_words(extra_params: str) -> dict[str, str]:
-    """The words of a connection string, in lower case, each with its value; of two the first one, as in ODBC."""
+    """Return the words of a connection string, in lower case, each with its value; of two, the first one, as in
+    ODBC."""
     return {word.lower(): value for word, value in reversed(_ODBC_PAIR.findall(extra_params))}
 
 
 def trusts_blindly(extra_params: str) -> bool:
-    """Whether any server's certificate will do."""
+    """Return whether any server's certificate is accepted."""
     words = odbc_words(extra_params)
     return {"yes", "true"} & {words.get(name, "").lower() for name in _TRUST} != set()
 
 
 def replica(env: environ.Env, primary: dict[str, Any]) -> dict[str, Any]:
-    """The entry of `DATABASES` for DATABASE_REPLICA_URL; none if that is empty.
+    """Return the entry of `DATABASES` for DATABASE_REPLICA_URL; nothing if that is empty.
 
     Raises:
         ImproperlyConfigured: it is another kind of database than the primary.
@@ -158,8 +161,8 @@ def replica(env: environ.Env, primary: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_only(configured: dict[str, Any]) -> dict[str, Any]:
-    """A database as a replica is used."""
+    """Return a database with the options of a replica."""
     engine, options = configured["ENGINE"], configured.get("OPTIONS", {})
     if engine == "django.db.backends.postgresql":
-        options = _POSTGRESQL_REPLICA | options  # what stands in the address itself wins: a pooler may refuse `options`
+        options = _POSTGRESQL_REPLICA | options  # an option in the address itself wins: a pooler may refuse `options`
     return configured | {"OPTIONS": options | _OF_A_REPLICA.get(engine, {}), "TEST": {"MIRROR": "default"}}

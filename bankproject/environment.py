@@ -1,4 +1,4 @@
-"""Reading settings from the environment: django-environ, and what the bank asks of its numbers."""
+"""Reading settings from the environment: django-environ, and the bank's checks on numbers."""
 
 from decimal import Decimal
 
@@ -11,20 +11,45 @@ _BELOW = 10**12
 
 
 class BankEnv(environ.Env):
-    """Numbers that limit something: 0 would forbid all of it, or allow all, and a huge one limits nothing (R3.9)."""
+    """Numbers that limit something: 0 would forbid everything or allow everything, and a huge one limits nothing
+    (R3.9)."""
 
-    def positive(self, name: str, default: int) -> int:
-        """A whole number from 1 on.
+    def positive(self, name: str, default: int, *, most: int | None = None) -> int:
+        """Read a whole number from 1 on, up to `most` where that is given.
 
         Raises:
-            ImproperlyConfigured: below 1, or 10**12 or more.
+            ImproperlyConfigured: below 1, above `most`, or 10**12 or more.
         """
         number: int = self.int(name, default=default)
         _require_positive(name, number)
+        if most is not None and number > most:
+            raise ImproperlyConfigured(f"{name} must not be above {most}.")
         return number
 
+    def within(self, name: str, default: int, *, least: int, most: int) -> int:
+        """Read a whole number from `least` to `most`.
+
+        Raises:
+            ImproperlyConfigured: below or above.
+        """
+        number: int = self.int(name, default=default)
+        if not least <= number <= most:
+            raise ImproperlyConfigured(f"{name} must be {least} to {most}.")
+        return number
+
+    def optional_secret(self, name: str, *, least: int) -> str:
+        """Read a secret of `least` characters or more; "" if there is none.
+
+        Raises:
+            ImproperlyConfigured: shorter.
+        """
+        secret: str = self.str(name, default="")
+        if secret and len(secret) < least:
+            raise ImproperlyConfigured(f"{name} must be empty or have at least {least} characters.")
+        return secret
+
     def positive_amount(self, name: str, default: Decimal) -> Decimal:
-        """An amount of money from 1 on; decimals are allowed.
+        """Read an amount of money from 1 on; decimals are allowed.
 
         Raises:
             ImproperlyConfigured: below 1, or 10**12 or more.
@@ -34,7 +59,7 @@ class BankEnv(environ.Env):
         return amount
 
     def currency(self, name: str, default: str) -> str:
-        """A code of ISO 4217 with a minor unit, such as EUR (R2.7).
+        """Read a code of ISO 4217 with a minor unit, such as EUR (R2.7).
 
         Raises:
             ImproperlyConfigured: another text.

@@ -1,4 +1,4 @@
-"""Pages for what went wrong; none of them says more than the person needs (R8.2)."""
+"""Pages for errors; none of them says more than the person needs (R8.2)."""
 
 import sys
 
@@ -15,10 +15,10 @@ _AWAY_SECONDS = 5
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 with a way on: the form can be sent again, if it came from a page of ours.
+    """Answer 403 with a way on: the form can be sent again, if it came from one of our pages.
 
-    A form from another site is only refused: offering its fields with a fresh token would make the person
-    carry out the forgery by hand.
+    A form from another site is only refused: offering its fields with a fresh token would make the person carry out the
+    forgery by hand.
     """
     own_origin = f"{request.scheme}://{request.get_host()}"
     ours = request.META.get("HTTP_ORIGIN") == own_origin
@@ -35,12 +35,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def too_many(request: HttpRequest, message: str, retry_after: int) -> HttpResponse:
-    """429 with Retry-After, in seconds."""
+    """Answer 429 with Retry-After, in seconds."""
     return _one_moment(request, message, retry_after, status=429)
 
 
 def unavailable(request: HttpRequest, message: str, retry_after: int) -> HttpResponse:
-    """503 with Retry-After, in seconds."""
+    """Answer 503 with Retry-After, in seconds."""
     return _one_moment(request, message, retry_after, status=503)
 
 
@@ -51,8 +51,8 @@ def _one_moment(request: HttpRequest, message: str, retry_after: int, *, status:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500, for whatever was raised by a page or around it: 500, or where the database went away 503
-    with Retry-After, without a look into the database."""
+    """Answer any exception of a page or its middleware (Django's handler500): 500, or where the database went away 503
+    with Retry-After, without a query."""
     error = sys.exception()
     if not isinstance(error, Error) or not is_away(error):
         return defaults.server_error(request)

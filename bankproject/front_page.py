@@ -1,4 +1,4 @@
-"""What the staff's front page shows: figures, each a link to the list it was taken from, and what moved last (R5.3)."""
+"""The staff's front page: figures, each a link to the list it was taken from, and what moved last (R5.3)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from transfers.periods import day_of, start_of_day
 
 @dataclass(frozen=True)
 class Figure:
-    """A number with its name; `asks_for_work` if somebody should look at what it counts."""
+    """A number with its name; `asks_for_work` if a person should look at what it counts."""
 
     label: str
     value: str
@@ -51,7 +51,7 @@ class Movement(NamedTuple):
 
 @dataclass(frozen=True)
 class _Counted:
-    """A figure in the making: how many rows there are. `is_queue`: each waits for somebody."""
+    """A figure before it is counted: how many rows there are. `is_queue`: each waits for a person."""
 
     label: str
     rows: QuerySet[Any]
@@ -61,7 +61,7 @@ class _Counted:
 
 
 def figures_for(user: User, *, at: datetime) -> list[Figure]:
-    """What this member of staff may see, what waits for work first. All that is counted is one statement."""
+    """Return the figures that this member of staff may see, queues first. One statement counts them all."""
     waiting, counted = list(_queues(user)), [*_accounts(user), *_people(user, at)]
     counts = bounded_counts({one.label: one.rows for one in (*waiting, *counted)})
 
@@ -74,7 +74,7 @@ def figures_for(user: User, *, at: datetime) -> list[Figure]:
 
 
 def movements_for(user: User) -> list[Movement] | None:
-    """The latest, newest first; None for whoever does not see the ledger."""
+    """Return the latest movements, newest first; None for a role that does not see the ledger."""
     if not may(user, "transfers.view_transaction"):
         return None
     return [
@@ -136,7 +136,7 @@ def _people(user: User, at: datetime) -> Iterator[_Counted]:
 
 
 def _on_day(column: str, at: datetime) -> dict[str, int]:
-    """The choice of a list's dates that shows one day."""
+    """Return the choice of a list's dates that shows one day."""
     day = day_of(at)
     return {f"{column}__year": day.year, f"{column}__month": day.month, f"{column}__day": day.day}
 

@@ -1,4 +1,4 @@
-"""What each request passes on its way in, and each answer on its way out (settings, MIDDLEWARE)."""
+"""The middleware that each request and each answer passes (settings, MIDDLEWARE)."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -20,10 +20,10 @@ from bankproject.errors import too_many, unavailable
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.rest.problems import CONTENT_TYPE, as_response, without_route
 
-# Where programs ask; all else is pages, and one page is among them.
+# The addresses of programs; all others are pages, and one page is among them.
 API = "/api/"
 _PAGE_AMONG_THEM = "/api/v1/docs/"
-# What surrounds pages alone, the outermost first.
+# Middleware for pages only, the outermost first.
 AROUND_PAGES: tuple[Any, ...] = (
     SessionMiddleware,
     AuthenticationMiddleware,
@@ -47,20 +47,20 @@ _PERMISSIONS_POLICY = ", ".join(
     )
 )
 
-# What django-csp's decorators leave on an answer.
+# The marks that django-csp's decorators leave on an answer.
 _SPECIAL = frozenset(f"_csp_{act}{kind}" for act in ("exempt", "update", "replace", "config") for kind in ("", "_ro"))
-# As Django's never_cache has it, with a time of expiry that is always past.
+# Like Django's never_cache, with a time of expiry that is always past.
 _NEVER_CACHED = ("max-age=0, no-cache, no-store, must-revalidate, private", "0")
 
 
 class ErrorsMiddleware:
-    """Answers what neither a page nor a route has answered itself.
+    """Answers errors that neither a page nor a route has answered.
 
-    Under /api/ an error that no route has answered (no such address, another method, an unknown host) gets the one
-    shape that all its errors have (R7.3). For pages a full limit becomes 429, and that nobody can count just now 503;
-    that the database went away is told by `bankproject.errors.server_error`.
+    Under /api/ an error that no route has answered (no such address, another method, an unknown host) gets the shape of
+    all its errors (R7.3). For pages a full limit becomes 429, and a limit that cannot be counted 503;
+    `bankproject.errors.server_error` answers when the database went away.
 
-    An error report of Django's names no value that was typed: secrets and people's data are in nearly every form.
+    Django's error report names no value that was typed: nearly every form has secrets or people's data.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -93,16 +93,16 @@ class ErrorsMiddleware:
 
 
 class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddleware):
-    """Surrounds pages with `AROUND_PAGES`; a program's request goes past all of them.
+    """Surrounds pages with `AROUND_PAGES`; a program's request skips all of them.
 
-    It descends from those that Django's system checks look for, and leaves the work to one of each.
+    It inherits from the classes that Django's system checks look for, and leaves the work to one of each.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         super().__init__(get_response)
         self._page: Callable[[HttpRequest], Any] = get_response
         for middleware in reversed(AROUND_PAGES):
-            # As Django does it for each of MIDDLEWARE: what one of them raises is an answer to those around it.
+            # As Django does it for each of MIDDLEWARE: an exception in one of them is an answer for those around it.
             self._page = convert_exception_to_response(middleware(self._page))
 
     def __call__(self, request: HttpRequest) -> Any:
@@ -111,10 +111,10 @@ class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddlew
 
 
 class SecurityHeadersMiddleware(CSPMiddleware):
-    """Content-Security-Policy, Permissions-Policy, and no-store on every page: a balance must not be found with the
-    back button (R8.2).
+    """Content-Security-Policy, Permissions-Policy, and no-store on every page: the back button must not show a balance
+    (R8.2).
 
-    The policy is put together once: to do that for each answer took a tenth of a short one's time. An answer that has
+    The policy is built once: building it for each answer took a tenth of a short answer's time. An answer that has
     exceptions or a nonce of its own gets its own policy.
     """
 
@@ -135,7 +135,7 @@ class SecurityHeadersMiddleware(CSPMiddleware):
 
 
 class Utf8OnlyMiddleware:
-    """400 for a body that claims another encoding: Python knows some (zlib, utf-7) that no form ever had."""
+    """Answers 400 to a body that claims another encoding: Python knows some (zlib, utf-7) that no form ever had."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

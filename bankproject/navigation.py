@@ -39,7 +39,7 @@ _STAFF_LINKS = (
 
 
 def bank(request: HttpRequest) -> dict[str, Any]:
-    """What every page of the bank shows: its name, its mode, and who is where."""
+    """Return what every page of the bank shows: its name, its mode, and who is where."""
     user: Any = getattr(request, "user", None)
     signed_in = user is not None and user.is_authenticated and user.is_verified()
     return {
@@ -63,13 +63,13 @@ def links_for(request: HttpRequest) -> list[Link]:
 
 
 def _session_seconds_left(request: HttpRequest) -> int:
-    """As seen by the page that is being made: somebody is there now, whenever that is noted."""
+    """Return the seconds left for the page that is being made: a person is there now, whenever that is noted."""
     now = timezone.now()
     return min(settings.SESSION_IDLE_SECONDS, session_clock.time_left(request.session, seen_at=now, now=now).absolute)
 
 
 def _kept_typing_key(user: Any) -> str:
-    """The key with which kept.js seals what somebody was typing. It stands in their own pages only, so that who
-    comes to the browser after a timeout finds nothing to read, and another who signs in there is shown nothing."""
+    """Return the key with which kept.js seals what a person was typing. Only that person's pages have it, so that
+    another person at the browser after a timeout finds nothing to read, and after signing in is shown nothing."""
     digest = salted_hmac("kept typing", str(user.public_id), algorithm="sha256").digest()
     return base64.b64encode(digest).decode()

@@ -1,11 +1,11 @@
-"""Where style sheets, scripts and pictures stand."""
+"""Addresses of style sheets, scripts and pictures."""
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFiles(CompressedManifestStaticFilesStorage):
-    """Files named after their contents, as whitenoise serves them; each address is put together once. A page names two
-    dozen files, and its icons one of them 40 times: that took a twentieth of the page's time."""
+    """Files named after their contents, as whitenoise serves them; each address is built once. A page names two dozen
+    files, and one of them 40 times for its icons: that took a twentieth of the page's time."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)

@@ -5,10 +5,10 @@ from bankproject import api_page, component_page
 from bankproject.api import api
 
 urlpatterns = [
-    # First, so that a program's request is not held against the address of every page.
+    # First, so that a program's request is not compared with the address of every page.
     path("api/v1/docs/", api_page.api_docs, name="api_docs"),
     path("api/v1/", api.urls),
-    # Not without its slash either: the page's address is completed, as those of all pages are.
+    # Without its slash too: the page's address is completed, as those of all pages are.
     re_path("^api/(?!v1/docs$)", api_page.nowhere, name="api_nowhere"),
     path("", include("accounts.urls")),
     path("", include("transfers.urls")),

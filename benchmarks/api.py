@@ -30,7 +30,7 @@ from servers import Ask, Served, Server, answer_of, asking, drive, http, served
 
 GETS = {"GET auth/session": "auth/session", "GET accounts": "accounts", "GET profile": "profile"}
 SESSION, POST, HAND, BARE = "GET auth/session", "POST transfer", "bare view, hand-written SQL", "bare view"
-# On servers that are asked for nothing else.
+# On servers that get no other requests.
 HERE, BASE = "GET auth/session alone, this commit", "GET auth/session alone, 11100bd"
 FIRST, AGAIN, REFUSED = "first payment, with its code", "the same request again", "refused, no funds"
 CLIENTS = (1, 8, 32)
@@ -39,11 +39,11 @@ _CHEAP = 4
 
 @dataclass(frozen=True)
 class Target:
-    """What is measured: a server, and so many asks for it."""
+    """What is measured: a server, and this many requests for it."""
 
     server: Server
     asks: Callable[[int], list[Ask]]
-    weight: int = 1  # times as many of what is cheap: processor time is told by hundredths of a second
+    weight: int = 1  # more of the cheap ones: processor time is measured in hundredths of a second
 
     def measured(self, requests: int, clients: int = 8) -> Served:
         return drive(self.server, self.asks(requests * self.weight), clients=clients)
@@ -63,13 +63,13 @@ def transfer(payer: Person, payee: Person, key: str, **more: str) -> bytes:
 
 
 def gets(bank: Bank, path: str) -> Callable[[int], list[Ask]]:
-    """By one customer after another, as payments are: a token that comes for the first time has to be read."""
+    """Ask for one customer after another, like payments: a new token has to be read."""
     turn = itertools.cycle([http("GET", f"/api/v1/{path}", **bearer(one)) for one in bank.people])
     return lambda count: [asking(next(turn), expect=200) for _ in range(count)]
 
 
 def payments(bank: Bank) -> Callable[[int], list[Ask]]:
-    """To known payees, each of the next customer."""
+    """Pay known payees, each time for the next customer."""
     turn = itertools.cycle(bank.people)
 
     def asks(count: int) -> list[Ask]:
@@ -91,7 +91,7 @@ def payments_by_hand(bank: Bank) -> Callable[[int], list[Ask]]:
 
 
 def first_payments(bank: Bank) -> Callable[[int], list[Ask]]:
-    """To people whom nobody has paid yet: each customer's code is good once, so each comes once."""
+    """Pay people whom nobody has paid yet: each customer's code works once, so each is used once."""
     people = bank.people
     pairs = ((one, people[(place + step) % len(people)]) for step in (2, 3) for place, one in enumerate(people))
     return lambda count: [first_payment(*pair) for pair in itertools.islice(pairs, count)]
@@ -110,7 +110,7 @@ def first_payment(payer: Person, payee: Person) -> Ask:
 
 
 def repeated_payments(bank: Bank, server: Server, count: int) -> Callable[[int], list[Ask]]:
-    """Requests that were carried out before."""
+    """Repeat requests that were carried out before."""
     payers = bank.people[:count]
     requests = [transfer(one, bank.people[one.knows], uuid.uuid4().hex) for one in payers]
     for request in requests:
@@ -182,7 +182,7 @@ def by_kind(engine: str, targets: dict[str, Target], rounds: int, requests: int)
 
 
 def measure(folder: Path, options: Any) -> list[Figure]:
-    # As many as give codes, even in a try: nobody has a second one within the half minute.
+    # As many as give codes, even in a try: nobody has a second code within the half minute.
     rounds, requests, customers = (1, 40, 200) if options.quick else (options.rounds, options.requests, 1000)
     server = options.database_url
     bank = prepare(folder, customers=customers, server=server)

@@ -3,7 +3,8 @@
     python benchmarks/bench.py [--base FOLDER] [--only payment-sqlite,whole] [--quick] [--results FOLDER]
 
 Each program prints its table and leaves its figures in the folder of results, one JSON file for each run; `report.py`
-makes of these the tables of docs/performance.md. Servers listen on loopback and end with the run, whatever ends that.
+writes them into docs/performance.md and benchmarks/figures.md. Servers listen on loopback and end with the
+run, whatever ends it.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -49,7 +50,7 @@ RUNS = {
 
 
 def machine(folder: Path) -> list[Figure]:
-    """What everything else is to be read against."""
+    """Return what the other figures are to be read against."""
     table = f"This machine: Python {platform.python_version()}, {platform.system()} on {platform.machine()}"
     cores = os.cpu_count() or 1
     return [
@@ -90,7 +91,7 @@ def command_of(name: str, server: str, options: Any) -> list[str | Path]:
 
 
 def run_all(names: list[str], server: str, options: Any) -> list[str]:
-    """Run them in turn; the names of those that failed."""
+    """Run them in turn; return the names of those that failed."""
     failed = []
     for name in names:
         print(f"--- {name}", flush=True)

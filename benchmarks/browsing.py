@@ -1,10 +1,10 @@
-"""Pages of a scratch bank, asked for in this process by somebody who is signed in with both factors."""
+"""Pages of a scratch bank, requested in this process by a user who is signed in with both factors."""
 
 from typing import Any
 
 
 def name_files_as_served(folder: str) -> None:
-    """Let pages name style sheets and pictures as in production, by the digests of what is in them."""
+    """Let pages name style sheets and pictures as in production, by the digests of their content."""
     from django.conf import settings
     from django.core.management import call_command
 
@@ -13,7 +13,7 @@ def name_files_as_served(folder: str) -> None:
 
 
 def browser_of(user: Any) -> Any:
-    """A client in which the user, who has an authenticator, is signed in."""
+    """Return a client in which the user, who has an authenticator, is signed in."""
     from django.test import Client
     from django.utils import timezone
     from django_otp import DEVICE_ID_SESSION_KEY

@@ -17,7 +17,7 @@ _WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 def counts(bank: Bank) -> Iterator[Figure]:
-    """Of the bank that this process has begun."""
+    """Count statements and transactions of the bank in this process."""
     from django_otp.oath import totp
 
     from accounts.models import BankAccount
@@ -63,7 +63,7 @@ def _client() -> Any:
 
 
 def post_transfer(payer: Person, payee: Person, *, expect: int, key: str = "", **more: str) -> Any:
-    """What the API answers, asked in this process.
+    """Post a transfer to the API in this process and return its answer.
 
     Raises:
         SystemExit: it is another status.
@@ -87,8 +87,8 @@ def _counted(what: str, act: Callable[[], object]) -> Iterator[Figure]:
 
 
 def asked_by(act: Callable[[], object]) -> tuple[int, int]:
-    """How many statements an act is besides BEGIN and COMMIT, and how many commits: a statement that writes outside of
-    a transaction is one too."""
+    """Return how many statements an act takes besides BEGIN and COMMIT, and how many commits: a statement that writes
+    outside of a transaction counts as one too."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

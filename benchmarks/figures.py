@@ -19,7 +19,7 @@ from typing import NoReturn, TypeVar
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of a table: `low` and `high` are the quarters, the same as `middle` for what is counted."""
+    """One line of a table: `low` and `high` are the quarters, the same as `middle` for counts."""
 
     table: str
     what: str
@@ -31,7 +31,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Taken:
-    """What one batch took, in seconds: by the clock, and of processor time."""
+    """The time of one batch, in seconds: by the clock, and of the processor."""
 
     clock: float
     cpu: float
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 def timed(act: Callable[[], object], times: int) -> Way:
-    """A way that does something so many times in this process; what it tells is for one of them."""
+    """Return a way that does something this many times in this process; it reports the time of one."""
 
     def run() -> Taken:
         clock, cpu = time.perf_counter(), time.process_time()
@@ -56,10 +56,10 @@ def timed(act: Callable[[], object], times: int) -> Way:
 
 
 def take_turns(ways: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T]]:
-    """What each way took, or gave, in each round. A first round compiles and warms up, and is not kept."""
+    """Return what each way took, or gave, in each round. A first round compiles and warms up, and is not kept."""
     taken: dict[K, list[T]] = {name: [] for name in ways}
     for number in range(rounds + 1):
-        # Another order each time: whoever comes after a heavy one finds other caches.
+        # Another order each time: the way that comes after a heavy one finds other caches.
         for name in random.Random(number).sample(list(ways), len(ways)):  # noqa: S311 - no secret
             one = ways[name]()
             if number:
@@ -68,19 +68,19 @@ def take_turns(ways: Mapping[K, Callable[[], T]], rounds: int) -> dict[K, list[T
 
 
 def figure(table: str, what: str, unit: str, values: Iterable[float]) -> Figure:
-    """The median of the rounds and its quarters."""
+    """Return the median of the rounds and its quarters."""
     found = list(values)
     quarters = statistics.quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
     return Figure(table, what, unit, *quarters)
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
-    """Round by round."""
+    """Return the ratios, round by round."""
     return [one / other for one, other in zip(above, below, strict=True)]
 
 
 def program(description: str, *, rounds: int) -> argparse.ArgumentParser:
-    """The options that all programs have. What ends the program by a signal lets it end what it started."""
+    """Return the options that all programs have. A signal ends the program and lets it end what it started."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     parser = argparse.ArgumentParser(description=description.partition("\n")[0])
@@ -96,7 +96,7 @@ def _end(number: int, frame: object) -> NoReturn:
 
 
 def tell(found: Sequence[Figure], keep: Path | None) -> None:
-    """Print the tables, and keep them for machines where that is wanted."""
+    """Print the tables, and keep them as JSON if wanted."""
     for table in dict.fromkeys(one.table for one in found):
         print(f"\n{table}\n{'':90}{'median':>10}{'quarters':>20}")
         for one in found:
@@ -112,7 +112,7 @@ def read(kept: Path) -> list[Figure]:
 
 
 def as_markdown(found: Sequence[Figure]) -> str:
-    """The same tables for a document."""
+    """Return the same tables for a document."""
     lines: list[str] = []
     for table in dict.fromkeys(one.table for one in found):
         lines += [f"\n### {table}\n", "| | median | quarters | |", "| --- | ---: | ---: | --- |"]
@@ -129,7 +129,7 @@ def _quarters(one: Figure) -> str:
 
 
 def number_of(value: float) -> str:
-    """With as many digits as it is worth."""
+    """Return the number with as many digits as it is worth."""
     if value == int(value) and value < 1000:
         return str(int(value))
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -5,8 +5,8 @@ indexes and triggers, with the same pragmas and the same durability, through Pyt
 cursor. A test compares the rows that both write, column by column (`tests/test_hand_sql.py`): a later column has to be
 written here too.
 
-It is cheaper than the service in one way, on purpose: what is no SQL costs nothing here. The digest that is evidence
-and the sealed payload of the outbox row have the length and place of real ones, and are no such thing.
+It is cheaper than the service in one way, on purpose: everything except SQL costs nothing here. The evidence digest and
+the sealed payload of the outbox row have the length and place of real ones, but are fake.
 """
 
 import json
@@ -70,7 +70,7 @@ STATEMENTS = {
         "VALUES (%s, 'payment_posted', %s, %s, 0, %s)"
     ),
 }
-# The same at commit 11100bd, for the baseline: the minute was another row then, written in a transaction of its own,
+# The same at commit 11100bd, for the baseline: there the minute was another row, written in a transaction of its own,
 # and an order kept no names.
 STATEMENTS_AT_11100BD = STATEMENTS | {
     "limit": (
@@ -92,7 +92,7 @@ STATEMENTS_AT_11100BD = STATEMENTS | {
     "outbox": STATEMENTS["outbox"].replace("foundation_", "accounts_"),
 }
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "recursive_triggers=ON", "foreign_keys=ON")
-# As long as the sealed ids of an order are: a key's name, a nonce, a few bytes and a tag.
+# As long as the sealed ids of an order: a key's name, a nonce, a few bytes and a tag.
 _SEALED_BYTES = 46
 
 Values = Sequence[Any] | Mapping[str, Any]
@@ -105,7 +105,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Payment:
-    """Who pays what to whom; `amount` in minor units, texts as the audit log has them."""
+    """A payment: payer, payee and amount; `amount` in minor units, texts as in the audit log."""
 
     customer_id: int
     label: str
@@ -121,7 +121,7 @@ class Payment:
 
 @dataclass(frozen=True)
 class Request:
-    """Where a payment came from; nothing of a program's own."""
+    """Where a payment came from, as the audit log keeps it."""
 
     ip: str | None = None
     request_id: str = ""
@@ -129,16 +129,16 @@ class Request:
 
 @dataclass(frozen=True)
 class HandSql:
-    """A way to the database: `transaction()` gives what runs a statement, and commits."""
+    """A way to the database: `transaction()` yields an object that runs a statement, and commits."""
 
     statements: dict[str, str]
     transaction: Callable[[], AbstractContextManager[Run]]
-    zone: str  # what a time in UTC ends with
+    zone: str  # the end of a time in UTC
     daily_limit: int = 10**12
     step_up_amount: int = 10**12
 
     def pay(self, payment: Payment, *, key: str = "", request: Request | None = None) -> str:
-        """Pay, in one transaction; the order's public id.
+        """Pay, in one transaction; return the order's public id.
 
         Raises:
             Refused
@@ -176,7 +176,7 @@ class HandSql:
         return str(public_id)
 
     def post(self, payment: Payment) -> None:
-        """The ledger's part alone, in one transaction: what `transfers.ledger.posting.post` reads and writes.
+        """Do only the ledger's part, in one transaction: read and write what `transfers.ledger.posting.post` does.
 
         Raises:
             Refused
@@ -186,7 +186,7 @@ class HandSql:
             self._post(run, payment, time_ordered(at), f"{at:%Y-%m-%d %H:%M:%S.%f}{self.zone}")
 
     def _post(self, run: Run, payment: Payment, transaction: str, now: str) -> str:
-        """Lock both accounts, set their balances, write the transaction and its entries; its reference.
+        """Lock both accounts, set their balances, write the transaction and its entries; return its reference.
 
         Raises:
             Refused
@@ -221,7 +221,7 @@ class HandSql:
 
 
 def _with_stamp(recent: str, now: float, key_digest: str) -> str:
-    """The places taken in the customer's minute, and the times of the payments of their hour, with this one."""
+    """Return the places taken in the customer's minute, and the times of the payments of their hour, with this one."""
     kept = json.loads(recent) if recent else {}
     minute = [stamp for stamp in kept.get("transfer", []) if stamp[0] > now - 60]
     hour = [stamp for stamp in kept.get("payments", []) if stamp > now - 3600]
@@ -235,7 +235,7 @@ def _one(cursor: Any) -> None:
 
 
 def time_ordered(at: datetime) -> str:
-    """A UUID version 7, so that rows are inserted at the end, as the bank's are."""
+    """Return a UUID version 7, so that rows are inserted at the end, like the bank's."""
     return f"{int(at.timestamp() * 1000):012x}7{secrets.token_hex(2)[1:]}a{secrets.token_hex(8)[1:]}"
 
 
@@ -243,13 +243,13 @@ def time_ordered(at: datetime) -> str:
 
 
 def over(url: str, statements: dict[str, str] = STATEMENTS) -> HandSql:
-    """The driver that the address of the database asks for, with a connection of its own."""
+    """Return the driver for the address of the database, with a connection of its own."""
     scheme, _, path = url.partition("://")
     return _over_sqlite("/" + path.lstrip("/"), statements) if scheme == "sqlite" else _over_postgres(url, statements)
 
 
 def _over_sqlite(path: str, statements: dict[str, str]) -> HandSql:
-    """Through Python's sqlite3, with the bank's pragmas."""
+    """Go through Python's sqlite3, with the bank's pragmas."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=30)
     for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
@@ -273,7 +273,7 @@ def _over_sqlite(path: str, statements: dict[str, str]) -> HandSql:
 
 
 def _over_postgres(url: str, statements: dict[str, str]) -> HandSql:
-    """Through psycopg 3, which prepares what it has run five times."""
+    """Go through psycopg 3, which prepares what it has run five times."""
     import psycopg
 
     connection = psycopg.connect(url, autocommit=True)
@@ -287,7 +287,7 @@ def _over_postgres(url: str, statements: dict[str, str]) -> HandSql:
 
 
 def over_django() -> HandSql:
-    """Through Django's cursor in `atomic()`: what Django's connection costs by itself."""
+    """Go through Django's cursor in `atomic()`: the cost of Django's connection by itself."""
     from django.db import connection
     from django.db import transaction as django
 
@@ -311,5 +311,6 @@ def locking(statements: dict[str, str], lock: str = " FOR UPDATE") -> dict[str, 
 
 
 def printed() -> str:
-    """What runs between BEGIN and COMMIT, in order, as PostgreSQL has it; each balance is set by the same statement."""
+    """Return what runs between BEGIN and COMMIT, in order, in PostgreSQL's words; each balance is set by the same
+    statement."""
     return ";\n".join(locking(STATEMENTS).values()) + ";\n"

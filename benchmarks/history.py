@@ -114,7 +114,8 @@ def milliseconds(ask: Callable[[], Any]) -> float:
 
 
 def times_of(pairs: dict[str, Pair], rounds: int) -> dict[str, list[tuple[float, float]]]:
-    """What ours took and the one by hand, in each round; all take turns, so that a busy machine is busy for all."""
+    """Return the times of our way and of the one by hand, in each round; all take turns, so that a busy machine is busy
+    for all."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in pairs}
     for number in range(rounds + 1):
         for name, (ours, hand) in pairs.items():
@@ -125,7 +126,7 @@ def times_of(pairs: dict[str, Pair], rounds: int) -> dict[str, list[tuple[float,
 
 
 def same_answers(ours: dict[str, Callable[[], Any]], hand: dict[str, Callable[[], Any]]) -> bool:
-    """Whether both ways say the same of the last balance, of in and out and of the totals."""
+    """Return whether both ways agree on the last balance, on in and out and on the totals."""
     from foundation.money import from_minor
 
     points, flows, totals = ours["balances"]().points, ours["months"](), ours["totals"]()
@@ -150,7 +151,7 @@ def figures_of(times: dict[str, list[tuple[float, float]]], entries: int) -> Ite
 
 
 def pages(account: Any, short: Any, entries: int, rounds: int) -> Iterator[Figure]:
-    """The page of the history: the first and the deepest of the long one, and the first of the short one."""
+    """Yield the page of the history: the first and the deepest of the long one, and the first of the short one."""
     from foundation.paging import Cursor
     from transfers.models import Entry
 
@@ -173,7 +174,7 @@ def pages(account: Any, short: Any, entries: int, rounds: int) -> Iterator[Figur
 
 
 def measure(folder: str, entries: int, rounds: int) -> list[Figure]:
-    """Raises: SystemExit, where the bank and the statements by hand give different answers."""
+    """Measure both ways; raise SystemExit if the bank and the statements by hand give different answers."""
     set_up(folder)
     from django.utils import timezone
 

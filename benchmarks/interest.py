@@ -23,7 +23,7 @@ MOVEMENTS = 5
 
 
 def fill(accounts: int) -> None:
-    """Savings with a deposit on each of some days, written as the ledger does."""
+    """Make savings with a deposit on each of some days, written as the ledger does."""
     from decimal import Decimal
 
     from django.db import transaction
@@ -56,7 +56,7 @@ def fill(accounts: int) -> None:
 
 
 def measured(do: Callable[[], Any]) -> tuple[float, int]:
-    """Seconds, and how many statements."""
+    """Return seconds, and how many statements."""
     from django.db import connection
 
     statements = 0

@@ -1,7 +1,7 @@
 """An account with as many entries as one likes, written by hand into a SQLite file: a million in half a minute.
 
-Each transaction has both its sides, and all adds up. The indexes are made when all is written: row by row into an index
-costs ten times as much.
+Each transaction has both its sides, and everything adds up. The indexes are made after the rows: row by row into an
+index costs ten times as much.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _ENTRY = (
 
 
 def make_account(name: str, entries: int, now: datetime) -> Any:
-    """A customer's account with that many entries, two in and one out, over half a year until now."""
+    """Return a customer's account with that many entries, two in and one out, over half a year until now."""
     from accounts.models import AccountKind, BankAccount, TotpDevice
     from accounts.people.registration import create_user
     from accounts.roles import Role
@@ -74,7 +74,7 @@ def _write(account: Any, desk: Any, entries: int, now: datetime) -> None:
             is_out = number % 3 == 2
             kind = "withdrawal" if is_out else "deposit"
             transactions.append((key, kind, amount, f"{number:014x}"[-10:] + f"{account.pk:04x}", account.owner_id, at))
-            # The desk has what it was given: debits let it grow, and credits the customer's account.
+            # The desk has the cash that it was given: debits let it grow, and credits the customer's account.
             for pk, direction in (
                 (account.pk, "debit" if is_out else "credit"),
                 (desk.pk, "credit" if is_out else "debit"),

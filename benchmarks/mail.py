@@ -40,7 +40,7 @@ call_command("send_queued_mail", watch=0.05)
 
 
 def make_pairs() -> list[tuple[Any, Any]]:
-    """Accounts of customers who have paid each other before."""
+    """Return accounts of customers who have paid each other before."""
     from django.utils import timezone
 
     from accounts.models import AccountKind
@@ -100,7 +100,7 @@ def deliver_all() -> None:
 
 
 def milliseconds(act: Any, payments: int) -> float:
-    """Of processor time of this process, for one payment."""
+    """Return the milliseconds of this process's processor time for one payment."""
     begun = time.process_time()
     act()
     return (time.process_time() - begun) * 1000 / payments
@@ -115,7 +115,7 @@ def queue_again() -> int:
 
 
 def mails_a_second(workers: int, sink: Sink) -> float:
-    """By processes that are started before the mails wait, until the last has gone out."""
+    """Return mails a second, by processes that are started before the mails wait, until the last has gone out."""
     from django.db import connection
 
     command = [sys.executable, "-c", WORKER]

@@ -1,7 +1,8 @@
 """A bank with millions of movements, each with its order and its audit entry, written by hand into a SQLite file.
 
 As a bank has them: nine tenths are payments among customers, of which every twentieth goes to one shop; the rest is
-cash paid in, at eight desks. A customer's account has about a hundred entries. What `verify_ledger` reads adds up.
+cash paid in, at eight desks. A customer's account has about a hundred entries. Everything that `verify_ledger` reads
+adds up.
 """
 # ruff: noqa: S608 - the statements are put together from texts of this file
 # ruff: noqa: S311 - nothing here is secret
@@ -14,7 +15,7 @@ from typing import Any
 
 ENTRIES_OF_AN_ACCOUNT = 100
 BATCH = 20_000
-RICH = 10**9  # cents that each customer pays in first: nobody runs dry
+RICH = 10**9  # cents that each customer pays in first, so that nobody runs out of money
 
 _REFERENCE = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # an alphabet # pragma: allowlist secret
 _TABLES = {
@@ -31,7 +32,7 @@ Rows = dict[str, list[tuple]]
 
 
 def write(entries: int, now: datetime) -> int:
-    """Fill the bank that `scratch_bank.set_up` made, on SQLite; returns how many entries there are.
+    """Fill the bank that `scratch_bank.set_up` made, on SQLite; return how many entries there are.
 
     The indexes are made when all is written: one by one into an index costs several times as much.
     """
@@ -62,7 +63,8 @@ def write(entries: int, now: datetime) -> int:
 
 
 def _drop_indexes(cursor: Any) -> list[str]:
-    """Returns the statements that make them again. Those of UNIQUE constraints are the tables' own and stay."""
+    """Drop them; return the statements that make them again. Indexes of UNIQUE constraints belong to the tables and
+    stay."""
     marks = ", ".join(["%s"] * len(_TABLES))
     cursor.execute(
         f"SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ({marks})",
@@ -82,7 +84,7 @@ def _customer() -> Any:
 
 
 def _accounts(owner: Any, count: int) -> dict[int, list[int]]:
-    """The balance and the last sequence, both none yet, of the bank's desks and of `count` accounts of customers."""
+    """Yield the balance and the last sequence, both zero, of the bank's desks and of `count` accounts of customers."""
     from accounts import account_numbers
     from accounts.models import AccountKind, BankAccount
     from foundation.keys.encryption import lookup_digest
@@ -165,7 +167,7 @@ def _add(
 
 
 def _reference(number: int) -> str:
-    """Ascending: random ones would be looked for all over the index while writing."""
+    """Return references in ascending order: random ones would be looked for all over the index while writing."""
     text = ""
     for _ in range(12):
         number, digit = divmod(number, 32)

@@ -35,14 +35,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# Behind the path that another tree is asked with: its bank is set up by its own `scratch_bank`.
+# After the path of the other tree: its bank is set up by its own `scratch_bank`.
 sys.path.append(str(Path(__file__).resolve().parent))
 
 from figures import Figure, figure, program, ratios, tell
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "localhost"
-# Of the demo's people, and told on its sign-in page.
+# The password of the demo's people, shown on its sign-in page.
 PASSWORD = "alder-demo-2026"  # noqa: S105 - told to everybody # pragma: allowlist secret
 Look = Callable[[], None]
 Times = dict[str, float]
@@ -52,14 +52,14 @@ Times = dict[str, float]
 
 
 def make_bank(folder: str) -> None:
-    """A demo bank in `folder`, whose pages name their files as in production."""
+    """Make a demo bank in `folder`, whose pages name their files as in production."""
     from scratch_bank import set_up
 
     set_up(folder)
     from django.conf import settings
     from django.core.management import call_command
 
-    # What benchmarks of payments lift, the demo's history needs.
+    # The limits that benchmarks of payments lift, the demo's history needs.
     settings.DEMO, settings.DAILY_TRANSFER_LIMIT, settings.STEP_UP_AMOUNT = True, 25_000, 1_000
     settings.STATIC_ROOT = f"{folder}/static"
     call_command("collectstatic", interactive=False, verbosity=0)
@@ -67,7 +67,7 @@ def make_bank(folder: str) -> None:
 
 
 def sign_in(email: str) -> str:
-    """The cookies of somebody who has signed in with both factors."""
+    """Return the cookies of a user who has signed in with both factors."""
     from django.core.management import call_command
     from django.test import Client
 
@@ -91,7 +91,7 @@ def application() -> Callable[..., Any]:
 
 
 def ask(cookies: str, address: str, version: str = "") -> tuple[int, bytes]:
-    """Status and body of the answer to GET; `version` is of what the asker has already."""
+    """Return status and body of the answer to GET; `version` is what the client has already."""
     path, _, query = address.partition("?")
     environ = {
         "REQUEST_METHOD": "GET",
@@ -116,14 +116,14 @@ def ask(cookies: str, address: str, version: str = "") -> tuple[int, bytes]:
 
 
 def looks() -> dict[str, Look]:
-    """Every page by name, as a function that asks for it."""
+    """Return every page by name, as a function that asks for it."""
     from accounts.models import User
 
     alice, audrey = sign_in("alice@example.com"), sign_in("audrey@example.com")
     account = User.objects.get(email="alice@example.com").bank_accounts.order_by("pk")[0].public_id
     _, dashboard = ask(alice, "/dashboard/")
     version = re.findall(r'data-version="(\w+)"', dashboard.decode())[0]
-    # Told both ways: in the address, as open dashboards once did, and as programs on the web do.
+    # Sent both ways: in the address, as open dashboards once did, and as programs on the web do.
     unchanged = f"/dashboard/live/?version={version}"
     return {
         "dashboard": _look(alice, "/dashboard/"),
@@ -149,7 +149,7 @@ def _look(cookies: str, address: str, version: str = "") -> Look:
 
 
 def answer_rounds(repeats: int) -> None:
-    """Be the bank of one tree: for each line that comes in, ask for every page and tell the milliseconds."""
+    """Be the bank of one tree: for each line of input, ask for every page and print the milliseconds."""
     out = sys.stdout
     with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder, contextlib.redirect_stdout(io.StringIO()):
         make_bank(folder)
@@ -164,7 +164,7 @@ def answer_rounds(repeats: int) -> None:
 
 
 def _milliseconds(look: Look, repeats: int) -> float:
-    """Of processor time for one look: the median of some."""
+    """Return milliseconds of processor time for one look: the median of some."""
     taken = []
     for _ in range(repeats):
         begin = time.process_time()
@@ -177,7 +177,7 @@ def _milliseconds(look: Look, repeats: int) -> float:
 
 
 class Bank:
-    """A process that is the bank of one tree."""
+    """A process with the bank of one tree."""
 
     def __init__(self, tree: Path, repeats: int) -> None:
         # Its own benchmarks come first in the path, so that it is set up as it does that itself.
@@ -192,7 +192,7 @@ class Bank:
             raise SystemExit("The bank could not be made.")
 
     def round(self) -> Times:
-        """Milliseconds of processor time for each page."""
+        """Return milliseconds of processor time for each page."""
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
@@ -220,7 +220,7 @@ def banks_of(trees: list[Path], repeats: int) -> Iterator[list[Bank]]:
 
 
 def measure(trees: list[Path], rounds: int, repeats: int) -> list[list[Times]]:
-    """For each round, what each tree took; they take turns in who begins."""
+    """Return, for each round, what each tree took; they take turns in who begins."""
     found = []
     with banks_of(trees, repeats) as banks:
         for number in range(rounds):
@@ -231,7 +231,7 @@ def measure(trees: list[Path], rounds: int, repeats: int) -> list[list[Times]]:
 
 
 def figures_of(rounds: list[list[Times]]) -> Iterator[Figure]:
-    """By page: what this tree took and, with another one, what that took and this one's share of it."""
+    """Return, by page, what this tree took and, with another one, what that took and this one's share of it."""
     table = "Pages: processor time from the request to the last byte"
     for name in rounds[0][0]:
         ours = [taken[0][name] for taken in rounds]

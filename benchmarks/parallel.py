@@ -36,7 +36,7 @@ class Team:
     paid: int = 0
 
     def pay(self, seconds: float) -> float:
-        """Let all pay for so long; payments a second.
+        """Let all pay for this long; return payments a second.
 
         Raises:
             SystemExit: one of them has failed.
@@ -60,7 +60,7 @@ def _line_of(member: "subprocess.Popen[str]") -> Any:
 
 @contextmanager
 def team(bank: Bank, way: str, folder: Path) -> Iterator[Team]:
-    """Eight processes, ready to pay; they end when nobody speaks to them any more."""
+    """Start eight processes, ready to pay; they end when nobody talks to them any more."""
     people = bank.keep(folder)
     members = [
         subprocess.Popen(  # noqa: S603
@@ -83,7 +83,7 @@ def team(bank: Bank, way: str, folder: Path) -> Iterator[Team]:
 
 
 def be_member(way: str, people: Path, place: int) -> None:
-    """One of eight: pay for as long as each line of the input says, and answer how many payments that were."""
+    """Be one of eight: pay for as long as each line of the input says, and answer how many payments that were."""
     bank = bank_of_this_process(people)
     sides = list(range(len(bank.people)))
     random.Random(place).shuffle(sides)  # noqa: S311 - no secret

@@ -50,7 +50,7 @@ class Sides:
 
 
 def sides_of(bank: Bank) -> list[Sides]:
-    """As the pages and the API have them: read a moment ago."""
+    """Return the rows as pages and the API have them: read a moment ago."""
     from accounts.models import BankAccount
 
     accounts = {one.pk: one for one in BankAccount.objects.select_related("owner")}
@@ -108,7 +108,7 @@ def by_ledger(sides: list[Sides], many: int = 1) -> Callable[[], object]:
 
 
 def batch_of(post: Callable[[], object], many: int) -> Way:
-    """What one of a batch takes."""
+    """Return the time of one of a batch."""
     whole = timed(post, 1)
 
     def run() -> Taken:
@@ -122,7 +122,7 @@ def batch_of(post: Callable[[], object], many: int) -> Way:
 
 
 def figures_of(engine: str, taken: dict[str, list[Taken]], *, here: bool) -> Iterator[Figure]:
-    """`here`: the engine works in this process, so that processor time is all that it costs."""
+    """Return the figures; `here`: the engine works in this process, so that its processor time is the whole cost."""
     table = f"A payment on {engine}"
     for name in (HAND, CURSOR, SERVICE, LEDGER_HAND, LEDGER, BATCH):
         yield figure(table, f"{name}, by the clock", "ms", [1000 * one.clock for one in taken[name]])

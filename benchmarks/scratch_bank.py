@@ -1,4 +1,4 @@
-"""A bank of a benchmark's own, in a folder that is thrown away: settings, keys, a database, and people who pay.
+"""A scratch bank for benchmarks, in a folder that is thrown away: settings, keys, a database, and people who pay.
 
     python benchmarks/scratch_bank.py --customers 1000
 
@@ -30,7 +30,7 @@ from hand_sql import Payment
 
 ROOT = Path(__file__).resolve().parent.parent
 _MUCH = "100000000"
-# No payment is an alert, nor what customers begin with.
+# No payment raises an alert, and neither does the money that customers begin with.
 _NO_ALERTS = {"ALERT_AMOUNT": _MUCH, "SUSPICIOUS_AMOUNT": _MUCH}
 # Servers speak plain HTTP.
 _PAID_BY_HTTP = {"SECURE_SSL_REDIRECT": "0", "ALERT_PAYMENTS_PER_HOUR": _MUCH}
@@ -39,7 +39,7 @@ RICH_MINOR = 100_000_000  # what each customer begins with, in minor units
 
 @dataclass(frozen=True)
 class Person:
-    """A customer with one account, who has paid `knows` before: the place of that one in the list of people."""
+    """A customer with one account, who has paid `knows` before: that one's place in the list of people."""
 
     user_id: int
     label: str
@@ -54,7 +54,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Bank:
-    """A bank that is ready: the tree whose code it is, its environment, its people."""
+    """A bank that is ready: the tree of its code, its environment, its people."""
 
     tree: Path
     environment: dict[str, str]
@@ -62,11 +62,11 @@ class Bank:
 
     @property
     def python(self) -> str:
-        """The interpreter of the tree, with what is installed there."""
+        """Return the interpreter of the tree, with its installed packages."""
         return sys.executable if self.tree == ROOT else str(self.tree / ".venv" / "bin" / "python")
 
     def keep(self, folder: Path) -> Path:
-        """Write the people down for a program of another process (`bank_of_this_process`)."""
+        """Write the people down for a program in another process (`bank_of_this_process`)."""
         path = folder / f"people-{secrets.token_hex(4)}.json"
         path.write_text(json.dumps([asdict(one) for one in self.people]), encoding="utf-8")
         return path
@@ -76,12 +76,12 @@ class Bank:
         return self.environment["DATABASE_URL"]
 
     def payments(self) -> list[Payment]:
-        """One of each person to whom they know."""
+        """Return one payment of each person to the payee whom they know."""
         return [payment_of(one, self.people[one.knows]) for one in self.people]
 
 
 def bank_of_this_process(people: Path) -> Bank:
-    """What another program has prepared: its people from a file, the rest from the environment."""
+    """Return the bank that another program has prepared: its people from a file, the rest from the environment."""
     kept = [Person(**one) for one in json.loads(people.read_text(encoding="utf-8"))]
     return Bank(ROOT, dict(os.environ), kept)
 
@@ -100,12 +100,12 @@ def payment_of(payer: Person, payee: Person) -> Payment:
     )
 
 
-# --- Made by whoever measures ----------------------------------------------------------------------------------
+# --- Made for a benchmark --------------------------------------------------------------------------------------
 
 
 def environment(folder: str | Path, *, database_url: str = "", email_url: str = "dummymail://") -> dict[str, str]:
-    """Of a bank with keys of its own, on a SQLite file in the folder or the database that is named. Its limits let
-    the same people pay again and again."""
+    """Return the environment of a bank with its own keys, on a SQLite file in the folder or the named database. Its
+    limits let the same people pay again and again."""
     key = lambda: "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()  # noqa: E731
     return {
         "DJANGO_SETTINGS_MODULE": "bankproject.settings",
@@ -120,13 +120,13 @@ def environment(folder: str | Path, *, database_url: str = "", email_url: str = 
         "DATABASE_URL": database_url or f"sqlite:///{folder}/bank.sqlite3",
         "EMAIL_URL": email_url,
         "LOG_LEVEL": "ERROR",
-        "SELF_SERVICE_CASH": "1",  # how its customers come to money
+        "SELF_SERVICE_CASH": "1",  # how its customers get money
         **_NO_ALERTS,
     } | dict.fromkeys(("TRANSFERS_PER_MINUTE", "DAILY_TRANSFER_LIMIT", "CASH_IN_DAILY_LIMIT", "STEP_UP_AMOUNT"), _MUCH)
 
 
 def set_up(folder: str, *, database_url: str = "", email_url: str = "dummymail://") -> None:
-    """Begin an empty bank in this process; nothing outside `folder` and the database that is named is touched."""
+    """Set up an empty bank in this process; nothing outside `folder` and the named database is touched."""
     os.environ.update(environment(folder, database_url=database_url, email_url=email_url))
     begin()
 
@@ -146,14 +146,14 @@ def begin(*, migrate: bool = True) -> None:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder for databases: in TMPDIR, which had better lie on a disk."""
+    """Return a folder for databases: in TMPDIR, which should be on a disk."""
     with tempfile.TemporaryDirectory(prefix="bank-benchmark-") as folder:
         yield Path(folder)
 
 
 def prepare(folder: Path, *, customers: int, tree: Path = ROOT, server: str = "", hot: int = 0, **more: str) -> Bank:
-    """A bank with that many people, in a new folder below `folder`; on SQLite, or in a new database of `server`. All
-    know one of the first `hot`; without that each knows the next one."""
+    """Prepare a bank with this many people, in a new folder below `folder`; on SQLite, or in a new database of
+    `server`. All know one of the first `hot`; without that each knows the next one."""
     folder = folder / f"bank-{secrets.token_hex(4)}"
     folder.mkdir()
     url = new_database(server) if server else ""
@@ -170,7 +170,7 @@ def prepare(folder: Path, *, customers: int, tree: Path = ROOT, server: str = ""
 
 
 def copied(bank: Bank) -> Bank:
-    """The same bank once more, on a copy of its database, which nobody uses meanwhile."""
+    """Return the same bank once more, on a copy of its database, which nobody uses meanwhile."""
     url = bank.database_url
     if url.startswith("sqlite:"):
         path = "/" + url.partition("://")[2].lstrip("/")
@@ -182,7 +182,8 @@ def copied(bank: Bank) -> Bank:
 
 
 def new_database(server: str, *, template: str = "template1") -> str:
-    """The address of a new database on this PostgreSQL server, which is the benchmark's own and goes with it."""
+    """Return the address of a new database on this PostgreSQL server, which belongs to the benchmark and goes with
+    it."""
     import psycopg
 
     name = f"bank_{secrets.token_hex(6)}"
@@ -193,7 +194,7 @@ def new_database(server: str, *, template: str = "template1") -> str:
 
 
 def require_exact(bank: Bank, *, paid: int | None = None) -> None:
-    """Every balance is what its entries add up to, sequences have no gap, no money was made or lost.
+    """Check that every balance is the sum of its entries, sequences have no gap, and no money was made or lost.
 
     Raises:
         SystemExit: it is not so, or other than `paid` payments were made.
@@ -226,7 +227,7 @@ def require_exact(bank: Bank, *, paid: int | None = None) -> None:
 
 
 def module_of(*names: str) -> Any:
-    """The first of these modules that there is: commits that are compared with may have it under another name."""
+    """Return the first of these modules that exists: other commits may have it under another name."""
     for name in names[:-1]:
         with suppress(ModuleNotFoundError):
             return import_module(name)
@@ -234,8 +235,8 @@ def module_of(*names: str) -> Any:
 
 
 def make_people(count: int, hot: int) -> list[dict[str, Any]]:
-    """Customers in one go: each with an account, money, a limit row, an authenticator, a session of the API that lasts
-    as long as the benchmark, and one known payee."""
+    """Make customers at once: each with an account, money, a limit row, an authenticator, a session of the API that
+    lasts as long as the benchmark, and one known payee."""
     from datetime import timedelta
 
     from django.utils import timezone

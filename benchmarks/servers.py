@@ -1,7 +1,7 @@
-"""Servers of a benchmark's own on loopback, what they cost, and clients that ask them.
+"""Servers on loopback for benchmarks, what they cost, and their clients.
 
 A server is gunicorn as the bank is served (`deploy/gunicorn.conf.py`: two sync workers). Clients are threads of this
-process, which do little but read and write a socket: a new connection for each request, as sync workers have it.
+process, which do little but read and write a socket: a new connection for each request, as sync workers need it.
 """
 
 import json
@@ -21,7 +21,7 @@ from scratch_bank import ROOT, Bank
 
 HERE = Path(__file__).resolve().parent
 WORKERS = 2
-# On Linux a process gets a signal when whoever started it dies, even if it is killed.
+# On Linux a process gets a signal when its parent dies, even if the parent is killed.
 DIES_ALONG = ("setpriv", "--pdeathsig", "TERM") if sys.platform == "linux" else ()
 _PATIENCE_SECONDS = 60
 
@@ -33,7 +33,7 @@ _PATIENCE_SECONDS = 60
 def running(
     command: Sequence[str | Path], *, environment: Mapping[str, str], log: Path | None = None, folder: Path = ROOT
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that ends with this block, and with this process, whatever ends that. It prints into the log, or else
+    """Run a process that ends with this block, and with this process, whatever ends that. It prints into the log, or
     where this one does."""
     with log.open("ab") if log else nullcontext() as lines:
         process = subprocess.Popen(  # noqa: S603
@@ -61,13 +61,13 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 @dataclass(frozen=True)
 class Server:
-    """One that answers at this port; `pid` is of the process that started its workers."""
+    """A server at this port; `pid` is that of the process that started its workers."""
 
     port: int
     pid: int
 
     def cpu_seconds(self) -> float:
-        """Processor time of all its processes so far, those that have ended too."""
+        """Return the processor time of all its processes so far, including those that have ended."""
         own = _cpu_ticks(self.pid, with_ended=True)
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return (own + sum(_cpu_ticks(int(pid)) for pid in children)) / os.sysconf("SC_CLK_TCK")
@@ -80,11 +80,11 @@ def _cpu_ticks(pid: int, *, with_ended: bool = False) -> int:
 
 @contextmanager
 def served(bank: Bank, log: Path, *, application: str = "") -> Iterator[Server]:
-    """The bank, served by its own tree's code; or another application, on the bank's database."""
+    """Serve the bank, with its own tree's code; or another application, on the bank's database."""
     port = free_port()
     command: list[str | Path] = [bank.python, "-m", "gunicorn", "--config", bank.tree / "deploy" / "gunicorn.conf.py"]
-    # A worker that begins anew after so many requests would fall into one round and not into another.
-    # And what is asked when the benchmark ends needs no answer.
+    # A worker that restarts after a number of requests would fall into one round and not into another. Requests at the
+    # end of the benchmark need no answer.
     command += ["--max-requests", "0", "--graceful-timeout", "3"]
     if application:
         command += ["--pythonpath", HERE, application]
@@ -115,11 +115,11 @@ Ask = Callable[[int], None]  # what one client does once, at a port; it raises W
 
 
 class WrongAnswer(Exception):
-    """Another answer than the one that is measured."""
+    """Not the answer that is measured."""
 
 
 def http(method: str, path: str, body: object = None, **headers: str) -> bytes:
-    """A whole request; header names are written with underscores."""
+    """Return a whole request; header names are written with underscores."""
     content = b"" if body is None else json.dumps(body).encode()
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Connection: close", f"Content-Length: {len(content)}"]
     lines += ["Content-Type: application/json"] * (body is not None)
@@ -128,7 +128,7 @@ def http(method: str, path: str, body: object = None, **headers: str) -> bytes:
 
 
 def answer_of(port: int, request: bytes, *, expect: int) -> bytes:
-    """Send a request; the body of its answer.
+    """Send a request; return the body of its answer.
 
     Raises:
         WrongAnswer: another status.
@@ -154,7 +154,7 @@ def void(_: object) -> None:
 
 @dataclass(frozen=True)
 class Served:
-    """What a number of clients got: seconds that each request took, in all, and of the server's processor."""
+    """The result of a number of clients: seconds of each request, seconds in all, and of the server's processor."""
 
     latencies: list[float]
     clock: float
@@ -169,13 +169,13 @@ class Served:
         return self.cpu / len(self.latencies) * 1000
 
     def percentile(self, share: float) -> float:
-        """In milliseconds; the request that so many of a hundred are not slower than."""
+        """Return, in milliseconds, the request that this many of a hundred are not slower than."""
         ordered = sorted(self.latencies)
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)] * 1000
 
 
 def drive(server: Server, asks: Iterable[Ask], *, clients: int, seconds: float = 0) -> Served:
-    """Let so many clients ask, each the next when it has its answer, until all is asked or the time is over.
+    """Let this many clients ask, each the next when it has its answer, until all is asked or the time is over.
 
     Raises:
         WrongAnswer: of any client.

@@ -37,21 +37,21 @@ LOOKS = 100
 BY_API = 100
 Sizes = dict[str, int]
 
-# What nobody has measured here: all of it is marked A where it is used.
+# Assumptions that nobody has measured here: marked A where they are used.
 PAYMENTS_A_MONTH = 10  # of each customer
 PAGES_A_PAYMENT = 20  # pages, or requests of programs
 BUSIEST_HOUR = 10  # times the average
 USED = 0.6  # of each core
-SELDOM_NOTED = 0.1  # of the pages, where people click through: the first of somebody in SESSION_NOTED_SECONDS
+SELDOM_NOTED = 0.1  # share of the pages, if people click through: the first in SESSION_NOTED_SECONDS
 HAND_OVER_MS = 20  # of each mail to a server elsewhere
 MAIL_DAYS = 30
-# Kept for MAIL_KEPT_DAYS, not for ever.
+# Kept for MAIL_KEPT_DAYS, not forever.
 MAIL_TABLES = ("post_office_email", "foundation_outboxmessage")
 CUSTOMERS_PLANNED = (1_000_000, 100_000_000)
 
 
 def sizes() -> Sizes:
-    """Bytes of each table with its indexes, as the engine counts its pages."""
+    """Return the bytes of each table with its indexes, as the engine counts its pages."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -97,7 +97,7 @@ def make_customers() -> list[Any]:
 
 
 def _make_payees(accounts: list[Any]) -> None:
-    """Ten of each customer, whom they have paid before: a first payment would ask for a code."""
+    """Make ten payees for each customer, whom they have paid before: a first payment would ask for a code."""
     from django.utils import timezone
 
     from transfers.models import Payee
@@ -110,7 +110,7 @@ def _make_payees(accounts: list[Any]) -> None:
 
 
 def pay(accounts: list[Any], payments: int) -> None:
-    """Each customer pays their payees, again and again."""
+    """Let each customer pay their payees, again and again."""
     from transfers.orders import sending
 
     for number in range(payments):
@@ -138,20 +138,20 @@ def seal() -> None:
     sealing.seal()
 
 
-# What becomes of a payment later, by whom it is done.
+# Later work on a payment, by the program that does it.
 WRITTEN, HANDED_OVER, SEALED = "its mails, written", "its mails, handed over", "its line in a sealed block"
 AFTERWARDS = {WRITTEN: write_all, HANDED_OVER: deliver_all, SEALED: seal}
 
 
 def milliseconds(act: Callable[[], None], count: int) -> float:
-    """Of processor time, for one of `count`."""
+    """Return the milliseconds of processor time, for one of `count`."""
     begun = time.process_time()
     act()
     return (time.process_time() - begun) * 1000 / count
 
 
 def differences(before: Sizes, after: Sizes, count: int) -> Iterator[tuple[str, float]]:
-    """What each table grew by, for one of `count`; the largest first, those that hardly grew left out."""
+    """Return what each table grew by, for one of `count`; the largest first, those that hardly grew left out."""
     grown = {name: (size - before.get(name, 0)) / count for name, size in after.items()}
     return iter(sorted(((name, each) for name, each in grown.items() if each >= 1), key=lambda pair: -pair[1]))
 
@@ -161,8 +161,8 @@ def differences(before: Sizes, after: Sizes, count: int) -> Iterator[tuple[str, 
 
 @dataclass(frozen=True)
 class Measured:
-    """Of one: processor time in milliseconds, commits and statements by what it is; bytes of a customer, of a payment
-    for ever, and of its mails."""
+    """The cost of one: processor time in milliseconds, commits and statements by kind; bytes of a customer, of a
+    payment forever, and of its mails."""
 
     milliseconds: dict[str, float]
     asked: dict[str, tuple[float, float]]
@@ -173,7 +173,7 @@ Line = tuple[str, str, list[float]]
 
 
 def plan(found: Measured) -> Iterator[Line]:
-    """What each number of customers needs: what it is, where it comes from, and the numbers."""
+    """Return the needs of each number of customers: what it is, where it comes from, and the numbers."""
     ms, asked = found.milliseconds, found.asked
     page_ms = (ms["dashboard"] + ms["history"]) / 2
     page_statements = (asked["dashboard"][0] + asked["history"][0]) / 2
@@ -184,7 +184,7 @@ def plan(found: Measured) -> Iterator[Line]:
     mail_statements, mail_commits = map(sum, zip(*(asked[one] for one in AFTERWARDS), strict=True))
 
     def line(what: str, marks: str, each: float) -> Line:
-        """So much for each payment a second of the busiest hour."""
+        """Return a line: the amount for each payment a second of the busiest hour."""
         return what, marks, [rate * each for rate in busiest]
 
     web = (PAGES_A_PAYMENT * page_ms + ms["payment by the API"]) / 1000 / USED
@@ -211,7 +211,7 @@ def plan(found: Measured) -> Iterator[Line]:
 
 
 def print_tables(vendor: str, found: Measured, tables: dict[str, dict[str, float]]) -> None:
-    """As docs/scaling.md has them."""
+    """Print the tables as docs/scaling.md shows them."""
     for what, sizes_of in tables.items():
         print(f"\n| one {what} on {vendor}, bytes with indexes | {sum(sizes_of.values()):,.0f} |\n| --- | ---: |")
         for name, each in sizes_of.items():
@@ -231,7 +231,7 @@ def print_tables(vendor: str, found: Measured, tables: dict[str, dict[str, float
 
 
 def pay_by_api(accounts: list[Any]) -> Iterator[Callable[[], object]]:
-    """Each time one payment more, each of another customer to somebody they know."""
+    """Make one payment more each time, each by another customer to a payee they know."""
     from accounts.models import TotpDevice
     from accounts.programs import sessions
     from accounts.sign_in.origin import Origin
@@ -249,7 +249,7 @@ def _person(account: Any, token: str) -> Person:
 
 
 def measure(payments: int) -> tuple[Measured, dict[str, dict[str, float]]]:
-    """In the bank of this process; and the sizes table by table."""
+    """Measure the bank of this process; return the sizes table by table, too."""
     empty = sizes()
     accounts = make_customers()
     write_all()
@@ -261,7 +261,7 @@ def measure(payments: int) -> tuple[Measured, dict[str, dict[str, float]]]:
         "customer": dict(differences(empty, opened, CUSTOMERS)),
         "payment": dict(differences(opened, sizes(), payments)),
     }
-    # Last: rows that are changed all at once leave room behind that is used again in a bank where it goes on.
+    # Last: changing all rows at once leaves free space, which a bank in use would fill again.
     ms[HANDED_OVER] = milliseconds(deliver_all, payments + CUSTOMERS)
     by_api = list(pay_by_api(accounts))
     by_api[0]()  # compiles

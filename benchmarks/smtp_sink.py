@@ -1,4 +1,4 @@
-"""A mail server that throws away what it takes, in a process of its own, so that only the bank's work is measured.
+"""A mail server that throws its mails away, in a process of its own, so that only the bank's work is measured.
 
 It speaks as much SMTP as the bank's mail worker does. `with smtp_sink() as sink:` gives its port, and `sink.taken()`.
 """
@@ -60,7 +60,7 @@ class Sink:
         return f"smtp://127.0.0.1:{self.port}"
 
     def taken(self) -> int:
-        """How many mails it has taken so far."""
+        """Return how many mails it has taken so far."""
         with socket.create_connection(("127.0.0.1", self.port)) as line, line.makefile("rb") as answers:
             answers.readline()
             line.sendall(b"NOOP\r\n")

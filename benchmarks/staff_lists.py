@@ -8,7 +8,7 @@ each filter, each date step, a search), by an auditor and, where it differs, by 
 same run, in turns, one row is looked up by its key through Python's sqlite3.
 
 Measured is a whole page, from the address to the HTML, without the web server and sign-in; the median of the rounds.
-Whatever takes more than 200 ms is marked.
+Pages that take more than 200 ms are marked.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -28,7 +28,7 @@ Looks = dict[str, Callable[[], Any]]
 
 
 def serve_plain_files() -> None:
-    """Addresses of style sheets as they are: the list of hashed names is made when the bank is built."""
+    """Serve style sheets under plain addresses: the list of hashed names is made when the bank is built."""
     from django.contrib.staticfiles.storage import StaticFilesStorage, staticfiles_storage
 
     staticfiles_storage._wrapped = StaticFilesStorage()  # type: ignore[attr-defined]
@@ -43,7 +43,7 @@ def fill(customers: int, rows: int) -> None:
 
 
 def looks_of_staff() -> Looks:
-    """Every way to look at every list, and the front page, by name."""
+    """Yield every way to look at every list, and the front page, by name."""
     from django.utils import timezone
 
     from accounts.models import User
@@ -62,7 +62,7 @@ def looks_of_staff() -> Looks:
         looks[f"{role.value}: front page"] = _look(user.pk, "/admin/")
         for view in views:
             permission = f"{view.model._meta.app_label}.view_{view.model._meta.model_name}"
-            # The two see other rows of these; support too few orders for the last page.
+            # The two see different rows of these; support too few orders for the last page.
             differs = view.model._meta.model_name in {"user", "transferorder"} and view.name != "last page"
             if user.has_role_permission(permission) and (role == Role.AUDITOR or differs):
                 looks[f"{role.value}: {view}"] = _look(user.pk, view.url)
@@ -70,7 +70,7 @@ def looks_of_staff() -> Looks:
 
 
 def _look(user_pk: int, address: str) -> Callable[[], Any]:
-    """The page as the admin makes it for this user, signed in with both factors."""
+    """Return the page as the admin makes it for this user, signed in with both factors."""
     from django.contrib.messages.storage.cookie import CookieStorage
     from django.test import RequestFactory
     from django.urls import resolve
@@ -100,7 +100,7 @@ def milliseconds(act: Callable[[], Any]) -> float:
 
 
 def measure(looks: Looks, look_up: Callable[[], Any], rounds: int) -> tuple[dict[str, float], float]:
-    """The medians in milliseconds, and that of the look-up between them; the first round warms up."""
+    """Return the medians in milliseconds, and that of the look-up between them; the first round warms up."""
     times: dict[str, list[float]] = {name: [] for name in looks}
     look_ups: list[float] = []
     for number in range(rounds + 1):

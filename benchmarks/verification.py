@@ -32,7 +32,7 @@ from scratch_bank import ROOT, set_up
 SAMPLE = 100_000
 ROUNDS = 3
 
-# In a process of its own, or its memory would be taken for that of the processes which it starts.
+# In a process of its own, or its memory would count for the processes which it starts.
 WRITE = """
 import sys
 from datetime import UTC, datetime
@@ -103,7 +103,7 @@ print(json.dumps([done, time.process_time() - processor]))
 
 
 def said_by(text: str, argument: int, *, folder: Path = ROOT) -> Any:
-    """What a program prints that runs among the modules of `folder`, on our scratch bank."""
+    """Return what a program prints that runs among the modules of `folder`, on our scratch bank."""
     own = folder / ".venv/bin/python"
     with tempfile.TemporaryDirectory(prefix="bank-program-") as place:
         # A file, since processes that it starts read it again.
@@ -121,7 +121,7 @@ def said_by(text: str, argument: int, *, folder: Path = ROOT) -> Any:
 
 
 def against(base: Path, transactions: int) -> dict[str, list[float]]:
-    """Transactions a second of the processor, now and at that commit, by rounds."""
+    """Return transactions a second of the processor, now and at that commit, by rounds."""
     rates: dict[str, list[float]] = {"now": [], "base": []}
     for _ in range(ROUNDS):
         for name, text, folder in (("base", BASE, base), ("now", NOW, ROOT)):

@@ -21,13 +21,13 @@ from smtp_sink import Sink, smtp_sink
 
 CLIENTS = 8
 WARM_UP = 16
-MAILS = 2  # of each payment: to who pays and to who is paid
+MAILS = 2  # of each payment: to payer and payee
 WORKER = ("manage.py", "send_queued_mail", "--watch", "0.2")
 _PATIENCE_SECONDS = 600
 
 
 def paid_for(bank: Bank, log: Path, seconds: float) -> Served:
-    """What eight clients get in so many seconds."""
+    """Return what eight clients get paid in this many seconds."""
     asks = payments(bank)  # first some that let the workers load the bank, and are not counted
     endless = itertools.chain.from_iterable(asks(64) for _ in itertools.count())
     with served(bank, log) as server:
@@ -65,7 +65,7 @@ def measure(folder: Path, options: Any) -> list[Figure]:
 
 
 def wait_for(sink: Sink, mails: int) -> float:
-    """Seconds until so many have come.
+    """Return the seconds until this many have come.
 
     Raises:
         SystemExit: they do not come.

@@ -1,4 +1,4 @@
-"""How the bank is served: by the image, by `make run-https` and by whoever follows docs/deployment.md.
+"""How the bank is served: by the image, by `make run-https` and as in docs/deployment.md.
 
     gunicorn --config deploy/gunicorn.conf.py bankproject.wsgi
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 wsgi_app = "bankproject.wsgi:application"
-# Only what is in front of it needs to reach it: whoever else does could name any address as theirs (docs/firewall.md).
+# Only the proxy in front needs to reach it: any other client could name any address as its own (docs/firewall.md).
 bind = [os.environ.get("WEB_BIND", "127.0.0.1:8000")]
 
 # One request at a time in each: threads make writers of SQLite slower, and a worker that hangs is found out.
@@ -20,9 +20,9 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # A request that takes longer is ended with its worker. The firewall waits for twice as long.
 timeout = 30
 # After SIGTERM nothing new is taken and what runs is finished: within 25 s, so that it is over before Docker's or
-# systemd's patience is (30 s in docker-compose.yml). What is not done by then is rolled back, not half done.
+# systemd's patience is (30 s in docker-compose.yml). Unfinished work is rolled back then, not half done.
 graceful_timeout = 25
-# Whatever leaks goes after so many requests, and not in all workers at once.
+# A leak ends after this many requests, and not in all workers at once.
 max_requests = 5000
 max_requests_jitter = 500
 
@@ -38,7 +38,7 @@ errorlog = "-"
 
 # The firewall takes addresses of 8 KiB; here the default is half.
 limit_request_line = 8190
-# Who is believed about the client's address and scheme is for TRUSTED_PROXIES to say, in one place.
+# TRUSTED_PROXIES alone decides whose word counts for the client's address and scheme.
 forwarded_allow_ips = ""
 
 certfile = os.environ.get("WEB_CERTIFICATE") or None
@@ -65,7 +65,7 @@ def post_fork(server: Any, worker: Any) -> None:
 
 
 def worker_abort(worker: Any) -> None:
-    """The request took longer than `timeout`: the worker is told, and killed a second later. By itself gunicorn would
+    """Give up a request that took longer than `timeout`: the worker is killed a second later. By itself gunicorn would
     answer with a page of its own, 500."""
     from foundation import transactions
 

@@ -25,8 +25,8 @@ def new_key_ring() -> str:
 
 
 def new_password() -> str:
-    """Return a password of 256 random bits that is as it stands in an address, in SQL and in a shell; SQL Server
-    wants three kinds of characters in it."""
+    """Return a password of 256 random bits that needs no escaping in an address, in SQL or in a shell; SQL Server wants
+    three kinds of characters in it."""
     return "Aa1" + secrets.token_hex(32)
 
 

@@ -1,1 +1,1 @@
-"""The ground floor: mechanisms that know no business word. It imports no app."""
+"""The ground floor: mechanisms that know no term of banking. It imports no app."""

@@ -1,8 +1,8 @@
 """Rows that are written once and never again: at model, queryset and database depth (R3.1, R6.2).
 
-The admin is the fourth depth (`foundation.admin.read_only.ReadOnlyAdmin`). The triggers stop what the ORM never
-sees: raw SQL, a console, another program. They are made by `append_only_triggers()` in a migration, and a
-database check says when one has gone missing (Django's AlterField drops them on SQLite without a word).
+The admin is the fourth depth (`foundation.admin.read_only.ReadOnlyAdmin`). The triggers stop what the ORM never sees:
+raw SQL, a console, another program. `append_only_triggers()` makes them in a migration, and a database check reports a
+missing one (on SQLite, Django's AlterField silently drops them).
 """
 
 from collections.abc import Iterable, Iterator
@@ -56,7 +56,7 @@ class AppendOnlyModel(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise AppendOnlyError(f"{type(self).__name__} rows are never changed.")
-        # An explicit INSERT: with a key that exists already, plain save() would try an UPDATE.
+        # An explicit INSERT: for a key that exists already, plain save() would try an UPDATE.
         super().save(force_insert=True, using=kwargs.get("using"))
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -68,7 +68,7 @@ def append_only_models() -> list[type[AppendOnlyModel]]:
 
 
 def trigger_names(vendor: str, table: str) -> list[str]:
-    """Names of the triggers that `create_sql` makes for `table`."""
+    """Return names of the triggers that `create_sql` makes for `table`."""
     events = {
         "sqlite": ["update", "delete"],
         "postgresql": ["change", "truncate"],
@@ -78,11 +78,11 @@ def trigger_names(vendor: str, table: str) -> list[str]:
 
 
 def create_sql(vendor: str, table: str) -> list[str]:
-    """The statements that make `table` append-only on one engine.
+    """Return the statements that make `table` append-only on one engine.
 
-    SQLite needs `PRAGMA recursive_triggers=ON` besides, or REPLACE deletes without firing (settings set it).
-    SQL Server has no BEFORE trigger: INSTEAD OF refuses, and INSERT with OUTPUT goes on working since no
-    INSERT trigger exists. Its application login must not own the ALTER right (docs/architecture.md).
+    SQLite also needs `PRAGMA recursive_triggers=ON` (the settings set it), or REPLACE deletes without firing a trigger.
+    SQL Server has no BEFORE trigger: INSTEAD OF refuses, and INSERT with OUTPUT still works since no INSERT trigger
+    exists. The application's login there must not have the ALTER right (docs/architecture.md).
     """
     message = _message(table)
     if vendor == "sqlite":
@@ -113,7 +113,7 @@ def _message(table: str) -> str:
 
 
 def drop_sql(vendor: str, table: str) -> list[str]:
-    """The statements that undo `create_sql`; for a migration's way back and for tests that tamper."""
+    """Return the statements that undo `create_sql`, for the way back of a migration and for tests that tamper."""
     if vendor == "postgresql":
         return [
             *(f'DROP TRIGGER IF EXISTS "{name}" ON "{table}"' for name in trigger_names(vendor, table)),
@@ -124,7 +124,7 @@ def drop_sql(vendor: str, table: str) -> list[str]:
 
 
 def append_only_triggers(app_label: str, *model_names: str) -> migrations.RunPython:
-    """A migration operation that makes the tables of these models append-only, and back."""
+    """Return a migration operation that makes the tables of these models append-only; reversed, it undoes that."""
 
     def run(schema_editor: Any, historical_apps: Any, make_sql: Any) -> None:
         for model_name in model_names:
@@ -140,8 +140,8 @@ def append_only_triggers(app_label: str, *model_names: str) -> migrations.RunPyt
 
 @contextmanager
 def triggers_lifted(schema_editor: Any, table: str) -> Iterator[None]:
-    """For a migration that fills a new column of rows that are there: their triggers are away meanwhile. They stand
-    again when its transaction is over, however it ends."""
+    """Lift the triggers while a migration fills a new column of existing rows. They are back when the transaction ends,
+    however it ends."""
     vendor = schema_editor.connection.vendor
     for statement in drop_sql(vendor, table):
         schema_editor.execute(statement)
@@ -150,7 +150,7 @@ def triggers_lifted(schema_editor: Any, table: str) -> Iterator[None]:
         schema_editor.execute(statement)
 
 
-# Name and text of each trigger that is switched on; the text, since a harmless one may wear the name.
+# Name and text of each trigger that is switched on: a trigger of the right name may have a harmless text.
 _STANDING_TRIGGERS = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
     "postgresql": "SELECT t.tgname, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
@@ -160,7 +160,8 @@ _STANDING_TRIGGERS = {
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
-    """Append-only triggers that ought to stand in this database and do not; tables not yet made are left out."""
+    """Return the append-only triggers that this database should have and lacks; tables that do not exist yet are left
+    out."""
     tables = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         cursor.execute(_STANDING_TRIGGERS[connection.vendor])
@@ -175,7 +176,7 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
 
 
 def check_triggers_stand(databases: Iterable[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """`manage.py check --database default`: the append-only triggers are in place."""
+    """Check that every append-only trigger exists: `manage.py check --database default`."""
     return [
         checks.Error(
             f"The append-only trigger {name} is missing from the database '{alias}'.",

@@ -1,7 +1,7 @@
-"""Values as the driver takes them: what the field itself makes of them, cheaper where that is known beforehand.
+"""Prepare values for the driver as the field does, but faster where the type is known beforehand.
 
-Most of what a field does to a value is asking what it is. A whole number for an integer column, a text for one of
-characters and the like are told by their type; everything else goes to the field.
+Most of what a field does to a value is finding out its type. A whole number for an integer column, a text for a text
+column and the like are recognised by type; the field prepares all others.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,8 @@ _WHAT_PREPARES = ("get_prep_value", "get_db_prep_value", "get_db_prep_save", "to
 
 
 def preparer(field: models.Field, database: BaseDatabaseWrapper, by_field: Prepare) -> Prepare:
-    """The function that prepares a value of the field for this kind of database, as `by_field` would: its own
-    `get_db_prep_value` or `get_db_prep_save`, which raises whatever they raise."""
+    """Return the function that prepares a value of the field for this kind of database, as the field's own
+    `get_db_prep_value` or `get_db_prep_save` would (`by_field`); it raises what they raise."""
     field = getattr(field, "target_field", field)
     if _prepares_as(field, models.CharField) or _prepares_as(field, models.TextField):
         return _as_it_is(str, by_field)
@@ -37,7 +37,7 @@ def preparer(field: models.Field, database: BaseDatabaseWrapper, by_field: Prepa
 
 
 def _prepares_as(field: models.Field, kind: type[models.Field]) -> bool:
-    """Whether the field's class has not overridden what Django's class does."""
+    """Return whether the field's class has not overridden what Django's class does."""
     return isinstance(field, kind) and all(getattr(type(field), name) is getattr(kind, name) for name in _WHAT_PREPARES)
 
 
@@ -57,7 +57,7 @@ def _made(kind: type, make: Callable[[Any], Any], by_field: Prepare) -> Prepare:
 
 def _of_integers(field: models.Field, database: BaseDatabaseWrapper, by_field: Prepare) -> Prepare:
     if database.vendor == "postgresql":
-        # Each with the type of its column, else the size of a number would make another prepared statement.
+        # Each with its column's type, otherwise the size of a number would make another prepared statement.
         kinds: dict[str, Any] = database.ops.integerfield_type_map  # type: ignore[attr-defined]
         return _made(int, kinds[field.get_internal_type().replace("Auto", "Integer")], by_field)
     if type(database.ops).adapt_integerfield_value is BaseDatabaseOperations.adapt_integerfield_value:
@@ -66,7 +66,7 @@ def _of_integers(field: models.Field, database: BaseDatabaseWrapper, by_field: P
 
 
 def _of_moments(database: BaseDatabaseWrapper, by_field: Prepare) -> Prepare:
-    """Moments in UTC: a text on SQLite, and what they are elsewhere."""
+    """Return the function that prepares moments: in UTC, and as text on SQLite."""
     if database.vendor == "sqlite":
 
         def prepare(value: Any, database: BaseDatabaseWrapper) -> Any:

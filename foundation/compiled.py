@@ -1,16 +1,16 @@
-"""Statements that the ORM compiles once for each kind of database, then run with other values.
+"""Statements that the ORM compiles once for each kind of database, to be run with different values.
 
 Compiling a query in Python costs several times what the database takes to run it (docs/adr/0005). No SQL is written
-here: what runs is what the ORM would run on SQLite, PostgreSQL and SQL Server. All of it goes to the primary
-database, whatever a router says about reading, but for a `Select` that says `may_be_behind`.
+here: what runs is what the ORM would run on SQLite, PostgreSQL and SQL Server. All statements go to the primary
+database, whatever a router says about reading, except a `Select` with `may_be_behind`.
 
 A statement is declared with a function that builds the query, and a field for each of its arguments:
 
     _found = Select(lambda email: User.objects.filter(email=email), User._meta.get_field("email"))
     users = _found.instances("alice@example.com")
 
-The fields prepare the values, so that they may be whatever the fields take. Where an argument is a list of values
-(`pk__in=ids`), give a `list`; there is one statement for each length. Each value stands in the statement once: for a
+The fields prepare the values, so a value may be anything that its field takes. Where an argument is a list of values
+(`pk__in=ids`), give a `list`; there is one statement for each length. Each value is used in the statement once: for a
 value that is needed twice, declare two arguments.
 """
 
@@ -40,7 +40,7 @@ _SCALAR = -1
 
 
 class _Slot(NamedTuple):
-    """A place for a value, and what stands there while compiling."""
+    """A place for a value, and the stand-in while compiling."""
 
     field: models.Field
     stand_in: Any
@@ -54,10 +54,10 @@ class _Statement:
         database = connections[DEFAULT_DB_ALIAS]
         self.text = text
         self.on_driver = DriverText(text, database)
-        # psycopg's JSON is equal to nothing but itself: what is in it is compared.
+        # psycopg's JSON wrapper equals nothing else: its content is compared.
         stand_ins = [_unwrapped(slot.prepared) for slot in slots]
         bare = [_unwrapped(param) for param in params]
-        # Constants are numbered on behind the slots.
+        # Constants are numbered after the slots.
         self._constants = [param for param, one in zip(params, bare, strict=True) if one not in stand_ins]
         numbers = iter(range(len(slots), len(slots) + len(self._constants)))
         self._places = [stand_ins.index(one) if one in stand_ins else next(numbers) for one in bare]
@@ -67,7 +67,7 @@ class _Statement:
         self._prepare = [preparer(slot.field, database, slot.field.get_db_prep_value) for slot in slots]
 
     def bind(self, values: Sequence[Any], database: BaseDatabaseWrapper) -> list[Any]:
-        """The parameters for the driver, where the slots hold `values`."""
+        """Return the parameters for the driver, with `values` in the slots."""
         prepared = [prepare(value, database) for prepare, value in zip(self._prepare, values, strict=True)]
         if self._are_in_order:
             return prepared
@@ -84,7 +84,7 @@ class _Rows(_Statement):
         super().__init__(text, params, slots)
         self.model: type[models.Model] = queryset.model
         self.locks: bool = compiler.query.select_for_update
-        # What stands behind them is there for the order alone.
+        # The columns after them are there only for the order.
         self._width: int | None = compiler.col_count if compiler.has_extra_select else None
         columns = [expression for expression, *_ in compiler.select]
         self._converters = [
@@ -92,7 +92,7 @@ class _Rows(_Statement):
             for place, (converters, expression) in compiler.get_converters(columns).items()
             for convert in converters
         ]
-        # A queryset has names of fields where it is for values, not for instances.
+        # A queryset has names of fields when it returns values, not when it returns instances.
         self._instances = _Instances(compiler) if queryset._fields is None else None
 
     def run(self, values: Sequence[Any], database: BaseDatabaseWrapper) -> list[tuple]:
@@ -121,7 +121,7 @@ class _Instances:
         self._model: type[models.Model] = compiler.klass_info["model"]
         self._columns = slice(places[0], places[-1] + 1)
         self._names = [expression.target.attname for expression, *_ in compiler.select[self._columns]]
-        # The types are those of Django 6.1, where it takes one argument more.
+        # The types are those of Django 6.1, which takes one argument more here.
         self._related = get_related_populators(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)  # type: ignore[call-arg]
         self._annotations: dict[str, int] = compiler.annotation_col_map or {}
 
@@ -138,15 +138,15 @@ S = TypeVar("S", bound=_Statement)
 
 
 class _Compiled(Generic[S]):
-    """Compiles at the first use with this kind of database and lists of these lengths."""
+    """Compiles at the first use with a kind of database and lists of certain lengths."""
 
     def __init__(self, fields: Sequence[models.Field]) -> None:
         self._fields = fields
-        # By the kind of database, and the lengths of the lists or how many single values there are.
+        # By the kind of database, and the lengths of the lists or the number of single values.
         self._statements: dict[tuple[str, tuple[int, ...] | int], S] = {}
 
     def _bound(self, values: Sequence[Any]) -> tuple[S, Sequence[Any], BaseDatabaseWrapper]:
-        """The statement for these values, the values one by one, and the database."""
+        """Return the statement for these values, the values one by one, and the database."""
         database = connections[DEFAULT_DB_ALIAS]
         are_lists = list in map(type, values)
         shape = (
@@ -162,21 +162,21 @@ class _Compiled(Generic[S]):
         return statement, values, self._asked(statement, database)
 
     def _compile(self, shape: tuple[int, ...]) -> S:
-        """The statement for this kind of database, with lists of these lengths.
+        """Return the database that runs the statement.
 
         Raises:
             EmptyResultSet: no row could ever match; a list must not be empty.
-            AssertionError: a value does not stand in the statement once, as it was given.
+            AssertionError: a value is not in the statement once, as it was given.
             TypeError: nothing can stand in for the values of a field.
         """
         raise NotImplementedError
 
     def _asked(self, statement: S, primary: BaseDatabaseWrapper) -> BaseDatabaseWrapper:
-        """The database that runs the statement."""
+        """Return the database that runs the statement."""
         return primary
 
     def _slots(self, shape: tuple[int, ...]) -> tuple[list[_Slot], list[Any]]:
-        """The slots one by one, and the arguments of the function that builds the query."""
+        """Return the slots one by one, and the arguments of the function that builds the query."""
         slots: list[_Slot] = []
         arguments: list[Any] = []
         for field, length in zip(self._fields, shape, strict=True):
@@ -191,8 +191,8 @@ class Select(_Compiled[_Rows], Generic[M]):
     """The rows of `build(*values)`, a queryset of instances or a `values_list()`.
 
     Args:
-        may_be_behind: ask where a queryset would be asked: the replica, which is of the primary's kind, inside a
-            function that is marked so too (`foundation.replica`).
+        may_be_behind: read where a queryset would read: from the replica, inside a function that is also marked so
+            (`foundation.replica`).
     """
 
     def __init__(
@@ -203,22 +203,22 @@ class Select(_Compiled[_Rows], Generic[M]):
         self._may_be_behind = may_be_behind
 
     def rows(self, *values: Any) -> list[tuple]:
-        """The rows with columns as the database has them: the cheapest, where the columns are integers and texts."""
+        """Return the rows with columns as the database has them: cheapest where the columns are integers and texts."""
         statement, bound, database = self._bound(values)
         return statement.run(bound, database)
 
     def tuples(self, *values: Any) -> list[tuple]:
-        """The rows with columns as the fields give them."""
+        """Return the rows with columns as the fields convert them."""
         statement, bound, database = self._bound(values)
         return [tuple(statement.converted(row, database)) for row in statement.run(bound, database)]
 
     def instances(self, *values: Any) -> list[M]:
-        """The rows as instances, with what `select_related()`, `defer()` and `annotate()` ask for."""
+        """Return the rows as instances, as `select_related()`, `defer()` and `annotate()` ask."""
         statement, bound, database = self._bound(values)
         return [statement.instance(row, database) for row in statement.run(bound, database)]
 
     def instance_or_new(self, *values: Any, new: Callable[[], M]) -> tuple[M, bool]:
-        """The row, or the one that `new()` saves where there is none, as `get_or_create()` does; and whether it is new.
+        """Return the row, and whether it is new: where there is none, `new()` saves one, as `get_or_create()` does.
 
         Raises:
             IntegrityError: `new()` cannot be saved, and nobody else has made the row meanwhile.
@@ -242,10 +242,10 @@ class Select(_Compiled[_Rows], Generic[M]):
 
 
 class Update(_Compiled[_Statement]):
-    """`UPDATE` of the rows of a queryset: `build(*values)` gives it, and what each column becomes.
+    """`UPDATE` for the rows of a queryset: `build(*values)` returns it, and the new value of each column.
 
-    A value that a column becomes is prepared by the field that is declared for it, not by the column's: for a column of
-    money that is written in minor units, declare a field of integers. Expressions may stand there too.
+    The field declared for a new value prepares it, not the column's own field: for a column of money written in minor
+    units, declare an integer field. Expressions are allowed too.
     """
 
     def __init__(
@@ -255,13 +255,13 @@ class Update(_Compiled[_Statement]):
         self._build = build
 
     def execute(self, *values: Any) -> int:
-        """Run; return how many rows matched."""
+        """Run it; return how many rows matched."""
         statement, bound, database = self._bound(values)
         return statement.on_driver.count(database, statement.bind(bound, database))
 
     def execute_many(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Run for each row of values, handed to the driver at once. Drivers do not agree on how many rows
-        matched: read again what must have changed."""
+        """Run it for each row of values, handed to the driver at once. Drivers do not agree on how many rows matched:
+        read again what must have changed."""
         statement, _, database = self._bound(rows[0])
         statement.on_driver.many(database, [statement.bind(values, database) for values in rows])
 
@@ -270,20 +270,24 @@ class Update(_Compiled[_Statement]):
         matching, columns = self._build(*arguments)
         query: sql.UpdateQuery = matching.query.chain(sql.UpdateQuery)  # type: ignore[assignment]
         query.add_update_values({name: _in_its_field(value, slots) for name, value in columns.items()})
-        query.annotations = {}  # what they stand for is in the conditions by now
+        query.annotations = {}  # what they stand for is in the conditions by this point
         text, params = query.get_compiler(using=DEFAULT_DB_ALIAS).as_sql()
         return _Statement(text, params, slots)
 
 
 class Insert:
-    """`INSERT` of n rows at once, for which the database gives no keys back, or of one instance, for which it does.
+    """`INSERT` of n rows at once, for which the database returns no keys, or of one instance, for which it does.
 
-    A field that is declared for a column, `amount=BigIntegerField()`, prepares the values in place of the column's own:
-    for a column of money that is written in minor units, one of integers.
+    A field declared for a column, `amount=BigIntegerField()`, prepares the values instead of the column's own: for a
+    column of money written in minor units, use an integer field.
     """
 
     def __init__(self, model: type[models.Model], field_names: Sequence[str] = (), **prepared_by: models.Field) -> None:
-        """Args: field_names: in the order of the values; all but a key that the database makes, if not given."""
+        """Take the columns, and the fields that prepare values in place of their own.
+
+        Args:
+            field_names: in the order of the values; if not given, all except a key that the database makes.
+        """
         self._model = model
         by_name = {field.name: field for field in model._meta.concrete_fields}
         made = model._meta.auto_field
@@ -292,7 +296,7 @@ class Insert:
         if not prepared_by.keys() <= set(names):
             raise ValueError(f"Not among the fields: {sorted(prepared_by.keys() - set(names))}")
         self._prepared_by = [prepared_by.get(field.name, field) for field in self._fields]
-        # What is NULL by being left out: SQL Server's drivers ask it for the type of each parameter that is NULL.
+        # Columns left out become NULL: SQL Server's drivers ask the server for the type of each parameter that is NULL.
         self._nullable = [
             place for place, field in enumerate(self._fields) if field.null and not field.has_db_default()
         ]
@@ -300,7 +304,7 @@ class Insert:
         self._statements: dict[tuple[str, int, tuple[int, ...], bool], _Inserted] = {}
 
     def execute(self, rows: Sequence[Sequence[Any]]) -> None:
-        """Insert; each row has the values of the fields in order, as attributes of the model would."""
+        """Insert the rows; each has the values of the fields in order, as attributes of the model would be."""
         start = 0
         while start < len(rows):
             # Few different lengths, so few statements to compile.
@@ -325,7 +329,7 @@ class Insert:
     def _statement(
         self, rows: Sequence[Sequence[Any]], database: BaseDatabaseWrapper, *, with_key: bool = False
     ) -> "_Inserted":
-        """The one for so many rows, in which the same columns are NULL.
+        """Return the statement for this number of rows, in which the same columns are NULL.
 
         Raises:
             ValueError: a row has too few values, or too many.
@@ -365,7 +369,7 @@ class Insert:
 
 
 class _Inserted:
-    """A compiled INSERT: of which places of a row, how each is prepared, and in which layout."""
+    """A compiled INSERT: which columns of a row it takes, how each is prepared, and in which layout."""
 
     def __init__(self, text: str, columns: Sequence[tuple[int, Prepare]], *, is_by_column: bool) -> None:
         self.text = text
@@ -374,14 +378,14 @@ class _Inserted:
         self._columns = columns
 
     def bind(self, rows: Sequence[Sequence[Any]], database: BaseDatabaseWrapper) -> list[Any]:
-        """The parameters for the driver."""
+        """Return the parameters for the driver."""
         if self.is_by_column:
             return [[prepare(row[place], database) for row in rows] for place, prepare in self._columns]
         return [prepare(row[place], database) for row in rows for place, prepare in self._columns]
 
 
 def _in_its_field(value: Any, slots: Sequence[_Slot]) -> Any:
-    """A stand-in with the field that was declared for it; anything else as it is."""
+    """Return a stand-in with the field that was declared for it; return anything else unchanged."""
     return next((models.Value(value, slot.field) for slot in slots if slot.stand_in is value), value)
 
 
@@ -389,7 +393,7 @@ def _in_its_field(value: Any, slots: Sequence[_Slot]) -> Any:
 
 
 def _slot(field: models.Field, number: int) -> _Slot:
-    field = getattr(field, "target_field", field)  # a foreign key takes what the key takes that it points at
+    field = getattr(field, "target_field", field)  # a foreign key takes what the key that it points at takes
     for stand_in in _stand_ins(field, number):
         if _is_of_its_type(field, stand_in):
             return _Slot(
@@ -399,7 +403,7 @@ def _slot(field: models.Field, number: int) -> _Slot:
 
 
 def _stand_ins(field: models.Field, number: int) -> Iterator[Any]:
-    """Values of each type, too odd to be a literal of ours."""
+    """Return values of each type, too odd to be one of our literals."""
     _, most = BaseDatabaseOperations.integer_field_ranges.get(field.get_internal_type(), (0, 10**16))
     yield most // 13 * 10 + number
     yield Decimal(7_700_000_001 + number)
@@ -414,7 +418,7 @@ def _unwrapped(param: Any) -> Any:
 
 
 def _is_of_its_type(field: models.Field, value: Any) -> bool:
-    """Whether the field takes values of this type, and leaves them as they are."""
+    """Return whether the field takes values of this type unchanged."""
     try:
         return type(field.to_python(value)) is type(value)
     except (TypeError, ValidationError):

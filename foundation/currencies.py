@@ -1,7 +1,7 @@
 """How many decimals a currency has by ISO 4217: the scale at which every amount is kept (R2.7).
 
-A table of our own and not a library's (docs/adr/0007): Babel has the digits that are usually shown, which differ for
-some currencies and between releases, and another scale divides every balance.
+The table is our own and not a library's (docs/adr/0007): Babel has the digits that are usually shown, which differ for
+some currencies and between releases, and a wrong scale would change every balance.
 """
 
 _TWO_DECIMALS = """
@@ -17,7 +17,7 @@ _OTHERS = {
     4: "CLF UYW",
 }
 _EXPONENTS = {code: places for places, codes in (_OTHERS | {2: _TWO_DECIMALS}).items() for code in codes.split()}
-# Metals, units of account, the codes for tests and for no currency: ISO 4217 gives them no minor unit.
+# Metals, units of account, and the codes for tests and for no currency: ISO 4217 gives them no minor unit.
 _NOT_DIVIDED = frozenset(["XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"])
 
 
@@ -26,7 +26,7 @@ class UnknownCurrency(ValueError):
 
 
 def exponent_of(currency: str) -> int:
-    """The decimals of a currency: 2 for EUR and RSD, 0 for JPY, 3 for BHD, 4 for UYW.
+    """Return the decimals of a currency: 2 for EUR and RSD, 0 for JPY, 3 for BHD, 4 for UYW.
 
     Raises:
         UnknownCurrency: no code of ISO 4217, or one without a minor unit (XAU, XXX).

@@ -1,7 +1,7 @@
-"""Which currency this bank keeps its money in, and with how many decimals (R2.7).
+"""Which currency the bank keeps its money in, and with how many decimals (R2.7).
 
-Balances are whole minor units: with another currency, or another number of decimals, every one of them would mean
-something else. So the first `migrate` writes both down, and every start compares.
+Balances are whole minor units: with another currency, or another number of decimals, every balance would mean something
+else. So the first `migrate` records both, and every start compares.
 """
 
 import logging
@@ -22,11 +22,11 @@ _HINT = "See docs/deployment.md, “The currency”."
 
 
 class AnotherCurrency(ImproperlyConfigured):
-    """The bank's money is kept in another currency, or with other decimals, than CURRENCY says now."""
+    """The bank keeps its money in another currency, or with other decimals, than CURRENCY says now."""
 
 
 def fault(using: str = DEFAULT_DB_ALIAS) -> str:
-    """What is wrong, and what to do; "" if currency and decimals are those that were written down. One statement."""
+    """Return what is wrong and what to do; "" if currency and decimals are those recorded. One statement."""
     record = CurrencyRecord.objects.using(using).filter(pk=CURRENCY_ROW).first()
     code, exponent = settings.CURRENCY, exponent_of(settings.CURRENCY)
     if record is None:
@@ -45,7 +45,7 @@ def fault(using: str = DEFAULT_DB_ALIAS) -> str:
 
 
 def verify(using: str = DEFAULT_DB_ALIAS) -> None:
-    """Compare CURRENCY and its decimals with what was written down.
+    """Compare CURRENCY and its decimals with the record.
 
     Raises:
         AnotherCurrency: they differ, or nothing was written down.
@@ -58,8 +58,8 @@ _verified = False
 
 
 def verify_once() -> None:
-    """`verify()`, until it has succeeded once in this process: what moves money asks it first, so that no command can
-    move any at another scale."""
+    """Call `verify()` until it has succeeded once in this process. Every service that moves money calls this first, so
+    that no command can move money at another scale."""
     global _verified
     if not _verified:
         verify()
@@ -67,7 +67,7 @@ def verify_once() -> None:
 
 
 def begin() -> None:
-    """What a web worker does before its first request, and a command before its work.
+    """Verify the currency before a web worker's first request, and before a command's work.
 
     Raises:
         AnotherCurrency
@@ -75,12 +75,12 @@ def begin() -> None:
     try:
         verify_once()
     except DatabaseError as error:
-        # Not there yet: then whatever moves money first compares.
+        # Not there yet: then the first service that moves money compares.
         logger.warning("The currency could not be compared at the start: %s", type(error).__name__)
 
 
 def note_after_migrate(sender: Any, using: str, **kwargs: Any) -> None:
-    """Django's `post_migrate`: the first one writes the currency down, each later one compares."""
+    """Record the currency at the first `migrate`, and compare at each later one (Django's `post_migrate`)."""
     if not _is_made(using):
         return
     row = CurrencyRecord(pk=CURRENCY_ROW, code=settings.CURRENCY, exponent=exponent_of(settings.CURRENCY))
@@ -94,7 +94,7 @@ def note_after_migrate(sender: Any, using: str, **kwargs: Any) -> None:
 
 
 def check_currency(databases: Iterable[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """`manage.py check --database default`, and so `migrate`: the currency is the one it was."""
+    """Check that the currency is the recorded one: `manage.py check --database default`, and so `migrate`."""
     return [
         checks.Error(found, hint=_HINT, id="foundation.E001")
         for using in databases or []

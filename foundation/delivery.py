@@ -1,10 +1,10 @@
-"""Hand what django-post-office has queued over to the mail server, shared out among any number of workers (ADR 25).
+"""Deliver what django-post-office has queued to the mail server, shared among any number of workers (ADR 25).
 
-A worker takes mails that are due, for MAIL_LEASE_SECONDS: their `scheduled_time` is moved on (`foundation.leases`).
-Over one connection it hands them over one by one, and writes down what went out after each batch (BATCH_SIZE) and
-each second. So when it is killed, at most these come twice, under the same Message-ID; the others are due when the
-lease ends. What cannot be delivered is tried again MAX_RETRIES times: soon at first, for a server that was away for a
-moment, and then RETRY_INTERVAL apart; each try is noted as a `Log`.
+A worker takes mails that are due for MAIL_LEASE_SECONDS, by moving their `scheduled_time` forward
+(`foundation.leases`). It sends them one by one over one connection, and records what it sent after each batch
+(BATCH_SIZE) and each second. So when it is killed, at most those mails are sent twice, under the same Message-ID; the
+others are due again when the lease ends. A mail that cannot be delivered is tried again MAX_RETRIES times: soon at
+first, for a server that was away for a moment, then every RETRY_INTERVAL; each try is recorded as a `Log`.
 """
 
 import logging
@@ -34,7 +34,7 @@ _FIRST_PAUSE = timedelta(seconds=10)
 
 
 class Courier:
-    """Delivers for one worker. What it could not write down, since the database was away, it writes down first."""
+    """Delivers for one worker. Results that it could not record, since the database was away, are recorded first."""
 
     def __init__(self) -> None:
         self._sent: list[Email] = []
@@ -44,9 +44,9 @@ class Courier:
         self._began_at = timezone.now()
 
     def deliver(self, stop: Told) -> int:
-        """Hand over a few of the mails that are due (BATCH_SIZE); return how many were tried.
+        """Send some of the mails that are due (at most BATCH_SIZE); return how many were tried.
 
-        Told to stop, it finishes the mail at hand and gives the others back.
+        Told to stop, it finishes the current mail and gives the others back.
 
         Raises:
             Error: the database does not answer.
@@ -60,8 +60,8 @@ class Courier:
         half_over = time.monotonic() + lease.total_seconds() / 2
         taken = _take(now, until=now + lease)
         for tried, email in enumerate(taken):
-            # The second half of the lease is left for the mail at hand, however slow the server is. Whichever clock
-            # says so first: the one may be set back, and the other stands still while the machine sleeps.
+            # The second half of the lease is kept for the current mail, however slow the server is. Two clocks are
+            # asked: one may be set back, and the other stands still while the machine sleeps.
             if stop.is_set() or timezone.now() >= now + lease / 2 or time.monotonic() >= half_over:
                 self._note()
                 _give_back(taken[tried:], until=now + lease)
@@ -73,14 +73,14 @@ class Courier:
         return len(taken)
 
     def hang_up(self) -> None:
-        """Close the connection to the mail server, which drops one that nobody uses."""
+        """Close the connection to the mail server, which would drop an idle one."""
         connections.close()
 
     def _hand_over(self, email: Email) -> None:
         try:
             connection = connections[email.backend_alias or get_default_mailer()]
             email.dispatch(commit=False, disconnect_after_delivery=False, connection=connection)
-        except Exception as error:  # whatever it is, it is one mail's
+        except Exception as error:  # whatever it is, it concerns one mail
             logger.exception("Mail %s could not be delivered", email.pk)
             self._failed.append((email, error))
             connections.close()  # it may be in the middle of something
@@ -95,15 +95,15 @@ class Courier:
 
 def _take(now: datetime, *, until: datetime) -> list[Email]:
     unexpired = Q(expires_at__gt=now) | Q(expires_at__isnull=True)
-    # In the order of the time's index, which holds nothing that is done: this costs the same however much was delivered
-    # and however much waits. `status__in` would lead SQLite to the index of the status, and to sorting all that waits.
+    # In the order of the time's index, which holds no delivered mail: the cost does not depend on how many were
+    # delivered or wait. `status__in` would lead SQLite to the index of the status, and to sorting all mails that wait.
     due = Email.objects.filter(unexpired, status__gte=min(_WAITING), scheduled_time__lte=now).order_by("scheduled_time")
     due = due.prefetch_related("attachments")
     return leases.take(due, due_at="scheduled_time", until=until, limit=get_batch_size())
 
 
 def _mend_times(now: datetime) -> None:
-    """Let nothing wait for a time that does not come, nor for one that a clock gave it which has been set back."""
+    """Correct times that will never come, and times set by a clock that has since been set back."""
     outbox.recall(now=now)
     _give_times(now)
     lease = timedelta(seconds=settings.MAIL_LEASE_SECONDS)
@@ -114,12 +114,14 @@ def _mend_times(now: datetime) -> None:
 
 @own_transaction
 def _give_times(now: datetime) -> None:
-    """What was not queued by us (Django's mails to administrators, say) has no time, and is due."""
+    """Give a time to mails that we did not queue (Django's mails to administrators, for example): they have none, and
+    are due."""
     Email.objects.filter(status__in=_WAITING, scheduled_time__isnull=True).update(scheduled_time=now)
 
 
 def _give_back(emails: Sequence[Email], *, until: datetime) -> None:
-    """Those that are this worker's yet: what another has taken since, whose lease ends otherwise, that one delivers."""
+    """Give back the mails that this worker still holds; another worker delivers those that it has taken since, whose
+    lease ends at another time."""
     _waiting_of(emails).filter(scheduled_time=until).update(scheduled_time=timezone.now())
 
 
@@ -150,10 +152,11 @@ def _write_down(sent: Sequence[Email], failed: Sequence[tuple[Email, Exception]]
 
 
 def pause_after(retries: int) -> timedelta:
-    """How long a mail waits that has failed once more than so often: each time twice as long, up to RETRY_INTERVAL."""
+    """Return how long a mail waits after this many failures: each time twice as long, up to RETRY_INTERVAL."""
     return min(_FIRST_PAUSE * 2 ** min(retries, 16), get_retry_timedelta())
 
 
 def _waiting_of(emails: Sequence[Email]) -> "QuerySet[Email]":
-    """Those that nobody else has delivered meanwhile: their lease may have passed while this machine slept."""
+    """Return the mails that no other worker has delivered meanwhile: their lease may have ended while this machine
+    slept."""
     return Email.objects.filter(pk__in=[email.pk for email in emails], status__in=_WAITING)

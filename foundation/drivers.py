@@ -1,10 +1,10 @@
-"""How a compiled statement reaches the driver of each kind of database, without what costs more than the statement.
+"""How a compiled statement reaches the driver of each kind of database, without Django's overhead.
 
 Django makes a cursor for each statement, wraps it twice, and translates the text again. On SQL Server each such cursor
-is one more round trip, to forget what was prepared; on PostgreSQL nothing is ever prepared. Here the text is translated
-once, and a connection keeps one cursor for all that was compiled (docs/adr/0005).
+costs another round trip, to discard what was prepared; on PostgreSQL nothing is ever prepared. Here the text is
+translated once, and a connection keeps one cursor for all compiled statements (docs/adr/0005).
 
-Whoever looks on (`execute_wrapper()`, the log of queries) is served by Django's own cursor.
+Code that watches statements (`execute_wrapper()`, the log of queries) gets Django's own cursor.
 """
 
 import threading
@@ -17,7 +17,7 @@ from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 
 Execute = Callable[[BaseDatabaseWrapper, str, Sequence[Any]], Any]
 
-# PostgreSQL, which is given the values apart from the text, cannot know that two of them will always be the same.
+# PostgreSQL gets the values apart from the text, so it cannot know that two of them are always the same.
 _SAME_VALUE_TWICE = ("GROUP BY", "DISTINCT")
 
 
@@ -29,16 +29,16 @@ class DriverText:
         self._for_driver = text
         self._execute: Execute | None = None
         if database.vendor == "sqlite":
-            # A method that needs no cursor, so that nothing is connected to.
+            # A method that needs no cursor, so that nothing connects.
             self._for_driver = SQLiteCursorWrapper.convert_query(None, text)  # type: ignore[arg-type]
             self._execute = _execute_on_sqlite
         elif database.vendor == "postgresql" and not any(word in text for word in _SAME_VALUE_TWICE):
             self._execute = _execute_on_postgresql
-        elif database.vendor == "microsoft" and "%s" in text:  # what has no values is not prepared
+        elif database.vendor == "microsoft" and "%s" in text:  # a statement without values is not prepared
             self._execute = _execute_on_sql_server
 
     def rows(self, database: BaseDatabaseWrapper, params: Sequence[Any]) -> list[tuple]:
-        """Run; return all rows, as the driver gives them."""
+        """Run it; return all rows, as the driver gives them."""
         if self._execute is None or _is_watched(database):
             with database.cursor() as cursor:
                 cursor.execute(self.text, params)
@@ -52,7 +52,7 @@ class DriverText:
         return rows
 
     def count(self, database: BaseDatabaseWrapper, params: Sequence[Any]) -> int:
-        """Run; return how many rows it was about."""
+        """Run it; return how many rows it affected."""
         if self._execute is None or _is_watched(database):
             with database.cursor() as cursor:
                 cursor.execute(self.text, params)
@@ -66,7 +66,7 @@ class DriverText:
         return matched
 
     def many(self, database: BaseDatabaseWrapper, rows: Sequence[Sequence[Any]]) -> None:
-        """Run for each row of parameters, handed to the driver at once."""
+        """Run it for each row of parameters, handed to the driver at once."""
         if self._execute is not _execute_on_postgresql or _is_watched(database):
             with database.cursor() as cursor:
                 cursor.executemany(self.text, rows)
@@ -81,7 +81,7 @@ def _is_watched(database: BaseDatabaseWrapper) -> bool:
 
 
 def _require_readiness(database: BaseDatabaseWrapper) -> None:
-    """What Django does before each statement.
+    """Do what Django does before each statement.
 
     Raises:
         TransactionManagementError: an earlier statement broke the transaction.
@@ -95,7 +95,7 @@ def _require_readiness(database: BaseDatabaseWrapper) -> None:
     database.validate_no_broken_transaction()
 
 
-# --- SQLite: its driver keeps the statements that it has prepared, by their texts ---------------------------
+# --- SQLite: its driver keeps prepared statements by their texts --------------------------------------------
 
 
 def _execute_on_sqlite(database: BaseDatabaseWrapper, text: str, params: Sequence[Any]) -> Any:
@@ -106,8 +106,7 @@ def _execute_on_sqlite(database: BaseDatabaseWrapper, text: str, params: Sequenc
 
 
 class _Kept(threading.local):
-    """The cursor of each of this thread's connections, by their aliases. It goes with its connection: another one gets
-    another."""
+    """The cursor of each of this thread's connections, by alias. It lives as long as its connection."""
 
     def __init__(self) -> None:
         self._of: dict[str, tuple[Any, Any]] = {}  # the driver's connection, and the cursor
@@ -129,18 +128,18 @@ _kept = _Kept()
 # --- PostgreSQL: values apart from the text, so that it can be prepared -------------------------------------
 
 
-# The server's function that refuses a statement which was prepared before a migration gave a column another type; what
-# it says is in the server's language.
+# The server's function that refuses a statement prepared before a migration gave a column another type; its message is
+# in the server's language.
 OUTDATED_IN = "RevalidateCachedQuery"
 
 
 def _execute_on_postgresql(database: Any, text: str, params: Sequence[Any]) -> Any:
     cursor = _kept.cursor(database, _made_on_postgresql)
     try:
-        # Nothing is prepared where the connection's `prepare_threshold` is None, as a pooler may want it.
+        # Nothing is prepared where the connection's `prepare_threshold` is None, which a pooler may need.
         return cursor.execute(text, params, prepare=True)
     except database.Database.NotSupportedError as error:
-        # In a transaction whoever began it runs it again: the driver forgets what is prepared at the rollback.
+        # In a transaction, its owner runs it again: the driver forgets prepared statements at the rollback.
         if database.in_atomic_block or error.diag.source_function != OUTDATED_IN:
             raise
     database.connection.execute("DEALLOCATE ALL")
@@ -153,9 +152,9 @@ def _made_on_postgresql(database: BaseDatabaseWrapper) -> Any:
     return ServerBindingCursor(database.connection)  # type: ignore[call-arg]
 
 
-# --- SQL Server: one cursor, since what it prepares anew takes the place of the old in the same round trip --
+# --- SQL Server: one cursor, since a newly prepared statement replaces the old one in the same round trip --
 
-# Of ODBC, for `setinputsizes()`: the kind, its size, its decimals.
+# ODBC's, for `setinputsizes()`: the kind, its size, its decimals.
 _Declared = tuple[int, int, int] | None
 _NARROW_TEXT, _WIDE_TEXT = (12, 4000, 0), (-9, 4000, 0)
 _INTEGER, _BIG_INTEGER = (4, 0, 0), (-5, 0, 0)
@@ -179,15 +178,15 @@ def _made_on_sql_server(database: BaseDatabaseWrapper) -> Any:
 
 
 def _declared(params: Sequence[Any], database: BaseDatabaseWrapper) -> list[_Declared] | None:
-    """What the values are declared as, whatever their length and size; None leaves it to the driver.
+    """Return what the values are declared as, whatever their length and size; None leaves it to the driver.
 
-    The drivers declare a text as long as it is, and mssql-python a number as small as it is: for the server that is
-    another statement each time, which it compiles anew.
+    The drivers declare a text by its own length, and mssql-python a number by its own size: for the server that is
+    another statement each time, which it compiles again.
     """
     declared: list[_Declared] = []
     for value in params:
         if isinstance(value, str) and value.isascii() and len(value) <= _NARROW_TEXT[1]:
-            declared.append(_NARROW_TEXT)  # wide, it would not be looked for by the index on a UUID, a char(32)
+            declared.append(_NARROW_TEXT)  # as a wide text, it would not use the index on a UUID, a char(32)
         elif isinstance(value, str) and 2 * len(value) <= _WIDE_TEXT[1]:
             declared.append(_WIDE_TEXT)  # its size is in UTF-16, where a character may be two
         elif isinstance(value, int) and -(2**31) <= value < 2**31:
@@ -195,7 +194,7 @@ def _declared(params: Sequence[Any], database: BaseDatabaseWrapper) -> list[_Dec
         elif isinstance(value, int) and -(2**63) <= value < 2**63:
             declared.append(_BIG_INTEGER)
         elif type(value) is datetime and value.tzinfo is UTC:
-            # pyodbc hands it over without its zone, which the ODBC driver would take for that of the machine.
+            # pyodbc sends it without its zone, which the ODBC driver would take for the machine's.
             declared.append(None if database.Database.__name__ == "pyodbc" else _MOMENT)  # type: ignore[attr-defined]
         else:
             return None

@@ -1,4 +1,4 @@
-"""What the forms of pages are made of: amounts, texts in any script, and a key by which a form counts once."""
+"""Fields and forms of the pages: amounts, texts in any script, and a key that makes a form count once."""
 
 import unicodedata
 import uuid
@@ -15,8 +15,7 @@ from foundation.text import has_unprintable, is_longer_than, is_readable, length
 
 
 class OnceForm(forms.Form):
-    """A form with an idempotency key of ours, new for every page that is shown afresh: it counts once, however often it
-    is sent."""
+    """A form with an idempotency key, new for every fresh page: the form counts once, however often it is sent."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
 
@@ -30,7 +29,7 @@ class OnceForm(forms.Form):
 
 
 class AmountInput(forms.TextInput):
-    """A field with the currency's sign before it, so that nobody has to type it."""
+    """A field with the currency's sign before it, so that nobody has to type the sign."""
 
     def render(self, *args: Any, **kwargs: Any) -> SafeString:
         field = super().render(*args, **kwargs)
@@ -67,12 +66,12 @@ class AmountField(forms.CharField):
 class LineField(forms.CharField):
     """One line of free text in any script, NFC, runs of white space made one space.
 
-    Normalised before its length is checked: composing can make a text longer than it was.
+    Normalised before its length is checked: composing can make a text longer.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # Said by us: the length that counts is the column's.
+        # Our own message: the length that counts is the column's.
         self.validators = [rule for rule in self.validators if not isinstance(rule, MaxLengthValidator)]
 
     def to_python(self, value: Any) -> Any:
@@ -109,5 +108,5 @@ class ParagraphsField(forms.CharField):
 
 
 def too_long(text: str, max_chars: int) -> str:
-    """What is said of a text that a column cannot hold; the length is counted as the column does."""
+    """Return the message for a text that a column cannot hold; the length is counted as the column counts."""
     return f"At most {max_chars} characters; this has {length_of(text)}."

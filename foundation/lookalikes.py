@@ -1,4 +1,4 @@
-"""What a text looks like: one spelling for all that people take for the same (Unicode Technical Standard 39)."""
+"""What a text looks like: one spelling for all texts that people take for the same (Unicode Technical Standard 39)."""
 
 import re
 import unicodedata
@@ -6,20 +6,21 @@ from functools import cache
 
 from confusable_homoglyphs import categories, confusables
 
-# Beyond the standard's table. It reads m as rn, and not the other way; its l is a capital I, and ours has no case.
+# Beyond the standard's table, which reads m as rn but not rn as m, and whose l is a capital I; our skeletons have no
+# case.
 _READ_AS = (("rn", "m"), ("vv", "w"), ("l", "i"), ("π", "n"))
-# Letters of Latin in another dress: small capitals, squared, circled.
+# Latin letters in another form: small capitals, squared, circled.
 _DRESSED = re.compile(r"LATIN (?:CAPITAL |SMALL )?LETTER (?:SMALL CAPITAL )?([A-Z])$")
 _INVISIBLE_MARKS = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
 
 
 def script_of(char: str) -> str:
-    """The script that a character belongs to, such as LATIN; COMMON or INHERITED, if to none of its own."""
+    """Return the script of a character, such as LATIN; COMMON or INHERITED if it belongs to none."""
     return str(categories.alias(char))
 
 
 def is_invisible(char: str) -> bool:
-    """Whether it leaves no mark of its own: joiners, marks of direction, fillers, variation selectors."""
+    """Return whether the character is invisible: joiners, marks of direction, fillers, variation selectors."""
     return (
         unicodedata.category(char) == "Cf"
         or char in _INVISIBLE_MARKS
@@ -29,15 +30,15 @@ def is_invisible(char: str) -> bool:
 
 
 def is_variation_selector(char: str) -> bool:
-    """Whether it chooses between forms of the character before it, as some Japanese names do."""
+    """Return whether it chooses between forms of the character before it, as in some Japanese names."""
     return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
 
 
 def skeleton(text: str) -> str:
-    """The text with one character in place of all that look like it, whatever their script, case and accents.
+    """Return the text with one character in place of all that look like it, whatever their script, case and accents.
 
-    Two texts that people take for the same have one skeleton. It is for comparing, never for showing: l, I and 1 are
-    one character in it. What is invisible has no place in it; spaces and punctuation stay.
+    Texts that people take for the same have the same skeleton. It is for comparing, never for showing: l, I and 1 are
+    one character in it. Invisible characters are left out; spaces and punctuation stay.
     """
     seen = (char for char in unicodedata.normalize("NFKC", text) if not is_invisible(char))
     looks = "".join(_look_of(char) for char in unicodedata.normalize("NFD", "".join(seen)))
@@ -49,7 +50,7 @@ def skeleton(text: str) -> str:
 
 @cache
 def _look_of(char: str) -> str:
-    """What stands for the character: one in ASCII, if it looks like one in either case."""
+    """Return the stand-in for the character: an ASCII one, if it looks like one in either case."""
     if not char.isascii() and (dressed := _DRESSED.search(unicodedata.name(char, ""))):
         return dressed[1]
     forms = [_prototype(form) for form in (char, char.upper(), char.lower())]
@@ -57,18 +58,19 @@ def _look_of(char: str) -> str:
 
 
 def _prototype(char: str) -> str:
-    """The first of all that look alike: letters of ASCII before its other characters, and these before all others."""
+    """Return the first of all characters that look alike: ASCII letters before other ASCII characters, and these before
+    all others."""
     alike = {char} | _alike(char)
     alike |= {other for one in alike for other in _alike(one)}
     return min(map(_without_accents, alike), key=lambda one: (not one.isascii(), not one.isalpha(), len(one), one))
 
 
 def _alike(text: str) -> set[str]:
-    """What the standard's table has beside it; of each pair, one is what the other is read as."""
+    """Yield the characters that the standard's table pairs with it; in each pair, one is read as the other."""
     return {pair["c"].strip("\u200e") for pair in confusables.confusables_data.get(text, ())}
 
 
 def _without_accents(text: str) -> str:
-    """Without marks that may stand on any letter. Vowels of Indic scripts are marks, too, and stay."""
+    """Return the text without marks that may stand on any letter. Vowels of Indic scripts are marks, too, and stay."""
     parts = unicodedata.normalize("NFKD", text)
     return "".join(char for char in parts if unicodedata.category(char) != "Mn" or script_of(char) != "INHERITED")

@@ -1,4 +1,4 @@
-"""How texts are compared where an index must serve it, and columns of texts without accents and case."""
+"""How texts are compared where an index must serve the comparison, and columns of texts without accents and case."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,8 +14,8 @@ _AFTER_ALL_ELSE = "\U0010ffff"
 class BeginsWith(StartsWith):
     """`startswith` that an index serves on every engine.
 
-    On SQLite Django's own is LIKE, which compares without case, so an index in binary order is of no use to it:
-    there the beginning is a range of that order.
+    On SQLite Django's own is a case-blind LIKE, which cannot use an index in binary order: here the beginning is a
+    range of that order.
     """
 
     lookup_name = "begins_with"
@@ -31,14 +31,14 @@ class BeginsWith(StartsWith):
 
 
 class FoldedField(models.CharField):
-    """What the text field `folded_of` of the same row holds, folded for searches; written whenever the row is."""
+    """The text of the field `folded_of` of the same row, folded for searches; written whenever the row is."""
 
     def __init__(self, *args: Any, folded_of: str = "", **kwargs: Any) -> None:
         self.folded_of = folded_of
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> Any:
-        # For the database a column of characters like any other.
+        # For the database, an ordinary column of characters.
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.CharField", args, kwargs
 
@@ -50,7 +50,7 @@ class FoldedField(models.CharField):
 
 
 class WithFoldedFields(models.Model):
-    """A row with folded fields: who saves one text of it saves what is searched too."""
+    """A row with folded fields: saving a text saves its folded copy too."""
 
     class Meta:
         abstract = True

@@ -1,5 +1,5 @@
-"""Links in mails: a secret token that only its SHA-256 digest is kept of, so that a read of the database yields
-no working link."""
+"""Links in mails: a secret token of which only the SHA-256 digest is kept, so that the database holds no working
+link."""
 
 import hashlib
 import secrets
@@ -23,7 +23,7 @@ class LinkInvalid(Refusal):
 
 
 def new_token() -> str:
-    """256 random bits, as they stand in a URL."""
+    """Return 256 random bits, as a URL takes them."""
     return secrets.token_urlsafe(32)
 
 
@@ -32,13 +32,13 @@ def digest(token: str) -> str:
 
 
 class MailLink(models.Model):
-    """A link on its way to somebody: issued, found as often as it is followed, used up once.
+    """A link in a mail to a person: issued, found as often as it is followed, used up once.
 
-    Each kind of link is a table of its own that adds what the link is for, whose it is (`owner`), and what makes it
-    worthless before its time (`is_good`). How often links are mailed is limited by the services that issue them.
+    Each kind of link is a table of its own that adds what the link is for, who owns it (`owner`), and what makes it
+    worthless before its time (`is_good`). The services that issue links limit how often they are mailed.
     """
 
-    # The name of the column that says whose it is: a user, or an address that is no user's yet.
+    # The name of the column that says who owns it: a user, or an address that has no user yet.
     owner: ClassVar[str] = "user"
 
     token_digest = models.CharField(max_length=64, unique=True)
@@ -61,9 +61,9 @@ class MailLink(models.Model):
         sweep(cls._default_manager.filter(expires_at__lt=timezone.now()))
 
     def issue(self, *, lasts: timedelta) -> str:
-        """Save this link, good for so long from now, and return its token for the mail: it is kept nowhere.
+        """Save this link, good for this long from now, and return its token for the mail; the token is kept nowhere.
 
-        A link that is issued again answers to its new token alone.
+        A link that is issued again works with its new token only.
         """
         token = new_token()
         self.token_digest, self.expires_at = digest(token), timezone.now() + lasts
@@ -72,7 +72,7 @@ class MailLink(models.Model):
 
     @classmethod
     def find(cls, token: str, **whose: Any) -> Self:
-        """The link behind a token, with its user if it has one. Looking changes nothing: mail scanners follow links.
+        """Return the link of a token, with its user if it has one. Looking changes nothing: mail scanners follow links.
 
         Args:
             whose: conditions on its columns, where only its owner may follow it.
@@ -88,9 +88,10 @@ class MailLink(models.Model):
 
     @classmethod
     def use_up(cls, token: str, **whose: Any) -> Self:
-        """Find a link as `find()` does, and delete it and all others of its owner, inside the caller's transaction.
+        """Find a link as `find()` does, and delete it and all other links of its owner, inside the caller's
+        transaction.
 
-        Of several that are followed at the same moment the first wins.
+        If several are followed at the same moment, the first wins.
 
         Raises:
             LinkInvalid
@@ -103,8 +104,8 @@ class MailLink(models.Model):
     def _wait_for_others(self) -> None:
         """Lock what all links of this owner have in common, until the caller's transaction ends.
 
-        Of a user it is their row, which every service that changes a user locks first. Of an address it is the links
-        themselves, in one order, since each use deletes the others.
+        For a user that is the user's row, which every service that changes a user locks first. For an address it is the
+        links themselves, in one order, since each use deletes the others.
         """
         owner = getattr(self, self.owner)
         is_user = isinstance(owner, models.Model)

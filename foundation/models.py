@@ -1,4 +1,4 @@
-"""The rows of the ground floor: the currency, keys that were used, what is limited, what people are to be told."""
+"""The rows of the ground floor: the currency, the keys that were used, the limits, the outbox."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from foundation.keys.encryption import EncryptedField
 
 
 class KeyRecord(models.Model):
-    """A key that the bank has been given: by this it knows a wrong one of the same name (`foundation.keys.records`).
+    """A key that the bank has used: it shows when another key comes under the same name (`foundation.keys.records`).
 
     `check_value` is an HMAC under the key, so nothing leads from it to 32 random bytes.
     """
@@ -32,7 +32,7 @@ CURRENCY_ROW = 1  # the key of the one row
 
 
 class CurrencyRecord(models.Model):
-    """The currency that every amount in this database is in: one row, written by the first `migrate` and never changed
+    """The currency of every amount in this database: one row, written by the first `migrate` and never changed
     (`foundation.currency_record`)."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=CURRENCY_ROW)
@@ -60,7 +60,7 @@ class RateWindow(models.Model):
 
 
 class OutboxMessage(models.Model):
-    """Something people are to be told, written in the transaction that made it true (R3.8).
+    """Something to tell people, written in the transaction that made it true (R3.8).
 
     `foundation.outbox` expands it once into mails. The payload is sealed: it may carry a link's token.
     """

@@ -1,6 +1,6 @@
-"""Money: `Decimal` at every edge, whole minor units (cents) in the database, a float nowhere.
+"""Money: `Decimal` at every edge, whole minor units (cents) in the database, never a float.
 
-Integers sum exactly on SQLite, PostgreSQL and SQL Server alike; decimal columns do not (docs/adr/0002).
+Integers sum exactly on SQLite, PostgreSQL and SQL Server; decimal columns do not (docs/adr/0002).
 """
 
 import re
@@ -38,7 +38,7 @@ _MORE_THAN_ZERO = "The amount must be more than zero."
 
 
 def currency_exponent() -> int:
-    """How many decimals the bank's currency has by ISO 4217: 2 for EUR, 0 for JPY, 3 for BHD."""
+    """Return how many decimals the bank's currency has by ISO 4217: 2 for EUR, 0 for JPY, 3 for BHD."""
     return exponent_of(settings.CURRENCY)
 
 
@@ -50,10 +50,10 @@ class InvalidAmount(Refusal):
 
 
 def parse_amount(text: str, *, allow_zero: bool = False) -> Decimal:
-    """Read a positive amount such as `1234.50`, in major units: the one way that programs write it.
+    """Read a positive amount such as `1234.50`, in major units: the one way in which programs write it.
 
-    Only ASCII digits and one point are accepted: no sign, exponent, `NaN`, `Infinity`, grouping or digits of
-    other scripts, each of which has been a way to smuggle an amount past somebody's check (R3.2).
+    Only ASCII digits and one point are accepted: no sign, exponent, `NaN`, `Infinity`, grouping or digits of other
+    scripts, each of which has been used to smuggle an amount past a check (R3.2).
 
     Raises:
         InvalidAmount: anything else, zero (unless allowed), too large, or more decimals than the currency has.
@@ -78,10 +78,10 @@ def parse_typed_amount(text: str, *, allow_zero: bool = False) -> Decimal:
     """Read a positive amount as people write it, in major units: `1,234.50`, `1.234,50`, `1 234,50`, `1234,5`.
 
     The bank's currency may stand before or after it, as sign or code (`€3`, `3 EUR`), the page's decimal mark at the
-    end (`5.`). Spaces are any of Unicode's; digits are ASCII's or those that the page's language writes. A mark means
-    what it means in that language; where it cannot, what it means elsewhere. Nothing is guessed that could be wrong by
-    a factor of a thousand: three digits behind the page's own decimal mark are too many for two decimals, and where a
-    currency of three decimals allows two readings (`1,234`), it is refused, with both.
+    end (`5.`). Spaces are any of Unicode's; digits are ASCII's or those of the page's language. A mark means what it
+    means in that language; if that is impossible, what it means elsewhere. An amount that could be wrong by a factor of
+    a thousand is never guessed: three digits after the page's own decimal mark are too many for two decimals, and where
+    a currency of three decimals allows two readings (`1,234`), the amount is refused, and the message gives both.
 
     Raises:
         InvalidAmount: as `parse_amount()` does.
@@ -95,21 +95,21 @@ def parse_typed_amount(text: str, *, allow_zero: bool = False) -> Decimal:
 
 
 def as_typed(amount: Decimal) -> str:
-    """The amount as somebody would type it on the page, for fields and addresses: `1234.50`, in German `1234,50`.
-    `parse_typed_amount()` takes it there, also where a point could be meant otherwise."""
+    """Return the amount as people type it on the page, for fields and addresses: `1234.50`, in German `1234,50`.
+    `parse_typed_amount()` reads it there, even where a point could mean something else."""
     return f"{amount:f}".replace(".", get_decimal_symbol(_locale()))
 
 
 def currency_sign() -> str:
-    """What the page's language writes beside an amount: `€`."""
+    """Return what the page's language writes beside an amount: `€`."""
     return get_currency_symbol(settings.CURRENCY, locale=_locale())
 
 
 _MINUS = ("-", "\u2212", "\u2012", "\u2013", "\ufe63", "\uff0d")
-# What is typed and pasted for the apostrophe that groups digits in Switzerland.
+# Typed or pasted instead of the apostrophe that groups digits in Switzerland.
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u2032\uff07", "'"))
 _INDIAN = frozenset({"INR", "NPR", "PKR", "BDT", "LKR", "BTN"})
-# By the name of a numbering system, where its ten digits begin.
+# For each numbering system by name, where its ten digits begin.
 _ZEROS = {
     **{"arab": 0x660, "arabext": 0x6F0, "deva": 0x966, "beng": 0x9E6, "guru": 0xA66, "tamldec": 0xBE6, "telu": 0xC66},
     **{"knda": 0xCE6, "mlym": 0xD66, "thai": 0xE50, "mymr": 0x1040, "khmr": 0x17E0, "jpan": 0xFF10, "hanidec": 0xFF10},
@@ -122,7 +122,8 @@ _OTHER_MARKS = str.maketrans({"،": ",", "．": ".", "，": ","})
 
 
 def _without_native_digits(text: str) -> str:
-    """The digits and marks of the page's language as ASCII's; a text that mixes both kinds of digits stays."""
+    """Return the text with the digits and marks of the page's language as ASCII's; a text that mixes both kinds of
+    digits is returned unchanged."""
     if text.isascii() or re.search("[0-9]", text):
         return text
     for zero in _zeros(_language()):
@@ -133,7 +134,8 @@ def _without_native_digits(text: str) -> str:
 
 
 def _arabic_marks() -> dict[int, str]:
-    """The two marks that mean one thing everywhere, as the page writes what they mean: `١٫٢٣٤` is never a thousand."""
+    """Replace the two marks that mean one thing everywhere by the page's marks of that meaning: `١٫٢٣٤` is never a
+    thousand."""
     decimal = get_decimal_symbol(_locale())
     return str.maketrans({_ARABIC_DECIMAL: decimal, _ARABIC_GROUP: "." if decimal == "," else ","})
 
@@ -146,7 +148,7 @@ def _zeros(language: str) -> frozenset[int]:
 
 
 def _without_currency(text: str) -> str:
-    """The text without the bank's own currency, on one side of it; another currency stays and is refused."""
+    """Return the text without the bank's own currency on one side of it; another currency stays and is refused."""
     for name in _names_of(settings.CURRENCY, _language()):
         if text.casefold().startswith(name):
             return text[len(name) :].strip()
@@ -157,14 +159,14 @@ def _without_currency(text: str) -> str:
 
 @lru_cache(maxsize=128)
 def _names_of(currency: str, language: str) -> tuple[str, ...]:
-    """Its code, and its sign on the page and in English, casefolded, the longest first."""
+    """Return its code, and its sign on the page and in English, casefolded, the longest first."""
     signs = (get_currency_symbol(currency, locale=locale) for locale in (_locale_of(language), Locale("en")))
     names = {without_marks(name).strip().casefold() for name in (currency, *signs)}
     return tuple(sorted(names - {""}, key=len, reverse=True))
 
 
 def _as_programs_write(text: str) -> str:
-    """The amount in ASCII digits and a point."""
+    """Return the amount in ASCII digits and a point."""
     decimal = get_decimal_symbol(_locale())
     if text.endswith(decimal) and text[: -len(decimal)].isascii() and text[: -len(decimal)].isdigit():
         return text[: -len(decimal)]
@@ -185,7 +187,7 @@ def _as_programs_write(text: str) -> str:
 
 
 def _is_grouped(digits: list[str], marks: list[str]) -> bool:
-    """Whether these are groups of a whole amount: one mark, three digits each, and a first one without a leading 0."""
+    """Return whether these are groups of a whole amount: one mark, three digits each, and no leading 0."""
     if not marks:
         return True
     group = get_group_symbol(_locale())
@@ -194,7 +196,7 @@ def _is_grouped(digits: list[str], marks: list[str]) -> bool:
         return False
     if [len(one) for one in digits[1:]] == [3] * len(marks):
         return len(digits[0]) <= 3
-    # 1,23,456: of India, where the language or the currency is.
+    # 1,23,456: Indian, if the language or the currency is.
     by_two = marks[0] == "," and (settings.CURRENCY in _INDIAN or _locale().decimal_formats[None].grouping[1] == 2)
     return by_two and len(digits[0]) <= 2 and [len(one) for one in digits[1:]] == [2] * (len(marks) - 1) + [3]
 
@@ -216,17 +218,17 @@ def _decimals_pattern() -> str:
 
 
 def _examples() -> str:
-    """`1234.50 or 1,234.50`, in the page's language and with the currency's decimals."""
+    """Return `1234.50 or 1,234.50`, in the page's language and with the currency's decimals."""
     example, pattern = Decimal("1234.5").quantize(from_minor(1)), _decimals_pattern()
     plain, grouped = (format_decimal(example, f, locale=_locale()) for f in (pattern, f"#,##{pattern}"))
     return f"{plain} or {grouped}"
 
 
 def to_minor(amount: Decimal) -> int:
-    """Major units to whole minor units, exactly.
+    """Convert major units to whole minor units, exactly.
 
     Raises:
-        TypeError: `amount` is no Decimal (a float has already lost cents).
+        TypeError: `amount` is not a Decimal (a float has already lost cents).
         ValueError: it is not finite, or has more decimals than the currency.
     """
     if not isinstance(amount, Decimal):
@@ -241,23 +243,23 @@ def to_minor(amount: Decimal) -> int:
 
 
 def from_minor(minor: int) -> Decimal:
-    """Whole minor units to major units."""
+    """Convert whole minor units to major units."""
     return Decimal(minor).scaleb(-currency_exponent())
 
 
 def format_money(amount: Decimal) -> str:
-    """The amount as people of the page's language write it: `€1,234.50`, `1.234,50 €`; less than zero with a real
-    minus, which screen readers say: `−€5.00`."""
+    """Return the amount as people of the page's language write it: `€1,234.50`, `1.234,50 €`; below zero with a real
+    minus, which screen readers read: `−€5.00`."""
     return _writer(_language(), settings.CURRENCY)(amount)
 
 
 def format_money_signed(amount: Decimal) -> str:
-    """The same with its sign always written: `+€5.00`, `−€5.00`."""
+    """Return the same with its sign always written: `+€5.00`, `−€5.00`."""
     return f"{'−' if amount < 0 else '+'}{format_money(abs(amount))}"
 
 
 def format_money_short(amount: Decimal) -> str:
-    """A round amount as short as the page's language has it, for the scale of a picture: `€2.5K`, `€1M`."""
+    """Return a round amount as short as the page's language allows, for the scale of a picture: `€2.5K`, `€1M`."""
     return _short(str(amount), settings.CURRENCY, _language())
 
 
@@ -268,7 +270,7 @@ def _short(amount: str, currency: str, language: str) -> str:
 
 
 def format_rate(rate: Decimal) -> str:
-    """A rate as people of the page's language write it, with the decimals that it has: `1.5%`, `1,5 %`."""
+    """Return a rate as people of the page's language write it, with its own decimals: `1.5%`, `1,5 %`."""
     pattern = _locale().percent_formats[None].pattern.replace("0", "0.####", 1)
     return format_percent(rate, format=pattern, locale=_locale())
 
@@ -293,7 +295,7 @@ def _locale_of(language: str) -> Locale:
 
 
 class _Style(NamedTuple):
-    """How a language writes the amounts of a currency: what stands around the digits, and the marks between them."""
+    """How a language writes the amounts of a currency: the text around the digits, and the marks between them."""
 
     digits: str  # a format of Python's
     marks: dict[int, str]
@@ -305,14 +307,15 @@ class _Style(NamedTuple):
         return f"{before}{format(amount, self.digits).lstrip('-').translate(self.marks)}{after}"
 
 
-# Below and above each mark that a language may set, and where it rounds.
+# Just below and above each mark that a language may set, and where it rounds.
 _SAMPLES = [Decimal(text) for text in ("0", "0.125", "7", "999.99", "1000", "98765.432", "1234567.89", "123456789012")]
 
 
 @lru_cache(maxsize=128)
 def _writer(language: str, currency: str) -> Callable[[Decimal], str]:
-    """What writes amounts as Babel does, learned from a few of its answers: that takes a tenth of asking each time.
-    Babel itself where a language has rules that these answers do not tell, such as groups of two digits."""
+    """Return a function that writes amounts as Babel does, learned from a few of its answers: that takes a tenth of
+    asking Babel each time. Return Babel's own where a language has rules that these answers do not show, such as groups
+    of two digits."""
     locale = _locale_of(language)
     by_babel = partial(_by_babel, currency, locale)
     marks = str.maketrans({",": get_group_symbol(locale), ".": get_decimal_symbol(locale)})
@@ -328,7 +331,7 @@ def _writer(language: str, currency: str) -> Callable[[Decimal], str]:
 
 
 def _by_babel(currency: str, locale: Locale, amount: Decimal) -> str:
-    # Babel's pattern and marks; the decimals are ISO 4217's, which are not what Babel shows of every currency.
+    # Babel's pattern and marks; the decimals are ISO 4217's, which for some currencies differ from Babel's.
     written = _pattern(currency, locale).apply(amount, locale, currency=currency, currency_digits=False)
     return written.replace("-", "−") if amount < 0 else written
 
@@ -353,7 +356,7 @@ class MoneyField(models.BigIntegerField):
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
         if value is None:
             return None
-        if int(value) != value:  # SQLite keeps a fraction, or a text, where one was forced into the column
+        if int(value) != value:  # SQLite keeps a fraction or a text that was forced into the column
             raise ValueError(f"{self.model._meta.label}.{self.name} holds {value!r}, not whole minor units.")
         return from_minor(int(value))
 

@@ -1,12 +1,12 @@
-"""What people are told by mail: one row in the transaction that made it true, mails after the commit (R3.8).
+"""Telling people by mail: one row in the transaction that made it true, mails after the commit (R3.8).
 
 `tell()` writes the row. `expand_waiting()`, run by any number of mail workers, renders each row once into
-django-post-office's queue, in one transaction with marking it done: a crash in between repeats nothing and
-loses nothing. `foundation.delivery` hands over what is queued, and tries again when the server is away.
+django-post-office's queue, and marks it done in the same transaction: a crash repeats nothing and loses nothing.
+`foundation.delivery` sends the queue, and tries again when the server is away.
 
-Which event is told to whom stands in the tables of the apps (`notices.py`), one `Notice` for each mail; what it
-says is one file in templates/emails/ with the blocks subject, text and html. A new mail is one line and one file;
-what is missing of it is named by a test.
+The apps' tables (`notices.py`) say which event is told to whom, one `Notice` for each mail; its words are one file in
+templates/emails/ with the blocks subject, text and html. A new mail is one line and one file; a test names the one that
+is missing.
 """
 
 import json
@@ -72,7 +72,7 @@ class Rows:
         return self.found_in.model._meta.pk.to_python(payload[self.key])
 
     def named_by(self, payloads: Iterable[Payload]) -> dict[Any, Any]:
-        """All rows that the payloads name, by their keys, in one statement."""
+        """Return all rows that the payloads name, by their keys, in one statement."""
         return self.found_in.in_bulk({self.pk_in(payload) for payload in payloads})
 
 
@@ -86,9 +86,9 @@ class Audience:
 
 @dataclass(frozen=True)
 class Notice:
-    """One line of an app's table: of this event, this audience gets a mail.
+    """One line of an app's table: for this event, this audience gets a mail.
 
-    Its context is the payload, what the audience adds, and what `context` makes of row and payload, the later over
+    Its context is the payload, what the audience adds, and what `context` makes of row and payload; the later win over
     the earlier. Its template has the event's name unless another is given.
     """
 
@@ -103,21 +103,21 @@ class Notice:
 
     def mails(self, row: Any, payload: Payload) -> Iterable[Mail]:
         more = self.context(row, payload) if self.context is not None else {}
-        for address, about in self.audience.to(row, payload):
-            yield Mail(address, self.template_name, payload | about | more)
+        for email, about in self.audience.to(row, payload):
+            yield Mail(email, self.template_name, payload | about | more)
 
 
 _notices: dict[str, list[Notice]] = {}
 
 
 def register(table: Iterable[Notice]) -> None:
-    """Take the lines of an app's table, each of them one kind of mail."""
+    """Add the lines of an app's table, each of them one kind of mail."""
     for notice in table:
         _notices.setdefault(notice.event, []).append(notice)
 
 
 def mails_of(told: Sequence[tuple[str, Payload]]) -> list[list[Mail]]:
-    """The mails that are written of each of these events; rows of a kind are read at once.
+    """Return the mails for each of these events; rows of a kind are read at once.
 
     Raises:
         ObjectDoesNotExist: a payload names a row that is missing, and may not be.
@@ -156,7 +156,7 @@ _insert = Insert(OutboxMessage)
 
 
 def tell(event: str, **payload: Any) -> None:
-    """Note, inside the present transaction, that people are to be told. The payload is small plain JSON: ids.
+    """Note, inside the current transaction, that people are to be told. The payload is small plain JSON: ids.
 
     Raises:
         LookupError: nobody writes mails of this event.
@@ -167,11 +167,11 @@ def tell(event: str, **payload: Any) -> None:
 
 
 def expand_waiting(batch: int = 100) -> int:
-    """Turn waiting rows into queued mails, those first that have been due for longest; return how many were. One that
-    fails is tried again after a growing pause, for ever: what people are to be told is not thrown away.
+    """Turn waiting rows into queued mails, longest due first; return how many. One that fails is tried again after a
+    growing pause, without end: no message is thrown away.
 
-    Safe for any number of workers at once: each takes other rows for MAIL_LEASE_SECONDS, and a killed one's are due
-    again then.
+    Safe for any number of workers at once: each takes different rows for MAIL_LEASE_SECONDS; those of a killed worker
+    are due again after that.
 
     Raises:
         Error: the database does not answer.
@@ -183,8 +183,8 @@ def expand_waiting(batch: int = 100) -> int:
 
 
 def recall(*, now: datetime) -> None:
-    """Have messages due soon that wait for longer than any lease or pause lasts: their time is of a clock that has been
-    set back since, and nobody is to wait for that to come."""
+    """Make messages due soon that wait for longer than any lease or pause lasts: a clock that has since been set back
+    wrote their time, and nobody should wait for it."""
     lease = timedelta(seconds=settings.MAIL_LEASE_SECONDS)
     waiting = OutboxMessage.objects.filter(expanded_at__isnull=True)
     for those, longest in ((waiting.filter(failures=0), lease), (waiting, _LONGEST_PAUSE + lease)):
@@ -192,7 +192,7 @@ def recall(*, now: datetime) -> None:
 
 
 def _expand(messages: Sequence[OutboxMessage]) -> int:
-    """All at once; where one of them stands in the way, in halves until it is alone."""
+    """Expand all at once; if one fails, in halves until it is alone."""
     if not messages:
         return 0
     try:
@@ -209,7 +209,8 @@ def _expand(messages: Sequence[OutboxMessage]) -> int:
 
 
 def _is_the_databases(error: Exception) -> bool:
-    """Whether the database was away or busy, and no message is at fault: all are due again when their lease ends."""
+    """Return whether the database was away or busy, and no message is at fault: all are due again when their lease
+    ends."""
     return isinstance(error, Error) and (is_away(error) or is_deadlock_victim(error))
 
 
@@ -225,15 +226,15 @@ def _put_off(message: OutboxMessage, error: Exception) -> None:
 
 
 class _Expanded(Exception):
-    """Another worker was faster: it took rows whose lease had passed."""
+    """Another worker was faster: it took rows whose lease had ended."""
 
 
 @own_transaction
 def _write(messages: Sequence[OutboxMessage], emails: Sequence[Email]) -> None:
-    """Both or none of it, and once: whoever marks a message has written its mails.
+    """Write the mails and mark the messages, both or neither, and once.
 
     Raises:
-        _Expanded: at least one of them is marked.
+        _Expanded: at least one of them is marked already.
     """
     waiting = OutboxMessage.objects.filter(pk__in=[message.pk for message in messages], expanded_at__isnull=True)
     if waiting.update(expanded_at=timezone.now()) != len(messages):
@@ -248,8 +249,8 @@ def _emails_of(messages: Sequence[OutboxMessage]) -> list[Email]:
 
 
 def _email(mail: Mail, now: datetime) -> Email:
-    # The row is made directly: post_office.mail.send() would run the rendered text through the template engine
-    # once more, and with it whatever somebody wrote into a text.
+    # The row is made directly: post_office.mail.send() would run the rendered text, and with it everything that people
+    # typed into it, through the template engine once more.
     subject, text, html = rendered(mail)
     validate_email(mail.to)
     if len(subject) > _LONGEST_SUBJECT:
@@ -260,7 +261,7 @@ def _email(mail: Mail, now: datetime) -> Email:
         subject=subject,
         message=text,
         html_message=html,
-        # The same however often it is handed over: the reader's mail program knows a mail that came twice.
+        # The same however often it is sent: the reader's mail program recognises a mail that came twice.
         message_id=make_msgid(domain=get_message_id_fqdn()),
         priority=PRIORITY.medium,
         status=STATUS.queued,
@@ -272,8 +273,8 @@ def _email(mail: Mail, now: datetime) -> Email:
 
 
 def rendered(mail: Mail) -> tuple[str, str, str]:
-    """Subject, text and HTML of a mail. What people typed is escaped in HTML, by the block's name and not by a tag
-    that a template could forget; it is left as it is in the other two."""
+    """Return subject, text and HTML of a mail. Text that people typed is escaped in HTML, because of the block's name
+    and not of a tag that a template could forget; in the other two it is left unchanged."""
     values = mail.context | {"bank_name": settings.BANK_NAME, "site_url": settings.SITE_URL}
     plain, html = Context(values, autoescape=False), Context(values)
     subject = _block(mail.template, "subject", plain)
@@ -287,7 +288,7 @@ def _framed(template: str, part: str, context: Context) -> str:
 
 @lru_cache(maxsize=10_000)
 def _frame(part: str, first_name: str | None, bank_name: str, site_url: str) -> tuple[str, str]:
-    """What stands before and behind the text of all mails to people of this name."""
+    """Return the text before and after the body of all mails to people of this name."""
     values = {"first_name": first_name, "bank_name": bank_name, "site_url": site_url, part: _TEXT}
     before, _, after = _block("frame", part, Context(values, autoescape=part == "html")).rpartition(_TEXT)
     return before, after
@@ -301,7 +302,7 @@ def _block(template: str, part: str, context: Context) -> str:
 
 @cache
 def blocks_of(template: str) -> tuple[Template, dict[str, BlockNode]]:
-    """A file in templates/emails/, compiled once, and its blocks.
+    """Return a file in templates/emails/, compiled once, and its blocks.
 
     Raises:
         TemplateDoesNotExist: there is no such file.

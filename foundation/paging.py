@@ -1,6 +1,6 @@
 """Pages of a list by key, newest first: the deepest costs what the first does, and nothing is counted.
 
-One pager for pages and API. A cursor says at which row a page ended or began; no program should read it.
+One pager for pages and API. A cursor says at which row a page ended or began; programs should not read it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,19 +37,18 @@ class InvalidCursor(Refusal):
 class Cursor(str):
     """The key of a row, as text: its fields in hexadecimal digits of a fixed number, one after the other.
 
-    Where they are as many as a UUID has, hyphens stand where a UUID has them: some lists of the API say that their
-    cursors are UUIDs. No UUID that was drawn is a cursor of a moment and a number: as a number, its second half is
-    too large.
+    A cursor with as many digits as a UUID has a UUID's hyphens: some lists of the API say that their cursors are UUIDs.
+    A random UUID is never a cursor of a moment and a number: as a number, its second half is too large.
     """
 
     __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> "Cursor":
-        """Read what `str()` of a cursor said.
+        """Read what `str()` of a cursor returned.
 
         Raises:
-            InvalidCursor: it is none of any list.
+            InvalidCursor: it is not a cursor.
         """
         try:
             raw = bytes.fromhex(text.replace("-", ""))
@@ -61,12 +60,12 @@ class Cursor(str):
 
     @classmethod
     def of(cls, row: Model, by: Sequence[str]) -> "Cursor":
-        """The cursor of this row in a list that these fields order."""
+        """Return the cursor of this row in a list that these fields order."""
         fields = _fields(type(row), by)
         return cls(_spelled(b"".join(_packed(field, getattr(row, field.attname)) for field in fields)))
 
     def key(self, model: type[Model], by: Sequence[str]) -> list[Any]:
-        """The values of these fields.
+        """Return the values of these fields.
 
         Raises:
             InvalidCursor: it is of another list.
@@ -83,14 +82,14 @@ class Cursor(str):
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page of a list, newest first, with the cursors of the older page and the newer one; None: nothing there."""
+    """One page of a list, newest first, with the cursors of the older page and the newer one; None: there is none."""
 
     items: Sequence[T]
     next_cursor: Cursor | None
     previous_cursor: Cursor | None = None
 
     def showing(self, items: Sequence[U]) -> "Page[U]":
-        """The same page with what is shown of its rows."""
+        """Return the same page with the rows as they are shown."""
         return Page(items, self.next_cursor, self.previous_cursor)
 
 
@@ -102,7 +101,7 @@ def page_of(
     before: Cursor | None = None,
     limit: int | None = None,
 ) -> Page[M]:
-    """The latest `limit` of the rows (`PAGE_ROWS`, if not given); those after a cursor, or before one, if there is one.
+    """Return the latest `limit` rows (`PAGE_ROWS`, if not given); after or before a cursor, if there is one.
 
     Args:
         by: the fields that order the rows, the last of them unique among those that share the others.
@@ -120,13 +119,13 @@ def page_of(
 
 
 class CompiledPages(Generic[M]):
-    """Pages as `page_of()` has them, by statements that are compiled once (`foundation.compiled`).
+    """Pages like those of `page_of()`, by statements that are compiled once (`foundation.compiled`).
 
     Args:
-        build: makes the queryset, of values for `fields`.
-        by: as `page_of()` has it.
-        limit: so many rows.
-        may_be_behind: as `Select` has it.
+        build: makes the queryset from values for `fields`.
+        by: as in `page_of()`.
+        limit: rows on a page.
+        may_be_behind: as in `Select`.
     """
 
     def __init__(
@@ -143,7 +142,7 @@ class CompiledPages(Generic[M]):
         self._selects: dict[str, Select[M]] = {}
 
     def page(self, *values: Any, after: Cursor | None = None, before: Cursor | None = None) -> Page[M]:
-        """The page of the rows for these values.
+        """Return the page of the rows for these values.
 
         Raises:
             InvalidCursor: it is of another list.
@@ -168,7 +167,7 @@ class CompiledPages(Generic[M]):
 
 
 def around(rows: QuerySet[M], by: Sequence[str], values: Sequence[Any], *, is_newer: bool) -> QuerySet[M]:
-    """The rows in their order: from the newest, or from a key towards the older ones, or the newer ones."""
+    """Return the rows in their order: from the newest, or from a key towards the older or the newer ones."""
     if values:
         rows = rows.filter(beyond(by, iter(values), "gt" if is_newer else "lt"))
     return rows.order_by(*(name if is_newer else f"-{name}" for name in by))
@@ -177,7 +176,8 @@ def around(rows: QuerySet[M], by: Sequence[str], values: Sequence[Any], *, is_ne
 def page_of_found(
     found: list[M], *, by: Sequence[str], after: Cursor | None, before: Cursor | None, limit: int
 ) -> Page[M]:
-    """One more than is shown was asked for: it says whether there are others, without counting."""
+    """Return the page of rows that were found with one more than is shown: that one says whether there are others,
+    without counting."""
     items, is_cut = found[:limit], len(found) > limit
     if before is None:
         has_older, has_newer = is_cut, after is not None
@@ -194,7 +194,7 @@ def page_of_found(
 
 
 def page_in(request: HttpRequest, rows: Callable[..., Page[T]]) -> Page[T]:
-    """The page of `rows(after=…, before=…)` that the address asks for; nonsense asks for the first."""
+    """Return the page of `rows(after=…, before=…)` that the address asks for; nonsense asks for the first."""
     try:
         return rows(after=_cursor_in(request, "older_than"), before=_cursor_in(request, "newer_than"))
     except InvalidCursor:
@@ -202,7 +202,7 @@ def page_in(request: HttpRequest, rows: Callable[..., Page[T]]) -> Page[T]:
 
 
 def pager_urls(page: Page[Any], here: str, *, newest_only: bool = False) -> dict[str, str | None]:
-    """Where "Older" and "Newer" lead from a page of the list at `here`; None where there is nothing.
+    """Return the addresses of "Older" and "Newer" for a page of the list at `here`; None where there is nothing.
 
     Args:
         newest_only: "Newer" leads to the first page, not to the one before.
@@ -229,17 +229,17 @@ def _with(url: str, **query: str) -> str:
 
 
 def beyond(by: Sequence[str], values: Iterator[Any], side: str) -> Q:
-    """The rows on this side of a key, "lt" or "gt", whose values come as `values_of()` gives them."""
+    """Return the rows on this side of a key, "lt" or "gt", whose values come as `values_of()` gives them."""
     name, *rest = by
     if not rest:
         return Q(**{f"{name}__{side}": next(values)})
-    # The first condition says nothing new, but an index can be read from there.
+    # The first condition adds nothing, but lets the database read from an index.
     from_here = Q(**{f"{name}__{side}e": next(values)})
     return from_here & (Q(**{f"{name}__{side}": next(values)}) | beyond(rest, values, side))
 
 
 def values_of(cursor: Cursor, model: type[Model], by: Sequence[str]) -> list[Any]:
-    """The key that a cursor says, each value as often as it stands in `beyond()`.
+    """Return the key of a cursor, each value as often as `beyond()` uses it.
 
     Raises:
         InvalidCursor: it is of another list.
@@ -248,7 +248,7 @@ def values_of(cursor: Cursor, model: type[Model], by: Sequence[str]) -> list[Any
 
 
 def each_but_the_last_twice(parts: Sequence[T]) -> list[T]:
-    """What stands for each field of a key, as often as it stands in `beyond()`."""
+    """Return the stand-ins for each field of a key, as often as `beyond()` uses it."""
     return [part for part in parts[:-1] for _ in range(2)] + [parts[-1]]
 
 

@@ -1,7 +1,7 @@
 """Work that several processes share, each with its own connection to the database.
 
-Processes are spawned, not forked: a connection must not be used on both sides of a fork. This module and the floor that
-it is on know no models, since a process imports it before Django is set up.
+Processes are spawned, not forked: a connection must not be used on both sides of a fork. This module and its floor
+import no models, since a process imports it before Django is set up.
 """
 
 import os
@@ -18,13 +18,13 @@ import django
 P = TypeVar("P")
 R = TypeVar("R")
 
-_WAITING = 2  # parts for each process that are ready when it has done one
+_WAITING = 2  # parts that are ready for each process when it has finished one
 
 
 def spread(act: Callable[[P], R], parts: Iterable[P], *, processes: int) -> Iterator[R]:
-    """What `act`, a function of a module, returns for each part, in their order; `processes` at once.
+    """Yield what `act`, a function of a module, returns for each part, in order; `processes` run at once.
 
-    A part is asked for when its turn comes near. Processes end with this one, however it ends.
+    A part is asked for shortly before it is needed. The processes end with this one, however it ends.
 
     Raises:
         concurrent.futures.BrokenExecutor: a process was killed.
@@ -43,7 +43,7 @@ def spread(act: Callable[[P], R], parts: Iterable[P], *, processes: int) -> Iter
 
 
 def _begin() -> None:
-    """Set up a process: Ctrl+C is for the one that gave it work, whose end is its own."""
+    """Set up a process: Ctrl+C is for the parent, which ends its processes itself."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     django.setup()

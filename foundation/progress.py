@@ -1,4 +1,4 @@
-"""How far a long command is, told on a terminal. On the ground floor, since every app has commands."""
+"""The progress of a long command, shown on a terminal. On the ground floor, since every app has commands."""
 
 from types import TracebackType
 from typing import Self
@@ -7,10 +7,10 @@ from django.core.management.base import BaseCommand
 
 
 class ProgressLine:
-    """One line of a terminal that is written over as the command goes on: `with ProgressLine(self, verbosity) as line:`
+    """One line of a terminal that is written over while the command runs: `with ProgressLine(self, verbosity) as line:`
 
-    On standard error, so that what the command answers can be kept in a file; nothing where that is no terminal, or
-    with `--verbosity 0`. The line ends however the command goes on from there.
+    It goes to standard error, so that the command's answer can be kept in a file; nothing is shown where that is not a
+    terminal, or with `--verbosity 0`. The line ends with the block, however it ends.
     """
 
     def __init__(self, command: BaseCommand, verbosity: int) -> None:

@@ -1,9 +1,9 @@
-"""Reading from a replica, a readable copy of the database that is behind by an unknown moment (docs/scaling.md).
+"""Reading from a replica, a readable copy of the database that is behind by an unknown time (docs/scaling.md).
 
-Nothing is read there that does not say so twice: by a function marked `may_be_behind`, of a model that has
-`readable_on_replica`. And only in answer to a request that asks and changes nothing, of somebody who has themselves
-changed nothing for REPLICA_LAG_SECONDS. Everything else goes to the primary: what decides about money or about who
-somebody is, limits, jobs, whatever runs inside a transaction.
+A read goes there only if two things say so: a function marked `may_be_behind`, and a model with `readable_on_replica`.
+And only in answer to a request that changes nothing, from a person who has changed nothing for REPLICA_LAG_SECONDS.
+Everything else goes to the primary: decisions about money and about who a person is, limits, jobs, everything inside a
+transaction.
 
 On the ground floor, since every app reads.
 """
@@ -32,19 +32,20 @@ logger = logging.getLogger(__name__)
 
 
 class Behind(Exception):
-    """The replica lacks something that the answer must not lack."""
+    """The replica lacks something that the answer must have."""
 
 
 @dataclass
 class _Asked:
-    """The request in hand. Until somebody says whose it is, it is answered from the primary."""
+    """The current request. Until its person is known, it is answered from the primary."""
 
     may_be_behind: bool = False
 
 
 @dataclass
 class _Replica:
-    """What this process knows of it: each finds out for itself, which costs one failed try in `AWAY_SECONDS`."""
+    """What this process knows of the replica: each process finds out for itself, which costs one failed try in
+    `AWAY_SECONDS`."""
 
     away_until: float = 0.0
 
@@ -60,8 +61,7 @@ def is_configured() -> bool:
 
 @contextmanager
 def question() -> Iterator[None]:
-    """Around a request that changes nothing: what is asked within may come from the replica, once `asked_by()` says
-    so."""
+    """Surround a request that changes nothing: its reads may come from the replica, once `asked_by()` says so."""
     token = _asked.set(_Asked())
     try:
         yield
@@ -70,7 +70,7 @@ def question() -> Iterator[None]:
 
 
 def asked_by(*, last_wrote_at: datetime | None) -> None:
-    """Say when the person who asks last changed something, by whichever server: they see that at once."""
+    """Say when the person who asks last changed something, on any server: they see their change at once."""
     asked = _asked.get()
     if asked is not None:
         lag = timedelta(seconds=settings.REPLICA_LAG_SECONDS)
@@ -80,8 +80,8 @@ def asked_by(*, last_wrote_at: datetime | None) -> None:
 def may_be_behind(read: Callable[P, R]) -> Callable[P, R]:
     """Mark a function that only reads, and whose answer may be a moment old.
 
-    It must return what it has read, not a query to be run later. If the replica fails it, it runs once more, on the
-    primary; also if it raises `Behind`.
+    It must return what it has read, not a query to be run later. If the replica fails, or if it raises `Behind`, it
+    runs once more, on the primary.
     """
 
     @wraps(read)
@@ -103,12 +103,14 @@ def may_be_behind(read: Callable[P, R]) -> Callable[P, R]:
 
 
 def is_reading() -> bool:
-    """Whether what is asked now goes to the replica, so that it can be asked whether it has come far enough."""
+    """Return whether the current reads go to the replica, so that the caller can check whether it has come far
+    enough."""
     return _reading.get() and not _is_in_transaction()
 
 
 def as_now(steps: Iterator[R]) -> Iterator[R]:
-    """The same, each step taken as it would be now: what is streamed is read when its request is over."""
+    """Return the same iterator, each step taken as it would be now: a streamed answer is read when its request is
+    over."""
     end: Any = object()
     return iter(partial(copy_context().run, next, steps, end), end)
 
@@ -117,7 +119,8 @@ class ReplicaRouter:
     """For `DATABASE_ROUTERS`, where there is a replica."""
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str:
-        """Not by the instance that a related row is read for, as Django would: it may have come from the replica."""
+        """Choose the database, but not by the instance that a related row is read for, as Django would: it may have
+        come from the replica."""
         is_open = getattr(model, "readable_on_replica", False) and is_reading()
         return REPLICA if is_open else DEFAULT_DB_ALIAS
 
@@ -125,11 +128,11 @@ class ReplicaRouter:
         return DEFAULT_DB_ALIAS
 
     def allow_relation(self, one: models.Model, other: models.Model, **hints: Any) -> bool:
-        """It is one bank, wherever its rows were read."""
+        """Allow all relations: it is one bank, wherever its rows were read."""
         return True
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
-        """The database copies tables as it copies rows."""
+        """Allow no migration of the replica: the database copies tables as it copies rows."""
         return False if db == REPLICA else None
 
 
@@ -155,7 +158,7 @@ def _stay_on_the_primary() -> None:
 
 
 def _leave_alone(error: Error) -> None:
-    """Read on the primary for a while. The kind of the error alone is told: its text may hold what was asked."""
+    """Read on the primary for a while. Log only the kind of the error: its text may hold values from the query."""
     logger.warning("The replica failed a read (%s): the primary answers for now.", type(error).__name__)
     _replica.away_until = time.monotonic() + AWAY_SECONDS
     with suppress(Error):

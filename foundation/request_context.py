@@ -1,4 +1,4 @@
-"""Who is asking, from where, in which request: what every audit entry and log line is stamped with."""
+"""Who asks, from where, in which request: every audit entry and log line is stamped with it."""
 
 import ipaddress
 import secrets
@@ -20,7 +20,7 @@ class RequestContextMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_X_FORWARDED_PROTO" in request.META and not comes_from_trusted_proxy(request):
-            # Whoever is not our proxy must not make plain HTTP look like HTTPS (SECURE_PROXY_SSL_HEADER).
+            # A client that is not our proxy must not make plain HTTP look like HTTPS (SECURE_PROXY_SSL_HEADER).
             del request.META["HTTP_X_FORWARDED_PROTO"]
         context = RequestContext(ip=client_ip(request), request_id=new_request_id())
         with request_context(context):
@@ -55,15 +55,15 @@ def request_context(context: RequestContext) -> Iterator[None]:
 
 
 def new_request_id() -> str:
-    """A fresh id, made by us: one sent by a client could be forged to point at another's request."""
+    """Return a fresh id, made by us: an id sent by a client could be forged to point at another's request."""
     return secrets.token_hex(16)
 
 
 def client_ip(request: HttpRequest) -> str | None:
-    """The address that spoke to us, or, behind one of our own proxies, the one that spoke to the proxy.
+    """Return the address that connected to us or, behind one of our own proxies, to the proxy.
 
-    X-Forwarded-For is believed only from `TRUSTED_PROXIES`, and only its right-most entry: whatever stands
-    further left was written by the client and would let it choose a new address for every guess (R1.4).
+    X-Forwarded-For is believed only from `TRUSTED_PROXIES`, and only its right-most entry: the client writes all
+    entries further left, and could choose a new address for every guess (R1.4).
     """
     peer = request.META.get("REMOTE_ADDR", "")
     if comes_from_trusted_proxy(request):
@@ -73,7 +73,7 @@ def client_ip(request: HttpRequest) -> str | None:
 
 
 def network_of(ip: str | None) -> str:
-    """What limits count under: one IPv6 line has a whole /64 to choose addresses from."""
+    """Return the network that limits count under: one IPv6 line has a whole /64 of addresses to choose from."""
     if ip is None or ":" not in ip:
         return ip or ""
     return str(ipaddress.ip_network(f"{ip}/64", strict=False))
@@ -81,7 +81,7 @@ def network_of(ip: str | None) -> str:
 
 @lru_cache(maxsize=1024)
 def _valid_ip(text: str) -> str | None:
-    """The address in its one spelling; an IPv4 address dressed as IPv6 is undressed."""
+    """Return the address in its one spelling; an IPv4 address written as IPv6 is turned back."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -91,7 +91,7 @@ def _valid_ip(text: str) -> str | None:
 
 
 def comes_from_trusted_proxy(request: HttpRequest) -> bool:
-    """Whether the peer that spoke to us is one of our own proxies (TRUSTED_PROXIES)."""
+    """Return whether the peer that connected to us is one of our own proxies (TRUSTED_PROXIES)."""
     peer = request.META.get("REMOTE_ADDR", "")
     if not settings.TRUSTED_PROXIES or _valid_ip(peer) is None:
         return False

@@ -17,7 +17,7 @@ BATCH = 500
 
 
 def batches(rows: "QuerySet[Any, T]", *, by: str = "pk") -> Iterator[list[T]]:
-    """The rows in order of a unique column, `BATCH` at a time; the last list may be empty."""
+    """Yield the rows in order of a unique column, `BATCH` at a time; the last list may be empty."""
     size = BATCH
     batch = list(rows.order_by(by)[:size])
     yield batch
@@ -27,8 +27,9 @@ def batches(rows: "QuerySet[Any, T]", *, by: str = "pk") -> Iterator[list[T]]:
 
 
 def ranges(rows: "QuerySet[M]", *, size: int) -> Iterator[tuple[Any, Any]]:
-    """The primary keys that cut the rows into slices of `size`: each from after the first key, which is None at the
-    very beginning, up to the second. Keys alone are read. Rows that come behind the last one meanwhile are left out."""
+    """Yield pairs of primary keys that cut the rows into slices of `size`: each slice begins after the first key, which
+    is None at the very beginning, and goes up to the second. Only keys are read. Rows that are added at the end
+    meanwhile are left out."""
     low, end = None, rows.order_by("-pk").values_list("pk", flat=True).first()
     while low != end:
         keys = within(rows, low, end).order_by("pk").values_list("pk", flat=True)
@@ -38,7 +39,7 @@ def ranges(rows: "QuerySet[M]", *, size: int) -> Iterator[tuple[Any, Any]]:
 
 
 def within(rows: "QuerySet[M]", low: Any, high: Any, *, by: str = "pk") -> "QuerySet[M]":
-    """The rows after the key `low`, or from the beginning where it is None, up to `high`, or to the end."""
+    """Return the rows after the key `low`, or from the beginning where it is None, up to `high`, or to the end."""
     if low is not None:
         rows = rows.filter(**{f"{by}__gt": low})
     return rows if high is None else rows.filter(**{f"{by}__lte": high})

@@ -1,8 +1,8 @@
-"""PostgreSQL with a synchronous standby: a COMMIT that was answered, and that the standby does not have.
+"""PostgreSQL with a synchronous standby: find a COMMIT that was answered although the standby does not have it.
 
-COMMIT waits until the standby has it. An operator, or the driver of a worker that is ended, can cancel that wait: the
-server then answers as if all was well, after a warning, and whoever reads the answer alone promises what a failover
-loses (ADR 22).
+COMMIT waits until the standby has it. An operator, or the driver of a worker that is being ended, can cancel that wait:
+the server then answers as if all was well, after a warning, and code that reads only the answer would promise what a
+failover loses (ADR 22).
 """
 
 from functools import partial
@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# The server's own function in which it waits: it is named with the warning, whose words are in the server's language.
+# The server's own function in which it waits: the warning names it, while its words are in the server's language.
 _WAITS_IN = "SyncRepWaitForLSN"
 
-# What each of the driver's connections was warned of.
+# The warnings that each of the driver's connections received.
 _warnings: "WeakKeyDictionary[Any, list[str]]" = WeakKeyDictionary()
 
 
@@ -24,7 +24,7 @@ class NotOnStandby(OperationalError):
 
 
 def listen(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
-    """Django's `connection_created`: hear what PostgreSQL warns of."""
+    """Listen to PostgreSQL's warnings (Django's `connection_created`)."""
     if connection.vendor == "postgresql":
         warnings = _warnings[connection.connection] = []
         connection.connection.add_notice_handler(partial(_note, warnings))
@@ -36,12 +36,12 @@ def _note(warnings: list[str], told: Any) -> None:
 
 
 def forget(connection: BaseDatabaseWrapper) -> None:
-    """What was said of earlier transactions is no matter of the one that begins."""
+    """Forget the warnings of earlier transactions: they do not concern the one that begins."""
     _heard_on(connection).clear()
 
 
 def require(connection: BaseDatabaseWrapper) -> None:
-    """See that the last transaction is where it was to be.
+    """Check that the standby has the last transaction.
 
     Raises:
         NotOnStandby: the wait for the standby was cancelled.
@@ -51,7 +51,7 @@ def require(connection: BaseDatabaseWrapper) -> None:
 
 
 def _heard_on(connection: BaseDatabaseWrapper) -> list[str]:
-    # Only what was listened to is looked up: SQLite's connections cannot be referred to weakly.
+    # Look up only connections that we listen to: SQLite's cannot be referred to weakly.
     if connection.vendor != "postgresql" or connection.connection is None:
         return []
     return _warnings.get(connection.connection, [])

@@ -1,4 +1,4 @@
-"""How a program that runs until it is told to end hears that it is told."""
+"""How a program that runs until it is told to stop hears that."""
 
 import os
 import select
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Told(Protocol):
-    """Whether one is told to stop."""
+    """Says whether the program is told to stop."""
 
     def is_set(self) -> bool: ...
 
@@ -15,9 +15,9 @@ class Told(Protocol):
 class Stop:
     """SIGTERM or SIGINT, once `listen` was called.
 
-    No `threading.Event`: its `set` waits for a lock that `wait` holds for a moment, and a signal that comes in that
-    moment waits in its own thread, for ever. Nor is a handler enough: one that is due a moment before a wait runs after
-    it. So the interpreter writes each signal into a pipe at once, and `wait` reads that.
+    Not a `threading.Event`: its `set` waits for a lock that `wait` holds for a moment, and a signal in that moment
+    would wait in its own thread, forever. A handler is not enough either: one that is due a moment before a wait runs
+    after it. So the interpreter writes each signal into a pipe at once, and `wait` reads that.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Stop:
         os.close(self._written)
 
     def listen(self) -> None:
-        """Take both signals for being told, instead of ending at once."""
+        """Take both signals as a request to stop, instead of ending at once."""
         signal.set_wakeup_fd(self._written, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.set())
@@ -43,7 +43,7 @@ class Stop:
         return self._is_set
 
     def wait(self, seconds: float) -> bool:
-        """Wait for so long, or until told; return whether it was told."""
+        """Wait this long, or until told to stop; return whether it was told."""
         if not self._is_set:
             select.select([self._read], [], [], seconds)
         return self._is_set

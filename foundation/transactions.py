@@ -17,20 +17,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS = 5
-# A server that is away for longer is told to the caller: a worker that waits serves nobody.
+# A longer absence of the server is reported to the caller: a worker that waits serves nobody.
 _PATIENCE_SECONDS = 5
 _CANCELLED_WITHIN_SECONDS = 0.5
 _LOST_AT_COMMIT = "The connection was lost while the database was committing."
 
 # SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy, and PostgreSQL where a migration altered a column since
-# the statement was prepared: the engine ended our transaction, not our rules.
-# The texts are looked at since drivers differ in the exception they raise for the same thing.
+# the statement was prepared: the engine ended our transaction, not our rules. The texts are compared since drivers
+# raise different exceptions for the same thing.
 _VICTIM = re.compile(
     rf"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize|{OUTDATED_IN}", re.IGNORECASE
 )
 # SQLSTATE 08xxx, PostgreSQL's 57P01 to 57P05 (it is being shut down), 25006 (it takes no writes any more) and 58030
-# (its disk fails), and the words of the drivers that keep the SQLSTATE to themselves: mssql-python's for 08xxx and a
-# login that took too long, psycopg's, and those of libpq below it. SQLite's are of a disk that fails: after a failed
+# (its disk fails), and the words of the drivers that do not give the SQLSTATE: mssql-python's for 08xxx and a login
+# that took too long, psycopg's, and those of libpq below it. SQLite's words are for a disk that fails: after a failed
 # sync a commit may come back.
 _LOST = re.compile(
     r"\b(08[0-9a-z]{3}|57p0[1-5]|25006|hyt01)\b"
@@ -43,48 +43,50 @@ _LOST = re.compile(
     r"|broken pipe|\b58030\b|disk i/o error|unable to open database file",
     re.IGNORECASE,
 )
-# SQLite's words, PostgreSQL's 53100, and what SQL Server says of a full file group (1105) or log (9002).
+# SQLite's words, PostgreSQL's 53100, and SQL Server's for a full file group (1105) or log (9002).
 _FULL = re.compile(
     r"\b53100\b|database or disk is full|filegroup is full|transaction log for database \S+ is full", re.IGNORECASE
 )
-# What these say quotes people's values, in which anything may stand.
+# These messages quote people's values, which may contain anything.
 _ABOUT_VALUES = (IntegrityError, DataError)
 
 
 class OutcomeUnknown(OperationalError):
-    """The connection was lost while the database was committing: what was asked for is done whole, or not at all."""
+    """The connection was lost while the database was committing: the work is done whole, or not at all."""
 
 
 class OutOfTime(OperationalError):
-    """The web server ends the worker in which this was waited for. What the database had begun is done, or is not."""
+    """The web server ends the worker that waited for this. The database may have done it or not."""
 
 
-# The connection is there, and nothing more can be had from it.
+# The connection exists, and cannot be used any more.
 _OVER = (OutOfTime, standby.NotOnStandby)
 
 
 def is_deadlock_victim(error: Error) -> bool:
-    """Whether the database gave up this transaction for another's sake, so that trying again is right."""
+    """Return whether the database gave up this transaction in favour of another one, so that trying again is right."""
     return not isinstance(error, _ABOUT_VALUES) and bool(_VICTIM.search(_words_of(error)))
 
 
 def is_connection_lost(error: Error) -> bool:
-    """Whether the database did not answer, or no longer, or its disk fails: the connection must not be used again."""
+    """Return whether the database does not answer, or its disk fails: the connection must not be used again."""
     return isinstance(error, _OVER) or (not isinstance(error, _ABOUT_VALUES) and bool(_LOST.search(_words_of(error))))
 
 
 def is_disk_full(error: Error) -> bool:
-    """Whether the database had no room for what was written: it rolled back, and another run would find none either."""
+    """Return whether the database had no room for the write: it rolled back, and another run would find no room
+    either."""
     return not isinstance(error, _ABOUT_VALUES) and bool(_FULL.search(_words_of(error)))
 
 
 def is_away(error: Error) -> bool:
-    """Whether the database cannot be worked with for a while, and no statement of ours is at fault."""
+    """Return whether the database cannot be used for a while, and none of our statements is at fault."""
     return isinstance(error, OutcomeUnknown) or is_connection_lost(error) or is_disk_full(error)
 
 
 class Service(Protocol[P, R]):
-    """A service that runs in a transaction of its own; `service.joined(…)` is the same as one step of a caller's.
+    """A service that runs in a transaction of its own; `service.joined(…)` runs it as one step of the caller's
+    transaction.
 
     Raises:
         RuntimeError: joined outside a transaction.
@@ -100,23 +102,23 @@ class Service(Protocol[P, R]):
 def own_transaction(service: Callable[P, R]) -> Service[P, R]:
     """Run a service in a transaction of its own, committed when it returns.
 
-    It is run again, whole, when the database gave it up for another's sake, and over a new connection when the old
-    one was lost before COMMIT: without one the database rolls back.
+    The whole service runs again when the database gave it up in favour of another one, and over a new connection when
+    the old one was lost before COMMIT: then the database has rolled back.
 
     Raises:
         RuntimeError: called inside another transaction, whose rollback could undo what was promised.
-        OutcomeUnknown: the connection was lost at COMMIT, or the standby was not waited for. It is not run again: that
-            could do it twice.
+        OutcomeUnknown: the connection was lost at COMMIT, or the wait for the standby was cancelled. It is not run
+            again: that could do it twice.
     """
     return _owned(service, is_repeatable=False)
 
 
 def own_repeatable_transaction(service: Callable[P, R]) -> Service[P, R]:
-    """As `own_transaction`, for a service that finds what an earlier run has done, and answers with that: it is also
-    run again when the connection was lost at COMMIT.
+    """Run a service like `own_transaction`, and again when the connection was lost at COMMIT: the service finds what an
+    earlier run has done, and returns that.
 
-    It must begin by taking the lock that the earlier run held, and look only then: that transaction may be alive on
-    the server yet.
+    The service must begin by taking the lock that the earlier run held, and look only then: that transaction may still
+    be alive on the server.
     """
     return _owned(service, is_repeatable=True)
 
@@ -167,7 +169,7 @@ def _joined(service: Callable[P, R]) -> Callable[P, R]:
 
 
 def _is_over(error: Error, began: float, *, is_lost: bool) -> bool:
-    """Whether another run, of a service that began then, would help nobody."""
+    """Return whether another run, of a service that began at that time, would help nobody."""
     if isinstance(error, OutOfTime) or is_disk_full(error):
         return True
     if is_lost:
@@ -176,8 +178,8 @@ def _is_over(error: Error, began: float, *, is_lost: bool) -> bool:
 
 
 def give_up() -> None:
-    """What a web worker does when its time for a request is over, and it is killed a second later: it ends what the
-    database does for it, and raises where it waits, so that whoever asked gets an answer. Outside requests it returns.
+    """End the current work of a web worker whose time for a request is over, a second before it is killed: end the
+    database's work for it, and raise where it waits, so that the client gets an answer. Outside requests it returns.
 
     A COMMIT is left alone: PostgreSQL would no longer wait for its standby, and show everybody what a failover undoes.
 
@@ -192,19 +194,20 @@ def give_up() -> None:
 
 
 def _is_at_commit() -> bool:
-    """Whether a transaction is being ended: Django's block is left, and its autocommit is not back."""
+    """Return whether a transaction is being ended: Django's block is left, and its autocommit is not back."""
     return not (connection.in_atomic_block or connection.autocommit)
 
 
 def _cancel() -> None:
-    """End what PostgreSQL does for us: else it would wait on there, for a lock say, and hold locks of its own."""
+    """End PostgreSQL's work for us: otherwise it would go on waiting, for a lock for example, and hold locks of its
+    own."""
     if connection.vendor == "postgresql" and connection.connection is not None:
         with suppress(connection.Database.Error):  # type: ignore[attr-defined]  # the driver, which the stubs leave out
             connection.connection.cancel_safe(timeout=_CANCELLED_WITHIN_SECONDS)
 
 
 def _require_connection() -> None:
-    """Django leaves a block without a word when its connection is gone by then, and nothing is committed.
+    """Refuse if the connection is gone: Django would leave the block silently, with nothing committed.
 
     Raises:
         OperationalError

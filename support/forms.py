@@ -1,4 +1,4 @@
-"""Forms of the help pages: they parse, the services decide. Those of requests stand with their kinds."""
+"""Forms of the help pages: they parse, the services decide. Those of requests are with their kinds."""
 
 from django import forms
 

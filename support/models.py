@@ -23,10 +23,10 @@ MAX_WISH_CHARS = 500  # why the customer asks
 
 
 class Ticket(models.Model):
-    """A customer's question and what became of it (R4.1).
+    """A customer's question and its state (R4.1).
 
-    An internal note changes `updated_at` and `last_updated_by`, never `shown_at`: the customer must not even see
-    when one was written.
+    An internal note changes `updated_at` and `last_updated_by`, never `shown_at`: the customer must not even see when a
+    note was written.
     """
 
     readable_on_replica = True
@@ -83,25 +83,33 @@ class TicketMessage(models.Model):
 
 
 class RequestKind(models.TextChoices):
-    """What a customer can ask the bank to do; all else of each is in its file in `support.requests.kinds`."""
+    """What a customer can ask the bank to do, in the order of the page where they choose; everything else about a kind
+    is in its file in `support.requests.kinds`."""
 
-    CLOSE_ACCOUNT = "close_account", "Close an account"
     FREEZE_ACCOUNT = "freeze_account", "Freeze an account"
     UNFREEZE_ACCOUNT = "unfreeze_account", "Unfreeze an account"
-    UPDATE_IDENTITY = "update_identity", "Change my name or address"
-    RESET_TWO_FACTOR = "reset_two_factor", "Reset two-factor"
-    RESET_PIN = "reset_pin", "Reset my PIN"
+    CLOSE_ACCOUNT = "close_account", "Close an account"
     RAISE_DAILY_LIMIT = "raise_daily_limit", "Raise my daily limit"
+    UPDATE_IDENTITY = "update_identity", "Change my name or address"
+    RESET_PIN = "reset_pin", "Reset my PIN"
+    RESET_TWO_FACTOR = "reset_two_factor", "Reset two-factor"
 
 
+MAX_KIND_CHARS = 20
+# A new one takes a migration: the database requires an account for these kinds and refuses one for others.
 ACCOUNT_KINDS = (RequestKind.CLOSE_ACCOUNT, RequestKind.FREEZE_ACCOUNT, RequestKind.UNFREEZE_ACCOUNT)
-OTHER_KINDS = tuple(kind for kind in RequestKind if kind not in ACCOUNT_KINDS)
+
+
+def request_kinds() -> list[tuple[str, str]]:
+    """Return the kinds and their names for people. A function, so that a new kind takes no migration."""
+    return RequestKind.choices
 
 
 class ServiceRequest(models.Model):
     """Something a customer asks the bank to do; approval does it (R4.2). It never holds a secret.
 
-    `payload` is sealed JSON of the keys that its kind allows (names, an address, an amount) and of what it notes.
+    `payload` is sealed JSON with the keys that its kind allows (names, an address, an amount) and those that the bank
+    adds.
     """
 
     readable_on_replica = True
@@ -110,7 +118,7 @@ class ServiceRequest(models.Model):
     customer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="service_requests", db_index=False
     )
-    kind = models.CharField(max_length=20, choices=RequestKind)
+    kind = models.CharField(max_length=MAX_KIND_CHARS, choices=request_kinds)
     account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, null=True, related_name="service_requests")
     # As long as SQL Server's columns allow.
     payload = EncryptedField(max_chars=740, bound_to="customer_id", default="{}")
@@ -133,7 +141,7 @@ class ServiceRequest(models.Model):
             models.CheckConstraint(
                 name="service_request_account",
                 condition=Q(kind__in=ACCOUNT_KINDS, account__isnull=False)
-                | Q(kind__in=OTHER_KINDS, account__isnull=True),
+                | (~Q(kind__in=ACCOUNT_KINDS) & Q(account__isnull=True)),
             ),
             # Two, because engines differ on whether one NULL equals another.
             models.UniqueConstraint(
@@ -170,19 +178,19 @@ class ServiceRequest(models.Model):
 
     @property
     def its_account(self) -> BankAccount:
-        """The account that a request of `ACCOUNT_KINDS` is about."""
+        """Return the account that a request of `ACCOUNT_KINDS` is about."""
         if self.account is None:
             raise ValueError("A request of this kind is about an account.")
         return self.account
 
     @property
-    def details(self) -> dict[str, Any]:
-        """The opened payload."""
+    def opened(self) -> dict[str, Any]:
+        """Return the opened payload."""
         return json.loads(self.payload)
 
 
 class LostFactorLink(MailLink):
-    """A link on its way to somebody who gave their password and says that phone and recovery codes are gone.
+    """A link in a mail to a person who gave their password and says that phone and recovery codes are gone.
 
     Following it files the request. `stands_for` ties it to the password and the address of that moment.
     """
@@ -199,5 +207,5 @@ class LostFactorLink(MailLink):
 
     @staticmethod
     def state_of(user: User) -> str:
-        """A digest of this user's password and address as they are now."""
+        """Return a digest of this user's current password and address."""
         return hashlib.sha256(f"{user.get_session_auth_hash()}|{user.email}".encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""The mails of this app: who is told of which event (`support.apps` registers them; `foundation.outbox` says how a line
-is read).
+"""The mails of this app: which event is told to whom (`support.apps` registers them; `foundation.outbox` says how a
+line is read).
 
-A mail says that something happened and where to read it, never what was written: mail is read on screens that
-others look at. What staff note among themselves causes none.
+A mail says that something happened and where to read it, never what was written: others may see the screen. Internal
+notes of staff cause no mail.
 """
 
 from collections.abc import Iterable
@@ -16,23 +16,23 @@ from support.states import TicketStatus
 
 
 def _customer(ticket: Ticket, payload: Payload) -> Iterable[Told]:
-    """The customer also hears of their own reply: somebody else in their place would be noticed."""
-    address, about = about_user(ticket.customer)
-    return [(address, about | {"public_id": ticket.public_id})]
+    """Tell the customer also about their own reply: they would notice if another person wrote in their name."""
+    email, about = about_user(ticket.customer)
+    return [(email, about | {"public_id": ticket.public_id})]
 
 
 def _who_asked(request: ServiceRequest, payload: Payload) -> Iterable[Told]:
-    address, about = about_user(request.customer)
+    email, about = about_user(request.customer)
     asked = {
         "public_id": request.public_id,
         "kind_label": request.kind_label,
         "own_number": request.account.masked_number if request.account is not None else "",
-        # Of whoever cannot sign in: the page would ask for the very code that is gone.
+        # For people who cannot sign in: the page would ask for the code that they have lost.
         "has_page": kind_of(request).on_the_page,
         "unless_approved": kind_of(request).unless_approved,
         "decision_reason": "" if kind_of(request).on_the_page else request.decision_reason,
     }
-    return [(address, about | asked)]
+    return [(email, about | asked)]
 
 
 _CUSTOMER = Audience(_customer, Rows("ticket_id", Ticket.objects.select_related("customer")))
@@ -44,7 +44,7 @@ _WHO_LOST_THE_PHONE = Audience(
 
 
 def _status_of_that_moment(row: Any, payload: Payload) -> dict[str, Any]:
-    """Whatever it is by the time the mail is written."""
+    """Return the status of that moment, whatever it is when the mail is written."""
     return {"status_label": TicketStatus(payload["status"]).label.lower()}
 
 

@@ -18,7 +18,7 @@ from transfers.models import Transaction
 
 PAGE_ROWS = 20
 TICKETS_WAITING = (TicketStatus.OPEN, TicketStatus.IN_PROGRESS)
-# Asked whenever somebody, or a program of theirs, looks at their profile.
+# Run whenever a person, or a program of theirs, looks at their profile.
 _asked_names: Select[ServiceRequest] = Select(
     lambda customer: ServiceRequest.objects.filter(
         customer=customer, kind=RequestKind.UPDATE_IDENTITY, state=RequestState.PENDING
@@ -29,7 +29,7 @@ _asked_names: Select[ServiceRequest] = Select(
 
 @dataclass(frozen=True)
 class Said:
-    """One message as the customer sees it: which clerk wrote it is the bank's business."""
+    """One message as the customer sees it: which clerk wrote it stays inside the bank."""
 
     by_customer: bool
     text: str
@@ -44,7 +44,7 @@ class Conversation:
 
 
 def tickets_of(user: User, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[Ticket]:
-    """The customer's own tickets, those with the latest news first.
+    """Return the customer's own tickets, latest news first.
 
     Raises:
         InvalidCursor
@@ -54,7 +54,7 @@ def tickets_of(user: User, *, after: Cursor | None = None, before: Cursor | None
 
 
 def requests_of(user: User, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[ServiceRequest]:
-    """The customer's own requests, latest first.
+    """Return the customer's own requests, latest first.
 
     Raises:
         InvalidCursor
@@ -64,10 +64,10 @@ def requests_of(user: User, *, after: Cursor | None = None, before: Cursor | Non
 
 
 def conversation_of(user: User, public_id: UUID) -> Conversation:
-    """One of the customer's own tickets, without what staff wrote to each other.
+    """Return one of the customer's own tickets, without internal notes.
 
     Raises:
-        Ticket.DoesNotExist: also when it is somebody else's.
+        Ticket.DoesNotExist: also when it belongs to another customer.
     """
     ticket = Ticket.objects.select_related("transaction").get(customer=user, public_id=public_id)
     rows = TicketMessage.objects.filter(ticket=ticket, is_internal=False).order_by("pk")
@@ -79,24 +79,24 @@ def conversation_of(user: User, public_id: UUID) -> Conversation:
 
 
 def request_of(user: User, public_id: UUID) -> ServiceRequest:
-    """One of the customer's own requests.
+    """Return one of the customer's own requests.
 
     Raises:
-        ServiceRequest.DoesNotExist: also when it is somebody else's.
+        ServiceRequest.DoesNotExist: also when it belongs to another customer.
     """
     return ServiceRequest.objects.select_related("account").get(customer=user, public_id=public_id)
 
 
 def name_that_waits(user: User) -> NameThatWaits | None:
-    """The name that this customer has asked for, while nobody has decided."""
+    """Return the name that this customer has asked for, while nobody has decided."""
     asked = next(iter(_asked_names.instances(user.pk)), None)
-    if asked is None or not update_identity.asks_for_another_name(user, asked.details):
+    if asked is None or not update_identity.asks_for_another_name(user, asked.opened):
         return None
-    return NameThatWaits(update_identity.name_in(asked.details), asked.public_id)
+    return NameThatWaits(update_identity.name_in(asked.opened), asked.public_id)
 
 
 def movement_of(user: User, reference: str) -> Transaction:
-    """The transaction with this reference, if it touched an account of the user's.
+    """Return the transaction with this reference, if it touched an account of the user's.
 
     Raises:
         Transaction.DoesNotExist
@@ -108,7 +108,7 @@ def movement_of(user: User, reference: str) -> Transaction:
 
 
 def ticket_for_staff(user: User, public_id: UUID) -> tuple[Ticket, list[TicketMessage]]:
-    """A ticket with everything said in it, internal notes included, in order.
+    """Return a ticket with everything said in it, internal notes included, in order.
 
     Raises:
         PermissionDenied, Ticket.DoesNotExist
@@ -119,7 +119,7 @@ def ticket_for_staff(user: User, public_id: UUID) -> tuple[Ticket, list[TicketMe
 
 
 def request_for_staff(user: User, public_id: UUID) -> ServiceRequest:
-    """One request with what a clerk needs to decide it.
+    """Return one request with what a clerk needs to decide it.
 
     Raises:
         PermissionDenied, ServiceRequest.DoesNotExist
@@ -130,7 +130,7 @@ def request_for_staff(user: User, public_id: UUID) -> ServiceRequest:
 
 
 def waiting_requests(user: User, *, after: Cursor | None = None) -> Page[ServiceRequest]:
-    """What nobody has decided yet, the last to come first.
+    """Return the requests that nobody has decided yet, newest first.
 
     Raises:
         PermissionDenied, InvalidCursor
@@ -140,7 +140,7 @@ def waiting_requests(user: User, *, after: Cursor | None = None) -> Page[Service
 
 
 def unsettled_tickets() -> QuerySet[Ticket]:
-    """Those that are not resolved."""
+    """Return the tickets that are not resolved."""
     return Ticket.objects.filter(status__in=TICKETS_WAITING)
 
 

@@ -1,8 +1,8 @@
-"""What can become of a ticket and of a service request, as tables: (state, verb) to the next state (R4.1, R4.2).
+"""The states of a ticket and of a service request, as tables: (state, verb) to the next state (R4.1, R4.2).
 
-A step that does not stand here does not exist. Who may take it is the permission beside the verb; COMPLETE and CALL_OFF
-are nobody's: the approval itself completes a request, and where that takes a second administrator, their stop calls it
-off.
+A step that is not in the tables does not exist. The permission beside the verb says who may take it; nobody takes
+COMPLETE and CALL_OFF: the approval itself completes a request, and where that takes a second administrator, their stop
+calls it off.
 """
 
 from collections.abc import Mapping
@@ -91,13 +91,13 @@ V = TypeVar("V")
 
 
 class IllegalStep(WrongStatus):
-    """The table has no such step from the present state; somebody else may have been faster."""
+    """The table has no such step from the current state; another person may have been faster."""
 
     code = "illegal_step"
 
 
 def next_ticket_status(status: str, verb: TicketVerb) -> TicketStatus:
-    """Where `verb` leads from `status`.
+    """Return where `verb` leads from `status`.
 
     Raises:
         IllegalStep
@@ -107,7 +107,7 @@ def next_ticket_status(status: str, verb: TicketVerb) -> TicketStatus:
 
 
 def next_request_state(state: str, verb: RequestVerb) -> RequestState:
-    """Where `verb` leads from `state`.
+    """Return where `verb` leads from `state`.
 
     Raises:
         IllegalStep

@@ -1,5 +1,5 @@
-"""Conversations between customers and staff (R4.1). Each step is one transaction: the state, what was said, the
-audit entry, and a mail that says there is something to read, but not what."""
+"""Conversations between customers and staff (R4.1). Each step is one transaction: the state, the message, the audit
+entry, and a mail that says there is something to read, but not what."""
 
 import uuid
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from support.models import MAX_MESSAGE_CHARS, MAX_SUBJECT_CHARS, Ticket, TicketM
 from support.states import TICKET_PERMISSIONS, IllegalStep, TicketVerb, next_ticket_status
 from transfers.models import Transaction
 
-# So that a page shows a whole conversation; a customer who has more to say opens another ticket.
+# So that a page shows a whole conversation; a customer with more to say opens another ticket.
 LONGEST_CONVERSATION = 200
 
 _MAIL_OF: Mapping[TicketVerb, str] = {
@@ -54,7 +54,7 @@ class TextUnreadable(Refusal):
 
 
 class UnknownPayment(Refusal):
-    """Not there, or between others: which of the two is not told."""
+    """Not there, or between others, without saying which."""
 
     code = "unknown_payment"
     text = "There is no movement with this reference on your accounts."
@@ -67,7 +67,7 @@ class ConversationFull(Refusal):
 
 
 def open_ticket(*, actor: User, subject: str, text: str, idempotency_key: str, reference: str = "") -> Ticket:
-    """Write to the bank, about a movement on one's own accounts or about anything. The same key again returns the
+    """Write to the bank, about a movement on the actor's own accounts or about anything. The same key again returns the
     ticket that it opened.
 
     Raises:
@@ -106,7 +106,7 @@ def _open(actor: User, subject: str, text: str, transaction: Transaction | None,
 
 
 def _require_same(earlier: Ticket, subject: str, text: str, transaction: Transaction | None) -> None:
-    """What was written before under this key is what is written now: else it would be lost, and nobody told."""
+    """Refuse another text under the same key: otherwise it would be lost, and nobody told."""
     [first] = TicketMessage.objects.filter(ticket=earlier).order_by("pk")[:1]
     asked_about = None if transaction is None else transaction.pk
     if (earlier.subject, first.text, earlier.transaction_id) != (subject, text, asked_about):
@@ -114,11 +114,11 @@ def _require_same(earlier: Ticket, subject: str, text: str, transaction: Transac
 
 
 def reply_to_ticket(*, actor: User, public_id: uuid.UUID, text: str) -> None:
-    """Go on in one's own conversation; one that was resolved is open again.
+    """Reply in the actor's own conversation; a resolved one is open again.
 
     Raises:
         PermissionDenied
-        Ticket.DoesNotExist: also when it is somebody else's.
+        Ticket.DoesNotExist: also when it belongs to another customer.
         TextMissing, TextTooLong, TextUnreadable, ConversationFull
         TooOften: more than TICKET_REPLIES_PER_HOUR.
     """
@@ -132,7 +132,7 @@ def reply_to_ticket(*, actor: User, public_id: uuid.UUID, text: str) -> None:
 
 
 def answer_ticket(*, actor: User, public_id: uuid.UUID, text: str) -> None:
-    """Answer the customer, who is told by mail that there is an answer.
+    """Answer the customer; a mail tells them that there is an answer.
 
     Raises:
         PermissionDenied, Ticket.DoesNotExist
@@ -143,7 +143,7 @@ def answer_ticket(*, actor: User, public_id: uuid.UUID, text: str) -> None:
 
 
 def note_on_ticket(*, actor: User, public_id: uuid.UUID, text: str) -> None:
-    """Leave a note for colleagues. The customer never sees it, nor that there is one.
+    """Leave a note for colleagues. The customer sees neither the note nor that there is one.
 
     Raises:
         PermissionDenied, Ticket.DoesNotExist
@@ -153,7 +153,7 @@ def note_on_ticket(*, actor: User, public_id: uuid.UUID, text: str) -> None:
 
 
 def take_ticket(*, actor: User, public_id: uuid.UUID) -> None:
-    """Say that one looks after an open ticket; of two who do, the second is told.
+    """Assign an open ticket to the actor; if two do so, the second is told.
 
     Raises:
         PermissionDenied, Ticket.DoesNotExist, NotYourself, IllegalStep
@@ -163,7 +163,7 @@ def take_ticket(*, actor: User, public_id: uuid.UUID) -> None:
 
 
 def resolve_ticket(*, actor: User, public_id: uuid.UUID) -> None:
-    """Close the matter; a reply of the customer opens it again.
+    """Resolve the ticket; a reply of the customer opens it again.
 
     Raises:
         PermissionDenied, Ticket.DoesNotExist, NotYourself, IllegalStep
@@ -173,7 +173,7 @@ def resolve_ticket(*, actor: User, public_id: uuid.UUID) -> None:
 
 
 def reopen_ticket(*, actor: User, public_id: uuid.UUID) -> None:
-    """Open what was resolved too early.
+    """Open a ticket again that was resolved too early.
 
     Raises:
         PermissionDenied, Ticket.DoesNotExist, NotYourself, IllegalStep
@@ -195,7 +195,7 @@ def _step(actor: User, public_id: uuid.UUID, verb: TicketVerb, text: str = "") -
     before, now = ticket.status, timezone.now()
     after = next_ticket_status(before, verb)
     shown = {} if verb == TicketVerb.NOTE else {"shown_at": now}
-    # Conditional, so that one of two wins even where a lock hint is ignored.
+    # Conditional, so that one of two wins even where an engine ignores a lock hint.
     changed = Ticket.objects.filter(pk=ticket.pk, status=before).update(
         status=after, updated_at=now, last_updated_by=actor, **shown
     )

@@ -1,4 +1,4 @@
-"""The walk over every address of the bank: what there is, what of Alice's it is about, and what is hers at all."""
+"""The walk over every address of the bank: which there are, which are about something of Alice's, and what is hers."""
 
 import importlib.util
 import re
@@ -28,11 +28,11 @@ from transfers.payees import services as payees
 
 OURS = ("accounts", "transfers", "support")
 
-# Words that stand in whatever Alice wrote, and nowhere else: whoever reads one of them has seen something of hers.
+# Words in everything that Alice wrote, and nowhere else: an answer with one of them has shown something of hers.
 WORDS = ("Moonfund", "Zanzibar", "Quokka", "Tangerine", "Wisteria", "Lindenallee")
 
 
-# --- What there is --------------------------------------------------------------------------------------------
+# --- What exists ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Page:
 
 
 def walk(resolver: URLResolver | None = None, namespaces: str = "", prefix: str = "") -> Iterator[Page]:
-    """Every page of the resolver, the staff's area and the API's included."""
+    """Yield every page of the resolver, the staff's area and the API's included."""
     for pattern in (resolver or get_resolver()).url_patterns:
         route = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
@@ -61,12 +61,12 @@ def walk(resolver: URLResolver | None = None, namespaces: str = "", prefix: str 
 
 
 def pages() -> dict[str, Page]:
-    """By name, every page outside the staff's area and the API: those have tables of their own."""
+    """Return, by name, every page outside the staff's area and the API: those have tables of their own."""
     return {page.name: page for page in walk() if not page.name.startswith(("admin:", "api:"))}
 
 
 def api_operations() -> list[str]:
-    """`METHOD /path` of each operation that the API's own OpenAPI document names; none while there is no API."""
+    """Return `METHOD /path` of each operation in the API's own OpenAPI document; none without an API."""
     if importlib.util.find_spec("bankproject.api") is None:
         return []
     document = importlib.import_module("bankproject.api").api.get_openapi_schema()
@@ -74,7 +74,7 @@ def api_operations() -> list[str]:
 
 
 def form_fields() -> dict[str, list[forms.Field]]:
-    """Every field of every form of ours, by its name: what a form of the bank ever reads."""
+    """Return every field of every form of ours, by its name: everything that a form of the bank reads."""
     get_resolver().url_patterns  # noqa: B018 - which imports every form that a page shows
 
     def of(kind: type[forms.BaseForm]) -> Iterator[tuple[str, forms.Field]]:
@@ -90,7 +90,7 @@ def form_fields() -> dict[str, list[forms.Field]]:
 
 
 def staff_pages() -> Iterator[str]:
-    """Every list, row, history and act of the staff's area, of the rows there are."""
+    """Yield every list, row, history and act of the staff's area, for the existing rows."""
     for model, page in admin.site._registry.items():
         base = f"admin:{model._meta.app_label}_{model._meta.model_name}_"
         yield reverse(base + "changelist")
@@ -118,7 +118,7 @@ class Hers:
 
 
 def made_up() -> dict[str, Any]:
-    """Of the right type, and nobody's."""
+    """Return a value of the right type that belongs to nobody."""
     return {
         "public_id": uuid4(), "draft_id": uuid4(), "sequence": 999_999, "year": 2026, "month": 1,
         "token": "x" * 43, "pk": 999_999,
@@ -126,7 +126,7 @@ def made_up() -> dict[str, Any]:
 
 
 def things_of(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> Hers:
-    """One of everything that she can have, each with one of `WORDS` in what is written there."""
+    """Return one of everything that she can have, each with one of `WORDS` in its text."""
     today = timezone.localdate()
     account, other, payee = open_account(alice, "100.00"), open_account(alice), open_account(bob)
     renaming.rename_account(actor=alice, account=account, nickname="Moonfund")
@@ -173,7 +173,7 @@ def things_of(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> Hers:
 
 
 def _fields(account: Any, other: Any, order: Any, draft: str, known: Any, ticket: Any, asked: Any) -> dict[str, Any]:
-    """A value of hers for each field and parameter by which a page can be asked for something."""
+    """Return a value of hers for each field and parameter of all pages."""
     reference = Transaction.objects.filter(pk=order.transaction_id).values_list("reference", flat=True).get()
     return {
         # fields of forms
@@ -185,10 +185,10 @@ def _fields(account: Any, other: Any, order: Any, draft: str, known: Any, ticket
         "daily_limit": "10.00", "min_amount": "0.01", "max_amount": "10000", "type": "transfer",
         "date_from": "2020-01-01", "date_to": "2099-12-31", "first_name": "Mallory", "last_name": "Mine",
         "phone": "+49 30 5550666", "address": "Here 1", "name": "Mine", "all_the_same": "1",
-        # what only addresses have
+        # parameters of addresses only
         "draft": draft, "again": order.public_id, "from": account.public_id, "payee": known.public_id,
         "payment": reference, "older_than": "5", "newer_than": "0", "next": f"/accounts/{account.public_id}/",
-        # what no form has, and an attacker adds
+        # fields that no form has, and an attacker adds
         "owner": account.owner_id, "user": account.owner_id, "user_id": account.owner_id, "actor": account.owner_id,
         "customer": account.owner_id, "pk": account.pk, "public_id": account.public_id, "ticket": ticket.public_id,
         "request": asked.public_id, "is_staff": "1", "is_superuser": "1",
@@ -203,12 +203,12 @@ def _fields(account: Any, other: Any, order: Any, draft: str, known: Any, ticket
 def rows_about(
     user: Any, before: dict[tuple[str, Any], str] | None = None, written: Container[str] = ()
 ) -> dict[tuple[str, Any], str]:
-    """Every row that is this person's, or hangs on one that is, as text by table and key.
+    """Return every row that belongs to this person, or depends on such a row, as text by table and key.
 
-    What hangs on them is found by the foreign keys: a model that is new is looked at too. RateWindow, the outbox
-    and the audit log have none: they count and tell, also of what was refused.
+    Dependent rows are found by the foreign keys, so a new model is included. RateWindow, the outbox and the audit log
+    have none: they count and report, also refusals.
 
-    With what there was `before`, only the tables that were `written` since are read again.
+    With the rows of `before`, only the tables that were `written` since are read again.
     """
     models = [model for name in OURS for model in apps.get_app_config(name).get_models()]
     if before is not None:
@@ -228,7 +228,7 @@ def rows_about(
 
 
 def _follow(links: list[tuple[Any, Any]], found: dict[Any, set[Any]]) -> None:
-    """Add to the keys that were found those of the rows that hang on them."""
+    """Add to the keys those of the rows that depend on them."""
     asked: dict[tuple[Any, Any], int] = {}
     while more := [
         (model, link) for model, link in links

@@ -1,4 +1,4 @@
-"""What people do in many tests: sign in, register, read their mail, guess."""
+"""Acts of many tests: sign in, register, read mail, guess."""
 
 import re
 import threading
@@ -37,7 +37,7 @@ NEWCOMER = {
 
 
 def give_password(client: Client, email: str, password: str = PASSWORD, **extra: Any) -> Any:
-    """The first step of signing in; `extra` are WSGI names such as REMOTE_ADDR."""
+    """Return the first step of signing in; `extra` are WSGI names such as REMOTE_ADDR."""
     return client.post("/sign-in/", {"email": email, "password": password}, **extra)
 
 
@@ -46,12 +46,12 @@ def give_code(client: Client, code: str, **extra: Any) -> Any:
 
 
 def is_signed_in(client: Client, page: str = "/password/") -> bool:
-    """Whether the bank lets this browser see a page that needs both factors."""
+    """Return whether the bank lets this browser see a page that needs both factors."""
     return client.get(page).status_code == 200
 
 
 def held_in(row: Session) -> dict[str, Any]:
-    """What stands in a row of the table of sessions, whose cookie need not be known."""
+    """Return the content of a row of the table of sessions, whose cookie need not be known."""
     return signing.loads(row.session_data, salt=salt_of(row.session_key), serializer=JSONSerializer)
 
 
@@ -61,14 +61,14 @@ def put_into(row: Session, held: dict[str, Any]) -> None:
 
 
 def copy_of(browser: Client) -> Client:
-    """Somebody else with a copy of this browser's cookie."""
+    """Return another person with a copy of this browser's cookie."""
     thief = Client()
     thief.cookies["sessionid"] = browser.cookies["sessionid"].value
     return thief
 
 
 def wrong_code_for(code: str) -> str:
-    """Six digits that are neither this code nor one of the neighbouring steps'."""
+    """Return six digits that are neither this code nor one of the neighbouring steps'."""
     return f"{(int(code) + 111_111) % 1_000_000:06d}"
 
 
@@ -77,7 +77,7 @@ def register(client: Client, **changes: str) -> Any:
 
 
 def mails(to: str = "") -> list[Any]:
-    """The mails rendered so far, oldest first: what waits in the outbox is rendered now."""
+    """Return the mails rendered so far, oldest first, after rendering those that wait in the outbox."""
     from post_office.models import Email
 
     from foundation import outbox
@@ -87,7 +87,7 @@ def mails(to: str = "") -> list[Any]:
 
 
 def mails_of(event: str, **payload: Any) -> list[Any]:
-    """The mails that would be written of one event."""
+    """Return the mails that would be written of one event."""
     from foundation import outbox
 
     [mails] = outbox.mails_of([(event, payload)])
@@ -95,14 +95,14 @@ def mails_of(event: str, **payload: Any) -> list[Any]:
 
 
 def link_for(email: str) -> str:
-    """The path in the newest mail to `email`."""
+    """Return the path in the newest mail to `email`."""
     found = re.search(r"http://testserver(/\S+)", mails(email)[-1].message)
     assert found, "the mail holds no link"
     return found.group(1)
 
 
 def know(customer: Any, account: Any) -> Any:
-    """This customer has paid that account before: it is no new payee of theirs (R3.6)."""
+    """Let this customer have paid that account before, so that it is not a new payee of theirs (R3.6)."""
     from transfers.models import Payee
 
     now = timezone.now()
@@ -110,14 +110,14 @@ def know(customer: Any, account: Any) -> Any:
 
 
 def vouch(user: Any) -> None:
-    """What waits for a code of this user has got it: codes are new every half minute, which tests do not wait for."""
+    """Confirm what waits for a code of this user: codes are new every half minute, and tests do not wait for that."""
     from transfers.models import StepUpChallenge
 
     StepUpChallenge.objects.filter(customer=user, verified_at__isnull=True).update(verified_at=timezone.now())
 
 
 def by_name() -> Any:
-    """The payee's name, as the check takes it for theirs (R3.6)."""
+    """Return the payee's name, as the check confirms it (R3.6)."""
     from transfers.models import NameCheck
     from transfers.orders.payee_names import NameGiven
 
@@ -126,18 +126,18 @@ def by_name() -> Any:
 
 @contextmanager
 def any_cash(customer: Any) -> Iterator[None]:
-    """Meanwhile this customer pays in whatever they like, and nothing of it counts: how tests come to money."""
-    from transfers.models import CustomerLimit
+    """Let this customer pay in any amount meanwhile, and count nothing of it: how tests get money."""
+    from tests import cast
 
     much = Decimal(10**12)
     with override_settings(CASH_IN_DAILY_LIMIT=much, ALERT_AMOUNT=much, SUSPICIOUS_AMOUNT=much):
-        row = CustomerLimit.objects.filter(user=customer).first()
+        used = cast.cash_in_of(customer)
         yield
-        CustomerLimit.objects.filter(user=customer).update(cash_in=row.cash_in if row else Decimal(0))
+        cast.set_cash_in(customer, used)
 
 
 def deposit(**payment: Any) -> Any:
-    """Pay in any amount of cash, as if it had been long ago."""
+    """Pay in any amount of cash, as if long ago."""
     from transfers.orders import cash
 
     with any_cash(payment["actor"]):
@@ -171,7 +171,8 @@ def _with_code(service: Callable[..., Any], payment: dict[str, Any]) -> Any:
 
 @contextmanager
 def hashing(before: Callable[[], None] = lambda: None) -> Iterator[list[str]]:
-    """Each run of the password hasher meanwhile, as "encode" or "verify"; `before` is called first, to slow it."""
+    """Record each run of the password hasher meanwhile, as "encode" or "verify"; `before` is called first, to slow
+    it."""
     runs: list[str] = []
     originals = {name: getattr(Argon2PasswordHasher, name) for name in ("encode", "verify")}
 
@@ -193,7 +194,7 @@ def hashing(before: Callable[[], None] = lambda: None) -> Iterator[list[str]]:
 
 
 def at_once(*acts: Callable[[], R]) -> list[R | Exception]:
-    """Run all in threads that start together; what each returned or raised, in order, or that it did not end."""
+    """Run all in threads that start together; return what each returned or raised, in order, or that it did not end."""
     results: list[Any] = [TimeoutError("It did not end within a minute.")] * len(acts)
     barrier = threading.Barrier(len(acts))
 
@@ -215,7 +216,7 @@ def at_once(*acts: Callable[[], R]) -> list[R | Exception]:
 
 
 def cleaned_up() -> list[str]:
-    """Run `clean_up` and return its lines: what was forgotten, and how many rows of it."""
+    """Run `clean_up` and return its lines: the tables, and how many rows were deleted."""
     output = StringIO()
     call_command("clean_up", stdout=output)
     return output.getvalue().splitlines()

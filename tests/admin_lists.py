@@ -14,7 +14,7 @@ from django.utils import timezone
 from foundation.admin.counting import MOST_COUNTED, bounded_count
 from foundation.admin.filters import TypedFilter
 
-# Of a row that is somebody's: what a typed filter or a search is given. A new parameter needs a value here.
+# Values for typed filters and searches, from a person's row. A new parameter needs a value here.
 Samples = dict[str, str]
 
 
@@ -42,7 +42,7 @@ def url(model: Any, page: str, *args: Any) -> str:
 
 
 def views_of(page: Any, samples: Samples, at: datetime) -> Iterator[View]:
-    """The first page, the last that can be reached, each choice of each filter, each date step, a search."""
+    """Yield the first page, the last that can be reached, each choice of each filter, each date step, a search."""
     for name, parameters in _choices(page, samples, at):
         yield View(page.model, name, f"{url(page.model, 'changelist')}?{urlencode(parameters)}")
 
@@ -55,7 +55,7 @@ def _choices(page: Any, samples: Samples, at: datetime) -> Iterator[tuple[str, d
     yield "first page", {}
     rows = min(bounded_count(page.model._default_manager.all()).number, MOST_COUNTED)
     yield "last page", {"p": max(1, -(-rows // page.list_per_page))}
-    for one in page.list_filter:
+    for one in page.filters():
         yield from _choices_of_filter(page, one, samples)
     if page.date_hierarchy:
         day, chosen = timezone.localtime(at), {}

@@ -13,7 +13,7 @@ ROOT = "/api/v1/"
 class ApiClient:
     """`api.post("auth/login", {...})`; `extra` are WSGI names such as REMOTE_ADDR.
 
-    A fault of ours is an answer, 500.
+    Our own fault is an answer, 500.
     """
 
     def __init__(self, tokens: Tokens | None = None, **extra: Any) -> None:
@@ -36,7 +36,7 @@ class ApiClient:
         return self.send("DELETE", path, b"" if data is None else json.dumps(data).encode(), **headers)
 
     def send(self, method: str, path: str, body: bytes, kind: str = "application/json", **headers: str) -> Any:
-        """The body as it is, whatever it is; header names are written with underscores."""
+        """Send the body unchanged; header names are written with underscores."""
         return self.client.generic(method, ROOT + path, body, content_type=kind, headers=self._headers(headers))
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
@@ -45,7 +45,7 @@ class ApiClient:
 
 
 def told(answer: Any) -> tuple[int, str]:
-    """Status and code of an error, after a look at its shape (R7.3)."""
+    """Return status and code of an error, after a check of its shape (R7.3)."""
     problem = answer.json()
     assert answer["Content-Type"] == "application/problem+json"
     assert problem["status"] == answer.status_code

@@ -1,4 +1,4 @@
-"""What deploy/firewall/nginx.conf compresses, read from there (docs/adr/0027)."""
+"""The types that deploy/firewall/nginx.conf compresses, read from there (docs/adr/0026)."""
 
 import re
 from pathlib import Path
@@ -16,9 +16,9 @@ _paths = _block('map "$visitor $request_method $request_uri" $says_the_same_to_e
 (_visitors,) = re.findall(r'^ *"~\^nobody GET /\(\?:([\w/|-]+)\)/\$" 1;$', _paths, re.MULTILINE)
 (_everybodys,) = re.findall(r'^ *"~\^\\w\+ GET (\S+)\$" 1;$', _paths, re.MULTILINE)
 
-# Said to whoever comes without a session, and said to all.
+# Said to everybody without a session, and said to all.
 VISITORS = {f"/{path}/" for path in _visitors.split("|")}
 EVERYBODYS = {_everybodys.replace("\\", "")}
-# With these cookies one is still nobody.
+# With these cookies a client is still nobody.
 (_names,) = re.findall(r'"~\^\(\?:\(\?:([\w|-]+)\)=', _block("map $http_cookie $visitor"))
 COOKIES = set(_names.split("|"))

@@ -17,7 +17,7 @@ def hers(alice: Any, bob: Any, open_account: Any, browser_of: Any) -> Hers:
 
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where programs that the test starts make folders, and what they are known by (`processes_of`)."""
+    """Where programs that the test starts make folders, and by which they are found (`processes_of`)."""
     with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
         Path(name).chmod(0o711)
         monkeypatch.setenv("TMPDIR", name)
@@ -25,7 +25,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How many cases `test_api_fuzz` sent, and what was answered."""
+    """Print how many cases `test_api_fuzz` sent, and the answers."""
     fuzzed: Counter[str] = Counter()
     operations = 0
     for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:

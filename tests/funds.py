@@ -1,4 +1,4 @@
-"""What a customer can still spend, as the rows say it at this moment."""
+"""What a customer can still spend, by the present rows."""
 
 from decimal import Decimal
 from typing import Any
@@ -8,11 +8,11 @@ from transfers.models import CustomerLimit
 
 
 def funds(account: BankAccount) -> tuple[Decimal, Decimal]:
-    """Balance and what is available of it."""
+    """Return balance and available amount."""
     row = BankAccount.objects.get(pk=account.pk)
     return row.balance, row.available
 
 
 def used_by(customer: Any) -> Decimal:
-    """What was counted towards the daily limit on the last day on which anything was."""
+    """Return what was counted towards the daily limit on the last day with any count."""
     return CustomerLimit.objects.get(user=customer).used

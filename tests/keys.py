@@ -8,7 +8,7 @@ RINGS = ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS")
 
 
 def ring_text(*kids: str) -> str:
-    """A ring of fresh keys."""
+    """Return a ring of fresh keys."""
     return ",".join(f"{kid}:{spelt(secrets.token_bytes(32))}" for kid in kids)
 
 
@@ -17,15 +17,15 @@ def spelt(key: bytes) -> str:
 
 
 def with_new_first(ring: str, kid: str = "k2") -> str:
-    """The tests' own ring behind a fresh key."""
+    """Return the tests' own ring behind a fresh key."""
     return f"{ring_text(kid)},{os.environ[ring]}"
 
 
 def keys_in(ring: str) -> dict[str, bytes]:
-    """What `settings` make of the text of a ring."""
+    """Return what `settings` read from the text of a ring."""
     return {kid: base64.urlsafe_b64decode(text) for kid, _, text in (item.partition(":") for item in ring.split(","))}
 
 
 def environment_with(**changes: str) -> dict[str, str]:
-    """What a program of the bank needs: the tests' own environment with rings of its own and these changes."""
+    """Return what a program of the bank needs: the tests' own environment with its own rings and these changes."""
     return dict(os.environ) | {ring: ring_text("k1") for ring in RINGS} | changes

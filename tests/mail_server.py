@@ -1,5 +1,5 @@
-"""A real SMTP server on loopback, in a thread of whoever wants one, that can be told to refuse, to be slow, to break
-off, to be gone and to come back."""
+"""A real SMTP server on loopback, in a thread of its caller, that can refuse, be slow, break off, go away and come
+back."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-_PATIENCE_SECONDS = 60  # a machine that is busy starts a thread late
+_PATIENCE_SECONDS = 60  # a busy machine starts a thread late
 
 
 class Mood(StrEnum):
@@ -28,15 +28,15 @@ class Mood(StrEnum):
 
 
 class MailServer:
-    """Listens from its making on; `close()` and `open()` make it gone and bring it back, at the same port."""
+    """Listens from the beginning; `close()` and `open()` make it go away and come back, at the same port."""
 
     def __init__(self) -> None:
         self.mood = Mood.TAKES
         self.seconds_for_each = 0.0
-        self.refused: set[str] = set()  # for ever (554), whoever else is among the recipients
+        self.refused: set[str] = set()  # forever (554), whoever else is among the recipients
         self.busy = threading.Event()  # it has begun with a mail
         self.connections: set[BaseTransport] = set()
-        # Bound and not listening: nobody else gets the port while the server is gone, and who calls is refused.
+        # Bound and not listening: nobody else gets the port while the server is gone, and clients are refused.
         self._place = socket.socket()
         self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._place.bind(("127.0.0.1", 0))
@@ -50,7 +50,7 @@ class MailServer:
 
     @property
     def url(self) -> str:
-        """For EMAIL_URL."""
+        """Return the value of EMAIL_URL."""
         return f"smtp://127.0.0.1:{self.port}"
 
     def open(self) -> None:
@@ -62,7 +62,7 @@ class MailServer:
             self._controller.start()
 
     def close(self) -> None:
-        """Cut all connections, whatever they are amid, and listen no more."""
+        """Cut all connections, whatever they are doing, and stop listening."""
         if self._controller is not None:
             self._controller.loop.call_soon_threadsafe(self._cut)
             self._controller.stop()
@@ -78,7 +78,7 @@ class MailServer:
             transport.abort()  # type: ignore[attr-defined]  # of a socket, which the base class is not
 
     def keep(self, session: Session, envelope: Envelope) -> None:
-        """Called with each mail that is taken."""
+        """Keep a mail; called with each one that is taken."""
         raise NotImplementedError
 
     async def handle_RCPT(
@@ -104,7 +104,7 @@ class MailServer:
 
 
 class _Connection(SMTP):
-    """One client's, which can be cut."""
+    """One client's connection, which can be cut."""
 
     @property
     def _server(self) -> MailServer:
@@ -149,11 +149,11 @@ class PostBox(MailServer, list[tuple[list[str], Any]]):
 
     @property
     def addresses(self) -> list[str]:
-        """To whom the mails were, in the order they came."""
+        """Return the recipients of the mails, in the order they came."""
         return [address for addresses, _ in self for address in addresses]
 
     def to(self, address: str) -> list[Any]:
-        """The mails to `address`, in the order they came."""
+        """Return the mails to `address`, in the order they came."""
         return [mail for _, mail in self if address in str(mail["To"])]
 
 
@@ -162,7 +162,7 @@ S = TypeVar("S", bound=MailServer)
 
 @contextmanager
 def ended(server: S) -> Iterator[S]:
-    """It ends with this block."""
+    """End it with this block."""
     try:
         yield server
     finally:

@@ -26,7 +26,7 @@ _LAST_NAMES = ("Adler", "Braun", "Conrad", "Dietz", "Ernst", "Fuchs", "Graf", "H
 
 
 def make_customers(count: int, *, at: datetime) -> list[BankAccount]:
-    """Customers with an account each, opened one second after another until `at`; one in 500 is locked."""
+    """Make customers with an account each, opened one second after another until `at`; one in 500 is locked."""
     group = Group.objects.get(name=Role.CUSTOMER.value)
     accounts: list[BankAccount] = []
     unused = _new_numbers(count)
@@ -55,7 +55,7 @@ def _customer(number: int, at: datetime) -> User:
 
 
 def _new_numbers(count: int) -> set[str]:
-    """Different ones: among 100,000 two are alike more often than not."""
+    """Return different numbers: among 100,000 random ones two are usually alike."""
     numbers: set[str] = set()
     while len(numbers) < count:
         numbers.add(account_numbers.new_number())
@@ -73,10 +73,10 @@ def _account_of(user: User, number: str) -> BankAccount:
 
 
 def move_money(count: int, accounts: list[BankAccount], *, at: datetime, days: int = 200) -> None:
-    """That many transactions, each with an order and an audit entry, over the days until `at`.
+    """Make this many transactions, each with an order and an audit entry, over the days until `at`.
 
-    First each account is paid into; then people pay one another. One order in 200 is held and has no transaction
-    beside; one transaction in 1,000 is a fee.
+    First each account is paid into; then people pay one another. One order in 200 is held, without a transaction; one
+    transaction in 1,000 is a fee.
     """
     step = timedelta(days=days) / count
     own = BankAccount.objects.order_by("pk")

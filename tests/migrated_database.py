@@ -1,7 +1,7 @@
 """The tests' SQLite database: migrated once for all processes and runs, and copied.
 
-Migrating costs each process seconds; copying the file costs none. A template is kept in pytest's cache under the
-digest of all that made it, so a change of any of that makes a new one.
+Migrating costs each process seconds; copying the file costs none. A template is kept in pytest's cache under the digest
+of its sources, so a change in them makes a new one.
 """
 
 import ast
@@ -22,7 +22,7 @@ import django
 from django.conf import settings
 from django.db import connection
 
-# Their values differ from run to run, and no table does: rows about keys are written anew into each copy.
+# Their values differ from run to run, but no table does: rows about keys are written again into each copy.
 _OF_THE_RUN = {
     "DATABASES", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS",
 }  # fmt: skip
@@ -35,7 +35,7 @@ _at_first: list[sqlite3.Connection] = []
 
 
 def use_migrated_database(cache: Path) -> None:
-    """Have pytest-django's `create_test_db` copy a migrated template, which is made in `cache` if it is not there."""
+    """Let pytest-django's `create_test_db` copy a migrated template, which is made in `cache` if it is not there."""
     connection.creation.create_test_db = partial(_create, cache, connection.creation.create_test_db)  # type: ignore[method-assign]
 
 
@@ -67,7 +67,7 @@ def _copy(template: Path, name: str) -> str:
 
 
 def remember() -> None:
-    """Keep what the test database holds now, for `put_back`. Nothing on an engine that is no file."""
+    """Keep the present content of the test database, for `put_back`. Nothing on an engine without a file."""
     if connection.vendor == "sqlite":
         kept = sqlite3.connect(":memory:", check_same_thread=False)
         connection.ensure_connection()
@@ -79,25 +79,25 @@ def put_back() -> bool:
     """Give the test database the tables and rows that were remembered; return whether there were any.
 
     Raises:
-        django.db.OperationalError: somebody else is in the middle of writing, and stays there.
+        django.db.OperationalError: another connection is in the middle of writing, and stays there.
     """
     if not _at_first or connection.vendor != "sqlite":
         return False
     connection.close()  # whatever the test left open there
     with connection.cursor() as cursor:
-        cursor.execute("BEGIN IMMEDIATE")  # `backup` itself would wait for ever
+        cursor.execute("BEGIN IMMEDIATE")  # `backup` itself would wait forever
         cursor.execute("ROLLBACK")
     _at_first[0].backup(connection.connection)
     return True
 
 
 def lay(file: Path) -> None:
-    """Put a migrated database there for a bank of a test's own, so that its `migrate` finds little to do.
+    """Put a migrated database there for a test's own bank, so that its `migrate` has little to do.
 
     For tests that are marked with `django_db`: without any such test there is no database to copy.
 
-    It says nothing of keys: whoever opens it first notes theirs. On an engine that is no file nothing is laid, and
-    `migrate` does all.
+    It has no records of keys: the first process to open it records its own. On an engine without a file it does
+    nothing, and `migrate` does everything.
     """
     if not _at_first or connection.vendor != "sqlite":
         return
@@ -121,7 +121,8 @@ def _note_keys_of_this_run() -> None:
 
 
 def _digest() -> str:
-    """Of the migrations, the modules of ours behind their imports, the versions they run on, and the settings."""
+    """Return the digest of the migrations, of our modules behind their imports, of the versions they run on, and of the
+    settings."""
     told = hashlib.sha256(f"{sys.version} {django.__version__}".encode())
     for path in sorted(_with_what_they_import(_migrations())):
         told.update(path.read_bytes())
@@ -144,7 +145,7 @@ def _migrations() -> Iterator[Path]:
 
 
 def _with_what_they_import(paths: Iterable[Path]) -> set[Path]:
-    """These and every module of ours behind them: a grant may be written down some imports away."""
+    """Return these and all of our modules that they import: a grant may be declared some imports away."""
     found: set[Path] = set()
     waiting = list(paths)
     while waiting:
@@ -166,7 +167,7 @@ def _imported(path: Path) -> Iterator[Path]:
 
 
 def _plain(value: Any) -> str | None:
-    """The value as text where it has one that is the same in every process."""
+    """Return the value as text, if it has one that is the same in every process."""
     if isinstance(value, _PLAIN):
         return repr(value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""An empty database for a bank of a test's own, whose processes commit: on the server that the tests run on."""
+"""An empty database for a test's own bank, whose processes commit: on the server that the tests run on."""
 
 import os
 import secrets
@@ -11,7 +11,7 @@ from django.db import connection
 
 @contextmanager
 def own_database() -> Iterator[str]:
-    """The address of a new database, which is dropped at the end; "" on SQLite, whose files are anybody's to make.
+    """Yield the address of a new database, which is dropped at the end; "" on SQLite, where any test can make a file.
 
     For blocks in which the database may be used (`django_db_blocker.unblock`).
     """
@@ -26,7 +26,7 @@ def own_database() -> Iterator[str]:
         if connection.vendor == "microsoft":  # or `migrate` would refuse it
             cursor.execute(f"ALTER DATABASE {quoted} SET READ_COMMITTED_SNAPSHOT ON")
     try:
-        # With what stands behind the question mark: how the server is to be spoken to.
+        # With the part after the question mark: the options of the connection.
         yield urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}").geturl()
     finally:
         with for_all() as cursor:

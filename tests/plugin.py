@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,12 @@ _SET_HERE = {
     *("ENV_FILE", "DEBUG", "DEMO", "DATABASE_URL", "SITE_URL", "EMAIL_URL", "SELF_SERVICE_CASH", "SECRET_KEY"),
     *_RINGS,
 }
-# How TEST_DATABASE_URL is spoken to.
+# The options of TEST_DATABASE_URL.
 _OF_THE_TEST_DATABASE = {"MSSQL_DRIVER", "MSSQL_EXTRA_PARAMS"}
 
 
 def _set_environment() -> None:
-    """Settings of the tests' own: whatever stands in a developer's .env or shell is left alone."""
+    """Set the tests' own settings: a developer's .env or shell is ignored."""
     run = os.environ.get("TEST_RUN_FOLDER") or tempfile.mkdtemp(prefix="bank-tests-")
     os.environ.update(
         TEST_RUN_FOLDER=run,
@@ -50,7 +50,7 @@ def _set_environment() -> None:
         DATABASE_URL=os.environ.get("TEST_DATABASE_URL") or f"sqlite:///{run}/bank.sqlite3",
         SITE_URL="http://testserver",
         EMAIL_URL="dummymail://",
-        # In most tests customers come to money by themselves, as in the demo.
+        # In most tests customers get money by themselves, as in the demo.
         SELF_SERVICE_CASH="1",
     )
     kept = _SET_HERE | (_OF_THE_TEST_DATABASE if "TEST_DATABASE_URL" in os.environ else set())
@@ -62,7 +62,7 @@ def _set_environment() -> None:
 
 
 _set_environment()
-# All that is imported and collected stays: to look for garbage among it is of no use.
+# Imported and collected objects stay: searching them for garbage is useless.
 gc.disable()
 
 
@@ -72,43 +72,43 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.db import connections
     from qrcode.main import QRCode
 
-    # The real hasher at its cheapest: tests look at what it is given and how often it runs.
+    # The real hasher at its cheapest: tests check its input and how often it runs.
     Argon2PasswordHasher.time_cost, Argon2PasswordHasher.memory_cost, Argon2PasswordHasher.parallelism = 1, 8, 1
 
-    # How long an example takes says nothing where several runs share a machine.
+    # The duration of an example means nothing where several runs share a machine.
     hypothesis.settings.register_profile("bank", deadline=None)
     hypothesis.settings.load_profile("bank")
 
-    # Any mask makes a code that can be read. Which is best for a camera takes longer to find than a page to make.
+    # Any mask makes a readable code. Finding the best one for a camera takes longer than making a page.
     QRCode.find_best_mask_pattern, QRCode.best_mask_pattern = QRCode.best_mask_pattern, lambda self: 0
 
-    # Of a setting Django asks each time whether it is a method that stands for another; none is.
+    # Django checks on each use whether a setting is a method that replaces another; none is.
     LazySettings.__getattribute__ = object.__getattribute__  # type: ignore[method-assign]
 
     # Where a thread keeps its connections. Django's own place first looks for an event loop: several times for each
-    # statement, at ten times the price, and no test asks the database from within one.
+    # statement, at ten times the price, and no test uses the database from within one.
     connections._connections = threading.local()  # type: ignore[attr-defined]
 
     _load_middleware_once()
 
-    # Static files are looked for when one is asked for, not all of them anew for each test client.
+    # Static files are looked for when one is requested, not all of them again for each test client.
     settings.WHITENOISE_AUTOREFRESH = True
 
     database = settings.DATABASES["default"]
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # A file, not memory: threads and processes then meet as they would in the bank.
         database.setdefault("TEST", {})["NAME"] = f"{os.environ['TEST_RUN_FOLDER']}/test.sqlite3"
-        # It need not outlive a power cut: nobody waits for the disk.
+        # It need not survive a power cut: nobody waits for the disk.
         options = database["OPTIONS"]
         options["init_command"] = options["init_command"].replace("synchronous=FULL", "synchronous=OFF")
-        # A process of the tests asks more different questions than one of the bank.
+        # A process of the tests runs more different statements than one of the bank.
         options["cached_statements"] = 1000
         migrated_database.use_migrated_database(Path(config.cache.mkdir("migrated")))
 
 
 def _load_middleware_once() -> None:
-    """What surrounds requests is put together once for all test clients, as it is for all requests of the bank; anew
-    where a test has settings of its own."""
+    """Build the middleware once for all test clients, as for all requests of the bank; again where a test has settings
+    of its own."""
     from django.conf import Settings, settings
     from django.test.client import ClientHandler
 
@@ -130,7 +130,7 @@ def _load_middleware_once() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
-    """In a clone where no test ran yet, one process compiles all tests and what they import; the others wait for it."""
+    """Let one process compile all tests and their imports, in a clone where no test ran yet; the others wait for it."""
     folder = session.config.cache.mkdir("compiled")
     compiled = folder / sys.implementation.cache_tag
     if compiled.exists() or not hasattr(session.config, "workerinput"):
@@ -143,8 +143,8 @@ def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
 
 
 def pytest_collection_finish() -> None:
-    """What is imported and collected stays to the end: the garbage collector need not look at it ever again. And a
-    test leaves little behind: looking every 700 new objects was a twentieth of all processor time."""
+    """Keep imported and collected objects out of the garbage collector, since they stay to the end. And a test leaves
+    little behind: a collection every 700 new objects was a twentieth of all processor time."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
@@ -156,7 +156,7 @@ def _with_room(call: Callable[..., Any], *args: Any) -> Any:
 
 # Python 3.11 keeps frames in chunks of 16 KiB, and maps and unmaps the next one with each call across a chunk's end:
 # deep in a request thousands of times, a tenth of all processor time. A frame that claims more gets a chunk of 1 MiB,
-# and those above it use what it leaves.
+# and those above it use the rest.
 _with_room.__code__ = _with_room.__code__.replace(co_stacksize=70_000)
 
 
@@ -185,8 +185,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _flush_where_a_refusal_takes_all(items: list[pytest.Item]) -> None:
-    """On SQL Server a trigger that refuses takes the whole transaction along, and not back to a savepoint: with it
-    would go what the test has made."""
+    """Flush after such tests: on SQL Server a refusing trigger ends the whole transaction, and not back to a savepoint,
+    so the test's own rows would be lost."""
     from django.conf import settings
 
     if settings.DATABASES["default"]["ENGINE"] == "mssql":
@@ -196,7 +196,7 @@ def _flush_where_a_refusal_takes_all(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """A run names the folders and files that it was told to leave out."""
+    """Name the folders and files that the run was told to leave out."""
     if config.option.ignore:
         terminalreporter.write_line(f"Not run here: {' '.join(config.option.ignore)}")
 
@@ -232,7 +232,7 @@ def subtests(subtests: pytest.Subtests) -> SubtestsThatFail:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """The database as in production. And each process compares its keys and its currency once; here, so that no test
+    """Set the database up as in production. Each process compares its keys and its currency once; here, so that no test
     counts those statements among its own."""
     from foundation import currency_record
     from foundation.keys import records as key_records
@@ -245,7 +245,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 
 def _keep_row_versions() -> None:
-    """On SQL Server, where a new database has none until it is told (docs/sql-server.md)."""
+    """Keep row versions on SQL Server, where a new database has none until it is told (docs/sql-server.md)."""
     from django.db import connection
 
     if connection.vendor == "microsoft":
@@ -257,7 +257,7 @@ def _keep_row_versions() -> None:
 
 @pytest.fixture(autouse=True)
 def _kinds_of_hash_are_looked_up_anew() -> Iterator[None]:
-    """What one test's users had for hashes is no work for the next one's."""
+    """Look the kinds of hash up again: those of one test's users must not cost the next one's work."""
     yield
     from accounts.sign_in.passwords import hashing
 
@@ -266,7 +266,7 @@ def _kinds_of_hash_are_looked_up_anew() -> Iterator[None]:
 
 @contextmanager
 def triggers_off(*models: Any) -> Iterator[None]:
-    """The append-only triggers are dropped for a while: to flush, or to tamper as an intruder would."""
+    """Drop the append-only triggers for a while: to flush, or to tamper as an intruder would."""
     from django.db import connection
 
     from foundation.append_only import append_only_models, create_sql, drop_sql
@@ -288,8 +288,9 @@ def triggers_off(*models: Any) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _flush_goes_on_working() -> Iterator[None]:
-    """Tests with real transactions end with a flush, which the triggers refuse and which takes the rows that
-    migrations made along. On SQLite the whole file is put back instead, which costs a hundredth of that."""
+    """Keep flush working: tests with real transactions end with a flush, which the triggers refuse and which also
+    deletes the rows that migrations made. On SQLite the whole file is restored instead, which costs a hundredth of
+    that."""
     from django.apps import apps
     from django.db import connection
     from django.test import TransactionTestCase
@@ -330,16 +331,16 @@ def password_hash() -> str:
 @pytest.fixture
 def make_user(db: Any, password_hash: str) -> Callable[..., Any]:
     """Make a user of a role, two-factor on; all have the same password."""
-    from accounts.models import TotpDevice
     from accounts.people.registration import create_user
     from accounts.roles import Role
+    from tests.cast import add_device
 
     def make(first_name: str, role: Role = Role.CUSTOMER, *, two_factor: bool = True, **kwargs: Any) -> Any:
         kwargs.setdefault("last_name", "Example")
         kwargs.setdefault("email", f"{first_name.lower()}@example.com")
         user = create_user(password_hash=password_hash, role=role, first_name=first_name, **kwargs)
         if two_factor:
-            TotpDevice(user=user, name="phone", confirmed=True, key=secrets.token_hex(20)).save()
+            add_device(user, secrets.token_hex(20))
         return user
 
     return make
@@ -357,7 +358,7 @@ def bob(make_user: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def charlie(make_user: Callable[..., Any]) -> Any:
-    """The stranger: whatever is Alice's or Bob's must be as unknown to him as what does not exist."""
+    """The stranger: for him, things of Alice's or Bob's must look like things that do not exist."""
     return make_user("Charlie")
 
 
@@ -403,17 +404,17 @@ def browser_of() -> Callable[[Any], Any]:
     from django.utils import timezone
     from django_otp import DEVICE_ID_SESSION_KEY
 
-    from accounts.models import TotpDevice, UserSession
     from accounts.sign_in.sessions.engine import SessionStore
+    from tests.cast import add_session, device_of
 
     def browser(user: Any) -> Client:
         session, now = SessionStore(), int(timezone.now().timestamp())
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = "accounts.sign_in.axes.CountedPasswordBackend"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-        row = UserSession.objects.create(user=user, code_at=timezone.now())
+        row = add_session(user=user, code_at=timezone.now())
         session.update({"auth_at": now, "user_session": str(row.public_id)})
-        device = TotpDevice.objects.filter(user=user, confirmed=True).first()
+        device = device_of(user)
         if device is not None:
             session[DEVICE_ID_SESSION_KEY] = device.persistent_id
         session.save()
@@ -443,14 +444,15 @@ def api_of() -> Callable[..., Any]:
 
 @pytest.fixture
 def open_account(db: Any) -> Callable[..., Any]:
-    """Open an account through the service: `open_account(alice, "100.00")`. What is on it was paid in long ago."""
+    """Open an account through the service: `open_account(alice, "100.00")`. Its money was paid in long ago."""
     from accounts.models import AccountKind
     from tests.acts import any_cash
     from transfers.accounts import opening
 
     def make(owner: Any, deposit: str = "0", kind: AccountKind = AccountKind.CHECKING, **kwargs: Any) -> Any:
         kwargs.setdefault("idempotency_key", f"open-{secrets.token_hex(8)}")
-        with any_cash(owner):
+        # An account that opens empty needs no cash limit lifted.
+        with any_cash(owner) if Decimal(deposit) else nullcontext():
             return opening.open_account(actor=owner, kind=kind, opening_deposit=Decimal(deposit), **kwargs)
 
     return make
@@ -480,7 +482,7 @@ def cache_url() -> Iterator[str]:
 
 @pytest.fixture
 def shared_cache(cache_url: str, settings: Any) -> Any:
-    """The bank counts in the shared cache, which is empty: the client, to look behind the scenes."""
+    """Let the bank count in the shared cache, which is empty; the fixture is the client, to look behind the scenes."""
     from foundation.limiter.redis import client_for
 
     settings.CACHE_URL = cache_url

@@ -1,8 +1,8 @@
 """A PostgreSQL of the tests' own: `python -m tests.postgres_server COMMAND…` runs a command beside one.
 
-The command finds it in `TEST_DATABASE_URL`. Where that is set already, the server it names is taken. The cluster is
-in a folder of its own, on a port that nobody had, without fsync: what is lost with the machine was a test's. It ends
-with the command, whatever ends that, and its folder goes with it. Benchmarks have one with fsync
+The command finds it in `TEST_DATABASE_URL`. If that is set already, the named server is used. The cluster is in a
+folder of its own, on a free port, without fsync: a crash of the machine loses only a test's data. It ends with the
+command, whatever ends that, and its folder goes with it. Benchmarks have one with fsync
 (`postgres_server(durable=True)`).
 """
 
@@ -22,13 +22,13 @@ from typing import NoReturn
 
 # Debian keeps the programs of each version in a folder of its own, outside the PATH.
 DEBIAN = Path("/usr/lib/postgresql")
-# The tests' own, which need not outlive the machine.
+# The tests' own data, which need not survive a crash of the machine.
 UNSAFE = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    # A table that was found empty is read from end to end, by the checks of foreign keys too, and a test's own
-    # transaction then fills it; of one that nobody has looked at PostgreSQL expects some rows, and takes the index.
+    # PostgreSQL reads a table that was found empty from end to end, also for checks of foreign keys, and a test's own
+    # transaction then fills it; in a table without statistics it expects some rows, and uses the index.
     "autovacuum": "off",
 }
 SETTINGS = {
@@ -41,7 +41,7 @@ SETTINGS = {
 
 
 def programs() -> Path:
-    """The folder of `initdb` and `postgres`, the newest if there are more.
+    """Return the folder of `initdb` and `postgres`, the newest if there are several.
 
     Raises:
         SystemExit: there is none.
@@ -55,7 +55,7 @@ def programs() -> Path:
 
 
 def as_its_user() -> list[str]:
-    """What stands before its commands: PostgreSQL refuses to run as root, so root runs it as Debian's user.
+    """Return the prefix of its commands: PostgreSQL refuses to run as root, so root runs it as Debian's user.
 
     On Linux the server gets a signal when this program dies, even if it is killed.
     """
@@ -67,8 +67,8 @@ def as_its_user() -> list[str]:
 
 @contextmanager
 def postgres_server(*, durable: bool = False) -> Iterator[str]:
-    """The address of a server that runs meanwhile, with a password that nobody else on the machine knows. `durable`: a
-    commit that it answers is on the disk, as a bank's is."""
+    """Yield the address of a server that runs meanwhile, with a password that nobody else on the machine knows.
+    `durable`: an answered commit is on the disk, as in a real bank."""
     home = Path(tempfile.mkdtemp(prefix="bank-postgres-"))
     cluster = Cluster(home, _any_port(), secrets.token_hex(16))
     try:
@@ -81,9 +81,9 @@ def postgres_server(*, durable: bool = False) -> Iterator[str]:
 
 
 class Cluster:
-    """A server's folder, and the process that serves it: made, begun, ended, killed and begun again at its port.
+    """A server's folder, and the process that serves it: made, started, stopped, killed and started again at its port.
 
-    On Linux the process ends with the thread that has begun it.
+    On Linux the process ends with the thread that started it.
     """
 
     def __init__(self, home: Path, port: int, password: str) -> None:
@@ -113,7 +113,7 @@ class Cluster:
         """Run one of PostgreSQL's programs in this folder, and wait for its end.
 
         Raises:
-            SystemExit: it failed; with what it said.
+            SystemExit: it failed; with its output.
         """
         done = subprocess.run(
             [*as_its_user(), programs() / program, *arguments],
@@ -127,7 +127,7 @@ class Cluster:
             sys.exit(f"{program} failed:\n{done.stdout.decode(errors='replace')}")
 
     def start(self) -> None:
-        """Begin to serve, and wait until connections are taken.
+        """Start serving, and wait until connections are accepted.
 
         Raises:
             SystemExit: it does not start; with its log.
@@ -144,7 +144,7 @@ class Cluster:
         self._wait_until_it_answers(self._process)
 
     def stop(self) -> None:
-        """End it at once, as after a crash: nothing in it is to be kept. If it does not run, nothing of it is left."""
+        """End it at once, as after a crash: nothing in it is kept. If it does not run, nothing of it is left."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGQUIT)
@@ -192,14 +192,14 @@ class Cluster:
             shell.wait()
 
     def _stopped(self) -> list[int]:
-        """Its processes, the one that begins the others first: that one is stopped, and begins no more."""
+        """Stop its processes, the parent first, so that it starts no more; return them."""
         assert self._process is not None
         leader = self._process.pid
         os.kill(leader, signal.SIGSTOP)
         return [leader, *(int(pid) for pid in Path(f"/proc/{leader}/task/{leader}/children").read_text().split())]
 
     def _give_back_memory(self) -> None:
-        """What a server that was killed could not give back itself: it is marked in its folder, for its next start."""
+        """Free the memory that a killed server could not free itself: its folder names it, for its next start."""
         mark = self.data / "postmaster.pid"
         if mark.exists():
             _, memory = mark.read_text().splitlines()[6].split()  # its key and its id
@@ -209,7 +209,7 @@ class Cluster:
         for _ in range(600):
             if server.poll() is not None:
                 break
-            # Quiet while it starts; 0 is: it takes connections.
+            # Quiet while it starts; 0 means that it takes connections.
             command = [str(programs() / "pg_isready"), "--quiet", "--host=127.0.0.1", f"--port={self.port}"]
             if subprocess.run(command, check=False).returncode == 0:
                 return
@@ -218,7 +218,7 @@ class Cluster:
 
 
 def _lives(pid: int) -> bool:
-    """Whether there is such a process, and not only its exit code that nobody has asked for yet."""
+    """Return whether there is such a process, and not only an exit code that nobody has read yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -232,7 +232,7 @@ def _any_port() -> int:
 
 
 def run(command: list[str]) -> int:
-    """Run the command with the address of a server in its environment; its exit code."""
+    """Run the command with the address of a server in its environment; return its exit code."""
     if os.environ.get("TEST_DATABASE_URL"):
         return subprocess.run(command, check=False).returncode
     # A Ctrl-C is for the command, which gets it too.

@@ -1,4 +1,4 @@
-"""Programs of the bank in processes of their own, on the database of the tests; and which processes there are."""
+"""Programs of the bank in processes of their own, on the database of the tests; and the list of running processes."""
 
 import json
 import os
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def process_environment() -> dict[str, str]:
-    """As ours, but on the database of the tests, which the processes then share."""
+    """Return our environment, but with the database of the tests, which the processes then share."""
     return os.environ | {
         "DJANGO_SETTINGS_MODULE": "bankproject.settings",
         "DATABASE_URL": _url_of_the_test_database(),
@@ -28,14 +28,14 @@ def _url_of_the_test_database() -> str:
     name = connection.settings_dict["NAME"]
     if connection.vendor == "sqlite":
         return f"sqlite:///{name}"
-    # With what stands behind the question mark: how the server is to be spoken to.
+    # With the part after the question mark: the options of the connection.
     return urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}").geturl()
 
 
 def run_together(program: str, runs: Sequence[Sequence[Any]], *, begin: Path, environment: dict[str, str]) -> list[Any]:
-    """What each run of the program prints as JSON in the end, one process for each of `runs`, its arguments.
+    """Return what each run of the program prints as JSON in the end, one process for each of `runs`, its arguments.
 
-    The program's first argument is `begin`: it says "ready", and goes on when there is such a file.
+    The program's first argument is `begin`: it says "ready", and continues when that file exists.
     """
     processes = [
         subprocess.Popen(
@@ -57,13 +57,13 @@ def run_together(program: str, runs: Sequence[Sequence[Any]], *, begin: Path, en
 
 
 def processes_of(place: Path) -> list[str]:
-    """Command lines of the processes that have their temporary folder here; not this one's, which has it by name
-    only."""
+    """Return the command lines of the processes that have their temporary folder here; not this one's, which only names
+    it."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             environment, line = (folder / "environ").read_bytes(), (folder / "cmdline").read_bytes()
-        except OSError:  # it has ended, or is somebody else's
+        except OSError:  # it has ended, or belongs to another user
             continue
         if f"TMPDIR={place}".encode() in environment:
             found.append(line.replace(b"\0", b" ").decode(errors="replace"))

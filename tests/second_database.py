@@ -1,4 +1,4 @@
-"""A replica for tests: a second database with what the bank had in it at one moment, and which statements it gets."""
+"""A replica for tests: a second database with the bank's rows of one moment, and a record of its statements."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,22 +18,22 @@ _SUFFIX = "replica"
 
 @contextmanager
 def replica_of_the_bank() -> Iterator[Any]:
-    """The database is copied now; what is written later does not come there, as to a replica that hangs behind.
+    """Copy the database now; later writes do not reach the copy, like a replica that is behind.
 
     For tests with real transactions, which set `DATABASE_ROUTERS` to `ROUTERS` themselves.
     """
     if connection.vendor == "microsoft":
         pytest.skip("Django cannot copy a test database on SQL Server.")
     if connection.vendor == "postgresql":
-        # It copies no database that anybody else is in, such as a thread of an earlier test's server.
+        # It copies no database that another connection uses, such as a thread of an earlier test's server.
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
     if connection.vendor == "sqlite":
-        # The file is copied, and not what stands in its log: closing the last connection writes that back, but a thread
-        # of an earlier test's server may have another one.
+        # The file is copied, and not its log: closing the last connection writes that back, but a thread of an earlier
+        # test's server may have another one.
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             assert cursor.fetchone()[0] == 0, "somebody is in the middle of something"
@@ -53,7 +53,7 @@ def replica_of_the_bank() -> Iterator[Any]:
 
 
 def _connect(database: Any) -> None:
-    """As Django does. Tests are not let into databases that were not there when they began."""
+    """Connect as Django does. Tests are not allowed into databases that did not exist when they began."""
     if database.connection is None:
         with database.wrap_database_errors:
             database.connect()
@@ -61,7 +61,7 @@ def _connect(database: Any) -> None:
 
 @contextmanager
 def statements() -> Iterator[list[tuple[str, str]]]:
-    """What runs within, each with the database that it was sent to."""
+    """Record the statements that run within, each with its database."""
     told: list[tuple[str, str]] = []
 
     def note(alias: str, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

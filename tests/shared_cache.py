@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _PATIENCE_SECONDS = 60
-# It ends with whoever started it, even if that is killed; Linux knows how.
+# It ends with its parent, even if that is killed; Linux knows how.
 _DIES_ALONG = ("setpriv", "--pdeathsig", "TERM") if sys.platform == "linux" else ()
 
 
 class CacheServer:
-    """One at a socket in a folder, which holds nothing but what it was told since its last start."""
+    """A server at a socket in a folder; it holds only what it was told since its last start."""
 
     def __init__(self, home: Path) -> None:
         self._home = home
@@ -25,7 +25,7 @@ class CacheServer:
 
     @property
     def url(self) -> str:
-        """For CACHE_URL."""
+        """Return the value of CACHE_URL."""
         return f"unix://{self._socket}"
 
     def start(self) -> None:
@@ -59,14 +59,14 @@ class CacheServer:
         self._socket.unlink(missing_ok=True)
 
     def _answers(self) -> bool:
-        """The socket is there a moment before anybody listens."""
+        """Return whether it answers: the socket exists a moment before the server listens."""
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self._socket)) == 0
 
 
 @contextmanager
 def begun_cache(folder: Path | None = None) -> Iterator[CacheServer]:
-    """A server that runs meanwhile, in a folder of its own if none is given."""
+    """Run a server meanwhile, in a folder of its own if none is given."""
     # Not below the test's own folder: the path of a socket has room for some hundred characters only.
     home = folder or Path(tempfile.mkdtemp(prefix="bank-cache-"))
     server = CacheServer(home)

@@ -17,19 +17,19 @@ def an_origin(ip: str = "192.0.2.7") -> Origin:
 
 
 def fresh_code(user: Any) -> str:
-    """A code that works now, as if half a minute had passed since the last."""
+    """Return a code that works now, as if half a minute had passed since the last."""
     TotpDevice.objects.filter(user=user).update(last_step=-1)
     RateWindow.objects.filter(key__startswith="code-pause:").delete()
     return f"{TotpDevice.objects.get(user=user).totp().token():06d}"
 
 
 def stored(user: Any) -> User:
-    """The user as the database has them, nothing kept from before."""
+    """Return the user as the database has them, without cached values."""
     return User.objects.get(pk=user.pk)
 
 
 def set_status(account: Any, status: str, kind: FreezeKind = FreezeKind.ADMINISTRATOR) -> None:
-    """Give an account a status behind the services' back, with a freeze of this kind where it is frozen: nobody is
+    """Give an account a status behind the services' back, with a freeze of this kind if it is frozen: nobody is
     told."""
     AccountFreeze.objects.filter(account=account).delete()
     if status == AccountStatus.FROZEN:
@@ -42,17 +42,17 @@ def approved(verb: str, subject: Any) -> ApprovedRequest:
 
 
 def entry_of(action: str) -> AuditEntry:
-    """The one audit entry of this action."""
+    """Return the one audit entry of this action."""
     return AuditEntry.objects.get(action=action)
 
 
 def agree(second: Any, act: PendingAct | None = None, reason: str = "I have asked back.") -> PendingAct:
-    """Be the second administrator, of what waits if nothing is named."""
+    """Agree as the second administrator, to the waiting act if none is named."""
     waits = act or PendingAct.objects.get(state="waiting")
     return second_person.approve(actor=second, act=waits, reason=reason, code=fresh_code(second), origin=an_origin())
 
 
 def call_off(actor: Any, act: PendingAct | None = None, reason: str = "Nobody knows of this.") -> PendingAct:
-    """Stop what waits."""
+    """Stop the act that waits."""
     waits = act or PendingAct.objects.get(state="waiting")
     return second_person.stop(actor=actor, act=waits, reason=reason, code=fresh_code(actor), origin=an_origin())

@@ -1,9 +1,9 @@
-"""Tables that are walked in one world: users, accounts and clients are made once, each row is a subtest.
+"""Tables whose rows run in one world: users, accounts and clients are made once, each row is a subtest.
 
-`@in_one_world("name", [...])` stands where `@pytest.mark.parametrize` would and takes the same arguments; one above
-another makes every combination. A row begins in the world that the fixtures made, whatever the rows before it did:
-rows of the database, settings, patches, the clock, cookies, mails and what the fixtures' objects hold are put back
-after each. What a fixture keeps in a closure is not: a test that looks at such a list is parametrized.
+`@in_one_world("name", [...])` replaces `@pytest.mark.parametrize` and takes the same arguments; one above another makes
+every combination. A row begins in the world that the fixtures made, whatever the rows before it did: rows of the
+database, settings, patches, the clock, cookies, mails and the content of the fixtures' objects are restored after each.
+A list in a fixture's closure is not: a test that looks at one is parametrized.
 """
 
 import copy
@@ -29,9 +29,9 @@ Test = TypeVar("Test", bound=Callable[..., None])
 # The name of a row, and its values by the names of the test's arguments.
 Row = tuple[str, dict[str, Any]]
 
-# Other threads and connections see only what is committed, and that is not put back.
+# Other threads and connections see only committed rows, and those are not restored.
 _CANNOT_BE_SHARED = {"transactional_db", "live_server"}
-# Rows name them: they are made before the first row, or the row that asks for one first would take it away again.
+# Rows name them: they are made before the first row, or the first row that uses one would undo it again.
 _CAST = ("alice", "bob", "charlie", "sam", "audrey", "ada")
 
 
@@ -129,7 +129,7 @@ def _put_back_after(fixtures: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def _rolled_back() -> Iterator[None]:
-    """In a transaction inside the test's own; without a database nothing is asked of one."""
+    """Run it in a transaction inside the test's own; without a database there is none."""
     if not connection.in_atomic_block:
         yield
         return
@@ -144,7 +144,7 @@ def _rolled_back() -> Iterator[None]:
 
 
 def _remember(value: Any, stack: ExitStack) -> None:
-    """Let the stack put back, in place, what the value holds now: others hold the same object."""
+    """Let the stack restore the present content of the value, in place: others hold the same object."""
     if isinstance(value, Model):
         cached = dict(value._state.fields_cache)
         stack.callback(_replace, value._state.fields_cache, cached)
@@ -181,14 +181,14 @@ def _replace(there: dict[str, Any], before: dict[str, Any]) -> None:
 
 
 def _disable_from(overrides: list[Any], kept: int) -> None:
-    """Undo the settings that a row changed; those of the fixtures stand."""
+    """Undo the settings that a row changed; those of the fixtures stay."""
     while len(overrides) > kept:
         overrides.pop().disable()
 
 
 @contextmanager
 def _patches_of_their_own(patches: Any) -> Iterator[None]:
-    """Undo the row's patches; those of the fixtures stand."""
+    """Undo the row's patches; those of the fixtures stay."""
     before = patches._setattr, patches._setitem
     assert patches._cwd is patches._savesyspath is None, "a folder or path that is changed for all rows is not put back"
     patches._setattr, patches._setitem = [], []

@@ -1,4 +1,4 @@
-"""What holds for every route of the API: who is let in, what can be sent, how the bank says no (R7.3, R8.2)."""
+"""Rules for every route of the API: who is let in, what can be sent, how the bank says no (R7.3, R8.2)."""
 
 import json
 import re
@@ -44,11 +44,12 @@ from foundation.rest.schemas import (
 )
 from foundation.transactions import OutcomeUnknown
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
-# All that somebody without a token may ask; a new one is put here on purpose.
+# Everything that a client without a token may ask; a new one is added here on purpose.
 PUBLIC = {
     "register",
     "confirm_registration",
@@ -132,6 +133,7 @@ def sent(client: ApiClient, body: bytes, kind: str = "application/json", **heade
 # --- Who is let in -----------------------------------------------------------------------------------------------
 
 
+@proves("V8.3.1")
 def test_every_route_asks_for_a_token_but_those_by_which_one_gets_one() -> None:
     # R1.7: deny by default.
     open_to_all = {one.view_func.__name__ for one in operations() if not one.auth_callbacks}
@@ -139,6 +141,7 @@ def test_every_route_asks_for_a_token_but_those_by_which_one_gets_one() -> None:
     assert all(type(auth).__name__ == "AccessToken" for one in operations() for auth in one.auth_callbacks)
 
 
+@proves("V8.3.1")
 def test_without_a_token_every_route_is_401(client: Client, alice: Any, browser_of: Any) -> None:
     # R1.3: nor by the cookies of a browser that is signed in.
     paths = api.get_openapi_schema()["paths"]
@@ -170,8 +173,9 @@ def test_a_route_without_parameters_refuses_any(query: str, answer: tuple[int, s
     assert alices.get("auth/session").status_code == 200
 
 
+@proves("V3.5.1")
 def test_a_program_goes_past_what_surrounds_pages(alices: ApiClient, alice: Any, browser_of: Any) -> None:
-    """The session of a cookie that comes along is not read; the page that shows the document is a page."""
+    """The session of its cookie is not read; the page that shows the document is a page."""
     browser = browser_of(alice)
     token = {"Authorization": f"Bearer {alices.tokens.access_token}"}  # type: ignore[union-attr]
     answer = browser.get("/api/v1/auth/session", headers=token)
@@ -183,7 +187,7 @@ def test_a_program_goes_past_what_surrounds_pages(alices: ApiClient, alice: Any,
 
 
 def test_django_calls_no_hook_of_what_surrounds_pages_alone() -> None:
-    # It asks what stands in MIDDLEWARE for these, and not what that holds: one of them would never run.
+    # It looks for these in MIDDLEWARE, and not for their content: one of them would never run.
     hooks = ("process_view", "process_exception", "process_template_response")
     assert not [f"{kind.__name__}.{hook}" for kind in AROUND_PAGES for hook in hooks if hasattr(kind, hook)]
 
@@ -237,6 +241,7 @@ HARD_BODIES: dict[str, tuple[bytes, int, str]] = {
 }
 
 
+@proves("V1.5.2", "V1.5.3", "V2.2.1", "V15.2.2")
 @in_one_world("kind", HARD_BODIES)
 def test_a_hard_body_is_refused_with_a_code(kind: str, alices: ApiClient) -> None:
     # R7.3, R3.2: and nothing of it comes back.
@@ -246,9 +251,10 @@ def test_a_hard_body_is_refused_with_a_code(kind: str, alices: ApiClient) -> Non
     assert not any(word in answer.content.decode() for word in ("Traceback", "pydantic", "input_value", "is_admin':"))
 
 
+@proves("V3.5.1")
 @in_one_world("kind", ["text/plain", "", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_another_kind_of_body_is_415(kind: str, alices: ApiClient) -> None:
-    # R7.3: a form of another site can send these kinds without asking.
+    # R7.3: a form on another site can send these kinds without asking.
     assert told(sent(alices, b'{"amount": "1"}', kind)) == (415, "content_type")
 
 
@@ -277,6 +283,7 @@ def test_what_is_right_goes_in_and_comes_out_in_one_spelling(alices: ApiClient) 
     assert "no-store" in answer["Cache-Control"]
 
 
+@proves("V2.2.1", "V15.3.7")
 @in_one_world(
     ("query", "status"),
     [
@@ -350,9 +357,10 @@ SAID: list[tuple[Exception, int, str]] = [
 ]
 
 
+@proves("V16.5.1")
 @in_one_world(("error", "status", "code"), SAID, ids=[type(error).__name__ for error, *_ in SAID])
 def test_every_exception_has_one_answer(error: Exception, status: int, code: str, alices: ApiClient) -> None:
-    # R7.3: and none tells what it was about.
+    # R7.3: and none says what it was about.
     raised.append(error)
     answer = alices.get("trial/raise")
     assert told(answer) == (status, code)
@@ -360,6 +368,7 @@ def test_every_exception_has_one_answer(error: Exception, status: int, code: str
     assert ("Retry-After" in answer) == (status in {429, 503} or code == "still_running")
 
 
+@proves("V16.3.4")
 def test_what_nobody_expected_is_logged(alices: ApiClient, caplog: Any) -> None:
     # R9.5
     raised.append(Unheard("a fault of ours"))
@@ -381,6 +390,7 @@ def test_the_members_of_a_problem_are_all_told(alices: ApiClient) -> None:
     }
 
 
+@proves("V16.5.1")
 def test_where_there_is_no_route_the_shape_is_the_same(alices: ApiClient) -> None:
     # R7.3
     assert told(alices.get("nowhere")) == (404, "not_found")

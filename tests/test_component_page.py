@@ -1,4 +1,4 @@
-"""The page of components, for developers: complete, and in no bank that is open (R8.2, R10.1)."""
+"""The page of components, for developers: complete, and absent from an open bank (R8.2, R10.1)."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.asvs import proves
+
 pytestmark = pytest.mark.django_db
 
-# What belongs to a session and would act on the developer's own.
+# Components that belong to a session and would act on the developer's own.
 NOT_SHOWN = {"components/session_dialog.html"}
 
 
@@ -16,6 +18,7 @@ def shown_by(answer: Any) -> set[str]:
     return {template.name for template in answer.templates if (template.name or "").startswith("components/")}
 
 
+@proves("V15.2.3")
 def test_without_debug_there_is_no_such_page(client: Client, alice: Any, ada: Any, browser_of: Any) -> None:
     # R8.2
     for browser in (client, browser_of(alice), browser_of(ada)):
@@ -33,7 +36,7 @@ def test_with_debug_everybody_sees_it(client: Client, alice: Any, browser_of: An
 
 
 def test_every_component_is_on_it(client: Client, repository: Path, settings: Any) -> None:
-    # Whoever adds a component shows it there: bankproject/component_page.py has the samples.
+    # A new component must be shown there: bankproject/component_page.py has the samples.
     settings.DEBUG = True
     folder = repository / "templates" / "components"
     there_are = {f"components/{path.name}" for path in folder.glob("*.html")}

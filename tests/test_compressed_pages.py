@@ -1,4 +1,4 @@
-"""What the firewall compresses says the same to everybody: nothing of who asks or of what was sent (docs/adr/0027).
+"""Compressed answers say the same to everybody: nothing about the reader or the request (docs/adr/0026).
 
 Through the real firewall: `tests/firewall/test_compression.py`.
 """
@@ -12,6 +12,7 @@ from django.test import Client
 
 from tests.access import pages
 from tests.access_walk import WORDS, Hers
+from tests.asvs import proves
 from tests.compressed import COOKIES, EVERYBODYS, VISITORS
 
 pytestmark = pytest.mark.django_db
@@ -29,22 +30,24 @@ SENT = {
 
 
 def said(client: Client, path: str, **headers: str) -> str:
-    """Without the tokens of forms: Django masks each anew, so that their length gives nothing away."""
+    """Return the text without the tokens of forms: Django masks each one differently, so that their length reveals
+    nothing."""
     answer = client.get(path, headers=headers)
     assert answer.status_code == 200
     return re.sub(r'name="csrfmiddlewaretoken" value="\w{64}"', "", answer.content.decode())
 
 
 def with_cookies() -> Client:
-    """Of somebody who was here before and has no session."""
+    """Return a client that was here before and has no session."""
     client = Client()
     client.cookies[settings.CSRF_COOKIE_NAME] = "r" * 32
     client.cookies[settings.DEVICE_COOKIE_NAME] = "reflected-device"
     return client
 
 
+@proves("V12.2.1")
 @pytest.mark.parametrize("path", sorted(VISITORS | EVERYBODYS))
-def test_it_is_the_same_for_whoever_asks_with_whatever(path: str, hers: Hers) -> None:
+def test_it_is_the_same_for_every_reader_and_request(path: str, hers: Hers) -> None:
     plain = said(Client(), path)
     assert said(with_cookies(), path, **SENT) == plain
     assert "reflected" not in plain

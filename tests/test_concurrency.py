@@ -12,6 +12,7 @@ from foundation import transactions
 from foundation.models import RateWindow
 from foundation.transactions import ATTEMPTS, own_transaction
 from tests import acts
+from tests.asvs import proves
 from transfers.ledger import verification
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit
@@ -57,9 +58,10 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return waited
 
 
+@proves("V16.5.3")
 @pytest.mark.parametrize("error", VICTIMS, ids=str)
 def test_a_deadlock_victim_is_run_again_from_the_beginning(db: Any, no_waiting: list[float], error: Exception) -> None:
-    """R3.4: what it had written is gone."""
+    """R3.4: its earlier writes are gone."""
     service = Faulty(2, error)
     assert own_transaction(service)() == "done"
     assert service.calls == 3
@@ -76,6 +78,7 @@ def test_what_is_known_by_its_sqlstate_is_a_victim_too() -> None:
     assert not transactions.is_deadlock_victim(OperationalError("no such table"))
 
 
+@proves("V16.5.3")
 def test_after_five_tries_the_error_is_let_out(db: Any, no_waiting: list[float]) -> None:
     service = Faulty(ATTEMPTS, VICTIMS[0])
     with pytest.raises(OperationalError, match="locked"):
@@ -95,7 +98,7 @@ def test_any_other_error_is_let_out_at_once(db: Any, no_waiting: list[float], er
 
 @pytest.mark.django_db(transaction=True)
 def test_it_refuses_to_run_inside_another_transaction() -> None:
-    """Its commit would be none, and another's rollback could undo what was promised."""
+    """Its commit would not be final, and another's rollback could undo what was promised."""
     service = Faulty(0, KeyError())
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         own_transaction(service)()

@@ -24,12 +24,14 @@ from foundation.currencies import UnknownCurrency, exponent_of
 from foundation.currency_record import AnotherCurrency
 from foundation.models import CurrencyRecord
 from foundation.money import currency_exponent, format_money, parse_amount, parse_typed_amount, to_minor
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.ledger.holding import release_hold
 from transfers.models import Entry
 from transfers.orders import cash
 
 
+@proves("V2.2.1")
 def test_the_table_is_iso_4217s() -> None:
     """R2.7: against the list that its maintainer publishes."""
     theirs = {currency.code: currency.exponent for currency in Currency}
@@ -43,7 +45,7 @@ def test_the_table_is_iso_4217s() -> None:
     [*(("RSD", 2), ("IQD", 3), ("LBP", 2), ("JPY", 0), ("ISK", 0), ("BHD", 3), ("UYW", 4), ("CLF", 4), ("EUR", 2))],
 )
 def test_decimals_are_iso_4217s_wherever_an_amount_goes(code: str, exponent: int, settings: Any) -> None:
-    """R2.7: of Serbian dinars Babel has none, and ISO 4217 two."""
+    """R2.7: Babel gives Serbian dinars none, and ISO 4217 two."""
     settings.CURRENCY = code
     smallest = Decimal(1).scaleb(-exponent)
     assert (exponent_of(code), currency_exponent(), to_minor(Decimal(1))) == (exponent, exponent, 10**exponent)
@@ -53,7 +55,7 @@ def test_decimals_are_iso_4217s_wherever_an_amount_goes(code: str, exponent: int
 
 
 @in_one_world("code", ["EURO", "eur", "EU", "", "E", "ABC", "978", "EUR ", "€"])
-def test_the_start_refuses_what_is_no_currency(code: str, monkeypatch: Any) -> None:
+def test_the_start_refuses_anything_except_a_currency(code: str, monkeypatch: Any) -> None:
     """R2.7: one line that names the setting."""
     monkeypatch.setenv("CURRENCY", code)
     with pytest.raises(ImproperlyConfigured, match=r"^CURRENCY: .* is no currency of ISO 4217.*EUR\.$"):
@@ -89,7 +91,7 @@ def test_a_wrong_currency_is_one_line_on_the_screen(repository: Path) -> None:
 
 @pytest.fixture
 def another_start(monkeypatch: Any) -> None:
-    """A process that has compared nothing yet."""
+    """Return a process that has compared nothing yet."""
     monkeypatch.setattr(currency_record, "_verified", False)
 
 
@@ -115,6 +117,7 @@ def test_there_is_one_row_and_no_second() -> None:
         CurrencyRecord(pk=2, code="JPY", exponent=0).save()
 
 
+@proves("V2.2.1")
 def test_every_start_compares_the_currency(another_start: None, settings: Any, django_assert_num_queries: Any) -> None:
     """R2.7: once in a process; no request and no payment asks again."""
     settings.CURRENCY = "JPY"
@@ -140,8 +143,8 @@ def test_other_decimals_for_the_same_code_are_refused(another_start: None, setti
         currency_record.begin()
 
 
-def test_a_database_that_is_away_is_no_reason_not_to_start(another_start: None, monkeypatch: Any, caplog: Any) -> None:
-    """R2.7: then whatever moves money first compares."""
+def test_the_bank_starts_while_the_database_is_away(another_start: None, monkeypatch: Any, caplog: Any) -> None:
+    """R2.7: then the first service that moves money compares."""
     from django.db import OperationalError
 
     def away() -> str:
@@ -154,10 +157,11 @@ def test_a_database_that_is_away_is_no_reason_not_to_start(another_start: None, 
         currency_record.verify_once()
 
 
+@proves("V2.2.1")
 def test_no_money_moves_at_another_scale(
     another_start: None, alice: Any, open_account: Any, settings: Any, monkeypatch: Any
 ) -> None:
-    """R2.7: whichever page, program or command it is that would move some."""
+    """R2.7: by any page, program or command."""
     account = open_account(alice, "5.00")
     settings.CURRENCY = "JPY"
     monkeypatch.setattr(currency_record, "_verified", False)
@@ -173,7 +177,7 @@ def test_no_money_moves_at_another_scale(
 def test_no_command_that_moves_or_names_money_begins(
     command: str, another_start: None, settings: Any, monkeypatch: Any
 ) -> None:
-    """R2.7: interest that was earned is at a scale too, before anything of it is paid."""
+    """R2.7: earned interest is at a scale too, before any of it is paid."""
     settings.CURRENCY = "JPY"
     with pytest.raises(AnotherCurrency, match=CHANGED):
         call_command(command, stdout=StringIO())
@@ -190,6 +194,7 @@ def test_no_money_is_set_aside_at_another_scale(
         release_hold(account.pk, Decimal(5))
 
 
+@proves("V2.2.1")
 def test_check_and_migrate_refuse_another_currency(settings: Any) -> None:
     """R2.7."""
     call_command("check", databases=["default"], stdout=StringIO())
@@ -204,7 +209,7 @@ def test_check_and_migrate_refuse_another_currency(settings: Any) -> None:
 
 
 def test_verify_ledger_names_another_currency(settings: Any) -> None:
-    """R2.7: of the nightly job and of the security audit too."""
+    """R2.7: in the nightly job and in the security audit too."""
     assert not currency_record.fault()
     settings.CURRENCY = "JPY"
     out = StringIO()
@@ -224,7 +229,7 @@ def migration() -> Any:
 
 
 class Editor:
-    """All that the migration asks of a schema editor."""
+    """What the migration needs from a schema editor."""
 
     connection = connection
 

@@ -1,4 +1,5 @@
-"""How each engine is spoken to: DATABASE_URL with MSSQL_DRIVER, MSSQL_EXTRA_PARAMS and CONN_MAX_AGE (R8.2, R9.3).
+"""The options of each engine's connection: DATABASE_URL with MSSQL_DRIVER, MSSQL_EXTRA_PARAMS and CONN_MAX_AGE (R8.2,
+R9.3).
 
 The connection strings are built by the backend and read by the driver's own parser; no server is asked.
 """
@@ -14,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg._conninfo_utils import split_attempts
 
 from bankproject.databases import database, odbc_words
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 GUNICORN = runpy.run_path(str(Path(__file__).parent.parent / "deploy" / "gunicorn.conf.py"))
@@ -22,7 +24,7 @@ URL = "mssql://bank:secret@db:1433/bank"  # pragma: allowlist secret
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The entry of DATABASES for an environment of these variables and no others."""
+    """Return the entry of DATABASES for an environment of these variables and no others."""
 
     def of(url: str = URL, *, read_only: bool = False, **changes: str) -> dict[str, Any]:
         for name in ("DEBUG", "MSSQL_DRIVER", "MSSQL_EXTRA_PARAMS", "CONN_MAX_AGE"):
@@ -58,7 +60,7 @@ def test_postgresql_prepares_what_is_compiled_once_unless_a_pooler_cannot(made: 
 
 
 def test_a_postgresql_that_says_nothing_is_given_up_before_a_worker_is(made: Any) -> None:
-    """A machine that is gone resets no connection: without these a mail worker would wait for two hours."""
+    """A machine that is gone resets no connection: without these options a mail worker would wait for two hours."""
     options = made("postgres://bank@db/bank")["OPTIONS"]
     silent = options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"]
     assert max(options["connect_timeout"], options["tcp_user_timeout"] / 1000, silent) <= GUNICORN["timeout"] / 2
@@ -75,7 +77,7 @@ def test_a_postgresql_that_says_nothing_is_given_up_before_a_worker_is(made: Any
         ("%2Frun%2Fpostgresql,db2", "/run/postgresql,db2", "5432,5432"),
     ],
 )
-def test_of_several_hosts_each_has_its_port_and_the_one_that_writes_is_taken(
+def test_each_of_several_hosts_has_its_port_and_the_one_that_writes_is_taken(
     made: Any, places: str, hosts: str, ports: str
 ) -> None:
     entry = made(f"postgres://bank:se,cr%40et@{places}/bank?sslmode=require")  # pragma: allowlist secret
@@ -97,7 +99,7 @@ def test_a_replica_of_several_hosts_is_a_standby_if_there_is_one(made: Any) -> N
 @in_one_world(
     "places", ["db1,", ",db2", "db1:port,db2", "db1:0,db2", "db1:65536,db2", "fd00::1,db2", "db1,db 2", "db1,,db2"]
 )
-def test_a_host_that_is_none_is_told_in_one_line_without_the_password(made: Any, places: str) -> None:
+def test_a_wrong_host_is_named_in_one_line_without_the_password(made: Any, places: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^SOME_URL: host \d of \d is not a name") as told:
         made(f"postgres://bank:hunter2@{places}/bank")  # pragma: allowlist secret
     assert "hunter2" not in str(told.value)
@@ -105,13 +107,13 @@ def test_a_host_that_is_none_is_told_in_one_line_without_the_password(made: Any,
 
 
 @in_one_world("taken", ["any", "standby", "read_write"])
-def test_of_several_hosts_none_is_taken_that_the_bank_could_not_write_to(made: Any, taken: str) -> None:
+def test_no_host_is_taken_that_the_bank_could_not_write_to(made: Any, taken: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="target_session_attrs must be read-write or primary"):
         made(f"postgres://bank@db1,db2/bank?target_session_attrs={taken}")
 
 
 def test_pyodbc_does_not_take_one_connection_for_many(made: Any) -> None:
-    """MARS: else Django would run a query amid another's rows, and the driver refuse it."""
+    """MARS: otherwise Django would run a query in the middle of another's rows, and the driver refuse it."""
     entry = made(MSSQL_DRIVER="pyodbc")
     assert entry["OPTIONS"]["python_driver"] == "pyodbc"
     assert words_of(entry) == {"encrypt": "yes", "mars_connection": "no"}
@@ -124,12 +126,14 @@ def test_a_driver_that_there_is_not_is_refused(made: Any, driver: str) -> None:
         made(MSSQL_DRIVER=driver)
 
 
+@proves("V12.3.2")
 def test_a_certificate_is_trusted_blindly_only_when_told(made: Any) -> None:
     assert "trustservercertificate" not in words_of(made())
     told = made(MSSQL_EXTRA_PARAMS="TrustServerCertificate=yes")
     assert told["OPTIONS"]["extra_params"] == "Encrypt=yes;TrustServerCertificate=yes"
 
 
+@proves("V12.3.1")
 @in_one_world(
     "words", ["Encrypt=no", "encrypt = Optional", "ENCRYPT=false;", "Encrypt=;HostnameInCertificate=db", "Encrypt={no}"]
 )
@@ -206,7 +210,7 @@ def test_connections_are_kept_and_looked_at_before_use(made: Any, url: str) -> N
 
 
 def test_below_django_nobody_keeps_them_a_second_time(settings: Any) -> None:
-    """A store of the driver's own would hand out connections that the server has ended."""
+    """A pool of the driver's own would hand out connections that the server has ended."""
     assert settings.DATABASE_CONNECTION_POOLING is False
 
 

@@ -1,6 +1,6 @@
 """Dockerfiles, docker-compose.yml and the workflow, looked at without an engine (R9.3, R9.4, R8.7).
 
-What an engine alone can tell is for .github/workflows/ci.yml; what the entry points do is run in tests/stack.
+What only an engine can show is in .github/workflows/ci.yml; tests/stack runs the entry points.
 """
 
 import re
@@ -15,14 +15,15 @@ import pytest
 import yaml
 from django.core.management import get_commands
 
+from tests.asvs import proves
 from tests.setting_names import variables_read_by_settings
 from tests.stack.files import Dockerfile, compose, dockerfile, in_the_image
 from tests.tables import in_one_world
 
 DOCKERFILES = ("Dockerfile", "deploy/firewall/Dockerfile")
-# Read by nobody in a container: another file of settings; development, which an image is not for.
+# Not read in a container: another file of settings; development, which an image is not for.
 NOT_FOR_CONTAINERS = {"ENV_FILE", "DEBUG"}
-# Read by what is not the settings: deploy/gunicorn.conf.py.
+# Read by another file than the settings: deploy/gunicorn.conf.py.
 OF_THE_WEB_SERVER = {"WEB_CONCURRENCY"}
 FILLED_IN = dict.fromkeys(
     (
@@ -37,7 +38,8 @@ FILLED_IN = dict.fromkeys(
 
 
 def faults(file: Dockerfile) -> set[str]:
-    """What hadolint and its kin would say, the rules that matter to a bank: secrets, roots, pins, leftovers."""
+    """Return what hadolint and its kin would report, by the rules that matter to a bank: secrets, roots, pins,
+    leftovers."""
     runs, bases = file.all("RUN"), [text.split()[0] for text in file.all("FROM")]
     aliases = {text.split()[-1] for text in file.all("FROM") if " AS " in text}
     installs = [run for run in runs if "apt-get install" in run]
@@ -73,7 +75,7 @@ def _environment(file: Dockerfile) -> set[str]:
 
 
 def _copied_by_the_user(stage: Dockerfile) -> bool:
-    """Whether what is copied belongs to whoever runs it: the bank could rewrite itself."""
+    """Return whether the copied files belong to the user who runs them: the bank could rewrite itself."""
     return any("--chown" in text for text in stage.all("COPY"))
 
 
@@ -109,6 +111,7 @@ def test_each_rule_catches_its_fault(instruction: tuple[str, str], fault: str) -
     assert fault in faults(Dockerfile([*good, instruction]))
 
 
+@proves("V13.3.1")
 def test_the_image_has_no_secret_no_history_and_no_test(repository: Path) -> None:
     paths = {str(path) for path in in_the_image()}
     assert {"manage.py", "requirements.txt", "deploy/gunicorn.conf.py", "bankproject/settings.py"} <= paths
@@ -119,7 +122,7 @@ def test_the_image_has_no_secret_no_history_and_no_test(repository: Path) -> Non
 
 
 def test_the_requirements_are_installed_before_the_code_comes() -> None:
-    """So that a change of the code does not install everything anew."""
+    """So that a change of the code does not install everything again."""
     stage = dockerfile("Dockerfile").instructions
     assert stage.index(("COPY", "requirements.txt .")) < stage.index(("RUN", "pip install -r requirements.txt"))
     assert stage.index(("RUN", "pip install -r requirements.txt")) < stage.index(("COPY", ". ."))
@@ -135,7 +138,7 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 def of_the_bank() -> dict[str, dict[str, Any]]:
-    """The services that run the bank's own image."""
+    """Return the services that run the bank's own image."""
     return {name: each for name, each in services().items() if each.get("image") == "alder-bank"}
 
 
@@ -143,7 +146,7 @@ def test_every_setting_reaches_every_service_of_the_bank() -> None:
     wanted = variables_read_by_settings() - NOT_FOR_CONTAINERS
     assert {"web", "worker", "scheduler", "migrate"} == of_the_bank().keys()
     for name, service in of_the_bank().items():
-        assert wanted - service["environment"].keys() == set(), name
+        assert wanted - service["environment"].keys() == set(), f"docker-compose.yml passes them on to no {name}"
 
 
 def test_compose_passes_on_nothing_that_nobody_reads() -> None:
@@ -168,7 +171,8 @@ def test_the_image_is_never_served_with_debug_on() -> None:
     assert not [name for name, service in services().items() if "DEBUG" in service.get("environment", {})]
 
 
-def test_who_serves_may_not_alter_tables_and_nobody_but_the_server_knows_its_master() -> None:
+@proves("V13.2.2")
+def test_the_login_that_serves_may_not_alter_tables_and_only_the_server_knows_its_master() -> None:
     filled = compose({name: f"of-{name}" for name in FILLED_IN})["services"]
     for name, service in filled.items():
         text = str(service.get("environment", {}))
@@ -177,6 +181,7 @@ def test_who_serves_may_not_alter_tables_and_nobody_but_the_server_knows_its_mas
         assert ("of-FIELD_KEYS" in text) == (name in of_the_bank()), name
 
 
+@proves("V13.2.2")
 def test_everything_of_ours_is_read_only_and_without_powers() -> None:
     for name in (*of_the_bank(), "firewall", "cache"):
         service = services()[name]
@@ -249,7 +254,7 @@ def test_every_log_is_kept_short() -> None:
 
 
 def units(repository: Path) -> dict[str, dict[str, str]]:
-    """The [Service] part of each, the last value of each name."""
+    """Return the [Service] part of each, the last value of each name."""
     found = {}
     for path in sorted((repository / "deploy" / "systemd").glob("*.service")):
         part = path.read_text(encoding="utf-8").partition("[Service]")[2].partition("[Install]")[0]
@@ -282,7 +287,7 @@ def test_systemd_finds_no_fault_in_the_units(repository: Path, tmp_path: Path) -
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze on this machine (Debian's package systemd)")
     for path in (repository / "deploy" / "systemd").glob("*.service"):
-        # It looks for programs and users: here the bank is not in /opt, and nobody is called bank.
+        # It looks for programs and users: here the bank is not in /opt, and there is no user called bank.
         text = re.sub(r"/opt/bank/\.venv/bin/\w+", sys.executable, path.read_text(encoding="utf-8"))
         text = re.sub(r"^(User|Group)=bank$", r"\1=root", text, flags=re.MULTILINE).replace(
             "/opt/bank", str(repository)
@@ -330,7 +335,7 @@ def test_what_the_workflow_uses_is_pinned_and_may_not_write(workflow: dict[str, 
 
 
 def test_no_line_of_the_workflow_fails_unheard(workflow: dict[str, Any]) -> None:
-    """`bash -e` does not end at a command that is turned round by "!"."""
+    """`bash -e` does not end at a command that is negated by "!"."""
     lines = [
         line for job in workflow["jobs"].values() for step in job["steps"] for line in step.get("run", "").split("\n")
     ]

@@ -10,16 +10,16 @@ from accounts.forms import AccountNumberField, CodeField
 from foundation.form_fields import AmountField
 from tests.access_walk import form_fields
 
-# From this length on people write sentences; what is shorter is a number or a code.
+# From this length on people write sentences; shorter texts are a number or a code.
 FREE_TEXT_CHARS = 40
-# Of these the length is for what is copied along: a sentence is refused, and the rules may look.
+# These have a length for what is copied along: a sentence is refused, and the rules may look.
 JUDGED = (AmountField, AccountNumberField, CodeField)
-# Names of people are looked at by every rule: none refuses O'Brien.
+# Every rule looks at names of people: none refuses O'Brien.
 NAMES = {"first_name", "last_name"}
 
 
 def pattern_in(rules: str, before: str) -> re.Pattern[str]:
-    """The pattern of field names in the rule that begins so."""
+    """Return the pattern of field names in the rule that begins in this way."""
     found = re.search(re.escape(before) + r" \"!ARGS:'/(.+)/'\"", rules)
     assert found, before
     return re.compile(found[1])
@@ -44,7 +44,7 @@ def is_free_text(field: forms.Field) -> bool:
 def fields_with_a_secret() -> set[str]:
     names = {name for name, fields in form_fields().items() if any(map(is_secret, fields))}
     assert {"password", "code", "pin"} <= names
-    # One is put into its form where it is made; the other is typed by a clerk, whose browser is not to fill it in.
+    # One is put into its form by the page; the other is typed by a clerk, whose browser must not fill it in.
     return {*names, "admin_key", "customer_code"}
 
 
@@ -67,3 +67,11 @@ def test_every_free_text_is_named_in_each_rule_that_takes_words_for_attacks(repo
         texts = pattern_in(rules, beginning)
         assert {name for name in names if not texts.search(name)} == set(), beginning
         assert all(texts.search(f"json.{name}") for name in names), beginning
+
+
+def test_the_document_names_the_free_texts_that_the_rules_leave_alone(repository: Path) -> None:
+    beginning = 'SecRuleUpdateTargetByTag "attack-rce"'
+    [names] = re.findall(r"\(\?:([a-z|]+)\)\$", pattern_in(rules_of(repository), beginning).pattern)
+    document = (repository / "docs/firewall.md").read_text(encoding="utf-8")
+    [row] = [line for line in document.splitlines() if "tag `attack-rce`" in line]
+    assert set(re.findall(r"`([a-z]+)`", row)) == set(names.split("|"))

@@ -29,8 +29,8 @@ MOST_STATEMENTS = 15
 def busy_day(
     alice: Any, bob: Any, charlie: Any, open_account: Callable, new_key: Callable, client: Any, make_user: Callable
 ) -> None:
-    """One transfer held, with the alerts of it and of another one, two tickets and a request waiting, one locked; and
-    what one administrator has asked for."""
+    """One transfer held, with its alerts and those of another one, two tickets and a request waiting, one user locked;
+    and one act of one administrator."""
     account, bobs, frozen = open_account(alice, "20000.00"), open_account(bob), open_account(alice)
     set_status(frozen, AccountStatus.FROZEN)
     frozen.refresh_from_db()
@@ -59,7 +59,7 @@ MONEY = {"Customers’ deposits": "€20,000.00", "Moved today": "€22,000.00",
 
 
 def test_each_role_sees_the_figures_it_works_with(busy_day: None, sam: Any, audrey: Any, ada: Any) -> None:
-    # R5.4: the bank's money, its audit log, and what administrators ask of each other, are not Support's.
+    # R5.4: Support does not see the bank's money, its audit log, and what administrators ask of each other.
     assert shown_to(sam) == QUEUES | ACCOUNTS
     assert shown_to(audrey) == shown_to(ada) == QUEUES | SECOND | ACCOUNTS | MONEY
 

@@ -1,7 +1,7 @@
-"""Guessing gets nobody anywhere: passwords, codes, recovery codes (R1.2 to R1.5; issue 5, Shows 1 and 4).
+"""Guessing leads nowhere: passwords, codes, recovery codes (R1.2 to R1.5; issue 5, Shows 1 and 4).
 
-One counter for each e-mail address and network, taken before a guess is looked at. In the order of the list: how
-many guesses are looked at, from where, by which way in; whom a lockout locks, and whom not. Elsewhere at length:
+One counter for each e-mail address and network, taken before a guess is looked at. In the order of the list: how many
+guesses are checked, from where, by which way in; whom a lockout locks, and whom not. Other files have more tests:
 `accounts/tests/test_lockout.py` (the counter), `test_sign_in.py` (one message for every failure), `test_two_factor.py`
 (codes), `test_authenticator.py` and `test_pin.py` (codes given again), `test_staff_locking.py` (administrators' locks).
 """
@@ -18,6 +18,7 @@ from django.test import Client
 from accounts import people
 from accounts.models import RecoveryCode, User
 from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in, wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, an_origin, fresh_code
 from tests.tables import in_one_world
 
@@ -29,7 +30,7 @@ LIMIT = 5  # AXES_FAILURE_LIMIT
 
 
 def guess(client: Client, address: str = "/sign-in/", email: str = "alice@example.com", **extra: Any) -> int:
-    """One wrong password, sent to a way in: its fields as the bank's page and as Django's admin page name them."""
+    """Send one wrong password to a way in: its fields as the bank's page and as Django's admin page name them."""
     data = {"email": email, "username": email, "password": WRONG_PASSWORD}
     return client.post(address, data, **extra).status_code
 
@@ -37,6 +38,7 @@ def guess(client: Client, address: str = "/sign-in/", email: str = "alice@exampl
 # --- Forty at once are five ---------------------------------------------------------------------------------
 
 
+@proves("V6.3.4")
 def test_the_admins_sign_in_address_looks_at_no_password(alice: Any, ada: Any) -> None:
     # It leads home, and home to the bank's own form: there is one way in, with one counter.
     with hashing() as runs:
@@ -64,7 +66,7 @@ def pending(email: str) -> Client:
     return browser
 
 
-# What one wrong guess is, by each way there is; the last three by somebody who is signed in.
+# One wrong guess by each way; the last three by a signed-in user.
 WAYS: dict[str, Callable[[Any, Client, str], Any]] = {
     "a password": lambda alice, browser, wrong: give_password(Client(), alice.email, WRONG_PASSWORD),
     "a code": lambda alice, browser, wrong: give_code(pending(alice.email), wrong),
@@ -89,6 +91,7 @@ WAYS: dict[str, Callable[[Any, Client, str], Any]] = {
 }
 
 
+@proves("V6.3.1", "V6.3.4")
 @in_one_world("first", WAYS)
 def test_five_wrong_ones_by_any_ways_lock_all_ways(
     first: str, alice: Any, browser_of: Any, code_of: Any, clock: Any
@@ -115,6 +118,7 @@ def test_five_wrong_ones_by_any_ways_lock_all_ways(
 # --- Whom a lockout locks -----------------------------------------------------------------------------------
 
 
+@proves("V6.1.1")
 def test_one_persons_failures_never_lock_another(alice: Any, bob: Any, charlie: Any, clock: Any) -> None:
     # Out of the box django-axes counts everybody under one name, wherever they are.
     for number in range(LIMIT * 4):
@@ -126,6 +130,7 @@ def test_one_persons_failures_never_lock_another(alice: Any, bob: Any, charlie: 
     assert give_password(Client(), alice.email, REMOTE_ADDR="192.0.2.9").status_code == 302
 
 
+@proves("V6.1.1")
 def test_a_strangers_guesses_leave_her_running_session_and_her_codes_alone(
     alice: Any, bob: Any, browser_of: Any, open_account: Any, code_of: Any, clock: Any
 ) -> None:
@@ -142,10 +147,11 @@ def test_a_strangers_guesses_leave_her_running_session_and_her_codes_alone(
     assert (answer.status_code, answer["Location"]) == (302, "/two-factor/recovery-codes/")
 
 
+@proves("V6.1.1")
 def test_guesses_from_her_own_network_leave_her_running_session_alone_too(
     alice: Any, browser_of: Any, code_of: Any, clock: Any
 ) -> None:
-    # She is told to wait before she gives a code again; nothing else is taken from her.
+    # She is told to wait before she gives a code again; she loses nothing else.
     browser = browser_of(alice)
     for _ in range(LIMIT):
         guess(Client())
@@ -154,10 +160,11 @@ def test_guesses_from_her_own_network_leave_her_running_session_alone_too(
     assert browser.get("/dashboard/").status_code == 200
 
 
+@proves("V7.4.5")
 def test_an_administrators_lock_ends_it_at_the_next_request(
     alice: Any, ada: Any, browser_of: Any, open_account: Any
 ) -> None:
-    # Show 4: by GET and by POST, and what was sent is not done.
+    # Show 4: by GET and by POST, and the request is not carried out.
     account = open_account(alice, "5.00")
     reading, writing = browser_of(alice), browser_of(alice)
     assert is_signed_in(reading)

@@ -21,12 +21,12 @@ from transfers.orders import sending
 pytestmark = pytest.mark.skipif(connection.vendor == "microsoft", reason="It is written for SQLite and PostgreSQL.")
 
 Rows = dict[tuple[str, Any], dict[str, Any]]
-# What one has for the other's length: texts with a time or an id in them, which differ by some digits.
+# Columns that are compared by length only: texts with a time or an id in them, which differ by some digits.
 NEARLY = 8
 
 
 def _program(repository: Path, name: str) -> Iterator[Any]:
-    """A module of the benchmarks, which are no package."""
+    """Return a module of the benchmarks, which are not a package."""
     spec = importlib.util.spec_from_file_location(name, repository / "benchmarks" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -76,7 +76,7 @@ def _payment(hand_sql: Any, source: BankAccount, target: BankAccount) -> Any:
 
 
 def _all_rows() -> Rows:
-    """Every row of the database, by table and key."""
+    """Return every row of the database, by table and key."""
     rows: Rows = {}
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
@@ -89,7 +89,8 @@ def _all_rows() -> Rows:
 
 
 def _written_by(act: Callable[[], object]) -> Counter[tuple[str, str, frozenset]]:
-    """What an act writes: for each row its table, whether it is new, and the columns that are filled or changed."""
+    """Return what an act writes: for each row its table, whether it is new, and the columns that are filled or
+    changed."""
     before = _all_rows()
     act()
     written: Counter[tuple[str, str, frozenset]] = Counter()
@@ -121,7 +122,7 @@ def test_by_hand_the_same_rows_and_columns_are_written_as_by_the_service(
 def test_by_hand_a_repeated_key_and_money_that_is_not_there_are_refused_too(
     hand_sql: Any, sides: tuple[BankAccount, BankAccount]
 ) -> None:
-    """It reads what it would be wrong without."""
+    """It reads everything that it would be wrong without."""
     way, payment, key = hand_sql.over_django(), _payment(hand_sql, *sides), "0" * 64
     way.pay(payment, key=key)
     with pytest.raises(hand_sql.Refused):
@@ -133,7 +134,7 @@ def test_by_hand_a_repeated_key_and_money_that_is_not_there_are_refused_too(
 
 
 def test_by_hand_the_database_is_opened_as_the_bank_opens_it(hand_sql: Any) -> None:
-    """The same journal, and as much waiting for the disk."""
+    """The same journal, and the same waiting for the disk."""
     bank: Any = databases._SQLITE
     assert bank["transaction_mode"] == "IMMEDIATE"
     told = {pragma for pragma in hand_sql.PRAGMAS if f"PRAGMA {pragma};" in bank["init_command"]}
@@ -142,7 +143,7 @@ def test_by_hand_the_database_is_opened_as_the_bank_opens_it(hand_sql: Any) -> N
 
 
 def test_the_ledger_that_is_verified_fills_every_column_that_must_be_filled(movements: Any, db: Any) -> None:
-    """`make bench` writes millions of rows by hand: a new column would stop it when somebody next measures."""
+    """`make bench` writes millions of rows by hand: a new column would stop it at the next measurement."""
     with connection.cursor() as cursor:
         for table, columns in movements._TABLES.items():
             described = connection.introspection.get_table_description(cursor, table)

@@ -1,4 +1,4 @@
-"""Input that breaks programs in ways nobody thinks of while writing a form. None of it may be a 500."""
+"""Input that breaks programs in ways that are easily forgotten while writing a form. None of it may be a 500."""
 
 import unicodedata
 from typing import Any
@@ -11,6 +11,7 @@ from accounts.forms import PersonNameField, RegistrationForm
 from accounts.models import BankAccount, Registration
 from foundation.form_fields import LineField
 from tests.acts import mails
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 from transfers.models import TransferOrder
@@ -99,6 +100,7 @@ def test_utf8_is_understood(client: Client, charset: str) -> None:
     assert client.post("/sign-in/", b"email=&password=", content_type=kind).status_code == 200
 
 
+@proves("V3.7.2")
 @in_one_world("url", ["foo", "dashboard", "admin:index", "foo?x=1", "javascript:alert(1)", "%2F"])
 def test_next_is_a_path_or_nothing(alice: Any, client: Client, code_of: Any, url: str) -> None:
     # R1.2: `redirect("foo")` looks for a page by that name and fails after the right code.

@@ -7,8 +7,14 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
+from django.apps import apps
+from django.core.checks import run_checks
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
+
+from tests.asvs import proves
 from tests.plugin import MARKS_OF_FOLDERS
-from tests.setting_names import variables_read_by_settings
 from tests.tables import in_one_world
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,7 +25,7 @@ TOP_LEVEL = {
     *("bankproject", "accounts", "transfers", "support", "audit", "foundation", "templates", "static"),
     *("manage.py", "requirements.txt", "docker-compose.yml", "README.md"),
     *("Makefile", "pyproject.toml", "docs", "benchmarks", "deploy", "tests"),
-    *("requirements-dev.txt", "Dockerfile", "LICENSE", "CHANGELOG.md"),
+    *("requirements-dev.txt", "Dockerfile", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"),
 }
 
 LONGEST_FUNCTION = 60
@@ -32,13 +38,13 @@ def python_files() -> Iterator[Path]:
 
 
 def templates() -> list[Path]:
-    """Every HTML template that a browser gets; mails are HTML of another kind."""
+    """Return every HTML template that a browser gets; mails are HTML of another kind."""
     paths = (ROOT / "templates").rglob("*.html")
     return sorted(path for path in paths if "emails" not in path.relative_to(ROOT / "templates").parts)
 
 
 def markup(path: Path) -> str:
-    """The template's HTML alone: comments, tags and variables are taken out."""
+    """Return the template's HTML without comments, tags and variables."""
     return re.sub(
         r"\{#.*?#\}|\{%\s*comment\b.*?\{%\s*endcomment\s*%\}|\{%.*?%\}|\{\{.*?\}\}|<!--.*?-->",
         "",
@@ -58,6 +64,19 @@ def text_of(path: Path) -> str:
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def test_the_start_finds_no_fault() -> None:
+    """Django's checks and ours find nothing at start. Each finding names the file, and what is missing there."""
+    assert [str(fault) for fault in run_checks()] == []
+
+
+def test_every_change_of_a_model_has_its_migration() -> None:
+    loader = MigrationLoader(None)
+    present = ProjectState.from_apps(apps)
+    changes = MigrationAutodetector(loader.project_state(), present).changes(graph=loader.graph)
+    ours = {app: [str(operation) for one in changes[app] for operation in one.operations] for app in changes}
+    assert ours == {}, "run manage.py makemigrations APP --name WHAT_IT_DOES"
 
 
 def test_no_function_is_longer_than_sixty_lines() -> None:
@@ -85,10 +104,10 @@ def test_what_is_private_to_a_module_is_used_by_no_other() -> None:
     assert borrowed == []
 
 
-# Folders, and beginnings of module names, of what answers requests.
+# Folders, and beginnings of module names, of code that answers requests.
 EDGES = {"views", "api", "rest", "admin"}
 
-# Below the edge, a request comes to these alone. Services get plain values and an `Origin`.
+# Below the edge, only these get a request. Services get plain values and an `Origin`.
 TAKES_A_REQUEST = {
     "accounts/sign_in/origin.py": "makes the value that services get",
     "accounts/models.py": "names the type of a request of somebody signed in",
@@ -104,14 +123,14 @@ TAKES_A_REQUEST = {
 
 
 def test_what_is_apart_lies_in_a_folder_and_is_not_marked_by_hand() -> None:
-    """The everyday run leaves folders out, `-m` takes marks: `tests/plugin.py` gives the one by the other."""
+    """The everyday run leaves folders out, `-m` takes marks: `tests/plugin.py` derives the marks from the folders."""
     marks = {mark for marks in MARKS_OF_FOLDERS.values() for mark in marks}
     by_hand = re.compile(rf"\bmark\.({'|'.join(sorted(marks))})\b")
     assert [name_of(path) for path in python_files() if by_hand.search(text_of(path))] == []
 
 
 def test_no_service_takes_a_request() -> None:
-    """What a session or the API or a job can call alike, a test can too."""
+    """A service that session, API and job can all call can be called by a test too."""
     requests = {"HttpRequest", "SignedInRequest", "ApiRequest"}
     taking = {
         name_of(path)
@@ -135,9 +154,10 @@ ASKS_BY_ITSELF = {
 }
 
 
+@proves("V7.2.4")
 def test_a_page_that_shows_or_changes_a_factor_gives_the_session_another_key() -> None:
-    """Each service that wants a fresh code or password wants an `Origin` too: a view that makes one itself goes round
-    `page_acts`, and would leave a copy of the cookie good."""
+    """Each service that needs a fresh code or password needs an `Origin` too: a view that makes one itself bypasses
+    `page_acts`, and would leave a copy of the cookie valid."""
     making = {
         name_of(path)
         for path in python_files()
@@ -152,8 +172,8 @@ def is_private(name: str) -> bool:
 
 
 def test_what_ends_a_refusal_lets_a_full_limit_through() -> None:
-    """It has a page of its own, 429 or 503: shown in a form, it would say no to what nobody has looked at. A refusal
-    that is returned ends nothing: it is raised once what is kept of it is committed."""
+    """It has a page of its own, 429 or 503: shown in a form, it would refuse what was never checked. A refusal that is
+    returned ends nothing: it is raised once its record is committed."""
     kept = [
         f"{name_of(path)}:{handler.lineno}"
         for path in python_files()
@@ -192,6 +212,7 @@ INLINE = {
 }
 
 
+@proves("V3.4.3")
 @in_one_world("fault", INLINE)
 def test_no_template_holds_what_the_content_security_policy_forbids(fault: str) -> None:
     pages = templates()
@@ -236,6 +257,7 @@ def test_every_template_is_short() -> None:
     assert {name: lines for name, lines in lengths.items() if lines >= LONGEST_PAGE} == {}
 
 
+@proves("V3.6.1")
 def test_own_styles_and_scripts_fetch_nothing_from_another_host() -> None:
     elsewhere = re.compile(r"(url\(|@import|\bfrom|\bimport|\bfetch)\s*\(?\s*[\"']?(https?:)?//\w", re.IGNORECASE)
     files = [path for path in (ROOT / "static").rglob("*") if path.suffix in {".css", ".js"}]
@@ -251,6 +273,7 @@ def test_the_top_level_is_the_agreed_one() -> None:
     assert names - TOP_LEVEL == set()
 
 
+@proves("V15.1.2")
 @in_one_world("file", ["requirements.txt", "requirements-dev.txt"])
 def test_every_requirement_is_pinned(file: str) -> None:
     lines = [line.partition(" #")[0].strip() for line in text_of(ROOT / file).splitlines()]
@@ -260,18 +283,11 @@ def test_every_requirement_is_pinned(file: str) -> None:
     assert [line for line in asked if not pin.fullmatch(line)] == []
 
 
-def test_every_setting_is_in_the_readme() -> None:
-    names = variables_read_by_settings()
-    assert {"SECRET_KEY", "FIELD_KEYS", "DEBUG", "DATABASE_URL"} <= names
-    rows = [line.split("|")[1] for line in text_of(ROOT / "README.md").splitlines() if line.startswith("|")]
-    documented = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
-    assert names - documented == set()
-
-
+@proves("V13.3.1")
 @in_one_world("file", ["docker-compose.yml", "Dockerfile"])
 def test_no_secret_stands_in_the_deployment_files(file: str) -> None:
     text = "\n".join(line for line in text_of(ROOT / file).splitlines() if not line.lstrip().startswith("#"))
-    # A variable with a secret's name takes its value from outside, and has no default there but nothing.
+    # A variable with a secret's name takes its value from outside, and has no default except an empty one.
     secret = r"^[ \t-]*(?:ENV\s+)?\w*(?:PASSWORD|SECRET|KEYS?|TOKEN)\w*[ \t]*[:=][ \t]*(.*)$"
     given = re.findall(secret, text, re.MULTILINE)
     assert [value for value in given if not re.fullmatch(r"([\"']?\$\{\w+:(\?[^}]+|-)\}[\"']?)?", value)] == []

@@ -1,4 +1,4 @@
-"""Somebody who can write to the database, but has no key: what they can and cannot do unnoticed (R8.1)."""
+"""An intruder who can write to the database, but has no key: what they can and cannot do unnoticed (R8.1)."""
 
 import uuid
 from decimal import Decimal
@@ -16,6 +16,7 @@ from audit.models import AuditEntry
 from foundation.append_only import missing_triggers
 from foundation.keys.encryption import DecryptionFailed
 from tests import acts
+from tests.asvs import proves
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
 from transfers.models import TransferOrder
@@ -29,7 +30,7 @@ def sql(statement: str, *params: Any) -> None:
 
 
 def verify() -> str:
-    """What `verify_ledger` says, with its complaint."""
+    """Return what `verify_ledger` says, with its complaint."""
     out = StringIO()
     try:
         call_command("verify_ledger", stdout=out)
@@ -62,6 +63,7 @@ def test_swapping_number_digest_and_public_id_of_two_rows_makes_them_unreadable(
     assert f"account {mine.pk}: its number does not open" in verify()
 
 
+@proves("V11.3.3")
 def test_giving_an_account_to_somebody_else_makes_it_unreadable(accounts: Any, charlie: Any) -> None:
     # R8.1
     mine, _ = accounts
@@ -71,11 +73,13 @@ def test_giving_an_account_to_somebody_else_makes_it_unreadable(accounts: Any, c
     assert f"account {mine.pk}: its number does not open" in verify()
 
 
+@proves("V11.3.3")
 @in_one_world("way", ["own transfer", "payment", "withdrawal", "counter"])
 def test_no_money_leaves_an_account_that_was_given_to_somebody_else(
     accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, code_of: Any, way: str
 ) -> None:
-    # R8.1: or whoever can write one column moves money out between two writes, and every later check says all is well.
+    # R8.1: or an intruder who can write one column moves money out between two writes, and every later check says all
+    # is well.
     hers, _ = accounts
     his = open_account(charlie, "1.00")
     sql("UPDATE accounts_bankaccount SET owner_id = %s WHERE id = %s", charlie.pk, hers.pk)
@@ -96,6 +100,7 @@ def test_no_money_leaves_an_account_that_was_given_to_somebody_else(
     assert AuditEntry.objects.latest("id").details["reason"] == "account_unreadable"
 
 
+@proves("V11.3.3")
 def test_a_held_order_of_an_account_that_was_given_to_somebody_else_is_not_released(
     accounts: Any, alice: Any, charlie: Any, sam: Any, open_account: Any, settings: Any
 ) -> None:
@@ -133,6 +138,7 @@ def test_one_tampered_row_does_not_take_down_the_pages_of_others(
     assert "does not open" in caplog.text
 
 
+@proves("V11.3.3")
 def test_a_payment_to_a_number_with_a_swapped_digest_is_stopped_and_logged(
     accounts: Any, alice: Any, browser_of: Any, caplog: pytest.LogCaptureFixture, charlie: Any, open_account: Any
 ) -> None:
@@ -162,7 +168,7 @@ def test_a_deleted_order_is_noticed_before_its_key_moves_money_again(accounts: A
     connection.vendor != "sqlite", reason="Only SQLite keeps a fraction or a text in an integer column."
 )
 @in_one_world("value", ["'abc'", "1234.9"])
-def test_a_balance_that_is_no_whole_number_stops_the_verification(accounts: Any, value: str) -> None:
+def test_a_balance_that_is_not_a_whole_number_stops_the_verification(accounts: Any, value: str) -> None:
     mine, _ = accounts
     sql("PRAGMA ignore_check_constraints = ON")
     try:

@@ -1,5 +1,5 @@
-"""A connection that is lost, before and at COMMIT: nothing is done twice, and nothing is promised that is not kept
-(R3.4, R3.5); and a disk that is full or fails. The faults are injected; what the drivers say is theirs."""
+"""A connection that is lost, before and at COMMIT: nothing is done twice, and every promise is kept (R3.4, R3.5); and a
+disk that is full or fails. The faults are injected; the words are the drivers' own."""
 
 import json
 from collections.abc import Callable
@@ -45,6 +45,7 @@ from foundation.transactions import (
     own_transaction,
 )
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.ledger import verification
 from transfers.ledger.posting import InsufficientFunds
@@ -141,7 +142,7 @@ def test_a_full_disk_is_known_too(error: Error) -> None:
     ids=str,
 )
 def test_nothing_else_is_taken_for_one(error: Error) -> None:
-    # A value that somebody has chosen must not have their request run five times.
+    # A value that a person has chosen must not make their request run five times.
     assert not is_away(error)
     if not isinstance(error, OperationalError) or "locked" not in str(error):
         assert not is_deadlock_victim(error)
@@ -181,7 +182,7 @@ def written() -> list[str]:
 def test_before_commit_the_service_runs_again_over_a_new_connection(
     no_waiting: None, own: Callable, quietly: bool
 ) -> None:
-    """Also where the service itself has noticed nothing: Django would leave the block without a word."""
+    """Even if the service itself has noticed nothing: Django would silently leave the block."""
     service = Losing(2, quietly=quietly)
     assert own(service)() == "done"
     assert service.calls == 3
@@ -230,7 +231,7 @@ def test_a_connection_that_the_server_ends_is_replaced() -> None:
 
 @pytest.fixture
 def lost_at_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """COMMIT reaches the server or does not, and the answer is lost, as often as asked."""
+    """Let COMMIT reach the server or not, and lose the answer, as often as asked."""
 
     def lose(*, reaches: bool, times: int = 1) -> list[str]:
         wrapper: Any = connections["default"]
@@ -252,6 +253,7 @@ def lost_at_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     return lose
 
 
+@proves("V2.3.3")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("reaches", [True, False])
 def test_what_could_be_done_twice_is_not_run_again(no_waiting: None, lost_at_commit: Callable, reaches: bool) -> None:
@@ -279,7 +281,7 @@ def test_what_finds_its_own_work_is_run_again(no_waiting: None, lost_at_commit: 
 def test_what_fails_otherwise_after_it_does_not_say_that_nothing_was_done(
     no_waiting: None, lost_at_commit: Callable
 ) -> None:
-    """The second run knows nothing of the first: its own fault is no word on it."""
+    """The second run knows nothing about the first: its own fault says nothing about it."""
     lost_at_commit(reaches=True)
     service = Losing(0)
 
@@ -385,7 +387,7 @@ def test_a_statement_is_cancelled_when_the_time_is_over_and_a_commit_is_not(monk
 
 @pytest.fixture
 def warned(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """The next commits are followed by what PostgreSQL says when the wait for its standby is cancelled."""
+    """Follow the next commits with PostgreSQL's warning after a cancelled wait for its standby."""
 
     def warn(times: int) -> None:
         wrapper: Any = connections["default"]
@@ -416,7 +418,7 @@ def test_what_the_standby_does_not_have_is_not_promised(no_waiting: None, warned
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("times", [1, ATTEMPTS])
 def test_what_finds_its_own_work_waits_for_the_standby_again(no_waiting: None, warned: Callable, times: int) -> None:
-    """Under a lock, which is written down too: its own COMMIT waits until the standby has all that was before."""
+    """Under a lock, which is recorded too: its own COMMIT waits until the standby has all earlier ones."""
     warned(times)
 
     @own_repeatable_transaction
@@ -454,7 +456,7 @@ FULL, BROKEN = "database or disk is full", "disk I/O error"
 
 @pytest.fixture
 def disk_fails_at_commit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """COMMIT fails in these words, so often; what was written is rolled back."""
+    """Let COMMIT fail with these words, this often; the writes are rolled back."""
 
     def fail(words: str, times: int = 1) -> list[str]:
         wrapper: Any = connections["default"]
@@ -492,8 +494,8 @@ def test_a_full_disk_is_told_at_once_and_the_connection_is_not_used_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_after_a_failed_sync_nobody_knows(no_waiting: None, disk_fails_at_commit: Callable) -> None:
-    """The commit may come back when the file is opened again: only what finds its own work is run again."""
+def test_after_a_failed_sync_the_outcome_is_unknown(no_waiting: None, disk_fails_at_commit: Callable) -> None:
+    """The commit may come back when the file is opened again: only a service that finds its own work is run again."""
     disk_fails_at_commit(BROKEN)
     with pytest.raises(OutcomeUnknown):
         own_transaction(Losing(0))()
@@ -531,7 +533,7 @@ def test_a_payment_on_a_disk_that_takes_nothing_is_503_and_the_next_one_is_made(
     times: int,
     code: str,
 ) -> None:
-    """R3.5, R7.3: in the one shape of all errors, for a while, and nothing half done."""
+    """R3.5, R7.3: in the shape of all errors, for a while, and nothing half done."""
     source, target = open_account(alice, "100.00"), open_account(alice)
     api = api_of(alice)
     body = {"to": target.number, "amount": "10.00"}
@@ -545,7 +547,7 @@ def test_a_payment_on_a_disk_that_takes_nothing_is_503_and_the_next_one_is_made(
     assert list(verification.faults()) == []
 
 
-def test_a_page_that_fails_for_another_reason_is_no_wait(
+def test_a_page_that_fails_for_another_reason_does_not_ask_to_wait(
     alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: Any, **kwargs: Any) -> None:
@@ -560,6 +562,7 @@ def test_a_page_that_fails_for_another_reason_is_no_wait(
 # --- A transfer ---------------------------------------------------------------------------------------------
 
 
+@proves("V2.3.3")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("reaches", [True, False])
 def test_a_payment_whose_commit_is_lost_is_made_once(
@@ -592,7 +595,7 @@ def test_a_payment_whose_commit_is_lost_is_made_once(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("step", ["COMMIT", "record_many", "tell"])
-def test_of_a_payment_that_was_never_committed_nothing_is_left_and_nobody_hears(
+def test_a_payment_that_was_never_committed_leaves_nothing_and_nobody_is_told(
     alice: Any,
     bob: Any,
     open_account: Callable,
@@ -601,7 +604,7 @@ def test_of_a_payment_that_was_never_committed_nothing_is_left_and_nobody_hears(
     monkeypatch: pytest.MonkeyPatch,
     step: str,
 ) -> None:
-    """R3.4, R3.8, R6.1: neither mail nor audit entry tells of money that has not moved, and none moves without them."""
+    """R3.4, R3.8, R6.1: neither mail nor audit entry reports money that has not moved, and none moves without them."""
     from transfers.orders import placing
 
     def away(*args: Any, **named: Any) -> None:
@@ -620,7 +623,7 @@ def test_of_a_payment_that_was_never_committed_nothing_is_left_and_nobody_hears(
 
 
 def left_by_payments(*accounts: BankAccount) -> dict[str, Any]:
-    """All that a payment leaves: rows, mails that wait, and mails that are gone already."""
+    """Return everything that a payment leaves: rows, waiting mails, and sent mails."""
     written = (TransferOrder, Transaction, Entry, AuditEntry, OutboxMessage, Email)
     rows = BankAccount.objects.filter(pk__in=[account.pk for account in accounts]).order_by("pk")
     return {
@@ -644,7 +647,7 @@ def test_a_refusal_whose_commit_is_lost_counts_once_and_is_recorded_once(
     reaches: bool,
     step: str,
 ) -> None:
-    """R3.9: nor is it told that the minute is full, by the place that it has taken itself."""
+    """R3.9: nor does the place that it has taken itself report that the minute is full."""
     from transfers.orders import placing
 
     settings.TRANSFERS_PER_MINUTE = 1
@@ -693,7 +696,7 @@ def test_a_refusal_whose_commit_is_lost_counts_once_and_is_recorded_once(
 def test_a_page_says_that_the_database_is_away_without_asking_it(
     alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch, error: Error, says: str, raised_in: str
 ) -> None:
-    """Whatever was asking it: a page, or what surrounds all pages."""
+    """Both in a page and in the middleware around all pages."""
     browser = browser_of(alice)
     browser.raise_request_exception = False
     with monkeypatch.context() as away:
@@ -713,7 +716,7 @@ def test_a_page_says_that_the_database_is_away_without_asking_it(
 def test_a_session_that_cannot_be_saved_was_not_ended(
     alice: Any, browser_of: Callable, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    """Django would answer 400, as where somebody has signed out meanwhile."""
+    """Django would answer 400, as if the user had signed out meanwhile."""
 
     def lost(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("connection failed: secret")
@@ -728,7 +731,7 @@ def test_a_session_that_cannot_be_saved_was_not_ended(
 
 
 def test_under_api_it_has_the_one_shape_though_no_route_was_asked(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """R7.3: such as by what is between the door and the routes."""
+    """R7.3: such as from the middleware between the door and the routes."""
 
     def away(*args: Any) -> None:
         raise OperationalError("connection failed: secret")
@@ -741,7 +744,7 @@ def test_under_api_it_has_the_one_shape_though_no_route_was_asked(client: Any, m
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_goes_away_after_the_payment_is_no_proof_that_none_was_made(
+def test_a_database_that_goes_away_after_the_payment_does_not_prove_that_none_was_made(
     alice: Any, open_account: Callable, api_of: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R3.5: told that nothing was changed, a program would pay again under another key."""

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.asvs import proves
+
 MAKE_ENV = Path(__file__).resolve().parent.parent / "deploy" / "make_env.py"
 
 
@@ -18,6 +20,7 @@ def values_in(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
 
 
+@proves("V11.5.1", "V13.3.2")
 def test_a_new_file_gets_every_secret_and_only_its_owner_reads_it(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     printed = make_env(path)
@@ -30,6 +33,7 @@ def test_a_new_file_gets_every_secret_and_only_its_owner_reads_it(tmp_path: Path
     assert not any(secret in printed for secret in values_in(path).values())
 
 
+@proves("V11.5.1")
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / ".env"
     make_env(path)
@@ -40,7 +44,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path) -> None:
 
 def test_what_is_there_stays_and_the_file_is_closed_to_others(tmp_path: Path) -> None:
     path = tmp_path / ".env"
-    # An empty key is somebody's doing too; a commented one is no key; the last line has no end.
+    # An empty key was set on purpose too; a commented one is not a key; the last line has no end.
     path.write_text("export FIELD_KEYS=\n#SECRET_KEY=old\nBANK_NAME=Birch")
     path.chmod(0o644)
     make_env(path)
@@ -63,7 +67,7 @@ def test_passwords_for_compose_are_asked_for_apart_and_join_what_is_there(tmp_pa
     printed = make_env(path, "--compose")
     added = {name: value for name, value in values_in(path).items() if name not in keys}
     assert list(added) == ["MSSQL_SA_PASSWORD", "BANK_DB_PASSWORD", "BANK_MIGRATE_PASSWORD", "CACHE_PASSWORD"]
-    # What SQL Server asks of a password, and nothing that an address or a shell would read in another way.
+    # SQL Server's rules for a password, and nothing that an address or a shell would read in another way.
     assert all(re.fullmatch(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9]{32,128}", word) for word in added.values())
     assert len(set(added.values())) == 4
     assert not any(password in printed for password in added.values())

@@ -1,4 +1,4 @@
-"""The scripts that put a bank on SQL Server into months are of the tables there are (docs/scaling.md, "By month").
+"""The scripts that partition a bank on SQL Server by month cover the existing tables (docs/scaling.md, "By month").
 
 No server runs them here: they are read by a parser of T-SQL, and compared with the models.
 """
@@ -19,7 +19,7 @@ from transfers.models import Entry
 
 PARTITIONED: dict[type[Model], str] = {Entry: "posted_at", AuditEntry: "at"}
 SCRIPTS = ("next_months.sql", "partition_by_month.sql")
-# What the parser takes as it is, without a look into it.
+# Statements that the parser keeps as text, without looking into them.
 UNREAD = r"(CREATE|ALTER) PARTITION (FUNCTION|SCHEME) bank_months\b"
 
 
@@ -47,7 +47,7 @@ def test_a_parser_of_t_sql_reads_every_statement(name: str, texts: dict[str, str
     assert [command for command in commands_in(texts[name]) if not re.match(UNREAD, command)] == []
 
 
-def test_it_would_notice_a_statement_that_is_none() -> None:
+def test_it_would_notice_a_text_that_is_not_a_statement() -> None:
     with pytest.raises(ParseError):
         commands_in("CREAT CLUSTERED INDEX x ON dbo.y (z)\nGO\n")
     assert commands_in("ALTER DATABASE bank SET RECOVERY SIMPLE") != []
@@ -70,7 +70,7 @@ def test_no_key_that_the_script_drops_is_one_that_others_point_to() -> None:
 
 
 def test_what_guards_the_balances_stays_whole(texts: dict[str, str]) -> None:
-    """Unique (account, sequence) names no month: were it cut by months, a sequence could come twice."""
+    """Unique (account, sequence) names no month: if it were split by months, a sequence could come twice."""
     assert "entry_account_sequence" not in texts["partition_by_month.sql"]
     assert ("account", "sequence") in [
         tuple(constraint.fields) for constraint in Entry._meta.constraints if hasattr(constraint, "fields")

@@ -29,6 +29,7 @@ from tests.acts import (
     mails,
     register,
 )
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +62,7 @@ def test_an_account_number_in_another_json_type(value: Any, alice: Any, open_acc
 
 
 @pytest.mark.parametrize("text", ["NaN", "nan", "Infinity", "-Infinity", "1e3", "1e400", "-5", "0", "0.001", "１２"])
-def test_amounts_that_are_no_amounts(text: str, alice: Any, open_account: Any, browser_of: Any) -> None:
+def test_amounts_that_are_not_amounts(text: str, alice: Any, open_account: Any, browser_of: Any) -> None:
     # R3.2: refused by the parser and by a page that uses it; nothing moves.
     with pytest.raises(InvalidAmount):
         parse_amount(text)
@@ -75,7 +76,7 @@ def test_amounts_that_are_no_amounts(text: str, alice: Any, open_account: Any, b
 
 
 def test_no_float_in_the_code_that_handles_money(repository: Path) -> None:
-    # R3.2: float residue. Seconds, in the limiter, are no money.
+    # R3.2: float residue. Seconds, in the limiter, are not money.
     from foundation import money
 
     assert not re.search(r"\bfloat\(|: float|-> float|/ 100\b|\* 100\b", inspect.getsource(money))
@@ -159,7 +160,7 @@ def test_a_state_change_by_get(method: str, alice: Any, browser_of: Any, open_ac
 
 
 def test_a_state_change_by_a_stranger(alice: Any, charlie: Any, browser_of: Any, open_account: Any) -> None:
-    # R1.7: what is not his does not exist for him.
+    # R1.7: another customer's things do not exist for him.
     account = open_account(alice, "5.00")
     empty = open_account(alice)
     browser = browser_of(charlie)
@@ -226,7 +227,7 @@ def test_rate_limits_that_count_page_loads(alice: Any, client: Client, code_of: 
 
 
 def test_rate_limits_that_ignore_the_proxy(alice: Any, settings: Any) -> None:
-    # R1.4: behind our proxy two visitors are two; in front of it a forged header is nothing.
+    # R1.4: behind our proxy two visitors are two; in front of it a forged header is ignored.
     settings.TRUSTED_PROXIES = ["10.0.0.1/32"]
     with time_machine.travel(NOON, tick=False):
         for number in range(5):
@@ -248,6 +249,7 @@ def test_rate_limits_that_ignore_the_proxy(alice: Any, settings: Any) -> None:
         assert answer.status_code == 429
 
 
+@proves("V1.2.1", "V1.3.7")
 def test_a_description_rendered_as_html_or_run_as_a_template(
     alice: Any, bob: Any, open_account: Any, browser_of: Any
 ) -> None:
@@ -272,7 +274,7 @@ def test_a_description_rendered_as_html_or_run_as_a_template(
     assert sum("&lt;img src=x" in text for text in texts) >= 6
 
 
-def test_a_link_that_works_for_ever(client: Client) -> None:
+def test_a_link_that_works_forever(client: Client) -> None:
     # R1.1
     with time_machine.travel(NOON, tick=False) as clock:
         register(client)

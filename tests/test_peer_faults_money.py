@@ -1,7 +1,7 @@
 """Faults of a known peer that must never be ours: those of money (REQUIREMENTS, last section).
 
-Each test has the peer's fault for its name, denied. What is tested at length elsewhere is shown here once, through
-the pages, as an attacker would try it.
+Each test is named after the absence of the peer's fault. Faults with tests elsewhere are shown here once, through the
+pages, as an attacker would try them.
 """
 
 import re
@@ -20,6 +20,7 @@ from accounts.models import BankAccount
 from foundation.limiter.limiter import TooOften
 from foundation.money import InvalidAmount, parse_amount
 from tests import acts
+from tests.asvs import proves
 from transfers.models import Entry, Transaction
 from transfers.orders import cash, sending
 from transfers.orders.ownership import NotYourAccount
@@ -72,7 +73,7 @@ def test_another_customer_does_not_debit_your_account(
 def test_an_account_number_of_another_type_does_not_dodge_the_check_for_the_same_account(
     hers: BankAccount, disguise: Callable
 ) -> None:
-    """In JSON, 1 and "1" are two things; here only a text is a number at all."""
+    """In JSON, 1 and "1" are two things; here only a text can be a number."""
     with pytest.raises(InvalidAccountNumber):
         parse_number(disguise(hers.number))
 
@@ -99,7 +100,7 @@ def test_no_strange_amount_gets_into_the_books(text: str) -> None:
 
 
 @pytest.mark.parametrize("value", [5, 5.0, True, None, ["5"], {"amount": "5"}, b"5", Decimal(5), Decimal("NaN")])
-def test_an_amount_of_another_type_is_no_amount(value: Any) -> None:
+def test_an_amount_of_another_type_is_not_an_amount(value: Any) -> None:
     with pytest.raises(InvalidAmount):
         parse_amount(value)
 
@@ -117,8 +118,9 @@ def test_no_residue_of_floats_is_left(alice: Any, hers: BankAccount, settings: A
             assert cursor.fetchall() == [("integer", "integer")]
 
 
+@proves("V3.5.3")
 def test_no_state_changes_by_get(alice: Any, browser_of: Callable, hers: BankAccount, his: BankAccount) -> None:
-    """Nor does a link that somebody else wrote."""
+    """A link that another person wrote does not either."""
     browser = browser_of(alice)
     url = review_url(browser, hers, his, "10.00")
     fields = {"amount": "10.00", "key": str(uuid.uuid4()), "confirm": "1", "number": his.number}
@@ -130,6 +132,7 @@ def test_no_state_changes_by_get(alice: Any, browser_of: Callable, hers: BankAcc
     assert BankAccount.objects.filter(owner=alice).count() == 1
 
 
+@proves("V3.5.1")
 @pytest.mark.parametrize("name", ["deposit", "withdraw", "account_close"])
 def test_no_state_changes_from_another_site(alice: Any, browser_of: Callable, hers: BankAccount, name: str) -> None:
     """Without the token of a page of ours (R8.2)."""
@@ -163,6 +166,7 @@ def test_nobody_learns_whether_an_account_exists(
     assert answers == [{"number": [sending.PayeeCannotReceive.text]}] * 2
 
 
+@proves("V1.2.4")
 @pytest.mark.parametrize(
     "text", ["'; DROP TABLE transfers_entry; --", '" OR 1=1 --', "%s %(x)s {0}", "\\x27", "😀" * 70]
 )

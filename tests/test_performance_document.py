@@ -1,12 +1,13 @@
-"""docs/performance.md names what is there, and no figure that `make bench` has not put there (R9.7)."""
+"""docs/performance.md names only existing things, and only figures that `make bench` wrote there (R9.7)."""
 
+import ast
 import re
 from pathlib import Path
 
 import pytest
 
 BEGIN, END = "<!-- figures:", "<!-- end of figures -->"
-# What is measured comes with a unit. Counts of clients, customers and statements do not.
+# Measured figures come with a unit. Counts of clients, customers and statements do not.
 FIGURE = re.compile(r"\d[\d.,]*\s*(?:ms|µs|×|%|a second|times)(?:\b|\s|$)")
 
 
@@ -34,3 +35,29 @@ def test_figures_stand_between_its_marks_alone(document: str) -> None:
     _, end, after = rest.partition(END)
     assert end
     assert FIGURE.findall(before + after) == []
+
+
+@pytest.fixture
+def tables(repository: Path) -> str:
+    return (repository / "benchmarks" / "figures.md").read_text(encoding="utf-8")
+
+
+def test_each_figure_stands_in_the_tables_of_the_same_run(document: str, tables: str) -> None:
+    shown = re.findall(r"^\|[^|\n]+\| (.*) \| (.*) \|$", document.partition(BEGIN)[2].partition(END)[0], re.MULTILINE)
+    figures = [cell.partition(" ") for row in shown[1:] for cell in row if cell and not cell.startswith("-")]
+    assert len(figures) > 15
+    missing = [
+        (number, unit)
+        for number, _, unit in figures
+        if not re.search(rf"^\| .* \| {re.escape(number)} \| .*\| {unit} ?\|$", tables, re.MULTILINE)
+    ]
+    assert missing == []
+
+
+def test_each_line_that_is_chosen_is_measured(repository: Path, document: str, tables: str) -> None:
+    report = ast.parse((repository / "benchmarks" / "report.py").read_text(encoding="utf-8"))
+    calls = [node.args for node in ast.walk(report) if isinstance(node, ast.Call) and ast.unparse(node.func) == "Line"]
+    lines = [(ast.literal_eval(words), ast.literal_eval(what)) for words, _, what in calls]
+    assert len(lines) > 15
+    assert [what for _, what in lines if f"| {what} |" not in tables] == []
+    assert [words for words, _ in lines if f"| {words} |" not in document] == []

@@ -1,4 +1,4 @@
-"""`make test-postgres` (R9.2): its server is there for the command, and gone with it, however that ends."""
+"""`make test-postgres` (R9.2): its server runs for the command, and is gone with it, however that ends."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 PROGRAM = [sys.executable, "-m", "tests.postgres_server"]
-# Asks the server for its version by the address that it is given, and ends with a code of its own.
+# Asks the server at the given address for its version, and ends with a code of its own.
 ASK = """
 import os, sys, time, psycopg
 with psycopg.connect(os.environ["TEST_DATABASE_URL"].rpartition("/")[0] + "/postgres") as server:
@@ -31,7 +31,7 @@ sys.exit(3)
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where clusters are made: a folder that PostgreSQL's own user may enter, and no server is named yet."""
+    """Where clusters are made: a folder that PostgreSQL's own user may enter, with no server named yet."""
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
     with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
         Path(name).chmod(0o711)
@@ -40,7 +40,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def servers_below(place: Path) -> list[str]:
-    """Command lines of the processes that were told to work in a folder of that place."""
+    """Return the command lines of the processes that were told to work in a folder of that place."""
     lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     return [line.decode(errors="replace") for line in lines if str(place).encode() in line]
 

@@ -1,6 +1,6 @@
-"""What programs, bookmarks, scripts and operators hold on to: codes, routes, URL names, settings, exit statuses.
+"""Names that programs, bookmarks, scripts and operators depend on: codes, routes, URL names, settings, exit statuses.
 
-`promised_names.json` lists all of it. What is new joins the list in the same change; what vanishes breaks a promise.
+`promised_names.json` lists all of them. A new name is added in the same change; a missing one breaks a promise.
 """
 
 import ast
@@ -24,18 +24,18 @@ ROOT = Path(__file__).resolve().parent.parent
 PROMISED: dict[str, list[str]] = json.loads(Path(__file__).with_name("promised_names.json").read_text(encoding="utf-8"))
 APPS = ("accounts", "audit", "bankproject", "foundation", "support", "transfers")
 
-# Refusals that no program and no page gets to read: whoever asks for what raises them answers with another.
+# Refusals that no program and no page gets to read: their callers answer with another one.
 KEPT_INSIDE = {"administrator_exists", "pin_busy", "wrong_pin"}
-# What is called with a code of an answer, and with one of a field.
+# Functions that are called with a code of an answer, and with one of a field.
 ANSWERS = {"Problem", "wait"}
 FIELDS = {"FieldError", "PydanticCustomError", "ValidationError"}
 
 
-# --- What there is now --------------------------------------------------------------------------------------------
+# --- The present names --------------------------------------------------------------------------------------------
 
 
 def answers() -> Iterator[str]:
-    """Each code that the API answers with, and the status; "any" for what the status is not written beside."""
+    """Return each code that the API answers with, and the status; "any" if the status is not written beside it."""
     yield from (f"{kind.code} {kind.status}" for kind in refusals() if kind.code not in KEPT_INSIDE)
     yield from written_answers(ROOT)
 
@@ -48,7 +48,7 @@ def refusals() -> Iterator[type[Refusal]]:
                 importlib.import_module(module.name)
     kinds: list[type[Refusal]] = [Refusal, *kinds_of(Refusal)]
     for kind in kinds:
-        # What only others are derived from has no code of its own, and is never raised.
+        # A base class has no code of its own, and is never raised.
         is_base_alone = "code" not in vars(kind) and kind.__subclasses__()
         if kind.__module__.partition(".")[0] in APPS and ".tests" not in kind.__module__ and not is_base_alone:
             yield kind
@@ -61,7 +61,7 @@ def kinds_of(base: type[Refusal]) -> Iterator[type[Refusal]]:
 
 
 def written_answers(root: Path) -> Iterator[str]:
-    """The codes of answers that no refusal stands behind, such as those about a body that is no JSON."""
+    """Return the codes of answers without a refusal, such as those about a body that is not JSON."""
     for call in calls(sources(root), ANSWERS):
         status, code = (constant(value) for value in (*call.args[:2], None, None)[:2])
         if code:
@@ -69,7 +69,7 @@ def written_answers(root: Path) -> Iterator[str]:
 
 
 def fields(root: Path = ROOT) -> Iterator[str]:
-    """The codes of what is wrong with one field, in forms and in the API's `errors`."""
+    """Return the codes of faults of one field, in forms and in the API's `errors`."""
     for call in calls(sources(root), FIELDS):
         values = [keyword.value for keyword in call.keywords if keyword.arg == "code"]
         values += {"FieldError": call.args[1:2], "PydanticCustomError": call.args[:1]}.get(name_of(call), [])
@@ -77,7 +77,7 @@ def fields(root: Path = ROOT) -> Iterator[str]:
 
 
 def exits(root: Path = ROOT) -> Iterator[str]:
-    """Each command, and the statuses it names that it ends with; besides, 0 is done and 1 is not."""
+    """Return each command, and the statuses that it names; otherwise 0 is done and 1 is not."""
     for path in sources(root):
         if path.parent.name == "commands" and path.stem != "__init__":
             yield path.stem
@@ -103,7 +103,7 @@ def all_calls(path: Path) -> list[ast.Call]:
 
 
 def constant(value: ast.expr | None) -> str:
-    """What stands there as it is; "" for what is worked out first."""
+    """Return the constant; "" for a computed value."""
     return str(value.value) if isinstance(value, ast.Constant) else ""
 
 
@@ -112,14 +112,14 @@ def name_of(call: ast.Call) -> str:
 
 
 def routes() -> Iterator[str]:
-    """Each operation of the API's document, with the name that client generators call it by."""
+    """Return each operation of the API's document, with the name that client generators call it by."""
     for path, operations in api.get_openapi_schema()["paths"].items():
         for method, operation in operations.items():
             yield f"{method.upper()} {path} {operation['operationId']}"
 
 
 def pages(resolver: Any = None, before: str = "", space: str = "") -> Iterator[str]:
-    """Each name of a URL, and the URL."""
+    """Return each name of a URL, and the URL."""
     for pattern in (resolver or get_resolver()).url_patterns:
         route = before + str(pattern.pattern)
         if isinstance(pattern, URLResolver):

@@ -1,4 +1,4 @@
-"""DATABASE_REPLICA_URL as an operator sets it, and that the bank is none the slower without one (issue 7, R9.7)."""
+"""DATABASE_REPLICA_URL as an operator sets it, and the bank is no slower without one (issue 7, R9.7)."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def test_on_sql_server_it_says_that_it_intends_to_read_and_is_encrypted(configur
     found = configured("mssql://reader:secret@listener:1433/bank", MSSQL)["replica"]
     words = odbc_words(found["OPTIONS"]["extra_params"])
     assert (words["applicationintent"], words["encrypt"]) == ("ReadOnly", "yes")
-    # Soon given up, since the primary answers in its place.
+    # Gives up soon, since the primary answers instead.
     assert found["OPTIONS"]["connection_retries"] == 0
     assert found["OPTIONS"]["connection_timeout"] == 3
     assert found["HOST"] == "listener"
@@ -41,7 +41,7 @@ def test_on_sql_server_it_says_that_it_intends_to_read_and_is_encrypted(configur
 def test_on_postgresql_nothing_can_be_written_and_nothing_waits_long(configured: Any) -> None:
     found = configured("postgres://reader:secret@standby/bank?connect_timeout=1", POSTGRESQL)["replica"]
     assert "default_transaction_read_only=on" in found["OPTIONS"]["options"]
-    assert found["OPTIONS"]["connect_timeout"] == 1  # what stands in the address wins
+    assert found["OPTIONS"]["connect_timeout"] == 1  # options in the address win
 
 
 def test_on_sqlite_nothing_can_be_written(configured: Any) -> None:
@@ -54,7 +54,7 @@ def test_tests_of_a_bank_with_a_replica_make_one_database(configured: Any) -> No
     assert configured("sqlite:////srv/copy.sqlite3", SQLITE)["replica"]["TEST"] == {"MIRROR": "default"}
 
 
-def test_a_copy_of_another_kind_is_refused_without_a_word_of_its_password(configured: Any) -> None:
+def test_a_copy_of_another_kind_is_refused_without_naming_its_password(configured: Any) -> None:
     with pytest.raises(ImproperlyConfigured, match="DATABASE_REPLICA_URL must be of the same kind") as refusal:
         configured("postgres://reader:hunter2secret@standby/bank", MSSQL)
     assert "hunter2secret" not in str(refusal.value)

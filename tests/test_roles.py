@@ -15,6 +15,7 @@ from accounts.models import AccountKind, User
 from accounts.roles import STAFF_ROLES, Role, _permissions_of, may, require
 from accounts.sign_in.axes import CountedPasswordBackend
 from tests.access.visitors import granted
+from tests.asvs import proves
 from transfers import roles as transfer_roles
 from transfers.accounts import opening
 
@@ -29,10 +30,10 @@ def test_the_four_groups_are_made_by_migrations_with_exactly_their_permissions()
     # R1.7
     assert set(Group.objects.values_list("name", flat=True)) == {"Customer", "Support", "Auditor", "Admin"}
     for role in Role:
-        assert permissions_of(role) == granted(role), role
+        assert permissions_of(role) == granted(role), f"GRANTS of {role} changed: a migration has to call grant()"
 
 
-# Who may what, once more and by hand: a grant that is changed by mistake is a door that stands open.
+# The permissions of each role, repeated by hand: a grant that is changed by mistake opens a door.
 WHO_MAY = {
     "accounts.change_role": "Admin",
     "accounts.decide_pendingact": "Admin",
@@ -76,7 +77,19 @@ def test_the_grants_are_these() -> None:
     names = {name for role in Role for name in granted(role)}
     there_are = {name: {role.value for role in Role if name in granted(role)} for name in names}
     told = {name: set(who.split()) for name, who in WHO_MAY.items()}
-    assert there_are == told, "a grant has changed: say in WHO_MAY of tests/test_roles.py who may what now"
+    assert there_are == told, (
+        "a grant has changed: a migration has to call grant(), and WHO_MAY of tests/test_roles.py says who may what now"
+    )
+
+
+@pytest.mark.django_db
+def test_a_grant_that_no_migration_wrote_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert roles.check_grants(databases=["default"]) == []
+    monkeypatch.setitem(roles.GRANTS, Role.ADMIN, (*roles.GRANTS[Role.ADMIN], "accounts.praise_account"))
+    assert roles.check_grants() == [], "without --database nothing is asked"
+    [found] = roles.check_grants(databases=["default"])
+    assert "Admin and accounts.praise_account" in found.msg
+    assert "A migration has to call grant()" in found.msg
 
 
 @pytest.mark.django_db
@@ -112,6 +125,7 @@ def test_may_asks_the_role_and_nothing_else(alice: Any, sam: Any) -> None:
     assert not may(AnonymousUser(), "transfers.transfer_own_money")
 
 
+@proves("V2.2.2", "V8.3.1")
 def test_require_refuses_what_may_would(alice: Any) -> None:
     # R1.7
     require(alice, "transfers.deposit_own")
@@ -119,6 +133,7 @@ def test_require_refuses_what_may_would(alice: Any) -> None:
         require(alice, "accounts.view_user")
 
 
+@proves("V8.3.1")
 def test_being_a_superuser_passes_no_service(make_user: Any) -> None:
     # R1.7
     root = make_user("Root", Role.ADMIN)
@@ -137,7 +152,7 @@ def test_a_permission_given_to_the_person_opens_nothing(sam: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [{"is_active": False}, {"locked_at": timezone.now()}])
-def test_locked_and_inactive_users_may_nothing(alice: Any, state: dict[str, Any]) -> None:
+def test_locked_and_inactive_users_may_do_nothing(alice: Any, state: dict[str, Any]) -> None:
     # R1.5
     for name, value in state.items():
         setattr(alice, name, value)
@@ -189,8 +204,8 @@ def test_a_permission_that_no_model_declares_cannot_be_granted() -> None:
         roles.grant(apps, {Role.ADMIN: ("accounts.fly",)})
 
 
-def test_somebody_in_two_groups_has_no_role_and_may_nothing(alice: Any) -> None:
-    # R1.7: one role per user. Put into another group behind the services' back, one loses both.
+def test_a_user_in_two_groups_has_no_role_and_may_do_nothing(alice: Any) -> None:
+    # R1.7: one role per user. Put into another group behind the services' back, a user loses both.
     alice.groups.add(Group.objects.get(name=Role.ADMIN.value))
     alice = type(alice).objects.get(pk=alice.pk)
     assert alice.role is None
@@ -200,7 +215,7 @@ def test_somebody_in_two_groups_has_no_role_and_may_nothing(alice: Any) -> None:
 
 
 def test_a_session_reads_its_user_with_role_and_permissions_in_one_statement(alice: Any, sam: Any) -> None:
-    # R1.7, R2.4: and what it reads is what the user may, no more.
+    # R1.7, R2.4: and it reads only what the user may.
     for user in (alice, sam):
         role = user.role
         with CaptureQueriesContext(connection) as captured:
@@ -215,7 +230,7 @@ def test_a_session_reads_its_user_with_role_and_permissions_in_one_statement(ali
 
 
 @pytest.mark.parametrize("groups", [[], ["Customer", "Admin"]])
-def test_a_session_of_somebody_without_one_role_may_nothing(alice: Any, groups: list[str]) -> None:
+def test_a_session_of_a_user_without_one_role_may_do_nothing(alice: Any, groups: list[str]) -> None:
     # R1.7
     alice.groups.set(Group.objects.filter(name__in=groups))
     read = CountedPasswordBackend().get_user(alice.pk)

@@ -1,4 +1,4 @@
-"""The floors and rooms of the house: which may import which, and how much may lie about in the hall of each app."""
+"""The floors and rooms of the house: which may import which, and how many modules may be in the hall of each app."""
 
 import ast
 from collections import defaultdict
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# From the ground up: each imports itself and what stands before it.
+# From the ground up: each imports itself and the floors before it.
 FLOORS = ("foundation", "audit", "accounts", "transfers", "support", "bankproject")
 # Modules flat in an app, models, admin, forms and urls included. A new one belongs into a room.
 MOST_FLAT = {"accounts": 14, "transfers": 12, "support": 10}
@@ -18,7 +18,7 @@ Graph = Mapping[str, set[str]]
 
 @cache
 def modules() -> dict[str, Path]:
-    """The product's modules by their dotted names; tests and migrations are none."""
+    """Return the product's modules by their dotted names, without tests and migrations."""
     found = {}
     for floor in FLOORS:
         for path in (ROOT / floor).rglob("*.py"):
@@ -30,7 +30,7 @@ def modules() -> dict[str, Path]:
 
 @cache
 def imports() -> dict[str, set[str]]:
-    """What each module imports of the product, wherever in it the import stands."""
+    """Return what each module imports of the product, wherever in it the import is."""
     return {name: set(_imported(path)) - {name} for name, path in modules().items()}
 
 
@@ -46,7 +46,7 @@ def _imported(path: Path) -> Iterator[str]:
 
 
 def circles(graph: Graph) -> list[list[str]]:
-    """Nodes that reach themselves, those of one circle together."""
+    """Return nodes that reach themselves, those of one circle together."""
     reached = {node: _reached_from(node, graph) for node in graph}
     together = {
         frozenset(other for other in reached[node] if node in reached.get(other, ()))
@@ -68,7 +68,7 @@ def _reached_from(start: str, graph: Graph) -> set[str]:
 
 
 def rooms_of(hall: str) -> dict[str, set[str]]:
-    """The rooms of a package and the rooms beside them that they import. What lies flat in it is its hall, which all
+    """Return the rooms of a package and the rooms beside them that they import. Flat modules are its hall, which all
     its rooms share."""
     graph: dict[str, set[str]] = defaultdict(set)
     for name, targets in imports().items():
@@ -103,7 +103,7 @@ def test_no_floor_imports_one_above_it() -> None:
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    # A package's face hands on what stands in it: what it imports of its own rooms ties no circle.
+    # A package's `__init__` offers what is in it: its imports of its own rooms make no circle.
     graph = {name: {one for one in targets if not one.startswith(f"{name}.")} for name, targets in imports().items()}
     assert circles(graph) == []
 

@@ -1,4 +1,4 @@
-"""Headers, cookies and what is said when something went wrong (R8.2)."""
+"""Headers, cookies and the answers to errors (R8.2)."""
 
 import json
 import os
@@ -17,6 +17,7 @@ from django.urls import path
 
 from bankproject.middleware import SecurityHeadersMiddleware
 from tests.acts import give_code, give_password
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -55,7 +56,7 @@ def test_an_answer_may_have_a_policy_of_its_own(rf: Any) -> None:
 
 
 def pages(alice: Any, ada: Any, browser_of: Any) -> dict[str, Any]:
-    """One answer of each kind."""
+    """Return one answer of each kind."""
     customer, admin = browser_of(alice), browser_of(ada)
     return {
         "a public page": Client().get("/sign-in/"),
@@ -70,6 +71,7 @@ def pages(alice: Any, ada: Any, browser_of: Any) -> dict[str, Any]:
     }
 
 
+@proves("V3.4.4", "V3.4.5", "V3.4.6", "V3.4.8", "V14.3.2")
 def test_every_answer_has_the_headers(alice: Any, ada: Any, browser_of: Any) -> None:
     # R8.2
     for kind, answer in pages(alice, ada, browser_of).items():
@@ -85,6 +87,7 @@ def test_every_answer_has_the_headers(alice: Any, ada: Any, browser_of: Any) -> 
         assert "Server" not in answer, kind
 
 
+@proves("V3.4.3")
 def test_the_content_policy_allows_our_own_files_and_nothing_inline(alice: Any, ada: Any, browser_of: Any) -> None:
     # R8.2, R8.3
     for kind, answer in pages(alice, ada, browser_of).items():
@@ -102,7 +105,7 @@ def test_the_content_policy_allows_our_own_files_and_nothing_inline(alice: Any, 
 
 
 def test_a_page_that_sets_its_own_caching_keeps_it(rf: Any) -> None:
-    # R8.2: static files and downloads know better.
+    # R8.2: static files and downloads set their own.
     answer = answered_by(lambda request: HttpResponse(headers={"Cache-Control": "max-age=60"}), rf)
     assert answer["Cache-Control"] == "max-age=60"
 
@@ -111,6 +114,7 @@ def cookies_of(answer: Any) -> SimpleCookie:
     return answer.cookies
 
 
+@proves("V3.3.2", "V3.3.4")
 def test_cookies_are_out_of_reach_of_scripts_and_other_sites(alice: Any, client: Client, code_of: Any) -> None:
     # R8.2
     page = client.get("/sign-in/")
@@ -122,6 +126,7 @@ def test_cookies_are_out_of_reach_of_scripts_and_other_sites(alice: Any, client:
     assert not session["domain"]
 
 
+@proves("V3.3.1")
 def test_over_https_the_cookies_are_secure(alice: Any, client: Client, settings: Any, code_of: Any) -> None:
     # R8.2
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
@@ -132,11 +137,12 @@ def test_over_https_the_cookies_are_secure(alice: Any, client: Client, settings:
     client.post("/sign-in/code/", {"code": code_of(alice)}, secure=True)
     assert client.get("/dashboard/", secure=True).status_code == 200
     assert sorted(client.cookies) == names
-    # What a browser asks of the prefix; without one of them it would not take the cookie.
+    # A browser's conditions for the prefix; without one of them it would not take the cookie.
     for cookie in client.cookies.values():
         assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", ""), cookie.key
 
 
+@proves("V3.4.1", "V12.2.1")
 def test_production_turns_http_away_and_remembers_https(repository: Path) -> None:
     # R8.2: with the defaults, as a server runs.
     program = """
@@ -175,14 +181,14 @@ OURS, THEIRS = {"Origin": "http://testserver"}, {"Origin": "https://evil.example
 
 @pytest.fixture
 def strict(alice: Any, browser_of: Any) -> Client:
-    """Alice's browser, of which the bank asks a token."""
+    """Return Alice's browser, which the bank asks for a token."""
     browser = Client(enforce_csrf_checks=True)
     browser.cookies = browser_of(alice).cookies
     return browser
 
 
 def test_a_form_of_ours_that_waited_too_long_can_be_sent_again(strict: Client) -> None:
-    # R8.2: what was typed is kept, nothing has happened.
+    # R8.2: the typed text is kept, nothing has happened.
     data = {"kind": "checking", "nickname": 'Holidays "2027" <b>', "csrfmiddlewaretoken": "x" * 64}
     answer = strict.post("/accounts/open/?a=1&b=2", data, headers=OURS)
     page = answer.content.decode()
@@ -231,6 +237,7 @@ def test_secrets_are_never_written_into_the_page(strict: Client, address: str, d
     assert not any(f'value="{value}"' in page for value in data.values())
 
 
+@proves("V3.5.1")
 def test_every_form_that_changes_something_asks_for_a_token(strict: Client) -> None:
     # R8.2
     for address in ("/sign-out/", "/sign-in/", "/register/", "/password/", "/accounts/open/", "/transfer/send/"):
@@ -268,6 +275,7 @@ def with_broken_pages() -> None:
     urlpatterns.extend(pattern for pattern in urls.urlpatterns if pattern not in urlpatterns)
 
 
+@proves("V16.5.1")
 @in_one_world("headers", [{}, {"Accept": "application/json"}])
 def test_a_fault_of_ours_tells_nothing(settings: Any, headers: dict[str, str]) -> None:
     # A peer's fault: SQL error text reaching the client.
@@ -283,7 +291,7 @@ def test_a_fault_of_ours_tells_nothing(settings: Any, headers: dict[str, str]) -
 
 
 def test_a_full_limit_is_429_with_the_time_to_wait(settings: Any, client: Client) -> None:
-    # R3.9: for every page that does not say something better itself.
+    # R3.9: for every page that does not have a better answer itself.
     with_broken_pages()
     settings.ROOT_URLCONF = "tests.test_security_headers"
     answer = client.get("/too-often/")
@@ -291,6 +299,7 @@ def test_a_full_limit_is_429_with_the_time_to_wait(settings: Any, client: Client
     assert "42 seconds" in answer.content.decode()
 
 
+@proves("V16.5.1")
 @in_one_world("address", ["/nowhere/", "/accounts/not-a-uuid/", "/static/../manage.py", "/admin.php", "/%00"])
 def test_an_unknown_page_tells_nothing(client: Client, address: str) -> None:
     # R8.2
@@ -301,6 +310,7 @@ def test_an_unknown_page_tells_nothing(client: Client, address: str) -> None:
     assert not any(word in page for word in ("URLconf", "Traceback", "urlpatterns", "SECRET"))
 
 
+@proves("V1.5.3")
 @in_one_world(("charset", "status"), [("utf-7", 400), ("zlib", 400), ("UTF-8", 200), ("utf-8", 200)])
 def test_a_body_in_another_encoding_is_refused(client: Client, charset: str, status: int) -> None:
     # R8.2: Python knows encodings that no form ever had.
@@ -309,6 +319,7 @@ def test_a_body_in_another_encoding_is_refused(client: Client, charset: str, sta
     assert answer.status_code == status
 
 
+@proves("V1.5.3")
 def test_an_unreadable_request_tells_nothing(client: Client) -> None:
     # R8.2
     answer = client.get("/", headers={"Host": "evil.example"})

@@ -9,58 +9,39 @@ import secrets
 import subprocess
 import sys
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from tests.asvs import proves
 from tests.keys import RINGS
+from tests.settings_run import REQUIRED, run_settings
 from tests.tables import in_one_world
-
-READ = {
-    "ENV_FILE": os.devnull,
-    "SECRET_KEY": secrets.token_urlsafe(48),
-    "FIELD_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    "LOOKUP_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    "AUDIT_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-    "TOKEN_KEYS": "k1:" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-}
-
 
 _serial = itertools.count()
 
 
-@cache
-def _compiled(path: Path) -> CodeType:
-    return compile(path.read_bytes(), path, "exec")
-
-
 def key(number_of_bytes: int = 32) -> str:
-    """Another key each time, the same ones in each run: they are part of the names of tests."""
+    """Return another key each time, and the same ones in each run: they are part of the names of tests."""
     return base64.urlsafe_b64encode(hashlib.shake_256(b"%d" % next(_serial)).digest(number_of_bytes)).decode()
 
 
 @pytest.fixture
-def settings_with(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Any:
-    """What settings.py makes of an environment that holds the secrets and these changes, and nothing else."""
+def settings_with(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what settings.py makes of an environment that holds the secrets and these changes, and nothing else."""
 
     def load(**changes: str | None) -> dict[str, Any]:
         for name in list(os.environ):
             if name not in ("PATH", "HOME", "TEST_RUN_FOLDER"):
                 monkeypatch.delenv(name)
-        for name, value in (READ | changes).items():
+        for name, value in (REQUIRED | changes).items():
             if value is not None:
                 monkeypatch.setenv(name, value)
-        made: dict[str, Any] = {"__name__": "bankproject.settings", "__file__": str(path)}
-        exec(program, made)  # noqa: S102 - compiled once, run anew for each environment
-        return made
+        return run_settings()
 
-    path = repository / "bankproject" / "settings.py"
-    program = _compiled(path)
     return load
 
 
@@ -72,6 +53,7 @@ def test_it_does_not_start_without_a_secret(settings_with: Any, name: str, value
         settings_with(**{name: value})
 
 
+@proves("V13.2.3")
 @in_one_world(
     "value",
     ["changeme", "x" * 49, "x" * 60, "ab" * 40, "django-insecure-" + key(48), " " * 80],
@@ -82,6 +64,7 @@ def test_a_short_or_default_secret_key_is_refused(settings_with: Any, value: str
         settings_with(SECRET_KEY=value)
 
 
+@proves("V11.5.1")
 @in_one_world("name", RINGS)
 @in_one_world(
     ("ring", "why"),
@@ -112,13 +95,15 @@ def test_a_bad_key_ring_is_refused_and_named(settings_with: Any, name: str, ring
     assert not any(part in str(refusal.value) for part in secrets_in_it), "a key must not land in a log"
 
 
+@proves("V11.1.1")
 @in_one_world(("one", "other"), list(itertools.combinations(RINGS, 2)))
 def test_the_rings_share_no_key(settings_with: Any, one: str, other: str) -> None:
     # R8.7: separate keys for separate purposes.
     with pytest.raises(ImproperlyConfigured, match=f"{one} and {other} must not share a key"):
-        settings_with(**{one: READ[other]})
+        settings_with(**{one: REQUIRED[other]})
 
 
+@proves("V11.1.1")
 @in_one_world("ring", RINGS)
 @in_one_world("name", ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "ADMIN_KEY"])
 @in_one_world("spelling", [bytes.hex, lambda key: base64.b64encode(key).decode()], ids=["hex", "base64"])
@@ -139,18 +124,18 @@ def test_a_former_secret_key_is_as_strong_as_the_present_one_and_another(setting
     with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY_FALLBACKS\[1\] must be at least 50 random"):
         settings_with(SECRET_KEY_FALLBACKS=f"{old[0]},changeme")
     with pytest.raises(ImproperlyConfigured, match=r"SECRET_KEY and SECRET_KEY_FALLBACKS\[0\] must not share"):
-        settings_with(SECRET_KEY_FALLBACKS=READ["SECRET_KEY"])
+        settings_with(SECRET_KEY_FALLBACKS=REQUIRED["SECRET_KEY"])
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY and ADMIN_KEY must not share"):
-        settings_with(ADMIN_KEY=READ["SECRET_KEY"])
+        settings_with(ADMIN_KEY=REQUIRED["SECRET_KEY"])
 
 
-def test_whoever_reads_the_figures_has_a_secret_of_their_own(settings_with: Any) -> None:
+def test_a_reader_of_the_figures_has_a_secret_of_their_own(settings_with: Any) -> None:
     # R8.7, R9.5
     assert settings_with()["METRICS_TOKEN"] == ""
     with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN must be empty or have at least 20"):
         settings_with(METRICS_TOKEN="x" * 19)
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY and METRICS_TOKEN must not share"):
-        settings_with(METRICS_TOKEN=READ["SECRET_KEY"])
+        settings_with(METRICS_TOKEN=REQUIRED["SECRET_KEY"])
 
 
 def test_the_log_is_told_how_and_where(settings_with: Any, tmp_path: Path) -> None:
@@ -169,6 +154,7 @@ def test_the_first_key_seals_and_the_others_still_open(settings_with: Any) -> No
     assert all(len(value) == 32 for value in ring.values())
 
 
+@proves("V13.4.2")
 def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
     # R9.1, R8.2: debug and demo off, cookies over HTTPS only.
     made = settings_with()
@@ -197,8 +183,9 @@ def test_the_defaults_are_those_of_a_real_bank(settings_with: Any) -> None:
 COOKIES = ("SESSION_COOKIE_NAME", "CSRF_COOKIE_NAME", "DEVICE_COOKIE_NAME")
 
 
-def test_over_https_browsers_keep_cookies_to_this_very_host(settings_with: Any) -> None:
-    # R8.2: what the prefix promises the browser checks, so the cookies must keep it.
+@proves("V3.3.3")
+def test_over_https_browsers_keep_cookies_to_exactly_this_host(settings_with: Any) -> None:
+    # R8.2: browsers check the promise of the prefix, so the cookies must keep it.
     made = settings_with()
     assert [made[name] for name in COOKIES] == ["__Host-bank-session", "__Host-bank-csrf", "__Host-bank-device"]
     assert made["SESSION_COOKIE_SECURE"] is made["CSRF_COOKIE_SECURE"] is True
@@ -235,7 +222,7 @@ def test_a_limit_that_limits_nothing_is_refused(settings_with: Any, name: str, v
 
 @in_one_world(("noted", "idle"), [("0", "300"), ("61", "300"), ("15", "14"), ("3600", "7200")])
 def test_a_clock_that_is_hardly_ever_noted_is_refused(settings_with: Any, noted: str, idle: str) -> None:
-    # R1.6: a session lives on for so long.
+    # R1.6: a session lives that much longer.
     with pytest.raises(ImproperlyConfigured, match="SESSION_NOTED_SECONDS"):
         settings_with(SESSION_NOTED_SECONDS=noted, SESSION_IDLE_SECONDS=idle)
     made = settings_with(SESSION_NOTED_SECONDS="60", SESSION_IDLE_SECONDS="60")
@@ -291,9 +278,10 @@ def test_the_hashers_are_argon2_and_then_pbkdf2(settings_with: Any) -> None:
 
 def production(**changes: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return kept | READ | {"DATABASE_URL": "sqlite:///:memory:", "ALLOWED_HOSTS": "bank.example"} | changes
+    return kept | REQUIRED | {"DATABASE_URL": "sqlite:///:memory:", "ALLOWED_HOSTS": "bank.example"} | changes
 
 
+@proves("V13.2.3")
 def test_a_program_started_on_a_bad_secret_ends_at_once(repository: Path) -> None:
     # R8.7: the whole way, as a server would start.
     run = subprocess.run(
@@ -315,7 +303,7 @@ def test_environ_reads_no_file_that_was_not_named(settings_with: Any, monkeypatc
     assert read == [os.devnull]
 
 
-def test_an_administrators_key_is_none_or_long(settings_with: Any) -> None:
+def test_an_administrators_key_is_empty_or_long(settings_with: Any) -> None:
     # R1.5
     assert settings_with()["ADMIN_KEY"] == ""
     assert settings_with(ADMIN_KEY="sixteen letters.")["ADMIN_KEY"] == "sixteen letters."
@@ -333,7 +321,7 @@ def test_passwords_have_twelve_characters_or_more(settings_with: Any) -> None:
 
 
 def test_limits_are_counted_in_rows_unless_an_exact_cache_is_named(settings_with: Any) -> None:
-    # R3.9: what does not count exactly is refused, not used.
+    # R3.9: a store that does not count exactly is refused, not used.
     assert settings_with()["CACHE_URL"] == ""
     for url in ("redis://cache:6379/0", "rediss://:secret@cache:6379/0", "unix:///run/cache.sock?db=1"):
         assert settings_with(CACHE_URL=url)["CACHE_URL"] == url

@@ -1,4 +1,4 @@
-"""docs/sql-server.md and the script that it starts with say what the code does (R9.3)."""
+"""docs/sql-server.md and its script say what the code does (R9.3)."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,7 @@ from sqlglot import parse_one
 from sqlglot.tokens import Tokenizer
 
 from bankproject.sql_server import checks
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -43,6 +44,7 @@ def test_every_file_and_command_that_it_names_is_there(document: str, repository
     assert {"migrate", "deny_changes", "check"} <= commands <= get_commands().keys()
 
 
+@proves("V13.2.2")
 def test_the_worker_gets_rows_and_the_migrating_login_this_database(script: str) -> None:
     # R9.3: least privilege.
     roles = set(re.findall(r"ALTER (?:SERVER )?ROLE (\w+) ADD MEMBER (\w+)", script))
@@ -65,7 +67,7 @@ def test_no_password_stands_in_the_script(script: str, repository: Path) -> None
 
 
 def test_the_script_may_be_run_again(script: str) -> None:
-    """What makes something asks first whether it is there; what is set is set anew."""
+    """A statement that makes something first checks whether it exists; settings are set again."""
     for batch in batches(script):
         for statement in re.findall(r"(?:(\w[^;]*?)\s+)?\b(CREATE (?:DATABASE|LOGIN|USER|CERTIFICATE)\b)", batch):
             assert re.search(r"\bIF\b|\bELSE\b", statement[0]), batch
@@ -76,8 +78,8 @@ def test_the_script_sets_what_the_checks_ask_for(script: str, wanted: str) -> No
     assert f"SET {wanted}" in script
 
 
-def test_whatever_a_parser_knows_of_the_script_it_can_read(script: str) -> None:
-    """sqlglot reads the conditions; statements of administration it takes as they are."""
+def test_a_parser_reads_every_part_of_the_script_that_it_knows(script: str) -> None:
+    """sqlglot reads the conditions; statements of administration it keeps as text."""
     conditions = re.findall(r"EXISTS \((SELECT .*?)\)(?=\s)", script)
     assert len(conditions) >= 8
     for condition in conditions:

@@ -1,6 +1,6 @@
-"""The Django admin as the staff's area: what its pages show, and that there is one way in (R5.1, R5.4).
+"""The Django admin as the staff's area: its pages, and the one way in (R5.1, R5.4).
 
-Who may open which page, and that nobody changes anything there: `tests/access`.
+`tests/access` tests who may open which page, and that nobody changes anything there.
 """
 
 from decimal import Decimal
@@ -23,6 +23,7 @@ from support.requests import services as requests
 from tests import acts
 from tests.access.staff_area import permission_to_view, url
 from tests.access.visitors import granted
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from transfers.models import Entry, FraudAlert, Transaction, TransferOrder
 
@@ -56,13 +57,13 @@ def rows(alice: Any, bob: Any, open_account: Any, make_user: Any) -> dict[type, 
 
 
 def test_the_one_admin_site_is_the_banks_with_all_its_pages() -> None:
-    # R5.1: no second site, and nothing that a library brought along.
+    # R5.1: no second site, and nothing from a library.
     assert isinstance(admin.site._wrapped, BankAdminSite)  # type: ignore[attr-defined]
     assert set(admin.site._registry) == set(MODELS)
     assert all(isinstance(page, ReadOnlyAdmin) for page in admin.site._registry.values())
 
 
-def test_each_list_is_searched_and_is_on_the_first_page_of_whoever_sees_it(
+def test_each_list_is_searched_and_is_on_the_first_page_of_those_who_see_it(
     rows: Any, sam: Any, audrey: Any, ada: Any, browser_of: Any, subtests: Any
 ) -> None:
     # R5.4
@@ -83,12 +84,14 @@ def test_customers_are_refused_what_has_no_page(alice: Any, browser_of: Any) -> 
     assert browser_of(alice).get("/admin/accounts/").status_code == 403
 
 
+@proves("V8.3.1")
 def test_a_superuser_flag_lets_no_customer_in(alice: Any, browser_of: Any) -> None:
     # R1.7
     User.objects.filter(pk=alice.pk).update(is_superuser=True)
     assert browser_of(alice).get("/admin/").status_code == 403
 
 
+@proves("V6.3.3")
 def test_without_both_factors_there_is_no_second_sign_in_page(
     client: Client, ada: Any, make_user: Any, browser_of: Any
 ) -> None:
@@ -165,6 +168,7 @@ def test_the_filters_that_lists_offer_work(ada: Any, browser_of: Any, rows: Any)
         assert f"{not_there}@example.com" not in rows_of_page
 
 
+@proves("V8.2.3")
 def test_no_page_of_the_staff_area_shows_a_secret(rows: Any, alice: Any, ada: Any, browser_of: Any) -> None:
     # R2.2, R8.1: numbers masked; phone, address, hashes and digests not at all.
     browser = browser_of(ada)

@@ -1,4 +1,4 @@
-"""Auditors filter the log and all transactions, and take them away as they are filtered (R6.4)."""
+"""Auditors filter the log and all transactions, and download them as they are filtered (R6.4)."""
 
 import csv
 import io
@@ -14,6 +14,7 @@ from audit.actions import Action
 from audit.models import AuditEntry
 from audit.services import record
 from tests.admin_lists import url
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import Entry, Transaction, TransferOrder
 
@@ -31,7 +32,7 @@ def paid(alice: Any, bob: Any, open_account: Any, new_key: Any) -> dict[str, Any
 
 
 def transfer(actor: Any, source: Any, target: Any, amount: str, key: str) -> None:
-    """Straight through the ledger: these tests are about lists."""
+    """Transfer straight through the ledger: these tests are about lists."""
     from django.db import transaction
     from django.utils import timezone
 
@@ -44,7 +45,7 @@ def transfer(actor: Any, source: Any, target: Any, amount: str, key: str) -> Non
 
 
 def amounts(browser: Any, **parameters: str) -> list[str]:
-    """Of the transactions that the list shows, from its page."""
+    """Return the amounts of the transactions on the list's page."""
     changes = browser.get(url(Transaction, "changelist"), parameters).context["cl"]
     return [f"{row.amount:f}" for row in changes.result_list]
 
@@ -93,7 +94,7 @@ def test_what_means_nothing_is_said_and_shows_nothing(
 def test_a_number_that_nobody_has_and_one_that_was_tampered_with_show_nothing(
     paid: Any, audrey: Any, browser_of: Any
 ) -> None:
-    # R8.1: a digest that was moved to another row leads nowhere.
+    # R8.1: a digest that was moved to another row finds nothing.
     browser, mine, his = browser_of(audrey), paid["mine"], paid["his"]
     digest = mine.number_digest
     BankAccount.objects.filter(pk=mine.pk).update(number_digest=None)
@@ -211,6 +212,7 @@ def test_an_auditor_downloads_the_log(paid: Any, ada: Any, audrey: Any, browser_
     assert everything[0]["Action"] == "EXPORT_DOWNLOADED", "the latest first"
 
 
+@proves("V2.4.1", "V16.3.3")
 def test_a_download_is_bounded(paid: Any, audrey: Any, browser_of: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(exporting, "EXPORT_ROWS", 2)
     assert len(rows_of(browser_of(audrey).get(url(Transaction, "export")))) == 2
@@ -233,6 +235,7 @@ def test_filters_that_mean_nothing_download_nothing(query: str, paid: Any, audre
     assert not AuditEntry.objects.filter(action="EXPORT_DOWNLOADED").exists()
 
 
+@proves("V8.2.1")
 @in_one_world("who", ["alice", "sam"])
 def test_others_download_nothing(who: str, paid: Any, request: Any, browser_of: Any) -> None:
     user = request.getfixturevalue(who)

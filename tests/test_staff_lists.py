@@ -27,7 +27,7 @@ LARGE = (
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Samples:
-    """Fifty customers and 200 transactions, twenty to a page, which costs less to show; what belongs to the sixth
+    """Fifty customers and 200 transactions, twenty to a page, which costs less to show; the rows of the sixth
     customer."""
     for page in admin.site._registry.values():
         monkeypatch.setattr(page, "list_per_page", 20)
@@ -39,7 +39,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Samples:
 
 
 def statements(browser: Any, address: str) -> list[str]:
-    """What a page asks the database; it must be there."""
+    """Return a page's statements; it must exist."""
     with CaptureQueriesContext(connection) as asked:
         answer = browser.get(address)
     assert answer.status_code == 200, address
@@ -47,17 +47,17 @@ def statements(browser: Any, address: str) -> list[str]:
 
 
 def misread(statement: str) -> list[str]:
-    """What of the plan of a statement would take long with millions of rows, by SQLite's own account."""
+    """Return the steps of a statement's plan that would take long with millions of rows, by SQLite's own account."""
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
         plan = [row[3] for row in cursor.fetchall()]
     scans = [line for line in plan if re.match(rf"SCAN ({'|'.join(LARGE)})\b", line)]
-    # The first rows of a table in an order that it has (all of them, if they fit on a page). Nearly everybody is a
-    # customer and nearly all accounts are theirs, so looking along finds some.
+    # The first rows of a table in one of its orders (all of them, if they fit on a page). Nearly everybody is a
+    # customer and nearly all accounts are theirs, so reading along finds some.
     along = r'EXISTS\(|NOT \("accounts_bankaccount"\."kind" IN'
     if " WHERE " not in statement or re.search(along, statement):
         scans = []
-    # A handful, then: what a search found, the few orders that were held, the staff, what was done to one thing.
+    # Only a handful: the results of a search, the few held orders, the staff, the acts on one thing.
     is_sorted = "USE TEMP B-TREE FOR ORDER BY" in plan and not re.search(r" IN \(|subject_id", statement)
     return scans + (["sorted"] if is_sorted else [])
 

@@ -38,14 +38,14 @@ MOST_PERMISSIONS = 15
 
 @pytest.fixture
 def more(make_user: Any, open_account: Any, ada: Any) -> Callable[[str, int], None]:
-    """Write so many rows more of everything that has a list, blocks of the log apart."""
+    """Write this many more rows of everything that has a list, except blocks of the log."""
 
     def write(names: str, count: int) -> None:
         for number in range(count):
             customer, text = make_user(f"{names}{number}"), AWKWARD[number % len(AWKWARD)]
             account = open_account(customer, "5.00")
             User.objects.filter(pk=customer.pk).update(first_name=text, is_active=number % 3 > 0)
-            if number == 0:  # somebody has tampered with it
+            if number == 0:  # the row was tampered with
                 BankAccount.objects.filter(pk=account.pk).update(public_id=uuid.uuid4())
             people = {"customer": customer, "last_updated_by": ada}
             Ticket.objects.create(subject=text, status="open", **people)
@@ -62,14 +62,14 @@ def more(make_user: Any, open_account: Any, ada: Any) -> Callable[[str, int], No
 
 
 def lists_of(user: Any) -> list[str]:
-    """The addresses of the lists that this one of the staff may see."""
+    """Return the addresses of the lists that this member of staff may see."""
     models = [model for model in admin.site._registry if user.has_role_permission(permission_to_view(model))]
     assert len(models) > 3
     return [url(model, "changelist") for model in models]
 
 
 def as_django_shows(changes: Any) -> tuple[str, str]:
-    """Headings and rows, cell by cell, as Django's own tag makes them."""
+    """Return headings and rows, cell by cell, as Django's own tag makes them."""
     headings = [
         format_html(
             '<th scope="col"{}><div class="text"><span>{}</span></div></th>',
@@ -147,7 +147,7 @@ def test_a_column_of_any_kind_is_as_django_shows_it(alice: Any, bob: Any, ada: A
 def test_a_row_asks_for_no_permission_no_statement_and_no_template(
     more: Any, audrey: Any, browser_of: Any, monkeypatch: Any
 ) -> None:
-    # Issue 16: whatever is asked or drawn for a list is so once, however many rows it has.
+    # Issue 16: everything that a list asks or draws is done once, however many rows it has.
     told: list[str] = []
     permissions_of, drawn = roles._permissions_of, Node.render_annotated
 

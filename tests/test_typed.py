@@ -1,4 +1,5 @@
-"""What people type and paste, and what it means or why not: the tables of `tests/typed/`, row by row (R3.2, R10.3)."""
+"""Texts that people type and paste, with their meaning or the reason of refusal: the tables of `tests/typed/`, row by
+row (R3.2, R10.3)."""
 
 import re
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 from accounts.account_numbers import InvalidAccountNumber, parse_number
 from accounts.sign_in.codes import InvalidCode, parse_code
 from foundation.money import InvalidAmount, as_typed, format_money, from_minor, parse_typed_amount
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 _TABLES = Path(__file__).parent / "typed"
-# How the tables write what nobody sees.
+# How the tables write invisible characters.
 _UNSEEN = {
     "[NBSP]": "\u00a0",
     "[narrow NBSP]": "\u202f",
@@ -35,7 +37,7 @@ _UNSEEN = {
 
 
 def rows_of(name: str) -> Iterator[list[str]]:
-    """The cells of each row of a table, one after another."""
+    """Yield the cells of each row of a table, one after another."""
     for line in (_TABLES / name).read_text(encoding="utf-8").splitlines():
         cells = [cell.strip(" ") for cell in line.strip().strip("|").split("|")]
         if line.startswith("|") and cells[0] not in {"Page", "Typed", "---"}:
@@ -46,13 +48,14 @@ AMOUNTS, NUMBERS, CODES = (list(rows_of(name)) for name in ("amounts.md", "numbe
 
 
 def told(parse: Any, text: str) -> str:
-    """What the tables say of it: the meaning, or the refusal."""
+    """Return the tables' answer: the meaning, or the refusal."""
     try:
         return str(parse(text))
     except (InvalidAmount, InvalidAccountNumber, InvalidCode) as refusal:
         return f"refused: {refusal}"
 
 
+@proves("V2.2.1")
 @in_one_world(("language", "currency", "text", "means"), AMOUNTS)
 def test_an_amount_means_what_the_table_says(
     language: str, currency: str, text: str, means: str, settings: Any
@@ -86,8 +89,9 @@ _MINOR = (*(1, 5, 10, 99, 100, 101, 999, 1000, 1234, 9999, 10_000, 12_345, 99_99
           *(1_000_000, 1_234_567, 12_345_678, 123_456_789, 1_000_000_000, 99_999_999_999_9))  # fmt: skip
 
 
+@proves("V2.2.1")
 @in_one_world("currency", ["EUR", "USD", "CHF", "INR", "RSD", "CVE", "JPY", "XAF", "BHD", "DKK", "UYW"])
-def test_whatever_the_bank_writes_it_takes_in_every_language(currency: str, settings: Any) -> None:
+def test_the_bank_accepts_every_amount_that_it_writes_in_every_language(currency: str, settings: Any) -> None:
     """R10.3: an amount that a customer copies from a page, in any of Django's languages, means the same there."""
     settings.CURRENCY = currency
     assert len(bank_settings.LANGUAGES) > 90
@@ -107,13 +111,13 @@ def test_any_amount_that_is_written_is_read_again(minor: int, language: str) -> 
         assert parse_typed_amount(format_money(from_minor(minor))) == from_minor(minor)
 
 
+@proves("V2.2.1")
 @given(
     text=st.text(alphabet="0123456789,.' €-−\u00a0\u200e", max_size=14),
     language=st.sampled_from(["en-gb", "de", "fr", "de-ch"]),
 )
 def test_no_digit_that_was_typed_changes_its_place(text: str, language: str) -> None:
-    """R3.2: what is read has the digits that were typed, two at most behind the last mark, and groups of three before
-    it."""
+    """R3.2: the result has the typed digits, two at most behind the last mark, and groups of three before it."""
     with override(language):
         try:
             amount = parse_typed_amount(text)

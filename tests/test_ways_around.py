@@ -1,4 +1,4 @@
-"""Where each role's day begins, and the way around that it is shown (R1.10, R10.1, R10.2)."""
+"""Where each role's day begins, and its way around (R1.10, R10.1, R10.2)."""
 
 from typing import Any
 

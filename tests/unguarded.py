@@ -1,4 +1,4 @@
-"""A database without its guards: what somebody can do who owns it, or holds its file."""
+"""A database without its guards: what its owner, or the holder of its file, can do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,15 +15,15 @@ not_on_sql_server = pytest.mark.skipif(
 
 @contextmanager
 def everything_off() -> Iterator[None]:
-    """Triggers, CHECKs and foreign keys are put aside, in a transaction that is rolled back in the end.
+    """Put triggers, CHECKs and foreign keys aside, in a transaction that is rolled back in the end.
 
-    PostgreSQL gets its CHECKs back by that rollback alone; what is not yet checked of foreign keys is checked first,
-    as it alters no table before.
+    PostgreSQL gets its CHECKs back by that rollback; pending foreign keys are checked first, since it alters no table
+    before.
     """
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA ignore_check_constraints = ON")
-            # Foreign keys cannot be turned off inside a transaction, but they can be left unchecked until its end.
+            # Foreign keys cannot be turned off inside a transaction, but their checks can be put off until its end.
             cursor.execute("PRAGMA defer_foreign_keys = ON")
             try:
                 with triggers_off():
@@ -39,7 +39,7 @@ def everything_off() -> Iterator[None]:
         )
         for table, name in cursor.fetchall():
             cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-        # As a replica does, which takes rows as they come: neither our triggers fire nor those of foreign keys.
+        # Like a replica, which takes rows as they come: neither our triggers fire nor those of foreign keys.
         cursor.execute("SET LOCAL session_replication_role = replica")
         yield
         cursor.execute("SET LOCAL session_replication_role = origin")

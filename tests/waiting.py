@@ -1,4 +1,4 @@
-"""Waiting for what other processes do, in tests and under fire (`tests/faults/`)."""
+"""Waiting for other processes, in tests and under fire (`tests/faults/`)."""
 
 import time
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 def wait_until(
     holds: Callable[[], Any], what: str = "it", *, seconds: float = 120, error: type[Exception] = AssertionError
 ) -> None:
-    """Look until it holds.
+    """Check until it is true.
 
     Raises:
         Exception: an `error`; it never did.

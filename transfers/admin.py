@@ -30,7 +30,7 @@ from transfers.names import payee_of
 from transfers.orders import explanations, large_reversals
 from transfers.orders.records import with_reversal, with_reversed_by
 
-# What an account is called by in a list.
+# The name of an account in a list.
 _ACCOUNT = ("ledger_code", "number", "owner", "public_id")
 
 offer(BankAccount, *ACCOUNT_ACTS)
@@ -65,17 +65,17 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
     about_template = "admin/pending_acts.html"
 
     def about(self, request: HttpRequest, row: Transaction) -> dict[str, Any]:
-        """A reversal of it that waits for a second administrator."""
+        """Show a reversal of it that waits for a second administrator."""
         if not may(request.user, "accounts.view_pendingact"):
             return {"pending_acts": []}
         return {"pending_acts": [in_words(act) for act in large_reversals.waiting_for(row)]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Transaction]:
-        """Each with the reference of what reversed it, in the same statement (R3.15)."""
+        """Return each row with the reference of its reversal, in the same statement (R3.15)."""
         return with_reversed_by(super().get_queryset(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Without what a movement that nothing took back, or that takes nothing back, has nothing to say of."""
+        """Return the fields, without those about a reversal if the movement neither is one nor has one."""
         says = {"reverses": bool(obj and obj.reverses_id), "reversal": bool(obj and obj.reversed_by)}
         return [name for name in super().get_fields(request, obj) if says.get(getattr(name, "__name__", name), True)]
 
@@ -85,11 +85,11 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
 
     @admin.display(description="reversed by")
     def reversal(self, transaction: Transaction) -> SafeString:
-        """Which movement took it back, and when."""
+        """Show which movement reversed it, and when."""
         return _reversal_of(transaction.pk)
 
     def export_cells(self, row: Transaction) -> Iterable[str]:
-        """Numbers masked, as staff see them; the amount plain, that amounts can be added up."""
+        """Return numbers masked, as staff see them; amounts plain, so that a spreadsheet can add them up."""
         sides: dict[str, list[str]] = {side: [] for side in Direction.values}
         for entry in row.entries.all():
             sides[entry.direction].append(str(entry.account))
@@ -102,7 +102,7 @@ class TransactionAdmin(ActingAdmin, MoneyAdmin, ExportingAdmin):
 
     @admin.display(description="entries")
     def entries(self, transaction: Transaction) -> SafeString:
-        """Debits and credits, with the balance after each."""
+        """Show debits and credits, each with the balance after it."""
         rows = Entry.objects.filter(transaction=transaction).select_related("account").order_by("direction", "id")
         return format_html(
             "<table><thead><tr><th scope='col'>Account</th><th scope='col'>Side</th><th scope='col'>Amount</th>"
@@ -149,7 +149,7 @@ class EntryAdmin(MoneyAdmin):
 
 @admin.register(TransferOrder)
 class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
-    """Support sees what was or is held, which it decides; the rest of the ledger is none of its business (R5.4)."""
+    """Support sees orders that were or are held, which it decides; not the rest of the ledger (R5.4)."""
 
     list_display = ("created_at", "kind", "initiator", "source", "target", "amount", "state", "reversed_by")
     list_filter = ("state", OrderedByFilter, PaidFromFilter)
@@ -170,7 +170,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Without links to what this person may not see."""
+        """Return the fields, without links to what this person may not see."""
         hidden = {"transaction", "reversal"} if not _sees_the_ledger(request) else set()
         if obj is not None and NameCheck(obj.name_check).is_confirmed:
             hidden.add("name_the_payer_reads")
@@ -179,7 +179,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
         if obj is not None and obj.state == OrderState.POSTED:
             hidden |= {"why_held", "decided_by", "decided_at", "decision_reason"}
         if obj is not None and obj.state != OrderState.HELD:
-            hidden |= {"expires", "frozen"}  # what stands now says nothing of what was decided then
+            hidden |= {"expires", "frozen"}  # the present freezes say nothing about the time of the decision
         return [name for name in super().get_fields(request, obj) if getattr(name, "__name__", name) not in hidden]
 
     @admin.display(description="name that the payer typed and reads")
@@ -192,12 +192,12 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
 
     @admin.display(description="reversed by")
     def reversal(self, order: TransferOrder) -> SafeString:
-        """Which movement took its money back, and when."""
+        """Show which movement reversed it, and when."""
         return _reversal_of(order.transaction_id)
 
     @admin.display(description="why it was held")
     def why_held(self, order: TransferOrder) -> str:
-        """As the customer reads it."""
+        """Show the text that the customer reads."""
         return explanations.why_held(order) or order.hold_reason
 
     @admin.display(description="frozen accounts")
@@ -206,7 +206,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
 
     @admin.display(description="expires")
     def expires(self, order: TransferOrder) -> str:
-        """When it is given back if nobody decides."""
+        """Show when it is given back if nobody decides."""
         return date_format(timezone.localtime(order.expires_at), "DATETIME_FORMAT")
 
     @admin.display(description="alerts")
@@ -225,7 +225,7 @@ class TransferOrderAdmin(ActingAdmin, MoneyAdmin):
 
 @admin.register(FraudAlert)
 class FraudAlertAdmin(ActingAdmin):
-    """What the fraud rules said, with the payment they said it of: Support sees no other payments (R3.10, R5.4)."""
+    """Alerts of the fraud rules, each with its payment: Support sees no other payments (R3.10, R5.4)."""
 
     list_display = ("created_at", "rule", "customer", "money_amount", "state", "closed_by")
     list_filter = ("state",)
@@ -242,7 +242,7 @@ class FraudAlertAdmin(ActingAdmin):
     )  # fmt: skip
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Without a link to a payment that this person may not see by itself."""
+        """Return the fields, without a link to a payment that this person may not see."""
         names = super().get_fields(request, obj)
         is_linked = obj is None or obj.order.state != OrderState.POSTED or _sees_the_ledger(request)
         return [name for name in names if is_linked or name != "order"]
@@ -277,14 +277,14 @@ class FraudAlertAdmin(ActingAdmin):
 
 
 def _reversal_of(transaction_id: Any) -> SafeString:
-    """A link to what took a movement back, with when that was."""
+    """Return a link to the reversal of a movement, with its time."""
     reversal = Transaction.objects.get(reverses=transaction_id)
     url = reverse("admin:transfers_transaction_change", args=[reversal.pk])
     return format_html('<a href="{}">{}</a>, {}', url, reversal, moment_text(reversal.created_at))
 
 
 def _why_frozen(*accounts: BankAccount) -> SafeString | str:
-    """Each freeze that stands on one of them, with its reason: whoever decides here decides about them too."""
+    """Return each freeze of these accounts, with its reason: the decision here affects them too."""
     called = {account.pk: account for account in accounts}
     lines = [(called[row.account_id], row, row.reason or "no reason given") for row in freezes.standing_on(*accounts)]
     return format_html_join("", "<p>{}: {}. {}</p>", lines) or "none"

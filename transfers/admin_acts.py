@@ -1,4 +1,4 @@
-"""What staff do with money: at the counter, for a customer, to undo a mistake, and to decide what is held (R2.1, R3.1,
+"""Acts of staff with money: at the counter, for a customer, to undo a mistake, and to decide held orders (R2.1, R3.1,
 R3.2, R3.10)."""
 
 import uuid
@@ -64,7 +64,7 @@ class OpenForCustomerForm(OnceForm, ReasonForm):
 
 
 class UnfreezeForm(ReasonForm):
-    """Which freezes, if several stand. One that was put there since the page was shown is lifted by nobody unseen."""
+    """Which freezes to lift, if there are several. A freeze added since the page was shown is not lifted unread."""
 
     kinds = forms.MultipleChoiceField(
         label="Freezes to lift",
@@ -166,7 +166,8 @@ def _can_be_used(account: BankAccount) -> bool:
 
 
 def _can_be_frozen(account: BankAccount) -> bool:
-    """Also where its owner or support has frozen it: what they lift then frees no money."""
+    """Return whether the account can be frozen, even if its owner or support has frozen it: lifting those freezes then
+    frees no money."""
     if account.is_internal or account.status == AccountStatus.CLOSED:
         return False
     return all(freeze.kind != FreezeKind.ADMINISTRATOR for freeze in freezes.standing_on(account))

@@ -14,9 +14,11 @@ class TransfersConfig(AppConfig):
         from transfers.interest.counted_rates import check_late_rates
         from transfers.ledger.evidence import faults, faults_of_transactions
         from transfers.orders.large_reversals import REVERSE_TRANSACTION
+        from transfers.orders.screening import check_thresholds
 
         outbox.register(notices.MAILS)
         second_person.register(REVERSE_TRANSACTION)
         register("transferorder", faults)
         register("transaction", faults_of_transactions)
+        checks.register(check_thresholds)
         checks.register(check_late_rates, checks.Tags.database)

@@ -26,7 +26,7 @@ def description_field() -> LineField:
 
 
 class LowerLimitForm(forms.Form):
-    """A lower daily limit: 0 is nothing at all."""
+    """A lower daily limit: 0 means nothing at all."""
 
     amount = AmountField(label="New daily limit", allow_zero=True)
 
@@ -46,7 +46,7 @@ class WithdrawalForm(CashForm):
     """A withdrawal, to be reviewed."""
 
     def clean(self) -> dict[str, Any]:
-        """An early word about funds; the ledger decides under its lock."""
+        """Report missing funds early; the ledger decides under its lock."""
         data = super().clean() or {}
         if data.get("amount") and data["amount"] > self.account.available:
             self.add_error("amount", _not_enough_in(self.account))
@@ -80,7 +80,8 @@ class OpenAccountForm(OnceForm):
     opening_deposit = AmountField(label="Opening deposit", allow_zero=True, required=False)
 
     def __init__(self, *args: Any, left_to_pay_in: Decimal | None, **kwargs: Any) -> None:
-        """`left_to_pay_in` is what may still be paid in today; None where customers pay nothing in by themselves."""
+        """Build the form; `left_to_pay_in` is what may still be paid in today, None where customers do not pay in by
+        themselves."""
         super().__init__(*args, **kwargs)
         if left_to_pay_in is None:
             del self.fields["opening_deposit"]
@@ -100,7 +101,7 @@ def _not_enough_in(account: BankAccount) -> str:
 
 
 class _FromOwnAccountForm(forms.Form):
-    """What both kinds of transfer share: the account the money comes from, the amount, a description."""
+    """The fields that both kinds of transfer share: the account the money comes from, the amount, a description."""
 
     source = forms.ChoiceField(label="From")
 
@@ -120,7 +121,7 @@ class _FromOwnAccountForm(forms.Form):
         return self.accounts[self.cleaned_data["source"]]
 
     def clean(self) -> dict[str, Any]:
-        """An early word about funds; the ledger decides under its lock."""
+        """Report missing funds early; the ledger decides under its lock."""
         data = super().clean() or {}
         if data.get("source") and data.get("amount") and data["amount"] > self.source_account.available:
             self.add_error("amount", _not_enough_in(self.source_account))
@@ -151,8 +152,9 @@ _TWELVE_DIGITS = re.compile(r"(?<!\d)\d(?:[^\w]{0,3}\d){11}(?!\d)")
 
 
 class PayeeNameField(LineField):
-    """The name of whom one pays. An empty one is taken: who was paid before needs none, and only the look-up tells. One
-    with an account number in it is not: names stand in clear, on papers and in mails. What nobody sees is no name."""
+    """The name of the person to pay. An empty one is accepted: a payee who was paid before needs none, and only the
+    look-up knows that. A name with an account number in it is refused: names are in clear, on papers and in mails. So
+    is a name of invisible characters."""
 
     def to_python(self, value: Any) -> str:
         text = super().to_python(value)
@@ -166,7 +168,11 @@ class PayeeNameField(LineField):
 
 
 def payee_name_field(*, required: bool) -> PayeeNameField:
-    """Args: required: whether it is shown as such, as it is to people."""
+    """Return the field of a payee's name.
+
+    Args:
+        required: whether the form marks it as required, as pages do.
+    """
     return PayeeNameField(
         label="Name of the person or business",
         max_length=MAX_NAME_CHARS,
@@ -184,7 +190,7 @@ class SendMoneyForm(_FromOwnAccountForm):
 
 
 class ConfirmForm(forms.Form):
-    """What will be done was reviewed. Where the payee's name was not confirmed, they say to send all the same."""
+    """The confirmation of what was reviewed. If the payee's name was not confirmed, the payer agrees to send anyway."""
 
     all_the_same = forms.BooleanField(
         label="Send all the same, although the name is not confirmed",
@@ -198,8 +204,8 @@ class ConfirmForm(forms.Form):
 
 
 class ConfirmByCodeForm(ConfirmForm, FreshCodeForm):
-    """The code that a payment needs; `why` says what for. It comes back with the challenge of the payment that was
-    shown, whatever another window has made of the draft since."""
+    """The code that a payment needs; `why` says what for. It is sent back with the challenge of the payment that was
+    shown, even if another window has changed the draft since."""
 
     challenge = forms.UUIDField(widget=forms.HiddenInput, required=False)
     field_order = ("challenge", "all_the_same", "code")
@@ -230,7 +236,8 @@ def account_label(account: BankAccount) -> str:
 
 
 def available_list(accounts: Sequence[BankAccount]) -> SafeString:
-    """What each account has, as HTML; form.js leaves the line of the chosen one. The select would cut it off."""
+    """Return what each account has, as HTML; form.js shows only the line of the chosen one. The select would cut it
+    off."""
     return format_html(
         '<ul class="list-unstyled" data-lines-of-choice>{}</ul>',
         format_html_join(

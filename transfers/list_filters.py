@@ -17,7 +17,7 @@ class OrderedByFilter(PersonFilter):
 
 
 class MovedOnFilter(AccountFilter):
-    """Transactions with an entry on the account, in the order of its entries: the one that their index has."""
+    """Transactions with an entry on the account, in the order of its entries, which their index has."""
 
     column = "entries__account_id"
     ordering = ("-entries__posted_at",)

@@ -1,6 +1,6 @@
 """The ledger, and what customers asked it to do.
 
-All tables of the app stand here, long as it is, for the reason that `accounts.models` gives.
+All tables of the app are here, although that makes a long file, for the reason that `accounts.models` gives.
 """
 
 import uuid
@@ -19,7 +19,8 @@ from transfers.interest.counting import MICRO, Accrual
 from transfers.orders import fraud
 
 MAX_DESCRIPTION_CHARS = 140
-# Folding makes a text longer where one letter stands for two; what is longer still is cut, and found by its beginning.
+# Folding makes a text longer where one letter becomes two; a text that is too long then is cut, and found by its
+# beginning.
 MAX_SEARCH_CHARS = 300
 
 
@@ -38,7 +39,7 @@ class Direction(models.TextChoices):
 
 
 class Transaction(AppendOnlyModel):
-    """One movement of money, never changed: a mistake is reversed by another (R3.1)."""
+    """One movement of money, never changed: another one reverses a mistake (R3.1)."""
 
     readable_on_replica = True
 
@@ -47,8 +48,8 @@ class Transaction(AppendOnlyModel):
     amount = MoneyField()
     description = models.CharField(max_length=MAX_DESCRIPTION_CHARS, blank=True)
     reference = models.CharField(max_length=14, unique=True)
-    # Reference and description, folded (`foundation.text`): what a search in a history looks at on every engine. It may
-    # be NULL so that SQLite adds the column as it is: another one would copy the table and lose its triggers.
+    # Reference and description, folded (`foundation.text`), for the search in a history on every engine. It may be NULL
+    # so that SQLite adds the column in place: otherwise it would copy the table and lose its triggers.
     search_text = models.CharField(max_length=MAX_SEARCH_CHARS, null=True)  # noqa: DJ001 - "" is never written
     initiated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -76,15 +77,15 @@ class Transaction(AppendOnlyModel):
 
     @property
     def reversed_by(self) -> str | None:
-        """The reference of its reversal, where that was asked for (`orders.records.with_reversed_by`)."""
+        """Return the reference of its reversal, where the query added it (`orders.records.with_reversed_by`)."""
         return getattr(self, "_reversed_by", None)
 
 
 class Entry(AppendOnlyModel):
     """One side of a transaction on one account. Sequences of an account run 1, 2, 3, … without a gap.
 
-    Unique (account, sequence): were two transactions ever to work from the same balance, the second would
-    break the constraint instead of the bank. `posted_at` repeats the transaction's time, for history by date.
+    Unique (account, sequence): if two transactions ever worked from the same balance, the second would break the
+    constraint instead of the bank. `posted_at` repeats the transaction's time, for history by date.
     """
 
     readable_on_replica = True
@@ -103,7 +104,7 @@ class Entry(AppendOnlyModel):
             models.CheckConstraint(name="entry_amount_positive", condition=Q(amount__gt=Decimal(0))),
             models.UniqueConstraint(fields=["account", "sequence"], name="entry_account_sequence"),
         ]
-        # With what sums over a time need, so that they read the index alone: statements, totals, pictures.
+        # With the columns that sums over a time need, so that statements, totals and pictures read only the index.
         indexes = [models.Index(fields=["account", "posted_at", "direction", "amount"], name="entry_account_sums")]
 
     def __str__(self) -> str:
@@ -114,7 +115,7 @@ class OrderKind(models.TextChoices):
     DEPOSIT = "deposit", "Deposit"
     WITHDRAWAL = "withdrawal", "Withdrawal"
     OWN_TRANSFER = "own", "Transfer between own accounts"
-    # The word that histories use; a second one for the same thing would make people look for a difference.
+    # The word that histories use; a second word for the same thing would make people look for a difference.
     PAYMENT = "payment", "Transfer"
 
 
@@ -127,7 +128,7 @@ class OrderState(models.TextChoices):
     EXPIRED = "expired", "Expired"
 
 
-# What ended without moving money: it was held, and is given back.
+# Orders that ended without moving money: they were held, and are given back.
 NOT_CARRIED_OUT = (OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED)
 
 
@@ -136,9 +137,9 @@ MAX_NAME_CHARS = 201
 
 
 class NameCheck(models.TextChoices):
-    """How it stands with the name of whom a payment goes to (R3.6). Values are stored for ever."""
+    """The result of the check of a payee's name (R3.6). Values are stored forever."""
 
-    NOT_NEEDED = "not_needed", "Not needed"  # cash, an account of one's own, or a payee from before there was a check
+    NOT_NEEDED = "not_needed", "Not needed"  # cash, an account of one's own, or a payee from before the check existed
     MATCH = "match", "Match"
     NEAR = "near", "Near match"
     NO_MATCH = "no_match", "No match"
@@ -147,7 +148,7 @@ class NameCheck(models.TextChoices):
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether the payer may read the payee's own name."""
+        """Return whether the payer may read the payee's own name."""
         return self not in UNCONFIRMED
 
 
@@ -155,14 +156,14 @@ UNCONFIRMED = (NameCheck.NO_MATCH, NameCheck.NOT_CHECKED, NameCheck.SKIPPED)
 
 
 class TransferOrder(models.Model):
-    """What somebody asked for, once, however often the request arrives (R3.5).
+    """What a person asked for, once, however often the request arrives (R3.5).
 
-    Unique (initiator, key digest) is what makes a retry safe. HELD and the decision on it belong to the fraud
-    rules (R3.10): such an order has no transaction yet, and its amount stands in the source's `held`. Who ended it is
-    `decided_by`: staff, the customer who cancelled it, or the bank itself, where it expired (R3.14).
+    Unique (initiator, key digest) makes a retry safe. HELD and its decision belong to the fraud rules (R3.10): such an
+    order has no transaction yet, and its amount is in the source's `held`. `decided_by` is who ended it: staff, the
+    customer who cancelled it, or the bank itself, if it expired (R3.14).
 
-    The names are those of the day (R2.6), "" of the bank's own side. The payer reads `payee_name` only where the check
-    confirmed it, else `payee_name_typed`: what they typed, "" where they gave no name (`transfers.names`).
+    The names are those of the day (R2.6), "" for the bank's own side. The payer reads `payee_name` only where the check
+    confirmed it, otherwise `payee_name_typed`: what they typed, "" where they gave no name (`transfers.names`).
     """
 
     readable_on_replica = True
@@ -193,7 +194,7 @@ class TransferOrder(models.Model):
     payee_name = models.CharField(max_length=MAX_NAME_CHARS, blank=True, default="")
     payee_name_typed = models.CharField(max_length=MAX_NAME_CHARS, blank=True, default="")
     name_check = models.CharField(max_length=12, choices=NameCheck, default=NameCheck.NOT_NEEDED)
-    # When it was ordered; the payee may have been removed since, and be new again.
+    # At the time of the order; the payee may have been removed since, and be new again.
     is_first_payment = models.BooleanField(default=False)
 
     class Meta:
@@ -237,32 +238,32 @@ class TransferOrder(models.Model):
 
     @property
     def reversed_at(self) -> datetime | None:
-        """When its movement was reversed, where that was asked for (`orders.records.with_reversal`)."""
+        """Return when its movement was reversed, where the query added it (`orders.records.with_reversal`)."""
         return getattr(self, "_reversed_at", None)
 
     @property
     def reversed_by(self) -> str | None:
-        """The reference of that reversal."""
+        """Return the reference of that reversal."""
         return getattr(self, "_reversed_by", None)
 
     @property
     def customer_account(self) -> BankAccount:
-        """The side that is a customer's; of a transfer, the one that pays."""
+        """Return the customer's side; for a transfer, the payer."""
         return self.target if self.kind == OrderKind.DEPOSIT else self.source
 
     @property
     def is_by_its_customer(self) -> bool:
-        """Whether the customer ordered it, and not somebody else for them."""
+        """Return whether the customer ordered it, and not another person for them."""
         return self.customer_account.owner_id == self.initiator_id
 
     @property
     def expires_at(self) -> datetime:
-        """When it expires if it is held still, by the present setting (R3.14)."""
+        """Return when it expires if it is still held, by the current setting (R3.14)."""
         return self.created_at + timedelta(days=settings.HOLD_EXPIRES_DAYS)
 
 
 class DecisionKey(models.Model):
-    """A key that a program chose for one decision of staff about money, and what it decided (R7.3)."""
+    """A key that a program chose for one decision of staff about money, and the decision (R7.3)."""
 
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     key_digest = models.CharField(max_length=64)
@@ -281,14 +282,19 @@ class AlertState(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
+def rule_choices() -> list[tuple[str, str]]:
+    """Return the rules and their names for people. A function, so that a new rule takes no migration."""
+    return [(rule.value, label) for rule, label in fraud.LABELS.items()]
+
+
 class FraudAlert(models.Model):
-    """What a fraud rule said of a payment, for somebody to look at (R3.10). Written with the order, closed once."""
+    """A fraud rule's finding about a payment, for a person to look at (R3.10). Written with the order, closed once."""
 
     readable_on_replica = True
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     order = models.ForeignKey(TransferOrder, on_delete=models.PROTECT, related_name="alerts", db_index=False)
-    rule = models.CharField(max_length=20, choices=[(rule.value, label) for rule, label in fraud.LABELS.items()])
+    rule = models.CharField(max_length=fraud.MAX_RULE_CHARS, choices=rule_choices)
     created_at = models.DateTimeField(default=timezone.now)
     state = models.CharField(max_length=6, choices=AlertState, default=AlertState.OPEN)
     closed_by = models.ForeignKey(
@@ -317,32 +323,33 @@ class FraudAlert(models.Model):
 
 
 class CustomerLimit(models.Model):
-    """What one customer has paid out: today, since the last code, in this minute and this hour; and what they have
-    paid in by themselves today. Locked first by whatever moves their money, and written by `transfers.orders` alone."""
+    """What one customer has paid out: today, since the last code, in this minute and this hour; and what they have paid
+    in by themselves today. Every service that moves their money locks it first, and only `transfers.orders` writes
+    it."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="limit")
     # None: the bank's DAILY_TRANSFER_LIMIT holds.
     daily_limit = MoneyField(null=True)
     day = models.DateField()
     used = MoneyField(default=Decimal(0))
-    # Cash that the customer paid in on `day` by themselves, over all accounts, for CASH_IN_DAILY_LIMIT (R3.2).
+    # Cash that the customer paid in by themselves on `day`, over all accounts, for CASH_IN_DAILY_LIMIT (R3.2).
     cash_in = MoneyField(default=Decimal(0))
-    # Paid out since a one-time code was last given, for STEP_UP_AMOUNT (R3.6).
+    # Paid out since the last one-time code, for STEP_UP_AMOUNT (R3.6).
     out_since_code = MoneyField(default=Decimal(0))
-    # JSON: the places taken in the customer's minute, by kind (R3.9), and the times of the hour's payments (R3.10).
+    # JSON: the places taken in the customer's minute, by kind (R3.9), and the times of payments that count (R3.10).
     recent = models.TextField(default="")
-    # One more with each change, which holds only if nobody was faster: also where an engine ignores a lock hint.
+    # One more with each change, which is written only if nobody was faster: also where an engine ignores a lock hint.
     version = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.day}"
 
     def used_on(self, day: date) -> Decimal:
-        """What was paid out on this day, which is not before the one that the row counts."""
+        """Return what was paid out on this day, which is not before the day of the row."""
         return self.used if self.day == day else Decimal(0)
 
     def cash_in_on(self, day: date) -> Decimal:
-        """What was paid in by the customer themselves on this day, which is not before the one that the row counts."""
+        """Return what the customer paid in by themselves on this day, which is not before the day of the row."""
         return self.cash_in if self.day == day else Decimal(0)
 
 
@@ -354,9 +361,9 @@ class StepUpReason(models.TextChoices):
 class StepUpChallenge(models.Model):
     """The bank asks for a one-time code for one payment: these accounts, this amount, this idempotency key (R3.6).
 
-    A code of an authenticator app knows nothing of what it confirms. This row ties it to the payment: issued for it,
-    verified by the code, consumed in the payment's own transaction, each once and all within two minutes. `public_id`
-    is its nonce.
+    A code of an authenticator app does not say what it confirms. This row ties it to the payment: issued for it,
+    verified by the code, used up in the payment's own transaction, each once and all within two minutes. `public_id` is
+    its nonce.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -388,12 +395,12 @@ MAX_LABEL_CHARS = 60
 
 
 class Payee(models.Model):
-    """Another customer's account that this customer has paid: a row stands for "known", no row for "new" (R3.6).
+    """Another customer's account that this customer has paid: a row means "known", no row means "new" (R3.6).
 
-    Written in the transaction of the payment, so a payee is known exactly when money has reached them. Removing
-    one deletes the row, and the next payment is a first one again; what was paid stays in the ledger. The number
-    is the account's own, sealed there (R8.1); `label` is what the customer calls them. `name_check` is what the check
-    said of the name that the customer typed last; `typed_name` is that name, if it was not confirmed.
+    Written in the transaction of the payment, so a payee is known exactly when money has reached them. Removing one
+    deletes the row, and the next payment is a first one again; what was paid stays in the ledger. The number is the
+    account's own, sealed there (R8.1); `label` is what the customer calls them. `name_check` is the result of the check
+    of the name that the customer typed last; `typed_name` is that name, if it was not confirmed.
     """
 
     readable_on_replica = True
@@ -423,8 +430,8 @@ class Payee(models.Model):
 
 
 class CountedRates(models.Model):
-    """Rates by which days of interest were counted, as `SAVINGS_RATE` writes them: so a rate that is announced for
-    days which are over is noticed, and what it changes can be counted (R3.15). A row is never changed."""
+    """Rates by which days of interest were counted, as `SAVINGS_RATE` writes them: so a rate that is announced for past
+    days is noticed, and the difference can be counted (R3.15). A row never changes."""
 
     text = models.TextField()
     digest = models.CharField(max_length=64, unique=True)
@@ -436,11 +443,11 @@ class CountedRates(models.Model):
 class SavingsInterest(models.Model):
     """What a savings account has earned and has not been paid (R9.2). Written under the lock of its account.
 
-    `accrued` and `accrued_micro`, millionths of a minor unit, are one number: of the months that are not rounded yet.
-    It may be less than none by half a minor unit, where the last month was rounded up. `due` is of months that are
-    rounded and could not be posted, since the account is frozen; less than none is what was paid too much and could
-    not be taken back. `counted_by` says at which rates the days up to `accrued_through` were counted; `reversals_to`
-    is the sequence of the last reversal on the account that a counted day has heeded.
+    `accrued` and `accrued_micro`, millionths of a minor unit, are one number, for the months that are not rounded yet.
+    It may be negative by half a minor unit, if the last month was rounded up. `due` is for rounded months that could
+    not be posted, since the account is frozen; negative is what was paid too much and could not be taken back.
+    `counted_by` says at which rates the days up to `accrued_through` were counted; `reversals_to` is the sequence of
+    the last reversal on the account that the counted days include.
     """
 
     account = models.OneToOneField(
@@ -450,7 +457,7 @@ class SavingsInterest(models.Model):
     accrued = MoneyField(default=Decimal(0))
     accrued_micro = models.IntegerField(default=0)
     due = MoneyField(default=Decimal(0))
-    # None of days that were counted before this was kept: by the rates that hold now, as far as anybody knows.
+    # None for days that were counted before this was kept: by the rates that hold now, as far as is known.
     counted_by = models.ForeignKey(CountedRates, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     reversals_to = models.BigIntegerField(default=0)
 

@@ -1,8 +1,8 @@
 """How a customer reads the name of the other side of a payment (R2.6, R3.6).
 
-An order keeps the names of its day. Whoever was paid reads the payer's. Whoever paid reads the payee's only where the
-check confirmed it, and else what they typed, marked so: a payment must not buy a name. Every page, document, mail and
-answer of the API says it by what is here.
+An order keeps the names of its day. The payee reads the payer's name. The payer reads the payee's name only where the
+check confirmed it, and otherwise what they typed, marked as such: a payment must not buy a name. Every page, document,
+mail and answer of the API uses this module.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ NO_NAME = "No name given"
 
 @dataclass(frozen=True)
 class SeenName:
-    """A name as one customer may read it; `label` is what they call them themselves, "" if nothing."""
+    """A name as one customer may read it; `label` is what they call the person themselves, "" if nothing."""
 
     name: str
     is_confirmed: bool = True
     label: str = ""
 
     def __str__(self) -> str:
-        """As it stands in a line: `Landlord (Bob Brandt)`, `Bobby (name not confirmed)`."""
+        """Return the name for a line of text: `Landlord (Bob Brandt)`, `Bobby (name not confirmed)`."""
         notes = [self.name] if self.label else []
         notes += [] if self.is_confirmed else [NOT_CONFIRMED]
         said = self.label or self.name
@@ -30,12 +30,12 @@ class SeenName:
 
 
 def payee_read_by_payer(payee_name: str, typed: str, name_check: str, label: str = "") -> SeenName:
-    """The payee of an order, or of a row of `Payee`, as who pays reads them; `payee_name` is their own."""
+    """Return the payee of an order, or of a row of `Payee`, as the payer reads them; `payee_name` is their own name."""
     if NameCheck(name_check).is_confirmed:
         return SeenName(payee_name, label=label)
     return SeenName(typed or NO_NAME, is_confirmed=False, label=label)
 
 
 def payee_of(order: TransferOrder, label: str = "") -> SeenName:
-    """The payee of an order, as its payer reads them."""
+    """Return the payee of an order, as its payer reads them."""
     return payee_read_by_payer(order.payee_name, order.payee_name_typed, order.name_check, label)

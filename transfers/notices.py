@@ -1,5 +1,5 @@
-"""The mails of this app: who is told of which event. `transfers.apps` registers them; `foundation.outbox` says how a
-line is read. Numbers are masked in all."""
+"""The mails of this app: which event is told to whom. `transfers.apps` registers them; `foundation.outbox` says how a
+line is read. Numbers are masked in all of them."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -28,8 +28,8 @@ def _receiver(order: TransferOrder, payload: Payload) -> Iterable[Told]:
 def _side_of_payment(order: TransferOrder, *, own: BankAccount, other: BankAccount) -> Told:
     if own.owner is None or other.owner is None or order.transaction is None:
         raise ValueError("A payment has two customers and a transaction.")
-    address, about = about_user(own.owner)
-    return address, about | {
+    email, about = about_user(own.owner)
+    return email, about | {
         "amount": order.amount,
         "description": order.description,
         "reference": order.transaction.reference,
@@ -40,8 +40,8 @@ def _side_of_payment(order: TransferOrder, *, own: BankAccount, other: BankAccou
 
 
 def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
-    """The customer alone: nothing has reached anybody else."""
-    address, about = about_account(order.customer_account)
+    """Tell only the customer: nothing has reached anybody else."""
+    email, about = about_account(order.customer_account)
     movement = {
         "amount": order.amount,
         "description": order.description,
@@ -51,32 +51,32 @@ def _customer(order: TransferOrder, payload: Payload) -> Iterable[Told]:
         "other_name": str(payee_of(order)) if order.kind == OrderKind.PAYMENT else "",
         "other_number": order.target.masked_number,
     }
-    return [(address, about | movement)]
+    return [(email, about | movement)]
 
 
 def _whose_cash(order: TransferOrder, payload: Payload) -> Iterable[Told]:
-    """The customer hears of what somebody else did with their money, or agreed to."""
+    """Tell the customer what another person did with their money, or agreed to."""
     if order.transaction is None:
         raise ValueError("Cash that changed hands has a transaction.")
     is_deposit = order.kind == OrderKind.DEPOSIT
-    address, about = about_account(order.customer_account)
+    email, about = about_account(order.customer_account)
     cash = {"is_deposit": is_deposit, "amount": order.amount, "reference": order.transaction.reference}
-    return [(address, about | cash)]
+    return [(email, about | cash)]
 
 
 def _everyone_it_moved(reversal: Transaction, payload: Payload) -> Iterable[Told]:
-    """All customers whose accounts it moved, without a word on each other."""
+    """Tell all customers whose accounts it moved, none of them about another."""
     if reversal.reverses is None:
         raise ValueError("A reversal reverses something.")
     for entry in reversal.entries.all():  # of customers: see _REVERSALS
-        address, about = about_account(entry.account)
+        email, about = about_account(entry.account)
         movement = {
             "amount": entry.amount,
             "was_credited": entry.direction == Direction.CREDIT,
             "reference": reversal.reference,
             "reversed_reference": reversal.reverses.reference,
         }
-        yield address, about | movement
+        yield email, about | movement
 
 
 _ORDERS = Rows("order_id", TransferOrder.objects.select_related("source__owner", "target__owner", "transaction"))
@@ -114,7 +114,7 @@ MAILS = [
     Notice("payment_posted", _RECEIVER, template="payment_received"),
     Notice("order_held", _CUSTOMER, _why_held),
     Notice("order_rejected", _CUSTOMER, _why_rejected),
-    # The payee, who never saw it, hears of neither (R3.14).
+    # The payee, who never saw it, is told about neither (R3.14).
     Notice("order_cancelled", _CUSTOMER),
     Notice("order_expired", _CUSTOMER),
     Notice("account_opened", OWNER),

@@ -13,17 +13,17 @@ LAST_DAY = date(2099, 12, 31)
 
 
 def start_of_day(day: date) -> datetime:
-    """The moment (UTC) at which a day of the bank begins."""
+    """Return the moment (UTC) at which a day of the bank begins."""
     return datetime.combine(day, time.min, tzinfo=timezone.get_default_timezone()).astimezone(UTC)
 
 
 def end_of_day(day: date) -> datetime:
-    """The moment (UTC) at which the next day begins: the day itself lies before it."""
+    """Return the moment (UTC) at which the next day begins: the day itself is before it."""
     return start_of_day(day + timedelta(days=1))
 
 
 def day_of(moment: datetime) -> date:
-    """The bank's day that a moment falls on."""
+    """Return the bank's day of a moment."""
     return timezone.localtime(moment, timezone.get_default_timezone()).date()
 
 
@@ -51,7 +51,7 @@ class Week:
         return Week(self.first_day - timedelta(weeks=1))
 
     def and_before(self, count: int) -> list["Week"]:
-        """This week and those before it, `count` in all, earliest first."""
+        """Return this week and those before it, `count` in all, earliest first."""
         return [Week(self.first_day - timedelta(weeks=back)) for back in range(count - 1, -1, -1)]
 
 
@@ -88,14 +88,14 @@ class Month:
         return Month(self.year - 1, 12) if self.number == 1 else Month(self.year, self.number - 1)
 
     def back_to(self, first: "Month") -> Iterator["Month"]:
-        """This month and those before it, latest first, down to `first`."""
+        """Yield this month and those before it, latest first, down to `first`."""
         month = self
         while month >= first:
             yield month
             month = month.before
 
     def and_before(self, count: int) -> list["Month"]:
-        """This month and those before it, `count` in all, earliest first."""
+        """Return this month and those before it, `count` in all, earliest first."""
         months = [self]
         while len(months) < count:
             months.append(months[-1].before)

@@ -1,4 +1,4 @@
-"""What each role may do here; granted by a migration, asked by the services."""
+"""What each role may do here; a migration grants it, the services check it."""
 
 from accounts.roles import Role
 
@@ -10,7 +10,7 @@ _LOOKING = (
     "transfers.export_transactions",
 )
 _AT_THE_COUNTER = ("transfers.deposit_at_counter", "transfers.withdraw_at_counter")
-_WATCHING = ("transfers.decide_held_transfer", "transfers.close_fraud_alert")
+_DECIDING = ("transfers.decide_held_transfer", "transfers.close_fraud_alert")
 
 GRANTS: dict[Role, tuple[str, ...]] = {
     Role.CUSTOMER: (
@@ -19,12 +19,12 @@ GRANTS: dict[Role, tuple[str, ...]] = {
         "transfers.withdraw_own",
         "transfers.transfer_own_money",
     ),
-    Role.SUPPORT: (*_AT_THE_COUNTER, *_WATCHING, "transfers.view_transferorder", "transfers.view_fraudalert"),
+    Role.SUPPORT: (*_AT_THE_COUNTER, *_DECIDING, "transfers.view_transferorder", "transfers.view_fraudalert"),
     Role.AUDITOR: _LOOKING,
     Role.ADMIN: (
         *_LOOKING,
         *_AT_THE_COUNTER,
-        *_WATCHING,
+        *_DECIDING,
         "transfers.open_account_for_customer",
         "transfers.reverse_transaction",
     ),

@@ -1,5 +1,5 @@
-"""Who asks: the holder of an access token, and nobody else. Cookies say nothing here, so no form of another site can
-ask in somebody's name, and no CSRF token is needed."""
+"""Who asks: the holder of an access token. Cookies are ignored here, so a form on another site cannot ask in a person's
+name, and no CSRF token is needed."""
 
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from foundation import replica
 
 
 class ApiRequest(HttpRequest):
-    """A request that has passed `AccessToken`: for the type checker, its user is one, and it has a session."""
+    """A request that has passed `AccessToken`: tells the type checker that it has a user and a session."""
 
     user: User
     api_session: UUID
@@ -22,12 +22,12 @@ class ApiRequest(HttpRequest):
 
 
 class AccessToken(HttpBearer):
-    """Sets `request.user`, with the role already read, and `request.api_session`; else the answer is 401."""
+    """Sets `request.user`, with the role already read, and `request.api_session`; otherwise the answer is 401."""
 
     openapi_bearerFormat = "JWT"
 
     def __call__(self, request: HttpRequest) -> User | None:
-        """As the class above has it, which first makes a dictionary of every header of the request."""
+        """Do as the base class does, which would first make a dictionary of every header of the request."""
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         return self.authenticate(request, token) if scheme.lower() == self.openapi_scheme else None
 

@@ -1,6 +1,6 @@
-"""One's own profile through the API: details, ways to sign in, and a forgotten password (R1.8, R1.9).
+"""The user's own profile through the API: details, ways to sign in, and a forgotten password (R1.8, R1.9).
 
-Routes parse; services decide, and tell by mail what was changed.
+Routes parse; services decide, and tell the person by mail what was changed.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ _LinkToken = Annotated[Token, Field(description="The last part of the link in th
 
 
 def _left_out(schema: dict[str, Any]) -> None:
-    """A field that is not sent is left as it is; it has no default that a program could be told of."""
+    """Stand for a field that was not sent, which stays unchanged; it has no default that the document could name."""
     for field in schema["properties"].values():
         field.pop("default", None)
 
@@ -266,7 +266,7 @@ def begin_authenticator_replacement(request: ApiRequest, data: CodeIn) -> Status
 
 @router.post("/profile/authenticator/confirm", response=RecoveryCodesOut, openapi_extra=refuses(409))
 def confirm_authenticator_replacement(request: ApiRequest, data: ConfirmReplacementIn) -> RecoveryCodesOut:
-    """Put the new app in the place of the old one, by a first code of it. All other sessions end; keep the new
+    """Replace the old app with the new one, by a first code of it. All other sessions end; keep the new
     recovery codes: they are told only now."""
     codes = api_credentials.complete_replacement(
         actor=request.user,
@@ -300,14 +300,14 @@ def request_password_reset(request: HttpRequest, data: ResetRequestIn) -> Status
 
 @router.post("/auth/password-reset/confirm", auth=_FOR_ANYONE, response={204: None}, openapi_extra=refuses(404))
 def reset_password(request: HttpRequest, data: NewPasswordIn) -> Status:
-    """Choose a new password by the token of the mail. All sessions end; signing in takes the code as ever."""
+    """Choose a new password by the token of the mail. All sessions end; signing in takes the code as always."""
     with _faults_at("new_password"):
         password_reset.reset_password(token=data.token, new_password=data.new_password)
     return Status(204, None)
 
 
 def _refuse_faults_of(form: Form, names: Any) -> None:
-    """What the page's form finds wrong with these fields; what was not sent is as it is.
+    """Refuse what the page's form finds wrong with these fields; a field that was not sent stays unchanged.
 
     Raises:
         ValidationError

@@ -135,8 +135,8 @@ class SessionsOut(Out):
 
 
 router = Router(tags=["Signing in"])
-_LOGIN = "login"  # the limit of signing in, as programs are told of it
-_FOR_ANYONE: Any = None  # `auth` of the routes by which one gets a token; each is on the list of a test
+_LOGIN = "login"  # the limit of signing in, as programs are told about it
+_FOR_ANYONE: Any = None  # `auth` of the routes that give a token; a test lists each of them
 
 
 @router.post("/auth/register", auth=_FOR_ANYONE, response={202: RegisteredOut}, openapi_extra=refuses(429))
@@ -163,7 +163,7 @@ def confirm_registration(request: HttpRequest, data: ConfirmRegistrationIn) -> S
 )
 @rated(_LOGIN)
 def enrol(request: HttpRequest, data: EnrolmentIn) -> Any:
-    """A secret for an authenticator app, for somebody who has none yet; nothing else works without one."""
+    """A secret for an authenticator app, for a user who has none yet; nothing else works without one."""
     _count_sign_in(request)
     return api_enrolment.begin(
         email=data.email, password=data.password, link_token=data.link_token, origin=origin_of(request)
@@ -227,6 +227,7 @@ def end_session(request: ApiRequest, session_id: UUID) -> Status:
 
 
 def _count_sign_in(request: HttpRequest) -> None:
-    """By network, on top of the count of guesses: right ones too, since each costs the hasher's work (R7.4)."""
+    """Count it by network, on top of the count of guesses: right ones too, since each costs the hasher's work
+    (R7.4)."""
     limit = limiter.Limit(settings.API_LOGINS_PER_MINUTE, 60)
     limiter.take(f"{_LOGIN}:{network_of(client_ip(request))}", limit)

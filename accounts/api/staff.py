@@ -56,7 +56,7 @@ class LatelyCodeIn(ReasonIn):
 
 
 def require_code(request: ApiRequest, code: str | None) -> None:
-    """As `fresh_code.require_recent_code()`, of a program: what the staff's pages ask beside the form.
+    """Ask a program for a code like `fresh_code.require_recent_code()`, as the staff's pages ask beside the form.
 
     Raises:
         CodeNeeded, WrongCode, TryAgainIn, TooOften
@@ -80,7 +80,7 @@ class PeopleIn(PageIn):
 
 
 class PersonOut(Out):
-    """Somebody, where they are named beside something else."""
+    """A person, where they are named beside something else."""
 
     id: UUID
     email: str
@@ -111,7 +111,7 @@ class FreezeOut(Out):
 
 
 def _whole(value: Any) -> Any:
-    """`3.0` is a whole number to JSON, and to the document; to the schemas, which guess nothing, it is none."""
+    """Accept `3.0` as a whole number, which it is in JSON and in the document; the strict schemas would refuse it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -195,7 +195,7 @@ log_router = Router(tags=["Staff"])
 
 @router.get("/users", response=PageOf[UserOut])
 def users(request: ApiRequest, wanted: Query[PeopleIn]) -> Any:
-    """People, the last to come first. Support sees customers only."""
+    """People, newest first. Support sees customers only."""
     return staff_selectors.people(request.user, email=wanted.email, only_locked=wanted.locked, after=wanted.cursor)
 
 
@@ -231,7 +231,7 @@ def change_role(request: ApiRequest, user_id: UUID, data: RoleIn) -> Status:
 
 @router.get("/staff/pending-acts", response=PageOf[PendingActOut])
 def pending_acts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
-    """What waits for a second administrator, or takes effect by itself soon, the last to come first."""
+    """What waits for a second administrator, or takes effect by itself soon, newest first."""
     page = staff_selectors.pending_acts(request.user, after=wanted.cursor)
     return {"items": [PendingActOut.of(act) for act in page.items], "next_cursor": page.next_cursor}
 

@@ -1,4 +1,4 @@
-"""What schemas of all apps say of people and accounts: account numbers, secrets, e-mail addresses."""
+"""Types for schemas of all apps: account numbers, secrets, e-mail addresses."""
 
 from typing import Annotated
 
@@ -7,13 +7,13 @@ from pydantic_core import PydanticCustomError
 
 from accounts import account_numbers
 from accounts.account_numbers import InvalidAccountNumber
-from accounts.sign_in.addresses import is_plain
 from accounts.sign_in.codes import MAX_CODE_CHARS, InvalidCode, parse_code, parse_totp
+from accounts.sign_in.emails import is_plain
 from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS
 from foundation.rest.schemas import refusing
 
 
-def _plain_address(text: str) -> str:
+def _plain_email(text: str) -> str:
     if not is_plain(text):
         raise PydanticCustomError("invalid_email", "Write the address without invisible or special characters.")
     return text
@@ -37,7 +37,7 @@ def _code_schema(description: str) -> WithJsonSchema:
 
 
 def _parse_whole_code(text: str) -> str:
-    """As `parse_code()`; what is too short to be a code is no guess."""
+    """Read a code as `parse_code()` does; a text too short to be a code is not a guess."""
     code = parse_code(text)
     if len(code) < _LEAST_CODE_CHARS:
         raise InvalidCode("A code has six digits or more.")
@@ -59,5 +59,5 @@ Secret = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD_CHARS, json_
 EmailText = Annotated[
     str,
     Field(min_length=3, max_length=254, json_schema_extra={"format": "email"}),
-    AfterValidator(_plain_address),
+    AfterValidator(_plain_email),
 ]

@@ -20,7 +20,7 @@ def fold_what_is_there(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    """Staff find people without accents and case, on every engine alike (R5.5)."""
+    """Staff find people without accents and case, on every engine alike (R5.6)."""
 
     dependencies = [("accounts", "0002_roles")]
 

@@ -35,7 +35,8 @@ def refuse_self(actor: User, user: User) -> None:
 
 
 def locked_row(actor: User, permission: str, user: User, *, with_key: bool = False) -> User:
-    """The person's row, locked, once it is this administrator's turn; `with_key` where their address may change.
+    """Return the person's row, locked, after this administrator has taken their turn; `with_key` where their address
+    may change.
 
     Raises:
         PermissionDenied: a colleague has locked or demoted the actor meanwhile.
@@ -45,7 +46,7 @@ def locked_row(actor: User, permission: str, user: User, *, with_key: bool = Fal
 
 
 def refuse_last_administrator(user: User) -> None:
-    """Whatever permission the actor has, somebody must be left who can make administrators."""
+    """Refuse to remove the last person who can make administrators, whatever permission the actor has."""
     if user.role != Role.ADMIN:
         return
     if not any(other.pk != user.pk for other in administrators.present_ones()):
@@ -62,7 +63,7 @@ def write_changes(row: User, wanted: dict[str, Any]) -> list[str]:
 
 
 def end_what_was_begun(user: User) -> None:
-    """Sessions, links that wait in mails, and what is known of browsers, as all of those may be in other hands."""
+    """End sessions and links in mails, and forget known browsers, since all of these may be in other hands."""
     PasswordReset.objects.filter(user=user).delete()
     EmailChange.objects.filter(user=user).delete()
     enrolment_link.make_worthless(user)
@@ -72,8 +73,8 @@ def end_what_was_begun(user: User) -> None:
 
 @contextmanager
 def told_if_nobody_could_agree(actor: User, user: User) -> Iterator[None]:
-    """Keep in the audit log, and tell the person, what was refused since nobody could agree to it: the only other
-    administrator hears of it when somebody tries to be rid of them."""
+    """Record a refusal because nobody could agree, and tell the person: the only other administrator learns that a
+    colleague tried to remove them."""
     try:
         yield
     except NobodyCouldAgree as refusal:

@@ -1,4 +1,4 @@
-"""Editing somebody's name, e-mail address, phone, and whether they are active (R5.1, R1.8)."""
+"""Editing a person's name, e-mail address, phone, and whether they are active (R5.1, R1.8)."""
 
 import hashlib
 import json
@@ -24,8 +24,8 @@ from accounts.permission import administrators, second_person
 from accounts.permission.reasons import checked_reason
 from accounts.permission.second_person import KindOfAct
 from accounts.roles import Role, require
-from accounts.sign_in.addresses import user_by_email
 from accounts.sign_in.authenticator import harden
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
 from audit.actions import Action
@@ -34,7 +34,7 @@ from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
 
-class AddressInUse(Refusal):
+class EmailInUse(Refusal):
     code = "email_taken"
     text = "Somebody else signs in with this e-mail address."
 
@@ -45,7 +45,7 @@ _PERMISSION = "accounts.edit_user"
 
 @dataclass(frozen=True)
 class Edited:
-    """What came of an edit: the names of the fields that are written, and what waits for a second administrator."""
+    """The result of an edit: the names of the fields that were written, and what waits for a second administrator."""
 
     fields: list[str]
     waits: PendingAct | None
@@ -65,21 +65,21 @@ def edit_user(
     code: str,
     origin: Origin,
 ) -> Edited:
-    """Write what differs from what stands there. Another e-mail address, an administrator's deactivation, and letting
-    in again who works here, wait for a second administrator (R5.8); the rest is written at once.
+    """Write the details that differ from the stored ones. Another e-mail address, an administrator's deactivation, and
+    reactivating a member of staff wait for a second administrator (R5.8); the rest is written at once.
 
-    `seen` is the `version_of` the details that the actor looked at: what others have written since is not undone.
+    `seen` is the `version_of` the details that the actor looked at: later changes by others are not undone.
 
-    Another e-mail address or deactivation ends all sessions at once. Of another address the old one is told too,
-    and `User.hardened_at` is set (R1.8).
+    Another e-mail address or deactivation ends all sessions at once. A change of address is also mailed to the old one,
+    and sets `User.hardened_at` (R1.8).
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
         WrongCode, TryAgainIn, TooOften
-        AddressInUse, LastAdministrator, ChangedMeanwhile, WaitsAlready
-        NobodyCouldAgree: but the person, who has been an administrator lately; nothing was written.
-        NameRefused: another name than before, which nobody can have.
-        ValueError: no first name or address, which no form lets through.
+        EmailInUse, LastAdministrator, ChangedMeanwhile, WaitsAlready
+        NobodyCouldAgree: except the person, who was an administrator recently; nothing was written.
+        NameRefused: a new name that nobody may have.
+        ValueError: no first name or address; forms refuse that before.
     """
     require(actor, _PERMISSION)
     refuse_self(actor, user)
@@ -96,20 +96,20 @@ def edit_user(
     _refuse_stale(user, seen)
     if (first_name, last_name) != (user.first_name, user.last_name):
         check_name(first_name, last_name)
-    _refuse_taken_address(user, normalise_email(email))
+    _refuse_taken_email(user, normalise_email(email))
     verify_fresh_code(actor=actor, code=code, origin=origin)
     try:
         with told_if_nobody_could_agree(actor, user):
             return _edit(actor, user, wanted, seen, kept_reason)
     except IntegrityError as error:  # taken between look and write
-        raise AddressInUse from error
+        raise EmailInUse from error
 
 
 @own_transaction
 def _edit(actor: User, user: User, wanted: dict[str, Any], seen: str, reason: str) -> Edited:
     row = locked_row(actor, _PERMISSION, user, with_key=True)
     _refuse_stale(row, seen)
-    _refuse_taken_address(row, wanted["email"])
+    _refuse_taken_email(row, wanted["email"])
     waits = {name: value for name, value in wanted.items() if _needs_second(row, name, value)}
     if waits.get("is_active") is False:
         refuse_last_administrator(row)
@@ -118,8 +118,8 @@ def _edit(actor: User, user: User, wanted: dict[str, Any], seen: str, reason: st
 
 
 def _needs_second(user: User, name: str, value: Any) -> bool:
-    """Whether a detail of this person takes two administrators: with an address one gets at the rest, and whoever
-    switches an administrator off, or a colleague on again, decides who may (R5.8)."""
+    """Return whether a detail of this person takes two administrators: an address leads to everything else, and
+    deactivating an administrator or reactivating a colleague decides who may act (R5.8)."""
     if getattr(user, name) == value:
         return False
     return name == "email" or (name == "is_active" and (user.is_staff if value else user.role == Role.ADMIN))
@@ -133,21 +133,21 @@ def _ask(actor: User, row: User, waits: dict[str, Any], reason: str) -> PendingA
 
 
 def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
-    """Write what was asked for.
+    """Write the details that were asked for.
 
     Raises:
-        PermissionDenied, AddressInUse, LastAdministrator, ChangedMeanwhile
+        PermissionDenied, EmailInUse, LastAdministrator, ChangedMeanwhile
     """
-    details = act.details
+    details = act.opened
     row = locked_row(act.asked_by, _PERMISSION, second_person.person_of(act), with_key=True)
     if details.pop("email_before", row.email) != row.email:
         raise ChangedMeanwhile
-    _refuse_taken_address(row, details.get("email", row.email))
+    _refuse_taken_email(row, details.get("email", row.email))
     try:
         with transaction.atomic():
             _write(act.asked_by, row, details, act.reason, **second)
     except IntegrityError as error:  # taken between look and write
-        raise AddressInUse from error
+        raise EmailInUse from error
 
 
 def _write(actor: User, row: User, wanted: dict[str, Any], reason: str, **second: str) -> list[str]:
@@ -171,7 +171,7 @@ def _write(actor: User, row: User, wanted: dict[str, Any], reason: str, **second
 
 
 def version_of(user: User) -> str:
-    """Another one whenever one of the details that `edit_user` writes is another."""
+    """Return a text that changes whenever one of the details that `edit_user` writes changes."""
     details = [user.first_name, user.last_name, user.email, user.phone, user.is_active]
     return hashlib.sha256(json.dumps(details).encode()).hexdigest()
 
@@ -181,10 +181,10 @@ def _refuse_stale(user: User, seen: str) -> None:
         raise ChangedMeanwhile
 
 
-def _refuse_taken_address(user: User, email: str) -> None:
+def _refuse_taken_email(user: User, email: str) -> None:
     other = user_by_email(email)
     if other is not None and other.pk != user.pk:
-        raise AddressInUse
+        raise EmailInUse
 
 
 def _tell_of_edit(user: User, changed: list[str], old_email: str) -> None:
@@ -198,7 +198,7 @@ def _tell_of_edit(user: User, changed: list[str], old_email: str) -> None:
 
 
 def _said(act: PendingAct) -> str:
-    details, person = act.details, second_person.person_of(act)
+    details, person = act.opened, second_person.person_of(act)
     name = person.get_full_name()
     parts = []
     if "email" in details:
@@ -212,16 +212,16 @@ def _said(act: PendingAct) -> str:
 
 
 def _said_to_person(act: PendingAct) -> str:
-    details = act.details
+    details = act.opened
     parts = ["change the e-mail address that you sign in with"] if "email" in details else []
     if "is_active" in details:
         parts.append("let you sign in again" if details["is_active"] else "let you sign in no more")
     return " and ".join(parts)
 
 
-def _addresses(act: PendingAct) -> dict[str, str]:
-    """Of another address both: whoever reads either may stop it (R5.8)."""
-    details = act.details
+def _emails(act: PendingAct) -> dict[str, str]:
+    """Return both addresses where the address changes: the reader of either may stop it (R5.8)."""
+    details = act.opened
     if "email" not in details:
         return {"person": second_person.person_of(act).email}
     return {"old_address": details["email_before"], "new_address": details["email"]}
@@ -233,5 +233,5 @@ EDIT_USER = KindOfAct(
     said=_said,
     said_to_person=_said_to_person,
     carry_out=_carry_out,
-    addresses=_addresses,
+    emails=_emails,
 )

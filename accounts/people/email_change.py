@@ -1,5 +1,5 @@
-"""Changing the address one signs in with: asked with password and code, confirmed by a link at the new address,
-told to the old one (R1.8). Whether somebody has the new address already is not revealed."""
+"""Changing one's own e-mail address: asked with password and code, confirmed by a link at the new address, told to the
+old one (R1.8). Whether the new address already has a user is not revealed."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +9,7 @@ from django.db import IntegrityError
 
 from accounts.models import EmailChange, PasswordReset, User, normalise_email
 from accounts.roles import require_any_role
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.passwords.change import check_own_password
@@ -24,8 +24,8 @@ from foundation.transactions import own_transaction
 _REQUESTS_OF_ONE_USER = limiter.Limit(times=5, window_seconds=3600)
 
 
-class SameAddress(Refusal):
-    """It is the actor's address already."""
+class SameEmail(Refusal):
+    """The address is already the actor's own."""
 
     code = "same_address"
     text = "This is your address already."
@@ -40,19 +40,20 @@ def request_change(
     origin: Origin,
     on_new_hash: Callable[[], object] | None = None,
 ) -> None:
-    """Queue a mail to the new address, a link or a notice that it is taken, and one to the old. Nothing changes yet.
+    """Queue one mail to the new address, with a link or a notice that the address is taken, and one to the old. Nothing
+    changes yet.
 
     Args:
         on_new_hash: as in `check_own_password()`.
 
     Raises:
-        PermissionDenied, SameAddress, WrongCurrentPassword, WrongCode, TryAgainIn
+        PermissionDenied, SameEmail, WrongCurrentPassword, WrongCode, TryAgainIn
         TooOften: too many wrong passwords or codes, or too many requests of this user.
     """
     require_any_role(actor)
     email = normalise_email(new_email)
     if email == actor.email:
-        raise SameAddress
+        raise SameEmail
     check_own_password(actor=actor, password=password, origin=origin, on_new_hash=on_new_hash)
     verify_fresh_code(actor=actor, code=code, origin=origin)
     limiter.take(f"email-change:{actor.pk}", _REQUESTS_OF_ONE_USER)
@@ -78,8 +79,8 @@ def confirm_change(*, actor: User, token: str) -> None:
 
     Raises:
         PermissionDenied
-        LinkInvalid: also for anybody but the user who asked, the owner of a mistyped address included, and when
-            somebody else has taken the address meanwhile.
+        LinkInvalid: also for anybody other than the user who asked, such as the owner of a mistyped address, and when
+            another user has taken the address meanwhile.
     """
     require_any_role(actor)
     try:

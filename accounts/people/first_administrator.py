@@ -1,11 +1,11 @@
-"""Making the people who run the bank."""
+"""Making the first administrator of the bank."""
 
 from accounts.models import User, normalise_email
 from accounts.people.names import check_name
 from accounts.people.registration import create_user
 from accounts.permission import administrators
 from accounts.roles import Role
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.passwords.hashing import make_hash
 from audit.actions import Action
 from audit.services import record
@@ -16,7 +16,7 @@ FROM_THE_TERMINAL = "terminal"
 
 
 class AdministratorExists(Refusal):
-    """The bank has an administrator, who makes the others."""
+    """The bank already has an administrator, who makes the others."""
 
     code = "administrator_exists"
     text = "This bank has an administrator already. With --another you make one more."
@@ -30,10 +30,10 @@ class EmailTaken(Refusal):
 def bootstrap_administrator(
     *, email: str, first_name: str, last_name: str, password: str, another: bool = False
 ) -> User:
-    """Make the first administrator of a bank, or `another` one beside those there are, who can at once be the second
-    one that some acts need (R5.8); two-factor is turned on at the first sign-in.
+    """Make the first administrator of a bank, or `another` beside the existing ones, who can at once be the second
+    administrator that some acts need (R5.8); they turn two-factor on at the first sign-in.
 
-    Needs no actor: whoever can run commands on the server can do anything anyway. It is audited as such.
+    It needs no actor: a person who can run commands on the server can do anything anyway. It is audited as such.
 
     Raises:
         AdministratorExists, EmailTaken

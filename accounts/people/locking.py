@@ -1,4 +1,4 @@
-"""Locking somebody out, and letting them in again (R1.4, R1.5)."""
+"""Locking a person out, and letting them in again (R1.4, R1.5)."""
 
 import secrets
 
@@ -36,9 +36,9 @@ class WrongAdminKey(Refusal):
 
 
 def lock_user(*, actor: User, user: User, reason: str, code: str, origin: Origin, admin_key: str = "") -> None:
-    """Let a person sign in no more; their sessions end at once, and links in mails to them are worthless.
+    """Lock a person out: their sessions end at once, and links in mails to them are worthless.
 
-    A refusal that could be known before uses up no code.
+    A refusal that was known beforehand uses up no code.
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -70,8 +70,8 @@ def _lock(actor: User, user: User, reason: str) -> None:
 
 
 def unlock_user(*, actor: User, user: User, reason: str, code: str, origin: Origin, admin_key: str = "") -> None:
-    """Let a locked person in again: lifts the bank's lock, the pause after wrong passwords and codes, wherever
-    they came from, and the lock of the PIN (R1.4).
+    """Let a locked person in again: lift the bank's lock, the pause after wrong passwords and codes from any network,
+    and the lock of the PIN (R1.4).
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -104,23 +104,23 @@ def _unlock(actor: User, user: User, reason: str) -> None:
 
 
 def locks_of(user: User) -> list[str]:
-    """What keeps this person out, of what `unlock_user()` lifts: "lock", "guesses", "pin"."""
+    """Return which of the locks that `unlock_user()` lifts keep this person out: "lock", "guesses", "pin"."""
     locks = {
         "lock": user.locked_at is not None,
         "guesses": guesses.is_locked_anywhere(email=user.email),
-        # Full without a lock: a server died while it looked at a try, and nobody counted it.
+        # Full without a lock: a server died while it checked a try, and never counted it.
         "pin": user.pin_locked_at is not None or user.pin_failures >= TRIES,
     }
     return [name for name, is_on in locks.items() if is_on]
 
 
 def _verify_admin_key(*, actor: User, admin_key: str, origin: Origin) -> None:
-    """That `admin_key` is ADMIN_KEY, which all administrators of a bank share, compared in constant time: for acts that
-    one stolen user must not be enough for (R1.5). Where none is set, none is asked for.
+    """Verify that `admin_key` is ADMIN_KEY, which all administrators of a bank share, in constant time: for acts for
+    which one stolen user must not be enough (R1.5). Without ADMIN_KEY nothing is asked.
 
     Raises:
         WrongAdminKey
-        TooOften: too many wrong ones, counted together with the actor's wrong codes and passwords (R1.4).
+        TooOften: too many wrong keys, counted together with the actor's wrong codes and passwords (R1.4).
     """
     if not settings.ADMIN_KEY:
         return

@@ -1,4 +1,4 @@
-"""Which names a person may have: real ones in any script, and none that is taken for the bank's (R1.8)."""
+"""Which names a person may have: real ones in any script, and none that people take for the bank's (R1.8)."""
 
 import re
 from collections import Counter
@@ -11,7 +11,7 @@ from django.conf import settings
 from foundation.lookalikes import is_invisible, is_variation_selector, script_of, skeleton
 from foundation.refusals import Refusal
 
-# Scripts that people write together; everything else stands alone (Unicode Technical Standard 39, 5.2).
+# Scripts that people write together; every other script must be alone (Unicode Technical Standard 39, 5.2).
 _WRITTEN_TOGETHER = (
     {"LATIN", "HAN", "HIRAGANA", "KATAKANA"},
     {"LATIN", "HAN", "BOPOMOFO"},
@@ -19,17 +19,18 @@ _WRITTEN_TOGETHER = (
 )
 _OF_EVERY_SCRIPT = {"COMMON", "INHERITED", "UNKNOWN"}
 _JOINERS = "\u200c\u200d"
-# No letter of these joins the next one: a joiner in them is there to deceive.
+# No letter of these scripts joins the next one: a joiner in them only deceives.
 _WITHOUT_JOINERS = _OF_EVERY_SCRIPT | {
     *("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "HEBREW"),
     *("HAN", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"),
 }
 
-# Digits and signs that stand for letters they hardly look like.
+# Digits and signs that replace letters they hardly resemble.
 _AS_LETTERS = str.maketrans("3457@$!+", "eastasit")
-# Those that the standard's table takes for no letter of ours, or loses: a sharp s is two.
+# Letters that the standard's table does not take for ours, or loses: a sharp s is two.
 _LIKE_LETTERS = str.maketrans("8ßẞ₿əǝɘƏƎ", "bbbbeeeEE")
-# What banks call themselves and their desks. Beside the bank's own word they make a name the bank's: "Alder Support".
+# What banks call themselves and their desks. Together with the bank's own word they make a name the bank's: "Alder
+# Support".
 _OF_BANKS = (
     "account accounts admin administration administrator ag alert alerts and assistance bank banking billing"
     " card cards care center centre claims clearing co collections company compliance corp credit customer"
@@ -38,11 +39,11 @@ _OF_BANKS = (
     " operations our payments plc prevention protection refund refunds risk sa safety savings security service"
     " services settlement settlements staff support team the transfers treasury trust verification your"
 )
-_LONGEST_SHUFFLED = 4  # words of a bank's name that are looked for in any order
+_LONGEST_SHUFFLED = 4  # words of a bank's name that are searched for in any order
 
 
 class NameRefused(Refusal):
-    """Nobody can have this name. Said at the field of the first name."""
+    """Nobody may have this name. Shown at the field of the first name."""
 
     status = 422
 
@@ -63,7 +64,7 @@ class NameWithHiddenCharacters(NameRefused):
 
 
 def check_name(first_name: str, last_name: str) -> None:
-    """Take real names in any one script, and no other.
+    """Accept real names in any one script, and refuse all others.
 
     Raises:
         NameWithHiddenCharacters, NameInTwoAlphabets
@@ -79,8 +80,8 @@ def check_name(first_name: str, last_name: str) -> None:
 
 
 def check_visible(name: str) -> None:
-    """Refuse what is there and not seen, unless the script needs it: joiners of Persian and Indic names, the forms of
-    Han characters.
+    """Refuse invisible characters, unless the script needs them: joiners of Persian and Indic names, the forms of Han
+    characters.
 
     Raises:
         NameWithHiddenCharacters
@@ -94,9 +95,10 @@ def check_visible(name: str) -> None:
 
 
 def is_the_banks(name: str) -> bool:
-    """Whether people would take it for the bank's own name, whatever its spaces, case, accents, order and letters.
+    """Return whether people would take it for the bank's own name, whatever its spaces, case, accents, order and
+    letters.
 
-    The bank's distinctive word alone is anybody's: a person may be called Alder at the Alder Bank.
+    Anybody may have the bank's distinctive word alone: a person may be called Alder at the Alder Bank.
     """
     for write in (str, str.upper, str.lower):  # Greek letters look like others in another case
         bank = _words(write(settings.BANK_NAME))
@@ -122,7 +124,7 @@ def _is_of(bank: tuple[str, ...], words: tuple[str, ...]) -> bool:
 
 
 def _runs(words: tuple[str, ...], longest: int) -> Iterator[str]:
-    """Neighbours written as one word, up to `longest` characters: A l d e r, too, is the word."""
+    """Yield neighbours written as one word, up to `longest` characters: A l d e r, too, is the word."""
     for begin in range(len(words)):
         run = ""
         for word in words[begin:]:
@@ -134,30 +136,30 @@ def _runs(words: tuple[str, ...], longest: int) -> Iterator[str]:
 
 @cache
 def _spellings(bank: tuple[str, ...]) -> frozenset[str]:
-    """The bank's words written as one, in any order."""
+    """Return the bank's words written as one, in any order."""
     orders = permutations(bank) if len(bank) <= _LONGEST_SHUFFLED else [bank, bank[::-1]]
     return frozenset("".join(order) for order in orders)
 
 
 @cache
 def _of_banks() -> Counter[str]:
-    """Each as often as a name can have it."""
+    """Return the bank's words, each as many times as a name can contain it."""
     return Counter(dict.fromkeys(_words(_OF_BANKS), 200))
 
 
 @lru_cache(maxsize=1000)
 def _words(text: str) -> tuple[str, ...]:
-    """What it looks like, word by word."""
+    """Return what the name looks like, word by word."""
     return tuple(re.findall(r"[^\W_]+", skeleton(text.translate(_LIKE_LETTERS)).translate(_AS_LETTERS)))
 
 
 def _ways_to_read(name: str) -> Iterator[str]:
-    """As it stands, with words told apart at capitals, and without a number that hangs on a word: `Bank24`."""
+    """Yield the text unchanged, with words split at capitals, and without a number attached to a word: `Bank24`."""
     yield name
     yield _at_capitals(name)
     yield re.sub(r"(?<=[^\W\d_])\d+(?!\w)", " ", name)
 
 
 def _at_capitals(name: str) -> str:
-    """With a space before each capital inside a word: AlderBank is two."""
+    """Return the text with a space before each capital inside a word: AlderBank is two."""
     return "".join(f" {char}" if before.islower() and char.isupper() else char for before, char in pairwise(f" {name}"))

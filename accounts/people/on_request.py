@@ -1,4 +1,4 @@
-"""What is done to a person only by an approved request of theirs (R4.2)."""
+"""Changes to a person that only an approved request of theirs allows (R4.2)."""
 
 from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.people.common import end_what_was_begun, record_act, refuse_self, write_changes
@@ -30,7 +30,7 @@ def update_identity(
     reason: str,
     authority: ApprovedRequest,
 ) -> list[str]:
-    """Write the name and address that the person has proved, and return the names of what differed.
+    """Write the name and address that the person has proved, and return the names of the fields that changed.
 
     Args:
         first_name: "" leaves first and last name as they are.
@@ -38,7 +38,7 @@ def update_identity(
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        NameRefused: nobody can have this name.
+        NameRefused: nobody may have this name.
     """
     row = _row_of_request(actor, user, "update_identity", authority)
     kept_reason = checked_reason(reason)
@@ -57,8 +57,8 @@ def update_identity(
 
 @own_transaction
 def reset_two_factor(*, actor: User, user: User, reason: str, authority: ApprovedRequest) -> None:
-    """Forget a person's authenticator app and recovery codes: they set up others with their password and a link that
-    is mailed to them.
+    """Forget a person's authenticator app and recovery codes: they set up new ones with their password and a link in a
+    mail.
 
     All their sessions end at once, and `User.hardened_at` is set (R1.8).
 
@@ -97,11 +97,11 @@ def reset_pin(*, actor: User, user: User, reason: str, authority: ApprovedReques
 
 
 def _row_of_request(actor: User, user: User, verb: str, authority: ApprovedRequest) -> User:
-    """The person's row, locked.
+    """Return the person's row, locked.
 
     Raises:
         PermissionDenied: also when the person is staff and the actor could not edit them directly: a clerk must not
-            open an administrator's user to whoever has the password.
+            open an administrator's user to anybody who has the password.
         NotYourself
     """
     require_request(actor, verb=verb, subject=user, authority=authority)

@@ -1,7 +1,7 @@
-"""What people prove and change about their ways to sign in, on pages: the service, and what becomes of their session.
+"""What people prove and change about their ways to sign in, on pages: the service, and what happens to their session.
 
-The session goes on under another key whenever a factor is shown or changed. That is written here, once for each act,
-so that no view can forget it; the API calls the services themselves, for it has tokens and no session.
+The session gets another key whenever a factor is shown or changed. That is written here, once for each act, so that no
+view can forget it; the API calls the services directly, since it has tokens and no session.
 """
 
 from functools import partial
@@ -27,15 +27,15 @@ _REPLACEMENT = "new_authenticator"
 
 
 def complete_sign_in(request: HttpRequest, *, user: User, device: TotpDevice) -> str:
-    """Begin the signed-in session: a new session key, the device that vouched, the clock of the timeouts.
+    """Begin the signed-in session: a new session key, the device that proved the code, the clock of the timeouts.
 
-    Returns the name of the browser, for the cookie by which it is known the next time (`accounts.sign_in.devices`).
+    Return the name of the browser, for the cookie that identifies it the next time (`accounts.sign_in.devices`).
     """
     origin = origin_of(request)
     is_first_sign_in = user.last_login is None  # which login() sets
     login(request, user, backend="accounts.sign_in.axes.CountedPasswordBackend")
     django_otp.login(request, device)
-    # django-otp's middleware says so from the next request on; the answer to this one needs it too.
+    # django-otp's middleware says so from the next request on; this answer needs it too.
     request.user.is_verified = lambda: True  # type: ignore[union-attr]
     request.session["auth_at"] = int(timezone.now().timestamp())
     pages.begin(request.session, actor=user, origin=origin)
@@ -45,7 +45,7 @@ def complete_sign_in(request: HttpRequest, *, user: User, device: TotpDevice) ->
 
 
 def change_password(request: SignedInRequest, *, old_password: str, new_password: str) -> None:
-    """As the service. All other sessions end; this one goes on.
+    """Change the password. All other sessions end; this one goes on.
 
     Raises:
         As `passwords.change_password()`.
@@ -63,7 +63,7 @@ def change_password(request: SignedInRequest, *, old_password: str, new_password
 
 
 def request_email_change(request: SignedInRequest, *, new_email: str, password: str, code: str) -> None:
-    """Raises: as `email_change.request_change()`."""
+    """Call `email_change.request_change()` for a page, which may raise what that does."""
     email_change.request_change(
         actor=request.user,
         new_email=new_email,
@@ -75,10 +75,7 @@ def request_email_change(request: SignedInRequest, *, new_email: str, password: 
 
 
 def update_details(request: SignedInRequest, *, phone: str, address: str, code: str) -> list[str]:
-    """As the service. The bank calls at the phone number when a factor is lost, so it counts as one.
-
-    Raises: as `profile.update_details()`.
-    """
+    """Write the details. The bank calls the phone number when a factor is lost, so the number counts as a factor."""
     changed = profile.update_details(
         actor=request.user, phone=phone, address=address, code=code, origin=origin_of(request)
     )
@@ -88,19 +85,19 @@ def update_details(request: SignedInRequest, *, phone: str, address: str, code: 
 
 
 def set_pin(request: SignedInRequest, *, pin: str, code: str) -> None:
-    """Raises: as `pins.set_pin()`."""
+    """Call `pins.set_pin()` for a page, which may raise what that does."""
     pins.set_pin(actor=request.user, pin=pin, code=code, origin=origin_of(request))
     pages.renew_key(request.session)
 
 
 def remove_pin(request: SignedInRequest, *, code: str) -> None:
-    """Raises: as `pins.remove_pin()`."""
+    """Call `pins.remove_pin()` for a page, which may raise what that does."""
     pins.remove_pin(actor=request.user, code=code, origin=origin_of(request))
     pages.renew_key(request.session)
 
 
 def renew_recovery_codes(request: SignedInRequest, *, code: str) -> list[str]:
-    """Raises: as `authenticator.renew_recovery_codes()`."""
+    """Call `authenticator.renew_recovery_codes()` for a page, which may raise what that does."""
     codes = authenticator.renew_recovery_codes(actor=request.user, code=code, origin=origin_of(request))
     pages.renew_key(request.session)
     return codes
@@ -109,7 +106,7 @@ def renew_recovery_codes(request: SignedInRequest, *, code: str) -> list[str]:
 def begin_replacement(request: SignedInRequest, *, code: str) -> None:
     """Let this session set up another app within ten minutes. The present one works on until that is done.
 
-    The secret is shown under another session key, to nobody who has a copy of the cookie.
+    The secret is shown under another session key, so a copy of the cookie does not reveal it.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
@@ -124,7 +121,7 @@ def begin_replacement(request: SignedInRequest, *, code: str) -> None:
 
 
 def replacement_device(session: SessionBase, *, actor: User) -> TotpDevice:
-    """The not yet confirmed device whose secret this session is shown.
+    """Return the unconfirmed device whose secret this session is shown.
 
     Raises:
         NothingToReplace
@@ -139,7 +136,7 @@ def replacement_device(session: SessionBase, *, actor: User) -> TotpDevice:
 
 
 def complete_replacement(request: SignedInRequest, *, code: str) -> list[str]:
-    """Put the new app in the place of the old one; return ten new recovery codes. All other sessions end.
+    """Replace the old app with the new one; return ten new recovery codes. All other sessions end.
 
     Raises:
         PermissionDenied, NothingToReplace

@@ -16,16 +16,17 @@ _CHANGES = limiter.Limit(times=10, window_seconds=3600)
 
 
 class TooManyChanges(limiter.TooOften):
-    """Of details, not of codes: that is another page."""
+    """Too many changes of details; wrong codes have another page."""
 
 
 def update_details(
     *, actor: User, code: str, origin: Origin, phone: str | None = None, address: str | None = None
 ) -> list[str]:
-    """Write what differs from what stands there, and return the names of those fields. None: leave it as it is.
+    """Write the values that differ from the stored ones, and return the names of those fields. None leaves a field
+    unchanged.
 
-    A user of any role changes their own and nobody else's: there is no user to name but the actor. The audit
-    log and the mail name the fields, never what stands in them.
+    A user of any role changes only their own details, so the actor is the only argument that names a user. The audit
+    log and the mail name the fields, never their content.
 
     Args:
         code: a fresh one, or a recovery code; looked at and used up only if something changes.
@@ -33,8 +34,8 @@ def update_details(
     Raises:
         PermissionDenied: a user who may not sign in, or has no role.
         WrongCode, TryAgainIn, TooOften: of the code.
-        TooManyChanges: ten an hour. Each sends a mail, under which somebody with a stolen session could bury the
-            one that warns of them.
+        TooManyChanges: ten an hour. Each sends a mail, and a thief with a stolen session could bury the warning under
+            such mails.
     """
     require_any_role(actor)
     wanted = {"phone": phone, "address": address}

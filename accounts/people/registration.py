@@ -1,6 +1,6 @@
 """Becoming a customer: fill in a form, follow the link in the mail, go on to two-factor (R1.1).
 
-What a stranger sees, the hasher's work and the number of mails are the same for a taken address and a new one.
+The answer to a stranger, the hasher's work and the number of mails are the same for a taken address and a new one.
 """
 
 from datetime import timedelta
@@ -13,7 +13,7 @@ from accounts.models import Registration, User, normalise_email
 from accounts.people.names import check_name
 from accounts.roles import Role
 from accounts.sign_in import guesses
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.passwords.hashing import make_hash, matches
 from accounts.sign_in.passwords.rules import check_new_password
 from audit.actions import Action
@@ -46,11 +46,11 @@ def register(
 ) -> None:
     """Take a registration and queue one mail: a link on to two-factor, or a notice if the address is taken.
 
-    Beyond a few mails an hour to one address nothing more happens, and nothing says so: a stranger must not
-    be able to fill somebody's mailbox.
+    Beyond a few mails an hour to one address no more are sent, and nothing says so: a stranger must not be able to fill
+    a mailbox.
 
     Raises:
-        NameRefused: nobody can have this name.
+        NameRefused: nobody may have this name.
         ValidationError: the password is too weak.
         TooOften: too many registrations from this network.
     """
@@ -94,10 +94,10 @@ def _register(*, first_name: str, last_name: str, email: str, phone: str, addres
 
 
 def confirm(*, token: str, password: str, ip: str | None) -> User:
-    """Make the user, a customer, once the link and the password chosen at registration come together.
+    """Make the user, a customer, when the link and the password chosen at registration are given together.
 
-    The password is asked since the form could have been filled in by somebody who does not own the address:
-    its owner, who gets the mail, must not turn a stranger's registration into a user.
+    The password is asked since a stranger could have filled in the form with another's address: the owner of the
+    address, who gets the mail, must not turn the stranger's registration into a user.
 
     Raises:
         LinkInvalid
@@ -144,7 +144,7 @@ def create_user(
     address: str = "",
     must_change_password: bool = False,
 ) -> User:
-    """Write the user and give them their one role. Decides nothing: the services that call it do, and audit it."""
+    """Write the user and give them their one role. It decides nothing: the services that call it do, and audit it."""
     user = User(
         email=normalise_email(email),
         password=password_hash,
@@ -155,6 +155,6 @@ def create_user(
         must_change_password=must_change_password,
     )
     _insert_user.save(user)
-    # One row beside the user's: `groups.set()` would first ask which groups somebody new is in.
+    # One row beside the user's: `groups.set()` would first ask which groups a new user is in.
     _insert_role.execute([(user.pk, _groups.instances(role.value)[0].pk)])
     return user

@@ -1,4 +1,4 @@
-"""Giving somebody another role (R1.7, R5.2)."""
+"""Giving a person another role (R1.7, R5.2)."""
 
 from collections.abc import Mapping
 
@@ -30,7 +30,7 @@ _PERMISSION = "accounts.change_role"
 
 
 class StillHasAccounts(Refusal):
-    """Staff with accounts of their own would sit on both sides of the counter."""
+    """Staff with accounts of their own would be on both sides of the counter."""
 
     code = "still_has_accounts"
     text = "This person has accounts that are not closed. Only customers have accounts: close them first."
@@ -41,16 +41,16 @@ class HasThisRole(WrongStatus):
 
 
 def change_role(*, actor: User, user: User, role: Role, reason: str, code: str, origin: Origin) -> PendingAct | None:
-    """Give a person another role, in place of the one they have; their sessions end at once.
+    """Give a person another role instead of theirs; their sessions end at once.
 
-    A staff role, and another one for an administrator, wait for a second administrator (R5.8): returned is then what
+    A staff role, and another role for an administrator, wait for a second administrator (R5.8): then it returns what
     waits, and nothing has changed yet.
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
         WrongCode, TryAgainIn, TooOften
         HasThisRole, LastAdministrator, WaitsAlready
-        NobodyCouldAgree: but the person, who has been an administrator lately.
+        NobodyCouldAgree: except the person, who was an administrator recently.
         StillHasAccounts: a customer with accounts, frozen ones too, cannot become staff.
     """
     require(actor, _PERMISSION)
@@ -82,9 +82,9 @@ def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
         PermissionDenied, ChangedMeanwhile, LastAdministrator, StillHasAccounts
     """
     row = locked_row(act.asked_by, _PERMISSION, second_person.person_of(act))
-    if (row.role.value if row.role else "") != act.details["before"]:
+    if (row.role.value if row.role else "") != act.opened["before"]:
         raise ChangedMeanwhile
-    role = Role(act.details["role"])
+    role = Role(act.opened["role"])
     _refuse_role(row, role)
     refuse_last_administrator(row)
     _write(act.asked_by, row, role, act.reason, **second)
@@ -111,7 +111,7 @@ def _refuse_role(user: User, role: Role) -> None:
 
 
 def _said(act: PendingAct) -> str:
-    person, details = second_person.person_of(act), act.details
+    person, details = second_person.person_of(act), act.opened
     before = details["before"] or "no role"
     return f"Give {person.get_full_name()} ({person}) the role {details['role']} in place of {before}"
 
@@ -120,6 +120,6 @@ CHANGE_ROLE = KindOfAct(
     kind=_KIND,
     label="Change role",
     said=_said,
-    said_to_person=lambda act: f"give you the role {act.details['role']} at the bank",
+    said_to_person=lambda act: f"give you the role {act.opened['role']} at the bank",
     carry_out=_carry_out,
 )

@@ -1,16 +1,16 @@
-"""The bank itself as a user: who posts what no person asks for, such as interest."""
+"""The bank itself as a user: it posts what no person asks for, such as interest."""
 
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
 
-# No mail reaches it (RFC 2606), and nobody can register it.
+# The address receives no mail (RFC 2606), and nobody can register it.
 EMAIL = "bank@system.invalid"
 
 
 def the_bank() -> User:
-    """The user of the bank's own jobs, made when it is first needed: inactive, without a password and without a role,
-    so that nobody signs in as it and no service lets it do anything."""
+    """Return the user of the bank's own jobs, made when it is first needed: inactive, without a password and without a
+    role, so that nobody signs in as it and no service lets it do anything."""
     user, _ = User.objects.get_or_create(
         email=EMAIL, defaults={"first_name": "The bank", "is_active": False, "password": make_password(None)}
     )

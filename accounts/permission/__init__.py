@@ -1,1 +1,1 @@
-"""By what right somebody acts, and why."""
+"""What right a person acts by, and why."""

@@ -1,11 +1,12 @@
-"""Who is an administrator, who was one lately, and who of them stands for somebody else (R5.8).
+"""The administrators, now and recently, and which of them count as the same person (R5.8).
 
-What needs a second administrator asks here. Two rules keep one person from being two:
+Acts that need a second administrator ask here. Two rules keep one person from being two:
 
-- Whoever was an administrator within SECOND_ADMIN_DAYS counts, locked, demoted or deactivated meanwhile or not: nobody
-  becomes the only one by locking the other.
-- Whoever became one within SECOND_ADMIN_DAYS stands for whoever asked for that, and so on upwards: a second login of
-  one's own agrees to nothing. Whom an operator made (`bootstrap_admin`) stands for nobody.
+- A person who was an administrator within SECOND_ADMIN_DAYS counts, even if locked, demoted or deactivated meanwhile:
+  nobody becomes the only one by locking the other.
+- A person who became one within SECOND_ADMIN_DAYS counts as the administrator who asked for that, and so on upwards:
+  one's own second login cannot agree to anything. An administrator made by an operator (`bootstrap_admin`) counts as
+  themselves.
 """
 
 from collections.abc import Iterable
@@ -22,8 +23,8 @@ from foundation.locking import lock
 
 
 def queue_up() -> None:
-    """Wait, inside the caller's transaction, until no other administrator acts on people: no two lock each other out at
-    the same moment, and nobody becomes one while it is asked who counts."""
+    """Wait, inside the caller's transaction, until no other administrator acts on people: then two cannot lock each
+    other out at the same moment, and nobody becomes one while the administrators are counted."""
     lock(Group.objects).get(name=Role.ADMIN.value)
 
 
@@ -40,8 +41,8 @@ def take_turn(actor: User, permission: str) -> User:
 
 
 def note_made(user: User, *, by: User) -> None:
-    """`user` is an administrator from now on, since `by` asked for it. Whoever was one lately is what they were: nobody
-    is taken out of the count by being demoted and promoted again."""
+    """Note that `user` is an administrator from now on, since `by` asked for it. A person who was one recently keeps
+    their standing: demoting and promoting again takes nobody out of the count."""
     now = timezone.now()
     term = AdministratorTerm.objects.filter(user=user).first()
     if term is not None and (term.until is None or term.until > _horizon(now)):
@@ -53,7 +54,8 @@ def note_made(user: User, *, by: User) -> None:
 
 
 def note_ended(user: User) -> None:
-    """`user` is about to be demoted, locked or deactivated. Whoever was locked before stopped counting from then on."""
+    """Note that `user` is about to be demoted, locked or deactivated. A person locked before stopped counting at that
+    time."""
     if user.role != Role.ADMIN or not user.can_sign_in:
         return
     term, _ = AdministratorTerm.objects.get_or_create(user=user, defaults={"since": user.created_at})
@@ -62,20 +64,20 @@ def note_ended(user: User) -> None:
 
 
 def note_returned(user: User) -> None:
-    """`user` was unlocked or let in again."""
+    """Note that `user` was unlocked or let in again."""
     if user.role == Role.ADMIN and user.can_sign_in:
         AdministratorTerm.objects.filter(user=user).update(until=None)
 
 
 def present_ones() -> list[User]:
-    """The administrators who can sign in now."""
+    """Return the administrators who can sign in now."""
     admins = User.objects.filter(groups__name=Role.ADMIN.value, is_active=True, locked_at__isnull=True)
-    # The role is asked too: somebody in two groups has none.
+    # The role is checked too: a person in two groups has none.
     return [user for user in with_roles(admins.order_by("pk")) if user.role == Role.ADMIN]
 
 
 def lately(*, at: datetime) -> list[User]:
-    """Whoever is an administrator, or was one within SECOND_ADMIN_DAYS before `at`, by their keys."""
+    """Return everybody who is an administrator, or was one within SECOND_ADMIN_DAYS before `at`, by key."""
     ended = User.objects.filter(
         Q(administrator_term__until__gt=_horizon(at)) | Q(groups__name=Role.ADMIN.value, locked_at__gt=_horizon(at))
     )
@@ -84,21 +86,21 @@ def lately(*, at: datetime) -> list[User]:
 
 
 def others_than(asker: User, *, at: datetime) -> list[User]:
-    """Those who count as somebody else than `asker`: neither they, nor anybody who stands for the same person. Whoever
-    an act concerns counts as well, though they agree to nothing that does."""
+    """Return the administrators who are another person than `asker`, and do not count as the same. A person concerned
+    by an act is included, although they cannot agree to it."""
     makers = _makers(at)
     stand_for = _stands_for(asker.pk, makers)
     return [user for user in lately(at=at) if _stands_for(user.pk, makers) != stand_for]
 
 
 def are_one(users: Iterable[User], *, at: datetime) -> bool:
-    """Whether all of them stand for the same person."""
+    """Return whether all of them count as the same person."""
     makers = _makers(at)
     return len({_stands_for(user.pk, makers) for user in users}) == 1
 
 
 def _makers(at: datetime) -> dict[int, int]:
-    """Who was made an administrator lately, by whom."""
+    """Return who was made an administrator recently, and by whom."""
     terms = AdministratorTerm.objects.filter(since__gt=_horizon(at), made_by__isnull=False)
     return dict(terms.values_list("user_id", "made_by_id"))
 

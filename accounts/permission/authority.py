@@ -1,4 +1,4 @@
-"""By what right somebody acts on others: the permission of their role, or one approved service request (R4.2)."""
+"""What right a person acts on others by: the permission of their role, or one approved service request (R4.2)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,23 +14,23 @@ _APPROVES = "support.decide_request"  # declared by the app above, which is not 
 
 @dataclass(frozen=True)
 class ApprovedRequest:
-    """Leave for one verb on one row. `support` alone makes it, inside the transaction that approves the request,
-    so it is worth nothing a moment later or for anything else."""
+    """Permission for one verb on one row. Only `support` makes it, inside the transaction that approves the request, so
+    it is worthless a moment later and for anything else."""
 
     verb: str
     subject: Model
     reference: str  # the request's public id, for the audit log
     # Where it takes two administrators: who was the second one, or that a day has passed instead; for the log, too.
     second: Mapping[str, str] = field(default_factory=dict)
-    # Of an account: which of its freezes whoever approves has read (`accounts.freezes.version_of`); None: nobody says.
+    # For an account: which of its freezes the approver has read (`accounts.freezes.version_of`); None: unknown.
     seen: int | None = None
 
 
 def require_authority(
     actor: User, permission: str, *, verb: str, subject: Model, authority: ApprovedRequest | None
 ) -> None:
-    """Refuse unless the actor's role carries `permission`, or `authority` is for exactly this verb and row and the
-    actor may approve it.
+    """Refuse unless the actor's role has `permission`, or `authority` is for exactly this verb and row and the actor
+    may approve it.
 
     Raises:
         PermissionDenied
@@ -42,8 +42,8 @@ def require_authority(
 
 
 def require_request(actor: User, *, verb: str, subject: Model, authority: ApprovedRequest) -> None:
-    """Refuse unless `authority` is for exactly this verb and row, and the actor is one who may approve: for what
-    no role does by itself.
+    """Refuse unless `authority` is for exactly this verb and row, and the actor may approve: for acts that no role
+    allows alone.
 
     Raises:
         PermissionDenied
@@ -56,5 +56,5 @@ def require_request(actor: User, *, verb: str, subject: Model, authority: Approv
 
 
 def details_of(authority: ApprovedRequest | None) -> dict[str, str]:
-    """What the audit log says of it."""
+    """Return what the audit log says about it."""
     return {"request": authority.reference, **authority.second} if authority else {}

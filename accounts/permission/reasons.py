@@ -1,4 +1,4 @@
-"""Why staff did something: asked for by each of their acts, kept in the audit log for ever (R5.1)."""
+"""Why staff did something: required by each of their acts, kept in the audit log forever (R5.1)."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ _DIGITS_SHOWN = 4
 
 
 class ReasonMissing(Refusal):
-    """Nothing that a reader could see: empty, white space, invisible characters, dots."""
+    """The reason has nothing that a reader could see: empty, white space, invisible characters, dots."""
 
     code = "reason_missing"
     text = "Say why, in words: the reason stays in the audit log."
@@ -35,8 +35,8 @@ class ReasonUnreadable(Refusal):
 
 
 def checked_reason(text: str) -> str:
-    """The reason as it is kept: one line, NFC, and of long numbers only the end, since the audit log holds no
-    full account or phone number whoever types one into a reason (R6.2).
+    """Return the reason as it is kept: one line, NFC, and only the end of long numbers, since the audit log must hold
+    no full account or phone number, even if it is typed into a reason (R6.2).
 
     Raises:
         ReasonMissing, ReasonTooLong, ReasonUnreadable

@@ -1,12 +1,12 @@
-"""What one administrator asks for and a second one has to agree to (R5.8).
+"""Acts that one administrator asks for and a second one has to agree to (R5.8).
 
-A service whose act needs that calls `ask()` in place of doing it, with its reason and after the code: a row says what
-is asked for, the audit log says so, every other administrator is told. `approve()` carries it out, once, through the
-service itself; `stop()` ends it. Where nobody else was an administrator within SECOND_ADMIN_DAYS, the act takes effect
-by itself after SOLE_ADMIN_DELAY_HOURS (`carry_out_due`, a scheduled job): told to all administrators and to the person
-concerned, who can stop it by the link in their mail.
+Instead of acting, a service calls `ask()`, with its reason and after the code: it writes a row and an audit entry, and
+tells every other administrator. `approve()` carries the act out, once, through the service itself; `stop()` ends it.
+Where nobody else was an administrator within SECOND_ADMIN_DAYS, the act takes effect by itself after
+SOLE_ADMIN_DELAY_HOURS (`carry_out_due`, a scheduled job): all administrators are told, and so is the person concerned,
+who can stop it by the link in their mail.
 
-What kinds there are is data: each service `register()`s its own from above, since nothing here knows of money.
+The kinds are data: each service above calls `register()` for its own, since nothing here knows about money.
 """
 
 import json
@@ -45,7 +45,7 @@ class WaitsAlready(WrongStatus):
 
 
 class NobodyCouldAgree(Refusal):
-    """It concerns the only one who counts beside whoever asks. `what` tells them in words what was asked for."""
+    """The act concerns the only other administrator who counts. `what` tells them in words what was asked for."""
 
     code = "nobody_could_agree"
 
@@ -59,7 +59,7 @@ class NobodyCouldAgree(Refusal):
 
 
 class NeedsSecondAdministrator(Refusal):
-    """It was to be done by one administrator alone, past `ask()`."""
+    """One administrator alone tried the act, without `ask()`."""
 
     code = "needs_second_administrator"
     text = "This takes a second administrator."
@@ -83,10 +83,10 @@ class AskerMayNoLonger(Refusal):
 
 
 class CarriesOut(Protocol):
-    """Does what was asked for, inside the caller's transaction, by the ordinary service and in the asker's name.
+    """Carries the act out, inside the caller's transaction, by the ordinary service and in the asker's name.
 
     Raises:
-        Refusal: whatever that service says no to.
+        Refusal: as that service raises it.
     """
 
     def __call__(self, act: PendingAct, *, second: Mapping[str, str]) -> object: ...
@@ -96,11 +96,11 @@ class CarriesOut(Protocol):
 class KindOfAct:
     """One kind of act that needs a second administrator.
 
-    `said` says in words what it does, for administrators, and `said_to_person` for whom it concerns; `addresses` are
-    theirs, each with the name of its reader. `let_go` undoes what was set aside, when it does not happen;
-    `tells_person` tells them at once even while a second one has to agree; `person_may_stop` gives them a link.
-    `waits_on` says of a refusal at the moment when an act is due that it will pass: it is tried again, and what is set
-    aside stays so.
+    `said` says in words what it does, for administrators, and `said_to_person` for the person concerned; `emails` are
+    that person's, each with the name of its reader. `let_go` undoes what was set aside, if the act does not happen;
+    `tells_person` tells the person at once even while a second administrator has to agree; `person_may_stop` gives the
+    person a link. `waits_on` says whether a refusal at the due moment will pass: then the act is tried again, and the
+    amount stays set aside.
     """
 
     kind: str
@@ -109,9 +109,7 @@ class KindOfAct:
     said_to_person: Callable[[PendingAct], str]
     carry_out: CarriesOut
     let_go: Callable[[PendingAct], None] = lambda act: None
-    addresses: Callable[[PendingAct], Mapping[str, str]] = lambda act: {
-        "person": act.person.email if act.person else ""
-    }
+    emails: Callable[[PendingAct], Mapping[str, str]] = lambda act: {"person": act.person.email if act.person else ""}
     tells_person: bool = False
     person_may_stop: bool = True
     waits_on: Callable[[Refusal], bool] = lambda refusal: False
@@ -121,17 +119,21 @@ _kinds: dict[str, KindOfAct] = {}
 
 
 def register(*kinds: KindOfAct) -> None:
-    """Let acts of these kinds be asked for."""
+    """Register these kinds, so that acts of them can be asked for."""
     _kinds.update({kind.kind: kind for kind in kinds})
 
 
 def kind_of(act: PendingAct) -> KindOfAct:
-    """Raises: LookupError, of a kind that no service has registered."""
+    """Return the kind with this name.
+
+    Raises:
+        LookupError: no service has registered it.
+    """
     return _kinds[act.kind]
 
 
 def person_of(act: PendingAct) -> User:
-    """Whom an act concerns, of a kind that always concerns somebody.
+    """Return whom an act concerns, for a kind that always concerns a person.
 
     Raises:
         ValueError
@@ -146,9 +148,9 @@ def person_of(act: PendingAct) -> User:
 
 @dataclass(frozen=True)
 class Asked:
-    """What is asked for: `subject_id` names the row that would change, `person` whom it concerns, `payload` what the
-    kind needs later, `audited` what of it the log may say; `held_amount` (major units) has been set aside on `held_on`
-    by the caller."""
+    """The request: `subject_id` names the row that would change, `person` whom it concerns, `payload` what the kind
+    needs later, `audited` what the log may say about it; the caller has set `held_amount` (major units) aside on
+    `held_on`."""
 
     kind: str
     subject_id: str
@@ -161,7 +163,7 @@ class Asked:
 
 
 def refuse_waiting(kind: str, subject_id: str) -> None:
-    """Refuse where an act of this kind on the same row waits already.
+    """Refuse if an act of this kind on the same row already waits.
 
     Raises:
         WaitsAlready
@@ -171,12 +173,12 @@ def refuse_waiting(kind: str, subject_id: str) -> None:
 
 
 def ask(asked: Asked, *, actor: User) -> PendingAct:
-    """Write down what is asked for, inside the caller's transaction, in which it is this administrator's turn
+    """Write the request down, inside the caller's transaction, in which the administrator has taken their turn
     (`administrators.take_turn`).
 
     Raises:
         WaitsAlready
-        NobodyCouldAgree: but the person concerned, who has been an administrator lately.
+        NobodyCouldAgree: except the person concerned, who was an administrator recently.
     """
     now = timezone.now()
     refuse_waiting(asked.kind, asked.subject_id)
@@ -207,16 +209,16 @@ def _tell_of_asked(act: PendingAct) -> None:
     kind = kind_of(act)
     if act.person is None or not (act.effective_at or kind.tells_person):
         return
-    for reader, address in kind.addresses(act).items():
+    for reader, email in kind.emails(act).items():
         token = ""
         if act.effective_at and kind.person_may_stop:
             token = StopLink(act=act, reader=reader).issue(lasts=act.effective_at - timezone.now())
-        outbox.tell("pending_act_announced", act_id=act.pk, to=address, token=token)
+        outbox.tell("pending_act_announced", act_id=act.pk, to=email, token=token)
 
 
 def told_of(act: PendingAct) -> Iterable[User]:
-    """The administrators who are told: all who count but the asker, and the asker too of what takes effect by
-    itself."""
+    """Return the administrators to tell: all who count except the asker, and the asker too where the act takes effect
+    by itself."""
     everybody = administrators.lately(at=timezone.now())
     return [user for user in everybody if act.effective_at or user.pk != act.asked_by_id]
 
@@ -225,14 +227,14 @@ def told_of(act: PendingAct) -> Iterable[User]:
 
 
 def approve(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin) -> PendingAct:
-    """Agree as the second administrator, and so carry it out, through the service that it was asked of.
+    """Agree as the second administrator, and so carry the act out through its service.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
         WrongCode, TryAgainIn, TooOften
         NotYourself: the actor asked for it, or it concerns them.
         NotASecondPerson, DecidedAlready, AskerMayNoLonger
-        Refusal: from the service that does it; it goes on waiting then.
+        Refusal: from the service; the act then goes on waiting.
     """
     require(actor, DECIDES)
     kept_reason = checked_reason(reason)
@@ -258,8 +260,8 @@ def _approve(actor: User, pk: int, reason: str) -> PendingAct:
 
 
 def stop(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin) -> PendingAct:
-    """Stop it: nothing changes. Any administrator may, also the one who asked; not the one concerned, while a second
-    one is needed.
+    """Stop the act: nothing changes. Any administrator may, also the one who asked; but not the person concerned, while
+    a second administrator is needed.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -275,7 +277,7 @@ def stop(*, actor: User, act: PendingAct, reason: str, code: str, origin: Origin
 
 @own_transaction
 def stop_by_link(*, token: str) -> PendingAct:
-    """Stop it by the link in the mail to the person concerned.
+    """Stop the act by the link in the mail to the person concerned.
 
     Raises:
         LinkInvalid: also once it was decided.
@@ -306,7 +308,11 @@ def _refuse_decided(act: PendingAct) -> None:
 
 
 def _refuse_unfit(actor: User, act: PendingAct) -> None:
-    """Raises: NotYourself, NotASecondPerson."""
+    """Refuse administrators who may not decide it.
+
+    Raises:
+        NotYourself, NotASecondPerson
+    """
     if actor.pk in (act.asked_by_id, act.person_id):
         raise NotYourself
     if administrators.are_one([actor, act.asked_by], at=timezone.now()):
@@ -314,7 +320,7 @@ def _refuse_unfit(actor: User, act: PendingAct) -> None:
 
 
 def _locked(pk: int) -> PendingAct:
-    """The act, locked before all else.
+    """Return the act, locked before everything else.
 
     Raises:
         DecidedAlready
@@ -325,7 +331,11 @@ def _locked(pk: int) -> PendingAct:
 
 
 def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
-    """Raises: Refusal, AskerMayNoLonger."""
+    """Carry the act out.
+
+    Raises:
+        Refusal, AskerMayNoLonger
+    """
     try:
         kind_of(act).carry_out(act, second={"asked": str(act.public_id), **second})
     except PermissionDenied as error:
@@ -333,7 +343,7 @@ def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> None:
 
 
 def _decide(act: PendingAct, state: PendingState, *, actor: User | None, reason: str) -> None:
-    """Conditional, so that one of two wins even where a lock hint is ignored."""
+    """Write the decision, conditionally, so that one of two wins even where an engine ignores a lock hint."""
     changes = {"state": state.value, "decided_by": actor, "decided_at": timezone.now(), "decision_reason": reason}
     if not PendingAct.objects.filter(pk=act.pk, state=PendingState.WAITING).update(**changes):
         raise DecidedAlready
@@ -342,14 +352,14 @@ def _decide(act: PendingAct, state: PendingState, *, actor: User | None, reason:
     links, _ = StopLink.objects.filter(act=act).delete()
     outbox.tell("pending_act_ended", act_id=act.pk)
     kind = kind_of(act)
-    # That it was done, they hear from the service that did it.
+    # The service that carried it out tells them that.
     if state != PendingState.DONE and act.person is not None and (links or kind.tells_person):
-        for address in kind.addresses(act).values():
-            outbox.tell("pending_act_called_off", act_id=act.pk, to=address)
+        for email in kind.emails(act).values():
+            outbox.tell("pending_act_called_off", act_id=act.pk, to=email)
 
 
 def _record(action: Action, act: PendingAct, actor: User | None, **details: str) -> None:
-    """The log names the kind and whom it concerns, never what stands in it (R6.2)."""
+    """Record the decision: the log names the kind and whom it concerns, never its content (R6.2)."""
     label = "" if actor else "the link in a mail" if action == Action.PENDING_ACT_STOPPED else "the bank"
     when = {"takes_effect": act.effective_at.isoformat(timespec="seconds")} if act.effective_at else {}
     record(
@@ -370,8 +380,8 @@ def waiting() -> QuerySet[PendingAct]:
 
 
 def carry_out_due(*, at: datetime | None = None) -> dict[str, int]:
-    """Carry out what is due, and forget what nobody agreed to for PENDING_ACT_DAYS; return how many ended how. Each in
-    a transaction of its own; safe at any time, also twice at once.
+    """Carry out acts that are due, and forget acts that nobody agreed to for PENDING_ACT_DAYS; return how many ended in
+    which way. Each has a transaction of its own; safe at any time, also twice at once.
     """
     now = at or timezone.now()
     old = Q(effective_at__isnull=True, asked_at__lte=now - timedelta(days=settings.PENDING_ACT_DAYS))
@@ -380,7 +390,7 @@ def carry_out_due(*, at: datetime | None = None) -> dict[str, int]:
     for pk in due.values_list("pk", flat=True):
         try:
             state = _end(pk, now)
-        except DecidedAlready:  # somebody was faster
+        except DecidedAlready:  # another process was faster
             continue
         ended[state] = ended.get(state, 0) + 1
     return ended
@@ -395,7 +405,7 @@ def _end(pk: int, now: datetime) -> str:
         _decide(act, PendingState.EXPIRED, actor=None, reason="Nobody agreed to it in time.")
         _record(Action.PENDING_ACT_EXPIRED, act, None)
     elif administrators.others_than(act.asked_by, at=now):
-        # An operator has made another administrator meanwhile: they decide.
+        # An operator has made another administrator meanwhile: that one decides.
         act.effective_at = None
         act.save(update_fields=["effective_at"])
         outbox.tell("pending_act_asked", act_id=act.pk)
@@ -405,8 +415,8 @@ def _end(pk: int, now: datetime) -> str:
 
 
 def _take_effect(act: PendingAct) -> None:
-    """Carry it out; or end it, with what is in the way as the reason, since nobody is there to try again. What will
-    pass is waited for."""
+    """Carry the act out; or end it, with the obstacle as the reason, since nobody is there to try again. It waits for
+    obstacles that will pass."""
     try:
         with transaction.atomic():
             _carry_out(act, second={"delayed_until": _moment(act)})

@@ -1,4 +1,4 @@
-"""Another password or authenticator app through the API: what the pages keep in a session is a token here (R1.8)."""
+"""Another password or authenticator app through the API: where the pages use a session, programs use a token (R1.8)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +24,7 @@ REPLACEMENT_LASTS = timedelta(seconds=authenticator.SECONDS)
 
 @dataclass(frozen=True)
 class Replacement:
-    """Another app on its way: its secret, and the token by which this session goes on."""
+    """A new app that is being set up: its secret, and the token with which this session continues."""
 
     replacement_token: str
     secret: str
@@ -32,8 +32,8 @@ class Replacement:
 
 
 def change_password(*, actor: User, session: UUID, old_password: str, new_password: str, origin: Origin) -> Tokens:
-    """Set a new password. All other sessions of the actor end; the present one goes on with the tokens returned, and
-    those that it had are worthless.
+    """Set a new password. All other sessions of the actor end; this one goes on with the tokens returned, and its
+    former tokens are worthless.
 
     Raises:
         WrongCurrentPassword, TooOften, ValidationError: as in `passwords.choose_password()`.
@@ -70,7 +70,7 @@ def begin_replacement(*, actor: User, session: UUID, code: str, origin: Origin) 
 
 
 def complete_replacement(*, actor: User, session: UUID, replacement_token: str, code: str) -> list[str]:
-    """Put the new app in the place of the old one; return ten new recovery codes. All other sessions end.
+    """Replace the old app with the new one; return ten new recovery codes. All other sessions end.
 
     Raises:
         PermissionDenied, WrongCode

@@ -1,7 +1,7 @@
-"""Turning two-factor on through the API: after the password, before there is anything else to sign in with (R1.3).
+"""Turning two-factor on through the API: after the password, before the person has any other way to sign in (R1.3).
 
-What the pages keep in a session of their own is here in a signed token, which lasts ten minutes and says who gave
-which password, and which secret they were shown.
+Where the pages use a session, this uses a signed token, which lasts ten minutes and says who gave which password, and
+which secret they were shown.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ class Enrolment:
 
 
 def begin(*, email: str, password: str, origin: Origin, link_token: str = "") -> Enrolment:
-    """A secret for the authenticator app of somebody who has given their password and has none yet.
+    """Return a secret for the authenticator app of a person who has given their password and has no app yet.
 
     Args:
-        link_token: from the mail to somebody whose second factor the bank has reset.
+        link_token: from the mail to a person whose second factor the bank has reset.
 
     Raises:
         SignInRefused, LockedOut
@@ -60,10 +60,10 @@ def begin(*, email: str, password: str, origin: Origin, link_token: str = "") ->
 
 
 def confirm(*, enrolment_token: str, code: str, origin: Origin) -> tuple[Tokens, list[str]]:
-    """Turn two-factor on by a first code, and sign in; the ten recovery codes are told only now.
+    """Turn two-factor on with a first code, and sign in; the ten recovery codes are shown only now.
 
     Raises:
-        TokenInvalid: also when another enrolment was begun since, or another password came.
+        TokenInvalid: also when another enrolment was begun since, or the password changed.
         WrongCode, AlreadyEnrolled, LinkNeeded
         SignInRefused: two-factor is on, but they were locked meanwhile.
     """
@@ -91,5 +91,5 @@ def _user_of(claims: Claims) -> User:
 
 
 def _fingerprint(user: User) -> str:
-    """Another one after each change of the password; nothing leads from it to the stored hash."""
+    """Return a digest that changes with the password; it does not lead to the stored hash."""
     return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest()

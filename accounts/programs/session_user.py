@@ -1,4 +1,4 @@
-"""Whose session this is, asked on every request of the API: compiled by the ORM once, then run with other ids.
+"""The user of a session, looked up on every request of the API: compiled by the ORM once, then run with other ids.
 
 Compiling the query took longer than asking (docs/adr/0005).
 """
@@ -14,7 +14,8 @@ from accounts import roles
 from accounts.models import SessionKind, User, UserSession
 from foundation.compiled import Select
 
-# Of the session's row, in the order of the attributes of `SessionUser`; the names are as annotations of the user.
+# Columns of the session's row, in the order of the attributes of `SessionUser`; the names are those of annotations of
+# the user.
 _OF_SESSION = {
     f"_session_{name}": name for name in ("pk", "user_agent", "ip", "created_at", "last_seen_at", "wrote_at")
 }
@@ -26,7 +27,7 @@ _LEFT_OUT = ("password", "last_login", "is_superuser", "created_at")
 
 @dataclass(frozen=True)
 class SessionUser:
-    """A user with the role already read, and what stands in the row of the session."""
+    """A user with the role already read, and the session's row."""
 
     user: User
     session: UUID
@@ -39,7 +40,8 @@ class SessionUser:
 
 
 def of_api_session(*, user: UUID, session: UUID) -> SessionUser | None:
-    """The user of an open session of the API, if it is this user's: by two unique keys, in one statement."""
+    """Return the user of an open session of the API, if it belongs to this user: by two unique keys, in one
+    statement."""
     rows = _users.instances(user, session)
     if not rows:
         return None

@@ -1,7 +1,7 @@
 """Signed-in sessions of programs: a short access token, and a refresh token that works once (R7.1).
 
-A session of the API is a row of `UserSession`, as one of the pages is: the profile lists it, and whatever ends a
-user's sessions ends it. Each request asks for that row, so that no token outlives its session by a second.
+A session of the API is a row of `UserSession`, like a session of the pages: the profile lists it, and everything that
+ends a user's sessions ends it. Each request reads that row, so no token outlives its session.
 """
 
 from contextlib import suppress
@@ -20,7 +20,7 @@ from accounts.programs.session_user import SessionUser
 from accounts.programs.tokens import Claims, TokenInvalid, Use
 from accounts.sign_in import axes as lockout
 from accounts.sign_in import devices, guesses
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.guesses import Door
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.passwords import hashing
@@ -40,7 +40,7 @@ ACCESS_LASTS = timedelta(minutes=15)  # R7.1
 
 
 class PasswordChangeRequired(Refusal):
-    """Somebody else chose this password, so nothing is done with it (R9.2)."""
+    """Another person chose this password, so it allows nothing except a change (R9.2)."""
 
     code = "password_change_required"
     text = "Sign in on the bank's website and choose a password of your own first."
@@ -55,7 +55,7 @@ class PinLoginOff(Refusal):
 
 @dataclass(frozen=True)
 class Tokens:
-    """What a program holds after signing in or refreshing; neither text is kept by the bank."""
+    """What a program holds after signing in or refreshing; the bank keeps neither text."""
 
     session: UUID
     access_token: str
@@ -63,11 +63,11 @@ class Tokens:
 
 
 def sign_in(*, email: str, password: str, code: str, origin: Origin) -> Tokens:
-    """Begin a session for whoever gives e-mail, password and code; guesses are counted as on the pages (R1.4).
+    """Begin a session for a person who gives e-mail, password and code; guesses are counted as on the pages (R1.4).
 
     Raises:
-        SignInRefused: wrong, unknown, locked, deactivated, or without two-factor. It is not told which: here password
-            and code come in one request, so that "the code" would mean "not the password".
+        SignInRefused: wrong, unknown, locked, deactivated, or without two-factor, without saying which: here password
+            and code come in one request, so "the code" would mean "not the password".
         LockedOut: too many failures.
         PasswordChangeRequired
     """
@@ -77,8 +77,8 @@ def sign_in(*, email: str, password: str, code: str, origin: Origin) -> Tokens:
 
 
 def sign_in_with_pin(*, email: str, pin: str, code: str, origin: Origin) -> Tokens:
-    """Begin a session by PIN and code, where the bank allows it. The code comes first: whoever cannot give one never
-    gets as far as the PIN, or strangers could lock anybody's by three wrong ones.
+    """Begin a session by PIN and code, where the bank allows it. The code is checked first: without a right one the PIN
+    is not looked at, otherwise strangers could lock anybody's PIN with three wrong ones.
 
     Raises:
         PinLoginOff
@@ -99,14 +99,15 @@ def sign_in_with_pin(*, email: str, pin: str, code: str, origin: Origin) -> Toke
 
 
 def _device_by_code_alone(user: User | None, *, email: str, code: str, origin: Origin) -> TotpDevice:
-    """By a code of somebody who has shown nothing else: known and unknown addresses are counted and answered alike,
-    by the address, the network, and all that came for this address from anywhere (`guesses.from_anywhere`)."""
+    """Return the device that proves a code from a person who has shown nothing else: known and unknown addresses are
+    counted and answered alike, by the address, by the network, and by all guesses at this address from anywhere
+    (`guesses.from_anywhere`)."""
     device = None
     with (
         suppress(TooOften),
         guesses.counted(email=email, ip=origin.ip) as guess,
         guesses.from_network(guess, ip=origin.ip),
-        suppress(TooOften),  # a wrong one like any other: strangers' guesses must not tell how many there were
+        suppress(TooOften),  # counted as a wrong one: strangers' guesses must not reveal how many there were
         guesses.from_anywhere(guess, email=email, door=Door.NOTHING),
     ):
         device = device_for(user, code) if user else None
@@ -119,7 +120,7 @@ def _device_by_code_alone(user: User | None, *, email: str, code: str, origin: O
 
 
 def _is_right_pin(user: User, pin: str, *, email: str, origin: Origin) -> bool:
-    """Counted with the guesses on the pages; False too if none is allowed any more."""
+    """Return whether the PIN is right, counted with the guesses on the pages; False too if no guess is left."""
     with suppress(TooOften), guesses.counted(email=email, ip=origin.ip) as guess:
         with suppress(WrongPin, PinLocked, PinBusy):
             verify_pin(user=user, pin=pin)
@@ -129,10 +130,10 @@ def _is_right_pin(user: User, pin: str, *, email: str, origin: Origin) -> bool:
 
 
 def begin(*, user: User, device: TotpDevice, origin: Origin) -> Tokens:
-    """Begin a session for somebody who has just given both factors.
+    """Begin a session for a person who has just given both factors.
 
     Raises:
-        SignInRefused: they were locked, or lost one of the two, between the check and now.
+        SignInRefused: they were locked, or lost one of the two, since the check.
         PasswordChangeRequired
     """
     if user.must_change_password:
@@ -145,7 +146,7 @@ def begin(*, user: User, device: TotpDevice, origin: Origin) -> Tokens:
 
 @own_transaction
 def _begin(user: User, device: TotpDevice, origin: Origin) -> Tokens:
-    # What ends sessions locks this row too: it ends the new one, or is seen here.
+    # Acts that end sessions lock this row too: they end the new session, or are seen here.
     row = lock(User.objects).get(pk=user.pk)
     still_has_device = TotpDevice.objects.filter(pk=device.pk, user=row, confirmed=True).exists()
     if not row.can_sign_in or row.password != user.password or not still_has_device:
@@ -158,17 +159,17 @@ def _begin(user: User, device: TotpDevice, origin: Origin) -> Tokens:
 
 
 def refresh(*, refresh_token: str) -> Tokens:
-    """Tokens in place of these, for a refresh token that was never used: of any number at once, one gets them.
+    """Return new tokens for a refresh token that was never used: of several requests at once, one gets them.
 
-    Used a second time, it ends the session and with it every token that came from the same sign-in: who uses it
-    again may be a thief, or be robbed. That is audited and told to the user. The token stands for the actor.
+    Used a second time, it ends the session and with it every token of the same sign-in: its user may be the thief or
+    the victim. That is audited and told to the user. The token takes the place of an actor.
 
     Raises:
-        TokenInvalid: also when the session or its user is gone, ended or locked, or it began more than
+        TokenInvalid: also when the session or its user is gone, ended or locked, or the session began more than
             API_SESSION_DAYS ago, which ends it.
     """
     tokens = _refresh(api_tokens.read(Use.REFRESH, refresh_token))
-    if tokens is None:  # told by a value, since an exception would undo what ended the session
+    if tokens is None:  # returned as a value, since an exception would undo the end of the session
         raise TokenInvalid
     return tokens
 
@@ -215,8 +216,8 @@ def _new_tokens(user: User, session: UserSession, now: datetime) -> Tokens:
 
 
 def renew_all(*, actor: User, session: UUID) -> Tokens:
-    """Tokens in place of all that an open session has, inside the caller's transaction: it goes on under another id,
-    so that those of before lead nowhere, as a cookie does whose key was cycled.
+    """Return new tokens for an open session, inside the caller's transaction: the session goes on under another id, so
+    that the former tokens are worthless, like a cookie whose key was cycled.
 
     Raises:
         TokenInvalid: the session was ended meanwhile.
@@ -231,16 +232,16 @@ def renew_all(*, actor: User, session: UUID) -> Tokens:
 
 
 def user_of(access_token: str) -> tuple[User, UUID]:
-    """As `session_of()`: the user, and the id of the session alone."""
+    """Return the user, and only the id of the session, as `session_of()` does."""
     found = session_of(access_token)
     return found.user, found.session
 
 
 def session_of(access_token: str) -> SessionUser:
-    """Whose token this is, with their role, and its session: one statement, on every request.
+    """Return the user of this token, with their role, and its session: one statement, on every request.
 
     Raises:
-        TokenInvalid: forged, expired, of an ended session, or of somebody who may not sign in any more.
+        TokenInvalid: forged, expired, of an ended session, or of a person who may not sign in any more.
         PasswordChangeRequired
     """
     claims = api_tokens.read(Use.ACCESS, access_token)

@@ -1,8 +1,8 @@
-"""The signed tokens of the API (RFC 7519): who they are for, for how long, and that the bank made them.
+"""The signed tokens of the API (RFC 7519): whom they are for, how long they last, and proof that the bank made them.
 
-A token that reads well was made by the bank; whether it still holds is asked of the database on every request
-(`accounts.programs.sessions`). Four uses, each with a type and an audience of its own, so that none passes for
-another.
+A token that can be read was made by the bank; the database says on every request whether it is still valid
+(`accounts.programs.sessions`). There are four uses, each with a type and an audience of its own, so that none passes
+for another.
 """
 
 import secrets
@@ -20,11 +20,11 @@ from django.conf import settings
 
 from foundation.refusals import Refusal
 
-# Pinned: what the header says decides nothing, or "none" and RS256 with our key as the public one would pass.
+# Pinned: the algorithm in the header is ignored, or "none" and RS256 with our key as the public one would pass.
 _ALGORITHM = "HS256"
 _LONGEST = 2000
-# A machine whose clock is behind, or was set back, must not refuse what was signed before: the codes of people's phones
-# would not let them sign in anew there.
+# A machine whose clock is slow, or was set back, must not refuse what was signed before: the codes of people's phones
+# would not let them sign in again there.
 _CLOCK_SLACK = timedelta(days=1)
 _REQUIRED = ["iss", "aud", "sub", "jti", "iat", "nbf", "exp"]
 
@@ -39,7 +39,7 @@ class Use(Enum):
 
 
 class TokenInvalid(Refusal):
-    """Not a token of this use that the bank made and that still lasts."""
+    """Not a token of this use that the bank made and that is still valid."""
 
     code = "token_invalid"
     text = "This token is not good, or not any more. Sign in again."
@@ -55,7 +55,7 @@ class Claims:
 
     @cached_property
     def session(self) -> UUID:
-        """The session that the token belongs to.
+        """Return the session that the token belongs to.
 
         Raises:
             TokenInvalid: it names none.
@@ -64,7 +64,7 @@ class Claims:
 
 
 def sign(use: Use, *, user: UUID, jti: str, now: datetime, lasts: timedelta, **more: str) -> str:
-    """A token of this use for the user with this public id, signed with the first key of TOKEN_KEYS."""
+    """Return a token of this use for the user with this public id, signed with the first key of TOKEN_KEYS."""
     kind, path = use.value
     kid, key = next(iter(settings.TOKEN_KEYS.items()))
     claims = more | {
@@ -80,19 +80,19 @@ def sign(use: Use, *, user: UUID, jti: str, now: datetime, lasts: timedelta, **m
 
 
 def new_jti() -> str:
-    """256 random bits."""
+    """Return 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
 def read(use: Use, token: str) -> Claims:
-    """What a token says.
+    """Return what a token says.
 
     Raises:
-        TokenInvalid: for any other reason than that all is well; which one is not told.
+        TokenInvalid: without saying why.
     """
     if len(token) > _LONGEST or not token.isascii():
         raise TokenInvalid
-    # The keys and the bank's address are part of it: a key that was taken away reads nothing any more.
+    # The keys and the bank's address are part of it: a key that was removed reads nothing any more.
     known = (use, sha256(token.encode()).digest(), settings.SITE_URL, *settings.TOKEN_KEYS.values())
     claims = _read_lately.get(known)
     if claims is None:
@@ -106,8 +106,8 @@ def read(use: Use, token: str) -> Claims:
     return claims
 
 
-# What was read well: a program sends its token with every request, and reading it took a fifth of a cheap one's time.
-# By digest, so that no token stays in memory; of what a token says, time alone can change anything.
+# Tokens already read: a program sends its token with every request, and reading it took a fifth of a cheap request's
+# time. Kept by digest, so that no token stays in memory; only time can change what a token says.
 _read_lately: dict[tuple[Any, ...], Claims] = {}
 _KEPT = 1000
 
@@ -131,7 +131,7 @@ def _read(use: Use, token: str) -> Claims:
         algorithms=[_ALGORITHM],
         audience=settings.SITE_URL + path,
         issuer=settings.SITE_URL,
-        # iat tells when; what counts is nbf.
+        # iat is informative; nbf is what counts.
         options={"require": _REQUIRED, "verify_iat": False, "strict_aud": True},
     )
     return Claims(user=_uuid(claims["sub"]), jti=claims["jti"], expires_at=claims["exp"], more=claims)

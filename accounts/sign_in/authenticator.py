@@ -30,7 +30,7 @@ class NothingToReplace(Refusal):
 
 
 def renew_recovery_codes(*, actor: User, code: str, origin: Origin) -> list[str]:
-    """Ten new recovery codes, told only now; the old ones are worthless.
+    """Return ten new recovery codes, shown only now; the old ones are worthless.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
@@ -50,7 +50,7 @@ def _renew(actor: User, rows: list[RecoveryCode]) -> None:
 
 
 def new_pending_device(*, actor: User, code: str, origin: Origin) -> TotpDevice:
-    """A device for another app of the actor's, in place of any that waited; `code` may be a recovery code.
+    """Return a device for another app of the actor, instead of any that waited; `code` may be a recovery code.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
@@ -64,12 +64,12 @@ def new_pending_device(*, actor: User, code: str, origin: Origin) -> TotpDevice:
 def replace_by(
     pending: TotpDevice, *, actor: User, code: str, kept_session: uuid.UUID, by_recovery_code: bool
 ) -> tuple[TotpDevice, list[str]]:
-    """Make the device that waits the actor's only one, by a first code of it; return it and ten recovery codes. All
-    sessions but `kept_session` end.
+    """Make the waiting device the actor's only one, with a first code of it; return it and ten recovery codes. All
+    sessions except `kept_session` end.
 
     Args:
-        by_recovery_code: whether the replacement was begun with one. Whoever found the paper may be somebody else,
-            so `User.hardened_at` is set, as after a reset by the bank.
+        by_recovery_code: whether the replacement was begun with one. A finder of the paper may be an impostor, so
+            `User.hardened_at` is set, as after a reset by the bank.
 
     Raises:
         PermissionDenied, NothingToReplace
@@ -101,7 +101,7 @@ def _replace(
 
 
 def _put_in_place(actor: User, rows: list[RecoveryCode]) -> User:
-    """The actor's row, locked: of two windows at once, one set of ten comes after the other."""
+    """Return the actor's row, locked: of two windows at once, one set of ten codes comes after the other."""
     row = lock(User.objects).get(pk=actor.pk)
     RecoveryCode.objects.filter(user=actor).delete()
     RecoveryCode.objects.bulk_create(rows)

@@ -1,5 +1,5 @@
-"""All that speaks with django-axes, which the bank has by its rules, and which only records: what decides who may try
-is `accounts.sign_in.guesses`. Settings name what is here (AXES_…, AUTHENTICATION_BACKENDS)."""
+"""All code that works with django-axes, which the bank's rules require, and which only records:
+`accounts.sign_in.guesses` decides who may try. Settings name what is here (AXES_…, AUTHENTICATION_BACKENDS)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from accounts import roles
 from accounts.models import User
 from accounts.sign_in import guesses
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.guesses import identity, name_for_axes
 from accounts.sign_in.origin import Origin
 from accounts.sign_in.passwords import hashing
@@ -23,12 +23,12 @@ from foundation.compiled import Select
 from foundation.limiter.limiter import TooOften
 from foundation.request_context import client_ip
 
-# The user of a session, asked on every request: the role comes along, since every page asks for it.
+# The user of a session, read on every request: the role comes along, since every page asks for it.
 _users: Select = Select(lambda pk: roles.annotated(User.objects.filter(pk=pk)), User._meta.pk)
 
 
 class CountedPasswordBackend(ModelBackend):
-    """E-mail and password, each try counted before the hasher runs, whichever way it came in (R1.2, R1.4)."""
+    """E-mail and password, with each try counted before the hasher runs, from any door (R1.2, R1.4)."""
 
     def authenticate(
         self, request: HttpRequest | None, username: Any = None, password: Any = None, **kwargs: Any
@@ -45,15 +45,15 @@ class CountedPasswordBackend(ModelBackend):
         return user
 
     def _whose(self, email: str, password: str) -> User | None:
-        """The user whose e-mail and password these are, if they may sign in. The work is the same for everybody, and
+        """Return the user with this e-mail and password, if they may sign in. The work is the same for everybody and
         for nobody: unknown, locked, with an old hash or a new one."""
         user = user_by_email(email)
         right = user.check_password(password) if user else hashing.matches(None, password)
         return user if user and right and self.user_can_authenticate(user) else None
 
     def get_user(self, user_id: Any) -> User | None:
-        """The user of a session, with the role and its permissions already read, in one statement."""
-        # From the primary, whoever asks for `request.user` first: a replica may not know of a lock yet.
+        """Return the user of a session, with the role and its permissions already read, in one statement."""
+        # From the primary, even for the first read of `request.user`: a replica may not know about a lock yet.
         rows = _users.instances(user_id)
         if not rows or not self.user_can_authenticate(rows[0]):
             return None
@@ -61,21 +61,23 @@ class CountedPasswordBackend(ModelBackend):
         return rows[0]
 
     def user_can_authenticate(self, user: Any) -> bool:
-        """A locked or deactivated user neither signs in nor keeps a session (asked on every request)."""
+        """Return whether the user may sign in and keep a session: not if locked or deactivated (asked on every
+        request)."""
         return user.can_sign_in
 
 
 class ExactHandler(AxesDatabaseHandler):
     """Axes adds up failures for as long as each comes within ten minutes of the last, so that one slip every nine
-    minutes locks after five; ours are five within ten minutes. With two counts, one lock could outlast the other."""
+    minutes locks after five; our limit is five within ten minutes. With two counts, one lock could outlast the
+    other."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
         locked = guesses.seconds_locked(email=identity_of(request, credentials), ip=client_ip(request))
         return settings.AXES_FAILURE_LIMIT if locked else 0
 
     def user_login_failed(self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any) -> None:
-        """As axes does; once more where its row was there to stand in the way and is gone by the time it is looked
-        for, since its owner has signed in at this very moment."""
+        """Record a failure as axes does; try again where its row was in the way and is gone a moment later, since its
+        owner has just signed in."""
         try:
             super().user_login_failed(sender, credentials, request, **kwargs)
         except IntegrityError:
@@ -83,13 +85,14 @@ class ExactHandler(AxesDatabaseHandler):
 
 
 def email_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
-    """For `AXES_USERNAME_CALLABLE`. Forms pass `username`, programs `email`; without this, axes reads None for
-    one of them and every user shares a single counter, so that one person's failures lock all."""
+    """Return the e-mail, for `AXES_USERNAME_CALLABLE`. Forms pass `username`, programs `email`; without this, axes
+    would read None for one of them and all users would share one counter, so that one person's failures lock
+    everybody."""
     return name_for_axes(_typed(request, credentials))
 
 
 def identity_of(request: HttpRequest | None, credentials: Mapping[str, Any] | None = None) -> str:
-    """The key that the guess counters of an attempt are under, whatever was typed."""
+    """Return the key of an attempt's guess counters, whatever was typed."""
     return identity(_typed(request, credentials))
 
 
@@ -99,8 +102,8 @@ def _typed(request: HttpRequest | None, credentials: Mapping[str, Any] | None) -
 
 
 def request_from(origin: Origin) -> HttpRequest:
-    """What Django's `authenticate()` and axes read of a request, made from what a service knows. What was typed is not
-    in it, so that axes keeps none of that."""
+    """Return what Django's `authenticate()` and axes read from a request, made from what a service knows. It leaves out
+    what was typed, so axes keeps none of that."""
     request = HttpRequest()
     request.method, request.path, request.path_info = "POST", origin.path, origin.path
     given = {"REMOTE_ADDR": origin.ip, "HTTP_USER_AGENT": origin.user_agent, "HTTP_ACCEPT": origin.accept}
@@ -109,5 +112,5 @@ def request_from(origin: Origin) -> HttpRequest:
 
 
 def note_wrong_code(*, email: str, origin: Origin) -> None:
-    """Let axes hear of it too, so that its records have codes like passwords."""
+    """Let axes record it too, so that its records have codes like passwords."""
     user_login_failed.send(__name__, credentials={"username": email}, request=request_from(origin))

@@ -5,12 +5,12 @@ import unicodedata
 from foundation.refusals import Refusal
 from foundation.text import run_together
 
-MAX_CODE_CHARS = 40  # a recovery code has twelve; what is copied with it is a few spaces, dashes and marks
+MAX_CODE_CHARS = 40  # a recovery code has twelve; copied with it are a few spaces, dashes and marks
 _TOTP_DIGITS = 6
 
 
 class InvalidCode(Refusal):
-    """Not a code, whoever it might belong to. Found without any look-up, and no guess."""
+    """Not a code of anybody. Found without any look-up, and not counted as a guess."""
 
     code = "invalid_code"
     text = "A code has digits and letters only."
@@ -18,11 +18,11 @@ class InvalidCode(Refusal):
 
 
 def parse_code(text: str) -> str:
-    """The code in its one spelling: letters and digits, as NFKC has them, with no spaces, dashes or invisible marks
-    between them. Digits of any script are digits: phones show those of their language.
+    """Return the code in its one spelling: letters and digits, after NFKC, with no spaces, dashes or invisible marks
+    between them. Digits of any script count: phones show those of their language.
 
     Raises:
-        InvalidCode: nothing is left, or something else than ASCII letters and digits; or it is too long to be one.
+        InvalidCode: nothing is left, or something other than ASCII letters and digits; or it is too long for a code.
     """
     if not isinstance(text, str) or len(text) > MAX_CODE_CHARS:
         raise InvalidCode
@@ -34,7 +34,7 @@ def parse_code(text: str) -> str:
 
 
 def parse_totp(text: str) -> str:
-    """As `parse_code()`, where nothing but a code of an authenticator app will do.
+    """Read a code as `parse_code()` does, where only a code of an authenticator app is accepted.
 
     Raises:
         InvalidCode: also if it has no six digits.

@@ -1,9 +1,9 @@
-"""Which browsers and programs somebody has signed in with; telling people of a sign-in with another.
+"""Which browsers and programs a person has signed in with; telling them about a sign-in with another.
 
-A browser keeps a long-lived random name in a cookie. It opens nothing: all it decides is whether a mail goes out, and
-that wrong codes from elsewhere do not count against it (`guesses.from_anywhere`). A stolen one gains silence, and only
-for somebody who has both factors. Each browser has one, of which the bank keeps a digest for each user, so that no
-table tells who shares a browser with whom.
+A browser keeps a long-lived random name in a cookie. It opens nothing: it only decides whether a mail is sent, and that
+wrong codes from elsewhere do not count against this browser (`guesses.from_anywhere`). A stolen cookie only prevents
+the mail, and only for a thief who has both factors. Each browser has one name, and the bank keeps a digest of it for
+each user, so that no table reveals who shares a browser.
 """
 
 from datetime import timedelta
@@ -29,8 +29,7 @@ _PLAIN = {"Mac OS X": "macOS", "Mobile Safari": "Safari", "Chrome Mobile": "Chro
 
 def meet(*, actor: User, is_first_sign_in: bool, origin: Origin) -> str:
     """Note that the actor signs in with this browser, and tell them if it is a new one; return its name, for the
-    cookie. Of the very first sign-in nobody is told: there is nothing yet that it could differ from.
-    """
+    cookie. The very first sign-in is not told: there is no browser yet to compare with."""
     token = origin.device_token or mail_links.new_token()  # of 256 random bits
     label = device_label(origin.user_agent)
     _meet(actor, digest_for(actor, token), label[:80], origin.network, is_first_sign_in)
@@ -38,8 +37,8 @@ def meet(*, actor: User, is_first_sign_in: bool, origin: Origin) -> str:
 
 
 def meet_program(*, actor: User, is_first_sign_in: bool, origin: Origin) -> None:
-    """As `meet()`, of a program that signs in through the API and keeps no cookie: known by what it calls itself and
-    by its network together, so that the same words from elsewhere are told."""
+    """Note a program that signs in through the API and keeps no cookie, as `meet()` does: it is known by its own
+    description and its network together, so that the same words from elsewhere are told."""
     digest = digest_for(actor, _program_name(origin))
     label = f"API: {device_label(origin.user_agent)}"
     _meet(actor, digest, label[:80], origin.network, is_first_sign_in)
@@ -59,7 +58,7 @@ def _meet(actor: User, digest: str, label: str, network: str, is_first_sign_in: 
 
 
 def is_known(*, user: User, origin: Origin) -> bool:
-    """Whether this user has signed in with this browser or program before."""
+    """Return whether this user has signed in with this browser or program before."""
     names = (origin.device_token, _program_name(origin))
     digests = [digest_for(user, name) for name in names if name]
     since = timezone.now() - KEPT
@@ -71,17 +70,18 @@ def _program_name(origin: Origin) -> str:
 
 
 def forget_all(user: User) -> None:
-    """Inside the caller's transaction: whoever signs in next, from wherever, is told to this user."""
+    """Forget all browsers, inside the caller's transaction: this user is told about the next sign-in from any of
+    them."""
     KnownDevice.objects.filter(user=user).delete()
 
 
 def digest_for(user: User, token: str) -> str:
-    """What is kept of a browser's name: another one for each user."""
+    """Return what is kept of a browser's name: another digest for each user."""
     return mail_links.digest(f"{user.public_id}|{token}")
 
 
 def kept_by(response: AnyResponse, token: str) -> AnyResponse:
-    """The answer that makes the browser keep its name, from now on for another half a year."""
+    """Return the answer that makes the browser keep its name for another half a year."""
     response.set_cookie(
         settings.DEVICE_COOKIE_NAME,
         token,
@@ -94,7 +94,7 @@ def kept_by(response: AnyResponse, token: str) -> AnyResponse:
 
 
 def device_label(user_agent: str) -> str:
-    """“Firefox on Linux”, or as much of it as is known."""
+    """Return “Firefox on Linux”, or as much of it as is known."""
     found = parse(user_agent[:200])
     browser = found.user_agent.family if found.user_agent else ""
     system = found.os.family if found.os else ""

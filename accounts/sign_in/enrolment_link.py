@@ -1,9 +1,9 @@
-"""After the bank has reset somebody's second factor: setting up another takes the password and a link in a mail.
+"""After the bank has reset a person's second factor, setting up another takes the password and a link in a mail.
 
-Else a guessed password would be enough from the reset on, until its owner has enrolled again (R1.8). Who has no second
-factor but had one (they have signed in, or `User.hardened_at` is set) needs a link whatever rows there are: the reset
-may be older than links are. A first enrolment needs none: a customer has just confirmed the address by one, and staff's
-users have no past.
+Otherwise a guessed password would be enough from the reset until its owner has enrolled again (R1.8). A user who had a
+second factor and has none (they have signed in, or `User.hardened_at` is set) needs a link whatever rows exist: the
+reset may be older than links are. A first enrolment needs none: a customer has just confirmed the address by a link,
+and new users of staff have nothing to protect.
 """
 
 from datetime import timedelta
@@ -36,14 +36,14 @@ class LinkNeeded(Refusal):
 
 
 def demand(user: User) -> str:
-    """From now on this user's enrolment takes a link; return its token. The caller's transaction has locked the user,
-    since a user has one link."""
+    """Require a link for this user's enrolment from now on; return its token. The caller's transaction has locked the
+    user, since a user has one link."""
     link = EnrolmentLink.objects.filter(user=user).first() or EnrolmentLink(user=user)
     return link.issue(lasts=timedelta(hours=settings.REGISTRATION_LINK_HOURS))
 
 
 def make_worthless(user: User) -> None:
-    """The link on its way may be in other hands; that one is needed remains."""
+    """Make the link that was sent worthless, since it may be in other hands; a link is still needed."""
     EnrolmentLink.objects.filter(user=user).update(expires_at=timezone.now())
 
 
@@ -52,7 +52,7 @@ def send_again(*, user: User) -> None:
 
     Raises:
         TooOften
-        LinkInvalid: none is needed, or they may not sign in.
+        LinkInvalid: no link is needed, or they may not sign in.
     """
     limiter.take(f"enrolment-link:{user.pk}", _MAILS_TO_ONE_USER)
     _send_again(user.pk)
@@ -78,7 +78,7 @@ def open_in(session: SessionBase, *, token: str) -> None:
 
 
 def proof_in(session: SessionBase) -> str:
-    """What this browser has opened, for `require_opened()`; "" if nothing."""
+    """Return what this browser has opened, for `require_opened()`; "" if nothing."""
     return session.get(_KEY, "")
 
 
@@ -87,7 +87,7 @@ def forget_in(session: SessionBase) -> None:
 
 
 def is_missing(user: User, proof: str) -> bool:
-    """Whether this user needs a link and the proof is none of it."""
+    """Return whether this user needs a link and the proof is not for it."""
     link = EnrolmentLink.objects.filter(user=user).first()
     if link is None:
         return _had_a_second_factor(user)
@@ -95,18 +95,19 @@ def is_missing(user: User, proof: str) -> bool:
 
 
 def was_sent(user: User) -> bool:
-    """Whether a link went to this user; there may be none where the reset is older than links are."""
+    """Return whether a link was sent to this user; there may be none where the reset is older than links are."""
     return EnrolmentLink.objects.filter(user=user).exists()
 
 
 def _had_a_second_factor(user: User) -> bool:
-    """Whether this user has none, but is no newcomer. Nobody signs in without one, so a sign-in tells of one."""
+    """Return whether this user has no second factor, but had one. Nobody signs in without one, so a past sign-in proves
+    it."""
     past = User.objects.filter(Q(last_login__isnull=False) | Q(hardened_at__isnull=False), pk=user.pk)
     return past.exists() and not TotpDevice.objects.filter(user=user, confirmed=True).exists()
 
 
 def require_opened(user: User, proof: str) -> None:
-    """That this user needs no link, or has opened theirs.
+    """Refuse unless this user needs no link, or has opened theirs.
 
     Raises:
         LinkNeeded
@@ -116,5 +117,6 @@ def require_opened(user: User, proof: str) -> None:
 
 
 def use_up(user: User) -> None:
-    """Another second factor stands, inside the caller's transaction: the link is worthless, and none is needed."""
+    """End the need for a link, inside the caller's transaction, since another second factor is set up: the link is
+    worthless."""
     EnrolmentLink.objects.filter(user=user).delete()

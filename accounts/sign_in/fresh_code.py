@@ -1,4 +1,4 @@
-"""A code given now, by somebody signed in, for a change that a stolen session must not make (R1.8); and one given in
+"""A code given now, by a signed-in person, for a change that a stolen session must not make (R1.8); and one given in
 this session a moment ago, for what staff do with money (R5.8)."""
 
 import uuid
@@ -37,14 +37,14 @@ def verify_fresh_code(
     verify: Callable[[User, str], object | None] | None = None,
     only_for: str = "",
 ) -> None:
-    """That `code` is a present, unused one of the actor's. It is used up, whatever comes of what it is for.
+    """Verify that `code` is a current, unused code of the actor. It is used up, even if the act that it is for fails.
 
     Args:
-        recovery_code_too: for the day the phone is gone.
-        customer: whose code it is instead, when they stand at the actor's counter.
-        verify: looks at the code in place of `two_factor.verify_totp`, where something else has to become true in
-            the same transaction; None from it is a wrong code.
-        only_for: names the one thing that the code can vouch for: the same code for it many times at once is one guess.
+        recovery_code_too: for a person without their phone.
+        customer: whose code it is instead, when they are at the actor's counter.
+        verify: checks the code instead of `two_factor.verify_totp`, where something else has to be written in the same
+            transaction; it returns None for a wrong code.
+        only_for: names the one thing that the code can confirm: the same code for it, many times at once, is one guess.
 
     Raises:
         WrongCode
@@ -57,7 +57,7 @@ def verify_fresh_code(
     if wait and not guesses.seconds_locked(email=person.email, ip=ip):
         raise TryAgainIn(wait)
     look = device_for if by_recovery_code else verify or two_factor.verify_totp
-    # Keyed, or who reads the counters could try all codes until one fits.
+    # Keyed, otherwise a reader of the counters could try all codes until one fits.
     token = lookup_digest(f"{only_for}:{code}") if only_for else ""
     door = None if by_recovery_code else Door.SESSION
     with guesses.counted(email=person.email, ip=ip, token=token, door=door) as guess:
@@ -69,10 +69,10 @@ def verify_fresh_code(
 
 
 def was_given_lately(session: uuid.UUID) -> bool:
-    """Whether a code was given in this session within STAFF_CODE_SECONDS; the one at its sign-in is one."""
+    """Return whether a code was given in this session within STAFF_CODE_SECONDS; the code at its sign-in counts."""
     now = timezone.now()
     since = now - timedelta(seconds=settings.STAFF_CODE_SECONDS)
-    # One that is still to come was noted by a clock that has been set back since: it would vouch until then.
+    # A time in the future was written by a clock that has since been set back: the code would count until then.
     latest = now + timedelta(seconds=CLOCKS_DIFFER_SECONDS)
     return UserSession.objects.filter(public_id=session, code_at__gt=since, code_at__lte=latest).exists()
 
@@ -82,8 +82,8 @@ def note_given(session: uuid.UUID) -> None:
 
 
 def require_recent_code(*, actor: User, session: uuid.UUID, code: str, origin: Origin) -> None:
-    """That a code of the actor's was given in this session lately; where none was, that `code` is one. Asked at the
-    doors of what staff do with money: a session that was left open, or stolen, moves none.
+    """Refuse unless a code of the actor was given recently in this session, or `code` is one. Every entry to what staff
+    do with money calls it: an open or stolen session moves none.
 
     Raises:
         CodeNeeded: none is given, "".

@@ -1,9 +1,9 @@
 """Guesses at passwords and codes, counted exactly: a place is taken before the guess is looked at (R1.4).
 
-Three counts: `counted` by e-mail and network, which is the lockout; `from_network` by network, against one who tries
-a password on everybody; `from_anywhere` by e-mail, against one who tries codes from a thousand networks.
-django-axes counts after the hasher has run, so parallel guesses overshoot its limit: 17 of 40 where 5 were
-allowed. Axes records the attempts; these counters decide (`accounts.sign_in.axes`).
+Three counts: `counted` by e-mail and network, which is the lockout; `from_network` by network, against trying one
+password on everybody; `from_anywhere` by e-mail, against trying codes from a thousand networks. django-axes counts
+after the hasher has run, so parallel guesses overshoot its limit: 17 of 40 where 5 were allowed. Axes records the
+attempts; these counters decide (`accounts.sign_in.axes`).
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.request_context import network_of
 from foundation.transactions import own_transaction
 
-# One shared key for attempts that name nobody, far from any e-mail address.
+# One shared key for attempts that name nobody, different from any e-mail address.
 NOBODY = "-"
 _LONGEST_ADDRESS = 254  # of the column, and of RFC 5321
 
@@ -35,29 +35,29 @@ _CODES_FROM_ANYWHERE = limiter.Limit(times=50, window_seconds=3600)
 
 
 def identity(email: Any) -> str:
-    """The key for one e-mail address: two spellings of it are one, and no length breaks a column."""
+    """Return the key for one e-mail address: two spellings share one key, and no length overflows a column."""
     return email.strip().casefold()[:255] or NOBODY if isinstance(email, str) else NOBODY
 
 
-def address_in(typed: str) -> str:
-    """The e-mail address that somebody typed, in its stored spelling; "" if it does not look like one: people type
-    passwords into that field, and those are written down nowhere."""
+def email_in(typed: str) -> str:
+    """Return the e-mail address that was typed, in its stored spelling; "" if it does not look like one: people type
+    passwords into that field, and those are never written down."""
     text = typed.strip().lower()
     return text if len(text) <= _LONGEST_ADDRESS and re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", text) else ""
 
 
 def name_for_axes(email: Any) -> str:
-    """What axes writes down of an attempt: the address, or NOBODY for what looks like none."""
-    return address_in(email) or NOBODY if isinstance(email, str) else NOBODY
+    """Return what axes records of an attempt: the address, or NOBODY if it does not look like one."""
+    return email_in(email) or NOBODY if isinstance(email, str) else NOBODY
 
 
 class Door(StrEnum):
-    """What somebody has shown before they give a code: each has a wide count of its own (`from_anywhere`), so that
-    nobody fills the count of a person who has shown more than they have."""
+    """What a person has shown before they give a code: each door has a wide count of its own (`from_anywhere`), so that
+    nobody can fill the count of a person who has shown more."""
 
     NOTHING = "nothing"  # the address alone, where a PIN signs in
     PASSWORD = "password"  # noqa: S105 - a name
-    KNOWN = "known"  # the password, in a browser or program that has signed this person in before
+    KNOWN = "known"  # the password, in a browser or program in which this person has signed in before
     SESSION = "session"
 
 
@@ -67,12 +67,13 @@ def _limit() -> limiter.Limit:
 
 
 def key_for(email: str, ip: str | None) -> str:
-    """One counter for each (e-mail, network): a stranger elsewhere cannot lock a customer's own place."""
+    """Return the key of the counter for one (e-mail, network): a stranger elsewhere cannot lock a customer's own
+    place."""
     return f"{_prefix_for(email)}{_digest(network_of(ip))}"
 
 
 def _prefix_for(email: str) -> str:
-    """The prefix of the keys of one e-mail address, wherever the guesses came from."""
+    """Return the prefix of an e-mail address's keys, for all networks."""
     return f"guess:{_digest(identity(email))}:"
 
 
@@ -82,28 +83,28 @@ def _digest(text: str) -> str:
 
 
 class Guess:
-    """One guess, while it is looked at: whoever looks says that it `was_right`."""
+    """One guess, while it is checked: the checking code sets `was_right`."""
 
     was_right = False
 
 
 @contextmanager
 def counted(*, email: str, ip: str | None, token: str = "", door: Door | None = None) -> Iterator[Guess]:
-    """Look at one guess, if the limit allows.
+    """Allow one guess to be checked, if the limit allows.
 
     Args:
-        token: names the guess: while it is looked at, the very same one (another click) takes no other place.
-        door: of a guess at a code of the app: it is bound `from_anywhere` too, in the same step.
+        token: names the guess: while it is checked, the same guess (a second click) takes no other place.
+        door: for a guess at a code of the app, which is also limited `from_anywhere`, in the same step.
 
     Raises:
-        TooOften: locked; the guess must not be looked at.
+        TooOften: locked; the guess must not be checked.
     """
     own, guess = limiter.Place(key_for(email, ip), _limit(), token), Guess()
     wide = [] if door is None else [_wide_place(email, door)]
     left, *_ = limiter.take_all([own, *wide])
     try:
         yield guess
-    except TooOften:  # a wider limit is full: it was not made
+    except TooOften:  # a wider limit is full: the guess was not made
         limiter.give_back_all([own, *wide])
         raise
     if guess.was_right:
@@ -117,12 +118,12 @@ def counted(*, email: str, ip: str | None, token: str = "", door: Door | None = 
 
 @contextmanager
 def from_network(guess: Guess, *, ip: str | None) -> Iterator[None]:
-    """Look at a guess of somebody who has shown nothing yet, if their network may make more: GUESSES_PER_NETWORK wrong
-    ones for whatever addresses, in LOCKOUT_MINUTES. A right one gives its place back, so that many customers behind
-    one address do not add up; after the limit one more may follow as soon as the oldest is over.
+    """Allow a guess from a person who has shown nothing yet, if their network has any left: GUESSES_PER_NETWORK wrong
+    ones in LOCKOUT_MINUTES, for all addresses together. A right one gives its place back, so that many customers behind
+    one address do not add up; after the limit, one more is allowed as soon as the oldest is over.
 
     Raises:
-        TooOften: the guess must not be looked at.
+        TooOften: the guess must not be checked.
     """
     key = _network_key(ip)
     left = limiter.take(key, _network_limit())
@@ -134,7 +135,7 @@ def from_network(guess: Guess, *, ip: str | None) -> Iterator[None]:
 
 
 def seconds_closed(*, ip: str | None) -> int:
-    """How long this network may make no guess at anybody's; 0 if it may."""
+    """Return for how many seconds this network may make no guess at anybody; 0 if it may."""
     return limiter.seconds_to_wait(_network_key(ip), _network_limit())
 
 
@@ -148,15 +149,15 @@ def _network_limit() -> limiter.Limit:
 
 @contextmanager
 def from_anywhere(guess: Guess, *, email: str, door: Door) -> Iterator[None]:
-    """Look at a guess at a code of the app, if few enough wrong ones came from all networks through this door.
+    """Allow a guess at a code of the app, if few enough wrong ones came from all networks through this door.
 
-    Fifty an hour are 1,200 a day. Three codes of a million are good at any moment, so that a day's guesses from any
-    number of networks find one with a chance of 1,200 * 3 / 1,000,000 = 0.36 %, and what the door asks for besides
-    (a PIN with three tries, a password, a session) is needed too. Who fills it closes this door alone, and never the
-    one of a browser that its owner has used, nor the way by a recovery code.
+    Fifty an hour are 1,200 a day. Three codes of a million are valid at any moment, so a day's guesses from any number
+    of networks find one with a chance of 1,200 * 3 / 1,000,000 = 0.36 %, and the attacker also needs what the door asks
+    for (a PIN with three tries, a password, a session). Filling the count closes only this door, never the door of a
+    browser that the owner has used, nor the way by a recovery code.
 
     Raises:
-        TooOften: the guess must not be looked at.
+        TooOften: the guess must not be checked.
     """
     place = _wide_place(email, door)
     limiter.take_all([place])
@@ -174,8 +175,8 @@ def _door_key(email: str, door: Door) -> str:
 
 
 def begin_pause(*, email: str, ip: str | None) -> None:
-    """After a wrong code: people look at their phone again, and a second click is no second guess. Of this network
-    alone; what bounds guessing are the counts."""
+    """Pause after a wrong code: people look at their phone again, and a second click is not a second guess. Only this
+    network pauses; the counts are what limits guessing."""
     with suppress(TooOften):
         limiter.take(_pause_key(email, ip), _PAUSE_AFTER_A_CODE)
 
@@ -193,41 +194,42 @@ def _pauses_of(email: str) -> str:
 
 
 def _report_lockout(email: str, ip: str | None) -> None:
-    """Have it recorded, and told to whoever's address this is, once an hour: a stranger must not fill a mailbox.
+    """Record the lockout, and tell the user of this address, once an hour: a stranger must not fill a mailbox.
 
-    Whether it is somebody's is for the mail worker to find out. Here the same happens for known and unknown
-    addresses, so that neither the answer nor its time tells them apart.
+    The mail worker finds out whether the address has a user. Here the same happens for known and unknown addresses, so
+    that neither the answer nor its time tells them apart.
     """
     try:
         limiter.take(f"lockout-mail:{_digest(identity(email))}", _ONE_AN_HOUR)
         is_told = True
-    except (TooOften, LimitsUnavailable):  # what has happened is recorded even where nothing can be counted
+    except (TooOften, LimitsUnavailable):  # what has happened is recorded even if nothing can be counted
         is_told = False
-    _write_lockout(address_in(email), network_of(ip), is_told=is_told)
+    _write_lockout(email_in(email), network_of(ip), is_told=is_told)
 
 
 @own_transaction
-def _write_lockout(address: str, network: str, *, is_told: bool) -> None:
-    record(Action.LOCKED_OUT, actor=None, actor_label=address or "unknown")
-    if address and is_told:
+def _write_lockout(email: str, network: str, *, is_told: bool) -> None:
+    record(Action.LOCKED_OUT, actor=None, actor_label=email or "unknown")
+    if email and is_told:
         now = timezone.now().isoformat()
-        outbox.tell("locked_out", email=address, at=now, network=network, minutes=settings.LOCKOUT_MINUTES)
+        outbox.tell("locked_out", email=email, at=now, network=network, minutes=settings.LOCKOUT_MINUTES)
 
 
 def seconds_locked(*, email: str, ip: str | None) -> int:
-    """How long no further guess is allowed; 0 if one is."""
+    """Return for how many seconds no further guess is allowed; 0 if one is."""
     return limiter.seconds_to_wait(key_for(email, ip), _limit())
 
 
 def is_locked_anywhere(*, email: str) -> bool:
-    """Whether guesses at this address are refused from any network, or codes for it from all."""
+    """Return whether guesses at this address are refused from any network, or codes for it from all."""
     doors = (limiter.seconds_to_wait(_door_key(email, door), _CODES_FROM_ANYWHERE) for door in Door)
     return limiter.is_any_full(_prefix_for(email), _limit()) or any(doors)
 
 
 def forgive_everywhere(*, email: str) -> None:
-    """Forget the failures at this address from all networks, ours and axes' record of them: staff unlock it (R1.4)."""
-    # In the order of the keys, as places are taken: in rows each of these is a lock until the caller commits.
+    """Forget the failures at this address from all networks, in our counts and in axes' records: staff unlock it
+    (R1.4)."""
+    # In the order of the keys, as places are taken: with rows, each of these is a lock until the caller commits.
     limiter.clear_all(_pauses_of(email))
     for door in sorted(Door):
         limiter.clear(_door_key(email, door))

@@ -1,7 +1,7 @@
-"""New recovery codes on their way to the page that shows them.
+"""New recovery codes, kept for the page that shows them.
 
-They wait in the session, sealed, for ten minutes, so that a reload shows them again: answered at once, without
-a redirect, they were lost with the first reload, and the old ones were void already.
+They wait in the session, sealed, for ten minutes, so that a reload shows them again: without the redirect, the first
+reload would lose them when the old codes are already void.
 """
 
 import json
@@ -17,13 +17,13 @@ SECONDS = 10 * 60
 
 
 def keep(session: SessionBase, user: User, codes: list[str], *, continue_url: str) -> None:
-    """Remember the codes of the user who is signed in here, and where the page leads on to."""
+    """Keep the codes of the signed-in user, and the page to go on to."""
     sealed = seal(json.dumps(codes), _context(user))
     session[_KEY] = {"sealed": sealed, "continue_url": continue_url, "at": int(timezone.now().timestamp())}
 
 
 def shown(session: SessionBase, user: User) -> tuple[list[str], str] | None:
-    """The codes and the way on; None when there are none, or they were shown long enough."""
+    """Return the codes and the page to go on to; None if there are none, or they were shown long enough."""
     kept = session.get(_KEY)
     if kept is None:
         return None
@@ -32,7 +32,7 @@ def shown(session: SessionBase, user: User) -> tuple[list[str], str] | None:
         return None
     try:
         return json.loads(open_sealed(kept["sealed"], _context(user))), kept["continue_url"]
-    except DecryptionFailed:  # another user's, or a key that was retired meanwhile
+    except DecryptionFailed:  # another user's, or under a key that was retired meanwhile
         return None
 
 

@@ -1,4 +1,4 @@
-"""Where somebody asks from, read off the request once, where it comes in. Services get this value, never a request."""
+"""Where a request comes from, read once, at the edge. Services get this value, never a request."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ class Origin:
     """What a client's guesses are counted under, and what a browser or program is known by. Empty outside a request."""
 
     ip: str | None = None
-    user_agent: str = ""  # what the client says of itself, in ASCII; never a proof of anything
+    user_agent: str = ""  # how the client describes itself, in ASCII; never proof of anything
     device_token: str = field(default="", repr=False)  # the browser's name (`accounts.sign_in.devices`)
-    # For the records of django-axes alone.
+    # Only for the records of django-axes.
     path: str = ""
     accept: str = ""
 

@@ -1,5 +1,5 @@
-"""The PIN that the API may ask an app for: set, changed and removed by its owner (R1.8), and looked at (R1.4). No page
-asks for it."""
+"""The PIN that the API may ask an app for: its owner sets, changes and removes it (R1.8), and the API verifies it
+(R1.4). No page asks for it."""
 
 import re
 from datetime import datetime
@@ -26,28 +26,28 @@ PIN_DIGITS = 6
 
 
 class InvalidPin(Refusal):
-    """A text that the bank takes for nobody's PIN; `str()` says why, in words for the person who typed it."""
+    """A text that the bank accepts as nobody's PIN; `str()` says why, in words for the person who typed it."""
 
     code = "invalid_pin"
     status = 422
 
 
 class NoPin(Refusal):
-    """There is none to remove."""
+    """There is no PIN to remove."""
 
     code = "no_pin"
     text = "There is no PIN."
 
 
 class PinLocked(Refusal):
-    """Locked after wrong tries (R1.4). Could its owner replace or remove it, whoever guesses would guess on."""
+    """Locked after wrong tries (R1.4). If its owner could replace or remove it, a guesser could go on guessing."""
 
     code = "pin_locked"
     text = "This PIN is locked. Only the bank unlocks it."
 
 
 class WrongPin(Refusal):
-    """Not the PIN; or there is none, or nobody. The caller is not told which."""
+    """The PIN is wrong; or there is no PIN, or no user. The caller is not told which."""
 
     code = "wrong_pin"
     text = "This PIN is not right."
@@ -55,20 +55,20 @@ class WrongPin(Refusal):
 
 
 class PinBusy(Refusal):
-    """All tries there are left are being looked at this moment; this one was not. Nothing was counted."""
+    """All remaining tries are being checked at this moment; this one was not. Nothing was counted."""
 
     code = "pin_busy"
     text = "Other tries are being looked at just now. Try again in a moment."
 
 
 def set_pin(*, actor: User, pin: str, code: str, origin: Origin) -> None:
-    """Make `pin` the actor's own, in place of the one there was, if any.
+    """Make `pin` the actor's PIN, instead of the former one, if any.
 
-    A PIN that is refused uses up no code. Only its hash is kept: the audit log and the mail say that it changed.
+    A refused PIN uses up no code. Only the PIN's hash is kept: the audit log and the mail say that it changed.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
-        InvalidPin: not six digits, or guessed first.
+        InvalidPin: not six digits, or easily guessed.
         PinLocked: only staff unlock it.
     """
     require_any_role(actor)
@@ -80,7 +80,7 @@ def set_pin(*, actor: User, pin: str, code: str, origin: Origin) -> None:
 
 
 def remove_pin(*, actor: User, code: str, origin: Origin) -> None:
-    """Have no PIN from now on: an app that must give one no longer signs in.
+    """Remove the actor's PIN: an app that must give one can no longer sign in.
 
     Raises:
         PermissionDenied, WrongCode, TryAgainIn, TooOften
@@ -109,7 +109,7 @@ def _write(actor: User, pin_hash: str, action: Action, event: str) -> None:
 
 
 def check_pin(text: str) -> None:
-    """That `text` is six ASCII digits without a pattern: three guesses from a list must not be a way in.
+    """Check that `text` is six ASCII digits without a pattern: three guesses from a list must not get in.
 
     Raises:
         InvalidPin: not six digits 0 to 9; or even steps (111111, 123456, 975319), repeats (121212, 123123),
@@ -125,21 +125,22 @@ def check_pin(text: str) -> None:
 
 
 def _in_even_steps(digits: str) -> bool:
-    """Whether each digit is as far from the one before, 0 following 9."""
+    """Return whether each digit is equally far from the one before, with 0 following 9."""
     numbers = [int(digit) for digit in digits]
     return len({(after - before) % 10 for before, after in pairwise(numbers)}) == 1
 
 
 def verify_pin(*, user: User | None, pin: str, at: datetime | None = None) -> None:
-    """That `pin` is the user's. A right one begins the count anew; a wrong one is recorded, the third locks.
+    """Verify that `pin` is the user's. A right one resets the count; a wrong one is recorded, and the third locks the
+    PIN.
 
-    A try is taken by one conditional UPDATE before the hasher runs, so of any number of parallel guesses three
-    reach it. Where there is no PIN, or no user, the hasher works as long. The actor is whoever asks, signed out:
-    ask only whose password was right, or strangers could lock anybody's PIN.
+    One conditional UPDATE takes a try before the hasher runs, so three of any number of parallel guesses reach it.
+    Where there is no PIN, or no user, the hasher works as long. The actor is the person who asks, signed out: call it
+    only after a right code or password, or strangers could lock anybody's PIN.
 
     Raises:
         WrongPin
-        PinLocked: the hasher was not asked.
+        PinLocked: the hasher did not run.
         PinBusy: likewise.
     """
     if user is None or not user.has_pin:
@@ -151,7 +152,7 @@ def verify_pin(*, user: User | None, pin: str, at: datetime | None = None) -> No
     renewed: list[str] = []
     try:
         right = hashing.check_and_renew(pin_hash, pin, renew=renewed.append)
-    except BaseException:  # out of memory, say, or the worker is ended: nothing was learnt, so no try was made
+    except BaseException:  # out of memory, or the worker is ended: nothing was learnt, so the try does not count
         _return_try(user, pin_hash)
         raise
     if not right:
@@ -162,7 +163,7 @@ def verify_pin(*, user: User | None, pin: str, at: datetime | None = None) -> No
 
 @own_transaction
 def _take_try(user: User) -> tuple[str, int]:
-    """The hash to look at, and which of the three tries this one is."""
+    """Return the hash to check, and which of the three tries this one is."""
     untried = User.objects.filter(pk=user.pk, pin_locked_at__isnull=True, pin_failures__lt=TRIES)
     taken = untried.exclude(pin_hash="").update(pin_failures=F("pin_failures") + 1)
     # In the transaction that has just written the row: nobody else counts meanwhile.
@@ -178,15 +179,15 @@ def _take_try(user: User) -> tuple[str, int]:
 
 @own_transaction
 def _return_try(user: User, pin_hash: str) -> None:
-    """Never below the start, and not where a right one, another PIN or a lock has come meanwhile."""
+    """Return the try, but never below the start, nor if a right PIN, another PIN or a lock has come meanwhile."""
     taken = User.objects.filter(pk=user.pk, pin_hash=pin_hash, pin_locked_at__isnull=True, pin_failures__gt=0)
     taken.update(pin_failures=F("pin_failures") - 1)
 
 
 @own_transaction
 def _count_wrong(user: User, pin_hash: str, place: int, *, at: datetime) -> None:
-    """The try stays taken. Whoever had the last one locks, if no right PIN has set the count back and it is the same
-    PIN still."""
+    """Keep the try taken. The last one locks the PIN, if no right PIN has reset the count and it is still the same
+    PIN."""
     record(Action.PIN_REFUSED, actor=None, subject=user, concerns=user, details={"has_pin": True})
     if place < TRIES:
         return
@@ -198,9 +199,9 @@ def _count_wrong(user: User, pin_hash: str, place: int, *, at: datetime) -> None
 
 @own_transaction
 def _forgive(user: User, pin_hash: str, place: int, *, renewed: list[str]) -> None:
-    """Give back this try and those before it; one taken later is somebody else's and goes on counting."""
+    """Give back this try and those before it; a later one belongs to another request and still counts."""
     row = lock(User.objects).get(pk=user.pk)
-    if row.pin_locked_at is not None:  # by a wrong one that was looked at meanwhile
+    if row.pin_locked_at is not None:  # by a wrong one that was checked meanwhile
         raise PinLocked
     if row.pin_hash != pin_hash:  # another PIN was set meanwhile
         raise WrongPin

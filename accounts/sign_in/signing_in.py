@@ -8,8 +8,8 @@ from django.contrib.auth import authenticate
 from accounts.models import TotpDevice, User
 from accounts.sign_in import axes as lockout
 from accounts.sign_in import devices, guesses, two_factor
-from accounts.sign_in.addresses import user_by_email
-from accounts.sign_in.guesses import Door, address_in
+from accounts.sign_in.emails import user_by_email
+from accounts.sign_in.guesses import Door, email_in
 from accounts.sign_in.origin import Origin
 from audit.actions import Action
 from audit.services import record
@@ -26,7 +26,7 @@ class SignInRefused(Refusal):
 
 
 class LockedOut(NotNow):
-    """Too many failures for this e-mail from this address, or too many in all from this network, or of codes from
+    """Too many failures for this e-mail from this address, too many from this network, or too many codes from
     everywhere. Says nothing about whether the user exists."""
 
     code = "locked_out"
@@ -34,7 +34,7 @@ class LockedOut(NotNow):
 
 
 class TryAgainIn(NotNow):
-    """After a wrong code none is looked at for a moment: this one was neither judged nor counted."""
+    """After a wrong code no code is checked for a moment: this one was neither checked nor counted."""
 
     code = "try_again_in"
     detail = "Too soon after a wrong code: this one was not looked at."
@@ -44,11 +44,11 @@ class TryAgainIn(NotNow):
 
 
 def verify_password(*, email: str, password: str, origin: Origin) -> User:
-    """The user whose e-mail and password these are; they still have to give a code.
+    """Return the user with this e-mail and password; they still have to give a code.
 
     Raises:
-        SignInRefused: no such user, wrong password, or a user who may not sign in. Takes equally long.
-        LockedOut: this was the last failure allowed, or came after it; of this address or of the whole network.
+        SignInRefused: no such user, wrong password, or a user who may not sign in. All take equally long.
+        LockedOut: this was the last allowed failure, or came after it; for this address or the whole network.
     """
     user = authenticate(lockout.request_from(origin), username=email, password=password)
     if not isinstance(user, User):
@@ -58,22 +58,22 @@ def verify_password(*, email: str, password: str, origin: Origin) -> User:
 
 
 def verify_code(*, user: User, code: str, origin: Origin, pauses: bool = True) -> TotpDevice:
-    """The device that vouches for `user`, who has given the password: by a code of the app or by a recovery code.
+    """Return the device that proves a code of `user`, who has given the password: a code of the app or a recovery code.
 
     Args:
-        pauses: False where password and code come in one request: a code that was not looked at and not counted
-            would tell that the password before it was right.
+        pauses: False where password and code come in one request: an answer that the code was neither checked nor
+            counted would reveal that the password was right.
 
     Raises:
         SignInRefused: wrong, used or expired code, or the user may no longer sign in.
-        LockedOut: too many failures, from here or, of codes, from everywhere.
+        LockedOut: too many failures from here, or too many codes from everywhere.
         TryAgainIn: too soon after a wrong code.
     """
     ip, closed_for = origin.ip, 0
     wait = guesses.seconds_of_pause(email=user.email, ip=ip) if pauses and not is_recovery_code(code) else 0
     if wait and not guesses.seconds_locked(email=user.email, ip=ip):
         raise TryAgainIn(wait)
-    # A recovery code, 40 bits behind a slow hash, is bound by the count of its network alone.
+    # A recovery code, 40 bits behind a slow hash, is limited only by the count of its network.
     door = None if is_recovery_code(code) else _door_of(user, origin)
     try:
         with guesses.counted(email=user.email, ip=ip, door=door) as guess:
@@ -98,7 +98,7 @@ def is_recovery_code(code: str) -> bool:
 
 
 def device_for(user: User, code: str) -> TotpDevice | None:
-    """The device that vouches for a user by a code of either kind; the caller counts the guess."""
+    """Return the device that proves a code of either kind; the caller counts the guess."""
     if not user.can_sign_in:
         return None
     if is_recovery_code(code):
@@ -107,7 +107,7 @@ def device_for(user: User, code: str) -> TotpDevice | None:
 
 
 def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_for: int = 0) -> NoReturn:
-    """Record a guess that was wrong, after it was counted; for what signs people in.
+    """Record a wrong guess, after it was counted; for code that signs people in.
 
     Args:
         closed_for: seconds for which a wider limit than this address's is full.
@@ -116,13 +116,13 @@ def refuse(*, email: str, step: str, user: User | None, origin: Origin, closed_f
         SignInRefused, LockedOut
     """
     seconds = max(guesses.seconds_locked(email=email, ip=origin.ip), closed_for)
-    label = address_in(email) or "unknown"
+    label = email_in(email) or "unknown"
     record(
         Action.LOGIN_FAILURE,
         actor=None,
         actor_label=label,
         subject=user,
-        # Whose it was, if anybody's: looked up for known and unknown addresses alike.
+        # The user, if there is one: looked up for known and unknown addresses alike.
         concerns=user or user_by_email(label),
         details={"step": step, "locked_out": seconds > 0},
     )

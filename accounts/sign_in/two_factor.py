@@ -1,4 +1,4 @@
-"""The second factor: an authenticator app for everyone, recovery codes for the day the phone is gone (R1.3)."""
+"""The second factor: an authenticator app for everyone, recovery codes for people without their phone (R1.3)."""
 
 import base64
 import io
@@ -56,17 +56,18 @@ def confirmed_device(user: User) -> TotpDevice | None:
 
 
 def enrolment_device(user: User, device_id: int | None = None, *, proof: str = "") -> TotpDevice:
-    """The not yet confirmed device whose secret the user is shown: `device_id`, or a new one instead of all others.
+    """Return the unconfirmed device whose secret the user is shown: `device_id`, or a new one instead of all others.
 
-    Each sign-in gets a secret of its own. Were it shared, somebody who knows a first password could look at it,
-    wait until its owner has enrolled, and compute their codes.
+    Each sign-in gets a secret of its own. If it were shared, a person who knows a first password could look at it, wait
+    until its owner has enrolled, and compute their codes.
 
     Args:
-        proof: of the link that somebody needs whose second factor the bank has reset (`enrolment_link.proof_in`).
+        proof: that the link was opened, which a person needs whose second factor the bank has reset
+            (`enrolment_link.proof_in`).
 
     Raises:
         AlreadyEnrolled: the password alone must not replace a second factor.
-        LinkNeeded: nor one that the bank has reset.
+        LinkNeeded: the bank has reset it, and the password alone must not set up another.
     """
     if confirmed_device(user):
         raise AlreadyEnrolled
@@ -80,14 +81,15 @@ def enrolment_device(user: User, device_id: int | None = None, *, proof: str = "
 
 
 def new_device(user: User) -> TotpDevice:
-    """A device with a fresh secret of 160 bits, worth nothing until a code of it confirms it."""
+    """Return a device with a fresh secret of 160 bits, worthless until a code of it confirms it."""
     device = TotpDevice(user=user, name="Authenticator app", confirmed=False, key=os.urandom(20).hex())
     device.save()
     return device
 
 
 def confirm_enrolment(user: User, pending: TotpDevice, *, code: str, proof: str = "") -> tuple[TotpDevice, list[str]]:
-    """Turn the second factor on with the device the user was shown; return it and ten recovery codes, told only now.
+    """Turn the second factor on with the device that the user was shown; return it and ten recovery codes, shown only
+    now.
 
     Raises:
         WrongCode: the device's throttle keeps count of it.
@@ -103,8 +105,8 @@ def confirm_enrolment(user: User, pending: TotpDevice, *, code: str, proof: str 
 
 
 def new_recovery_codes(user: User) -> tuple[list[RecoveryCode], list[str]]:
-    """Ten rows, not yet saved, and the codes as the user is shown them. Not inside a transaction: ten slow hashes
-    must not hold a lock."""
+    """Return ten rows, not yet saved, and the codes as the user is shown them. Call it outside a transaction: ten slow
+    hashes must not hold a lock."""
     codes = _new_codes()
     rows = [
         RecoveryCode(user=user, selector=selector, code_hash=make_password(secret))
@@ -129,9 +131,9 @@ def _switch_on(user: User, device: TotpDevice, rows: list[RecoveryCode], proof: 
 
 
 def verify_totp(user: User, code: str) -> TotpDevice | None:
-    """The user's device if `code` is its present, unused code. The row is locked: a code works once.
+    """Return the user's device if `code` is its current, unused code. The row is locked: a code works once.
 
-    How often it may be asked is for the caller to count (`accounts.sign_in.guesses`).
+    The caller counts the guesses (`accounts.sign_in.guesses`).
     """
     device = confirmed_device(user)
     if device is None:
@@ -141,7 +143,7 @@ def verify_totp(user: User, code: str) -> TotpDevice | None:
 
 
 def use_recovery_code(user: User, code: str) -> TotpDevice | None:
-    """Burn a recovery code; the user's device vouches then. None if it is wrong or used."""
+    """Use up a recovery code, and return the user's device; None if the code is wrong or used."""
     text = "".join(code.upper().replace("-", " ").split())
     selector, secret = text[:_SELECTOR_CHARS], text[_SELECTOR_CHARS:]
     row = RecoveryCode.objects.filter(user=user, selector=selector, used_at__isnull=True).first()
@@ -162,7 +164,7 @@ def _burn(user: User, row: RecoveryCode) -> TotpDevice | None:
 
 
 def _new_codes() -> dict[str, str]:
-    """Ten fresh codes: selector to secret."""
+    """Return ten fresh codes: selector to secret."""
     codes: dict[str, str] = {}
     while len(codes) < RECOVERY_CODES:
         selector = "".join(secrets.choice(_ALPHABET) for _ in range(_SELECTOR_CHARS))
@@ -171,13 +173,13 @@ def _new_codes() -> dict[str, str]:
 
 
 def secret_text(device: TotpDevice) -> str:
-    """The secret as people type it into an app: base32 in groups of four."""
+    """Return the secret as people type it into an app: base32 in groups of four."""
     text = base64.b32encode(bytes.fromhex(device.key)).decode()
     return " ".join(text[i : i + 4] for i in range(0, len(text), 4))
 
 
 def provisioning_uri(device: TotpDevice) -> str:
-    """The otpauth:// URI in the QR code (Key URI Format of the authenticator apps)."""
+    """Return the otpauth:// URI in the QR code (Key URI Format of the authenticator apps)."""
     label = quote(f"{settings.BANK_NAME}:{device.user.email}")
     query = urlencode(
         {
@@ -192,16 +194,17 @@ def provisioning_uri(device: TotpDevice) -> str:
 
 
 def qr_data_uri(device: TotpDevice) -> str:
-    """The QR code as an image for an <img>: it never is a URL that a log could keep."""
+    """Return the QR code as an image for an <img>: it is never a URL, which a log could keep."""
     picture = io.BytesIO()
     qrcode.make(provisioning_uri(device), image_factory=qrcode.image.svg.SvgPathFillImage, box_size=12).save(picture)
     return "data:image/svg+xml;base64," + base64.b64encode(picture.getvalue()).decode()
 
 
 def current_code(user: User, pending: TotpDevice | None = None) -> str | None:
-    """A code that works now, for demo mode only: with real people it would be no second factor.
+    """Return a code that works now, for demo mode only: with real people it would not be a second factor.
 
-    After one was used it is the next one, which the tolerance for slow clocks lets in; None if that is used too.
+    After a code was used it returns the next one, which the tolerance for slow clocks accepts; None if that is used
+    too.
 
     Raises:
         RuntimeError: the bank is not in demo mode.

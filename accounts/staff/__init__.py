@@ -1,1 +1,1 @@
-"""What the staff see of people and do for them."""
+"""What staff see about people and do for them."""

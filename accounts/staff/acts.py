@@ -1,20 +1,22 @@
-"""What staff may do to a row: a button on its page in the admin, a form that asks for a reason, one service (R5.1).
+"""Acts of staff on a row: a button on its page in the admin, a form that asks for a reason, one service (R5.1).
 
 The pages are views of their own, outside the admin's change view: that one runs in a transaction, and services own
-theirs. The buttons follow the permissions; the services ask again. Each act says what code of the clerk's it takes
-(`CodeAsked`, R5.8): the page asks for it.
+theirs. The buttons follow the permissions; the services check again. Each act says which code of the clerk it needs
+(`CodeAsked`, R5.8), and the page asks for it.
 """
 
+import importlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.core import checks
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,7 +26,7 @@ from django.urls import URLPattern, path, reverse
 from accounts.forms import CodeField
 from accounts.models import User
 from accounts.permission.reasons import MAX_REASON_CHARS
-from accounts.roles import may
+from accounts.roles import home_of, may
 from accounts.sign_in import fresh_code
 from accounts.sign_in.origin import origin_of
 from accounts.sign_in.sessions import pages
@@ -35,10 +37,10 @@ from foundation.refusals import NotNow, Refusal
 
 
 class CodeAsked(Enum):
-    """What code of the clerk's own authenticator app an act takes (R5.8)."""
+    """Which code of the clerk's own authenticator app an act needs (R5.8)."""
 
     NONE = "none"
-    LATELY = "lately"  # one within STAFF_CODE_SECONDS in this session: what moves money, or lets it move
+    LATELY = "lately"  # one within STAFF_CODE_SECONDS in this session: for acts that move money, or let it move
     EACH = "each"  # one for each act, which the service verifies: who may do what, and who gets in
 
 
@@ -51,7 +53,7 @@ def _code_field() -> forms.CharField:
 
 
 class ActForm(forms.Form):
-    """The fields of an act are given to it by name. Without any it only asks whether one is sure."""
+    """The fields of an act are set by name. Without any, it only asks whether the clerk is sure."""
 
     def __init__(self, *args: Any, row: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,7 +68,7 @@ class ReasonForm(ActForm):
 
 
 class ReasonForCustomerForm(ReasonForm):
-    """For decisions that the customer is told the reason of."""
+    """For decisions whose reason the customer reads."""
 
     reason = LineField(
         label="Reason, as the customer reads it", max_length=MAX_REASON_CHARS, widget=forms.Textarea(attrs={"rows": 3}),
@@ -75,8 +77,8 @@ class ReasonForCustomerForm(ReasonForm):
 
 
 class ShownFreezesField(forms.IntegerField):
-    """Which freezes of an account the page shows (`accounts.freezes.version_of`): they are sent back with the form, so
-    that nobody lifts one unread. A page that is shown again shows what stands by then, and so does its field."""
+    """Which freezes of an account the page shows (`accounts.freezes.version_of`): the form sends them back, so that
+    nobody lifts one unread. A page that is shown again shows the current freezes, and so does its field."""
 
     widget = forms.HiddenInput
 
@@ -110,12 +112,14 @@ class AdminKeyForm(CodeReasonForm):
 
 @dataclass(frozen=True)
 class StaffAct:
-    """One thing staff may do to a row of a model.
+    """One thing that staff may do to a row of a model.
 
     `carry_out(request, row, **cleaned_data)` calls the service; `is_offered(row)` says whether it makes sense now, and
-    `why_not(row, actor)` why it does not any more; `initial(row)` fills the form in. `explanation` says in plain words
-    what will happen, of this very row where it is a function; `done` says that it did, by what the service returned
-    where it is one, and `is_waiting` whether that still waits for somebody: then it is said as a warning.
+    `why_not(row, actor)` why it no longer does; `initial(row)` fills the form in. `explanation` says in plain words
+    what will happen, to this row where it is a function; `done` says that it happened, from what the service returned
+    where it is one, and `is_waiting` whether it still waits for a person: then the message is a warning. `changes`
+    names the fields of the model that show afterwards that the act was done: the page of the row shows them, and the
+    list is filtered by them. If a field is shown already, `changes` may give a filter of its own instead.
     """
 
     name: str
@@ -131,6 +135,7 @@ class StaffAct:
     initial: Callable[[Any], dict[str, Any]] = field(default=lambda row: {})
     is_dangerous: bool = False
     is_waiting: Callable[[Any], bool] = field(default=lambda outcome: False)
+    changes: tuple[str | type[admin.ListFilter], ...] = ()
 
     def explained(self, row: Any) -> str:
         return self.explanation if isinstance(self.explanation, str) else self.explanation(row)
@@ -140,7 +145,7 @@ class StaffAct:
 
 
 def actor_of(request: HttpRequest) -> User:
-    """Whoever is signed in; the admin lets nobody else come this far."""
+    """Return the signed-in user; the admin lets nobody else come this far."""
     actor: Any = request.user
     return actor
 
@@ -149,14 +154,60 @@ _acts_of: dict[type[Model], list[StaffAct]] = defaultdict(list)
 
 
 def offer(model: type[Model], *acts: StaffAct) -> None:
-    """Put these acts on the pages of a model's rows. An app may do so with a model of an app below it."""
-    _acts_of[model].extend(acts)
+    """Add these acts to the pages of a model's rows. An app may do so for a model of an app below it.
+
+    Raises:
+        TypeError: an act lacks a part. `check_acts` finds what other files lack.
+    """
+    for act in acts:
+        if faults := list(_faults_of(act, _acts_of[model])):
+            raise TypeError(f"The act {act.name!r} on {model.__name__} is not whole: {'; '.join(faults)}.")
+        _acts_of[model].append(act)
+
+
+def _faults_of(act: StaffAct, others: list[StaffAct]) -> Iterator[str]:
+    for part in ("name", "label", "permission", "explanation", "done"):
+        if not getattr(act, part):
+            yield f"it lacks its {part}"
+    if any(act.name == other.name for other in others):
+        yield "another one is called so"
+    if issubclass(act.form, CodeReasonForm) != (act.code == CodeAsked.EACH):
+        yield "the form of an act that takes a code each time is a CodeReasonForm, and no other is"
+
+
+def check_acts(**_: Any) -> list[checks.CheckMessage]:
+    """Check that each act has its permission, declared by a model and given to a role, and the fields that it
+    changes."""
+    return [
+        checks.Error(f"The act {act.name!r} on {model.__name__}: {fault}", id="accounts.E001")
+        for model, acts in _acts_of.items()
+        for act in acts
+        for fault in (*_faults_of_permission(act.permission), *_faults_of_changes(model, act))
+    ]
+
+
+def _faults_of_permission(permission: str) -> Iterator[str]:
+    app, _, codename = permission.partition(".")
+    try:
+        home_of(app, codename)
+    except LookupError:
+        yield f"{permission} stands in no Meta.permissions of {app}/models.py."
+    grants = importlib.import_module(f"{app}.roles").GRANTS
+    if not any(permission in granted for granted in grants.values()):
+        yield f"no role has {permission}: add it to GRANTS in {app}/roles.py, and a migration that calls grant()."
+
+
+def _faults_of_changes(model: type[Model], act: StaffAct) -> Iterator[str]:
+    fields = {field.name for field in model._meta.get_fields()}
+    for name in act.changes:
+        if isinstance(name, str) and name not in fields:
+            yield f"{name} is no field of the model, in {model.__module__.replace('.', '/')}.py."
 
 
 class ActingAdmin(ReadOnlyAdmin):
-    """A read-only admin with acts on its rows: those that were `offer`ed for its model.
+    """A read-only admin with the acts on its rows that were `offer`ed for its model.
 
-    `about_template` tells what a row is about, at the top of its page and wherever somebody acts on it.
+    `about_template` says what a row is about, at the top of its page and on the pages of its acts.
     """
 
     about_template = ""
@@ -165,13 +216,25 @@ class ActingAdmin(ReadOnlyAdmin):
     def acts(self) -> list[StaffAct]:
         return _acts_of[self.model]
 
+    @property
+    def changed_by_acts(self) -> list[Any]:
+        """Return the names of fields, and filters, that show afterwards that an act was done."""
+        return list(dict.fromkeys(one for act in self.acts for one in act.changes))
+
+    def filters(self) -> tuple[Any, ...]:
+        return (*super().filters(), *self.changed_by_acts)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        shown = super().get_fields(request, obj)
+        return [*shown, *self._with_moments(one for one in self.changed_by_acts if isinstance(one, str))]
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.act_view)
         name = f"{self.opts.app_label}_{self.opts.model_name}_act"
         return [path("<path:object_id>/act/<slug:act_name>/", view, name=name), *super().get_urls()]
 
     def acts_on(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
-        """The buttons of a row's page: what this role may do, and what makes sense now."""
+        """Return the buttons of a row's page: acts that this role may do, and that make sense now."""
         return [
             {"label": act.label, "url": self._url(row, act), "is_dangerous": act.is_dangerous}
             for act in self.acts
@@ -179,7 +242,7 @@ class ActingAdmin(ReadOnlyAdmin):
         ]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """As Django's, which would read the row a second time for the page that shows it."""
+        """Return the row, as Django does, which would read it a second time for the page."""
         read = vars(request).setdefault("_rows_read", {})
         key = (self.model, object_id, from_field)
         if key not in read:
@@ -196,7 +259,7 @@ class ActingAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, context)
 
     def about(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """What `about_template` shows."""
+        """Return what `about_template` shows."""
         return {}
 
     def _about(self, request: HttpRequest, row: Any) -> dict[str, Any]:
@@ -239,7 +302,7 @@ class ActingAdmin(ReadOnlyAdmin):
         return render(request, "admin/act.html", context)
 
     def _past_the_code(self, request: HttpRequest, act: StaffAct, form: ActForm) -> dict[str, Any]:
-        """What the act is given, once the code is good that was asked for beside it.
+        """Return the act's arguments, after the code beside the form was verified.
 
         Raises:
             CodeNeeded, WrongCode, TryAgainIn, TooOften
@@ -252,7 +315,7 @@ class ActingAdmin(ReadOnlyAdmin):
                 code=given.pop("code", ""),
                 origin=origin_of(request),
             )
-            form.fields.pop("code", None)  # if the service refuses, this one counts for the next try
+            form.fields.pop("code", None)  # if the service refuses, this code counts for the next try
         return given
 
     def _found(self, request: HttpRequest, object_id: str, act_name: str) -> tuple[Any, StaffAct]:

@@ -18,7 +18,7 @@ from foundation.money import InvalidAmount, parse_typed_amount
 
 
 class ActiveFilter(admin.SimpleListFilter):
-    """As Django's own of a boolean, but compared with a value: no index serves `WHERE is_active`."""
+    """Like Django's own for a boolean, but compared with a value: no index serves `WHERE is_active`."""
 
     title = "active"
     parameter_name = "is_active__exact"
@@ -33,7 +33,7 @@ class ActiveFilter(admin.SimpleListFilter):
 
 
 class LockedFilter(admin.SimpleListFilter):
-    """Only those whom an administrator locked, the last first."""
+    """Only people whom an administrator locked, newest first."""
 
     title = "locked"
     parameter_name = "locked"
@@ -53,7 +53,8 @@ class LockedFilter(admin.SimpleListFilter):
 
 
 class RoleFilter(admin.SimpleListFilter):
-    """By role. Nearly everybody is a customer, so customers are asked for along the list, staff one by one."""
+    """By role. Nearly everybody is a customer, so customers are filtered along the list, staff are looked up one by
+    one."""
 
     title = "role"
     parameter_name = "role"
@@ -71,7 +72,7 @@ class RoleFilter(admin.SimpleListFilter):
 
 
 class OwnerFilter(admin.SimpleListFilter):
-    """Customers' accounts or the bank's own. Nearly all are customers', so the few others are what is left out."""
+    """Customers' accounts or the bank's own. Nearly all are customers', so the filter leaves out the few others."""
 
     title = "whose"
     parameter_name = "of"
@@ -115,14 +116,14 @@ class AccountFilter(TypedFilter):
 
 
 class SubjectAccountFilter(AccountFilter):
-    """For the audit log: what was done to the account itself. What moved on it is in the list of transactions."""
+    """For the audit log: what was done to the account itself. The list of transactions shows what moved on it."""
 
     def of_account(self, rows: QuerySet[Any], account: BankAccount) -> QuerySet[Any]:
         return rows.filter(subject_type=account._meta.model_name, subject_id=str(account.public_id))
 
 
 class AmountFilter(TypedFilter):
-    """From one amount to another, both included, the largest first: one order that an index serves."""
+    """From one amount to another, both included, largest first: an order that an index serves."""
 
     title = "amount"
     inputs = (("amount_from", "From"), ("amount_to", "To"))

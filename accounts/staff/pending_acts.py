@@ -1,4 +1,4 @@
-"""What waits for a second administrator, in the staff's area: in words, and the two decisions (R5.8)."""
+"""Acts that wait for a second administrator, in the staff's area: in words, and the two decisions (R5.8)."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from accounts.staff.acts import CodeAsked, CodeReasonForm, StaffAct, actor_of
 
 
 def how_it_waits(act: PendingAct) -> str:
-    """For whoever has just asked for it."""
+    """Say how it waits, for the administrator who has just asked for it."""
     if act.effective_at is None:
         return "Nothing has changed yet: a second administrator has to agree. The others are told by mail."
     return (
@@ -23,14 +23,14 @@ def how_it_waits(act: PendingAct) -> str:
 
 
 def what_becomes_of_it(act: PendingAct) -> str:
-    """On its page, while it waits."""
+    """Say what will happen to it, on its page while it waits."""
     if act.effective_at is None:
         return "A second administrator has to agree. It can’t be the one who asked, or the person it concerns."
     return f"It takes effect by itself after {_moment(act.effective_at)}, unless somebody stops it."
 
 
 def in_words(act: PendingAct) -> dict[str, Any]:
-    """What templates/admin/pending_act.html shows."""
+    """Return what templates/admin/pending_act.html shows."""
     return {
         "waiting_act": act,
         "said": second_person.kind_of(act).said(act),

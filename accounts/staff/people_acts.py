@@ -1,4 +1,4 @@
-"""What administrators do to people and to accounts: the buttons of their pages (R1.5, R5.1)."""
+"""Acts of administrators on people and accounts: the buttons of their pages (R1.5, R5.1)."""
 
 from typing import Any
 
@@ -11,11 +11,12 @@ from accounts.models import PendingAct, User
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
 from accounts.staff.acts import AdminKeyForm, CodeAsked, CodeReasonForm, StaffAct, actor_of
+from accounts.staff.list_filters import ActiveFilter, LockedFilter
 from accounts.staff.pending_acts import how_it_waits
 
 
 class EditUserForm(CodeReasonForm, PersonForm):
-    """What staff may edit of a person; the address is not among it."""
+    """What staff may edit about a person; the postal address is not included."""
 
     address = None  # type: ignore[assignment]
     email = EmailAddressField(label="E-mail", max_length=254)
@@ -27,7 +28,7 @@ class EditUserForm(CodeReasonForm, PersonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["phone"].required = not self.row.is_staff
-        for name in ("first_name", "last_name", "email", "phone"):  # somebody else's: no browser fills them in
+        for name in ("first_name", "last_name", "email", "phone"):  # another person's data: no browser fills them in
             self.fields[name].widget.attrs["autocomplete"] = "off"
 
 
@@ -76,6 +77,7 @@ USER_ACTS = (
         carry_out=_edit,
         code=CodeAsked.EACH,
         form=EditUserForm,
+        changes=(ActiveFilter,),
         initial=lambda user: {
             **{name: getattr(user, name) for name in ("first_name", "last_name", "email", "phone", "is_active")},
             "seen": people.version_of(user),
@@ -103,6 +105,7 @@ USER_ACTS = (
         carry_out=_lock,
         code=CodeAsked.EACH,
         form=AdminKeyForm,
+        changes=(LockedFilter,),
         is_offered=lambda user: user.locked_at is None,
         is_dangerous=True,
     ),
@@ -115,6 +118,7 @@ USER_ACTS = (
         carry_out=_unlock,
         code=CodeAsked.EACH,
         form=AdminKeyForm,
+        changes=(LockedFilter,),
         is_offered=lambda user: bool(people.locks_of(user)),
     ),
 )

@@ -1,4 +1,4 @@
-"""What staff see of people, of accounts and of the audit log, by their role: on their pages and through the API (R5.4,
+"""What staff see about people, accounts and the audit log, by their role: on their pages and through the API (R5.4,
 R6.4)."""
 
 import uuid
@@ -20,7 +20,7 @@ from foundation.replica import may_be_behind
 
 @dataclass(frozen=True)
 class LogFilters:
-    """What part of the log is asked for; people by their public ids, an account by its number in full."""
+    """Which part of the log is wanted; people by their public ids, an account by its full number."""
 
     action: Action | None = None
     actor: uuid.UUID | None = None
@@ -31,21 +31,20 @@ class LogFilters:
 
 
 def customers_among(users: QuerySet[User]) -> QuerySet[User]:
-    """Those of the users who are customers, in whatever order the users are read."""
+    """Return those of the users who are customers, whatever the order in which the users are read."""
     memberships = User.groups.through.objects.filter(user=OuterRef("pk"), group__name=Role.CUSTOMER.value)
     return users.filter(Exists(memberships))
 
 
 def seen_by(user: User, people: QuerySet[User]) -> QuerySet[User]:
-    """Those of the people whom this one of the staff may see, with their roles: Support sees customers; colleagues
-    are none of its business."""
+    """Return the people whom this member of staff may see, with their roles: Support sees customers, not colleagues."""
     rows = with_roles(people)
     return customers_among(rows) if user.role == Role.SUPPORT else rows
 
 
 @may_be_behind
 def people(user: User, *, email: str = "", only_locked: bool = False, after: Cursor | None = None) -> Page[User]:
-    """Those whom the user may see, the last to come first; by the whole of an e-mail address if one is given.
+    """Return the people whom the user may see, newest first; by a full e-mail address if one is given.
 
     Raises:
         PermissionDenied, InvalidCursor
@@ -60,7 +59,7 @@ def people(user: User, *, email: str = "", only_locked: bool = False, after: Cur
 
 
 def person(user: User, public_id: uuid.UUID) -> User:
-    """One of those whom the user may see.
+    """Return one of the people whom the user may see.
 
     Raises:
         PermissionDenied, User.DoesNotExist
@@ -70,7 +69,7 @@ def person(user: User, public_id: uuid.UUID) -> User:
 
 
 def pending_acts(user: User, *, after: Cursor | None = None) -> Page[PendingAct]:
-    """What waits for a second administrator or takes effect soon, the last to come first.
+    """Return the acts that wait for a second administrator or take effect soon, newest first.
 
     Raises:
         PermissionDenied, InvalidCursor
@@ -81,7 +80,7 @@ def pending_acts(user: User, *, after: Cursor | None = None) -> Page[PendingAct]
 
 
 def pending_act(user: User, public_id: uuid.UUID) -> PendingAct:
-    """One of them, decided or not.
+    """Return one such act, decided or not.
 
     Raises:
         PermissionDenied, PendingAct.DoesNotExist
@@ -91,12 +90,12 @@ def pending_act(user: User, public_id: uuid.UUID) -> PendingAct:
 
 
 def account_numbered(user: User, number: str) -> BankAccount:
-    """A customer's account, by its number in full.
+    """Return a customer's account, by its full number.
 
     Raises:
         PermissionDenied
-        BankAccount.DoesNotExist: also for what is no account number.
-        DecryptionFailed: somebody has tampered with the database.
+        BankAccount.DoesNotExist: also for a text that is not an account number.
+        DecryptionFailed: the row was tampered with in the database.
     """
     require(user, "accounts.view_bankaccount")
     try:
@@ -110,8 +109,8 @@ def account_numbered(user: User, number: str) -> BankAccount:
 
 @may_be_behind
 def log_entries(user: User, filters: LogFilters, *, after: Cursor | None = None) -> Page[AuditEntry]:
-    """The part of the audit log that the filters let through, newest first, with the public ids of the people in it
-    whom the bank still knows. What names nobody finds nothing.
+    """Return the part of the audit log that the filters let through, newest first, with the public ids of the people in
+    it whom the bank still has. A filter that names nobody finds nothing.
 
     Raises:
         PermissionDenied, InvalidCursor
@@ -139,7 +138,7 @@ def _public_id(column: str) -> Subquery:
 
 
 def _about_account(rows: QuerySet[AuditEntry], number: str) -> QuerySet[AuditEntry]:
-    """What was done to the account itself; what moved on it is in the list of transactions."""
+    """Return the entries about the account itself; the list of transactions shows what moved on it."""
     account = bank_accounts.find_by_number(number)
     if account is None:
         return rows.none()

@@ -14,6 +14,7 @@ from accounts.account_numbers import InvalidAccountNumber, check_digits, grouped
 from accounts.forms import AccountNumberField
 from accounts.models import AccountKind, BankAccount
 from foundation.keys.encryption import lookup_digest
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 numbers = st.integers(min_value=1_000_000_000, max_value=9_999_999_999).map(lambda n: f"{n}{check_digits(str(n))}")
@@ -107,6 +108,7 @@ def test_numbers_are_shown_in_groups_or_masked() -> None:
     assert masked("123456789012") == "•••• 9012"
 
 
+@proves("V14.2.6")
 def test_an_account_shows_its_number_masked_in_lists_and_the_banks_own_have_none(alice: Any, open_account: Any) -> None:
     # R2.2
     account = open_account(alice)

@@ -13,6 +13,7 @@ from accounts.sign_in.sessions import rows as user_sessions
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, mails, wrong_code_for
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -24,7 +25,7 @@ PIN = "805913"
 
 
 def fields(answer: Any) -> set[str]:
-    """What was wrong, of a body that was not valid."""
+    """Return what was wrong in an invalid body."""
     assert told(answer) == (422, "invalid")
     return {error["field"] for error in answer.json()["errors"]}
 
@@ -39,7 +40,7 @@ def subjects(user: Any) -> list[str]:
 
 @pytest.fixture
 def fresh_code(code_of: Any) -> Any:
-    """A code as if half a minute had gone by since the last one."""
+    """Return a code as if half a minute had passed since the last one."""
 
     def code(user: Any) -> str:
         TotpDevice.objects.update(last_step=-1)
@@ -51,10 +52,11 @@ def fresh_code(code_of: Any) -> Any:
 # --- Another password ------------------------------------------------------------------------------------------
 
 
+@proves("V6.2.3", "V7.2.4", "V7.4.3")
 def test_another_password_ends_all_else_and_this_session_goes_on_with_new_tokens(
     alice: Any, api_of: Any, browser_of: Any
 ) -> None:
-    # R1.8, R7.1: the old access token is refused on the next request, and so is what could renew it.
+    # R1.8, R7.1: the old access token is refused on the next request, and so is everything that could renew it.
     here, other, browser = api_of(alice), api_of(alice), browser_of(alice)
     answer = here.post("profile/password", {"current_password": PASSWORD, "new_password": NEW})
     assert answer.status_code == 200
@@ -115,7 +117,7 @@ def test_a_session_that_ended_meanwhile_changes_no_password(alice: Any, api_of: 
 
 
 def test_a_cookie_that_comes_along_is_left_as_it_is(alice: Any, bob: Any, api_of: Any, browser_of: Any) -> None:
-    # R8.2: nor does a hash renewed by the way begin a session of the pages.
+    # R8.2: a hash that is renewed on the way does not begin a session of the pages either.
     api, browser = api_of(alice), browser_of(bob)
     before = dict(browser.session)
     for client, cookies in ((browser, 1), (api.client, 0)):
@@ -147,6 +149,7 @@ def test_a_pin_is_set_changed_and_removed_for_a_code_each(alice: Any, api_of: An
     assert not any(PIN in mail.message for mail in mails())
 
 
+@proves("V7.5.1")
 def test_no_pin_without_a_fresh_code(alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.8
     api, code = api_of(alice), code_of(alice)
@@ -169,7 +172,7 @@ def test_a_pin_that_all_try_first_uses_up_no_code(alice: Any, api_of: Any, code_
 
 
 def test_a_locked_pin_is_neither_replaced_nor_removed(alice: Any, api_of: Any, fresh_code: Any) -> None:
-    # R1.4: whoever guesses would guess on.
+    # R1.4: a guesser could go on guessing.
     User.objects.filter(pk=alice.pk).update(pin_hash=make_password(PIN), pin_locked_at=alice.created_at)
     api = api_of(alice)
     assert api.get("profile").json()["pin_is_locked"] is True
@@ -193,6 +196,7 @@ def test_new_recovery_codes_are_told_once_and_void_the_old(alice: Any, api_of: A
     assert subjects(alice)[:2] == ["You have new recovery codes"] * 2
 
 
+@proves("V7.5.1")
 @in_one_world("path", ["profile/recovery-codes", "profile/authenticator"])
 def test_nothing_of_it_without_a_fresh_code(path: str, alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.8
@@ -247,8 +251,9 @@ def test_a_wrong_code_of_the_new_app_replaces_nothing(alice: Any, api_of: Any, c
     assert TotpDevice.objects.filter(user=alice, confirmed=True).count() == 1
 
 
+@proves("V9.2.2")
 def test_the_token_is_of_its_session_its_user_and_its_use(alice: Any, charlie: Any, api_of: Any, code_of: Any) -> None:
-    # R1.8: whoever sees the answer of one session must not finish in another.
+    # R1.8: a thief who sees the answer of one session must not finish in another.
     api, other, stranger = api_of(alice), api_of(alice), api_of(charlie)
     token = begun(api, code_of(alice))["replacement_token"]
     nothing = (409, "nothing_to_replace")
@@ -268,7 +273,7 @@ def test_the_token_is_of_its_session_its_user_and_its_use(alice: Any, charlie: A
 def test_after_a_recovery_code_money_to_strangers_waits_a_day(
     alice: Any, api_of: Any, code_of: Any, by_recovery_code: bool
 ) -> None:
-    # R1.8: as on the pages, and whoever holds the token cannot say otherwise.
+    # R1.8: as on the pages, and the holder of the token cannot say otherwise.
     api = api_of(alice)
     rows, recovery = two_factor.new_recovery_codes(alice)
     alice.recovery_codes.bulk_create(rows)
@@ -283,7 +288,7 @@ def test_after_a_recovery_code_money_to_strangers_waits_a_day(
 def test_a_cookie_beside_the_token_is_left_as_it_is(
     alice: Any, bob: Any, browser_of: Any, api_of: Any, fresh_code: Any
 ) -> None:
-    # R8.2: a form of another site cannot end somebody's session by a token of its own.
+    # R8.2: a form on another site cannot end a person's session with a token of its own.
     browser, api = browser_of(bob), api_of(alice)
     key = browser.session.session_key
     headers = {"Authorization": f"Bearer {api.tokens.access_token}"}
@@ -293,6 +298,7 @@ def test_a_cookie_beside_the_token_is_left_as_it_is(
     assert browser.session.session_key == key
 
 
+@proves("V9.2.1")
 def test_it_waits_ten_minutes(alice: Any, api_of: Any, code_of: Any) -> None:
     import time_machine
     from django.utils import timezone

@@ -1,4 +1,4 @@
-"""A forgotten password through the API: equal answers, a link that works once, and the code as ever (R1.9)."""
+"""A forgotten password through the API: equal answers, a link that works once, and the code as always (R1.9)."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from accounts.models import PasswordReset, User
 from audit.models import AuditEntry
 from tests.acts import link_for, mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -28,10 +29,11 @@ def choose(api: Any, token: str, new: str = NEW) -> Any:
     return api.post("auth/password-reset/confirm", {"token": token, "new_password": new})
 
 
+@proves("V6.4.3")
 def test_a_new_password_by_mail_and_then_both_factors(
     alice: Any, api_of: Any, code_of: Any, browser_of: Any, settings: Any
 ) -> None:
-    # R1.9: it signs nobody in, and the code is asked as ever.
+    # R1.9: it signs nobody in, and the code is asked as always.
     settings.API_LOGINS_PER_MINUTE = 1000
     signed_in, browser, api = api_of(alice), browser_of(alice), api_of(None)
     assert ask(api, " ALICE@example.com ").status_code == 202
@@ -48,7 +50,8 @@ def test_a_new_password_by_mail_and_then_both_factors(
     assert told(choose(api, token)) == (404, "link_invalid")
 
 
-def test_whose_the_address_is_shows_in_nothing(alice: Any, make_user: Any, api_of: Any) -> None:
+@proves("V6.3.8")
+def test_nothing_reveals_who_owns_the_address(alice: Any, make_user: Any, api_of: Any) -> None:
     # R1.9
     locked = make_user("Lou")
     User.objects.filter(pk=locked.pk).update(locked_at=locked.created_at)

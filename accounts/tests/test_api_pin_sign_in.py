@@ -9,6 +9,7 @@ from accounts.models import TotpDevice, User, UserSession
 from audit.models import AuditEntry
 from tests.acts import mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,7 @@ def test_one_that_was_set_through_the_api_signs_in(bob: Any, api_of: Any, code_o
     assert entry.actor_id == bob.pk
 
 
+@proves("V6.3.3")
 def test_never_without_the_code(alice: Any, api_of: Any) -> None:
     # R7.1
     for code in (None, "", "12345"):
@@ -56,6 +58,7 @@ def test_never_without_the_code(alice: Any, api_of: Any) -> None:
     assert not UserSession.objects.exists()
 
 
+@proves("V6.3.4")
 def test_switched_off_it_is_refused_and_looked_at_by_nobody(
     alice: Any, api_of: Any, code_of: Any, settings: Any
 ) -> None:
@@ -71,7 +74,7 @@ def test_switched_off_it_is_refused_and_looked_at_by_nobody(
     assert api_of(None).post("auth/login", login).status_code == 200
 
 
-def test_a_right_one_begins_the_count_anew(alice: Any, api_of: Any, code_of: Any) -> None:
+def test_a_right_one_resets_the_count(alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.4
     for pins in ((WRONG, WRONG, PIN), (WRONG, WRONG, PIN)):
         statuses = [sign_in(api_of(None), alice, code_of(alice), pin).status_code for pin in pins]
@@ -81,7 +84,7 @@ def test_a_right_one_begins_the_count_anew(alice: Any, api_of: Any, code_of: Any
 
 
 def test_the_third_wrong_one_locks_until_staff_unlock(alice: Any, api_of: Any, code_of: Any) -> None:
-    # R1.4: from wherever they come; recorded and told once.
+    # R1.4: from any network; recorded and told once.
     for number in range(3):
         api = api_of(None, REMOTE_ADDR=f"203.0.{number}.9")
         assert told(sign_in(api, alice, code_of(alice), WRONG)) == REFUSED

@@ -8,6 +8,7 @@ from accounts.models import TotpDevice, User, UserSession
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, link_for, mails, wrong_code_for
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import an_origin
 from tests.tables import in_one_world
@@ -18,7 +19,7 @@ INVALID = (401, "token_invalid")
 
 
 def fields(answer: Any) -> set[str]:
-    """What was wrong, of a body that was not valid."""
+    """Return what was wrong in an invalid body."""
     assert told(answer) == (422, "invalid")
     return {error["field"] for error in answer.json()["errors"]}
 
@@ -29,7 +30,7 @@ def actions(user: Any) -> list[str]:
 
 @pytest.fixture
 def fresh_code(code_of: Any) -> Any:
-    """A code as if half a minute had gone by since the last one."""
+    """Return a code as if half a minute had passed since the last one."""
 
     def code(user: Any) -> str:
         TotpDevice.objects.update(last_step=-1)
@@ -63,7 +64,7 @@ def test_the_profile_is_ones_own(alice: Any, api_of: Any) -> None:
 def test_everybody_sees_and_changes_their_own_only(
     who: str, request: Any, alice: Any, api_of: Any, fresh_code: Any
 ) -> None:
-    # R1.7: there is no user to name but oneself.
+    # R1.7: the user is the only one who can be named.
     user = request.getfixturevalue(who)
     api = api_of(user)
     assert api.patch("profile", {"address": "Ring 1", "code": fresh_code(user)}).json()["email"] == user.email
@@ -108,7 +109,7 @@ def test_an_eleventh_change_in_an_hour_is_one_too_many(alice: Any, api_of: Any, 
 
 
 def test_a_field_of_old_that_breaks_the_rules_stands_in_nobodys_way(bob: Any, api_of: Any, fresh_code: Any) -> None:
-    # Bob has no phone: that is no fault of what he sends.
+    # Bob has no phone: his body is not at fault for that.
     answer = api_of(bob).patch("profile", {"address": "Ring 1", "code": fresh_code(bob)})
     assert (answer.json()["address"], answer.json()["phone"]) == ("Ring 1", "")
 
@@ -123,6 +124,7 @@ def test_a_change_elsewhere_at_the_same_time_is_not_undone(alice: Any, api_of: A
     assert (alice.address, alice.phone) == ("Ring 1", "+49 30 777")
 
 
+@proves("V7.5.1")
 @in_one_world("sent", [{"phone": "+49 30 777"}, {"address": "Ring 1"}])
 def test_phone_and_address_take_a_code(sent: Any, alice: Any, api_of: Any, fresh_code: Any) -> None:
     # R1.8: a stolen token must not change where the bank calls and writes.
@@ -134,6 +136,7 @@ def test_phone_and_address_take_a_code(sent: Any, alice: Any, api_of: Any, fresh
     assert (alice.phone, alice.address) == ("+49 30 5550101", "Lindenallee 4\nBerlin")
 
 
+@proves("V2.3.5")
 @in_one_world(
     "sent",
     [{"first_name": "Alder", "last_name": "Bank"}, {"first_name": "1"}, {"last_name": ""}, {"last_name": "Brandt"}],
@@ -175,7 +178,7 @@ def test_a_name_that_waits_stands_on_the_profile(alice: Any, api_of: Any) -> Non
     ],
 )
 def test_the_rules_are_those_of_the_page(data: Any, field: str, alice: Any, api_of: Any) -> None:
-    # R1.8: and nothing else of oneself can be set.
+    # R1.8: and nothing else about oneself can be set.
     assert fields(api_of(alice).patch("profile", {"code": "123456"} | data)) == {field}
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
 
@@ -194,6 +197,7 @@ def email_change(user: Any, code: str, **changes: Any) -> dict[str, Any]:
     return {"email": "alice@new.example.com", "password": PASSWORD, "code": code} | changes
 
 
+@proves("V6.3.7")
 def test_an_address_is_confirmed_by_the_link_and_told_to_the_old_one(alice: Any, api_of: Any, code_of: Any) -> None:
     # R1.8
     api = api_of(alice)
@@ -221,6 +225,7 @@ def test_whether_an_address_is_taken_is_not_told(alice: Any, bob: Any, api_of: A
     assert "/profile/email/confirm/" not in mails(bob.email)[-1].message
 
 
+@proves("V7.5.1")
 def test_password_and_code_are_both_needed(alice: Any, api_of: Any, fresh_code: Any, code_of: Any) -> None:
     # R1.8: a stolen token must not do.
     api = api_of(alice)

@@ -1,4 +1,4 @@
-"""Registration and two-factor through the API: as on the pages, for somebody who has no token yet (R1.1, R1.3)."""
+"""Registration and two-factor through the API: as on the pages, for a person without a token (R1.1, R1.3)."""
 
 from datetime import timedelta
 from typing import Any
@@ -88,7 +88,7 @@ def test_the_rules_are_those_of_the_page(changes: dict[str, str], field: str, ap
     assert not Registration.objects.exists()
 
 
-def test_a_link_is_no_use_without_the_password(api_of: Any) -> None:
+def test_a_link_is_useless_without_the_password(api_of: Any) -> None:
     # R1.1
     api = api_of(None)
     api.post("auth/register", NORA)
@@ -121,7 +121,7 @@ def test_a_wrong_code_turns_nothing_on(dora: Any, api_of: Any, code_of: Any) -> 
 
 
 def test_a_newer_enrolment_makes_the_older_worthless(dora: Any, api_of: Any, code_of: Any) -> None:
-    # R1.3: whoever was shown the first secret can compute no code of the second.
+    # R1.3: a person who saw the first secret cannot compute a code of the second.
     api = api_of(None)
     first = enrol(api, dora)
     second = enrol(api, dora)

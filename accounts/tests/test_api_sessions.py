@@ -23,6 +23,7 @@ from accounts.sign_in.sessions import rows as user_sessions
 from audit.models import AuditEntry
 from tests.acts import cleaned_up, mails
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import agree
 from tests.tables import in_one_world
@@ -79,8 +80,8 @@ def test_it_lasts_fifteen_minutes(alice: Any, api_of: Any, clock: Any) -> None:
 
 
 def test_a_clock_that_is_set_back_signs_nobody_out(alice: Any, api_of: Any, clock: Any) -> None:
-    """R7.1: the codes of phones, whose clocks are right, would let nobody in again. Asked of a worker that has not seen
-    the token before."""
+    """R7.1: the codes of phones, whose clocks are right, would let nobody in again. The worker asked has not seen the
+    token before."""
     api = api_of(alice)
     clock.shift(-3600)
     api_tokens._read_lately.clear()
@@ -89,7 +90,7 @@ def test_a_clock_that_is_set_back_signs_nobody_out(alice: Any, api_of: Any, cloc
 
 
 def forged(api: ApiClient, **changes: Any) -> str:
-    """The token of `api`, signed as the bank signs, with other claims."""
+    """Return the token of `api`, signed as the bank signs, with other claims."""
     claims = jwt.decode(api.tokens.access_token, options={"verify_signature": False})  # type: ignore[union-attr]
     kid, key = next(iter(bank.TOKEN_KEYS.items()))
     header, key = {"kid": kid, "typ": "at+jwt"} | changes.pop("header", {}), changes.pop("key", key)
@@ -98,7 +99,7 @@ def forged(api: ApiClient, **changes: Any) -> str:
 
 
 def with_header(api: ApiClient, **changes: Any) -> str:
-    """The token of `api` under another header, which its signature does not cover, or without any."""
+    """Return the token of `api` under another header, which its signature does not cover, or without any."""
     claims, signature = api.tokens.access_token.split(".")[1:]  # type: ignore[union-attr]
     header = {"alg": "HS256", "typ": "at+jwt", "kid": "k1"} | changes
     text = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
@@ -132,6 +133,7 @@ FORGERIES: dict[str, Any] = {
 }
 
 
+@proves("V9.1.1", "V9.1.2", "V9.1.3", "V9.2.1", "V9.2.3")
 @in_one_world("forgery", FORGERIES)
 def test_a_token_that_the_bank_did_not_make_so_opens_nothing(forgery: str, alice: Any, api_of: Any) -> None:
     # R7.1
@@ -143,13 +145,14 @@ def test_a_token_that_the_bank_did_not_make_so_opens_nothing(forgery: str, alice
     assert is_in(api), "else the test would prove nothing"
 
 
+@proves("V9.1.1")
 def test_another_users_session_opens_nothing(alice: Any, bob: Any, api_of: Any) -> None:
     hers, his = api_of(alice), api_of(bob)
     token = forged(hers, sid=str(his.tokens.session))
     assert told(ApiClient().get("auth/session", Authorization=f"Bearer {token}")) == INVALID
 
 
-def test_a_session_of_the_pages_is_none_of_the_api(alice: Any, api_of: Any) -> None:
+def test_a_session_of_the_pages_is_not_one_of_the_api(alice: Any, api_of: Any) -> None:
     # R1.11
     api = api_of(alice)
     row = UserSession.objects.create(user=alice)
@@ -167,7 +170,7 @@ def test_an_old_key_still_opens_what_it_signed(alice: Any, api_of: Any, settings
     assert not is_in(api)
 
 
-def test_what_was_read_lately_is_not_kept_for_ever(alice: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_reads_are_not_kept_forever(alice: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_tokens, "_KEPT", 2)
     api_tokens._read_lately.clear()
     for _ in range(5):
@@ -178,12 +181,14 @@ def test_what_was_read_lately_is_not_kept_for_ever(alice: Any, api_of: Any, monk
     assert not any(api.tokens.access_token in str(known) for known in api_tokens._read_lately)
 
 
+@proves("V3.5.1")
 @in_one_world("header", ["", "Bearer", "Basic YTpi", "Token {}", "Bearer  {}", "{}"])
 def test_only_a_bearer_token_is_looked_at(header: str, alice: Any, api_of: Any) -> None:
     token = api_of(alice).tokens.access_token
     assert told(ApiClient().get("auth/session", Authorization=header.format(token))) == INVALID
 
 
+@proves("V8.3.2")
 def test_a_request_asks_for_session_user_and_role_in_one_statement(
     alice: Any, api_of: Any, django_assert_num_queries: Any
 ) -> None:
@@ -207,6 +212,7 @@ def test_a_refresh_token_gives_new_tokens_once(alice: Any, api_of: Any) -> None:
     assert ApiClient().get("auth/session", Authorization=f"Bearer {new['access_token']}").status_code == 200
 
 
+@proves("V10.4.5")
 def test_used_again_it_ends_the_session_and_all_tokens_of_it(alice: Any, api_of: Any) -> None:
     # R7.1
     api, other = api_of(alice), api_of(alice)
@@ -235,6 +241,7 @@ def test_it_lasts_seven_days(alice: Any, api_of: Any, clock: Any) -> None:
     assert is_in(ApiClient(new))
 
 
+@proves("V7.3.2", "V10.4.8")
 def test_ninety_days_after_signing_in_it_ends_however_often_it_was_renewed(
     alice: Any, api_of: Any, clock: Any, settings: Any
 ) -> None:
@@ -264,10 +271,11 @@ def test_one_that_is_too_old_is_not_listed(alice: Any, api_of: Any, clock: Any, 
 
 
 @in_one_world("token", ["", "nonsense", "x" * 2001])
-def test_what_is_no_refresh_token_gives_nothing(token: str) -> None:
+def test_anything_except_a_refresh_token_gives_nothing(token: str) -> None:
     assert told(ApiClient().post("auth/refresh", {"refresh_token": token}))[0] in {401, 422}
 
 
+@proves("V9.2.2")
 def test_an_access_token_refreshes_nothing(alice: Any, api_of: Any) -> None:
     api = api_of(alice)
     assert told(api.post("auth/refresh", {"refresh_token": api.tokens.access_token})) == INVALID
@@ -286,12 +294,13 @@ def test_a_token_whose_row_is_gone_refreshes_nothing(alice: Any, api_of: Any) ->
 
 
 def over(api: ApiClient) -> None:
-    """Neither token works any more, on the very next request."""
+    """Check that neither token works any more, on the next request already."""
     assert not is_in(api)
     with pytest.raises(TokenInvalid):
         renewed(api)
 
 
+@proves("V7.4.1")
 def test_signing_out_ends_it(alice: Any, api_of: Any) -> None:
     # R7.1
     api, other = api_of(alice), api_of(alice)
@@ -301,6 +310,7 @@ def test_signing_out_ends_it(alice: Any, api_of: Any) -> None:
     assert AuditEntry.objects.filter(action="LOGOUT", actor_id=alice.pk).count() == 1
 
 
+@proves("V7.4.2")
 def test_a_locked_or_deactivated_user_is_out_at_once(alice: Any, api_of: Any) -> None:
     # A peer's fault: a locked user's old token still working.
     for change in ({"locked_at": MORNING}, {"is_active": False}):
@@ -310,8 +320,9 @@ def test_a_locked_or_deactivated_user_is_out_at_once(alice: Any, api_of: Any) ->
         over(api)
 
 
+@proves("V7.4.5", "V8.3.2")
 def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, code_of: Any, make_user: Any) -> None:
-    # R1.5, R1.7: and it does not come back with the user.
+    # R1.5, R1.7: and unlocking the user does not bring it back.
     from accounts.people import locking, role
     from accounts.roles import Role
 
@@ -332,6 +343,7 @@ def test_what_staff_do_to_a_person_ends_it(alice: Any, ada: Any, api_of: Any, co
     over(api)
 
 
+@proves("V7.4.3")
 def test_another_password_ends_it(alice: Any, api_of: Any, browser_of: Any) -> None:
     # R1.8
     api, browser, new = api_of(alice), browser_of(alice), "a sentence that only Alice thinks of"
@@ -361,6 +373,7 @@ def test_who_must_change_the_password_does_that_first(alice: Any, api_of: Any) -
 # --- In the list of sessions ------------------------------------------------------------------------------------
 
 
+@proves("V7.5.2", "V10.4.9")
 def test_the_profile_lists_it_and_ends_it(alice: Any, api_of: Any, browser_of: Any) -> None:
     # R1.8
     api, browser = api_of(alice), browser_of(alice)
@@ -373,6 +386,7 @@ def test_the_profile_lists_it_and_ends_it(alice: Any, api_of: Any, browser_of: A
     over(again)
 
 
+@proves("V7.5.2", "V10.4.9")
 def test_the_api_lists_sessions_and_ends_them(alice: Any, api_of: Any, browser_of: Any) -> None:
     # R1.8
     browser, other, api = browser_of(alice), api_of(alice), api_of(alice)
@@ -389,6 +403,7 @@ def test_the_api_lists_sessions_and_ends_them(alice: Any, api_of: Any, browser_o
     over(api)
 
 
+@proves("V7.5.2")
 @in_one_world("who", ["charlie", "sam", "ada"])
 def test_nobody_ends_a_session_of_somebody_else(who: str, request: Any, alice: Any, api_of: Any) -> None:
     # R1.7
@@ -442,13 +457,14 @@ def test_expired_refresh_tokens_are_forgotten(alice: Any, api_of: Any, clock: An
     assert ApiRefreshToken.objects.count() == 1
 
 
-def test_a_token_says_its_session_or_is_none() -> None:
+def test_a_token_without_a_session_is_refused() -> None:
     token = api_tokens.sign(Use.ACCESS, user=uuid4(), jti="x", now=timezone.now(), lasts=timedelta(minutes=1))
     with pytest.raises(TokenInvalid):
         _ = api_tokens.read(Use.ACCESS, token).session
 
 
-def test_the_cookies_of_a_browser_say_nothing_to_the_api(alice: Any, browser_of: Any) -> None:
+@proves("V3.5.1")
+def test_the_api_ignores_the_cookies_of_a_browser(alice: Any, browser_of: Any) -> None:
     # R8.2: no form of another site can ask in her name.
     browser: Client = browser_of(alice)
     assert told(browser.get("/api/v1/auth/session")) == INVALID

@@ -12,6 +12,7 @@ from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, give_password, mails, wrong_code_for
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -57,6 +58,7 @@ def test_password_and_code_give_two_tokens(alice: Any, api_of: Any, code_of: Any
     assert alice.last_login is not None
 
 
+@proves("V14.2.4")
 def test_no_token_is_kept(alice: Any, api_of: Any, code_of: Any) -> None:
     # R7.1: a read of the database yields none, nor the id of one.
     tokens = api_of(None).post("auth/login", by_password(alice, code_of(alice))).json()
@@ -74,6 +76,7 @@ def test_a_recovery_code_will_do(alice: Any, api_of: Any) -> None:
     assert told(api_of(None).post("auth/login", by_password(alice, codes[0]))) == REFUSED
 
 
+@proves("V6.3.8")
 def test_every_failure_gives_the_same_answer(alice: Any, make_user: Any, api_of: Any, code_of: Any) -> None:
     # R1.2: which of them it was is not told.
     locked, gone, bare = make_user("Lou"), make_user("Greta"), make_user("Dora", two_factor=False)
@@ -96,6 +99,7 @@ def test_every_failure_gives_the_same_answer(alice: Any, make_user: Any, api_of:
     assert not UserSession.objects.exists()
 
 
+@proves("V6.3.1", "V6.3.4")
 def test_guesses_count_together_with_those_on_the_pages(alice: Any, client: Any, api_of: Any, code_of: Any) -> None:
     # R1.4
     for _ in range(3):
@@ -110,6 +114,7 @@ def test_guesses_count_together_with_those_on_the_pages(alice: Any, client: Any,
     assert elsewhere.status_code == 200
 
 
+@proves("V6.3.1")
 def test_six_in_a_minute_from_one_network_are_one_too_many(
     alice: Any, api_of: Any, code_of: Any, settings: Any
 ) -> None:
@@ -137,8 +142,9 @@ def test_who_must_change_the_password_is_sent_to_do_so(make_user: Any, api_of: A
     assert not UserSession.objects.exists()
 
 
+@proves("V6.3.5")
 def test_a_program_not_seen_before_is_told_by_mail(alice: Any, api_of: Any, code_of: Any) -> None:
-    # R1.8: the same words from the same network are the same program; of the first sign-in nobody is told.
+    # R1.8: the same words from the same network are the same program; the first sign-in is not told.
     def sign_in(agent: str, address: str) -> None:
         TotpDevice.objects.update(last_step=-1)
         api = api_of(None, REMOTE_ADDR=address)
@@ -178,14 +184,15 @@ def test_three_wrong_pins_lock_the_pin_and_not_the_password(with_pin: Any, api_o
     with_pin.refresh_from_db()
     assert with_pin.pin_locked_at is not None
     assert told(sign_in(by_pin(with_pin, code_of(with_pin)))) == REFUSED
-    # Wrong ones count as guesses too: from elsewhere, where none were made.
+    # Wrong ones count as guesses too: seen from elsewhere, where none were made.
     TotpDevice.objects.update(last_step=-1)
     elsewhere = api_of(None, REMOTE_ADDR="203.0.113.9")
     assert elsewhere.post("auth/login", by_password(with_pin, code_of(with_pin))).status_code == 200
 
 
+@proves("V6.1.1")
 def test_without_a_right_code_nobody_can_lock_a_pin(with_pin: Any, api_of: Any, code_of: Any) -> None:
-    # R1.4: strangers could else lock anybody's.
+    # R1.4: otherwise strangers could lock anybody's.
     for _ in range(4):
         answer = api_of(None).post("auth/login", by_pin(with_pin, wrong_code_for(code_of(with_pin)), pin="314159"))
         assert told(answer) == REFUSED
@@ -193,7 +200,7 @@ def test_without_a_right_code_nobody_can_lock_a_pin(with_pin: Any, api_of: Any, 
     assert (with_pin.pin_failures, with_pin.pin_locked_at) == (0, None)
 
 
-def test_of_a_pin_too_it_is_not_told_what_was_wrong(with_pin: Any, bob: Any, api_of: Any, code_of: Any) -> None:
+def test_the_answer_does_not_say_whether_the_pin_was_wrong(with_pin: Any, bob: Any, api_of: Any, code_of: Any) -> None:
     # R1.2: unknown, without a PIN, or locked out as a guesser.
     assert told(api_of(None).post("auth/login", by_pin(bob, code_of(bob)))) == REFUSED
     unknown = by_pin(bob, "123456", email="nobody@example.com")
@@ -209,7 +216,7 @@ def test_it_is_either_a_password_or_a_pin(extra: dict[str, str], alice: Any, api
 
 
 def test_a_user_locked_between_password_and_code_gets_no_session(alice: Any) -> None:
-    # R1.5: what ends sessions is seen by the one that begins.
+    # R1.5: an act that ends sessions is seen by a session that begins.
     from accounts.programs import sessions as api_sessions
     from accounts.sign_in.signing_in import SignInRefused
 

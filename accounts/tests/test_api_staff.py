@@ -61,11 +61,11 @@ def test_the_number_may_be_written_as_people_write_it(adas: ApiClient, account: 
 def test_nobody_else_does(
     account: Any, alice: Any, charlie: Any, sam: Any, audrey: Any, api_of: Any, subtests: Any
 ) -> None:
-    # R1.7: nor do customers learn whether there is such an account.
+    # R1.7: customers do not learn whether such an account exists either.
     for user in (alice, charlie, sam, audrey):
         api, is_customer = api_of(user), user in (alice, charlie)
         for verb in ("freeze", "unfreeze"):
-            # What is not theirs is to customers as what there is not.
+            # For customers, an account of another is like one that does not exist.
             refused = NOT_FOUND if is_customer and verb == "freeze" else FORBIDDEN
             with subtests.test(f"{user}: {verb}"):
                 if not (user == alice and verb == "freeze"):
@@ -116,7 +116,7 @@ def test_staff_read_why_and_an_administrator_lifts_one_of_several(
 def test_a_program_lifts_no_freeze_that_came_since_it_read_them(
     account: Any, alice: Any, api_of: Any, adas: ApiClient
 ) -> None:
-    """R2.5: of the kinds that it means to lift; one that it leaves stands in nobody's way."""
+    """R2.5: it names the kinds to lift; a freeze of another kind does not stop it."""
     path = f"accounts/{account.number}"
     adas.post(f"{path}/freeze", {"reason": REASON})
     read = {"reason": REASON, "freezes_version": adas.get(f"{path}/freezes").json()["freezes_version"]}
@@ -169,7 +169,7 @@ def a_lock(ada: Any, **changes: Any) -> dict[str, Any]:
 def test_an_administrator_locks_somebody_out_and_lets_them_in_again(
     adas: ApiClient, ada: Any, alice: Any, api_of: Any
 ) -> None:
-    # R1.5, R7.1: her token is worth nothing at once.
+    # R1.5, R7.1: her token is worthless at once.
     hers = api_of(alice)
     assert adas.post(f"users/{alice.public_id}/lock", a_lock(ada)).status_code == 204
     assert stored(alice).locked_at is not None
@@ -244,7 +244,7 @@ def test_a_customer_with_accounts_becomes_no_clerk(adas: ApiClient, ada: Any, al
     assert told(answer) == (409, "still_has_accounts")
 
 
-def test_none_but_administrators_do_these(
+def test_only_administrators_do_these(
     alice: Any, charlie: Any, sam: Any, audrey: Any, bob: Any, api_of: Any, subtests: Any
 ) -> None:
     # R1.7
@@ -337,8 +337,8 @@ HARD_CURSORS = {
 }
 
 
-def test_a_cursor_that_is_none_of_the_list_is_refused(adas: ApiClient, subtests: Any) -> None:
-    # It must not begin again from the top, for ever.
+def test_a_cursor_of_another_list_is_refused(adas: ApiClient, subtests: Any) -> None:
+    # It must not begin again from the top, without end.
     for kind, cursor in HARD_CURSORS.items():
         with subtests.test(kind):
             status, code = told(adas.get("users", {"cursor": cursor}))
@@ -416,7 +416,7 @@ def test_a_filter_that_means_nothing_is_refused(adas: ApiClient, subtests: Any) 
             assert [error["field"] for error in answer.json()["errors"]] == [name]
 
 
-def test_an_entry_of_somebody_who_is_gone_names_no_id(adas: ApiClient, charlie: Any, api_of: Any) -> None:
+def test_an_entry_about_a_deleted_person_names_no_id(adas: ApiClient, charlie: Any, api_of: Any) -> None:
     # R6.2: it outlives the user.
     from audit.actions import Action
     from audit.services import record

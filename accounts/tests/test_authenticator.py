@@ -15,6 +15,7 @@ from accounts.sign_in import authenticator, two_factor
 from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import at_once, copy_of, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -70,6 +71,7 @@ def test_ten_new_recovery_codes_and_the_old_ones_are_worthless(alice: Any, brows
     assert [mail.subject for mail in mails(alice.email)][:2] == ["You have new recovery codes"] * 2
 
 
+@proves("V7.5.1")
 @in_one_world("path", ["/profile/recovery-codes/", "/profile/authenticator/"])
 def test_nothing_happens_without_a_fresh_code(path: str, alice: Any, browser: Any, clock: Any) -> None:
     # R1.8
@@ -92,7 +94,7 @@ def test_guesses_are_counted_together_with_sign_in(path: str, alice: Any, browse
     answer = browser.post(path, {"code": code_on(present(alice))})
     assert (answer.status_code, answer["Retry-After"]) == (429, "560")
     page = answer.content.decode()
-    # Who is signed in stays so, in the bank's own frame.
+    # A signed-in person stays signed in, in the bank's own frame.
     assert "Try again in <strong>10 minutes</strong>" in page
     assert page.count('href="/profile/"') > 1
     for absent in ("Sign-in is paused", "Back to sign-in", 'class="entrance"'):
@@ -102,13 +104,14 @@ def test_guesses_are_counted_together_with_sign_in(path: str, alice: Any, browse
 
 
 def test_a_recovery_code_makes_no_new_ones(alice: Any, browser: Any) -> None:
-    # R1.8: whoever found the paper must not keep the key to the bank.
+    # R1.8: a finder of the paper must not keep the key to the bank.
     codes = renew(browser, code_on(present(alice)))
     assert renew(browser, codes[0]) == []
 
 
+@proves("V7.2.4")
 def test_new_recovery_codes_are_not_shown_to_a_copy_of_the_cookie(alice: Any, browser: Any) -> None:
-    # R1.8, ASVS V7.2.4: who has stolen the session waits for its owner to make new ones.
+    # R1.8, ASVS V7.2.4: a thief of the session waits for its owner to make new ones.
     thief = copy_of(browser)
     assert is_signed_in(thief)
     row = browser.session["user_session"]
@@ -119,12 +122,13 @@ def test_new_recovery_codes_are_not_shown_to_a_copy_of_the_cookie(alice: Any, br
     assert browser.session["user_session"] == row, "to the profile it is the session that it was"
 
 
+@proves("V7.2.4")
 def test_nor_is_the_secret_of_another_app(alice: Any, browser: Any) -> None:
     # R1.8
     thief = copy_of(browser)
     browser.post("/profile/authenticator/", {"code": code_on(present(alice))})
     assert thief.get("/profile/authenticator/new/")["Location"].startswith("/sign-in/")
-    thief = copy_of(browser)  # one who is quicker sees that secret; the codes that come with it they do not see
+    thief = copy_of(browser)  # a quicker thief sees that secret, but not the codes that come with it
     answer = browser.post("/profile/authenticator/new/", {"code": code_on(pending(alice))}, follow=True)
     assert len(SHOWN.findall(answer.content.decode())) == 10
     assert thief.get("/two-factor/recovery-codes/")["Location"].startswith("/sign-in/")
@@ -161,6 +165,7 @@ def test_another_app_takes_the_place_of_the_first(alice: Any, browser: Any, brow
     assert browser.get("/profile/authenticator/new/")["Location"] == "/profile/authenticator/", "shown no more"
 
 
+@proves("V6.5.6")
 def test_the_old_app_is_worthless_then(alice: Any, browser: Any, clock: Any) -> None:
     # R1.8
     old = present(alice)
@@ -170,7 +175,7 @@ def test_the_old_app_is_worthless_then(alice: Any, browser: Any, clock: Any) -> 
     assert two_factor.verify_totp(alice, code_on(old)) is None
 
 
-def test_who_lost_the_phone_replaces_the_app_with_a_recovery_code(alice: Any, browser: Any) -> None:
+def test_a_recovery_code_replaces_the_app_on_a_lost_phone(alice: Any, browser: Any) -> None:
     # R1.8
     codes = renew(browser, code_on(present(alice)))
     assert browser.post("/profile/authenticator/", {"code": codes[3]}).status_code == 302
@@ -178,11 +183,12 @@ def test_who_lost_the_phone_replaces_the_app_with_a_recovery_code(alice: Any, br
     assert AuditEntry.objects.get(action="TWO_FACTOR_REPLACED").details == {"by": "recovery_code"}
 
 
+@proves("V2.3.2")
 @in_one_world("by_recovery_code", [True, False])
 def test_after_a_recovery_code_money_to_strangers_waits_a_day(
     alice: Any, browser: Any, clock: Any, by_recovery_code: bool
 ) -> None:
-    # R1.8: whoever found the paper has a phone of theirs now, but not the money.
+    # R1.8: the finder of the paper now has a phone of their own, but not the money.
     codes = renew(browser, code_on(present(alice)))
     clock.shift(31)
     page = browser.get("/profile/authenticator/").content.decode()

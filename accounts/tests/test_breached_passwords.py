@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.sign_in.passwords.breached import check_breach_list, is_listed
 from accounts.sign_in.passwords.rules import check_new_password
 from tests.acts import register
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -100,6 +101,7 @@ def test_a_large_file_is_searched_in_a_few_lines_and_not_read(tmp_path: Path, mo
     assert max(reads) <= 100
 
 
+@proves("V6.2.12")
 @pytest.mark.django_db
 def test_a_stolen_password_is_refused_in_plain_words(breach_list: Any, client: Any) -> None:
     breach_list(FORMATS["with counts"](lines_of([*STOLEN, PASSWORD])))
@@ -117,6 +119,7 @@ def code_of(password: str) -> str:
     return str(error.code)
 
 
+@proves("V6.2.12")
 @in_one_world("text", ["no digest at all\n" * 50, "\x00" * 5000, "G" * 40 + "\n"])
 def test_a_list_that_cannot_be_searched_lets_nobody_set_a_password(
     breach_list: Any, text: str, caplog: pytest.LogCaptureFixture

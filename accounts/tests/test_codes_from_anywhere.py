@@ -15,6 +15,7 @@ from accounts.models import RecoveryCode, TotpDevice, User
 from accounts.sign_in import guesses
 from tests.acts import give_code, give_password, is_signed_in, wrong_code_for
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -24,7 +25,7 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 HERE = "203.0.113.9"
 PIN = "805913"
 MOST = 50
-# Where a full count is only what a test begins with.
+# Where a full count is only the beginning of a test.
 FEW = 8
 
 
@@ -36,7 +37,7 @@ def _allowed(settings: Any) -> None:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
-    """So many codes an hour are looked at, in place of fifty."""
+    """Allow this many codes an hour, instead of fifty."""
     monkeypatch.setattr(guesses, "_CODES_FROM_ANYWHERE", replace(guesses._CODES_FROM_ANYWHERE, times=FEW))
     return FEW
 
@@ -66,7 +67,7 @@ def by_api(api_of: Any, email: str, code: str, ip: str = HERE, **secret: str) ->
 
 
 def wrong_ones(api_of: Any, user: Any, times: int, **secret: str) -> list[Any]:
-    """Each four from a network of their own, so that no lockout stops them."""
+    """Give wrong codes, four from each network, so that no lockout stops them."""
     return [
         by_api(api_of, user.email, wrong_code_for(right_code(user)), f"10.{number // 4}.{len(secret)}.1", **secret)
         for number in range(times)
@@ -74,7 +75,7 @@ def wrong_ones(api_of: Any, user: Any, times: int, **secret: str) -> list[Any]:
 
 
 def from_a_browser(user: Any, browser: Client | None = None) -> Client:
-    """Somebody with password and code, in a browser not seen before if none is given."""
+    """Return a person with password and code, in a new browser if none is given."""
     browser = browser or Client(REMOTE_ADDR=HERE)
     give_password(browser, user.email)
     give_code(browser, right_code(user))
@@ -110,7 +111,7 @@ def test_a_password_that_is_right_shows_in_no_count_either(alice: Any, api_of: A
 def test_strangers_never_keep_her_right_code_from_being_looked_at(
     alice: Any, api_of: Any, clock: Any, secret: dict[str, str]
 ) -> None:
-    # R1.4: from a new browser, in the very second of their guesses.
+    # R1.4: from a new browser, in the same second as their guesses.
     for number in range(20):
         for network in range(2):
             ip = f"10.{number % 10}.{network}.1"
@@ -119,8 +120,9 @@ def test_strangers_never_keep_her_right_code_from_being_looked_at(
         clock.shift(timedelta(seconds=61))
 
 
+@proves("V6.1.1")
 def test_who_fills_one_door_closes_no_other(alice: Any, api_of: Any, clock: Any, few: int) -> None:
-    # R1.4: strangers, and those who have her password besides; hers is a browser that she has used.
+    # R1.4: strangers, and those who also have her password; she uses a browser of hers.
     browser = from_a_browser(alice)
     browser.post("/sign-out/")
     wrong_ones(api_of, alice, few)
@@ -146,6 +148,7 @@ def test_a_recovery_code_opens_every_door(alice: Any, api_of: Any, clock: Any, f
     assert is_signed_in(browser)
 
 
+@proves("V6.3.1")
 def test_all_networks_together_get_fifty_an_hour_looked_at(
     alice: Any, api_of: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +175,7 @@ def test_right_codes_do_not_add_up(alice: Any, api_of: Any, clock: Any, few: int
         assert by_api(api_of, alice.email, right_code(alice)).status_code == 200
 
 
+@proves("V6.3.1")
 def test_a_stolen_session_gets_no_more(alice: Any, browser_of: Any, clock: Any, few: int) -> None:
     # R1.8: by changing networks; the count is of sessions, and closes no way in.
     thief = browser_of(alice)
@@ -195,6 +199,7 @@ def test_staff_unlock_what_is_closed_everywhere(alice: Any, api_of: Any, clock: 
     assert by_api(api_of, alice.email, right_code(alice), password=PASSWORD).status_code == 200
 
 
+@proves("V6.1.1")
 def test_the_pause_after_a_wrong_code_is_of_her_network_alone(alice: Any, clock: Any) -> None:
     there, here = Client(REMOTE_ADDR="198.51.100.1"), Client(REMOTE_ADDR=HERE)
     for browser in (there, here):

@@ -13,6 +13,7 @@ from accounts.permission import administrators
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What stands on standard input."""
+    """What standard input holds."""
 
     def give(text: str) -> None:
         monkeypatch.setattr("sys.stdin", io.StringIO(text))
@@ -35,6 +36,7 @@ def bootstrap(email: str = "root@example.com", **options: Any) -> str:
     return out.getvalue()
 
 
+@proves("V6.3.2")
 def test_the_first_administrator_is_made_and_must_enrol(typed: Any, client: Any) -> None:
     # R9.2, R1.3
     typed(f"{PASSWORD}\n")
@@ -67,6 +69,7 @@ def test_bad_input_makes_nobody(typed: Any, email: str, password: str, message: 
     assert not User.objects.exists()
 
 
+@proves("V6.3.2")
 def test_there_is_only_one_first_administrator(typed: Any, ada: Any, alice: Any) -> None:
     # R9.2: an administrator makes the others.
     typed(f"{PASSWORD}\n")
@@ -81,7 +84,7 @@ def test_there_is_only_one_first_administrator(typed: Any, ada: Any, alice: Any)
 
 
 def test_an_operator_makes_another_administrator_when_asked_to(typed: Any, ada: Any) -> None:
-    # R5.8: who can at once be the second one, standing for nobody.
+    # R5.8: who can at once be the second one, and counts as themselves.
     typed(f"{PASSWORD}\n")
     assert "root@example.com can sign in now" in bootstrap(another=True)
     another = User.objects.get(email="root@example.com")

@@ -1,4 +1,4 @@
-"""Another e-mail address: password and code, a link at the new one, word to the old one (R1.8)."""
+"""Another e-mail address: password and code, a link at the new one, a mail to the old one (R1.8)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from audit.models import AuditEntry
 from foundation.mail_links import LinkInvalid
 from foundation.models import OutboxMessage
 from tests.acts import give_password, hashing, is_signed_in, link_for, mails, wrong_code_for
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -47,6 +48,7 @@ def ask(alice: Any, code_of: Any, clock: Any) -> Any:
     return fill_in
 
 
+@proves("V6.3.7")
 def test_the_address_changes_when_the_new_one_is_confirmed(alice: Any, browser: Any, ask: Any) -> None:
     # R1.8
     assert ask(browser, f" {NEW.upper()} ")["Location"] == "/profile/"
@@ -75,6 +77,7 @@ def test_the_address_changes_when_the_new_one_is_confirmed(alice: Any, browser: 
     ]
 
 
+@proves("V6.3.8")
 def test_a_taken_address_is_not_revealed(alice: Any, bob: Any, browser: Any, ask: Any) -> None:
     # R1.8: the same answer, the same work for the hasher, the same number of mails.
     seen = {}
@@ -92,6 +95,7 @@ def test_a_taken_address_is_not_revealed(alice: Any, bob: Any, browser: Any, ask
     assert "alice" not in notice.message + notice.html_message
 
 
+@proves("V7.5.1")
 @in_one_world(
     ("changes", "field"),
     [
@@ -138,7 +142,7 @@ def test_wrong_ones_are_counted_together_with_sign_in(alice: Any, browser: Any, 
 
 
 def test_after_a_wrong_code_the_next_waits(alice: Any, browser: Any, ask: Any, code_of: Any, clock: Any) -> None:
-    # As at sign-in: what is not looked at is not counted.
+    # As at sign-in: a guess that is not checked is not counted.
     ask(browser, code=wrong_code_for(code_of(alice)))
     form = {"email": NEW, "password": PASSWORD, "code": code_of(alice)}
     assert "A short pause after a wrong code" in browser.post("/profile/email/", form).content.decode()
@@ -177,7 +181,7 @@ def test_following_the_link_changes_nothing(alice: Any, browser: Any, ask: Any) 
 def test_nobody_else_can_use_the_link(
     who: str, request: Any, alice: Any, browser: Any, ask: Any, browser_of: Any
 ) -> None:
-    # R1.7: the owner of a mistyped address least of all.
+    # R1.7: least of all the owner of a mistyped address.
     ask(browser)
     link = link_for(NEW)
     stranger = browser_of(request.getfixturevalue(who))

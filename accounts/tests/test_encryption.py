@@ -22,6 +22,7 @@ from foundation.keys.encryption import (
     open_sealed,
     seal,
 )
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -36,7 +37,7 @@ def set_column(table: str, name: str, pk: int, value: str) -> None:
         cursor.execute(f"UPDATE {table} SET {name} = %s WHERE id = %s", [value, pk])
 
 
-# What UTF-8 can write. Named so, since Hypothesis takes a second to find out by the codec.
+# What UTF-8 can write. Named explicitly, since Hypothesis takes a second to find out from the codec.
 ANY = st.characters(exclude_categories=["Cs"])
 
 
@@ -52,6 +53,7 @@ def test_what_is_sealed_opens_with_the_same_context_only(text: str, context: str
         open_sealed(sealed, context + "x")
 
 
+@proves("V11.2.5")
 def test_any_altered_byte_makes_opening_fail() -> None:
     # R8.1
     kid, _, payload = seal("secret", "c").partition(".")
@@ -65,11 +67,12 @@ def test_any_altered_byte_makes_opening_fail() -> None:
 
 @in_one_world("stored", ["", ".", "plain text", "k1.", "k1.AAAA", "k1.!!!", "k1.é", "k9.AAAA", "k1"])
 def test_what_was_never_sealed_does_not_open(stored: str) -> None:
-    # R8.1: never shown as it stands, never guessed.
+    # R8.1: never shown undecrypted, never guessed.
     with pytest.raises(DecryptionFailed):
         open_sealed(stored, "c")
 
 
+@proves("V11.2.5")
 def test_the_failure_names_the_place_and_not_the_value() -> None:
     # R9.5
     with pytest.raises(DecryptionFailed) as failure:
@@ -91,8 +94,8 @@ def test_a_new_key_seals_and_the_old_still_opens(alice: Any, settings: Any) -> N
         _ = User.objects.get(pk=alice.pk).phone
 
 
-def test_a_row_is_sealed_anew_only_if_it_was_opened(alice: Any) -> None:
-    # R8.1: saving one thing must not need the key of all others.
+def test_a_row_is_sealed_again_only_if_it_was_opened(alice: Any) -> None:
+    # R8.1: saving one column must not need the keys of all others.
     before = column("accounts_user", "phone", alice.pk)
     row = User.objects.get(pk=alice.pk)
     row.save()
@@ -113,6 +116,7 @@ def test_numbers_are_found_under_old_and_new_look_up_keys(alice: Any, open_accou
     assert account.number_digest in lookup_digests(account.number)
 
 
+@proves("V11.3.3")
 def test_a_ciphertext_moved_to_another_row_does_not_open(alice: Any, bob: Any, open_account: Any) -> None:
     # R8.1, issue shows 7: swapping two rows' numbers must not make one customer see or pay the other.
     one, other = open_account(alice), open_account(bob)
@@ -135,6 +139,7 @@ def test_a_ciphertext_moved_to_another_column_does_not_open(alice: Any) -> None:
         _ = row.address
 
 
+@proves("V11.3.3", "V11.4.1")
 def test_swapped_look_up_digests_do_not_redirect_a_payment(alice: Any, bob: Any, open_account: Any) -> None:
     # R8.1: after a look-up the decrypted number is compared.
     one, other = open_account(alice), open_account(bob)

@@ -1,4 +1,4 @@
-"""After the bank has reset somebody's second factor, another takes the password and a link in a mail: a guessed
+"""After the bank has reset a person's second factor, another takes the password and a link in a mail: a guessed
 password alone is not enough (R1.3, R1.8)."""
 
 from datetime import timedelta
@@ -19,6 +19,7 @@ from foundation.limiter import limiter
 from foundation.mail_links import LinkInvalid
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import approved
 from tests.tables import in_one_world
@@ -27,7 +28,7 @@ ENROL, NEEDED = "/two-factor/enrol/", "/two-factor/link/"
 
 
 def reset(actor: Any, user: Any) -> str:
-    """Reset by the bank; the link in the mail."""
+    """Reset by the bank; return the link in the mail."""
     authority = approved("reset_two_factor", user)
     people.reset_two_factor(actor=actor, user=user, reason="Proved who she is", authority=authority)
     return link_for(user.email)
@@ -39,12 +40,12 @@ def link(alice: Any, sam: Any) -> str:
 
 
 def new_code(user: Any) -> str:
-    """The code of the app that was set up last."""
+    """Return the code of the app that was set up last."""
     return f"{TotpDevice.objects.filter(user=user).latest('pk').totp().token():06d}"
 
 
 def enrols(client: Client, user: Any) -> bool:
-    """Whether this browser gets as far as a new authenticator app."""
+    """Return whether this browser gets as far as a new authenticator app."""
     if client.get(ENROL).status_code != 200:
         return False
     client.post(ENROL, {"code": new_code(user)})
@@ -70,8 +71,9 @@ def test_the_password_and_then_the_link_do_too(alice: Any, link: str, client: Cl
     assert enrols(client, alice)
 
 
+@proves("V6.4.4")
 def test_the_password_alone_gets_nowhere(alice: Any, link: str, client: Client) -> None:
-    # R1.3: somebody who guessed it.
+    # R1.3: a person who guessed it.
     give_password(client, alice.email)
     for answer in (client.get(ENROL), client.post(ENROL, {"code": "123456"})):
         assert (answer.status_code, answer["Location"]) == (302, NEEDED)
@@ -80,8 +82,9 @@ def test_the_password_alone_gets_nowhere(alice: Any, link: str, client: Client) 
     assert not is_signed_in(client)
 
 
+@proves("V6.4.4")
 def test_the_services_refuse_without_it_too(alice: Any, link: str) -> None:
-    # No path is safe only because a page led elsewhere.
+    # A page that leads elsewhere must not be the only protection.
     with pytest.raises(enrolment_link.LinkNeeded):
         two_factor.enrolment_device(alice)
     device = two_factor.new_device(alice)
@@ -92,7 +95,7 @@ def test_the_services_refuse_without_it_too(alice: Any, link: str) -> None:
 
 
 def test_the_link_alone_gets_nowhere(alice: Any, link: str, client: Client) -> None:
-    # Somebody who reads the mail.
+    # A person who reads the mail.
     client.post(link)
     assert client.get(ENROL)["Location"] == "/sign-in/"
     assert client.get(NEEDED)["Location"] == "/sign-in/"
@@ -107,14 +110,14 @@ def test_it_opens_for_the_browser_that_opened_it_alone(alice: Any, link: str, cl
     assert not enrols(stranger, alice)
 
 
-def test_another_persons_link_is_no_proof(alice: Any, charlie: Any, sam: Any, link: str, client: Client) -> None:
+def test_another_persons_link_proves_nothing(alice: Any, charlie: Any, sam: Any, link: str, client: Client) -> None:
     # R1.7
     client.post(reset(sam, charlie))
     give_password(client, alice.email)
     assert not enrols(client, alice)
 
 
-def test_following_it_changes_nothing_and_says_nothing_about_whose_it_is(alice: Any, link: str) -> None:
+def test_following_it_changes_nothing_and_does_not_name_its_owner(alice: Any, link: str) -> None:
     # Mail scanners follow links.
     scanner = Client()
     answer = scanner.get(link)
@@ -124,6 +127,7 @@ def test_following_it_changes_nothing_and_says_nothing_about_whose_it_is(alice: 
     assert not enrols(scanner, alice)
 
 
+@proves("V6.4.1")
 def test_it_works_once(alice: Any, link: str, client: Client) -> None:
     late = Client()
     late.post(link)
@@ -217,7 +221,7 @@ def test_who_is_locked_between_the_look_and_the_mail_is_sent_to_sign_in(
 
 @pytest.fixture(params=["signed in before", "hardened"])
 def without_row(request: Any, alice: Any) -> Any:
-    """Alice without a second factor and without the row that says that she needs a link."""
+    """Return Alice without a second factor and without the row that says that she needs a link."""
     TotpDevice.objects.filter(user=alice).delete()
     known = {"signed in before": "last_login", "hardened": "hardened_at"}[request.param]
     User.objects.filter(pk=alice.pk).update(**{known: timezone.now()})
@@ -225,7 +229,8 @@ def without_row(request: Any, alice: Any) -> Any:
     return alice
 
 
-def test_who_had_a_second_factor_needs_a_link_whatever_row_there_is(without_row: Any, client: Client) -> None:
+@proves("V6.4.4")
+def test_a_person_who_had_a_second_factor_needs_a_link_in_any_case(without_row: Any, client: Client) -> None:
     # R1.8: fail closed.
     assert give_password(client, without_row.email)["Location"] == ENROL
     for answer in (client.get(ENROL), client.post(ENROL, {"code": "123456"})):
@@ -235,6 +240,7 @@ def test_who_had_a_second_factor_needs_a_link_whatever_row_there_is(without_row:
         two_factor.enrolment_device(without_row)
 
 
+@proves("V6.4.4")
 def test_a_row_that_was_removed_makes_no_difference(alice: Any, link: str, client: Client) -> None:
     EnrolmentLink.objects.all().delete()
     give_password(client, alice.email)
@@ -253,6 +259,7 @@ def test_their_first_link_is_mailed_when_they_ask_for_it(without_row: Any, clien
     assert not EnrolmentLink.objects.exists()
 
 
+@proves("V6.4.4")
 def test_the_api_asks_for_it_too(without_row: Any, api_of: Any) -> None:
     who = {"email": without_row.email, "password": PASSWORD}
     assert told(api_of(None).post("auth/two-factor/enrol", who)) == (403, "link_needed")
@@ -320,6 +327,6 @@ def test_the_token_is_nowhere_but_in_the_mail(alice: Any, link: str, client: Cli
 
 
 @in_one_world("token", ["x", "x" * 2000, "é", "%00", "' OR 1=1 --"])
-def test_nonsense_is_no_link(db: Any, client: Client, token: str) -> None:
+def test_nonsense_is_not_a_link(db: Any, client: Client, token: str) -> None:
     for answer in (client.get(f"{NEEDED}{token}/"), client.post(f"{NEEDED}{token}/")):
         assert answer.status_code == 404

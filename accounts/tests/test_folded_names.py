@@ -1,4 +1,4 @@
-"""Staff find people however their names are typed: accents, case, apostrophes, order (R5.5)."""
+"""Staff find people however their names are typed: accents, case, apostrophes, order (R5.6)."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -42,18 +42,18 @@ def found(browser: Any, text: str) -> list[str]:
 def test_a_person_is_found_however_the_name_is_typed(
     text: str, name: str, ada: Any, alice: Any, people: None, browser_of: Callable
 ) -> None:
-    """R5.5."""
+    """R5.6."""
     assert found(browser_of(ada), text) == [name]
 
 
 @in_one_world("text", ["Lowenstine", "Archer, Bob", "Löw von", "\u0301", ",", "%", "_"])
 def test_nobody_else_is_found(text: str, ada: Any, alice: Any, people: None, browser_of: Callable) -> None:
-    """R5.5: a text of which nothing is left finds nobody; one without a word is no search."""
+    """R5.6: a text of which nothing is left finds nobody; a text without words is not a search."""
     assert found(browser_of(ada), text) == ([] if text != "," else sorted(map(User.get_full_name, User.objects.all())))
 
 
 def test_what_is_searched_follows_the_name(alice: Any) -> None:
-    """R5.5: whoever writes the name writes what is searched for."""
+    """R5.6: writing the name writes what is searched for."""
     write_changes(alice, {"first_name": "Élise", "last_name": "D’Arcy"})
     alice.refresh_from_db()
     assert (alice.folded_first_name, alice.folded_last_name) == ("elise", "d'arcy")
@@ -64,12 +64,12 @@ def test_what_is_searched_follows_the_name(alice: Any) -> None:
 
 
 def test_the_migration_folds_the_names_that_are_there(people: None, monkeypatch: Any) -> None:
-    """R5.5."""
+    """R5.6."""
     migration: Any = import_module("accounts.migrations.0003_folded_names")
     monkeypatch.setattr(migration, "_ROWS_AT_ONCE", 2)
     User.objects.update(folded_first_name="", folded_last_name="")
 
-    # All that the migration asks of a schema editor.
+    # What the migration needs from a schema editor.
     migration.fold_what_is_there(apps, SimpleNamespace(connection=connection))
     for user in User.objects.all():
         assert (user.folded_first_name, user.folded_last_name) == (folded(user.first_name), folded(user.last_name))

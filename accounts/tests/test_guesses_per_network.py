@@ -11,6 +11,7 @@ from accounts.sign_in import guesses
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +41,7 @@ def by_api(api_of: Any, email: str, ip: str = HERE, **more: str) -> Any:
     return api_of(None, REMOTE_ADDR=ip).post("auth/login", {"email": email, "code": "111111"} | more)
 
 
+@proves("V6.3.1")
 def test_after_so_many_wrong_ones_nobody_signs_in_from_there_for_a_while(
     alice: Any, code_of: Any, api_of: Any, clock: Any
 ) -> None:
@@ -59,7 +61,7 @@ def test_after_so_many_wrong_ones_nobody_signs_in_from_there_for_a_while(
     assert give_password(Client(REMOTE_ADDR=HERE), alice.email).status_code == 302
 
 
-def test_what_was_not_looked_at_is_no_guess_at_that_address(alice: Any, clock: Any) -> None:
+def test_an_unchecked_guess_does_not_count_at_that_address(alice: Any, clock: Any) -> None:
     for number in range(MANY + 5):
         spray(number)
     for _ in range(10):
@@ -67,6 +69,7 @@ def test_what_was_not_looked_at_is_no_guess_at_that_address(alice: Any, clock: A
     assert guesses.seconds_locked(email=alice.email, ip=HERE) == 0
 
 
+@proves("V6.3.1", "V6.3.4")
 def test_form_and_api_pin_and_password_share_the_count(alice: Any, api_of: Any, settings: Any, clock: Any) -> None:
     settings.API_PIN_LOGIN = True
     for number in range(0, MANY, 2):
@@ -80,8 +83,9 @@ def test_form_and_api_pin_and_password_share_the_count(alice: Any, api_of: Any, 
             assert told(by_api(api_of, email, **more)) == (429, "locked_out")
 
 
+@proves("V6.1.1")
 def test_customers_behind_one_address_do_not_add_up(alice: Any, bob: Any, code_of: Any, clock: Any) -> None:
-    # Right ones give their place back, and the codes of somebody whose password was right count for them alone.
+    # Right ones give their place back, and the codes of a person whose password was right count only for them.
     for _ in range(MANY * 2):
         for person in (alice, bob):
             assert give_password(Client(REMOTE_ADDR=HERE), person.email).status_code == 302
@@ -93,7 +97,7 @@ def test_customers_behind_one_address_do_not_add_up(alice: Any, bob: Any, code_o
     assert is_signed_in(browser)
 
 
-def test_one_that_is_locked_out_already_counts_for_its_network_no_more(alice: Any, bob: Any, clock: Any) -> None:
+def test_one_that_is_locked_out_already_no_longer_counts_for_its_network(alice: Any, bob: Any, clock: Any) -> None:
     for _ in range(MANY * 3):
         give_password(Client(REMOTE_ADDR=HERE), alice.email, WRONG_PASSWORD)
     assert give_password(Client(REMOTE_ADDR=HERE), bob.email).status_code == 302

@@ -1,4 +1,4 @@
-"""A session stands in the database under a digest of its key: reading the table takes over nobody's (R8.1, R8.2)."""
+"""A session is in the database under a digest of its key: a reader of the table takes over nobody's (R8.1, R8.2)."""
 
 import asyncio
 from datetime import timedelta
@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts.sign_in.sessions import engine
 from accounts.sign_in.sessions.engine import SessionStore, row_key
 from tests.acts import give_code, give_password, held_in, is_signed_in
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -39,7 +40,8 @@ def key_of(session: SessionStore) -> str:
     return session.session_key
 
 
-def test_what_stands_in_the_table_is_no_cookie(alice: Any, client: Client, code_of: Any) -> None:
+@proves("V14.2.4")
+def test_the_key_in_the_table_is_not_a_cookie(alice: Any, client: Client, code_of: Any) -> None:
     give_password(client, alice.email)
     give_code(client, code_of(alice))
     cookie = client.cookies["sessionid"].value
@@ -52,6 +54,7 @@ def test_what_stands_in_the_table_is_no_cookie(alice: Any, client: Client, code_
     assert is_signed_in(client)
 
 
+@proves("V7.2.4")
 @in_one_world("made_up", ["x" * 32, "x" * 5000, "short", "é" * 32, "a'; DROP TABLE x --", "\x00" * 9])
 def test_a_made_up_cookie_opens_nothing_and_is_never_adopted(client: Client, made_up: str) -> None:
     # R8.2: session fixation.
@@ -81,8 +84,9 @@ def test_a_session_is_kept_found_changed_and_deleted() -> None:
     SessionStore().delete()  # there is none: nothing to do
 
 
+@proves("V7.2.1")
 def test_a_row_copied_under_another_key_opens_nothing(alice: Any, charlie: Any, browser_of: Any) -> None:
-    # R8.2: whoever can write to the table cannot sign, and a signature is good for its own row alone.
+    # R8.2: an intruder who can write to the table cannot sign, and a signature is valid only for its own row.
     hers, his = browser_of(alice), browser_of(charlie)
     rows = [Session.objects.get(session_key=row_key(one.cookies["sessionid"].value)) for one in (hers, his)]
     assert all(is_signed_in(one) for one in (hers, his))

@@ -20,6 +20,7 @@ from foundation.keys import records as key_records
 from foundation.keys.encryption import lookup_digest
 from foundation.keys.records import WrongKey, begin, key_ages, note_keys, verify
 from foundation.models import KeyRecord
+from tests.asvs import proves
 from tests.keys import environment_with
 from tests.tables import in_one_world
 
@@ -30,7 +31,7 @@ FIELD_OR_LOOKUP = pytest.mark.parametrize("ring", ["FIELD_KEYS", "LOOKUP_KEYS"])
 
 @pytest.fixture
 def a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if nothing had been compared yet."""
+    """Return a process that has compared nothing yet."""
     monkeypatch.setattr(key_records, "_verified", False)
 
 
@@ -76,6 +77,7 @@ def test_other_key_material_under_the_same_id_is_refused(settings: Any, ring: st
         begin()
 
 
+@proves("V11.2.5")
 @FIELD_OR_LOOKUP
 def test_two_ids_that_were_swapped_are_refused_and_named(settings: Any, ring: str) -> None:
     # Shows 8
@@ -157,7 +159,7 @@ def test_a_row_under_a_key_that_is_not_there_is_a_fault(alice: Any, open_account
 
 
 def test_what_was_given_up_is_no_more_than_a_warning(alice: Any, settings: Any) -> None:
-    # docs/keys.md: a lost key must not stop the bank for ever.
+    # docs/keys.md: a lost key must not stop the bank forever.
     settings.FIELD_KEYS = {"k2": secrets.token_bytes(32)}
     KeyRecord.objects.filter(ring="FIELD_KEYS").update(retired_at=timezone.now())
     found = run_checks(tags=[Tags.database], databases=["default"])
@@ -165,7 +167,7 @@ def test_what_was_given_up_is_no_more_than_a_warning(alice: Any, settings: Any) 
     assert "FIELD_KEYS: accounts.user has rows under a key that is not in the environment." in faults()
 
 
-def test_a_column_that_is_not_made_yet_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_that_does_not_exist_yet_is_not_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     # `migrate` checks before it migrates.
     monkeypatch.setattr(connection.introspection, "get_table_description", lambda cursor, table: [])
     assert faults() == []
@@ -219,6 +221,7 @@ def test_another_secret_key_is_another_entry_and_no_fault(settings: Any) -> None
     assert faults() == []
 
 
+@proves("V13.3.4")
 def test_a_session_goes_on_when_the_secret_key_is_replaced(alice: Any, browser_of: Any, settings: Any) -> None:
     # R8.7: SECRET_KEY_FALLBACKS.
     browser, idle = browser_of(alice), browser_of(alice)
@@ -243,7 +246,7 @@ def test_a_worker_starts_without_a_database_that_it_may_write(
 
 
 @in_one_world("same", [True, False])
-def test_of_two_processes_that_note_a_key_the_slower_one_compares(
+def test_if_two_processes_note_a_key_the_slower_one_compares(
     settings: Any, monkeypatch: pytest.MonkeyPatch, same: bool
 ) -> None:
     # R8.7: two machines were given different keys under one id.

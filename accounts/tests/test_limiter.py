@@ -14,6 +14,7 @@ from foundation.limiter import limiter
 from foundation.limiter.limiter import Limit, TooOften, clear, give_back, seconds_to_wait, take
 from foundation.models import RateWindow
 from tests.acts import at_once
+from tests.asvs import proves
 
 NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 THREE_A_MINUTE = Limit(times=3, window_seconds=60)
@@ -43,8 +44,8 @@ def test_the_window_slides(store: str) -> None:
 
 @pytest.mark.django_db
 def test_a_clock_that_is_set_back_keeps_nobody_out(store: str) -> None:
-    """R3.9, R1.4: what was counted an hour ahead would else count for an hour and a minute. What machines' clocks
-    differ by counts."""
+    """R3.9, R1.4: places counted an hour ahead would otherwise count for an hour and a minute. A difference within the
+    tolerance counts."""
     ahead, limit = NOON + timedelta(hours=1), Limit(times=3, window_seconds=60, lock_seconds=600)
     for _ in range(3):
         take("k", limit, at=ahead)
@@ -59,7 +60,7 @@ def test_a_clock_that_is_set_back_keeps_nobody_out(store: str) -> None:
 
 @pytest.mark.django_db
 def test_a_clock_behind_does_not_forget_what_one_ahead_has_counted(store: str) -> None:
-    """R3.9, R1.4: guesses that are sent to two servers in turn would never use up the places of either."""
+    """R3.9, R1.4: otherwise guesses that are sent to two servers in turn would never use up the places of either."""
     behind, ahead = NOON, NOON + timedelta(seconds=90)
     assert [take("k", THREE_A_MINUTE, at=ahead) for _ in range(3)] == [2, 1, 0]
     assert [take("k", THREE_A_MINUTE, at=behind) for _ in range(3)] == [2, 1, 0]
@@ -84,7 +85,7 @@ def test_of_clocks_that_were_set_back_no_row_keeps_more_than_one_could_take() ->
 
 @pytest.mark.django_db
 def test_a_refusal_takes_no_place(store: str) -> None:
-    # R3.9: whoever goes on trying is not kept out for longer.
+    # R3.9: a person who goes on trying is not kept out for longer.
     for _ in range(3):
         take("k", THREE_A_MINUTE, at=NOON)
     for second in range(1, 59, 10):
@@ -103,7 +104,7 @@ def test_keys_do_not_share_places(store: str) -> None:
 
 @pytest.mark.django_db
 def test_the_same_token_takes_the_same_place(store: str) -> None:
-    # R3.5: a repeated request is no second one, even when the limit is full.
+    # R3.5: a repeated request is not a second one, even when the limit is full.
     assert take("k", THREE_A_MINUTE, token="a", at=NOON) == 2
     assert take("k", THREE_A_MINUTE, token="a", at=NOON) == 2
     take("k", THREE_A_MINUTE, token="b", at=NOON)
@@ -178,8 +179,8 @@ def test_a_place_is_given_back_by_what_it_was_taken_for(store: str) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_very_same_guess_many_times_at_once_is_one(store: str) -> None:
-    """R1.4: eight clicks with one right code lock nobody out, be they all looked at at the same moment; a wrong one
-    counts each time, and other guesses beside it do, too."""
+    """R1.4: eight clicks with one right code lock nobody out, even if all are checked at the same moment; a wrong one
+    counts each time, and so do other guesses beside it."""
 
     def click(more: int, tokens: list[str], answer: bool) -> bool:
         with guesses.counted(email="a@example.com", ip=None, token=tokens[0]) as guess:
@@ -203,7 +204,7 @@ def test_the_very_same_guess_many_times_at_once_is_one(store: str) -> None:
 
 @pytest.mark.django_db
 def test_all_keys_with_one_beginning_are_looked_at_and_forgotten_together(store: str) -> None:
-    # R1.4: staff see whether somebody is locked out from anywhere, and let them in again.
+    # R1.4: staff see whether a person is locked out from anywhere, and let them in again.
     keys = ["guess:a:1", "guess:a:2", "guess:ab:1", "guess:*:1", "guess:[a]:1", "other"]
     for key in keys:
         for _ in range(3):
@@ -276,6 +277,7 @@ def test_rows_that_nothing_was_counted_in_for_days_are_swept_by_new_ones() -> No
     assert {row.key for row in RateWindow.objects.all()} == {"recent", "new"}
 
 
+@proves("V2.4.1", "V15.4.2")
 @pytest.mark.django_db(transaction=True)
 def test_thirty_threads_get_exactly_five_places(store: str) -> None:
     # R3.9: a cache's counter lets 20 to 37 of 60 pass.
@@ -286,7 +288,7 @@ def test_thirty_threads_get_exactly_five_places(store: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_place_stays_taken_whatever_becomes_of_what_it_was_for() -> None:
+def test_a_place_stays_taken_whether_the_act_succeeds_or_fails() -> None:
     # R3.9: it refuses to hide in a transaction that can be rolled back.
     with pytest.raises(RuntimeError, match="durable"), transaction.atomic():
         take("k", THREE_A_MINUTE)

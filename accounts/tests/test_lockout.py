@@ -18,6 +18,7 @@ from accounts.sign_in.guesses import identity
 from audit.models import AuditEntry
 from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -76,7 +77,7 @@ def test_while_locked_not_even_the_right_password_is_looked_at(alice: Any, clien
 def test_it_ends_after_ten_minutes_and_trying_meanwhile_does_not_prolong_it(
     alice: Any, client: Client, clock: Any
 ) -> None:
-    # R1.4: else an attacker could keep somebody out for ever.
+    # R1.4: otherwise an attacker could keep a person out forever.
     fail(client)
     for _ in range(9):
         clock.shift(timedelta(minutes=1))
@@ -93,6 +94,7 @@ def test_failures_older_than_ten_minutes_do_not_count(alice: Any, client: Client
     assert give_password(client, alice.email)["Location"] == "/sign-in/code/"
 
 
+@proves("V6.1.1")
 def test_another_address_and_another_person_are_not_locked(alice: Any, bob: Any, clock: Any) -> None:
     # R1.4: a stranger elsewhere must not lock a customer out, nor one customer another.
     fail(Client(), REMOTE_ADDR=HERE)
@@ -109,7 +111,7 @@ def test_many_peoples_failures_from_one_place_lock_nobody_else(make_user: Any, b
 
 
 def test_a_network_of_version_6_is_one_place(alice: Any, bob: Any, clock: Any) -> None:
-    # R1.4: one customer has a whole /64 to choose addresses from.
+    # R1.4: one customer has a whole /64 of addresses to choose from.
     for number in range(5):
         answer = fail(Client(), times=1, REMOTE_ADDR=f"2001:db8:0:1::{number:x}")
     assert answer.status_code == 429
@@ -130,8 +132,9 @@ def test_a_forged_header_does_not_give_new_guesses(alice: Any, client: Client, c
     assert answer.status_code == 429
 
 
+@proves("V4.1.3")
 def test_behind_the_proxy_each_visitor_has_a_counter(alice: Any, client: Client, clock: Any, settings: Any) -> None:
-    # R1.4: and what the client writes left of the proxy's entry gives no new one.
+    # R1.4: and entries that the client writes left of the proxy's give no new one.
     settings.TRUSTED_PROXIES = ["127.0.0.1/32"]
     for number in range(5):
         answer = fail(client, times=1, HTTP_X_FORWARDED_FOR=f"1.2.3.{number}, {HERE}")
@@ -140,8 +143,9 @@ def test_behind_the_proxy_each_visitor_has_a_counter(alice: Any, client: Client,
     assert elsewhere["Location"] == "/sign-in/code/"
 
 
+@proves("V6.3.1")
 def test_wrong_codes_count_like_wrong_passwords(alice: Any, client: Client, code_of: Any, clock: Any) -> None:
-    # R1.4: together, and axes hears of both.
+    # R1.4: together, and axes records both.
     fail(client, times=2)
     give_password(client, alice.email)
     for _ in range(2):
@@ -156,10 +160,11 @@ def test_wrong_codes_count_like_wrong_passwords(alice: Any, client: Client, code
     assert sorted(entry.details["step"] for entry in failures)[:5] == ["code", "code", "code", "password", "password"]
 
 
-def test_a_code_sent_too_soon_after_a_wrong_one_is_no_guess(
+@proves("V6.1.1")
+def test_a_code_sent_too_soon_after_a_wrong_one_is_not_a_guess(
     alice: Any, client: Client, code_of: Any, clock: Any
 ) -> None:
-    # R1.4: it was not looked at, so it is not counted; the person is told to wait.
+    # R1.4: it was not checked, so it is not counted; the person is told to wait.
     give_password(client, alice.email)
     give_code(client, wrong_code_for(code_of(alice)))
     for _ in range(10):
@@ -185,6 +190,7 @@ def test_a_code_is_not_looked_at_once_locked(alice: Any, client: Client, code_of
     assert is_signed_in(client)
 
 
+@proves("V6.3.1")
 def test_wrong_recovery_codes_count_too(alice: Any, client: Client, clock: Any) -> None:
     # R1.4
     give_password(client, alice.email)
@@ -192,6 +198,7 @@ def test_wrong_recovery_codes_count_too(alice: Any, client: Client, clock: Any) 
     assert answers == [200, 200, 200, 200, 429]
 
 
+@proves("V6.1.1")
 def test_a_lockout_never_ends_a_running_session(alice: Any, browser_of: Any, clock: Any) -> None:
     # R1.4: or strangers could sign anyone out, from anywhere.
     browser = browser_of(alice)
@@ -202,6 +209,7 @@ def test_a_lockout_never_ends_a_running_session(alice: Any, browser_of: Any, clo
     assert is_signed_in(browser)
 
 
+@proves("V16.3.1")
 def test_each_lockout_is_recorded_once(alice: Any, client: Client, clock: Any) -> None:
     # R6.1
     fail(client, times=8)
@@ -267,7 +275,7 @@ def test_axes_finds_the_address_under_either_name(rf: Any) -> None:
 def test_the_pause_after_wrong_codes_does_not_keep_a_recovery_code_waiting(
     alice: Any, client: Client, code_of: Any
 ) -> None:
-    # R1.3: somebody with the password alone could otherwise block the owner's way back.
+    # R1.3: a person with only the password could otherwise block the owner's way back.
     RecoveryCode(user=alice, selector="ABCD", code_hash=make_password("EFGHJKMN")).save()
     give_password(client, alice.email)
     give_code(client, wrong_code_for(code_of(alice)))
@@ -275,10 +283,10 @@ def test_the_pause_after_wrong_codes_does_not_keep_a_recovery_code_waiting(
     assert is_signed_in(client)
 
 
-def test_a_failure_beside_a_sign_in_that_forgets_failures_is_no_fault(
+def test_a_failure_beside_a_sign_in_that_forgets_failures_does_no_harm(
     alice: Any, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # R1.4: its row stood in the way when axes made one, and is gone when axes looks for it.
+    # R1.4: its row was in the way when axes made one, and is gone when axes looks for it.
     tries: list[bool] = []
     record = AxesDatabaseHandler.user_login_failed
 

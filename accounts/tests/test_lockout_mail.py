@@ -1,5 +1,5 @@
-"""Whoever's address wrong passwords and codes were tried at hears of the lockout, once an hour; nobody learns from it
-whether an address is known (R1.2, R1.4)."""
+"""The user whose address wrong passwords and codes were tried with is told about the lockout, once an hour; the mail
+reveals to nobody whether an address is known (R1.2, R1.4)."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.sign_in import guesses
-from accounts.sign_in.guesses import address_in
+from accounts.sign_in.guesses import email_in
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import WRONG_PASSWORD, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +63,7 @@ def test_wrong_codes_of_somebody_with_the_password_are_told_too(
     assert [mail.subject for mail in mails(alice.email)] == [SUBJECT]
 
 
+@proves("V6.3.5")
 def test_one_mail_an_hour_however_many_lockouts_from_however_many_places(alice: Any, bob: Any, clock: Any) -> None:
     for number in range(6):
         lock_out(REMOTE_ADDR=f"203.0.113.{number}")
@@ -81,6 +83,7 @@ def test_who_may_not_sign_in_anyway_is_not_told(alice: Any, state: dict[str, Any
     assert mails() == []
 
 
+@proves("V6.3.8")
 def test_an_unknown_address_is_written_no_mail_and_costs_the_same(alice: Any) -> None:
     # R1.2: neither the answer nor the work tells them apart.
     seen = []
@@ -91,7 +94,7 @@ def test_an_unknown_address_is_written_no_mail_and_costs_the_same(alice: Any) ->
             connection,
         ) as queries:
             answer = give_password(Client(), email, WRONG_PASSWORD)
-        # Without the names of savepoints, what stands in them, and the one column that is NULL of nobody.
+        # Without the names of savepoints, their content, and the one column that is NULL for unknown people.
         statements = [
             re.sub(r"\bs\d+_x\d+|\"concerns_id\", |'.*", "", query["sql"], flags=re.DOTALL) for query in queries
         ]
@@ -102,8 +105,9 @@ def test_an_unknown_address_is_written_no_mail_and_costs_the_same(alice: Any) ->
     assert [mail.to for mail in mails()] == [[alice.email]]
 
 
+@proves("V16.2.5")
 @in_one_world("typed", ["correct horse battery staple", "x" * 300 + "@example.com", "", "registration:1"])
-def test_what_is_no_address_is_neither_told_nor_written_down(db: Any, typed: str) -> None:
+def test_a_text_that_is_not_an_address_is_neither_told_nor_recorded(db: Any, typed: str) -> None:
     # People type passwords into the e-mail field.
     for _ in range(5):
         with guesses.counted(email=typed, ip=None):
@@ -127,7 +131,7 @@ def test_what_is_no_address_is_neither_told_nor_written_down(db: Any, typed: str
     ],
 )
 def test_what_looks_like_an_address(typed: str, address: str) -> None:
-    assert address_in(typed) == address
+    assert email_in(typed) == address
 
 
 def test_the_longest_address_fits_the_outbox(db: Any) -> None:

@@ -1,5 +1,5 @@
-"""Links in mails, as all kinds of them have it in common: a token kept by its digest alone, good for a time and once,
-also when it is followed twice at the same moment (R1.1, R1.8, R1.9)."""
+"""Links in mails, the rules of all kinds: a token of which only the digest is kept, valid for a time and once, even if
+it is followed twice at the same moment (R1.1, R1.8, R1.9)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from foundation.mail_links import LinkInvalid, MailLink, digest
 from foundation.transactions import own_transaction
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +26,7 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 Issue = Callable[[Any], MailLink]
 
-# Whose the link is: a user, or an address that is no user's yet.
+# The owner of the link: a user, or an address that has no user yet.
 KINDS: dict[str, Issue] = {
     "password": lambda user: PasswordReset(user=user),
     "email": lambda user: EmailChange(user=user, email="new@example.net"),
@@ -35,12 +36,12 @@ KINDS: dict[str, Issue] = {
 
 @pytest.fixture(params=KINDS)
 def make(request: pytest.FixtureRequest, alice: Any) -> Callable[[], MailLink]:
-    """Another link of one kind, still to be issued, for the same owner each time."""
+    """Return another link of one kind, still to be issued, for the same owner each time."""
     return lambda: KINDS[request.param](alice)
 
 
 def test_every_link_that_is_mailed_is_one() -> None:
-    # Whatever table keeps the digest of a token until a time is under the rules tested here.
+    # Every table that keeps the digest of a token until a time follows the rules tested here.
     columns = {"token_digest", "expires_at"}
     found = [model for model in apps.get_models() if columns <= {field.name for field in model._meta.fields}]
     assert {model.__name__ for model in found} == {
@@ -93,7 +94,7 @@ def test_a_link_issued_again_answers_to_its_new_token_alone(alice: Any) -> None:
         EnrolmentLink.find(old)
 
 
-def test_a_condition_on_whose_it_is_leaves_out_all_others(alice: Any, bob: Any) -> None:
+def test_a_condition_on_the_owner_leaves_out_all_others(alice: Any, bob: Any) -> None:
     token = EmailChange(user=alice, email="new@example.net").issue(lasts=HOUR)
     for follow in (EmailChange.find, EmailChange.use_up):
         with pytest.raises(LinkInvalid):
@@ -101,14 +102,15 @@ def test_a_condition_on_whose_it_is_leaves_out_all_others(alice: Any, bob: Any) 
     assert EmailChange.find(token, user=alice).user == alice
 
 
+@proves("V6.4.1")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", ["password", "registration"])
 def test_of_links_followed_at_the_same_moment_one_wins(alice: Any, kind: str) -> None:
-    # One lock for each sort of owner: the user's row, or the links of the address. Whatever a service does with a
-    # link it does behind this lock, as the next test shows for each.
+    # One lock for each sort of owner: the user's row, or the links of the address. Services do everything with a link
+    # behind this lock, as the next test shows for each.
     links = [KINDS[kind](alice) for _ in range(3)]
     tokens = [link.issue(lasts=HOUR) for link in links]
-    use_up = own_transaction(type(links[0]).use_up)
+    use_up = own_transaction(lambda token: type(links[0]).use_up(token))
     results = at_once(*[lambda t=token: use_up(t) for token in tokens * 2])
     names = sorted(type(result).__name__ for result in results)
     assert names == ["LinkInvalid"] * 5 + [type(links[0]).__name__]
@@ -116,7 +118,7 @@ def test_of_links_followed_at_the_same_moment_one_wins(alice: Any, kind: str) ->
 
 
 def test_a_link_used_while_another_click_waits_does_nothing_more(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    # R1.1, R1.8, R1.9: each service, at the moment when the click that was first has gone through.
+    # R1.1, R1.8, R1.9: each service, at the moment when the first click has gone through.
     sent = Registration(email="nora@example.com", first_name="Nora", password=make_hash(PASSWORD))
     resets, changes, registers = (
         PasswordReset(user=alice).issue(lasts=HOUR),

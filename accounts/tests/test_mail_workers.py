@@ -1,4 +1,5 @@
-"""Any number of mail workers share out what waits: each takes other rows, and a dead one's come back (R3.8, ADR 25)."""
+"""Any number of mail workers share the waiting rows: each takes different ones, and a dead worker's come back (R3.8,
+ADR 25)."""
 
 import itertools
 import threading
@@ -32,7 +33,7 @@ NEVER = threading.Event()
 
 @pytest.fixture
 def event(monkeypatch: pytest.MonkeyPatch) -> str:
-    """An event of the tests' own, with a mail to whoever the payload names."""
+    """Register an event of the tests, with a mail to the person in the payload."""
     to = Audience(lambda row, payload: [(payload["email"], {})])
     monkeypatch.setitem(outbox._notices, "test", [Notice("test", to, template="registration_taken")])
     return "test"
@@ -139,7 +140,7 @@ def test_one_that_the_database_refuses_is_put_off_too(event: str, monkeypatch: p
     assert set(told().values()) == {1}
 
 
-def test_a_subject_that_the_column_does_not_hold_is_no_mail(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_subject_that_the_column_does_not_hold_makes_no_mail(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite would take it; the others would refuse the whole batch."""
     monkeypatch.setattr(outbox, "_LONGEST_SUBJECT", 5)
     tell(event, 1)
@@ -148,7 +149,7 @@ def test_a_subject_that_the_column_does_not_hold_is_no_mail(event: str, monkeypa
 
 
 def test_a_database_that_is_away_is_nobodys_fault(event: str, monkeypatch: pytest.MonkeyPatch, clock: Any) -> None:
-    """No message is put off for it; they are due again when the lease ends."""
+    """No message is put off because of it; they are due again when the lease ends."""
     tell(event, 3)
     with monkeypatch.context() as away:
 
@@ -213,7 +214,7 @@ in_the_open = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def queued(event: str, settings: Any, post_box: PostBox) -> Callable[[int], None]:
-    """Queue so many mails, which go to the post box."""
+    """Queue this many mails, for the post box."""
     deliver_to(settings, post_box.port)
 
     def queue(number: int) -> None:
@@ -249,7 +250,7 @@ def test_what_another_worker_has_taken_is_left_to_it_until_its_lease_ends(queued
 
 @in_the_open
 def test_a_clock_that_is_set_back_keeps_no_mail(event: str, queued: Callable, post_box: PostBox) -> None:
-    """R3.8: neither what was told an hour ahead, nor what a worker took then that is gone, waits for that hour."""
+    """R3.8: messages told an hour ahead, or taken then by a worker that is gone, do not wait for that hour."""
     with time_machine.travel(NOON) as clock:
         courier = Courier()
         courier.deliver(NEVER)
@@ -274,7 +275,7 @@ def test_a_clock_that_is_set_back_keeps_no_mail(event: str, queued: Callable, po
 def test_half_a_lease_is_over_by_a_clock_that_is_set_back_too(
     queued: Callable, post_box: PostBox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R3.8: the worker stops where its mails may be another's, and gives back those that are its own yet."""
+    """R3.8: the worker stops where its mails may belong to another, and gives back those that are still its own."""
     with time_machine.travel(NOON) as clock:
         queued(3)
         courier, seconds = Courier(), itertools.count(step=lease().total_seconds() / 4)
@@ -328,7 +329,7 @@ def test_of_mails_that_cannot_be_delivered_the_others_know_nothing(
 
 
 def test_a_server_that_is_away_is_tried_soon_and_then_each_quarter_of_an_hour_for_two_days(settings: Any) -> None:
-    # R3.8: a moment's refusal delays no mail by minutes, and a long one gives none up.
+    # R3.8: a moment's refusal does not delay a mail by minutes, and a long one gives none up.
     pauses = [delivery.pause_after(retries) for retries in range(settings.POST_OFFICE["MAX_RETRIES"])]
     assert [pause.total_seconds() for pause in pauses[:9]] == [10, 20, 40, 80, 160, 320, 640, 900, 900]
     assert set(pauses[7:]) == {timedelta(minutes=15)}
@@ -370,7 +371,7 @@ def test_before_its_lease_ends_a_slow_worker_gives_back_what_it_has_not_begun(
 def test_a_worker_whose_lease_has_passed_gives_back_nothing_that_another_has_taken(
     queued: Callable, post_box: PostBox
 ) -> None:
-    """R3.8. A third one would deliver it besides: the clock was set forward, or this machine slept."""
+    """R3.8. A third worker would also deliver it: the clock was set forward, or this machine slept."""
     with time_machine.travel(NOON, tick=False) as clock:
         queued(10)
         others: list[Email] = []

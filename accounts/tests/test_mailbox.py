@@ -8,6 +8,7 @@ from post_office.models import STATUS, Email
 
 from foundation import outbox
 from tests.acts import register
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -20,8 +21,9 @@ def delivered(client: Client) -> Email:
     return Email.objects.get()
 
 
+@proves("V15.2.3")
 def test_outside_demo_mode_it_does_not_exist(delivered: Email, alice: Any, ada: Any, browser_of: Any) -> None:
-    # R1.1: not even for administrators, other people's links are in it.
+    # R1.1: not even for administrators: other people's links are in it.
     for browser in (Client(), browser_of(alice), browser_of(ada)):
         assert browser.get("/demo/mailbox/").status_code == 404
         assert browser.get(f"/demo/mailbox/{delivered.pk}/").status_code == 404
@@ -48,7 +50,7 @@ def test_an_empty_mailbox_says_what_comes_next(client: Client, settings: Any) ->
     assert "No mail yet" in client.get("/demo/mailbox/").content.decode()
 
 
-def test_what_is_not_sent_yet_is_not_shown(client: Client, settings: Any) -> None:
+def test_an_unsent_mail_is_not_shown(client: Client, settings: Any) -> None:
     # R3.8
     settings.DEMO = True
     register(client)

@@ -27,6 +27,7 @@ from foundation.money import (
     parse_amount,
     to_minor,
 )
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 REFUSED = [
@@ -38,8 +39,9 @@ REFUSED = [
 ]
 
 
+@proves("V2.2.1")
 @in_one_world("text", REFUSED)
-def test_what_is_no_positive_amount_is_refused(text: str) -> None:
+def test_anything_except_a_positive_amount_is_refused(text: str) -> None:
     # R3.2
     with pytest.raises(InvalidAmount) as refusal:
         parse_amount(text)
@@ -80,7 +82,7 @@ def test_plain_digits_are_accepted(text: str, amount: str) -> None:
 
 
 def test_zero_is_accepted_only_where_it_makes_sense() -> None:
-    # R2.1: an opening deposit may be nothing.
+    # R2.1: an opening deposit may be zero.
     assert parse_amount("0", allow_zero=True) == 0
     with pytest.raises(InvalidAmount, match="must not be less than zero"):
         parse_amount("-0", allow_zero=True)
@@ -117,7 +119,7 @@ def test_every_amount_survives_writing_and_reading(minor: int) -> None:
 
 
 @given(text=st.text(alphabet="0123456789.eE+-,_ naifNI１٣", max_size=16))
-def test_whatever_is_accepted_is_positive_finite_and_exact(text: str) -> None:
+def test_every_accepted_amount_is_positive_finite_and_exact(text: str) -> None:
     # R3.2
     try:
         amount = parse_amount(text)
@@ -135,6 +137,7 @@ def test_only_a_decimal_becomes_minor_units(value: Any) -> None:
         to_minor(value)
 
 
+@proves("V1.4.2")
 @in_one_world("value", ["NaN", "Infinity", "-Infinity", "sNaN", "0.001", "1e-30"])
 def test_what_does_not_fit_in_minor_units_is_refused_not_rounded(value: str) -> None:
     # R3.2
@@ -143,7 +146,7 @@ def test_what_does_not_fit_in_minor_units_is_refused_not_rounded(value: str) -> 
 
 
 def account(balance: str, code: str) -> BankAccount:
-    # One of the bank's own kind: no number is needed to look at a column.
+    # One of the bank's own kind: reading a column needs no number.
     row = BankAccount(kind="fees", ledger_code=code, balance=Decimal(balance))
     row.save()
     return row
@@ -186,7 +189,7 @@ def test_a_float_reaches_no_column(write: str) -> None:
 
 @pytest.mark.django_db
 def test_a_fraction_forced_into_the_column_is_not_rounded_away() -> None:
-    # R3.2: SQLite keeps it; what is read would otherwise differ from what is summed.
+    # R3.2: SQLite keeps it; the value read would otherwise differ from the value summed.
     if connection.vendor != "sqlite":
         pytest.skip("other engines refuse it themselves")
     row = account("1.00", "test")
@@ -219,7 +222,7 @@ def test_the_field_reads_what_serializers_give_it() -> None:
         ("fr", "1234.5", "1\u202f234,50\u00a0€"),
         ("pt-br", "1234.5", "€\u00a01.234,50"),
         ("en", "0", "€0.00"),
-        # A language that Babel does not know is no reason for a page to fail.
+        # A language that Babel does not know must not make a page fail.
         ("xx", "5", "€5.00"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The bank's own name is nobody's, tricks with letters are none, and real names are taken (R1.8, B7)."""
+"""Nobody may have the bank's own name, nor one that imitates it, and real names are accepted (R1.8, B7)."""
 
 from io import StringIO
 from typing import Any
@@ -19,6 +19,7 @@ from accounts.people.names import (
 )
 from foundation.refusals import Refusal
 from tests.acts import NEWCOMER, register
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import REASON, an_origin, approved, fresh_code
 from tests.tables import in_one_world
@@ -36,7 +37,7 @@ THE_BANKS = (
     "Аlder Bank", "АLDER ВАNК", "Αlder Βank", "aldeг bank", "Alder Bапk", "ALDER BANΚ", "AlᏧer Bank",
     # compatibility forms and accents
     "Ａｌｄｅｒ Ｂａｎｋ", "𝐀𝐥𝐝𝐞𝐫 𝐁𝐚𝐧𝐤", "ᴀʟᴅᴇʀ ʙᴀɴᴋ", "Ⓐlder Bank", "🅰lder Bank", "Áldèr Bänk",
-    # what nobody sees
+    # invisible characters
     "Alder\u200bBank", "Al\u00adder Bank", "Alder\u00a0Bank", "Alder\u2060 Bank", "\u200eAlder Bank",
 )  # fmt: skip
 PEOPLES = (
@@ -54,9 +55,10 @@ HIDDEN = ("a\u202eb", "Ann\u200da", "Ann\u200ba", "Ann\u00ada", "Ann\u200f", "An
 MIXED = ("Jоhn Smith", "Аnna", "Иван Smith", "Pаul", "Μaria", "Annա")
 
 
+@proves("V2.2.1")
 @pytest.mark.parametrize("name", THE_BANKS)
 def test_what_people_take_for_the_banks_name_is_the_banks(name: str) -> None:
-    # R1.8: look-alikes, NFKC, case, spaces, punctuation, what is invisible, any order, any split of first and last.
+    # R1.8: look-alikes, NFKC, case, spaces, punctuation, invisible characters, any order, any split of first and last.
     assert is_the_banks(name)
     for place in (position for position, char in enumerate(name) if char == " "):
         with pytest.raises(Refusal):
@@ -83,7 +85,7 @@ def test_names_of_people_that_have_a_word_of_it_are_theirs(name: str) -> None:
         ("!!", [], ["Eva"]),
     ],
 )
-def test_whatever_the_bank_is_called(bank: str, the_banks: list[str], peoples: list[str], settings: Any) -> None:
+def test_it_holds_for_any_name_of_the_bank(bank: str, the_banks: list[str], peoples: list[str], settings: Any) -> None:
     settings.BANK_NAME = bank
     assert [name for name in the_banks if not is_the_banks(name)] == []
     assert [name for name in peoples if is_the_banks(name)] == []
@@ -95,12 +97,14 @@ def test_real_names_in_any_one_script_are_taken(name: str) -> None:
     check_name(*name.partition(" ")[::2])
 
 
+@proves("V2.2.1")
 @pytest.mark.parametrize("name", HIDDEN)
 def test_what_nobody_sees_is_refused_in_words(name: str) -> None:
     with pytest.raises(NameWithHiddenCharacters, match="nobody can see"):
         check_name(name, "")
 
 
+@proves("V2.2.1")
 @pytest.mark.parametrize("name", MIXED)
 def test_letters_of_two_alphabets_are_refused_in_words(name: str) -> None:
     with pytest.raises(NameInTwoAlphabets, match="two alphabets"):
@@ -174,14 +178,14 @@ def test_the_staffs_form_says_it_at_the_field(alice: Any, ada: Any, browser_of: 
 
 
 def test_who_had_such_a_name_before_can_still_be_served(alice: Any, ada: Any) -> None:
-    # What stands there is judged only when it is changed.
+    # A stored name is checked only when it changes.
     User.objects.filter(pk=alice.pk).update(first_name="Alder", last_name="Bank")
     alice.refresh_from_db()
     assert edit(ada, alice, phone="+49 30 777") == people.Edited(["phone"], None)
 
 
 def test_a_clerks_approval_gives_it_to_nobody(alice: Any, sam: Any) -> None:
-    # R1.8: a request filed before the bank took this name, say.
+    # R1.8: for example a request filed before the bank had this name.
     with pytest.raises(NameReserved):
         people.update_identity(
             actor=sam, user=alice, first_name="Alder", last_name="Bank", address="", reason=REASON,

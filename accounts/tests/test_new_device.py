@@ -16,6 +16,7 @@ from accounts.sign_in import devices
 from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import at_once, cleaned_up, give_code, give_password, is_signed_in, mails
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,8 @@ def clock() -> Any:
 
 @pytest.fixture
 def sign_in(code_of: Any, clock: Any) -> Any:
-    """Sign in the way people do, in this browser or a new one; each time half a minute later: a code works once."""
+    """Sign in the way people do, in this browser or a new one; each time half a minute later, since a code works
+    once."""
 
     def go(user: Any, client: Client | None = None, **extra: Any) -> Client:
         clock.shift(31)
@@ -61,6 +63,7 @@ def test_the_first_sign_in_of_all_is_told_to_nobody_and_the_next_in_that_browser
     assert not AuditEntry.objects.filter(action="DEVICE_NEW").exists()
 
 
+@proves("V6.3.5")
 def test_another_browser_is_told_with_time_device_and_network(alice: Any, sign_in: Any) -> None:
     sign_in(alice)
     sign_in(alice, REMOTE_ADDR="2001:db8:0:1::7")
@@ -75,8 +78,9 @@ def test_another_browser_is_told_with_time_device_and_network(alice: Any, sign_i
     assert (entry.actor_id, entry.details) == (alice.pk, {"device": "Firefox on Linux"})
 
 
+@proves("V6.3.5")
 def test_two_people_who_share_a_browser_are_each_told_once(alice: Any, bob: Any, sign_in: Any) -> None:
-    # And no row tells that they share one.
+    # And no row reveals that they share one.
     for user in (alice, bob):
         sign_in(user)
     shared = sign_in(alice)
@@ -106,6 +110,7 @@ def test_over_https_it_is_secure(settings: Any) -> None:
     assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
 
 
+@proves("V6.3.5")
 def test_it_opens_nothing(alice: Any, client: Client, sign_in: Any) -> None:
     # It decides about a mail, and about nothing else.
     sign_in(alice, client)
@@ -148,7 +153,7 @@ def test_what_is_long_unseen_is_swept(alice: Any, sign_in: Any, clock: Any) -> N
 
 
 def test_what_the_bank_does_to_a_person_makes_all_browsers_new(alice: Any, sign_in: Any) -> None:
-    # A lock, a reset, another role: somebody else may have signed in with one of them.
+    # A lock, a reset, another role: an impostor may have signed in with one of them.
     browser = sign_in(alice)
     end_what_was_begun(alice)
     sign_in(alice, browser)

@@ -1,4 +1,5 @@
-"""What must not be readable in the database file, nor told by mails and the audit log (R8.1, R6.2, issue shows 7)."""
+"""What must not be readable in the database file, and what mails and the audit log must not say (R8.1, R6.2, issue
+shows 7)."""
 
 import base64
 import json
@@ -17,6 +18,7 @@ from accounts.models import BankAccount, Registration, TotpDevice, User
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import NEWCOMER, give_code, give_password, held_in, link_for, mails, register
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +34,7 @@ CODES = re.compile(r"<li>([2-9A-Z]{4}-[2-9A-Z]{4}-[2-9A-Z]{4})</li>")
 
 
 def bank_a_day(client: Client, code_of: Any) -> dict[str, str]:
-    """Nora registers, enrols, opens two accounts, moves money and closes one; returns what must stay secret."""
+    """Let Nora register, enrol, open two accounts, move money and close one; return what must stay secret."""
     register(client)
     link = link_for(NEWCOMER["email"])
     client.post(link, {"password": PASSWORD})
@@ -76,7 +78,7 @@ def bank_a_day(client: Client, code_of: Any) -> dict[str, str]:
 
 
 def change_ways_to_sign_in(client: Client, nora: User, code_of: Any) -> dict[str, str]:
-    """Nora, signed in, sets a PIN and asks for another address; a visitor asks for a new password for her."""
+    """Let Nora, signed in, set a PIN and ask for another address, and a visitor ask for a new password for her."""
 
     def code() -> str:
         TotpDevice.objects.filter(user=nora).update(last_step=-1)  # as if half a minute had passed
@@ -99,11 +101,12 @@ def token_in(link: str) -> str:
 
 
 def found_in(text: str, secrets: dict[str, str]) -> set[str]:
-    """Which of them stand in `text`. Six digits stand by chance in fractions of a second and in hex numbers."""
+    """Return which of them are in `text`. Six digits occur by chance in fractions of a second and in hex numbers."""
     by_chance = re.compile(rf"(?<![\w.]){PIN}(?!\w)", re.ASCII)
     return {what for what, secret in secrets.items() if (by_chance.search(text) if secret == PIN else secret in text)}
 
 
+@proves("V11.3.2", "V14.2.4")
 @pytest.mark.django_db(transaction=True)
 def test_the_database_file_and_its_log_hold_nothing_readable(client: Client, code_of: Any) -> None:
     # R8.1: a stolen disk, backup or log file.
@@ -125,8 +128,9 @@ def test_the_database_file_and_its_log_hold_nothing_readable(client: Client, cod
     assert key not in raw
 
 
+@proves("V11.3.2", "V11.3.4")
 def test_what_the_orm_reads_back_is_sealed_in_every_column(client: Client, code_of: Any) -> None:
-    # R8.1: the same on any engine, table by table. The mail queue alone carries the links that it is for.
+    # R8.1: the same on any engine, table by table. Only the mail queue carries the links, which it delivers.
     secrets = bank_a_day(client, code_of)
     found = set()
     for table in connection.introspection.table_names():
@@ -137,6 +141,7 @@ def test_what_the_orm_reads_back_is_sealed_in_every_column(client: Client, code_
     assert found == {("post_office_email", token) for token in TOKENS}
 
 
+@proves("V14.2.6")
 def test_mails_carry_masked_numbers_only(client: Client, code_of: Any) -> None:
     # R3.8, issue shows 7
     secrets = bank_a_day(client, code_of)
@@ -149,6 +154,7 @@ def test_mails_carry_masked_numbers_only(client: Client, code_of: Any) -> None:
         assert found_in(text, tokens) == {what for what, subject in TOKENS.items() if subject == mail.subject}
 
 
+@proves("V16.2.5")
 def test_the_audit_log_holds_no_number_phone_address_or_secret(client: Client, code_of: Any) -> None:
     # R6.2
     secrets = bank_a_day(client, code_of)
@@ -161,23 +167,25 @@ def test_the_audit_log_holds_no_number_phone_address_or_secret(client: Client, c
     }
     text = json.dumps(entries, default=str, ensure_ascii=False)
     assert found_in(text, secrets) == set()
-    # Whatever looks like a whole account number, however it came there.
+    # Everything that looks like a whole account number.
     assert [run for run in re.findall(r"(?<![\w-])\d{12}(?![\w-])", text) if int(run) % 97 == 1] == []
 
 
+@proves("V14.2.4")
 def test_sessions_hold_no_account_number_and_no_secret(client: Client, code_of: Any) -> None:
-    # R8.1: sessions lie in the database as signed text that anybody can read.
+    # R8.1: sessions are in the database as signed text that anybody can read.
     secrets = bank_a_day(client, code_of)
     text = "".join(json.dumps(held_in(session), ensure_ascii=False) for session in Session.objects.all())
     assert "user_session" in text
     assert found_in(text, secrets) == set()
 
 
+@proves("V16.2.5")
 def test_logs_hold_no_secret(client: Client, code_of: Any, caplog: pytest.LogCaptureFixture) -> None:
     # R9.5
     with caplog.at_level("DEBUG"):
         secrets = bank_a_day(client, code_of)
-    # The SQL debug log of Django is off in production: it is what it is called.
+    # Django's SQL debug log is off in production: it does log values.
     text = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("django.db"))
     assert found_in(text, secrets) == set()
 

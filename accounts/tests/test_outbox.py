@@ -24,6 +24,7 @@ from foundation.delivery import Courier
 from foundation.models import OutboxMessage
 from foundation.outbox import Audience, Notice, Payload, Told
 from tests.acts import at_once, mails
+from tests.asvs import proves
 from tests.mail_server import PostBox
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +34,7 @@ TYPED = "{{ 7|add:7 }} {% now 'Y' %} <script>alert('x')</script> Tom & Jerry’s
 
 @pytest.fixture
 def event(monkeypatch: pytest.MonkeyPatch) -> str:
-    """An event of the tests' own; its mails are those of a transfer, with what a customer typed."""
+    """Register an event of the tests; its mails are those of a transfer, with text that a customer typed."""
 
     def told(row: None, payload: Payload) -> list[Told]:
         if payload.get("poison"):
@@ -132,8 +133,9 @@ def test_what_fails_halfway_leaves_no_mail_behind(event: str, monkeypatch: pytes
     assert not Email.objects.exists()
 
 
+@proves("V1.2.1")
 def test_what_a_customer_typed_is_text_in_every_mail(event: str) -> None:
-    # R8.3, a peer's fault: a description rendered as HTML. Nor is it run as a template.
+    # R8.3, a peer's fault: a description rendered as HTML. It is not run as a template either.
     outbox.tell(event, description=TYPED)
     [mail] = mails()
     assert f"Description: {TYPED}" in mail.message, "plain text is not escaped"
@@ -141,7 +143,7 @@ def test_what_a_customer_typed_is_text_in_every_mail(event: str) -> None:
     assert "&lt;script&gt;" in mail.html_message
     assert "Tom &amp; Jerry" in mail.html_message
     assert "{{ 7|add:7 }}" in mail.html_message
-    # What post-office really hands over when it delivers.
+    # What post-office really sends when it delivers.
     message = mail.prepare_email_message()
     assert TYPED in message.body
     assert "14" not in message.body.replace(mail.message_id or "", "")
@@ -167,7 +169,7 @@ def test_every_template_of_a_mail_is_in_one_line_of_one_table(repository: Path) 
 
 
 def test_every_event_that_is_told_of_is_in_a_table_and_every_other_way_round(repository: Path) -> None:
-    # R3.8: a mail that nobody asks for is dead; an event in no table would fail with its first use only.
+    # R3.8: a mail that no event uses is dead; an event in no table would fail only at its first use.
     sources = [
         path.read_text()
         for app in ("accounts", "transfers", "support")
@@ -235,7 +237,7 @@ def test_a_crash_between_rendering_and_delivery_loses_nothing(
 
 
 def test_a_crash_while_rendering_loses_nothing(event: str, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    # R3.8: what the dead worker had taken is due again when its lease ends.
+    # R3.8: rows that the dead worker had taken are due again when its lease ends.
     outbox.tell(event)
     with monkeypatch.context() as crash:
 

@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from tests.acts import give_password, hashing, is_signed_in, mails
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -25,6 +26,7 @@ def change(client: Client, old: str = PASSWORD, new: str = NEW, again: str | Non
     )
 
 
+@proves("V6.3.7")
 def test_the_password_is_changed_and_the_person_told(alice: Any, browser_of: Any) -> None:
     # R1.8
     browser = browser_of(alice)
@@ -38,6 +40,7 @@ def test_the_password_is_changed_and_the_person_told(alice: Any, browser_of: Any
     assert "Your password is changed" in browser.get("/dashboard/").content.decode()
 
 
+@proves("V7.4.3")
 def test_all_other_sessions_end_and_this_one_goes_on(alice: Any, browser_of: Any) -> None:
     # R1.8
     here, elsewhere = browser_of(alice), browser_of(alice)
@@ -46,6 +49,7 @@ def test_all_other_sessions_end_and_this_one_goes_on(alice: Any, browser_of: Any
     assert not is_signed_in(elsewhere)
 
 
+@proves("V6.2.3")
 def test_the_old_password_is_needed(alice: Any, browser_of: Any) -> None:
     # R1.8, a peer's fault: credentials changed without the old one.
     browser = browser_of(alice)
@@ -59,6 +63,7 @@ def test_the_old_password_is_needed(alice: Any, browser_of: Any) -> None:
     assert is_signed_in(browser)
 
 
+@proves("V6.2.3")
 def test_guesses_at_the_old_password_are_counted_together_with_sign_in(alice: Any, browser_of: Any) -> None:
     # R1.4: a stolen session must not be a place to guess at.
     browser = browser_of(alice)
@@ -100,8 +105,9 @@ def test_a_bad_new_password_is_refused_at_its_field(
     assert not AuditEntry.objects.filter(action="PASSWORD_CHANGED").exists()
 
 
+@proves("V6.3.4")
 def test_the_service_itself_refuses_a_weak_password(alice: Any) -> None:
-    # R1.2: no path is safe only because a form was in front.
+    # R1.2: a form in front must not be the only protection.
     from django.core.exceptions import ValidationError
 
     from accounts.sign_in.passwords.change import change_password

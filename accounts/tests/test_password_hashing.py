@@ -1,4 +1,4 @@
-"""The work of a check tells nothing about whose password it is, while old hashes are replaced one by one (R1.2)."""
+"""The time of a check does not reveal whether a user exists, while old hashes are replaced one by one (R1.2)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,6 +27,7 @@ from tests.acts import (
     link_for,
     register,
 )
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -42,7 +43,7 @@ def _cheap_pbkdf2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def work() -> Iterator[Counter[str]]:
-    """How often each hasher ran meanwhile, whether to make a hash or to compare with one."""
+    """Count how often each hasher runs meanwhile, to make a hash or to compare with one."""
     runs: Counter[str] = Counter()
     with pytest.MonkeyPatch.context() as patch:
 
@@ -63,7 +64,7 @@ def work() -> Iterator[Counter[str]]:
 
 @pytest.fixture
 def old(make_user: Callable[..., Any]) -> Any:
-    """Somebody whose password was hashed by PBKDF2."""
+    """Return a user whose password was hashed by PBKDF2."""
     return with_hash(make_user("Olga"), make_password(PASSWORD, hasher="pbkdf2_sha256"))
 
 
@@ -74,7 +75,7 @@ def with_hash(user: Any, encoded: str) -> Any:
 
 
 def weaker_hash(password: str = PASSWORD) -> str:
-    """By Argon2 with other parameters than the present ones."""
+    """Return a hash by Argon2 with other parameters than the present ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Argon2PasswordHasher, "memory_cost", 16)
         return make_password(password)
@@ -89,6 +90,7 @@ def work_of_sign_in(email: str, password: str = WRONG_PASSWORD) -> Counter[str]:
 # --- The same work for everybody ----------------------------------------------------------------------------
 
 
+@proves("V6.3.8")
 def test_while_an_old_hash_remains_everybodys_check_does_the_work_of_both(old: Any, alice: Any, bob: Any) -> None:
     User.objects.filter(pk=bob.pk).update(is_active=False)
     people = [old.email, alice.email, bob.email, "nobody@example.com"]
@@ -170,7 +172,7 @@ def test_of_many_old_kinds_five_are_evened_out(alice: Any, make_user: Any, monke
 
 
 @in_one_world("encoded", ["", "!", "!unusable", "argon2$", "pbkdf2_sha256$1$x", "md5$a$b", "plain text"])
-def test_what_is_no_hash_matches_nothing_and_costs_a_run(alice: Any, encoded: str) -> None:
+def test_anything_except_a_hash_matches_nothing_and_costs_a_run(alice: Any, encoded: str) -> None:
     with_hash(alice, encoded)
     for password in ("", encoded, PASSWORD):
         assert not alice.check_password(password)
@@ -181,7 +183,9 @@ def test_what_is_no_hash_matches_nothing_and_costs_a_run(alice: Any, encoded: st
 # --- Renewing ----------------------------------------------------------------------------------------------
 
 
-def test_a_renewed_hash_keeps_the_session_that_asked_and_is_no_change_of_password(old: Any, browser_of: Any) -> None:
+def test_a_renewed_hash_keeps_the_session_that_asked_and_does_not_change_the_password(
+    old: Any, browser_of: Any
+) -> None:
     browser = browser_of(old)
     answer = browser.post("/password/", {"old_password": PASSWORD, "new_password1": "short", "new_password2": "short"})
     assert answer.status_code == 200
@@ -198,6 +202,7 @@ def test_signing_in_with_an_old_hash_goes_through(old: Any, client: Client, code
     assert User.objects.get(pk=old.pk).check_password(PASSWORD)
 
 
+@proves("V11.4.2")
 def test_a_password_changed_meanwhile_is_not_overwritten(old: Any) -> None:
     stale = User.objects.get(pk=old.pk)
     new = make_hash("four blue lamps and a heron")
@@ -249,7 +254,7 @@ def test_two_spellings_are_two_runs_for_everybody(alice: Any) -> None:
 
 
 def test_odd_letters_do_not_double_the_work_of_other_algorithms(old: Any, alice: Any) -> None:
-    # Theirs were never normalised: what was typed is the one spelling that they can be of.
+    # Theirs were never normalised: the typed text is the one spelling that they can come from.
     for email in (old.email, alice.email, "nobody@example.com"):
         assert work_of_sign_in(email, APART) == Counter(argon2=2, pbkdf2_sha256=1)
     with_hash(old, make_password(APART, hasher="pbkdf2_sha256"))

@@ -1,4 +1,4 @@
-"""A forgotten password: a form, a link in a mail, a new one; and the code as ever (R1.9)."""
+"""A forgotten password: a form, a link in a mail, a new one; and the code as always (R1.9)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from audit.models import AuditEntry
 from foundation.mail_links import LinkInvalid
 from foundation.models import OutboxMessage
 from tests.acts import give_code, give_password, hashing, is_signed_in, link_for, mails
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -33,8 +34,9 @@ def choose(client: Client, link: str, new: str = NEW, again: str | None = None) 
     return client.post(link, {"new_password1": new, "new_password2": new if again is None else again})
 
 
+@proves("V6.4.3")
 def test_a_new_password_by_mail_and_then_both_factors(alice: Any, client: Client, code_of: Any) -> None:
-    # R1.9: the link signs nobody in, and the second factor is asked as ever.
+    # R1.9: the link signs nobody in, and the second factor is asked as always.
     assert 'href="/password/forgot/"' in client.get("/sign-in/").content.decode()
     assert forget(client, " ALICE@example.com ")["Location"] == "/password/forgot/sent/"
     link = link_for(alice.email)
@@ -55,8 +57,9 @@ def test_a_new_password_by_mail_and_then_both_factors(alice: Any, client: Client
     ]
 
 
-def test_it_does_not_turn_two_factor_on_for_whoever_has_the_mailbox(make_user: Any, client: Client) -> None:
-    # R1.9, R1.3: someone who never enrolled has the same way to go as after any password.
+@proves("V6.4.3")
+def test_access_to_the_mailbox_does_not_turn_two_factor_on(make_user: Any, client: Client) -> None:
+    # R1.9, R1.3: a user who never enrolled goes on as after any password.
     dora = make_user("Dora", two_factor=False)
     forget(client, dora.email)
     choose(client, link_for(dora.email))
@@ -64,6 +67,7 @@ def test_it_does_not_turn_two_factor_on_for_whoever_has_the_mailbox(make_user: A
     assert give_password(client, dora.email, NEW)["Location"] == "/two-factor/enrol/"
 
 
+@proves("V6.3.8")
 def test_nothing_tells_whether_somebody_has_an_address(alice: Any) -> None:
     # R1.9: the same answer, the same work for the hasher, the same number of mails.
     seen = {}
@@ -97,6 +101,7 @@ def test_a_locked_user_gets_no_link_and_an_older_one_is_dead(alice: Any, client:
     assert alice.check_password(PASSWORD)
 
 
+@proves("V6.4.3")
 def test_the_link_works_once_and_takes_the_others_along(alice: Any, client: Client) -> None:
     # R1.9
     links = []
@@ -112,6 +117,7 @@ def test_the_link_works_once_and_takes_the_others_along(alice: Any, client: Clie
     assert not PasswordReset.objects.exists()
 
 
+@proves("V6.4.3")
 def test_the_link_expires_after_an_hour(alice: Any, client: Client) -> None:
     # R1.9
     with time_machine.travel(NOON, tick=False) as clock:
@@ -128,6 +134,7 @@ def test_the_link_expires_after_an_hour(alice: Any, client: Client) -> None:
         assert not PasswordReset.objects.exists(), "what expired is swept"
 
 
+@proves("V3.5.3")
 def test_following_the_link_changes_nothing(alice: Any, client: Client) -> None:
     # R1.9: mail scanners follow links.
     forget(client, alice.email)
@@ -141,8 +148,9 @@ def test_following_the_link_changes_nothing(alice: Any, client: Client) -> None:
     assert alice.check_password(PASSWORD)
 
 
+@proves("V7.4.3")
 def test_all_sessions_end(alice: Any, bob: Any, browser_of: Any) -> None:
-    # R1.9: whoever sits in one may be why the password is changed.
+    # R1.9: a person in another session may be why the password is changed.
     sessions, other = [browser_of(alice), browser_of(alice)], browser_of(bob)
     waiting = Client()
     give_password(waiting, alice.email)
@@ -155,13 +163,14 @@ def test_all_sessions_end(alice: Any, bob: Any, browser_of: Any) -> None:
 
 
 def test_a_changed_password_kills_the_link(alice: Any, browser_of: Any) -> None:
-    # R1.9: what waits in a mailbox must not undo it.
+    # R1.9: links in a mailbox must not undo it.
     forget(Client(), alice.email)
     link = link_for(alice.email)
     browser_of(alice).post("/password/", {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW})
     assert choose(Client(), link, "another sentence entirely").status_code == 404
 
 
+@proves("V6.3.4")
 @in_one_world(
     ("new", "again", "field", "message"),
     [
@@ -173,7 +182,7 @@ def test_a_changed_password_kills_the_link(alice: Any, browser_of: Any) -> None:
         ("x" * 257, None, "new_password1", "at most 256 characters"),
     ],
 )
-def test_the_same_rules_for_passwords_as_ever(
+def test_the_same_rules_for_passwords_as_always(
     alice: Any, client: Client, new: str, again: str | None, field: str, message: str
 ) -> None:
     # R1.2
@@ -186,6 +195,7 @@ def test_the_same_rules_for_passwords_as_ever(
     assert client.get(link).status_code == 200, "the link is not used up"
 
 
+@proves("V6.4.3")
 def test_a_forged_host_does_not_change_the_link(alice: Any, client: Client) -> None:
     # R1.9
     assert forget(client, alice.email, headers={"Host": "evil.example"}).status_code == 400
@@ -195,6 +205,7 @@ def test_a_forged_host_does_not_change_the_link(alice: Any, client: Client) -> N
     assert f"{bank_settings.SITE_URL}/password/reset/" in mail.message
 
 
+@proves("V14.2.4")
 def test_the_token_is_nowhere_in_clear_but_in_the_mail(alice: Any, client: Client) -> None:
     # R8.1
     forget(client, alice.email)
@@ -253,7 +264,7 @@ def test_somebody_signed_in_is_sent_home(alice: Any, browser_of: Any) -> None:
 
 
 def test_a_reset_does_not_lift_a_lockout(alice: Any, client: Client) -> None:
-    # R1.4: else the link would be a way to go on guessing codes.
+    # R1.4: otherwise the link would be a way to go on guessing codes.
     for _ in range(5):
         give_password(client, alice.email, "wrong")
     forget(client, alice.email)

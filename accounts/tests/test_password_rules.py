@@ -1,4 +1,4 @@
-"""Which passwords the bank takes (R1.2; NIST SP 800-63B-4, 3.1.1.2)."""
+"""Which passwords the bank accepts (R1.2; NIST SP 800-63B-4, 3.1.1.2)."""
 
 import unicodedata
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from accounts.sign_in.passwords import rules as password_rules
 from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS, length_of_password, normalised
 from accounts.sign_in.passwords.rules import check_new_password
 from tests.acts import NEWCOMER
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -26,6 +27,7 @@ def codes_of(password: str, person: Any = ALICE) -> set[str]:
     return set()
 
 
+@proves("V6.2.5")
 @in_one_world(
     "password",
     [
@@ -33,7 +35,7 @@ def codes_of(password: str, person: Any = ALICE) -> set[str]:
         "correcthorsebatterystaple",
         "four blue lamps",
         "   three spaces   ",
-        "kfwmrhqpzxvt",  # no digit, no capital, no sign: none is asked for
+        "kfwmrhqpzxvt",  # no digit, no capital, no sign: none is required
         "739164820573",
         "ein Käse für Jürgen",
         "пять синих ламп",
@@ -51,6 +53,7 @@ def test_long_passwords_of_any_kind_are_taken(password: str) -> None:
     assert codes_of(password) == set()
 
 
+@proves("V6.2.1", "V6.2.9")
 def test_sixty_four_characters_and_more_are_taken_and_too_many_are_refused_not_cut() -> None:
     text = "".join(chr(ord("a") + (n * n * 7 + n * 3) % 26) for n in range(MAX_PASSWORD_CHARS + 1))
     for length in (64, 65, 128, MAX_PASSWORD_CHARS):
@@ -58,6 +61,7 @@ def test_sixty_four_characters_and_more_are_taken_and_too_many_are_refused_not_c
     assert codes_of(text) == {"password_too_long"}
 
 
+@proves("V6.2.4", "V6.2.11")
 @in_one_world(
     ("password", "code"),
     [
@@ -89,8 +93,9 @@ def test_what_is_guessed_first_is_refused(password: str, code: str) -> None:
     assert code in codes_of(password)
 
 
+@proves("V6.2.4")
 def test_few_random_passwords_are_refused() -> None:
-    """A rule that refused many would make guessing easier; the shortest there are, of digits alone, are worst off."""
+    """A rule that refused many would make guessing easier; the shortest ones, only of digits, are affected most."""
     state, refused = 7, 0
     for _ in range(2000):
         digits = ""
@@ -126,6 +131,7 @@ def test_what_is_too_long_is_refused_before_any_rule_that_looks_at_each_characte
     assert codes_of("ﷺ" * 1_000_000) == {"password_too_long"}
 
 
+@proves("V6.2.7")
 def test_forms_say_what_is_asked_for_and_let_a_manager_fill_them() -> None:
     registration, change = RegistrationForm(), PasswordChangeForm(user=ALICE)
     for form, name in ((registration, "password1"), (NewPasswordForm(user=ALICE), "new_password1")):
@@ -139,6 +145,7 @@ def test_forms_say_what_is_asked_for_and_let_a_manager_fill_them() -> None:
     assert not any("onpaste" in attrs or "readonly" in attrs for attrs in fields.values())
 
 
+@proves("V6.2.5")
 def test_no_form_cuts_or_strips_a_password() -> None:
     form = RegistrationForm(NEWCOMER | {"password1": f"  {PASSWORD}  ", "password2": f"  {PASSWORD}  "})
     assert form.is_valid()

@@ -20,6 +20,7 @@ from accounts.sign_in.pins import InvalidPin, check_pin
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import copy_of, hashing, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,7 @@ def main_of(answer: Any) -> str:
     return answer.content.decode().partition("<main")[2].partition("</main")[0]
 
 
+@proves("V11.4.2")
 def test_a_pin_is_set_hashed_audited_and_told(alice: Any, browser: Any, code_of: Any) -> None:
     # R1.8
     answer = put(browser, code_of(alice))
@@ -71,10 +73,11 @@ def test_a_pin_is_set_hashed_audited_and_told(alice: Any, browser: Any, code_of:
     assert PIN not in mail.message + mail.html_message + OutboxMessage.objects.get().payload
 
 
+@proves("V7.2.4")
 def test_setting_and_removing_it_signs_a_copy_of_the_cookie_out(
     alice: Any, browser: Any, code_of: Any, clock: Any
 ) -> None:
-    # R1.8: as every change of a factor.
+    # R1.8: like every change of a factor.
     for change in (put, lambda browser, code: browser.post("/profile/pin/remove/", {"code": code})):
         thief = copy_of(browser)
         assert is_signed_in(thief)
@@ -84,7 +87,7 @@ def test_setting_and_removing_it_signs_a_copy_of_the_cookie_out(
         clock.shift(31)
 
 
-def test_another_pin_takes_its_place_and_the_count_of_wrong_ones_begins_anew(
+def test_another_pin_replaces_it_and_the_count_of_wrong_ones_begins_again(
     alice: Any, browser: Any, code_of: Any, clock: Any
 ) -> None:
     # R1.4, R1.8
@@ -104,8 +107,8 @@ def test_another_pin_takes_its_place_and_the_count_of_wrong_ones_begins_anew(
         *("８０５９１３", "٨٠٥٩١٣", "80591²", "8059१3", "805913\x00", "9" * 24, "9" * 4000, "1e5000"),
     ],
 )
-def test_what_is_not_six_digits_is_refused_at_its_field(alice: Any, browser: Any, code_of: Any, pin: str) -> None:
-    # R1.8: digits of other scripts are no digits here.
+def test_anything_except_six_digits_is_refused_at_its_field(alice: Any, browser: Any, code_of: Any, pin: str) -> None:
+    # R1.8: digits of other scripts do not count here.
     code = code_of(alice)
     answer = put(browser, code, pin)
     assert answer.status_code == 200
@@ -114,6 +117,7 @@ def test_what_is_not_six_digits_is_refused_at_its_field(alice: Any, browser: Any
     assert put(browser, code).status_code == 302, "the code is not used up"
 
 
+@proves("V6.3.1")
 @in_one_world(
     "pin",
     [
@@ -212,7 +216,7 @@ def test_without_a_pin_there_is_nothing_to_remove(alice: Any, browser: Any, code
 
 
 def test_a_locked_pin_waits_for_the_staff(alice: Any, browser: Any, code_of: Any, clock: Any) -> None:
-    # R1.4: else whoever guesses would set the count back by way of the owner's session.
+    # R1.4: otherwise a guesser could reset the count through the owner's session.
     put(browser, code_of(alice))
     lock(alice)
     clock.shift(31)
@@ -256,7 +260,7 @@ def test_what_happened_elsewhere_meanwhile_counts(
 
 
 def test_the_hash_is_made_before_any_row_is_locked(alice: Any, browser: Any, code_of: Any) -> None:
-    # R3.4: the hasher is slow on purpose; nobody is to wait for it.
+    # R3.4: the hasher is slow on purpose; nobody must wait for it.
     depths: list[int] = []
     outside = len(connection.savepoint_ids)
     with hashing(before=lambda: depths.append(len(connection.savepoint_ids))) as runs:
@@ -280,7 +284,7 @@ def test_the_page_says_what_the_pin_is_for(alice: Any, browser: Any) -> None:
 
 
 def test_one_changes_ones_own_and_nobody_elses(alice: Any, charlie: Any, browser_of: Any, code_of: Any) -> None:
-    # R1.7: there is nobody to name but oneself, whatever else is sent.
+    # R1.7: the user is the only one who can be named, whatever else is sent.
     fields = {"pin": PIN, "pin_again": PIN, "code": code_of(charlie), "user": alice.pk, "user_id": alice.pk}
     assert browser_of(charlie).post("/profile/pin/", fields).status_code == 302
     assert (stored(charlie).has_pin, stored(alice).has_pin) == (True, False)
@@ -299,7 +303,7 @@ def test_the_services_themselves_refuse_who_may_not(alice: Any) -> None:
 
 
 def test_the_service_itself_refuses_a_bad_pin(alice: Any) -> None:
-    # R1.8: nothing rests on the form.
+    # R1.8: nothing depends on the form.
     for pin in ("12345", "123456"):
         with pytest.raises(InvalidPin):
             pins.set_pin(actor=alice, pin=pin, code="000000", origin=Origin())
@@ -313,6 +317,7 @@ def test_codes_are_shown_in_demo_mode_only(alice: Any, browser: Any, code_of: An
             assert ("The code right now is" in browser.get(path).content.decode()) == settings.DEMO
 
 
+@proves("V16.2.5")
 def test_a_fault_shows_no_pin_in_its_report(
     alice: Any, browser: Any, code_of: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

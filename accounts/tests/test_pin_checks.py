@@ -13,6 +13,7 @@ from accounts.sign_in.passwords import hashing as password_hashing
 from accounts.sign_in.pins import PinBusy, PinLocked, WrongPin, verify_pin
 from audit.models import AuditEntry
 from tests.acts import at_once, hashing, mails
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +48,7 @@ def actions() -> list[str]:
     return list(AuditEntry.objects.filter(action__startswith="PIN_").order_by("id").values_list("action", flat=True))
 
 
-def test_a_right_pin_passes_and_begins_the_count_anew(alice: Any) -> None:
+def test_a_right_pin_passes_and_resets_the_count(alice: Any) -> None:
     guess(alice, times=2)
     assert state_of(alice) == (2, False)
     verify_pin(user=alice, pin=PIN)
@@ -56,6 +57,7 @@ def test_a_right_pin_passes_and_begins_the_count_anew(alice: Any) -> None:
     assert state_of(alice) == (2, False)
 
 
+@proves("V6.3.1")
 def test_the_third_wrong_one_locks_is_recorded_and_told_once(alice: Any) -> None:
     guess(alice, times=2)
     with pytest.raises(WrongPin):
@@ -75,7 +77,7 @@ def test_the_third_wrong_one_locks_is_recorded_and_told_once(alice: Any) -> None
 
 
 @in_one_world("pin", ["", "80591", "805913 ", "８０５９１３", "x" * 10_000, "\x00", "half \ud800"])
-def test_what_is_no_pin_is_a_wrong_one(alice: Any, pin: str) -> None:
+def test_anything_except_a_pin_is_a_wrong_one(alice: Any, pin: str) -> None:
     guess(alice, pin if pin != "８０５９１３" else "８０５９１４")
     assert state_of(alice) == (1, False)
 
@@ -173,8 +175,10 @@ def test_an_old_hash_is_renewed_by_a_right_pin(alice: Any, monkeypatch: pytest.M
 
 
 @in_one_world("fault", [MemoryError, SystemExit])
-def test_a_check_that_dies_in_the_hasher_is_no_try(alice: Any, monkeypatch: pytest.MonkeyPatch, fault: type) -> None:
-    # R1.4: three of them were "busy" for ever, with no lock for staff to lift.
+def test_a_check_that_dies_in_the_hasher_does_not_count(
+    alice: Any, monkeypatch: pytest.MonkeyPatch, fault: type
+) -> None:
+    # R1.4: three of them were "busy" forever, with no lock for staff to lift.
     def die(*args: Any, **kwargs: Any) -> bool:
         raise fault
 

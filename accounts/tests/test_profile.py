@@ -14,6 +14,7 @@ from accounts.sign_in import two_factor
 from audit.models import AuditEntry
 from tests.acts import copy_of, is_signed_in, mails, wrong_code_for
 from tests.api_client import told
+from tests.asvs import proves
 from tests.staff_acts import an_origin, fresh_code
 from tests.tables import in_one_world
 
@@ -26,7 +27,7 @@ NOW = {
 
 
 def change(browser: Any, user: Any, **changes: str) -> Any:
-    """Save the form as it stands there, but for `changes`, with a fresh code."""
+    """Save the form as it is shown, except for `changes`, with a fresh code."""
     return browser.post("/profile/details/", NOW | {"code": fresh_code(user)} | changes)
 
 
@@ -39,7 +40,7 @@ def test_the_profile_shows_what_the_bank_knows(alice: Any, browser_of: Any) -> N
     assert 'href="/profile/"' in browser.get("/password/").content.decode(), "in the menu"
 
 
-def test_whoever_has_no_recovery_codes_is_told_to_make_some(alice: Any, browser_of: Any) -> None:
+def test_a_user_without_recovery_codes_is_told_to_make_some(alice: Any, browser_of: Any) -> None:
     # R1.3
     browser = browser_of(alice)
     hint = "You have no recovery codes."
@@ -55,7 +56,7 @@ def test_the_dashboard_leads_to_the_details(alice: Any, browser_of: Any, open_ac
 
 
 def test_details_are_changed_audited_and_told(alice: Any, browser_of: Any) -> None:
-    # R1.8, R6.2: the names of the fields, never what stands in them.
+    # R1.8, R6.2: the names of the fields, never their content.
     browser = browser_of(alice)
     answer = change(browser, alice, phone="+49 30 999000", address="Neue Straße 1\n\n  10115   Berlin ")
     assert (answer.status_code, answer["Location"]) == (302, "/profile/")
@@ -86,7 +87,7 @@ def test_saving_what_stands_there_changes_nothing(alice: Any, browser_of: Any) -
 
 @in_one_world("who", ["sam", "audrey", "ada"])
 def test_staff_change_their_own_and_need_no_address(who: str, request: Any, browser_of: Any, alice: Any) -> None:
-    # R1.8; whose it is rests on who is signed in, whatever is sent along.
+    # R1.8: always those of the signed-in user, whatever is sent along.
     user = request.getfixturevalue(who)
     sent = {"phone": "+49 30 777", "address": "", "code": fresh_code(user)}
     stray = {
@@ -135,7 +136,7 @@ def test_what_was_typed_is_shown_and_never_run(alice: Any, browser_of: Any) -> N
 
 @in_one_world("state", [{"is_active": False}, {"locked_at": timezone.now()}])
 def test_the_service_itself_refuses_who_may_not(alice: Any, state: dict[str, Any]) -> None:
-    # R1.7: no path is safe only because a page is closed.
+    # R1.7: a closed page must not be the only protection.
     User.objects.filter(pk=alice.pk).update(**state)
     with pytest.raises(PermissionDenied):
         profile.update_details(
@@ -151,7 +152,7 @@ def test_someone_without_a_role_changes_nothing(alice: Any, browser_of: Any) -> 
 
 
 def test_a_stolen_session_cannot_bury_a_warning_under_mails(alice: Any, browser_of: Any, api_of: Any) -> None:
-    # R1.8: ten an hour, by page and API together; what changes nothing sends nothing and is not counted.
+    # R1.8: ten an hour, by page and API together; a form that changes nothing sends nothing and is not counted.
     browser, api = browser_of(alice), api_of(alice)
     for number in range(9):
         assert change(browser, alice, address=f"Ring {number % 2}").status_code == 302
@@ -168,8 +169,9 @@ def test_a_stolen_session_cannot_bury_a_warning_under_mails(alice: Any, browser_
 # --- The code ---------------------------------------------------------------------------------------------------
 
 
+@proves("V7.5.1")
 def test_a_stolen_session_changes_neither_phone_nor_address(alice: Any, browser_of: Any) -> None:
-    # R1.8: both need a fresh code, each code serves once, and what was typed stays in the form.
+    # R1.8: both need a fresh code, each code works once, and the typed text stays in the form.
     browser, code = browser_of(alice), fresh_code(alice)
     wrong = change(browser, alice, address="Elsewhere 1", code=wrong_code_for(code))
     assert set(wrong.context["form"].errors) == {"code"}
@@ -222,7 +224,7 @@ def test_a_copy_of_the_cookie_is_worthless_once_the_owner_has_changed_the_number
 def test_the_details_form_changes_no_name_and_says_where_that_is_asked_for(
     alice: Any, sam: Any, browser_of: Any
 ) -> None:
-    # R1.8, B7: at once and without a code, a customer could be called like the bank.
+    # R1.8, B7: at once and without a code, a customer could take the bank's name.
     browser = browser_of(alice)
     change(browser, alice, first_name="Alder", last_name="Bank", phone="+49 30 777")
     alice.refresh_from_db()
@@ -233,6 +235,6 @@ def test_the_details_form_changes_no_name_and_says_where_that_is_asked_for(
 
 
 def test_the_service_has_no_way_to_change_a_name(alice: Any) -> None:
-    # R1.8: no path is safe only because a form lacks a field.
+    # R1.8: a form without the field must not be the only protection.
     with pytest.raises(TypeError, match="first_name"):
         profile.update_details(actor=alice, first_name="X", code="", origin=an_origin())  # type: ignore[call-arg]  # it takes no name

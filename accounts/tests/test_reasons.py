@@ -3,9 +3,11 @@
 import pytest
 
 from accounts.permission.reasons import ReasonTooLong, checked_reason
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
+@proves("V16.4.1")
 @in_one_world(
     ("typed", "kept"),
     [

@@ -1,4 +1,4 @@
-"""New recovery codes survive a reload, for ten minutes, and never lie readable in the session (R1.3, R8.1)."""
+"""New recovery codes survive a reload, for ten minutes, and are never readable in the session (R1.3, R8.1)."""
 
 from datetime import timedelta
 from typing import Any

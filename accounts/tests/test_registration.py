@@ -15,6 +15,7 @@ from accounts.roles import Role
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import NEWCOMER, hashing, is_signed_in, link_for, mails, register
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -24,7 +25,7 @@ NOON = datetime(2026, 11, 3, 12, tzinfo=UTC)
 
 
 def visible(answer: Any, email: str) -> str:
-    """What the visitor sees, with their own address and the form's token taken out."""
+    """Return what the visitor sees, without their own address and the form's token."""
     text = answer.content.decode().replace(email, "[address]")
     return "\n".join(line for line in text.splitlines() if "csrfmiddlewaretoken" not in line)
 
@@ -48,6 +49,7 @@ def test_a_visitor_becomes_a_customer_and_goes_on_to_two_factor(client: Client) 
     assert {"REGISTER_REQUESTED", "REGISTER_SUCCESS"} <= set(AuditEntry.objects.values_list("action", flat=True))
 
 
+@proves("V6.3.8")
 def test_a_taken_address_is_not_revealed(alice: Any) -> None:
     # R1.1: the same page, the same work for the hasher, the same number of mails.
     seen, work, rows = {}, {}, {}
@@ -81,6 +83,7 @@ def test_somebody_signed_in_is_sent_home(alice: Any, browser_of: Any) -> None:
     assert not Registration.objects.exists()
 
 
+@proves("V15.3.3")
 @in_one_world("extra", [{"role": "Admin"}, {"groups": "4", "is_staff": "1", "is_superuser": "1"}])
 def test_registering_makes_a_customer_whatever_is_sent_along(client: Client, extra: dict[str, str]) -> None:
     # R1.1: always a customer.
@@ -109,7 +112,7 @@ def test_real_names_are_accepted_and_only_shown(client: Client, first_name: str,
     # R1.1, R8.3
     assert register(client, first_name=first_name, last_name=last_name).status_code == 302
     [mail] = mails("nora@example.com")
-    # A stranger could type a message into the name, for the bank to deliver to whomever they like.
+    # A stranger could type a message into the name, for the bank to deliver to any address.
     assert first_name not in mail.message.replace("Alder Bank", "") or first_name == "X"
     assert "<b>Bold" not in mail.html_message
     client.post(link_for("nora@example.com"), {"password": PASSWORD})
@@ -157,7 +160,7 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
 def test_bad_input_is_answered_at_the_field_and_the_rest_is_kept(
     client: Client, field: str, value: str, message: str
 ) -> None:
-    # R1.1, R1.2, R10.2: a message at the field and in the summary, what was typed is kept, nothing is written.
+    # R1.1, R1.2, R10.2: a message at the field and in the summary, the typed text is kept, nothing is written.
     changes = {field: value} | ({"password2": value} if field == "password1" and len(value) < 256 else {})
     answer = register(client, **changes)
     assert answer.status_code == 200
@@ -175,6 +178,7 @@ def test_bad_input_is_answered_at_the_field_and_the_rest_is_kept(
     assert not OutboxMessage.objects.exists()
 
 
+@proves("V6.4.1")
 def test_the_link_expires_after_a_day(client: Client) -> None:
     # R1.1
     with time_machine.travel(NOON, tick=False):
@@ -186,7 +190,7 @@ def test_the_link_expires_after_a_day(client: Client) -> None:
         assert client.get(link).status_code == 404
         answer = client.post(link, {"password": PASSWORD})
         assert (answer.status_code, "This link no longer works" in answer.content.decode()) == (404, True)
-        # What expired is forgotten with the next registration, by whomever.
+        # Expired registrations are forgotten with the next registration, by anybody.
         register(client, email="other@example.com")
         assert [row.email for row in Registration.objects.all()] == ["other@example.com"]
     assert not User.objects.exists()
@@ -202,6 +206,7 @@ def test_the_link_works_once(client: Client) -> None:
     assert User.objects.count() == 1
 
 
+@proves("V3.5.3")
 def test_following_the_link_changes_nothing(client: Client, django_assert_num_queries: Any) -> None:
     # R1.1: mail scanners follow links.
     register(client)
@@ -215,7 +220,7 @@ def test_following_the_link_changes_nothing(client: Client, django_assert_num_qu
 
 
 def test_the_password_chosen_at_registration_is_asked_and_guesses_are_counted(client: Client) -> None:
-    # R1.1, R1.4: whoever owns the address gets the mail, but perhaps did not fill in the form.
+    # R1.1, R1.4: the owner of the address gets the mail, but perhaps did not fill in the form.
     register(client)
     link = link_for("nora@example.com")
     for _ in range(4):
@@ -238,8 +243,8 @@ def test_an_unknown_link_says_only_that_it_does_not_work(client: Client, token: 
     assert "This link no longer works" in answer.content.decode()
 
 
-def test_of_two_links_of_one_address_the_first_followed_wins(client: Client) -> None:
-    # R1.1: the other, perhaps somebody else's, is dead then.
+def test_the_first_of_two_links_of_one_address_wins(client: Client) -> None:
+    # R1.1: the other one, perhaps another person's, is dead then.
     register(client, first_name="First")
     first = link_for("nora@example.com")
     register(client, first_name="Second")
@@ -262,7 +267,7 @@ def test_an_address_that_was_taken_meanwhile_is_not_overwritten(client: Client, 
 def test_an_address_taken_between_look_and_write_is_an_invalid_link(
     client: Client, make_user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # R1.1: the database's own word, on engines that let both look first. The fault: the look finds nothing.
+    # R1.1: refused by the database itself, on engines that let both look first. The fault: the look finds nothing.
     register(client)
     token = link_for("nora@example.com").strip("/").rpartition("/")[2]
     make_user("Nora")
@@ -282,7 +287,7 @@ def test_a_forged_host_does_not_change_the_link(client: Client) -> None:
 
 
 def test_one_network_registers_so_many_an_hour(client: Client, settings: Any) -> None:
-    # R1.1: a message, what was typed is kept, and no mail is sent to strangers by the hundred.
+    # R1.1: a message, the typed text is kept, and no mail is sent to strangers by the hundred.
     settings.REGISTRATIONS_PER_HOUR = 2
     for number in range(2):
         assert register(client, email=f"n{number}@example.com").status_code == 302
@@ -297,7 +302,7 @@ def test_one_network_registers_so_many_an_hour(client: Client, settings: Any) ->
 
 
 def test_nobodys_mailbox_can_be_filled(alice: Any) -> None:
-    # R1.1: beyond five an hour nothing more is sent, from wherever; the page says the same as ever.
+    # R1.1: beyond five an hour nothing more is sent, from any network; the page says the same as always.
     for email in ("nora@example.com", "alice@example.com"):
         for number in range(7):
             browser = Client(REMOTE_ADDR=f"198.51.100.{number}")

@@ -14,12 +14,13 @@ from accounts.models import TotpDevice, User, UserSession
 from accounts.sign_in.sessions.engine import SessionStore
 from audit.models import AuditEntry
 from tests.acts import give_code, give_password, is_signed_in
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
 MORNING = datetime(2026, 11, 3, 8, tzinfo=UTC)
-# The five minutes, and for how long who came since is not noted.
+# The five minutes, and for how long later use is not noted.
 OVER = 301 + 15
 
 
@@ -39,6 +40,7 @@ def browser(alice: Any, code_of: Any, clock: Any) -> Client:
     return client
 
 
+@proves("V7.3.1")
 def test_five_idle_minutes_end_it_and_activity_renews_it(browser: Client, clock: Any) -> None:
     # R1.6
     for _ in range(3):
@@ -48,17 +50,19 @@ def test_five_idle_minutes_end_it_and_activity_renews_it(browser: Client, clock:
     assert not is_signed_in(browser)
 
 
+@proves("V7.3.1")
 @in_one_world("came_after", [0, 0.9, 1, 7, 14, 14.9, 15, 15.1, 200])
 def test_it_never_ends_before_five_minutes_without_a_request_are_over(
     browser: Client, clock: Any, came_after: float
 ) -> None:
-    # R1.6: whenever within the fifteen seconds somebody came, and whether that was noted or not.
+    # R1.6: whenever within the fifteen seconds the use was, and whether it was noted or not.
     clock.shift(came_after)
     assert is_signed_in(browser)
     clock.shift(300)
     assert is_signed_in(browser)
 
 
+@proves("V7.3.1")
 def test_nor_does_it_go_on_for_longer_than_is_not_noted(browser: Client, clock: Any) -> None:
     # R1.6
     clock.shift(14)
@@ -89,7 +93,7 @@ def test_the_person_is_told_why_and_can_go_on_where_they_were(browser: Client, c
 
 
 def test_a_form_sent_too_late_moves_nothing_and_is_not_repeated(browser: Client, clock: Any) -> None:
-    # R1.6: only a page can be gone on with.
+    # R1.6: only a page can be returned to.
     clock.shift(OVER)
     answer = browser.post("/accounts/open/", {"kind": "checking"})
     assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
@@ -111,12 +115,13 @@ def test_a_form_sent_too_late_moves_nothing_and_is_not_repeated(browser: Client,
 def test_after_a_form_sent_too_late_one_is_led_back_to_its_page(
     browser: Client, clock: Any, referer: str, next_page: str
 ) -> None:
-    # R1.6: so that what was typed can be put back. Only to a page of ours.
+    # R1.6: so that the typed text can be put back. Only to one of our pages.
     clock.shift(OVER)
     answer = browser.post("/session/extend/", headers={"Referer": referer})
     assert answer["Location"] == f"/sign-in/{next_page}"
 
 
+@proves("V7.3.2")
 def test_eight_hours_end_it_however_busy_one_is(browser: Client, clock: Any, settings: Any) -> None:
     # R1.6: a longer idle time keeps this test short.
     settings.SESSION_IDLE_SECONDS = 3600
@@ -129,6 +134,7 @@ def test_eight_hours_end_it_however_busy_one_is(browser: Client, clock: Any, set
     assert not is_signed_in(browser)
 
 
+@proves("V7.3.1")
 def test_the_session_is_gone_from_the_server(browser: Client, clock: Any) -> None:
     # R1.6: the cookie's age is a courtesy; a client that keeps it gets nothing.
     key = browser.session.session_key or ""
@@ -142,6 +148,7 @@ def test_the_session_is_gone_from_the_server(browser: Client, clock: Any) -> Non
     assert not is_signed_in(thief)
 
 
+@proves("V7.4.1")
 def test_signing_out_ends_the_session_on_the_server(browser: Client, alice: Any) -> None:
     # R1.6
     key = browser.session.session_key or ""
@@ -154,6 +161,7 @@ def test_signing_out_ends_the_session_on_the_server(browser: Client, alice: Any)
     assert AuditEntry.objects.get(action="LOGOUT").actor_id == alice.pk
 
 
+@proves("V7.4.1")
 @in_one_world("method", ["get", "head", "put"])
 def test_only_a_form_signs_out(browser: Client, method: str) -> None:
     # R1.6, a peer's fault: a state change by GET. A picture on another site must not sign anyone out.
@@ -167,6 +175,7 @@ def test_signing_out_without_being_signed_in_is_harmless(client: Client) -> None
     assert not AuditEntry.objects.exists()
 
 
+@proves("V7.2.1")
 def test_a_session_that_our_sign_in_did_not_begin_is_refused(alice: Any) -> None:
     # R1.6: fail closed.
     client = Client()
@@ -179,13 +188,14 @@ def test_a_session_that_our_sign_in_did_not_begin_is_refused(alice: Any) -> None
 
 @in_one_world("missing", ["auth_at", "user_session"])
 def test_both_clocks_must_run(browser: Client, missing: str) -> None:
-    # R1.6: the one of the idle minutes is in the row.
+    # R1.6: the time of the idle minutes is in the row.
     session = browser.session
     del session[missing]
     session.save()
     assert not is_signed_in(browser)
 
 
+@proves("V6.3.3")
 def test_the_password_alone_opens_no_page(make_user: Any, browser_of: Any) -> None:
     # R1.3: a session without a verified device.
     browser = browser_of(make_user("Dora", two_factor=False))
@@ -196,6 +206,7 @@ def test_the_password_alone_opens_no_page(make_user: Any, browser_of: Any) -> No
     assert browser.get("/sign-in/").status_code == 200
 
 
+@proves("V7.2.1")
 def test_the_device_of_another_user_verifies_nobody(alice: Any, bob: Any, browser_of: Any) -> None:
     # R1.3
     browser = browser_of(alice)
@@ -205,6 +216,7 @@ def test_the_device_of_another_user_verifies_nobody(alice: Any, bob: Any, browse
     assert not is_signed_in(browser)
 
 
+@proves("V7.4.2", "V7.4.5")
 @in_one_world("state", [{"is_active": False}, {"locked_at": timezone.now()}])
 def test_a_lock_ends_every_running_session_at_once(browser: Client, alice: Any, state: dict[str, Any]) -> None:
     # R1.5, a peer's fault: a locked user's old token still working.
@@ -213,8 +225,8 @@ def test_a_lock_ends_every_running_session_at_once(browser: Client, alice: Any, 
     assert browser.post("/accounts/open/", {"kind": "checking"})["Location"] == "/sign-in/"
 
 
-def test_a_lock_and_a_timeout_together_are_no_expiry_of_the_persons(browser: Client, alice: Any, clock: Any) -> None:
-    # R6.1: the lock ended it; nobody's session is recorded as run out.
+def test_a_session_that_a_lock_ended_is_not_recorded_as_expired(browser: Client, alice: Any, clock: Any) -> None:
+    # R6.1: the lock ended it; no session is recorded as run out.
     User.objects.filter(pk=alice.pk).update(locked_at=timezone.now())
     clock.shift(OVER)
     assert not is_signed_in(browser)
@@ -231,8 +243,9 @@ def left(browser: Client) -> int:
     return browser.get("/session/").json()["seconds_left"]
 
 
-def test_what_the_page_asks_by_itself_is_no_activity(browser: Client, alice: Any, clock: Any) -> None:
-    # R1.6: a page that is open with nobody there must not keep its session alive.
+@proves("V7.3.2")
+def test_requests_that_the_page_makes_by_itself_are_not_activity(browser: Client, alice: Any, clock: Any) -> None:
+    # R1.6: an open page without a person must not keep its session alive.
     seen = UserSession.objects.get().last_seen_at
     assert left(browser) == 301
     for expected in (202, 103, 4):
@@ -248,7 +261,7 @@ def test_what_the_page_asks_by_itself_is_no_activity(browser: Client, alice: Any
     assert not is_signed_in(browser)
 
 
-def test_one_click_begins_the_five_minutes_anew(browser: Client, clock: Any) -> None:
+def test_one_click_begins_the_five_minutes_again(browser: Client, clock: Any) -> None:
     # R1.6
     clock.shift(290)
     answer = browser.post("/session/extend/").json()
@@ -269,7 +282,7 @@ def test_extending_a_session_that_is_over_leads_to_signing_in(browser: Client, c
 
 
 def test_polling_and_extending_cannot_outlive_the_absolute_end(browser: Client, clock: Any, settings: Any) -> None:
-    # R1.6: eight hours, of which forty minutes are walked here.
+    # R1.6: eight hours, of which forty minutes are simulated here.
     settings.SESSION_ABSOLUTE_SECONDS = 40 * 60
     can_extend = []
     for _ in range(40 * 60 // 240):
@@ -296,7 +309,7 @@ def test_a_page_knows_how_long_it_has(browser: Client, clock: Any) -> None:
 
 @in_one_world("path", ["/session/", "/sign-in/", "/nowhere/"])
 def test_nobody_is_asked_who_is_not_signed_in(client: Client, path: str) -> None:
-    # R1.6, R1.3: with a password alone one has no session to keep either.
+    # R1.6, R1.3: with only a password there is no session to keep either.
     answer = client.get(path)
     assert b"session-dialog" not in answer.content
     assert b"kept-typing-key" not in answer.content
@@ -309,8 +322,9 @@ def test_asking_is_a_get_and_extending_a_post(browser: Client, method: str, path
     assert getattr(browser, method)(path).status_code == 405
 
 
+@proves("V14.3.3")
 def test_what_is_typed_is_sealed_for_each_person_alone(alice: Any, bob: Any, browser_of: Any) -> None:
-    # R1.6: whoever signs in next in this browser has another key.
+    # R1.6: the next person to sign in in this browser has another key.
     keys = {
         re.findall(r'data-kept-typing-key="([^"]{44})"', browser_of(user).get("/dashboard/").content.decode())[0]
         for user in (alice, bob)

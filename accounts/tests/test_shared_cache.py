@@ -15,6 +15,7 @@ from foundation.limiter.limiter import Limit, LimitsUnavailable, Place, TooOften
 from foundation.limiter.redis import client_for
 from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, give_code, give_password, hashing, is_signed_in
+from tests.asvs import proves
 from tests.shared_cache import cache_server
 from tests.tables import in_one_world
 
@@ -64,8 +65,9 @@ def test_an_empty_key_is_gone_and_a_full_one_is_small(shared_cache: Any) -> None
     assert shared_cache.llen("bank:limit:k") == 3
 
 
-def test_of_places_that_are_not_all_to_be_had_what_was_taken_before_stays_taken(shared_cache: Any) -> None:
-    """The same guess at once again finds its own place taken, and a wider limit full: the first one still counts."""
+def test_if_not_all_places_are_free_those_taken_before_stay_taken(shared_cache: Any) -> None:
+    """The same guess at the same moment finds its own place taken, and a wider limit full: the first one still
+    counts."""
     once = Limit(times=1, window_seconds=60)
     limiter.take_all([Place("own", once, "a guess"), Place("wide", once)])
     with pytest.raises(TooOften):
@@ -93,10 +95,11 @@ def test_with_a_cache_no_row_is_written(shared_cache: Any, alice: Any, client: C
     assert not RateWindow.objects.exists()
 
 
+@proves("V16.5.3")
 def test_without_its_cache_the_bank_says_so_and_does_nothing_that_is_limited(
     no_cache: None, alice: Any, browser_of: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    # R1.4: neither a guess more, nor one too many who is told that it was their fault.
+    # R1.4: no extra guess, and nobody who is told that it was their fault.
     with hashing() as runs:
         answer = give_password(Client(), alice.email)
     assert (answer.status_code, answer["Retry-After"], runs) == (503, "30", [])

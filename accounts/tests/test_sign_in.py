@@ -16,6 +16,7 @@ from accounts.sign_in.sessions.pending import SECONDS
 from audit.models import AuditEntry
 from foundation.models import RateWindow
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -70,6 +71,7 @@ def failures(make_user: Any) -> list[tuple[str, str]]:
     ]
 
 
+@proves("V6.3.8")
 def test_every_failure_looks_the_same_and_costs_the_hasher_the_same(make_user: Any) -> None:
     # R1.2: one generic message, equal work for unknown users.
     pages, work = set(), set()
@@ -88,6 +90,7 @@ def test_every_failure_looks_the_same_and_costs_the_hasher_the_same(make_user: A
     assert work == {1}
 
 
+@proves("V16.2.5", "V16.3.1")
 def test_failures_are_recorded_without_what_was_typed_by_mistake(alice: Any, client: Client) -> None:
     # R6.1, R6.2: people type their password into the e-mail field.
     give_password(client, alice.email, WRONG_PASSWORD)
@@ -104,7 +107,7 @@ def test_failures_are_recorded_without_what_was_typed_by_mistake(alice: Any, cli
 @in_one_world(
     "data",
     [
-        {},  # no form of ours: those carry a token
+        {},  # not one of our forms: those carry a token
         {"email": "alice@example.com"},
         {"password": PASSWORD},
         {"email": "alice@example.com", "password": ""},
@@ -124,7 +127,7 @@ def test_a_missing_credential_never_signs_in(alice: Any, client: Client, data: d
 
 @in_one_world("value", [None, True, 0, 1, [], ["x"], {}, {"$ne": ""}])
 def test_credentials_of_another_type_are_refused(alice: Any, value: Any) -> None:
-    # A peer's fault: whatever calls authenticate() with parsed JSON.
+    # A peer's fault: any code that calls authenticate() with parsed JSON.
     from django.contrib.auth import authenticate
     from django.test import RequestFactory
 
@@ -143,7 +146,7 @@ def test_a_json_body_is_not_read(alice: Any, client: Client) -> None:
 
 
 @in_one_world("code", ["", "abc", "12345", "1234567", "１２３４５６", "NaN", "<b>", "000000 OR 1=1", "9" * 30])
-def test_what_is_no_code_is_answered_at_the_field(alice: Any, client: Client, code: str) -> None:
+def test_anything_except_a_code_is_answered_at_the_field(alice: Any, client: Client, code: str) -> None:
     # R1.2
     give_password(client, alice.email)
     answer = give_code(client, code)
@@ -169,7 +172,7 @@ def test_the_code_of_another_user_does_not_help(alice: Any, bob: Any, client: Cl
 
 
 def test_a_code_without_a_password_leads_back_to_the_start(alice: Any, client: Client, code_of: Any) -> None:
-    # R1.2: nothing rests on the order of steps.
+    # R1.2: nothing depends on the order of steps.
     for answer in (give_code(client, code_of(alice)), client.get("/sign-in/code/")):
         assert (answer.status_code, answer["Location"]) == (302, "/sign-in/")
     assert not is_signed_in(client)
@@ -228,6 +231,7 @@ def test_one_goes_on_to_the_page_one_wanted(alice: Any, client: Client, code_of:
     assert give_code(client, code_of(alice))["Location"] == target
 
 
+@proves("V3.7.2")
 @in_one_world(
     "target",
     [
@@ -255,6 +259,7 @@ def test_one_is_never_sent_to_another_site(alice: Any, client: Client, code_of: 
     assert give_code(client, code_of(alice))["Location"] == "/"
 
 
+@proves("V7.2.4")
 def test_the_session_key_changes_at_each_step(alice: Any, client: Client, code_of: Any) -> None:
     # ASVS 7.2: a key planted before signing in must not become a signed-in one.
     client.get("/sign-in/")
@@ -273,6 +278,7 @@ def test_the_session_key_changes_at_each_step(alice: Any, client: Client, code_o
     assert not is_signed_in(planted)
 
 
+@proves("V11.4.2")
 def test_argon2_hashes_new_passwords_and_pbkdf2_still_verifies(alice: Any, client: Client, code_of: Any) -> None:
     # R1.2
     assert alice.password.startswith("argon2$argon2id$")
@@ -317,6 +323,7 @@ def test_a_code_works_once_however_often_it_is_sent(alice: Any, client: Client, 
     assert not is_signed_in(other)
 
 
+@proves("V6.5.1")
 @pytest.mark.django_db(transaction=True)
 def test_eight_windows_with_one_right_code_make_one_session(alice: Any, code_of: Any) -> None:
     # R1.3, issue shows 5
@@ -331,7 +338,7 @@ def test_eight_windows_with_one_right_code_make_one_session(alice: Any, code_of:
 
 
 def test_a_wrong_code_keeps_the_password_step(alice: Any, client: Client, code_of: Any) -> None:
-    # R1.2: one slip is no reason to begin again; the app's throttle asks for one second only.
+    # R1.2: after one slip nobody has to begin again; the app's throttle asks for only one second.
     with time_machine.travel(NOON, tick=False) as clock:
         give_password(client, alice.email)
         give_code(client, wrong_code_for(code_of(alice)))
@@ -351,7 +358,7 @@ def test_signing_in_forgets_earlier_failures(alice: Any, client: Client, code_of
 
 
 def test_the_right_password_alone_forgets_nothing(alice: Any, client: Client, code_of: Any) -> None:
-    # R1.4: else somebody who has the password could try codes for ever, five between two passwords.
+    # R1.4: otherwise a person with the password could try codes forever, five between two passwords.
     with time_machine.travel(NOON, tick=False) as clock:
         for _ in range(4):
             assert give_password(client, alice.email).status_code == 302

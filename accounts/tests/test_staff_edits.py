@@ -11,13 +11,14 @@ from django.utils import timezone
 
 from accounts import people
 from accounts.models import AccountStatus, BankAccount, RecoveryCode, TotpDevice, User
-from accounts.people import AddressInUse, HasThisRole, LastAdministrator, NothingToReset, StillHasAccounts, details
+from accounts.people import EmailInUse, HasThisRole, LastAdministrator, NothingToReset, StillHasAccounts, details
 from accounts.permission import second_person
 from accounts.roles import Role
 from accounts.sign_in.two_factor import WrongCode
 from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails, wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, agree, an_origin, approved, call_off, entry_of, fresh_code, stored
 from tests.tables import in_one_world
 
@@ -47,6 +48,7 @@ def edit(actor: Any, user: Any, **changes: Any) -> people.Edited:
 # --- Role ---------------------------------------------------------------------------------------------------
 
 
+@proves("V8.3.2")
 def test_a_new_role_counts_at_once_and_ends_all_sessions(alice: Any, ada: Any, adam: Any, browser_of: Any) -> None:
     # R1.7, R5.8
     browser = browser_of(alice)
@@ -95,7 +97,7 @@ def test_nobody_changes_their_own_role(ada: Any, sam: Any) -> None:
         change_role(sam, sam, Role.ADMIN)
 
 
-def test_the_role_that_somebody_has_is_no_change(alice: Any, ada: Any) -> None:
+def test_the_present_role_is_not_a_change(alice: Any, ada: Any) -> None:
     code = fresh_code(ada)
     with pytest.raises(HasThisRole, match="already"):
         change_role(ada, alice, Role.CUSTOMER, code=code)
@@ -110,6 +112,7 @@ def test_somebody_in_two_groups_is_put_into_one(alice: Any, ada: Any) -> None:
     assert entry_of("ROLE_CHANGED").details["before"] == ""
 
 
+@proves("V15.4.2")
 def test_the_last_administrator_is_neither_demoted_nor_deactivated(ada: Any, sam: Any) -> None:
     # R5.2, in a bank where clerks may do it.
     clerks = Group.objects.get(name="Support")
@@ -180,14 +183,14 @@ def test_of_another_address_the_old_one_is_told_too_and_sessions_end(
 
 def test_an_address_that_somebody_has_is_refused(alice: Any, bob: Any, ada: Any, monkeypatch: Any) -> None:
     code = fresh_code(ada)
-    with pytest.raises(AddressInUse, match="Somebody else"):
+    with pytest.raises(EmailInUse, match="Somebody else"):
         edit(ada, alice, email="BOB@example.com", code=code)
 
     def taken_meanwhile(*args: Any) -> list[str]:
         raise IntegrityError
 
     monkeypatch.setattr(details, "_edit", taken_meanwhile)
-    with pytest.raises(AddressInUse):
+    with pytest.raises(EmailInUse):
         edit(ada, alice, email="new@example.com", code=code)
     assert stored(alice).email == "alice@example.com"
 
@@ -198,6 +201,7 @@ def test_a_person_keeps_a_name_and_an_address(change: dict[str, str], alice: Any
         edit(ada, alice, **change)
 
 
+@proves("V7.4.2")
 def test_a_deactivated_user_is_signed_out_at_once_and_comes_back_when_reactivated(
     alice: Any, ada: Any, browser_of: Any, client: Client
 ) -> None:
@@ -253,14 +257,14 @@ def test_identity_is_updated_as_asked(alice: Any, sam: Any) -> None:
     ],
 )
 def test_what_was_not_asked_for_stays_as_it_is(wanted: Any, changed: list[str], alice: Any, sam: Any) -> None:
-    # R1.8: whatever has become of it since the request was filed.
+    # R1.8: whatever has happened to it since the request was filed.
     present = stored(alice)
     assert update_identity(sam, alice, **wanted) == changed
     kept = {"first_name", "last_name", "phone", "address", "email"} - set(changed)
     assert all(getattr(stored(alice), name) == getattr(present, name) for name in kept)
 
 
-def test_identity_that_is_so_already_is_no_change(alice: Any, sam: Any) -> None:
+def test_the_present_identity_is_not_a_change(alice: Any, sam: Any) -> None:
     assert update_identity(sam, alice) == []
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
 
@@ -300,7 +304,7 @@ def test_a_second_reset_finds_nothing(alice: Any, sam: Any) -> None:
 
 
 def test_a_clerk_resets_nothing_of_staff(audrey: Any, sam: Any, ada: Any) -> None:
-    # Else a clerk who knows an administrator's password would be one.
+    # Otherwise a clerk who knows an administrator's password would become one.
     with pytest.raises(PermissionDenied):
         reset_two_factor(sam, audrey)
     reset_two_factor(ada, audrey)
@@ -366,7 +370,7 @@ def test_making_a_clerk_a_customer_takes_one_alone(ada: Any, adam: Any, sam: Any
         ),
     ],
 )  # fmt: skip
-def test_what_waits_is_said_in_words_and_done_by_whoever_agrees(
+def test_a_waiting_act_is_said_in_words_and_done_by_the_one_who_agrees(
     person: str, change: dict[str, Any], words: str, ada: Any, make_user: Any, request: pytest.FixtureRequest
 ) -> None:
     user, second = request.getfixturevalue(person), make_user("Anna", Role.ADMIN)
@@ -406,7 +410,7 @@ def test_an_address_that_somebody_took_meanwhile_is_refused_and_waits_on(
 ) -> None:
     waits = edit(ada, alice, email="elsewhere@example.com").waits
     User.objects.filter(pk=bob.pk).update(email="elsewhere@example.com")
-    with pytest.raises(AddressInUse):
+    with pytest.raises(EmailInUse):
         agree(adam, waits)
     User.objects.filter(pk=bob.pk).update(email="bob@example.com")
 
@@ -415,7 +419,7 @@ def test_an_address_that_somebody_took_meanwhile_is_refused_and_waits_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(details, "_write", taken_at_this_moment)
-        with pytest.raises(AddressInUse):
+        with pytest.raises(EmailInUse):
             agree(adam, waits)
     assert waits is not None
     waits.refresh_from_db()
@@ -424,7 +428,7 @@ def test_an_address_that_somebody_took_meanwhile_is_refused_and_waits_on(
     assert stored(alice).email == "elsewhere@example.com"
 
 
-def test_whoever_it_concerns_neither_agrees_nor_stops_it_while_a_second_one_is_needed(
+def test_the_person_concerned_neither_agrees_nor_stops_it_while_a_second_one_is_needed(
     ada: Any, adam: Any, make_user: Any
 ) -> None:
     anna = make_user("Anna", Role.ADMIN)
@@ -432,6 +436,6 @@ def test_whoever_it_concerns_neither_agrees_nor_stops_it_while_a_second_one_is_n
     for decide in (agree, call_off):
         with pytest.raises(NotYourself):
             decide(adam, act)
-    call_off(ada, act)  # who asked may take it back
+    call_off(ada, act)  # the one who asked may take it back
     with pytest.raises(second_person.DecidedAlready):
         agree(anna, act)

@@ -23,6 +23,7 @@ from audit.models import AuditEntry
 from foundation.limiter.limiter import TooOften
 from foundation.refusals import NotYourself
 from tests.acts import WRONG_PASSWORD, give_password, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code, stored
 from tests.tables import in_one_world
 
@@ -70,7 +71,7 @@ def test_locking_is_audited_with_the_reason_and_told(alice: Any, ada: Any) -> No
 
 
 def test_links_in_mails_are_worthless_after_a_lock(alice: Any, ada: Any) -> None:
-    # R1.5: whoever reads the mail must not come back in by it.
+    # R1.5: a reader of the mail must not come back in with it.
     soon = timezone.now() + timedelta(hours=1)
     PasswordReset.objects.create(user=alice, token_digest="a", expires_at=soon)
     EmailChange.objects.create(user=alice, email="new@example.com", token_digest="b", expires_at=soon)
@@ -89,7 +90,7 @@ def test_locking_twice_is_refused_before_a_code_is_used_up(alice: Any, ada: Any)
 
 
 def test_a_page_that_was_open_for_long_is_told_that_somebody_was_faster(alice: Any, ada: Any) -> None:
-    # The row is looked at again under its lock.
+    # The row is checked again under its lock.
     before = stored(alice)
     lock(ada, alice)
     with pytest.raises(LockedAlready):
@@ -139,6 +140,7 @@ def test_a_reason_that_cannot_be_shown_is_refused(reason: str, alice: Any, ada: 
 # --- The administrators' key --------------------------------------------------------------------------------
 
 
+@proves("V7.5.3")
 @in_one_world("act", [lock, unlock])
 def test_where_the_bank_has_a_key_the_code_alone_is_not_enough(
     act: Callable, alice: Any, ada: Any, settings: Any
@@ -158,7 +160,7 @@ def test_where_the_bank_has_a_key_the_code_alone_is_not_enough(
 
 
 def test_wrong_keys_are_audited_and_counted_like_wrong_codes(alice: Any, ada: Any, settings: Any) -> None:
-    # R1.4: a stolen session must not try keys for ever.
+    # R1.4: a stolen session must not try keys without end.
     settings.ADMIN_KEY = KEY
     for number in range(settings.AXES_FAILURE_LIMIT):
         with pytest.raises(WrongAdminKey):
@@ -169,17 +171,17 @@ def test_wrong_keys_are_audited_and_counted_like_wrong_codes(alice: Any, ada: An
     assert [entry.details for entry in entries] == [{}] * settings.AXES_FAILURE_LIMIT
 
 
-def test_where_there_is_none_whatever_is_given_is_ignored(alice: Any, ada: Any) -> None:
+def test_without_an_admin_key_a_given_one_is_ignored(alice: Any, ada: Any) -> None:
     lock(ada, alice, admin_key="something")
     assert stored(alice).locked_at is not None
 
 
-# --- Somebody must be left ----------------------------------------------------------------------------------
+# --- One must be left ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def clerk_with_a_permission(sam: Any) -> Callable[[str], Any]:
-    """A bank that has changed its grants: there the actor need not be an administrator."""
+    """Let a bank change its grants: then the actor need not be an administrator."""
 
     def give(codename: str) -> Any:
         Group.objects.get(name="Support").permissions.add(Permission.objects.get(codename=codename))
@@ -191,7 +193,7 @@ def clerk_with_a_permission(sam: Any) -> Callable[[str], Any]:
 def test_the_last_administrator_who_can_sign_in_is_not_locked(
     ada: Any, make_user: Any, clerk_with_a_permission: Any
 ) -> None:
-    # R5.2: a locked, a deactivated and a two-group administrator are none that could help.
+    # R5.2: a locked, a deactivated and a two-group administrator cannot help.
     clerk = clerk_with_a_permission("lock_user")
     others = [make_user(name, Role.ADMIN) for name in ("Anna", "Anton", "Astrid")]
     User.objects.filter(pk=others[0].pk).update(locked_at=timezone.now())

@@ -20,6 +20,7 @@ from accounts.models import RecoveryCode, TotpDevice
 from accounts.sign_in import two_factor
 from audit.models import AuditEntry
 from tests.acts import at_once, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def dora(make_user: Any) -> Any:
 
 
 def enrol(client: Client, user: Any, code_of: Any) -> list[str]:
-    """Go through the pages; return the recovery codes shown."""
+    """Enrol through the pages; return the recovery codes shown."""
     give_password(client, user.email)
     client.get("/two-factor/enrol/")
     answer = client.post("/two-factor/enrol/", {"code": code_of(user)}, follow=True)
@@ -79,7 +80,7 @@ def test_the_page_offers_a_picture_and_the_secret_as_text(dora: Any, client: Cli
 def test_the_picture_is_the_one_that_a_camera_reads_best(
     dora: Any, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # R1.3: drawn as in the bank, with the mask that takes long to find. In all other tests it is the first.
+    # R1.3: drawn as in the bank, with the slow choice of the mask. In all other tests the first mask is used.
     monkeypatch.setattr(QRCode, "best_mask_pattern", QRCode.find_best_mask_pattern)
     give_password(client, dora.email)
     drawn = client.get("/two-factor/enrol/").context["qr_data_uri"].partition(",")[2]
@@ -96,8 +97,9 @@ def test_the_picture_is_the_one_that_a_camera_reads_best(
     assert base64.b64decode(drawn) == picture.getvalue()
 
 
+@proves("V6.5.3")
 def test_a_secret_shown_at_another_sign_in_is_worthless(dora: Any, client: Client, code_of: Any) -> None:
-    # R1.3: somebody who knows a first password must not look at the secret and wait.
+    # R1.3: a person who knows a first password must not look at the secret and wait.
     stranger = Client()
     give_password(stranger, dora.email)
     seen = stranger.get("/two-factor/enrol/").context["secret_text"]
@@ -124,6 +126,7 @@ def test_the_uri_in_the_picture_names_bank_person_and_secret(dora: Any, settings
     assert "+" not in parts.query, "apps show a plus where a space was meant"
 
 
+@proves("V6.5.3")
 def test_the_secret_is_160_random_bits(dora: Any, make_user: Any) -> None:
     # RFC 4226, 4: at least 128, 160 recommended.
     keys = {two_factor.enrolment_device(user).key for user in (dora, make_user("Emil", two_factor=False))}
@@ -192,6 +195,7 @@ def test_a_code_of_the_last_or_next_half_minute_is_accepted_and_older_are_not(al
         assert two_factor.verify_totp(alice, codes[30]) == device
 
 
+@proves("V6.5.1")
 def test_no_code_works_twice_nor_an_older_one_after_a_newer(alice: Any) -> None:
     # RFC 6238, 5.2
     with time_machine.travel(NOON, tick=False) as clock:
@@ -207,16 +211,18 @@ def test_no_code_works_twice_nor_an_older_one_after_a_newer(alice: Any) -> None:
         assert two_factor.verify_totp(alice, before) is None
 
 
+@proves("V6.1.1")
 def test_wrong_codes_never_close_the_app_in_use(alice: Any, code_of: Any) -> None:
-    # R1.4: or strangers could keep her out; how many are looked at is counted before (`test_codes_from_anywhere`).
+    # R1.4: or strangers could keep her out; the guesses are counted before (`test_codes_from_anywhere`).
     with time_machine.travel(NOON, tick=False):
         for _ in range(8):
             assert two_factor.verify_totp(alice, wrong_code_for(code_of(alice))) is None
         assert two_factor.verify_totp(alice, code_of(alice)) is not None
 
 
+@proves("V6.3.1")
 def test_after_a_wrong_first_code_one_waits_longer_each_time(dora: Any) -> None:
-    # R1.4: of a device that waits to be confirmed; each sign-in has its own.
+    # R1.4: for a device that waits to be confirmed; each sign-in has its own.
     with time_machine.travel(NOON, tick=False) as clock:
         device = two_factor.enrolment_device(dora)
 
@@ -236,13 +242,13 @@ def test_after_a_wrong_first_code_one_waits_longer_each_time(dora: Any) -> None:
 
 
 @in_one_world("code", ["", "12345a", "１２３４５６", "-12345", "1e5", "12.456", "½½½½½½"])
-def test_what_is_no_code_never_verifies_and_never_fails(alice: Any, code: str) -> None:
+def test_anything_except_a_code_never_verifies_and_never_fails(alice: Any, code: str) -> None:
     # R1.3
     assert two_factor.verify_totp(alice, code) is None
 
 
 def test_a_user_without_a_device_has_no_code(dora: Any) -> None:
-    # R1.3: an unconfirmed device vouches for nobody.
+    # R1.3: an unconfirmed device proves nothing.
     two_factor.enrolment_device(dora)
     assert two_factor.verify_totp(dora, "123456") is None
     assert two_factor.use_recovery_code(dora, "ABCD-EFGH-JKMN") is None
@@ -279,6 +285,7 @@ def test_a_recovery_code_of_somebody_else_or_with_a_slip_does_not_work(
     assert RecoveryCode.objects.filter(used_at__isnull=False).count() == 0
 
 
+@proves("V6.5.1")
 @pytest.mark.django_db(transaction=True)
 def test_a_recovery_code_used_in_eight_windows_at_once_works_in_one(dora: Any, client: Client, code_of: Any) -> None:
     # R1.3
@@ -288,6 +295,7 @@ def test_a_recovery_code_used_in_eight_windows_at_once_works_in_one(dora: Any, c
     assert RecoveryCode.objects.filter(used_at__isnull=False).count() == 1
 
 
+@proves("V6.5.2")
 def test_recovery_codes_are_hashed(dora: Any, client: Client, code_of: Any) -> None:
     # R8.1
     enrol(client, dora, code_of)
@@ -318,7 +326,7 @@ def test_reading_and_typing_may_take_longer_than_an_idle_session(dora: Any, clie
 
 
 def test_codes_are_shown_in_demo_mode_only(alice: Any, dora: Any, settings: Any, code_of: Any) -> None:
-    # R9.1: with real people it would be no second factor.
+    # R9.1: with real people it would not be a second factor.
     for forbidden in (lambda: two_factor.current_code(alice), lambda: two_factor.enrol_for_demo(dora)):
         with pytest.raises(RuntimeError, match="demo mode only"):
             forbidden()
@@ -329,7 +337,7 @@ def test_codes_are_shown_in_demo_mode_only(alice: Any, dora: Any, settings: Any,
     two_factor.enrol_for_demo(dora)
     assert TotpDevice.objects.filter(user=dora, confirmed=True).count() == 1
     with time_machine.travel(NOON, tick=False) as clock:
-        for _ in range(2):  # once used, it is the next one; then there is none until time goes on
+        for _ in range(2):  # once used, it is the next one; then there is none until time passes
             code = two_factor.current_code(alice)
             assert code is not None
             assert two_factor.verify_totp(alice, code) is not None
@@ -342,7 +350,7 @@ def test_codes_are_shown_in_demo_mode_only(alice: Any, dora: Any, settings: Any,
     "named", ["accounts.totpdevice/0", "accounts.totpdevice/-1", "accounts.totpdevice/x", "accounts.user/1", "x", "/"]
 )
 def test_what_names_no_device_verifies_nobody(named: str, alice: Any, browser_of: Any) -> None:
-    # R1.3: of a session's second factor, whatever stands in it.
+    # R1.3: a session's second factor, whatever it contains.
     browser = browser_of(alice)
     session = browser.session
     session[DEVICE_ID_SESSION_KEY] = named

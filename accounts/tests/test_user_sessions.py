@@ -16,6 +16,7 @@ from accounts.sign_in.sessions import rows as user_sessions
 from accounts.sign_in.sessions.engine import SessionStore
 from audit.models import AuditEntry
 from tests.acts import copy_of, give_code, give_password, is_signed_in, mails, wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import fresh_code
 from tests.tables import in_one_world
 
@@ -54,6 +55,7 @@ def rows_of(user: Any) -> list[UserSession]:
     return list(UserSession.objects.filter(user=user, ended_at__isnull=True).order_by("id"))
 
 
+@proves("V7.5.2")
 def test_the_profile_lists_open_sessions_with_device_and_address(alice: Any, sign_in: Any) -> None:
     # R1.8
     sign_in(alice, IPHONE, REMOTE_ADDR="198.51.100.7")
@@ -94,6 +96,7 @@ def test_a_form_sent_from_an_ended_session_does_nothing(alice: Any, sign_in: Any
     assert User.objects.get(pk=alice.pk).address == alice.address
 
 
+@proves("V7.5.2")
 def test_all_others_are_ended_at_once(alice: Any, bob: Any, sign_in: Any) -> None:
     # R1.8
     others, here, bobs = [sign_in(alice), sign_in(alice)], sign_in(alice), sign_in(bob)
@@ -108,8 +111,9 @@ def test_all_others_are_ended_at_once(alice: Any, bob: Any, sign_in: Any) -> Non
     assert AuditEntry.objects.filter(action="SESSION_ENDED").count() == 1
 
 
+@proves("V7.2.4")
 def test_a_copy_of_the_present_cookie_is_signed_out_with_them(alice: Any, sign_in: Any) -> None:
-    # R1.8: whoever presses that button thinks that somebody else is in.
+    # R1.8: a person who presses that button thinks that an intruder is in.
     here = sign_in(alice)
     thief, row = copy_of(here), rows_of(alice)[0]
     assert is_signed_in(thief)
@@ -119,9 +123,10 @@ def test_a_copy_of_the_present_cookie_is_signed_out_with_them(alice: Any, sign_i
     assert rows_of(alice) == [row]
 
 
+@proves("V7.5.2")
 @in_one_world("who", ["charlie", "sam", "ada"])
 def test_nobody_ends_a_session_of_somebody_else(who: str, request: Any, alice: Any, browser_of: Any) -> None:
-    # R1.7: what is not yours is as unknown as what does not exist.
+    # R1.7: another person's is answered like one that does not exist.
     hers, stranger = browser_of(alice), browser_of(request.getfixturevalue(who))
     for public_id in (rows_of(alice)[0].public_id, uuid4()):
         assert stranger.post(f"/profile/sessions/{public_id}/end/").status_code == 404
@@ -152,7 +157,7 @@ def test_signing_out_and_timing_out_close_the_row(alice: Any, sign_in: Any, cloc
 
 
 def test_a_session_nobody_came_back_to_is_not_listed(alice: Any, sign_in: Any, clock: Any, settings: Any) -> None:
-    # R1.8: its row is open, since no request told of its end.
+    # R1.8: its row is open, since no request reported its end.
     sign_in(alice)
     clock.shift(settings.SESSION_IDLE_SECONDS + settings.SESSION_NOTED_SECONDS + 1)
     here = sign_in(alice)
@@ -184,8 +189,9 @@ def test_last_use_is_noted_once_in_fifteen_seconds(alice: Any, sign_in: Any, clo
     assert rows_of(alice)[0].last_seen_at == began + timedelta(seconds=15)
 
 
+@proves("V7.3.1")
 def test_of_requests_at_once_one_notes_it_and_none_sets_it_back(alice: Any, sign_in: Any, clock: Any) -> None:
-    # R1.6: they all read the row before one of them wrote it; the last one to write is not the last one that came.
+    # R1.6: they all read the row before one of them wrote it; the last to write is not the last that came.
     sign_in(alice)
     read, now = rows_of(alice)[0], rows_of(alice)[0].last_seen_at + timedelta(seconds=40)
     for later in (20, 0, -20, 14.9):
@@ -194,7 +200,7 @@ def test_of_requests_at_once_one_notes_it_and_none_sets_it_back(alice: Any, sign
 
 
 def test_a_clock_that_was_set_back_lets_no_session_idle_for_longer(alice: Any, sign_in: Any, clock: Any) -> None:
-    # R1.6: whoever comes after that is noted by the new clock, and so is that nobody comes any more.
+    # R1.6: later use is noted by the new clock, and so is its absence.
     browser = sign_in(alice)
     clock.shift(-3600)
     assert is_signed_in(browser)
@@ -203,11 +209,12 @@ def test_a_clock_that_was_set_back_lets_no_session_idle_for_longer(alice: Any, s
     assert not is_signed_in(browser)
 
 
+@proves("V7.3.1")
 @pytest.mark.parametrize("waited", [0, 16])
 def test_what_another_request_keeps_in_the_session_meanwhile_stays(
     alice: Any, sign_in: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, waited: int
 ) -> None:
-    # R1.6: moving the clock writes nothing that the session holds; a page that takes long is no danger to a draft.
+    # R1.6: moving the clock writes nothing that the session holds; a slow page does not endanger a draft.
     browser = sign_in(alice)
     other = copy_of(browser)
     clock.shift(waited)
@@ -234,6 +241,7 @@ def test_a_session_without_its_row_is_refused(alice: Any, browser_of: Any, value
     assert not is_signed_in(browser)
 
 
+@proves("V7.2.1")
 def test_the_row_of_somebody_else_opens_nothing(alice: Any, bob: Any, browser_of: Any) -> None:
     # R1.8
     browser, _ = browser_of(alice), browser_of(bob)

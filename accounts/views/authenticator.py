@@ -17,7 +17,7 @@ from foundation.limiter.limiter import TooOften
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def recovery_codes(request: SignedInRequest) -> HttpResponse:
-    """Ten new recovery codes for a fresh code."""
+    """Show ten new recovery codes for a fresh code."""
     form = FreshCodeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -32,7 +32,7 @@ def recovery_codes(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def replace(request: SignedInRequest) -> HttpResponse:
-    """First step: a code of the present app, or a recovery code."""
+    """Take the first step: a code of the current app, or a recovery code."""
     form = FreshCodeForm(request.POST or None, recovery_code_too=True)
     if request.method == "POST" and form.is_valid():
         try:
@@ -49,7 +49,7 @@ def replace(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new(request: SignedInRequest) -> HttpResponse:
-    """Second step: a code of the new app."""
+    """Take the second step: a code of the new app."""
     form = CodeForm(request.POST or None)
     form.fields["code"].label = "Code from the new app"
     form.fields["code"].help_text = "Six digits, new every 30 seconds."
@@ -73,7 +73,7 @@ def new(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 def codes_shown(request: SignedInRequest) -> HttpResponse:
-    """The new codes, for the ten minutes that it takes to write them down."""
+    """Show the new codes, for the ten minutes that it takes to write them down."""
     kept = new_recovery_codes.shown(request.session, request.user)
     if kept is None:
         return redirect("home")

@@ -20,7 +20,7 @@ from foundation.mail_links import LinkInvalid
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: SignedInRequest) -> HttpResponse:
-    """Ask for another address; the answer is the same whoever's it is."""
+    """Ask for another address; the answer is the same whether or not the address has a user."""
     form = EmailChangeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
@@ -31,7 +31,7 @@ def change(request: SignedInRequest) -> HttpResponse:
                 )
                 messages.info(request, f"We have written to {data['email']}. Follow the link there to confirm it.")
                 return redirect("profile")
-        except service.SameAddress as refusal:
+        except service.SameEmail as refusal:
             form.add_error("email", str(refusal))
         except TooOften as error:
             return locked_out(request, LockedOut(error.retry_after))
@@ -41,7 +41,7 @@ def change(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: SignedInRequest, token: str) -> HttpResponse:
-    """The link in the mail, followed by whoever asked for it: a GET changes nothing."""
+    """Confirm by the link in the mail, followed by the person who asked for it: a GET changes nothing."""
     try:
         email = EmailChange.find(token, user=request.user).email
         if request.method == "POST":

@@ -1,4 +1,4 @@
-"""Between the right password and another authenticator app, for somebody whose second factor the bank has reset."""
+"""Between the right password and another authenticator app, for a person whose second factor the bank has reset."""
 
 from django import forms
 from django.contrib import messages
@@ -17,7 +17,7 @@ from foundation.mail_links import LinkInvalid
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def needed(request: HttpRequest) -> HttpResponse:
-    """That the link is in their mail; the button sends another, or the first one if the bank has sent none."""
+    """Say that the link is in their mail; the button sends another, or the first one if the bank has sent none."""
     user = pending_sign_in.user_of(request.session)
     if user is None:
         return redirect("sign_in")
@@ -39,7 +39,7 @@ def needed(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in the mail: a GET changes nothing, and neither answer says whose it is."""
+    """Open the link in the mail: a GET changes nothing, and neither answer says whose link it is."""
     try:
         EnrolmentLink.find(token)
         if request.method == "POST":

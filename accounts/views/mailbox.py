@@ -1,4 +1,4 @@
-"""Demo mode only: the mails the bank has sent, readable by anyone, since no real post goes out."""
+"""Demo mode only: the mails that the bank has sent, readable by anyone, since no real mail leaves the bank."""
 
 import re
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def mail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _line(text: str) -> dict[str, str | None]:
-    """A line of the mail; one that holds a link to this site becomes clickable."""
+    """Return a line of the mail; a link to this site becomes clickable."""
     found = _LINK.search(text)
     url = found.group() if found and found.group().startswith(settings.SITE_URL + "/") else None
     return {"text": text, "url": url}

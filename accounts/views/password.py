@@ -15,7 +15,7 @@ from foundation.limiter.limiter import TooOften
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: SignedInRequest) -> HttpResponse:
-    """Change one's password; also where someone lands who must."""
+    """Change one's own password; people who must do that are sent here."""
     user = request.user
     form = PasswordChangeForm(request.POST or None, user=user)
     forced = user.must_change_password

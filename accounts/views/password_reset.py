@@ -18,7 +18,7 @@ from foundation.request_context import client_ip
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def forgot(request: HttpRequest) -> HttpResponse:
-    """Ask for a link; the answer is the same whoever's the address is (R1.9)."""
+    """Ask for a link; the answer is the same whether or not the address has a user (R1.9)."""
     if is_signed_in(request):
         return redirect("home")
     form = ForgottenPasswordForm(request.POST or None)
@@ -43,7 +43,8 @@ def sent(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def reset(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in the mail: a GET changes nothing, the form sets the password and signs nobody in."""
+    """Reset the password by the link in the mail: a GET changes nothing, the form sets the password and signs nobody
+    in."""
     try:
         user = PasswordReset.find(token).user
         form = NewPasswordForm(request.POST or None, user=user)

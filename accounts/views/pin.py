@@ -36,7 +36,7 @@ def pin(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: SignedInRequest) -> HttpResponse:
-    """Asks whether it is meant, for a fresh code. Without a PIN that could be removed there is nothing to ask."""
+    """Ask for confirmation, with a fresh code. Without a PIN that could be removed there is nothing to ask."""
     if not request.user.has_pin or request.user.pin_locked_at is not None:
         return redirect("pin")
     form = FreshCodeForm(request.POST or None)

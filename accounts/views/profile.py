@@ -22,7 +22,7 @@ from foundation.limiter.limiter import TooOften
 
 @require_safe
 def profile(request: SignedInRequest) -> HttpResponse:
-    """Everything about oneself: details, ways to sign in, open sessions, recent sign-ins (R1.8)."""
+    """Show everything about oneself: details, ways to sign in, open sessions, recent sign-ins (R1.8)."""
     user = request.user
     page = {
         "person": user,
@@ -36,7 +36,7 @@ def profile(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def details(request: SignedInRequest) -> HttpResponse:
-    """Phone and address, at once, for a code. The name stands beside them, with where to ask for another."""
+    """Change phone and address, at once, with a code. The page also shows the name, and where to ask for another."""
     user = request.user
     now = {"phone": user.phone, "address": user.address}
     form = ProfileForm(request.POST or None, initial=now, needs_contact=not user.is_staff)

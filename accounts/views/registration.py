@@ -17,7 +17,7 @@ from foundation.request_context import client_ip
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def register(request: HttpRequest) -> HttpResponse:
-    """Anyone who is not signed in may ask for a user (R1.1)."""
+    """Let a visitor who is not signed in ask for a user (R1.1)."""
     if is_signed_in(request):
         return redirect("home")
     form = RegistrationForm(request.POST or None)
@@ -51,7 +51,7 @@ def register_sent(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def register_confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in the mail: a GET changes nothing (mail scanners follow links), the password confirms."""
+    """Confirm by the link in the mail: a GET changes nothing (mail scanners follow links), the password confirms."""
     try:
         email = Registration.find(token).email
         form = ConfirmRegistrationForm(request.POST or None)

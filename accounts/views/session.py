@@ -1,4 +1,4 @@
-"""What an open page asks about its session, and how it keeps it (R1.6)."""
+"""What an open page asks about its session, and how it keeps the session alive (R1.6)."""
 
 from datetime import datetime
 
@@ -15,11 +15,11 @@ from accounts.views.sign_in import is_signed_in
 
 
 @session_clock.without_renewal
-@login_not_required  # once it is over, the page is to be told so, not to be sent to another
+@login_not_required  # once the session is over, the page is told so, not redirected
 @require_GET
 def session_left(request: HttpRequest) -> JsonResponse:
-    """Seconds until the session ends, by what is noted, and how many it has to spare for who was not noted; both 0 once
-    it is over. And whether somebody being there would put the end off."""
+    """Return the seconds until the session ends by its last noted use, and the spare seconds for use that was not
+    noted, both 0 once it is over; and whether activity would delay the end."""
     row = pages.open_row(request.session) if is_signed_in(request) else None
     if row is None:
         return JsonResponse({"seconds_left": 0, "spare_seconds": 0, "can_extend": False})
@@ -28,8 +28,8 @@ def session_left(request: HttpRequest) -> JsonResponse:
 
 @require_POST
 def session_extend(request: SignedInRequest) -> JsonResponse:
-    """Somebody is there. Every request of a person renews the session; this one does nothing else."""
-    get_token(request)  # the page's cookie lives an hour: who extends for longer must still be able to send the form
+    """Note that a person is there. Every request of a person renews the session; this one does nothing else."""
+    get_token(request)  # the cookie lives an hour: a person who extends for longer must still be able to send the form
     return _answer(request, seen_at=timezone.now())
 
 

@@ -22,7 +22,7 @@ WRONG_PASSWORD = "E-mail or password is not right."  # noqa: S105 - a message
 
 @login_not_required
 def home(request: HttpRequest) -> HttpResponse:
-    """`/` sends everybody to where their day begins (R1.10)."""
+    """Send everybody to where their day begins (R1.10)."""
     if not is_signed_in(request):
         return redirect("sign_in")
     return redirect("admin:index" if request.user.is_staff else "dashboard")
@@ -31,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """First step: e-mail and password."""
+    """Take the first step: e-mail and password."""
     if is_signed_in(request):
         return redirect("home")
     form = SignInForm(request.POST or None)
@@ -57,7 +57,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in_code(request: HttpRequest) -> HttpResponse:
-    """Second step: a code of the authenticator app, or a recovery code."""
+    """Take the second step: a code of the authenticator app, or a recovery code."""
     user = pending_sign_in.user_of(request.session)
     if user is None or two_factor.confirmed_device(user) is None:
         return redirect("sign_in")
@@ -85,19 +85,19 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """POST only: a link on another site must not sign anyone out."""
+    """Sign out, by POST only: a link on another site must not sign anyone out."""
     pages.sign_out(request)
     return redirect("sign_in")
 
 
 def is_signed_in(request: HttpRequest) -> bool:
-    """With both factors; a password alone is not signed in."""
+    """Return whether both factors were given; a password alone is not signed in."""
     user: Any = request.user
     return user.is_authenticated and user.is_verified()
 
 
 def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:
-    """After too many wrong ones: to somebody signed in within the bank's own frame, for they stay signed in."""
+    """Answer after too many wrong guesses; signed-in people see the bank's own frame, since they stay signed in."""
     minutes = -(-error.retry_after // 60)
     template = "accounts/too_many_codes.html" if is_signed_in(request) else "accounts/locked_out.html"
     response = render(request, template, {"minutes_left": minutes}, status=429)
@@ -106,12 +106,12 @@ def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:
 
 
 def keep_our_answer(request: HttpRequest, response: HttpResponse, credentials: object) -> HttpResponse:
-    """For `AXES_LOCKOUT_CALLABLE`: the view has said it already, with the bank's own page."""
+    """Return the view's own answer, for `AXES_LOCKOUT_CALLABLE`: it has already said so with the bank's page."""
     return response
 
 
 def _safe_next(request: HttpRequest) -> str:
-    """Where to go on after signing in; only ever a page of ours."""
+    """Return where to go on after signing in; always one of our own pages."""
     url = request.POST.get("next") or request.GET.get("next") or ""
     ours = url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}, require_https=request.is_secure())
     return url if ours and url.startswith("/") and url != reverse("home") else ""

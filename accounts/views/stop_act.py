@@ -1,4 +1,5 @@
-"""The link in the mail to whom an administrator's act concerns: it stops the act before it takes effect (R5.8)."""
+"""The link in the mail to the person whom an administrator's act concerns: it stops the act before it takes effect
+(R5.8)."""
 
 from django import forms
 from django.contrib import messages
@@ -20,7 +21,8 @@ _TOO_LATE = (
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def stop(request: HttpRequest, token: str) -> HttpResponse:
-    """A GET changes nothing: mail scanners follow links. Nobody has to sign in, since that may be what was taken."""
+    """Stop the act; a GET changes nothing: mail scanners follow links. Nobody has to sign in, since the sign-in may be
+    what was stolen."""
     try:
         act = StopLink.find(token).act
         if request.method == "POST":

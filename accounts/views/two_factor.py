@@ -14,7 +14,7 @@ from accounts.sign_in.sessions import pending as pending_sign_in
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
-    """Turn two-factor on; nobody gets any further without (R1.3)."""
+    """Turn two-factor on; nobody gets any further without it (R1.3)."""
     user = pending_sign_in.user_of(request.session)
     if user is None:
         return redirect("sign_in")

@@ -29,7 +29,7 @@ def entries(db: Any) -> Callable[[int], list[AuditEntry]]:
 
 @pytest.fixture
 def verify() -> Callable[..., str]:
-    """Run verify_audit_log; what it says when all is well."""
+    """Run verify_audit_log; return what it says when all is well."""
 
     def run(*args: str) -> str:
         output = StringIO()
@@ -41,7 +41,7 @@ def verify() -> Callable[..., str]:
 
 @pytest.fixture
 def found() -> Callable[..., str]:
-    """Run verify_audit_log; what it names when it fails for that."""
+    """Run verify_audit_log; return the faults that it names when it fails."""
 
     def run(*args: str) -> str:
         output = StringIO()
@@ -55,7 +55,7 @@ def found() -> Callable[..., str]:
 
 @pytest.fixture
 def tamper() -> Callable[..., None]:
-    """Run SQL on one row behind the bank's back, as somebody who may drop triggers."""
+    """Run SQL on one row behind the bank's back, as an intruder who may drop triggers."""
 
     def run(sql: str, *params: Any) -> None:
         with triggers_off(), connection.cursor() as cursor:

@@ -12,6 +12,7 @@ from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.services import record
 from foundation.append_only import AppendOnlyError, append_only_models
+from tests.asvs import proves
 
 pytestmark = pytest.mark.trips_triggers
 
@@ -101,9 +102,10 @@ SQLITE_ACTS = {
 }
 
 
+@proves("V16.4.2")
 @pytest.mark.parametrize("act", RAW_ACTS)
 def test_the_database_refuses(entry: AuditEntry, act: str) -> None:
-    # R6.2: what the ORM never sees.
+    # R6.2: statements that the ORM never sees.
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(RAW_ACTS[act])
     assert unchanged(entry)
@@ -145,11 +147,11 @@ def test_the_ledger_is_as_append_only_as_the_log(alice: Any, open_account: Any) 
 
 
 def test_a_seal_cannot_be_truncated(entry: AuditEntry) -> None:
-    # R6.3: TRUNCATE goes round row triggers.
+    # R6.3: TRUNCATE bypasses row triggers.
     if connection.vendor != "postgresql":
         pytest.skip("PostgreSQL's own statement")
     seal()
-    connection.cursor().execute("SET CONSTRAINTS ALL IMMEDIATE")  # what is still to be checked would refuse it, too
+    connection.cursor().execute("SET CONSTRAINTS ALL IMMEDIATE")  # a deferred check would refuse it, too
     for table in ("audit_auditentry", "audit_auditblock", "audit_auditblockentry"):
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
             connection.cursor().execute(f"TRUNCATE {table} CASCADE")

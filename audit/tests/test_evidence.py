@@ -1,4 +1,4 @@
-"""What an entry reports is compared with what is stored elsewhere, by whoever stores it (R6.3)."""
+"""What an entry reports is compared with what is stored elsewhere, by the app that stores it (R6.3)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -75,7 +75,7 @@ def test_a_check_that_stumbles_over_one_entry_still_answers_for_the_others(
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_a_database_that_does_not_answer_is_no_fault_of_an_entry(registry: None, error: Any) -> None:
+def test_a_database_that_does_not_answer_is_not_a_fault_of_an_entry(registry: None, error: Any) -> None:
     def check(entries: Any) -> dict[int, str]:
         raise error("the server went away")
 

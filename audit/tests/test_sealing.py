@@ -26,7 +26,7 @@ def blocks() -> list[AuditBlock]:
 
 
 def late(pk: int) -> AuditEntry:
-    """An entry whose id was drawn before others that are sealed already."""
+    """Return an entry whose id was drawn before others that are sealed already."""
     entry = AuditEntry(pk=pk, action="LOGOUT", actor_label="late")
     entry.save()
     return entry
@@ -66,7 +66,7 @@ def test_blocks_are_of_a_size_and_each_follows_the_one_before(
     assert "9 entries in 4 blocks" in verify()
 
 
-def test_what_is_not_sealed_yet_is_counted_and_no_fault(entries: Entries, verify: Any) -> None:
+def test_an_unsealed_entry_is_counted_and_not_a_fault(entries: Entries, verify: Any) -> None:
     entries(2)
     seal()
     entries(4)
@@ -109,7 +109,7 @@ def test_a_commit_is_late_for_a_day_after_which_it_was_inserted(entries: Entries
     assert found() == f"entry {first.pk + 11} was inserted: its neighbours were sealed long before it came"
 
 
-def test_sealing_looks_at_what_is_settled_no_more(entries: Entries) -> None:
+def test_sealing_does_not_read_settled_entries_again(entries: Entries) -> None:
     """Its cost does not grow with the log."""
     made = entries(3)
     start = timezone.now()
@@ -181,7 +181,7 @@ def test_a_new_key_seals_and_the_old_one_still_verifies(entries: Entries, settin
 
 
 def test_a_retired_key_that_seals_again_is_named(entries: Entries, settings: Any, found: Any, verify: Any) -> None:
-    """Whoever got hold of it could carry the chain on."""
+    """A thief of the key could continue the chain."""
     retired, ring = settings.AUDIT_KEYS, {"k2": secrets.token_bytes(32)} | settings.AUDIT_KEYS
     for number, keys in enumerate([retired, ring, {**retired, "k2": ring["k2"]}, ring], 1):
         settings.AUDIT_KEYS = keys

@@ -7,6 +7,7 @@ from django.db import connection
 
 from audit.models import AuditEntry
 from foundation.append_only import check_triggers_stand, create_sql, drop_sql, missing_triggers, trigger_names
+from tests.asvs import proves
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
 
@@ -33,7 +34,7 @@ DROP TRIGGER IF EXISTS [ledger_no_change]
 """,
 }
 
-# Triggers that wear the names and refuse nothing.
+# Triggers that have the right names and refuse nothing.
 HARMLESS = {
     "sqlite": [
         f'CREATE TRIGGER "audit_auditentry_no_{event}" BEFORE UPDATE ON "audit_auditentry" BEGIN SELECT 1; END'
@@ -73,6 +74,7 @@ def test_after_the_migrations_every_trigger_stands() -> None:
     assert check_triggers_stand(databases=["default"]) == []
 
 
+@proves("V16.4.2")
 @pytest.mark.django_db
 def test_a_dropped_trigger_is_found_and_named() -> None:
     # R6.2
@@ -86,6 +88,7 @@ def test_a_dropped_trigger_is_found_and_named() -> None:
     assert missing_triggers(connection) == []
 
 
+@proves("V16.4.2")
 @pytest.mark.django_db
 def test_a_harmless_trigger_under_the_right_name_is_found() -> None:
     # R6.2

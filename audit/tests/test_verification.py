@@ -17,6 +17,7 @@ from audit.management.commands import verify_audit_log
 from audit.models import AuditBlock, AuditBlockEntry, AuditEntry
 from audit.sealing import seal
 from foundation import slices
+from tests.asvs import proves
 from tests.plugin import triggers_off
 
 ENTRY, BLOCK, LINK = (model._meta.db_table for model in (AuditEntry, AuditBlock, AuditBlockEntry))
@@ -54,6 +55,7 @@ def test_on_a_terminal_it_shows_how_far_it_is() -> None:
 # --- Altered ------------------------------------------------------------------------------------------------
 
 
+@proves("V16.4.2")
 @pytest.mark.parametrize(
     "change",
     [
@@ -117,6 +119,7 @@ def test_json_spelled_in_another_way_is_the_same(log: list[AuditEntry], tamper: 
 # --- Missing ------------------------------------------------------------------------------------------------
 
 
+@proves("V16.4.2")
 @pytest.mark.parametrize("index", [0, 5, 11])
 def test_a_deleted_entry_is_named(log: list[AuditEntry], tamper: Any, found: Any, index: int) -> None:
     tamper(f"DELETE FROM {ENTRY} WHERE id = %s", log[index].pk)
@@ -160,6 +163,7 @@ def cut_tail() -> None:
         cursor.execute(f"DELETE FROM {BLOCK} WHERE number = 3")
 
 
+@proves("V16.4.3")
 def test_a_cut_tail_shows_against_the_head_that_was_kept(tmp_path: Path, verify: Any, found: Any) -> None:
     head = export(tmp_path / "head.json")
     verify("--head", str(head))
@@ -202,7 +206,7 @@ def test_an_entry_inserted_into_a_block_is_named(found: Any, position: int) -> N
     assert found() == found("--all") == f"entry {entry.pk} (block 2, position {position}) was inserted"
 
 
-def test_an_entry_put_in_the_place_of_another_is_named(log: list[AuditEntry], tamper: Any, found: Any) -> None:
+def test_an_entry_that_replaces_another_is_named(log: list[AuditEntry], tamper: Any, found: Any) -> None:
     entry = inserted()
     tamper(f"UPDATE {LINK} SET entry_id = %s WHERE entry_id = %s", entry.pk, log[5].pk)
     assert found() == f"entry {entry.pk} (block 2, position 2) is not as it was sealed"
@@ -262,7 +266,7 @@ def test_an_altered_list_is_named(log: list[AuditEntry], tamper: Any, found: Any
 
 
 def test_a_list_that_is_not_the_blocks_own_is_named(monkeypatch: pytest.MonkeyPatch, entries: Any, found: Any) -> None:
-    """Were the digests of entries and list ever made apart from each other."""
+    """If the digests of entries and list were ever made separately."""
     with monkeypatch.context() as wrong:
         wrong.setattr(digests, "entries_digest", lambda digests: "0" * 64)
         entries(1)
@@ -278,7 +282,7 @@ def test_blocks_that_cannot_be_read_end_it_with_a_message(tamper: Any, verify: A
     assert error.value.returncode == 1
 
 
-# --- Everything made anew -----------------------------------------------------------------------------------
+# --- Everything made again ----------------------------------------------------------------------------------
 
 
 def rewrite(tamper: Any, log: list[AuditEntry]) -> None:
@@ -290,6 +294,7 @@ def rewrite(tamper: Any, log: list[AuditEntry]) -> None:
     seal()
 
 
+@proves("V16.4.2")
 def test_a_rewrite_without_the_key_is_named(log: list[AuditEntry], tamper: Any, found: Any, settings: Any) -> None:
     key_id, right = digests.newest_key_id(), settings.AUDIT_KEYS
     settings.AUDIT_KEYS = {"k1": secrets.token_bytes(32)}
@@ -353,7 +358,7 @@ def test_a_file_that_holds_no_head_is_refused(tmp_path: Path, verify: Any, text:
     assert error.value.returncode == 2
 
 
-def test_a_database_that_does_not_answer_is_no_tampering(monkeypatch: pytest.MonkeyPatch, verify: Any) -> None:
+def test_a_database_that_does_not_answer_is_not_tampering(monkeypatch: pytest.MonkeyPatch, verify: Any) -> None:
     def away(**options: Any) -> NoReturn:
         raise OperationalError("the server has gone away")
 

@@ -1,4 +1,4 @@
-"""Backups of a bank on SQLite, taken while it serves, and put back (R9.7); of other engines, what to type.
+"""Backups of a bank on SQLite, taken while it serves, and restored (R9.7); for other engines, the commands to type.
 
 A backup is the whole bank at one moment: names, balances and amounts in clear, the rest sealed with keys that are not
 in it. Keep it encrypted and the keys elsewhere (docs/operations.md).
@@ -27,17 +27,17 @@ Progress = Callable[[int, int], None]
 
 _PAGES_AT_ONCE = 1000
 _HEADER = b"SQLite format 3\x00"
-# Beside the database while it is written to: WAL mode's, and the one of the mode in which a restored file begins.
+# Files beside the database while it is written to: WAL mode's, and that of the mode in which a restored file begins.
 _COMPANIONS = ("-wal", "-shm", "-journal")
 
 
 class BackupError(Exception):
-    """It was not done, and nothing was changed; the text says why."""
+    """Nothing was done or changed; the text says why."""
 
 
 @dataclass(frozen=True)
 class Backup:
-    """A file that was written, read back and found whole."""
+    """A backup file that was written, read back and found complete."""
 
     path: Path
     size: int  # bytes
@@ -45,21 +45,21 @@ class Backup:
 
 
 def database_file() -> Path:
-    """Where the bank's SQLite database is, not a link to it: its companions lie there."""
+    """Return the path of the bank's SQLite database itself, not of a link to it: its companions are there."""
     return Path(connection.settings_dict["NAME"]).resolve()
 
 
-# --- Taking one ----------------------------------------------------------------------------------------------
+# --- Taking a backup -----------------------------------------------------------------------------------------
 
 
 def back_up(path: Path, *, progress: Progress) -> Backup:
-    """Copy the bank as it is at this moment to a file that is not there yet, readable by its owner alone.
+    """Copy the bank as it is at this moment to a new file, readable only by its owner.
 
-    Whoever writes meanwhile is not held up, and is not in it: the copy is read in one transaction. It is checked before
-    it gets its name, so that no half of a backup ever has one.
+    Writers are not held up, and what they write meanwhile is not in the copy: it is read in one transaction. The copy
+    is checked before it gets its name, so that half a backup never has one.
 
     Raises:
-        BackupError: the file is there, cannot be written, or the database is damaged.
+        BackupError: the file exists, cannot be written, or the database is damaged.
     """
     with _new_file(path) as partial:
         _copy(database_file(), partial, progress)
@@ -80,7 +80,7 @@ def _record_taken(backup: Backup) -> None:
 
 @contextmanager
 def _new_file(path: Path) -> Iterator[Path]:
-    """A file to write to that takes the place of `path`, which is ours from here on, or is gone when this fails.
+    """Yield a file to write to, which gets the name `path` in the end; if this fails, it is removed.
 
     Raises:
         BackupError: there is such a file, or there can be none.
@@ -109,26 +109,27 @@ def _make(path: Path) -> None:
 def _copy(source: Path, target: Path, progress: Progress) -> None:
     with closing(_opened(source)) as read, closing(_opened(target)) as written:
         read.execute("PRAGMA query_only=ON")
-        # A transaction of our own: else SQLite would begin anew each time that another process writes.
+        # A transaction of our own: otherwise SQLite would begin again each time that another process writes.
         read.execute("BEGIN")
         read.execute("SELECT COUNT(*) FROM sqlite_master").fetchall()
         read.backup(
             written, pages=_PAGES_AT_ONCE, progress=lambda status, left, pages: progress(pages - left, pages), sleep=0
         )
         read.execute("ROLLBACK")
-        # One file, without companions that could be left behind when it is carried elsewhere.
+        # One file, without companions that could be left behind when it is copied elsewhere.
         written.execute("PRAGMA journal_mode=DELETE").fetchall()
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """A connection to a database that is there, outside of Django's hands."""
+    """Return a connection to an existing database, without Django."""
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=30)
 
 
 def _require_sound(path: Path) -> None:
-    """
+    """Refuse a file that is not a database, or a damaged one.
+
     Raises:
-        BackupError: the file is no database, or a damaged one.
+        BackupError: the file is not a database, or a damaged one.
     """
     try:
         with closing(_opened(path)) as opened:
@@ -143,13 +144,13 @@ def _require_sound(path: Path) -> None:
 
 
 def digest_of(path: Path) -> str:
-    """Its SHA-256: as `sha256sum` says it."""
+    """Return its SHA-256, as `sha256sum` prints it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:
-    """What was said to be written is on the disk; of a folder, the names in it."""
+    """Write the file to the disk; for a folder, the names in it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -157,20 +158,20 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-# --- Putting one back ----------------------------------------------------------------------------------------
+# --- Restoring a backup --------------------------------------------------------------------------------------
 
 
 def restore(path: Path, *, replace: bool, at: datetime, progress: Progress) -> Path | None:
-    """Make the bank what it was when the backup was taken; what was there before is moved aside, not removed.
+    """Make the bank what it was when the backup was taken; the former database is moved aside, not removed.
 
-    The bank is not to run meanwhile. Verify it afterwards.
+    The bank must not run meanwhile. Verify it afterwards.
 
     Returns:
         where the former database is now, if there was one.
 
     Raises:
-        BackupError: the file is no backup of this bank or of a newer version, there is a database and `replace` is not
-            given, or somebody has it open.
+        BackupError: the file is not a backup of this bank, or of a newer version; there is a database and `replace` is
+            not given; or another process has it open.
     """
     _require_backup(path)
     target = database_file()
@@ -191,7 +192,7 @@ def restore(path: Path, *, replace: bool, at: datetime, progress: Progress) -> P
         raise BackupError(f"The backup could not be put back: {error}") from error
     finally:
         fresh.unlink(missing_ok=True)
-    with suppress(OSError):  # it is back; some file systems cannot sync a folder
+    with suppress(OSError):  # it is restored; some file systems cannot sync a folder
         _sync(target.parent)
     return former
 
@@ -216,7 +217,8 @@ def _require_backup(path: Path) -> None:
 
 
 def _require_unused(target: Path) -> None:
-    """
+    """Refuse if another process has the database open.
+
     Raises:
         BackupError: another process has the database open.
     """
@@ -224,16 +226,17 @@ def _require_unused(target: Path) -> None:
         return
     with closing(sqlite3.connect(target, isolation_level=None, timeout=0)) as opened:
         try:
-            # Nobody leaves WAL mode while another has the database open. What it held is in the one file then.
+            # WAL mode cannot be left while another process has the database open. Everything is in the one file then.
             opened.execute("PRAGMA journal_mode=DELETE").fetchall()
         except sqlite3.OperationalError as error:
             raise BackupError(f"{target} is in use: stop the bank, its workers and its scheduler.") from error
         except sqlite3.DatabaseError:
-            pass  # damaged: that is why a backup is put back
+            pass  # damaged: that is why a backup is restored
 
 
 def _moved_aside(target: Path, at: datetime) -> Path | None:
-    """Where the former database is now; its companions too, which SQLite would take for the new one's."""
+    """Move the former database aside, with its companions, which SQLite would take for the new one's; return where it
+    is."""
     former = target.with_name(f"{target.name}.before-{at:%Y%m%dT%H%M%SZ}")
     if former.exists():
         raise BackupError(f"{former} is there already.")
@@ -245,8 +248,8 @@ def _moved_aside(target: Path, at: datetime) -> Path | None:
 
 @own_transaction
 def begin_anew() -> int:
-    """After a restore: nobody is signed in any more, since a session that was ended after the backup was taken would
-    be open again. Returns how many sessions were ended."""
+    """End all sessions after a restore, since a session that was ended after the backup would be open again. Return how
+    many were ended."""
     ended = user_sessions.mark_all_ended()
     record(Action.BACKUP_RESTORED, actor=None, actor_label=FROM_THE_TERMINAL, details={"sessions_ended": ended})
     return ended
@@ -256,7 +259,7 @@ def begin_anew() -> int:
 
 
 def how_to_back_up(path: Path) -> str | None:
-    """What an administrator of the database runs; None on SQLite, which the bank does itself."""
+    """Return the command for an administrator of the database; None on SQLite, which the bank backs up itself."""
     return _by_engine(_HOW_TO_BACK_UP, path)
 
 

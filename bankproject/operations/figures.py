@@ -1,4 +1,4 @@
-"""The figures that Prometheus reads: what the workers of this machine have counted, and what waits in the database."""
+"""The figures that Prometheus reads: counts of this machine's workers, and what waits in the database."""
 
 import logging
 import os
@@ -26,14 +26,15 @@ logger = logging.getLogger(__name__)
 
 
 def exposition() -> bytes:
-    """All figures in Prometheus's text format."""
+    """Return all figures in Prometheus's text format."""
     waiting = CollectorRegistry()
     waiting.register(WaitingCollector())
     return generate_latest(_counted()) + generate_latest(waiting)
 
 
 def _counted() -> CollectorRegistry:
-    """What all workers of the server have counted, if they write it down (`worker_files`); else this process."""
+    """Return the counts of all workers of the server, if they write them down (`worker_files`); otherwise of this
+    process."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
@@ -42,8 +43,8 @@ def _counted() -> CollectorRegistry:
 
 
 class WaitingCollector(Collector):
-    """What waits for the mail worker, for the scheduler and for people, read anew each time: a few statements, each of
-    which stops counting somewhere, however much waits. Every web machine tells the same: take the maximum, no sum."""
+    """Work that waits for the mail worker, for the scheduler and for people, read each time: a few statements, each of
+    which stops counting at a bound. Every web machine reports the same: take the maximum, not the sum."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
@@ -82,7 +83,7 @@ def _oldest_mail() -> datetime | None:
 
 
 def _jobs(now: datetime) -> Iterator[GaugeMetricFamily]:
-    """How the scheduler fares; nothing in a bank whose scheduler has never run."""
+    """Yield the scheduler's state; nothing if the scheduler has never run."""
     overdue = GaugeMetricFamily("bank_job_overdue_seconds", "For how long a job has been due", labels=["job"])
     failures = GaugeMetricFamily("bank_job_failures", "Runs that failed since a job last succeeded", labels=["job"])
     for name, next_at, failed in ScheduledJob.objects.values_list("name", "next_at", "failures"):
@@ -92,7 +93,7 @@ def _jobs(now: datetime) -> Iterator[GaugeMetricFamily]:
 
 
 def _queues() -> GaugeMetricFamily:
-    """Counted to `MOST_COUNTED` and no further."""
+    """Yield the queues, counted to `MOST_COUNTED` and no further."""
     family = GaugeMetricFamily("bank_waiting", "Rows that wait for somebody", labels=["what"])
     counts = bounded_counts(
         {

@@ -1,4 +1,4 @@
-"""Forgetting: rows that served their purpose and hold people's names, amounts or links."""
+"""Deletion of old rows that hold people's names, amounts or links."""
 
 from datetime import timedelta
 
@@ -16,13 +16,13 @@ def clean_up() -> dict[str, int]:
     """Delete expired sessions and registrations, browsers in which nobody has signed in for half a year, and mails
     delivered more than MAIL_KEPT_DAYS ago.
 
-    Returns how many rows of each went. Safe to run at any time, also twice at once.
+    Return how many rows of each were deleted. Safe at any time, also twice at once.
     """
     now = timezone.now()
     old = now - timedelta(days=settings.MAIL_KEPT_DAYS)
     rows = {
         "expired sessions": Session.objects.filter(expire_date__lt=now),
-        # A used one until then too: it is by its row that a second use is known. Logs mask what follows the word token.
+        # A used token is kept until it would expire: its row shows a second use. Logs mask what follows the word token.
         "expired API refreshes": ApiRefreshToken.objects.filter(expires_at__lt=now),
         "expired registrations": Registration.objects.filter(expires_at__lt=now),
         "browsers long unseen": KnownDevice.objects.filter(last_seen_at__lt=now - devices.KEPT),

@@ -1,7 +1,7 @@
-"""Sealing everything anew under the first key of each ring, and retiring the keys that nothing needs (R8.1, R9.2).
+"""Sealing everything again under the first key of each ring, and retiring the keys that nothing needs (R8.1, R9.2).
 
-It runs beside live traffic and may be killed at any moment: a row that is done says so itself, by the key id it
-carries, so another run goes on where the last one stopped. How to use it is in docs/keys.md.
+It runs beside live traffic and may be killed at any moment: the key id in a row says whether the row is done, so
+another run goes on where the last one stopped. docs/keys.md says how to use it.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,8 +33,8 @@ from foundation.keys.encryption import DecryptionFailed
 from foundation.models import KeyRecord
 from foundation.transactions import own_transaction
 
-# What somebody saves anew from a row read before is under the old key again: look until nothing is left, but not
-# for ever, if a machine goes on sealing with the old key.
+# A row that is read and saved meanwhile by an old process is under the old key again: repeat until nothing is left, but
+# not forever, in case a machine goes on sealing with the old key.
 _MOST_PASSES = 5
 
 _ROTATED = ("FIELD_KEYS", "LOOKUP_KEYS")
@@ -43,12 +43,13 @@ Progress = Callable[[SealedTable, int, int], None]
 
 
 class CannotRetire(Exception):
-    """The key must stay for now; the text says why, for the operator."""
+    """The key must stay for now; the text tells the operator why."""
 
 
 @dataclass
 class Rotation:
-    """What a run did: rows sealed anew for each table, and rows, as (table, primary key), that do not open."""
+    """The result of a run: the number of rows sealed again for each table, and the rows, as (table, primary key), that
+    do not open."""
 
     sealed_anew: dict[str, int] = field(default_factory=dict)
     unreadable: list[tuple[str, Any]] = field(default_factory=list)
@@ -57,11 +58,11 @@ class Rotation:
 def rotate_keys(*, batch_size: int, progress: Progress) -> Rotation:
     """Put every sealed value and every look-up digest under the first key of its ring, a short transaction a batch.
 
-    From the terminal only: whoever may run it has the keys. A row that does not open is left as it is. An edit that
-    is made meanwhile is never overwritten: such a row is looked at again.
+    From the terminal only: a person who may run it has the keys. A row that does not open is left unchanged. An edit
+    made meanwhile is never overwritten: such a row is tried again.
 
     Raises:
-        WrongKey: a key is not the one that its id has stood for; nothing was written.
+        WrongKey: a key is not the one that its id stood for; nothing was written.
     """
     key_records.note_keys()
     waiting = {table: under_old_keys(table).count() for table in sealed_tables()}
@@ -70,7 +71,7 @@ def rotate_keys(*, batch_size: int, progress: Progress) -> Rotation:
     if not to_do:
         return done
     keys = {ring: current_kid(ring) for ring in _ROTATED}
-    # Before the first row: a run that is killed must have left a trace, too.
+    # Before the first row: a run that is killed must leave a trace, too.
     _record(Action.KEY_ROTATION_BEGAN, {"keys": keys, "rows": to_do})
     for table, count in waiting.items():
         if count:
@@ -81,8 +82,8 @@ def rotate_keys(*, batch_size: int, progress: Progress) -> Rotation:
 
 
 def usage() -> dict[tuple[str, str], int]:
-    """How many values need each key, as (ring, kid), that the bank has or had; under ("…_KEYS", "") values that
-    name a key it never had. Of AUDIT_KEYS: blocks that can be verified with that key only."""
+    """Return how many values need each key, as (ring, kid), that the bank has or had; under ("…_KEYS", "") values that
+    name a key it never had. For AUDIT_KEYS: the blocks that need that key to be verified."""
     kids = {(key.ring, key.kid) for key in key_records.configured_keys()}
     kids |= set(KeyRecord.objects.values_list("ring", "kid"))
     counts = {pair: 0 for pair in sorted(kids) if pair[0] in key_records.RINGS_OF_ROWS}
@@ -97,9 +98,9 @@ def usage() -> dict[tuple[str, str], int]:
 
 
 def retire_key(*, ring: str, kid: str, lost: bool = False) -> None:
-    """Mark a key as retired: nothing needs it, and it must never seal again; it may leave the environment.
+    """Mark a key as retired: nothing needs it, and it must never seal again; it may be removed from the environment.
 
-    `lost` gives up what is still under a key that is in no environment any more.
+    `lost` gives up values under a key that no environment has any more.
 
     Raises:
         CannotRetire: there is no such key, it is the one that seals, or something needs it.
@@ -123,7 +124,7 @@ def retire_key(*, ring: str, kid: str, lost: bool = False) -> None:
 
 
 def _former_tokens_end() -> datetime:
-    """When the last token is over that was signed before the present key came first."""
+    """Return when the last token expires that was signed before the current key came first."""
     row = KeyRecord.objects.get(ring="TOKEN_KEYS", kid=current_kid("TOKEN_KEYS"))
     return (row.first_used_at or timezone.now()) + max(ACCESS_LASTS, ENROLMENT_LASTS)
 
@@ -166,7 +167,7 @@ def _rotate_table(table: SealedTable, count: int, batch_size: int, done: Rotatio
 
 
 def _batches(table: SealedTable, size: int) -> Iterator[list[Model]]:
-    """The rows that wait, by primary key; what is changed on the way is met once."""
+    """Yield the rows that wait, by primary key; a row that changes meanwhile is met once."""
     waiting = under_old_keys(table).order_by("pk")
     rows = list(waiting[:size])
     while rows:
@@ -178,8 +179,8 @@ _Change = tuple[int, dict[str, Any], dict[str, str]]
 
 
 def _changes(table: SealedTable, rows: list[Model], unreadable: set[Any]) -> list[_Change]:
-    """What is to be written, as (primary key, what is stored, what comes instead): made before the transaction
-    begins, so that nobody waits for arithmetic."""
+    """Return what to write, as (primary key, stored values, new values), computed before the transaction begins, so
+    that nobody waits for it."""
     changes = []
     for row in rows:
         stored = as_stored(table, row)

@@ -1,6 +1,6 @@
-"""What a line of the log looks like, what never stands in one, and the file that they may go to (R9.5).
+"""What a line of the log looks like, what it never contains, and the file that it may go to (R9.5).
 
-A line is one record, whatever text of a client's is in it: nobody writes a line of their own into the log.
+A line is one record, whatever client's text is in it: nobody can write a line of their own into the log.
 """
 
 import json
@@ -18,15 +18,15 @@ from foundation.request_context import current
 
 HIDDEN = "(masked)"
 
-# The logger of the middleware. Its lines are made of names and numbers of ours alone, so that nothing has to be looked
-# for in them: that would cost as much as a tenth of a short request.
+# The middleware's logger. Its lines have only our own names and numbers, so no search for secrets is needed: that would
+# cost a tenth of a short request.
 REQUESTS = "bank.requests"
 
-# Whatever looks like a secret, an account number, an address or a row of the database, wherever it came from: a path,
-# an exception's text, a library. A number too many hidden is no harm, one too few is. Every rule is bounded, or begins
-# where no such run was before: a client chooses the text, and must not choose how long it takes.
+# Everything that looks like a secret, an account number, an address or a row of the database, wherever it came from: a
+# path, an exception's text, a library. Hiding one too many does no harm, one too few does. Every rule is bounded, or
+# begins where no such run was before: a client chooses the text, and must not choose how long it takes.
 _RULES = [
-    # Of an address with a password in it, as of databases, caches and mail servers.
+    # Addresses with a password in them, as of databases, caches and mail servers.
     (re.compile(r"(://)[^\s/]*@"), rf"\1{HIDDEN}@"),
     (re.compile(r"\b(bearer|basic)\s{1,3}[^\s,;\"']+", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (
@@ -38,25 +38,25 @@ _RULES = [
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"(?<![a-z])(code\W{1,4})\d{6}\b", re.IGNORECASE), rf"\1{HIDDEN}"),
-    # Tokens and links: long runs of letters and digits, but no SHA-256, which the head of the audit log is told by.
+    # Tokens and links: long runs of letters and digits, but not a SHA-256, which identifies the head of the audit log.
     (re.compile(r"(?<![\w-])eyJ[\w-]*\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
     (re.compile(r"(?<![\w-])(?![0-9a-f]{64}(?![\w-]))[\w-]{40,}"), HIDDEN),
     # Twelve digits in any grouping that the bank would read, or that an address can spell (R6.2).
     (re.compile(r"(?<!\d)\d(?:(?:[\s+_-]|%20|%2[dD])?\d){11}(?!\d)"), HIDDEN),
     (re.compile(r"(?<![\w.+-])[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+"), HIDDEN),
-    # PostgreSQL and SQL Server put the values of the row that they refuse into their errors.
+    # PostgreSQL and SQL Server quote the values of a refused row in their errors.
     (re.compile(r"(Key \([^)]{0,200}\)=|Failing row contains |duplicate key value is )\(.*"), rf"\1{HIDDEN}"),
 ]
 
-# What would begin a new line, move the cursor or turn the direction of writing round.
+# Characters that would begin a new line, move the cursor or reverse the direction of writing.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
-# Of a request's record: route, method, status, ms. Nothing else that somebody hangs onto a record is written.
+# The fields of a request's record: route, method, status, ms. Other attributes of a record are not written.
 _FACTS = ("route", "method", "status", "ms")
 
 
 def masked(text: str) -> str:
-    """The text without secrets, account numbers, e-mail addresses and values of rows."""
+    """Return the text without secrets, account numbers, e-mail addresses and values of rows."""
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     return text
@@ -77,7 +77,7 @@ class BankFormatter(logging.Formatter):
         return text if record.name == REQUESTS else masked(text)
 
     def trace_of(self, record: logging.LogRecord) -> list[str]:
-        """The traceback of the exception that the record tells of, if it does."""
+        """Return the traceback of the record's exception, if it has one."""
         if not record.exc_info:
             return []
         return [_escaped(line) for line in masked(self.formatException(record.exc_info)).split("\n")]
@@ -109,11 +109,11 @@ class JsonFormatter(BankFormatter):
 
 
 class SharedRotatingFile(logging.Handler):
-    """A log file that any number of processes write to, and one of them turns over when it is full.
+    """A log file that any number of processes write to, and that one of them rotates when it is full.
 
-    Python's own rotating handler loses lines where several processes share a file: each renames it for itself. Here
-    who holds the lock of the full file renames it, and the others see that the path leads to another one. A line is
-    one write to the end of the file, so that lines do not mix. Readable by its owner alone.
+    Python's own rotating handler loses lines where several processes share a file: each renames it for itself. Here the
+    process that holds the lock of the full file renames it, and the others see that the path leads to another one. A
+    line is one write to the end of the file, so lines do not mix. Readable only by its owner.
 
     Raises:
         OSError: the file cannot be opened; the bank does not start then.
@@ -122,7 +122,7 @@ class SharedRotatingFile(logging.Handler):
     def __init__(self, path: str, max_bytes: int, kept: int) -> None:
         self._path, self._max_bytes, self._kept = Path(path), max_bytes, kept
         self._file = self._open()
-        super().__init__()  # last: logging closes at the end whatever it knows
+        super().__init__()  # last: at the end, logging closes every handler that it knows
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -145,7 +145,7 @@ class SharedRotatingFile(logging.Handler):
         os.write(self._file, line)
 
     def _follow(self) -> None:
-        """Another process has turned the file over, or somebody has moved it away: go on in the new one."""
+        """Reopen the file if another process has rotated it, or a person has moved it away."""
         if not self._is_in_place(self._file):
             former, self._file = self._file, self._open()
             os.close(former)
@@ -161,8 +161,9 @@ class SharedRotatingFile(logging.Handler):
         return size > 0 and size + len(line) > self._max_bytes
 
     def _turn_over(self) -> None:
-        """Give the full file a number, unless somebody is faster. Only who holds the lock of the very file that is in
-        place renames anything. The lock is taken anew: one that was inherited by a fork would be held by both."""
+        """Give the full file a number, unless another process is faster. Only the holder of the lock of the file that
+        is in place renames anything. The lock is taken on a new handle: one inherited by a fork would be held by
+        both."""
         full = self._open()
         try:
             flock(full, LOCK_EX)
@@ -184,10 +185,10 @@ _FORMATTERS = {"line": LineFormatter, "json": JsonFormatter}
 def logging_config(
     *, level: str, form: str, file: str, megabytes: int, kept: int, tells_requests: bool
 ) -> dict[str, Any]:
-    """Django's LOGGING: all to standard error, and to `file` besides if that is not "".
+    """Return Django's LOGGING: everything to standard error, and also to `file` if that is not "".
 
     Raises:
-        ImproperlyConfigured: no such form, or a size or number below 1.
+        ImproperlyConfigured: an unknown form, or a size or number below 1.
     """
     if form not in _FORMATTERS:
         raise ImproperlyConfigured(f"LOG_FORMAT must be one of {', '.join(_FORMATTERS)}.")
@@ -207,13 +208,13 @@ def logging_config(
         "disable_existing_loggers": False,
         "formatters": {"bank": {"()": _FORMATTERS[form]}},
         "handlers": handlers,
-        # They log each batch and each sign-in, people's addresses included, and axes each failure as a warning with
-        # what was typed as the address; what matters is in the audit log.
+        # These libraries log each batch and each sign-in, people's addresses included, and axes logs each failure as a
+        # warning with the typed address; the audit log has what matters.
         "loggers": {
             "post_office": {"handlers": [*handlers], "level": "WARNING", "propagate": False},
             "axes": {"level": "ERROR"},
             "fontTools": {"level": "WARNING"},  # tells which letters a statement has
-            # Each 4xx once more, by its path: the request's own line says it by its route. Faults of ours stay.
+            # Django logs each 4xx a second time, by its path: the request's own line names its route. Our faults stay.
             "django.request": {"level": "ERROR"},
             REQUESTS: {"level": "NOTSET" if tells_requests else "WARNING"},
         },

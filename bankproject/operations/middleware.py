@@ -1,4 +1,4 @@
-"""How long what takes: each request is counted and told in one line of the log, by the name of its route (R9.5).
+"""Counting and timing requests: each is counted, and logged in one line, by the name of its route (R9.5).
 
 Never by its path, which holds account numbers and the secrets of links, and never with a person's name.
 """
@@ -16,9 +16,9 @@ from bankproject.operations.probes import probe_for
 
 logger = logging.getLogger(REQUESTS)
 
-# Only so many: each name of a method would be a label of its own, and anybody can invent one.
+# A fixed set: each method's name would be a label of its own, and clients can invent names.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# What no view answered: static files, redirects to HTTPS, addresses that are none.
+# Requests that no view answered: static files, redirects to HTTPS, unknown addresses.
 NO_ROUTE = "none"
 
 _requests = Counter("bank_requests", "Requests by what answered them", ["route", "method", "status"])
@@ -48,7 +48,7 @@ class OperationsMiddleware:
 
 @cache
 def _meters(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
-    """As many as there are labels: to look them up by name each time took half of the time that measuring takes."""
+    """Keep a meter for each label: looking it up by name each time took half of the measuring time."""
     return _requests.labels(route, method, status), _seconds.labels(route)
 
 
@@ -63,5 +63,5 @@ def _note(request: HttpRequest, status: int, seconds: float) -> None:
         ms = round(seconds * 1000, 1)
         facts = {"route": route, "method": method, "status": status, "ms": ms}
         text, said = "%s %s %s in %s ms", (method, route, status, ms)
-        # As logger.info() does, but for looking up which line of our source this is: a third of what it costs.
+        # As logger.info() does, without finding out which line of our source this is: a third of its cost.
         logger.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, text, said, None, extra=facts))

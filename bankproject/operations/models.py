@@ -4,8 +4,8 @@ from django.db import models
 class ScheduledJob(models.Model):
     """When a job of `scheduling.JOBS` is due, who runs it, and how it last ended. One row serves all machines.
 
-    `running_until` is a lease: whoever runs the job moves it on; once it is past, that scheduler is gone, with its
-    machine, and another may run the job. `claim` is that scheduler's own.
+    `running_until` is a lease: the scheduler that runs the job moves it forward; once it is past, that scheduler is
+    gone, with its machine, and another may run the job. `claim` is that scheduler's own.
     """
 
     name = models.CharField(max_length=40, primary_key=True)

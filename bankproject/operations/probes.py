@@ -1,7 +1,7 @@
-"""What watches the bank asks: does it live, may it be sent requests, and how does it fare (R9.5).
+"""Answers for monitoring: whether the bank is alive, whether it is ready for requests, and its figures (R9.5).
 
-They are answered before hosts, HTTPS, sessions and pages are looked at, so that a container's health check reaches
-them by any name, and no door of the bank's can be the reason why it looks dead. The firewall lets only /healthz in.
+They are answered before hosts, HTTPS, sessions and pages are checked, so that a container's health check reaches them
+by any name, and no check of the bank can make it look dead. The firewall lets only /healthz in.
 """
 
 import hmac
@@ -26,8 +26,8 @@ OK, FAILING, BEHIND = "ok", "failing", "behind"
 
 
 def probe_for(request: HttpRequest) -> HttpResponse | None:
-    """The answer, if the request asks for one of these addresses; None for all others, and for /metrics in a bank
-    that has no METRICS_TOKEN: there is no such page then."""
+    """Return the answer, if the request asks for one of these addresses; None for all others, and for /metrics without
+    METRICS_TOKEN: then there is no such page."""
     answer = _PROBES.get(request.path_info)
     if answer is None or (answer is metrics and not settings.METRICS_TOKEN):
         return None
@@ -40,18 +40,19 @@ def probe_for(request: HttpRequest) -> HttpResponse | None:
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 whenever a worker answers; the database is not asked: to start anew would not bring it back."""
+    """Answer 200 whenever a worker answers; the database is not asked, since a restart would not bring it back."""
     return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 if all that a request needs is there, else 503 and which part is not; why, is in the log alone."""
+    """Answer 200 if everything that a request needs is available, otherwise 503 and which part is missing; only the log
+    says why."""
     states = readiness()
     return JsonResponse(states, status=200 if set(states.values()) <= {OK} else 503)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Figures for Prometheus, to whoever has METRICS_TOKEN."""
+    """Answer with the figures for Prometheus, for clients with METRICS_TOKEN."""
     given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
     if not hmac.compare_digest(given, f"Bearer {settings.METRICS_TOKEN}".encode()):
         response = HttpResponse("A token is needed.\n", status=401, content_type="text/plain; charset=utf-8")
@@ -68,8 +69,8 @@ _PROBES: Mapping[str, Callable[[HttpRequest], HttpResponse]] = {
 
 
 def readiness() -> dict[str, str]:
-    """The state of each part: database, migrations ("behind" while some are not applied), and cache, if the bank has
-    one."""
+    """Return the state of each part: database, migrations ("behind" while some are not applied), and cache, if the bank
+    has one."""
     states = {"database": FAILING, "migrations": FAILING}
     try:
         applied = MigrationRecorder(connection).applied_migrations()
@@ -83,7 +84,7 @@ def readiness() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def _latest_migrations() -> frozenset[tuple[str, str]]:
-    """The last migration of each app in this version of the bank."""
+    """Return the last migration of each app in this version of the bank."""
     return frozenset(MigrationLoader(None).graph.leaf_nodes())
 
 

@@ -22,7 +22,7 @@ from bankproject.operations.models import ScheduledJob
 
 logger = logging.getLogger(__name__)
 
-# A scheduler that has not moved its lease on for so long is gone.
+# A scheduler that has not renewed its lease for this long is gone.
 LEASE = timedelta(minutes=2)
 _KILLED_AFTER_SECONDS = 5
 _LAST_BYTES = 4_000  # of what a job printed, for the log
@@ -30,26 +30,26 @@ _LAST_BYTES = 4_000  # of what a job printed, for the log
 
 @dataclass(frozen=True)
 class Job:
-    """A command, and when: `every` so long after it began, or at a time of `day`. What failed and has `retry` is
-    tried again after it; the rest, when it is due again."""
+    """A command, and when to run it: `every` so long after it began, or each day at the time `daily_at`. A failed job
+    with `retry` is tried again after that; others when they are due again."""
 
     name: str
     every: timedelta | None = None
-    day: time = time.min
+    daily_at: time = time.min
     retry: timedelta | None = None
 
     def next_after(self, moment: datetime) -> datetime:
-        """When it is due next, later than `moment`."""
+        """Return when it is due next, later than `moment`."""
         if self.every is not None:
             return moment + self.every
         here = timezone.get_default_timezone()
         today = timezone.localtime(moment, here).date()
-        times = (datetime.combine(today + timedelta(days=days), self.day, tzinfo=here) for days in (0, 1, 2))
+        times = (datetime.combine(today + timedelta(days=days), self.daily_at, tzinfo=here) for days in (0, 1, 2))
         # In UTC: a time that a clock never showed is compared with none.
         return next(at for at in (one.astimezone(UTC) for one in times) if at > moment)
 
     def first_after(self, moment: datetime) -> datetime:
-        """When a bank that has never run it does so: what is hourly at once."""
+        """Return when a bank that has never run it does so: hourly jobs at once."""
         return moment if self.every is not None else self.next_after(moment)
 
 
@@ -59,13 +59,13 @@ JOBS: Sequence[Job] = (
     Job("seal_audit_log", every=_HOURLY, retry=_SOON),
     Job("clean_up", every=_HOURLY),
     Job("expire_holds", every=_HOURLY, retry=_SOON),
-    # What needs a second administrator and has none takes effect a day after it was asked for.
+    # An act that needs a second administrator, where there is none, takes effect a day after it was asked for.
     Job("carry_out_pending_acts", every=_SOON),
-    # An hour after midnight at the earliest: until then a day is not countable.
-    Job("accrue_interest", day=time(2), retry=_SOON),
-    # Nothing gets right by asking again soon; each fault is in the log until somebody has looked.
-    Job("verify_ledger", day=time(3)),
-    Job("verify_audit_log", day=time(4)),
+    # An hour after midnight at the earliest: before that a day cannot be counted.
+    Job("accrue_interest", daily_at=time(2), retry=_SOON),
+    # Asking again soon corrects nothing; each fault is in the log until a person has looked.
+    Job("verify_ledger", daily_at=time(3)),
+    Job("verify_audit_log", daily_at=time(4)),
 )
 
 
@@ -79,7 +79,7 @@ class Claim:
 
     @property
     def row(self) -> QuerySet[ScheduledJob]:
-        """The job's row, as long as the claim holds."""
+        """Return the job's row, as long as the claim holds."""
         return ScheduledJob.objects.filter(pk=self.job.name, claim=self.key)
 
 
@@ -90,9 +90,9 @@ def make_rows(jobs: Sequence[Job], *, at: datetime) -> None:
 
 
 def claim_due(jobs: Sequence[Job], *, at: datetime) -> list[Claim]:
-    """The jobs that are due and that nobody runs, now claimed: of several who ask, one gets each.
+    """Claim the jobs that are due and that no scheduler runs, and return them: if several ask, one gets each.
 
-    A time that is further away than a lease, or than the job's next one, is of a clock that has been set back since.
+    A time further ahead than a lease, or than the job's next time, was written by a clock that has since been set back.
     """
     # Twice as far, since machines' clocks differ.
     nobody = Q(running_until__isnull=True) | Q(running_until__lt=at) | Q(running_until__gt=at + 2 * LEASE)
@@ -111,7 +111,7 @@ def claim_due(jobs: Sequence[Job], *, at: datetime) -> list[Claim]:
 
 
 def renew(claim: Claim, *, at: datetime) -> bool:
-    """Say that the job still runs; False if another scheduler has taken it for gone and runs it."""
+    """Renew the lease while the job runs; return False if another scheduler took it for gone and runs it."""
     return bool(claim.row.update(running_until=at + LEASE))
 
 
@@ -128,7 +128,7 @@ def finish(claim: Claim, *, succeeded: bool, at: datetime) -> None:
 
 
 def give_back(claim: Claim) -> None:
-    """Let the job be due as before: it was stopped, by no fault of its own."""
+    """Make the job due again: it was stopped through no fault of its own."""
     claim.row.update(claim=None, running_until=None)
 
 
@@ -144,7 +144,8 @@ def _command_of(job: Job) -> list[str]:
 
 
 class Scheduler:
-    """Runs the jobs that are due, each as a process of its own: none takes another, or the scheduler, down with it."""
+    """Runs the jobs that are due, each as a process of its own: a crash of one stops neither another nor the
+    scheduler."""
 
     def __init__(self, jobs: Sequence[Job] = JOBS, command_of: Callable[[Job], list[str]] = _command_of) -> None:
         self._jobs = jobs
@@ -158,7 +159,7 @@ class Scheduler:
         return bool(self._running)
 
     def step(self) -> None:
-        """See what has ended, and begin what is due.
+        """Collect the jobs that have ended, and begin those that are due.
 
         Raises:
             Error: the database does not answer; the jobs go on, and so does the next step.
@@ -172,7 +173,7 @@ class Scheduler:
             self._begin(claim)
 
     def shut_down(self) -> None:
-        """End what runs, within seconds, and leave it due: every job can be stopped and run again."""
+        """End running jobs, within seconds, and leave them due: every job can be stopped and run again."""
         for running in self._running:
             running.process.terminate()
         for running in self._running:
@@ -188,11 +189,11 @@ class Scheduler:
     def _begin(self, claim: Claim) -> None:
         output = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the job has ended
         try:
-            # Its errors go where ours go; a session of its own, so that Ctrl-C reaches it by us alone.
+            # Its errors go where ours go; it has a session of its own, so that Ctrl-C reaches it only through us.
             process = subprocess.Popen(  # noqa: S603 - our own commands
                 self._command_of(claim.job), stdout=output, cwd=settings.BASE_DIR, start_new_session=True
             )
-        except OSError:  # no memory for another process, say
+        except OSError:  # no memory for another process, for example
             logger.exception("%s: cannot be begun", claim.job.name)
             self._finish(claim, output, code=-1)
             return

@@ -1,11 +1,11 @@
-"""Where gunicorn's workers write down what they count, so that one of them can tell it of all (R9.5).
+"""Files in which gunicorn's workers write their counts, so that one of them can report for all (R9.5).
 
-prometheus-client keeps a file for each process, and none is ever removed: workers that are renewed after so many
-requests would leave ever more of them. Here a worker has a place among its fellows, and who follows goes on in the
-file of who went before. Called by deploy/gunicorn.conf.py; nothing here needs Django.
+prometheus-client keeps a file for each process, and never removes one: workers that are renewed after a number of
+requests would leave more and more of them. Here a worker has a place among the others, and its successor goes on in the
+same file. Called by deploy/gunicorn.conf.py; nothing here needs Django.
 
-A server that is killed cannot take its folder away, so the next one does: each holds a lock on its own for as long as
-its master or any worker lives.
+A server that is killed cannot remove its folder, so the next one does: each holds a lock on its own for as long as its
+master or any worker lives.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ _YOUNG_SECONDS = 60  # its server may not have locked it yet
 
 
 def begin() -> None:
-    """Before the first worker: a folder for the files, in memory where the machine has that, and empty."""
+    """Make an empty folder for the files before the first worker, in memory if the machine allows."""
     if _FOLDER not in os.environ:
         base = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
         for left in base.glob(f"{_PREFIX}*"):
@@ -36,13 +36,13 @@ def begin() -> None:
 
 
 def choose_place(server: Any, worker: Any) -> None:
-    """Before a worker is forked: the lowest number that no living worker has."""
+    """Choose, before a worker is forked, the lowest number that no living worker has."""
     taken = {getattr(other, "metrics_place", None) for other in server.WORKERS.values()}
     worker.metrics_place = next(number for number in range(len(taken) + 1) if number not in taken)
 
 
 def take_place(worker: Any) -> None:
-    """In the worker, before it loads the bank: what it counts goes into the files of its place."""
+    """Take the place in the worker, before it loads the bank: its counts go into the files of that place."""
     from prometheus_client import values
 
     place = str(worker.metrics_place)
@@ -50,7 +50,7 @@ def take_place(worker: Any) -> None:
 
 
 def end() -> None:
-    """After the last worker."""
+    """Clean up after the last worker."""
     folder = Path(os.environ[_FOLDER])
     _empty(folder)
     if folder.name.startswith(_PREFIX):
@@ -62,7 +62,7 @@ def _open(folder: str | Path) -> int:
 
 
 def _remove_if_left(folder: Path) -> None:
-    """Remove it if it is of a server of this user's that lives no more."""
+    """Remove the folder if it belongs to a dead server of this user."""
     with suppress(OSError):  # another user's, or held, or gone meanwhile
         held = _open(folder)
         try:
@@ -76,7 +76,8 @@ def _remove_if_left(folder: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    """By prometheus-client's names: somebody may name a folder that is not ours alone, with a database in it."""
+    """Empty the folder, by prometheus-client's names: an operator may name a folder that is not only ours, with a
+    database in it."""
     for kind in ("counter", "gauge", "histogram", "summary"):
         for file in folder.glob(f"{kind}_*.db"):
             file.unlink()

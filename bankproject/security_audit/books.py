@@ -1,4 +1,4 @@
-"""Checks of what the database holds: the ledger, the audit log, the triggers that guard both, people's names, the keys'
+"""Checks of the database's content: the ledger, the audit log, the triggers that guard both, people's names, the keys'
 ages."""
 
 from collections.abc import Iterator
@@ -23,7 +23,8 @@ _NAMED = 20
 
 
 def ledger() -> Result:
-    """The ledger adds up, and the audit log reports every movement in it (`manage.py verify_ledger`)."""
+    """Check that the ledger adds up, and that the audit log reports every movement in it (`manage.py
+    verify_ledger`)."""
     counts: dict[str, int] = {}
     found = _first_faults(ledger_verification.faults(counts.__setitem__))
     read = ", ".join(f"{count} {what}" for what, count in counts.items()) or "nothing"
@@ -33,7 +34,7 @@ def ledger() -> Result:
 
 
 def audit_log() -> Result:
-    """The audit log is as it was sealed (`manage.py verify_audit_log`)."""
+    """Check that the audit log is as it was sealed (`manage.py verify_audit_log`)."""
     counts = {"blocks": 0, "entries": 0}
 
     def progress(blocks: int, entries: int) -> None:
@@ -47,7 +48,7 @@ def audit_log() -> Result:
 
 
 def _first_faults(faults: Iterator[str]) -> list[str]:
-    """What was found, up to some; what cannot be read, or not with these keys, is found too."""
+    """Return the first faults found; an unreadable value, or one that these keys do not read, is a fault too."""
     found: list[str] = []
     try:
         for fault in islice(faults, _NAMED):
@@ -55,7 +56,7 @@ def _first_faults(faults: Iterator[str]) -> list[str]:
         if next(faults, None):
             found.append("… and more")
     except UnknownKey as error:
-        # Not merely "not reachable": a planted block under a key that nobody has must not excuse all others.
+        # Not merely "not reachable": a planted block under an unknown key must not excuse all others.
         found.append(f"nothing was verified: {error}")
     except (TypeError, ValueError) as error:
         found.append(f"it cannot be read to its end: {error}")
@@ -63,7 +64,7 @@ def _first_faults(faults: Iterator[str]) -> list[str]:
 
 
 def triggers() -> Result:
-    """Every trigger that keeps rows from being changed stands in the database, with our own text."""
+    """Check that every trigger against changes of rows is in the database, with our own text."""
     tables = set(connection.introspection.table_names())
     guarded = [model._meta.db_table for model in append_only_models()]
     found = [f"{table}: there is no such table" for table in guarded if table not in tables]
@@ -74,7 +75,8 @@ def triggers() -> Result:
 
 
 def names() -> Result:
-    """Nobody has the bank's own name or a look-alike: a name may be older than that rule, the bank's may be newer."""
+    """Check that nobody has the bank's own name or a look-alike: a name may be older than that rule, or than the bank's
+    present name."""
     people = User.objects.filter(is_active=True).only("public_id", "first_name", "last_name")
     count, found = 0, []
     for batch in batches(people):
@@ -88,10 +90,10 @@ def names() -> Result:
 
 
 def key_ages_in_bounds() -> Result:
-    """Every key is the one it was, and none has sealed for longer than KEY_MAX_AGE_DAYS.
+    """Check that every key is the recorded one, and that none has sealed for longer than KEY_MAX_AGE_DAYS.
 
-    A key that stands behind another seals nothing more; of AUDIT_KEYS it stays for ever, of the others it is said
-    that it may go.
+    A key behind another seals nothing more; keys of AUDIT_KEYS stay forever, for others the result says that they may
+    be removed.
     """
     wrong = [str(message.msg) for message in check_keys([DEFAULT_DB_ALIAS])]
     if wrong:

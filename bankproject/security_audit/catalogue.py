@@ -1,4 +1,4 @@
-"""The list of checks, in the order in which they run: what is quick and decisive first (R8.5)."""
+"""The list of checks, in the order in which they run: quick and decisive ones first (R8.5)."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

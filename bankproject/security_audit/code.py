@@ -1,4 +1,4 @@
-"""Checks of the source: what bandit and ruff's security rules find, and secrets that were written down."""
+"""Checks of the source: findings of bandit and ruff's security rules, and secrets that were written down."""
 
 import json
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ from bankproject.security_audit.results import (
 PACKAGES = ("accounts", "audit", "bankproject", "deploy", "foundation", "support", "transfers")
 BASELINE = ".secrets.baseline"
 
-# Passwords of people who do not exist, and tests that must not start with a password in an address. Whatever
-# else looks like a key, a token or a certificate is found in tests too.
+# Passwords of people who do not exist, and tests that must not start with a password in an address. All else that looks
+# like a key, a token or a certificate is found in tests too.
 _HARMLESS_IN_TESTS = {"Secret Keyword", "Basic Auth Credentials"}
 _NOT_OURS = {".git", ".venv", "staticfiles", "htmlcov", "__pycache__", "node_modules"}
 _NOT_TEXT = {".png", ".jpg", ".ico", ".woff2", ".pdf", ".pyc", ".sqlite3", ".mo"}
 
 
 def bandit(folder: Path) -> Result:
-    """bandit has nothing to say of the code that runs the bank; what it may not say is in pyproject.toml."""
+    """Check that bandit finds nothing in the code that runs the bank; pyproject.toml lists what it skips."""
     present = [package for package in PACKAGES if (folder / package).is_dir()]
     configuration = ["--configfile", "pyproject.toml"] if (folder / "pyproject.toml").exists() else []
     ran = run_tool("bandit", [*configuration, "--quiet", "--format", "json", "--recursive", *present], folder=folder)
@@ -44,7 +44,7 @@ def bandit(folder: Path) -> Result:
 
 
 def ruff(folder: Path) -> Result:
-    """ruff's security rules have nothing to say, or what they say is explained where it stands."""
+    """Check that ruff's security rules find nothing, or that the line explains what they find."""
     ran = run_tool("ruff", ["check", "--select", "S", "--no-fix", "--output-format", "json", "."], folder=folder)
     found = [
         f"{Path(item['filename']).relative_to(folder.resolve())}:{item['location']['row']} "
@@ -57,10 +57,10 @@ def ruff(folder: Path) -> Result:
 
 
 def secrets(folder: Path) -> Result:
-    """No secret stands in a file that git has or would take, but what the baseline explains.
+    """Check that no file that git tracks or would track has a secret, except those that the baseline explains.
 
-    A line of the baseline without its reason fails, and so does one that stands for nothing any more. No secret
-    is printed: the file and the line are.
+    A line of the baseline without its reason fails, and so does one that matches nothing any more. It prints the file
+    and the line, never the secret.
     """
     paths = _texts(folder)
     ran = run_tool("detect_secrets", ["scan", *paths], folder=folder)
@@ -95,12 +95,12 @@ def _findings(report: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _mark(name: str, item: Any) -> tuple[str, str, str]:
-    """What does not change when lines move."""
+    """Return the parts that do not change when lines move."""
     return name, item["type"], item["hashed_secret"]
 
 
 def _explained(folder: Path) -> tuple[set[tuple[str, str, str]], list[str]]:
-    """What the baseline explains, and what is wrong with the baseline."""
+    """Return what the baseline explains, and what is wrong with the baseline."""
     path = folder / BASELINE
     if not path.exists():
         return set(), []

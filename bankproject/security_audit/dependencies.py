@@ -1,4 +1,4 @@
-"""Are the packages that the bank runs with free of known holes? Told apart from: nobody could be asked (R8.5)."""
+"""Check the pinned packages for known holes, and tell "none known" apart from "no source could be asked" (R8.5)."""
 
 import re
 import tempfile
@@ -9,16 +9,16 @@ from bankproject.security_audit.results import CannotLook, Result, failed, not_r
 
 OSV = "https://api.osv.dev/v1/query"
 
-# Its holes have been public since 2018. A source that knows of none does not know, or is not the source.
+# Its holes have been public since 2018. A source that knows none of them is not the source, or knows nothing.
 _KNOWN_TO_BE_BAD = "requests==2.19.0"
 _PIN = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)")
 
 
 def dependencies(folder: Path, source: str = OSV) -> Result:
-    """pip-audit knows of no hole in a pinned package, and the source that it asked knows what a hole is.
+    """Check that pip-audit knows no hole in a pinned package, and that its source reports a known hole.
 
     Without `--strict`: with it one package that cannot be looked up hides the holes of all others. We are strict
-    ourselves, since pip-audit's own word for a package that it skipped is "no known vulnerabilities".
+    ourselves, since pip-audit reports a skipped package as "no known vulnerabilities".
     """
     pins = pinned(folder)
     if not pins:
@@ -37,7 +37,8 @@ def dependencies(folder: Path, source: str = OSV) -> Result:
 
 
 def pinned(folder: Path) -> dict[str, str]:
-    """Name (as PyPI spells it) and version of all that is pinned, tools included where their file is."""
+    """Return name (as PyPI spells it) and version of every pinned package, tools included where their file is
+    present."""
     pins = {}
     for name in ("requirements.txt", "requirements-dev.txt"):
         path = folder / name
@@ -52,10 +53,10 @@ def _canonical(name: str) -> str:
 
 
 def _ask(requirements: Path, source: str, scratch: str) -> list[Any]:
-    """What pip-audit reports of each package. It resolves and installs nothing: all is pinned.
+    """Return pip-audit's report on each package. It resolves and installs nothing: everything is pinned.
 
     Raises:
-        CannotLook: it gave no report, whatever its exit status; 1 means holes as well as no connection.
+        CannotLook: it gave no report, whatever its exit status; 1 means holes or no connection.
     """
     ran = run_tool(
         "pip_audit",

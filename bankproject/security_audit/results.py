@@ -1,4 +1,4 @@
-"""What a check of the security audit says, what all of them together come to, and the tools that checks run (R8.5)."""
+"""Results of the security audit's checks, the verdict on all of them, and the tools that checks run (R8.5)."""
 
 import importlib.util
 import json
@@ -16,7 +16,7 @@ _LONGEST_SECONDS = 300
 class State(StrEnum):
     PASS = "pass"  # noqa: S105
     FAIL = "fail"
-    NOT_REACHABLE = "not reachable"  # it could not be looked at: never the same as clean
+    NOT_REACHABLE = "not reachable"  # it could not be checked: never the same as clean
     INFORMATION = "information"
 
 
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    """One sentence for people, and a line for each single thing found."""
+    """One sentence for people, and a line for each finding."""
 
     state: State
     sentence: str
@@ -52,7 +52,8 @@ def information(sentence: str, details: Sequence[str] = ()) -> Result:
 
 
 def verdict_of(results: Sequence[Result]) -> Verdict:
-    """FAIL if one failed, else NOT REACHABLE if one could not look, else PASS; nothing looked at is no PASS."""
+    """Return FAIL if one check failed, otherwise NOT REACHABLE if one could not look, otherwise PASS; no check at all
+    is not a PASS."""
     states = {result.state for result in results}
     if State.FAIL in states:
         return Verdict.FAIL
@@ -62,14 +63,14 @@ def verdict_of(results: Sequence[Result]) -> Verdict:
 
 
 def exit_status(verdict: Verdict, *, strict: bool) -> int:
-    """0, or 1 for FAIL, or 2 for NOT REACHABLE where that is not good enough."""
+    """Return 0, or 1 for FAIL, or 2 for NOT REACHABLE where that is not good enough."""
     if verdict == Verdict.FAIL:
         return 1
     return 2 if strict and verdict == Verdict.NOT_REACHABLE else 0
 
 
 class CannotLook(Exception):
-    """A tool is not installed, does not end, or answers with something else than its report. Never means clean."""
+    """A tool is not installed, does not end, or answers with something other than its report. Never means clean."""
 
 
 class Ran(NamedTuple):
@@ -79,12 +80,12 @@ class Ran(NamedTuple):
 
     @property
     def last_words(self) -> str:
-        """The last line that it wrote to standard error, or else to standard output."""
+        """Return the last line of standard error, or of standard output if that is empty."""
         lines = [line.strip() for line in (self.err or self.out).splitlines() if line.strip()]
         return lines[-1][:300] if lines else f"It ended with status {self.status} and said nothing."
 
     def report(self) -> Any:
-        """The JSON on its standard output.
+        """Return the JSON on its standard output.
 
         Raises:
             CannotLook: there is none.
@@ -116,7 +117,7 @@ def run_python(arguments: Sequence[str], *, folder: Path, environment: Mapping[s
 
 
 def files_known_to_git(folder: Path) -> list[str] | None:
-    """Paths of what git tracks or would track, or None where there is no git or it knows nothing of the folder."""
+    """Return the paths that git tracks or would track; None without git, or outside a repository."""
     try:
         ran = _run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], folder, None)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Checks of how the bank starts: production settings, bad secrets, and what weakens the bank as it is set up now."""
+"""Checks of how the bank starts: production settings, bad secrets, and settings that weaken the bank."""
 
 import base64
 import os
@@ -19,9 +19,9 @@ _NAMED_HOST = "bank.example"
 
 
 def deploy(folder: Path) -> Result:
-    """Django's deployment check has nothing to say of the bank as it would be in production.
+    """Check that Django's deployment check finds nothing in the bank as it would be in production.
 
-    It runs in a process of its own: with what is set here, but without debug and demo mode, with the name of a
+    It runs in a process of its own: with the current settings, but without debug and demo mode, with the name of a
     host, and with keys made for this one run.
     """
     ran = run_python(
@@ -36,7 +36,8 @@ def deploy(folder: Path) -> Result:
 
 
 def refusals(folder: Path) -> Result:
-    """The bank starts with good secrets, and on none that is missing, short, a default, or used twice."""
+    """Check that the bank starts with good secrets, and refuses a secret that is missing, short, a default, or used
+    twice."""
     good = production_environment()
     if (ran := _start(folder, good)).status != 0:
         return failed("The bank does not start with production settings.", [ran.last_words])
@@ -44,7 +45,7 @@ def refusals(folder: Path) -> Result:
     for what, name, value in _bad_secrets(good):
         tried += 1
         ran = _start(folder, _with(good, name, value))
-        # Ended, and for this reason: another fault would hide what this secret does.
+        # It ended for this reason: another fault would hide the effect of this secret.
         if ran.status == 0 or name not in ran.last_words or "ImproperlyConfigured" not in ran.last_words:
             started.append(what)
     if started:
@@ -53,7 +54,8 @@ def refusals(folder: Path) -> Result:
 
 
 def weakening() -> Result:
-    """Nothing that weakens the bank is switched on where others can reach it; on a developer's machine it is said."""
+    """Check that nothing that weakens the bank is switched on where others can reach it; on a developer's machine the
+    result only mentions it."""
     said = list(_weak())
     if not said:
         return passed("Nothing that weakens the bank is switched on.")
@@ -63,12 +65,13 @@ def weakening() -> Result:
 
 
 def key_rings() -> list[str]:
-    """Names of the settings that are key rings."""
+    """Return the names of the settings that are key rings."""
     return [name for name in dir(settings) if name.endswith("_KEYS") and isinstance(getattr(settings, name), dict)]
 
 
 def production_environment() -> dict[str, str]:
-    """What is set here, for production: no file of settings, no debug, no demo, a host's name, fresh keys."""
+    """Return the current environment made ready for production: no file of settings, no debug, no demo, a host's name,
+    fresh keys."""
     environment = dict(os.environ) | {"ENV_FILE": os.devnull, "DEBUG": "0", "DEMO": "0"}
     environment["DJANGO_SETTINGS_MODULE"] = "bankproject.settings"
     if not _is_public():
@@ -82,7 +85,7 @@ def _new_ring() -> str:
 
 
 def _bad_secrets(good: Mapping[str, str]) -> Iterator[tuple[str, str, str | None]]:
-    """What is bad about it, the variable, its value; None stands for a variable that is not set."""
+    """Yield what is bad about it, the variable, its value; None stands for a variable that is not set."""
     yield "no SECRET_KEY", "SECRET_KEY", None
     yield "Django's own SECRET_KEY", "SECRET_KEY", "django-insecure-" + randomness.token_urlsafe(48)
     yield "a short SECRET_KEY", "SECRET_KEY", randomness.token_urlsafe(12)
@@ -105,7 +108,7 @@ def _start(folder: Path, environment: Mapping[str, str]) -> Ran:
 
 
 def _is_public() -> bool:
-    """Whether this set-up answers to a name that others may call it by."""
+    """Return whether this set-up answers to a name that others may call it by."""
     return bool(set(settings.ALLOWED_HOSTS) - _ONLY_THIS_MACHINE) or settings.SITE_URL.startswith("https://")
 
 

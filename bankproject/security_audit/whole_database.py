@@ -1,4 +1,4 @@
-"""Is the database file encrypted by the engine? Balances, amounts, names and addresses are not by us (R8.1)."""
+"""Check that the engine encrypts the database file: we do not encrypt balances, amounts, names and addresses (R8.1)."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ from bankproject.security_audit.results import Result, failed, information, not_
 # 3 is "encrypted"; 1 is "not", 2 "being encrypted", and no row is "no key at all".
 _STATE = "SELECT encryption_state FROM sys.dm_database_encryption_keys WHERE database_id = DB_ID()"
 _ENCRYPTED = 3
-# Every login may ask this: whether it is switched on, though not how far it has come.
+# Every login may ask whether it is switched on, though not how far it has come.
 _SWITCH = "SELECT CASE WHEN is_encrypted = 1 THEN 3 ELSE 1 END FROM sys.databases WHERE database_id = DB_ID()"
 
 _OFF = "Transparent data encryption of the database is not on: balances, amounts, names and e-mails lie in clear in its file."  # fmt: skip  # noqa: E501
@@ -19,8 +19,8 @@ _UNKNOWN = "The login may not see whether the database is encrypted; it needs VI
 
 
 def encryption_state(database: Any) -> int | None:
-    """SQL Server's word for how far this database is encrypted; None where it has no key for it. To a login that may
-    not know, switched on is encrypted.
+    """Return SQL Server's number for how far this database is encrypted; None where it has no key for it. For a login
+    that may not know, switched on counts as encrypted.
 
     Raises:
         DatabaseError: the login may not ask at all.
@@ -32,7 +32,7 @@ def encryption_state(database: Any) -> int | None:
 
 
 def _asked(database: Any, question: str) -> int | None:
-    # In a savepoint: a refusal must not spoil a transaction that somebody else began.
+    # In a savepoint: a refusal must not spoil the caller's transaction.
     with transaction.atomic(using=database.alias), database.cursor() as cursor:
         cursor.execute(question)
         row = cursor.fetchone()
@@ -40,7 +40,7 @@ def _asked(database: Any, question: str) -> int | None:
 
 
 def check_whole_database(databases: Iterable[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """`manage.py check --database default`: on SQL Server, whether transparent data encryption is on."""
+    """Check that transparent data encryption is on, on SQL Server: `manage.py check --database default`."""
     return [message for alias in databases or [] for message in _messages(connections[alias])]
 
 
@@ -56,7 +56,7 @@ def _messages(database: Any) -> list[checks.CheckMessage]:
 
 
 def whole_database(database: Any = connection) -> Result:
-    """On SQL Server transparent data encryption is on; no other engine of ours has it."""
+    """Check that transparent data encryption is on, on SQL Server; none of our other engines has it."""
     if database.vendor != "microsoft":
         return information(
             f"{database.display_name} does not encrypt its files: balances, amounts, names and e-mails are in clear"

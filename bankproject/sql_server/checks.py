@@ -1,7 +1,7 @@
-"""`manage.py check --database default`: what is set up wrongly on SQL Server, and what to do (docs/sql-server.md).
+"""`manage.py check --database default`: mistakes in the set-up of SQL Server, and what to do (docs/sql-server.md).
 
-That the append-only triggers stand is said by `foundation.append_only`, and whether the files are encrypted by
-`bankproject.security_audit.whole_database`.
+`foundation.append_only` checks the append-only triggers, `bankproject.security_audit.whole_database` whether the files
+are encrypted.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,12 +16,12 @@ from bankproject.sql_server.facts import database_facts, login_facts, table_righ
 from foundation.append_only import append_only_models
 
 _OLDEST_VERSION, _OLDEST_LEVEL = 15, 150  # 2019
-_CLOUD_EDITIONS = (5, 8)  # always of the newest kind, whatever version they say
+_CLOUD_EDITIONS = (5, 8)  # always of the newest kind, whatever version they report
 _SET = "ALTER DATABASE CURRENT SET {}"
 
 
 def check_sql_server(databases: Iterable[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Every fault of these databases, as far as the login may look; nothing of other engines."""
+    """Return every fault of these databases that the login may see; nothing for other engines."""
     return [
         message
         for alias in databases or []

@@ -1,4 +1,4 @@
-"""What a SQL Server says of itself, of the bank's database, and of what our login may do there."""
+"""What a SQL Server reports about itself, about the bank's database, and about our login's rights there."""
 
 from typing import Any, NamedTuple
 
@@ -54,7 +54,7 @@ FROM (
 
 
 def database_facts(connection: Any) -> DatabaseFacts:
-    """How the bank's database is set up.
+    """Return how the bank's database is set up.
 
     Raises:
         DatabaseError: the server, or this login there, cannot say.
@@ -64,7 +64,7 @@ def database_facts(connection: Any) -> DatabaseFacts:
 
 
 def login_facts(connection: Any) -> LoginFacts:
-    """Who we are there, and what power over all of the database that gives us.
+    """Return who we are there, and our rights over the whole database.
 
     Raises:
         DatabaseError
@@ -74,7 +74,7 @@ def login_facts(connection: Any) -> LoginFacts:
 
 
 def table_rights(connection: Any) -> list[TableRights]:
-    """What our login may do with each table of its schema.
+    """Return what our login may do with each table of its schema.
 
     Raises:
         DatabaseError
@@ -83,7 +83,7 @@ def table_rights(connection: Any) -> list[TableRights]:
 
 
 def _asked(connection: Any, question: str) -> list[tuple[Any, ...]]:
-    # In a savepoint: a refusal must not spoil a transaction that somebody else began.
+    # In a savepoint: a refusal must not spoil the caller's transaction.
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         cursor.execute(question)
         return cursor.fetchall()

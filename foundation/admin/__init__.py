@@ -1,1 +1,1 @@
-"""What every page of the staff's admin is made of (R5.1, R5.4)."""
+"""Parts that every page of the staff's admin is made of (R5.1, R5.4)."""

@@ -1,4 +1,4 @@
-"""Counting that stops: how many rows there are matters to people up to a point, and costs without end (R5.4)."""
+"""Count rows up to a limit: a larger number tells people nothing, and costs more and more time (R5.4)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Count:
 
 
 def bounded_count(rows: QuerySet[Any], most: int = MOST_COUNTED) -> Count:
-    """Counted to `most` and no further."""
+    """Count up to `most` rows, and no further."""
     number = rows.order_by()[: most + 1].count()
     return Count(min(number, most), is_more=number > most)
 
@@ -38,7 +38,7 @@ class BoundedCount(Subquery):
 
 
 def bounded_counts(rows: Mapping[str, QuerySet[Any]]) -> dict[str, Count]:
-    """`bounded_count()` of each, by the same names, in one statement."""
+    """Return the `bounded_count()` of each, under the same names, in one statement."""
     if not rows:
         return {}
     # Portable SQL selects from something; there are always roles.

@@ -1,4 +1,4 @@
-"""Filters of the staff's lists that somebody types into."""
+"""Filters of the staff's lists with fields to type into."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,18 +9,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 MAX_TYPED_CHARS = 254
-# Of Django's change list: the page, and that a filter was not understood.
+# Parameters of Django's change list: the page, and that a filter was not understood.
 _NOT_KEPT = {"p", "e"}
 
 
 class NotUnderstood(ValueError):
-    """What was typed into a filter means nothing; the text says why."""
+    """The text typed into a filter means nothing; the exception's text says why."""
 
 
 class TypedFilter(admin.ListFilter):
     """A filter with fields to type into. `inputs` are pairs of parameter and label; `narrowed()` is for subclasses.
 
-    `ordering`, if set, is the list's while the filter is used: the one that the index of the filter serves.
+    `ordering`, if set, is the list's order while the filter is used: the order of the filter's index.
     """
 
     template = "admin/typed_filter.html"
@@ -31,7 +31,7 @@ class TypedFilter(admin.ListFilter):
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
         typed = {name: params.pop(name, [""])[-1].strip() for name, _ in self.inputs}
-        # The name that Django's own filters have, and the change list knows.
+        # The attribute that Django's own filters have, and that the change list reads.
         self.used_parameters: dict[str, Any] = {name: value for name, value in typed.items() if value}
         self.problem = ""
 
@@ -46,7 +46,7 @@ class TypedFilter(admin.ListFilter):
         return list(self.parameters())
 
     def narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows that match `used_parameters`.
+        """Return the rows that match `used_parameters`.
 
         Raises:
             NotUnderstood
@@ -65,7 +65,7 @@ class TypedFilter(admin.ListFilter):
             return queryset.none()
 
     def choices(self, changelist: Any) -> list[dict[str, Any]]:  # type: ignore[override]
-        """For the template, what else was chosen and is to be kept, and the address of the list without this."""
+        """Return what the template needs: the other filters in use, and the address of the list without this one."""
         kept = [
             (name, value)
             for name, value in parse_qsl(changelist.get_query_string().lstrip("?"), keep_blank_values=True)
@@ -81,7 +81,7 @@ class TypedFilter(admin.ListFilter):
 
 
 class PersonFilter(TypedFilter):
-    """By the e-mail address of somebody, in full; `column` holds their id."""
+    """Filters by a person's full e-mail address; `column` holds the person's id."""
 
     input_type = "email"
     column = ""

@@ -1,4 +1,4 @@
-"""What every page of the staff's admin is: read-only, and fast however long the table is (R5.1, R5.4).
+"""Read-only pages for the staff's admin that stay fast however long the table is (R5.1, R5.4).
 
 On the ground floor, since every app's admin needs it.
 """
@@ -31,7 +31,8 @@ _DATE_PARTS = ("year", "month", "day")
 
 
 class BoundedPaginator(Paginator):
-    """Counts to `MOST_COUNTED` and no further: nobody leafs through more, and counting millions takes seconds."""
+    """Counts to `MOST_COUNTED` and no further: nobody reads more pages than that, and counting millions takes
+    seconds."""
 
     @cached_property
     def count(self) -> int:
@@ -39,10 +40,10 @@ class BoundedPaginator(Paginator):
 
 
 class CarefulChangeList(ChangeList):
-    """Django's list, which some forged addresses would break, or make read the whole table."""
+    """Django's list, protected against forged addresses that would break it or make it read the whole table."""
 
     def get_filters(self, request: HttpRequest) -> Any:
-        """As Django's.
+        """Do as Django does, and refuse more.
 
         Raises:
             IncorrectLookupParameters: also for NUL, which PostgreSQL refuses, and for dates that nobody means, such
@@ -59,7 +60,8 @@ class CarefulChangeList(ChangeList):
         return super().get_filters(request)
 
     def get_results(self, request: HttpRequest) -> None:
-        """As Django's, with no column of a row and of what it is joined with that the list does not show."""
+        """Do as Django does, but read only the columns that the list shows, of each row and of the rows joined to
+        it."""
         super().get_results(request)
         shown_by: Any = self.model_admin
         if shown_by.list_reads:
@@ -73,7 +75,7 @@ class CarefulChangeList(ChangeList):
 
 @cache
 def _moment(name: str) -> Callable[[Any], str]:
-    """The field as a moment to the second; a dash, as Django shows what is empty, where there is none."""
+    """Return the field as a moment to the second; where it is empty, a dash, as Django shows it."""
 
     @admin.display(description=name.replace("_", " "))
     def shown(row: Any) -> str:
@@ -87,10 +89,10 @@ def _moment(name: str) -> Callable[[Any], str]:
 class ReadOnlyAdmin(admin.ModelAdmin):
     """Shows rows to roles that may view them. Nobody adds, changes or deletes one here, superusers included.
 
-    Lists are searched by the beginnings of `search_beginnings`, those of `search_folded` without accents and case, and
-    the whole of `search_wholes`, fields of the model or of the one that `search_path` leads to, each with an index.
-    They are sorted one way; and `date_hierarchy` names a column with an index. `list_reads` names the columns that a
-    list shows, where it reads rows that are joined of many more; another one would be asked for row by row.
+    Lists are searched by the beginnings of `search_beginnings`, by those of `search_folded` without accents and case,
+    and by the whole of `search_wholes`: fields of the model, or of the model at `search_path`, each with an index. A
+    list has one order; `date_hierarchy` names a column with an index. `list_reads` names the columns to read where the
+    joined rows have many more; any other column would be read row by row.
     """
 
     actions = None
@@ -137,7 +139,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     @may_be_behind
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Written out here, where what it shows may still be a moment old."""
+        """Show the list; written out here, where its data may come from the replica."""
         response = super().changelist_view(request, {"media": self._drawn_media} | (extra_context or {}))
         return response.render() if hasattr(response, "render") else response
 
@@ -148,18 +150,24 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     @may_be_behind
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Says so when a filter is not understood; Django leads to the whole list without a word."""
+        """Return the list; say so when a filter is not understood, where Django would silently show all rows."""
         try:
             return super().get_changelist_instance(request)
         except IncorrectLookupParameters:
             messages.warning(request, "That filter, date or page was not understood, so nothing was filtered.")
             raise
 
+    def filters(self) -> tuple[Any, ...]:
+        """Return the filters of the list."""
+        return tuple(self.list_filter)
+
+    def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
+        return self.filters()
+
     def parameters(self) -> set[str]:
-        """What the list may be filtered by, as the address says it."""
+        """Return the address parameters that the list may be filtered by."""
         offered = {f"{self.date_hierarchy}__{part}" for part in _DATE_PARTS} if self.date_hierarchy else set()
-        filters: tuple[Any, ...] = tuple(self.list_filter)
-        for one in filters:
+        for one in self.filters():
             if isinstance(one, str):
                 offered.add(f"{one}__exact")
             else:
@@ -167,30 +175,29 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return offered
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Only the filters that the page offers: `?password__startswith=` would read out a hash bit by bit."""
+        """Allow only the filters that the page offers: `?password__startswith=` would read out a hash bit by bit."""
         return lookup in self.parameters()
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        """The list's own, or that of a filter in use which its index serves."""
-        filters: tuple[Any, ...] = tuple(self.list_filter)
-        for one in filters:
+        """Return the list's own order, or that of a filter in use whose index gives another."""
+        for one in self.filters():
             ordering = getattr(one, "ordering", ())
             if ordering and any(request.GET.get(name, "").strip() for name in one.parameters()):
                 return ordering
         return super().get_ordering(request)
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        """Non-empty shows the search box; how it is searched is for `get_search_results`."""
+        """Return a non-empty value, which shows the search box; `get_search_results` does the search."""
         return self.search_beginnings + self.search_folded + self.search_wholes
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Rows in which each word of the search is the beginning, or the whole, of one of the fields; or all of it the
-        beginning of a folded one, since names may have several words: `Archer, Alice` and `von Löw` are found.
+        """Return the rows in which each word of the search begins, or equals, one of the fields. A folded field may
+        also begin with the whole search, since names may have several words: `Archer, Alice` and `von Löw` are found.
 
-        What is searched is asked first, to `MOST_FOUND`: a database left to join, find and sort in one go may choose
-        to read the whole table.
+        The search runs first, up to `MOST_FOUND` rows: a database that joins, finds and sorts in one statement may
+        choose to read the whole table.
         """
         words = [word[:_LONGEST_WORD] for word in re.sub("[\x00,]", " ", search_term).split()[:_MOST_WORDS]]
         if not words:
@@ -209,14 +216,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return list(model._default_manager.filter(condition).values_list("pk", flat=True)[: MOST_FOUND + 1])
 
     def _folded_with(self, text: str) -> Q:
-        """Rows in which a folded field begins with it."""
+        """Return the condition that a folded field begins with the text."""
         wanted = folded(text)
         conditions = [Q(**{f"{field}__begins_with": wanted}) for field in self.search_folded if wanted]
         return reduce(or_, conditions, Q(pk__in=[]))
 
     def rows_with(self, word: str) -> Q:
-        """The condition that one word of a search makes. Words are tried in several cases instead of comparing
-        without case, which no index serves on PostgreSQL."""
+        """Return the condition that one word of a search makes. Words are tried in several cases, since no index serves
+        a case-blind comparison on PostgreSQL."""
         spellings = sorted({word, word.lower(), word.capitalize(), word.upper()})
         return reduce(
             or_,
@@ -228,7 +235,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @cache
 def _money(name: str) -> Callable[[Any], str]:
-    """The field as people write amounts, for lists and rows. admin.css knows it by its name."""
+    """Return the field as people write amounts, for lists and rows. admin.css knows it by its name."""
 
     @admin.display(description=name.replace("_", " "), ordering=name)
     def shown(row: Any) -> str:

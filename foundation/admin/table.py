@@ -1,7 +1,7 @@
-"""The table of a staff's list: what its rows have in common is found once, not for each cell (R5.4).
+"""The table of a staff's list: what its rows have in common is looked up once, not for each cell (R5.4).
 
-Django's own asks for every cell which field it shows, what that field's choices are, how an empty one looks and where
-the page of the row is: half of what a page of fifty rows costs. What is shown is what Django shows, to the letter.
+For every cell, Django looks up the field, its choices, how an empty value looks and the address of the row's page: half
+of what a page of fifty rows costs. The result is Django's, to the letter.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ Text = Callable[[Any], str]
 
 
 class Table:
-    """Headings and rows of the page that a change list shows. The first column leads to the page of its row.
+    """The headings and rows of the page that a change list shows. The first column links to the page of its row.
 
-    Keys of rows are numbers or UUIDs, which stand in an address as they are. Nothing is sorted by its heading.
+    Keys of rows are numbers or UUIDs, which need no escaping in an address. Columns cannot be sorted by their headings.
     """
 
     def __init__(self, changes: Any) -> None:
@@ -53,7 +53,7 @@ class Table:
 
 
 class _Column:
-    """A heading, the classes of its cells, and how the text of each is made."""
+    """A heading, the classes of its cells, and the function that makes the text of each."""
 
     def __init__(self, changes: Any, shown: Any) -> None:
         name = shown.__name__ if callable(shown) else shown
@@ -90,7 +90,8 @@ def _field_text(field: Any, empty: str) -> Text:
 
 
 def _related_text(field: Any, empty: str) -> Text:
-    """Whoever stands in many rows is named once: it may take deciphering."""
+    """Return a function for the text of a related row; a row that many others refer to is read once, since that may
+    take decryption."""
     known = {None: conditional_escape(empty)}
 
     def text(row: Any) -> str:
@@ -118,7 +119,8 @@ def _choice_text(field: Any, empty: str) -> Text:
 
 
 def _made_text(shown: Any, admin: Any, empty: str) -> Text:
-    """Of what is no field: a function, or what the admin or else the row has by this name."""
+    """Return a function for the text of something that is not a field: a function, an attribute of the admin, or one of
+    the row."""
     make = _maker(shown, admin)
     empty, is_boolean = getattr(make, "empty_value_display", empty), getattr(make, "boolean", False)
 
@@ -154,7 +156,8 @@ def _trimmed(value: Any) -> Any:
 
 
 def _link_of(changes: Any) -> Callable[[Any], str]:
-    """Makes the opening tag of the link to a row's page, with the filters that lead back to this list."""
+    """Return a function that makes the opening tag of the link to a row's page, with the filters that lead back to this
+    list."""
     options = changes.opts
     page = f"admin:{options.app_label}_{options.model_name}_change"
     kept = {"preserved_filters": changes.preserved_filters, "opts": options}
@@ -168,6 +171,7 @@ def _link_of(changes: Any) -> Callable[[Any], str]:
 
 
 def moment_text(at: datetime) -> str:
-    """To the second, since much happens in a minute of a bank; the day as the page's language writes it."""
+    """Return the moment to the second, since much happens in one minute of a bank; the day as the page's language
+    writes it."""
     local = timezone.localtime(at)
     return f"{day(local, 'SHORT_DATE_FORMAT')} {local:%H:%M:%S}"

@@ -1,1 +1,1 @@
-"""The bank's keys, and the columns that they seal (R8.1)."""
+"""The bank's keys, and the columns that they encrypt (R8.1)."""

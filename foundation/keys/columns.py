@@ -1,4 +1,4 @@
-"""Every column of the bank that hangs on a key of a ring, found in the models: none can be forgotten (R8.1)."""
+"""Every column of the bank that depends on a key of a ring, found in the models, so that none is forgotten (R8.1)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _STORED = "stored_{}"
 
 @dataclass(frozen=True)
 class SealedTable:
-    """The columns of one model that hold something sealed, or the digest of it."""
+    """The columns of one model that hold something sealed, or a digest of it."""
 
     model: type[Model]
     sealed: tuple[EncryptedField, ...]
@@ -40,13 +40,13 @@ class SealedTable:
         return self.model._meta.db_table
 
     def ring_of_columns(self) -> dict[str, str]:
-        """The setting that holds the keys of each column, by the column's name."""
+        """Return the setting that holds the keys of each column, by the column's name."""
         sealed = {field.name: "FIELD_KEYS" for field in self.sealed}
         return sealed | {field.name: "LOOKUP_KEYS" for field in self.digests}
 
 
 def sealed_tables() -> list[SealedTable]:
-    """All there are, in the order of their names."""
+    """Return all tables with sealed columns, in the order of their names."""
     tables = (
         SealedTable(
             model,
@@ -59,12 +59,12 @@ def sealed_tables() -> list[SealedTable]:
 
 
 def current_kid(ring: str) -> str:
-    """The id of the key that seals now."""
+    """Return the id of the key that seals now."""
     return next(iter(getattr(settings, ring)))
 
 
 def under_old_keys(table: SealedTable) -> QuerySet[Any]:
-    """Rows with at least one column that is not under the first key of its ring."""
+    """Return the rows with at least one column that is not under the first key of its ring."""
     waits = Q()
     for name, ring in table.ring_of_columns().items():
         waits |= _is_there(name) & ~_is_under(name, current_kid(ring))
@@ -72,14 +72,14 @@ def under_old_keys(table: SealedTable) -> QuerySet[Any]:
 
 
 def rings_of_strangers(table: SealedTable, kids: set[tuple[str, str]], using: str) -> set[str]:
-    """The rings of which some value of the table names a key that is not among `kids`, as (ring, kid); columns that
-    are not made yet are left out."""
+    """Return the rings of which some value of the table names a key that is not among `kids`, as (ring, kid); columns
+    that do not exist yet are left out."""
     described = connections[using].introspection.get_table_description
     with connections[using].cursor() as cursor:
         made = {column.name for column in described(cursor, table.table_name)}
     lacking = set()
     for name, ring in table.ring_of_columns().items():
-        if name not in made:  # our columns bear the names of their fields
+        if name not in made:  # our columns are named like their fields
             continue
         stranger = _is_there(name)
         for of_ring, kid in kids:
@@ -91,8 +91,8 @@ def rings_of_strangers(table: SealedTable, kids: set[tuple[str, str]], using: st
 
 
 def rows_by_key(table: SealedTable, kids: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """How many values of the table each of these keys, as (ring, kid), is needed for, and ("…_KEYS", "") for
-    values that name none of them; in one pass over the table."""
+    """Return how many values of the table need each of these keys, as (ring, kid), and under ("…_KEYS", "") how many
+    name none of them; in one pass over the table."""
     columns, kids = table.ring_of_columns(), list(kids)
     counts: dict[str, Count] = {}
     for name, ring in columns.items():
@@ -111,17 +111,17 @@ def rows_by_key(table: SealedTable, kids: Iterable[tuple[str, str]]) -> dict[tup
 
 
 def as_stored(table: SealedTable, row: Model) -> dict[str, Any]:
-    """What the columns of `row` hold in the database, for `sealed_anew()` and `replace()`."""
+    """Return what the columns of `row` hold in the database, for `sealed_anew()` and `replace()`."""
     values = {name: row.__dict__[name] for name in table.ring_of_columns()}
     return {name: value.stored if isinstance(value, Sealed) else value for name, value in values.items()}
 
 
 def sealed_anew(table: SealedTable, row: Model) -> dict[str, str]:
-    """What the columns that are not under the first key of their ring are to hold instead, by name.
+    """Return the new values for the columns that are not under the first key of their ring, by name.
 
     Raises:
-        DecryptionFailed: a value does not open, or a digest is not that of what it stands beside: sealing it anew
-            would make it look honest.
+        DecryptionFailed: a value does not open, or a digest does not match the value beside it: sealing it again would
+            make it look honest.
     """
     stored, anew = as_stored(table, row), {}
     for field in table.sealed:
@@ -140,9 +140,9 @@ def sealed_anew(table: SealedTable, row: Model) -> dict[str, str]:
 
 
 def replace(table: SealedTable, pk: int, *, stored: Mapping[str, str | None], anew: Mapping[str, str]) -> bool:
-    """Write `anew` to the row if its columns still hold what was `stored`; whether they did.
+    """Write `anew` to the row if its columns still hold what was `stored`; return whether they did.
 
-    One conditional UPDATE, so that on every engine, whatever it locks, no edit made meanwhile is overwritten.
+    One conditional UPDATE, so that no edit made meanwhile is overwritten, whatever the engine locks.
     """
     names = tuple(anew)
     rows = _replacing(table, names).execute(pk, *(stored[name] for name in names), *(anew[name] for name in names))
@@ -151,8 +151,8 @@ def replace(table: SealedTable, pk: int, *, stored: Mapping[str, str | None], an
 
 @cache
 def _replacing(table: SealedTable, names: tuple[str, ...]) -> Update:
-    """The statement of `replace()`: the key, what these columns held, what they are to hold. Compiled anew for each
-    row, it would take ten times as long as the database does, with a batch of rows locked (ADR 5)."""
+    """Return the statement of `replace()`: the key, the old values of the columns, their new values. Compiled again for
+    each row, it would take ten times as long as the database does, with a batch of rows locked (ADR 5)."""
 
     def build(pk: Any, *texts: str) -> tuple[QuerySet[Any], dict[str, str]]:
         held = dict(zip(map(_STORED.format, names), texts, strict=False))
@@ -167,7 +167,7 @@ def _names(stored: str, ring: str) -> bool:
 
 
 def _as_stored(table: SealedTable) -> QuerySet[Any]:
-    """Rows whose columns can be compared as the text that they hold, which an encrypted field refuses."""
+    """Return rows whose columns can be compared as stored text, which an encrypted field refuses."""
     texts = {_STORED.format(name): ExpressionWrapper(F(name), CharField()) for name in table.ring_of_columns()}
     return table.model._base_manager.alias(**texts)
 

@@ -1,8 +1,8 @@
-"""Encryption of single columns, and look-up of what is encrypted (R8.1).
+"""Encryption of single columns, and look-up of encrypted values (R8.1).
 
 A value is stored as `kid.base64url(nonce ‖ AES-256-GCM ciphertext)`. Its model, field and the row's immutable
-`public_id` are authenticated with it, so a ciphertext moved to another row or column does not open. It is
-opened when the attribute is first read, never before. Why our own field: docs/adr/0003.
+`public_id` are authenticated with it, so a ciphertext moved to another row or column does not open. It is opened when
+the attribute is first read, never before. docs/adr/0003 says why the field is our own.
 """
 
 import base64
@@ -23,13 +23,13 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 
 
-# What must hold before a key meets a row. `foundation.apps` puts a check in here that needs the models: it refuses
-# to go on with another key than the one that a key id has stood for so far (`foundation.keys.records`).
+# Checks that must pass before a key is used on a row. `foundation.apps` registers one that needs the models: it refuses
+# to continue if a key id stands for another key than before (`foundation.keys.records`).
 _before_use: list[Callable[[], None]] = []
 
 
 def check_before_use(check: Callable[[], None]) -> None:
-    """Have `check` run before anything is sealed into a row, opened from one, or looked up; it is to be cheap."""
+    """Have `check` run before anything is sealed into a row, opened from one, or looked up; it must be cheap."""
     _before_use[:] = [check]
 
 
@@ -39,7 +39,7 @@ def _refuse_wrong_keys() -> None:
 
 
 class DecryptionFailed(Exception):
-    """A stored value does not open: wrong key, altered, or moved from another row. Never shown, never guessed."""
+    """A stored value does not open: wrong key, altered, or moved from another row. It is never shown or guessed."""
 
 
 def seal(plaintext: str, context: str) -> str:
@@ -66,13 +66,13 @@ def open_sealed(stored: str, context: str) -> str:
 
 
 def lookup_digest(value: str) -> str:
-    """The keyed digest under which `value` is found, as `kid.hex`: HMAC-SHA-256, newest look-up key."""
+    """Return the keyed digest under which `value` is found, as `kid.hex`: HMAC-SHA-256, newest look-up key."""
     _refuse_wrong_keys()
     return _digest(*next(iter(settings.LOOKUP_KEYS.items())), value)
 
 
 def lookup_digests(value: str) -> list[str]:
-    """Every digest `value` may be stored under while look-up keys are being rotated, newest first."""
+    """Return every digest `value` may be stored under while look-up keys are being rotated, newest first."""
     _refuse_wrong_keys()
     return [_digest(kid, key, value) for kid, key in settings.LOOKUP_KEYS.items()]
 
@@ -177,9 +177,9 @@ class EncryptedField(models.CharField):
 
 
 class DigestField(models.CharField):
-    """The `lookup_digest` of what the encrypted field `digest_of` of the same row holds.
+    """The `lookup_digest` of the value in the encrypted field `digest_of` of the same row.
 
-    For the database a column of characters like any other; it is named so that rotating the keys finds it.
+    For the database it is a column of characters; it has a class of its own so that the rotation of keys finds it.
     """
 
     def __init__(self, *args: Any, digest_of: str = "", **kwargs: Any) -> None:
@@ -187,6 +187,6 @@ class DigestField(models.CharField):
         super().__init__(*args, **kwargs)
 
     def deconstruct(self) -> Any:
-        # What a column says of its meaning is no business of a migration, nor of the copies of a field made there.
+        # The meaning of a column does not concern migrations, nor the copies of fields that they make.
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.CharField", args, kwargs

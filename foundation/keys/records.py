@@ -1,8 +1,8 @@
 """Which keys the bank has used, and whether those in the environment are the same (R8.1, R8.7).
 
-A wrong key under a known id would open nothing and, worse, seal what nobody else can open. So each key leaves a
-keyed check value in the database, and a process whose key does not fit refuses to begin. How keys are made, rolled
-out and retired is in docs/keys.md.
+A wrong key under a known id would open nothing and, worse, seal values that nobody else can open. So each key leaves a
+keyed check value in the database, and a process whose key does not match refuses to start. docs/keys.md says how keys
+are made, rolled out and retired.
 """
 
 import hashlib
@@ -24,7 +24,8 @@ from foundation.models import KeyRecord
 logger = logging.getLogger(__name__)
 
 RINGS = ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS")
-# What rows are sealed with, found by or proven by; a token is forgotten within the hour.
+# The rings that seal rows, find them or prove them; tokens are forgotten within the hour, so their ring is not among
+# them.
 RINGS_OF_ROWS = ("FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS")
 
 _HINT = "See docs/keys.md."
@@ -33,7 +34,7 @@ Known = dict[tuple[str, str], KeyRecord]
 
 
 class WrongKey(ImproperlyConfigured):
-    """A key in the environment is not the one that its id has stood for; names ring and id, never a key."""
+    """A key in the environment is not the one that its id stood for; names ring and id, never a key."""
 
 
 class _Key(NamedTuple):
@@ -44,7 +45,7 @@ class _Key(NamedTuple):
 
 
 class KeyAge(NamedTuple):
-    """How long a key has been the one that seals: `days` is 0 for one that waits behind another, unused so far."""
+    """How long a key has been the one that seals; `days` is 0 for a key that waits behind another, unused so far."""
 
     ring: str
     kid: str
@@ -53,12 +54,13 @@ class KeyAge(NamedTuple):
 
 
 def check_value(key: bytes) -> str:
-    """HMAC-SHA-256 under the key of a fixed text: it tells the key from another, and leads nobody to it."""
+    """Return the HMAC-SHA-256 of a fixed text under the key: it tells one key from another, and reveals neither."""
     return hmac.new(key, b"check value of a key of the bank", hashlib.sha256).hexdigest()
 
 
 def configured_keys() -> Iterator[_Key]:
-    """The keys in the environment; of each ring the first is current. SECRET_KEY has no id but its check value."""
+    """Return the keys in the environment; the first of each ring is current. SECRET_KEY has its check value as its
+    id."""
     for ring in RINGS:
         for place, (kid, key) in enumerate(getattr(settings, ring).items()):
             yield _Key(ring, kid, check_value(key), place == 0)
@@ -68,7 +70,7 @@ def configured_keys() -> Iterator[_Key]:
 
 
 def verify(using: str = DEFAULT_DB_ALIAS) -> None:
-    """Compare every key in the environment with its record, in one statement; nothing is written.
+    """Compare every key in the environment with its record, in one statement; it writes nothing.
 
     Raises:
         WrongKey: one differs, or one that was retired stands first.
@@ -80,7 +82,7 @@ _verified = False
 
 
 def verify_once() -> None:
-    """`verify()`, until it has succeeded once in this process: a wrong key is refused again each time."""
+    """Call `verify()` until it has succeeded once in this process: a wrong key is refused each time."""
     global _verified
     if not _verified:
         verify()
@@ -88,7 +90,7 @@ def verify_once() -> None:
 
 
 def note_keys(using: str = DEFAULT_DB_ALIAS) -> None:
-    """Write a record for each key that has none, and since when the first of each ring has been first.
+    """Write a record for each key that has none, and the time since which the first key of each ring has been first.
 
     Any number of processes may do so at once: one of them writes, the others compare.
 
@@ -102,7 +104,7 @@ def note_keys(using: str = DEFAULT_DB_ALIAS) -> None:
     for key in configured_keys():
         record = known.get((key.ring, key.kid))
         if record is None:
-            # A database that knows no key of this ring yet may be older than these records: any of them may be in use.
+            # A database that knows no key of this ring yet may be older than these records: any key may be in use.
             _add(using, key, first_used_at=now if key.is_current or key.ring not in begun else None)
         elif key.is_current and record.first_used_at is None:
             KeyRecord.objects.using(using).filter(pk=record.pk, first_used_at=None).update(first_used_at=now)
@@ -110,7 +112,7 @@ def note_keys(using: str = DEFAULT_DB_ALIAS) -> None:
 
 
 def begin() -> None:
-    """What a web worker does before its first request: refuse wrong keys, note new ones.
+    """Refuse wrong keys and record new ones, before a web worker's first request.
 
     Raises:
         WrongKey
@@ -118,18 +120,19 @@ def begin() -> None:
     try:
         note_keys()
     except DatabaseError as error:
-        # Not there yet, or not ours to write: then the first use of a key compares, before any row is opened.
+        # Not there yet, or we may not write: then the first use of a key compares, before any row is opened.
         logger.warning("The keys could not be noted at the start: %s", type(error).__name__)
 
 
 def note_after_migrate(sender: Any, using: str, **kwargs: Any) -> None:
-    """Django's `post_migrate`: from its first day a database knows its keys."""
+    """Record the keys after the first `migrate` (Django's `post_migrate`)."""
     if _is_made(using):
         note_keys(using)
 
 
 def check_keys(databases: Iterable[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """`manage.py check --database default`, and so `migrate`: every key is the one it was, and none is missing."""
+    """Check that every key is the recorded one and none is missing: `manage.py check --database default`, and so
+    `migrate`."""
     return [message for using in databases or [] if _is_made(using) for message in _messages(using)]
 
 
@@ -143,23 +146,23 @@ def _messages(using: str) -> Iterator[checks.CheckMessage]:
         ("accounts.E003", lost := _strangers(given | retired, using)),
     ):
         yield from (checks.Error(fault, hint=_HINT, id=number) for fault in faults)
-    # Given up as lost, which must not stop the bank for ever; or a machine went on with a key that was retired.
+    # It was given up as lost, which must not stop the bank forever; or a machine went on with a retired key.
     given_up = [fault for fault in _strangers(given, using) if fault not in lost] if retired - given else []
     yield from (checks.Warning(fault, hint=_HINT, id="accounts.W001") for fault in given_up)
 
 
 def known_keys() -> set[tuple[str, str]]:
-    """The keys that the bank has or had, as (ring, id)."""
+    """Return the keys that the bank has or had, as (ring, id)."""
     return set(_records(DEFAULT_DB_ALIAS))
 
 
 def retired_keys() -> set[tuple[str, str]]:
-    """Those of them that must seal nothing more."""
+    """Return those of them that must not seal any more."""
     return {pair for pair, record in _records(DEFAULT_DB_ALIAS).items() if record.retired_at is not None}
 
 
 def key_ages(now: datetime | None = None) -> list[KeyAge]:
-    """How old each key in the environment is, ring by ring, the current one first."""
+    """Return how old each key in the environment is, ring by ring, the current one first."""
     now, known = now or timezone.now(), _records(DEFAULT_DB_ALIAS)
     return [
         KeyAge(key.ring, key.kid, _days(known.get((key.ring, key.kid)), now), key.is_current)
@@ -214,13 +217,13 @@ def _wrong_keys(known: Known) -> list[str]:
 
 
 def _whose(key: _Key, known: Known) -> str:
-    """That two ids were swapped is worth saying."""
+    """Return whose key it is: two swapped ids are worth reporting."""
     owners = [f"{ring} {kid}" for (ring, kid), record in known.items() if record.check_value == key.check_value]
     return f"It is that of {owners[0]}. " if owners else ""
 
 
 def _strangers(kids: set[tuple[str, str]], using: str) -> list[str]:
-    """Rows that no record speaks of: older than the records, or brought from another bank."""
+    """Return the rows that no record covers: older than the records, or brought from another bank."""
     made = set(connections[using].introspection.table_names())
     return [
         f"{ring}: {table} has rows under a key that is not in the environment."

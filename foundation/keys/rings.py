@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def key_ring(name: str, env: environ.Env) -> dict[str, bytes]:
-    """Read `kid:base64url-of-32-bytes,…`; the first key seals, the others still open (R8.1).
+    """Read `kid:base64url-of-32-bytes,…`; the first key seals, the others only open (R8.1).
 
     Raises:
         ImproperlyConfigured: missing, malformed, or a key that is not 256 random-looking bits.
@@ -49,7 +49,7 @@ def refuse_weak_text(name: str, text: str) -> None:
 
 
 def refuse_shared(rings: Mapping[str, Mapping[str, bytes]], texts: Mapping[str, str]) -> None:
-    """Refuse a key that serves two purposes, in whatever spelling: who learns one must not have the other too.
+    """Refuse a key that serves two purposes, in whatever spelling: a leak of one must not give away the other.
 
     Raises:
         ImproperlyConfigured: names the two settings and no key.

@@ -1,8 +1,8 @@
 """At most N times in a sliding window, exact under any parallelism, in rows or in the shared cache.
 
 A cache's plain counter is faster and wrong: with a limit of 5, sixty parallel requests let 20 to 37 pass
-(docs/adr/0004, 0014). A taken place stays taken, whatever becomes of what it was taken for.
-All functions raise LimitsUnavailable while the shared cache, where there is one, does not answer.
+(docs/adr/0004, 0014). A taken place stays taken, whether the act succeeds or fails. All functions raise
+LimitsUnavailable while the shared cache, where there is one, does not answer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ class Store(Protocol):
 
 
 def present_store() -> Store:
-    """The store that the settings name (`CACHE_URL`)."""
+    """Return the store that the settings name (`CACHE_URL`)."""
     if settings.CACHE_URL:
         return SharedCacheStore(client_for(settings.CACHE_URL))
     return RowStore()
@@ -66,7 +66,7 @@ def present_store() -> Store:
 
 @dataclass(frozen=True)
 class Taken:
-    """A place that was asked for: what is left now, and in how many seconds more is."""
+    """A place that was requested: how many are left now, and in how many seconds the next is free."""
 
     key: str
     limit: Limit
@@ -79,7 +79,7 @@ _notes: ContextVar[list[Taken] | None] = ContextVar("taken_places", default=None
 
 @contextmanager
 def noting() -> Iterator[list[Taken]]:
-    """Note every place that is asked for meanwhile, for an answer that tells a program how much it has left."""
+    """Collect every place that is requested meanwhile, for an answer that tells a program how many it has left."""
     notes: list[Taken] = []
     token = _notes.set(notes)
     try:
@@ -89,7 +89,7 @@ def noting() -> Iterator[list[Taken]]:
 
 
 def note(taken: Taken) -> None:
-    """Note a place that was asked for: here, or by what keeps places in rows of its own."""
+    """Note a requested place, taken here or by code that keeps places in rows of its own."""
     notes = _notes.get()
     if notes is not None:
         notes.append(taken)
@@ -99,8 +99,8 @@ def take(key: str, limit: Limit, *, token: str = "", at: datetime | None = None)
     """Take one place under `key` and return how many are left.
 
     Args:
-        token: names what the place is for: taken again with the same token, it is the same place (a repeated
-            request is no second one).
+        token: names what the place is for: taken again with the same token, it is the same place (a repeated request is
+            not a second one).
         at: now, if not given.
 
     Raises:
@@ -127,13 +127,14 @@ def take_all(places: Sequence[Place], *, at: datetime | None = None) -> list[int
 
 
 def spend(key: str, token: str) -> None:
-    """What `token` took a place for is over and failed: the next try with the same token takes a place again."""
+    """End the use of the place that `token` took, which failed: the next try with the same token takes a place
+    again."""
     present_store().spend(key, token)
 
 
 def give_back(key: str, *, token: str = "") -> None:
-    """Return the place taken last: what it was taken for turned out not to count (a right password). With a token the
-    one that it names, if it is still taken."""
+    """Return the place taken last: what it was taken for does not count after all (a right password). With a token,
+    return the place that it names, if it is still taken."""
     present_store().give_back([(key, token)])
 
 
@@ -143,7 +144,7 @@ def give_back_all(places: Sequence[Place]) -> None:
 
 
 def seconds_to_wait(key: str, limit: Limit) -> int:
-    """How long `take` would refuse, in whole seconds; 0 if it would not. Takes nothing."""
+    """Return how long `take` would refuse, in whole seconds; 0 if it would not. Take nothing."""
     return present_store().seconds_to_wait(key, limit, now=_now())
 
 
@@ -153,12 +154,12 @@ def clear(key: str) -> None:
 
 
 def clear_all(prefix: str) -> None:
-    """Forget everything under all keys that begin with `prefix`."""
+    """Forget everything under keys that begin with `prefix`."""
     present_store().clear_all(prefix)
 
 
 def is_any_full(prefix: str, limit: Limit) -> bool:
-    """Whether `take` would refuse under any of the keys that begin with `prefix`."""
+    """Return whether `take` would refuse under any of the keys that begin with `prefix`."""
     return present_store().is_any_full(prefix, limit, now=_now())
 
 

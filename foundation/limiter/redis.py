@@ -22,8 +22,8 @@ R = TypeVar("R")
 _PREFIX = "bank:limit:"
 _ANSWER_SECONDS = 2
 
-# An item is "seconds since 1970|token", in the order of `window`; what is asked is a place, at `now`.
-# Gives {places left or -1, seconds to wait, whether the place was taken now}.
+# An item is "seconds since 1970|token", in the order of `window`; the script is asked for a place, at `now`. Returns
+# {places left or -1, seconds to wait, whether the place was taken now}.
 _TAKE = """
 local now, window, lock, times = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local token, kept, clocks_differ = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -74,7 +74,7 @@ end
 
 @lru_cache(maxsize=4)
 def client_for(url: str) -> redis.Redis:
-    """One pool of connections for a process; it survives threads, forks and a restart of the cache."""
+    """Return the process's pool of connections; it survives threads, forks and a restart of the cache."""
     return redis.Redis.from_url(
         url,
         decode_responses=True,
@@ -85,7 +85,8 @@ def client_for(url: str) -> redis.Redis:
 
 
 def _or_unavailable(call: Callable[P, R]) -> Callable[P, R]:
-    """No answer is no permission: rows instead would allow everything a second time."""
+    """Run it, and refuse if the cache does not answer: counting in rows instead would allow everything a second
+    time."""
 
     @wraps(call)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -160,6 +161,6 @@ class SharedCacheStore:
         return wait_of([[float(item.partition("|")[0])] for item in items], limit, now)
 
     def _names(self, prefix: str) -> Iterator[str]:
-        """A walk over all keys, which only staff ask for, when they look whether somebody is locked out."""
+        """Walk over all keys: only staff ask for this, to see whether a person is locked out."""
         pattern = "".join(f"\\{char}" if char in r"*?[]^\-" else char for char in _PREFIX + prefix)
         return self.client.scan_iter(match=f"{pattern}*", count=1000)

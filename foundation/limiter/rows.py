@@ -1,4 +1,4 @@
-"""Places in rows: one locked row for each key. Exact on every engine, with nothing but the database."""
+"""Places in rows: one locked row for each key. Exact on every engine, with only the database."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,8 +24,8 @@ _insert = Insert(RateWindow)
 
 
 class RowStore:
-    """What is taken is committed at once, so each call is refused inside another transaction (RuntimeError). Rows are
-    locked in order of their keys."""
+    """Places in rows. Each is committed at once, so a call inside another transaction is refused (RuntimeError). Rows
+    are locked in order of their keys."""
 
     @own_transaction
     def take(self, places: Sequence[Place], *, now: float) -> list[int]:
@@ -65,7 +65,7 @@ class RowStore:
 
 def _locked_row(key: str, at: datetime) -> RateWindow:
     row, is_new = _locked.instance_or_new(key, new=lambda: _new_row(key, at))
-    if is_new and _old.rows(at - _KEPT):  # whoever makes a row sweeps: an attacker's keys must not pile up
+    if is_new and _old.rows(at - _KEPT):  # a caller that makes a row also sweeps: an attacker's keys must not pile up
         sweep(RateWindow.objects.filter(last_at__lt=at - _KEPT))
     return row
 

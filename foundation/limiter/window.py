@@ -1,4 +1,4 @@
-"""What a limit is, and when a place in a sliding window counts; both stores follow it."""
+"""What a limit is, and when a place in a sliding window counts; both stores follow this."""
 
 import math
 from collections.abc import Sequence
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from foundation.refusals import NotNow
 
-# Machines' clocks differ by less. A place that was taken later than this after now was taken by a clock that has been
-# set back since, or that is wrong on another machine: nobody knows when, and it keeps nobody out until that time comes
-# round. It is kept as long: else two machines would each forget what the other has counted.
+# Machines' clocks differ by less. A place further ahead than this was taken by a clock that has since been set back, or
+# by a machine with a wrong clock: its real time is unknown, and it blocks nobody until that time comes. It is kept
+# until then: otherwise two machines would each forget the other's places.
 CLOCKS_DIFFER_SECONDS = 60
 
 
@@ -20,11 +20,11 @@ class TooOften(NotNow):
 
     def __init__(self, retry_after: int, place: "Place | None" = None) -> None:
         super().__init__(retry_after, f"Try again in {retry_after} seconds.")
-        self.place = place  # that was not to be had
+        self.place = place  # that could not be taken
 
 
 class LimitsUnavailable(NotNow):
-    """Nobody can count at present, so nothing that is limited is done."""
+    """Nothing can be counted at present, so nothing that is limited is done."""
 
     code = "limits_unavailable"
     text = "This cannot be done at present. Nothing was changed."
@@ -46,19 +46,20 @@ class Limit:
 @dataclass(frozen=True)
 class Place:
     """A place to be taken under `key`. `token` names what it is for: taken again with the same token, it is the same
-    place (a repeated request is no second one)."""
+    place (a repeated request is not a second one)."""
 
     key: str
     limit: Limit
     token: str = ""
 
 
-# The time a place was taken (seconds since 1970), and what it is for; the one that was taken first comes first.
+# The time a place was taken (seconds since 1970), and what it is for; the earliest place comes first.
 Stamps = Sequence[Sequence]
 
 
 def still_counting(stamps: Stamps, limit: Limit, now: float) -> list[Sequence]:
-    """The places that are still taken: all of a full window until its wait is over, else those inside it."""
+    """Return the places that are still taken: all places of a full window until its wait is over, otherwise those
+    inside it."""
     taken = _taken_by(stamps, now)
     if wait_of(taken, limit, now) > 0:
         return taken
@@ -66,12 +67,13 @@ def still_counting(stamps: Stamps, limit: Limit, now: float) -> list[Sequence]:
 
 
 def taken_ahead(stamps: Stamps, limit: Limit, now: float) -> list[Sequence]:
-    """What a clock that is ahead has taken, which is to be kept before those that count: no more than it can take."""
+    """Return the places that a clock ahead of ours has taken, which are kept in front of those that count; no more than
+    such a clock can take."""
     return [stamp for stamp in stamps if _is_ahead(stamp, now)][-limit.times :]
 
 
 def wait_of(stamps: Stamps, limit: Limit, now: float) -> int:
-    """Whole seconds until a place is free: until the oldest leaves the window, or the lock after the newest
+    """Return the whole seconds until a place is free: until the oldest leaves the window, or the lock after the newest
     ends, whichever is later. 0 if one is free."""
     taken = _taken_by(stamps, now)
     if len(taken) < limit.times:

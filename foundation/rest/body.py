@@ -1,7 +1,7 @@
-"""Reading what a program sends, before any schema sees it: JSON that every parser would read the same way (RFC 8259).
+"""Read what a program sends, before any schema sees it: JSON that every parser would read the same way (RFC 8259).
 
-Duplicate keys, `NaN` and numbers beyond all bounds mean different things to different parsers, and a firewall in
-front may have read another document than the bank; NUL and half of a surrogate pair break databases.
+Duplicate keys, `NaN` and numbers beyond all bounds mean different things to different parsers, and a firewall in front
+may have read another document than the bank; NUL and half of a surrogate pair break databases.
 """
 
 import json
@@ -20,7 +20,7 @@ MAX_DEPTH = 8
 
 
 def read_json(request: HttpRequest) -> Any:
-    """The document in the body.
+    """Return the document in the body.
 
     Raises:
         Problem: 413, 415, or 400 with a code that says what is wrong.
@@ -56,7 +56,8 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _float(text: str) -> float:
-    """A number with a fraction. It never becomes money: amounts are strings, and a schema refuses any other type."""
+    """Read a number with a fraction. It never becomes money: amounts are strings, and a schema refuses any other
+    type."""
     number = float(text)
     if not math.isfinite(number):
         raise Problem(400, "number_out_of_range", "A number in the body is too large.")
@@ -64,7 +65,7 @@ def _float(text: str) -> float:
 
 
 def _check(document: Any) -> None:
-    """Depth and texts, without recursion: the document's depth is the sender's choice."""
+    """Check depth and texts, without recursion: the sender chooses the document's depth."""
     waiting = [(document, 1)]
     while waiting:
         value, depth = waiting.pop()
@@ -78,7 +79,7 @@ def _check(document: Any) -> None:
 
 
 def check_text(text: str) -> None:
-    """Refuse what no database column holds.
+    """Refuse text that no database column holds.
 
     Raises:
         Problem
@@ -92,7 +93,7 @@ def _too_deep() -> Problem:
 
 
 def check_query(query: MultiValueDict, known: Container[str], *, lists: Container[str] = ()) -> None:
-    """Look at the parameters of a query.
+    """Check the parameters of a query.
 
     Raises:
         Problem: 422 for one that is unknown, or given twice: a misspelt filter must not show everything.
@@ -106,7 +107,7 @@ def check_query(query: MultiValueDict, known: Container[str], *, lists: Containe
 
 
 class StrictParser(Parser):
-    """For the whole API: bodies by `read_json()`, and queries only as `check_query()` has them."""
+    """For the whole API: reads bodies with `read_json()`, and checks queries with `check_query()`."""
 
     def parse_body(self, request: HttpRequest) -> Any:
         return read_json(request)

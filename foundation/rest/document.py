@@ -1,4 +1,4 @@
-"""What the OpenAPI document says besides the routes: the refusals of each, and what holds for all of them."""
+"""What the OpenAPI document says beside the routes: the refusals of each, and what holds for all of them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ def complete(document: OpenAPISchema, api: Any, *, description: str, members: Ma
     """Add the answers that any operation of its kind can give, and their components.
 
     Args:
-        members: what refusals tell programs besides (`Refusal.more()`), as properties of a schema.
+        members: further members of refusals (`Refusal.more()`), as properties of a schema.
     """
     document["info"] |= {"title": f"{settings.BANK_NAME}: API", "description": description}
     components = document["components"]
@@ -75,7 +75,7 @@ _REF = "#/components/responses/"
 
 
 def refuses(*statuses: int) -> dict[str, Any]:
-    """For a route's `openapi_extra`: the refusals of its service, of these statuses.
+    """Return, for a route's `openapi_extra`, the refusals of its service with these statuses.
 
     Added to each route without being named: 400 and 422, 401 and 403 with a token, 404 with something in the path, 413
     and 415 with a body, 429 with `rated()`.
@@ -84,7 +84,7 @@ def refuses(*statuses: int) -> dict[str, Any]:
 
 
 def problem_responses() -> dict[str, Any]:
-    """The components that `refuses()` points at."""
+    """Return the components that `refuses()` points at."""
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     responses = {f"Problem{status}": {"description": said, "content": content} for status, said in _SAID.items()}
     seconds = {"schema": {"type": "string", "pattern": "^[0-9]+$"}, "description": "Seconds to wait."}

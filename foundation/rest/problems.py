@@ -1,7 +1,7 @@
 """How the API says no: one shape for every error, with a stable `code` (RFC 9457).
 
-An exception becomes an answer in one place, `answer_to()`. A `Refusal` says itself with what; whatever nobody expected
-is 500 and logged, without a word on why.
+`answer_to()` alone turns an exception into an answer. A `Refusal` says what the answer holds; an unexpected exception
+becomes 500 and is logged, and the answer does not say why.
 """
 
 import json
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 _FAULT = "Something went wrong on our side. Nothing is known to have been changed."
-# Whatever was asked for may have been done before the database went: an answer is read after the commit.
+# The request may have been carried out before the database went away: an answer is read after the commit.
 _AWAY = (
     "A part of the bank is away for a moment. If this was to change something, it may have. With the same"
     " Idempotency-Key send it again; without one, look first."
@@ -55,7 +55,8 @@ class FieldError:
 
 @dataclass(eq=False)
 class Problem(Exception):
-    """An answer that is no success. May be raised, by what belongs to the API alone; services raise their own."""
+    """An answer that is not a success. Code that belongs to the API alone may raise it; services raise their own
+    exceptions."""
 
     status: int
     code: str
@@ -70,7 +71,7 @@ _makers: dict[type[Exception], _Maker] = {}
 
 
 def _problem_of(*kinds: type[Exception]) -> Callable[[_Maker], _Maker]:
-    """Register the function that turns exceptions of these kinds, and kinds of them, into problems."""
+    """Register the function that turns exceptions of these kinds, and of their subclasses, into problems."""
 
     def register(maker: _Maker) -> _Maker:
         _makers.update(dict.fromkeys(kinds, maker))
@@ -80,10 +81,10 @@ def _problem_of(*kinds: type[Exception]) -> Callable[[_Maker], _Maker]:
 
 
 def to_problem(error: Exception) -> Problem:
-    """The problem that an exception stands for."""
+    """Return the problem for an exception."""
     if isinstance(error, Problem):
         return error
-    if isinstance(error.__cause__, Problem) and isinstance(error, HttpError):  # what our parser said of the body
+    if isinstance(error.__cause__, Problem) and isinstance(error, HttpError):  # what our parser said about the body
         return error.__cause__
     for kind in type(error).__mro__:
         if kind in _makers:
@@ -97,7 +98,7 @@ def _unexpected(error: Exception) -> Problem:
 
 
 def answer_to(error: Exception) -> HttpResponse:
-    """The answer of the API to an exception."""
+    """Return the API's answer to an exception."""
     return as_response(to_problem(error))
 
 
@@ -113,7 +114,7 @@ def as_response(problem: Problem) -> HttpResponse:
         content["errors"] = [vars(error) for error in problem.errors]
     content |= problem.more
     content["request_id"] = current().request_id
-    # ASCII only: text of a client's, if there is any, must not break the answer.
+    # ASCII only: a client's text, if there is any, must not break the answer.
     response = HttpResponse(json.dumps(content, default=time_text), status=problem.status, content_type=CONTENT_TYPE)
     for name, value in problem.headers.items():
         response[name] = value
@@ -123,12 +124,12 @@ def as_response(problem: Problem) -> HttpResponse:
 
 
 def wait(status: int, code: str, detail: str, seconds: int) -> Problem:
-    """A problem that is over after so many seconds."""
+    """Return a problem that is over after this many seconds."""
     return Problem(status, code, detail, headers={"Retry-After": str(seconds)})
 
 
 def without_route(status: int) -> Problem:
-    """An error that was answered before any route was asked, or by none."""
+    """Return the answer to an error that came before any route was asked, or from none."""
     if status == HTTPStatus.NOT_FOUND:
         return to_problem(Http404())
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -170,8 +171,8 @@ def _away() -> Problem:
 
 @_problem_of(Error)
 def _of_database(error: Error) -> Problem:
-    """Another request had what this one waited for, longer than a request waits: the same one, say (R3.5); or the
-    database went away, or its disk takes nothing."""
+    """Return the problem where another request holds what this one waits for, longer than a request waits (the same
+    request, for example, R3.5); or where the database went away, or its disk takes nothing."""
     if isinstance(error, OutcomeUnknown):
         return wait(503, "outcome_unknown", _UNKNOWN, 5)
     if is_away(error):
@@ -199,7 +200,7 @@ def _http(error: HttpError) -> Problem:
 
 @_problem_of(ValidationError)
 def _invalid(error: ValidationError) -> Problem:
-    """What a Django form or validator found, as services and forms raise it."""
+    """Return the problem for what a Django form or validator found, as services and forms raise it."""
     faults = error.error_dict if hasattr(error, "error_dict") else {"": error.error_list}
     return invalid(
         FieldError("" if name == "__all__" else name, fault.code or "invalid", " ".join(fault.messages))
@@ -210,7 +211,7 @@ def _invalid(error: ValidationError) -> Problem:
 
 @_problem_of(SchemaError)
 def _misshapen(error: SchemaError) -> Problem:
-    """What a schema found; never with what was sent, which may be a secret."""
+    """Return the problem for what a schema found; never with the text that was sent, which may be a secret."""
     errors = [_field_error(fault) for fault in _without_null(error.errors)]
     missing = next((fault for fault in errors if (fault.field, fault.code) == (KEY_HEADER, "missing")), None)
     if missing is not None:
@@ -220,17 +221,18 @@ def _misshapen(error: SchemaError) -> Problem:
 
 
 def invalid(errors: Any) -> Problem:
-    """422: the request can be read, and these fields of it are wrong."""
+    """Return a 422: the request can be read, and these fields of it are wrong."""
     return Problem(422, "invalid", "Some of what was sent is not valid; see `errors`.", list(errors))
 
 
 def _without_null(faults: Any) -> list[dict[str, Any]]:
-    """`X | None` is two types, each with a fault of its own: that it is not null is none worth telling."""
+    """Return the faults without those about null: `X | None` is two types, each with its own fault, and "not null"
+    tells the reader nothing."""
     nullable = {tuple(fault["loc"][:-1]) for fault in faults if fault["type"] == "none_required"}
     kept = []
     for fault in faults:
         way = tuple(fault["loc"])
-        # After the field comes the name of the type.
+        # The name of the type follows the field.
         names = [end for end in range(len(way)) if way[:end] in nullable]
         if fault["type"] != "none_required":
             kept.append({**fault, "loc": way[: names[0]] + way[names[0] + 1 :] if names else way})

@@ -1,7 +1,7 @@
-"""What a program is told of the limits that it was counted under (draft-ietf-httpapi-ratelimit-headers).
+"""Tell a program about the limits that it was counted under (draft-ietf-httpapi-ratelimit-headers).
 
 A route names the limit by the first part of its key, `transfer` of `transfer:42`; the limiter notes what was taken
-while the route ran, wherever in the services that was.
+while the route ran, whichever service took it.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def rated(name: str) -> Callable[[V], V]:
 
 
 def add_headers(response: HttpResponse, name: str, taken: list[Taken]) -> None:
-    """RateLimit-Policy and RateLimit, from the last that was taken under this name; none if nothing was."""
+    """Add RateLimit-Policy and RateLimit, from the last place taken under this name; nothing if none was taken."""
     last = next((one for one in reversed(taken) if one.key.partition(":")[0] == name), None)
     if last is not None:
         response["RateLimit-Policy"] = f'"{name}";q={last.limit.times};w={last.limit.window_seconds}'

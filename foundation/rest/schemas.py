@@ -1,4 +1,4 @@
-"""What goes in and out as JSON: strict on the way in, one spelling of amounts and times on the way out (R7.3)."""
+"""JSON in and out: strict on the way in, one spelling of amounts and times on the way out (R7.3)."""
 
 import re
 from collections.abc import Callable
@@ -31,20 +31,20 @@ _RFC_3339 = re.compile(r"[0-9]{4}(-[0-9]{2}){2}[Tt][0-9]{2}(:[0-9]{2}){2}(\.[0-9
 
 
 class In(BaseModel):
-    """The base of all that programs send: no type is bent into another, no field is unknown."""
+    """The base of everything that programs send: no value is converted to another type, no unknown field is taken."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class InQuery(BaseModel):
-    """The base of what stands in a query, where everything is text: `filters: Query[HistoryIn]`."""
+    """The base of queries, in which everything is text: `filters: Query[HistoryIn]`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Out(BaseModel):
-    """The base of all that they get. Read from the attributes of rows and dataclasses, field by field: what a schema
-    does not name does not leave the bank."""
+    """The base of everything that programs get. It is read from the attributes of rows and dataclasses, field by field:
+    a value that no schema names does not leave the bank."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -60,7 +60,7 @@ class PageOf(Out, Generic[T]):
 
 
 def refusing(parse: Callable[[str], Any], *errors: Any) -> PlainValidator:
-    """A validator that lets only texts through to `parse`, and says what it says."""
+    """Return a validator that lets only texts through to `parse`, and gives its message."""
 
     def validate(value: Any) -> Any:
         if not isinstance(value, str):
@@ -105,7 +105,7 @@ AmountOrZero = Annotated[
     refusing(lambda text: parse_amount(text, allow_zero=True), InvalidAmount),
     WithJsonSchema(_amount_schema()),
 ]
-# Where the page before ended: its `next_cursor`.
+# Where the previous page ended: its `next_cursor`.
 Cursor = Annotated[
     paging.Cursor,
     refusing(paging.Cursor.parse, paging.InvalidCursor),
@@ -140,8 +140,8 @@ IdempotencyKey = Annotated[
 
 
 def text_of(field: forms.CharField) -> Any:
-    """The type of a text that a field of the pages' forms reads, so that both ways in read it alike: for Annotated's
-    place in a schema, `text_of(LineField(max_length=40, required=False))`."""
+    """Return the type of a text that a field of the pages' forms reads, so that pages and API read it alike; use it in
+    a schema like Annotated: `text_of(LineField(max_length=40, required=False))`."""
 
     def parse(value: str) -> Any:
         try:
@@ -162,16 +162,16 @@ def text_of(field: forms.CharField) -> Any:
 
 
 def amount_text(amount: Decimal) -> str:
-    """With all decimals of the currency: `1234.50`."""
+    """Return the amount with all decimals of the currency: `1234.50`."""
     return f"{amount:.{currency_exponent()}f}"
 
 
 def time_text(moment: datetime) -> str:
-    """RFC 3339 in UTC: `2026-11-03T08:00:00.000000Z`."""
+    """Return the time as RFC 3339 in UTC: `2026-11-03T08:00:00.000000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-# Out, an amount may be zero or less.
+# On the way out, an amount may be zero or less.
 AmountText = Annotated[
     Decimal,
     PlainSerializer(amount_text, return_type=str),

@@ -1,4 +1,4 @@
-"""What templates of every page use: amounts, moments, paths, icons, and words kept whole."""
+"""Tags for the pages' templates: amounts, moments, paths, icons, and words that are not broken at the end of a line."""
 
 import re
 from datetime import date, datetime, time
@@ -30,37 +30,37 @@ _KEPT = re.compile(
 _LONG = 11  # characters of an amount that fits at its size
 _SIGNED = ' <span class="money money-{}{}"><span class="{}">{}</span> {}</span> '
 _STAND_INS: dict[type, Any] = {UUID: UUID(int=7_700_000_000_000_001), int: 7_700_000_000_000_002}
-# By form, field and language: as many as there are fields to filter by.
+# By form, field and language: as many as there are filter fields.
 _drawn_fields: dict[tuple[Any, ...], SafeString] = {}
 
 
 @register.filter
 def money(amount: Decimal) -> str:
-    """`1234.5` as `€1,234.50`, in the page's language."""
+    """Return `1234.5` as `€1,234.50`, in the page's language."""
     return format_money(amount)
 
 
 @register.filter
 def money_short(amount: Decimal) -> str:
-    """`2500` as `€2.5K`: for round amounts only, such as those of a scale."""
+    """Return `2500` as `€2.5K`: for round amounts only, such as those of a scale."""
     return format_money_short(amount)
 
 
 @register.filter
 def money_signed(amount: Decimal) -> str:
-    """With its sign always written: `+€5.00`, `−€5.00`."""
+    """Return the amount with its sign always written: `+€5.00`, `−€5.00`."""
     return format_money_signed(amount)
 
 
 @register.filter
 def rate(value: Decimal) -> str:
-    """`0.015` as `1.5%`, in the page's language."""
+    """Return `0.015` as `1.5%`, in the page's language."""
     return format_rate(value)
 
 
 @register.simple_tag
 def amount(value: Decimal, *, signed: bool = False, quiet: bool = False, size: str = "") -> SafeString:
-    """An amount, between spaces, as `€1,234.50`. Money never wraps, nor leaves its word.
+    """Return an amount, between spaces, as `€1,234.50`. An amount never wraps, and stays with its word.
 
     Args:
         signed: with its sign, colour and the word “in” or “out”.
@@ -79,7 +79,7 @@ def amount(value: Decimal, *, signed: bool = False, quiet: bool = False, size: s
 
 @register.filter(expects_localtime=True)
 def day(value: date, pattern: str = "DATE_FORMAT") -> str:
-    """A day, or that of a moment, as `date` writes it; put into words once for each day and language."""
+    """Return a day, or the day of a moment, as `date` writes it; made once for each day and language."""
     return _day_in_words(date(value.year, value.month, value.day), pattern, get_language())
 
 
@@ -98,7 +98,7 @@ class InWords(NamedTuple):
 
 @register.filter(expects_localtime=True)
 def in_words(value: datetime) -> InWords:
-    """A moment as `date` writes its day and its time, for rows that show it."""
+    """Return a moment as `date` writes its day and its time, for rows that show it."""
     pattern = get_format("TIME_FORMAT")
     shown = time(value.hour, value.minute, value.second if "s" in pattern else 0)
     return InWords(value.isoformat(), day(value), _time_in_words(shown, pattern, get_language()))
@@ -111,19 +111,19 @@ def _time_in_words(value: time, pattern: str, language: str | None) -> str:
 
 @register.filter
 def shortened(text: str, most: int) -> str:
-    """At most so many characters. Django's own looks at each of them, however few there are."""
+    """Return at most this many characters. Django's own looks at each of them, however few there are."""
     return text if len(text) <= most and text.isascii() else truncatechars(text, most)
 
 
 @register.simple_tag
 def path(name: str, *values: UUID | int) -> str:
-    """The path of a page, as `url` gives it; for rows, since it is looked for once and not for each."""
+    """Return the path of a page, as `url` does; for rows, since it is looked up once and not for each."""
     return _path_of(name, *map(type, values)).format(*values)
 
 
 @lru_cache(maxsize=256)
 def _path_of(name: str, *kinds: type) -> str:
-    """With a place for each value. UUIDs and whole numbers are as they are in any address."""
+    """Return the path with a place for each value. UUIDs and whole numbers need no escaping in an address."""
     stand_ins = [_STAND_INS[kind] for kind in kinds]
     found = reverse(name, args=stand_ins)
     for stand_in in stand_ins:
@@ -133,8 +133,8 @@ def _path_of(name: str, *kinds: type) -> str:
 
 @register.simple_tag
 def filter_field(field: BoundField) -> SafeString:
-    """A field of a form that filters a list, as crispy draws it: once for each language, while nothing is in it and it
-    offers everybody the same."""
+    """Return a field of a form that filters a list, as crispy draws it; drawn once for each language while it is empty
+    and offers everybody the same."""
     form: Any = field.form
     declared = form.base_fields[field.name]
     is_for_all = getattr(field.field, "choices", None) == getattr(declared, "choices", None)
@@ -148,7 +148,7 @@ def filter_field(field: BoundField) -> SafeString:
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """A symbol of static/img/icons.svg, between spaces. Decorative: the words are beside it."""
+    """Return a symbol of static/img/icons.svg, between spaces. It is decorative: the words are beside it."""
     return _drawn(name, static("img/icons.svg"))
 
 
@@ -159,11 +159,11 @@ def _drawn(name: str, symbols_url: str) -> SafeString:
 
 @register.filter
 def keep_together(text: str) -> SafeString:
-    """The text, escaped, with words such as “e-mail”, “2026-11-30” and “K7QP-9XDM-2FRT” kept whole at the end of a
-    line, and masked numbers too, which are set like all others.
+    """Return the text, escaped, with words such as “e-mail”, “2026-11-30” and “K7QP-9XDM-2FRT”, and masked numbers,
+    kept whole at the end of a line.
 
-    No style sheet can forbid the break after a hyphen, and another hyphen in its place would not be found by who
-    searches the page. Only known words: whatever people write must be able to break.
+    No style sheet can forbid the break after a hyphen, and a search in the page would not find a word with another
+    hyphen. Only known words are kept whole: text that people write must be able to break.
     """
     parts = enumerate(_KEPT.split(str(text)))  # every second one is a word to keep
     return format_html_join("", "{}", ((_whole(part) if number % 2 else part,) for number, part in parts))

@@ -1,4 +1,4 @@
-"""What the templates of the staff's lists use: the dates above a list, and the choices of a filter beside it."""
+"""Tags for the templates of the staff's lists: the dates above a list, and the choices of a filter beside it."""
 
 import calendar
 from collections.abc import Iterable, Iterator
@@ -23,8 +23,8 @@ _PARTS = ("year", "month", "day")
 
 @register.simple_tag
 def choice_links(choices: Iterable[dict[str, Any]]) -> SafeString:
-    """The items of a list of what a filter offers, each {selected, query_string, display}: of the audit log's actions,
-    there are more than a list has rows."""
+    """Return the items of a filter's list, each {selected, query_string, display}: the audit log has more actions than
+    a list has rows."""
     chosen = mark_safe(' class="selected"')  # a constant # nosec B308
     return format_html_join(
         "\n",
@@ -35,8 +35,8 @@ def choice_links(choices: Iterable[dict[str, Any]]) -> SafeString:
 
 @register.inclusion_tag("admin/dates.html")
 def dates(cl: Any) -> dict[str, Any]:
-    """The way down through years, months and days above a list: what is chosen, the way back up, and the steps further
-    down, for a change list with `date_hierarchy`.
+    """Return the choices of years, months and days above a list with `date_hierarchy`: the chosen one, the way back up,
+    and the steps further down.
 
     Django's own asks the database which days have rows: a scan of the whole table. Here two look-ups in an index, in
     one statement, give the first and the last row, and every year, month and day between them is offered.
@@ -78,17 +78,17 @@ def _years(cl: Any) -> range:
 
 @cache
 def _ends_of(model: Any, column: str) -> Select:
-    """The first and the last moment of all rows; no row, of none."""
+    """Return the first and the last moment of all rows; no rows if there are none."""
     moments = model._default_manager.values(column)
     ends = {
         name: Subquery(moments.order_by(order)[:1]) for name, order in (("_first", column), ("_last", f"-{column}"))
     }
-    # Any row at all carries the two look-ups; together in one MIN and MAX they would be a scan on SQLite.
+    # Any row can carry the two look-ups; together in one MIN and MAX they would be a scan on SQLite.
     found = model._default_manager.order_by().annotate(**ends).values_list(*ends)[:1]
     return Select(lambda: found, may_be_behind=True)
 
 
 def _url(cl: Any, *parts: int) -> str:
-    """The list with these parts of a date instead of its own."""
+    """Return the address of the list with these parts of a date instead of its own."""
     wanted = {f"{cl.date_hierarchy}__{name}": str(part) for name, part in zip(_PARTS, parts, strict=False)}
     return cl.get_query_string(wanted, remove=[f"{cl.date_hierarchy}__", "p"])

@@ -59,7 +59,7 @@ OF_FIELDS: list[tuple[models.Field, list[Any]]] = [
 
 
 def outcome(prepare: Callable[..., Any], value: Any, database: Any) -> Any:
-    """What comes of it, and of which type; or which error."""
+    """Return the result and its type, or the error."""
     try:
         made = prepare(value, database)
     except Exception as error:  # noqa: BLE001 - whichever the field raises
@@ -68,14 +68,14 @@ def outcome(prepare: Callable[..., Any], value: Any, database: Any) -> Any:
 
 
 def assert_as_the_fields_do(database: Any) -> None:
-    """Each kind of field with each kind of value, in a condition and in a row that is saved."""
+    """Compare each kind of field with each kind of value, in a condition and in a row that is saved."""
     for field, values in OF_FIELDS:
         for by_field in (field.get_db_prep_value, field.get_db_prep_save):
             prepare = preparer(field, database, by_field)
             for value in values:
                 short, long = outcome(prepare, value, database), outcome(by_field, value, database)
                 if database.vendor == "postgresql" and isinstance(field, models.AutoField | models.BigAutoField):
-                    # There a key goes with the type of its column, so that its size makes no other statement.
+                    # There a key carries the type of its column, so that its size makes no other statement.
                     assert short[1] == long[1], (field, value)
                     continue
                 assert short == long, (field, value)

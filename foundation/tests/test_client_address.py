@@ -1,4 +1,4 @@
-"""Whose address it is: X-Forwarded-For is believed from our own proxies only (R1.4)."""
+"""The client's address: X-Forwarded-For is believed only from our own proxies (R1.4)."""
 
 import ipaddress
 from typing import Any
@@ -10,6 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from foundation.request_context import RequestContextMiddleware, client_ip, network_of
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -38,8 +39,9 @@ def test_limits_count_under_the_network(ip: str | None, network: str) -> None:
     assert network_of(ip) == network
 
 
+@proves("V4.1.3", "V15.3.4")
 def test_a_forged_header_is_ignored_where_no_proxy_is_trusted() -> None:
-    # R1.4: else a client would choose a new address for every guess.
+    # R1.4: otherwise a client would choose a new address for every guess.
     assert asked("203.0.113.7", "198.51.100.1") == "203.0.113.7"
 
 
@@ -49,6 +51,7 @@ def test_a_forged_header_is_ignored_from_a_peer_that_is_not_our_proxy(settings: 
     assert asked("203.0.113.7", "198.51.100.1") == "203.0.113.7"
 
 
+@proves("V4.1.3", "V15.3.4")
 @in_one_world(
     ("forwarded", "expected"),
     [
@@ -56,7 +59,8 @@ def test_a_forged_header_is_ignored_from_a_peer_that_is_not_our_proxy(settings: 
         # Only the right-most was written by our proxy.
         ("1.2.3.4, 198.51.100.1", "198.51.100.1"),
         ("198.51.100.1, 1.2.3.4 ,2001:db8::7 ", "2001:db8::7"),
-        # What is no address falls back to the proxy's: everybody behind it shares a counter, nobody dodges it.
+        # A text that is not an address falls back to the proxy's: everybody behind it shares a counter, nobody dodges
+        # it.
         ("", "10.1.2.3"),
         ("unknown", "10.1.2.3"),
         ("198.51.100.1, <script>", "10.1.2.3"),
@@ -71,7 +75,7 @@ def test_from_our_proxy_the_right_most_entry_counts(settings: Any, forwarded: st
     assert asked("10.1.2.3", forwarded) == expected
 
 
-def test_a_proxy_of_another_ip_version_is_no_trouble(settings: Any) -> None:
+def test_a_proxy_of_another_ip_version_makes_no_trouble(settings: Any) -> None:
     # R1.4
     settings.TRUSTED_PROXIES = ["10.0.0.0/8"]
     assert asked("2001:db8::1", "198.51.100.1") == "2001:db8::1"
@@ -87,11 +91,12 @@ def test_a_peer_without_an_address_has_none(settings: Any, peer: str) -> None:
 @override_settings(TRUSTED_PROXIES=["10.0.0.0/8"])
 @hypothesis_settings(max_examples=50)
 @given(header=st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
-def test_whatever_the_header_holds_the_result_is_an_address(header: str) -> None:
+def test_the_result_is_an_address_for_any_header(header: str) -> None:
     # R1.4
     ipaddress.ip_address(asked("10.1.2.3", header) or "")
 
 
+@proves("V4.1.3")
 def test_only_our_own_proxy_says_that_a_request_came_by_https(settings: Any) -> None:
     # R8.2: a stranger's X-Forwarded-Proto must not make plain HTTP look safe.
     settings.TRUSTED_PROXIES = ["10.0.0.0/8"]

@@ -1,4 +1,4 @@
-"""Statements that the ORM compiled once do what the ORM itself would do, and fail loudly where they could not.
+"""Statements that the ORM compiled once do what the ORM itself would do, and fail loudly where they cannot.
 
 The tables are those of the bank, by their names: this floor imports no app.
 """
@@ -54,7 +54,7 @@ def accounts(everyday: Any, alice: Any, bob: Any, open_account: Callable[..., An
 
 
 def selects_of(*asked: Callable[[], Any]) -> list[str]:
-    """What the database is sent when these ask it."""
+    """Return what the database is sent when these run."""
     with CaptureQueriesContext(connection) as captured, transaction.atomic():
         for ask in asked:
             ask()
@@ -137,7 +137,7 @@ def test_a_single_value_and_a_list_go_together(alice: Any, accounts: list[Any]) 
 
 
 def test_instances_are_those_of_the_orm(alice: Any, everyday: Any, django_assert_num_queries: Any) -> None:
-    """With their converters, related rows, annotations, what is left out, and what is sealed until it is read."""
+    """With their converters, related rows, annotations, deferred columns, and sealed values until they are read."""
     desk = BankAccount.objects.filter(owner=None).first()
 
     def build(ids: list[int]) -> Any:
@@ -162,7 +162,7 @@ def test_instances_are_those_of_the_orm(alice: Any, everyday: Any, django_assert
     assert isinstance(ours.balance, Decimal)
 
 
-def test_what_is_there_for_the_order_alone_is_no_column(accounts: list[Any]) -> None:
+def test_a_column_for_the_order_alone_is_not_returned(accounts: list[Any]) -> None:
     def build(ids: list[int]) -> Any:
         return BankAccount.objects.filter(pk__in=ids).order_by(F("pk") * -1).distinct().values_list("kind", "balance")
 
@@ -204,10 +204,10 @@ def test_what_may_be_behind_is_asked_where_the_router_says(everyday: Any, settin
     assert compiled.instances(everyday.pk) == [everyday]
     asked.clear()
     assert compiled.instances(everyday.pk) == [everyday]
-    assert asked == [BankAccount]  # each time, and not as it was compiled
+    assert asked == [BankAccount]  # each time, and not as at compile time
 
 
-def test_a_row_is_found_or_made_and_whoever_was_faster_is_found(db: Any) -> None:
+def test_a_row_is_found_or_made_and_the_row_of_a_faster_request_is_found(db: Any) -> None:
     rows: Select = Select(lambda key: RateWindow.objects.filter(key=key), RateWindow._meta.get_field("key"))
 
     def make(key: str = "a key") -> RateWindow:
@@ -270,7 +270,7 @@ def test_an_update_changes_the_rows_that_match_and_says_how_many(accounts: list[
 
 
 def test_an_update_may_reckon_with_what_stands_there(alice: Any) -> None:
-    """A limit that is not passed, whoever counts at the same time."""
+    """A limit that is not exceeded, whoever counts at the same time."""
     CustomerLimit.objects.create(user=alice, day=date(2026, 11, 30), used=Decimal("7.00"))
     money = CustomerLimit._meta.get_field("used")
 
@@ -330,7 +330,7 @@ def transaction_row(user: Any, **values: Any) -> tuple:
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_an_insert_writes_what_the_orm_would_write(alice: Any, count: int) -> None:
     compiled = Insert(Transaction, FIELDS)
-    for _ in range(2):  # compiled, then bound anew
+    for _ in range(2):  # compiled, then bound again
         rows = [transaction_row(alice) for _ in range(count)]
         compiled.execute(rows)
         ours = {row[0]: row for row in Transaction.objects.filter(pk__in=[row[0] for row in rows]).values_list(*FIELDS)}
@@ -356,7 +356,7 @@ def test_a_column_of_money_may_be_written_in_minor_units(alice: Any) -> None:
 
 
 def test_what_is_null_in_every_row_is_left_out(alice: Any) -> None:
-    """A driver of SQL Server asks the server what a parameter is that is NULL."""
+    """A driver of SQL Server asks the server for the type of each NULL parameter."""
     compiled, first = Insert(Transaction, FIELDS), transaction_row(alice)
     both = [transaction_row(alice), transaction_row(alice, reverses=first[0])]
     with CaptureQueriesContext(connection) as captured:
@@ -372,8 +372,8 @@ def test_what_is_null_in_every_row_is_left_out(alice: Any) -> None:
     }
 
 
-def test_null_is_no_default_of_the_database(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is left out would get the default."""
+def test_null_is_not_a_default_of_the_database(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column that is left out would get the default."""
     reverses = Transaction._meta.get_field("reverses")
     monkeypatch.setattr(reverses, "db_default", Value(uuid4()))
     with CaptureQueriesContext(connection) as captured:

@@ -45,7 +45,7 @@ def test_errors_of_the_driver_are_those_of_django(alice: Any, bob: Any) -> None:
         User._meta.pk,
         User._meta.get_field("email"),
     )
-    for _ in range(2):  # what was prepared goes on after an error
+    for _ in range(2):  # prepared statements still work after an error
         with pytest.raises(IntegrityError) as caught, transaction.atomic():
             take.execute(alice.pk, bob.email)
         assert type(caught.value.__cause__).__module__.startswith(("sqlite3", "psycopg", "mssql_python", "pyodbc"))
@@ -73,7 +73,7 @@ def test_a_migration_that_alters_a_column_fails_no_statement_that_was_prepared_b
 
 @contextmanager
 def altered_by_another(name: str) -> Iterator[None]:
-    """A column of people is longer meanwhile: altered over a connection of somebody else's, and back."""
+    """Make a column of people longer meanwhile, over another connection, and restore it."""
 
     def alter(length: int) -> None:
         try:
@@ -98,7 +98,7 @@ def test_errors_of_a_query_are_those_of_django(alice: Any) -> None:
     assert _by_email.rows(alice.email)
 
 
-def test_whoever_looks_on_sees_each_statement_once(alice: Any) -> None:
+def test_an_observer_sees_each_statement_once(alice: Any) -> None:
     seen: list[str] = []
 
     def look(execute: Any, sql: str, *rest: Any) -> Any:
@@ -132,7 +132,7 @@ def test_another_threads_connection_is_refused(alice: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_that_was_closed_is_made_anew(alice: Any) -> None:
+def test_a_connection_that_was_closed_is_made_again(alice: Any) -> None:
     for _ in range(2):
         for run in statements(alice):
             run()

@@ -29,13 +29,13 @@ def test_these_are_the_same_to_a_search(one: str, other: str) -> None:
     [("कुल", "कल"), ("が", "か"), ("รัก", "รก"), ("rent", "rant"), ("O'Brien", "OBrien"), ("5%", "5_"), ("и", "ы")],
 )
 def test_these_are_not(one: str, other: str) -> None:
-    """R3.7: marks that make another word of it stay."""
+    """R3.7: marks that make it another word stay."""
     assert folded(one) != folded(other)
 
 
 @given(text=st.text(max_size=60))
 def test_folding_is_done_once_and_whatever_the_text_fits_its_column(text: str) -> None:
-    """R3.7: what was folded folds to itself, so a part of a text is found in the whole of it."""
+    """R3.7: a folded text folds to itself, so a part of a text is found in the whole of it."""
     once = folded(text)
     assert folded(once) == once
     assert length_of(folded(text, 20)) <= 20
@@ -49,7 +49,7 @@ def test_ascii_is_folded_by_its_case_and_one_apostrophe(text: str) -> None:
 
 
 def test_marks_go_and_spaces_are_plain() -> None:
-    """R3.2: of any kind that Unicode has; a tab or the end of a line stays what it is."""
+    """R3.2: any kind of space in Unicode; a tab or the end of a line stays."""
     spaces = "\u0020\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
     assert without_marks(spaces) == " " * len(spaces)
     assert without_marks("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\u2066\u2069\u061c") == ""

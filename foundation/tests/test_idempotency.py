@@ -39,7 +39,7 @@ def test_a_key_in_a_header_is_printable_ascii(key: str, fits: bool) -> None:
     assert bool(re.fullmatch(KEY_IN_HEADER, key)) is fits
 
 
-def test_what_is_kept_of_a_key_is_no_part_of_it() -> None:
+def test_the_digest_of_a_key_is_not_a_part_of_it() -> None:
     key = "invoice 4711 of Mallory"
     assert (len(digest_of_key(key)), digest_of_key(key)) == (64, digest_of_key(key))
     assert not any(word in digest_of_key(key) for word in key.split())

@@ -1,4 +1,4 @@
-"""Pages by key: each row once, there and back, whatever orders the list; and what is no cursor of it.
+"""Pages by key: each row once, there and back, in every order; and texts that are not a cursor of the list.
 
 The tables are those of the bank, by their names: this floor imports no app.
 """
@@ -162,7 +162,7 @@ NONSENSE = ["", "-", "x", "1", "1-", "-1", "%00", "٣٣", "9" * 41, " " + "0" * 
 
 
 @pytest.mark.parametrize("text", NONSENSE)
-def test_nonsense_is_no_cursor(text: str) -> None:
+def test_nonsense_is_not_a_cursor(text: str) -> None:
     with pytest.raises(InvalidCursor) as refused:
         Cursor.parse(text)
     assert (refused.value.code, str(refused.value)) == (
@@ -183,7 +183,7 @@ def test_nonsense_is_no_cursor(text: str) -> None:
     ],
 )
 def test_the_cursor_of_another_list_is_refused(text: str, by: Sequence[str]) -> None:
-    """It would begin somewhere, and what is missing would not show."""
+    """It would begin somewhere, and missing rows would not show."""
     with pytest.raises(InvalidCursor):
         Cursor.parse(text).key(Entry, by)
 

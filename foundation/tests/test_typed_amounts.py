@@ -140,7 +140,7 @@ def test_a_currency_without_decimals_has_examples_without(settings: Any) -> None
 @given(
     minor=st.integers(min_value=1, max_value=10**14 - 1), language=st.sampled_from(["en-gb", "de", "fr", "pl", "de-ch"])
 )
-def test_whatever_the_bank_writes_it_reads(minor: int, language: str) -> None:
+def test_the_bank_reads_every_amount_that_it_writes(minor: int, language: str) -> None:
     # R10.3
     amount = from_minor(minor)
     with override(language):

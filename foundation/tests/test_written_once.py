@@ -46,7 +46,7 @@ def test_amounts_are_what_babel_writes_in_every_language(settings: Any, currency
     assert len(LANGUAGES) > 90
     for language in LANGUAGES:
         locale = locale_of(language)
-        # But for the decimals, which are ISO 4217's (R2.7).
+        # Except for the decimals, which are ISO 4217's (R2.7).
         pattern = copy(locale.currency_formats["standard"])
         pattern.frac_prec = (exponent_of(currency),) * 2
         by_babel = partial(pattern.apply, locale=locale, currency=currency, currency_digits=False)
@@ -56,7 +56,7 @@ def test_amounts_are_what_babel_writes_in_every_language(settings: Any, currency
                     assert by_babel(amount) == format_currency(amount, currency, locale=locale), (language, amount)
                 assert format_money(amount) == by_babel(amount), (language, amount)
                 if amount:
-                    # Less than zero has a real minus, which is ours.
+                    # Below zero has a real minus, which is ours.
                     negative = by_babel(-amount).replace("-", "−")
                     assert format_money(-amount) == negative, (language, amount)
                     assert format_money_signed(amount) == f"+{format_money(amount)}"

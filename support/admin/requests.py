@@ -24,9 +24,9 @@ from support.states import REQUEST_PERMISSIONS, REQUEST_STEPS, RequestState, Req
 
 
 def what_approval_does(request: ServiceRequest) -> str:
-    """In plain words, for the clerk who is about to agree."""
+    """Say it in plain words, for the clerk who is about to agree."""
     what = f"Approval {kind_of(request).approval_does}"
-    if kind_of(request).takes_two_administrators(request.details):
+    if kind_of(request).takes_two_administrators(request.opened):
         return f"{what} This takes an administrator, and a second one has to agree."
     if not kind_of(request).needs_two_clerks:
         return what
@@ -36,7 +36,7 @@ def what_approval_does(request: ServiceRequest) -> str:
 
 
 class ApprovalForm(ReasonForCustomerForm):
-    """Goes with what the page shows of the account, which may be frozen once more meanwhile."""
+    """Sends back what the page shows of the account, which may be frozen once more meanwhile."""
 
     seen = ShownFreezesField()
 
@@ -100,7 +100,7 @@ offer(ServiceRequest, *REQUEST_ACTS)
 
 @admin.register(ServiceRequest)
 class ServiceRequestAdmin(ActingAdmin):
-    """What is asked for, in plain words. What the customer gave for it is for those who decide (R4.2)."""
+    """Requests in plain words. Only people who decide see what the customer wrote (R4.2)."""
 
     list_display = ("created_at", "kind", "customer", "state", "first_approved_by", "decided_by", "decided_at")
     list_filter = ("state",)
@@ -124,6 +124,6 @@ class ServiceRequestAdmin(ActingAdmin):
         return {
             "asked": asked,
             "freezes": freezes.standing_on(asked.account) if asked.account else [],
-            "wishes": kind_of(asked).wishes_for_clerks(asked.customer, asked.details) if decides else None,
+            "wishes": kind_of(asked).wishes_for_clerks(asked.customer, asked.opened) if decides else None,
             "what_approval_does": what_approval_does(asked) if asked.state == RequestState.PENDING else "",
         }

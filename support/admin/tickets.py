@@ -99,7 +99,7 @@ offer(Ticket, *TICKET_ACTS)
 
 
 class TicketStatusFilter(admin.SimpleListFilter):
-    """By status, or all that is not settled."""
+    """By status, or everything that is not settled."""
 
     title = "status"
     parameter_name = "status"
@@ -117,7 +117,7 @@ class TicketStatusFilter(admin.SimpleListFilter):
 
 @admin.register(Ticket)
 class TicketAdmin(ActingAdmin):
-    """A ticket's page is the conversation, internal notes included and marked (R4.1)."""
+    """A ticket's page is the conversation, with internal notes marked as such (R4.1)."""
 
     list_display = ("subject", "customer", "status", "last_updated_by", "updated_at", "created_at")
     list_filter = (TicketStatusFilter,)

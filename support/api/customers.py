@@ -72,7 +72,7 @@ def service_requests(request: ApiRequest, page: Query[CursorIn]) -> PageOf[Reque
 def file_request(request: ApiRequest, data: Body[FileRequestIn]) -> Status[RequestDetailsOut]:
     """Ask for something that only the bank can do; each `kind` has fields of its own. While one waits, the same cannot
     be asked for again."""
-    require(request.user, "support.file_request")  # before it is told whether there is such an account
+    require(request.user, "support.file_request")  # before it is told whether the account exists
     kind = RequestKind(data.kind)
     row = request_service.file_request(
         actor=request.user,
@@ -86,7 +86,7 @@ def file_request(request: ApiRequest, data: Body[FileRequestIn]) -> Status[Reque
 
 @router.get("/requests/{uuid:request_id}", response=RequestDetailsOut)
 def service_request(request: ApiRequest, request_id: UUID) -> RequestDetailsOut:
-    """One of your requests, and what became of it."""
+    """One of your requests, and its outcome."""
     require(request.user, "support.file_request")
     return RequestDetailsOut.of(selectors.request_of(request.user, request_id))
 
@@ -99,12 +99,16 @@ def cancel_request(request: ApiRequest, request_id: UUID) -> Status[None]:
 
 
 def _parsed(cursor: UUID | None) -> Cursor | None:
-    """Raises: InvalidCursor."""
+    """Read the cursor.
+
+    Raises:
+        InvalidCursor
+    """
     return None if cursor is None else Cursor.parse(str(cursor))
 
 
 def _account_in(request: ApiRequest, data: object) -> BankAccount | None:
-    """The account that a request names, if its kind is about one.
+    """Return the account that a request names, if its kind is about one.
 
     Raises:
         BankAccount.DoesNotExist: it is not the customer's.

@@ -1,4 +1,4 @@
-"""What customers' routes take and give: a kind of request has the fields that it needs, and no other."""
+"""What customers' routes take and give: a kind of request has exactly the fields that it needs."""
 
 from collections.abc import Callable
 from functools import reduce
@@ -16,7 +16,7 @@ from support.models import RequestKind, ServiceRequest
 from support.requests.kinds import KINDS, PAGE_KINDS, kind_of
 from support.states import RequestState, TicketStatus
 
-# Read as the pages' forms read them. To the type checker a call is no type, so what it gives is Any.
+# Read as the pages' forms read them. For the type checker a call is not a type, so its result is Any.
 Subject: Any = text_of(TicketForm.base_fields["subject"])  # type: ignore[arg-type]
 Message: Any = text_of(TicketForm.base_fields["text"])  # type: ignore[arg-type]
 Reference: Any = Annotated[text_of(TicketForm.base_fields["reference"]), AfterValidator(str.upper)]  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ class ConversationOut(Out):
 
 
 def _without_kind(value: Any, validate: Callable[[Any], Any]) -> Any:
-    """What is wrong is said of the field alone: Pydantic would put the kind before its name."""
+    """Name only the field in an error: Pydantic would put the kind before its name."""
     try:
         return validate(value)
     except ValidationError as error:
@@ -119,7 +119,7 @@ class RequestDetailsOut(RequestOut):
             row,
             account=row.account.number if row.account is not None else None,
             reason=row.reason,
-            wishes=kind_of(row).wishes_for_programs(row.details),
+            wishes=kind_of(row).wishes_for_programs(row.opened),
             decision_reason=row.decision_reason,
             **more,
         )

@@ -1,5 +1,5 @@
-"""What staff do with service requests through the API (R4.2). Each decision is the service of the button on their
-pages; a request is decided once, so none takes an Idempotency-Key."""
+"""Acts of staff on service requests through the API (R4.2). Each decision is the service of the button on their pages;
+a request is decided once, so none takes an Idempotency-Key."""
 
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -51,7 +51,7 @@ class AskedOut(Out):
 
 
 class AskedInFullOut(AskedOut):
-    """With what the customer gave for it, which only those see who decide."""
+    """Adds what the customer wrote, which only people who decide see."""
 
     freezes: Annotated[list[FreezeOut], Field(description="What stands on its account, the first to come first.")]
     freezes_version: FreezesVersion
@@ -62,7 +62,7 @@ class AskedInFullOut(AskedOut):
     def seen_by_clerk(cls, row: ServiceRequest, *, decides: bool) -> Self:
         given: dict[str, Any] = {"reason": None, "wishes": None}
         if decides:
-            given = {"reason": row.reason, "wishes": kind_of(row).wishes_for_programs(row.details)}
+            given = {"reason": row.reason, "wishes": kind_of(row).wishes_for_programs(row.opened)}
         standing = freezes.standing_on(row.account) if row.account else []
         shown: dict[str, Any] = {
             "freezes": [FreezeOut.of(one) for one in standing],
@@ -99,7 +99,7 @@ def _facts_of(row: ServiceRequest) -> dict[str, Any]:
 
 @router.get("/staff/requests", response=PageOf[AskedOut])
 def waiting_requests(request: ApiRequest, wanted: Query[PageIn]) -> Any:
-    """What customers ask for and nobody has decided, the last to come first."""
+    """What customers ask for and nobody has decided, newest first."""
     page = selectors.waiting_requests(request.user, after=wanted.cursor)
     return {"items": [AskedOut.of(row) for row in page.items], "next_cursor": page.next_cursor}
 

@@ -1,4 +1,4 @@
-"""What the forms and schemas of several kinds of request have in common."""
+"""What the forms and schemas of several kinds of request share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from transfers.forms import account_label
 
 
 class RequestForm(forms.Form):
-    """What every kind asks for: why."""
+    """The field of every kind: why."""
 
     reason = LineField(
         label="Reason",
@@ -55,7 +55,7 @@ class AccountRequestForm(RequestForm):
         return self.accounts[self.cleaned_data["account_id"]]
 
 
-# Read as the pages' form reads it. To the type checker a call is no type, so what it gives is Any.
+# Read as the pages' form reads it. For the type checker a call is not a type, so its result is Any.
 Reason: Any = text_of(RequestForm.base_fields["reason"])  # type: ignore[arg-type]
 ReasonOrNone: Any = text_of(LineField(max_length=MAX_WISH_CHARS, required=False))
 

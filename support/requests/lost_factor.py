@@ -1,4 +1,4 @@
-"""For the day the phone and the recovery codes are gone: a request to reset two-factor, filed without signing in
+"""For people who have lost the phone and the recovery codes: a request to reset two-factor, filed without signing in
 (R4.2). It takes the password and a link in a mail; then two clerks, who know neither."""
 
 from datetime import timedelta
@@ -22,10 +22,10 @@ _MAILS_TO_ONE_USER = limiter.Limit(times=3, window_seconds=3600)
 def request_link(*, user: User) -> None:
     """Queue a mail with a link that files the request. `user` has given the right password, and nothing more.
 
-    Open to staff as well, whose request administrators decide.
+    Staff may use it as well; administrators decide their request.
 
     Raises:
-        PermissionDenied: somebody without a role, or who may not sign in.
+        PermissionDenied: a user without a role, or who may not sign in.
         TooOften
     """
     require_any_role(user)
@@ -45,10 +45,10 @@ def _request_link(user: User) -> None:
 
 @own_transaction
 def confirm(*, token: str) -> None:
-    """File the request to reset two-factor, unless one waits already. The token stands for the actor.
+    """File the request to reset two-factor, unless one waits already. The token takes the place of an actor.
 
     Raises:
-        LinkInvalid: also when the user may no longer sign in, or has another password or address by now.
+        LinkInvalid: also when the user may no longer sign in, or has changed password or address.
     """
     user = LostFactorLink.use_up(token).user
     waiting = ServiceRequest.objects.filter(

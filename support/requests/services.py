@@ -33,7 +33,7 @@ _MAX_PAYLOAD_CHARS = ServiceRequest._meta.get_field("payload").max_chars
 
 
 class NotOnThisPage(Refusal):
-    """Reset of two-factor: a stolen session must not ask for it."""
+    """A reset of two-factor: a stolen session must not ask for it."""
 
     code = "not_on_this_page"
     text = "Ask for this on the page where you would enter your code when you sign in."
@@ -62,7 +62,7 @@ class AlreadyAsked(Refusal):
 
 
 class TooManyRequests(Refusal):
-    """Open at once, not in a minute: waiting alone does not help."""
+    """Too many open requests, not too many in a minute: waiting alone does not help."""
 
     code = "too_many_requests"
     text = "You have as many waiting requests as one customer can have. Wait for an answer, or cancel one."
@@ -88,25 +88,25 @@ def file_request(
 
     Raises:
         PermissionDenied
-        NotYourAccount: `account` is somebody else's.
+        NotYourAccount: `account` belongs to another customer.
         ReasonMissing, WishTooLong, NotOnThisPage, WrongStatus, PayloadTooLong, AlreadyAsked, TooManyRequests: nothing
         was filed.
-        Refusal: what the kind's `check()` says no to; nothing was filed.
+        Refusal: from the kind's `check()`; nothing was filed.
         TooOften: more than REQUESTS_PER_HOUR.
     """
     require(actor, "support.file_request")
     rule = KINDS[kind]
     if not rule.on_the_page:
         raise NotOnThisPage
-    details = dict(payload or {})
-    _check_parts(actor, rule, account, details)
+    wanted = dict(payload or {})
+    _check_parts(actor, rule, account, wanted)
     if rule.needs_reason and not reason.strip():
         raise ReasonMissing
     if is_longer_than(reason, MAX_WISH_CHARS):
         raise WishTooLong
-    details = dict(rule.differing(actor, details))
-    rule.check(actor, account, details)
-    text = json.dumps({**details, **rule.noted(account)}, ensure_ascii=False, separators=(",", ":"))
+    wanted = dict(rule.differing(actor, wanted))
+    rule.check(actor, account, wanted)
+    text = json.dumps({**wanted, **rule.noted(account)}, ensure_ascii=False, separators=(",", ":"))
     if len(text) > _MAX_PAYLOAD_CHARS:
         raise PayloadTooLong
     limiter.take(f"request:{actor.pk}", limiter.Limit(settings.REQUESTS_PER_HOUR, 3600))
@@ -116,8 +116,8 @@ def file_request(
         raise AlreadyAsked from error
 
 
-def _check_parts(actor: User, rule: KindOfRequest, account: BankAccount | None, details: dict[str, str]) -> None:
-    if details.keys() != rule.payload_keys or (account is None) == rule.is_about_an_account:
+def _check_parts(actor: User, rule: KindOfRequest, account: BankAccount | None, payload: dict[str, str]) -> None:
+    if payload.keys() != rule.payload_keys or (account is None) == rule.is_about_an_account:
         raise ValueError("A request carries what its kind needs, and nothing else.")
     if account is not None:
         require_owner(actor, account)
@@ -150,11 +150,11 @@ def save_new(
 
 
 def cancel_request(*, actor: User, public_id: uuid.UUID) -> None:
-    """Take back one's own request while nobody has decided it.
+    """Take back the actor's own request while nobody has decided it.
 
     Raises:
         PermissionDenied, IllegalStep
-        ServiceRequest.DoesNotExist: also when it is somebody else's.
+        ServiceRequest.DoesNotExist: also when it belongs to another customer.
     """
     require(actor, REQUEST_PERMISSIONS[RequestVerb.CANCEL])
     _cancel(actor, public_id)
@@ -169,22 +169,22 @@ def _cancel(actor: User, public_id: uuid.UUID) -> None:
 
 
 def approve_request(*, actor: User, public_id: uuid.UUID, reason: str, seen: int | None = None) -> ServiceRequest:
-    """Agree to a request, and by that do what it asks for: approval, change and completion are one transaction.
+    """Agree to a request, and so do what it asks for: approval, change and completion are one transaction.
 
-    Where two clerks are needed, the first one's word is kept and nothing else happens. Where two administrators are, it
-    is approved, and done when the second one agrees (R5.8). Whatever the changing service refuses is raised here, and
-    the request goes on waiting.
+    Where two clerks are needed, the first one's agreement is recorded and nothing else happens. Where two
+    administrators are needed, it is approved, and done when the second one agrees (R5.8). A refusal of the changing
+    service is raised here, and the request goes on waiting.
 
     Args:
-        seen: of a request about a frozen account, the freezes that the actor has read (`accounts.freezes.version_of`).
+        seen: for a request about a frozen account, the freezes that the actor has read (`accounts.freezes.version_of`).
 
     Raises:
         PermissionDenied, ServiceRequest.DoesNotExist
         ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotYourself: it is the actor's own.
         SecondClerkNeeded: the actor was the first of the two.
-        AdministratorNeeded: the actor is none, and this takes two of them.
-        IllegalStep: somebody else was faster.
+        AdministratorNeeded: the actor is not an administrator, and this takes two.
+        IllegalStep: another clerk was faster.
         Refusal: from the service that makes the change, such as AccountNotEmpty.
     """
     require(actor, REQUEST_PERMISSIONS[RequestVerb.APPROVE])
@@ -203,7 +203,7 @@ def _approve(actor: User, public_id: uuid.UUID, reason: str, seen: int | None) -
         return _endorse(actor, request, reason)
     if request.first_approved_by_id == actor.pk:
         raise SecondClerkNeeded
-    takes_two = kind_of(request).takes_two_administrators(request.details)
+    takes_two = kind_of(request).takes_two_administrators(request.opened)
     if takes_two and not may(actor, second_person.DECIDES):
         raise AdministratorNeeded
     now = timezone.now()
@@ -233,11 +233,11 @@ def perform(
 ) -> None:
     """Make the change that `request` asks for, inside the caller's transaction, in which it was approved.
 
-    Nobody else's rules are bent here: the service that makes the change accepts the approved request as its
-    authority, for its own verb and this row only, and refuses what it always refuses.
+    No rules are bent here: the service that makes the change accepts the approved request as its authority, for its own
+    verb and this row only, and refuses what it always refuses.
 
     Raises:
-        Refusal: whatever the changing service says no to.
+        Refusal: as the changing service raises it.
     """
     kind = kind_of(request)
     subject = request.its_account if kind.is_about_an_account else request.customer
@@ -246,13 +246,13 @@ def perform(
     kind.perform(request, actor=actor, reason=reason, authority=authority)
 
 
-# --- What a second administrator has to agree to -------------------------------------------------------------
+# --- Acts that a second administrator has to agree to --------------------------------------------------------
 
 
 def _ask_second(actor: User, request: ServiceRequest, reason: str) -> None:
-    # Behind the step, so that whoever finds the request decided never waits here.
+    # After the step, so that a clerk who finds the request decided never waits here.
     asker = administrators.take_turn(actor, second_person.DECIDES)
-    wishes = kind_of(request).wishes_for_clerks(request.customer, request.details)
+    wishes = kind_of(request).wishes_for_clerks(request.customer, request.opened)
     asked = second_person.Asked(
         kind=APPROVED_REQUEST.kind,
         subject_id=str(request.public_id),
@@ -269,7 +269,7 @@ def _agreed(act: PendingAct, *, second: Mapping[str, str]) -> None:
 
     Raises:
         PermissionDenied
-        Refusal: whatever the changing service says no to.
+        Refusal: as the changing service raises it.
     """
     asker = administrators.take_turn(act.asked_by, second_person.DECIDES)
     request = lock(ServiceRequest.objects).get(public_id=act.subject_id)
@@ -287,7 +287,7 @@ def _called_off(act: PendingAct) -> None:
 APPROVED_REQUEST = KindOfAct(
     kind="approve_request",
     label="Approve a request",
-    said=lambda act: f"{act.details['label']}, as {act.person} asked. {act.details['wishes']}",
+    said=lambda act: f"{act.opened['label']}, as {act.person} asked. {act.opened['wishes']}",
     said_to_person=lambda act: "do what you asked for",
     carry_out=_agreed,
     let_go=_called_off,
@@ -295,7 +295,7 @@ APPROVED_REQUEST = KindOfAct(
 
 
 def has_first_word(request: ServiceRequest) -> bool:
-    """Whether a clerk has agreed who may still decide: one who was locked meanwhile does not count."""
+    """Return whether a clerk has agreed who may still decide: one who was locked meanwhile does not count."""
     return request.first_approved_by is not None and may(
         request.first_approved_by, REQUEST_PERMISSIONS[RequestVerb.ENDORSE]
     )
@@ -310,7 +310,7 @@ def _endorse(actor: User, request: ServiceRequest, reason: str) -> ServiceReques
 
 
 def reject_request(*, actor: User, public_id: uuid.UUID, reason: str) -> ServiceRequest:
-    """Say no, and why: the customer reads the reason.
+    """Reject a request; the customer reads the reason.
 
     Raises:
         PermissionDenied, ServiceRequest.DoesNotExist
@@ -344,8 +344,8 @@ def _locked_for_clerk(actor: User, public_id: uuid.UUID) -> ServiceRequest:
 
 
 def _step(request: ServiceRequest, verb: RequestVerb, **changes: object) -> None:
-    """Take a step that the table has, with what goes with it; conditional, so that one of two wins even where a
-    lock hint is ignored."""
+    """Take a step of the table, and write what goes with it; conditional, so that one of two wins even where an engine
+    ignores a lock hint."""
     before = request.state
     after = next_request_state(before, verb)
     rows = ServiceRequest.objects.filter(pk=request.pk, state=before, first_approved_by=request.first_approved_by_id)
@@ -356,7 +356,7 @@ def _step(request: ServiceRequest, verb: RequestVerb, **changes: object) -> None
 
 
 def _facts_of(request: ServiceRequest) -> dict[str, str]:
-    """What the audit log says of it: never what stands in it (R6.2)."""
+    """Return what the audit log says about it: never its content (R6.2)."""
     account = {"number": request.account.masked_number} if request.account is not None else {}
     return {"kind": request.kind, **account}
 
@@ -367,6 +367,6 @@ def _record_refused(actor: User, public_id: uuid.UUID, verb: RequestVerb, refusa
 
 
 def _record(action: Action, clerk: User, request: ServiceRequest, **details: str) -> None:
-    """What a clerk did with it, and why."""
+    """Record what a clerk did with it, and why."""
     facts = _facts_of(request) | details
     record(action, actor=clerk, subject=request, concerns=request.customer, details=facts)

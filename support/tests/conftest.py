@@ -25,7 +25,7 @@ def ticket_of() -> Callable[..., Any]:
 
 @pytest.fixture
 def request_of(open_account: Callable[..., Any]) -> Callable[..., Any]:
-    """A request to freeze a new account of the customer's, or of another kind; `state` is set behind its back."""
+    """Return a request to freeze a new account of the customer, or of another kind; `state` is set behind its back."""
     from support.models import RequestKind, ServiceRequest
     from support.requests import services as requests
 

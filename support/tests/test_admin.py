@@ -44,7 +44,7 @@ def test_a_ticket_is_shown_as_a_conversation(alice: Any, sam: Any, sally: Any, t
     assert "<script>alert" not in page
 
 
-def test_the_movement_is_a_link_for_who_sees_the_ledger(
+def test_the_movement_is_a_link_for_roles_that_see_the_ledger(
     alice: Any, sam: Any, audrey: Any, open_account: Any, ticket_of: Any, browser_of: Any
 ) -> None:
     # R5.4
@@ -82,13 +82,13 @@ def test_a_clerk_sees_only_what_is_to_be_another_and_beside_it_what_is_now(alice
     # R4.2: a request to change the name alone brings up no address.
     named = request_of(alice, "update_identity", payload=IDENTITY | {"address": alice.address}, reason="Married")
     shown = [("Name now", "Alice Archer"), ("New name", "Alicia Archer")]
-    assert kind_of(named).wishes_for_clerks(alice, named.details) == shown
+    assert kind_of(named).wishes_for_clerks(alice, named.opened) == shown
 
 
 def test_what_the_customer_gave_is_for_who_decides(
     alice: Any, sam: Any, audrey: Any, request_of: Any, browser_of: Any
 ) -> None:
-    # R5.4: an auditor sees that there was a request and what became of it, not a home address.
+    # R5.4: an auditor sees that there was a request and its outcome, not a home address.
     row = request_of(alice, "update_identity", payload=IDENTITY, reason="We moved")
     clerk, auditor = page_of(row, browser_of(sam)), page_of(row, browser_of(audrey))
     for text in ("Alicia Archer", "Alice Archer", "Lindenallee 4<br>Berlin", "Hafenstraße 9<br>Hamburg", "We moved"):
@@ -101,7 +101,7 @@ def test_what_the_customer_gave_is_for_who_decides(
 def test_a_wish_stands_beside_what_is_now(alice: Any, request_of: Any) -> None:
     row = request_of(alice, "raise_daily_limit", payload={"amount": "30000"}, reason="A car")
     shown = [("Daily limit now", "€25,000.00"), ("New daily limit", "€30,000.00")]
-    assert kind_of(row).wishes_for_clerks(alice, row.details) == shown
+    assert kind_of(row).wishes_for_clerks(alice, row.opened) == shown
     moved = request_of(alice, "update_identity", payload=IDENTITY, reason="We moved")
     shown = [
         ("Name now", "Alice Archer"),
@@ -109,9 +109,9 @@ def test_a_wish_stands_beside_what_is_now(alice: Any, request_of: Any) -> None:
         ("Address now", "Lindenallee 4\nBerlin"),
         ("New address", "Hafenstraße 9\nHamburg"),
     ]
-    assert kind_of(moved).wishes_for_clerks(alice, moved.details) == shown
+    assert kind_of(moved).wishes_for_clerks(alice, moved.opened) == shown
     frozen = request_of(alice, "freeze_account")
-    assert kind_of(frozen).wishes_for_clerks(alice, frozen.details) == []
+    assert kind_of(frozen).wishes_for_clerks(alice, frozen.opened) == []
 
 
 @in_one_world("kind", RequestKind)
@@ -145,7 +145,7 @@ def test_what_cannot_be_done_any_more_stays_undone(alice: Any, sam: Any, request
 def test_a_faster_colleague_is_named_as_the_reason(
     alice: Any, sam: Any, sally: Any, request_of: Any, browser_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody decides between the look at the row and the service: the service says so."""
+    """Another clerk decides between the look at the row and the service: the service says so."""
     row = request_of(alice, "freeze_account")
     original = requests.approve_request
 

@@ -1,4 +1,4 @@
-"""Service requests through the API: each kind with its own fields, decided as ever by clerks (R4.2, R7.2)."""
+"""Service requests through the API: each kind with its own fields, decided by clerks as always (R4.2, R7.2)."""
 
 from typing import Any
 from uuid import uuid4
@@ -13,6 +13,7 @@ from support.requests import services as service
 from support.requests.kinds import KINDS, PAGE_KINDS
 from tests.acts import mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.staff_acts import set_status
 from tests.tables import in_one_world
 
@@ -46,6 +47,7 @@ def wishes(alice: Any, account: Any, open_account: Any) -> dict[str, dict[str, A
         "update_identity": {"first_name": "Alicia", "last_name": "", "address": "A 1\n\nB", "reason": "I moved"},
         "reset_pin": {},
     }
+    assert set(bodies) == set(PAGE_KINDS), "a new kind: add a body that asks for it to `wishes`, here"
     return {kind: {"kind": kind} | body for kind, body in bodies.items()}
 
 
@@ -57,7 +59,7 @@ def test_each_kind_is_filed_seen_and_taken_back(kind: str, alice: Any, api_of: A
     assert filed.status_code == 201
     row = ServiceRequest.objects.get()
     assert (row.customer_id, row.kind, row.state) == (alice.pk, kind, "pending")
-    assert row.details.keys() == KINDS[kind].payload_keys | KINDS[kind].noted(row.account).keys()  # type: ignore[index]  # a text for its member
+    assert row.opened.keys() == KINDS[kind].payload_keys | KINDS[kind].noted(row.account).keys()  # type: ignore[index]  # a text for its member
     assert filed.json()["wishes"].keys() == KINDS[kind].payload_keys  # type: ignore[index]  # as above
     seen = api.get(f"requests/{row.public_id}")
     assert seen.json() == filed.json()
@@ -88,7 +90,7 @@ def test_every_kind_of_the_pages_has_a_schema(api_of: Any) -> None:
 
 
 def test_what_was_asked_for_comes_back_in_one_spelling(alice: Any, account: Any, api_of: Any, wishes: Any) -> None:
-    # R2.2: the number in full in one's own request, masked in the list.
+    # R2.2: the full number in one's own request, masked in the list.
     api = api_of(alice)
     limit = api.post("requests", wishes["raise_daily_limit"]).json()
     assert (limit["wishes"], limit["account"], limit["reason"]) == ({"amount": "40000.00"}, None, "A house")
@@ -103,6 +105,7 @@ def test_what_was_asked_for_comes_back_in_one_spelling(alice: Any, account: Any,
         assert secret not in listed.content.decode()
 
 
+@proves("V8.2.3")
 def test_a_decision_is_told_with_its_reason_and_not_by_whom(
     alice: Any, sam: Any, account: Any, api_of: Any, wishes: Any
 ) -> None:
@@ -122,6 +125,7 @@ def test_a_decision_is_told_with_its_reason_and_not_by_whom(
 # --- What cannot be --------------------------------------------------------------------------------------------
 
 
+@proves("V2.2.1", "V15.3.3")
 @in_one_world(
     ("data", "expected"),
     [
@@ -152,7 +156,7 @@ def test_a_decision_is_told_with_its_reason_and_not_by_whom(
     ],
 )
 def test_each_kind_has_its_own_fields_and_no_other(data: Any, expected: Any, alice: Any, api_of: Any) -> None:
-    # R4.2: a secret has no place to stand in; and nothing of what was sent comes back.
+    # R4.2: there is no place for a secret; and nothing that was sent comes back.
     answer = api_of(alice).post("requests", data)
     assert fields(answer) == expected
     assert "script" not in answer.content.decode()
@@ -193,7 +197,7 @@ def test_there_is_an_end_to_what_one_can_ask(alice: Any, api_of: Any, wishes: An
 def test_a_strangers_account_is_not_there(
     kind: str, alice: Any, charlie: Any, api_of: Any, account: Any, wishes: Any
 ) -> None:
-    # R1.7: whatever state it is in, and nobody's just so.
+    # R1.7: in any state, and never another customer's.
     from accounts.account_numbers import new_number
 
     api = api_of(charlie)
@@ -203,6 +207,7 @@ def test_a_strangers_account_is_not_there(
     assert not ServiceRequest.objects.exists()
 
 
+@proves("V8.2.2")
 def test_a_strangers_request_is_not_there(alice: Any, charlie: Any, api_of: Any, request_of: Any) -> None:
     # R1.7
     row, api = request_of(alice), api_of(charlie)
@@ -216,7 +221,7 @@ def test_a_strangers_request_is_not_there(alice: Any, charlie: Any, api_of: Any,
 
 
 @in_one_world("who", [*STAFF, None])
-def test_staff_are_no_customers_and_nobody_is_none(
+def test_staff_and_strangers_are_not_customers(
     who: str | None, request: Any, alice: Any, api_of: Any, request_of: Any, wishes: Any
 ) -> None:
     # R1.7

@@ -119,7 +119,7 @@ def unfreezing(alice: Any, request_of: Any, open_account: Any) -> Any:
 def test_an_approval_lifts_the_freezes_that_the_program_has_read_and_no_other(
     unfreezing: Any, ada: Any, api: Any
 ) -> None:
-    """R2.5: one that came since is refused, and nothing is half done."""
+    """R2.5: a newer one is refused, and nothing is half done."""
     client, path = api("ada"), f"staff/requests/{unfreezing.public_id}"
     first = client.get(path).json()
     assert [freeze["kind"] for freeze in first["freezes"]] == ["customer"]
@@ -138,7 +138,7 @@ def test_an_approval_lifts_the_freezes_that_the_program_has_read_and_no_other(
 def test_an_approval_that_names_no_freezes_lifts_those_that_the_customer_asked_about(
     unfreezing: Any, ada: Any, api: Any
 ) -> None:
-    """What a program has read that sends its reason alone, nobody knows."""
+    """The bank cannot know what a program has read that sends only its reason."""
     client, path = api("ada"), f"staff/requests/{unfreezing.public_id}/approve"
     freezing.freeze_account(actor=ada, account=unfreezing.account, reason=REASON)
     assert told(client.post(path, {"reason": REASON})) == (409, "freeze_came_since")
@@ -148,7 +148,7 @@ def test_an_approval_that_names_no_freezes_lifts_those_that_the_customer_asked_a
 
 
 def test_which_freezes_the_customer_asked_about_is_for_no_clock_to_say(unfreezing: Any, ada: Any, api: Any) -> None:
-    """R2.5: a server whose clock is behind freezes later, at a time before the request."""
+    """R2.5: a server whose clock is slow freezes later, at a time before the request."""
     freezing.freeze_account(actor=ada, account=unfreezing.account, reason=REASON)
     AccountFreeze.objects.filter(kind=FreezeKind.ADMINISTRATOR).update(
         frozen_at=unfreezing.created_at - timedelta(days=1)
@@ -158,8 +158,8 @@ def test_which_freezes_the_customer_asked_about_is_for_no_clock_to_say(unfreezin
     assert api("ada").get(path).json()["wishes"] == {}, "it is nothing that the customer wishes"
 
 
-def test_of_a_request_that_noted_no_freezes_the_time_says_which(unfreezing: Any, ada: Any, api: Any) -> None:
-    """One that was filed before the bank noted them."""
+def test_the_time_says_which_freezes_a_request_meant_that_noted_none(unfreezing: Any, ada: Any, api: Any) -> None:
+    """A request that was filed before the bank noted them."""
     unfreezing.payload = "{}"
     unfreezing.save(update_fields=["payload"])
     path = f"staff/requests/{unfreezing.public_id}/approve"
@@ -169,7 +169,7 @@ def test_of_a_request_that_noted_no_freezes_the_time_says_which(unfreezing: Any,
     assert api("ada").post(path, {"reason": REASON}).json()["state"] == "completed"
 
 
-def test_a_version_that_is_none_is_invalid(unfreezing: Any, api: Any) -> None:
+def test_a_text_that_is_not_a_version_is_invalid(unfreezing: Any, api: Any) -> None:
     path = f"staff/requests/{unfreezing.public_id}/approve"
     for wrong in (-1, "1", 1.5, [1]):
         answer = api("sam").post(path, {"reason": REASON, "freezes_version": wrong})
@@ -203,7 +203,7 @@ def test_a_request_of_ones_own_is_decided_by_somebody_else(sam: Any, ada: Any, a
     assert state_of(row) == "pending"
 
 
-def test_what_there_is_not_is_404_and_what_is_wrong_422(alice: Any, request_of: Any, api: Any) -> None:
+def test_a_missing_row_is_404_and_a_wrong_value_422(alice: Any, request_of: Any, api: Any) -> None:
     row = request_of(alice)
     for verb in ("approve", "reject"):
         assert told(api("sam").post(f"staff/requests/{uuid4()}/{verb}", {"reason": REASON})) == NOT_FOUND
@@ -219,7 +219,7 @@ def test_what_there_is_not_is_404_and_what_is_wrong_422(alice: Any, request_of: 
 def test_the_list_goes_on_at_its_cursor(
     alice: Any, request_of: Any, api: Any, monkeypatch: Any, django_assert_max_num_queries: Any
 ) -> None:
-    # R7.3: also when what the page before ended with was decided meanwhile.
+    # R7.3: also if the last row of the previous page was decided meanwhile.
     monkeypatch.setattr(paging, "PAGE_ROWS", 2)
     rows = [request_of(alice) for _ in range(4)]
     client = api("sam")

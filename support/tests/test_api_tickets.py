@@ -10,6 +10,7 @@ from support import tickets as service
 from support.models import MAX_MESSAGE_CHARS, Ticket, TicketMessage
 from tests.acts import mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import Transaction
 
@@ -56,6 +57,7 @@ def test_a_conversation_from_question_to_answer(alice: Any, sam: Any, api_of: An
     assert len(mails(alice.email)) == 3
 
 
+@proves("V8.2.3")
 def test_a_note_among_staff_moves_no_time_that_the_customer_sees(
     alice: Any, sam: Any, api_of: Any, ticket_of: Any
 ) -> None:
@@ -93,7 +95,7 @@ def test_the_same_key_opens_one_ticket(alice: Any, bob: Any, api_of: Any, write:
 def test_the_same_key_for_something_else_is_refused(
     change: Any, alice: Any, api_of: Any, write: Any, open_account: Any
 ) -> None:
-    # R3.5: what was written would be lost.
+    # R3.5: the text would be lost.
     open_account(alice, "100.00")
     if "reference" in change:
         change = {"reference": Transaction.objects.latest("created_at").reference}
@@ -142,7 +144,7 @@ def test_a_list_has_pages_and_an_end(
     assert fields(api.get("tickets", {"page": "2"})) == {"page"}
 
 
-def test_the_page_begins_anew_where_nothing_is_known(alice: Any, ticket_of: Any, browser_of: Any) -> None:
+def test_the_page_begins_again_where_nothing_is_known(alice: Any, ticket_of: Any, browser_of: Any) -> None:
     ticket_of(alice)
     assert len(browser_of(alice).get(f"/help/messages/?older_than={uuid4()}").context["tickets"]) == 1
 
@@ -150,6 +152,7 @@ def test_the_page_begins_anew_where_nothing_is_known(alice: Any, ticket_of: Any,
 # --- Who may not, and what cannot be -----------------------------------------------------------------------------
 
 
+@proves("V8.2.2")
 def test_a_strangers_ticket_is_not_there(alice: Any, charlie: Any, api_of: Any, ticket_of: Any) -> None:
     # R1.7
     ticket, api = ticket_of(alice), api_of(charlie)
@@ -162,7 +165,7 @@ def test_a_strangers_ticket_is_not_there(alice: Any, charlie: Any, api_of: Any, 
 
 
 @in_one_world("who", STAFF)
-def test_staff_are_no_customers(who: str, request: Any, alice: Any, api_of: Any, ticket_of: Any, write: Any) -> None:
+def test_staff_are_not_customers(who: str, request: Any, alice: Any, api_of: Any, ticket_of: Any, write: Any) -> None:
     # R1.7
     ticket, api = ticket_of(alice), api_of(request.getfixturevalue(who))
     path = f"tickets/{ticket.public_id}"
@@ -191,14 +194,14 @@ def test_without_a_token_nothing_is_told(alice: Any, api_of: Any, ticket_of: Any
         ({"status": "resolved"}, "status"),
     ],
 )
-def test_what_is_no_message_is_refused_at_its_field(
+def test_anything_except_a_message_is_refused_at_its_field(
     changes: Any, field: str, alice: Any, api_of: Any, write: Any
 ) -> None:
     assert fields(write(api_of(alice), **changes)) == {field}
     assert not Ticket.objects.exists()
 
 
-def test_a_text_without_a_mark_is_none(alice: Any, api_of: Any, ticket_of: Any, write: Any) -> None:
+def test_a_text_without_a_visible_mark_is_refused(alice: Any, api_of: Any, ticket_of: Any, write: Any) -> None:
     api = api_of(alice)
     assert told(write(api, text="\u200b")) in {(422, "text_missing"), (422, "invalid")}
     assert fields(api.post(f"tickets/{ticket_of(alice).public_id}/replies", {"text": "\n"})) == {"text"}

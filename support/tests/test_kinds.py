@@ -1,4 +1,4 @@
-"""A kind of request is whole or the program does not start: whatever is forgotten is named (R4.2)."""
+"""A kind of request is complete or the program does not start: a forgotten part is named (R4.2)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -77,8 +77,9 @@ def test_parts_that_do_not_fit_together_are_refused(
 
 def test_every_name_has_one_class() -> None:
     assert list(registered(*CLASSES)) == list(KINDS)
+    assert list(registered(*reversed(CLASSES))) == list(RequestKind), "in the order of the page"
     for classes in (CLASSES[1:], [*CLASSES, CLASSES[0]]):
-        with pytest.raises(TypeError, match=r"Each RequestKind has one class; look at freeze_account\."):
+        with pytest.raises(TypeError, match=r"one class, in support/requests/kinds/; look at freeze_account\."):
             registered(*classes)
 
 
@@ -88,4 +89,5 @@ def test_programmers_read_what_a_kind_takes(kind: RequestKind) -> None:
     row = next((row for row in rows if f"`{kind}`" in row.split("|")[1]), None)
     assert row is not None, f"docs/api.md has no row for {kind}"
     fields = KINDS[kind].schema.model_fields.keys() - {"kind"}
-    assert [field for field in sorted(fields) if f"`{field}`" not in row] == []
+    lacking = [field for field in sorted(fields) if f"`{field}`" not in row]
+    assert lacking == [], f"the row of {kind} in docs/api.md does not name them"

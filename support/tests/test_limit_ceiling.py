@@ -9,6 +9,7 @@ from django.test import Client
 from audit.models import AuditEntry
 from support.models import ServiceRequest
 from support.requests import services as requests
+from tests.asvs import proves
 from transfers import history
 from transfers.orders.own_limits import AboveCeiling
 
@@ -27,6 +28,7 @@ def test_above_the_ceiling_nothing_is_filed_and_the_field_says_so(alice: Any, br
     assert ask_for(browser_of(alice), "250000").status_code == 302
 
 
+@proves("V2.3.2")
 def test_what_was_asked_for_before_the_ceiling_came_down_is_not_done(
     alice: Any, sam: Any, browser_of: Any, settings: Any
 ) -> None:

@@ -1,5 +1,5 @@
-"""Two-factor reset for somebody who has lost phone and recovery codes: the password, a link by mail, then two
-different clerks; it ends all sessions and leads to enrolment (R4.2, R1.3)."""
+"""Two-factor reset for a person who has lost phone and recovery codes: the password, a link by mail, then two different
+clerks; it ends all sessions and leads to enrolment (R4.2, R1.3)."""
 
 import re
 from datetime import timedelta
@@ -18,6 +18,7 @@ from support.models import LostFactorLink, ServiceRequest
 from support.requests import lost_factor
 from support.requests import services as service
 from tests.acts import give_code, give_password, is_signed_in, link_for, mails
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -44,6 +45,7 @@ def approve(clerk: Any, request: Any) -> Any:
     return service.approve_request(actor=clerk, public_id=request.public_id, reason="Called her at home")
 
 
+@proves("V6.4.4")
 def test_the_whole_way_back_in(
     filed: ServiceRequest, alice: Any, sam: Any, ada: Any, browser_of: Any, code_of: Any, client: Client
 ) -> None:
@@ -72,6 +74,7 @@ def test_the_whole_way_back_in(
     assert is_signed_in(client)
 
 
+@proves("V2.3.5", "V6.4.4")
 def test_one_clerk_cannot_agree_twice(filed: ServiceRequest, alice: Any, sam: Any) -> None:
     approve(sam, filed)
     with pytest.raises(service.SecondClerkNeeded, match="A second clerk"):
@@ -79,6 +82,7 @@ def test_one_clerk_cannot_agree_twice(filed: ServiceRequest, alice: Any, sam: An
     assert TotpDevice.objects.filter(user=alice).exists()
 
 
+@proves("V2.3.5")
 def test_the_word_of_a_clerk_who_was_locked_meanwhile_does_not_count(
     filed: ServiceRequest, alice: Any, sam: Any, sally: Any, ada: Any
 ) -> None:
@@ -118,7 +122,7 @@ def test_who_has_no_second_factor_yet_has_none_to_lose(client: Client, make_user
     assert client.post(PAGE)["Location"] == "/sign-in/"
 
 
-def test_following_the_link_changes_nothing_and_says_nothing_about_whose_it_is(link: str, alice: Any) -> None:
+def test_following_the_link_changes_nothing_and_does_not_name_its_owner(link: str, alice: Any) -> None:
     # Mail scanners follow links.
     page = Client().get(link)
     assert page.status_code == 200
@@ -155,7 +159,7 @@ def test_a_link_is_worthless_after(meanwhile: Any, link: str, alice: Any) -> Non
 def test_a_link_used_while_another_click_waits_files_nothing_more(
     link: str, alice: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As in accounts/tests/test_mail_links.py: the click that was first has gone through meanwhile.
+    # As in accounts/tests/test_mail_links.py: the first click has gone through meanwhile.
     token = link.strip("/").rpartition("/")[2]
     gone = LostFactorLink.objects.filter(user=alice)
     monkeypatch.setattr(LostFactorLink, "_wait_for_others", lambda link: gone.delete())
@@ -186,6 +190,7 @@ def test_a_second_link_files_no_second_request(filed: ServiceRequest, client: Cl
     assert ServiceRequest.objects.count() == 1
 
 
+@proves("V14.2.4")
 def test_the_token_is_nowhere_but_in_the_mail(link: str) -> None:
     token = link.strip("/").rpartition("/")[2]
     row = LostFactorLink.objects.get()

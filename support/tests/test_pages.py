@@ -96,7 +96,7 @@ def test_every_kind_is_offered_to_whom_it_fits_but_not_the_reset_of_two_factor(
         return {item.kind.value for item in answer.context["kinds"]}
 
     always = {"raise_daily_limit", "update_identity"}
-    assert offered() == always
+    assert offered() == always, "a new kind: say here to whom it is offered"
     account = open_account(alice)
     assert offered() == always | {"freeze_account", "close_account"}
     BankAccount.objects.filter(pk=account.pk).update(status="frozen")
@@ -254,7 +254,7 @@ def test_an_account_with_money_in_it_is_not_asked_to_be_closed_but_emptied(
     assert f'href="/accounts/{account.public_id}/"' in answer.content.decode()
 
 
-def test_a_name_and_address_that_are_the_same_are_no_request(alice: Any, browser_of: Any) -> None:
+def test_a_name_and_address_that_are_the_same_are_not_a_request(alice: Any, browser_of: Any) -> None:
     same = {"first_name": alice.first_name, "last_name": alice.last_name, "address": alice.address}
     assert "what we have already" in str(errors(new_request(browser_of(alice), "update_identity", **same)))
     assert not ServiceRequest.objects.exists()
@@ -277,7 +277,7 @@ def test_a_name_that_waits_stands_on_the_profile_and_can_be_taken_back(alice: An
     assert "?kind=update_identity" in text
 
 
-def test_an_address_that_waits_is_no_name_that_waits(alice: Any, browser_of: Any) -> None:
+def test_an_address_that_waits_is_not_a_name_that_waits(alice: Any, browser_of: Any) -> None:
     browser = browser_of(alice)
     new_request(browser, "update_identity", first_name="Alice", last_name="Archer", address="Hafenstraße 9")
     assert "We’re checking your new name" not in browser.get("/profile/").content.decode()

@@ -14,6 +14,7 @@ from accounts.permission.authority import ApprovedRequest
 from audit.models import AuditEntry
 from support.models import RequestKind, ServiceRequest
 from support.requests import services as service
+from tests.asvs import proves
 from tests.staff_acts import an_origin, fresh_code
 from transfers import history as transfer_selectors
 from transfers.accounts import freezing
@@ -35,7 +36,7 @@ def test_what_approval_does_is_tried_for_every_kind() -> None:
     once it has a test below."""
     here = {"freeze_account", "unfreeze_account", "close_account", "update_identity", "reset_pin", "raise_daily_limit"}
     in_test_lost_factor = {"reset_two_factor"}
-    assert here | in_test_lost_factor == set(RequestKind)
+    assert here | in_test_lost_factor == set(RequestKind), "a new kind: try its approval here, and name it above"
 
 
 def test_an_account_is_frozen_then_unfrozen_then_closed(
@@ -60,7 +61,7 @@ def test_a_name_and_an_address_are_changed(alice: Any, sam: Any, request_of: Any
 
 
 def test_a_name_alone_leaves_the_address_that_was_changed_meanwhile(alice: Any, sam: Any, request_of: Any) -> None:
-    # R1.8: an address changes at once on the profile; an approval of a name must not bring the old one back.
+    # R1.8: an address changes at once on the profile; the approval of a name must not bring the old one back.
     named = request_of(alice, "update_identity", payload=IDENTITY | {"address": alice.address}, reason="Married")
     profile.update_details(actor=alice, address="Am Markt 1", code=fresh_code(alice), origin=an_origin())
     approve(sam, named)
@@ -88,6 +89,7 @@ def test_the_change_and_its_request_are_named_in_one_audit_trail(alice: Any, sam
     assert actions == ["REQUEST_APPROVED", "ACCOUNT_FROZEN", "REQUEST_COMPLETED"]
 
 
+@proves("V8.2.2")
 def test_a_clerk_has_no_way_to_the_account_but_an_approved_request(
     alice: Any, sam: Any, open_account: Any, request_of: Any
 ) -> None:

@@ -24,6 +24,7 @@ from support.requests.kinds.raise_daily_limit import NotAHigherLimit
 from support.requests.kinds.reset_pin import NoPinToReset
 from support.states import IllegalStep, RequestState
 from tests.acts import mails
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.orders import cash
 from transfers.orders.ownership import NotYourAccount
@@ -45,7 +46,7 @@ def actions_of(request: Any) -> list[str]:
 
 
 def kinds_of(request: Any) -> list[str]:
-    """Whose freezes stand on its account."""
+    """Return the kinds of the freezes on its account."""
     rows = AccountFreeze.objects.filter(account=request.account_id, lifted_at__isnull=True).order_by("pk")
     return list(rows.values_list("kind", flat=True))
 
@@ -117,6 +118,7 @@ def test_a_decision_has_a_reason(
     assert ServiceRequest.objects.get(pk=request.pk).state == RequestState.PENDING
 
 
+@proves("V8.2.1")
 @in_one_world("decide", [approve, reject])
 def test_nobody_decides_their_own_request(decide: Any, alice: Any, request_of: Any) -> None:
     # R5.2
@@ -197,15 +199,17 @@ def test_a_request_carries_what_its_kind_needs_and_nothing_else(kind: RequestKin
             service.file_request(actor=alice, kind=kind, reason="Please")
 
 
+@proves("V14.2.4")
 def test_no_kind_has_room_for_a_secret() -> None:
     keys = {key for rule in KINDS.values() for key in rule.payload_keys}
     assert keys == {"first_name", "last_name", "address", "amount"}
 
 
+@proves("V14.2.4")
 def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any) -> None:
     # R8.1
     request = request_of(alice, "update_identity", payload=IDENTITY, reason="Married")
-    assert request.details == IDENTITY
+    assert request.opened == IDENTITY
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM support_servicerequest")
         assert "Hafenstra" not in repr(cursor.fetchall())
@@ -223,9 +227,9 @@ def test_what_is_asked_for_is_sealed_in_the_database(alice: Any, request_of: Any
         (IDENTITY | {"last_name": ""}, IDENTITY | {"last_name": ""}),
     ],
 )
-def test_what_stays_as_it_is_is_no_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
+def test_unchanged_fields_are_not_part_of_the_request(payload: Any, kept: Any, alice: Any, request_of: Any) -> None:
     # R1.8: so that an approval writes nothing that was not asked for.
-    assert request_of(alice, "update_identity", payload=payload, reason="Married").details == kept
+    assert request_of(alice, "update_identity", payload=payload, reason="Married").opened == kept
 
 
 @in_one_world(

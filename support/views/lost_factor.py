@@ -1,4 +1,4 @@
-"""Between the right password and the code, for somebody who can give none."""
+"""Between the right password and the code, for a person who can give none."""
 
 from django import forms
 from django.contrib import messages
@@ -19,7 +19,7 @@ from support.requests import lost_factor as service
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def lost_factor(request: HttpRequest) -> HttpResponse:
-    """What will happen, and the button that sends the link."""
+    """Show what will happen, and the button that sends the link."""
     user = _who_gave_the_password(request)
     if user is None:
         return redirect("sign_in")
@@ -42,7 +42,7 @@ def sent(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in the mail: a GET changes nothing, and neither answer says whose it is."""
+    """File the request by the link in the mail: a GET changes nothing, and neither answer says whose link it is."""
     try:
         LostFactorLink.find(token)
         if request.method == "POST":
@@ -56,6 +56,6 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _who_gave_the_password(request: HttpRequest) -> User | None:
-    """Somebody who has a second factor to lose; others are asked to set one up."""
+    """Return the person who gave the password, if they have a second factor to lose; others are asked to set one up."""
     user = pending_sign_in.user_of(request.session)
     return user if user is not None and two_factor.confirmed_device(user) is not None else None

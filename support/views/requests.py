@@ -80,7 +80,7 @@ def service_request(request: SignedInRequest, public_id: UUID) -> HttpResponse:
         "row": row,
         "explanation": kind.explanation,
         "unless_approved": kind.unless_approved,
-        "wishes": kind.wishes(row.details),
+        "wishes": kind.wishes(row.opened),
         "can_cancel": row.state == RequestState.PENDING,
     }
     return render(request, "support/request.html", context)
@@ -103,7 +103,8 @@ def request_cancel(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 
 def _kinds_for(customer: User) -> list[KindOfRequest]:
-    """The kinds that make sense for this customer now. The others still open by their address, and say why not."""
+    """Return the kinds that make sense for this customer now. The others still open by their address, and say why
+    not."""
     statuses = {account.status for account in transfer_selectors.accounts_of(customer)}
     return [
         kind

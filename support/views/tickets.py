@@ -22,7 +22,7 @@ from transfers.views.access import needs
 @require_safe
 @needs("support.open_ticket")
 def help_page(request: SignedInRequest) -> HttpResponse:
-    """The way to everything that one can ask the bank: the latest messages and requests."""
+    """Show everything that a customer can ask the bank: the latest messages and requests."""
     context = {
         "tickets": selectors.tickets_of(request.user).items[:3],
         "service_requests": [(kind_of(row), row) for row in selectors.requests_of(request.user).items[:3]],
@@ -65,7 +65,7 @@ def ticket_open(request: SignedInRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("support.open_ticket")
 def ticket(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """The conversation; a POST is a reply."""
+    """Show the conversation; a POST is a reply."""
     form = ReplyForm(request.POST or None)
     try:
         conversation = selectors.conversation_of(request.user, public_id)

@@ -17,8 +17,8 @@ def world(hers: Hers, alice: Any, bob: Any, make_user: Any, open_account: Any, a
 def walkers(
     request: pytest.FixtureRequest, make_user: Any, browser_of: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Walkers:
-    """Who walk through all doors. That they were seen again is no write among those that a walk looks at: it would come
-    once in fifteen seconds (`test_looking.py`)."""
+    """The visitors who walk through all doors. The note that they were seen again is not among the writes that a walk
+    looks at: it would come once in fifteen seconds (`test_looking.py`)."""
     monkeypatch.setattr(rows, "note_seen", lambda row, *, now: None)
     monkeypatch.setattr(rows, "note_program", lambda pk, *, last_seen_at, now: None)
     return Walkers(request.getfixturevalue, make_user, browser_of, api_of)

@@ -1,4 +1,4 @@
-"""What any door is asked, and what is looked at afterwards."""
+"""What every door is asked, and what is checked afterwards."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ from tests.access_walk import OURS, WORDS, rows_about, text_of
 class Door:
     """One thing to ask for in one way.
 
-    `answers` are the statuses it may answer with, with spaces between; `permission` opens it. `look` names what else
-    is wrong with an answer, or nothing.
+    `answers` are the statuses it may answer with, with spaces between; `permission` opens it. `look` names further
+    faults of an answer.
     """
 
     name: str
@@ -32,13 +32,13 @@ class Door:
     may_add: str = ""  # the model of which it may make a row of Alice's, whoever asks
     may_write: bool = True  # what the staff's area shows
     could_change_rows: bool = False  # where Django adds, changes and deletes rows
-    is_to_look: bool = False  # asked by a method that changes nothing of Alice's, whoever asks (R8.2)
+    is_to_look: bool = False  # asked with a method that changes nothing of Alice's, whoever asks (R8.2)
 
 
 def walk_through(doors: Iterable[Door], walker: Walker, alice: Any) -> list[str]:
-    """What is wrong with what they answer and show, and what they change of Alice's: a line for each fault.
+    """Return a line for each fault in what they answer and show, and in what they change of Alice's.
 
-    What each does is taken back: the next one finds the same bank.
+    Each act is undone: the next one finds the same bank.
     """
     wrong, was, asked = [], rows_about(alice), 0
     for door in doors:
@@ -56,7 +56,8 @@ def walk_through(doors: Iterable[Door], walker: Walker, alice: Any) -> list[str]
 
 
 def without_what_no_flag_opens(visitor: Visitor, doors: Iterable[Door]) -> list[Door]:
-    """A flag on top of a role could open what is closed to the role, and have rows changed that it sees."""
+    """Return the doors without those that no flag opens: a flag on top of a role could open what is closed to the role,
+    and change rows that it sees."""
     has_a_flag_too = visitor.is_superuser and visitor.role is not None
     return [
         door for door in doors if not has_a_flag_too or door.answers in {"403", "404"} or door.could_change_rows
@@ -68,7 +69,8 @@ def is_allowed_to_touch(door: Door, walker: Walker, answer: Any) -> bool:
 
 
 def is_allowed_to_see(door: Door, walker: Walker, answer: Any) -> bool:
-    """What Alice is refused may still be hers: her session is looked at whenever she asks."""
+    """Return whether the visitor may see it: a row that Alice is refused may still be hers, since her session is read
+    whenever she asks."""
     return walker.visitor.is_alice or (walker.visitor.may_touch(door.permission) and answer.status_code < 400)
 
 
@@ -94,7 +96,7 @@ def _changes(door: Door, alice: Any, was: dict[tuple[str, Any], str], written: s
 
 @contextmanager
 def undone(walker: Walker | None = None) -> Iterator[None]:
-    """What is written meanwhile is taken back, and so is what the browser was given."""
+    """Undo everything that is written meanwhile, and the browser's cookies."""
     point = transaction.savepoint()
     cookies = deepcopy(walker.browser.cookies) if walker else SimpleCookie()
     try:
@@ -110,7 +112,7 @@ def undone(walker: Walker | None = None) -> Iterator[None]:
 
 @contextmanager
 def writes() -> Iterator[set[str]]:
-    """The tables that are written to meanwhile."""
+    """Collect the tables that are written to meanwhile."""
     written: set[str] = set()
 
     def look(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -129,7 +131,7 @@ def _tables() -> frozenset[str]:
 
 @cache
 def tables_about_people() -> frozenset[str]:
-    """Of users and of what hangs on them by foreign keys, which `rows_about()` looks at."""
+    """Return the tables of users and of rows that refer to them by foreign keys, which `rows_about()` reads."""
     found: set[Any] = {User}
     models = [model for name in OURS for model in apps.get_app_config(name).get_models()]
     while more := {
@@ -141,7 +143,7 @@ def tables_about_people() -> frozenset[str]:
 
 @cache
 def tables_of_the_staff_area() -> frozenset[str]:
-    """But the audit log, which tells of refusals, too."""
+    """Return them without the audit log, which records refusals, too."""
     from django.contrib import admin
 
     tables = {model._meta.db_table for model in admin.site._registry} - {"audit_auditentry"}

@@ -1,4 +1,4 @@
-"""What somebody looks at who only looks, and what that writes."""
+"""The addresses that only show something, and what looking at them writes."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ WRITES = {
     "GET accounts/{number}/statements/{year}/{month}/pdf": DOWNLOAD,
     "GET orders/{order_id}/pdf": DOWNLOAD,
     r"/admin/\w+/\w+/export/": DOWNLOAD,
-    # Of a review that is not there: one that is there writes nothing (`test_looking`).
+    # For a review that does not exist: an existing one writes nothing (`test_looking`).
     "transfer_review": MESSAGE,
     "deposit_confirm": MESSAGE,
     "withdraw_confirm": MESSAGE,
@@ -38,8 +38,8 @@ Address = tuple[str, str, Callable[[Walker, str], Any]]
 
 @contextmanager
 def statements_but_reading() -> Iterator[list[str]]:
-    """What is sent meanwhile that is no SELECT, the beginning of a transaction among it: whoever opens one takes the
-    lock of SQLite from those who pay, even if they only read in it."""
+    """Collect the statements other than SELECT, including the beginning of a transaction: a reader that opens one takes
+    SQLite's lock from payments."""
     told: list[str] = []
 
     def look(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -56,7 +56,7 @@ def noted_now(user: Any) -> None:
 
 
 def of_pages(world: World) -> Iterator[Address]:
-    """Each page, asked nothing more, and asked with something in every field that an address can have."""
+    """Yield each page, asked nothing more, and asked with a value in every field that an address can have."""
     for page in pages.every_page():
         path = pages.path_of(page, world.hers)
         for address in (path, f"{path}?{urlencode(world.hers.fields)}"):
@@ -64,7 +64,7 @@ def of_pages(world: World) -> Iterator[Address]:
 
 
 def of_the_staff_area(visitor: Visitor, world: World) -> Iterator[Address]:
-    """Each page of it, and each list searched and sorted."""
+    """Yield each page of it, and each list searched and sorted."""
     for door in staff_area.doors(visitor, world):
         verb, _, path = door.name.partition(" ")
         if verb == "get":
@@ -74,7 +74,7 @@ def of_the_staff_area(visitor: Visitor, world: World) -> Iterator[Address]:
 
 
 def of_the_api(world: World) -> Iterator[Address]:
-    """Each operation that reads."""
+    """Yield each operation that reads."""
     for name in operations.OPERATIONS:
         verb, _, route = name.partition(" ")
         if verb == "GET":
@@ -83,7 +83,7 @@ def of_the_api(world: World) -> Iterator[Address]:
 
 
 def writes_of(walker: Walker, addresses: Iterator[Address], method: str) -> dict[str, list[str]]:
-    """By name, what each address writes that is asked by somebody who was noted a moment ago."""
+    """Return, by name, what each address writes when asked by a user who was noted a moment ago."""
     wrote: dict[str, list[str]] = {}
     for name, path, ask in addresses:
         with undone(walker):

@@ -26,29 +26,29 @@ _ACCOUNTS, _DEPOSIT, _WITHDRAW, _PAY, _WRITE, _ASK = (
 
 
 class Sent(NamedTuple):
-    """What there is to name of Alice's, and who asks."""
+    """Things of Alice's that can be named, and who asks."""
 
     world: World
     asker: Any = None
 
     @property
     def code(self) -> str:
-        """What their authenticator app shows."""
+        """Return the code in their authenticator app."""
         return fresh_code(self.asker) if self.asker else ""
 
 
 class Op(NamedTuple):
-    """What it answers to whom `permission` lets in, and what is sent.
+    """What it answers to visitors whom `permission` lets in, and what is sent.
 
-    An operation of customers that names something of Alice's is 404 for any other: in its path, or in its body
-    where `names_hers` says so.
+    An operation of customers that names something of Alice's is 404 for any other: in its path, or in its body if
+    `names_hers` says so.
     """
 
     permission: str
     status: int
     body: Callable[[Sent], Any] = lambda sent: None
     names_hers: bool = False
-    of_owners: str = ""  # what opens it to customers, for what is theirs, where staff do it too
+    of_owners: str = ""  # opens it to customers, for their own things, where staff do it too
 
     def permission_of(self, visitor: Visitor) -> str:
         return self.of_owners if self.of_owners and visitor.may(self.of_owners) else self.permission
@@ -70,7 +70,7 @@ def an_amount(sent: Sent) -> dict[str, Any]:
     return {"amount": "1.00"}
 
 
-# Asked for without a token; sent empty, they say nothing but what they need.
+# Asked without a token; sent empty, they only say what they need.
 PUBLIC = {
     "POST auth/login",
     "POST auth/password-reset",
@@ -99,7 +99,7 @@ OPERATIONS = {
     "GET orders/{order_id}/pdf": Op(_ACCOUNTS, 200),
     "GET transactions": Op(_ACCOUNTS, 200),
     "PATCH accounts/{number}": Op(_ACCOUNTS, 200, lambda sent: {"nickname": "Mine"}),
-    # Of a payment that was never held.
+    # For a payment that was never held.
     "POST orders/{order_id}/cancel": Op(_PAY, 409),
     "POST accounts": Op(_ACCOUNTS, 201, lambda sent: {"kind": "checking"}),
     "POST accounts/{number}/close": Op(_ACCOUNTS, 409),
@@ -111,7 +111,7 @@ OPERATIONS = {
     "GET payees": Op(_PAY, 200),
     "GET payees/{payee_id}": Op(_PAY, 200),
     "PATCH payees/{payee_id}": Op(_PAY, 200, lambda sent: {"label": "Mine"}),
-    # Hers, but whom he is about to pay.
+    # Hers, but he is about to pay her.
     "POST payees/lookup": Op(_PAY, 200, lambda sent: {"number": sent.world.account.number}),
     # Profile
     "DELETE profile/pin": Op(EVERYBODY, 409, a_code),
@@ -187,7 +187,7 @@ def status_for(name: str, visitor: Visitor) -> int:
 
 
 def doors(visitor: Visitor, world: World) -> Iterator[Door]:
-    """Each operation about what is Alice's, asked by a program with a good token."""
+    """Yield each operation about Alice's things, called by a program with a valid token."""
     for name, op in OPERATIONS.items():
         yield Door(
             name=name,
@@ -200,7 +200,7 @@ def doors(visitor: Visitor, world: World) -> Iterator[Door]:
 
 
 def asked(program: ApiClient, name: str, sent: Sent | None, names: dict[str, Any] | None = None) -> Any:
-    """The answer to an operation, sent as the table says, or empty."""
+    """Return the answer to an operation, sent as the table says, or empty."""
     method, path = name.split()
     body = OPERATIONS[name].body(sent) if sent and name in OPERATIONS else {}
     names = names or (sent.world.names if sent else {})
@@ -221,6 +221,6 @@ documented_paths = cache(lambda: api.get_openapi_schema()["paths"])
 
 
 def documented(name: str) -> Any:
-    """What the OpenAPI document says of an operation."""
+    """Return what the OpenAPI document says about an operation."""
     method, path = name.split()
     return documented_paths()[ROOT + path][method.lower()]

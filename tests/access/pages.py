@@ -18,10 +18,10 @@ _ACCOUNTS, _DEPOSIT, _WITHDRAW, _PAY, _WRITE, _ASK = (
 
 
 class Seen(NamedTuple):
-    """What GET and POST answer to whom `permission` lets in; more than one where it depends on what was sent. The first
-    is what a GET answers that was sent nothing.
+    """What GET and POST answer to visitors whom `permission` lets in; several statuses where it depends on the data
+    sent. The first is the answer to a GET without data.
 
-    A page about something of Alice's is 404 for any other customer, unless `to_others` says else (405 stays 405).
+    A page about something of Alice's is 404 for any other customer, unless `to_others` says otherwise (405 stays 405).
     """
 
     permission: str
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 
 
 class Public(NamedTuple):
-    """What GET and POST answer to who is not signed in, and what to who is."""
+    """What GET and POST answer to visitors who are signed out, and to signed-in ones."""
 
     get: str
     post: str
@@ -41,7 +41,7 @@ class Public(NamedTuple):
 
 
 PAGES: dict[str, Seen] = {
-    # Accounts and what moved on them
+    # Accounts and their movements
     "account": Seen(_ACCOUNTS, "200", "405"),
     "account_close": Seen(_ACCOUNTS, "200", "200 302"),
     "account_freeze": Seen(_ACCOUNTS, "200", "302"),
@@ -61,7 +61,7 @@ PAGES: dict[str, Seen] = {
     "daily_limit": Seen(_PAY, "200", "200 302"),
     "deposit": Seen(_DEPOSIT, "200", "200 302"),
     "deposit_confirm": Seen(_DEPOSIT, "302", "302"),
-    # Of a payment that is held; any other leads to its receipt.
+    # For a held payment; any other leads to its receipt.
     "order_cancel": Seen(_PAY, "200 302", "302"),
     "payee": Seen(_PAY, "200", "200 302"),
     "payee_remove": Seen(_PAY, "200", "302"),
@@ -122,18 +122,18 @@ PUBLIC: dict[str, Public] = {
     "stop_act": Public("404", "404"),
     "two_factor_enrol": Public("302", "302", leads_to="/sign-in/"),
 }
-# What else the password opens while the code is still to come.
+# What the password also opens before the code.
 WITH_A_PASSWORD = {
     "sign_in_code": Public("200", "200"),
     "lost_factor": Public("200", "200 302"),
     "lost_factor_sent": Public("200 302", "405 302"),
 }
-# What a page may add to what is Alice's, though it was not she who asked: a link, mailed to her alone.
+# A row that a page may add to Alice's although she did not ask: a link, mailed only to her.
 MAY_ADD = {"password_forgot": "accounts.PasswordReset", "lost_factor": "support.LostFactorLink"}
 
 
 def answers_of(name: str, visitor: Visitor, method: str, *, is_about: bool) -> str:
-    """The statuses that a page may answer to a visitor; `is_about` something of Alice's, or of nobody's."""
+    """Return the statuses that a page may answer to a visitor; `is_about` something of Alice's, or of nobody's."""
     if name in PUBLIC:
         row = PUBLIC[name]
         if visitor.name == "Alice with her password alone":
@@ -153,7 +153,7 @@ def answers_of(name: str, visitor: Visitor, method: str, *, is_about: bool) -> s
 
 
 def every_page() -> list[Page]:
-    """What ends the walk comes last."""
+    """Yield the pages, those that end the walk last."""
     return sorted(pages().values(), key=lambda page: page.name == "sign_out")
 
 
@@ -166,7 +166,7 @@ def is_about(page: Page, hers: Hers) -> bool:
 
 
 def doors(visitor: Visitor, hers: Hers) -> Iterator[Door]:
-    """Each page about what is Alice's, asked and told nothing more."""
+    """Yield each page about Alice's things, asked without further data."""
     for page in every_page():
         for method in ("get", "post"):
             yield door(page, path_of(page, hers), method, {}, visitor, hers)
@@ -192,7 +192,8 @@ def door(page: Page, path: str, method: str, fields: dict[str, Any], visitor: Vi
 
 
 def _where_it_leads(name: str, path: str, method: str, visitor: Visitor, answer: Any) -> str:
-    """What is wrong with the address that who is not signed in is sent to: sign-in, and from there to the page."""
+    """Return what is wrong with the address that signed-out visitors are sent to: sign-in, and from there to the
+    page."""
     leads_to = answer.headers.get("Location")
     if visitor.name == "nobody" and name in PUBLIC:
         expected = PUBLIC[name].leads_to if method == "get" else leads_to

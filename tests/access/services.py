@@ -1,4 +1,4 @@
-"""Every service that is told who acts: what lets them, and, of the staff's, what it is given.
+"""Every service with an actor: the permission, and for the staff's the arguments.
 
 A new one is found by its parameter `actor`, and belongs in one of the tables.
 """
@@ -40,9 +40,9 @@ _ON_REQUEST = "support.decide_request"
 
 @dataclass(frozen=True)
 class Staffs:
-    """A service of the staff's: what lets a role call it, and what it is given beside actor, reason and codes.
+    """A service of the staff: the permission to call it, and its arguments beside actor, reason and codes.
 
-    With `verb`, an approved request for this verb on the first thing given is its leave.
+    With `verb`, an approved request for this verb on the first argument is the permission.
     """
 
     service: Callable[..., Any]
@@ -50,14 +50,14 @@ class Staffs:
     given: Callable[[World], dict[str, Any]]
     verb: str = ""
     tells: bool = True  # the customer, by mail
-    to_colleagues: bool = False  # the mail is to administrators alone: the customer hears when it is done
+    to_colleagues: bool = False  # the mail is for administrators only: the customer is told when it is done
 
     def parameters(self) -> set[str]:
         return set(inspect.signature(self.service).parameters)
 
     @property
     def reason_name(self) -> str:
-        """What it calls the reason; "" if it asks for none."""
+        """Return the name of its reason; "" if it asks for none."""
         return next(iter({"reason", "note"} & self.parameters()), "")
 
     def call(self, world: World, actor: Any, reason: str = staff_acts.REASON, approve: Any = approved) -> Any:
@@ -187,8 +187,7 @@ STAFF: dict[str, Staffs] = {
     ),
 }
 
-# What customers do with what is theirs, by the permission that lets them. Each is 403 before anything that it is given
-# is looked at.
+# Services of customers for their own things, by permission. Each is 403 before its arguments are looked at.
 CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
     "transfers.open_own_account": (
         closing.close_account,
@@ -214,7 +213,7 @@ CUSTOMERS: dict[str, tuple[Callable[..., Any], ...]] = {
     "support.open_ticket": (tickets.open_ticket, tickets.reply_to_ticket),
     "support.file_request": (requests.cancel_request, requests.file_request),
 }
-# About oneself, whatever role one has; without a role nothing, before anything that it is given is looked at.
+# Services about oneself, for any role; without a role nothing, before the arguments are looked at.
 EVERYBODYS: tuple[Callable[..., Any], ...] = (
     api_credentials.begin_replacement,
     authenticator.new_pending_device,
@@ -226,7 +225,7 @@ EVERYBODYS: tuple[Callable[..., Any], ...] = (
     pins.set_pin,
     profile.update_details,
 )
-# What a session or a link, or a service above that has asked, has been let through for already: parts of the others.
+# Parts of other services, whose session, link or caller has already been let through.
 PARTS: tuple[Callable[..., Any], ...] = (
     # signing in and out, and one's own sessions and password
     api_credentials.change_password,
@@ -240,7 +239,7 @@ PARTS: tuple[Callable[..., Any], ...] = (
     user_sessions.end_one,
     user_sessions.end_others,
     user_sessions.new_row,
-    # what is looked at, or proved, before something is done
+    # checks before something is done
     api_credentials.complete_replacement,
     common.locked_row,
     common.refuse_self,
@@ -256,7 +255,7 @@ PARTS: tuple[Callable[..., Any], ...] = (
     reversals.refuse_unfit,
     screening.refuse_parties,
     administrators.take_turn,
-    # what is done once that was asked
+    # acts after those checks
     second_person.ask,
     common.record_act,
     common.told_if_nobody_could_agree,
@@ -268,7 +267,7 @@ PARTS: tuple[Callable[..., Any], ...] = (
 
 
 def services_with_an_actor() -> Iterator[Callable[..., Any]]:
-    """Every public function of the three apps that is told who acts, wherever it stands."""
+    """Yield every public function of the three apps with an actor, in any module."""
     for app in OURS:
         package = importlib.import_module(app)
         for found in pkgutil.walk_packages(package.__path__, f"{app}."):

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.urls import reverse
 
+from accounts.staff.acts import CodeAsked
 from audit.models import AuditEntry
 from tests.access.doors import Door
 from tests.access.visitors import STAFF, Visitor, Walker
@@ -15,38 +16,50 @@ from tests.access.world import World, acts, name_of
 from tests.access_walk import text_of
 from transfers.models import Transaction
 
-# What lets a role do an act to a row.
+NONE, LATELY, EACH = CodeAsked.NONE, CodeAsked.LATELY, CodeAsked.EACH
+BY_HAND = ""  # for staff who look at a person, a form or a conversation: programs do not do it
+
+
+class Act(NamedTuple):
+    """The role that may do it to a row, which of the clerk's codes it takes, and which operation of the API does the
+    same for the same code."""
+
+    permission: str
+    code: CodeAsked
+    operation: str
+
+
 ACTS = {
-    "bankaccount/deposit": "transfers.deposit_at_counter",
-    "bankaccount/freeze": "accounts.freeze_account",
-    "bankaccount/unfreeze": "accounts.unfreeze_account",
-    "bankaccount/withdraw": "transfers.withdraw_at_counter",
-    "fraudalert/close": "transfers.close_fraud_alert",
-    "pendingact/approve": "accounts.decide_pendingact",
-    "pendingact/stop": "accounts.decide_pendingact",
-    "servicerequest/approve": "support.decide_request",
-    "servicerequest/reject": "support.decide_request",
-    "ticket/answer": "support.handle_ticket",
-    "ticket/note": "support.handle_ticket",
-    "ticket/reopen": "support.handle_ticket",
-    "ticket/resolve": "support.handle_ticket",
-    "ticket/take": "support.handle_ticket",
-    "transaction/reverse": "transfers.reverse_transaction",
-    "transferorder/reject": "transfers.decide_held_transfer",
-    "transferorder/release": "transfers.decide_held_transfer",
-    "user/edit": "accounts.edit_user",
-    "user/lock": "accounts.lock_user",
-    "user/open-account": "transfers.open_account_for_customer",
-    "user/role": "accounts.change_role",
-    "user/unlock": "accounts.unlock_user",
+    "bankaccount/deposit": Act("transfers.deposit_at_counter", LATELY, BY_HAND),
+    "bankaccount/freeze": Act("accounts.freeze_account", LATELY, "POST accounts/{number}/freeze"),
+    "bankaccount/unfreeze": Act("accounts.unfreeze_account", LATELY, "POST accounts/{number}/unfreeze"),
+    "bankaccount/withdraw": Act("transfers.withdraw_at_counter", LATELY, BY_HAND),
+    "fraudalert/close": Act("transfers.close_fraud_alert", NONE, "POST alerts/{alert_id}/close"),
+    "pendingact/approve": Act("accounts.decide_pendingact", EACH, "POST staff/pending-acts/{act_id}/approve"),
+    "pendingact/stop": Act("accounts.decide_pendingact", EACH, "POST staff/pending-acts/{act_id}/stop"),
+    "servicerequest/approve": Act("support.decide_request", LATELY, "POST staff/requests/{request_id}/approve"),
+    "servicerequest/reject": Act("support.decide_request", NONE, "POST staff/requests/{request_id}/reject"),
+    "ticket/answer": Act("support.handle_ticket", NONE, BY_HAND),
+    "ticket/note": Act("support.handle_ticket", NONE, BY_HAND),
+    "ticket/reopen": Act("support.handle_ticket", NONE, BY_HAND),
+    "ticket/resolve": Act("support.handle_ticket", NONE, BY_HAND),
+    "ticket/take": Act("support.handle_ticket", NONE, BY_HAND),
+    "transaction/reverse": Act("transfers.reverse_transaction", LATELY, "POST transactions/{reference}/reverse"),
+    "transferorder/reject": Act("transfers.decide_held_transfer", LATELY, "POST holds/{hold_id}/reject"),
+    "transferorder/release": Act("transfers.decide_held_transfer", LATELY, "POST holds/{hold_id}/release"),
+    "user/edit": Act("accounts.edit_user", EACH, BY_HAND),
+    "user/lock": Act("accounts.lock_user", EACH, "POST users/{user_id}/lock"),
+    "user/open-account": Act("transfers.open_account_for_customer", LATELY, BY_HAND),
+    "user/role": Act("accounts.change_role", EACH, "POST users/{user_id}/role"),
+    "user/unlock": Act("accounts.unlock_user", EACH, "POST users/{user_id}/unlock"),
 }
-# What lets a role download a model's list.
+# The permission of a role to download a model's list.
 EXPORTS = {
     Transaction: "transfers.export_transactions",
     AuditEntry: "audit.export_auditentry",
 }
-# What the pages of a model answer to GET and POST, for a role that sees it (or may export, or may act), and for one of
-# the staff that does not. Add, change and delete are closed for all.
+# What the pages of a model answer to GET and POST, for a role that sees it (or may export, or may act), and for a
+# member of staff that does not. Add, change and delete are closed for all.
 PAGES = {
     # page: ((get, post) allowed, (get, post) not allowed)
     "changelist": (("200", "200"), ("403", "403")),
@@ -58,7 +71,7 @@ PAGES = {
     "act": (("200", "200 302"), ("403", "403")),  # 302: it asks for nothing, so it was done
     "": (("302", "302"), ("302", "302")),  # the address of a row without a page leads to its page
 }
-# Where Django would let rows be added, changed and deleted, and what then stands in the page.
+# Addresses where Django would add, change and delete rows, and the words of those pages.
 OF_ROWS = ("changelist", "add", "change", "delete")
 CLOSED = ("delete_selected", "/add/", "/delete/", 'name="_save"')
 # What the pages of the whole site answer to GET and POST, for all staff.
@@ -72,7 +85,7 @@ SITE = {
     "autocomplete": ("403", "405"),  # no list offers it
     "jsi18n": ("200", "405"),
     "view_on_site": ("404", "404"),  # no row has a page elsewhere
-    None: ("404", "404"),  # whatever else begins with /admin/
+    None: ("404", "404"),  # every other address that begins with /admin/
 }
 
 
@@ -118,7 +131,7 @@ def _of_a_model(resolver: Any, world: World, visitor: Visitor) -> Iterator[Door]
             continue
         permission = EXPORTS[model] if kind == "export" else permission_to_view(model)
         path = f"/admin/{resolver.pattern}" + str(pattern.pattern).replace("<path:object_id>", str(row.pk))
-        # With every field filled in, and by an action of the list that there is not.
+        # With every field filled in, and with an action that the list does not have.
         fields = {field.name: "x" for field in model._meta.fields} | {"post": "yes", "_save": "Save"}
         if kind == "changelist":
             fields = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
@@ -127,7 +140,7 @@ def _of_a_model(resolver: Any, world: World, visitor: Visitor) -> Iterator[Door]
 
 
 def _offers_nothing(door: Door) -> Callable[[Any], str]:
-    """Whether the page offers what is closed: Django puts it there for whoever may, a superuser at least."""
+    """Return whether the page offers nothing closed: Django offers it to everybody who may, a superuser at least."""
 
     def look(answer: Any) -> str:
         page = text_of(answer)
@@ -138,11 +151,12 @@ def _offers_nothing(door: Door) -> Callable[[Any], str]:
 
 
 def _acts(page: Any, world: World, visitor: Visitor) -> Iterator[Door]:
-    """The pages of the acts, each on a row on which it is offered, and that row's page, which leads there or not."""
+    """Yield the pages of the acts, each on a row on which it is offered, and that row's page, which links to it or
+    not."""
     for model, act in acts():
         if model is not page.model:
             continue
-        permission = ACTS[name_of(model, act)]
+        permission = ACTS[name_of(model, act)].permission
         sees, row = visitor.may(permission_to_view(model)), world.row_for(model, act)
         is_allowed, path = sees and visitor.may(permission), url(model, "act", row.pk, act.name)
         yield from _both(path, permission, PAGES["act"][not is_allowed], visitor)
@@ -176,7 +190,8 @@ def _both(
 
 
 def _for(visitor: Visitor, path: str, answer: str) -> str:
-    """Who is not staff gets one answer, whatever the address; but anybody is sent home from the sign-in page."""
+    """Return the answers for a visitor: people who are not staff get one answer, whatever the address; but everybody is
+    sent home from the sign-in page."""
     if path == reverse("admin:login") or not visitor.is_signed_in:
         return "302"
     return answer if visitor.is_staff else "403"

@@ -1,10 +1,11 @@
-"""What code of the clerk's own app each act of staff takes (R5.8): for what moves money one within five minutes, for
-who may do what one each time.
+"""Which code of the clerk's own app each act of staff needs (R5.8): for acts that move money one within five minutes,
+for acts on people's rights one each time.
 
-The tables are walked: an act or an operation that is new belongs in one of them.
+The test walks through tables: a new act or operation belongs in one of them.
 """
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,70 +13,40 @@ from django.utils import timezone
 
 from accounts.models import UserSession
 from accounts.sign_in import fresh_code
-from accounts.staff.acts import CodeAsked, CodeReasonForm
+from accounts.staff.acts import CodeReasonForm
 from audit.models import AuditEntry
 from bankproject.api import api
 from tests.access.operations import OPERATIONS, asked
+from tests.access.staff_area import ACTS, EACH, LATELY, NONE
 from tests.access.world import World, acts, name_of
 from tests.acts import wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from tests.staff_acts import fresh_code as code_now
 
 pytestmark = pytest.mark.django_db
 
-NONE, LATELY, EACH = CodeAsked.NONE, CodeAsked.LATELY, CodeAsked.EACH
-ACTS = {
-    "bankaccount/deposit": LATELY,
-    "bankaccount/freeze": LATELY,
-    "bankaccount/unfreeze": LATELY,
-    "bankaccount/withdraw": LATELY,
-    "fraudalert/close": NONE,
-    "pendingact/approve": EACH,
-    "pendingact/stop": EACH,
-    "servicerequest/approve": LATELY,
-    "servicerequest/reject": NONE,
-    "ticket/answer": NONE,
-    "ticket/note": NONE,
-    "ticket/reopen": NONE,
-    "ticket/resolve": NONE,
-    "ticket/take": NONE,
-    "transaction/reverse": LATELY,
-    "transferorder/reject": LATELY,
-    "transferorder/release": LATELY,
-    "user/edit": EACH,
-    "user/lock": EACH,
-    "user/open-account": LATELY,
-    "user/role": EACH,
-    "user/unlock": EACH,
-}
-# Of the API, what staff change: the same classes.
-OF_THE_API = {
-    "POST accounts/{number}/freeze": LATELY,
-    "POST accounts/{number}/unfreeze": LATELY,
-    "POST alerts/{alert_id}/close": NONE,
-    "POST holds/{hold_id}/reject": LATELY,
-    "POST holds/{hold_id}/release": LATELY,
-    "POST staff/pending-acts/{act_id}/approve": EACH,
-    "POST staff/pending-acts/{act_id}/stop": EACH,
-    "POST staff/requests/{request_id}/approve": LATELY,
-    "POST staff/requests/{request_id}/reject": NONE,
-    "POST transactions/{reference}/reverse": LATELY,
-    "POST users/{user_id}/lock": EACH,
-    "POST users/{user_id}/role": EACH,
-    "POST users/{user_id}/unlock": EACH,
-}
+OF_THE_API = {act.operation: act.code for act in ACTS.values() if act.operation}
 
 
 def six_minutes_pass(user: Any) -> None:
     UserSession.objects.filter(user=user).update(code_at=timezone.now() - timedelta(minutes=6))
 
 
+@proves("V7.5.3")
 def test_every_act_of_staff_says_what_code_it_takes() -> None:
     told = {name_of(model, act): act.code for model, act in acts()}
-    assert told == ACTS, "a new act: say in ACTS what code it takes, and in docs/staff.md"
-    # The code of each time stands in the form and goes to the service; the other one is the page's own.
+    codes = {name: act.code for name, act in ACTS.items()}
+    assert told == codes, "ACTS in tests/access/staff_area.py says what code an act takes"
+    # The code of each time is in the form and goes to the service; the other one belongs to the page.
     asks_itself = {name_of(model, act) for model, act in acts() if issubclass(act.form, CodeReasonForm)}
-    assert asks_itself == {name for name, code in ACTS.items() if code == EACH}
+    assert asks_itself == {name for name, code in codes.items() if code == EACH}
+
+
+def test_every_act_is_in_the_handbook() -> None:
+    """docs/staff.md names the button as the page does."""
+    handbook = (Path(__file__).resolve().parents[2] / "docs" / "staff.md").read_text(encoding="utf-8")
+    assert sorted({act.label for _, act in acts() if act.label not in handbook}) == [], "not in docs/staff.md"
 
 
 def test_every_operation_of_staff_says_what_code_it_takes() -> None:
@@ -86,7 +57,9 @@ def test_every_operation_of_staff_says_what_code_it_takes() -> None:
         if method != "get" and "Staff" in operation["tags"]
     }
     shared = {"POST accounts/{number}/freeze"}  # with the owner of the account, who needs none
-    assert changes | shared == set(OF_THE_API), "a new operation: say in OF_THE_API what code it takes"
+    assert changes | shared == set(OF_THE_API), (
+        "an operation of staff is that of an act: name it there, in ACTS of tests/access/staff_area.py"
+    )
 
 
 def test_what_moves_money_takes_a_code_after_five_minutes(
@@ -101,6 +74,7 @@ def test_what_moves_money_takes_a_code_after_five_minutes(
             assert ("code" in browser.get(address).context["form"].fields) == (act.code != NONE)
 
 
+@proves("V7.5.3")
 def test_one_code_is_good_for_five_minutes_in_this_session_alone(
     world: World, ada: Any, browser_of: Any, settings: Any
 ) -> None:
@@ -121,7 +95,7 @@ def test_one_code_is_good_for_five_minutes_in_this_session_alone(
     assert browser.post(frozen, {"reason": REASON}).status_code == 302
     settings.STAFF_CODE_SECONDS = 1
     unfreeze = f"/admin/accounts/bankaccount/{world.account.pk}/act/unfreeze/"
-    # Nor one that a clock noted which was set back since: it would be good for an hour and five minutes.
+    # Neither does one that a clock noted which has since been set back: it would count for an hour and five minutes.
     for given_at in (timezone.now() - timedelta(seconds=2), timezone.now() + timedelta(hours=1)):
         UserSession.objects.update(code_at=given_at)
         assert "code" in browser.get(unfreeze).context["form"].fields
@@ -149,6 +123,7 @@ def test_a_form_that_is_not_whole_uses_up_no_code(world: World, ada: Any, browse
     assert browser.post(page, {"reason": REASON, "code": code}).status_code == 302
 
 
+@proves("V7.5.3")
 def test_programs_of_staff_give_codes_as_the_pages_do(world: World, ada: Any, api_of: Any, subtests: Any) -> None:
     program = api_of(ada)
     six_minutes_pass(ada)
@@ -182,7 +157,7 @@ def test_a_code_in_the_body_counts_for_the_next_five_minutes_of_the_program(
 
 
 def test_a_sign_in_is_a_code_that_was_just_given(world: World, ada: Any, api_of: Any) -> None:
-    # Both factors were given a moment ago: nobody waits for the next half minute.
+    # Both factors were given a moment ago: no test waits for the next half minute.
     program = api_of(ada)
     assert asked(program, "POST accounts/{number}/freeze", None, world.names).status_code == 422
     assert program.post(f"accounts/{world.account.number}/freeze", {"reason": REASON}).status_code == 204

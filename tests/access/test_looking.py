@@ -1,4 +1,4 @@
-"""Looking writes nothing (issue 16; R1.6, R8.2): who is noted already commits nothing by a GET, by page or API.
+"""Looking writes nothing (issue 16; R1.6, R8.2): a GET of a user who is noted already commits nothing, by page or API.
 
 The staff's area, everybody else, and HEAD: `slow/test_looking_everywhere`.
 """
@@ -19,12 +19,14 @@ from tests.access.looking import WRITES, noted_now, of_pages, of_the_api, statem
 from tests.access.visitors import INSIDE, Walkers
 from tests.access.world import World
 from tests.acts import copy_of, give_password, link_for, register
+from tests.asvs import proves
 
 ALICE = next(visitor for visitor in INSIDE if visitor.is_alice)
 
 
+@proves("V3.5.3")
 @pytest.mark.django_db
-def test_a_customer_looks_at_everything_and_writes_nothing_but_what_is_listed(world: World, walkers: Walkers) -> None:
+def test_a_customer_looks_at_everything_and_writes_only_what_is_listed(world: World, walkers: Walkers) -> None:
     wrote = writes_of(walkers(ALICE), chain(of_pages(world), of_the_api(world)), "get")
     assert unforeseen(wrote) == {}
     named = {name for name in WRITES if not name.startswith("/")}
@@ -37,7 +39,7 @@ def test_a_customer_looks_at_everything_and_writes_nothing_but_what_is_listed(wo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ten_pages_in_a_row_are_no_commit_and_the_next_after_fifteen_seconds_is_one(
+def test_ten_pages_in_a_row_commit_nothing_and_the_next_after_fifteen_seconds_does(
     alice: Any, open_account: Any, browser_of: Callable[..., Client]
 ) -> None:
     # docs/scaling.md, “What gives out first”: it was one for each page.
@@ -72,7 +74,7 @@ def test_a_program_that_reads_commits_once_a_minute(alice: Any, open_account: An
 
 
 def writes_nothing(browser: Client, path: str, user: Any = None) -> bool:
-    """Whether a page that is there writes nothing, looked at once and once more."""
+    """Return whether an existing page writes nothing, looked at once and once more."""
     if user:
         noted_now(user)
     with statements_but_reading() as told:
@@ -147,7 +149,7 @@ def test_a_link_of_a_mail_is_opened_without_a_write(
 def test_a_message_is_written_by_the_form_and_taken_away_by_the_page_that_shows_it(
     alice: Any, browser_of: Callable[..., Client]
 ) -> None:
-    """Why a page may write after a form: what it says is said once."""
+    """Why a page may write after a form: its message is shown once."""
     browser = browser_of(alice)
     browser.post("/profile/sessions/end-others/")
     with statements_but_reading() as told:
@@ -158,9 +160,7 @@ def test_a_message_is_written_by_the_form_and_taken_away_by_the_page_that_shows_
 
 
 @pytest.mark.django_db
-def test_a_session_that_is_over_is_recorded_by_whatever_it_asks_next(
-    alice: Any, browser_of: Callable[..., Client]
-) -> None:
+def test_the_next_request_of_an_expired_session_records_its_end(alice: Any, browser_of: Callable[..., Client]) -> None:
     """Why the last request of a session writes: its end is in the audit log (R6.1), and its cookie opens nothing."""
     browser = browser_of(alice)
     other = copy_of(browser)

@@ -1,5 +1,5 @@
-"""What every operation of the API refuses whoever asks (R1.7, R7.1, R7.3). Who may ask for which:
-`slow/test_walk_of_staff_and_programs`."""
+"""What every operation of the API refuses, whoever asks (R1.7, R7.1, R7.3). `slow/test_walk_of_staff_and_programs`
+tests who may call which."""
 
 import json
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from tests.access.operations import KEY, OPERATIONS, PUBLIC, Sent, asked, docume
 from tests.access.world import World, made_up_names
 from tests.access_walk import WORDS, rows_about, text_of
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import REASON, an_origin, approved, fresh_code
 
@@ -44,10 +45,11 @@ def signed_out(user: Any, ada: Any, program: ApiClient) -> None:
     assert program.post("auth/logout").status_code == 204
 
 
+@proves("V8.2.1")
 def test_without_a_good_token_every_operation_is_401(
     world: World, make_user: Any, ada: Any, api_of: Callable[..., ApiClient], subtests: Any
 ) -> None:
-    # R7.1: nor is anything of what was sent looked at.
+    # R7.1: the data sent is not looked at either.
     olga, was = make_user("Olga"), rows_about(world.alice)
     for happened in (None, locked, inactive, without_two_factor, signed_out):
         with undone():
@@ -63,6 +65,7 @@ def test_without_a_good_token_every_operation_is_401(
                 assert rows_about(world.alice) == was
 
 
+@proves("V8.2.2")
 def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
     world: World, charlies: ApiClient, charlie: Any, subtests: Any
 ) -> None:
@@ -78,8 +81,9 @@ def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
                 assert answers[0] == answers[1]
 
 
+@proves("V15.3.3")
 def test_a_field_that_no_schema_has_is_refused(world: World, charlies: ApiClient, subtests: Any) -> None:
-    # R7.3: with something of Alice's in every field there is, and those that an attacker adds.
+    # R7.3: with something of Alice's in every field, and in those that an attacker adds.
     was = rows_about(world.alice)
     everything = json.dumps(world.hers.fields, default=str).encode()
     for name in OPERATIONS:
@@ -92,6 +96,7 @@ def test_a_field_that_no_schema_has_is_refused(world: World, charlies: ApiClient
     assert rows_about(world.alice) == was
 
 
+@proves("V8.2.2")
 def test_a_field_that_names_something_of_alices_is_refused(world: World, charlies: ApiClient) -> None:
     # R1.7: also where a body or a query names it.
     was = rows_about(world.alice)

@@ -1,4 +1,4 @@
-"""Pages outside the staff's area, for everybody (R1.3, R1.5, R1.7, R2.4). Who may open which: `test_walk`."""
+"""Pages outside the staff's area, for everybody (R1.3, R1.5, R1.7, R2.4). `test_walk` tests who may open which."""
 
 import re
 from typing import Any
@@ -13,6 +13,7 @@ from tests.access.doors import undone
 from tests.access.pages import EVERYBODY, PAGES, every_page, is_about, path_of
 from tests.access.visitors import INSIDE, Walkers
 from tests.access_walk import WORDS, Hers, made_up, text_of
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ OF_CUSTOMERS = [page for page in every_page() if page.name in PAGES and PAGES[pa
 
 
 def test_alice_herself_sees_all_of_it(hers: Hers, walkers: Walkers) -> None:
-    # R2.4: else the refusals of the walk would prove nothing.
+    # R2.4: otherwise the refusals of the walk would prove nothing.
     browser, seen = walkers(ALICE).browser, set()
     for page in every_page():
         text = text_of(browser.get(path_of(page, hers)))
@@ -31,11 +32,12 @@ def test_alice_herself_sees_all_of_it(hers: Hers, walkers: Walkers) -> None:
 
 
 def told(answer: Any, path: str) -> tuple[int, str, str]:
-    """Status, address and text of an answer, without what differs between any two."""
+    """Return status, address and text of an answer, without the parts that always differ."""
     text = re.sub(r'csrfmiddlewaretoken" value="\w+"|[0-9a-f-]{36}', "", text_of(answer).replace(path, ""))
     return answer.status_code, re.sub(r"[0-9a-f-]{36}", "", answer.headers.get("Location", "")), text
 
 
+@proves("V8.2.2")
 def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
     hers: Hers, walkers: Walkers, subtests: Any
 ) -> None:
@@ -50,14 +52,15 @@ def test_what_is_alices_is_as_unknown_to_charlie_as_what_does_not_exist(
                     assert told(ask(known), known) == told(ask(unknown), unknown)
 
 
+@proves("V4.1.4")
 def test_no_page_answers_to_a_method_it_does_not_know(hers: Hers, walkers: Walkers, subtests: Any) -> None:
-    # A peer's fault: state changes by whatever method comes.
+    # A peer's fault: state changes by any method.
     walker = walkers(ALICE)
     for page in every_page():
         with subtests.test(page.name), undone(walker):
             for method in ("PUT", "PATCH", "DELETE"):
                 answer = walker.browser.generic(method, path_of(page, hers))
-                # Where there is no route of the API, there is none for any method.
+                # An address that is not a route of the API has none for any method.
                 known = {"home": (405, 302), "api_nowhere": (404,), "sign_out": (405, 302)}.get(page.name, (405,))
                 assert answer.status_code in known, method
 

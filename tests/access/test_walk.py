@@ -1,6 +1,6 @@
 """Every role through every door, as the grants say (R1.3, R1.7, R5.1, R5.4, R7.2, R9.6).
 
-With what is Alice's in every place: who may not is told so, and sees and changes nothing of hers.
+Every place names something of Alice's: visitors without the permission are refused, and see and change nothing of hers.
 """
 
 import inspect
@@ -16,11 +16,13 @@ from tests.access import pages, services
 from tests.access.doors import undone, walk_through, without_what_no_flag_opens
 from tests.access.visitors import GROUPS, INSIDE, Visitor, Walkers
 from tests.access.world import World
+from tests.asvs import proves
 from tests.staff_acts import stored
 
 pytestmark = pytest.mark.django_db
 
 
+@proves("V8.2.1")
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_page_answers_as_the_grants_say(group: str, world: World, walkers: Walkers, subtests: Any) -> None:
     """The staff's area and the API: `slow/test_walk_of_staff_and_programs`."""
@@ -32,7 +34,7 @@ def test_every_page_answers_as_the_grants_say(group: str, world: World, walkers:
 
 
 def test_every_service_asks_by_itself(world: World, walkers: Walkers, subtests: Any) -> None:
-    # R1.7, R5.1: whoever found a way past a page meets it. What was done is recorded, and told to whom it concerns.
+    # R1.7, R5.1: a visitor who bypasses a page meets the service. An act is recorded, and told to the person concerned.
     for visitor in INSIDE:
         with undone():
             actor = walkers(visitor).user

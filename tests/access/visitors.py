@@ -1,5 +1,4 @@
-"""Who walks, and what their role may. That comes from the grants alone; `tests/test_roles.py` says it once more by
-hand."""
+"""Who walks, and what their role may do. Only the grants say that; `tests/test_roles.py` repeats it by hand."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from tests.acts import give_password
 from tests.api_client import ApiClient
 from transfers import roles as transfer_roles
 
-# What stands in place of a permission: open to whoever is signed in with both factors, to whoever comes, and to staff.
+# Instead of a permission: open to everybody who is signed in with both factors, to everybody, and to staff.
 EVERYBODY, ANYBODY, STAFF = "everybody", "anybody", "staff"
 
 
@@ -26,7 +25,8 @@ def granted(role: Role | None) -> set[str]:
 
 @dataclass(frozen=True)
 class Visitor:
-    """One who walks. What they ask for is Alice's: to customers other than her it is as unknown as what is nobody's."""
+    """A visitor who walks. The things they name are Alice's: for other customers, those are answered like things of
+    nobody's."""
 
     name: str
     role: Role | None = None
@@ -49,7 +49,7 @@ class Visitor:
         return self.is_signed_in and (everybodys or permission in granted(self.role))
 
     def may_touch(self, permission: str) -> bool:
-        """Whether something of Alice's may be seen and changed by this permission."""
+        """Return whether something of Alice's may be seen and changed with this permission."""
         return self.is_alice or (self.is_staff and (permission == STAFF or permission in granted(self.role)))
 
 
@@ -65,7 +65,7 @@ INSIDE = (
     Visitor("Support", SUPPORT),
     Visitor("Auditor", AUDITOR),
     Visitor("Admin", ADMIN),
-    # The flag makes nobody more than their role does.
+    # The flag gives nobody more than their role does.
     Visitor("superuser without a role", is_superuser=True),
     *(Visitor(f"{role.value} with a superuser's flag", role, is_superuser=True) for role in Role),
 )
@@ -79,7 +79,7 @@ GROUPS = {
 
 @dataclass
 class Walker:
-    """A visitor on the way: their user, if they have one, and what they ask with."""
+    """A visitor on the way: their user, if they have one, and their clients."""
 
     visitor: Visitor
     user: Any

@@ -1,4 +1,4 @@
-"""What there is of Alice's to ask for, by any door."""
+"""Things of Alice's to ask for, by any door."""
 
 import json
 import secrets
@@ -28,8 +28,8 @@ Act = tuple[Any, StaffAct]
 
 @dataclass
 class World:
-    """What `hers` says; a payment of hers that is held, with an alert; an account of hers that is frozen; and two
-    customers without accounts: Larry, who is locked, and Nina, who is not."""
+    """Contains `hers`; a held payment of hers, with an alert; a frozen account of hers; and two customers without
+    accounts: Larry, who is locked, and Nina, who is not."""
 
     hers: Hers
     alice: Any
@@ -50,12 +50,12 @@ class World:
     names: dict[str, Any]  # for each name in a path of the API
 
     def row_of(self, model: Any) -> Any:
-        """One row of a model, of Alice's where it can be."""
+        """Return one row of a model, Alice's if possible."""
         of_hers = {User: self.alice, BankAccount: self.account}
         return of_hers.get(model) or model._default_manager.order_by("-pk")[0]
 
     def row_for(self, model: Any, act: StaffAct) -> Any:
-        """A row on which an act is offered now."""
+        """Return a row on which an act is offered now."""
         rows = {
             User: [self.nina, self.larry],
             BankAccount: [self.account, self.frozen],
@@ -69,7 +69,7 @@ class World:
 
 
 def acts() -> list[Act]:
-    """Every act of staff on every model, as the admin offers them."""
+    """Return every act of staff on every model, as the admin offers them."""
     pages = admin.site._registry.items()
     return [(model, act) for model, page in pages if isinstance(page, ActingAdmin) for act in page.acts]
 
@@ -136,6 +136,6 @@ def _names(world: World, session: Any) -> dict[str, Any]:
 
 
 def made_up_names(world: World) -> dict[str, Any]:
-    """For each name in a path of the API: of the right type, and nobody's."""
+    """Return, for each name in a path of the API, a value of the right type that belongs to nobody."""
     texts = {"number": account_numbers.new_number(), "reference": "NOBODYS-ONE", "year": 2026, "month": 1}
     return {name: texts.get(name, uuid4()) for name in world.names}

@@ -1,4 +1,4 @@
-"""Somebody with an account number and a few cents wants to know whose it is (R2.6, R3.6)."""
+"""A person with an account number and a few cents wants to know its holder (R2.6, R3.6)."""
 
 import re
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.models import BankAccount
 from tests import acts
 from tests.api_client import ApiClient
+from tests.asvs import proves
 from transfers.models import Payee, TransferOrder
 from transfers.orders import reversals
 from transfers.statements.page import DocumentPage
@@ -29,7 +30,7 @@ def give_away(text: str) -> list[str]:
 
 
 def buy(browser: Client, source: BankAccount, number: str, code: str) -> TransferOrder:
-    """A cent by the pages: a made-up name, the tick, a code."""
+    """Send a cent by the pages: a made-up name, the tick, a code."""
     form = {"source": source.public_id, "number": number, "name": NOBODY, "amount": "0.01"}
     review = browser.post("/transfer/send/", form)["Location"]
     page = browser.get(review)
@@ -40,6 +41,7 @@ def buy(browser: Client, source: BankAccount, number: str, code: str) -> Transfe
     return TransferOrder.objects.get(kind="payment")
 
 
+@proves("V14.2.6")
 def test_a_cent_buys_no_name(
     charlie: Any,
     bob: Any,
@@ -113,7 +115,7 @@ def look_at_everything(
     pages = {name: text_of(browser.get(url)) for name, url in urls.items()}
     pages |= {f"entry {n}": text_of(browser.get(reverse("entry", args=[his.public_id, n]))) for n in range(1, last + 1)}
     for secret in SECRETS:
-        # What was asked for stands in the field; nothing is found by it.
+        # The search text is in the field; it finds nothing.
         assert not browser.get(reverse("history"), {"text": secret}).context.get("entries"), secret
     assert len(browser.get(reverse("history"), {"text": "inparticular"}).context["entries"]) == 3
     return pages

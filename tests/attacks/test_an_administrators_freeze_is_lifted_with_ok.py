@@ -1,6 +1,6 @@
 """A customer whose account an administrator has frozen asks a clerk to lift it, and the clerk says "ok" (R2.5, R4.2).
 
-Commit 11100bd lifted it, and neither the request nor the account showed why it was there.
+Commit 11100bd lifted it, and neither the request nor the account showed the reason.
 """
 
 from decimal import Decimal
@@ -15,6 +15,7 @@ from audit.models import AuditEntry
 from support.models import ServiceRequest
 from tests import acts
 from tests.acts import mails
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +27,7 @@ def page_of(row: Any, act: str = "") -> str:
     return reverse(f"{name}_act", args=[row.pk, act]) if act else reverse(f"{name}_change", args=[row.pk])
 
 
+@proves("V8.2.1")
 def test_a_clerk_reads_why_and_is_refused_and_an_administrator_decides(
     alice: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any
 ) -> None:
@@ -35,7 +37,7 @@ def test_a_clerk_reads_why_and_is_refused_and_an_administrator_decides(
     adas.post(page_of(account, "freeze"), {"reason": WHY})
     assert mails(alice.email)[-1].subject == "Your account is frozen"
 
-    # Whoever has taken over the account reads that the bank has frozen it, and not what the bank knows.
+    # A thief of the user reads that the bank has frozen the account, and not what the bank knows.
     page = hers.get(f"/accounts/{account.public_id}/").content.decode()
     assert "The bank froze it" in page
     assert WHY not in page
@@ -68,7 +70,8 @@ def test_a_clerk_reads_why_and_is_refused_and_an_administrator_decides(
 def test_a_customers_own_freeze_hides_no_administrators(
     alice: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any
 ) -> None:
-    """Nor does an administrator who lifts the bank's take away the customer's, which came while the page was open."""
+    """An administrator who lifts the bank's freeze does not take away the customer's either, which came while the page
+    was open."""
     account = open_account(alice, "900.00")
     hers, clerks, adas = browser_of(alice), browser_of(sam), browser_of(ada)
     adas.post(page_of(account, "freeze"), {"reason": WHY})
@@ -96,16 +99,17 @@ def ask_for_an_end(browser: Any, account: BankAccount) -> ServiceRequest:
 
 
 def form_on(answer: Any) -> dict[str, Any]:
-    """What the page's form sends back as it stands, with a reason."""
+    """Return what the page's form sends back unchanged, with a reason."""
     form = answer.context["form"]
     return {name: form[name].value() for name in form.fields} | {"reason": "Called her back"}
 
 
+@proves("V15.4.2")
 def test_nobody_lifts_a_freeze_that_came_while_they_read_of_another(
     alice: Any, ada: Any, make_user: Any, open_account: Any, browser_of: Any
 ) -> None:
-    """R2.5: an administrator approves what the customer has frozen, and a colleague freezes it at that moment. It was
-    lifted with the other one, and nobody had read why it was there."""
+    """R2.5: an administrator approves lifting the customer's freeze, and a colleague freezes the account at that
+    moment. Both were lifted, and nobody had read the second reason."""
     account = open_account(alice, "900.00")
     hers, adas, adams = browser_of(alice), browser_of(ada), browser_of(make_user("Adam", Role.ADMIN))
     hers.post(f"/accounts/{account.public_id}/freeze/", {"reason": "My phone is gone"})
@@ -123,7 +127,7 @@ def test_nobody_lifts_a_freeze_that_came_while_they_read_of_another(
     refused = AuditEntry.objects.get(action="REQUEST_REFUSED")
     assert refused.details["reason"] == "freeze_came_since"
 
-    # Whoever has read that, too, decides on both.
+    # A clerk who has read that one, too, decides on both.
     answer = adas.post(page_of(asked, "approve"), form_on(answer), follow=True)
     assert "Approved and done" in answer.content.decode()
     assert BankAccount.objects.get(pk=account.pk).status == "active"
@@ -177,7 +181,7 @@ def test_a_form_that_says_nothing_of_what_it_showed_lifts_what_the_customer_aske
         assert AccountFreeze.objects.filter(lifted_at__isnull=True).count() == 2
 
 
-def test_whoever_decides_a_held_payment_reads_why_its_account_is_frozen(
+def test_the_decider_of_a_held_payment_reads_why_its_account_is_frozen(
     alice: Any, bob: Any, sam: Any, ada: Any, open_account: Any, browser_of: Any, api_of: Any
 ) -> None:
     account, bobs = open_account(alice, "20000.00"), open_account(bob)
@@ -194,7 +198,7 @@ def test_whoever_decides_a_held_payment_reads_why_its_account_is_frozen(
         assert [(freeze["kind"], freeze["reason"]) for freeze in told] == [("administrator", WHY)]
 
 
-def test_of_several_an_administrator_chooses_which(alice: Any, ada: Any, open_account: Any, browser_of: Any) -> None:
+def test_an_administrator_chooses_among_several(alice: Any, ada: Any, open_account: Any, browser_of: Any) -> None:
     account = open_account(alice)
     adas = browser_of(ada)
     browser_of(alice).post(f"/accounts/{account.public_id}/freeze/", {})

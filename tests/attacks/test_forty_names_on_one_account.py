@@ -1,4 +1,4 @@
-"""Somebody has an account number and a list of the forty commonest names (R3.6)."""
+"""A person has an account number and a list of the forty commonest names (R3.6)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from accounts.models import BankAccount
 from tests.api_client import told
+from tests.asvs import proves
 from transfers.models import TransferOrder
 
 GIVEN = ("Anna", "Ben", "Clara", "David", "Emma", "Felix", "Greta", "Hugo")
@@ -19,6 +20,7 @@ def ask(api: Any, account: BankAccount, name: str) -> tuple[str, str]:
     return found["name_check"], found["name"]
 
 
+@proves("V2.4.1")
 def test_five_are_answered_and_the_right_one_behind_them_is_not(
     charlie: Any, make_user: Callable, open_account: Callable, api_of: Callable, browser_of: Callable, settings: Any
 ) -> None:
@@ -45,7 +47,7 @@ def test_five_are_answered_and_the_right_one_behind_them_is_not(
     assert not TransferOrder.objects.filter(kind="payment").exists()
 
 
-def test_many_names_in_one_are_no_guess_that_counts_once(
+def test_many_names_in_one_do_not_count_as_one_guess(
     charlie: Any, make_user: Callable, open_account: Callable, api_of: Callable
 ) -> None:
     victim = make_user("Hugo", last_name="Rossi", email="hugo@example.com")

@@ -1,7 +1,7 @@
-"""Money that the bank holds is its customer's until somebody decides (R3.14).
+"""Held money belongs to the customer until a clerk decides (R3.14).
 
-A held €10,500 was nearly invisible: part of the total, without a row, without a way to cancel, and held for ever if no
-clerk came. Each story goes through the doors of the bank: pages, mails, programs, the job.
+A held €10,500 was nearly invisible: part of the total, without a row, without a way to cancel, and held forever if no
+clerk came. Each story goes through pages, mails, programs and the job.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from tests import acts
 from tests.acts import mails
+from tests.asvs import proves
 from tests.staff_acts import REASON, fresh_code
 from transfers.ledger import verification
 from transfers.models import FraudAlert, TransferOrder
@@ -42,7 +43,7 @@ def text_of(browser: Client, address: str) -> str:
 
 
 def send(browser: Client, alice: Any, source: BankAccount, target: BankAccount, amount: str) -> str:
-    """Send money by the pages, with a code; the address of the receipt."""
+    """Send money by the pages, with a code; return the address of the receipt."""
     form = {"source": source.public_id, "number": target.number_grouped, "name": "Bob Brandt", "amount": amount}
     review = browser.post(reverse("transfer_send"), form)["Location"]
     acts.vouch(alice)
@@ -51,7 +52,7 @@ def send(browser: Client, alice: Any, source: BankAccount, target: BankAccount, 
 
 
 def press(clerk: Any, browser: Client, order: TransferOrder, button: str) -> str:
-    """Fill in the form of a button on a held payment; what the bank says then."""
+    """Fill in the form of a button on a held payment; return what the bank then says."""
     address = reverse("admin:transfers_transferorder_act", args=[order.pk, button])
     shown = browser.get(address)
     if shown.status_code != 200:
@@ -88,10 +89,11 @@ def test_a_customer_takes_a_held_payment_back_while_no_clerk_has_come(
 
 
 def too_late(clerk: Any, browser: Client, address: str) -> str:
-    """Send the form that stood open."""
+    """Send the form that was open."""
     return str(browser.post(address, {"reason": REASON, "code": fresh_code(clerk)}, follow=True).content.decode())
 
 
+@proves("V2.3.4")
 def test_a_thief_who_cancels_in_a_hurry_leaves_the_alert_behind(
     alice: Any, sam: Any, browser_of: Callable, household: BankAccount, bobs: BankAccount
 ) -> None:

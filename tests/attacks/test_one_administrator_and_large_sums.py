@@ -1,7 +1,7 @@
 """What one administrator does with large sums waits for a second one, or for a day (R5.8, R3.9).
 
-A reversal of 950,000 needed neither a code nor a second person. What it takes back is set aside from the moment it is
-asked for, so that whoever got it by mistake does not pay it on.
+A reversal of 950,000 needed neither a code nor a second person. The amount is set aside from the request on, so that
+the customer who got it by mistake does not pay it on.
 """
 
 import re
@@ -26,6 +26,7 @@ from support.models import RequestKind, ServiceRequest
 from support.requests import services as requests
 from support.requests.services import AdministratorNeeded
 from tests.acts import mails
+from tests.asvs import proves
 from tests.staff_acts import REASON, agree, call_off, fresh_code
 from transfers.accounts import freezing
 from transfers.ledger import verification
@@ -45,7 +46,7 @@ def adam(make_user: Any) -> Any:
 
 @pytest.fixture
 def hers(alice: Any, open_account: Any) -> BankAccount:
-    """950,000 in one form, where 950.00 was brought."""
+    """Book 950,000 in one form, where 950.00 was brought."""
     return open_account(alice, str(MISTAKE))
 
 
@@ -70,6 +71,7 @@ def a_day_passes() -> None:
     call_command("carry_out_pending_acts")
 
 
+@proves("V2.3.5")
 def test_a_reversal_of_950_000_waits_for_a_second_administrator_and_holds_the_money(
     ada: Any, adam: Any, alice: Any, hers: BankAccount, mistake: Transaction, open_account: Any, browser_of: Any
 ) -> None:
@@ -121,7 +123,7 @@ def test_with_one_administrator_the_money_is_held_for_a_day_and_goes_back_then(
     assert "delayed_until" in AuditEntry.objects.get(action="TRANSFER_REVERSED").details
 
 
-def test_what_is_not_possible_when_it_is_due_is_given_up_and_told(
+def test_an_act_that_is_impossible_when_it_is_due_is_given_up_and_told(
     ada: Any, bob: Any, hers: BankAccount, mistake: Transaction
 ) -> None:
     reverse(ada, mistake)
@@ -135,7 +137,7 @@ def test_what_is_not_possible_when_it_is_due_is_given_up_and_told(
 def test_an_operator_does_not_go_back_to_the_version_before_while_money_is_set_aside(
     ada: Any, adam: Any, mistake: Transaction
 ) -> None:
-    """It would know nothing of the act, and nobody could give the money back."""
+    """It would know nothing about the act, and nobody could give the money back."""
     go_back = import_module("accounts.migrations.0005_second_administrator").refuse_while_any_waits
     editor = SimpleNamespace(connection=connection)
     reverse(ada, mistake)
@@ -213,7 +215,7 @@ def test_by_the_api_it_is_202_and_takes_a_code(ada: Any, adam: Any, mistake: Tra
 def test_nobody_gets_rid_of_a_reversal_by_freezing_the_account(
     ada: Any, alice: Any, hers: BankAccount, mistake: Transaction
 ) -> None:
-    """R2.5, R5.8: whoever was paid by mistake could press Freeze, let the day pass, and ask for the account back."""
+    """R2.5, R5.8: a customer paid by mistake could press Freeze, let the day pass, and ask for the account back."""
     reverse(ada, mistake)
     freezing.freeze_own_account(actor=alice, account=hers)
     a_day_passes()
@@ -231,7 +233,7 @@ def test_nobody_gets_rid_of_a_reversal_by_freezing_the_account(
 
 @pytest.fixture
 def wish(alice: Any, hers: BankAccount, settings: Any) -> ServiceRequest:
-    """Alice asks for a limit of 300,000, where the bank's usual one is 25,000 and its ceiling a million."""
+    """Let Alice ask for a limit of 300,000; the bank's usual one is 25,000 and its ceiling a million."""
     settings.DAILY_LIMIT_CEILING = Decimal(1_000_000)
     return requests.save_new(alice, RequestKind.RAISE_DAILY_LIMIT, payload='{"amount": "300000"}', reason="A house.")
 
@@ -244,6 +246,7 @@ def approve(actor: Any, wish: ServiceRequest) -> ServiceRequest:
     return requests.approve_request(actor=actor, public_id=wish.public_id, reason="Her papers are in order.")
 
 
+@proves("V2.3.5")
 def test_above_ten_times_the_usual_limit_takes_two_administrators(
     sam: Any, ada: Any, adam: Any, alice: Any, wish: ServiceRequest
 ) -> None:

@@ -20,7 +20,7 @@ from transfers.models import TransferOrder
 
 pytestmark = pytest.mark.django_db
 
-# How a code of six digits arrives: as the app shows it, with what a chat puts in, from a telephone in Arabic.
+# How a code of six digits arrives: as the app shows it, with characters from a chat, from a telephone in Arabic.
 DRESSED: dict[str, Callable[[str], str]] = {
     "plain": str,
     "as the app shows it": lambda code: f"{code[:3]} {code[3:]}",
@@ -66,7 +66,7 @@ def test_every_spelling_of_a_code_signs_in_on_pages_and_by_program(dress: str, a
 
 @in_one_world("mark", ["-", "–", "\u2011", "\u00a0", "\u200b", "", "−", " \u200e"])
 def test_every_spelling_of_a_recovery_code_signs_in(mark: str, alice: Any, recovery_codes: list[str]) -> None:
-    """F9: it is copied from a file, by somebody who has lost their telephone."""
+    """F9: it is copied from a file, by a person who has lost their telephone."""
     by_page, by_program = (code.lower().replace("-", mark) for code in recovery_codes[:2])
     browser = Client()
     give_password(browser, alice.email)
@@ -106,7 +106,7 @@ def test_every_spelling_of_a_code_vouches_for_a_change(dress: str, alice: Any, b
 
 @in_one_world("dress", DRESSED)
 def test_every_spelling_of_a_code_turns_two_factor_on(dress: str, alice: Any) -> None:
-    """R1.3: the first code of all."""
+    """R1.3: the first code."""
     TotpDevice.objects.filter(user=alice).delete()
     RecoveryCode.objects.filter(user=alice).delete()
     browser = Client()
@@ -132,10 +132,10 @@ def test_every_spelling_of_the_customers_code_counts_at_the_counter(
 
 
 @in_one_world("code", ["12.34.56", "АBCD-EFGH-JKMN", "👍", "--", "1234567890" * 5])
-def test_what_is_no_code_is_refused_in_words_and_is_no_guess(
+def test_anything_except_a_code_is_refused_in_words_and_is_not_a_guess(
     code: str, alice: Any, household: BankAccount, bobs: BankAccount, api_of: Callable, browser_of: Callable
 ) -> None:
-    """R1.4, F8: words in place of a regular expression, and nothing is counted."""
+    """R1.4, F8: words instead of a regular expression, and nothing is counted."""
     browser = Client()
     give_password(browser, alice.email)
     form = give_code(browser, code).context["form"]
@@ -151,7 +151,7 @@ def test_what_is_no_code_is_refused_in_words_and_is_no_guess(
 def test_a_recovery_code_is_told_apart_for_a_payment(
     alice: Any, household: BankAccount, bobs: BankAccount, api_of: Callable, recovery_codes: list[str]
 ) -> None:
-    """R3.6: no payment by a recovery code, and it is not used up."""
+    """R3.6: no payment with a recovery code, and it is not used up."""
     body = {"to": bobs.number, "amount": "5.00", "challenge": str(uuid.uuid4()), "code": recovery_codes[0]}
     answer = api_of(alice).post(f"accounts/{household.number}/transfer", body, Idempotency_Key=str(uuid.uuid4()))
     assert told(answer) == (422, "invalid")
@@ -172,7 +172,7 @@ def test_a_recovery_code_is_told_apart_for_a_payment(
 def test_what_was_copied_from_an_invoice_is_paid(
     number: str, amount: str, moved: str, alice: Any, household: BankAccount, bobs: BankAccount, browser_of: Callable
 ) -> None:
-    """R3.2: the number with its spaces, the amount as it stands there; the review shows both before anything moves."""
+    """R3.2: the number with its spaces, the amount as copied; the review shows both before anything moves."""
     acts.know(alice, bobs)
     browser, digits = browser_of(alice), str(bobs.number)
     written = number.format(digits[:4], digits[4:8], digits[8:])
@@ -184,7 +184,7 @@ def test_what_was_copied_from_an_invoice_is_paid(
 def test_an_amount_that_could_be_another_is_asked_back_and_kept(
     alice: Any, household: BankAccount, bobs: BankAccount, browser_of: Callable, settings: Any
 ) -> None:
-    """R3.2: nothing moves, both readings are offered, and what was typed is still there."""
+    """R3.2: nothing moves, both readings are offered, and the typed text is still there."""
     browser = browser_of(alice)
     for currency, typed, said in (
         ("EUR", "3.333", "Write at most two decimals. If you mean a whole amount, write 3,333."),
@@ -198,7 +198,7 @@ def test_an_amount_that_could_be_another_is_asked_back_and_kept(
     assert not TransferOrder.objects.filter(target=bobs).exists()
 
 
-def test_what_a_field_begins_with_is_taken_as_it_stands(
+def test_the_initial_value_of_a_field_is_accepted_unchanged(
     alice: Any, household: BankAccount, bobs: BankAccount, browser_of: Callable, settings: Any
 ) -> None:
     """R10.3: going back from the review, on a page in another language and in a bank with three decimals."""

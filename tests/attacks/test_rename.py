@@ -1,7 +1,7 @@
 """The rename: a customer would like to be called Alder Bank (R1.8; security finding B7).
 
-At once and without a code, by a form about oneself, a customer could take the bank's name, and whoever paid or was paid
-by them then read it.
+At once and without a code, by the form for one's own details, a customer could take the bank's name, and payers and
+payees then read it.
 """
 
 from decimal import Decimal
@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from support.models import ServiceRequest
 from tests.acts import NEWCOMER, mails, register, transfer
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import REASON, fresh_code
 
@@ -41,13 +42,14 @@ def ask(browser: Any, user: Any, first_name: str, last_name: str, reason: str = 
     return browser.post(ASK, sent)
 
 
+@proves("V2.2.1")
 def test_a_customer_tries_to_become_the_bank_by_every_door(
     charlie: Any, ada: Any, browser_of: Any, api_of: Any, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser, api = browser_of(charlie), api_of(charlie)
     present = named(charlie)
 
-    # The form about oneself has no name to change any more, with or without a code.
+    # The form for one's own details has no name to change any more, with or without a code.
     contact = {"phone": charlie.phone, "address": charlie.address, "first_name": "Alder", "last_name": "Bank"}
     browser.post("/profile/details/", contact | {"code": fresh_code(charlie)})
     assert told(api.patch("profile", {"first_name": "Alder", "last_name": "Bank"})) == (409, "name_by_request")
@@ -67,7 +69,7 @@ def test_a_customer_tries_to_become_the_bank_by_every_door(
         newcomer = sent | {"first_name": first_name, "last_name": last_name, "password": PASSWORD}
         assert api_of(None).post("auth/register", newcomer).status_code == 422
 
-    # An administrator who is talked into it reads why not; and nobody begins a bank under that name.
+    # An administrator who is talked into it reads why not; and nobody starts a bank under that name.
     form = browser_of(ada).get(reverse("admin:accounts_user_act", args=[charlie.pk, "edit"])).context["form"]
     sent = form.initial | {"first_name": "Alder", "last_name": "Bank", "reason": REASON, "code": fresh_code(ada)}
     page = browser_of(ada).post(reverse("admin:accounts_user_act", args=[charlie.pk, "edit"]), sent)
@@ -81,6 +83,7 @@ def test_a_customer_tries_to_become_the_bank_by_every_door(
     assert not AuditEntry.objects.filter(action="USER_UPDATED").exists()
 
 
+@proves("V2.3.5")
 def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
     alice: Any, bob: Any, sam: Any, browser_of: Any, api_of: Any, open_account: Any
 ) -> None:
@@ -96,7 +99,7 @@ def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
     assert named(alice) == "Alice Archer"
     assert [mail.subject for mail in mails(alice.email)][-1:] == ["We have your request"]
 
-    # She cannot ask twice, and takes it back; what she asks for then waits anew.
+    # She cannot ask twice, and takes it back; what she asks for then waits again.
     assert ask(browser, alice, "Alice", "Brand").status_code == 200
     browser.post(f"/help/requests/{row.public_id}/cancel/")
     assert "We’re checking your new name" not in browser.get("/profile/").content.decode()
@@ -114,7 +117,7 @@ def test_a_real_change_of_name_waits_until_a_clerk_has_seen_the_papers(
     assert clerk.post(approve, {"reason": "Seen the certificate"}).status_code == 302
     assert named(alice) == "Alice Archer-Brandt"
     assert "We’re checking your new name" not in browser.get("/profile/").content.decode()
-    # What Bob was paid before stays paid by whoever she was that day.
+    # Payments to Bob keep the name that she had that day.
     for path in ("/history/", f"/receipts/{rent.public_id}/"):
         page = browser_of(bob).get(path).content.decode()
         assert "Alice Archer" in page

@@ -1,4 +1,4 @@
-"""A rate that is announced late: the bank warns, and posts what is missing or too much when it is told to (R3.15)."""
+"""A rate that is announced late: the bank warns, and posts the difference when it is told to (R3.15)."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -66,7 +66,7 @@ def paid_on(account: BankAccount) -> list[Decimal]:
 
 
 def earned_by(account: BankAccount) -> Decimal:
-    """All interest in minor units, posted or not, to the millionth."""
+    """Return all interest in minor units, posted or not, to the millionth."""
     row = SavingsInterest.objects.get(account=account)
     return sum(paid_on(account)) * 100 + row.accrual.due + Decimal(row.accrual.micro) / 1_000_000
 
@@ -93,7 +93,7 @@ def test_the_job_and_the_check_warn_and_nothing_is_changed(saved: BankAccount, s
 
 @pytest.mark.parametrize(("late", "correction"), [(HIGHER, "1.00"), (LOWER, "-0.50")])
 def test_the_correction_is_posted_and_audited(saved: BankAccount, settings: Any, late: str, correction: str) -> None:
-    """Ten days of October are posted, fifteen of November are not: each is what it should have been, both ways."""
+    """Ten days of October are posted, fifteen of November are not: both are corrected, both ways."""
     settings.SAVINGS_RATE = late
     said, _ = command("--correct")
     assert "1 accounts corrected by" in said
@@ -160,7 +160,7 @@ def test_stopped_in_the_middle_it_goes_on_where_it_was(
 
 
 def test_nights_go_on_at_the_new_rate_and_the_past_waits_for_somebody(saved: BankAccount, settings: Any) -> None:
-    """Late, the bank pays nothing of its own accord: whoever mistyped a day would have it posted overnight."""
+    """Late, the bank pays nothing by itself: a mistyped day would otherwise be posted overnight."""
     settings.SAVINGS_RATE = HIGHER
     accrue_interest(at=MID_NOVEMBER + timedelta(days=1))
     assert paid_on(saved) == [Decimal("3.10")]
@@ -172,7 +172,7 @@ def test_nights_go_on_at_the_new_rate_and_the_past_waits_for_somebody(saved: Ban
     assert counted_rates.late_rates() == []
 
 
-def test_a_rate_announced_in_time_is_no_late_one(saved: BankAccount, settings: Any) -> None:
+def test_a_rate_announced_in_time_is_not_late(saved: BankAccount, settings: Any) -> None:
     settings.SAVINGS_RATE = BEFORE + ",2026-11-16:0.073"
     assert counted_rates.late_rates() == []
     assert accrue_interest(at=MID_NOVEMBER, correct=True).accounts == 0
@@ -180,7 +180,7 @@ def test_a_rate_announced_in_time_is_no_late_one(saved: BankAccount, settings: A
 
 @pytest.mark.parametrize("text", ["0.073", "2026-11-10:0.0365", "2026-11-16:0.01"])
 def test_of_days_that_a_text_does_not_name_it_says_nothing(saved: BankAccount, settings: Any, text: str) -> None:
-    """One rate without a day, or a list whose beginning was dropped: what was counted stays."""
+    """One rate without a day, or a list whose beginning was dropped: counted days stay."""
     settings.SAVINGS_RATE = text
     assert counted_rates.late_rates() == []
     assert accrue_interest(at=MID_NOVEMBER, correct=True).corrections == 0
@@ -206,7 +206,7 @@ def test_closed_accounts_are_left_as_they_are(saved: BankAccount, settings: Any)
 
 
 def test_days_of_a_bank_that_did_not_keep_its_rates_count_as_announced_now(saved: BankAccount, settings: Any) -> None:
-    """After the update nobody knows at which rates earlier days were counted: the first night writes today's down."""
+    """After the update it is unknown at which rates earlier days were counted: the first night writes today's down."""
     SavingsInterest.objects.update(counted_by=None)
     CountedRates.objects.all().delete()
     settings.SAVINGS_RATE = HIGHER

@@ -1,5 +1,5 @@
-"""Somebody who can write to the database gives an account to another owner: no way of the bank's moves money in or out
-of it, and its other customers do not feel it (R3.15, R8.1; claim 1 of what was too wide)."""
+"""An intruder who can write to the database gives an account to another owner: nothing in the bank moves money in or
+out of it, and its other customers do not notice (R3.15, R8.1; claim 1 of what was too wide)."""
 
 import logging
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from django.urls import reverse
 from accounts.models import AccountKind, BankAccount
 from audit.models import AuditEntry
 from tests import acts
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from transfers.accounts import closing
 from transfers.interest.posting import accrue_interest
@@ -47,7 +48,7 @@ def his(bob: Any, open_account: Callable) -> BankAccount:
 
 
 def give_away(account: BankAccount, owner: Any) -> BankAccount:
-    """What a thief with a login to the database does: one column of one row."""
+    """Change one column of one row, as a thief with a login to the database would."""
     with connection.cursor() as cursor:
         cursor.execute("UPDATE accounts_bankaccount SET owner_id = %s WHERE id = %s", [owner.pk, account.pk])
     return BankAccount.objects.get(pk=account.pk)
@@ -64,10 +65,11 @@ def movements() -> int:
     return Transaction.objects.count()
 
 
+@proves("V11.3.3")
 def test_neither_sending_nor_reversing_nor_closing_moves_a_cent_of_it(
     hers: BankAccount, alice: Any, bob: Any, charlie: Any, ada: Any, open_account: Callable, new_key: Callable
 ) -> None:
-    """The journey: whichever door the thief tries, the answer is the same, and each try is in the log."""
+    """The journey: at every door that the thief tries the answer is the same, and each try is in the log."""
     bobs = open_account(bob, at=OPENED)
     order = acts.transfer(actor=alice, source=hers, target=bobs, amount=Decimal(30), idempotency_key=new_key())
     pocket = open_account(charlie)
@@ -110,10 +112,11 @@ def test_a_number_that_was_exchanged_stops_it_too(
     assert accrue_interest(at=NIGHT).left_out == [his.pk]
 
 
+@proves("V11.3.3")
 def test_the_nightly_run_leaves_it_out_says_which_and_goes_on_with_the_others(
     hers: BankAccount, his: BankAccount, charlie: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As the scheduler runs it; and once the row is what it was, the days are made up for."""
+    """As the scheduler runs it; and once the row is restored, the days are made up for."""
     owner, out, err = hers.owner, StringIO(), StringIO()
     give_away(hers, charlie)
     with time_machine.travel(NIGHT, tick=False), caplog.at_level(logging.CRITICAL):
@@ -136,7 +139,7 @@ def test_a_dry_run_says_the_same(hers: BankAccount, his: BankAccount, charlie: A
 def test_interest_of_a_closed_account_does_not_go_to_one_that_was_given_away(
     hers: BankAccount, alice: Any, charlie: Any, open_account: Callable, browser_of: Callable, new_key: Callable
 ) -> None:
-    """The thief gives an account of his own to Alice, to have her interest when it is given back."""
+    """The thief gives one of his accounts to Alice, to have her interest when it is given back."""
     pocket = open_account(charlie, at=OPENED - timedelta(days=9))
     give_away(pocket, alice)
     acts.withdraw(actor=alice, account=hers, amount=Decimal(1000), idempotency_key=new_key(), at=NIGHT)

@@ -1,4 +1,4 @@
-"""Somebody makes money out of nothing, and fills the till that an eighth of all customers share (R3.2).
+"""A customer makes money out of nothing, and fills the till that an eighth of all customers share (R3.2).
 
 Seen once: three deposits of 999,999,999,999.99 by one customer were on the balance at once, without an alert. A few
 thousand more fill a cash account of the bank's; then everybody on it, and the counter too, were told that *their*
@@ -15,6 +15,7 @@ from django.urls import reverse
 from accounts.models import AccountKind, BankAccount
 from foundation.money import from_minor
 from tests import acts
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from transfers.accounts import opening
 from transfers.ledger.posting import MAX_BALANCE_MINOR, MAX_BANK_BALANCE_MINOR, BalanceTooLarge, BankAccountFull
@@ -32,10 +33,11 @@ def balance_of(account: BankAccount) -> Decimal:
 
 
 def fill(till: BankAccount, minor: int) -> None:
-    """Let a cash account of the bank's hold so much, as years of deposits would."""
+    """Let a cash account of the bank hold this much, as years of deposits would."""
     BankAccount.objects.filter(pk=till.pk).update(balance=from_minor(minor))
 
 
+@proves("V2.3.2")
 def test_nobody_makes_money_by_every_door(
     alice: Any, open_account: Callable, browser_of: Callable, api_of: Callable, new_key: Callable, settings: Any
 ) -> None:
@@ -65,6 +67,7 @@ def test_nobody_makes_money_by_every_door(
     assert FraudAlert.objects.filter(rule="large_amount").count() == 4
 
 
+@proves("V2.3.2")
 def test_a_till_that_one_customer_could_have_filled_still_takes_everybodys_cash(
     alice: Any, bob: Any, sam: Any, open_account: Callable, new_key: Callable
 ) -> None:
@@ -102,6 +105,7 @@ def test_a_till_is_full_only_where_its_column_ends_and_says_that_it_is_the_banks
     cash.withdraw(actor=bob, account=account, amount=Decimal(1), idempotency_key=new_key())
 
 
+@proves("V2.3.2")
 def test_what_is_full_is_said_of_whose_account_it_is(
     alice: Any, bob: Any, sam: Any, ada: Any, open_account: Callable, new_key: Callable
 ) -> None:
@@ -138,11 +142,12 @@ def test_what_is_full_is_said_of_whose_account_it_is(
         holds.release_order(actor=ada, order=waiting, reason=REASON)
 
 
+@proves("V2.3.5")
 def test_a_clerk_alone_makes_no_money_either(
     alice: Any, sam: Any, ada: Any, open_account: Callable, browser_of: Callable
 ) -> None:
-    """R3.2: 950,000 in one form were on the balance at once. Now they wait, the form says so, and whoever noted them
-    does not release them; a second clerk reads what to do with the notes."""
+    """R3.2: 950,000 in one form were on the balance at once. Now they wait, the form says so, and the clerk who noted
+    them cannot release them; a second clerk reads what to do with the notes."""
     account = open_account(alice)
     clerk, colleague = browser_of(sam), browser_of(ada)
     act = reverse("admin:accounts_bankaccount_act", args=[account.pk, "deposit"])
@@ -181,7 +186,7 @@ def test_an_administrator_opens_no_account_with_much_cash_alone(
     assert BankAccount.objects.get(owner=alice).balance == 0
 
 
-def test_openings_do_not_go_round_the_ceiling(alice: Any, settings: Any) -> None:
+def test_openings_do_not_bypass_the_ceiling(alice: Any, settings: Any) -> None:
     settings.CASH_IN_DAILY_LIMIT = Decimal(100)
     for number in range(4):
         given: dict[str, Any] = {"kind": AccountKind.CHECKING, "idempotency_key": f"opening {number}"}

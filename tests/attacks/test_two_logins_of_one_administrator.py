@@ -1,8 +1,8 @@
 """One administrator wants to be two people (R5.8).
 
 Mallory administers the bank, and has registered a second login, Molly. As Support, Molly would be the second clerk to
-all that Mallory does: with a new e-mail address, a password reset and a lost phone, Alice's second factor became
-theirs. Each story goes through the doors of the bank: pages, mails, links, the job.
+everything that Mallory does: with a new e-mail address, a password reset and a lost phone, Alice's second factor became
+theirs. Each story goes through pages, mails, links and the job.
 """
 
 import re
@@ -22,6 +22,7 @@ from accounts.permission import administrators
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests.acts import give_password, mails
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.staff_acts import fresh_code, stored
 
@@ -48,7 +49,7 @@ class Clerk:
         self.user, self.browser = user, browser
 
     def press(self, model: str, pk: Any, button: str, **typed: Any) -> str:
-        """Fill the form of a button in and send it; what the bank says then."""
+        """Fill the form of a button in and send it; return what the bank then says."""
         address = f"/admin/{model}/{pk}/act/{button}/"
         shown = self.browser.get(address)
         if shown.status_code != 200:
@@ -76,12 +77,12 @@ def at_work(browser_of: Any) -> Any:
 
 
 def the_act() -> PendingAct:
-    """What waits, or was decided last."""
+    """Return the act that waits, or was decided last."""
     return PendingAct.objects.latest("asked_at")
 
 
 def hours_pass(hours: int) -> None:
-    """Everything that waits was asked for so much earlier; then the scheduler's job runs."""
+    """Move the requests of all waiting acts back by this much; then run the scheduler's job."""
     for act in PendingAct.objects.filter(state="waiting"):
         act.asked_at -= timedelta(hours=hours)
         if act.effective_at:
@@ -91,7 +92,7 @@ def hours_pass(hours: int) -> None:
 
 
 def rescuer() -> User:
-    """Another administrator, made by an operator on the server, who has set up two-factor since."""
+    """Return another administrator, made by an operator on the server, who has set up two-factor since."""
     user = first_administrator.bootstrap_administrator(
         email="rescue@example.com", first_name="Ruth", last_name="Rowe", password=PASSWORD, another=True
     )
@@ -108,13 +109,14 @@ def link_to_stop(address: str) -> str:
 # --- With two administrators: refused ---------------------------------------------------------------------------
 
 
+@proves("V2.3.5")
 def test_with_two_administrators_the_second_login_stays_a_customer(
     mallory: Any, molly: Any, ada: Any, at_work: Any
 ) -> None:
     thief = at_work(mallory)
     assert "a second administrator has to agree" in thief.on_person(molly, "role", role="Support")
     assert stored(molly).role == Role.CUSTOMER
-    # Whoever asked is not the second one.
+    # The one who asked is not the second one.
     assert "Nobody does this to themselves" in thief.on_act("approve")
     assert stored(molly).role == Role.CUSTOMER
     # Time alone does nothing: a week later it is forgotten.
@@ -150,7 +152,7 @@ def test_with_two_administrators_nobody_gets_at_alices_mail_alone(
     assert give_password(client, "alice@example.com").status_code == 302
 
 
-def test_what_was_asked_for_by_somebody_who_is_locked_since_is_not_done(
+def test_a_request_of_an_administrator_who_was_locked_since_is_not_done(
     mallory: Any, molly: Any, ada: Any, at_work: Any
 ) -> None:
     at_work(mallory).on_person(molly, "role", role="Support")
@@ -162,6 +164,7 @@ def test_what_was_asked_for_by_somebody_who_is_locked_since_is_not_done(
 # --- The second one locked first: refused -----------------------------------------------------------------------
 
 
+@proves("V2.3.5")
 def test_locking_the_other_one_first_makes_nobody_the_only_one(
     mallory: Any, molly: Any, ada: Any, at_work: Any
 ) -> None:
@@ -172,17 +175,18 @@ def test_locking_the_other_one_first_makes_nobody_the_only_one(
     assert the_act().effective_at is None
     hours_pass(48)
     assert (stored(molly).role, the_act().state) == (Role.CUSTOMER, "waiting")
-    # The one who is locked is told all the same.
+    # The one who is locked is told anyway.
     assert [mail for mail in mails(ada.email) if "second administrator is needed" in mail.subject]
     # An operator makes another one, who decides.
     assert "Stopped" in at_work(rescuer()).on_act("stop")
     assert stored(molly).role == Role.CUSTOMER
 
 
-def test_of_two_administrators_neither_is_rid_of_the_other_alone(
+@proves("V2.3.5")
+def test_one_of_two_administrators_cannot_get_rid_of_the_other_alone(
     mallory: Any, molly: Any, ada: Any, at_work: Any
 ) -> None:
-    """Who agrees is never whom it concerns, so nobody could: it is refused, and no day makes it good."""
+    """The person concerned never agrees, so nobody could: it is refused, and no day of waiting changes that."""
     thief = at_work(mallory)
     ways: list[tuple[str, dict[str, Any]]] = [
         ("role", {"role": "Customer"}),
@@ -199,7 +203,7 @@ def test_of_two_administrators_neither_is_rid_of_the_other_alone(
         assert stored(ada).can_sign_in != is_locked
     hours_pass(24 * 8)
     assert (stored(ada).role, stored(ada).is_active, PendingAct.objects.count()) == (Role.ADMIN, True, 0)
-    # She hears of each, also while she is locked, and so does whoever reads the log.
+    # She is told about each, also while she is locked, and so is every reader of the log.
     subjects = [mail.subject for mail in mails(ada.email)]
     assert subjects.count("The bank was asked to give you the role Customer at the bank, and refused") == 2
     assert subjects.count("The bank was asked to let you sign in no more, and refused") == 2
@@ -228,7 +232,7 @@ def test_with_a_third_one_made_by_an_operator_two_of_three_part(
     assert stored(ada).role == Role.ADMIN
     assert "Approved and done" in at_work(third).on_act("approve")
     assert stored(ada).role == Role.CUSTOMER
-    # She counts for thirty days all the same, and stands for nobody else than herself once she is back.
+    # She still counts for thirty days, and counts as herself once she is back.
     assert ada in administrators.others_than(mallory, at=timezone.now())
     thief.on_person(ada, "role", role="Admin")
     at_work(third).on_act("approve")
@@ -238,12 +242,12 @@ def test_with_a_third_one_made_by_an_operator_two_of_three_part(
 
 def test_nobody_becomes_the_other_one_by_changing_her_address(mallory: Any, ada: Any, at_work: Any) -> None:
     # She reads no mail for a day: with her address, a reset that two clerks are talked into, and her role given back,
-    # Mallory would have been Ada, who stands for nobody else.
+    # Mallory would have been Ada, who counts as a person of her own.
     thief = at_work(mallory)
     thief.on_person(ada, "lock")
     changing = {"email": "ada@mallory.example", "phone": "+49 30 5550199"}
     assert "nobody else than the person it concerns" in thief.on_person(ada, "edit", **changing)
-    # Nor once she is no administrator any more: she counts for thirty days.
+    # Nor when she is not an administrator any more: she counts for thirty days.
     third = rescuer()
     thief.on_person(ada, "role", role="Customer")
     assert "Approved and done" in at_work(third).on_act("approve")
@@ -259,6 +263,7 @@ def test_nobody_becomes_the_other_one_by_changing_her_address(mallory: Any, ada:
 # --- With one administrator: delayed, told, stopped ----------------------------------------------------------------
 
 
+@proves("V2.3.5")
 def test_with_one_administrator_it_takes_a_day_and_is_told(mallory: Any, molly: Any, at_work: Any) -> None:
     assert "takes effect after" in at_work(mallory).on_person(molly, "role", role="Support")
     assert "unless stopped" in mails(mallory.email)[-1].subject
@@ -272,6 +277,7 @@ def test_with_one_administrator_it_takes_a_day_and_is_told(mallory: Any, molly: 
     assert AuditEntry.objects.get(action="PENDING_ACT_DUE").actor_label == "the bank"
 
 
+@proves("V2.3.5")
 @pytest.mark.parametrize("reader", ["alice@example.com", "mallory@elsewhere.example"])
 def test_alice_stops_a_change_of_her_address_from_both_addresses(
     reader: str, mallory: Any, alice: Any, at_work: Any, client: Client
@@ -289,7 +295,7 @@ def test_alice_stops_a_change_of_her_address_from_both_addresses(
     assert "write to us at once" in used.content.decode()
     hours_pass(25)
     assert stored(alice).email == "alice@example.com"
-    # Every administrator, and whoever was told that it would come, hear that it will not.
+    # Every administrator, and everybody who was told that it would come, is told that it will not.
     assert "Stopped" in mails(mallory.email)[-1].subject
     assert "will not change the e-mail address" in mails("alice@example.com")[-1].subject
     stopped = AuditEntry.objects.get(action="PENDING_ACT_STOPPED")
@@ -299,6 +305,7 @@ def test_alice_stops_a_change_of_her_address_from_both_addresses(
     )  # fmt: skip
 
 
+@proves("V2.3.5")
 def test_a_second_administrator_made_alone_agrees_to_nothing_for_thirty_days(
     mallory: Any, molly: Any, make_user: Any, alice: Any, at_work: Any
 ) -> None:
@@ -322,7 +329,7 @@ def test_a_second_administrator_made_alone_agrees_to_nothing_for_thirty_days(
     assert stored(alice).email == "alice@example.com"
 
 
-def test_whom_two_agreed_on_is_a_second_administrator_but_not_to_whoever_asked_for_them(
+def test_a_new_administrator_agreed_by_two_is_a_second_one_but_not_for_the_one_who_asked(
     mallory: Any, molly: Any, alice: Any, ada: Any, at_work: Any
 ) -> None:
     thief = at_work(mallory)
@@ -332,7 +339,7 @@ def test_whom_two_agreed_on_is_a_second_administrator_but_not_to_whoever_asked_f
     thief.on_person(alice, "edit", email="mallory@elsewhere.example")
     assert "stands for nobody else" in at_work(molly).on_act("approve")
     at_work(ada).on_act("stop")
-    # What Ada asks, she may agree to; and so may Mallory.
+    # She agrees to what Ada asks; and so may Mallory.
     at_work(ada).on_person(alice, "edit", email="alice@elsewhere.example")
     assert "Approved and done" in at_work(molly).on_act("approve")
     assert stored(alice).email == "alice@elsewhere.example"

@@ -1,9 +1,12 @@
-"""What must hold on every page, measured in the browser: each check returns what is wrong, as sentences."""
+"""Checks that must hold on every page, measured in the browser: each returns what is wrong, as sentences."""
 
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, WebError
 
 # Reported to the console, where `Watch` hears it: the event comes before anything is logged by the browser.
@@ -12,8 +15,8 @@ document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`CSP: ${event.violatedDirective} forbids ${event.blockedURI} in ${event.sourceFile || "the page"}`));
 """
 
-# A block that wraps has one box but several lines, so it is the lines of the text that are counted. Words for
-# screen readers are boxes of one pixel elsewhere.
+# A block that wraps has one box but several lines, so the lines of the text are counted. Words for screen readers are
+# boxes of one pixel elsewhere.
 WRAPPED_MONEY = """() => [...document.querySelectorAll(".money")].filter((element) => {
     const range = document.createRange();
     range.selectNodeContents(element);
@@ -21,8 +24,8 @@ WRAPPED_MONEY = """() => [...document.querySelectorAll(".money")].filter((elemen
     return boxes.some((box, index) => index > 0 && box.top >= boxes[index - 1].bottom - 1);
 }).map((element) => element.textContent.trim())"""
 
-# What sticks out to the right is named, or the figure would only say that something does. `scrollWidth` is not
-# enough by itself: a box that hides its overflow cuts an amount off without making the page wider.
+# The element that sticks out to the right is named, or the figure would only say that something does. `scrollWidth` is
+# not enough by itself: a box that hides its overflow cuts an amount off without making the page wider.
 OVERFLOW = """() => {
     const root = document.documentElement;
     const faults = root.scrollWidth <= root.clientWidth ? [] : [`${root.scrollWidth} px of content: ` +
@@ -35,14 +38,34 @@ OVERFLOW = """() => {
     return [...faults, ...cut.map((one) => `the amount ${one.textContent.trim()} is cut off`)];
 }"""
 
+# What a screen reader says of a form and of a group of choices before it reads the fields; axe asks for neither. A form
+# with nothing in it to fill in or press (Django's own, around lists and rows that nobody can change) is not noticed.
+UNNAMED = """() => {
+    const faults = [];
+    const named = (one) => one.ariaLabel?.trim() || (one.getAttribute("aria-labelledby") ?? "").split(/\\s+/)
+        .some((id) => document.getElementById(id)?.textContent.trim());
+    for (const form of document.forms) {
+        const fields = [...form.elements].filter((one) => one.type !== "hidden" && one.tagName !== "FIELDSET");
+        if (fields.length && !named(form)) faults.push(`no name: ${form.outerHTML.slice(0, 200)}`);
+        for (const field of fields.filter((one) => one.matches("[type=radio], [type=checkbox]"))) {
+            const beside = fields.filter((one) => one.name === field.name && one.type === field.type);
+            const group = field.closest("fieldset");
+            const legend = group?.querySelector(":scope > legend")?.textContent.trim();
+            const isAlone = field.type === "checkbox" && beside.length === 1;
+            if (!isAlone && !(legend && beside.every((one) => group.contains(one))))
+                faults.push(`no fieldset with a legend: ${field.outerHTML}`);
+        }
+    }
+    return faults;
+}"""
+
 BACKGROUND = """() => {
     const colour = (element) => getComputedStyle(element).backgroundColor;
     const body = colour(document.body);
     return body === "rgba(0, 0, 0, 0)" ? colour(document.documentElement) : body;
 }"""
 
-# Before any script of the page: the choice that somebody has saved, against the system's own. Frames and pages without
-# storage have none.
+# Before any script of the page: the saved choice, against the system's own. Frames and pages without storage have none.
 SAVE_OTHER_SCHEME = """
 try {
     if ((localStorage.theme || "auto") === "auto") {
@@ -51,8 +74,8 @@ try {
     window.loadedWith = localStorage.theme;
 } catch {}
 """
-# The system's scheme, and the saved one if the document has been loaded since somebody last asked. Pages follow the
-# system from its next change on; the staff's say so in an attribute.
+# The system's scheme, and the saved one if the document was loaded since the last question. Pages follow the system
+# from its next change on; the staff's say so in an attribute.
 FORGET_SAVED_SCHEME = """() => {
     const saved = window.loadedWith;
     window.loadedWith = null;
@@ -62,7 +85,7 @@ FORGET_SAVED_SCHEME = """() => {
     return [matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", saved];
 }"""
 
-# Scripts hear of a new scheme or width a frame later, and colours take their time to fade; in a closed menu they
+# Scripts are told about a new scheme or width a frame later, and colours take their time to fade; in a closed menu they
 # stand still until it is opened.
 SETTLED = """async () => {
     const frame = () => new Promise((done) => requestAnimationFrame(done));
@@ -72,23 +95,34 @@ SETTLED = """async () => {
     for (const end = Date.now() + 2000; fading() && Date.now() < end;) await frame();
 }"""
 
-# Preloading would add style sheets of axe's own, which the CSP rightly refuses. Of the answer only the faults are
-# wanted, and the rest is long.
-RUN_AXE = """async (rules) => (await axe.run({
-    resultTypes: ["violations"], preload: false, ...(rules.length ? {runOnly: {type: "rule", values: rules}} : {}),
+# Installed by `make browser`, from tests/browser/package-lock.json (ADR 32).
+AXE = Path(sys.prefix) / "axe/node_modules/axe-core/axe.min.js"
+# Preloading would add style sheets of axe's own, which the CSP rightly refuses. Only the faults are needed: the rest of
+# the answer is long.
+RUN_AXE = """async ([type, values]) => (await axe.run({
+    resultTypes: ["violations"], preload: false, runOnly: {type, values},
 })).violations"""
+# WCAG 2.2 up to level AA, which axe does not check unless it is named, and axe's own recommendations.
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # All others read the document, which is the same in both schemes.
 RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]
+# On a phone, elements are below each other that are side by side elsewhere.
+RULES_OF_SIZE = ["target-size"]
 
-_axe = Axe()
+
+@cache
+def axe_script() -> str:
+    """Return the source of axe-core."""
+    assert AXE.exists(), "axe-core is not installed: make browser"
+    return AXE.read_text(encoding="utf-8")
 
 
-def axe(page: Page, *, colours_only: bool = False) -> list[str]:
-    """What axe objects to, best practices included; or to the colours alone."""
+def axe(page: Page, *, rules: Sequence[str] = ()) -> list[str]:
+    """Return axe's objections by WCAG 2.2 up to level AA and its own best practices; or only those by these rules."""
     page.evaluate(SETTLED)
     if not page.evaluate("() => 'axe' in window"):
-        page.evaluate(_axe.axe_script)
-    faults: list[dict[str, Any]] = page.evaluate(RUN_AXE, RULES_OF_COLOUR if colours_only else [])
+        page.evaluate(axe_script())
+    faults: list[dict[str, Any]] = page.evaluate(RUN_AXE, ["rule", rules] if rules else ["tag", TAGS])
     return [
         f"axe {fault['id']}: {node['html']} ({' '.join(check['message'] for check in node['any'] + node['all'])})"
         for fault in faults
@@ -96,8 +130,14 @@ def axe(page: Page, *, colours_only: bool = False) -> list[str]:
     ]
 
 
+def names(page: Page) -> list[str]:
+    """Return forms without an accessible name, and choices that no fieldset with a legend groups."""
+    faults: list[str] = page.evaluate(UNNAMED)
+    return faults
+
+
 def layout(page: Page) -> list[str]:
-    """Content wider than the window, amounts cut off, amounts over several lines."""
+    """Return content wider than the window, amounts cut off, and amounts over several lines."""
     page.evaluate(SETTLED)
     wrapped = [f"the amount {text!r} is wrapped" for text in page.evaluate(WRAPPED_MONEY)]
     return wrapped + page.evaluate(OVERFLOW)
@@ -117,7 +157,7 @@ class Watch:
         context.on("response", self._response)
 
     def faults(self) -> list[str]:
-        """All that was heard. That a page itself was answered with an error code is no fault of it."""
+        """Return everything that was heard, except that a page itself was answered with an error code."""
         return [
             text
             for text, source in self._heard

@@ -31,7 +31,7 @@ WAIT_MS = 10_000
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium where there is one, else Playwright's own; without either the tests fail.
+    """Debian's Chromium where there is one, otherwise Playwright's own; without either the tests fail.
 
     Ends with the package, not with the session: Playwright keeps an event loop in this thread, and the
     permission to use the ORM beside it must not reach other tests.
@@ -49,8 +49,7 @@ def chromium() -> Iterator[Browser]:
 def visitor(chromium: Browser, live_server: Any, settings: Any) -> Iterator[Callable[..., Page]]:
     """Open a page in a context of its own: `visitor()`, `visitor(java_script_enabled=False)`.
 
-    Whatever else the test looks at, it fails if a page of it logged an error, broke the CSP or asked
-    another host.
+    Every test fails if one of its pages logged an error, broke the CSP or asked another host.
     """
     settings.SITE_URL = live_server.url
     opened: list[tuple[BrowserContext, Watch]] = []
@@ -71,7 +70,7 @@ def visitor(chromium: Browser, live_server: Any, settings: Any) -> Iterator[Call
 
 @pytest.fixture
 def signed_in(visitor: Callable[..., Page], browser_of: Callable[[Any], Any], live_server: Any) -> Callable[..., Page]:
-    """A page of a user who has given both factors already: only the tests of signing in do it by hand."""
+    """Return a page of a user who has given both factors already: only the tests of signing in do it by hand."""
 
     def page_of(user: Any, **options: Any) -> Page:
         page = visitor(**options)
@@ -108,7 +107,7 @@ def link_to(live_server: Any, settings: Any) -> Callable[[str], str]:
 
 @pytest.fixture
 def screenshot_folder() -> Path | None:
-    """Where the pages are to be photographed, for people to look at: SCREENSHOTS=<folder>."""
+    """Return the folder for photographs of the pages, for people to look at: SCREENSHOTS=<folder>."""
     name = os.environ.get("SCREENSHOTS")
     if not name:
         return None

@@ -112,7 +112,7 @@ def open_an_account(page: Page, *, kind: str, name: str, deposit: str) -> None:
 
 
 def account_number(page: Page) -> str:
-    """The number in full, which the account's own page alone shows."""
+    """Return the full number, which only the account's own page shows."""
     text = page.locator("#number").inner_text()
     assert FULL_NUMBER.fullmatch(text)
     return text.replace(" ", "")
@@ -149,7 +149,7 @@ def send(page: Page, *, to: str, amount: str, description: str, key: bytes) -> N
     expect(review).not_to_contain_text(FULL_NUMBER)
     expect(review).to_contain_text("€1,199.25")  # what will be left
     expect(review).to_contain_text("A first transfer to an account needs a code.")
-    # The next one: that of this half minute may be used up already.
+    # The next code: the one of this half minute may be used up.
     review.get_by_label("Code from your authenticator app").fill(f"{totp(key, step=30, digits=6, drift=1):06d}")
     review.get_by_role("button", name="Send €400.25").click()
 
@@ -200,7 +200,7 @@ def the_figures_are_right(page: Page) -> None:
 
 
 def sign_out_and_look_back(page: Page) -> None:
-    """The next person at the computer presses Back."""
+    """Sign out; the next person at the computer presses Back."""
     page.locator("details.menu summary").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
@@ -215,7 +215,7 @@ def sign_in_with(page: Page, code: str) -> None:
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Continue").click()
-    page.get_by_label("Code").fill(code)
+    page.locator("[name=code]").fill(code)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello, Nóra-Björk")
     user = User.objects.get(email=EMAIL)

@@ -17,7 +17,7 @@ from tests.browser.steps import field
 NEW_PASSWORD = "a sentence that only Alice thinks of"
 MOST_TABS = 120
 
-# The focused element can be seen to be: an outline or a shadow stands round it, or round the box it fills.
+# The focused element can be seen: it has an outline or a shadow, or the box it fills has.
 SHOWS_FOCUS = """element => element.matches(":focus-visible") && [element, element.closest("label, li")].some((one) => {
     if (!one) return false;
     const style = getComputedStyle(one);
@@ -26,7 +26,7 @@ SHOWS_FOCUS = """element => element.matches(":focus-visible") && [element, eleme
 
 
 class Keyboard:
-    """Hands that touch nothing but keys."""
+    """Hands that touch only keys."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -63,7 +63,7 @@ class Keyboard:
 
 
 def fresh_code(user: Any, code_of: Callable[[Any], str]) -> str:
-    """The story takes less than the half minute in which one code works once."""
+    """Return a code; the story takes less than the half minute in which one code works once."""
     TotpDevice.objects.filter(user=user).update(last_step=-1)
     return code_of(user)
 

@@ -1,8 +1,9 @@
-"""Every page of the site, looked at as a browser shows it: in light and in dark, wide and narrow (R10.1–R10.3).
+"""Every page of the site, checked as a browser shows it: in light and in dark, wide and narrow (R10.1–R10.3).
 
 `SCREENSHOTS=<folder> pytest tests/browser/test_every_page.py` keeps a picture of each page for people to look at.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -45,7 +46,7 @@ WIDE, TABLET, PHONE, NARROWEST = 1280, 768, 390, 320
 HEIGHT = 900
 SCHEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
-# Who sees which page template; the last test says when one is nobody's.
+# Which test sees which page template; the last test says if none does.
 SEEN_BY = {
     "programmers": {"api_docs.html"},
     "strangers": {
@@ -161,6 +162,9 @@ FAULTY = """<!doctype html><html><head><title>Faulty</title><link rel="styleshee
 <main><h1>Faulty</h1><img src="https://elsewhere.example/spy.png"><p style="color: #eee; background: #fff">Pale</p>
 <p class="money" style="width: 3em">−€1 234.00</p><p class="money">€6.00</p>
 <div class="broad" style="width: 3000px">Broad</div>
+<form><button style="width: 9px; height: 9px"></button><button style="width: 9px; height: 9px"></button></form>
+<form aria-label="Choices"><fieldset><input type="radio" name="colour"><input type="radio" name="colour">
+<input type="checkbox" name="alone"></fieldset></form>
 <div style="overflow: hidden; width: 9em"><b class="money" style="position: relative; left: 2000px">€5.00</b></div>
 </main>
 <script>console.log("never")</script>
@@ -168,7 +172,7 @@ FAULTY = """<!doctype html><html><head><title>Faulty</title><link rel="styleshee
 
 
 def page_templates() -> set[str]:
-    """Every template that is a page, not a part of one, a frame or a mail."""
+    """Return every template that is a page, not a part of one, a frame or a mail."""
     names = {path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")}
     return {name for name in names if not re.match("(components(_shown)?|emails|admin)/|base", name)}
 
@@ -182,7 +186,8 @@ class Inspection:
         self._faults: list[str] = []
 
     def of(self, page: Page) -> "Inspection":
-        """Go on with this page. Each document that it loads has a saved colour scheme, which is not the system's."""
+        """Continue with this page. Each document that it loads has a saved colour scheme, which differs from the
+        system's."""
         self.page = page
         page.add_init_script(checks.SAVE_OTHER_SCHEME)
         return self
@@ -192,18 +197,20 @@ class Inspection:
         self.look(name)
 
     def look(self, name: str) -> None:
-        """The page as it stands now: first as it was loaded, then without a saved scheme in both of the system's.
+        """Check the page in its present state: first as it was loaded, then without a saved scheme in both of the
+        system's.
 
-        Colours move nothing and change no word: the layout is looked at in one scheme, and all that axe knows, too.
+        Colours move nothing and change no word: the layout and axe's other rules are checked in one scheme.
         """
         page = self.page
         page.wait_for_load_state("load")
-        found: list[str] = []
+        found = checks.names(page)
         loaded, background = page.evaluate(checks.BACKGROUND), dict[str, str]()
         system, saved = page.evaluate(checks.FORGET_SAVED_SCHEME)
-        for scheme in reversed(SCHEMES) if system == "light" else SCHEMES:  # the page hears of a change alone
+        for scheme in reversed(SCHEMES) if system == "light" else SCHEMES:  # only a change tells the page
             page.emulate_media(color_scheme=scheme)
-            found += [f"{scheme}: {fault}" for fault in checks.axe(page, colours_only=scheme != "light")]
+            rules = [] if scheme == "light" else checks.RULES_OF_COLOUR
+            found += [f"{scheme}: {fault}" for fault in checks.axe(page, rules=rules)]
             background[scheme] = page.evaluate(checks.BACKGROUND)
             found += self._at_all_widths(name, scheme)
         if background["light"] == background["dark"]:
@@ -220,10 +227,12 @@ class Inspection:
         found: list[str] = []
         if scheme != "light" and not self._folder:
             return found
-        for width in (NARROWEST, PHONE, TABLET, WIDE):  # ends at the width that axe looks at
+        for width in (NARROWEST, PHONE, TABLET, WIDE):  # ends at the width that axe uses
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
             if scheme == "light":
                 found += [f"{width} px: {fault}" for fault in checks.layout(self.page)]
+            if scheme == "light" and width == PHONE:
+                found += [f"{width} px: {fault}" for fault in checks.axe(self.page, rules=checks.RULES_OF_SIZE)]
             if self._folder:
                 self.page.screenshot(path=self._folder / f"{name}-{width}-{scheme}.png", full_page=True)
         return found
@@ -259,7 +268,7 @@ def rich(
     new_key: Callable[[], str],
     settings: Any,
 ) -> Any:
-    """Alice with every kind of account and movement, with amounts and names as long as the bank takes them."""
+    """Return Alice with every kind of account and movement, with amounts and names as long as the bank takes them."""
     settings.DEPOSITS_PER_MINUTE = settings.TRANSFERS_PER_MINUTE = settings.WITHDRAWALS_PER_MINUTE = 1000
     household = open_account(alice, "4321.09", nickname="Household")
     longest = open_account(
@@ -433,7 +442,7 @@ def test_what_people_who_change_how_they_sign_in_see(
 
 
 def look_at_cash(page: Page, at: Any, rich: Any) -> None:
-    """The forms and reviews of a deposit and a withdrawal."""
+    """Check the forms and reviews of a deposit and a withdrawal."""
     at.visit("deposit", reverse("deposit", args=[rich.household.public_id]))
     page.get_by_label("Amount").fill("NaN")
     page.get_by_role("button", name="Continue").click()
@@ -500,7 +509,7 @@ def test_what_customers_who_send_money_see(signed_in: Callable[..., Page], inspe
     at.visit("move-again", f"{reverse('transfer_own')}?again={rich.orders['own'].public_id}")
     at.visit("payees", reverse("payees"))
     at.visit("payee", url := reverse("payee", args=[rich.payee.public_id]))
-    page.get_by_label("Name").fill("\u202eunprintable")
+    field(page, "Name").fill("\u202eunprintable")
     page.get_by_role("button", name="Save").click()
     at.look("payee-errors")
     at.visit("payee-remove", f"{url}remove/")
@@ -518,7 +527,7 @@ def test_what_customers_who_send_money_see(signed_in: Callable[..., Page], inspe
 
 
 def look_at_reviews(at: Inspection, rich: Any) -> None:
-    """From the form to the review: to a payee, and to somebody new by a wrong, a nearly right and no name."""
+    """Go from the form to the review: to a payee, and to a new one with a wrong, a nearly right and no name."""
     page = at.page
     at.visit("send", reverse("transfer_send"))
     page.get_by_label("Account number").fill("1234")
@@ -624,8 +633,8 @@ def test_what_a_new_customer_sees(signed_in: Callable[..., Page], inspection: In
 
 @pytest.fixture
 def asked(rich: Any, sam: Any, settings: Any, make_user: Callable[..., Any]) -> Any:
-    """Alice's tickets and requests in every state, with texts as long as the bank takes them, and what waits for a
-    second administrator about her."""
+    """Return Alice's tickets and requests in every state, with texts as long as the bank takes them, and acts about her
+    that wait for a second administrator."""
     settings.REQUESTS_PER_HOUR = settings.TICKETS_PER_HOUR = 1000
     alice = rich.user
     ticket = tickets.open_ticket(
@@ -657,7 +666,7 @@ def asked(rich: Any, sam: Any, settings: Any, make_user: Callable[..., Any]) -> 
 
 
 def another_address(actor: Any, user: Any, *, reason: str = "She has called from home.") -> None:
-    """An administrator asks for another address of somebody: a second one has to agree, or a day to pass."""
+    """Let an administrator ask for another address for a person: a second one has to agree, or a day to pass."""
     row = User.objects.get(pk=user.pk)
     details = {name: getattr(row, name) for name in ("first_name", "last_name", "phone", "is_active")}
     people.edit_user(
@@ -751,7 +760,7 @@ def test_what_people_who_lost_their_phone_see(
 
 
 def see_faults_of_ours(at: Inspection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake in the program, and a database that is away."""
+    """Show our own faults: a mistake in the program, and a database that is away."""
 
     def away(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("connection failed")
@@ -856,7 +865,7 @@ def test_what_staff_see(
 def test_what_staff_see_who_act(
     signed_in: Callable[..., Page], inspection: Inspection, asked: Any, bob: Any, ada: Any, sam: Any
 ) -> None:
-    """The page of each act that there is, on a row that it is offered on, and what it says to an empty form."""
+    """The page of each act, on a row that it is offered on, and its answer to an empty form."""
     User.objects.filter(pk=bob.pk).update(locked_at=timezone.now())
     tickets.note_on_ticket(actor=sam, public_id=asked.ticket.public_id, text="Called twice.\n" + "W" * 200)
     page = signed_in(ada)
@@ -879,7 +888,7 @@ def test_what_staff_see_who_act(
 
 
 def look_at_a_late_freeze(at: Inspection, asked: Any, ada: Any) -> None:
-    """An approval that is refused since the account was frozen once more."""
+    """Show an approval that is refused since the account was frozen once more."""
     account = BankAccount.objects.get(pk=asked.requests["completed"].account_id)
     filed = requests.file_request(
         actor=asked.ticket.customer, kind=RequestKind.UNFREEZE_ACCOUNT, account=account, reason="I found it again"
@@ -900,6 +909,13 @@ def test_no_page_is_forgotten() -> None:
     assert set().union(*SEEN_BY.values()) == page_templates()
 
 
+def test_axe_is_the_version_that_is_pinned(repository: Path) -> None:
+    """A newer lock file without `make browser` would look with the old rules."""
+    lock = json.loads((repository / "tests/browser/package-lock.json").read_text(encoding="utf-8"))
+    pinned = lock["packages"]["node_modules/axe-core"]["version"]
+    assert checks.axe_script().startswith(f"/*! axe v{pinned}\n")
+
+
 def test_the_checks_see_what_they_look_for(chromium: Browser) -> None:
     """A page with every fault at once: a check that finds nothing on it would find nothing anywhere."""
     context = chromium.new_context(viewport={"width": PHONE, "height": HEIGHT})
@@ -910,8 +926,13 @@ def test_the_checks_see_what_they_look_for(chromium: Browser) -> None:
     page.goto("http://bank.example/faulty")
 
     found = checks.axe(page)
-    for rule in ("image-alt", "html-has-lang", "color-contrast"):
+    for rule in ("image-alt", "html-has-lang", "color-contrast", "target-size"):
         assert any(fault.startswith(f"axe {rule}:") for fault in found), rule
+    assert {fault.partition(":")[0] for fault in checks.axe(page, rules=checks.RULES_OF_SIZE)} == {"axe target-size"}
+
+    names = checks.names(page)
+    assert [fault.partition(":")[0] for fault in names] == ["no name"] + ["no fieldset with a legend"] * 2
+    assert not any("alone" in fault for fault in names)
 
     layout = "\n".join(checks.layout(page))
     for text in ("'−€1 234.00' is wrapped", "px of content: div.broad", "the amount €5.00 is cut off"):

@@ -103,7 +103,7 @@ def test_a_double_click_on_confirm_sends_once(scripts: bool, signed_in: Callable
 
 
 def test_confirming_in_two_windows_sends_once(signed_in: Callable[..., Page], two: Any) -> None:
-    """Here no script can help: the bank itself has to know the second request from a second payment."""
+    """No script can help here: the bank itself has to tell the second request from a second payment."""
     page = signed_in(two.alice)
     fill_in(page, two)
     page.get_by_role("button", name="Review").click()
@@ -203,7 +203,7 @@ def test_the_keyboard_alone_signs_in_and_sends(
 
 
 def go_to(page: Page, wanted: Locator) -> None:
-    """Press Tab until it is there. Wherever the focus rests on the way, it can be seen and is on the screen."""
+    """Press Tab until it is reached. Wherever the focus rests on the way, it can be seen and is on the screen."""
     expect(wanted).to_be_visible()
     for _ in range(40):
         page.keyboard.press("Tab")

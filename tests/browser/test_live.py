@@ -29,7 +29,7 @@ def open_dashboard(alice: Any, open_account: Callable[..., Any], signed_in: Call
 
 
 def let_it_ask(page: Page) -> None:
-    """Move the page's clock on until it has asked once more and has had its answer."""
+    """Move the page's clock until it has asked once more and has had its answer."""
     with page.expect_response(lambda answer: "/live/" in answer.url) as waiting:
         for _ in range(20):
             page.clock.run_for(2_500)

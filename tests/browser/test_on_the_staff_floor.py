@@ -1,5 +1,5 @@
 """A day of work in the staff area, in a real browser: Support, an administrator, an auditor, and the customers who are
-told of it (R1.5, R3.10, R4.1, R4.2, R5.1, R6.4)."""
+told about it (R1.5, R3.10, R4.1, R4.2, R5.1, R6.4)."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ANSWER, NOTE = "It is in the post.", "Third card this year: ask why."
 
 @pytest.fixture
 def staff_page(signed_in: Callable[..., Page]) -> Callable[[Any], Page]:
-    """The staff area's front page, of somebody who works there."""
+    """Return the staff area's front page, of a member of staff."""
 
     def page_of(user: Any) -> Page:
         page = signed_in(user)

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import TotpDevice, UserSession
 from tests.acts import held_in, put_into
+from tests.asvs import proves
 from tests.browser import checks
 from tests.browser.steps import give_code, give_password
 
@@ -59,7 +60,7 @@ def test_after_four_minutes_one_is_asked_and_one_click_goes_on(alices_page: Page
     expect(dialog_of(page)).to_be_hidden()
     let_pass(page, 6)
     expect(dialog_of(page)).to_be_visible()
-    page.keyboard.press("Escape")  # somebody is there
+    page.keyboard.press("Escape")  # a person is there
     expect(dialog_of(page)).to_be_hidden()
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello, Alice")
@@ -155,6 +156,7 @@ def test_a_form_sent_too_late_comes_back_as_it_was(
     assert page.evaluate("sessionStorage.getItem('kept-typing')") is None
 
 
+@proves("V14.3.3")
 def test_another_person_in_the_same_tab_finds_nothing(
     alices_page: Page, alice: Any, bob: Any, open_account: Callable[..., Any], code_of: Callable[[Any], str]
 ) -> None:
@@ -172,6 +174,7 @@ def test_another_person_in_the_same_tab_finds_nothing(
     page.wait_for_function("sessionStorage.getItem('kept-typing') === null")
 
 
+@proves("V14.3.3")
 def test_passwords_and_codes_are_never_kept(alices_page: Page) -> None:
     page = alices_page
     page.goto(reverse("password_change"))
@@ -182,7 +185,7 @@ def test_passwords_and_codes_are_never_kept(alices_page: Page) -> None:
     assert plain == "[[]]"
 
 
-# What lies there, opened with the page's own key.
+# The stored text, opened with the page's own key.
 UNSEALED = """async () => {
     const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const kept = JSON.parse(sessionStorage.getItem("kept-typing"));

@@ -1,4 +1,4 @@
-"""Somebody forgets a password, moves to another address, and ends a session left open elsewhere (R1.8, R1.9)."""
+"""A customer forgets a password, moves to another address, and ends a session left open elsewhere (R1.8, R1.9)."""
 
 from collections.abc import Callable
 from typing import Any

@@ -2,8 +2,8 @@
 checked after each (`make faults`; docs/reliability.md).
 
 The benchmarks' scratch banks and their plain HTTP (`benchmarks/scratch_bank.py`, `benchmarks/servers.py`) are used here
-too. They are programs and no package, which find one another in their own folder: it joins the path here, behind all
-else, so that whatever begins below `tests.faults` finds them.
+too. They are programs and not a package, and find one another in their own folder: it is added to the end of the path
+here, so that everything below `tests.faults` finds them.
 """
 
 import sys

@@ -26,12 +26,12 @@ from tests.faults.report import Figures, keep, table
 from tests.faults.turns import Turns
 
 ALL: tuple[Fault, ...] = (*of_services.FAULTS, *of_databases.FAULTS, *of_machine.FAULTS)
-# A run that finds so much wrong finds nothing new any more.
+# After this many faults a run finds nothing new.
 _MOST_VIOLATIONS = 10
 
 
 def faults_of(only: Sequence[str], sites: Sequence[Site]) -> list[Fault]:
-    """The kinds that may come, each on those of its sites that were asked for.
+    """Return the kinds that may strike, each on those of its sites that were chosen.
 
     Raises:
         SystemExit: there is no such kind, or it strikes none of these sites.
@@ -50,7 +50,7 @@ def faults_of(only: Sequence[str], sites: Sequence[Site]) -> list[Fault]:
 
 
 def run(folder: Path, options: argparse.Namespace, faults: list[Fault], figures: Figures) -> None:
-    """Rounds until the minutes are over; what they did and found is added to the figures."""
+    """Run rounds until the minutes are over; their results are added to the figures."""
     begun = time.monotonic()
     until = begun + options.minutes * 60
     turns = Turns(faults, Random(options.seed))
@@ -77,7 +77,7 @@ def run(folder: Path, options: argparse.Namespace, faults: list[Fault], figures:
 
 
 def _no_files(folder: str, names: list[str]) -> set[str]:
-    """Sockets, which a server that was killed leaves behind: nobody can copy one."""
+    """Leave out sockets, which a killed server leaves behind: they cannot be copied."""
     return {name for name in names if (Path(folder) / name).is_socket()}
 
 
@@ -86,7 +86,7 @@ def _say(line: str) -> None:
 
 
 def _end(number: int, frame: object) -> NoReturn:
-    """Leave by way of all that is to be cleared away; a second signal does not disturb that."""
+    """Leave through all clean-up; a second signal does not disturb it."""
     for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(one, signal.SIG_IGN)
     raise SystemExit(128 + number)

@@ -1,9 +1,9 @@
-"""A process of the bank's own code that reads its books, and all the while adds up its balances.
+"""A process of the bank's own code that reads its books, and constantly adds up its balances.
 
     python -m tests.faults.auditor ACCOUNT…
 
 Told `rows`, `verify`, `waiting` or `snapshots`, each on a line, it answers with a line of JSON. It is started once for
-a bank: to load the bank takes seconds.
+a bank: loading the bank takes seconds.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -21,7 +21,7 @@ from scratch_bank import begin
 
 _PAUSE_SECONDS = 0.05
 _TRIES = 5
-_NAMED = 3  # of the snapshots that are wrong: one after another, they say the same
+_NAMED = 3  # of the wrong snapshots: all of them say the same
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Snapshots:
                 self.wrong.append(f"In snapshot {self.read} all balances are {total}, and not {self.total}.")
 
     def told(self) -> dict[str, Any]:
-        """How many were read, and what was wrong since this was asked last."""
+        """Return how many were read, and the faults since the last call."""
         wrong, self.wrong = self.wrong, []
         return {"read": self.read, "wrong": wrong}
 
@@ -71,8 +71,8 @@ class Snapshots:
 
 
 def rows(accounts: list[int]) -> dict[str, Any]:
-    """The orders between these accounts with all that belongs to them, and the accounts as they stand; amounts in
-    minor units."""
+    """Return the orders between these accounts with everything that belongs to them, and the accounts themselves;
+    amounts in minor units."""
     from accounts.models import BankAccount
     from foundation.money import to_minor
     from transfers.models import Entry, Transaction, TransferOrder
@@ -100,7 +100,7 @@ def rows(accounts: list[int]) -> dict[str, Any]:
 
 
 def _reports() -> dict[str, list[str]]:
-    """What the audit log says of each order, by its public id."""
+    """Return what the audit log says about each order, by its public id."""
     from audit.models import AuditEntry
 
     reports: dict[str, list[str]] = defaultdict(list)
@@ -111,7 +111,7 @@ def _reports() -> dict[str, list[str]]:
 
 
 def waiting() -> int:
-    """How much is yet to be told by mail: events that are not written yet, and mails that are not handed over."""
+    """Return how much still waits to be told by mail: events not yet written, and mails not yet delivered."""
     from post_office.models import STATUS, Email
 
     from foundation.models import OutboxMessage
@@ -121,7 +121,7 @@ def waiting() -> int:
 
 
 def verify() -> dict[str, str]:
-    """Seal the audit log and run both verifications; what each one says that does not hold."""
+    """Seal the audit log and run both verifications; return the faults of each."""
     from django.core.management import CommandError, call_command
 
     said = {}
@@ -135,7 +135,7 @@ def verify() -> dict[str, str]:
 
 
 def _again(act: Callable[[], Any]) -> Any:
-    """What the act gives; over a new connection where the database had gone away since the last one."""
+    """Return the result of the act; over a new connection if the database went away since the last one."""
     from django.db import Error, connection
 
     for _ in range(_TRIES - 1):

@@ -1,4 +1,5 @@
-"""Whether the bank has done what it told its customers, and nothing else; asked while nobody asks it for anything."""
+"""Whether the bank has done what it told its customers, and nothing else; checked while no client asks it for
+anything."""
 
 import json
 import subprocess
@@ -18,7 +19,7 @@ from tests.faults.programs import PATIENCE_SECONDS, spoken_with
 from tests.faults.running import ServedBank
 
 Rows = Mapping[str, Any]
-# It asks to be asked again: no reason why a payment would not be made.
+# A request to ask again: not a reason against a payment.
 STILL_RUNNING = "still_running"
 _NAMED = 20
 
@@ -28,15 +29,15 @@ _NAMED = 20
 
 @dataclass(frozen=True)
 class Claims:
-    """What the customers were told, and what there was before: `rows` of the auditor at the beginning."""
+    """What the customers were told, and the state before: `rows` of the auditor at the beginning."""
 
     accounts: Sequence[Account]
     transfers: Mapping[str, Transfer]
     before: Rows
 
     def whom_mails_tell(self) -> dict[str, list[str]]:
-        """Of each acknowledged payment by its key: payer and payee. Nobody is told of what they move between accounts
-        of their own."""
+        """Return, for each acknowledged payment by its key, payer and payee. Transfers between own accounts are told to
+        nobody."""
         told = {}
         for one in self.transfers.values():
             source, target = self.accounts[one.source], self.accounts[one.target]
@@ -45,7 +46,7 @@ class Claims:
         return told
 
     def balances(self) -> dict[int, int]:
-        """What each account must have, in minor units, by its id."""
+        """Return what each account must have, in minor units, by its id."""
         balances = Counter({account.id: account.balance for account in self.accounts})
         for one in self.transfers.values():
             if one.outcome == Outcome.ACKNOWLEDGED:
@@ -55,7 +56,7 @@ class Claims:
 
 
 def differences(claims: Claims, rows: Rows) -> Iterator[str]:
-    """Every difference between what was told and what the bank's tables hold, by the transfer's key."""
+    """Yield every difference between the answers and the bank's tables, by the transfer's key."""
     by_key: dict[str, list[Rows]] = defaultdict(list)
     known = {row["public_id"]: row for row in claims.before["orders"]}
     for row in rows["orders"]:
@@ -92,7 +93,7 @@ def _faults_of(claims: Claims, transfer: Transfer, found: Sequence[Rows]) -> Ite
 
 
 def _refused_with(transfer: Transfer, *allowed: str) -> Iterator[str]:
-    """Each other refusal that one of its tries was told; again, and with another amount, `contradictions()` tells."""
+    """Yield each other refusal that one of its tries was told; `contradictions()` covers repeats and other amounts."""
     for one in transfer.own_tries:
         if not one.is_unknown and not one.is_acknowledged and one.code not in allowed and one.purpose != Purpose.AGAIN:
             yield f"refused with {one.code} ({one.status})"
@@ -151,7 +152,7 @@ class Auditor:
     @classmethod
     @contextmanager
     def begun(cls, bank: ServedBank) -> Iterator["Auditor"]:
-        """One for this bank, which ends with the block."""
+        """Start one for this bank; it ends with the block."""
         accounts = [str(account.id) for account in bank.accounts]
         log = bank.folder / "auditor.log"
         with spoken_with(
@@ -162,21 +163,21 @@ class Auditor:
 
 @dataclass
 class Books:
-    """What is looked at after each fault."""
+    """The checks after each fault."""
 
     bank: ServedBank
     journal: Journal
     auditor: Auditor
     patience: float = PATIENCE_SECONDS  # of seconds, for a database that answers slowly
     snapshots: int = 0  # read so far
-    _seen: Counter[str] = field(default_factory=Counter)  # at the last look, by what should have grown
+    _seen: Counter[str] = field(default_factory=Counter)  # at the last check, by what should have grown
     before: Rows = field(init=False)
 
     def __post_init__(self) -> None:
         self.before = self.auditor.ask("rows")
 
     def check(self) -> None:
-        """Look at everything, while the clients are paused and know what became of all they asked for.
+        """Check everything, while the clients are paused and know every outcome.
 
         Raises:
             Violation: it names everything that differs, by key.
@@ -197,7 +198,8 @@ class Books:
             raise Violation("\n".join([*wrong[:_NAMED], *more]))
 
     def _wrong_snapshots(self) -> Iterator[str]:
-        """Those that tell of another sum; or that none was read since the last look: whoever reads them has ended."""
+        """Return snapshots with another sum; or a fault that none was read since the last check: the reader has
+        ended."""
         end, before = time.monotonic() + self.patience, self.snapshots
         while self.snapshots == before:
             if time.monotonic() > end:
@@ -209,7 +211,7 @@ class Books:
             time.sleep(0.1)
 
     def _readers_that_stopped(self) -> Iterator[str]:
-        """Nobody has read what customers read all the while that they paid."""
+        """Return the readers that stopped reading while customers paid."""
         now = Counter(
             {what: self.journal.reads[what] for what in (HISTORY, PAGE)} | {"paid": self.journal.acknowledged}
         )
@@ -222,7 +224,7 @@ class Books:
         self._seen = now
 
     def _wait_until_all_is_told(self) -> None:
-        """What waits may be a mail about nothing.
+        """Wait until all mails have left: one of them may be wrong.
 
         Raises:
             Violation: it does not leave.

@@ -18,11 +18,11 @@ class Cache:
     @classmethod
     @contextmanager
     def begun(cls, folder: Path | None = None) -> Iterator["Cache"]:
-        """One that runs, and ends with the block; not in the folder, since a socket's path must be short."""
+        """Start one; it ends with the block. Its socket is not in the folder, since a socket's path must be short."""
         with begun_cache() as server:
             yield cls(server)
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of all processes of a bank that counts there."""
+        """The environment of all processes of a bank that counts there."""
         return {"CACHE_URL": self._server.url}

@@ -2,8 +2,8 @@
 
     python -m tests.faults.client
 
-Its first line says what it is (`Part`, as JSON); then it is told to `pay`, to `pause`, to `settle` within so many
-seconds what it does not know, and answers when that is so. It knows nothing of Django, only of HTTP.
+Its first line says what it is (`Part`, as JSON); then it is told to `pay`, to `pause`, or to `settle` unknown outcomes
+within a number of seconds, and answers when that is done. It does not use Django, only HTTP.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -33,7 +33,7 @@ SESSION_COOKIES = ("sessionid", "__Host-bank-session")  # over HTTP and over HTT
 
 @dataclass(frozen=True)
 class Part:
-    """What one process is to do."""
+    """The task of one process."""
 
     number: int
     seed: str
@@ -49,7 +49,7 @@ class State(Enum):
 
 
 class Gate:
-    """Lets the threads of this process go on, and knows when all are waiting at it."""
+    """Lets the threads of this process run, and knows when all are waiting at it."""
 
     def __init__(self, threads: int) -> None:
         self._changed, self._threads = threading.Condition(), threads
@@ -67,14 +67,14 @@ class Gate:
             self._changed.wait_for(lambda: self._idle == self._threads)
 
     def settle(self) -> None:
-        """Let each thread through once, to settle what it does not know; return when all wait again."""
+        """Let each thread through once, to settle unknown outcomes; return when all wait again."""
         with self._changed:
             self._state, self._settlings, self._idle = State.SETTLING, self._settlings + 1, 0
             self._changed.notify_all()
             self._changed.wait_for(lambda: self._idle == self._threads)
 
     def pass_through(self, settled: int) -> int:
-        """Wait until there is something to do; the number of the settling that it is, or 0 for paying.
+        """Wait until there is something to do; return the number of the settling, or 0 for paying.
 
         Args:
             settled: the last one that this thread has done.
@@ -93,13 +93,13 @@ class Gate:
 
 
 class Notebook:
-    """The file in which all threads write what they ask and what they are told."""
+    """The file in which all threads write their requests and answers."""
 
     def __init__(self, path: Path) -> None:
         self._file, self._lock = path.open("ab", buffering=0), threading.Lock()
 
     def write(self, **line: Any) -> None:
-        """With the time: one clock for all processes of the machine, which no fault of ours sets."""
+        """Write a line with the time: one clock for all processes of the machine, which none of our faults sets."""
         text = json.dumps(line | {"at": time.monotonic()}, separators=(",", ":")).encode() + b"\n"
         with self._lock:
             self._file.write(text)
@@ -117,7 +117,7 @@ class Wish:
 
 @dataclass
 class Customer:
-    """One thread: sends money, and asks again where it was not told what became of it."""
+    """One thread: sends money, and asks again if it does not know the outcome."""
 
     part: Part
     number: int
@@ -139,7 +139,7 @@ class Customer:
             self._ask(self._new_wish(), Purpose.FIRST)
 
     def settle(self, until: float) -> None:
-        """Ask for what is unknown until it is known: nothing of before is on its way any more."""
+        """Ask for unknown outcomes until they are known: no earlier request is on its way any more."""
         while self.unknown and time.monotonic() < until:
             wish = self.unknown.pop()
             self._ask(wish, Purpose.FINAL)
@@ -153,7 +153,7 @@ class Customer:
         return Wish(key, source, target, self.dice.randint(CENT, MOST))
 
     def _ask(self, wish: Wish, *purposes: Purpose) -> None:
-        """Send the wish once for each purpose, all at the same moment, and take in what is answered."""
+        """Send the wish once for each purpose, all at the same moment, and take in the answers."""
         answers = self._answers(wish, purposes)
         if purposes[0] in (Purpose.AGAIN, Purpose.OTHER):
             return
@@ -196,7 +196,7 @@ class Customer:
 
 
 def _as(account: dict[str, Any]) -> dict[str, str]:
-    """The header that says: its owner asks."""
+    """Return the header that says: its owner asks."""
     return {"Authorization": f"Bearer {account['token']}"}
 
 
@@ -231,19 +231,19 @@ class Reader:
                 break
 
     def _look_at_a_page(self) -> None:
-        """The start page, which sends to signing in whoever is not signed in. With the cookie of a session that there
-        is not, or it would need no database."""
+        """Ask for the start page, which redirects signed-out clients to sign-in. With a made-up session's cookie, or it
+        would need no database."""
         session = f"{self.dice.getrandbits(160):040x}"
         cookies = "; ".join(f"{name}={session}" for name in SESSION_COOKIES)
         answer = send(self.part.port, "GET", "/", Accept="text/html", Cookie=cookies).answer()
         self.notebook.write(do="read", what=PAGE, **answer.told())
 
     def settle(self, until: float) -> None:
-        """There is nothing that a reader would not know."""
+        """Do nothing: a reader has no unknown outcomes."""
 
 
 def _follows(later: dict[str, Any], earlier: dict[str, Any]) -> bool:
-    """Whether an entry goes on where the one before it ended."""
+    """Return whether an entry follows from the one before it."""
     added = _minor(earlier["balance_after"]) + _minor(later["amount"])
     return later["sequence"] == earlier["sequence"] + 1 and added == _minor(later["balance_after"])
 
@@ -278,7 +278,7 @@ class Crowd:
                 time.sleep(person.dice.uniform(0, self._pause))
 
     def obey(self, order: str, seconds: float) -> str:
-        """Do as told, and say so when it is done; after settling, how many transfers are unknown yet."""
+        """Do as told, and say so when it is done; after settling, how many transfers are still unknown."""
         if order == "pay":
             self._gate.open()
             return "paying"
@@ -291,7 +291,7 @@ class Crowd:
 
 
 def _end_all(failed: threading.ExceptHookArgs) -> None:
-    """A thread that failed would be waited for for ever."""
+    """End with an error: a failed thread would be waited for forever."""
     threading.__excepthook__(failed)
     os._exit(1)
 

@@ -5,15 +5,16 @@
         clock.jump(3600)
 
 Each Python process that gets this environment asks a file how many seconds the machine's clock is wrong, whenever it
-asks for the time (`every_process/sitecustomize.py`, by time-machine). What is no wall clock goes on as it was, as when
-a machine's clock is set: `time.monotonic()`, what waits and sleeps, and with it gunicorn's heartbeat.
+asks for the time (`every_process/sitecustomize.py`, by time-machine). Other clocks go on unchanged, as when a machine's
+clock is set: `time.monotonic()`, waiting and sleeping, and with them gunicorn's heartbeat.
 
 libfaketime (0.9.10, Debian 12) was tried for it and left out. With Python 3.11 `time.sleep()` raises EINVAL as soon as
 FAKETIME_DONT_FAKE_MONOTONIC is set, since it sleeps until a moment of the monotonic clock; without that, `monotonic()`
 jumps too, and so do the times of files, one of which is gunicorn's heartbeat. And each process leaves a semaphore and
 a piece of shared memory behind in /dev/shm, even one that ends well.
 
-What is not Python has the machine's own time: the database server, the cache, SQLite. The bank asks none of them.
+Programs other than Python have the machine's own time: the database server, the cache, SQLite. The bank asks none of
+them.
 """
 
 import mmap
@@ -31,7 +32,7 @@ _HOUR_BEFORE_MIDNIGHT = 23
 
 @dataclass
 class Clock:
-    """Of one bank; `environment` is that of all its processes."""
+    """The clock of one bank; `environment` is for all its processes."""
 
     environment: dict[str, str]
     _wrong: mmap.mmap
@@ -39,8 +40,8 @@ class Clock:
     @classmethod
     @contextmanager
     def begun(cls, folder: Path) -> Iterator["Clock"]:
-        """A clock that is right until it jumps. In the time zone of its environment midnight is within the next hour,
-        so that a jump of an hour leads to another day."""
+        """Start a clock that is right until it jumps. In the time zone of its environment midnight is within the next
+        hour, so that a jump of an hour leads to another day."""
         path = folder / "clock"
         path.write_bytes(struct.pack("q", 0))
         search = [str(_IN_EVERY_PROCESS), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -54,16 +55,16 @@ class Clock:
 
     @property
     def seconds_wrong(self) -> int:
-        """By how much it is ahead of the machine's."""
+        """Return by how much it is ahead of the machine's."""
         seconds: int = struct.unpack("q", self._wrong)[0]
         return seconds
 
     def jump(self, seconds: int) -> None:
-        """Set it so much forward, or back; all processes see that at once."""
+        """Set it this much forward, or back; all processes see that at once."""
         struct.pack_into("q", self._wrong, 0, self.seconds_wrong + seconds)
 
 
 def _zone_before_midnight(hour: int) -> str:
-    """The time zone in which it is 23:00 to 23:59 while it is this hour in UTC. West of it is plus in these names."""
+    """Return the time zone in which it is 23:00 to 23:59 now. West of UTC is plus in these names."""
     east = (_HOUR_BEFORE_MIDNIGHT - hour + 11) % 24 - 11
     return f"Etc/GMT{-east:+d}"

@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
-# What the tests need of the project.
+# The parts of the project that the tests need.
 _COPIED = (
     *("accounts", "audit", "bankproject", "foundation", "support", "transfers", "tests"),
     *("templates", "static", "deploy", "docs", "pyproject.toml", "manage.py"),
 )
-# Of the run that we belong to: another one chooses its own.
+# Variables of the run that we belong to: another run chooses its own.
 _OF_THIS_RUN = {"TEST_RUN_FOLDER", "TEST_DATABASE_URL", "PYTEST_ADDOPTS"}
 # However slow the machine is, a run that takes longer than this hangs.
 _HANGS_SECONDS = 900
@@ -41,21 +41,21 @@ def copied_bank(inside: str | None = None) -> Iterator[Path]:
 
 
 def _linked(source: str | Path, copy: str | Path) -> None:
-    """Let the copy be the same file, as long as nobody breaks it; with its times, or bytecode would be made anew."""
+    """Let the copy be the same file, until one of them is broken; with its times, or bytecode would be made again."""
     try:
         os.link(source, copy)
-    except OSError:  # the folder lies on another disk
+    except OSError:  # the folder is on another disk
         shutil.copy2(source, copy)
 
 
 def broken(file: Path, text: str) -> None:
-    """Let a file of a copy have another text; the original keeps its own."""
+    """Give a file of a copy another text; the original keeps its own."""
     file.unlink()
     file.write_text(text, encoding="utf-8")
 
 
 def pytest_in(bank: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest in the copy, on SQLite, with nothing outside the copy's folder; what it printed is in the answer.
+    """Run pytest in the copy, on SQLite, with nothing outside the copy's folder; the result has its output.
 
     Args:
         environment: of the run, besides ours.

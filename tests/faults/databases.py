@@ -19,9 +19,9 @@ from tests.faults.proxy import Proxy
 from tests.postgres_server import SETTINGS, Cluster
 
 _PATIENCE_SECONDS = 120
-# Below those that the kernel gives to clients: no client of the round takes the port of a server that is down.
+# Below the ports that the kernel gives to clients: no client of the round takes the port of a server that is down.
 _PORTS = range(20_000, 32_000)
-# The first of them that is there and takes writes; one that does not answer is given up soon.
+# The first of them that answers and takes writes; one that does not answer is given up soon.
 _FOUND_BY = "target_session_attrs=read-write&connect_timeout=3"
 
 
@@ -42,7 +42,7 @@ class Server:
     @classmethod
     @contextmanager
     def begun(cls, folder: Path) -> Iterator["Server"]:
-        """A server with an empty database, which ends with the block."""
+        """Start a server with an empty database, which ends with the block."""
         cluster = _made_in(folder, "postgresql", secrets.token_hex(16))
         try:
             cluster.make(SETTINGS)
@@ -53,7 +53,7 @@ class Server:
             cluster.stop()
 
     def url_at(self, port: int) -> str:
-        """Its address, were it at this port."""
+        """Return its address at this port."""
         return f"postgres://bank:{self._cluster.password}@127.0.0.1:{port}/bank"
 
     def kill(self) -> None:
@@ -61,7 +61,7 @@ class Server:
         self._cluster.kill()
 
     def pause(self, seconds: float) -> None:
-        """Stop all its processes for so long, and let them go on."""
+        """Stop all its processes for this long, and let them continue."""
         self._cluster.pause(seconds)
 
     def start(self) -> None:
@@ -70,7 +70,7 @@ class Server:
 
 
 class ServerBehindProxy:
-    """One server, which the bank reaches through a proxy alone."""
+    """One server, which the bank reaches only through a proxy."""
 
     def __init__(self, server: Server, proxy: Proxy) -> None:
         self.server, self.proxy = server, proxy
@@ -80,7 +80,7 @@ class ServerBehindProxy:
     @classmethod
     @contextmanager
     def begun(cls, folder: Path) -> Iterator["ServerBehindProxy"]:
-        """Both end with the block."""
+        """Start both; they end with the block."""
         with Server.begun(folder) as server, Proxy.begun(free_port(), to=server.port) as proxy:
             yield cls(server, proxy)
 
@@ -89,7 +89,7 @@ class Pair:
     """A primary and its synchronous standby, each of which the bank finds by itself as long as one takes writes.
 
     A failover is `kill_primary()`, `promote()`, `replace()`, in this order, as an operator or a cluster's manager does
-    it. The one that was killed never comes back as a primary: it would be found, too.
+    it. The killed one never comes back as a primary: the bank would find it, too.
     """
 
     def __init__(self, primary: Cluster, standby: Cluster) -> None:
@@ -100,7 +100,7 @@ class Pair:
     @classmethod
     @contextmanager
     def begun(cls, folder: Path) -> Iterator["Pair"]:
-        """Both with an empty database, and every commit on both; they end with the block."""
+        """Start both with an empty database, and every commit on both; they end with the block."""
         password = secrets.token_hex(16)
         primary, standby = (_made_in(folder, name, password) for name in ("one", "other"))
         try:
@@ -115,7 +115,7 @@ class Pair:
             primary.stop()
 
     def ask(self, statement: str) -> list[tuple[Any, ...]]:
-        """Run one statement as the primary's administrator; its rows."""
+        """Run one statement as the primary's administrator; return its rows."""
         return ask(self._primary, statement)
 
     def kill_primary(self) -> None:
@@ -141,7 +141,7 @@ class Pair:
         self._primary, self._standby, self._is_alone = self._standby, self._primary, True
 
     def replace(self) -> None:
-        """Make a fresh standby in the place of the lost one; return when a commit is answered only once it has it."""
+        """Make a fresh standby instead of the lost one; return when every commit waits for it."""
         self._standby.stop()
         shutil.rmtree(self._standby.data, ignore_errors=True)
         source = f"host=127.0.0.1 port={self._primary.port} user=bank application_name=standby"
@@ -164,17 +164,18 @@ class Pair:
         self._standby.kill()
 
     def pause_standby(self, seconds: float) -> None:
-        """Stop all processes of the standby for so long: what commits waits; return as `start_standby()` does."""
+        """Stop all processes of the standby for this long: commits wait; return as `start_standby()` does."""
         self._standby.pause(seconds)
         self._wait_until_in_step()
 
     def start_standby(self) -> None:
-        """Start it again; return when it has what was committed meanwhile, and no commit waits any more for it."""
+        """Start it again; return when it has what was committed meanwhile, and commits no longer wait for it to catch
+        up."""
         self._standby.start()
         self._wait_until_in_step()
 
     def _wait_until_in_step(self) -> None:
-        """Until the standby has whatever is committed by now, and is waited for.
+        """Wait until the standby has everything committed so far, and commits wait for it.
 
         Raises:
             TimeoutError
@@ -189,14 +190,14 @@ class Pair:
 
 
 def ask(cluster: Cluster, statement: str) -> list[tuple[Any, ...]]:
-    """Run one statement as the server's administrator; its rows."""
+    """Run one statement as the server's administrator; return its rows."""
     with psycopg.connect(cluster.url, dbname="postgres", autocommit=True) as connection:
         cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
 
 
 def free_port() -> int:
-    """A port that nobody listens at, and that the kernel gives to no client."""
+    """Return a port that is free, and that the kernel gives to no client."""
     while True:
         port = random.choice(_PORTS)
         with socket.socket() as probe:

@@ -4,9 +4,9 @@ attached to them, and answers some of their calls in the kernel's place, or late
     with ailing([pid], database_files(database), FULL, log=folder / "disk.log") as disk:
         …
 
-The file system itself stays well, so nothing else on the machine notices. What the processes start meanwhile ails like
-them. When the block ends strace lets go of all of them, and they go on; it ends with this process too, whatever ends
-that, and the kernel lets go of them where strace itself is killed.
+The file system itself stays intact, so nothing else on the machine notices. Processes started meanwhile are affected
+too. When the block ends strace detaches from all of them, and they continue; it ends with this process too, whatever
+ends that, and the kernel detaches it if strace itself is killed.
 """
 
 import os
@@ -30,18 +30,18 @@ _WRITES, _SYNCS = "write,pwrite64,ftruncate,fallocate", "fsync,fdatasync"
 
 @dataclass(frozen=True)
 class Ailment:
-    """Which calls of the kernel's get which other answer, in the words of strace's `inject`."""
+    """Which system calls get which other answer, in the words of strace's `inject`."""
 
     answers: Sequence[tuple[str, str]]
 
 
 FULL = Ailment([(_WRITES, "error=ENOSPC")])
-# As a disk does that lost what the kernel had taken: what was written may be there, or not.
+# Like a disk that lost what the kernel had taken: written data may be there, or not.
 NO_SYNC = Ailment([(_SYNCS, "error=EIO")])
 
 
 def slow(*, sync_ms: int, write_ms: int = 0) -> Ailment:
-    """Each sync takes so many milliseconds more, and each write."""
+    """Make each sync, and each write, this many milliseconds slower."""
     writes = [(_WRITES, f"delay_enter={write_ms * 1000}")] if write_ms else []
     return Ailment([(_SYNCS, f"delay_enter={sync_ms * 1000}"), *writes])
 
@@ -53,13 +53,15 @@ class AilingDisk:
     log: Path
 
     def struck(self) -> int:
-        """How many calls have got another answer so far, or are late."""
+        """Return how many calls have got another answer so far, or are late."""
         lines = self.log.read_bytes()
         return lines.count(b"(INJECTED)") + lines.count(b"(DELAYED)")
 
     def wait_until_it_struck(self, times: int, *, within: float = _PATIENCE_SECONDS) -> None:
-        """Raises:
-        TimeoutError: it did not so often, in so many seconds.
+        """Wait for a number of strikes.
+
+        Raises:
+        TimeoutError: it did not strike that often, in this many seconds.
         """
         wait_until(
             lambda: self.struck() >= times, f"the disk to strike {times} times", seconds=within, error=TimeoutError
@@ -67,7 +69,7 @@ class AilingDisk:
 
 
 def database_files(database: Path) -> list[Path]:
-    """All that SQLite writes of a database: with its log of what is written ahead, and the index of that."""
+    """Return all files that SQLite writes for a database: with its write-ahead log, and the index of that."""
     return [database, *(database.with_name(database.name + end) for end in ("-wal", "-shm"))]
 
 
@@ -75,13 +77,13 @@ def database_files(database: Path) -> list[Path]:
 def ailing(
     pids: Iterable[int], files: Sequence[Path], ailment: Ailment, *, log: Path, first: int = 1, step: int = 1
 ) -> Iterator[AilingDisk]:
-    """The disk of these files ails for these processes, those that live, and for all that they start, while the block
-    lasts.
+    """Let the disk of these files fail for these processes, the living ones, and for all that they start, during the
+    block.
 
     Args:
         log: a new file, in which strace writes each call.
-        first: the call, of each process's that the ailment concerns, that is struck first; before it all is well.
-        step: how many further on the next one is struck.
+        first: the call, of each process's that the ailment concerns, that is struck first; before it nothing is struck.
+            step: how many further on the next one is struck.
 
     Raises:
         SystemExit: there is no strace, or it may not attach to them.
@@ -109,7 +111,7 @@ def ailing(
 
 
 def _is_attached(strace: "subprocess.Popen[bytes]", pids: Iterable[int]) -> bool:
-    """Whether it is, to all that live; it is waited for."""
+    """Wait, and return whether it is attached to all living processes."""
     end = time.monotonic() + _PATIENCE_SECONDS
     while not all(_status(pid, "TracerPid") in {str(strace.pid), ""} for pid in pids):
         if strace.poll() is not None or time.monotonic() > end:
@@ -119,7 +121,7 @@ def _is_attached(strace: "subprocess.Popen[bytes]", pids: Iterable[int]) -> bool
 
 
 def _status(pid: int, name: str) -> str:
-    """A line of what the kernel says of a process; "" of one that is gone."""
+    """Return a line of the kernel's data on a process; "" if it is gone."""
     with suppress(FileNotFoundError, ProcessLookupError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             key, _, value = line.partition(":")
@@ -129,7 +131,7 @@ def _status(pid: int, name: str) -> str:
 
 
 def _detach(strace: "subprocess.Popen[bytes]") -> None:
-    """End it: told to, it lets go of each process where that stands; killed, the kernel does."""
+    """End it: when told to, it detaches from each process; when it is killed, the kernel does."""
     for number, seconds in ((signal.SIGTERM, 20), (signal.SIGKILL, 10)):
         with suppress(ProcessLookupError):
             os.kill(strace.pid, number)

@@ -1,9 +1,9 @@
-"""What a fault is, and what it finds of the bank that it strikes.
+"""The interface of a fault, and of the bank that it strikes.
 
-A round is one bank on one site, with clients that send money all the while. The faults of a round strike one after
-another; after each the clients pause, what was left without an answer is asked again by its key, and the books are
-checked (`books.py`). A fault gives back what an operator or a supervisor would give back (a server that was killed is
-started again), and nothing else: that the bank goes on by itself is what is shown.
+A round is one bank on one site, with clients that send money all the time. The faults of a round strike one after
+another; after each the clients pause, unanswered requests are sent again with their key, and the books are checked
+(`books.py`). A fault repairs what an operator or a supervisor would repair (it starts a killed server again), and
+nothing else: the test shows that the bank recovers by itself.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ P = TypeVar("P")
 
 
 class Site(StrEnum):
-    """Where a bank of a round stands: its database, and what else it needs."""
+    """The set-up of a round's bank: its database, and what else it needs."""
 
     SQLITE = "SQLite"  # a file with synchronous FULL; limits in rows
     POSTGRESQL = "PostgreSQL"  # one server with fsync, reached through a proxy; limits in a shared cache
@@ -25,14 +25,14 @@ class Site(StrEnum):
 
 
 class Program(Protocol):
-    """A process of the bank under its supervisor, which starts it again where it has ended unasked."""
+    """A process of the bank under its supervisor, which starts it again if it ended unasked."""
 
     @property
     def pid(self) -> int:
-        """Of the process that was started; of the web server the one whose children are the workers."""
+        """Return the id of the process that was started; for the web server, the parent of the workers."""
 
     def children(self) -> list[int]:
-        """Process ids of those it has started, by now."""
+        """Return the ids of the processes that it has started so far."""
 
     def kill(self) -> None:
         """Kill it and all its children at once (SIGKILL), and wait until they are gone."""
@@ -53,24 +53,25 @@ class RunningBank(Protocol):
     scheduler: Program
 
     def acknowledged(self) -> int:
-        """How many transfers the clients have been told are done, so far."""
+        """Return how many transfers the clients have been told are done."""
 
     def wait_until_it_pays(self, more: int = 1, *, within: float = 60) -> None:
-        """Wait for so many more acknowledged transfers: the service has resumed.
+        """Wait for this many more acknowledged transfers: the service has resumed.
 
         Raises:
-            Violation: it has not, in so many seconds.
+            Violation: it has not, in this many seconds.
         """
 
     def manage(self, *arguments: str) -> str:
-        """What a command of `manage.py` prints, on this bank.
+        """Return what a command of `manage.py` prints, on this bank.
 
         Raises:
             Violation: it ended with another status than 0.
         """
 
     def part(self, kind: type[P]) -> P:
-        """What the site has of this class: its proxy, its clock, its post office, its cache, its database servers."""
+        """Return the site's part of this class: its proxy, its clock, its post office, its cache, its database
+        servers."""
 
 
 Strike = Callable[[RunningBank, Random], None]
@@ -81,9 +82,9 @@ class Fault:
     """One kind of fault, by the name it has in the table."""
 
     name: str
-    strike: Strike  # returns when what was broken is given back; the harness then waits until the bank pays
+    strike: Strike  # returns when the fault is repaired; the harness then waits until the bank pays
     sites: tuple[Site, ...]
-    # Whether each request that is made while it strikes is answered, and none by a fault of ours (5xx).
+    # Whether each request during the fault is answered, and none with our own fault (5xx).
     drops_nothing: bool = False
 
 

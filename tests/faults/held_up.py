@@ -1,4 +1,4 @@
-"""What keeps a mail worker from noting what it has delivered, and what may come twice for that."""
+"""Keeping mail workers from recording deliveries, and what may then come twice."""
 
 import time
 from collections.abc import Iterator
@@ -9,17 +9,17 @@ from tests.faults.post import LEASE_SECONDS, UNRECORDED, PostOffice
 
 
 def all_mail_workers_may_double(bank: RunningBank) -> None:
-    """What each of them had delivered and not noted yet, another delivers too (ADR 25): that is a batch of each at
+    """Let another worker deliver what each of them had delivered and not yet recorded (ADR 25): a batch of each at
     most."""
     bank.part(PostOffice).may_double(UNRECORDED * len(bank.mail_workers))
 
 
 @contextmanager
 def held_up(bank: RunningBank) -> Iterator[None]:
-    """While the block lasts they may deliver, and note nothing.
+    """During the block they may deliver, and record nothing.
 
-    A worker keeps in mind what it delivered and notes it first of all afterwards, so that nothing comes twice, unless
-    its lease is over by then: it begins no mail in the second half, so it takes at least that long.
+    A worker remembers its deliveries and records them first afterwards, so that nothing comes twice, unless its lease
+    is over then: it begins no mail in the second half of a lease, so that takes at least as long.
     """
     began = time.monotonic()
     try:

@@ -1,23 +1,25 @@
-"""What the bank does by itself (`manage.py run_scheduled`), and whether it does."""
+"""The bank's own jobs (`manage.py run_scheduled`), and whether they run."""
 
 import json
 
 from tests.faults.fault import RunningBank, Violation
 
-# What runs by itself, but for what takes long.
+# Jobs that run by themselves, except for slow ones.
 _JOBS = ("seal_audit_log", "clean_up", "expire_holds", "carry_out_pending_acts")
-# More than a claim of a scheduler that is gone lasts (`LEASE` of the scheduler), on a machine that is busy.
+# More than a dead scheduler's claim lasts (`LEASE` of the scheduler), on a busy machine.
 _PATIENCE_SECONDS = 240
 _BEGIN = f"""
 import json, time
+from django.db.models import Q
 from django.utils import timezone
 from bankproject.operations.models import ScheduledJob
 end = time.monotonic() + {_PATIENCE_SECONDS}
 """
 _FIND_IDLE = """
-idle = ScheduledJob.objects.filter(pk__in={jobs}, running_until__isnull=True)
 while time.monotonic() < end:
-    found = list(idle.filter(next_at__gt=timezone.now()).values_list("pk", flat=True))
+    nobody = Q(running_until__isnull=True) | Q(running_until__lt=timezone.now())
+    idle = ScheduledJob.objects.filter(nobody, pk__in={jobs}, next_at__gt=timezone.now())
+    found = list(idle.values_list("pk", flat=True))
     if len(found) >= {wanted}:
         break
     time.sleep(0.2)
@@ -35,11 +37,13 @@ print(json.dumps(ran.exists()))
 
 
 def idle_jobs(bank: RunningBank, wanted: int) -> list[str]:
-    """At least so many jobs that nobody has claimed and that are not due: those of a scheduler that was killed are
-    claimed for two minutes, and due then.
+    """Find at least this many jobs that are not due and that no scheduler runs.
+
+    The claims of a killed scheduler last for two minutes. Then its jobs are due again, except those that ran only
+    because the clock had been set back: they wait for their time.
 
     Raises:
-        Violation: there are not so many; what was due did not run.
+        Violation: there are fewer; due jobs did not run.
     """
     found: list[str] = json.loads(shell(bank, _BEGIN + _FIND_IDLE.format(jobs=_JOBS, wanted=wanted)))
     if len(found) < wanted:
@@ -52,7 +56,7 @@ def make_due(bank: RunningBank, job: str) -> None:
 
 
 def require_that_it_runs(bank: RunningBank, job: str) -> None:
-    """Let it be due, and wait until it has run.
+    """Make it due, and wait until it has run.
 
     Raises:
         Violation
@@ -62,7 +66,7 @@ def require_that_it_runs(bank: RunningBank, job: str) -> None:
 
 
 def require_that_one_runs(bank: RunningBank) -> None:
-    """The scheduler has come through whatever struck.
+    """Check that the scheduler has survived the fault.
 
     Raises:
         Violation
@@ -71,5 +75,5 @@ def require_that_one_runs(bank: RunningBank) -> None:
 
 
 def shell(bank: RunningBank, program: str) -> str:
-    """What a program prints in the bank's shell."""
+    """Return what a program prints in the bank's shell."""
     return bank.manage("shell", "--no-imports", "--command", program).strip()

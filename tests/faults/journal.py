@@ -1,4 +1,4 @@
-"""What the clients of a round wrote down: each try before it was made, and what was answered to it.
+"""The record of a round's clients: each try before it was made, and its answer.
 
 A line is written to the file before the request leaves and after its answer came, so a client that is killed loses
 nothing: a try without an answer stays one whose outcome is unknown.
@@ -11,13 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-NO_ANSWER = 0  # in the place of a status: the connection failed, or nothing came in time
+NO_ANSWER = 0  # instead of a status: the connection failed, or nothing came in time
 CONFLICT = "idempotency_conflict"
 _NEVER = float("inf")
-HISTORY, PAGE, PROBLEM = "history", "page", "problem"  # what is read, and the shapes of answers
-# How a read is answered where all is well: its status and its shape; the page is the start page, which sends on.
+HISTORY, PAGE, PROBLEM = "history", "page", "problem"  # the addresses read, and the shapes of answers
+# The right answer to a read: its status and its shape; the page is the start page, which redirects.
 WELL = {HISTORY: (200, ""), PAGE: (302, PAGE)}
-# What a 503 of the API says: nobody could work with the database; with it away nobody knows; nobody can count.
+# What a 503 of the API says: the database cannot be used; it went away and the outcome is unknown; nothing can be
+# counted.
 AWAY = {"database_away", "outcome_unknown", "limits_unavailable"}
 
 
@@ -26,8 +27,8 @@ class Purpose(StrEnum):
 
     FIRST = "first"
     TWIN = "twin"  # the same request once more, at the same moment
-    RETRY = "retry"  # since nobody knew what became of it
-    FINAL = "final"  # the same, when nothing of before can be on its way any more: what is answered now, holds
+    RETRY = "retry"  # because the outcome was unknown
+    FINAL = "final"  # the same, when no earlier request can be on its way any more: this answer is final
     AGAIN = "again"  # the same request later, though it was acknowledged
     OTHER = "other"  # another amount under the key of one that was acknowledged
 
@@ -40,7 +41,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Tried:
-    """A try and its answer; `code` is the order's state or the refusal's code, `order` the id that was told. Times are
+    """A try and its answer; `code` is the order's state or the refusal's code, `order` the id in the answer. Times are
     seconds of one clock that all clients have."""
 
     purpose: Purpose
@@ -65,7 +66,7 @@ class Tried:
 
 @dataclass
 class Transfer:
-    """What was asked for under one key, and all that was answered; amount in minor units, accounts by their place."""
+    """All requests under one key, and all answers; amount in minor units, accounts by their place."""
 
     key: str
     source: int
@@ -75,13 +76,13 @@ class Transfer:
 
     @property
     def own_tries(self) -> list[Tried]:
-        """Those that asked for this very transfer."""
+        """Return the tries for exactly this transfer."""
         return [one for one in self.tries.values() if one.purpose != Purpose.OTHER]
 
     @property
     def outcome(self) -> Outcome:
-        """A refusal says nothing of a try that was not answered and may be on its way yet, unless it is the final
-        one."""
+        """Return the outcome: a refusal says nothing about an unanswered try that may still be on its way, unless it is
+        the final one."""
         tries = self.own_tries
         if any(one.is_acknowledged for one in tries):
             return Outcome.ACKNOWLEDGED
@@ -96,21 +97,21 @@ class Transfer:
 
     @property
     def begun_at(self) -> float:
-        """Before it was asked for it cannot have been done."""
+        """Return the time of the first try: it cannot have been done earlier."""
         return min(one.asked_at for one in self.own_tries)
 
     @property
     def done_at(self) -> float:
-        """By then it was done, as the first one who was told so knows; never, as far as is known, if nobody was."""
+        """Return the time of the first acknowledgement, by which it was done; never, if nobody was told."""
         return min((one.told_at for one in self.own_tries if one.is_acknowledged), default=_NEVER)
 
     @property
     def orders(self) -> set[str]:
-        """The orders that were told: one, or the bank has done it twice."""
+        """Return the orders in the answers: one, or the bank has done it twice."""
         return {one.order for one in self.tries.values() if one.is_acknowledged}
 
     def contradictions(self) -> list[str]:
-        """What of the answers cannot be true together."""
+        """Yield answers that cannot be true together."""
         said = []
         if len(self.orders) > 1:
             said.append(f"two orders were told: {', '.join(sorted(self.orders))}")
@@ -124,7 +125,7 @@ class Transfer:
 
 @dataclass
 class Journal:
-    """All transfers by their keys, from the files of the clients; `read_on()` takes in what is new."""
+    """All transfers by their keys, from the files of the clients; `read_on()` takes in new lines."""
 
     files: list[Path]
     transfers: dict[str, Transfer] = field(default_factory=dict)
@@ -132,8 +133,8 @@ class Journal:
     conflicts: int = 0  # other amounts under their keys that were refused as such
     answers: Counter[str] = field(default_factory=Counter)  # by status and code
     purposes: Counter[Purpose] = field(default_factory=Counter)
-    reads: Counter[str] = field(default_factory=Counter)  # that were answered as asked, by what was read
-    _ill: Counter[str] = field(default_factory=Counter)  # answers that nothing excuses
+    reads: Counter[str] = field(default_factory=Counter)  # answered as expected, by what was read
+    _ill: Counter[str] = field(default_factory=Counter)  # answers without an excuse
     _wrong: list[str] = field(default_factory=list)
     _read: dict[Path, int] = field(default_factory=dict)
 
@@ -148,7 +149,7 @@ class Journal:
                 self.take(json.loads(line))
 
     def take(self, line: dict[str, Any]) -> None:
-        """Take in one line of a client's."""
+        """Take in one line of a client."""
         match line["do"]:
             case "ask":
                 transfer = self.transfers.get(line["key"])
@@ -190,18 +191,18 @@ class Journal:
             self._ill[_shown(line, said)] += 1
 
     def told_wrong(self) -> list[str]:
-        """What clients saw that cannot be, since this was asked last."""
+        """Return impossible answers since the last call."""
         told, self._wrong = self._wrong, []
         return told
 
     @property
     def unanswered(self) -> Counter[str]:
-        """Of the answers those that say nothing: none at all, and faults of the bank's (5xx)."""
+        """Return the answers that say nothing: none at all, and our own faults (5xx)."""
         return Counter({answer: times for answer, times in self.answers.items() if answer[0] in "n5"})
 
     def faults(self) -> list[str]:
-        """Answers that no fault around the bank excuses: what is away is told with 503, when to try again, and in the
-        shape of all errors."""
+        """Return answers that no fault around the bank excuses: a 503 must say when to try again, in the shape of all
+        errors."""
         return [f"{times} answers {answer}" for answer, times in self._ill.items()]
 
     def with_outcome(self, outcome: Outcome) -> list[Transfer]:
@@ -209,7 +210,7 @@ class Journal:
 
 
 def _is_of_what_is_away(line: dict[str, Any], shape: str) -> bool:
-    """Whether an answer says as it should that something cannot be done now (promise 7)."""
+    """Return whether an answer says correctly that something cannot be done now (promise 7)."""
     says_what = line["code"] in AWAY if shape == PROBLEM else True
     return bool(line["status"] == 503 and line["shape"] == shape and line["retry_after"].isdigit() and says_what)
 

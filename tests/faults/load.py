@@ -14,7 +14,7 @@ from tests.faults.programs import PATIENCE_SECONDS, spoken_with
 from tests.faults.running import ServedBank
 
 PROCESSES, THREADS = 4, 8
-# At most, between two transfers of a customer: what two mail workers keep up with on two cores.
+# At most, between two transfers of a customer: as much as two mail workers keep up with on two cores.
 PAUSE_SECONDS = 1.0
 
 
@@ -30,7 +30,7 @@ class Clients:
     def begun(
         cls, bank: ServedBank, seed: str, *, processes: int = PROCESSES, pause: float = PAUSE_SECONDS
     ) -> Iterator["Clients"]:
-        """They end with the block."""
+        """Start them; they end with the block."""
         files = [bank.folder / f"client{number}.journal" for number in range(processes)]
         accounts = [asdict(account) for account in bank.accounts]
         parts = [
@@ -50,11 +50,11 @@ class Clients:
         self._tell("pay")
 
     def pause(self) -> None:
-        """Return when none of them waits for an answer, the bank has nothing more of theirs to do, and each outcome is
+        """Return when none of them waits for an answer, the bank has nothing of theirs left to do, and each outcome is
         known.
 
         Raises:
-            Violation: what became of some cannot be found out.
+            Violation: some outcomes cannot be found out.
         """
         self._tell("pause")
         self.bank.wait_until_nothing_is_on_its_way()

@@ -13,7 +13,7 @@ from tests.faults.proxy import Cut, Proxy
 from tests.waiting import wait_until
 
 _COMMIT = b"COMMIT"
-# PostgreSQL's message Sync: what ends each question of the driver's, and no farewell, to which nothing is answered.
+# PostgreSQL's message Sync: it ends each question of the driver, and is not a farewell, to which nothing is answered.
 _QUESTION = b"S\x00\x00\x00\x04"
 _LONGEST_SECONDS = 3.0
 # Longer than the web server lets a request wait (`timeout` of deploy/gunicorn.conf.py, 30).
@@ -23,7 +23,7 @@ _OK, _UNAVAILABLE = 200, 503
 
 
 def kill_the_server(bank: RunningBank, random: Random) -> None:
-    """Kill -9 of all its processes, and a start that recovers what was committed."""
+    """Kill -9 all its processes, and start it again, which recovers what was committed."""
     server = bank.part(ServerBehindProxy).server
     server.kill()
     _require_not_ready(bank)
@@ -32,7 +32,7 @@ def kill_the_server(bank: RunningBank, random: Random) -> None:
 
 
 def fail_over(bank: RunningBank, random: Random) -> None:
-    """The primary is lost for good. The standby takes over, is found, and pays before it gets a standby of its own."""
+    """Lose the primary for good. The standby takes over, is found, and pays before it gets a standby of its own."""
     pair = bank.part(Pair)
     pair.kill_primary()
     _require_not_ready(bank)
@@ -43,7 +43,7 @@ def fail_over(bank: RunningBank, random: Random) -> None:
 
 
 def kill_the_standby(bank: RunningBank, random: Random) -> None:
-    """What commits meanwhile waits for it."""
+    """Kill the standby: commits wait for it meanwhile."""
     pair = bank.part(Pair)
     pair.kill_standby()
     _wait(random)
@@ -51,7 +51,8 @@ def kill_the_standby(bank: RunningBank, random: Random) -> None:
 
 
 def lack_the_standby_for_long(bank: RunningBank, random: Random) -> None:
-    """It is killed, or stands still: whoever waits at COMMIT for it is told that nobody knows (ADR 22)."""
+    """Kill it, or let it stand still: requests that wait at COMMIT for it are told that the outcome is unknown (ADR
+    22)."""
     pair, seconds = bank.part(Pair), random.uniform(*_FOR_LONG)
     with held_up(bank):
         if random.random() < 0.5:
@@ -63,7 +64,7 @@ def lack_the_standby_for_long(bank: RunningBank, random: Random) -> None:
 
 
 def stop_the_server_for_long(bank: RunningBank, random: Random) -> None:
-    """SIGSTOP to all its processes, and SIGCONT: the kernel takes what is sent to them, and nobody answers."""
+    """Send SIGSTOP to all its processes, and SIGCONT: the kernel accepts data for them, and nobody answers."""
     with held_up(bank):
         bank.part(ServerBehindProxy).server.pause(random.uniform(*_FOR_LONG))
 
@@ -78,24 +79,26 @@ def cut_one_connection(bank: RunningBank, random: Random) -> None:
 
 
 def _cut(cut: Callable[[], int]) -> None:
-    """Raises:
+    """Cut one connection.
+
+    Raises:
     TimeoutError: the bank had no connection.
     """
     wait_until(cut, "a connection to the database", seconds=_PATIENCE_SECONDS, error=TimeoutError)
 
 
 def cut_an_answer_in_half(bank: RunningBank, random: Random) -> None:
-    """Of whatever the bank asks next."""
+    """Cut the answer to the bank's next question in half."""
     bank.part(ServerBehindProxy).proxy.cut_at(_QUESTION, Cut.HALF)
 
 
 def lose_a_commit(bank: RunningBank, random: Random) -> None:
-    """COMMIT never reaches the server, which rolls back."""
+    """Lose a COMMIT on its way to the server, which rolls back."""
     bank.part(ServerBehindProxy).proxy.cut_at(_COMMIT, Cut.REQUEST)
 
 
 def lose_the_answer_to_a_commit(bank: RunningBank, random: Random) -> None:
-    """The server has committed, and whoever asked is not told."""
+    """Lose the answer to a COMMIT: the server has committed, and the client is not told."""
     bank.part(ServerBehindProxy).proxy.cut_at(_COMMIT, random.choice([Cut.ANSWER, Cut.HALF]))
 
 
@@ -108,7 +111,7 @@ def refuse_connections(bank: RunningBank, random: Random) -> None:
 
 
 def stall(bank: RunningBank, random: Random) -> None:
-    """Nothing comes through for a while, and then all of it."""
+    """Let nothing through for a while, and then everything."""
     proxy = bank.part(ServerBehindProxy).proxy
     proxy.stall()
     _wait(random)
@@ -116,13 +119,13 @@ def stall(bank: RunningBank, random: Random) -> None:
 
 
 def stall_for_long(bank: RunningBank, random: Random) -> None:
-    """As `stall`, for longer than any request may take: each is given up, and answered before its worker is killed."""
+    """Stall for longer than any request may take: each is given up, and answered before its worker is killed."""
     _while_it_lasts(bank, random, Proxy.stall)
 
 
 def fall_silent(bank: RunningBank, random: Random) -> None:
-    """Its machine is gone: no packet is confirmed, so that TCP gives up (`tcp_user_timeout`), and whoever connects
-    does (`connect_timeout`). Then it is back, and knows nothing of its connections."""
+    """Let its machine vanish: no packet is confirmed, so that TCP gives up (`tcp_user_timeout`), and new connections do
+    (`connect_timeout`). Then it is back, and has forgotten its connections."""
     _while_it_lasts(bank, random, Proxy.fall_silent)
 
 
@@ -158,7 +161,7 @@ def _wait(random: Random) -> None:
 
 
 def _require_not_ready(bank: RunningBank) -> None:
-    """While the database is away the bank says so to whoever shares out requests, and lives (R9.5).
+    """Check that the bank tells the load balancer that the database is away, and stays alive (R9.5).
 
     Raises:
         Violation

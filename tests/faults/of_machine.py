@@ -11,28 +11,28 @@ from tests.faults.fault import Fault, Program, RunningBank, Site
 from tests.faults.held_up import all_mail_workers_may_double, held_up
 
 _AN_HOUR = 3600  # from which it is never far to midnight (`Clock.begun`)
-# Of the calls of one process: where in a commit the first one falls is left to chance.
+# In one process's calls: chance decides where in a commit the first one falls.
 _CALLS_OF_A_COMMIT = 40
 
 
 def fill_the_disk(bank: RunningBank, random: Random) -> None:
-    """From some write on, in the midst of a commit, none finds room, until there is some again."""
+    """Let no write find room from some write on, in the middle of a commit, until there is room again."""
     _ail(bank, random, FULL, first=random.randint(1, _CALLS_OF_A_COMMIT), step=1)
 
 
 def fill_the_disk_now_and_then(bank: RunningBank, random: Random) -> None:
-    """A write here and there finds no room, and what comes next does."""
+    """Let a write here and there find no room, and the next one does."""
     step = random.randint(_CALLS_OF_A_COMMIT, 3 * _CALLS_OF_A_COMMIT)
     _ail(bank, random, FULL, first=random.randint(1, _CALLS_OF_A_COMMIT), step=step)
 
 
 def fail_to_sync(bank: RunningBank, random: Random) -> None:
-    """Commits are written and not synced: they raise, and may be there or not."""
+    """Let commits be written and not synced: they raise, and may be there or not."""
     _ail(bank, random, NO_SYNC, first=random.randint(1, 3), step=random.choice([1, 2, 3]))
 
 
 def crash_while_syncs_fail(bank: RunningBank, random: Random) -> None:
-    """All processes are killed amid such commits: whoever opens the database then may find them there, though they
+    """Kill all processes during such commits: the next to open the database may find the commits, though they
     raised."""
     with _ailing(bank, random, NO_SYNC, first=random.randint(1, 3), step=1) as disk:
         disk.wait_until_it_struck(random.randint(1, 30))
@@ -48,7 +48,7 @@ def slow_the_disk(bank: RunningBank, random: Random) -> None:
 
 
 def _ail(bank: RunningBank, random: Random, ailment: Ailment, *, first: int, step: int) -> None:
-    """Until it has struck a few times."""
+    """Run it until it has struck a few times."""
     with held_up(bank), _ailing(bank, random, ailment, first=first, step=step) as disk:
         disk.wait_until_it_struck(random.randint(1, 30))
 
@@ -56,7 +56,7 @@ def _ail(bank: RunningBank, random: Random, ailment: Ailment, *, first: int, ste
 def _ailing(
     bank: RunningBank, random: Random, ailment: Ailment, *, first: int, step: int
 ) -> AbstractContextManager[AilingDisk]:
-    """For all processes of the bank, and those that they start meanwhile."""
+    """Let the disk fail for all processes of the bank, and those that they start meanwhile."""
     pids = [pid for program in _programs(bank) for pid in (program.pid, *program.children())]
     database = Path(urlsplit(bank.environment["DATABASE_URL"]).path)
     log = bank.folder / f"disk-{random.randrange(10**9)}.log"
@@ -68,18 +68,18 @@ def _programs(bank: RunningBank) -> list[Program]:
 
 
 def set_the_clock_forward(bank: RunningBank, random: Random) -> None:
-    """By an hour, while the bank pays; then somebody sees it and sets it right, which is an hour back. What was written
-    meanwhile is of a time that is still to come then."""
+    """Set the clock forward by an hour, while the bank pays; then correct it, which is an hour back. Rows written
+    meanwhile then have a time in the future."""
     _set_and_set_right(bank, _AN_HOUR)
 
 
 def set_the_clock_back(bank: RunningBank, random: Random) -> None:
-    """By an hour, and then right again: all that was written before is of a time that is still to come meanwhile."""
+    """Set the clock back by an hour, and then right again: all earlier rows have a time in the future meanwhile."""
     _set_and_set_right(bank, -_AN_HOUR)
 
 
 def _set_and_set_right(bank: RunningBank, seconds: int) -> None:
-    """The clock does not stay wrong: whoever runs a bank sets it right, and that is a jump of its own.
+    """Set the clock wrong and right again: the operator corrects it, and that is a jump of its own.
 
     One of the two is forward, and ends all leases at once.
     """

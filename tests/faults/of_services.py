@@ -35,7 +35,7 @@ _wait_until = partial(wait_until, seconds=_PATIENCE_SECONDS, error=Violation)
 
 
 def kill_web_worker(bank: RunningBank, random: Random) -> None:
-    """SIGKILL to one worker, amid whatever it does; the master starts another."""
+    """Kill -9 one worker, during any work; the master starts another."""
     workers = bank.web.children()
     victim = random.choice(workers)
     with suppress(ProcessLookupError):  # it has ended by itself (`max_requests`)
@@ -47,14 +47,15 @@ def kill_web_worker(bank: RunningBank, random: Random) -> None:
 
 
 def kill_web_server(bank: RunningBank, random: Random) -> None:
-    """SIGKILL to master and workers at once; the supervisor starts the server again."""
+    """Kill -9 master and workers at once; the supervisor starts the server again."""
     time.sleep(random.uniform(0, 0.5))
     bank.web.kill()
     bank.web.start()
 
 
 def kill_mail_worker(bank: RunningBank, random: Random) -> None:
-    """SIGKILL to a mail worker amid its batch: what it delivered and did not note comes again, when its lease ends."""
+    """Kill -9 a mail worker during its batch: mails that it delivered and did not record come again, when its lease
+    ends."""
     post, victim = bank.part(PostOffice), random.choice(bank.mail_workers)
     with _changed(post, seconds_for_each=0.1):
         enough = post.came() + random.randint(1, 8)
@@ -65,8 +66,8 @@ def kill_mail_worker(bank: RunningBank, random: Random) -> None:
 
 
 def kill_scheduler(bank: RunningBank, random: Random) -> None:
-    """SIGKILL to the scheduler amid a job, and to the job: another job that is due is run by the one that is started.
-    The job itself is due again when its claim ends, which takes two minutes (`LEASE` of the scheduler)."""
+    """Kill -9 the scheduler during a job, and the job: the new scheduler runs another due job. The job itself is due
+    again when its claim ends, which takes two minutes (`LEASE` of the scheduler)."""
     killed, later = random.sample(jobs.idle_jobs(bank, 2), 2)
     jobs.make_due(bank, killed)
     _wait_until(lambda: any(_is_job(pid, killed) for pid in bank.scheduler.children()), f"{killed}, which is due")
@@ -94,33 +95,33 @@ def _changed(post: PostOffice, *, mood: Mood = Mood.TAKES, seconds_for_each: flo
 
 
 def _for_a_while(bank: RunningBank, random: Random) -> None:
-    """Payments go on meanwhile, and so do the mail workers' tries."""
+    """Wait a while: payments go on, and so do the mail workers' tries."""
     bank.wait_until_it_pays(5)
     time.sleep(random.uniform(2, 5))
 
 
 def mail_refused(bank: RunningBank, random: Random) -> None:
-    """For now, at RCPT or behind DATA."""
+    """Refuse mails for now, at RCPT or after DATA."""
     with _changed(bank.part(PostOffice), mood=random.choice([Mood.REFUSES_RECIPIENTS, Mood.REFUSES_MAILS])):
         _for_a_while(bank, random)
 
 
 def mail_broken_off(bank: RunningBank, random: Random) -> None:
-    """Amid DATA, or behind it: then the mail is taken, and nobody was told."""
+    """Break off during DATA, or after it: then the mail is taken, and the sender is not told."""
     with _changed(bank.part(PostOffice), mood=random.choice([Mood.BREAKS_OFF, Mood.TAKES_AND_BREAKS_OFF])):
         _for_a_while(bank, random)
 
 
 def mail_slow(bank: RunningBank, random: Random) -> None:
-    """Seconds for each mail, for longer than a lease lasts: a worker gives the rest of its batch back when half of the
-    lease is over, and takes others. No mail takes the other half: it would be given up before (EMAIL_TIMEOUT)."""
+    """Take seconds for each mail, for longer than a lease lasts: a worker gives the rest of its batch back after half
+    of the lease, and takes others. No mail takes the other half: it would be given up before (EMAIL_TIMEOUT)."""
     bank.wait_until_it_pays(UNRECORDED)  # so that a whole batch waits
     with _changed(bank.part(PostOffice), seconds_for_each=random.uniform(1.5, 3)):
         time.sleep(LEASE_SECONDS + 5)
 
 
 def mail_server_gone(bank: RunningBank, random: Random) -> None:
-    """Its connections cut, its port closed; then it is back at the same port."""
+    """Cut its connections and close its port; then it is back at the same port."""
     post = bank.part(PostOffice)
     post.close()
     try:
@@ -133,7 +134,8 @@ def mail_server_gone(bank: RunningBank, random: Random) -> None:
 
 
 def cache_gone(bank: RunningBank, random: Random) -> None:
-    """Killed, and started again empty: payments without a code go on, and nothing passes that it would count."""
+    """Kill the cache, and start it again empty: payments without a code go on, and nothing passes that it would
+    count."""
     cache = bank.part(Cache)
     cache.kill()
     try:
@@ -147,13 +149,13 @@ def cache_gone(bank: RunningBank, random: Random) -> None:
 
 
 def _sign_in(bank: RunningBank, random: Random) -> int:
-    """The answer to somebody whom the bank does not know."""
+    """Return the answer to a person whom the bank does not know."""
     email = f"nobody-{random.getrandbits(40):x}@example.com"
     return _status(bank.port, "/api/v1/auth/login", {"email": email, "password": "no such password", "code": "000000"})
 
 
 def _status(port: int, path: str, body: dict[str, str] | None = None) -> int:
-    """Of a request over a connection of its own.
+    """Return the status of a request over a connection of its own.
 
     Raises:
         OSError, http.client.HTTPException: no whole answer came.
@@ -176,7 +178,7 @@ def _status(port: int, path: str, body: dict[str, str] | None = None) -> int:
 
 @dataclass
 class _Asked:
-    """What was answered to somebody who asked all the while."""
+    """The answers to a client that asked all the time."""
 
     answers: int = 0
     failures: list[str] = field(default_factory=list)
@@ -184,7 +186,7 @@ class _Asked:
 
 @contextmanager
 def _asking(port: int) -> Iterator[None]:
-    """Two who ask meanwhile, one request after the other, each over a connection of its own.
+    """Let two clients ask meanwhile, one request after the other, each over a connection of its own.
 
     Raises:
         Violation: one of them was not answered, or not with 200.
@@ -216,8 +218,8 @@ def _asking(port: int) -> Iterator[None]:
 
 
 def deploy(bank: RunningBank, random: Random) -> None:
-    """SIGHUP to gunicorn's master: new workers, the old ones finish what they do, and the socket stays: no request
-    fails."""
+    """Send SIGHUP to gunicorn's master: new workers start, the old ones finish their work, and the socket stays: no
+    request fails."""
     old = set(bank.web.children())
     with _asking(bank.port):
         os.kill(bank.web.pid, signal.SIGHUP)
@@ -231,7 +233,7 @@ _LATER = "--settings=tests.faults.later.settings"
 
 
 def migrate_nothing(bank: RunningBank, random: Random) -> None:
-    """`migrate` where all is migrated, and the check behind it, as each deploy runs them: no request fails."""
+    """Run `migrate` on a migrated bank, and the check after it, as each deploy does: no request fails."""
     with _asking(bank.port):
         bank.manage("migrate", "--verbosity", "0")
         bank.manage("check", "--database", "default")
@@ -239,7 +241,7 @@ def migrate_nothing(bank: RunningBank, random: Random) -> None:
 
 
 def _migrate_later(bank: RunningBank, target: str) -> None:
-    """As an operator: again, where it had to wait for a lock for too long, since nothing was changed then.
+    """Migrate like an operator: again, if it waited too long for a lock, since nothing was changed then.
 
     Raises:
         Violation: it failed for another reason, or each time.
@@ -255,7 +257,7 @@ def _migrate_later(bank: RunningBank, target: str) -> None:
 
 
 def migrate_ledger(bank: RunningBank, random: Random) -> None:
-    """An index over all entries and a column of all transactions, made and taken back: no request fails."""
+    """Make an index over all entries and a column of all transactions, and undo both: no request fails."""
     with _asking(bank.port):
         for target in ("0003", "zero"):
             _migrate_later(bank, target)
@@ -278,7 +280,7 @@ with transaction.atomic():
 
 
 def migrate_behind_a_reader(bank: RunningBank, random: Random) -> None:
-    """Somebody reads the ledger for long (a backup, say). The migration waits for three seconds and gives up, since
+    """Read the ledger for long (a backup does, for example). The migration waits for three seconds and gives up, since
     all payments wait behind it; nothing is changed, and no request fails."""
     begun, over = (bank.folder / f"{name}-{random.getrandbits(32):x}" for name in ("begun", "over"))
     with _asking(bank.port), ThreadPoolExecutor(1) as elsewhere:

@@ -1,4 +1,4 @@
-"""A plugin of pytest that notes how each test ended, for whoever runs some on another copy of the bank.
+"""A plugin of pytest that records how each test ended, for tests that run on another copy of the bank.
 
 The file that `OUTCOMES` names gets a JSON object: by the name of each test without its parameters, the ends of its
 parts, "passed", "assertion" (it was asserted, or expected to be raised, and was not so), "skipped", or else the step

@@ -1,7 +1,7 @@
 """Mutants: patches of the bank, each with a fault that the tests must notice. Read and applied here.
 
 A mutant is a unified diff with a head in plain English. `patch -p1` takes it too; this is stricter. The lines of a hunk
-stand in their file exactly once, wherever they have moved to, or the patch is to be mended.
+are in their file exactly once, wherever they have moved to, or the patch must be mended.
 """
 
 import re
@@ -21,7 +21,7 @@ class StalePatch(AssertionError):
 
 @dataclass(frozen=True)
 class Hunk:
-    """Lines of a file, and what the mutant has instead."""
+    """Lines of a file, and the mutant's lines instead."""
 
     file: str  # below the project
     before: str
@@ -37,7 +37,7 @@ class Mutant:
     hunks: tuple[Hunk, ...]
 
     def apply(self, project: Path) -> None:
-        """Put the fault into the bank that lies in this folder.
+        """Put the fault into the bank in this folder.
 
         Raises:
             StalePatch: a hunk finds its lines nowhere, or twice; nothing was written.
@@ -57,12 +57,12 @@ class Mutant:
 
 
 def mutants() -> list[Mutant]:
-    """All that there are, by name."""
+    """Return all that there are, by name."""
     return [parsed(file.stem, file.read_text(encoding="utf-8")) for file in sorted(MUTANTS.glob("*.patch"))]
 
 
 def parsed(name: str, patch: str) -> Mutant:
-    """The mutant that a patch describes.
+    """Return the mutant that a patch describes.
 
     Raises:
         ValueError: it has no head or no hunk.
@@ -75,7 +75,7 @@ def parsed(name: str, patch: str) -> Mutant:
 
 
 def _hunks_of(text: str) -> list[Hunk]:
-    """Of the part of a patch that is about one file, from its name on."""
+    """Yield the hunks of a patch's part about one file, from its name on."""
     names, *bodies = re.split(r"^@@.*@@.*\n", text, flags=re.MULTILINE)
     lines = [body.splitlines(keepends=True) for body in bodies]
     return [Hunk(names.split()[0], _side(body, " -"), _side(body, " +")) for body in lines]
@@ -86,7 +86,7 @@ def _side(lines: list[str], marks: str) -> str:
 
 
 def caught_by() -> dict[str, list[str]]:
-    """The tests that notice each mutant, as pytest names them, by the mutant's name: the rows of the table."""
+    """Return the tests that notice each mutant, as pytest names them, by the mutant's name: the rows of the table."""
     rows = re.findall(r"^\| (\w+) \| `(\S+)` \|$", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
     caught: dict[str, list[str]] = {}
     for mutant, test in rows:

@@ -16,9 +16,9 @@ from typing import Any
 from scratch_bank import begin
 
 CUSTOMERS, ACCOUNTS_EACH = 4, 2
-# Little enough that a share of random amounts is refused for want of funds.
+# Little enough that a share of random amounts is refused for lack of funds.
 OPENING_DEPOSIT = Decimal(500)
-# Longer than any run, and from long enough ago that a clock which jumps back an hour finds it good.
+# Longer than any run, and begun long enough ago to be valid for a clock that jumps back an hour.
 TOKEN_LASTS, TOKEN_BEGAN_AGO = timedelta(days=7), timedelta(hours=3)
 
 
@@ -35,7 +35,7 @@ class Account:
 
 
 def make_accounts() -> list[Account]:
-    """The customers and what they have, made by the bank's own services."""
+    """Return the customers and what they have, made by the bank's own services."""
     from django.utils import timezone
 
     from accounts.models import BankAccount
@@ -79,7 +79,7 @@ def _customer(number: int) -> Any:
 
 
 def _token(user: Any, began: datetime) -> str:
-    """Of a session that began some hours ago."""
+    """Return the token of a session that began some hours ago."""
     from accounts.models import SessionKind, UserSession
     from accounts.programs import tokens
 
@@ -89,7 +89,7 @@ def _token(user: Any, began: datetime) -> str:
 
 
 def _let_all_pay_each_other(accounts: list[Any]) -> None:
-    """A cent from each customer to each account of the others, so that no payment of a round is a first one."""
+    """Let each customer pay a cent to each account of the others, so that no payment of a round is a first one."""
     from accounts.sign_in.origin import Origin
     from transfers.models import NameCheck, StepUpChallenge
     from transfers.orders import sending
@@ -110,7 +110,7 @@ def _let_all_pay_each_other(accounts: list[Any]) -> None:
             try:
                 sending.transfer(**payment)
             except StepUpRequired as need:
-                # Codes are new every half minute, which nobody waits for here: it counts as given.
+                # Codes are new every half minute, and nobody waits for that here: it counts as given.
                 StepUpChallenge.objects.filter(pk=need.challenge.pk).update(verified_at=need.challenge.created_at)
                 sending.transfer(**payment, proof=Proof(Origin(ip="127.0.0.1"), need.challenge.public_id, ""))
 

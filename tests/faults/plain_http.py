@@ -1,6 +1,6 @@
 """Requests of the clients: sent now, their answers read later, and every failure a plain value.
 
-A new connection for each, as the bank's sync workers have it.
+A new connection for each, as the bank's sync workers need it.
 """
 
 import json
@@ -23,12 +23,12 @@ _PROBLEM_KEYS = {"type", "title", "status", "detail", "code", "request_id"}
 
 
 class BrokenOff(ValueError):
-    """An answer ends before its end, or before it has begun."""
+    """An answer breaks off, or has not begun."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came, or why nothing did: then the status is NO_ANSWER."""
+    """The answer, or why there was none: then the status is NO_ANSWER."""
 
     status: int
     body: dict[str, Any] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def shape(self) -> str:
-        """PROBLEM, the API's one shape of errors; PAGE; or "" for all else."""
+        """Return PROBLEM, the API's one shape of errors; PAGE; or "" for all others."""
         kind = self.headers.get("content-type", "").partition(";")[0]
         if (
             kind == "application/problem+json"
@@ -48,7 +48,7 @@ class Answer:
         return PAGE if kind == "text/html" else ""
 
     def told(self) -> dict[str, Any]:
-        """What a journal keeps of it."""
+        """Return what a journal keeps of it."""
         code = self.body.get("code") or self.body.get("state") or self.why
         return {
             "status": self.status,
@@ -65,7 +65,7 @@ class Waiting:
         self._connection, self._why = connection, why
 
     def answer(self) -> Answer:
-        """Read it to its end; an answer that breaks off is none."""
+        """Read the answer to its end; a broken one is NO_ANSWER."""
         if self._connection is None:
             return Answer(NO_ANSWER, why=self._why)
         try:
@@ -94,14 +94,19 @@ def send(port: int, method: str, path: str, body: object = None, **headers: str)
 
 
 def read(text: bytes) -> Answer:
-    """Raises: BrokenOff, where it is no whole answer; ValueError, where it is none of HTTP."""
+    """Read an answer.
+
+    Raises:
+        BrokenOff: it is not complete.
+        ValueError: it is not HTTP.
+    """
     head, found, content = text.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     pairs = [line.partition(":") for line in lines[1:]]
     headers = {name.lower(): value.strip() for name, _, value in pairs}
     if not found:
         raise BrokenOff
-    if headers.get("transfer-encoding") == "chunked":  # a page that was made outside of all that counts its bytes
+    if headers.get("transfer-encoding") == "chunked":  # a page made outside of the middleware that counts its bytes
         content = _joined(content)
     elif int(headers.get("content-length", "-1")) != len(content):
         raise BrokenOff
@@ -114,7 +119,12 @@ def read(text: bytes) -> Answer:
 
 
 def _joined(chunks: bytes) -> bytes:
-    """Raises: BrokenOff, where the last one, which is empty, has not come; ValueError."""
+    """Return the chunks joined.
+
+    Raises:
+        BrokenOff: the last one, which is empty, has not come.
+        ValueError
+    """
     parts: list[bytes] = []
     while True:
         size, found, chunks = chunks.partition(b"\r\n")
@@ -132,14 +142,15 @@ _OPEN = {"01", "03", "08"}
 
 
 def open_connections(port: int) -> int:
-    """How many connections to this port its server has not closed; those are counted that it has not accepted yet."""
+    """Return how many connections to this port its server has not closed, including those that it has not accepted
+    yet."""
     lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
     ends = ((fields[1], fields[3]) for fields in map(str.split, lines))
     return sum(int(local.partition(":")[2], 16) == port and state in _OPEN for local, state in ends)
 
 
 def answers(port: int) -> bool:
-    """Whether a worker of the bank answers there."""
+    """Return whether a worker of the bank answers there."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
             connection.sendall(http("GET", "/healthz"))

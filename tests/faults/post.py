@@ -25,12 +25,12 @@ from aiosmtpd.smtp import Envelope, Session
 from tests.faults.fault import Violation
 from tests.mail_server import MailServer, Mood, ended
 
-# What a killed mail worker had taken is due again after so long. A worker gives back what it has not begun by half of
-# it; the other half is more than one mail takes, and what writes down that it left, on a machine that is busy.
+# After how long the mails of a killed mail worker are due again. A worker gives back what it has not begun after half
+# of the lease; the other half is more than one mail takes, with recording it, on a busy machine.
 LEASE_SECONDS = 40
-# A worker notes what went out after so many (POST_OFFICE["BATCH_SIZE"]): a kill doubles no more.
+# A worker records its deliveries after this many (POST_OFFICE["BATCH_SIZE"]): a kill doubles no more.
 UNRECORDED = 20
-# A lease, and a mail that was refused three times in a row, with some room for a machine that is busy.
+# A lease, and a mail that was refused three times in a row, with some room for a busy machine.
 WITHIN_SECONDS = 240
 _NAMED = 5  # of what is wrong, before "and so on"
 _DESCRIPTION = re.compile(rb"^Description: (.*?)\r?$", re.MULTILINE)
@@ -38,66 +38,66 @@ _DESCRIPTION = re.compile(rb"^Description: (.*?)\r?$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class TakenMail:
-    """What the harness wants to know of a mail; of its words nothing else is kept."""
+    """What the harness needs of a mail; it keeps none of its words."""
 
     message_id: str
     recipients: tuple[str, ...]
     subject: str
-    description: str  # "" of a mail about something else than a transfer
+    description: str  # "" for a mail about something other than a transfer
 
 
 class PostOffice(MailServer):
-    """Keeps of each mail whose it is, and how often it came."""
+    """Records the owner of each mail, and how often it came."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._times: Counter[TakenMail] = Counter()
         self._may_double = 0  # since the last look
-        self._explained = 0  # of those that came again, at that look
+        self._explained = 0  # mails that came again, at that check
         super().__init__()
 
     @classmethod
     @contextmanager
     def begun(cls, folder: Path | None = None) -> Iterator["PostOffice"]:
-        """One that listens, and ends with the block; it needs no folder."""
+        """Start one that listens, and ends with the block; it needs no folder."""
         with ended(cls()) as post:
             yield post
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of all processes of a bank whose mails go there."""
+        """The environment of all processes of a bank whose mails go there."""
         return {"EMAIL_URL": self.url, "MAIL_LEASE_SECONDS": str(LEASE_SECONDS)}
 
     def keep(self, session: Session, envelope: Envelope) -> None:
         mail = _read(envelope.original_content or b"", tuple(envelope.rcpt_tos))
         with self._guard:
             self._times[mail] += 1
-            # Whoever sent it cannot know.
+            # The sender cannot know.
             self._may_double += self.mood is Mood.TAKES_AND_BREAKS_OFF
 
     def taken(self) -> Counter[TakenMail]:
-        """All mails so far, each with how often it came."""
+        """Return all mails so far, each with how often it came."""
         with self._guard:
             return self._times.copy()
 
     def came(self) -> int:
-        """How many times a mail came so far."""
+        """Return how many times a mail came so far."""
         with self._guard:
             return self._times.total()
 
     def may_double(self, mails: int = UNRECORDED) -> None:
-        """So many more mails may come again until the next `require_mails()`: what had delivered them was killed before
-        it could write that down. What comes again comes before all has left, so nothing is carried over."""
+        """Allow this many more mails to come again until the next `require_mails()`: their worker was killed before it
+        could record them. Repeats come before all mails have left, so nothing is carried over."""
         with self._guard:
             self._may_double += mails
 
     def require_mails(self, told: Mapping[str, Collection[str]], *, within: float = WITHIN_SECONDS) -> int:
         """Wait until each of these people has the mail about the transfer of this description: `told` has all transfers
-        that are committed, and whom the bank tells of each. Return how many mails came.
+        that are committed, and whom the bank tells about each. Return how many mails came.
 
         Raises:
-            Violation: one did not leave in so many seconds, one was written twice, one is about what was not
-                committed, or more came again since the last look than were delivered by what was killed since then.
+            Violation: one did not leave in this many seconds, one was written twice, one is about a transfer that was
+                not committed, or more came again since the last check than killed workers had delivered.
         """
         end = time.monotonic() + within
         while missing := self._missing(told):
@@ -135,7 +135,7 @@ class PostOffice(MailServer):
 
 
 def _again(taken: "Counter[TakenMail]") -> int:
-    """How many mails were not the first of their kind."""
+    """Return how many mails were not the first of their kind."""
     return taken.total() - len(taken)
 
 

@@ -1,6 +1,5 @@
-"""The bank's processes under a supervisor, which does what systemd does by the units in `deploy/systemd/`: starts again
-what ended unasked, and lets no child outlive the process that it was started from.
-"""
+"""The bank's processes under a supervisor, which does what systemd does with the units in `deploy/systemd/`: it starts
+again what ended unasked, and lets no child outlive its parent."""
 
 import os
 import signal
@@ -18,9 +17,9 @@ from servers import DIES_ALONG
 
 from tests.faults.fault import Violation
 
-# Of the units: RestartSec=5 for mail and scheduler, systemd's own default for the web server. Short here for all.
+# From the units: RestartSec=5 for mail and scheduler, systemd's own default for the web server. Short here for all.
 RESTART_SECONDS = 0.5
-# Bounds for a machine that does much else beside.
+# Bounds for a busy machine.
 PATIENCE_SECONDS = 240
 _LOOKS_EVERY_SECONDS = 0.1
 _GONE_WITHIN_SECONDS = 30
@@ -32,7 +31,7 @@ class DidNotStart(Violation):
 
 @dataclass
 class Supervised:
-    """One program of the bank; its lines stand in `log`."""
+    """One program of the bank; its lines are in `log`."""
 
     name: str
     command: Sequence[str | Path]
@@ -41,12 +40,12 @@ class Supervised:
     works: Callable[[], bool] = lambda: True  # asked after a start
     restarts: int = 0  # since it ended unasked
     _process: "subprocess.Popen[bytes] | None" = None
-    _wanted: bool = False  # whether it is the supervisor's to start it when it has ended
+    _wanted: bool = False  # whether the supervisor must start it when it has ended
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def pid(self) -> int:
-        """Of the process that was started.
+        """Return the id of the process that was started.
 
         Raises:
             RuntimeError: it was never started.
@@ -56,7 +55,7 @@ class Supervised:
         return self._process.pid
 
     def children(self) -> list[int]:
-        """Process ids of those it has started, by now."""
+        """Return the ids of the processes that it has started so far."""
         try:
             return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
         except (FileNotFoundError, ProcessLookupError):
@@ -84,7 +83,11 @@ class Supervised:
         return self._process is not None and self._process.poll() is None
 
     def wait_until_it_works(self) -> None:
-        """Raises: DidNotStart"""
+        """Wait until it works.
+
+        Raises:
+            DidNotStart
+        """
         end = time.monotonic() + PATIENCE_SECONDS
         while not (self.is_running and self.works()):
             if time.monotonic() > end:
@@ -92,7 +95,7 @@ class Supervised:
             time.sleep(0.05)
 
     def restart_if_it_ended(self) -> None:
-        """What the supervisor does, each time it looks."""
+        """Do what the supervisor does at each check."""
         with self._lock:
             if not self._wanted or self.is_running:
                 return
@@ -131,7 +134,7 @@ class Supervised:
 
 
 def _group_lives(group: int) -> bool:
-    """Whether a process of this group runs yet; one that has ended and that nobody has waited for does not."""
+    """Return whether a process of this group still runs; a dead one that nobody has waited for does not."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
             state, _, pgrp, *_ = stat.read_text().rpartition(")")[2].split()
@@ -144,7 +147,7 @@ def _group_lives(group: int) -> bool:
 def spoken_with(
     module: str, *arguments: str, log: Path, environment: Mapping[str, str] | None = None
 ) -> "Iterator[subprocess.Popen[str]]":
-    """A program of the harness's own, which is written to and read from line by line; it ends with the block."""
+    """Start a program of the harness, which is written to and read from line by line; it ends with the block."""
     with log.open("ab") as lines:
         process = subprocess.Popen(
             [*DIES_ALONG, sys.executable, "-m", module, *arguments],

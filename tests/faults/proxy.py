@@ -1,6 +1,6 @@
 """A proxy in front of a server, which cuts connections, holds back what it should pass on, and is healed.
 
-It knows nothing of what passes but what it is told to look for.
+It understands nothing of the traffic except the bytes that it is told to look for.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ T = TypeVar("T")
 
 _CHUNK_BYTES = 65536
 _PATIENCE_SECONDS = 60
-# Of Linux's socket options, which Python does not name: a program of the kernel's that looks at each packet, and none.
+# Linux socket options, which Python does not name: a kernel program that filters each packet, and none.
 _ATTACH_FILTER, _DETACH_FILTER = 26, 27
 # Its one instruction: return, taking 0 bytes of the packet.
 _TAKE_NOTHING = struct.pack("HBBI", 0x06, 0, 0, 0)
-# To close so that the other side is told of a reset, and not of an end.
+# To close so that the other side gets a reset, and not an end.
 _RESET = struct.pack("ii", 1, 0)
 
 
 class Cut(StrEnum):
-    """Where a connection is cut, of which a client asks what is looked for."""
+    """Where a connection is cut, whose client sends the awaited bytes."""
 
     REQUEST = "before the server gets it"
     ANSWER = "when the server has done it, before the client gets the answer"
@@ -37,7 +37,7 @@ class Cut(StrEnum):
 
 @dataclass
 class _Trap:
-    """A cut that waits for whoever sends these bytes next."""
+    """A cut that waits for the client that sends these bytes next."""
 
     cut: Cut
     sent: bytes
@@ -49,17 +49,17 @@ class _Line:
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.client, self.server = client, server
-        self.trap: _Trap | None = None  # what becomes of the next answer
+        self.trap: _Trap | None = None  # what happens to the next answer
 
     def cut(self) -> None:
-        """Both sides are told of a reset, and get nothing more."""
+        """Send both sides a reset, and nothing more."""
         for side in (self.client, self.server):
             with suppress(OSError):
                 side.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             side.transport.abort()
 
     def end(self) -> None:
-        """Both sides get what was sent to them, and then an end."""
+        """Send both sides what is left for them, and then an end."""
         for side in (self.client, self.server):
             side.close()
 
@@ -82,7 +82,7 @@ class Proxy:
     @classmethod
     @contextmanager
     def begun(cls, port: int, *, to: int) -> Iterator["Proxy"]:
-        """It ends with the block, and all connections with it."""
+        """Start it; it ends with the block, and so do all its connections."""
         proxy = cls(port, to)
         thread = threading.Thread(target=proxy._loop.run_forever, daemon=True)
         thread.start()
@@ -104,7 +104,7 @@ class Proxy:
         return self._run(self._cut(None))
 
     def cut_one(self, random: Random) -> int:
-        """Cut one connection, drawn by lot; return how many were cut: none, if there is none."""
+        """Cut one connection, chosen at random; return how many were cut: none, if there is none."""
         return self._run(self._cut(random))
 
     def cut_at(self, sent: bytes, cut: Cut) -> None:
@@ -129,8 +129,8 @@ class Proxy:
         self._run(self._let_flow(False))
 
     def fall_silent(self) -> None:
-        """Have the kernel drop all that clients send, until `heal()`: none of it is confirmed, and no connection is
-        refused, as when the machine is gone."""
+        """Let the kernel drop everything that clients send, until `heal()`: none of it is confirmed, and no connection
+        is refused, as when the machine is gone."""
         self._run(self._drop_packets())
 
     def heal(self) -> None:
@@ -163,7 +163,7 @@ class Proxy:
         for line in self._silent:
             line.cut()
         self._silent = set()
-        with suppress(FileNotFoundError):  # it took them all the while
+        with suppress(FileNotFoundError):  # it took them all the time
             self._listener.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
 
     async def _close(self, listener: asyncio.Server) -> None:
@@ -209,7 +209,7 @@ class Proxy:
             for way in (self._pass_requests(line, from_client), self._pass_answers(line, from_server))
         ]
         try:
-            # What ends one way ends the other: neither side of this protocol speaks on when the other is gone.
+            # An end on one side ends the other: neither side of this protocol speaks on when the other is gone.
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._lines.discard(line)

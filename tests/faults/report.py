@@ -1,4 +1,4 @@
-"""What a run did and found, as a table, and added to a file with those of other runs."""
+"""The results of a run, as a table, and added to a file with those of other runs."""
 
 import json
 from collections import Counter, defaultdict
@@ -39,7 +39,7 @@ class Figures:
     violations: list[str] = field(default_factory=list)
 
     def take_in(self, journal: Journal) -> None:
-        """What the customers of a round did."""
+        """Take in the results of a round's customers."""
         self.transfers += len(journal.transfers)
         self.requests += sum(journal.purposes.values())
         self.acknowledged += len(journal.with_outcome(Outcome.ACKNOWLEDGED))
@@ -53,11 +53,11 @@ class Figures:
         self.answers += journal.answers
 
     def note(self, kind: str, site: str) -> None:
-        """A fault that strikes."""
+        """Record a fault that strikes."""
         self.faults[f"{kind}{SEPARATOR}{site}"] += 1
 
     def add(self, other: dict[str, Any]) -> None:
-        """Those of another run."""
+        """Add the figures of another run."""
         for name, value in other.items():
             if name != "seed":
                 setattr(self, name, getattr(self, name) + (Counter(value) if isinstance(value, dict) else value))
@@ -85,7 +85,7 @@ _ROWS = {
 
 
 def table(figures: Figures) -> Iterator[str]:
-    """The lines of the table."""
+    """Return the lines of the table."""
     yield f"seed {figures.seed}; {figures.seconds / 60:.1f} minutes"
     yield from (f"  {text:<60}{getattr(figures, name):>9,}" for name, text in _ROWS.items())
     yield "answers, by status and code"
@@ -99,7 +99,7 @@ def table(figures: Figures) -> Iterator[str]:
 
 
 def _by_kind(figures: Figures) -> list[tuple[str, Counter[str]]]:
-    """Of each kind of fault how often it struck at each site."""
+    """Return how often each kind of fault struck at each site."""
     kinds: dict[str, Counter[str]] = defaultdict(Counter)
     for fault, times in figures.faults.items():
         kind, _, site = fault.partition(SEPARATOR)
@@ -112,8 +112,8 @@ def _listed(sites: Counter[str]) -> str:
 
 
 def keep(figures: Figures, file: Path) -> Sequence[dict[str, Any]]:
-    """Add a run to those in the file; all of them."""
+    """Add a run to those in the file; return all of them."""
     runs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
-    runs.append(dict(vars(figures)))  # `asdict` makes a Counter of pairs, of which no JSON can be made
+    runs.append(dict(vars(figures)))  # `asdict` makes a Counter of pairs, which JSON cannot write
     file.write_text(json.dumps(runs, indent=1), encoding="utf-8")
     return runs

@@ -19,7 +19,7 @@ from tests.faults.running import Part, ServedBank, served_bank
 
 # More, and the books become long.
 FAULTS_IN_A_ROUND = 12
-# Transfers acknowledged before a fault, and after it: it strikes amid them, and the bank goes on.
+# Transfers acknowledged before a fault, and after it: it strikes among them, and the bank goes on.
 _BETWEEN = 20
 
 
@@ -34,17 +34,17 @@ class Round:
     steps: list[str] = field(default_factory=list)
 
     def pay(self, transfers: int = _BETWEEN) -> None:
-        """Let the customers pay while nothing is broken, until so many more transfers are acknowledged.
+        """Let the customers pay while nothing is broken, until this many more transfers are acknowledged.
 
         Raises:
-            Violation: the bank does not pay, or leaves somebody without an answer, as one worker that is ill would.
+            Violation: the bank does not pay, or leaves a customer without an answer, as one ill worker would.
         """
         with self._all_answered("though nothing was broken"):
             self.clients.pay()
             self.bank.wait_until_it_pays(transfers)
 
     def strike(self, fault: Fault, random: Random) -> None:
-        """Let the fault strike amid payments; return when the bank pays again.
+        """Let the fault strike during payments; return when the bank pays again.
 
         Raises:
             Violation
@@ -59,7 +59,11 @@ class Round:
 
     @contextmanager
     def _all_answered(self, when: str) -> Iterator[None]:
-        """Raises: Violation, some were not, or by a fault of ours (5xx)."""
+        """Check that all were answered, without our own faults (5xx).
+
+        Raises:
+            Violation
+        """
         before = self._unanswered()
         yield
         if dropped := self._unanswered() - before:
@@ -70,7 +74,7 @@ class Round:
         return self.clients.journal.unanswered
 
     def check(self) -> None:
-        """Pause the customers, find out what they do not know, and look at the books.
+        """Pause the customers, find out unknown outcomes, and check the books.
 
         Raises:
             Violation
@@ -82,10 +86,11 @@ class Round:
 
 @contextmanager
 def _giving_up_is_a_violation() -> Iterator[None]:
-    """Whoever waits for a server that does not come back ends the program, with a text; a signal does, with a number.
+    """Turn giving up on a server that does not come back, which exits with a text, into a violation; a signal exits
+    with a number.
 
     Raises:
-        Violation: in the place of the former, so that the run counts it.
+        Violation: instead of the exit, so that the run counts it.
     """
     try:
         yield
@@ -105,7 +110,8 @@ def begun(
     database_url: str = "",
     parts: Sequence[Part] | None = None,
 ) -> Iterator[Round]:
-    """A round in an empty folder; what it did is added to the figures, however it ends, and nothing of it is left."""
+    """Begin a round in an empty folder; its results are added to the figures, however it ends, and nothing is left
+    behind."""
     folder.chmod(0o711)  # a database server's own user has to get through
     with (
         served_bank(site, folder, database_url=database_url, parts=parts) as bank,

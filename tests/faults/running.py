@@ -1,4 +1,4 @@
-"""The bank of a round: made anew in a folder of its own, served as in production, and gone at the end.
+"""The bank of a round: made in a folder of its own, served as in production, and gone at the end.
 
     with served_bank(Site.SQLITE, folder) as bank:
         …
@@ -35,7 +35,7 @@ P = TypeVar("P")
 
 WORKERS, MAIL_WORKERS = 4, 2
 _MUCH = "100000000"
-# What a round's customers do in a minute is no offence; plain HTTP on loopback; waits that a round has time for.
+# Limits that a round's customers may exceed in a minute; plain HTTP on loopback; waits that fit into a round.
 _OF_ALL = {
     "SECURE_SSL_REDIRECT": "0",
     "ALERT_PAYMENTS_PER_HOUR": _MUCH,
@@ -53,7 +53,7 @@ PARTS: Mapping[Site, Sequence[Part]] = {
 
 @dataclass
 class ServedBank:
-    """A `RunningBank`; see there."""
+    """The `RunningBank` of a round."""
 
     site: Site
     folder: Path
@@ -90,21 +90,26 @@ class ServedBank:
 
     @property
     def environment_of_readers(self) -> dict[str, str]:
-        """Of those who read the books: what strikes the bank's connections is not to strike theirs."""
+        """The environment of the processes that read the books: faults on the bank's connections must not strike
+        theirs."""
         found = dict(self.environment)
         for part in self.parts:
             found |= getattr(part, "environment_of_readers", {})
         return found
 
     def wait_until_it_pays(self, more: int = 1, *, within: float = PATIENCE_SECONDS) -> None:
-        """Raises: Violation"""
+        """Wait until it pays.
+
+        Raises:
+            Violation
+        """
         wanted = self.acknowledged() + more
         paid = lambda: self.acknowledged() >= wanted  # noqa: E731 - said where it is waited for
         wait_until(paid, f"the bank to pay {more} times", seconds=within, error=Violation)
 
     def wait_until_nothing_is_on_its_way(self) -> None:
-        """Return when the web server has closed every connection, those too whose clients have given up: what was
-        asked before is done by then, or never will be.
+        """Return when the web server has closed every connection, even those whose clients have given up: earlier
+        requests are done then, or never will be.
 
         Raises:
             Violation: it does not.
@@ -113,7 +118,11 @@ class ServedBank:
         wait_until(closed, "all requests to be answered", seconds=PATIENCE_SECONDS, error=Violation)
 
     def manage(self, *arguments: str) -> str:
-        """Raises: Violation"""
+        """Run a command of `manage.py`.
+
+        Raises:
+            Violation
+        """
         done = subprocess.run(
             [*DIES_ALONG, *_managed(*arguments)],
             env=os.environ | self.environment,
@@ -128,7 +137,11 @@ class ServedBank:
         return done.stdout
 
     def part(self, kind: type[P]) -> P:
-        """Raises: LookupError, if the site has none."""
+        """Return the site's part of this class.
+
+        Raises:
+            LookupError: the site has none.
+        """
         for one in self.parts:
             if isinstance(one, kind):
                 return one
@@ -143,11 +156,11 @@ def _managed(*arguments: str) -> list[str | Path]:
 def served_bank(
     site: Site, folder: Path, *, database_url: str = "", parts: Sequence[Part] | None = None
 ) -> Iterator[ServedBank]:
-    """A bank that works, in this folder, which is empty; all its processes are gone at the end.
+    """Yield a bank that works, in this empty folder; all its processes are gone at the end.
 
     Args:
-        database_url: of an empty database, for the bank to stand on in place of the site's own.
-        parts: in place of the site's own.
+        database_url: of an empty database for the bank, instead of the site's own.
+        parts: instead of the site's own.
     """
     with ExitStack() as stack:
         begun = [stack.enter_context(part(folder)) for part in (PARTS[site] if parts is None else parts)]

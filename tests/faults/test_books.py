@@ -1,4 +1,4 @@
-"""The checks of the bank test bite: what differs from what customers were told is named by its key (R3.4, R3.5)."""
+"""The checks of the bank test work: a difference from what customers were told is named by its key (R3.4, R3.5)."""
 
 import itertools
 import json
@@ -32,7 +32,8 @@ STARTS = itertools.count()  # one transfer is asked for after the other
 
 
 def told(key: str, source: int, target: int, minor: int, *answers: tuple[str, int, str, str]) -> list[dict[str, Any]]:
-    """Lines of a client's journal: of each answer its purpose, status, code, and order; status -1: none was written."""
+    """Return lines of a client's journal: for each answer its purpose, status, code, and order; status -1: none was
+    written."""
     lines: list[dict[str, Any]] = []
     at = next(STARTS)
     for number, (purpose, status, code, order) in enumerate(answers):
@@ -45,7 +46,7 @@ def told(key: str, source: int, target: int, minor: int, *answers: tuple[str, in
 
 
 def ordered(key: str, public_id: str, source: int, target: int, minor: int) -> dict[str, Any]:
-    """What the tables hold of a transfer that was carried out."""
+    """Return the rows of a transfer that was carried out."""
     return {
         "public_id": public_id,
         "source": source,
@@ -228,7 +229,7 @@ def test_a_doctored_journal_is_named(case: str) -> None:
 
 
 def test_a_refusal_is_judged_by_what_may_have_been_there_and_no_longer_or_not_yet() -> None:
-    """What another asked for at the same moment may have gone first, and what nobody was told of may not have come."""
+    """Another transfer at the same moment may have gone first, and an unacknowledged one may not have come."""
     paying = told("big", 0, 2, 40_000, ("first", 201, "posted", "H"))
     refused = told("after", 0, 2, 20_000, ("first", 409, "insufficient_funds", ""))
     coming = told("in", 2, 0, 30_000, ("first", 201, "posted", "I"))
@@ -261,7 +262,7 @@ def test_mails_tell_both_sides_of_a_payment_and_nobody_of_ones_own_transfer() ->
 
 @pytest.mark.parametrize("cut", [0, 5])
 def test_a_journal_is_read_as_far_as_its_lines_are_whole(cut: int, tmp_path: Path) -> None:
-    """A client that is killed amid a line loses that line: the try has no answer."""
+    """A client that is killed during a line loses that line: the try has no answer."""
     file = tmp_path / "journal"
     text = "".join(f"{json.dumps(line)}\n" for line in told("paid", 0, 2, 5, ("first", 201, "posted", "A")))
     file.write_text(text[: len(text) - cut], encoding="utf-8")

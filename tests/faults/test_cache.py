@@ -22,7 +22,7 @@ with Cache.begun() as cache:
 
 
 def test_killed_it_does_not_answer_and_started_again_it_is_empty_at_the_same_address() -> None:
-    # R1.4: what was counted is lost with it, as docs/adr/0014 says.
+    # R1.4: its counts are lost with it, as docs/adr/0014 says.
     with Cache.begun() as cache:
         client = redis.Redis.from_url(cache.environment["CACHE_URL"])
         client.set("a", "1")
@@ -39,7 +39,7 @@ def test_killed_it_does_not_answer_and_started_again_it_is_empty_at_the_same_add
         redis.Redis.from_url(cache.environment["CACHE_URL"]).ping()
 
 
-def test_it_ends_with_whoever_began_it_even_if_that_is_killed() -> None:
+def test_it_ends_with_its_parent_even_if_that_is_killed() -> None:
     with tempfile.TemporaryDirectory() as place:
         holder = subprocess.Popen(
             [sys.executable, "-c", HOLD],

@@ -1,4 +1,4 @@
-"""The clock of a bank's processes is set while they run, and nothing but the clock."""
+"""The clock of a bank's processes is set while they run, and only the wall clock."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tests.faults.clock import Clock, _zone_before_midnight
 
-# Tells the time by all functions that there are, once for each line that it is sent, and once more in a child.
+# Prints the time from every function that has it, once for each line of input, and once more in a child.
 TELLING = """
 import datetime, os, sys, threading, time
 for line in sys.stdin:
@@ -31,7 +31,7 @@ for line in sys.stdin:
 """
 
 
-def test_all_processes_of_a_bank_see_a_jump_and_whoever_is_none_does_not(tmp_path: Path) -> None:
+def test_all_processes_of_a_bank_see_a_jump_and_no_others(tmp_path: Path) -> None:
     with Clock.begun(tmp_path) as clock:
         told = subprocess.Popen(
             [sys.executable, "-c", TELLING],

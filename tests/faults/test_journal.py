@@ -1,4 +1,5 @@
-"""What cannot be done now is said so, to programs and to people, and any other fault is named (R7.3, R9.5)."""
+"""An answer for something that cannot be done now says so, to programs and to people, and any other fault is named
+(R7.3, R9.5)."""
 
 from typing import Any
 
@@ -13,7 +14,7 @@ FINE: dict[str, Any] = {"status": 200, "code": "", "retry_after": ""}
 
 
 def faults(what: str, answer: dict[str, Any]) -> list[str]:
-    """What a journal finds wrong with an answer to a payment, or to a read of this kind."""
+    """Return a journal's faults in an answer to a payment, or to a read of this kind."""
     journal = Journal([])
     if what == "payment":
         of_it = {"key": "k", "try": "1", "at": 0.0}
@@ -53,7 +54,7 @@ NAMED: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("what", "answer"), EXCUSED)
-def test_what_is_away_is_an_excuse_where_it_is_said_as_promised(what: str, answer: dict[str, Any]) -> None:
+def test_a_part_that_is_away_is_an_excuse_if_the_answer_says_so_as_promised(what: str, answer: dict[str, Any]) -> None:
     assert faults(what, answer) == []
 
 
@@ -63,7 +64,7 @@ def test_an_answer_that_nothing_excuses_is_named(what: str, answer: dict[str, An
     assert says in fault
 
 
-def test_an_answer_without_a_word_is_among_those_that_a_deploy_must_not_cause() -> None:
+def test_a_missing_answer_is_among_those_that_a_deploy_must_not_cause() -> None:
     journal = Journal([])
     journal.take({"do": "read", "what": PAGE, "status": 0, "code": "BrokenOff", "shape": "", "retry_after": ""})
     journal.take({"do": "read", "what": HISTORY} | AWAY)

@@ -1,4 +1,4 @@
-"""What is said of the mutants that were made by machine (`tests/faults/mutation/`)."""
+"""The report on the mutants that were made by machine (`tests/faults/mutation/`)."""
 
 import subprocess
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_mutant_whose_time_was_up_is_not_counted_as_killed() -> None:
     ],
 )
 def test_only_a_test_that_fails_has_killed_a_mutant(code: int, printed: str, outcome: tuple[str, str]) -> None:
-    """Not an import that breaks, nor tests that there are not."""
+    """An import that breaks, or missing tests, do not count."""
     run = subprocess.CompletedProcess([], code, printed)
     assert outcome_of(run, ["one", "two"]) == outcome
     said = report.of([row(outcome[0])], [FRAUD])

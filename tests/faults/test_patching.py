@@ -1,4 +1,4 @@
-"""The mutants fit the code as it stands, and tests that catch them are named (`tests/faults/slow/test_mutants.py`)."""
+"""The mutants fit the present code, and the tests that catch them are named (`tests/faults/slow/test_mutants.py`)."""
 
 import ast
 from pathlib import Path
@@ -21,8 +21,8 @@ PATCH = """What it breaks.
 
 
 @in_one_world("mutant", mutants(), ids=lambda mutant: mutant.name)
-def test_a_mutant_fits_the_code_as_it_stands(mutant: Mutant, tmp_path: Path) -> None:
-    """A patch that says "mend the patch" here shows what the change of the code means for the fault that it makes."""
+def test_a_mutant_fits_the_present_code(mutant: Mutant, tmp_path: Path) -> None:
+    """If a patch says "mend the patch" here, look at what the change of the code means for its fault."""
     for file in {hunk.file for hunk in mutant.hunks}:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text((ROOT / file).read_text(encoding="utf-8"), encoding="utf-8")
@@ -67,7 +67,7 @@ def test_a_patch_of_a_file_that_is_gone_asks_to_be_mended(tmp_path: Path) -> Non
 
 
 @in_one_world("patch", [PATCH.partition("\n\n")[2], "Only a head.\n"])
-def test_a_patch_without_a_head_or_a_hunk_is_none(patch: str) -> None:
+def test_a_patch_without_a_head_or_a_hunk_is_refused(patch: str) -> None:
     with pytest.raises(ValueError, match="no head or no hunk"):
         parsed("held", patch)
 

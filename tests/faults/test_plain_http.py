@@ -1,4 +1,4 @@
-"""An answer that broke off is none, however its length is told."""
+"""An answer that broke off is not an answer, in whatever way its length is given."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_an_answer_is_read_with_its_headers() -> None:
 
 
 @pytest.mark.parametrize("whole", [COUNTED, CHUNKED])
-def test_an_answer_that_breaks_off_anywhere_is_none(whole: bytes) -> None:
+def test_an_answer_that_breaks_off_anywhere_does_not_count(whole: bytes) -> None:
     for end in range(len(whole)):
         with pytest.raises(BrokenOff):
             read(whole[:end])

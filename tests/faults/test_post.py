@@ -1,4 +1,4 @@
-"""The mail server of a round: its moods as a client sees them, and what it can tell of the mails that came (R3.8)."""
+"""The mail server of a round: its moods as a client sees them, and its report on the mails that came (R3.8)."""
 
 import smtplib
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def post() -> Iterator[PostOffice]:
 def tell(
     post: PostOffice, description: str, *people: str, message_id: str = "", template: str = "payment_sent"
 ) -> None:
-    """Send what the bank sends about a transfer of this description, one mail to each of them."""
+    """Send the bank's mails about a transfer of this description, one to each of them."""
     about: dict[str, Any] = {
         "amount": Decimal("12.50"),
         "own_number": "•••• 1234",
@@ -91,7 +91,7 @@ def test_a_mail_that_came_twice_wants_a_kill_that_explains_it(post: PostOffice) 
 
 
 def test_a_kill_explains_what_comes_again_until_the_next_look_and_no_later(post: PostOffice) -> None:
-    """What one fault may double does not excuse a later one."""
+    """The duplicates that one fault allows do not excuse a later one."""
     told = {"k-1": ["alice@example.com"]}
     tell(post, "k-1", "alice@example.com")
     post.may_double()
@@ -153,7 +153,7 @@ def test_a_slow_one_takes_its_time_and_the_mail(post: PostOffice) -> None:
     assert post.came() == 1
 
 
-def test_whoever_ended_it_leaves_no_port(post: PostOffice) -> None:
+def test_it_leaves_no_port_however_it_ends(post: PostOffice) -> None:
     with PostOffice.begun() as other:
         port = other.port
     with pytest.raises(ConnectionRefusedError):

@@ -17,7 +17,7 @@ _SECONDS = 60
 
 
 class Echo(socketserver.BaseRequestHandler):
-    """Answers what it gets in capital letters, and notes it."""
+    """Answers its input in capital letters, and records it."""
 
     heard: list[bytes] = []
 
@@ -64,7 +64,7 @@ def is_reset(client: socket.socket) -> bool:
 
 
 def cutting(proxy: Proxy, sent: bytes, cut: Cut) -> threading.Thread:
-    """A thread that waits in `cut_at()`."""
+    """Return a thread that waits in `cut_at()`."""
     thread = threading.Thread(target=proxy.cut_at, args=(sent, cut), daemon=True)
     thread.start()
     while proxy._trap is None:

@@ -1,4 +1,4 @@
-"""What runs have found is added up over all of them, and printed."""
+"""The results of runs are added up over all of them, and printed."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
-"""What a round asks of its bank beside the books: that all is answered while nothing is broken, that a server comes
-back, and that those who read all the while go on reading."""
+"""What a round checks in its bank beside the books: every request is answered while nothing is broken, a server comes
+back, and readers never stop."""
 
 from collections.abc import Callable
 from random import Random
@@ -16,7 +16,7 @@ from tests.faults.rounds import Round
 
 
 def a_round(pays: Callable[[Journal], None]) -> Round:
-    """Of a bank that does no more than that while customers pay."""
+    """Begin a round of a bank that only survives while customers pay."""
     journal = Journal([])
     bank = SimpleNamespace(site=Site.SQLITE, wait_until_it_pays=lambda transfers: pays(journal))
     clients = SimpleNamespace(journal=journal, pay=lambda: None, pause=lambda: None)
@@ -25,7 +25,7 @@ def a_round(pays: Callable[[Journal], None]) -> Round:
 
 
 def does_nothing(bank: object, random: Random) -> None:
-    """A fault that breaks nothing."""
+    """Break nothing: a fault for tests of rounds."""
 
 
 def strike(one: Round, strikes: Callable[[Any, Random], None], *, drops_nothing: bool = False) -> None:
@@ -43,7 +43,7 @@ def test_a_worker_that_answers_503_while_nothing_is_broken_is_named() -> None:
 
 
 @pytest.mark.parametrize("drops_nothing", [False, True])
-def test_unanswered_requests_amid_a_fault_are_named_only_where_it_may_drop_none(drops_nothing: bool) -> None:
+def test_unanswered_requests_during_a_fault_are_named_only_where_it_may_drop_none(drops_nothing: bool) -> None:
     one = a_round(lambda journal: None)
 
     def strikes(bank: object, random: Random) -> None:
@@ -78,7 +78,7 @@ class QuietPost:
 
 
 class Reading:
-    """An auditor that finds nothing wrong, and has read so many snapshots."""
+    """An auditor that finds nothing wrong, and has read this many snapshots."""
 
     def __init__(self, *read: int) -> None:
         self.read = list(read)

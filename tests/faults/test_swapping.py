@@ -1,4 +1,4 @@
-"""A changed function is put in the place of the old one, for all who hold it (`tests/faults/mutation/swapping.py`)."""
+"""A changed function replaces the old one, everywhere (`tests/faults/mutation/swapping.py`)."""
 
 import importlib.util
 import sys
@@ -58,7 +58,7 @@ def module(tmp_path: Path) -> Iterator[Any]:
 
 
 def change(module: Any, old: str, new: str) -> bool | None:
-    """Whether the change was put in; None if it is outside of functions."""
+    """Return whether the change was put in; None if it is outside of functions."""
     pairs = changed_functions(module.__file__, MODULE, MODULE.replace(old, new))
     return None if pairs is None else put_in(pairs)
 

@@ -1,4 +1,4 @@
-"""Which fault strikes next: every kind as often as the others, and the same seed the same order."""
+"""Which fault strikes next: every kind as often as the others, and for the same seed the same order."""
 
 from collections import Counter
 from random import Random

@@ -1,4 +1,5 @@
-"""The bank keeps to its model on random walks; and the walks bite (R3.1, R3.3 to R3.6, R3.9, R3.10, R3.14)."""
+"""The bank agrees with its model on random walks; and the walks find faults (R3.1, R3.3 to R3.6, R3.9, R3.10,
+R3.14)."""
 
 import re
 import secrets
@@ -14,6 +15,7 @@ from django.db import connection
 from accounts import bank_accounts
 from accounts.models import AccountKind
 from audit.actions import Action
+from tests.asvs import proves
 from tests.faults import model, walk
 from tests.faults.walks import running
 from tests.faults.walks.of_staff import Walk
@@ -26,14 +28,14 @@ from transfers.models import OrderState, TransactionKind
 from transfers.orders import limits
 
 IS_SQLITE = connection.vendor == "sqlite"
-# On SQLite walks commit; elsewhere they are taken back in the end, a test's transaction around them.
+# On SQLite walks commit; elsewhere the test's own transaction undoes them in the end.
 with_a_bank = pytest.mark.django_db(transaction=IS_SQLITE)
 STEPS = 200 if IS_SQLITE else 100
 FEW = 12
 
 
 def walk_from(seed: int, count: int) -> running.Outcome:
-    """Walk, and fail with all that a walk tells."""
+    """Walk, and fail with the walk's report."""
     steps = drawn(seed, count)
     outcome = running.walked(seed, steps)
     if outcome.failed_after is not None:
@@ -41,6 +43,7 @@ def walk_from(seed: int, count: int) -> running.Outcome:
     return outcome
 
 
+@proves("V2.3.2")
 @with_a_bank
 def test_the_bank_is_as_the_model_says_on_walks_from_two_fixed_seeds_and_a_drawn_one() -> None:
     for seed in (1, 2, secrets.randbelow(10**6)):
@@ -63,12 +66,12 @@ def test_a_seed_walks_the_same_way_twice() -> None:
 
 
 def hold_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waits for a second person can be spent meanwhile."""
+    """Let money that waits for a second person be spent meanwhile."""
     monkeypatch.setattr(holding.JudgedHold, "write", lambda self: None)
 
 
 def lose_a_cent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of each credit above 500.00 a cent is not in the balance."""
+    """Leave a cent of each credit above 500.00 out of the balance."""
     right = posting._entry
 
     def wrong(leg: Any, account: Any) -> Any:
@@ -80,7 +83,7 @@ def lose_a_cent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forget_refused_tries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is refused may try again at once, for ever."""
+    """Let a refused customer try again at once, without end."""
 
     def spend_place(row: Any, kind: Any, *, token: str, a_try: str = "") -> None:
         recent, name = limits._recent(row), limits._minute_of(kind)
@@ -90,7 +93,7 @@ def forget_refused_tries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def leave_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of an opening that is refused an account is left."""
+    """Leave the account of a refused opening behind."""
     right = opening.record
 
     def record(action: Action, *, actor: Any, at: Any, **more: Any) -> None:
@@ -102,6 +105,7 @@ def leave_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "record", record)
 
 
+@proves("V2.3.2")
 @with_a_bank
 @pytest.mark.parametrize(
     ("wrong", "differs"),
@@ -159,7 +163,7 @@ def test_a_violation_is_the_exit_status_of_the_program(capsys: pytest.CaptureFix
 
 
 def actions_by_section() -> dict[str, set[str]]:
-    """Of the catalogue of the audit log, by the comments that divide it."""
+    """Return the audit log's catalogue by section, from the comments that divide it."""
     found, section = dict[str, set[str]](), ""
     for line in (Path(__file__).parents[2] / "audit" / "actions.py").read_text(encoding="utf-8").splitlines():
         if line.startswith("    # "):
@@ -170,12 +174,12 @@ def actions_by_section() -> dict[str, set[str]]:
 
 
 def test_the_model_knows_every_act_of_money_that_the_audit_log_does() -> None:
-    """A new one is added to the model and its steps, or to what is not walked with the reason."""
+    """A new one is added to the model and its steps, or to the acts that are not walked, with the reason."""
     sections = actions_by_section()
     assert sections.keys() == model.OF_MONEY | model.NOT_OF_MONEY
     assert set.union(*sections.values()) == {action.value for action in Action}
     of_money = set.union(*(sections[name] for name in model.OF_MONEY))
-    assert of_money == model.AUDITED | model.NOT_WALKED.keys()
+    assert of_money == model.AUDITED | model.NOT_WALKED.keys(), "a new action: say so in tests/faults/model/__init__.py"
 
 
 def test_the_model_knows_every_state_of_an_order_and_every_kind_of_movement() -> None:

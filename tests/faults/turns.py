@@ -1,4 +1,4 @@
-"""Which fault strikes next: all kinds equally often, each on all its sites, in an order that the seed alone decides."""
+"""Which fault strikes next: all kinds equally often, each on all its sites, in an order that only the seed decides."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,24 +8,25 @@ from tests.faults.fault import Fault, Site
 
 
 class Turns:
-    """The kinds that came least so far come first, each on a site where it came least; of those the first of a shuffled
-    list. A bank is made anew for each round, so a round stays on its site for as long as something is due there."""
+    """The kinds that came least so far come first, each on a site where it came least; if several did, the first of a
+    shuffled list. Each round makes a new bank, so a round stays on its site for as long as something is due there."""
 
     def __init__(self, faults: Sequence[Fault], random: Random) -> None:
         self._faults = random.sample(list(faults), len(faults))
         self._at: Counter[tuple[str, Site]] = Counter()
 
     def next_site(self) -> Site:
-        """Where the kind can strike whose turn it is; of more such sites the one where rounds have done least."""
+        """Return where the next kind can strike; if there are several such sites, the one where rounds have done
+        least."""
         fault = min(self._faults, key=self._came)
         return min((site for site in fault.sites if self._is_due(fault, site)), key=self._done_at)
 
     def due_at(self, site: Site) -> list[Fault]:
-        """What may strike there now, the next one first; none where another site's turn has come."""
+        """Return what may strike there now, the next one first; nothing if another site is next."""
         return [fault for fault in self._faults if site in fault.sites and self._is_due(fault, site)]
 
     def note(self, fault: Fault, site: Site) -> None:
-        """It strikes."""
+        """Note that it strikes."""
         self._at[fault.name, site] += 1
 
     def _is_due(self, fault: Fault, site: Site) -> bool:

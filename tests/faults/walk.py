@@ -2,8 +2,8 @@
 
     python -m tests.faults.walk --seed 1 --steps 5000 --runs 20 --processes 2 --json FILE
 
-walks from the seeds 1 to 20. A seed walks the same way each time. What fails is told with its seed, the shortest steps
-that fail, and what differs; `--replay FILE` takes these steps again.
+walks from the seeds 1 to 20. A seed walks the same way each time. A failure is reported with its seed, the shortest
+steps that fail, and the differences; `--replay FILE` repeats these steps.
 """
 # ruff: noqa: T201 - a program prints
 
@@ -33,7 +33,7 @@ from tests.faults.walks.steps import Step, drawn
 
 @dataclass(frozen=True)
 class Part:
-    """One walk: of a seed, or these steps."""
+    """One walk: from a seed, or with these steps."""
 
     folder: Path
     seed: int
@@ -42,7 +42,7 @@ class Part:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0, or 1 if the bank was otherwise than the model once."""
+    """Return 0, or 1 if the bank ever differed from the model."""
     asked = _parsed(arguments)
     print(f"seed {asked.seed}: {asked.runs} runs of {asked.steps} steps, {asked.processes} processes", flush=True)
     replayed = json.loads(Path(asked.replay).read_text(encoding="utf-8")) if asked.replay else None
@@ -71,7 +71,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """A folder that is gone in the end, whatever ends this: the processes that share the work end with this one."""
+    """Make a folder that is gone in the end, however this ends: the processes that share the work end with this one."""
     folder = Path(tempfile.mkdtemp(prefix="bank-walk-"))
 
     def end(number: int, frame: object) -> NoReturn:
@@ -121,7 +121,7 @@ _opened = list[Path]()  # the database of this process
 
 
 def _open(folder: Path) -> None:
-    """Once for each process: a copy of the migrated bank, kept in memory to begin each walk with."""
+    """Keep a copy of the migrated bank in memory, once for each process, to begin each walk with."""
     if _opened:
         return
     from django.db import connection
@@ -139,7 +139,7 @@ def _open(folder: Path) -> None:
 
 
 def run(part: Part) -> dict[str, Any]:
-    """One walk, and the shortest steps of it where it fails; its figures."""
+    """Walk once, and find the shortest steps that fail, if it fails; return its figures."""
     _open(part.folder)
     from tests.faults.walks import running
 
@@ -168,7 +168,7 @@ def run(part: Part) -> dict[str, Any]:
 
 
 def _summed(outcomes: Iterable[dict[str, Any]], file: Path | None) -> int:
-    """Keep the figures of each run, print those of all; 1 if there was a violation."""
+    """Keep the figures of each run, print those of all; return 1 if there was a violation."""
     sums, acts, words = Counter[str](), Counter[str](), Counter[str]()
     for figures in outcomes:
         if file is not None:

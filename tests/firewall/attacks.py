@@ -1,4 +1,4 @@
-"""Attacks that the firewall refuses: each is a name and what is sent. None of them may reach the bank."""
+"""Attacks that the firewall refuses: each is a name and the data sent. None of them may reach the bank."""
 
 from collections.abc import Callable
 from urllib.parse import quote, urlencode

@@ -1,4 +1,4 @@
-"""The real firewall in front of a live server: Debian's nginx with the very files of deploy/firewall."""
+"""The real firewall in front of a live server: Debian's nginx with the same files as deploy/firewall."""
 
 import os
 import socket
@@ -25,7 +25,7 @@ def spare_port() -> int:
 
 @contextmanager
 def running(folder: Path, upstream: str, *, by: Sequence[str] = (), **environment: str) -> Iterator[Firewall]:
-    """A firewall of its own, from its first answer until it is ended; started by a program, if one is given."""
+    """Run a firewall of its own, from its first answer until it is ended; started by a program, if one is given."""
     port = spare_port()
     values = {"FIREWALL_FOLDER": str(folder), "FIREWALL_LISTEN": f"127.0.0.1:{port}", "FIREWALL_UPSTREAM": upstream}
     process = subprocess.Popen([*by, SERVE], env=os.environ | values | {"FIREWALL_WORKERS": "1"} | environment)
@@ -44,14 +44,14 @@ def running(folder: Path, upstream: str, *, by: Sequence[str] = (), **environmen
 
 @pytest.fixture(scope="package")
 def _nginx(live_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firewall]:
-    # The tests are many requests from one address; what floods are kept to has a firewall of its own.
+    # The tests are many requests from one address; tests of the flood limits have a firewall of their own.
     upstream = f"127.0.0.1:{live_server.thread.port}"
     with running(readable_folder(tmp_path_factory), upstream, FIREWALL_REQUESTS_PER_SECOND="10000") as nginx:
         yield nginx
 
 
 def readable_folder(factory: pytest.TempPathFactory) -> Path:
-    """A folder that nginx's workers can enter when root runs the tests."""
+    """Return a folder that nginx's workers can enter when root runs the tests."""
     folder = factory.mktemp("firewall")
     for path in (folder, *folder.parents):
         if os.geteuid() == 0 and path.stat().st_uid == 0 and not path.stat().st_mode & 0o001:
@@ -81,7 +81,7 @@ def bank_saw() -> Iterator[list[str]]:
 
 @pytest.fixture
 def visitor(firewall: Firewall, bank_saw: list[str]) -> Callable[..., Visitor]:
-    """Somebody's browser on the other side of the firewall: `visitor()`, `visitor(address="127.0.0.2")`."""
+    """A browser on the other side of the firewall: `visitor()`, `visitor(address="127.0.0.2")`."""
 
     def make(address: str = "127.0.0.1") -> Visitor:
         return Visitor(firewall.port, bank_saw, address)

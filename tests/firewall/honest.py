@@ -1,4 +1,4 @@
-"""What honest people and programs send, and what a firewall that knows no bank takes for an attack."""
+"""Data that honest people and programs send, and that a firewall without knowledge of the bank takes for an attack."""
 
 # What people write to each other, to the bank, and on payments.
 TEXTS = (
@@ -101,7 +101,7 @@ STAFF_LISTS: tuple[tuple[str, dict[str, str]], ...] = (
     ("/admin/audit/auditentry/", {"concerns": "bob+test@example.com", "at__year": "2026"}),
 )
 
-# The API's bodies, by method and path; whatever the bank answers is the bank's affair.
+# The API's bodies, by method and path; the bank's answers do not matter here.
 API = (
     (
         "POST",

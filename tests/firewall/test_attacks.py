@@ -1,11 +1,13 @@
-"""What the firewall refuses, by attacking it (R8.4)."""
+"""Attacks on the firewall, which refuses them (R8.4)."""
 
 from collections.abc import Callable
 
+from tests.asvs import proves
 from tests.firewall.attacks import ATTACKS
 from tests.firewall.visitor import Visitor
 
 
+@proves("V1.2.4", "V1.5.3", "V4.1.4", "V4.2.1", "V13.4.4")
 def test_no_attack_reaches_the_bank(visitor: Callable[..., Visitor]) -> None:
     attacker = visitor()
     passed = {}

@@ -1,4 +1,4 @@
-"""The certificate that is signed by itself: made once, for the names that are asked for, its key for nobody else."""
+"""The self-signed certificate: made once, for the requested names, with a key that nobody else can read."""
 
 import os
 import subprocess
@@ -32,17 +32,17 @@ def test_it_is_for_the_names_and_addresses_and_signs_no_other(tmp_path: Path) ->
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_second_start_keeps_it_and_other_names_or_a_broken_pair_make_it_anew(tmp_path: Path) -> None:
+def test_a_second_start_keeps_it_and_other_names_or_a_broken_pair_make_it_again(tmp_path: Path) -> None:
     first = make_certificate(tmp_path, "localhost")
     assert make_certificate(tmp_path, "localhost") == first
     second = make_certificate(tmp_path, "localhost,bank.example")
     assert second != first
-    # As a run leaves it that is killed between the two files.
+    # Like a run that is killed between the two files.
     (tmp_path / "names").unlink()
     assert make_certificate(tmp_path, "localhost,bank.example") != second
 
 
-def test_one_that_ends_within_a_month_is_made_anew(tmp_path: Path) -> None:
+def test_one_that_ends_within_a_month_is_made_again(tmp_path: Path) -> None:
     make_certificate(tmp_path, "localhost")
     subprocess.run(
         [*["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "20", "-subj", "/CN=localhost"],
@@ -66,7 +66,7 @@ def test_without_openssl_it_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("names", ["*.bank.example", "a/b"])
 def test_no_name_can_add_to_its_extensions(names: str, tmp_path: Path) -> None:
-    """`serve` lets no such name come here; a comma in one would be another name."""
+    """`serve` lets no such name through; a comma in one would be another name."""
     environment = os.environ | {"FIREWALL_FOLDER": str(tmp_path / "new"), "FIREWALL_CERTIFICATE": "self-signed"}
     ended = subprocess.run(
         [SERVE], env=environment | {"FIREWALL_NAMES": names}, capture_output=True, text=True, check=False, timeout=20

@@ -1,4 +1,4 @@
-"""What the firewall compresses: nothing but what says the same to everybody (docs/adr/0027, R8.4)."""
+"""What the firewall compresses: only answers that are the same for everybody (docs/adr/0026, R8.4)."""
 
 import gzip
 import http.client
@@ -11,6 +11,7 @@ from django.core.signals import request_started
 
 from tests.access.pages import every_page, path_of
 from tests.access_walk import Hers
+from tests.asvs import proves
 from tests.compressed import EVERYBODYS, VISITORS
 from tests.firewall.conftest import readable_folder, running, spare_port
 from tests.firewall.visitor import Firewall, Visitor
@@ -19,7 +20,7 @@ ASKED = {"Accept-Encoding": "gzip, br, deflate, identity;q=0.5"}
 
 
 def raw(firewall: Firewall, path: str, *, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and bytes as they came."""
+    """Return status, headers and bytes as they came."""
     connection = http.client.HTTPConnection("localhost", firewall.port, timeout=30)
     try:
         connection.request(method, path, headers={"User-Agent": "Mozilla/5.0", "Accept": "*/*"} | ASKED | headers)
@@ -37,6 +38,7 @@ def is_compressed(answer: tuple[int, dict[str, str], bytes]) -> bool:
     return "content-encoding" in headers
 
 
+@proves("V12.2.1")
 @pytest.mark.parametrize("path", sorted(VISITORS | EVERYBODYS))
 def test_what_says_the_same_to_everybody_is_compressed(firewall: Firewall, path: str) -> None:
     plain = raw(firewall, path, **{"Accept-Encoding": "identity"})
@@ -58,6 +60,7 @@ def test_a_visitor_who_comes_back_without_a_session_gets_it_so_too(firewall: Fir
         assert is_compressed(raw(firewall, "/sign-in/", Cookie=cookies))
 
 
+@proves("V12.2.1")
 @pytest.mark.parametrize("path", sorted(VISITORS))
 def test_what_is_asked_with_anything_to_reflect_or_by_somebody_is_not(firewall: Firewall, path: str) -> None:
     for query in ("?next=/dashboard/", "?email=alice@example.com", "?", "?a"):
@@ -79,6 +82,7 @@ def test_an_address_written_in_another_way_is_not(firewall: Firewall) -> None:
         assert "content-encoding" not in headers, path
 
 
+@proves("V12.2.1")
 def test_of_everything_that_a_customer_looks_at_nothing_is(
     firewall: Firewall, hers: Hers, signed_in: Callable[[Any], Visitor], alice: Any
 ) -> None:
@@ -92,6 +96,7 @@ def test_of_everything_that_a_customer_looks_at_nothing_is(
     assert shown > 20
 
 
+@proves("V12.2.1")
 def test_nor_what_staff_and_programs_are_shown(
     firewall: Firewall, hers: Hers, signed_in: Callable[[Any], Visitor], ada: Any, alice: Any, api_of: Any
 ) -> None:
@@ -121,7 +126,7 @@ def test_nor_an_answer_to_a_form_nor_what_the_firewall_says_itself(firewall: Fir
 def test_the_door_does_the_same_for_what_is_compressed(
     visitor: Callable[..., Visitor], firewall: Firewall, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """The rules, the client's address, the pages of refusals, the access log and what floods are kept to."""
+    """The rules, the client's address, the pages of refusals, the access log and the flood limits."""
     seen: list[dict[str, str]] = []
 
     def note(environ: dict[str, Any], **kwargs: Any) -> None:

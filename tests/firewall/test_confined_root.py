@@ -1,4 +1,4 @@
-"""The firewall as root with the few powers that its unit leaves it (deploy/systemd)."""
+"""The firewall as root with the few powers that its unit allows (deploy/systemd)."""
 
 import os
 import re
@@ -12,7 +12,7 @@ UNIT = SERVE.parent.parent / "systemd" / "bank-firewall.service"
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has powers to lose")
 def test_it_starts_a_second_time(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What the first start has given away, to www-data, it must not need to own."""
+    """It must not need to own what the first start has given to www-data."""
     (line,) = re.findall(r"^CapabilityBoundingSet=(.+)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
     kept = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in line.split())])
     folder = readable_folder(tmp_path_factory)

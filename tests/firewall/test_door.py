@@ -1,4 +1,4 @@
-"""What the bank is told by the firewall, what the firewall says itself, and what it writes down (R8.4)."""
+"""What the firewall tells the bank, what it says itself, and what it logs (R8.4)."""
 
 import contextlib
 import http.client
@@ -20,6 +20,7 @@ from django.urls import get_resolver
 from audit.models import AuditEntry
 from foundation.mail_links import new_token
 from tests.acts import WRONG_PASSWORD, link_for
+from tests.asvs import proves
 from tests.firewall.conftest import SERVE, readable_folder, running, spare_port
 from tests.firewall.visitor import Firewall, Visitor
 from tests.plugin import PASSWORD
@@ -35,6 +36,7 @@ FORGED = {
 }
 
 
+@proves("V4.1.3")
 def test_the_bank_knows_the_clients_address_and_no_forged_one(visitor: Callable[..., Visitor], alice: Any) -> None:
     browser = visitor(address="127.0.0.2")
     browser.read_token(browser.get("/sign-in/"))
@@ -46,6 +48,7 @@ def test_the_bank_knows_the_clients_address_and_no_forged_one(visitor: Callable[
     assert addresses == {"127.0.0.2"}
 
 
+@proves("V15.3.4")
 def test_a_lock_out_counts_the_real_address(visitor: Callable[..., Visitor], alice: Any, settings: Any) -> None:
     """Rotating X-Forwarded-For wins no more guesses."""
     browser = visitor()
@@ -71,7 +74,7 @@ def test_the_banks_own_refusals_pass_untouched(visitor: Callable[..., Visitor], 
         assert "firewall-style" not in answer.text
 
 
-def test_a_header_line_that_ends_oddly_reaches_the_bank_written_anew(visitor: Callable[..., Visitor]) -> None:
+def test_a_header_line_that_ends_oddly_reaches_the_bank_rewritten(visitor: Callable[..., Visitor]) -> None:
     seen: list[dict[str, str]] = []
 
     def note(environ: dict[str, Any], **kwargs: Any) -> None:
@@ -86,6 +89,7 @@ def test_a_header_line_that_ends_oddly_reaches_the_bank_written_anew(visitor: Ca
     assert seen == [{"HTTP_X_TEST_A": "b", "HTTP_X_TEST_B": "c"}]
 
 
+@proves("V13.4.6", "V16.5.1")
 @pytest.mark.parametrize("path", ["/history/", "/api/v1/history"])
 def test_a_refusal_is_a_page_or_a_problem(visitor: Callable[..., Visitor], path: str) -> None:
     answer = visitor().get(path, {"text": "' UNION SELECT password FROM accounts_user--"})
@@ -101,6 +105,7 @@ def test_a_refusal_is_a_page_or_a_problem(visitor: Callable[..., Visitor], path:
         assert not re.search(r"<style|style=|<script|https?://", answer.text)
 
 
+@proves("V3.4.4")
 def test_its_own_pages_have_the_banks_security_headers(visitor: Callable[..., Visitor]) -> None:
     browser = visitor()
     bank = browser.get("/sign-in/").headers
@@ -126,6 +131,7 @@ def test_the_pages_find_their_style(visitor: Callable[..., Visitor]) -> None:
     assert visitor().get("/firewall-answer/refused.html").status == 404
 
 
+@proves("V15.2.2")
 def test_what_is_too_long_has_a_page(visitor: Callable[..., Visitor]) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = visitor().ask("POST", "/help/messages/new/", "text=" + "a" * 300_000, form)
@@ -133,6 +139,7 @@ def test_what_is_too_long_has_a_page(visitor: Callable[..., Visitor]) -> None:
     assert "That was too long" in answer.text
 
 
+@proves("V16.2.5")
 def test_no_log_holds_a_secret(
     visitor: Callable[..., Visitor], firewall: Firewall, alice: Any, code_of: Callable[[Any], str]
 ) -> None:
@@ -157,7 +164,7 @@ def test_no_log_holds_a_secret(
     )
     attack = {"text": "<script>alert(1)</script>' UNION SELECT 1 FROM x--"}
     page = {"Referer": f"http://localhost{link}", "Authorization": f"Bearer {bearer}"}
-    # Each beside something that is refused, so that the rules have something to tell.
+    # Each together with a refused part, so that the rules have something to report.
     for path in (link, "/history/"):
         assert browser.get(path, attack, **page).is_refusal
         secrets = {"password": password, "new_password1": password, "pin": pin, "code": pin, "admin_key": password}
@@ -189,13 +196,14 @@ def test_no_log_holds_a_secret(
 
 
 def link_routes() -> list[str]:
-    """Every address of the site that holds a token from a mail."""
+    """Return every address of the site that holds a token from a mail."""
     routes = [
         f"/{route.pattern}" for each in get_resolver().url_patterns for route in getattr(each, "url_patterns", [])
     ]
     return [route for route in routes if "<str:token>" in route]
 
 
+@proves("V16.2.5")
 def test_every_link_of_a_mail_is_masked(visitor: Callable[..., Visitor], firewall: Firewall) -> None:
     routes, browser = link_routes(), visitor()
     assert len(routes) >= 4
@@ -209,6 +217,7 @@ def test_every_link_of_a_mail_is_masked(visitor: Callable[..., Visitor], firewal
         assert not [name for name, text in firewall.logs().items() if token in text], route
 
 
+@proves("V16.2.5")
 def test_the_access_log_has_no_account_number_of_an_address(
     visitor: Callable[..., Visitor], firewall: Firewall
 ) -> None:
@@ -235,6 +244,7 @@ def test_what_was_refused_can_be_found_by_its_number(visitor: Callable[..., Visi
     assert '[id "941110"]' in entry
 
 
+@proves("V2.4.1")
 def test_floods_are_slowed_and_the_bank_may_be_away(tmp_path_factory: pytest.TempPathFactory) -> None:
     nobody = f"127.0.0.1:{spare_port()}"
     with running(readable_folder(tmp_path_factory), nobody, FIREWALL_REQUESTS_PER_SECOND="1") as firewall:
@@ -249,6 +259,7 @@ def test_floods_are_slowed_and_the_bank_may_be_away(tmp_path_factory: pytest.Tem
         assert firewall.logs()["error.log"] == ""
 
 
+@proves("V15.2.2")
 def test_slow_clients_are_sent_away(firewall: Firewall) -> None:
     """Ten seconds without a byte of the header or of the body end it."""
     begun = time.monotonic()
@@ -268,6 +279,7 @@ def test_slow_clients_are_sent_away(firewall: Firewall) -> None:
     assert time.monotonic() - begun > 9
 
 
+@proves("V12.2.1")
 def test_with_a_certificate_it_speaks_https_only(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = readable_folder(tmp_path_factory)
     key, certificate = folder / "key.pem", folder / "certificate.pem"
@@ -315,6 +327,7 @@ def _wait_for_pid(path: Path) -> int:
     raise AssertionError("nginx did not start")
 
 
+@proves("V1.3.3")
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -336,6 +349,7 @@ def test_no_setting_can_add_to_the_configuration(name: str, value: str, tmp_path
     assert not (tmp_path / "new").exists()
 
 
+@proves("V1.3.3")
 def test_two_in_one_folder_do_not_start(firewall: Firewall) -> None:
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "FIREWALL_FOLDER": str(firewall.folder)}
     environment["FIREWALL_LISTEN"] = f"127.0.0.1:{spare_port()}"

@@ -1,4 +1,4 @@
-"""What the firewall must let through: honest people and programs, as they really write (R8.4)."""
+"""Requests that the firewall must let through: honest people and programs, as they really write (R8.4)."""
 
 import secrets
 import uuid
@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts.models import User
 from foundation.limiter import limiter
 from support.models import MAX_MESSAGE_CHARS, ServiceRequest, Ticket
+from tests.asvs import proves
 from tests.firewall import honest
 from tests.firewall.visitor import Answer, Visitor
 from tests.plugin import PASSWORD
@@ -26,7 +27,7 @@ def _roomy_limits(settings: Any) -> None:
 
 
 def stopped(answers: dict[Any, Answer]) -> dict[Any, int]:
-    """The requests that the bank did not answer itself, with the status the firewall gave."""
+    """Return the requests that the bank did not answer itself, with the firewall's status."""
     return {name: answer.status for name, answer in answers.items() if not answer.reached_bank or answer.status >= 500}
 
 
@@ -53,6 +54,7 @@ def test_what_people_write_arrives_as_they_wrote_it(signed_in: Callable[[Any], V
     assert messages == set(honest.TEXTS)
 
 
+@proves("V6.2.5")
 def test_what_people_write_on_payments_passes(
     signed_in: Callable[[Any], Visitor], alice: Any, open_account: Callable[..., Any]
 ) -> None:
@@ -81,7 +83,7 @@ def test_names_of_the_world_are_asked_for(signed_in: Callable[[Any], Visitor], a
         form = wanted | {"reason": "I'm married; here's the certificate"}
         answers[first_name] = browser.post("/help/requests/new/?kind=update_identity", form)
         asked = ServiceRequest.objects.get(state="pending")
-        assert asked.details == wanted, answers[first_name].status
+        assert asked.opened == wanted, answers[first_name].status
         answers[f"not {first_name}"] = browser.post(f"/help/requests/{asked.public_id}/cancel/", {})
     assert stopped(answers) == {}
 
@@ -111,6 +113,7 @@ def test_newcomers_register(visitor: Callable[..., Visitor]) -> None:
     assert stopped(answers) == {}
 
 
+@proves("V6.2.5")
 def test_a_password_may_be_anything(visitor: Callable[..., Visitor], alice: Any) -> None:
     browser = visitor()
     browser.read_token(browser.get("/sign-in/"))
@@ -151,6 +154,7 @@ def test_staff_act_with_reasons(signed_in: Callable[[Any], Visitor], ada: Any, a
     assert stopped(answers) == {}
 
 
+@proves("V6.2.5")
 def test_programs_talk_to_the_api(visitor: Callable[..., Visitor]) -> None:
     program = visitor()
     answers = {

@@ -1,4 +1,4 @@
-"""A small HTTP client that can send what no browser would, and says whether the bank was asked."""
+"""A small HTTP client that can send requests that no browser would, and says whether the bank got them."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ class Firewall:
     process: "subprocess.Popen[bytes]"
 
     def logs(self) -> dict[str, str]:
-        """Once they grow no more: nginx writes its lines after it has answered."""
+        """Return the logs, once they stop growing: nginx writes its lines after it has answered."""
         before: dict[str, str] = {}
         now = self._read_logs()
         while now != before:
@@ -67,7 +67,7 @@ class Visitor:
         headers: Mapping[str, str] | None = None,
         chunked: bool = False,
     ) -> Answer:
-        """One request, with a browser's headers and this visitor's cookies unless `headers` say otherwise."""
+        """Send one request, with a browser's headers and this visitor's cookies unless `headers` say otherwise."""
         sent = {"User-Agent": BROWSER, "Accept": "text/html,*/*;q=0.8", "Accept-Language": "en-GB,en;q=0.5"}
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
@@ -95,12 +95,12 @@ class Visitor:
         return self.ask("GET", f"{path}?{urlencode(query)}" if query else path, headers=headers)
 
     def post(self, path: str, form: Mapping[str, str], **headers: str) -> Answer:
-        """Send a form as a browser does, with the token of the page it stands on."""
+        """Send a form as a browser does, with the token of its page."""
         body = urlencode({"csrfmiddlewaretoken": self.csrf_token} | dict(form))
         return self.ask("POST", path, body, {"Content-Type": "application/x-www-form-urlencoded"} | headers)
 
     def read_token(self, page: Answer) -> None:
-        """Take the token out of a form of the page, for the forms to come."""
+        """Read the token from a form of the page, for later forms."""
         found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
         assert page.status == 200, page.status
         assert found, "no form on the page"
@@ -111,10 +111,10 @@ class Visitor:
         return self.ask(method, path, json.dumps(data), {"Content-Type": "application/json"} | headers)
 
     def raw(self, text: str) -> Answer:
-        """Send these very bytes (CR LF for each new line) and read until the firewall closes the connection.
+        """Send exactly these bytes (CR LF for each new line) and read until the firewall closes the connection.
 
-        Both directions stay open until then: to whoever closes one of them nginx answers nothing, while the request may
-        still be on its way to the bank.
+        Both directions stay open until then: nginx does not answer a client that closes one of them, while the request
+        may still be on its way to the bank.
         """
         before = len(self.bank_saw)
         with socket.create_connection(("localhost", self.port), timeout=30) as connection:

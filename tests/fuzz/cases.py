@@ -1,4 +1,4 @@
-"""Cases made from the API's own document, each sent through WSGI and looked at by every check (issue: fuzzing)."""
+"""Cases made from the API's own document, each sent through WSGI and checked in every way (issue: fuzzing)."""
 
 import random
 from collections import Counter
@@ -19,14 +19,14 @@ from schemathesis.core.parameters import ParameterLocation
 
 from tests.fuzz.seeds import NOBODY, Bank, Known
 
-# What JSON Schema cannot say: a code that is right now, an account that has the money, a password good enough, a day
-# that is not after another, a text without NUL. So a request of the right shape may be refused, with one of these.
-# What may not happen is that it is refused for its shape: `shape_is_documented` looks at that.
+# Conditions that JSON Schema cannot express: a code that is right now, an account with enough money, a good password, a
+# day that is not after another, a text without NUL. So a request of the right shape may be refused with one of these.
+# It must not be refused for its shape: `shape_is_documented` checks that.
 REFUSED = ["2xx", "400", "401", "403", "404", "409", "422", "429"]
-# Pydantic's own complaints, but for those that our validators raise by it.
+# Pydantic's own complaints, except for those that our validators raise through it.
 OF_SHAPE = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
 
-# Without a database, which would bring yesterday's cases back, and without an opinion on how long one may take.
+# Without a database, which would repeat yesterday's cases, and without a time limit for one.
 SETTINGS = settings(
     deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink]
 )
@@ -34,7 +34,8 @@ SETTINGS = settings(
 
 @schemathesis.check
 def shape_is_documented(ctx: CheckContext, response: Response, case: Case) -> None:
-    """What the document allows is refused for its meaning alone: else a client made from the document is misled."""
+    """Check that a documented shape is refused only for its meaning: otherwise a client made from the document is
+    misled."""
     if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code not in {400, 422}:
         return
     problem = response.json()
@@ -45,7 +46,7 @@ def shape_is_documented(ctx: CheckContext, response: Response, case: Case) -> No
 
 @schemathesis.check
 def tells_nothing(ctx: CheckContext, response: Response, case: Case) -> None:
-    """Neither a stack trace nor SQL, nor anything of Python's (R7.3)."""
+    """Check that there is neither a stack trace nor SQL, nor anything from Python (R7.3)."""
     found = [
         word for word in (b"Traceback", b"SELECT ", b"INSERT ", b"django.", b"pydantic") if word in response.content
     ]
@@ -53,9 +54,9 @@ def tells_nothing(ctx: CheckContext, response: Response, case: Case) -> None:
 
 
 def load_schema(who: str) -> Any:
-    """The document as the bank serves it, and the application behind it.
+    """Return the document as the bank serves it, and the application behind it.
 
-    Tokens are made up for nobody alone: whoever has a good one sends it, and no case is wrong for want of it.
+    Made-up tokens are only for people without one: all others send a valid one, so no case fails for lack of it.
     """
     checks = {"positive_data_acceptance": {"expected-statuses": REFUSED}}
     generation = {"with-security-parameters": who == NOBODY}
@@ -64,7 +65,7 @@ def load_schema(who: str) -> Any:
 
 
 class _Application(WSGIHandler):
-    """The bank, told as by a server who speaks to it."""
+    """The bank, called as by a server."""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         return super().__call__({"REMOTE_ADDR": "127.0.0.1"} | environ, start_response)
@@ -72,7 +73,7 @@ class _Application(WSGIHandler):
 
 @contextmanager
 def connection_kept() -> Iterator[None]:
-    """Requests leave the database connection open, as those of Django's own test client do: it is in a transaction."""
+    """Leave the database connection open after requests, as Django's own test client does: it is in a transaction."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     try:
@@ -84,8 +85,8 @@ def connection_kept() -> Iterator[None]:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """What is written meanwhile is undone, as after each test of a TestCase: no case signs the next one out, locks
-    somebody, or uses up a limit."""
+    """Undo everything that is written meanwhile, like each test of a TestCase: no case signs the next one out, locks a
+    user, or uses up a limit."""
     block = transaction.atomic()
     block._from_testcase = True  # type: ignore[attr-defined]  # services may own a transaction inside
     with block:
@@ -104,7 +105,7 @@ class Fuzzer:
         self.statuses: Counter[int] = Counter()
 
     def send(self, case: Case) -> int:
-        """The status of the answer.
+        """Send a case; return the status of the answer.
 
         Raises:
             FailureGroup: something is wrong with it.
@@ -114,11 +115,12 @@ class Fuzzer:
         return response.status_code
 
     def well_formed(self, number: int) -> None:
-        """A few cases with all that is known in them: these should succeed, if this person may do it."""
+        """Yield a few cases with all known values in them: these should succeed, if this person may do it."""
         self._run(3, number, [GenerationMode.POSITIVE], lambda choose: (lambda values: values[0], lambda: 1))
 
     def edges(self, most: int, number: int) -> None:
-        """Each parameter and field at its limits, missing, of another type; other methods: at most so many of them."""
+        """Yield each parameter and field at its limits, missing, of another type; other methods: at most this many of
+        them."""
         cases = list(
             self.operation.schema.iter_coverage_cases(
                 self.operation,
@@ -133,7 +135,7 @@ class Fuzzer:
                 self.send(case)
 
     def drawn(self, count: int, number: int) -> None:
-        """What Hypothesis makes of the schemas, and of what they do not allow."""
+        """Yield Hypothesis's values for the schemas, and values that they do not allow."""
         self._run(count, number, GenerationMode, lambda choose: (choose.choice, choose.random))
 
     def _run(self, count: int, number: int, modes: Iterable[GenerationMode], how: Callable[..., Any]) -> None:
@@ -154,7 +156,7 @@ class Fuzzer:
         return any(200 <= status < 300 for status in self.statuses)
 
     def _put(self, case: Case, pick: Callable[[list[Any]], Any], leave: Callable[[], float] = lambda: 1) -> None:
-        """Put what the bank knows in place of what was made up; not where it was made up to be wrong."""
+        """Replace made-up values by ones that the bank knows; not where they are meant to be wrong."""
         parts = [(ParameterLocation.PATH, case.path_parameters, 1 / 8), (ParameterLocation.QUERY, case.query, 1 / 2)]
         if isinstance(case.body, dict):
             parts.append((ParameterLocation.BODY, case.body, 1 / 2))

@@ -35,12 +35,12 @@ NEW_PASSWORD = "seven grey herons on a jetty"
 PIN = "284057"
 ORIGIN = Origin(ip="127.0.0.1")
 
-Known = dict[str, list[Any]]  # by the name of a field or parameter; what can be called is called for each case
+Known = dict[str, list[Any]]  # by the name of a field or parameter; a callable is called for each case
 
 
 @dataclass
 class Bank:
-    """`known` by who asks; `known_to` by operation, which wins."""
+    """`known` by person; `known_to` by operation, which wins."""
 
     people: dict[str, User]
     known: dict[str, Known]
@@ -52,7 +52,7 @@ class Bank:
         return self.known[who] | begun | self.known_to.get(operation_id, {})
 
     def sign_in(self, who: str) -> str:
-        """An access token that is good now."""
+        """Return an access token that is good now."""
         self.tokens[who] = tokens_of(self.people[who])
         return self.tokens[who].access_token
 
@@ -69,14 +69,14 @@ def tokens_of(user: User) -> Tokens:
 
 
 def code_of(user: User) -> str:
-    """What the app last begun with shows now; that it was used is forgotten."""
+    """Return the code of the app begun last; its use is forgotten."""
     device = TotpDevice.objects.filter(user=user).latest("pk")
     TotpDevice.objects.filter(pk=device.pk).update(last_step=-1, throttling_failure_count=0)
     return f"{device.totp().token():06d}"
 
 
 def make_bank() -> Bank:
-    """Alice with one of everything that she can have, and something of everything that waits for an administrator."""
+    """Make Alice with one of everything that she can have, and one of everything that waits for an administrator."""
     hashed = make_password(PASSWORD)
 
     def person(name: str, role: Role = Role.CUSTOMER, *, two_factor: bool = True) -> User:
@@ -116,7 +116,7 @@ def make_bank() -> Bank:
 
 
 def _waiting_act(asker: User, person: User) -> PendingAct:
-    """What waits for a second administrator: another address of somebody."""
+    """Return an act that waits for a second administrator: another address for a person."""
     act = PendingAct(
         kind="edit_user", subject_id=str(person.public_id), person=person, asked_by=asker, reason="They have called."
     )
@@ -126,7 +126,7 @@ def _waiting_act(asker: User, person: User) -> PendingAct:
 
 
 def _money_of(alice: User, bob: User) -> Known:
-    """Numbers: one with money, an empty one, one asked to be frozen, a frozen one, and one of Bob's."""
+    """Return numbers: one with money, an empty one, one asked to be frozen, a frozen one, and one of Bob's."""
 
     def account(owner: User, deposit: str = "0") -> BankAccount:
         with acts.any_cash(owner):
@@ -202,7 +202,7 @@ def _texts() -> Known:
 
 
 def _links(alice: User) -> dict[str, Known]:
-    """The tokens of mails, each for the operation that takes it."""
+    """Return the tokens of mails, each for the operation that takes it."""
     registration.register(
         first_name="Nora", last_name="", email="nora@example.com", phone="+49 40 5550199", address="Hafenstraße 9",
         password=PASSWORD, ip="127.0.0.1",

@@ -1,4 +1,4 @@
-"""The order of locks, as docs/locks.md says it: read by the recorder, and by whoever wants to know."""
+"""The order of locks, as docs/locks.md says it: read by the recorder and by tests."""
 
 import re
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ DOCUMENT = ROOT / "docs" / "locks.md"
 class Lock:
     """One line of the first table: what is locked, and how many rows of it one transaction locks.
 
-    `rows` is "one"; "by id" or "by key" of several, the lowest first; or "several": of what is locked by a line above,
-    so that nobody else has any of them, or without a word of their order.
+    `rows` is "one"; "by id" or "by key" of several, the lowest first; or "several": rows that a lock of a line above
+    protects, or whose order is not specified.
     """
 
     rank: int
@@ -26,7 +26,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Order:
-    """The tables of the document."""
+    """The tables of locks and of exceptions, and the list of services."""
 
     locks: dict[str, Lock]  # by name, lowest rank first
     services: dict[str, tuple[str, ...]]  # names of locks in the order in which a service takes them
@@ -42,14 +42,16 @@ class Order:
 
 @cache
 def written_order() -> Order:
-    """What docs/locks.md says."""
+    """Read what docs/locks.md says."""
     locks, services, exceptions = {}, {}, {}
-    tables = dict(_tables(DOCUMENT.read_text(encoding="utf-8")))
+    text = DOCUMENT.read_text(encoding="utf-8")
+    tables = dict(_tables(text))
     for rank, name, names, rows in tables["Locks"]:
         locks[name] = Lock(int(rank), name, tuple(re.findall(r"`(\w+)`", names)), rows)
-    for module, functions, taken in tables["Services"]:
-        for function in re.findall(r"`([\w.]+)`", functions):
-            services[f"{module.strip('`')}.{function}"] = () if taken == "none" else tuple(taken.split(", "))
+    for module, told in re.findall(r"^- `([\w.]+)`: (.*)$", text.partition("\n## Services\n")[2], re.MULTILINE):
+        for functions, taken in re.findall(r"((?:`[\w.]+`(?:, )?)+) \(([\w, ]+)\)", told):
+            for function in re.findall(r"`([\w.]+)`", functions):
+                services[f"{module}.{function}"] = () if taken == "none" else tuple(taken.split(", "))
     for name, behind, places, why in tables["Out of the order"]:
         for place in re.findall(r"`([\w.]+)`", places):
             for other in behind.split(", "):
@@ -58,7 +60,7 @@ def written_order() -> Order:
 
 
 def _tables(text: str) -> Iterator[tuple[str, list[list[str]]]]:
-    """Each heading with the rows of the table below it, its head left out."""
+    """Yield each heading with the rows of the table below it, without the table's head."""
     for part in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
         heading, _, body = part.partition("\n")
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in body.splitlines() if line[:1] == "|"]

@@ -1,4 +1,4 @@
-"""Each test fails in which a service takes a lock against the order of docs/locks.md."""
+"""Fail each test in which a service takes a lock against the order of docs/locks.md."""
 
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -24,13 +24,13 @@ def _locks_are_recorded() -> Iterator[None]:
 
 
 def present() -> "Recorder":
-    """The one that listens now."""
+    """Return the one that listens now."""
     return _recorders[-1]
 
 
 @pytest.fixture
 def given_up(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The errors for which a transaction was given up for another's sake, and run again."""
+    """Return the errors with which a transaction was given up in favour of another, and run again."""
     from foundation import transactions
 
     errors: list[str] = []
@@ -56,7 +56,7 @@ def pytest_runtest_teardown() -> Generator[None, Any, Any]:
 
 
 def with_locks_in_order() -> Generator[None, Any, Any]:
-    """Around whatever takes locks.
+    """Surround code that takes locks.
 
     Raises:
         AssertionError: some were taken against the order.

@@ -1,8 +1,8 @@
-"""Each lock that a transaction asks for, held against docs/locks.md while the tests run.
+"""Each lock that a transaction asks for, compared with docs/locks.md while the tests run.
 
-Where it is asked for is listened to, not what the database makes of it: SQLite locks no rows, and the order is the same
-on every engine. An UPDATE or a DELETE locks the rows that it changes. A transaction is what the bank begins: what a
-test opens around that is none. What a savepoint is rolled back to lets its locks go.
+The recorder listens to requests for locks, not to the database: SQLite locks no rows, and the order is the same on
+every engine. An UPDATE or a DELETE locks the rows that it changes. Only the bank's transactions count, not those that a
+test opens around them. Rolling back to a savepoint releases its locks.
 """
 
 import re
@@ -24,15 +24,15 @@ from django.db.models.sql import compiler as compilers
 from foundation import compiled, transactions
 from tests.locks.order import ROOT, Lock, Order
 
-# By which column a row of these tables is asked for, where that is not its primary key.
+# By which column a row of these tables is requested, if not by its primary key.
 _KEYS = {"transfers_customerlimit": "user", "foundation_ratewindow": "key"}
 _RUN = transactions.own_transaction(lambda: None).__code__  # type: ignore[attr-defined]  # a protocol has none
 _TABLE = re.compile(r"\b(?:UPDATE|FROM)\W+(\w+)")
 _HERE = Path(__file__).resolve()
 _MOST_FRAMES, _CALLERS = 60, 8
 
-Ids = tuple[Any, ...] | None  # of the rows that a statement names; None where it says which in another way
-Frames = list[tuple[CodeType, int]]  # and the instruction at which each is: its line is looked up where it is told
+Ids = tuple[Any, ...] | None  # of the rows that a statement names; None if it names them in another way
+Frames = list[tuple[CodeType, int]]  # and the instruction of each: its line is looked up when it is reported
 
 
 class Asked(NamedTuple):
@@ -56,7 +56,7 @@ class Taken(NamedTuple):
 
 
 class Recorder:
-    """What was asked for against the order."""
+    """Requests against the order."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
@@ -65,7 +65,7 @@ class Recorder:
         self._mutex = threading.Lock()
 
     def take(self) -> list[str]:
-        """What was found since it was asked last."""
+        """Return the findings since the last call."""
         with self._mutex:
             found, self._found = self._found, []
         return found
@@ -87,7 +87,7 @@ class Recorder:
                     setattr(place, name, original)
 
     def asked(self, database: Any, asked: Asked) -> None:
-        """A statement is about to run that locks rows."""
+        """Note that a statement is about to run that locks rows."""
         depth = own_depth(database)
         if not depth:  # it is a transaction of its own, and locks nothing before
             return
@@ -110,8 +110,12 @@ class Recorder:
 
     def _hold_against_the_order(self, taken: list[Taken], same: list[Taken], now: Taken, service: str) -> None:
         lock, asked = now.lock, now.asked
-        if lock.name not in self._order.services.get(service, (lock.name,)):
+        named = self._order.services.get(service)
+        if named is not None and lock.name not in named:
             self._note(f"docs/locks.md does not say that {service} takes {_said(lock)}.", (asked, now.frames))
+        if named is None and service and any(one.lock is not lock for one in taken):
+            text = f"docs/locks.md has no line for {service}, which takes more than one lock."
+            self._note(text, *((one.asked, one.frames) for one in (taken[-1], now)))
         if not asked.waits:
             return
         if fault := _fault_of_rows(same, now):
@@ -129,7 +133,7 @@ class Recorder:
             self._found.append("\n".join(told))
 
     def _on_statements(self) -> Iterable[tuple[Any, str, Any]]:
-        """What is put in the place of what runs statements."""
+        """Replace the functions that run statements."""
         select, update = compilers.SQLCompiler.execute_sql, compilers.SQLUpdateCompiler.execute_sql
         bound, many = compiled._Compiled._bound, compiled.Update.execute_many
 
@@ -164,7 +168,7 @@ class Recorder:
         yield compiled.Update, "execute_many", on_many
 
     def _on_transactions(self) -> Iterable[tuple[Any, str, Any]]:
-        """What is put in the place of what begins and ends transactions."""
+        """Replace the functions that begin and end transactions."""
         enter, leave = transaction.Atomic.__enter__, transaction.Atomic.__exit__
 
         def on_entering(block: Any) -> None:
@@ -188,12 +192,12 @@ class Recorder:
 
 
 def own_depth(database: Any) -> int:
-    """How many blocks of `atomic()` are open, those of tests not counted."""
+    """Return how many blocks of `atomic()` are open, without those of tests."""
     return sum([not (block._from_testcase or block.is_of_a_test) for block in database.atomic_blocks])
 
 
 def _let_go(database: Any, *, is_undone: bool) -> None:
-    """The block that was just left has let go of its locks, or hands them to the one around it."""
+    """Release the locks of the block that was just left, or hand them to the one around it."""
     depth, taken = own_depth(database), database.locks_taken
     if not depth:
         taken.clear()
@@ -204,7 +208,7 @@ def _let_go(database: Any, *, is_undone: bool) -> None:
 
 
 def _is_held(ids: Ids, same: Sequence[Taken]) -> bool:
-    """Whether the transaction has locked these rows before, of a lock that it has."""
+    """Return whether the transaction has locked these rows before, with a lock that it still has."""
     lock = same[0].lock
     if lock.rows == "several":
         return True
@@ -215,7 +219,7 @@ def _is_held(ids: Ids, same: Sequence[Taken]) -> bool:
 
 
 def _fault_of_rows(same: Sequence[Taken], now: Taken) -> str:
-    """What is wrong with the rows of one lock; "" if nothing is."""
+    """Return what is wrong with the rows of one lock; "" if nothing is."""
     lock, asked = now.lock, now.asked
     if lock.rows == "several":
         return ""
@@ -235,7 +239,7 @@ def _fault_of_rows(same: Sequence[Taken], now: Taken) -> str:
 
 
 def _asked_by(compiler: Any) -> Asked:
-    """Of a query that the ORM compiles each time."""
+    """Return the request of a query that the ORM compiles each time."""
     query = compiler.query
     model, is_select = query.get_meta().model, type(query).__name__ == "Query"
     ids = _ids_in(query.where, _key_of(model._meta.db_table, model))
@@ -244,7 +248,7 @@ def _asked_by(compiler: Any) -> Asked:
 
 
 def _is_of_one(where: Any) -> bool:
-    """Whether a condition names one row by something unique, such as its public id."""
+    """Return whether a condition names one row by something unique, such as its public id."""
     return where.connector == "AND" and any(
         getattr(child, "lookup_name", "") == "exact" and getattr(getattr(child.lhs, "target", None), "unique", False)
         for child in where.children
@@ -252,13 +256,13 @@ def _is_of_one(where: Any) -> bool:
 
 
 def _waits(query: Any) -> bool:
-    """Whether it waits for rows that somebody else has locked: not a DELETE of those that a query within found free."""
+    """Return whether it waits for rows that others have locked: not a DELETE of rows that a query within found free."""
     within = [child.rhs for child in query.where.children if hasattr(getattr(child, "rhs", None), "where")]
     return not any(one.select_for_update_skip_locked or one.select_for_update_nowait for one in (query, *within))
 
 
 def _ids_in(where: Any, key: Any) -> Ids:
-    """The rows that a condition names by their key."""
+    """Return the rows that a condition names by their key."""
     if where.connector != "AND" or where.negated:
         return None
     for child in where.children:
@@ -274,7 +278,7 @@ def _ids_in(where: Any, key: Any) -> Ids:
 
 
 def _asked_compiled(one: Any, statement: Any, rows: Sequence[Sequence[Any]]) -> Asked:
-    """Of a statement that was compiled once."""
+    """Return the request of a statement that was compiled once."""
     table, places = _table_and_places(one, statement)
     ids: list[Any] = []
     for values in rows:
@@ -285,7 +289,7 @@ def _asked_compiled(one: Any, statement: Any, rows: Sequence[Sequence[Any]]) -> 
 
 
 def _table_and_places(one: Any, statement: Any) -> tuple[str, list[int]]:
-    """Which table, and which of the values are keys of its rows."""
+    """Return the table, and which of the values are keys of its rows."""
     found = statement.__dict__.get("locked_rows")
     if found is None:
         named = _TABLE.search(statement.text)
@@ -310,7 +314,8 @@ def _key_of(table: str, model: type[Model]) -> Any:
 
 
 def _frames() -> Frames:
-    """Where we are, innermost first, without what the frames hold: the service, and by which way it was called."""
+    """Return the present frames, innermost first, without their contents: the service, and by which way it was
+    called."""
     frame: FrameType | None = sys._getframe(2)
     frames: Frames = []
     left = _MOST_FRAMES
@@ -323,8 +328,8 @@ def _frames() -> Frames:
 
 
 def service_in(frames: Frames) -> str | None:
-    """The service whose transaction this is, as docs/locks.md names it; "" if it is none of the bank's; None where a
-    test does something of its own in the middle of one, behind its back."""
+    """Return the service of this transaction, as docs/locks.md names it; "" if the bank has none; None where a test
+    does something of its own in the middle of one, behind its back."""
     is_tests_own = False
     for (inner, _), (outer, _) in pairwise(frames):
         is_by_test = _is_test(inner.co_filename)
@@ -338,8 +343,8 @@ def service_in(frames: Frames) -> str | None:
 
 
 def _is_run(code: CodeType) -> bool:
-    """Whether this is what owns a service's transaction. By its name: what measures coverage gives functions other code
-    while they run."""
+    """Return whether this is the function that owns a service's transaction. By its name: coverage tools replace the
+    code of functions while they run."""
     return code.co_qualname == _RUN.co_qualname and code.co_filename == _RUN.co_filename
 
 
@@ -354,7 +359,8 @@ def _module_of(filename: str) -> str:
 
 
 def _is_by_itself(frames: Frames) -> bool:
-    """Whether this is a `delete()` outside of any transaction, which Django gives one of its own, or a migration."""
+    """Return whether this is a `delete()` outside of any transaction, which Django gives one of its own, or a
+    migration."""
     files = [code.co_filename for code, _ in frames[:20]]
     return any(name.endswith("django/db/models/deletion.py") or "/migrations/" in name for name in files)
 
@@ -364,7 +370,7 @@ def _said(lock: Lock) -> str:
 
 
 def _told(asked: Asked, frames: Frames) -> list[str]:
-    """A statement, and through which lines of the bank and its tests it came, outermost first."""
+    """Return a statement, and the lines of the bank and its tests that led to it, outermost first."""
     if isinstance(asked.statement, str):
         text = asked.statement
     else:
@@ -378,7 +384,7 @@ def _told(asked: Asked, frames: Frames) -> list[str]:
 
 
 def _line_of(code: CodeType, instruction: int) -> int | None:
-    """As `f_lineno` says it, which reads all lines before it."""
+    """Return the line as `f_lineno` does, which reads all lines before it."""
     return list(code.co_positions())[instruction // 2][0]
 
 

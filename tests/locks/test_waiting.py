@@ -1,4 +1,4 @@
-"""Where two services waited for each other on PostgreSQL, until the database gave one of them up."""
+"""Two services that waited for each other on PostgreSQL, until the database gave one of them up."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,8 +27,8 @@ pytestmark = [
 def test_a_freeze_that_is_filed_while_its_customer_pays_waits_and_is_not_waited_for(
     alice: Any, bob: Any, open_account: Callable, given_up: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R2.5, R3.4. The payment has the account, and writes rows that point at its customer; who files the request has
-    the customer, and wants the account."""
+    """R2.5, R3.4. The payment has locked the account, and writes rows that point at its customer; the request to freeze
+    has locked the customer, and wants the account."""
     source, target = open_account(alice, "100.00"), open_account(bob)
     is_paying, has_customer = Event(), Event()
     write, locked_row = placing._write, freezing._locked_row

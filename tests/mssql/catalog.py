@@ -1,7 +1,7 @@
-"""What stands in a pretended SQL Server: tables, columns, constraints, indexes and triggers, from the DDL sent to it.
+"""The content of a pretended SQL Server: tables, columns, constraints, indexes and triggers, from the DDL sent to it.
 
-It knows the statements that the backend writes and no others, and refuses what a server would refuse of them: a name
-given twice, a column altered or dropped under an index, a constraint dropped that is not there.
+It knows exactly the statements that the backend writes, and refuses what a server would refuse in them: a name given
+twice, a column altered or dropped under an index, a constraint dropped that does not exist.
 """
 
 import re
@@ -16,7 +16,7 @@ class ServerError(AssertionError):
 
 @dataclass
 class Table:
-    """Columns with their types as they were declared, and what depends on them as the introspection tells it."""
+    """Columns with their declared types, and what depends on them as the introspection reports it."""
 
     columns: dict[str, str] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -27,14 +27,14 @@ class Table:
 
 
 def part(columns: list[str], **facts: Any) -> dict[str, Any]:
-    """A constraint or an index, with the keys of Django's introspection; `also` are columns of an index's condition
-    and those that it includes."""
+    """Return a constraint or an index, with the keys of Django's introspection; `also` are columns of an index's
+    condition and those that it includes."""
     nothing = dict.fromkeys(("primary_key", "unique", "unique_constraint", "check", "index", "default"), False)
     return {"columns": columns, "also": [], "foreign_key": None, "type": None, **nothing, **facts}
 
 
 def top_level(text: str) -> Iterator[str]:
-    """The parts of `text` between commas that stand in no bracket and no string."""
+    """Yield the parts of `text` between commas outside brackets and strings."""
     depth, quoted, start = 0, False, 0
     for place, letter in enumerate(text):
         if letter == "'":
@@ -94,7 +94,8 @@ class Catalog:
         return False
 
     def names(self) -> list[str]:
-        """Names that are unique in the whole database: of constraints; those of indexes are unique in their table."""
+        """Return the names that are unique in the whole database: those of constraints; names of indexes are unique in
+        their table."""
         return [name for table in self.tables.values() for name, one in table.parts.items() if not one["index"]]
 
     def triggers(self) -> set[str]:
@@ -137,10 +138,10 @@ class Catalog:
             self._add(table, named[1] if named else f"CK__{table}__{column}", part([column], check=True))
 
     def _alter_column(self, table: str, column: str, definition: str) -> None:
-        """What may be altered while something depends on it: the length of a text, to a greater one."""
+        """Alter a column; while something depends on it, only the length of a text may grow."""
         before = self._column(table, column)
         kind, *null = re.split(r" (?=NOT NULL|NULL)", definition, maxsplit=1)
-        # Without a word on NULL the server would make the column take it, whatever it was before.
+        # If NULL is not mentioned the server would make the column take it, whatever it was before.
         after = f"{kind} {null[0] if null else 'NULL'}"
         if before != after and not _only_longer(before, after):
             holding = [name for name, one in self.tables[table].depending_on(column) if not one["default"]]
@@ -175,7 +176,7 @@ class Catalog:
             one["foreign_key"] = (new, one["foreign_key"][1])
 
     def _drop_table(self, name: str) -> None:
-        """The backend's batch drops the foreign keys to the table first."""
+        """Drop a table; the backend's batch drops the foreign keys to it first."""
         self._table(name)
         for table, one in list(self._referring_to(name)):
             self.tables[table].parts = {
@@ -256,7 +257,7 @@ class Catalog:
 
 
 def _only_longer(before: str, after: str) -> bool:
-    """The length of a text grew and nothing else changed."""
+    """Return whether the length of a text grew and nothing else changed."""
     lengths = [re.match(r"nvarchar\((\d+|max)\)(.*)$", kind) for kind in (before, after)]
     if not all(lengths) or lengths[0][2] != lengths[1][2] or "max" in (lengths[0][1], lengths[1][1]):  # type: ignore[index]
         return False

@@ -1,9 +1,9 @@
-"""Every query that any test runs, compiled for SQL Server as well and held against the rules (R9.4).
+"""Every query that any test runs, compiled for SQL Server as well and checked against the rules (R9.4).
 
-The compilers of Django are listened to: what they compile for another engine is compiled once more for a pretended
-server of each version, goes through the backend's own cursor, and is looked at as the driver would get it. So whatever
-pages, API, staff's lists, commands and tests themselves ask of the database is proven, without a list to keep up.
-Each text is looked at once in a run of the tests. Nothing is run twice: there is no server.
+It listens to Django's compilers: queries for another engine are compiled once more for a pretended server of each
+version, go through the backend's own cursor, and are checked as the driver would get them. So all queries of pages,
+API, staff's lists, commands and tests are checked, without a list to maintain. Each text is checked once in a run of
+the tests. Nothing is run twice: there is no server.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _LISTENED = (
 
 
 class LookedAt:
-    """Which texts any process of this run has looked at, as digests at the end of one file."""
+    """Which texts any process of this run has checked, as digests at the end of one file."""
 
     _BYTES = 16
 
@@ -55,20 +55,20 @@ class LookedAt:
 
 
 class Listener:
-    """What was compiled since it began to listen, and what was found in it."""
+    """Statements compiled since it began to listen, and the findings in them."""
 
     def __init__(self, looked_at: LookedAt | None = None) -> None:
         self.texts: set[str] = set()
         self._looked_at = looked_at
         self.statements: set[str] = set()
-        self.allowed: frozenset[str] = frozenset()  # rules that the test which runs now may break
+        self.allowed: frozenset[str] = frozenset()  # rules that the current test may break
         self._found: list[str] = []
         self._lock = threading.Lock()
         self._inside = threading.local()
         self._connections = {version: connection_to(PretendedServer(), version) for version in VERSIONS}
 
     def take(self) -> list[str]:
-        """What was found since it was asked last."""
+        """Return the findings since the last call."""
         with self._lock:
             found, self._found = self._found, []
         return found
@@ -133,15 +133,15 @@ class Listener:
 
 
 def for_server(compiler: Any, connection: Any) -> list[Sent]:
-    """What the backend would send to `connection` for the query of a compiler for another engine."""
+    """Return what the backend would send to `connection` for the query of a compiler for another engine."""
     query = compiler.query.clone()
     is_insert = isinstance(query, subqueries.InsertQuery)
     if is_insert:
-        # Django adds to many-to-many relations so only where the engine can; elsewhere it looks first.
+        # Django adds to many-to-many relations in this way only where the engine can; elsewhere it looks first.
         if query.on_conflict is not None and not query.get_meta().auto_created:
             raise NotImplementedError("bulk_create() with conflicts")
         query.on_conflict = None
-        # Copies, since some fields set the time of saving anew; and no more than go into one statement there.
+        # Copies, since saving sets the time again in some fields; and no more than go into one statement there.
         size = max(1, connection.ops.bulk_batch_size(query.fields, query.objs))
         query.objs = [_copied(one) for one in query.objs[:size]]
     connection.get_autocommit = compiler.connection.get_autocommit
@@ -158,7 +158,7 @@ def for_server(compiler: Any, connection: Any) -> list[Sent]:
 
 
 def _copied(row: Any) -> Any:
-    """By its attributes, since `copy` would look for the model among those that are installed."""
+    """Copy it by its attributes, since `copy` would look for the model among the installed ones."""
     other = row.__class__.__new__(row.__class__)
     other.__dict__.update(row.__dict__)
     return other

@@ -1,6 +1,6 @@
-"""What SQL Server refuses of tables, constraints and indexes, or drops without a word (R9.4).
+"""Tables, constraints and indexes that SQL Server refuses, or that its backend silently drops (R9.4).
 
-The rules look at a catalog, which is what the migrations have made by then, and at the models that were to be made.
+The rules look at a catalog, which holds what the migrations have made, and at the models.
 """
 
 import re
@@ -68,7 +68,7 @@ def _conditions(catalog: Catalog, table: str) -> Iterator[str]:
 
 
 def _bytes_of(kind: str) -> int | None:
-    """The most bytes of a value in a key; None for what can be in none."""
+    """Return the most bytes of a value in a key; None for a type that can be in none."""
     base = re.sub(r" (?:NOT )?NULL$", "", kind)
     if found := re.match(r"(n?)(?:var)?char\((\d+)\)|varbinary\((\d+)\)", base):
         return int(found[3]) if found[3] else int(found[2]) * (2 if found[1] else 1)
@@ -76,7 +76,7 @@ def _bytes_of(kind: str) -> int | None:
 
 
 def missing(catalog: Catalog, all_models: Iterable[type[models.Model]]) -> list[str]:
-    """What the models ask for and the backend did not make: it leaves out some kinds of constraint without a word."""
+    """Return what the models ask for and the backend did not make: it silently leaves out some kinds of constraint."""
     return [fault for model in all_models if model._meta.managed for fault in _missing_of(catalog, model._meta)]
 
 

@@ -1,4 +1,4 @@
-"""Each test fails in which a query is compiled that SQL Server would refuse or do wrongly (R9.4).
+"""Fail each test in which a query is compiled that SQL Server would refuse or run wrongly (R9.4).
 
 On SQLite only: the same tests compile the same queries on every engine.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def sql_listener() -> Iterator["Listener | None"]:
-    """Everything that is compiled for SQLite is compiled for SQL Server too."""
+    """Compile everything that is compiled for SQLite for SQL Server too."""
     on_sqlite = settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"] == "django.db.backends.sqlite3"
     # Without unixODBC the tests of this folder fail and say so, no others.
     if not on_sqlite or not _has_odbc():

@@ -1,7 +1,7 @@
 """A SQL Server that is not there: Django's backend talks to it as to a real one, and nothing leaves the process.
 
-It keeps every statement as the driver would have got it, knows what stands in it from the DDL (`catalog`), answers
-questions about that, and has no rows. A version is what the backend asks about; nothing else here depends on it.
+It keeps every statement as the driver would have got it, knows its content from the DDL (`catalog`), answers questions
+about that, and has no rows. A version is what the backend asks about; nothing else here depends on it.
 """
 
 import re
@@ -24,7 +24,7 @@ class Sent(NamedTuple):
 
 
 class _Cursor:
-    """What the backend asks of a driver's cursor."""
+    """The parts of a driver's cursor that the backend uses."""
 
     rowcount = 1
     description = None
@@ -103,7 +103,7 @@ class PretendedServer:
 
 @contextmanager
 def pretended(version: int) -> Iterator[Any]:
-    """The default connection is one to a SQL Server of `version` that is not there: `connection.server`."""
+    """Make the default connection one to a pretended SQL Server of `version`: `connection.server`."""
     connection = connection_to(PretendedServer(), version)
     with as_default(connection):
         yield connection
@@ -111,7 +111,7 @@ def pretended(version: int) -> Iterator[Any]:
 
 @contextmanager
 def as_default(connection: Any) -> Iterator[None]:
-    """In this thread, queries that name no connection go to this one."""
+    """Let queries of this thread that name no connection go to this one."""
     real = connections[DEFAULT_DB_ALIAS]
     connections[DEFAULT_DB_ALIAS] = connection
     try:
@@ -121,8 +121,8 @@ def as_default(connection: Any) -> Iterator[None]:
 
 
 def connection_to(server: PretendedServer, version: int) -> Any:
-    """The backend's own connection object, as it is once it is connected."""
-    # Not importorskip: mssql refuses with a Django error where unixodbc is missing, and that is to be noticed.
+    """Return the backend's own connection object, as it is once it is connected."""
+    # Not importorskip: without unixodbc mssql refuses with a Django error, and that must be noticed.
     from mssql.base import DatabaseWrapper
     from mssql.introspection import DatabaseIntrospection
 
@@ -137,10 +137,10 @@ def connection_to(server: PretendedServer, version: int) -> Any:
             return server
 
         def init_connection_state(self) -> None:
-            """There is nobody to say anything to."""
+            """Do nothing: there is no server to talk to."""
 
         def ensure_connection(self) -> None:
-            """In tests without a database too: this is none."""
+            """Connect in tests without a database too: this is not a database."""
             if self.connection is None:
                 self.connect()
 

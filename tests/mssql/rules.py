@@ -1,7 +1,7 @@
-"""What SQL Server refuses, or takes and does wrongly, though Django compiles it and SQLite runs it (R9.4).
+"""Statements that SQL Server refuses, or runs wrongly, though Django compiles them and SQLite runs them (R9.4).
 
-A rule looks at one statement and says whether it is broken; its name says by what. Rules on what a migration makes look
-at what then stands in the catalog (`ddl_rules`). Each rule has a statement in `test_rules` that it must find.
+A rule looks at one statement and says whether it breaks the rule; its name says how. Rules for migrations look at the
+resulting catalog (`ddl_rules`). Each rule has a statement in `test_rules` that it must find.
 """
 
 import re
@@ -31,14 +31,9 @@ def rule(name: str) -> Callable[[Rule], Rule]:
 
 
 def faults(text: str, values: tuple[object, ...] = (), version: int = 2022) -> list[str]:
-    """The names of the rules that this statement breaks on a server of `version`."""
+    """Return the names of the rules that this statement breaks on a server of `version`."""
     statement = Statement(text, tuple(values))
     return [name for name, broken in RULES.items() if broken(statement, version)]
-
-
-def _selects(statement: Statement) -> Iterator[exp.Select]:
-    for tree in statement.trees:
-        yield from tree.find_all(exp.Select)
 
 
 def _unwrapped(node: exp.Expr) -> exp.Expr:
@@ -59,7 +54,7 @@ def _unreadable(statement: Statement, version: int) -> object:
 def _unknown_word(statement: Statement, version: int) -> object:
     if statement.is_known:
         return False
-    # Names without brackets: U0, T3 are aliases of Django's, Col1 and subquery of the backend's; @ begins a variable.
+    # Names without brackets: U0, T3 are Django's aliases, Col1 and subquery the backend's; @ begins a variable.
     words = re.findall(
         r"(?<![@\w#.])[A-Za-z]\w*(?!\.)\b",
         re.sub(r"\b(?:[A-Z]\d+|Col\d+|subquery|counted|\w+_check)\b", "", statement.bare),
@@ -85,7 +80,7 @@ def _two_long_lists(statement: Statement, version: int) -> object:
 
 @rule("inserts more rows than one VALUES takes")
 def _too_many_rows(statement: Statement, version: int) -> object:
-    return any(len(rows.expressions) > MOST_ROWS for tree in statement.trees for rows in tree.find_all(exp.Values))
+    return any(len(rows.expressions) > MOST_ROWS for rows in statement.all_of(exp.Values))
 
 
 @rule("has a name that is too long")
@@ -98,7 +93,7 @@ IDENTITY = "gives a value for a number that the server counts itself"
 
 @rule(IDENTITY)
 def _identity(statement: Statement, version: int) -> object:
-    """SET IDENTITY_INSERT needs the right to ALTER the table, which the bank's login has not."""
+    """Find SET IDENTITY_INSERT, which needs the right to ALTER the table: the bank's login lacks it."""
     return "IDENTITY_INSERT" in statement.text
 
 
@@ -124,18 +119,18 @@ def _regex(statement: Statement, version: int) -> object:
 def _ordered_subquery(statement: Statement, version: int) -> object:
     return any(
         select.args.get("order") and select.parent and not (select.args.get("limit") or select.args.get("offset"))
-        for select in _selects(statement)
+        for select in statement.all_of(exp.Select)
     )
 
 
 @rule("skips rows without an order")
 def _unordered_offset(statement: Statement, version: int) -> object:
-    return any(select.args.get("offset") and not select.args.get("order") for select in _selects(statement))
+    return any(select.args.get("offset") and not select.args.get("order") for select in statement.all_of(exp.Select))
 
 
 @rule("orders by one column twice")
 def _ordered_twice(statement: Statement, version: int) -> object:
-    for select in _selects(statement):
+    for select in statement.all_of(exp.Select):
         keys = [_unwrapped(one.this).sql().upper() for one in _order_of(select)]
         if len(keys) != len(set(keys)):
             return True
@@ -144,7 +139,7 @@ def _ordered_twice(statement: Statement, version: int) -> object:
 
 @rule("orders distinct rows by what it does not select")
 def _distinct_order(statement: Statement, version: int) -> object:
-    for select in _selects(statement):
+    for select in statement.all_of(exp.Select):
         if select.args.get("distinct"):
             shown = {_unwrapped(one).sql() for one in select.expressions} | {one.alias for one in select.expressions}
             for one in _order_of(select):
@@ -156,14 +151,14 @@ def _distinct_order(statement: Statement, version: int) -> object:
 
 @rule("is distinct on some columns")
 def _distinct_on(statement: Statement, version: int) -> object:
-    return any(one.args.get("on") for tree in statement.trees for one in tree.find_all(exp.Distinct))
+    return any(one.args.get("on") for one in statement.all_of(exp.Distinct))
 
 
 @rule("locks the rows of the first table only, of several")
 def _joined_lock(statement: Statement, version: int) -> object:
     return any(
         select.args.get("joins")
-        for select in _selects(statement)
+        for select in statement.all_of(exp.Select)
         if (source := select.args.get("from_") or select.args.get("from"))
         and any("UPDLOCK" in hint.sql().upper() for hint in source.find_all(exp.WithTableHint))
     )
@@ -174,7 +169,7 @@ def _order_of(select: exp.Select) -> list[exp.Ordered]:
     return [one for one in order.expressions if isinstance(one, exp.Ordered)] if order else []
 
 
-# --- Conditions are no values, and values no conditions -----------------------------------------------------
+# --- Conditions are not values, and values are not conditions -----------------------------------------------
 
 _CONDITIONS = (
     exp.And | exp.Or | exp.Not | exp.EQ | exp.NEQ | exp.GT | exp.GTE | exp.LT | exp.LTE
@@ -186,21 +181,12 @@ _TAKING = exp.Where | exp.Having | exp.Check | exp.CheckColumnConstraint
 
 @rule("uses a condition as a value")
 def _condition_as_value(statement: Statement, version: int) -> object:
-    return any(
-        not _takes_condition(node)
-        for tree in statement.trees
-        for node in tree.find_all(exp.Condition)
-        if isinstance(node, _CONDITIONS)
-    )
+    return any(not _takes_condition(node) for node in statement.all_of(_CONDITIONS))
 
 
 @rule("uses a value as a condition")
 def _value_as_condition(statement: Statement, version: int) -> object:
-    return any(
-        not isinstance(_unwrapped(node), _CONDITIONS)
-        for tree in statement.trees
-        for node in _places_for_conditions(tree)
-    )
+    return any(not isinstance(_unwrapped(node), _CONDITIONS) for node in _places_for_conditions(statement))
 
 
 def _takes_condition(node: exp.Expr) -> bool:
@@ -215,8 +201,8 @@ def _takes_condition(node: exp.Expr) -> bool:
     return isinstance(parent, exp.Update) and isinstance(node, exp.EQ)
 
 
-def _places_for_conditions(tree: exp.Expr) -> Iterator[exp.Expr]:
-    for node in tree.walk():
+def _places_for_conditions(statement: Statement) -> Iterator[exp.Expr]:
+    for node in statement.nodes:
         if isinstance(node, exp.And | exp.Or):
             yield from (node.left, node.right)
         elif isinstance(node, exp.Not | _TAKING | exp.If):
@@ -228,19 +214,16 @@ def _places_for_conditions(tree: exp.Expr) -> Iterator[exp.Expr]:
 @rule("compares several columns at once")
 def _tuples(statement: Statement, version: int) -> object:
     return any(
-        isinstance(_unwrapped(node.this), exp.Tuple)
-        for tree in statement.trees
-        for node in tree.find_all(exp.In, exp.EQ, exp.GT, exp.LT)
+        isinstance(_unwrapped(node.this), exp.Tuple) for node in statement.all_of(exp.In | exp.EQ | exp.GT | exp.LT)
     )
 
 
 @rule("has a CASE of which every outcome is NULL")
 def _null_case(statement: Statement, version: int) -> object:
-    for tree in statement.trees:
-        for case in tree.find_all(exp.Case):
-            outcomes = [branch.args["true"] for branch in case.args["ifs"]] + [case.args.get("default") or exp.Null()]
-            if all(isinstance(_unwrapped(one), exp.Null) for one in outcomes):
-                return True
+    for case in statement.all_of(exp.Case):
+        outcomes = [branch.args["true"] for branch in case.args["ifs"]] + [case.args.get("default") or exp.Null()]
+        if all(isinstance(_unwrapped(one), exp.Null) for one in outcomes):
+            return True
     return False
 
 
@@ -251,8 +234,8 @@ def _null_case(statement: Statement, version: int) -> object:
 def _nested_aggregate(statement: Statement, version: int) -> object:
     return any(
         any(inner is not one for inner in one.find_all(exp.AggFunc, exp.Select))
-        for select in _selects(statement)
-        for one in _aggregates(select)
+        for one in statement.all_of(exp.AggFunc)
+        if _summing(one)
     )
 
 
@@ -260,22 +243,28 @@ def _nested_aggregate(statement: Statement, version: int) -> object:
 def _counts_columns(statement: Statement, version: int) -> object:
     return any(
         len(one.expressions) > 1
-        for select in _selects(statement)
-        for one in select.find_all(exp.Distinct)
-        if one.parent is not select
+        and (one.parent if isinstance(one.parent, exp.Select) else one).find_ancestor(exp.Select)
+        for one in statement.all_of(exp.Distinct)
     )
 
 
 @rule("groups by a subquery or by no column")
 def _odd_group(statement: Statement, version: int) -> object:
     return any(
-        one.find(exp.Select) or not one.find(exp.Column) for select in _selects(statement) for one in _group_of(select)
+        one.find(exp.Select) or not one.find(exp.Column)
+        for select in statement.all_of(exp.Select)
+        for one in _group_of(select)
     )
 
 
 @rule("selects a column that it does not group by")
 def _ungrouped(statement: Statement, version: int) -> object:
-    return any(_ungrouped_columns(select) for select in _selects(statement))
+    summing = [_summing(one) for one in statement.all_of(exp.AggFunc)]
+    return any(
+        _ungrouped_columns(select)
+        for select in statement.all_of(exp.Select)
+        if _group_of(select) or any(one is select for one in summing)
+    )
 
 
 def _group_of(select: exp.Select) -> list[exp.Expr]:
@@ -283,17 +272,13 @@ def _group_of(select: exp.Select) -> list[exp.Expr]:
     return group.expressions if group else []
 
 
-def _aggregates(select: exp.Select) -> Iterator[exp.AggFunc]:
-    """Those of this query itself, not of one inside it, nor those over a window."""
-    for one in select.find_all(exp.AggFunc):
-        if one.find_ancestor(exp.Select) is select and not isinstance(one.parent, exp.Window):
-            yield one
+def _summing(one: exp.Expr) -> exp.Expr | None:
+    """Return the query whose rows an aggregate adds up; None for an aggregate over a window."""
+    return None if isinstance(one.parent, exp.Window) else one.find_ancestor(exp.Select)
 
 
 def _ungrouped_columns(select: exp.Select) -> list[str]:
     grouped = {one.sql() for one in _group_of(select)}
-    if not grouped and not any(True for _ in _aggregates(select)):
-        return []
     having = select.args.get("having")
     shown = [*select.expressions, *(_order_of(select)), *([having] if having else [])]
     own = {one.alias_or_name for one in _sources(select)}
@@ -312,7 +297,7 @@ def _sources(select: exp.Select) -> list[exp.Expr]:
 
 
 def _inside(column: exp.Column, select: exp.Select, grouped: set[str]) -> bool:
-    """Within a sum, or within an expression that is grouped by."""
+    """Return whether it is within a sum, or within an expression that is grouped by."""
     node: exp.Expr | None = column
     while node is not None and node is not select:
         if isinstance(node, exp.AggFunc) or node.sql() in grouped:
@@ -323,10 +308,9 @@ def _inside(column: exp.Column, select: exp.Select, grouped: set[str]) -> bool:
 
 @rule("has a subquery of several columns where one is meant")
 def _wide_subquery(statement: Statement, version: int) -> object:
-    for tree in statement.trees:
-        for node in tree.find_all(exp.In, exp.EQ, exp.NEQ, exp.Case, exp.Alias):
-            inner = node.args.get("query") if isinstance(node, exp.In) else node.this
-            inner = inner.this if isinstance(inner, exp.Subquery) else inner
-            if isinstance(inner, exp.Select) and len(inner.expressions) != 1:
-                return True
+    for node in statement.all_of(exp.In | exp.EQ | exp.NEQ | exp.Case | exp.Alias):
+        inner = node.args.get("query") if isinstance(node, exp.In) else node.this
+        inner = inner.this if isinstance(inner, exp.Subquery) else inner
+        if isinstance(inner, exp.Select) and len(inner.expressions) != 1:
+            return True
     return False

@@ -1,4 +1,4 @@
-"""A statement for SQL Server, taken apart: what the backend puts round it, its words, and its tree."""
+"""A statement for SQL Server, taken apart: the backend's wrapping, its words, and its tree."""
 
 import logging
 import re
@@ -10,10 +10,10 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
-# What sqlglot cannot read it keeps as a command and says so in the log; here that is a fault of the statement.
+# sqlglot keeps a statement that it cannot read as a command and logs that; here that is a fault of the statement.
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
-# What the backend puts round a statement, and what the parser does not know though the server does.
+# The backend's wrapping, and statements that the parser does not know though the server does.
 _AROUND = (
     re.compile(r"^SET IDENTITY_INSERT \[\w+\] ON; |; SET IDENTITY_INSERT \[\w+\] OFF$"),
     re.compile(r"^SET NOCOUNT (?:ON|OFF);? "),
@@ -42,7 +42,7 @@ class Statement:
 
     @cached_property
     def core(self) -> str:
-        """Without what the backend puts round it."""
+        """Return it without the backend's wrapping."""
         text = self.text
         for pattern in _AROUND:
             text = pattern.sub("", text)
@@ -50,17 +50,18 @@ class Statement:
 
     @cached_property
     def bare(self) -> str:
-        """Without names in brackets or quotes and without strings: words, numbers, signs."""
+        """Return it without names in brackets or quotes and without strings: words, numbers, signs."""
         return re.sub(r"""\[[^\]]*\]|"\w+"|N?'(?:[^']|'')*'""", " _ ", self.core)
 
     @property
     def is_known(self) -> bool:
-        """One of the few statements that are compared as text, since the parser takes any or none of their kind."""
+        """Return whether it is one of the few statements that are compared as text, since the parser takes any or none
+        of their kind."""
         return bool(_KNOWN.match(self.core))
 
     @cached_property
     def trees(self) -> list[exp.Expr]:
-        """Empty if the parser of T-SQL does not take it."""
+        """Return the trees; empty if the parser of T-SQL does not take it."""
         if self.is_known:
             return []
         try:
@@ -70,3 +71,12 @@ class Statement:
         if any(tree is None or tree.find(exp.Command) for tree in trees):
             return []
         return [tree for tree in trees if tree is not None]
+
+    @cached_property
+    def nodes(self) -> list[exp.Expr]:
+        """List every node of the trees, from the top: they are walked once for all rules."""
+        return [node for tree in self.trees for node in tree.walk()]
+
+    def all_of(self, kind: Any) -> list[Any]:
+        """Return the nodes of a class, or of several: `exp.In | exp.EQ`."""
+        return [node for node in self.nodes if isinstance(node, kind)]

@@ -1,4 +1,5 @@
-"""An index or a constraint that SQL Server refuses, or leaves out without a word, is caught (issue 7, Shows 1)."""
+"""An index or a constraint that SQL Server refuses, or that its backend silently leaves out, is caught (issue 7, Shows
+1)."""
 
 import re
 from typing import Any
@@ -16,7 +17,7 @@ from tests.mssql.rules import faults
 
 
 def found_in(**meta: Any) -> str:
-    """What is found wrong when a table with this Meta is made."""
+    """Return the findings when a table with this Meta is made."""
     with isolate_apps("transfers"), pretended(2022) as connection:
 
         class Thing(models.Model):  # noqa: DJ008 - nobody reads its rows
@@ -135,7 +136,7 @@ def test_a_change_that_the_server_would_refuse_now_is_refused(statement: str, re
             catalog.statement(statement)
 
 
-def test_a_longer_text_and_another_name_are_no_trouble_under_an_index() -> None:
+def test_a_longer_text_and_another_name_make_no_trouble_under_an_index() -> None:
     with pretended(2022) as connection:
         catalog = connection.server.catalog
         for statement in (

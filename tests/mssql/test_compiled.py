@@ -1,7 +1,7 @@
-"""A query that SQL Server would refuse or do wrongly is caught wherever a test asks it (R9.4; issue 7, Shows 1).
+"""A query that SQL Server would refuse or run wrongly is caught in whatever test runs it (R9.4; issue 7, Shows 1).
 
-`plugin` holds every query of every test against the rules; here are bad ones of each kind that FACTS and the backend's
-own limits know of, and the lists of the staff's area, each looked at in every way.
+`plugin` checks every query of every test against the rules; here are bad ones of each known kind, and the lists of the
+staff's area, each in every way.
 """
 
 import datetime
@@ -29,7 +29,7 @@ LONG = list(range(2049))
 
 
 def found_in(query: Any) -> str:
-    """What is found in a query, or in that of a queryset."""
+    """Return the findings in a query, or in that of a queryset."""
     listener = Listener()
     listener.look_at(getattr(query, "query", query).get_compiler(using="default"), "the query")
     return "\n".join(listener.take())
@@ -112,7 +112,7 @@ def test_a_query_without_a_transaction_locks_nothing_and_is_caught(transactional
 
 
 def test_the_ledgers_batches_go_into_one_statement() -> None:
-    """They are compiled at their longest only when so many rows are posted at once."""
+    """They are compiled at their longest only when this many rows are posted at once."""
     inserts = [one for one in vars(ledger).values() if isinstance(one, Insert)]
     assert len(inserts) >= 2
     assert max(_LENGTHS) <= MOST_ROWS

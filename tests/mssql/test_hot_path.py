@@ -1,7 +1,7 @@
-"""What the statements say that money moves by, and those of which the meaning is particular, on SQL Server (R9.4).
+"""The statements by which money moves, and other special ones, as SQL Server gets them (R9.4).
 
-That whatever is asked of the database is sound T-SQL is the affair of `compiled`; here the statements themselves are
-read. That they run, and lock, is shown where a server answers.
+`compiled` checks that every statement is sound T-SQL; here the statements themselves are read. Tests with a server show
+that they run, and lock.
 """
 
 import re
@@ -60,14 +60,14 @@ def test_the_balance_is_set_on_the_sequence_that_was_read(server: Any) -> None:
     statement = ledger._set_balance._compile((ONE, ONE, ONE, ONE))
     text = "UPDATE [accounts_bankaccount] SET [balance] = %s, [last_sequence] = %s WHERE "
     assert text in statement.text
-    # Which condition comes first is the ORM's affair; each gets its own value.
+    # The ORM decides which condition comes first; each gets its own value.
     conditions = re.findall(r"\[(\w+)\] = %s", statement.text.partition("WHERE")[2])
     bound = dict(zip(["balance", "sequence", *conditions], statement.bind([4, 7, 50, 8], server), strict=True))
     assert bound == {"balance": 50, "sequence": 8, "id": 4, "last_sequence": 7}
 
 
 def test_the_inserts_of_the_ledger_need_no_keys_back(server: Any) -> None:
-    """OUTPUT would be one more thing that a trigger on the table forbids."""
+    """A trigger on the table would also forbid OUTPUT."""
     from uuid import UUID
 
     at = datetime(2026, 11, 17, tzinfo=UTC)

@@ -1,4 +1,5 @@
-"""The drivers of SQL Server lose their connection: what they say is known, and the backend begins anew (R3.4)."""
+"""The drivers of SQL Server lose their connection: their words are recognised, and the backend connects again
+(R3.4)."""
 
 import os
 import socket
@@ -23,7 +24,7 @@ from tests.mssql.pretended import PretendedServer, Sent, as_default, connection_
 
 @pytest.fixture
 def hangs_up() -> Iterator[int]:
-    """The port of a server that takes connections, and ends them at the first word."""
+    """Return the port of a server that takes connections, and ends them at the first word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
@@ -54,7 +55,7 @@ except Error as error:
 def test_each_driver_of_sql_server_says_it_in_words_we_know(
     driver: str, module: str, hangs_up: int, tmp_path: Path, repository: Path
 ) -> None:
-    """Both with Microsoft's own ODBC driver, which lies in a package of Python's."""
+    """Both with Microsoft's own ODBC driver, from a Python package."""
     home = Path(find_spec("mssql_python_odbc").submodule_search_locations[0])  # type: ignore[union-attr, index]
     library = next(home.glob("libs/linux/debian_ubuntu/*/lib/libmsodbcsql-*.so*"))
     (tmp_path / "odbcinst.ini").write_text(f"[ODBC Driver 18 for SQL Server]\nDriver={library}\n")
@@ -88,7 +89,7 @@ DEADLOCK = ("40001", "[SQL Server]Transaction (Process ID 52) was deadlocked on 
 
 
 class FailingServer(PretendedServer):
-    """Raises the errors at the words that they are for, one after the other; counts what was committed."""
+    """Raises the errors at their words, one after the other; counts the commits."""
 
     def __init__(self, faults: list[tuple[str, Exception]]) -> None:
         super().__init__()
@@ -140,13 +141,13 @@ def on_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("fault", [LOST, DEADLOCK], ids=["lost", "deadlock"])
-def test_the_backend_begins_anew(on_server: Callable, fault: tuple[str, str]) -> None:
+def test_the_backend_connects_again(on_server: Callable, fault: tuple[str, str]) -> None:
     call, server, calls = on_server(("UPDATE t", fault), ("UPDATE t", fault))
     call()
     assert (len(calls), server.committed, server.faults) == (3, 1, [])
 
 
-def test_the_backend_does_not_begin_anew_after_commit(on_server: Callable) -> None:
+def test_the_backend_does_not_connect_again_after_commit(on_server: Callable) -> None:
     call, server, calls = on_server(("COMMIT", LOST), ("ROLLBACK", LOST))
     with pytest.raises(OutcomeUnknown):
         call()

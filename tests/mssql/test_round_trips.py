@@ -1,4 +1,4 @@
-"""What the drivers of SQL Server ask of it, counted on the wire: for what was compiled one round trip a statement.
+"""Round trips of the drivers of SQL Server, counted on the wire: one for each compiled statement.
 
 Either driver prepares with each statement, and its ODBC driver forgets what one cursor prepared before in the same
 round trip. A cursor that is closed costs one more, and so does a value that is NULL: the driver asks what it is.
@@ -26,8 +26,8 @@ from transfers.ledger import posting as ledger
 
 AT = datetime(2026, 11, 30, 14, 5, tzinfo=UTC)
 
-# What Django and its backend add to a transaction. It asks how many are open, since COMMIT begins the next one at once;
-# the last one ends that.
+# What Django and its backend add to a transaction. The backend asks how many are open, since COMMIT begins the next one
+# at once; the last one ends that.
 ENDS = {
     "mssql_python": ["COMMIT", "batch", "COMMIT"],
     "pyodbc": ["COMMIT", "batch", "COMMIT", "ROLLBACK"],
@@ -47,7 +47,7 @@ def server() -> Iterator[Wire]:
 
 @pytest.fixture(params=["mssql_python", "pyodbc"])
 def driver(request: pytest.FixtureRequest, server: Wire) -> Iterator[str]:
-    """The default connection is the backend's own, over this driver, to the server that does nothing."""
+    """Make the default connection the backend's own, over this driver, to the server that does nothing."""
     from mssql.base import DatabaseWrapper
 
     class Connection(DatabaseWrapper):
@@ -55,7 +55,7 @@ def driver(request: pytest.FixtureRequest, server: Wire) -> Iterator[str]:
         to_azure_sql_db = False
 
         def ensure_connection(self) -> None:
-            """In tests without a database too: this is none."""
+            """Connect in tests without a database too: this is not a database."""
             if self.connection is None:
                 self.connect()
 
@@ -89,8 +89,8 @@ COMPILED = [
 
 @pytest.fixture
 def payment(alice: Any, bob: Any, open_account: Any) -> list[Call]:
-    """The statements of a payment to a known payee, to be run again: the service runs them on the tests' own database,
-    before `driver` takes its place. All of them are compiled."""
+    """Return the statements of a payment to a known payee, to run them again: the service runs them on the tests' own
+    database, before `driver` replaces it. All of them are compiled."""
     source, target = open_account(alice, "100.00"), open_account(bob)
     calls: list[Call] = []
 
@@ -145,8 +145,8 @@ def test_a_payment_is_a_round_trip_for_each_statement(payment: list[Call], drive
 
 
 def test_it_is_the_same_statement_whatever_the_length_and_size_of_its_values(driver: str, server: Wire) -> None:
-    """The drivers by themselves would declare a text of three characters and one of four, a small number and a larger
-    one, as different kinds: the server would compile each."""
+    """The drivers by themselves would declare a text of three characters and one of four, or a small number and a
+    larger one, as different kinds: the server would compile each."""
     with transaction.atomic():
         for description, actor in (("", 1), ("a", 300), ("for cake", 70_000)):
             ledger._insert_transaction.execute([_movement(description, actor)])
@@ -183,7 +183,7 @@ VALUES: dict[str, Any] = {
 
 
 def test_what_is_of_no_known_kind_is_left_to_the_driver(driver: str) -> None:
-    """It must be told of all values or none."""
+    """It must be told about all values or none."""
     database = connections[DEFAULT_DB_ALIAS]
     for value in ("x" * 4001, "é" * 2001, 2**63, Decimal(1), AT.date(), AT.replace(tzinfo=None), b"x", None):
         assert drivers._declared(["known", value], database) is None
@@ -191,7 +191,7 @@ def test_what_is_of_no_known_kind_is_left_to_the_driver(driver: str) -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_either_driver_takes_any_value(driver: str, server: Wire, name: str) -> None:
-    """Also behind one of another kind: what was declared for that is forgotten."""
+    """Also after one of another kind: its declarations are forgotten."""
     database = connections[DEFAULT_DB_ALIAS]
     text = drivers.DriverText("UPDATE t SET a = %s, b = %s", database)
     with transaction.atomic():
@@ -211,7 +211,7 @@ def test_one_cursor_serves_them_all_and_goes_with_the_connection(payment: list[C
 
 
 def test_a_cursor_for_each_costs_one_more_each(payment: list[Call], driver: str, server: Wire) -> None:
-    """What Django does by itself: here it is served, since somebody looks on."""
+    """Django's own way: it is used here, since the statements are watched."""
     with connections[DEFAULT_DB_ALIAS].execute_wrapper(lambda execute, *args: execute(*args)):
         run(payment)
     asked = [one.what for one in server.asked]
@@ -219,7 +219,7 @@ def test_a_cursor_for_each_costs_one_more_each(payment: list[Call], driver: str,
 
 
 def test_a_null_among_values_is_described(driver: str, server: Wire) -> None:
-    """So it is for a column that is NULL in one row of two; in all rows it is left out."""
+    """For a column that is NULL in one row of two; if it is NULL in all rows it is left out."""
     rows = [_movement("one"), (*_movement("two")[:7], UUID(int=2), AT)]
     with transaction.atomic():
         server.asked.clear()
@@ -228,7 +228,7 @@ def test_a_null_among_values_is_described(driver: str, server: Wire) -> None:
 
 
 def test_what_has_no_values_is_not_prepared(payment: list[Call], driver: str, server: Wire) -> None:
-    """On the cursor that is kept it would cost one more, to forget what was prepared."""
+    """On the kept cursor it would cost one more, to discard the prepared statement."""
     text = drivers.DriverText("SELECT 1 FROM t", connections[DEFAULT_DB_ALIAS])
     run(payment)
     server.asked.clear()

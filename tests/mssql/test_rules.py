@@ -1,4 +1,4 @@
-"""Each rule finds what it is there to find, and leaves alone what the bank asks (R9.4; issue 7, Shows 1)."""
+"""Each rule finds what it is made for, and leaves the bank's statements alone (R9.4; issue 7, Shows 1)."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,7 +8,7 @@ import pytest
 
 from tests.mssql.rules import LONGEST_NAME, MOST_ROWS, MOST_VALUES, RULES, faults
 
-# Statements that a server refuses or does wrongly: for each rule at least one, which breaks that rule at least.
+# Statements that a server refuses or runs wrongly: for each rule at least one, which breaks at least that rule.
 BAD: dict[str, list[tuple[str, tuple[Any, ...]]]] = {
     "is not T-SQL": [
         ("SELECT FROM WHERE", ()),
@@ -127,7 +127,7 @@ BAD: dict[str, list[tuple[str, tuple[Any, ...]]]] = {
     ],
 }
 
-# What a server takes; most of it is what the backend makes of the bank's own queries.
+# Statements that a server takes; most are the backend's for the bank's own queries.
 GOOD: list[tuple[str, tuple[Any, ...]]] = [
     (
         "SELECT TOP 25 [a].[id], [b].[x] FROM [a] INNER JOIN [b] ON ([a].[b_id] = [b].[id] AND ([b].[y] ="

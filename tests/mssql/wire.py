@@ -1,8 +1,8 @@
-"""A SQL Server that does nothing, over TCP: the drivers themselves speak to it, and it keeps what they ask.
+"""A SQL Server that does nothing, over TCP: the drivers themselves talk to it, and it keeps their requests.
 
 It knows as much of TDS (Microsoft's MS-TDS) as a connection without encryption and statements with values need. A
-SELECT has no rows, except what the backend asks for itself; every other statement was about one row, and gives its key
-if it is to.
+SELECT has no rows, except for the backend's own questions; every other statement affects one row, and returns its key
+if it should.
 """
 
 import re
@@ -31,12 +31,12 @@ class Asked(NamedTuple):
 
     @property
     def verb(self) -> str:
-        """The statement's, without what the backend puts before it."""
+        """Return the statement's verb, without the backend's wrapping."""
         return re.sub(r"^SET NOCOUNT O(?:N|FF);? ", "", self.text).partition(" ")[0]
 
 
 class Wire:
-    """The server's end. `asked` is what came since the connection was made, in order."""
+    """The server's end. `asked` holds the requests since the connection was made, in order."""
 
     def __init__(self, listening: socket.socket) -> None:
         self.port: int = listening.getsockname()[1]
@@ -176,10 +176,10 @@ def _name_of_procedure(body: bytes) -> tuple[str, bytes]:
 
 
 def _texts_in(parameters: bytes) -> list[str]:
-    """Of sp_prepexec: first comes the handle, a number; then, as `nvarchar(max)`, what kinds of values there are, and
-    the statement."""
+    """Yield the texts of sp_prepexec: first comes the handle, a number; then, as `nvarchar(max)`, the declarations of
+    the values, and the statement."""
     texts: list[str] = []
-    at = 5 + parameters[4]  # no name, for output, a number of so many bytes
+    at = 5 + parameters[4]  # no name, for output, a number of this many bytes
     while len(texts) < 2:
         if parameters[at : at + 5] != b"\x00\x00\xe7\xff\xff":
             raise AssertionError(f"No long text: {parameters[at:]!r}")

@@ -1,7 +1,7 @@
-"""The words that may stand in a statement for SQL Server outside brackets and strings, by the version that has them.
+"""The words that may occur in a statement for SQL Server outside brackets and strings, by the version that has them.
 
-A list of what is known, not of what is forbidden: LIMIT, ILIKE, TRUE, RETURNING and whatever else another engine has
-are not in it, and a word that is new to the bank is looked up once before it is added here.
+A list of known words, not of forbidden ones: LIMIT, ILIKE, TRUE, RETURNING and other words of other engines are not in
+it, and a word that is new to the bank is looked up once before it is added here.
 """
 
 _KEYWORDS = """

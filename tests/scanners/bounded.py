@@ -1,4 +1,4 @@
-"""A scanner run for so long and no longer, and what it found."""
+"""A scanner that runs for a limited time, and its findings."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass
 class Result:
-    """What one run of a tool said of one target."""
+    """One tool's result for one target."""
 
     tool: str
     target: str
@@ -19,7 +19,7 @@ class Result:
 
 
 def bounded(command: list[str], folder: Path, seconds: int) -> tuple[str, bool]:
-    """What a program wrote, and whether it came to its end in time."""
+    """Return a program's output, and whether it ended in time."""
     process = subprocess.Popen(
         command, cwd=folder, env=os.environ | {"HOME": str(folder)}, text=True, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""A demo bank for scanners to attack: a database of its own, served on loopback, with somebody signed in."""
+"""A demo bank for scanners to attack: a database of its own, served on loopback, with a signed-in user."""
 
 import os
 import re
@@ -20,8 +20,8 @@ from tests.keys import environment_with
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-# A scan takes longer than an idle session may, and sends more than a person does: left as they are, these limits
-# would refuse nearly all of it before it reached the code that is to be tried.
+# A scan takes longer than an idle session may, and sends more than a person does: unchanged, these limits would refuse
+# nearly all of it before it reached the code under test.
 RAISED = {
     "SESSION_IDLE_SECONDS": "86400",
     "SESSION_ABSOLUTE_SECONDS": "86400",
@@ -48,9 +48,9 @@ def free_port() -> int:
 
 
 def environment_of(folder: Path, url: str) -> dict[str, str]:
-    """As ours, but with settings, keys and a database that are thrown away.
+    """Return our environment, but with settings, keys and a database that are thrown away.
 
-    DEBUG is on: a fault would be answered with the whole of its text, where a scanner finds it.
+    DEBUG is on: a fault is answered with its whole text, where a scanner finds it.
     """
     changes = {
         "DJANGO_SETTINGS_MODULE": "bankproject.settings",
@@ -71,7 +71,7 @@ class CommandFailed(Exception):
 
 
 class DemoBank:
-    """A served demo bank: who signs in gets a cookie header, and afterwards the bank tells how it fared."""
+    """A served demo bank: signing in returns a cookie header, and afterwards the bank reports its state."""
 
     def __init__(self, folder: Path) -> None:
         port = free_port()
@@ -91,12 +91,12 @@ class DemoBank:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of whatever is to be told of this bank: a command, a shell."""
+        """Return the environment of everything that works on this bank: a command, a shell."""
         return dict(self._environment)
 
     @contextmanager
     def served(self, raised: Mapping[str, str] = RAISED) -> Iterator["DemoBank"]:
-        """Made with the ordinary limits, served with the raised ones."""
+        """Make it with the ordinary limits, and serve it with the raised ones."""
         self.manage("migrate", "--noinput", "--verbosity", "0")
         self.manage("seed_demo")
         command = [
@@ -124,7 +124,7 @@ class DemoBank:
         raise RuntimeError("The demo bank does not answer.")
 
     def sign_in(self, email: str) -> "SignedIn":
-        """Both steps, as a browser does them."""
+        """Take both steps, as a browser does."""
         person = SignedIn(self.url)
         person.send("/sign-in/", email=email, password=DEMO_PASSWORD)
         page = person.send("/sign-in/code/", code=self.manage("demo_code", email))
@@ -133,18 +133,18 @@ class DemoBank:
         return person
 
     def statuses(self) -> Counter[str]:
-        """How often the bank answered with each status."""
+        """Return how often the bank answered with each status."""
         return Counter(line.partition(" ")[0] for line in self._answers())
 
     def faults(self) -> list[str]:
-        """The requests that were answered with a fault of ours (5xx)."""
+        """Return the requests that were answered with our own fault (5xx)."""
         return sorted({line for line in self._answers() if line.startswith("5")})
 
     def _answers(self) -> list[str]:
         return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def problems(self) -> list[str]:
-        """What `verify_ledger` and `verify_audit_log` say of the bank, if they do not find it whole."""
+        """Return the findings of `verify_ledger` and `verify_audit_log` on the bank, if there are any."""
         said = []
         for command in ("verify_ledger", "verify_audit_log"):
             try:
@@ -155,7 +155,7 @@ class DemoBank:
 
 
 class SignedIn:
-    """A browser's cookies, and what of a page a scanner has to know."""
+    """A browser's cookies, and what a scanner has to know about a page."""
 
     def __init__(self, url: str) -> None:
         self.url, self._jar = url, CookieJar()
@@ -172,7 +172,7 @@ class SignedIn:
             return str(answer.read().decode())
 
     def find(self, pattern: str, path: str) -> str:
-        """The first group of the first match on a page."""
+        """Return the first group of the first match on a page."""
         found = re.search(pattern, self.get(path))
         if found is None:
             raise RuntimeError(f"{path} has nothing like {pattern}")

@@ -3,10 +3,10 @@
     make scan [SQLMAP=path] [WAPITI=path] [MINUTES=10]
     python -m tests.scanners.scan [--minutes 10] [--only sqlmap] [--targets 'history|send'] [--json report.json]
 
-The scanners are no dependency of the bank: install each in a virtual environment of its own, for they pin what we
-pin otherwise (`python3 -m venv ~/sqlmap && ~/sqlmap/bin/pip install sqlmap==1.10.10`, the same with
+The bank does not depend on the scanners: install each in a virtual environment of its own, since they pin other
+versions than we do (`python3 -m venv ~/sqlmap && ~/sqlmap/bin/pip install sqlmap==1.10.10`, the same with
 wapiti3==3.2.3), and name the two programs. Every limit of time and number is raised for the bank that is scanned
-(`demo_bank.RAISED`), and DEBUG is on, so that nothing is found safe only because it was never reached.
+(`demo_bank.RAISED`), and DEBUG is on, so that nothing seems safe only because it was never reached.
 
 Exits with 1 if anything was found, if the bank answered with a fault (5xx), or if its ledger or its audit log do
 not hold afterwards; with 2 if a scanner is missing.
@@ -26,7 +26,7 @@ from tests.scanners import sqlmap, wapiti
 from tests.scanners.bounded import Result
 from tests.scanners.demo_bank import DemoBank
 
-# Of the whole time, if both run.
+# Part of the whole time, if both run.
 SHARES = {"sqlmap": 0.6, "wapiti": 0.4}
 
 
@@ -39,7 +39,7 @@ def program(given: str) -> str:
 
 
 def show(results: list[Result], bank: DemoBank, took: float) -> bool:
-    """Print the table; true if nothing was found."""
+    """Print the table; return whether nothing was found."""
     for result in results:
         print(f"{result.tool:<7} {result.target:<34} {result.parameters:<44} {result.said}")
         for finding in result.findings:
@@ -55,7 +55,7 @@ def show(results: list[Result], bank: DemoBank, took: float) -> bool:
 
 
 def attack(tool: str, program: str, seconds: int, only: str) -> tuple[list[Result], bool]:
-    """A bank of its own for each: wapiti presses every button, also those that remove what sqlmap needs."""
+    """Start a bank of its own for each: wapiti presses every button, also those that remove what sqlmap needs."""
     runs = {"wapiti": wapiti.run, "sqlmap": sqlmap.run}
     with tempfile.TemporaryDirectory(prefix="bank-scan-") as folder, DemoBank(Path(folder)).served() as bank:
         begun = time.monotonic()

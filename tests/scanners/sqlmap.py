@@ -10,13 +10,13 @@ from tests.scanners.bounded import Result, bounded
 from tests.scanners.demo_bank import DemoBank, SignedIn
 
 TOKEN = "csrfmiddlewaretoken"
-# Of digits only: they are what sqlmap draws anew, and it stays a UUID.
+# Only digits: sqlmap draws them again and again, and it stays a UUID.
 KEY = "12345678-1234-4234-8234-123456789012"
 
 
 @dataclass(frozen=True)
 class Target:
-    """A page and what is typed into it; `form` is sent by POST, `query` stands in the address."""
+    """A page and its input; `form` is sent by POST, `query` is in the address."""
 
     name: str
     path: str
@@ -69,9 +69,9 @@ def targets(alice: SignedIn) -> Iterator[Target]:
 
 
 def run(program: str, bank: DemoBank, *, seconds: int, only: str = "") -> list[Result]:
-    """Each target in turn, with a share of the time that is left by the number of its parameters."""
+    """Run each target in turn, with a share of the remaining time by the number of its parameters."""
     people = {email: bank.sign_in(email) for email in ("alice@example.com", "ada@example.com")}
-    # Not signed in, but with the cookie that a form's token is compared with: else no form would be read.
+    # Not signed in, but with the cookie that a form's token is compared with: otherwise no form would be read.
     people[""] = SignedIn(bank.url)
     people[""].get("/sign-in/")
     todo = [target for target in targets(people["alice@example.com"]) if re.search(only, target.name)]
@@ -88,7 +88,7 @@ def _attack(program: str, bank: DemoBank, target: Target, person: SignedIn, seco
     address = bank.url + target.path + (f"?{urlencode(target.query)}" if target.query else "")
     command = [
         *(program, "--batch", "--disable-coloring", "--level", "2", "--risk", "1", "--dbms", "SQLite"),
-        # Not by how long an answer takes: on a busy machine that finds what is not there.
+        # Not by the time of an answer: on a busy machine that finds faults that do not exist.
         *("--technique", "BEU"),
         *("--flush-session", "--output-dir", str(bank.folder / "sqlmap"), "--drop-set-cookie", "--ignore-redirects"),
         *("--ignore-code", "*", "-u", address, "--cookie", person.cookies),

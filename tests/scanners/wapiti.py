@@ -6,7 +6,7 @@ from tests.scanners.bounded import Result, bounded
 from tests.scanners.demo_bank import DemoBank, SignedIn
 
 MODULES = "sql,xss,exec,file,redirect,crlf,csrf,cookieflags,http_headers"
-# What it says of every site on plain HTTP, and why that is no finding here.
+# Its complaints about every site on plain HTTP, and why they are not findings here.
 EXPLAINED = {
     "Secure flag is not set": "the scanned bank speaks plain HTTP; with HTTPS they are secure (test_security_headers)"
 }
@@ -49,7 +49,7 @@ def run(program: str, bank: DemoBank, *, seconds: int, only: str = "") -> list[R
 
 
 def is_signed_in(person: SignedIn) -> bool:
-    """Else the scan saw nothing but the sign-in page."""
+    """Check that it is signed in: otherwise the scan saw only the sign-in page."""
     return "Sign out" in person.get("/dashboard/")
 
 

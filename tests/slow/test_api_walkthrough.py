@@ -1,5 +1,5 @@
-"""The walk-through of docs/api.md, run as it stands: every line of shell, with curl, against a served demo bank (R7;
-issue 6, Shows 3)."""
+"""The walk-through of docs/api.md and the first call in README.md, run unchanged: every line of shell, with curl,
+against a served demo bank (R7; issue 6, Shows 3)."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ END = "--- the end of a block ---"
 
 
 def blocks(document: str) -> list[tuple[str, str]]:
-    """Each block of shell, and what the document says that it prints."""
+    """Return each block of shell, and the output that the document shows."""
     found: list[tuple[str, str]] = []
     for kind, text in BLOCK.findall(document):
         if kind == "bash":
@@ -43,9 +43,11 @@ def bank(tmp_path: Path, django_db_setup: None) -> Iterator[DemoBank]:
 
 
 @pytest.mark.django_db
-def test_the_walk_through_works_as_written(bank: DemoBank, repository: Path) -> None:
+def test_the_shell_of_both_documents_works_as_written(bank: DemoBank, repository: Path) -> None:
     assert shutil.which("curl"), "curl is missing: make curl"
-    steps = blocks((repository / "docs" / "api.md").read_text(encoding="utf-8"))
+    first_call = blocks((repository / "README.md").read_text(encoding="utf-8"))
+    assert len(first_call) == 1
+    steps = first_call + blocks((repository / "docs" / "api.md").read_text(encoding="utf-8"))
     script = "set -euo pipefail\n" + "".join(f"{text}\necho '{END}'\n" for text, _ in steps)
     environment = bank.environment | {"BANK": bank.url}
     for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # of the `make test` that runs this
@@ -63,7 +65,7 @@ def test_the_walk_through_works_as_written(bank: DemoBank, repository: Path) -> 
 
 
 def test_the_document_shows_what_is_to_be_shown(repository: Path) -> None:
-    """Issue 6, Shows 3, by the addresses that stand in its shell."""
+    """Issue 6, Shows 3, by the addresses in its shell."""
     shell = "".join(text for text, _ in blocks((repository / "docs" / "api.md").read_text(encoding="utf-8")))
     for step in ("auth/login", '/accounts"', "/deposit", "/transfer", "/transactions", "auth/logout", "auth/register"):
         assert step in shell

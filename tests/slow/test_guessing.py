@@ -1,7 +1,7 @@
-"""Guessing gets nobody anywhere: passwords, codes, recovery codes (R1.2 to R1.5; issue 5, Shows 1 and 4).
+"""Guessing leads nowhere: passwords, codes, recovery codes (R1.2 to R1.5; issue 5, Shows 1 and 4).
 
-One counter for each e-mail address and network, taken before a guess is looked at. In the order of the list: how
-many guesses are looked at, from where, by which way in; whom a lockout locks, and whom not. Elsewhere at length:
+One counter for each e-mail address and network, taken before a guess is looked at. In the order of the list: how many
+guesses are checked, from where, by which way in; whom a lockout locks, and whom not. Other files have more tests:
 `accounts/tests/test_lockout.py` (the counter), `test_sign_in.py` (one message for every failure), `test_two_factor.py`
 (codes), `test_authenticator.py` and `test_pin.py` (codes given again), `test_staff_locking.py` (administrators' locks).
 """
@@ -18,6 +18,7 @@ from accounts.sign_in import guesses, two_factor
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.processes import process_environment, run_together
 from tests.test_guessing import ELSEWHERE, HERE, LIMIT, PROXY, guess
 
@@ -29,7 +30,7 @@ race = pytest.mark.django_db(transaction=True)
 
 
 def slowed() -> Any:
-    """To what the hasher takes in production, so that the guesses do overlap."""
+    """Slow the hasher to its time in production, so that the guesses overlap."""
     return hashing(before=lambda: time.sleep(0.1))
 
 
@@ -38,6 +39,7 @@ class TestFortyAtOnce:
 
     pytestmark = race
 
+    @proves("V6.3.1", "V6.3.4")
     def test_over_form_admin_and_api_together(self, alice: Any, settings: Any) -> None:
         settings.API_LOGINS_PER_MINUTE = 1000  # that limit alone would let through no more than five
         wrong = {"email": alice.email, "password": WRONG_PASSWORD, "code": "000000"}
@@ -53,15 +55,17 @@ class TestFortyAtOnce:
         assert Counter(answers)[302] == 14, "the admin's address sends home, unread"
         assert told(ApiClient().post("auth/login", wrong)) == (429, "locked_out")
 
+    @proves("V6.3.1")
     def test_with_another_forwarded_address_each(self, alice: Any) -> None:
-        # Nobody is a trusted proxy: the header is nothing.
+        # No proxy is trusted: the header is ignored.
         forged = [{"HTTP_X_FORWARDED_FOR": f"192.0.2.{number}", "REMOTE_ADDR": HERE} for number in range(40)]
         with slowed() as runs:
             at_once(*[lambda extra=extra: guess(Client(), **extra) for extra in forged])
         assert runs.count("verify") == LIMIT
 
+    @proves("V6.3.1")
     def test_with_another_forwarded_address_each_through_our_proxy(self, alice: Any, settings: Any) -> None:
-        # What stands left of the proxy's own entry was written by the client.
+        # Entries left of the proxy's own were written by the client.
         settings.TRUSTED_PROXIES = [f"{PROXY}/32"]
         forged = [{"HTTP_X_FORWARDED_FOR": f"192.0.2.{number}, {HERE}", "REMOTE_ADDR": PROXY} for number in range(40)]
         with slowed() as runs:
@@ -72,6 +76,7 @@ class TestFortyAtOnce:
         other = {"HTTP_X_FORWARDED_FOR": ELSEWHERE, "REMOTE_ADDR": PROXY}
         assert give_password(Client(), alice.email, **other).status_code == 302
 
+    @proves("V6.3.1", "V15.4.2")
     def test_in_two_processes_of_several_threads(self, alice: Any, tmp_path: Path) -> None:
         environment = process_environment() | {"ALLOWED_HOSTS": "testserver"}
         runs = [(alice.email, HERE)] * 2
@@ -88,7 +93,7 @@ class TestFortyAtOnce:
     def test_twenty_codes_of_which_none_is_right(
         self, alice: Any, code_of: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        # Each browser has the password already. The pause after a wrong one stops most before they are counted.
+        # Each browser has the password already. The pause after a wrong code stops most before they are counted.
         monkeypatch.setattr(guesses, "seconds_of_pause", lambda **where: 0)
         looked_at: list[str] = []
         verify = two_factor.verify_totp

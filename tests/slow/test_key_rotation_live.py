@@ -21,6 +21,7 @@ from audit.models import AuditEntry
 from bankproject.operations import key_rotation
 from foundation.keys.encryption import lookup_digest
 from foundation.models import KeyRecord
+from tests.asvs import proves
 from tests.keys import keys_in, ring_text, with_new_first
 from tests.processes import process_environment
 
@@ -31,7 +32,8 @@ SEALED_ROWS = 10_000
 
 @pytest.fixture
 def large_bank() -> list[str]:
-    """That many rows, half of them users with phone and address, half their accounts; the numbers, by user."""
+    """Make this many rows, half of them users with phone and address, half their accounts; return the numbers, by
+    user."""
     Group.objects.get(name=Role.CUSTOMER.value)
     half = SEALED_ROWS // 2
     users = [
@@ -72,6 +74,7 @@ def waiting() -> int:
     )
 
 
+@proves("V11.2.2")
 def test_thousands_of_rows_killed_half_way_and_run_again(
     large_bank: list[str], repository: Path, settings: Any
 ) -> None:
@@ -121,8 +124,9 @@ def test_thousands_of_rows_killed_half_way_and_run_again(
         assert (account.number, account.number_digest) == (number, lookup_digest(number))
 
 
+@proves("V11.2.2")
 def test_no_edit_made_meanwhile_is_lost(make_user: Any, settings: Any) -> None:
-    """R3.4 in spirit: people change their address while their rows are sealed anew."""
+    """R3.4 in spirit: people change their address while their rows are sealed again."""
     users = [make_user(f"User{n}", two_factor=False, phone="0", address="old") for n in range(120)]
     last: dict[int, str] = {}
     stop = Event()
@@ -135,7 +139,7 @@ def test_no_edit_made_meanwhile_is_lost(make_user: Any, settings: Any) -> None:
                 user = users[(turn * 7) % len(users)]
                 row = User.objects.get(pk=user.pk)
                 row.phone = f"+49 {turn}"
-                # Each second time the whole row, the address as it was read included.
+                # Every second time the whole row, with the address as it was read.
                 row.save(update_fields=["phone"] if turn % 2 else None)
                 last[user.pk] = row.phone
         finally:

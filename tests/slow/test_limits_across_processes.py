@@ -15,6 +15,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.limiter.limiter import LimitsUnavailable
 from tests import acts
+from tests.asvs import proves
 from tests.processes import process_environment, run_together
 from tests.staff_acts import an_origin, fresh_code
 from transfers.ledger import verification
@@ -68,7 +69,7 @@ print(json.dumps(outcomes))
 
 @pytest.fixture(params=["rows", "shared cache"])
 def cache_setting(request: pytest.FixtureRequest) -> str:
-    """What CACHE_URL is for the two workers."""
+    """Return the CACHE_URL of the two workers."""
     if request.param == "rows":
         return ""
     request.getfixturevalue("shared_cache")
@@ -79,7 +80,7 @@ def cache_setting(request: pytest.FixtureRequest) -> str:
 def sixty_at_once(
     cache_setting: str, alice: Any, bob: Any, open_account: Callable, tmp_path: Path
 ) -> Callable[[str], Counter[str]]:
-    """What becomes of sixty payments of so much each from 100.00, through two processes, at five a minute."""
+    """Return the outcomes of sixty payments of this amount from 100.00, through two processes, at five a minute."""
     source, target = open_account(alice, "100.00"), open_account(bob)
     acts.know(alice, target)  # so that no code is asked for
 
@@ -92,6 +93,7 @@ def sixty_at_once(
     return run
 
 
+@proves("V2.4.1", "V15.4.2")
 def test_of_sixty_transfers_through_two_workers_five_pass(sixty_at_once: Callable, bob: Any) -> None:
     before = Transaction.objects.count()
     assert sixty_at_once("1") == {"done": 5, "TooOften": 55}
@@ -100,6 +102,7 @@ def test_of_sixty_transfers_through_two_workers_five_pass(sixty_at_once: Callabl
     assert list(verification.faults()) == []
 
 
+@proves("V2.4.1")
 def test_of_sixty_that_are_refused_five_are_judged_and_each_is_recorded(sixty_at_once: Callable) -> None:
     before = Transaction.objects.count()
     assert sixty_at_once("100.01") == {"InsufficientFunds": 5, "TooOften": 55}
@@ -111,8 +114,7 @@ def test_of_sixty_that_are_refused_five_are_judged_and_each_is_recorded(sixty_at
 def test_without_its_cache_a_code_and_a_look_up_wait_and_other_payments_go_on(
     alice: Any, bob: Any, charlie: Any, open_account: Callable, new_key: Callable[[], str], settings: Any
 ) -> None:
-    """The limits of money lie in the customer's row; not even another that nobody has touched lets anything pass
-    uncounted."""
+    """The limits of money are in the customer's row; even a new customer's payments are counted there."""
     source, target, stranger = open_account(alice, "100.00"), open_account(bob), open_account(charlie)
     acts.know(alice, target)
     settings.CACHE_URL = "unix:///nowhere/cache.sock"

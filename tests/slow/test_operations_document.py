@@ -1,4 +1,4 @@
-"""docs/operations.md, run as it stands against a bank that gunicorn serves with its own configuration (R9.5, R9.7)."""
+"""docs/operations.md, run unchanged against a bank that gunicorn serves with its own configuration (R9.5, R9.7)."""
 
 import os
 import re
@@ -55,7 +55,7 @@ class Served:
             return error.code, error.read().decode()
 
     def requests(self) -> float:
-        """How many all workers together say that there were."""
+        """Return the number of requests that all workers together report."""
         status, text = self.asked("/metrics", Authorization=f"Bearer {TOKEN}")
         assert status == 200
         families = {family.name: family for family in text_string_to_metric_families(text)}

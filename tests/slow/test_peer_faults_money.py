@@ -1,7 +1,7 @@
 """Faults of a known peer that must never be ours: those of money (REQUIREMENTS, last section).
 
-Each test has the peer's fault for its name, denied. What is tested at length elsewhere is shown here once, through
-the pages, as an attacker would try it.
+Each test is named after the absence of the peer's fault. Faults with tests elsewhere are shown here once, through the
+pages, as an attacker would try them.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from django.test import Client
 
 from accounts.models import BankAccount
 from tests import acts
+from tests.asvs import proves
 from tests.test_peer_faults_money import balance, review_url
 from transfers.models import TransferOrder
 
@@ -25,6 +26,7 @@ def hers(alice: Any, open_account: Callable) -> BankAccount:
     return open_account(alice, "100.00")
 
 
+@proves("V2.3.4")
 @pytest.mark.django_db(transaction=True)
 def test_twenty_concurrent_confirms_neither_overdraw_nor_lose_an_update(
     alice: Any, bob: Any, browser_of: Callable, hers: BankAccount, open_account: Callable, settings: Any

@@ -36,7 +36,7 @@ def say_and_sleep(folder: str) -> None:
 
 @pytest.fixture
 def sleeping(tmp_path: Path) -> Sleeping:
-    """A process, and the two that sleep in its service."""
+    """Return a process, and the two that sleep in its service."""
     program, folder = tmp_path / "program.py", tmp_path / "pids"
     program.write_text(PROGRAM)
     folder.mkdir()

@@ -13,6 +13,7 @@ from accounts.permission import second_person
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests import acts
+from tests.asvs import proves
 from tests.slow.test_concurrency import race
 from tests.staff_acts import REASON, an_origin, fresh_code, stored
 from tests.test_concurrency import balance
@@ -30,14 +31,14 @@ def anna(make_user: Any) -> Any:
 
 
 def on_person(service: Callable, actor: Any, user: Any, **more: Any) -> Callable[[], Any]:
-    """The act, ready to run: code made and rows read before the race begins."""
+    """Return the act, ready to run: code made and rows read before the race begins."""
     actor, user, code = stored(actor), stored(user), fresh_code(actor)
     if service is people.edit_user:
         more["seen"] = people.version_of(user)
     return lambda: service(origin=an_origin(), actor=actor, user=user, reason=REASON, code=code, **more)
 
 
-def test_of_two_administrators_who_lock_one_customer_one_is_told(alice: Any, ada: Any, anna: Any) -> None:
+def test_if_two_administrators_lock_one_customer_one_is_told(alice: Any, ada: Any, anna: Any) -> None:
     calls = [on_person(people.lock_user, actor, alice) for actor in (ada, anna)]
     assert race(*calls) == {"done": 1, "LockedAlready": 1}
     assert AuditEntry.objects.filter(action="USER_LOCKED").count() == 1
@@ -51,12 +52,13 @@ def administrators_left() -> list[User]:
 
 
 def test_two_administrators_cannot_lock_each_other(ada: Any, anna: Any) -> None:
-    # R5.2: somebody is left, and it is who was first.
+    # R5.2: one is left, the one who was first.
     outcomes = race(on_person(people.lock_user, ada, anna), on_person(people.lock_user, anna, ada))
     assert outcomes == {"done": 1, "PermissionDenied": 1}
     assert len(administrators_left()) == 1
 
 
+@proves("V15.4.2")
 @pytest.mark.parametrize(
     ("service", "more"),
     [
@@ -70,7 +72,7 @@ def test_two_administrators_cannot_lock_each_other(ada: Any, anna: Any) -> None:
 def test_two_administrators_cannot_remove_each_other(
     service: Callable, more: dict, ada: Any, anna: Any, make_user: Any
 ) -> None:
-    # R5.2, R5.8: each asks for it, a third one agrees to both at once, and somebody is left.
+    # R5.2, R5.8: each asks for it, a third one agrees to both at once, and one is left.
     others = [make_user(name, Role.ADMIN) for name in ("Arno", "Arne")]
     race(on_person(service, ada, anna, **more), on_person(service, anna, ada, **more))
     waiting = list(PendingAct.objects.all())
@@ -81,13 +83,13 @@ def test_two_administrators_cannot_remove_each_other(
 
 
 def deciding(service: Callable, actor: Any, act: PendingAct) -> Callable[[], Any]:
-    """The second administrator's word, ready to be given."""
+    """Return the second administrator's decision, ready to be given."""
     code = fresh_code(actor)
     return lambda: service(actor=actor, act=act, reason=REASON, code=code, origin=an_origin())
 
 
-def test_of_two_who_agree_to_one_act_and_one_who_stops_it_one_wins(ada: Any, anna: Any, make_user: Any) -> None:
-    # R5.8: and the job, which finds nothing due, is in nobody's way.
+def test_if_two_agree_to_one_act_and_one_stops_it_one_wins(ada: Any, anna: Any, make_user: Any) -> None:
+    # R5.8: and the job, which finds nothing due, disturbs nobody.
     arno, arne = (make_user(name, Role.ADMIN) for name in ("Arno", "Arne"))
     for number in range(3):
         customer = make_user(f"Person{number}")
@@ -106,7 +108,7 @@ def test_of_two_who_agree_to_one_act_and_one_who_stops_it_one_wins(ada: Any, ann
         assert AuditEntry.objects.filter(action="ROLE_CHANGED", concerns_id=customer.pk).exists() == is_done
 
 
-def test_of_two_reversals_of_one_movement_one_wins(
+def test_if_a_movement_is_reversed_twice_one_wins(
     alice: Any, bob: Any, ada: Any, anna: Any, open_account: Callable
 ) -> None:
     # R3.1
@@ -146,7 +148,7 @@ def test_an_account_is_frozen_before_a_payment_or_after_it(alice: Any, ada: Any,
     assert list(verification.faults()) == []
 
 
-def test_of_two_administrators_who_freeze_one_account_one_is_told(
+def test_if_two_administrators_freeze_one_account_one_is_told(
     alice: Any, ada: Any, anna: Any, open_account: Callable
 ) -> None:
     account = open_account(alice)
@@ -157,7 +159,8 @@ def test_of_two_administrators_who_freeze_one_account_one_is_told(
     assert race(*calls) == {"done": 1, "FrozenAlready": 1}
 
 
-def test_whatever_comes_first_an_account_is_active_exactly_when_no_freeze_stands(
+@proves("V15.4.2")
+def test_an_account_is_active_exactly_while_it_has_no_freeze_in_any_order(
     alice: Any, ada: Any, anna: Any, open_account: Callable
 ) -> None:
     # R2.5: its owner and two administrators freeze and lift at the same moment.
@@ -184,7 +187,7 @@ def opening_by(customer: Any) -> Callable[[], Any]:
 
 
 def test_somebody_becomes_staff_or_opens_an_account_but_never_both(make_user: Any, ada: Any, anna: Any) -> None:
-    # R5.2: staff with accounts would sit on both sides of the counter.
+    # R5.2: staff with accounts would be on both sides of the counter.
     for number in range(4):
         person = make_user(f"Person{number}")
         on_person(people.change_role, ada, person, role=Role.SUPPORT)()

@@ -1,7 +1,7 @@
-"""What is read from a readable copy of the database, and what never is (issue 7, Shows 3; R3.1, R6.4, R9.7).
+"""Reads from a replica, and reads that never go there (issue 7, Shows 3; R3.1, R6.4, R9.7).
 
-The copy is a database of its own: it has what the bank had when the test began, and gets nothing afterwards, as a
-replica that hangs behind. So whatever is shown of what happened since was read from the primary.
+The replica is a database of its own: it has the bank's rows from the beginning of the test, and gets nothing
+afterwards, like a replica that is behind. So later events that are shown were read from the primary.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,6 +26,7 @@ from accounts.models import AccountKind, UserSession
 from foundation import replica
 from tests import acts
 from tests.access_walk import Hers, api_operations, made_up, pages, text_of
+from tests.asvs import proves
 from tests.second_database import ROUTERS, replica_of_the_bank, sent_to_replica, statements
 from tests.staff_acts import REASON, an_origin, fresh_code
 from transfers import history
@@ -68,14 +69,14 @@ MODELS = {
 
 @pytest.fixture(autouse=True)
 def _forgives() -> Iterator[None]:
-    """What one test's replica did is no other's fault."""
+    """Forget failures: what one test's replica did must not affect another."""
     yield
     replica._replica.away_until = 0
 
 
 @pytest.fixture
 def copied(settings: Any) -> Callable[[], Any]:
-    """`with copied() as database:` — from there on the bank has a replica, which stays as it is."""
+    """`with copied() as database:` — inside the block the bank has a replica, which does not change."""
 
     def copy() -> Any:
         settings.DATABASE_ROUTERS = ROUTERS
@@ -90,7 +91,7 @@ def wrote_long_ago(*, seconds: int = 11) -> None:
 
 
 def asks_replica(ask: Callable[[], Any]) -> bool:
-    """Whether the answer, which must be one, was read there: by statements that only read."""
+    """Return whether the answer, which must be a success, was read there: by statements that only read."""
     with statements() as told:
         answer = ask()
         text_of(answer)
@@ -103,7 +104,8 @@ def asks_replica(ask: Callable[[], Any]) -> bool:
 # --- Which addresses ask it ---------------------------------------------------------------------------------------
 
 
-def test_of_all_pages_of_a_customer_three_ask_the_replica(
+@proves("V15.4.2")
+def test_three_pages_of_a_customer_ask_the_replica(
     hers: Hers, alice: Any, browser_of: Any, copied: Callable[[], Any]
 ) -> None:
     with copied():
@@ -119,7 +121,7 @@ def test_of_all_pages_of_a_customer_three_ask_the_replica(
 
 
 @pytest.mark.parametrize("query", ["text=Zanzibar", "type=transfer&min_amount=0.01", "date_from=2020-01-01"])
-def test_filters_and_searches_ask_nothing_but_the_replica_for_movements(
+def test_filters_and_searches_ask_only_the_replica_for_movements(
     query: str, hers: Hers, alice: Any, browser_of: Any, copied: Callable[[], Any]
 ) -> None:
     with copied(), statements() as told:
@@ -129,7 +131,7 @@ def test_filters_and_searches_ask_nothing_but_the_replica_for_movements(
     assert len(sent_to_replica(told)) >= 3
 
 
-def test_of_all_that_programs_ask_seven_ask_the_replica(
+def test_seven_operations_of_programs_ask_the_replica(
     hers: Hers, alice: Any, audrey: Any, api_of: Any, copied: Callable[[], Any]
 ) -> None:
     today = timezone.localdate()
@@ -179,8 +181,9 @@ def test_a_search_in_the_staff_area_is_asked_there_too(
         assert "alice@example.com" not in text_of(browser.get("/admin/accounts/user/?q=alice"))
 
 
+@proves("V15.4.2")
 def test_sessions_limits_codes_and_keys_are_read_from_no_replica() -> None:
-    """Fail closed: a model that does not say so is not read there, whoever marks what function."""
+    """Fail closed: a model that does not allow it is not read there, whatever function is marked."""
     assert {model._meta.label for model in apps.get_models() if getattr(model, "readable_on_replica", False)} == MODELS
 
 
@@ -264,10 +267,11 @@ def test_no_statement_of_a_payment_by_a_program_goes_to_the_replica(
         assert sent_to_replica(told) == []
 
 
+@proves("V15.4.2")
 def test_no_service_that_moves_money_or_decides_about_it_reads_the_replica(
     alice: Any, bob: Any, sam: Any, ada: Any, open_account: Callable[..., Any], copied: Callable[[], Any]
 ) -> None:
-    """Called where a page might have read there: amid a question of somebody who has changed nothing."""
+    """Called where a page might have read there: in a question of a user who has changed nothing."""
     rich, other, payee = open_account(alice, "40000.00"), open_account(alice), open_account(bob)
     pair = {"actor": alice, "source": rich, "target": payee}
 
@@ -316,7 +320,7 @@ def test_even_a_marked_function_reads_the_primary_inside_a_transaction(rich: Any
 
 
 def test_who_asks_is_read_from_the_primary_wherever_it_is_asked_first(alice: Any, copied: Callable[[], Any]) -> None:
-    """A lock ends a session at its next request, though the replica does not know of it yet (R1.6)."""
+    """A lock ends a session at its next request, though the replica does not have it yet (R1.6)."""
     from accounts.sign_in.axes import CountedPasswordBackend
 
     ask = replica.may_be_behind(lambda: CountedPasswordBackend().get_user(alice.pk))
@@ -329,10 +333,10 @@ def test_who_asks_is_read_from_the_primary_wherever_it_is_asked_first(alice: Any
 
 
 @pytest.mark.parametrize("is_lazy", [False, True])
-def test_what_somebody_may_is_read_from_the_primary_whoever_read_them(
+def test_permissions_are_read_from_the_primary_wherever_the_person_was_read(
     is_lazy: bool, alice: Any, copied: Callable[[], Any]
 ) -> None:
-    # R1.7: the replica still has the permission, and the user it tells of came without any.
+    # R1.7: the replica still has the permission, and the user read there came without any.
     def ask() -> bool:
         user = type(alice).objects.get(pk=alice.pk)
         return roles.may(SimpleLazyObject(lambda: user) if is_lazy else user, "transfers.transfer_own_money")
@@ -356,7 +360,7 @@ def shows(client: Client, word: str) -> bool:
 def test_a_stale_replica_shows_a_customers_own_payment_at_once_on_every_server(
     alice: Any, bob: Any, rich: Any, open_account: Callable[..., Any], browser_of: Any, copied: Callable[[], Any]
 ) -> None:
-    """Another client has middleware of its own, as another machine has: what they share is the database."""
+    """Another client has its own middleware, like another machine: they share only the database."""
     payee = open_account(bob)
     acts.know(alice, payee)
     with copied():
@@ -368,7 +372,7 @@ def test_a_stale_replica_shows_a_customers_own_payment_at_once_on_every_server(
         assert shows(laptop, "Zanzibar")
         assert shows(server, "Zanzibar")
         assert shows(phone, "Zanzibar")
-        # What others do comes when the replica has it; balances are never read there.
+        # Changes by others come when the replica has them; balances are never read there.
         assert not shows(bobs, "Zanzibar")
         assert "Zanzibar" in text_of(bobs.get("/dashboard/"))
         wrote_long_ago()
@@ -387,7 +391,7 @@ def test_a_statement_never_lacks_what_has_moved(
     copied: Callable[[], Any],
     new_key: Any,
 ) -> None:
-    """A document: what others paid in is there, however far the replica is behind. Lists go on being asked there."""
+    """A document: payments by others are there, however far the replica is behind. Lists are still read there."""
     giver = open_account(bob, "50.00")
     acts.know(bob, rich)
     now = timezone.now()
@@ -472,7 +476,7 @@ def test_a_write_that_cannot_be_noted_is_answered_all_the_same(
     assert "alice@example.com" not in caplog.text
 
 
-def test_nothing_is_noted_for_who_is_not_signed_in(db: Any, copied: Callable[[], Any]) -> None:
+def test_nothing_is_noted_for_signed_out_visitors(db: Any, copied: Callable[[], Any]) -> None:
     with copied():
         assert acts.give_password(Client(), "nobody@example.com").status_code == 200
     assert not UserSession.objects.exists()
@@ -482,7 +486,7 @@ def test_nothing_is_noted_for_who_is_not_signed_in(db: Any, copied: Callable[[],
 
 
 def put_away(database: Any) -> None:
-    """Nobody answers under its address any more."""
+    """Let nothing answer under its address any more."""
     database.close()
     database.settings_dict |= {"HOST": "127.0.0.1", "PORT": "1"}
     if database.vendor == "sqlite":
@@ -504,7 +508,7 @@ def test_without_the_replica_everything_is_answered_by_the_primary_and_said_once
             assert len(text_of(answer).splitlines()) > 2
             (line,) = [record for record in caplog.records if record.name == "foundation.replica"]
             assert line.getMessage() == "The replica failed a read (OperationalError): the primary answers for now."
-            # Told once, and not tried again for a while.
+            # Reported once, and not tried again for a while.
             with statements() as told:
                 text_of(browser_of(user).get(path))
             assert sent_to_replica(told) == []
@@ -534,7 +538,7 @@ def test_the_replica_is_tried_again_after_a_while(
         assert asks_replica(lambda: browser_of(alice).get("/history/"))
 
 
-def test_a_download_goes_on_from_the_primary_when_the_replica_goes_away_amid_it(
+def test_a_download_goes_on_from_the_primary_when_the_replica_goes_away_during_it(
     alice: Any, rich: Any, copied: Callable[[], Any], monkeypatch: Any
 ) -> None:
     for number in range(9):
@@ -546,7 +550,7 @@ def test_a_download_goes_on_from_the_primary_when_the_replica_goes_away_amid_it(
         with replica.question():
             replica.asked_by(last_wrote_at=None)
             rows = history.filtered_rows(alice, HistoryFilters(), most=8)
-        # The request is over, as it is when a server sends the file.
+        # The request is over, as when a server sends the file.
         with statements() as told:
             assert next(rows).description == "8"
         assert sent_to_replica(told)
@@ -557,7 +561,7 @@ def test_a_download_goes_on_from_the_primary_when_the_replica_goes_away_amid_it(
 def test_outside_a_request_everything_is_read_from_the_primary(
     alice: Any, rich: Any, copied: Callable[[], Any]
 ) -> None:
-    """Jobs, commands and the mail worker: none of them says who asks, and no request that nobody is known of."""
+    """Jobs, commands and the mail worker: none of them says who asks, and neither does a request without a user."""
     with copied(), statements() as told:
         history.filtered_page(alice, HistoryFilters())
         replica.asked_by(last_wrote_at=None)
@@ -582,7 +586,7 @@ def test_rows_read_there_are_saved_and_followed_on_the_primary(
             assert found.owner == alice
             found.nickname = "House"
             found.save(update_fields=["nickname"])
-            found.owner = bob  # of another database, as Django has it
+            found.owner = bob  # of another database, as in Django
             found.refresh_from_db()
         assert sent_to_replica(told) == []
         assert found.nickname == "House"

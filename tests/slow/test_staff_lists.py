@@ -19,13 +19,13 @@ MOST_STATEMENTS = 12
 
 MOST_STATEMENTS_IN_FRONT = 15
 
-# As in an address: NUL, half a surrogate, far too long, an emoji among SQL and LIKE, and what is nearly a number.
+# As in an address: NUL, half a surrogate, far too long, an emoji among SQL and LIKE, and almost a number.
 NONSENSE = ["%00", "%ED%A0%80", "x" * 10_000, "%F0%9F%98%80'%3B--%25_", "-1", "1e999", "%C2%B2", "9" * 400]
 
 
 @pytest.fixture
 def few() -> Samples:
-    """Fifty customers and 200 transactions; what belongs to the sixth customer."""
+    """Fifty customers and 200 transactions; the rows of the sixth customer."""
     accounts: list[Any] = make_customers(50, at=timezone.now())
     move_money(200, accounts, at=timezone.now())
     seal()
@@ -51,7 +51,7 @@ def test_the_number_of_statements_does_not_grow_with_the_rows(few: Samples, audr
 
 @pytest.mark.parametrize("text", NONSENSE)
 def test_nonsense_shows_nothing_or_says_so(text: str, few: Samples, audrey: Any, browser_of: Any) -> None:
-    # R5.4, R6.4: never a fault, and never everything without a word.
+    # R5.4, R6.4: never a fault, and never silently everything.
     browser = browser_of(audrey)
     pages: Any = admin.site._registry.values()
     for page in pages:

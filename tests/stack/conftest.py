@@ -1,7 +1,7 @@
 """docker-compose.yml's services as processes of this machine: their own commands, users, settings and folders.
 
-What differs is where they find one another: names and ports are this machine's, and the bank's database is a file in
-a volume, or a database of its own on the server that the tests run on.
+Only their addresses differ: names and ports are this machine's, and the bank's database is a file in a volume, or a
+database of its own on the server that the tests run on.
 """
 
 import json
@@ -33,7 +33,7 @@ PEOPLE = (Path(__file__).parent / "people.py").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="session")
 def bank_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """What the first stage of the Dockerfile makes of the repository, by its own command."""
+    """Return what the first stage of the Dockerfile makes of the repository, by its own command."""
     if not can_confine():
         sys.stderr.write("\nNot root, or no right to mount: the stack runs without read-only folders.\n")
     folder = tmp_path_factory.mktemp("image")
@@ -66,7 +66,7 @@ class Stack:
     serial: int = 0
 
     def bank(self, service: str = "web") -> Container:
-        """A service of the bank's own image, not yet started."""
+        """Return a service of the bank's own image, not yet started."""
         told = self.services[service]
         differs = {
             "DATABASE_URL": self.database_url,
@@ -75,7 +75,7 @@ class Stack:
             "TRUSTED_PROXIES": "127.0.0.1/32",
             "WEB_BIND": f"127.0.0.1:{self.ports['web']}",
         }
-        # The logins of SQL Server are not here, nor what is denied to one of them.
+        # The logins of SQL Server are not here, nor the rights that one of them is denied.
         words = told.get("command") or dockerfile("Dockerfile").command()
         command = [re.sub(r"&& python manage.py deny_changes \w+ ", "", word) for word in words]
         return self._container(self.image, command, told["environment"] | differs, {"/data": self.folder / "data"})
@@ -92,10 +92,10 @@ class Stack:
         return self._container(image, file.command(), told | differs, volumes)
 
     def cache(self) -> Container:
-        """The command of compose, with Debian's program where Valkey is not installed."""
+        """Return the command of compose, with Debian's program if Valkey is not installed."""
         told = self.services["cache"]
         program = "valkey-server" if shutil.which("valkey-server") else "redis-server"
-        # Compose's "$$" is a "$" by now.
+        # Compose's "$$" is a "$" here.
         command = [word.replace("valkey-server", program) for word in told["command"]]
         command[-1] += f" --port {self.ports['cache']} --bind 127.0.0.1"
         image = Image(self.folder / "empty", "/empty", CACHE_USER)
@@ -121,7 +121,7 @@ class Stack:
         return container
 
     def check_of(self, path: str) -> list[str]:
-        """The health check of an image, with the port that it has here."""
+        """Return the health check of an image, with its port here."""
         ports = {"8000": self.ports["web"], "8443": self.ports["firewall"]}
         words = dockerfile(path).health_check()
         for said, here in ports.items():
@@ -129,7 +129,7 @@ class Stack:
         return words
 
     def up(self, *names: str) -> dict[str, Container]:
-        """Migrated, the cache there, and these services running and healthy."""
+        """Migrate, start the cache, and wait until these services run and are healthy."""
         running = {"cache": self.cache().start()}
         running["cache"].wait_healthy(self.cache_check())
         self.migrate()
@@ -142,7 +142,7 @@ class Stack:
         return running
 
     def migrate(self) -> None:
-        """By the service of that name, whose database file the stacks after the first copy: their keys are the same."""
+        """Migrate with the service of that name, whose database file the later stacks copy: their keys are the same."""
         service = self.bank("migrate")
         file = self.folder / "data" / "bank.sqlite3"
         if self.migrated.exists():
@@ -155,13 +155,13 @@ class Stack:
             shutil.copy(file, self.migrated)
 
     def manage(self, *arguments: str) -> str:
-        """What a command of the bank says, which must go well."""
+        """Run a command of the bank, which must succeed; return its output."""
         done = self.bank().run("python", "manage.py", *arguments)
         assert done.returncode == 0, done.stdout
         return done.stdout
 
     def python(self, program: str, *arguments: str) -> Any:
-        """What a program in the bank's container prints in its last line, as JSON."""
+        """Run a program in the bank's container; return its last line, as JSON."""
         done = self.bank().run("python", "-c", program, *arguments)
         assert done.returncode == 0, done.stdout
         return json.loads(done.stdout.splitlines()[-1])
@@ -173,7 +173,7 @@ class Stack:
 
 @pytest.fixture
 def database_url(django_db_blocker: Any) -> Iterator[str]:
-    """An empty database for the stack alone: a file in its volume, or one on the server of the tests."""
+    """Yield an empty database for this stack: a file in its volume, or one on the server of the tests."""
     with django_db_blocker.unblock(), own_database() as url:
         yield url or "sqlite:////data/bank.sqlite3"
 
@@ -192,7 +192,7 @@ def stack(
     database_url: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stack]:
-    """Nothing of it runs yet; whatever was started ends with the test."""
+    """A stack of which nothing runs yet; everything that is started ends with the test."""
     folder = readable_folder(tmp_path_factory)
     environment, migrated = dict(made[0]), made[1]
     services = compose(environment)["services"]
@@ -205,16 +205,16 @@ def stack(
 
 
 def _made_environment(folder: Path) -> dict[str, str]:
-    """What `make setup` and `make_env.py --compose` write, and what a test changes."""
+    """Return what `make setup` and `make_env.py --compose` write, and a test's changes."""
     subprocess.run([sys.executable, ROOT / "deploy/make_env.py", "--compose", folder / ".env"], check=True)
     lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
     made = dict(line.split("=", 1) for line in lines if "=" in line)
-    # Two hundred payments of a few people within seconds are no offence here.
+    # Two hundred payments of a few people within seconds are allowed here.
     return made | {"TRANSFERS_PER_MINUTE": "1000", "ALERT_PAYMENTS_PER_HOUR": "1000", "LOG_LEVEL": "WARNING"}
 
 
 def wait_for(what: Callable[[], bool], *, seconds: float = 180) -> None:
-    """Until it is so.
+    """Wait until it is true.
 
     Raises:
         AssertionError: it never was.

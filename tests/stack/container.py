@@ -1,8 +1,8 @@
 """A process as an engine would run it from the image: the same command, user, folders and powers, on Debian.
 
-As root it gets a root folder of its own, in which nothing can be written but /tmp, /dev/shm and the volumes; the
-system's programs and libraries are the machine's, the Python packages those of this environment. Nobody else may
-mount folders: for them the same command runs with the same environment, beside the repository.
+As root it gets a root folder of its own, in which only /tmp, /dev/shm and the volumes can be written; the system's
+programs and libraries are the machine's, the Python packages those of this environment. Other users may not mount
+folders: for them the same command runs with the same environment, beside the repository.
 """
 
 import os
@@ -21,7 +21,7 @@ _MOUNTS = Path(__file__).with_name("run_confined.sh")
 
 @cache
 def can_confine() -> bool:
-    """Whether this machine lets us mount folders, as an engine does."""
+    """Return whether this machine lets us mount folders, as an engine does."""
     if os.geteuid() != 0:
         return False
     tried = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True)
@@ -70,7 +70,7 @@ class Container:
         return self.process.wait(timeout=within)
 
     def kill(self) -> None:
-        """At the end of a test, whatever became of it: the process and its children."""
+        """Kill the process and its children, at the end of a test."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -80,7 +80,7 @@ class Container:
                 self.process.wait()
 
     def wait_healthy(self, check: Sequence[str], *, seconds: float = 180) -> None:
-        """Until the health check of its image or service says so."""
+        """Wait until the health check of its image or service says so."""
         end = time.monotonic() + seconds
         last = ""
         while time.monotonic() < end:
@@ -121,7 +121,7 @@ class Container:
         )  # fmt: skip
 
     def _outside(self, text: str) -> str:
-        """What is called so inside, by its path on this machine."""
+        """Return the path on this machine of a path inside."""
         paths = {**self.volumes, self.image.inside: self.image.folder}
         inside = "|".join(map(re.escape, sorted(paths, key=len, reverse=True)))
         return re.sub(rf"({inside})(?![\w.-])", lambda match: str(paths[match[1]]), text)

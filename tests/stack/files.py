@@ -1,4 +1,4 @@
-"""What stands in the Dockerfiles and in docker-compose.yml, read as their engines would read it."""
+"""The content of the Dockerfiles and of docker-compose.yml, read as their engines would read it."""
 
 import json
 import re
@@ -19,7 +19,7 @@ _REFERENCE = re.compile(r"\$(?:\$|\{(\w+)(?::([-?])([^}]*))?\})")
 
 @dataclass(frozen=True)
 class Dockerfile:
-    """The instructions, in order: (name, what follows it, in one line)."""
+    """The instructions, in order: (name, its arguments, in one line)."""
 
     instructions: list[tuple[str, str]]
 
@@ -34,7 +34,7 @@ class Dockerfile:
         return [str(word) for word in json.loads(self.all("CMD")[-1])]
 
     def health_check(self) -> list[str]:
-        """What the engine runs to see whether it lives."""
+        """Return the engine's command to see whether it is alive."""
         return [str(word) for word in json.loads(self.all("HEALTHCHECK")[-1].partition(" CMD ")[2])]
 
     def variables(self) -> dict[str, str]:
@@ -43,7 +43,7 @@ class Dockerfile:
 
 
 def dockerfile(path: str) -> Dockerfile:
-    """The file at this path below the repository."""
+    """Return the file at this path below the repository."""
     lines = [line for line in (ROOT / path).read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     whole = re.sub(r"\\\n\s*", "", "\n".join(lines))
     found = [_INSTRUCTION.fullmatch(line.strip()) for line in whole.splitlines() if line.strip()]
@@ -52,7 +52,8 @@ def dockerfile(path: str) -> Dockerfile:
 
 
 def compose(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """docker-compose.yml; with an environment its references are replaced, and what has no value is left out.
+    """Return docker-compose.yml; with an environment its references are replaced, and settings without a value are left
+    out.
 
     Raises:
         LookupError: a value that must be given is missing.
@@ -83,7 +84,7 @@ def _value(match: re.Match[str], environment: Mapping[str, str]) -> str:
 
 
 def in_the_image(folder: Path = ROOT) -> Iterator[Path]:
-    """The files that the context of a build has, as the .dockerignore beside them says; relative to the folder."""
+    """Return the files in the context of a build, as the .dockerignore beside them says; relative to the folder."""
     text = (folder / ".dockerignore").read_text(encoding="utf-8")
     patterns = [line for line in text.splitlines() if line and not line.startswith("#")]
     yield from (path for path in _walk(folder, Path(), patterns))
@@ -108,7 +109,7 @@ def _matches(path: Path, pattern: str) -> bool:
 
 
 def copy_context(folder: Path) -> None:
-    """Copy what a build of the bank's image would be given, as `COPY . .` does."""
+    """Copy what a build of the bank's image would get, as `COPY . .` does."""
     for path in in_the_image():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

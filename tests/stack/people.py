@@ -1,4 +1,4 @@
-"""Run in a container of the bank: Alice, who has money, and Bob; and whoever else is to pay him.
+"""Run in a container of the bank: make Alice, who has money, and Bob; and other people to pay him.
 
     python people.py PAYERS PASSWORD
 
@@ -15,7 +15,7 @@ from typing import Any
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
-os.environ["SELF_SERVICE_CASH"] = "1"  # here only: it is how they come to money
+os.environ["SELF_SERVICE_CASH"] = "1"  # here only: it is how they get money
 django.setup()
 
 from django.contrib.auth.hashers import make_password  # noqa: E402 - the bank is there from here on
@@ -64,7 +64,7 @@ def told(made: dict[str, Any]) -> dict[str, str]:
 
 
 def payer(number: int, target: Any) -> dict[str, str]:
-    """Somebody who has paid this account before, with a code, so that none is asked for again."""
+    """Make a customer who has paid this account before, with a code, so that none is asked for again."""
     made = person(f"Payer{number}", "1000.00")
     origin = Origin(ip="127.0.0.1")
     payment = {

@@ -18,7 +18,7 @@ from tests.firewall.visitor import Answer, Visitor
 
 @contextmanager
 def run_https(repository: Path, folder: Path, choice: str) -> Iterator[Visitor]:
-    """A browser that takes any certificate, as people do who are asked; ended, no process is left."""
+    """A browser that accepts any certificate, as people do when asked; after the end, no process is left."""
     port = spare_port()
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     keys = {name: os.environ[name] for name in ("SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS")}

@@ -1,4 +1,4 @@
-"""What is told to stop finishes what it has begun, and begins nothing more (R9.3, R3.5)."""
+"""A service that is told to stop finishes what it has begun, and begins nothing more (R9.3, R3.5)."""
 
 import http.client
 import json
@@ -7,12 +7,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.asvs import proves
 from tests.stack.conftest import TERM, Stack, wait_for
 
 PAYERS, PAYMENTS_EACH = 10, 20
 PAYMENTS = PAYERS * PAYMENTS_EACH
 
-# What the ledger has of the payments: how many, what came of them, and by which orders.
+# The ledger's rows of the payments: how many, their outcome, and by which orders.
 IN_THE_LEDGER = """
 import os, json, django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
@@ -31,7 +32,7 @@ print(json.dumps({
 
 @dataclass
 class Outcome:
-    """Of each payment by its key: the order that the bank acknowledged, or None."""
+    """For each payment by its key: the order that the bank acknowledged, or None."""
 
     acknowledged: dict[str, str] = field(default_factory=dict)
     statuses: list[int] = field(default_factory=list)
@@ -40,7 +41,7 @@ class Outcome:
 
 
 def pay_all_at_once(stack: Stack, people: dict[str, Any], outcome: Outcome) -> list[threading.Thread]:
-    """As many connections as there are payments, all open at the same moment, each asking once."""
+    """Open as many connections as there are payments, all at the same moment, each for one request."""
     together = threading.Barrier(PAYMENTS)
 
     def pay(payer: dict[str, str], key: str) -> None:
@@ -84,8 +85,9 @@ def post_payment(port: int, payer: dict[str, str], number: str, key: str) -> tup
         connection.close()
 
 
-def test_a_sigterm_amid_two_hundred_transfers_finishes_what_was_begun(stack: Stack) -> None:
-    """Shows 5. Then whoever had no answer asks again with the same key, and is paid once."""
+@proves("V2.3.3")
+def test_a_sigterm_during_two_hundred_transfers_finishes_what_was_begun(stack: Stack) -> None:
+    """Shows 5. Then a client without an answer asks again with the same key, and is paid once."""
     running = stack.up("web")
     people = stack.people(payers=PAYERS)
     outcome = Outcome()
@@ -118,7 +120,7 @@ def test_a_sigterm_amid_two_hundred_transfers_finishes_what_was_begun(stack: Sta
 
 
 def assert_whole(stack: Stack, found: dict[str, Any], payments: int) -> None:
-    """None half done: one order, one transaction and two entries each, and books that add up."""
+    """Check that none is half done: one order, one transaction and two entries each, and books that add up."""
     counts = (len(found["orders"]), found["transactions"], found["entries"], found["received"])
     assert counts == (payments, payments, 2 * payments, f"{payments}.00")
     stack.manage("verify_ledger")
@@ -148,7 +150,7 @@ print(json.dumps([Email.objects.filter(status=STATUS.sent).count(), Email.object
 """
 
 
-def test_a_sigterm_amid_a_mail_delivers_it_and_no_mail_goes_out_twice(stack: Stack) -> None:
+def test_a_sigterm_during_a_mail_delivers_it_and_no_mail_goes_out_twice(stack: Stack) -> None:
     stack.up()
     assert stack.python(QUEUE) == MAILS
     stack.post_box.seconds_for_each = 0.1

@@ -9,6 +9,7 @@ import pytest
 import redis
 from django_otp.oath import TOTP
 
+from tests.asvs import proves
 from tests.firewall.visitor import Visitor
 from tests.plugin import PASSWORD
 from tests.stack.conftest import BANK_USER, CACHE_USER, FIREWALL_USER, QUIT, TERM, Stack, wait_for
@@ -16,10 +17,11 @@ from tests.stack.container import Container, can_confine
 
 
 def code(person: dict[str, str], steps: int = 0) -> str:
-    """What their authenticator shows, or will show so many half minutes later."""
+    """Return the code in their authenticator app, now or in this many half minutes."""
     return f"{TOTP(bytes.fromhex(person['totp']), drift=steps).token():06d}"
 
 
+@proves("V13.2.2")
 def test_a_transfer_goes_through_firewall_web_cache_and_mail(stack: Stack) -> None:
     """Shows 4."""
     running = stack.up("web", "firewall", "worker")
@@ -46,7 +48,7 @@ def has_mail_about(stack: Stack, person: dict[str, str], amount: str) -> bool:
 
 
 def browser_for(stack: Stack) -> Visitor:
-    """A browser that trusts the certificate which the firewall made at its first start, and no other."""
+    """Return a browser that trusts only the certificate which the firewall made at its first start."""
     certificate = stack.folder / "firewall" / "certificate" / "certificate.pem"
     return Visitor(stack.ports["firewall"], [], tls=ssl.create_default_context(cafile=str(certificate)))
 
@@ -62,7 +64,7 @@ def sign_in(browser: Visitor, person: dict[str, str]) -> None:
 
 
 def send_money(browser: Visitor, payer: dict[str, str], number: str, amount: str) -> str:
-    """By the form and its review, with a code, since it is a first payment; the receipt."""
+    """Send by the form and its review, with a code, since it is a first payment; return the receipt."""
     origin = {"Origin": f"https://localhost:{browser.port}", "Referer": f"https://localhost:{browser.port}/"}
     browser.read_token(browser.get("/transfer/send/"))
     form = {"source": payer["account"], "number": number, "name": "Bob Example", "amount": amount}
@@ -80,14 +82,15 @@ def send_money(browser: Visitor, payer: dict[str, str], number: str, amount: str
 
 
 def assert_counted_in_the_cache(stack: Stack) -> None:
-    """The limits of the sign-in and of the transfer stand there, and nobody reads them without the password."""
+    """Check that the limits of the sign-in and of the transfer are there, and cannot be read without the password."""
     with pytest.raises(redis.AuthenticationError):
         redis.Redis(port=stack.ports["cache"]).ping()
     assert redis.Redis(port=stack.ports["cache"], password=stack.environment["CACHE_PASSWORD"]).dbsize()
 
 
 def assert_without_powers(running: dict[str, Container], stack: Stack) -> None:
-    """Each process is nobody, can do nothing that root can, and can write nothing where the code is."""
+    """Check that each process is an unprivileged user, has none of root's powers, and cannot write where the code
+    is."""
     if not can_confine():
         return
     for name, user in (("web", BANK_USER), ("worker", BANK_USER), ("firewall", FIREWALL_USER), ("cache", CACHE_USER)):
@@ -101,6 +104,7 @@ def assert_without_powers(running: dict[str, Container], stack: Stack) -> None:
         assert "Read-only" in stack.bank().run("touch", path).stdout
 
 
+@proves("V13.4.5")
 def test_what_watches_the_bank_is_answered_inside_only(stack: Stack) -> None:
     stack.environment["METRICS_TOKEN"] = "a token for whoever watches the bank"
     running = stack.up("web", "firewall")

@@ -1,4 +1,4 @@
-"""Closing an account for good: by its owner, or by the bank on their request; and what stands in the way (R2.2)."""
+"""Closing an account for good: by its owner, or by the bank on their request; and the obstacles to it (R2.2)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -64,9 +64,9 @@ class ClosedAlready(AccountNotActive):
 
 
 def obstacle_to_closing(account: BankAccount, *, at: datetime | None = None) -> Refusal | None:
-    """Why the account cannot be closed: of several reasons the one that must go first.
+    """Return why the account cannot be closed: of several obstacles the one to remove first.
 
-    Interest that it has earned is no obstacle while its owner has a checking account, where it is paid. What was paid
+    Earned interest is not an obstacle while its owner has a checking account, which receives it. Interest that was paid
     too much is one while the checking account has less: it is taken from there.
     """
     if account.status == AccountStatus.CLOSED:
@@ -95,8 +95,8 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
 
     Raises:
         PermissionDenied, NotYourAccount
-        AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed, InterestOverpaid: what
-        `obstacle_to_closing()` names.
+        AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed, InterestOverpaid: as
+            `obstacle_to_closing()` names it.
         AccountUnreadable: it, or the account that its interest goes to, was given to another owner in the database.
         TooOften: too many tries this hour.
     """
@@ -111,12 +111,12 @@ def close_account(*, actor: User, account: BankAccount, at: datetime | None = No
 def close_account_on_request(
     *, actor: User, account: BankAccount, reason: str, authority: ApprovedRequest, at: datetime | None = None
 ) -> None:
-    """Close a customer's account for good, as they have asked for; the verb of the request is `close_account`.
+    """Close a customer's account for good, at their request; the verb of the request is `close_account`.
 
     Raises:
         PermissionDenied, NotYourself, NotACustomersAccount, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed, InterestOverpaid: what
-        `obstacle_to_closing()` names.
+        AccountFrozen, ClosedAlready, MoneyHeld, DepositWaits, AccountNotEmpty, InterestOwed, InterestOverpaid: as
+            `obstacle_to_closing()` names it.
         AccountUnreadable: it, or the account that its interest goes to, was given to another owner in the database.
     """
     require_request(actor, verb="close_account", subject=account, authority=authority)

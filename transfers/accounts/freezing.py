@@ -1,8 +1,8 @@
 """Freezing an account, and lifting the freezes: by its owner, by an approved request, by an administrator (R2.3, R2.5).
 
-A freeze is a row, and says by its kind who lifts it: a customer's and support's are lifted when a request for it is
-approved, by whoever may approve; an administrator's by an administrator alone. Nobody's freeze takes the place of
-another's, and no money moves in or out while any stands.
+A freeze is a row, and its kind says who lifts it: an approved request lifts a customer's and support's; only an
+administrator lifts an administrator's. A freeze never replaces another one, and no money moves in or out while there is
+any.
 """
 
 from collections.abc import Collection
@@ -31,13 +31,14 @@ _LIFTED_ALREADY = "This freeze is lifted already."
 
 
 class FrozenAlready(WrongStatus):
-    """A freeze of this kind stands."""
+    """The account already has a freeze of this kind."""
 
     text = "This account is frozen already."
 
 
 class FreezeCameSince(Refusal):
-    """Somebody has frozen the account while it was decided to lift what stood before: nobody lifts that unread."""
+    """The account was frozen again while the clerk decided to lift the earlier freezes: nobody lifts a freeze
+    unread."""
 
     code = "freeze_came_since"
     text = (
@@ -51,7 +52,7 @@ class FreezeCameSince(Refusal):
 
 
 class AdministratorsFreeze(Refusal):
-    """Somebody else than an administrator lifts what an administrator put there for a reason."""
+    """Only an administrator lifts an administrator's freeze, which has a reason."""
 
     code = "administrators_freeze"
     text = "An administrator has frozen this account, and only an administrator can lift that. Ask one to decide this."
@@ -59,7 +60,7 @@ class AdministratorsFreeze(Refusal):
 
 @own_transaction
 def freeze_own_account(*, actor: User, account: BankAccount, reason: str = "") -> None:
-    """Let no money in or out of the actor's own account, at once: an emergency brake, so it takes no code and no
+    """Let no money in or out of the actor's own account, at once: an emergency brake, so it needs no code and no
     reason. Only the bank lifts it.
 
     Raises:
@@ -77,12 +78,12 @@ def freeze_own_account(*, actor: User, account: BankAccount, reason: str = "") -
 
 @own_transaction
 def freeze_account(*, actor: User, account: BankAccount, reason: str, authority: ApprovedRequest | None = None) -> None:
-    """Let no money in or out of a customer's account, whoever else has frozen it. What is posted at this moment goes
+    """Let no money in or out of a customer's account, even if others have frozen it. A posting at this moment goes
     first, or not at all. It is an administrator's freeze; by an approved request it is support's.
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        FrozenAlready: a freeze of this kind stands.
+        FrozenAlready: it has a freeze of this kind.
         WrongStatus: the account is closed or the bank's own.
     """
     require_authority(actor, "accounts.freeze_account", verb="freeze_account", subject=account, authority=authority)
@@ -102,19 +103,20 @@ def unfreeze_account(
     seen: int | None = None,
     authority: ApprovedRequest | None = None,
 ) -> list[AccountFreeze]:
-    """Lift the freezes of these kinds, by default all; once none stands, money moves again.
+    """Lift the freezes of these kinds, by default all; once none is left, money moves again.
 
     Args:
-        seen: the freezes that the actor has read (`freezes.version_of`). None: whatever stands.
+        seen: the freezes that the actor has read (`freezes.version_of`). None: all of them.
 
     Returns:
-        What still stands: the account is frozen on.
+        The freezes that are left: the account stays frozen.
 
     Raises:
         PermissionDenied, NotYourself, ReasonMissing, ReasonTooLong, ReasonUnreadable
-        FreezeCameSince: one of them came later than what the actor has read. Nothing was lifted.
-        AdministratorsFreeze: one of them is an administrator's, and the actor is none. Nothing was lifted.
-        WrongStatus: none of them stands, or the account is closed or the bank's own.
+        FreezeCameSince: one of them is newer than those that the actor has read. Nothing was lifted.
+        AdministratorsFreeze: one of them is an administrator's, and the actor is not an administrator. Nothing was
+            lifted.
+        WrongStatus: there is none of them, or the account is closed or the bank's own.
     """
     require_authority(actor, _LIFTS_ANY, verb="unfreeze_account", subject=account, authority=authority)
     row = _locked_for_staff(actor, account)
@@ -141,7 +143,7 @@ def unfreeze_account(
 
 
 def _put(kind: FreezeKind, actor: User, row: BankAccount, details: dict[str, str]) -> None:
-    """Write the freeze down, and report it.
+    """Write the freeze, and report it.
 
     Raises:
         FrozenAlready, WrongStatus
@@ -161,7 +163,7 @@ def _kinds_of(rows: Collection[AccountFreeze]) -> str:
 
 
 def _locked_row(account: BankAccount) -> BankAccount:
-    """The row, locked as the ledger locks it: a payment is posted before it or refused after it."""
+    """Return the row, locked as the ledger locks it: a payment is posted before it or refused after it."""
     return lock(BankAccount.objects).get(pk=account.pk)
 
 

@@ -31,10 +31,10 @@ from transfers.orders.ownership import require_customer
 from transfers.orders.placing import place_within
 
 OPENING_DESCRIPTION = "Opening deposit"
-# Each opening and closing is a mail and an audit entry.
+# Each opening and closing sends a mail and writes an audit entry.
 _TRIES = limiter.Limit(times=20, window_seconds=3600)
 
-# What an earlier request with the same key opened, asked before and behind the lock.
+# What an earlier request with the same key opened, read before the lock and under it.
 _accounts: Select = Select(
     lambda public_id: BankAccount.objects.filter(public_id=public_id), BankAccount._meta.get_field("public_id")
 )
@@ -60,7 +60,7 @@ _TOO_MANY_OF_CUSTOMER = "This customer has as many open accounts as one can have
 
 @dataclass(frozen=True)
 class _Opening:
-    """What is asked for: `deposit` in major units, `at` in UTC; `reason` is staff's, who act for the owner."""
+    """The request: `deposit` in major units, `at` in UTC; `reason` is for staff, who act for the owner."""
 
     actor: User
     owner: User
@@ -73,12 +73,12 @@ class _Opening:
 
     @property
     def is_served(self) -> bool:
-        """Whether somebody else opens it for the owner."""
+        """Return whether another person opens it for the owner."""
         return self.actor != self.owner
 
     @property
     def public_id(self) -> uuid.UUID:
-        """Follows from the key, so that the same request again finds what the first one opened."""
+        """Return the id that follows from the key, so that a repeated request finds what the first one opened."""
         return id_from_key(self.actor.public_id, self.idempotency_key)
 
 
@@ -94,7 +94,7 @@ def open_account(
     at: datetime | None = None,
 ) -> BankAccount:
     """Open a checking or savings account; the opening deposit (major units), if any, is posted in the ledger, or held
-    as any deposit is: then the account is open and empty until somebody has decided.
+    like any deposit: then the account is open and empty until a clerk has decided.
 
     The same key again returns the account that it opened.
 
@@ -105,8 +105,8 @@ def open_account(
         PermissionDenied
         TooManyAccounts, CashOnlyAtTheCounter, CashInLimitReached, IdempotencyConflict, NotACustomer: refused, nothing
         was opened.
-        ReasonMissing, ReasonTooLong, ReasonUnreadable: of somebody who opens it for another.
-        TooOften: too many openings this hour, or deposits this minute: an opening deposit is one of them.
+        ReasonMissing, ReasonTooLong, ReasonUnreadable: from an administrator who opens it for a customer.
+        TooOften: too many openings this hour, or deposits this minute: an opening deposit counts as one.
     """
     asked = _Opening(
         actor=actor,
@@ -133,7 +133,7 @@ def open_account(
 
 
 def _right_to_open(asked: _Opening) -> str:
-    """The reason to be kept, of somebody who may open this account; "" for an account of one's own."""
+    """Return the reason to record, if the actor may open this account; "" for an account of their own."""
     if not asked.is_served:
         require(asked.actor, "transfers.open_own_account")
         return ""
@@ -154,7 +154,7 @@ def counted_try(
     deposit: bool = False,
     account: BankAccount | None = None,
 ) -> Iterator[None]:
-    """One try at opening or closing: it takes its places first, refused or not, and a refusal is recorded.
+    """Count one try at opening or closing: it takes its places first, refused or not, and a refusal is recorded.
 
     The same try, repeated while the first still runs, takes no second place; repeated after a refusal, it does.
     """
@@ -164,7 +164,7 @@ def counted_try(
         if deposit:
             limits.take_place_ahead(customer, OrderKind.DEPOSIT, token=token, at=at)
         yield
-    except limiter.LimitsUnavailable:  # nobody said no to this: it could not be counted
+    except limiter.LimitsUnavailable:  # this is not a refusal: the try could not be counted
         raise
     except Refusal as refusal:
         limiter.spend(key, token)
@@ -178,11 +178,11 @@ def counted_try(
 
 @own_repeatable_transaction
 def _open(asked: _Opening) -> BankAccount:
-    row = limits.locked_limit(asked.owner, at=asked.at)  # this customer's requests queue here: a double click opens one
+    row = limits.locked_limit(asked.owner, at=asked.at)  # a double click waits here, and opens one account
     earlier = _find_earlier(asked)
     if earlier is not None:
         return earlier
-    # Locked, so that nobody is given another role meanwhile: staff have no accounts.
+    # Locked, so that nobody gives the customer another role meanwhile: staff have no accounts.
     require_customer(_locked_owners.instances(asked.owner.pk)[0])
     if len(_open_ones.rows(asked.owner.pk)) >= settings.MAX_OPEN_ACCOUNTS:
         raise TooManyAccounts(_TOO_MANY_OF_CUSTOMER if asked.is_served else None)
@@ -222,7 +222,7 @@ def _place_deposit(asked: _Opening, account: BankAccount, row: CustomerLimit) ->
 
 
 def _find_done(asked: _Opening) -> BankAccount | None:
-    """What this very request opened before; a conflict is for the counted try to find."""
+    """Return what the same request opened before; the counted try finds a conflict."""
     try:
         return _find_earlier(asked)
     except IdempotencyConflict:
@@ -230,10 +230,10 @@ def _find_done(asked: _Opening) -> BankAccount | None:
 
 
 def _find_earlier(asked: _Opening) -> BankAccount | None:
-    """The account this key opened before.
+    """Return the account that this key opened before.
 
     Raises:
-        IdempotencyConflict: the key was for another kind, another deposit, another owner, or no opening at all.
+        IdempotencyConflict: the key was for another kind, another deposit, another owner, or another act.
     """
     account = next(iter(_accounts.instances(asked.public_id)), None)
     digest = digest_of_key(asked.idempotency_key)

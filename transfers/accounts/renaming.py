@@ -12,7 +12,7 @@ from transfers.orders.ownership import require_owner
 
 @own_transaction
 def rename_account(*, actor: User, account: BankAccount, nickname: str) -> bool:
-    """Give the actor's own account, open or not, another nickname, or none (""); whether that changed anything.
+    """Give the actor's own account, open or not, another nickname, or none (""); return whether that changed anything.
 
     The audit log says that it was renamed, not how: people write what they like into a nickname.
 

@@ -33,7 +33,7 @@ class FreezeIn(In):
 
 
 class UnfreezeIn(LatelyCodeIn):
-    # The bounds are the list's alone: asked of null, they are a fault.
+    # The bounds are the list's only: compared with null, they would raise an error.
     kinds: Annotated[
         Annotated[list[Annotated[FreezeKind, Strict(False)]], Field(min_length=1, max_length=len(FreezeKind))]
         | SkipJsonSchema[None],
@@ -93,7 +93,7 @@ def unfreeze_account(request: ApiRequest, number: str, data: UnfreezeIn) -> Stat
 
 @staff_router.get("/accounts/{number}/freezes", response=FreezesOut)
 def account_freezes(request: ApiRequest, number: str) -> Any:
-    """The freezes that stand on an account, the first to come first, and after them the latest that were lifted."""
+    """The freezes of an account, oldest first, and after them the latest that were lifted."""
     account = staff_selectors.account_numbered(request.user, number)
     standing = freezes.standing_on(account)
     rows = [*standing, *freezes.lifted_on(account)]

@@ -1,6 +1,6 @@
-"""Accounts, money and payees for programs (R7.2). Routes parse; services decide, as they do for the pages.
+"""Accounts, money and payees for programs (R7.2). Routes parse; services decide, as for the pages.
 
-An account is named by its number in full, and only its owner's: any other is 404, whoever's it is.
+An account is named by its full number; an account that is not the actor's is 404, existing or not.
 """
 
 from typing import Any
@@ -279,29 +279,30 @@ def remove_payee(request: ApiRequest, payee_id: UUID) -> Status:
 
 
 def _holder(request: HttpRequest) -> User:
-    """Who asks, if their role has accounts. Selectors do not ask that; services do, once more."""
+    """Return the user, if their role has accounts. Selectors do not check that; services do, once more."""
     require(request.user, "transfers.open_own_account")
     return request.user  # type: ignore[return-value]
 
 
 def _sender(request: HttpRequest) -> User:
-    """Who asks, if their role sends money."""
+    """Return the user, if their role sends money."""
     require(request.user, "transfers.transfer_own_money")
     return request.user  # type: ignore[return-value]
 
 
 def _own(request: HttpRequest, number: str) -> BankAccount:
-    """The account of this number, if it is theirs.
+    """Return the account with this number, if it belongs to the user.
 
     Raises:
         PermissionDenied
-        BankAccount.DoesNotExist: 404, somebody else's like none.
+        BankAccount.DoesNotExist: 404, the same for another customer's account and for none.
     """
     return history.account_by_number(_holder(request), number)
 
 
 def _ordered(request: ApiRequest, order: TransferOrder, *, label: str = "") -> Status:
-    """201; 202 if it was held at first. The same request again gets the same status, whatever was decided since."""
+    """Return 201; 202 if the order was held at first. A repeated request gets the same status, whatever was decided
+    since."""
     status = 201 if order.state == OrderState.POSTED else 202
     return Status(status, history.receipt_of(order, request.user, label=label))
 

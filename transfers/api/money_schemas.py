@@ -28,6 +28,14 @@ from transfers.orders.step_up import Proof
 from transfers.payees import selectors as payee_selectors
 from transfers.periods import FIRST_DAY, LAST_DAY
 
+# Each value of `NameCheck`, for the document of the API.
+_WHAT_A_CHECK_SAYS = (
+    "`match`: the holder's name; case, accents, the order of words and titles do not count. `near`: given name and "
+    "surname are each close. `no_match`: anything else, such as a surname alone or initials. `not_checked`: no name "
+    "was sent, or five different ones for this account today. `skipped`: paid without a check. `not_needed`: an "
+    "account of yours, cash, or a payee from before there was a check."
+)
+
 
 def _one_of(values: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": [str(value) for value in values]})
@@ -48,7 +56,7 @@ MonthNumber = Annotated[int, Path(ge=1, le=12)]
 
 
 def _day(value: Any) -> date:
-    """A day as the pages' filters read it: one spelling, within the years that a customer can mean."""
+    """Read a day as the pages' filters do: in one spelling, within the years that a customer can mean."""
     try:
         return DayField().clean(value)
     except ValidationError as error:
@@ -76,7 +84,7 @@ class HistoryIn(InQuery):
     ] = ""
 
     def filters(self, account: BankAccount | None = None) -> HistoryFilters:
-        """The same as the pages' filters, of one account or of all.
+        """Return the same filters as the pages', for one account or for all.
 
         Raises:
             ValidationError: two contradict each other, or the cursor is not of a list like this.
@@ -145,7 +153,7 @@ class WithdrawalIn(DepositIn):
         return self
 
     def proof(self, request: HttpRequest) -> Proof | None:
-        """The code, for the service; None if none was sent."""
+        """Return the code, for the service; None if none was sent."""
         if self.challenge is None or self.code is None:
             return None
         return Proof(origin_of(request), self.challenge, self.code)
@@ -266,7 +274,7 @@ class EntryOut(Out):
 
 
 class OrderOut(Out):
-    """What was ordered, and what has become of it; `explanation` says why it waits, or was not carried out."""
+    """What was ordered, and its state; `explanation` says why it waits, or was not carried out."""
 
     id: Annotated[UUID, Field(validation_alias="public_id")]
     kind: Annotated[str, _one_of(OrderKind)]
@@ -353,7 +361,7 @@ class PayeesOut(Out):
 
 
 class NamedPayeeOut(Out):
-    """Whom a number belongs to: the holder's name after a match or a near match, else the one that you sent."""
+    """Whom a number belongs to: the holder's name after a match or a near match, otherwise the one that you sent."""
 
     name: str
     name_check: Annotated[
@@ -361,7 +369,8 @@ class NamedPayeeOut(Out):
         _one_of(NameCheck),
         Field(
             validation_alias="typed_check",
-            description="What the check said; of a payee of yours without a name, when theirs was last checked.",
+            description="What the check said; of a payee of yours without a name, when theirs was last checked. "
+            + _WHAT_A_CHECK_SAYS,
         ),
     ]
     name_confirmed: bool
@@ -386,7 +395,7 @@ _STEP_UP_EXAMPLE = {
     },
     "request_id": "1f0c9a7e5b3d4f21",
 }
-# What the refusals of payments tell programs besides (`transfers.orders.step_up`).
+# What the refusals of payments also tell programs (`transfers.orders.step_up`).
 PROBLEM_MEMBERS: dict[str, Any] = {
     "challenge": {
         "type": "object",
@@ -402,7 +411,7 @@ PROBLEM_MEMBERS: dict[str, Any] = {
         "type": "string",
         "enum": list(NameCheck),
         "description": "What the check of the payee's name said: with `name_not_confirmed`, and with "
-        "`step_up_required` where you sent a name.",
+        "`step_up_required` where you sent a name. " + _WHAT_A_CHECK_SAYS,
     },
     "payee_name": {
         "type": "string",
@@ -422,7 +431,7 @@ NAMED = {
     "a field is not valid, or the key was used with another request.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
-# For `openapi_extra` of what may need a code.
+# For `openapi_extra` of routes that may need a code.
 STEP_UP = refuses(409)
 STEP_UP["responses"][403] = {
     "description": "`step_up_required`: nothing has moved yet. Send the same request again, with the same "
@@ -436,12 +445,12 @@ STEP_UP["responses"][403] = {
         }
     },
 }
-# And of what pays somebody by name.
+# And of routes that pay a person by name.
 BY_NAME: dict[str, Any] = {"responses": STEP_UP["responses"] | {422: NAMED}}
 
 
 def pdf_or(*statuses: int) -> dict[str, Any]:
-    """For `openapi_extra` of a route that answers with a document, or with a refusal of these statuses."""
+    """Return, for `openapi_extra`, the answers of a route that returns a document, or a refusal with these statuses."""
     extra = refuses(*statuses)
     content = {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}
     extra["responses"][200] = {"description": "The document.", "content": content}

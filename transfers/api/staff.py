@@ -1,8 +1,8 @@
-"""What staff do with money through the API: decide what is held, close alerts, take a mistake back (R3.1, R3.10), and
-read the ledger (R6.4).
+"""Acts of staff with money through the API: decide held orders, close alerts, reverse a mistake (R3.1, R3.10), and read
+the ledger (R6.4).
 
-An order is decided once, an alert closed once and a movement reversed once, by whoever comes first; anybody else is
-told so with 409. What moves money takes an Idempotency-Key besides, so that the same request again has the same answer.
+An order is decided once, an alert closed once and a movement reversed once, by whoever is first; others get a 409.
+Routes that move money also take an Idempotency-Key, so that a repeated request gets the same answer.
 """
 
 from typing import Annotated, Any, Self
@@ -47,7 +47,7 @@ Freezes = Annotated[list[FreezeOut], Field(description="What freezes its account
 
 
 def _standing(*orders: TransferOrder) -> list[AccountFreeze]:
-    """What stands on the accounts of these orders, however many, in one question."""
+    """Return the freezes of these orders' accounts, however many orders, in one query."""
     return freezes.standing_on(*{side for order in orders for side in (order.source, order.target)})
 
 
@@ -180,7 +180,7 @@ router = Router(tags=["Staff"])
 
 @router.get("/holds", response=PageOf[HeldOut])
 def holds(request: ApiRequest, wanted: Query[PageIn]) -> Any:
-    """What waits for a decision, the last to come first."""
+    """What waits for a decision, newest first."""
     page = staff.held_orders(request.user, after=wanted.cursor)
     standing = _standing(*page.items)
     return {"items": [HeldOut.of(order, standing) for order in page.items], "next_cursor": page.next_cursor}
@@ -206,7 +206,7 @@ def reject_hold(request: ApiRequest, hold_id: UUID, data: LatelyCodeIn, key: Ide
 
 @router.get("/alerts", response=PageOf[AlertOut])
 def alerts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
-    """What the fraud rules said and nobody has looked at, the last to come first."""
+    """What the fraud rules said and nobody has looked at, newest first."""
     page = staff.open_alerts(request.user, after=wanted.cursor)
     standing = _standing(*(alert.order for alert in page.items))
     return {"items": [AlertOut.of(alert, standing) for alert in page.items], "next_cursor": page.next_cursor}

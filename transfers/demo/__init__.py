@@ -1,8 +1,8 @@
 """The demo bank: a dozen customers and half a year of their lives, safe to run again (R9.2).
 
-`lives` says what they do, `planning` makes a list of movements of it, `writing` posts that by the batch; savings earn
-interest in the night after each month. The last day is lived through the ordinary services, so that mails and limits
-show, too; one payment is held, and one was paid twice and is reversed.
+`lives` says what they do, `planning` turns that into a list of movements, `writing` posts it in batches; savings earn
+interest in the night after each month. The last day goes through the ordinary services, so that mails and limits exist,
+too; one payment is held, and one was paid twice and is reversed.
 """
 
 from collections.abc import Iterator
@@ -43,14 +43,14 @@ class _Recent:
     target: str
     hundredths: int
     text: str
-    typed: str = ""  # the payee's name, where it was not theirs and the money was sent all the same
-    reversed_after: timedelta | None = None  # by an administrator, to whom the payer has written
+    typed: str = ""  # the payee's name, where it was not theirs and the money was sent anyway
+    reversed_after: timedelta | None = None  # by an administrator, after the payer has written to them
 
 
 _RECENT = (
     _Recent("seed-recent-1", timedelta(hours=22, minutes=12), "zoe.studio", "bob.checking", 3450, "Van rental"),
     _Recent("seed-recent-2", timedelta(hours=20, minutes=41), "alice.everyday", "market.till", 4163, "Groceries"),
-    # Paid twice, and taken back: what a reversed payment looks like.
+    # Paid twice, and reversed: an example of a reversed payment.
     _Recent(
         *("seed-recent-2b", timedelta(hours=20, minutes=38), "alice.everyday", "market.till", 4163, "Groceries"),
         reversed_after=timedelta(hours=1, minutes=11),
@@ -76,18 +76,18 @@ _RECENT = (
 
 
 def is_seeded() -> bool:
-    """Whether the last thing has happened; it has, too, in a demo bank that an earlier version made."""
+    """Return whether the last thing has happened; also true in a demo bank that an earlier version made."""
     return _has_happened(_FINISHED)
 
 
 def live(people: dict[str, User], now: datetime | None = None) -> Iterator[tuple[int, int]]:
-    """Let half a year pass up to `now`; yields how many movements of how many are done.
+    """Let half a year pass up to `now`; yield how many movements of how many are done.
 
-    Stopped and called again it goes on where it was; the days in between are lived, too.
+    Stopped and called again, it goes on where it was; the days in between happen, too.
     """
     now = now or timezone.now()
     first, accounts = open_accounts(people, now)
-    # What came after the history is in the ledger: nothing can be put before it any more.
+    # Later movements are in the ledger already: nothing can be put before them any more.
     movements = [] if _has_happened(_RECENT[0].key) else plan(first, now - _LATELY)
     total = len(movements) + len(_RECENT)
     yield 0, total
@@ -105,7 +105,7 @@ def live(people: dict[str, User], now: datetime | None = None) -> Iterator[tuple
 
 
 def _earn_interest(month: Month, until: datetime) -> None:
-    """In the night after the month, as the scheduler does; not later than `until`."""
+    """Post the interest in the night after the month, as the scheduler does; not later than `until`."""
     night = month.ends_at + timedelta(hours=2)
     if night <= until:
         accrue_interest(until=month.last_day, at=night)
@@ -125,7 +125,7 @@ def _happen(recent: _Recent, people: dict[str, User], accounts: dict[str, BankAc
     try:
         order = sending.transfer(**payment)
     except StepUpRequired as need:
-        # Nobody's phone is at hand: the demo vouches for its people.
+        # No phone is needed: the demo confirms codes for its people.
         StepUpChallenge.objects.filter(pk=need.challenge.pk).update(verified_at=payment["at"])
         order = sending.transfer(**payment, proof=Proof(Origin(), need.challenge.public_id, code=""))
     if recent.reversed_after is not None and order.transaction is not None:

@@ -1,6 +1,6 @@
-"""How a habit is written down: who pays whom, on which days, how much, with which words.
+"""The notation of a habit: who pays whom, on which days, how much, with which words.
 
-Days and amounts are drawn from the generator that the plan hands in, so that the same plan comes out each time.
+Days and amounts are drawn from the generator that the plan passes in, so that the same plan comes out each time.
 """
 
 from collections.abc import Callable
@@ -33,8 +33,8 @@ Amount = Callable[[Random, Decimal], Decimal]
 class Habit:
     """Money that goes from `source` to `target`, both `person.account` or CASH, whenever `when` says so.
 
-    `amount` is asked with the source's balance; zero is not paid. What `must` be paid may use the account up,
-    all else leaves some in it. What is done `at_home` is not done by somebody who is away.
+    `amount` gets the source's balance; zero is not paid. A payment that `must` be made may empty the account, others
+    leave some in it. A habit `at_home` pauses while the person is away.
     """
 
     source: str
@@ -48,12 +48,12 @@ class Habit:
 
 
 def money(hundredths: int) -> Decimal:
-    """Hundredths of a major unit as money that the bank's currency can have."""
+    """Return hundredths of a major unit as an amount that the bank's currency can have."""
     return (Decimal(hundredths) / 100).quantize(from_minor(1))
 
 
 def weekly(*odds: int) -> When:
-    """So likely, in per cent, on Monday, Tuesday, … Sunday."""
+    """Return whether it happens, with these chances in per cent on Monday, Tuesday, … Sunday."""
     return lambda day, chance: chance.randrange(100) < odds[day.date.weekday()]
 
 
@@ -62,7 +62,7 @@ def monthly(*numbers: int) -> When:
 
 
 def payday(day: Day, chance: Random) -> bool:
-    """The 27th, or the Friday before when that is on a weekend."""
+    """Return whether it is the 27th, or the Friday before if that is on a weekend."""
     due = day.date.replace(day=_PAYDAY)
     return day.date == due - timedelta(days=max(due.weekday() - _SATURDAY + 1, 0))
 
@@ -72,7 +72,7 @@ def once(month: int, number: int) -> When:
 
 
 def now_and_then(month: int, first: int, last: int, odds: int) -> When:
-    """So likely, in per cent, on each day of a part of one month."""
+    """Return whether it happens, with this chance in per cent on each day of a part of one month."""
     return lambda day, chance: day.month == month and first <= day.date.day <= last and chance.randrange(100) < odds
 
 
@@ -81,12 +81,12 @@ def exactly(amount: int) -> Amount:
 
 
 def between(low: int, high: int) -> Amount:
-    """To the cent; small sums are more frequent than large ones."""
+    """Return an amount to the cent; small sums are more frequent than large ones."""
     return lambda chance, balance: money(round(chance.triangular(low, high, low + (high - low) / 3) * 100))
 
 
 def priced(low: int, high: int) -> Amount:
-    """Tenths, as on a price list."""
+    """Return an amount in tenths, as on a price list."""
     return lambda chance, balance: money(chance.randrange(low * 10, high * 10 + 1) * 10)
 
 
@@ -95,7 +95,7 @@ def notes(*amounts: int) -> Amount:
 
 
 def above(keep: int, low: int, high: int) -> Amount:
-    """A share, in per cent, of what the account has above `keep`, in tens: nothing when that is little."""
+    """Return a share, in per cent, of what the account has above `keep`, in tens: nothing if that is little."""
 
     def amount(chance: Random, balance: Decimal) -> Decimal:
         share = chance.randint(low, high)

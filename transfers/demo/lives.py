@@ -1,8 +1,8 @@
 """The demo's people in data: which accounts they have, and what they do with their money.
 
-Salaries, rents and groceries are payments between them, so that both sides can be looked at. What comes from
-outside the bank, such as a shop's takings, is paid in over the counter. Whoever could pile money up spends or
-saves what is `above` a sum, so that no balance runs away.
+Salaries, rents and groceries are payments between them, so that both sides can be looked at. Money from outside the
+bank, such as a shop's takings, is paid in at the counter. People who could pile up money spend or save what is `above`
+a sum, so that no balance grows without end.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ SAVINGS, CHECKING = AccountKind.SAVINGS, AccountKind.CHECKING
 
 @dataclass(frozen=True)
 class Holding:
-    """An account somebody has: `key` is `person.account`, `deposit` what it is opened with, in cents."""
+    """An account of a person: `key` is `person.account`, `deposit` its opening deposit, in cents."""
 
     key: str
     kind: AccountKind
@@ -85,7 +85,7 @@ _DINNER = ("Dinner, thanks!", "My half of the pizza", "For Thursday’s curry", 
 
 
 def _household(account: str, *, portions: int = 1) -> list[Habit]:
-    """What everybody does: the shop two or three times a week, the café, the pharmacy, a cash machine."""
+    """Return everybody's habits: the shop two or three times a week, the café, the pharmacy, a cash machine."""
     return [
         Habit(account, "market.till", weekly(45, 15, 40, 25, 45, 0, 0), between(6, 16 + 14 * portions), _SHOPS,
               (8, 20), at_home=True),
@@ -219,5 +219,5 @@ _NEIGHBOURS = [
     Habit("huong.scooter", CASH, once(5, 6), exactly(850), ("Second-hand scooter",)),
 ]  # fmt: skip
 
-# In this order on a day, at the same minute: wages and rents before what is bought with them.
+# In this order on a day, at the same minute: wages and rents before the purchases that need them.
 HABITS = (*_BUSINESSES, *_ALICE, *_BOB, *_ZOE, *_NEIGHBOURS)

@@ -20,7 +20,7 @@ from transfers.periods import Month, end_of_day
 
 
 def make_people() -> dict[str, User]:
-    """The demo's users by their login, and an administrator who must change the password: all or none."""
+    """Return the demo's users by their login, and an administrator who must change the password: makes all or none."""
     password = make_password(demo_people.DEMO_PASSWORD)
     first_password = make_password(demo_people.ADMIN_FIRST_PASSWORD)
     people = {}
@@ -52,10 +52,10 @@ def _make(person: Person, password_hash: str, *, must_change_password: bool) -> 
 
 
 def open_accounts(people: dict[str, User], now: datetime) -> tuple[Month, dict[str, BankAccount]]:
-    """The accounts by key, empty where they are new, and the month that their history begins with.
+    """Return the accounts by key, empty where they are new, and the first month of their history.
 
-    That month is what the first account says, not what `now` does: a seed that goes on later goes on with the
-    same history. What they are opened with is part of it.
+    The first account says which month that is, not `now`: a seed that goes on later keeps the same history. The opening
+    deposits are part of it.
     """
     first, accounts = first_month(now), {}
     for holding in HOLDINGS:

@@ -1,8 +1,7 @@
-"""What happens in the demo bank, worked out before any of it is written: a pure function of the first month.
+"""The events of the demo bank, planned before any is written: a pure function of the first month.
 
-Days are planned one after another, and balances are kept on the way: what does not fit is left out, so that the
-plan never overdraws. A plan that runs longer begins with the shorter one, which is how a seed that was stopped
-goes on on another day.
+Days are planned one after another, and balances are tracked: a payment that does not fit is left out, so that the plan
+never overdraws. A longer plan begins with the shorter one, so a stopped seed can go on on another day.
 """
 
 import random
@@ -23,7 +22,7 @@ _LEFT_IN_THE_ACCOUNT = 40
 
 @dataclass(frozen=True)
 class Movement:
-    """One thing that happened; `key` makes it happen once. Accounts by their key, CASH for the bank's side."""
+    """One event; `key` makes it happen once. Accounts by their key, CASH for the bank's side."""
 
     key: str
     at: datetime
@@ -34,7 +33,7 @@ class Movement:
 
     @property
     def actor(self) -> str:
-        """Who did it: the owner of the source, or who paid cash in."""
+        """Return who did it: the owner of the source, or the person who paid cash in."""
         return owner_of(self.source or self.target)
 
     @property
@@ -47,18 +46,18 @@ class Movement:
 
 
 def first_month(now: datetime) -> Month:
-    """The first of the full months that a history up to `now` has."""
+    """Return the first full month of a history up to `now`."""
     return Month.of(now).and_before(MONTHS + 1)[0]
 
 
 def opening_times(first: Month) -> dict[str, datetime]:
-    """When each account was opened: some days before the first month."""
+    """Return when each account was opened: some days before the first month."""
     begin = start_of_day(first.first_day - timedelta(days=3)) + timedelta(hours=10)
     return {holding.key: begin + timedelta(minutes=5 * number) for number, holding in enumerate(HOLDINGS)}
 
 
 def plan(first: Month, until: datetime) -> list[Movement]:
-    """All movements from the opening deposits up to the beginning of the day of `until`, oldest first."""
+    """Return all movements from the opening deposits up to the beginning of the day of `until`, oldest first."""
     chance = random.Random(_SEED)  # noqa: S311 - the demo's lives, not a secret
     books = _Books()
     times = opening_times(first)

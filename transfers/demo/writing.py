@@ -1,7 +1,7 @@
-"""Writing the plan into the bank by the batch: what the services would have left behind, in a few statements.
+"""Writing the plan into the bank in batches: the rows that the services would have left, in a few statements.
 
-No way to move money in a real bank: no limit is charged, no fraud rule is asked and nobody is mailed, since all
-of it lies in the past. The ledger's rules hold as ever.
+It is not a way to move money in a real bank: no limit is charged, no fraud rule is checked and nobody is mailed, since
+everything is in the past. The ledger's rules hold as always.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ BATCH = 500
 def instructions(
     movements: Sequence[Movement], people: dict[str, User], accounts: dict[str, BankAccount]
 ) -> list[Instruction]:
-    """The movements as orders of these people on these accounts."""
+    """Return the movements as orders of these people on these accounts."""
     tills = {key: cash.cash_account_for(account) for key, account in accounts.items()}
     return [
         Instruction(
@@ -48,17 +48,16 @@ def instructions(
 
 
 def by_their_name(account: BankAccount) -> NameGiven:
-    """The demo's people know each other's names."""
+    """Return the owner's full name as the typed one, and a match: people of the demo know each other's names."""
     return NameGiven(account.owner.get_full_name() if account.owner else "", NameCheck.MATCH)
 
 
 def write_history(wanted: Sequence[Instruction]) -> Iterator[int]:
-    """Write the orders that are not there yet, oldest first, each batch whole or not at all; yields how many are
-    done after each batch.
+    """Write the missing orders, oldest first, each batch whole or not at all; yield how many are done after each batch.
 
     Raises:
         RuntimeError: the bank is not in demo mode.
-        Refusal: the ledger's; the batch was not written.
+        Refusal: from the ledger; the batch was not written.
     """
     if not settings.DEMO:
         raise RuntimeError("This exists in demo mode only.")
@@ -84,7 +83,7 @@ def _write(batch: Sequence[Instruction]) -> None:
 
 
 def _lock_limits(batch: Sequence[Instruction]) -> None:
-    """The customers' limit rows, before any account: whatever moves their money waits here, another seed too."""
+    """Lock the customers' limit rows, before any account: all that moves their money waits here, another seed too."""
     customers = {one.customer.pk for one in batch}
     list(lock(CustomerLimit.objects).filter(user__in=customers).order_by("pk"))
 
@@ -102,8 +101,8 @@ Payment = tuple[Instruction, TransferOrder]
 
 
 def _name_payees(payments: Sequence[Payment]) -> list[Payee]:
-    """Let each order say how it stands with the payee's name, and whether it is a first payment; return whom the payers
-    know so far."""
+    """Set on each order the result of the payee check, and whether it is a first payment; return whom the payers know
+    so far."""
     rows = list(Payee.objects.filter(customer__in={one.customer.pk for one, _ in payments}))
     known = {(row.customer_id, row.account_id): KnownPayee(row.pk, row.typed_name, row.name_check) for row in rows}
     for one, order in payments:
@@ -114,7 +113,7 @@ def _name_payees(payments: Sequence[Payment]) -> list[Payee]:
 
 
 def _remember_payees(payments: Sequence[Payment], known: list[Payee]) -> None:
-    """Whoever was paid is a known payee from the first payment on."""
+    """Write the payees: everybody is a known payee from the first payment on."""
     times: dict[tuple[int, int], list[datetime]] = {}
     checks: dict[tuple[int, int], str] = {}
     for one, order in payments:

@@ -1,7 +1,7 @@
 """The shapes of pictures: round scales, lines and bars, as SVG paths in a box that the page stretches.
 
 Everything is drawn in a box of WIDTH by HEIGHT units, its origin at the upper left. Paths are texts, so that no
-template writes their numbers with a comma where people do.
+template writes their numbers with a decimal comma.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from decimal import ROUND_CEILING, Decimal
 
 WIDTH, HEIGHT = 600, 200
 MOST_STEPS = 4
-_BAR = Decimal("0.32")  # of the room that a pair of bars has
+_BAR = Decimal("0.32")  # share of the room of a pair of bars
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Round amounts at equal distances, from nothing at the bottom to the last at the top."""
+    """Round amounts at equal distances, from zero at the bottom to the last at the top."""
 
     marks: tuple[Decimal, ...]
 
@@ -25,11 +25,11 @@ class Scale:
 
     @property
     def grid(self) -> str:
-        """A line across for each mark."""
+        """Return a line across for each mark."""
         return "".join(f"M0 {self.y(mark)}H{WIDTH}" for mark in self.marks)
 
     def y(self, amount: Decimal) -> str:
-        """How far below the top an amount is."""
+        """Return how far below the top an amount is."""
         return _text(HEIGHT - HEIGHT * amount / self.marks[-1])
 
 
@@ -45,7 +45,7 @@ class LinePicture:
 
 @dataclass(frozen=True)
 class BarPicture:
-    """Pairs of bars from left to right; of nothing there is no bar."""
+    """Pairs of bars from left to right; zero has no bar."""
 
     scale: Scale
     left: str
@@ -53,7 +53,8 @@ class BarPicture:
 
 
 def scale_up_to(largest: Decimal, *, unit: Decimal) -> Scale:
-    """At most MOST_STEPS steps of 1, 2 or 5 times a power of ten, none smaller than `unit`, that reach `largest`."""
+    """Return at most MOST_STEPS steps of 1, 2 or 5 times a power of ten, none smaller than `unit`, that reach
+    `largest`."""
     if largest <= 0:
         return Scale((Decimal(0), Decimal(1)))
     power = Decimal(1).scaleb((largest / MOST_STEPS).adjusted())
@@ -64,7 +65,7 @@ def scale_up_to(largest: Decimal, *, unit: Decimal) -> Scale:
 
 
 def draw_line(amounts: Sequence[Decimal], *, unit: Decimal) -> LinePicture:
-    """`amounts` (one at least, none negative) as a line; a single one is a point at the right."""
+    """Return `amounts` (one at least, none negative) as a line; a single one is a point at the right."""
     scale = scale_up_to(max(amounts), unit=unit)
     gaps = max(len(amounts) - 1, 1)
     first = gaps + 1 - len(amounts)
@@ -77,7 +78,7 @@ def draw_line(amounts: Sequence[Decimal], *, unit: Decimal) -> LinePicture:
 
 
 def draw_bars(pairs: Sequence[tuple[Decimal, Decimal]], *, unit: Decimal) -> BarPicture:
-    """`pairs` (one at least, nothing negative) as bars side by side."""
+    """Return `pairs` (one at least, nothing negative) as bars side by side."""
     scale = scale_up_to(max(max(pair) for pair in pairs), unit=unit)
     room = Decimal(WIDTH) / len(pairs)
     middles = [room * number + room / 2 for number in range(len(pairs))]
@@ -95,11 +96,11 @@ def draw_bars(pairs: Sequence[tuple[Decimal, Decimal]], *, unit: Decimal) -> Bar
 def _bar(x: Decimal, width: Decimal, amount: Decimal, scale: Scale) -> str:
     if not amount:
         return ""
-    # A little beside a lot is still to be seen.
+    # A little beside a lot must still be visible.
     top = min(Decimal(scale.y(amount)), Decimal(HEIGHT - 1))
     return f"M{_text(x)} {HEIGHT}V{_text(top)}h{_text(width)}V{HEIGHT}Z"
 
 
 def _text(number: Decimal) -> str:
-    """Tenths are finer than any screen; `normalize` would write 600 as 6E+2."""
+    """Write a number as text. Tenths are finer than any screen; `normalize` would write 600 as 6E+2."""
     return f"{number:.1f}".removesuffix(".0")

@@ -1,4 +1,4 @@
-"""Which movements a history shows: read from the page's address, and written back into it."""
+"""The movements that a history shows: filters read from the page's address, and written back into it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from transfers.periods import FIRST_DAY, LAST_DAY
 
 @dataclass(frozen=True)
 class HistoryFilters:
-    """What is asked for; None or "" leaves a filter out. Days are the bank's, both included; amounts in major units."""
+    """The filters; None or "" leaves one out. Days are the bank's, both included; amounts in major units."""
 
     account: BankAccount | None = None
     date_from: date | None = None
@@ -30,12 +30,12 @@ class HistoryFilters:
     min_amount: Decimal | None = None
     max_amount: Decimal | None = None
     text: str = ""
-    # Ids of the accounts whose names `text` is in; None until `selectors.with_named_accounts()` has looked.
+    # Ids of the accounts whose names contain `text`; None until `selectors.with_named_accounts()` has looked.
     named_accounts: tuple[int, ...] | None = None
 
     @property
     def parameters(self) -> dict[str, str]:
-        """The filters that are set, as they stand in the address."""
+        """Return the filters that are set, as the address has them."""
         values = {
             "account": str(self.account.public_id) if self.account else "",
             "date_from": self.date_from.isoformat() if self.date_from else "",
@@ -52,12 +52,12 @@ class HistoryFilters:
         return replace(self, **{name: getattr(empty, name)})
 
     def url(self, path: str, **more: str) -> str:
-        """`path` with these filters, and whatever else is to stand behind them."""
+        """Return `path` with these filters, and the given parameters after them."""
         query = urlencode(self.parameters | more)
         return f"{path}?{query}" if query else path
 
     def chips(self, path: str) -> Iterator[dict[str, str]]:
-        """Each filter in words, with the address of the page without it."""
+        """Yield each filter in words, with the address of the page without it."""
         words = {
             "account": lambda: account_label(self.account) if self.account else "",
             "date_from": lambda: f"From {date_format(self.date_from or FIRST_DAY)}",
@@ -72,7 +72,7 @@ class HistoryFilters:
 
 
 def contradictions(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What cannot be true together: the name of the filter that comes too early or is too low, and a text."""
+    """Yield contradictions: the name of the filter that is too early or too low, and a text."""
     first, last = filters.get("date_from"), filters.get("date_to")
     if first is not None and last is not None and first > last:
         yield "date_to", "This day is before the first one."
@@ -82,7 +82,7 @@ def contradictions(filters: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 class DayInput(forms.DateInput):
-    """The browser's own date field. It takes nothing but days: another text is left out, the error tells of it."""
+    """The browser's own date field. It accepts only days: another text is left out, and the error mentions it."""
 
     def __init__(self) -> None:
         super().__init__(format="%Y-%m-%d", attrs={"type": "date"})
@@ -147,6 +147,6 @@ class HistoryFilterForm(forms.Form):
 
     @property
     def filters(self) -> HistoryFilters:
-        """What was understood; fields with an error are left out."""
+        """Return the filters that were understood; fields with an error are left out."""
         data = {name: value for name, value in self.cleaned_data.items() if value not in (None, "")}
         return HistoryFilters(**data | {"account": self._accounts.get(data.get("account", ""))})

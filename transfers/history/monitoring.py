@@ -1,4 +1,4 @@
-"""The bank at a glance, for staff: figures that stay cheap however many rows there are (R5.3)."""
+"""The bank's figures for staff, cheap however many rows there are (R5.3)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,22 +19,22 @@ LAST_TRANSACTIONS = 50
 
 @dataclass(frozen=True)
 class Volume:
-    """What moved since a day began, of the latest `totalled_rows()` movements at most; neither what was reversed since
-    nor reversals, which together moved nothing."""
+    """What moved since a day began, in the latest `totalled_rows()` movements at most; without reversals and what they
+    reversed, which together moved nothing."""
 
     count: Count
     amount: Decimal
 
 
 def total_deposits() -> Decimal:
-    """What the bank owes its customers, read from the bank's own side: a handful of rows, however many accounts
-    there are. Debits equal credits, so the one is the other."""
+    """Return what the bank owes its customers, read from the bank's own side: a handful of rows, however many accounts
+    there are. Debits equal credits, so one is the other."""
     own = BankAccount.objects.filter(kind__in=INTERNAL_KINDS).values_list("kind", "balance")
     return sum((balance if kind in DEBIT_NORMAL_KINDS else -balance for kind, balance in own), Decimal(0))
 
 
 def accounts_with_status(status: AccountStatus) -> QuerySet[BankAccount]:
-    """Customers' accounts of this status."""
+    """Return customers' accounts with this status."""
     return BankAccount.objects.filter(kind__in=CUSTOMER_KINDS, status=status)
 
 
@@ -54,7 +54,8 @@ def alerts_open() -> QuerySet[FraudAlert]:
 
 
 def last_transactions() -> list[Transaction]:
-    """The latest, newest first, with who began them and what reversed them: what the front page shows, and no more."""
+    """Return the latest movements, newest first, with who began them and what reversed them: exactly what the front
+    page shows."""
     return _latest.instances()
 
 

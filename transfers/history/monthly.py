@@ -21,7 +21,7 @@ STATEMENT_ROWS = 2_000  # some seconds of work
 
 
 class NoSuchMonth(NotFound):
-    """A month that is still to come, or in which there was no account yet, or no longer."""
+    """A month in the future, or in which the account did not exist."""
 
 
 class StatementTooLong(Refusal):
@@ -52,7 +52,7 @@ class Statement:
 
 
 def statement_months(account: BankAccount, *, at: datetime) -> list[Month]:
-    """The months of which there is a statement, latest first."""
+    """Return the months that have a statement, latest first."""
     first = Entry.objects.filter(account=account, sequence=1).values_list("posted_at", flat=True).first()
     begins_at = min(account.opened_at, first or account.opened_at)
     return list(Month.of(min(account.closed_at or at, at)).back_to(Month.of(begins_at)))
@@ -60,17 +60,17 @@ def statement_months(account: BankAccount, *, at: datetime) -> list[Month]:
 
 @may_be_behind
 def statement_for(user: User, account: BankAccount, month: Month, *, at: datetime) -> Statement:
-    """The user's statement of a month; of the present one, what has happened so far.
+    """Return the user's statement of a month; for the current month, up to now.
 
-    By the time of each entry, and the opening balance is the sum of all before: so each month begins with what
-    the last one ended with, whichever of two entries at midnight got its sequence first. A document must not lack
-    what has moved: a replica that is behind on this account is not asked.
+    Entries count by their time, and the opening balance is the sum of all before: so each month begins with the last
+    one's closing balance, whichever of two entries at midnight got its sequence first. A document must not lack a
+    movement: a replica that is behind on this account is not asked.
 
     Args:
         account: as read from the primary.
 
     Raises:
-        BankAccount.DoesNotExist: it is somebody else's.
+        BankAccount.DoesNotExist: it belongs to another customer.
         NoSuchMonth
         StatementTooLong
     """
@@ -103,6 +103,6 @@ def _last_sequence(account: BankAccount) -> int:
 
 
 def _balance_before(account: BankAccount, moment: datetime) -> Decimal:
-    """What all entries before `moment` come to: signed, so that the sum is never larger than a balance."""
+    """Return the sum of all entries before `moment`: signed, so that it is never larger than a balance."""
     before = Entry.objects.filter(account=account, posted_at__lt=moment)
     return before.aggregate(total=Sum(SIGNED_AMOUNT))["total"] or Decimal(0)

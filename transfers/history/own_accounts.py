@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DailyUse:
-    """What counts towards a limit of the day, and how much of it there was today, in major units."""
+    """What counts towards a limit of the day, and how much of it was used today, in major units."""
 
     limit: Decimal
     used: Decimal
@@ -34,7 +34,7 @@ class DailyUse:
 
 
 def accounts_of(user: User, *, active_only: bool = False) -> list[BankAccount]:
-    """The user's accounts: open ones first, in the order they were opened."""
+    """Return the user's accounts: open ones first, in the order they were opened."""
     rows = _own.instances(user.pk)
     return [row for row in rows if row.is_active] if active_only else rows
 
@@ -50,19 +50,19 @@ _own: Select = Select(
 
 
 def account_of(user: User, public_id: UUID) -> BankAccount:
-    """One account of the user.
+    """Return one account of the user.
 
     Raises:
-        BankAccount.DoesNotExist: also when it is somebody else's.
+        BankAccount.DoesNotExist: also when it belongs to another customer.
     """
     return BankAccount.objects.get(owner=user, public_id=public_id)
 
 
 def account_by_number(user: User, text: str) -> BankAccount:
-    """One account of the user by its number, spaces and hyphens allowed.
+    """Return one account of the user by its number, spaces and hyphens allowed.
 
     Raises:
-        BankAccount.DoesNotExist: also when it is somebody else's, or no account number at all.
+        BankAccount.DoesNotExist: also when it belongs to another customer, or is not an account number.
     """
     try:
         number = account_numbers.parse_number(text)
@@ -76,18 +76,18 @@ def account_by_number(user: User, text: str) -> BankAccount:
 
 
 def daily_use(user: User) -> DailyUse:
-    """Today's payments out."""
+    """Return today's payments out."""
     return daily_use_by(limits.limit_of(user))
 
 
 def cash_in_use(user: User) -> DailyUse:
-    """What the customer has paid in by themselves today."""
+    """Return what the customer has paid in by themselves today."""
     row = limits.limit_of(user)
     used = row.cash_in_on(timezone.localdate()) if row is not None else Decimal(0)
     return DailyUse(settings.CASH_IN_DAILY_LIMIT, used)
 
 
 def daily_use_by(row: CustomerLimit | None) -> DailyUse:
-    """The same, of somebody whose row has been read; None is one who never paid anything out."""
+    """Return the same for a customer whose row has been read; None is one who never paid anything out."""
     used = row.used_on(timezone.localdate()) if row is not None else Decimal(0)
     return DailyUse(limits.daily_limit(row), used)

@@ -1,7 +1,7 @@
-"""Balance over time, and in and out by month: for pictures, at the price of one statement each (R2.4, R10.5).
+"""Balance over time, and in and out by month: for pictures, in one statement each (R2.4, R10.5).
 
-Each period is a sum of its own in a half-open range of `posted_at`. The sums have all they need in the index
-`entry_account_sums`, so that no entry's row is read.
+Each period is a sum of its own in a half-open range of `posted_at`. The index `entry_account_sums` has all columns of
+the sums, so no entry's row is read.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ MONTHS = 6
 
 Bounds = tuple[tuple[datetime, datetime | None], ...]  # from, and before (None: no end)
 
-# Customers' accounts are credit-normal: what comes in is a credit.
+# Customers' accounts are credit-normal: money in is a credit.
 SIGNED_AMOUNT = Case(
     When(direction=Direction.CREDIT, then=F("amount")), default=Value(0) - F("amount"), output_field=MoneyField()
 )
@@ -32,7 +32,7 @@ SIGNED_AMOUNT = Case(
 
 @dataclass(frozen=True)
 class BalancePoint:
-    """What was there at the end of a day; of today, what is there now."""
+    """The balance at the end of a day; for today, the balance now."""
 
     day: date
     balance: Decimal
@@ -40,7 +40,7 @@ class BalancePoint:
 
 @dataclass(frozen=True)
 class Balances:
-    """The accounts that were asked for, closed ones last, and what was on them together, earliest first."""
+    """The requested accounts, closed ones last, and their balance together, earliest first."""
 
     accounts: list[BankAccount]
     points: list[BalancePoint]
@@ -66,7 +66,7 @@ class MonthFlow:
 
 @dataclass(frozen=True)
 class Overview:
-    """What a customer sees first: every account, what was on all of them, and today's payments out."""
+    """What a customer sees first: every account, the balance of all of them, and today's payments out."""
 
     accounts: list[BankAccount]
     balances: Balances
@@ -74,16 +74,17 @@ class Overview:
 
 
 def balances_over_time(user: User, *, at: datetime, account: BankAccount | None = None) -> Balances:
-    """The balance at the end of each of the last weeks, and now; of one account or of all, closed ones included.
+    """Return the balance at the end of each of the last weeks, and now; for one account or for all, closed ones
+    included.
 
     It begins with the week in which the first of them was opened: before that there was no balance, not even zero.
-    At least two points are there, the later one now.
+    There are at least two points, the later one now.
 
-    Reckoned back from the balance that is read in the same statement, so the last point is that balance, and the
-    others are what statements say, whatever order entries of one moment took.
+    It counts back from the balance that is read in the same statement: so the last point is that balance, and the
+    others equal the statements, whatever the order of entries at one moment.
 
     Raises:
-        BankAccount.DoesNotExist: it is somebody else's.
+        BankAccount.DoesNotExist: it belongs to another customer.
     """
     if account is None:
         return _balances(_weekly.instances(*_moments(at), user.pk), at)
@@ -92,13 +93,13 @@ def balances_over_time(user: User, *, at: datetime, account: BankAccount | None 
 
 
 def months_in_and_out(user: User, *, at: datetime, account: BankAccount | None = None) -> list[MonthFlow]:
-    """The last calendar months, earliest first; the last one is so far. Of one account or of all.
+    """Return the last calendar months, earliest first, the last one up to now; for one account or for all.
 
-    Over all accounts, money moved between them counts on both sides: that it came from another account of the same
-    owner stands in another entry, and to look for it would cost a look-up for each.
+    Over all accounts, money moved between them counts on both sides: only the other entry says that it came from the
+    same owner, and finding it would cost a look-up for each.
 
     Raises:
-        BankAccount.DoesNotExist: it is somebody else's.
+        BankAccount.DoesNotExist: it belongs to another customer.
     """
     months = Month.of(at).and_before(MONTHS)
     rows = list(_own(_with_months(_month_bounds(at)), user, account))
@@ -109,9 +110,9 @@ def months_in_and_out(user: User, *, at: datetime, account: BankAccount | None =
 
 
 def overview_of(user: User, *, at: datetime) -> Overview:
-    """All that the dashboard needs of accounts, balances and limits, in one statement."""
+    """Return all that the dashboard needs of accounts, balances and limits, in one statement."""
     balances = _balances(_overviews.instances(*_moments(at), user.pk), at)
-    # getattr: who never paid anything out has no row, which the join has found out already.
+    # getattr: a customer who never paid anything out has no row, which the join has shown already.
     limit = getattr(balances.accounts[0].owner, "limit", None) if balances.accounts else None
     return Overview(balances.accounts, balances, daily_use_by(limit))
 
@@ -139,7 +140,8 @@ def _balances(rows: list[BankAccount], at: datetime) -> Balances:
 
 
 def _weeks_shown(rows: Sequence[BankAccount], at: datetime) -> list[Week]:
-    """This week and those before it whose beginning the first account has seen, earliest first; one at least."""
+    """Return this week and those before it that began after the first account was opened, earliest first; one at
+    least."""
     weeks = Week.of(at).and_before(WEEKS)
     opened = Week.of(min((row.opened_at for row in rows), default=at))
     return [week for week in weeks if week > opened] or weeks[-1:]
@@ -153,9 +155,9 @@ def _month_bounds(at: datetime) -> Bounds:
 
 
 def _with_weeks(moments: Sequence[datetime]) -> QuerySet[BankAccount]:
-    """All accounts, each with what every week did to its balance; `moments` as `_moments()` gives them."""
+    """Return all accounts, each with the change of its balance in every week; `moments` as `_moments()` gives them."""
     starts, ends = moments[:WEEKS], moments[WEEKS:]
-    # The present week has no end: an entry that is a moment younger is in the balance already.
+    # The current week has no end: an entry of this moment is in the balance already.
     bounds = zip(starts, [*ends, None], strict=True)
     return BankAccount.objects.annotate(
         **{f"week_{number}": _sum(SIGNED_AMOUNT, *bound) for number, bound in enumerate(bounds)}
@@ -163,7 +165,7 @@ def _with_weeks(moments: Sequence[datetime]) -> QuerySet[BankAccount]:
 
 
 def _moments(at: datetime) -> tuple[datetime, ...]:
-    """When each of the weeks begins, earliest first, and when each but the last of them ends."""
+    """Return when each of the weeks begins, earliest first, and when each except the last of them ends."""
     starts = [week.starts_at for week in Week.of(at).and_before(WEEKS)]
     return (*starts, *starts[1:])
 
@@ -171,7 +173,7 @@ def _moments(at: datetime) -> tuple[datetime, ...]:
 _MOMENTS = [DateTimeField()] * (2 * WEEKS - 1)
 _OWNER = BankAccount._meta.get_field("owner")
 
-# Compiled once: Python takes longer to put such a query together than the database to answer it.
+# Compiled once: Python takes longer to build such a query than the database to answer it.
 _weekly: Select = Select(lambda *values: in_order(_with_weeks(values[:-1]).filter(owner=values[-1])), *_MOMENTS, _OWNER)
 _weekly_of_one: Select = Select(
     lambda *values: _with_weeks(values[:-2]).filter(owner=values[-2], pk=values[-1]),
@@ -188,11 +190,11 @@ _overviews: Select = Select(
 # --- By month -----------------------------------------------------------------------------------------------
 
 
-# Kept, because Python takes longer to put the query together than the database to answer it, and for a whole month it
-# is the same for every customer. Nobody evaluates it as it is: it is filtered first.
+# Kept, because Python takes longer to build the query than the database to answer it, and for a whole month it is the
+# same for every customer. It is never evaluated unfiltered.
 @lru_cache(maxsize=4)
 def _with_months(months: Bounds) -> QuerySet[BankAccount]:
-    """All accounts, each with what came in and went out in every month."""
+    """Return all accounts, each with what came in and went out in every month."""
     sums = {}
     for number, bounds in enumerate(months):
         sums[f"in_{number}"] = _sum(F("amount"), *bounds, Direction.CREDIT)
@@ -201,18 +203,18 @@ def _with_months(months: Bounds) -> QuerySet[BankAccount]:
 
 
 def _sum(amount: Case | F, begin: datetime, end: datetime | None, direction: Direction | None = None) -> Subquery:
-    """The sum over an account's entries from `begin` to before `end`; NULL where there are none.
+    """Return the sum over an account's entries from `begin` to before `end`; NULL where there are none.
 
-    In 64 bits: signed, it is the difference of two balances, each a tenth of what fits (`MAX_BALANCE_MINOR`), and
-    on its way differs from one only by the entries of one moment. Unsigned, 92,000 entries of the largest amount
-    fit: who moved that much on one account in a month would go without this picture alone.
+    In 64 bits: signed, it is the difference of two balances, each a tenth of what fits (`MAX_BALANCE_MINOR`), and the
+    intermediate sums differ from that only by the entries of one moment. Unsigned, 92,000 entries of the largest amount
+    fit: a customer with more on one account in a month would only miss this picture.
     """
     entries = Entry.objects.filter(account=OuterRef("pk"), posted_at__gte=begin)
     if end is not None:
         entries = entries.filter(posted_at__lt=end)
     if direction is not None:
         entries = entries.filter(direction=direction)
-    # A plain function and not the aggregate: that would come with a GROUP BY, which nobody needs here.
+    # A plain function and not the aggregate: that would add a GROUP BY, which is not needed here.
     return Subquery(entries.values(total=Func(amount, function="SUM", output_field=MoneyField())))
 
 

@@ -19,7 +19,7 @@ from transfers.orders.records import held_deposits, order_with_sides, with_rever
 
 @dataclass(frozen=True)
 class Receipt:
-    """What is shown and printed of an order, to the one who gave it or the one who was paid."""
+    """What is shown and printed of an order, for its giver or the person who was paid."""
 
     public_id: UUID
     reference: str
@@ -31,17 +31,17 @@ class Receipt:
     source_number: str
     target: SeenName
     target_number: str
-    name_check: NameCheck  # of the payee's name, for who paid
+    name_check: NameCheck  # of the payee's name, for the payer
     description: str
     status: str
     status_label: str
-    explanation: str  # why it waits or was not carried out, for the one whose money it is; "" if it was
+    explanation: str  # why it waits or was not carried out, for the owner of the money; "" if it was
     initiated_by: str
-    can_be_repeated: bool  # by the one who gave it
-    can_be_cancelled: bool  # by the one whose money it takes
-    account_id: UUID  # the one of the reader's that it is shown of
+    can_be_repeated: bool  # by its giver
+    can_be_cancelled: bool  # by the owner of the money
+    account_id: UUID  # the reader's account that it is shown for
     reversed_at: datetime | None = None
-    reversed_by: str = ""  # the reference of what took it back
+    reversed_by: str = ""  # the reference of its reversal
 
     @property
     def counterpart_label(self) -> str:
@@ -57,22 +57,22 @@ class Receipt:
 
     @property
     def heading(self) -> str:
-        """What it is, and that it has not happened, or not lasted, where that is so."""
+        """Return what it is, and that it has not happened, or was reversed, if so."""
         return f"{self.kind_label}{', reversed' if self.reversed_at else _NOT_DONE.get(self.status, '')}"
 
     @property
     def badge(self) -> tuple[str, str]:
-        """Tone and word of what has become of it."""
+        """Return tone and word of its state."""
         return ("reversed", "Reversed") if self.reversed_at else (self.status, self.status_label)
 
     @property
     def reversal_note(self) -> str:
-        """That it was reversed; "" of most (R3.15)."""
+        """Return the note that it was reversed; usually "" (R3.15)."""
         return reversed_words(self.reversed_at, self.reversed_by) if self.reversed_at else ""
 
     @property
     def tone(self) -> str:
-        """Of the notice that explains it."""
+        """Return the tone of the notice that explains it."""
         return "warning" if self.status == OrderState.HELD else "info"
 
 
@@ -83,7 +83,7 @@ REPEATABLE = frozenset({OrderKind.PAYMENT.value, OrderKind.OWN_TRANSFER.value})
 
 
 def receipt_for(user: User, public_id: UUID) -> Receipt:
-    """The receipt of an order, for either side of it.
+    """Return the receipt of an order, for either side of it.
 
     Raises:
         TransferOrder.DoesNotExist: also when the order is between others.
@@ -96,7 +96,8 @@ def receipt_for(user: User, public_id: UUID) -> Receipt:
 
 
 def receipt_of(order: TransferOrder, user: User, *, label: str) -> Receipt:
-    """The receipt of an order that has been read or written, for a side of it, who calls the other one `label`."""
+    """Return the receipt of an order that has been read or written, for one side of it, who calls the other one
+    `label`."""
     source, target = _sides_read_by(user, order, label)
     return Receipt(
         public_id=order.public_id,
@@ -124,11 +125,11 @@ def receipt_of(order: TransferOrder, user: User, *, label: str) -> Receipt:
 
 
 def order_to_cancel(user: User, public_id: UUID) -> Any:
-    """An order that its customer may cancel while it is held, whatever has become of it by now, with the `label` of
-    whom it pays.
+    """Return an order that its customer may cancel while it is held, whatever its state now, with the `label` of the
+    payee.
 
     Raises:
-        TransferOrder.DoesNotExist: also when it takes the money of somebody else, or none.
+        TransferOrder.DoesNotExist: also when it takes another customer's money, or none.
     """
     order = _labelled(order_with_sides(), user.pk, "target").get(public_id=public_id)
     if not may_cancel(user, order):
@@ -138,7 +139,7 @@ def order_to_cancel(user: User, public_id: UUID) -> Any:
 
 @dataclass(frozen=True)
 class WaitingOrder:
-    """A line of what a customer's pages say about orders that wait."""
+    """A line on a customer's pages about an order that waits."""
 
     public_id: UUID
     kind: str
@@ -147,17 +148,17 @@ class WaitingOrder:
     since: datetime
     account_name: str
     can_be_cancelled: bool
-    payee_label: str  # what the customer calls whom it goes to
+    payee_label: str  # what the customer calls the payee
 
     @property
     def is_deposit(self) -> bool:
-        """Whether it is not on the account yet; all others are set aside there."""
+        """Return whether it is not on the account yet; other orders are set aside there."""
         return self.kind == OrderKind.DEPOSIT
 
 
 def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
-    """The orders that are to leave these accounts and wait for a decision, oldest first; nothing is asked where nothing
-    is held."""
+    """Return the orders that are to leave these accounts and wait for a decision, oldest first; no query if nothing is
+    held."""
     holding = {account.pk: account for account in accounts if account.held}
     if not holding:
         return []
@@ -169,7 +170,8 @@ def waiting_orders(*accounts: BankAccount) -> list[WaitingOrder]:
 
 
 def waiting_deposits(account: BankAccount) -> list[WaitingOrder]:
-    """The deposits to the account that wait for a decision, oldest first: no row of an account tells of them."""
+    """Return the deposits to the account that wait for a decision, oldest first: the account's own row does not mention
+    them."""
     return [_waiting(order, account, "") for order in held_deposits(account).order_by("created_at", "pk")]
 
 
@@ -191,19 +193,20 @@ def _waiting(order: TransferOrder, account: BankAccount, payee_label: str) -> Wa
 
 
 def order_to_repeat(user: User, public_id: UUID, kind: OrderKind) -> TransferOrder | None:
-    """An order of this kind that the user gave, to fill in a form with; None for every other."""
+    """Return an order of this kind that the user gave, to fill in a form with; None for every other."""
     orders = TransferOrder.objects.select_related("source", "target")
     return orders.filter(initiator=user, source__owner=user, kind=kind.value, public_id=public_id).first()
 
 
 def _can_be_repeated(order: TransferOrder, viewer: User) -> bool:
-    """Not while it waits: it has been sent, and whoever waits must not be led to pay twice."""
+    """Return whether it can be sent again: not while it waits, since that would lead the payer to pay twice."""
     is_done = order.state != OrderState.HELD
     return is_done and order.kind in REPEATABLE and order.initiator_id == viewer.pk
 
 
 def _labelled(orders: QuerySet[TransferOrder], user_id: int | None, *sides: str) -> QuerySet[Any]:
-    """The orders, each with the `label` by which the user calls who is on one of its sides; None if by none."""
+    """Return the orders, each with the `label` that the user gave the person on one of its sides; None if there is
+    none."""
     either = Q()
     for side in sides:
         either |= Q(account=OuterRef(side))
@@ -211,8 +214,8 @@ def _labelled(orders: QuerySet[TransferOrder], user_id: int | None, *sides: str)
 
 
 def _sides_read_by(viewer: User, order: TransferOrder, label: str) -> tuple[SeenName, SeenName]:
-    """Who pays and who is paid: the bank's own side and the viewer's accounts by what they are called, the other one by
-    the name that is kept."""
+    """Return who pays and who is paid: the bank's own side and the reader's accounts by their names, the other one by
+    the name on the order."""
     source, target = (_own_side(account, viewer) for account in (order.source, order.target))
     return source or SeenName(order.payer_name, label=label), target or payee_of(order, label)
 
@@ -224,7 +227,7 @@ def _own_side(account: BankAccount, viewer: User) -> SeenName | None:
 
 
 def _initiator_label(order: TransferOrder) -> str:
-    """Whoever ordered it, by the name on the order; one of the bank's staff by a short one."""
+    """Return who ordered it, by the name on the order; for the bank's staff a short one."""
     if order.initiator_id == order.source.owner_id:
         return order.payer_name
     if order.initiator_id == order.target.owner_id:

@@ -1,4 +1,4 @@
-"""What happened on accounts: rows to show, the last few, and an account's pages."""
+"""What happened on accounts: rows to show, the latest ones, and an account's pages."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ _KIND_LABELS = {kind.value: kind.label for kind in TransactionKind}
 
 @dataclass(frozen=True)
 class EntryRow:
-    """One line of an account's history. `amount` is signed: what it did to the balance."""
+    """One line of an account's history. `amount` is signed: the change of the balance."""
 
     posted_at: datetime
     account_id: UUID
@@ -39,7 +39,7 @@ class EntryRow:
     kind_label: str
     description: str
     counterpart: str  # its masked number
-    counterpart_name: str  # of the day; of a payee whose name was not confirmed, what was typed
+    counterpart_name: str  # of the day; if the payee's name was not confirmed, what was typed
     counterpart_confirmed: bool
     counterpart_label: str  # what the customer calls them
     amount: Decimal
@@ -50,11 +50,11 @@ class EntryRow:
     account_number: str  # masked
     reversed_at: datetime | None = None
     reversed_by: str = ""  # the reference of its reversal
-    reverses: str = ""  # the reference of what it takes back
+    reverses: str = ""  # the reference of what it reverses
 
     @property
     def counterpart_in_words(self) -> str:
-        """The other side, as it stands in a line."""
+        """Return the other side, as a line shows it."""
         return str(SeenName(self.counterpart_name, self.counterpart_confirmed, self.counterpart_label))
 
     @property
@@ -63,18 +63,18 @@ class EntryRow:
 
     @property
     def reversal_note(self) -> str:
-        """That it was reversed, or what it reverses; "" of most (R3.15)."""
+        """Return the note that it was reversed, or what it reverses; usually "" (R3.15)."""
         if self.reversed_at is not None:
             return reversed_words(self.reversed_at, self.reversed_by)
         return f"Reverses {self.reverses}" if self.reverses else ""
 
 
 def reversed_words(at: datetime, reference: str) -> str:
-    """What is said of a movement that was reversed, wherever it is shown."""
+    """Return the words about a reversed movement, wherever it is shown."""
     return f"Reversed on {date_format(day_of(at))}, reference {reference}"
 
 
-# The dashboard asks this for a customer's accounts, however many: no condition for each.
+# The dashboard reads this for a customer's accounts, however many: no condition for each.
 _recent: Select = Select(
     lambda owner, count: (
         entries_with_transactions()
@@ -88,8 +88,8 @@ _recent: Select = Select(
 
 
 def recent_entries(user: User, count: int = RECENT_ROWS) -> dict[int, list[EntryRow]]:
-    """The last entries of each of the user's accounts that has any and is not closed, newest first, by account id; two
-    queries for any number of accounts."""
+    """Return the last entries of each of the user's accounts that has any and is not closed, newest first, by account
+    id; two queries for any number of accounts."""
     rows: dict[int, list[EntryRow]] = {}
     entries = _recent.instances(user.pk, count)
     for entry, row in zip(entries, entry_rows(entries, user.pk), strict=True):
@@ -98,7 +98,7 @@ def recent_entries(user: User, count: int = RECENT_ROWS) -> dict[int, list[Entry
 
 
 def history_page(account: BankAccount, *, after: Cursor | None = None, before: Cursor | None = None) -> Page[EntryRow]:
-    """One page of an account's history by its sequence: the deepest page costs what the first does.
+    """Return one page of an account's history by its sequence: the deepest page costs what the first does.
 
     Raises:
         InvalidCursor
@@ -108,23 +108,24 @@ def history_page(account: BankAccount, *, after: Cursor | None = None, before: C
 
 
 def entry_of(user: User, account_id: UUID, sequence: int) -> EntryRow:
-    """One movement on an account of the user, by the account's public id.
+    """Return one movement on an account of the user, by the account's public id.
 
     Raises:
-        Entry.DoesNotExist: also when it is somebody else's.
+        Entry.DoesNotExist: also when it belongs to another customer.
     """
     entry = entries_with_transactions().get(account__owner=user, account__public_id=account_id, sequence=sequence)
     return entry_rows([entry], user.pk)[0]
 
 
 def movement_referred_to(user: User, reference: str, *, account: UUID) -> tuple[UUID, int] | None:
-    """Where a movement on an account of the user's is shown, by the account's public id and its sequence there."""
+    """Return where a movement on one of the user's accounts is shown: the account's public id and its sequence
+    there."""
     mine = Entry.objects.filter(account__owner=user, account__public_id=account, transaction__reference=reference)
     return mine.values_list("account__public_id", "sequence").first()
 
 
 def entries_with_transactions() -> QuerySet[Entry]:
-    # What is only searched in is read by nobody.
+    # Columns that are only searched in are not read.
     return Entry.objects.select_related("transaction").defer("transaction__search_text")
 
 
@@ -142,7 +143,7 @@ _NAMES = ("payer_name", "payee_name", "payee_name_typed", "name_check")
 
 class _Side(NamedTuple):
     """An account's part in a transaction, with what is shown of it, and of the order of the transaction or of the one
-    that it takes back, all None without one."""
+    that it reverses, all None without one."""
 
     transaction_id: UUID
     entry_id: int
@@ -152,7 +153,7 @@ class _Side(NamedTuple):
     payee_name: str | None
     payee_name_typed: str | None
     name_check: str | None
-    label: str | None  # what who looks calls whose account it is
+    label: str | None  # what the reader calls the account's owner
     reversed_at: datetime | None
     reversed_by: str | None
     reverses: str | None
@@ -167,7 +168,8 @@ class _Side(NamedTuple):
 
 
 def _of_order(column: str) -> Coalesce:
-    """Of the transaction's order; of a reversal, of the order of what it takes back, whose names it keeps."""
+    """Return the column of the transaction's order; for a reversal, of the order that it reverses, whose names it
+    keeps."""
     return Coalesce(F(f"transaction__orders__{column}"), F(f"transaction__reverses__orders__{column}"))
 
 
@@ -207,17 +209,17 @@ _sides: Select = Select(
     Entry._meta.get_field("transaction"),
     may_be_behind=True,
 )
-# Of so many transactions are sides asked for at once: few statements, each compiled once.
+# For this many transactions sides are read at once: few statements, each compiled once.
 _LENGTHS = (1, 5, 15, PAGE_ROWS, 100, 500)
 
 
 def entry_rows(entries: Sequence[Entry], viewer_id: int | None) -> list[EntryRow]:
-    """The rows as their owner reads them, with one query for all accounts, counterparts, names and orders."""
+    """Return the rows as their owner reads them, with one query for all accounts, counterparts, names and orders."""
     sides: dict[UUID, list[_Side]] = defaultdict(list)
     accounts: dict[int, BankAccount] = {}
     for side in _sides_of([entry.transaction_id for entry in entries], viewer_id):
         sides[side.transaction_id].append(side)
-        # One for all its rows: what is sealed is opened once.
+        # One for all its rows: a sealed value is opened once.
         if side.account_id not in accounts:
             accounts[side.account_id] = _account_of(side)
     return [_entry_row(entry, sides[entry.transaction_id], accounts) for entry in entries]
@@ -228,7 +230,7 @@ def _sides_of(transaction_ids: list[UUID], viewer_id: int | None) -> Iterator[_S
     for start in range(0, len(transaction_ids), most):
         asked = transaction_ids[start : start + most]
         length = next(length for length in _LENGTHS if length >= len(asked))
-        # The last one again and again: it says nothing new.
+        # Repeating the last one fills up: it says nothing new.
         yield from map(_Side._make, _sides.tuples(viewer_id, asked + asked[-1:] * (length - len(asked))))
 
 
@@ -274,8 +276,8 @@ def _entry_row(entry: Entry, sides: Sequence[_Side], accounts: Mapping[int, Bank
 
 
 def _seen(side: _Side, accounts: Mapping[int, BankAccount], mine: BankAccount) -> SeenName:
-    """What a customer reads of a customer's account: the name of one's own; of another's, the owner's name on the day,
-    as `transfers.names` says. What nobody ordered has none but the present one."""
+    """Return the name that a customer reads for an account: its own name if it is theirs; otherwise the owner's name on
+    the day, as `transfers.names` says. A movement without an order has only the present name."""
     if side.owner_id == mine.owner_id:
         return SeenName(accounts[side.account_id].display_name)
     label = side.label or ""

@@ -51,8 +51,8 @@ from transfers.periods import end_of_day, start_of_day
 TOTALLED_ROWS = 50_000
 # Without a filter, so that the first look at a history costs the same however long it is.
 TOTALLED_ROWS_AT_FIRST = 10_000
-CHUNK_ROWS = 500  # each chunk's transactions are asked for by id, and SQL Server takes 2,100 parameters
-# The latest movements in whose rows a name is looked for, whoever paid; and as many of the payees.
+CHUNK_ROWS = 500  # each chunk's transactions are read by id, and SQL Server takes 2,100 parameters
+# How many of the latest movements are searched for a name on their rows, whoever paid; and as many of the payees.
 _MOVEMENTS_LOOKED_AT = 2_000
 _MOST_ACCOUNTS = 500  # as parameters of a statement: SQL Server takes 2,100
 
@@ -61,8 +61,8 @@ _LARGEST_BIGINT = 2**63 - 1
 
 @dataclass(frozen=True)
 class Totals:
-    """What came in and went out (both positive, major units), of the latest TOTALLED_ROWS at most; where nothing is
-    filtered, of the latest TOTALLED_ROWS_AT_FIRST."""
+    """What came in and went out (both positive, major units), in the latest TOTALLED_ROWS at most; without filters, in
+    the latest TOTALLED_ROWS_AT_FIRST."""
 
     count: int
     money_in: Decimal
@@ -71,7 +71,7 @@ class Totals:
 
 
 def totalled_rows() -> int:
-    """How many entries of the largest amount can be added up without overflow of 64 bits, within reason."""
+    """Return how many entries of the largest amount can be added up without overflow of 64 bits, within reason."""
     return min(TOTALLED_ROWS, _LARGEST_BIGINT // 10 ** (MAX_AMOUNT_DIGITS + currency_exponent()))
 
 
@@ -79,10 +79,10 @@ def totalled_rows() -> int:
 def filtered_page(
     user: User, filters: HistoryFilters, *, after: Cursor | None = None, before: Cursor | None = None
 ) -> Page[EntryRow]:
-    """One page of the user's filtered movements; the deepest costs what the first does.
+    """Return one page of the user's filtered movements; the deepest costs what the first does.
 
     Raises:
-        InvalidCursor: also if it is one of other filters, where one names an account and the other does not.
+        InvalidCursor: also if it belongs to other filters, where one names an account and the other does not.
     """
     if filters.text:
         page = page_of(_matching(user, filters), by=_by(filters), after=after, before=before, limit=PAGE_ROWS)
@@ -99,7 +99,7 @@ def _page_by_conditions(
     return _pages(tuple(asked), by).page(*asked.values(), after=after, before=before)
 
 
-@lru_cache(maxsize=64)  # one for each set of filters; a text is looked for in its own way each time
+@lru_cache(maxsize=64)  # one for each set of filters; a text is searched for in its own way each time
 def _pages(lookups: tuple[str, ...], by: tuple[str, ...]) -> CompiledPages[Entry]:
     return CompiledPages(
         Entry,
@@ -112,7 +112,7 @@ def _pages(lookups: tuple[str, ...], by: tuple[str, ...]) -> CompiledPages[Entry
 
 
 def is_page_key(filters: HistoryFilters, text: str) -> bool:
-    """Whether `filtered_page()` would take this text for a cursor of these filters."""
+    """Return whether `filtered_page()` would take this text for a cursor of these filters."""
     try:
         Cursor.parse(text).key(Entry, _by(filters))
     except InvalidCursor:
@@ -122,11 +122,11 @@ def is_page_key(filters: HistoryFilters, text: str) -> bool:
 
 @may_be_behind
 def totals_of(user: User, filters: HistoryFilters, accounts: Sequence[BankAccount] = ()) -> Totals:
-    """In and out of what the filters let through, added up by the database.
+    """Return in and out of the filtered movements, added up by the database.
 
     Args:
-        accounts: all of the user's, where they have been read: if so little has moved on them that nothing must be cut
-            off, nothing is put in order either.
+        accounts: all of the user's, if they have been read: where so little has moved that nothing must be cut off, the
+            rows are not sorted either.
     """
     most, asked = totalled_rows(), _conditions(user, filters)
     if not filters.text and set(asked) <= _OF_NOTHING:
@@ -142,7 +142,7 @@ def _sums_of_latest(user: User, filters: HistoryFilters, most: int) -> dict[str,
     entries, asked = _matching(user, filters).select_related(None), _conditions(user, filters)
     if not filters.text and set(asked) <= _OF_TIME:
         entries = entries.filter(posted_at__gte=_farthest(most, "", asked, []))
-    # On one account by time alone, so that an index has all that is asked.
+    # On one account only by time, so that an index has all columns.
     latest = entries.order_by(*(["-posted_at"] if filters.account else ["-posted_at", "-id"]))
     return latest.values("direction", "amount")[:most].aggregate(
         count=Count("*"),
@@ -153,7 +153,7 @@ def _sums_of_latest(user: User, filters: HistoryFilters, most: int) -> dict[str,
 
 @lru_cache(maxsize=64)
 def _sums(lookups: tuple[str, ...]) -> Select:
-    """Count, in and out of all that match; plain functions and not aggregates, which would come with a GROUP BY."""
+    """Return count, in and out of all that match; plain functions and not aggregates, which would add a GROUP BY."""
 
     def build(*values: Any) -> QuerySet[Entry]:
         sums = (
@@ -168,14 +168,14 @@ def _sums(lookups: tuple[str, ...]) -> Select:
 
 @may_be_behind
 def with_named_accounts(user: User, filters: HistoryFilters) -> HistoryFilters:
-    """The same filters, with the accounts that the text names: asked for once, for page and totals alike."""
+    """Return the same filters, with the accounts that the text names: looked up once, for page and totals."""
     if not filters.text or filters.named_accounts is not None:
         return filters
     return replace(filters, named_accounts=_accounts_named(user, filters.text))
 
 
 def filtered_rows(user: User, filters: HistoryFilters, *, most: int) -> Iterator[EntryRow]:
-    """The latest `most` of the filtered movements, newest first, read in chunks while they are used."""
+    """Yield the latest `most` filtered movements, newest first, read in chunks while they are used."""
     return as_now(_rows_in_chunks(user, filters, most))
 
 
@@ -197,7 +197,7 @@ def _chunk(user: User, entries: QuerySet[Entry], by: Sequence[str], after: Curso
 
 
 def _by(filters: HistoryFilters) -> tuple[str, ...]:
-    """What orders the movements: the sequence in one account, time and id over several."""
+    """Return the columns that order the movements: the sequence in one account, time and id over several."""
     return ("sequence",) if filters.account else _OVER_ACCOUNTS
 
 
@@ -213,7 +213,7 @@ _FIELDS: dict[str, Any] = {
 
 
 def _conditions(user: User, filters: HistoryFilters) -> dict[str, Any]:
-    """Look-ups and their values, for all filters but the text."""
+    """Return look-ups and their values, for all filters except the text."""
     asked = {
         "account__owner": user.pk,
         "account": filters.account.pk if filters.account else None,
@@ -236,10 +236,10 @@ _LONG_AGO, _IN_AGES = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzi
 
 
 def _farthest(count: int, side: str, conditions: Mapping[str, Any], key: Sequence[Any]) -> Subquery:
-    """A moment that lies beyond `count` movements over all accounts of an owner, counted from the newest, or from a key
-    towards one side; one long ago, or in ages, if there is none. Without it the database would sort all that ever moved
-    on the accounts: of each, its own `count` movements and the next one are found by index, and the nearest of these
-    is far enough."""
+    """Return a moment beyond `count` movements over all accounts of an owner, counted from the newest, or from a key
+    towards one side; a moment long ago, or far ahead, if there is none. Without it the database would sort all
+    movements of the accounts: for each account, the index finds its own `count` movements and the next one, and the
+    nearest of these is far enough."""
     is_newer = side == "gt"
     towards, back, further = ("posted_at", "-posted_at", "gt") if is_newer else ("-posted_at", "posted_at", "lt")
     times = {name: value for name, value in conditions.items() if name != "account__owner"}
@@ -247,7 +247,7 @@ def _farthest(count: int, side: str, conditions: Mapping[str, Any], key: Sequenc
     if key:
         counted = counted.filter(beyond(_OVER_ACCOUNTS, iter(key), side))
     last = Entry.objects.filter(pk__in=counted.values("pk")[:count]).order_by(back).values("posted_at")[:1]
-    # What lies beyond the times that are asked for is no bound to what lies within.
+    # A moment beyond the requested times does not bound what is within them.
     next_one = Entry.objects.filter(account=OuterRef("pk"), **{f"posted_at__{further}": Subquery(last)})
     moments = next_one.order_by(towards).values("posted_at")
     no_bound = Value(_IN_AGES if is_newer else _LONG_AGO, output_field=DateTimeField())
@@ -258,7 +258,8 @@ def _farthest(count: int, side: str, conditions: Mapping[str, Any], key: Sequenc
 
 @lru_cache(maxsize=16)
 def _nearest(side: str, lookups: tuple[str, ...]) -> Select[Entry]:
-    """A page of the movements of all accounts; the values of the look-ups, and those of a key, are given twice."""
+    """Return the statement for a page of the movements of all accounts; the values of the look-ups, and those of a key,
+    are given twice."""
 
     def build(*values: Any) -> QuerySet[Entry]:
         given = iter(values)
@@ -294,8 +295,8 @@ def _matching(user: User, filters: HistoryFilters) -> QuerySet[Entry]:
 
 
 def _is_with(accounts: tuple[int, ...]) -> Exists:
-    """The other side is one of these. From the customer's entry to its transaction's, never from the accounts: one
-    of theirs may have more entries than the customer will ever have."""
+    """Return the condition that the other side is one of these. It goes from the customer's entry to its transaction's,
+    never from the accounts: one of theirs may have more entries than the customer will ever have."""
     others = Entry.objects.filter(transaction=OuterRef("transaction"), account__in=accounts)
     return Exists(others.exclude(pk=OuterRef("pk")))
 
@@ -306,10 +307,10 @@ def _mentions(text: str) -> Q:
 
 
 def _accounts_named(user: User, text: str) -> tuple[int, ...]:
-    """Ids of accounts whose name, as it stands in the user's rows or on their list of payees, has `text` in it.
+    """Return the ids of accounts whose name, as in the user's rows or on their list of payees, contains `text`.
 
-    Three statements. Compared here and not by the database, so that it is what the user sees that is compared, in
-    any script: a search must not find out, letter by letter, the rest of a name that they are not shown.
+    Three statements. The names are compared here and not by the database, so that the search compares only what the
+    user sees, in any script: it must not reveal, letter by letter, a name that they are not shown.
     """
     wanted = folded(text)
     found = (account for account, *names in _named(user) if wanted and any(wanted in folded(name) for name in names))
@@ -317,7 +318,7 @@ def _accounts_named(user: User, text: str) -> tuple[int, ...]:
 
 
 def _named(user: User) -> Iterator[tuple[Any, ...]]:
-    """Account ids, each with its names."""
+    """Yield account ids, each with its names."""
     for account in _own_names.instances(user.pk):
         yield account.pk, account.display_name
     for payee in _latest_payees.instances(user.pk):
@@ -332,7 +333,7 @@ def _named(user: User) -> Iterator[tuple[Any, ...]]:
 
 
 def _names_on_orders(owner: Any) -> QuerySet[TransferOrder, Any]:
-    """Who paid whom, and the names that are kept of them, of an owner's latest movements."""
+    """Return who paid whom, with the names on the orders, in an owner's latest movements."""
     latest = Entry.objects.filter(account__owner=owner).order_by("-posted_at", "-id")[:_MOVEMENTS_LOOKED_AT]
     orders = TransferOrder.objects.filter(transaction__in=latest.values("transaction"), kind=OrderKind.PAYMENT.value)
     sides = ("source__owner", "source", "payer_name", "target", "payee_name", "payee_name_typed", "name_check")

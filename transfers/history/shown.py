@@ -1,4 +1,4 @@
-"""Whether what the dashboard shows a customer has changed, told without putting it together (R10.4)."""
+"""Whether the customer's dashboard has changed, found out without building it (R10.4)."""
 
 import hashlib
 import json
@@ -26,14 +26,14 @@ _OF_LIMIT = ("day", "used", "daily_limit")
 
 
 def _state_of_accounts(owner: Any) -> Any:
-    """Each account, and the limits of its owner beside it."""
+    """Return each account, with the limits of its owner."""
     limits = (f"owner__limit__{name}" for name in _OF_LIMIT)
     return BankAccount.objects.filter(owner=owner).values_list(*_SHOWN, *limits)
 
 
 def _labels_lately(customer: Any, owner: Any, count: Any) -> Any:
-    """What the customer calls the others who have a part in the last movements, as `recent_entries()` has these. Their
-    names are those of the day: they stay."""
+    """Return what the customer calls the others in the latest movements, as `recent_entries()` returns these. The
+    others' own names do not change: they are those of the day."""
     last = Entry.objects.filter(account__owner=owner, sequence__gt=F("account__last_sequence") - count)
     last = last.exclude(account__status=AccountStatus.CLOSED)
     sides = Entry.objects.filter(transaction__in=last.values("transaction"))
@@ -42,7 +42,7 @@ def _labels_lately(customer: Any, owner: Any, count: Any) -> Any:
 
 
 def _held_orders(customer: Any, owner: Any) -> Any:
-    """What waits for a decision, each with what the customer calls whom it goes to."""
+    """Return the orders that wait for a decision, each with what the customer calls the payee."""
     labels = Payee.objects.filter(customer=customer, account=OuterRef("target")).values("label")
     held = TransferOrder.objects.filter(source__owner=owner, state=OrderState.HELD)
     return held.annotate(_label=Subquery(labels)).values_list("public_id", "_label")
@@ -54,10 +54,10 @@ _labels: Select = Select(_labels_lately, Payee._meta.get_field("customer"), _OWN
 
 
 def overview_version(user: User, *, at: datetime) -> str:
-    """Another one whenever the dashboard would show this customer something else; no two customers have the same.
+    """Return a text that changes whenever the dashboard of this customer would; no two customers have the same.
 
-    Two statements, and one more where money is held. A movement is never changed, so the last sequence of an account
-    tells of all that moved on it.
+    Two statements, and one more where money is held. A movement never changes, so the last sequence of an account
+    stands for all its movements.
     """
     rows = _accounts.tuples(user.pk)
     labels = (label for (label,) in _labels.rows(user.pk, user.pk, RECENT_ROWS))
@@ -76,7 +76,7 @@ def version_of(
     *,
     at: datetime,
 ) -> str:
-    """The same, of what has been read already."""
+    """Return the same for data that has been read already."""
     accounts = [tuple(getattr(account, name) for name in _SHOWN) for account in overview.accounts]
     labels = (row.counterpart_label for rows in recent.values() for row in rows if row.counterpart_label)
     rows_waiting = [(order.public_id, order.payee_label) for order in waiting]

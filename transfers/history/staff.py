@@ -21,7 +21,7 @@ _PARTIES_OF_ALERT = tuple(f"order__{path}" for path in _PARTIES)
 
 @dataclass(frozen=True)
 class LedgerFilters:
-    """What part of the ledger is asked for; amounts in major units, both included."""
+    """Which part of the ledger is wanted; amounts in major units, both included."""
 
     kind: TransactionKind | None = None
     user: UUID | None = None
@@ -37,15 +37,15 @@ def sees_the_ledger(user: User) -> bool:
 
 
 def orders_seen_by(user: User, orders: QuerySet[TransferOrder]) -> QuerySet[TransferOrder]:
-    """Those of the orders that this one of the staff may see: Support sees what was or is held, which it
-    decides; the rest of the ledger is none of its business."""
+    """Return the orders that this member of staff may see: Support sees orders that were or are held, which it decides,
+    and not the rest of the ledger."""
     if sees_the_ledger(user):
         return orders
     return orders.filter(state__in=[state for state in OrderState if state != OrderState.POSTED])
 
 
 def held_orders(user: User, *, after: Cursor | None = None) -> Page[TransferOrder]:
-    """What waits for a decision, the last to come first, with parties and alerts.
+    """Return the orders that wait for a decision, newest first, with parties and alerts.
 
     Raises:
         PermissionDenied, InvalidCursor
@@ -56,7 +56,7 @@ def held_orders(user: User, *, after: Cursor | None = None) -> Page[TransferOrde
 
 
 def order_of_staff(user: User, public_id: UUID) -> TransferOrder:
-    """An order that this one of the staff may see.
+    """Return an order that this member of staff may see.
 
     Raises:
         PermissionDenied, TransferOrder.DoesNotExist
@@ -66,7 +66,7 @@ def order_of_staff(user: User, public_id: UUID) -> TransferOrder:
 
 
 def open_alerts(user: User, *, after: Cursor | None = None) -> Page[FraudAlert]:
-    """What the fraud rules said and nobody has looked at, the last to come first, with the payments.
+    """Return the open alerts of the fraud rules, newest first, with the payments.
 
     Raises:
         PermissionDenied, InvalidCursor
@@ -77,7 +77,7 @@ def open_alerts(user: User, *, after: Cursor | None = None) -> Page[FraudAlert]:
 
 
 def alert(user: User, public_id: UUID) -> FraudAlert:
-    """An alert, open or closed.
+    """Return an alert, open or closed.
 
     Raises:
         PermissionDenied, FraudAlert.DoesNotExist
@@ -87,7 +87,7 @@ def alert(user: User, public_id: UUID) -> FraudAlert:
 
 
 def transaction_referred_to(user: User, reference: str) -> Transaction:
-    """The movement with this reference, whoever's it is.
+    """Return the movement with this reference, of any customer.
 
     Raises:
         PermissionDenied, Transaction.DoesNotExist
@@ -98,8 +98,7 @@ def transaction_referred_to(user: User, reference: str) -> Transaction:
 
 @may_be_behind
 def ledger_page(user: User, filters: LedgerFilters, *, after: Cursor | None = None) -> Page[Transaction]:
-    """The part of the ledger that the filters let through, newest first, with both sides. What names nobody finds
-    nothing.
+    """Return the filtered part of the ledger, newest first, with both sides. A filter that names nobody finds nothing.
 
     Raises:
         PermissionDenied, InvalidCursor

@@ -1,4 +1,4 @@
-"""What a savings account is owed when it is closed, and where that goes (R2.2, R9.2)."""
+"""The interest that a savings account is owed when it is closed, and where that goes (R2.2, R9.2)."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,10 +18,10 @@ class NowhereToPay(LookupError):
 
 
 def owed_at_closing(account: BankAccount, *, at: datetime) -> Decimal:
-    """What an account has earned by the end of yesterday and has not been paid (major units); less than none if it was
+    """Return what an account has earned by the end of yesterday and has not been paid (major units); negative if it was
     paid too much.
 
-    Of an account whose row is locked and empty it is exact: nothing comes in any more.
+    For a locked, empty account it is exact: nothing comes in any more.
     """
     if account.kind != AccountKind.SAVINGS:
         return Decimal(0)
@@ -32,17 +32,18 @@ def owed_at_closing(account: BankAccount, *, at: datetime) -> Decimal:
 
 
 def payout_account(account: BankAccount) -> BankAccount | None:
-    """Where the interest of a savings account goes when that is closed: its owner's oldest active checking account.
+    """Return where the interest of a savings account goes when it is closed: its owner's oldest active checking
+    account.
 
-    Not to other savings: interest on them would be taken for their own.
+    It never goes to other savings: it would be taken for their own interest.
     """
     rows = BankAccount.objects.filter(owner=account.owner_id, kind=AccountKind.CHECKING, status=AccountStatus.ACTIVE)
     return rows.order_by("opened_at", "pk").first()
 
 
 def lock_for_closing(account: BankAccount) -> tuple[BankAccount, BankAccount | None]:
-    """The account's row, locked; and where interest may have to be paid, the account that it would go to, locked with
-    all that this takes, in their order."""
+    """Return the account's row, locked; and if interest may have to be paid, the account that receives it, locked with
+    everything that this takes, in order."""
     ids = {account.pk}
     target = payout_account(account) if account.kind == AccountKind.SAVINGS else None
     if target is not None:
@@ -52,14 +53,14 @@ def lock_for_closing(account: BankAccount) -> tuple[BankAccount, BankAccount | N
 
 
 def pay_at_closing(account: BankAccount, target: BankAccount | None, *, at: datetime) -> Decimal:
-    """Post what an empty account is owed to the `target`, or take from there what it was paid too much; returns how
-    much (major units). Both are what `lock_for_closing` gave: an account that has become active since is not locked,
+    """Post what an empty account is owed to the `target`, or take from there what it was paid too much; return how much
+    (major units). Both accounts come from `lock_for_closing`: an account that has become active since is not locked,
     and would be locked out of order.
 
-    Runs inside the caller's transaction. What rounding leaves ends with the account.
+    It runs inside the caller's transaction. The remainder of rounding ends with the account.
 
     Raises:
-        NowhereToPay: there is no target, or it is active no more; nothing was written.
+        NowhereToPay: there is no target, or it is not active any more; nothing was written.
         InsufficientFunds: the checking account has too little for what was paid too much; nothing was written.
         AccountUnreadable: that account was given to another owner in the database.
     """

@@ -1,4 +1,4 @@
-"""At which rates days were counted, and which of them were announced otherwise since (R9.2, R3.15)."""
+"""The rates at which days were counted, and which of them were announced differently since (R9.2, R3.15)."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -20,8 +20,8 @@ from transfers.models import CountedRates, SavingsInterest
 
 @dataclass(frozen=True)
 class LateRate:
-    """Days from `first_day` on were counted at other rates than `SAVINGS_RATE` says by now, on so many accounts. Of the
-    first of these days: the rate a year that they `were` counted at, and the one that it `is`."""
+    """Days from `first_day` on that were counted at other rates than `SAVINGS_RATE` says now, and on how many accounts.
+    For the first of these days: the yearly rate that they `were` counted at, and the rate that it `is`."""
 
     first_day: date
     were: Decimal
@@ -36,18 +36,18 @@ class LateRate:
 
 
 def rates_now() -> SavingsRates:
-    """What `SAVINGS_RATE` says."""
+    """Return the rates of `SAVINGS_RATE`."""
     return parse_rates(str(settings.SAVINGS_RATE))
 
 
 def rates_of(row: SavingsInterest) -> SavingsRates:
-    """At which rates the days of an account were counted."""
+    """Return the rates at which the days of an account were counted."""
     return parse_rates(row.counted_by.text) if row.counted_by else rates_now().up_to(row.accrued_through)
 
 
 def announced_for(counted: SavingsRates, through: date) -> SavingsRates:
-    """What days up to `through` that were counted at other rates should have been counted at. Of days before its first
-    one, `SAVINGS_RATE` says nothing, and without days it says nothing of the past at all: they stay as they are."""
+    """Return the right rates for days up to `through` that were counted at others. `SAVINGS_RATE` says nothing about
+    days before its first one, and without days nothing about the past at all: those stay."""
     now = rates_now()
     if now.announced_from is None:
         return counted
@@ -55,12 +55,12 @@ def announced_for(counted: SavingsRates, through: date) -> SavingsRates:
 
 
 def late_rates() -> list[LateRate]:
-    """Rates that were announced, or taken back, for days that open accounts have been counted for."""
+    """Return rates that were announced, or withdrawn, for days that open accounts have been counted for."""
     return [late for _, late in _late()]
 
 
 def accounts_at_late_rates() -> QuerySet[SavingsInterest]:
-    """The rows of open accounts that were counted at other rates than were announced since."""
+    """Return the rows of open accounts that were counted at other rates than were announced since."""
     books = [(book.pk, late.first_day) for book, late in _late()]
     rows = SavingsInterest.objects.none()
     for pk, first_day in books:
@@ -69,9 +69,9 @@ def accounts_at_late_rates() -> QuerySet[SavingsInterest]:
 
 
 def check_late_rates(databases: Sequence[str] | None = None, **kwargs: Any) -> list[checks.CheckMessage]:
-    """Warn of rates that were announced late. It is no fault of the deployment, so it stops nothing.
+    """Warn about rates that were announced late. The deployment is not at fault, so it stops nothing.
 
-    Says nothing of a bank that was not migrated: another check does.
+    It says nothing about a bank that was not migrated: another check does.
     """
     if DEFAULT_DB_ALIAS not in (databases or []):
         return []
@@ -82,7 +82,7 @@ def check_late_rates(databases: Sequence[str] | None = None, **kwargs: Any) -> l
 
 
 def rates_to_count_by(counted: SavingsRates | None, *, after: date, until: date) -> tuple[SavingsRates, str]:
-    """At which rates to count on from a day, and what to keep of all that is counted up to another then."""
+    """Return the rates to count on by from a day, and the row to keep for everything counted up to another day."""
     return _spliced(counted.text if counted else "", str(settings.SAVINGS_RATE), after, until)
 
 
@@ -93,7 +93,7 @@ def _spliced(counted: str, now: str, after: date, until: date) -> tuple[SavingsR
 
 
 def kept(rates: str) -> int:
-    """The key of the row of these rates, new if nothing was counted by them yet."""
+    """Return the key of the row of these rates, new if nothing was counted by them yet."""
     digest = hashlib.sha256(rates.encode()).hexdigest()
     return CountedRates.objects.get_or_create(digest=digest, defaults={"text": rates})[0].pk
 

@@ -1,8 +1,8 @@
 """How interest is counted (R9.2), in whole numbers and without database or clock.
 
-Actual/365: each day earns a 365th of the year's rate on what was there when it ended, in leap years too. It is counted
-in micro units, millionths of a minor unit; a month's sum is rounded half-even to minor units, and what rounding took
-or gave is carried into the next month, so that over the years nobody loses by it.
+Actual/365: each day earns a 365th of the year's rate on the balance at its end, in leap years too. It is counted in
+micro units, millionths of a minor unit; a month's sum is rounded half-even to minor units, and the remainder of
+rounding is carried into the next month, so that over the years nobody loses by it.
 """
 
 from collections import Counter
@@ -17,15 +17,15 @@ MICRO = 1_000_000
 _DAYS_A_YEAR = 365
 
 
-# What moved, as (day from which it counts, minor units in or out).
+# Movements, as (day from which it counts, minor units in or out).
 Moves = Sequence[tuple[date, int]]
 
 
 @dataclass(frozen=True)
 class Accrual:
-    """What an account has earned and has not been paid: `through` is the last day counted, `micro` is of the months
-    not rounded yet, `due` (minor units) of those that are and could not be posted. Less than none is owed to the bank:
-    interest that was paid and turned out to be too much."""
+    """What an account has earned and has not been paid: `through` is the last day counted, `micro` is for the months
+    not rounded yet, `due` (minor units) for the rounded months that could not be posted. A negative amount is owed to
+    the bank: interest that was paid and turned out to be too much."""
 
     through: date
     micro: int = 0
@@ -33,13 +33,13 @@ class Accrual:
 
     @property
     def payable(self) -> int:
-        """All of it, in minor units."""
+        """Return all of it, in minor units."""
         return self.due + rounded(self.micro)
 
 
 @dataclass(frozen=True)
 class MonthOfInterest:
-    """What a month came to, in minor units."""
+    """The interest of a month, in minor units."""
 
     last_day: date
     amount: int
@@ -47,8 +47,8 @@ class MonthOfInterest:
 
 @dataclass(frozen=True)
 class Correction:
-    """What interest that was counted wrongly is too little by, or too much where it is negative: `amount` (minor
-    units) of the months that were rounded already, `micro` of the rest."""
+    """By how much wrongly counted interest is too little, or too much where negative: `amount` (minor units) for the
+    months that were rounded already, `micro` for the rest."""
 
     amount: int = 0
     micro: int = 0
@@ -59,7 +59,8 @@ class Correction:
 
 
 def of_day(balance: int, rate: int) -> int:
-    """What a balance (minor units) earns in a day at a rate (millionths a year), in micro units, to the nearest.
+    """Return what a balance (minor units) earns in a day at a rate (millionths a year), in micro units, rounded to the
+    nearest.
 
     There is no half to round: 365 is odd.
     """
@@ -67,22 +68,22 @@ def of_day(balance: int, rate: int) -> int:
 
 
 def rounded(micro: int) -> int:
-    """Micro units in whole minor units, half-even."""
+    """Return micro units in whole minor units, rounded half-even."""
     return int((Decimal(micro) / MICRO).to_integral_value(ROUND_HALF_EVEN))
 
 
 def accrue(
     before: Accrual, *, until: date, balance: int, movements: Iterable[tuple[date, int]], rates: SavingsRates
 ) -> tuple[Accrual, list[MonthOfInterest]]:
-    """Count the days after `before.through` up to `until`; the months that end among them come back apart.
+    """Count the days after `before.through` up to `until`; the months that end among them are returned apart.
 
-    Interest earns interest from the day after its month on, whenever it is posted. So it is all the same to a
-    customer when, and in how many runs, the bank counts.
+    Interest earns interest from the day after its month on, whenever it is posted. So the result does not depend on
+    when, or in how many runs, the bank counts.
 
     Args:
-        balance: what is on the account now, in minor units.
-        movements: all that moved since `before.through` ended, but the account's interest, as (day, minor units in or
-            out).
+        balance: the balance now, in minor units.
+        movements: everything that moved since `before.through` ended, except the account's interest, as (day, minor
+            units in or out).
     """
     moved: Counter[date] = Counter()
     for day, amount in movements:
@@ -104,10 +105,10 @@ def accrue(
 def correction(
     *, first_day: date, through: date, was: tuple[Moves, SavingsRates], is_now: tuple[Moves, SavingsRates]
 ) -> Correction:
-    """By how much days that were counted differ from what they should have come to, each account's from its first day
-    up to `through`: counted twice, by the movements and rates as they were taken and as they are.
+    """Return by how much counted days differ from the right amount, from the account's first day up to `through`:
+    counted twice, by the movements and rates as they were used and as they are.
 
-    Interest earns interest in both, so what comes after is as if the right one had been counted in the first place.
+    Interest earns interest in both, so later days come out as if the right amount had been counted in the first place.
     """
     (counted, paid), (right, payable) = (
         accrue(

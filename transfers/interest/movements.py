@@ -1,6 +1,6 @@
-"""What has moved on savings accounts, each from the day on which it counts for interest (R9.2, R3.15).
+"""Movements on savings accounts, each with the day from which it counts for interest (R9.2, R3.15).
 
-That is the day on which it moved; of a reversal, the day of what it reverses, so that a mistake earns nothing and costs
+That is the day of the movement; for a reversal, the day of what it reverses, so that a mistake earns nothing and costs
 nothing. The account's interest is left out: it counts from the end of its month on, whenever it was posted.
 """
 
@@ -16,7 +16,7 @@ from transfers.periods import day_of, end_of_day
 
 @dataclass(frozen=True)
 class Moved:
-    """A movement on an account; `amount` in minor units in or out, `reversal` the reference of it if it is one."""
+    """A movement on an account; `amount` in minor units in or out, `reversal` its reference if it is a reversal."""
 
     sequence: int
     counts_from: date
@@ -25,13 +25,13 @@ class Moved:
 
     @property
     def as_counted(self) -> tuple[date, int]:
-        """What `counting` asks for."""
+        """Return what `counting` needs."""
         return self.counts_from, self.amount
 
 
 def moved_after(accounts: Sequence[BankAccount], days: Mapping[int, date]) -> dict[int, list[Moved]]:
-    """What has moved on each account since a day of its own ended, in one statement; what is a reversal may count from
-    a day before."""
+    """Return the movements on each account since a day of its own ended, in one statement; a reversal may count from an
+    earlier day."""
     begins_at = {pk: end_of_day(day) for pk, day in days.items()}
     found: dict[int, list[Moved]] = {account.pk: [] for account in accounts}
     if found:
@@ -42,7 +42,7 @@ def moved_after(accounts: Sequence[BankAccount], days: Mapping[int, date]) -> di
 
 
 def all_that_moved(accounts: Sequence[BankAccount]) -> dict[int, list[Moved]]:
-    """The same since the accounts were opened."""
+    """Return what moved on each account since it was opened."""
     found: dict[int, list[Moved]] = {account.pk: [] for account in accounts}
     for pk, _, moved in _movements(accounts, since=None):
         found[pk].append(moved)

@@ -1,8 +1,8 @@
-"""What is to be done with savings accounts: worked out from what was counted and what moved, and written nowhere.
+"""Plans for savings accounts, computed from what was counted and what moved; nothing is written.
 
-Counted days can turn out wrong: there was money that a reversal took back since, or money lacked that it brought back;
-or another rate was announced for days that were over (R3.15). A plan says by how much, once for each reason: the row of
-the account keeps which reversals, and which rates, its days have heeded.
+Counted days can turn out wrong: a reversal has since taken back money that was there, or brought back money that was
+missing; or another rate was announced for past days (R3.15). A plan says by how much, once for each reason: the
+account's row keeps which reversals, and which rates, its days include.
 """
 
 import calendar
@@ -25,7 +25,7 @@ from transfers.periods import day_of
 
 @dataclass(frozen=True)
 class Payment:
-    """Interest to be posted, in minor units; what was paid too much is less than none."""
+    """Interest to post, in minor units; negative to take back what was paid too much."""
 
     amount: int
     description: str
@@ -33,7 +33,7 @@ class Payment:
 
 @dataclass(frozen=True)
 class Before:
-    """How an account was: what it had earned, and by which rates, and which reversals, that was counted."""
+    """The account before the plan: what it had earned, and by which rates, and which reversals, that was counted."""
 
     accrual: Accrual
     rates: SavingsRates | None  # None: it is counted for the first time
@@ -45,14 +45,14 @@ class Before:
         return self.accrual.through
 
     def says(self, rates: str) -> bool:
-        """Whether the row names these rates already."""
+        """Return whether the row names these rates already."""
         return self.counted_by is not None and self.rates is not None and self.rates.text == rates
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What becomes of one account: how it was, what of that was wrong and why, how it is `after`, the months that ended
-    meanwhile, and at which rates its days are counted now."""
+    """The plan for one account: its state before, what was wrong and why, its state `after`, the months that ended
+    meanwhile, and the rates at which its days are counted now."""
 
     account: BankAccount
     before: Before
@@ -69,7 +69,7 @@ class Plan:
 
     @property
     def has_earned(self) -> bool:
-        """Whether anything but the last day changes."""
+        """Return whether anything except the last day changes."""
         return self.left != replace(self.before.accrual, through=self.left.through)
 
     @property
@@ -78,7 +78,7 @@ class Plan:
 
     @property
     def owed(self) -> int:
-        """All that is rounded, in minor units."""
+        """Return all rounded interest, in minor units."""
         return self.after.due + sum(month.amount for month in self.months)
 
     @property
@@ -87,15 +87,15 @@ class Plan:
 
     @cached_property
     def can_be_paid(self) -> bool:
-        """No money moves into a frozen account (R2.3), nor into one that is full, nor out of one that has too little:
-        what is due waits."""
+        """Return whether the payments are possible: not into a frozen account (R2.3), nor a full one, nor out of one
+        that has too little; then they wait."""
         balance, available = to_minor(self.account.balance), to_minor(self.account.available)
         fits = balance + sum(max(payment.amount, 0) for payment in self._all) <= MAX_BALANCE_MINOR
         return self.account.is_active and fits and available + self.owed >= 0
 
     @cached_property
     def payments(self) -> list[Payment]:
-        """What comes in before what goes out: so nothing is short of money on the way."""
+        """Return the payments, money in before money out, so that the balance never runs short in between."""
         paid = [payment for payment in self._all if payment.amount] if self.can_be_paid else []
         return sorted(paid, key=lambda payment: payment.amount < 0)
 
@@ -108,7 +108,7 @@ class Plan:
 
     @cached_property
     def left(self) -> Accrual:
-        """What stays to be paid after the payments."""
+        """Return what is left to pay after the payments."""
         return Accrual(self.after.through, self.after.micro, 0 if self.can_be_paid else self.owed)
 
 
@@ -117,8 +117,8 @@ def _name(day: date) -> str:
 
 
 def planned(accounts: Sequence[BankAccount], until: date, *, correct: bool = False) -> list[Plan]:
-    """What is to be done with each account that is not up to date; three statements for any number of them, and one
-    more where days were counted wrongly."""
+    """Return the plan of each account that is not up to date; three statements for any number of them, and one more
+    where days were counted wrongly."""
     before = counted_before(accounts)
     moved = moved_after(accounts, {pk: row.through for pk, row in before.items()})
     wrong = {account.pk: _wrong(before[account.pk], moved[account.pk], correct=correct) for account in accounts}
@@ -133,8 +133,8 @@ def planned(accounts: Sequence[BankAccount], until: date, *, correct: bool = Fal
 
 @dataclass(frozen=True)
 class _Wrong:
-    """Why counted days are wrong: reversals on the account that count from one of them, and were not heeded; the rates
-    that they should have been counted at."""
+    """Why counted days are wrong: reversals that count from one of them and were not included; and the rates that they
+    should have been counted at."""
 
     unheeded: Sequence[Moved]
     rates: SavingsRates | None
@@ -189,8 +189,8 @@ def _correction(account: BankAccount, before: Before, wrong: _Wrong, history: Se
 
 
 def counted_before(accounts: Sequence[BankAccount]) -> dict[int, Before]:
-    """What each account has earned so far; of one that is counted for the first time, nothing yet on the day before it
-    was opened, or something first moved on it."""
+    """Return what each account has earned so far; for one that is counted for the first time, nothing up to the day
+    before it was opened, or before its first movement."""
     rows = SavingsInterest.objects.select_related("counted_by").in_bulk([account.pk for account in accounts])
     new = [account.pk for account in accounts if account.pk not in rows]
     firsts = Entry.objects.filter(account__in=new, sequence=1).values_list("account_id", "posted_at") if new else []

@@ -1,12 +1,11 @@
-"""Interest on savings (R9.2): counted for each day that is over, posted when its month is. How much it is, is in
-`transfers.interest.counting`.
+"""Interest on savings (R9.2): counted for each day that is over, posted when its month is over.
+`transfers.interest.counting` computes it.
 
-The row of what an account has earned is guarded by the lock of the account. So a batch of accounts is counted and
-posted whole or not at all, and a run that was stopped goes on where it was: a day is counted once.
+The account's lock also guards the row of its earned interest. So a batch of accounts is counted and posted whole or not
+at all, and a stopped run goes on where it was: a day is counted once.
 
-What turns out to have been counted wrongly is corrected by the next run, once: days on which there was money that a
-reversal took back since, or that lacked money which it brought back; and, if it is asked for, days of which another
-rate was announced when they were over (R3.15).
+The next run corrects wrongly counted days, once: days with money that a reversal has since taken back, or without money
+that it brought back; and, if asked to, days whose rate was announced after they were over (R3.15).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,7 +36,7 @@ from transfers.orders.ownership import AccountUnreadable, require_untouched
 from transfers.periods import day_of
 
 BATCH = 500
-# A movement has the time at which it was asked for, and is committed some seconds later at most.
+# A movement has the time of its request, and is committed some seconds later at most.
 _SETTLES_WITHIN = timedelta(hours=1)
 
 Progress = Callable[[int, int], None]
@@ -52,13 +51,13 @@ _set_accrued = Update(
 
 
 class NotOverYet(ValueError):
-    """Interest is counted for days that are over, with all that moved on them."""
+    """Interest is counted for days that are over, with all their movements."""
 
 
 @dataclass
 class Run:
-    """What a run did, or would do: days of all accounts together, what was posted, and what of it corrects what was
-    counted before (major units). `left_out` are accounts that somebody has given to another owner in the database."""
+    """The result of a run, real or dry: days of all accounts together, what was posted, and how much of that corrects
+    earlier counts (major units). `left_out` are accounts that were given to another owner in the database."""
 
     accounts: int = 0
     days: int = 0
@@ -70,7 +69,7 @@ class Run:
 
 
 def last_countable_day(at: datetime) -> date:
-    """The last day of which nothing can come in any more."""
+    """Return the last day that can have no new movement."""
     return day_of(at - _SETTLES_WITHIN) - timedelta(days=1)
 
 
@@ -83,20 +82,20 @@ def accrue_interest(
     progress: Progress = lambda done, total: None,
 ) -> Run:
     """Count the interest of every savings account up to and including the day `until`, and post each month that is
-    over, a short transaction for each batch of accounts.
+    over, in a short transaction for each batch of accounts.
 
-    What was missed is made up for, what is done is not done again, and several at once do each account once. By the
-    bank itself, so it takes no actor: from the terminal or the scheduler only. An account that was given to another
-    owner in the database is left out, and the others go on.
+    It makes up for missed days, repeats nothing, and several runs at once do each account once. The bank itself acts,
+    so it takes no actor: from the terminal or the scheduler only. An account that was given to another owner in the
+    database is left out, and the others go on.
 
     Args:
         until: the last countable day, if not given.
-        correct: post, too, what days were counted wrongly by of which another rate was announced late.
+        correct: also post the difference for days whose rate was announced late.
         dry_run: write nothing, lock nothing.
 
     Raises:
         NotOverYet: of `until`; nothing was counted.
-        AnotherCurrency: what was earned so far is at another scale (R2.7).
+        AnotherCurrency: earlier interest is at another scale (R2.7).
     """
     currency_record.verify_once()
     now = at or timezone.now()
@@ -118,7 +117,8 @@ def accrue_interest(
 
 
 def _behind(until: date, *, correct: bool) -> QuerySet[BankAccount]:
-    """Accounts with days to count, or with interest due that can be posted by now; with days to correct, if asked."""
+    """Return accounts with days to count, or with due interest that can be posted now; with days to correct, if
+    asked."""
     waits = Q(savings_interest__isnull=True) | Q(savings_interest__accrued_through__lt=until)
     is_due = Q(savings_interest__due__gt=Decimal(0)) | Q(savings_interest__due__lt=Decimal(0))
     waits |= is_due & Q(status=AccountStatus.ACTIVE)
@@ -148,7 +148,7 @@ def _accrue_batch(ids: Sequence[int], until: date, at: datetime, *, correct: boo
 
 
 def _told_apart(accounts: Iterable[BankAccount]) -> tuple[list[BankAccount], list[int]]:
-    """The accounts that are what the bank made them, and the ids of the others: nothing is counted for those."""
+    """Return the accounts that are as the bank made them, and the ids of the others: nothing is counted for those."""
     untouched, tampered = [], []
     for account in accounts:
         try:
@@ -164,12 +164,12 @@ def _read(ids: Iterable[int]) -> list[BankAccount]:
 
 
 def locked(ids: Iterable[int]) -> list[BankAccount]:
-    """The accounts, locked in order of id."""
+    """Return the accounts, locked in order of id."""
     return list(lock(BankAccount.objects).filter(pk__in=ids).order_by("pk"))
 
 
 def interest_account_id() -> int:
-    """The bank's own account that interest is paid from."""
+    """Return the bank's own account that interest is paid from."""
     return BankAccount.objects.values_list("pk", flat=True).get(ledger_code="interest")
 
 
@@ -183,8 +183,8 @@ def _pay(plans: Iterable[Plan], at: datetime) -> None:
 
 
 def post(payments: Sequence[tuple[BankAccount, BankAccount, Payment]], at: datetime) -> None:
-    """Post interest of the first account to the second, or from it what was too much, and report each with its evidence
-    (R6.3)."""
+    """Post interest of the first account to the second, or take back from it what was too much, and report each with
+    its evidence (R6.3)."""
     bank, source = the_bank(), interest_account_id()
     postings = ledger.post_many(
         [
@@ -222,7 +222,7 @@ def _report(account: BankAccount, target: BankAccount, posting: Posting, bank: U
 
 
 def _report_corrections(plans: Iterable[Plan], at: datetime) -> None:
-    """To the log, and to the customers of whose rounded months something is corrected (R3.15)."""
+    """Report corrections to the log, and to customers whose rounded months change (R3.15)."""
     corrected = [plan for plan in plans if not plan.correction.is_nothing]
     record_many(_correction_report(plan, at) for plan in corrected)
     for plan in corrected:
@@ -232,7 +232,7 @@ def _report_corrections(plans: Iterable[Plan], at: datetime) -> None:
 
 
 def _correction_report(plan: Plan, at: datetime) -> Report:
-    """What was wrong and why; what is rounded of it is posted by a movement of its own, the rest with the month."""
+    """Return what was wrong and why; the rounded part is posted by a movement of its own, the rest with the month."""
     correction = plan.correction
     return Report(
         action=Action.INTEREST_CORRECTED,
@@ -251,7 +251,7 @@ def _correction_report(plan: Plan, at: datetime) -> Report:
 
 
 def _save(plans: Sequence[Plan]) -> None:
-    """Write the rows; those that were there mostly go to the same day by the same rates, so two statements do."""
+    """Write the rows; existing ones mostly go to the same day by the same rates, so two statements do it."""
     counted_by = _counted_by(plans)
     SavingsInterest.objects.bulk_create(
         SavingsInterest(
@@ -277,7 +277,7 @@ def _save(plans: Sequence[Plan]) -> None:
 
 
 def _counted_by(plans: Iterable[Plan]) -> dict[str, int]:
-    """The rows of the rates; on an ordinary night the accounts name them already."""
+    """Return the rows of the rates; on an ordinary night the accounts name them already."""
     ids = {plan.rates: plan.before.counted_by for plan in plans if plan.before.says(plan.rates)}
     return {rates: ids.get(rates) or counted_rates.kept(rates) for rates in {plan.rates for plan in plans}}
 

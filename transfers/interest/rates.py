@@ -1,4 +1,4 @@
-"""What savings earn a year, from which day on (R9.2): read from one text, without database or clock.
+"""What savings earn a year, and from which day (R9.2): read from one text, without database or clock.
 
 A rate is a whole number of millionths: 0.015, which is 1.5 %, is 15,000. So interest is counted exactly.
 """
@@ -19,46 +19,46 @@ _RATE = re.compile(r"(?:0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?)")
 
 
 class BadRates(ValueError):
-    """A text that says no rates; `str()` says why, for the operator."""
+    """The text is not rates; `str()` tells the operator why."""
 
 
 @dataclass(frozen=True)
 class SavingsRates:
-    """Rates by the day from which they hold, earliest first. Before the first day savings earn nothing."""
+    """Rates by their first day, earliest first. Before the first of these days savings earn nothing."""
 
     first_days: Sequence[date]
     rates: Sequence[int]
 
     def on(self, day: date) -> int:
-        """The rate of a day, in millionths a year."""
+        """Return the rate of a day, in millionths a year."""
         place = bisect_right(self.first_days, day)
         return self.rates[place - 1] if place else 0
 
     @property
     def text(self) -> str:
-        """What `parse_rates()` reads these rates from; the same for the same rates."""
+        """Return the text that `parse_rates()` reads these rates from; the same for the same rates."""
         each = zip(self.first_days, self.rates, strict=True)
         return ",".join(f"{day}:{rate // MILLIONTHS}.{rate % MILLIONTHS:06}" for day, rate in each)
 
     @property
     def announced_from(self) -> date | None:
-        """The first day of which these rates say something; None where they were written without a day, which says
-        nothing of the past."""
+        """Return the first day that these rates cover; None where they were written without a day, which says nothing
+        about the past."""
         return None if self.first_days[0] == date.min else self.first_days[0]
 
     def up_to(self, day: date) -> "SavingsRates":
-        """The same rates, without those that begin after `day`."""
+        """Return the same rates, without those that begin after `day`."""
         return _rates_of([(first, rate) for first, rate in self._pairs if first <= day] or [(date.min, 0)])
 
     def then(self, later: "SavingsRates", *, after: date) -> "SavingsRates":
-        """These rates up to `after`, and `later` from the next day on."""
+        """Return these rates up to `after`, and `later` from the next day on."""
         begins = after + timedelta(days=1)
         pairs = [pair for pair in self._pairs if pair[0] <= after]
         pairs.append((begins, later.on(begins)))
         return _rates_of(pairs + [pair for pair in later._pairs if pair[0] > begins])
 
     def first_difference(self, other: "SavingsRates", *, since: date) -> date | None:
-        """The first day from `since` on of which the two say another rate."""
+        """Return the first day from `since` on for which the two have another rate."""
         days = {since, *self.first_days, *other.first_days}
         return next((day for day in sorted(days) if day >= since and self.on(day) != other.on(day)), None)
 
@@ -68,7 +68,7 @@ class SavingsRates:
 
 
 def _rates_of(pairs: Sequence[tuple[date, int]]) -> SavingsRates:
-    """Rates by their first days, without those that change nothing."""
+    """Return rates by their first days, without those that change nothing."""
     kept: list[tuple[date, int]] = []
     for day, rate in pairs:
         if not kept or kept[-1][1] != rate:
@@ -77,7 +77,7 @@ def _rates_of(pairs: Sequence[tuple[date, int]]) -> SavingsRates:
 
 
 def savings_rate(name: str, env: environ.Env, *, default: str) -> str:
-    """The text as it is given, which `parse_rates()` can read.
+    """Return the text unchanged, if `parse_rates()` can read it.
 
     Raises:
         ImproperlyConfigured: it cannot.

@@ -15,7 +15,7 @@ from transfers.periods import Month, day_of
 
 @dataclass(frozen=True)
 class InterestSoFar:
-    """`amount` (major units) is not paid yet, `through` the last day in it, if any; `rate` a year holds today."""
+    """`amount` (major units) is not paid yet, `through` is its last day, if any; `rate` is today's yearly rate."""
 
     amount: Decimal
     through: date | None
@@ -24,9 +24,9 @@ class InterestSoFar:
 
 
 def interest_so_far(account: BankAccount, *, at: datetime) -> InterestSoFar | None:
-    """What an open savings account has earned and has not been paid; None where there is nothing to say.
+    """Return what an open savings account has earned and has not been paid; None where there is nothing to show.
 
-    Up to half a cent that the last month was rounded up by is not shown as a debt.
+    If the last month was rounded up, the half cent at most is not shown as a debt.
     """
     if account.kind != AccountKind.SAVINGS or account.status == AccountStatus.CLOSED:
         return None

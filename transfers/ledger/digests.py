@@ -1,9 +1,9 @@
-"""What a digest of a movement is computed over: one text, the same whoever makes it (R6.3).
+"""What the digest of a movement is computed over: one text, the same for everybody who builds it (R6.3).
 
 The audit log keeps such a digest of each movement. The text is the JSON of two lists, of the transaction and of its
-entries. It is put together by hand where every number is one: `verify_ledger` makes millions, and the json module takes
-three times as long. Texts are quoted, and what stands in a column of numbers and is none is too: nothing can be written
-so that two different movements have one text.
+entries. It is built by hand where every number is a number: `verify_ledger` makes millions, and the json module takes
+three times as long. Texts are quoted, and so is a value in a column of numbers that is not a number: no two different
+movements can have the same text.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from json.encoder import encode_basestring_ascii as quoted
 
 
 def entry_text(account_id: int, direction: str, amount: int, balance_after: int, sequence: int) -> str:
-    """The part of one entry; amounts in minor units."""
+    """Return the part of one entry; amounts in minor units."""
     try:
         return f"[{account_id:d}, {quoted(direction)}, {amount:d}, {balance_after:d}, {sequence:d}]"
     except (TypeError, ValueError):
@@ -32,12 +32,12 @@ def movement_digest(
     created_at: datetime,
     entries: Iterable[str],
 ) -> str:
-    """SHA-256 over a transaction and its entries, in hexadecimal.
+    """Return the SHA-256 over a transaction and its entries, in hexadecimal.
 
     Args:
         transaction_id, reverses_id: as `str()` writes a UUID; "" for none.
         amount: in minor units.
-        entries: what `entry_text` says of each, in order of account and sequence.
+        entries: the `entry_text` of each, in order of account and sequence.
     """
     at = created_at.astimezone(UTC).isoformat(timespec="microseconds")
     try:

@@ -1,10 +1,10 @@
-"""Does the ledger still say what the audit log says that it said (R6.3)? Asked by `verify_audit_log`.
+"""Check that the ledger still says what the audit log recorded (R6.3). Used by `verify_audit_log`.
 
-An entry that reports a movement carries the digest of its transaction and their entries. Here the digest is
-computed again from the ledger's rows, so that a ledger which was rewritten in step, balances and all, shows. The
-other way round, whether each movement is reported, is asked by `verify_ledger` (`are_reported`).
+An entry that reports a movement carries the digest of its transaction and their entries. Here the digest is computed
+again from the ledger's rows, which reveals a ledger that was rewritten consistently, with its balances. The other way
+round, `verify_ledger` checks that each movement is reported (`are_reported`).
 
-Whoever can write an audit entry chooses its subject: nothing here takes it for an id before it was read as one.
+An intruder who can write an audit entry chooses its subject: nothing here uses it as an id before it was parsed as one.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ from transfers.models import Entry, Transaction, TransactionKind, TransferOrder
 # Without its order, a repeated request would move the money again.
 ORDERED_KINDS = (TransactionKind.DEPOSIT, TransactionKind.WITHDRAWAL, TransactionKind.TRANSFER)
 
-# What columns raise that hold something which the bank does not write; SQLite takes any text for a number.
+# Errors of columns that hold a value which the bank never writes; SQLite takes any text for a number.
 UNREADABLE = (TypeError, ValueError)
 
 _MISSING = {
@@ -36,21 +36,21 @@ _MISSING = {
 
 
 def faults(entries: Sequence[AuditEntry]) -> dict[int, str]:
-    """What is wrong, by entry id, with audit entries that report the movement of an order; three statements."""
+    """Return what is wrong, by entry id, with audit entries that report the movement of an order; three statements."""
     ids = _subject_ids(entries)
     orders = dict(TransferOrder.objects.filter(public_id__in=set(ids.values())).values_list("public_id", "transaction"))
     return _compared(entries, ids, {pk: orders.get(order_id) for pk, order_id in ids.items()})
 
 
 def faults_of_transactions(entries: Sequence[AuditEntry]) -> dict[int, str]:
-    """What is wrong, by entry id, with audit entries that report a movement without an order, such as a reversal; two
-    statements."""
+    """Return what is wrong, by entry id, with audit entries that report a movement without an order, such as a
+    reversal; two statements."""
     ids = _subject_ids(entries)
     return _compared(entries, ids, ids)
 
 
 def _subject_ids(entries: Sequence[AuditEntry]) -> dict[int, UUID]:
-    """The ids of what the entries report, by entry id; of those alone that name one as `record()` writes it."""
+    """Return the ids of the subjects, by entry id; only of entries that name one as `record()` writes it."""
     found: dict[int, UUID] = {}
     for entry in entries:
         try:
@@ -69,7 +69,7 @@ def _compared(
         known = _digests_of({pk for pk in transaction_ids.values() if pk is not None})
     except UNREADABLE:
         known = {}
-    # What is not as reported is read again by its rows, which say what is wrong with it.
+    # A movement that differs from its report is read again by its rows, which say what is wrong with it.
     rest = [entry for entry in entries if known.get(str(transaction_ids.get(entry.pk))) != entry.evidence_digest]
     postings = _postings({pk for entry in rest if (pk := transaction_ids.get(entry.pk)) is not None})
     found: dict[int, str] = {}
@@ -85,7 +85,7 @@ def _compared(
 
 
 def _postings(transaction_ids: Iterable[UUID]) -> dict[UUID | None, Posting]:
-    """The postings as the ledger's rows have them now."""
+    """Return the postings as the ledger's rows have them now."""
     ids = list(transaction_ids)
     entries: dict[UUID, list[Entry]] = defaultdict(list)
     for entry in Entry.objects.filter(transaction__in=ids):
@@ -94,7 +94,7 @@ def _postings(transaction_ids: Iterable[UUID]) -> dict[UUID | None, Posting]:
 
 
 def posting_of(row: Transaction, entries: Iterable[Entry]) -> Posting:
-    """A transaction as its rows have it now; what was not altered has the digest that it was posted with."""
+    """Return a transaction as it is in its rows now; an unaltered one has the digest that it was posted with."""
     return Posting(
         transaction_id=row.pk,
         kind=row.kind,
@@ -136,8 +136,8 @@ class Slice:
 
 
 def slices(low: UUID | None, high: UUID | None) -> Iterator[Slice]:
-    """The transactions of a range, some at a time: does the audit log report each once, as it is, and by its order if
-    it has to have one?
+    """Yield the transactions of a range, some at a time, and whether the audit log reports each once, unaltered, and by
+    its order if it must have one.
 
     Raises:
         one of UNREADABLE
@@ -164,13 +164,13 @@ def _are_reported(heads: list[_Row], low: UUID | None, high: UUID) -> bool:
             return False
         else:
             expected["transaction"][_with_dashes(key)] = digests[key]
-    # Fewer if two are of one order.
+    # Fewer if two belong to one order.
     complete = sum(map(len, expected.values())) == len(heads)
     return complete and all(_once(of_type, wanted) for of_type, wanted in expected.items() if wanted)
 
 
 def _once(subject_type: str, expected: Mapping[str, str]) -> bool:
-    """Whether exactly one audit entry about each subject carries the digest that is expected of it."""
+    """Return whether exactly one audit entry about each subject has the expected digest."""
     entries = AuditEntry.objects.filter(subject_type=subject_type, subject_id__in=list(expected))
     found = [
         subject_id
@@ -181,7 +181,7 @@ def _once(subject_type: str, expected: Mapping[str, str]) -> bool:
 
 
 def _digests_of(transaction_ids: Iterable[UUID]) -> dict[str, str]:
-    """The digests of these transactions as the ledger's rows have them now, by their ids."""
+    """Return the digests of these transactions as the ledger's rows have them now, by their ids."""
     ids = list(transaction_ids)
     heads = list(_heads(Transaction.objects.filter(pk__in=ids)))
     digests = _digests(heads, Entry.objects.filter(transaction__in=ids))
@@ -189,8 +189,8 @@ def _digests_of(transaction_ids: Iterable[UUID]) -> dict[str, str]:
 
 
 def _heads(transactions: "QuerySet[Transaction]") -> "QuerySet[Transaction, _Row]":
-    """What the digests cover of the transactions themselves, in order. Keys as texts and amounts as they are: what
-    Django makes of them otherwise costs more than the digest."""
+    """Return what the digests cover of the transactions themselves, in order. Keys are texts and amounts are raw:
+    Django's conversion costs more than the digest."""
     return transactions.order_by("pk").values_list(
         *(_text("pk"), "kind", "reference", _minor("amount"), "description", "initiated_by"),
         *(_text("reverses"), "created_at"),
@@ -198,7 +198,7 @@ def _heads(transactions: "QuerySet[Transaction]") -> "QuerySet[Transaction, _Row
 
 
 def _digests(heads: Iterable[_Row], entries: "QuerySet[Entry]") -> dict[str, str]:
-    """The digests of transactions, by their keys as the engine writes them; `entries` are all of theirs."""
+    """Return the digests of transactions, by their keys as the engine writes them; `entries` are all of theirs."""
     texts: dict[str, list[str]] = defaultdict(list)
     rows = entries.order_by("transaction_id", "account_id", "sequence")
     columns = ("account", "direction", _minor("amount"), _minor("balance_after"), "sequence")
@@ -214,17 +214,17 @@ def _digests(heads: Iterable[_Row], entries: "QuerySet[Entry]") -> dict[str, str
 
 
 def _text(column: str) -> Any:
-    """A key as the engine writes it: with dashes on PostgreSQL, without them on the others."""
+    """Return a key as the engine writes it: with dashes on PostgreSQL, without them on the others."""
     return Cast(column, CharField(max_length=36))
 
 
 def _with_dashes(key: str) -> str:
-    """The key as Python writes it."""
+    """Return the key as Python writes it."""
     if len(key) != 32:
         return key
     return f"{key[:8]}-{key[8:12]}-{key[12:16]}-{key[16:20]}-{key[20:]}"
 
 
 def _minor(column: str) -> Any:
-    """Money in minor units, as it is in the column."""
+    """Return money in minor units, as in the column."""
     return ExpressionWrapper(F(column), output_field=BigIntegerField())

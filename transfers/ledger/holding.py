@@ -1,7 +1,7 @@
-"""Money set aside on an account for an order that waits (R3.10), or for a reversal that a second administrator has to
-agree to (R5.8): it is not spendable, and has not moved.
+"""Money set aside on an account for an order that waits (R3.10), or for a reversal that needs a second administrator
+(R5.8): it cannot be spent, and has not moved.
 
-Under the ledger's locks, in its order; amounts are whole minor units inside this module.
+It uses the ledger's locks, in the ledger's order; amounts are whole minor units inside this module.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from foundation.compiled import Update
 from foundation.money import MoneyField, from_minor, to_minor
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds, LockedAccount, locked
 
-# The old value stands in the WHERE, as the old sequence does where balances are set.
+# The old value is in the WHERE, like the old sequence where balances are set.
 _hold = Update(
     lambda pk, before, after: (BankAccount.objects.filter(pk=pk, held=before), {"held": after}),
     *(BankAccount._meta.pk, MoneyField(), BigIntegerField()),
@@ -31,20 +31,20 @@ class JudgedHold:
     after: int
 
     def write(self) -> None:
-        """Set it aside.
+        """Set the amount aside.
 
         Raises:
-            OperationalError: another transaction got between; the caller's retry repeats the whole.
+            OperationalError: another transaction came in between; the caller's retry repeats everything.
         """
         _set_held(self.account_id, self.before, self.after)
 
 
 def judge_hold(account_id: int, amount: Decimal, *, target_id: int) -> JudgedHold:
-    """Lock both accounts, and look whether `amount` (major units) can be set aside on the first for an order that
+    """Lock both accounts, and check whether `amount` (major units) can be set aside on the first for an order that
     waits: `write()` does it, and then it cannot be spent any more.
 
-    Refuses what posting the order now would refuse. Runs inside the caller's transaction, which holds the locks until
-    it commits.
+    It refuses what posting the order now would refuse. It runs inside the caller's transaction, which holds the locks
+    until it commits.
 
     Raises:
         InsufficientFunds, AccountNotActive
@@ -62,7 +62,7 @@ def judge_hold(account_id: int, amount: Decimal, *, target_id: int) -> JudgedHol
 
 
 def release_hold(account_id: int, amount: Decimal, *, target_id: int | None = None) -> None:
-    """Let `amount` (major units) that was set aside be spent again, whatever status the account has by now.
+    """Let `amount` (major units) that was set aside be spent again, whatever the account's status is now.
 
     Args:
         target_id: another account that the caller will post to; locked here, to keep the one order of locks.
@@ -78,7 +78,8 @@ def release_hold(account_id: int, amount: Decimal, *, target_id: int | None = No
 
 
 def held_for_acts(first_id: int, last_id: int) -> dict[int, Decimal]:
-    """What is set aside on the accounts from `first_id` to `last_id` for what waits for a second administrator."""
+    """Return the amounts set aside on the accounts from `first_id` to `last_id` for acts that wait for a second
+    administrator."""
     acts = PendingAct.objects.filter(state=PendingState.WAITING, held_on__gte=first_id, held_on__lte=last_id)
     return dict(acts.values("held_on").annotate(total=Sum("held_amount")).values_list("held_on", "total"))
 

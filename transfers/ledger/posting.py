@@ -1,8 +1,8 @@
 """The ledger: the one place where money moves (R3.1, R3.4).
 
-Double entry: a transaction has a debit for every credit, so money is neither made nor lost. Accounts that the
-bank owes to (customers' accounts, fees) grow by credits; what it has or spends (cash, interest) by debits.
-Rows are locked by id, lowest first, everywhere; amounts are whole minor units inside this module.
+Double entry: a transaction has a debit for every credit, so money is neither made nor lost. Accounts of what the bank
+owes or earns (customers' accounts, fees) grow by credits; of what it has or spends (cash, interest) by debits. Rows are
+locked by id, lowest first, everywhere; amounts are whole minor units inside this module.
 """
 
 import secrets
@@ -32,14 +32,14 @@ _REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_reference() -> str:
-    """What customers quote: `K7QP-9XDM-2FRT`, 60 random bits."""
+    """Return a reference for customers to quote: `K7QP-9XDM-2FRT`, 60 random bits."""
     number = secrets.randbits(60)
     text = "".join([_REFERENCE_ALPHABET[number >> shift & 31] for shift in range(0, 60, 5)])
     return f"{text[:4]}-{text[4:8]}-{text[8:]}"
 
 
 class InsufficientFunds(Refusal):
-    """An account would have less than is held on it, or less than nothing."""
+    """An account would have less than is held on it, or less than zero."""
 
     code = "insufficient_funds"
     text = "There is not enough money available in this account."
@@ -74,12 +74,12 @@ class BankAccountFull(Refusal):
 
 
 def largest_balance() -> str:
-    """The most that a customer's account can hold, as people write it."""
+    """Return the most that a customer's account can hold, as people write it."""
     return f"{format_money(from_minor(MAX_BALANCE_MINOR))}, the most that one account can hold"
 
 
 class UnbalancedTransaction(ValueError):
-    """The legs do not make a transaction. A fault of the caller, never of a customer."""
+    """The legs do not make a transaction. The caller is at fault, never a customer."""
 
 
 R = TypeVar("R")
@@ -88,9 +88,9 @@ _LOCKED_AT_ONCE = 500  # SQL Server takes 2,100 parameters in one statement
 
 _UPDATED_ONE_BY_ONE = 8
 
-# Of a customer's account: a tenth of what the 64-bit columns hold, so that no sum of a few can overflow.
+# The most on a customer's account: a tenth of what the 64-bit columns hold, so that no sum of a few can overflow.
 MAX_BALANCE_MINOR = 9 * 10**17
-# Of the bank's own accounts, which all customers share: the column's width. So none of them can fill one.
+# The most on the bank's own accounts, which all customers share: the column's width, so that nobody can fill one.
 MAX_BANK_BALANCE_MINOR = 2**63 - 1
 
 
@@ -105,7 +105,7 @@ class Leg:
 
 @dataclass(frozen=True)
 class Planned:
-    """A transaction still to be posted; the fields are `post`'s arguments."""
+    """A transaction to be posted; the fields are `post`'s arguments."""
 
     kind: TransactionKind
     legs: Sequence[Leg]
@@ -117,7 +117,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class LockedAccount:
-    """What the rules need of a locked account; money in minor units."""
+    """The columns of a locked account that the rules need; money in minor units."""
 
     kind: str
     status: str
@@ -152,7 +152,7 @@ class Posting:
     entries: tuple[PostedEntry, ...]
 
     def as_row(self) -> Transaction:
-        """The transaction as whoever reads the row finds it."""
+        """Return the transaction as a reader of the row finds it."""
         return Transaction(
             id=self.transaction_id,
             kind=self.kind,
@@ -167,12 +167,13 @@ class Posting:
 
     @property
     def search_text(self) -> str:
-        """What a search looks at. It follows from the row, so no digest has it."""
+        """Return the text that a search looks at. It follows from the row, so no digest covers it."""
         return folded(f"{self.reference}\n{self.description}", MAX_SEARCH_CHARS)
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the transaction and its entries: the audit log keeps it, so a rewritten ledger shows (R6.3)."""
+        """Return the SHA-256 over the transaction and its entries: the audit log keeps it, so a rewritten ledger shows
+        (R6.3)."""
         entries = sorted(self.entries, key=lambda entry: (entry.account_id, entry.sequence))
         return movement_digest(
             str(self.transaction_id),
@@ -199,7 +200,7 @@ _lock_accounts = Select(
     ),
     BankAccount._meta.pk,
 )
-# The old sequence stands in the WHERE: were a lock ever not held, the second writer would change no row.
+# The old sequence is in the WHERE: if a lock were ever not held, the second writer would change no row.
 _set_balance = Update(
     lambda pk, sequence, balance, new_sequence: (
         BankAccount.objects.filter(pk=pk, last_sequence=sequence),
@@ -217,7 +218,7 @@ _insert_entries = Insert(
 
 
 def transfer_legs(*, debit: int, credit: int, amount: Decimal) -> list[Leg]:
-    """The two legs of moving `amount`: debited to one account, credited to the other."""
+    """Return the two legs of moving `amount`: debited to one account, credited to the other."""
     return [Leg(debit, Direction.DEBIT, amount), Leg(credit, Direction.CREDIT, amount)]
 
 
@@ -232,12 +233,12 @@ def post(
 ) -> Posting:
     """Write one transaction and its entries, and set the balances; five statements for two accounts.
 
-    Runs inside the caller's transaction, which holds the locks until it commits.
+    It runs inside the caller's transaction, which holds the locks until it commits.
 
     Raises:
         InsufficientFunds, AccountNotActive, BalanceTooLarge, BankAccountFull: nothing was written.
-        UnbalancedTransaction: debits and credits differ, an amount is not positive, an account comes twice.
-        OperationalError: another transaction got between; the caller's retry repeats the whole.
+        UnbalancedTransaction: debits and credits differ, an amount is not positive, an account is named twice.
+        OperationalError: another transaction came in between; the caller's retry repeats everything.
     """
     planned = Planned(kind, legs, initiated_by, at, description, reverses)
     return post_many([planned])[0]
@@ -246,23 +247,23 @@ def post(
 def post_many(planned: Sequence[Planned]) -> list[Posting]:
     """Write many transactions at once, in the order given: the same rules as `post`, all or nothing.
 
-    Every account is locked, once, in order of id; each is updated once, to its last balance; rows are inserted
-    in batches. So a thousand transactions cost tens of statements, not thousands. Runs inside the caller's
-    transaction, which holds the locks until it commits: keep batches to some thousands.
+    Every account is locked, once, in order of id; each is updated once, to its last balance; rows are inserted in
+    batches. So a thousand transactions cost tens of statements, not thousands. It runs inside the caller's transaction,
+    which holds the locks until it commits: keep batches to some thousands.
 
     Raises:
-        what `post` raises, with a note that says which transaction it was; nothing was written.
+        as `post` raises it, with a note that says which transaction it was; nothing was written.
     """
     return judge(planned).write()
 
 
 def judge(planned: Sequence[Planned]) -> "Judged":
-    """Lock the accounts and look at every rule: what comes back is written by `write()` and refused no more.
+    """Lock the accounts and check every rule: `write()` then writes the result without refusing it.
 
-    So whoever records a refusal in the same transaction knows that nothing was written before it.
+    So a caller that records a refusal in the same transaction knows that nothing was written before it.
 
     Raises:
-        what `post_many` raises.
+        as `post_many` raises it.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("The ledger is posted to inside a transaction only.")
@@ -278,7 +279,7 @@ def judge(planned: Sequence[Planned]) -> "Judged":
 
 @dataclass(frozen=True)
 class Judged:
-    """Transactions that keep to the rules, and the locked accounts before and after them."""
+    """Transactions that keep the rules, and the locked accounts before and after them."""
 
     before: dict[int, "LockedAccount"]
     now: dict[int, "LockedAccount"]
@@ -288,7 +289,7 @@ class Judged:
         """Set the balances and insert the rows.
 
         Raises:
-            OperationalError: another transaction got between; the caller's retry repeats the whole.
+            OperationalError: another transaction came in between; the caller's retry repeats everything.
         """
         _set_balances(self.before, self.now)
         _write(self.postings)
@@ -296,7 +297,7 @@ class Judged:
 
 
 def _noted(number: int, step: Callable[..., R], *args: Any) -> R:
-    """Run a step of one planned transaction; its refusal carries which one it was."""
+    """Run a step of one planned transaction; a refusal in it says which transaction it was."""
     try:
         return step(*args)
     except (Refusal, UnbalancedTransaction) as error:
@@ -305,18 +306,18 @@ def _noted(number: int, step: Callable[..., R], *args: Any) -> R:
 
 
 def locked(account_ids: set[int]) -> dict[int, LockedAccount]:
-    """The accounts by id, locked lowest id first.
+    """Return the accounts by id, locked lowest id first.
 
     Raises:
         UnbalancedTransaction: one does not exist.
-        AnotherCurrency: the first to lock any in this process finds that their money is at another scale (R2.7).
+        AnotherCurrency: the first lock in this process found that the money is at another scale (R2.7).
     """
     currency_record.verify_once()
     ids = sorted(account_ids)
     rows: list[tuple] = []
     for start in range(0, len(ids), _LOCKED_AT_ONCE):
         chunk = ids[start : start + _LOCKED_AT_ONCE]
-        # Few different lengths, so few statements to compile: the last id fills up.
+        # Few different lengths, so few statements to compile: repeating the last id fills up.
         length = next(size for size in (1, 2, 8, 64, _LOCKED_AT_ONCE) if size >= len(chunk))
         rows += _lock_accounts.rows(chunk + chunk[-1:] * (length - len(chunk)))
     if len(rows) != len(ids):
@@ -325,7 +326,7 @@ def locked(account_ids: set[int]) -> dict[int, LockedAccount]:
 
 
 def _plan(planned: Planned, amount: int, accounts: dict[int, LockedAccount]) -> Posting:
-    """The posting that `planned` becomes; `accounts` move on to the state after it."""
+    """Return the posting that `planned` becomes; `accounts` move on to the state after it."""
     entries = []
     for leg in sorted(planned.legs, key=lambda leg: leg.account_id):
         entry = _entry(leg, accounts[leg.account_id])
@@ -376,7 +377,7 @@ def _balanced_amount(legs: Sequence[Leg]) -> int:
 
 
 def _entry(leg: Leg, account: LockedAccount) -> PostedEntry:
-    """The entry that `leg` becomes on the locked row; the refusals that depend on the row."""
+    """Return the entry that `leg` becomes on the locked row; raise the refusals that depend on the row."""
     if account.status != AccountStatus.ACTIVE:
         raise AccountNotActive(leg.account_id)
     grows = (leg.direction == Direction.DEBIT) == (account.kind in DEBIT_NORMAL_KINDS)
@@ -427,6 +428,6 @@ def _write(postings: Sequence[Posting]) -> None:
 
 
 def signed_amount(entry: Entry) -> Decimal:
-    """What the entry did to its account's balance: positive in, negative out (major units)."""
+    """Return the entry's change of its account's balance: positive in, negative out (major units)."""
     grows = (entry.direction == Direction.DEBIT) == (entry.account.kind in DEBIT_NORMAL_KINDS)
     return entry.amount if grows else -entry.amount

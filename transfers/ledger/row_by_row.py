@@ -1,7 +1,7 @@
-"""What is wrong with these rows of the ledger? Reads them one by one, and names each one that is wrong.
+"""Find what is wrong with these rows of the ledger: read them one by one, and name each one that is wrong.
 
-Slow, and exact: `verification` asks about what the database by itself did not find sound (`soundness`), and nothing is
-believed here that was found there.
+Slow, and exact: `verification` calls it for rows that the database did not find sound (`soundness`), and it relies on
+none of those findings.
 """
 
 from collections import Counter, defaultdict
@@ -25,14 +25,13 @@ from transfers.ledger.holding import held_for_acts
 from transfers.models import Direction, Entry, OrderKind, OrderState, Payee, Transaction, TransferOrder
 
 COMPLETED = (OrderState.POSTED, OrderState.RELEASED)
-# Hears how many more rows were read.
+# Is told how many more rows were read.
 Told = Callable[[int], None]
 
 
 def faults_of_account(pk: int) -> Iterator[str]:
-    """What is wrong with an account: with its number, its entries up to the sequence that it has, its hold, its
-    freezes."""
-    # The newest entry before the account: by then the account knows of it, however busy the bank is.
+    """Yield what is wrong with an account: with its number, its entries up to its sequence, its hold, its freezes."""
+    # Read the newest entry before the account: then the account knows about it, however busy the bank is.
     newest = Entry.objects.filter(account=pk).aggregate(Max("sequence"))["sequence__max"] or 0
     account = BankAccount.objects.get(pk=pk)
     if newest > account.last_sequence:
@@ -44,7 +43,8 @@ def faults_of_account(pk: int) -> Iterator[str]:
 
 
 def _faults_of_entries(account: BankAccount) -> Iterator[str]:
-    """Sequences run from 1 without a gap, each balance follows from the one before, the last is the account's."""
+    """Yield faults of the entries: sequences run from 1 without a gap, each balance follows from the one before, the
+    last is the account's."""
     balance, sequence = 0, 0
     entries = Entry.objects.filter(account=account, sequence__lte=account.last_sequence)
     for entry in (entry for batch in batches(entries, by="sequence") for entry in batch):
@@ -67,7 +67,8 @@ def _faults_of_entries(account: BankAccount) -> Iterator[str]:
 
 
 def _faults_of_number(account: BankAccount) -> Iterator[str]:
-    """The number opens for this row and this owner, and the digest that payments find it by is its own."""
+    """Yield faults of the number: it opens for this row and this owner, and the digest that payments find it by is its
+    own."""
     try:
         if not number_is_its_own(account):
             yield f"account {account.pk}: payments to another number would find it"
@@ -76,7 +77,7 @@ def _faults_of_number(account: BankAccount) -> Iterator[str]:
 
 
 def number_is_its_own(account: BankAccount) -> bool:
-    """Whether payments to the account's number find the account; the bank's own accounts have no number.
+    """Return whether payments to the account's number find the account; the bank's own accounts have no number.
 
     Raises:
         DecryptionFailed
@@ -85,7 +86,8 @@ def number_is_its_own(account: BankAccount) -> bool:
 
 
 def _faults_of_holds(account: BankAccount) -> Iterator[str]:
-    """What is held is what its waiting orders add up to. Where it seems not so, both are read again, locked."""
+    """Yield faults of the hold: it equals the sum of the waiting orders. If it seems not to, both are read again,
+    locked."""
     if account.held == _waiting(account):
         return
     with transaction.atomic():
@@ -103,7 +105,8 @@ def _waiting(account: BankAccount) -> Decimal:
 
 
 def _faults_of_freezes(account: BankAccount) -> Iterator[str]:
-    """It is frozen while a freeze stands, and then only. Both are read locked: a freeze writes both."""
+    """Yield faults of the freezes: the account is frozen exactly while it has one. Both are read locked: a freeze
+    writes both."""
     with transaction.atomic():
         status = lock(BankAccount.objects).get(pk=account.pk).status
         count = freezes.standing().filter(account=account).count()
@@ -112,8 +115,8 @@ def _faults_of_freezes(account: BankAccount) -> Iterator[str]:
 
 
 def faults_of_transactions(rows: "QuerySet[Transaction]", told: Told) -> Iterator[str]:
-    """Debits equal credits, and both the transaction's amount; what is done by order only has its order; and the
-    audit log reports each, once."""
+    """Yield faults of transactions: debits equal credits, and both the transaction's amount; kinds that only orders
+    make have an order; and the audit log reports each, once."""
     for batch in batches(rows):
         ids = [row.pk for row in batch]
         entries = _entries_of(ids)
@@ -143,8 +146,8 @@ def _faults_of_sums(row: Transaction, entries: Iterable[Entry]) -> Iterator[str]
 def _faults_of_reports(
     batch: Iterable[Transaction], entries: Mapping[UUID | None, list[Entry]], orders: Mapping[UUID, UUID]
 ) -> Iterator[str]:
-    """Each movement is reported by one audit entry that carries its digest: about its order, or about itself where it
-    has none. Asked for by subject, which has an index. A lost order was named already."""
+    """Yield faults of the reports: one audit entry with its digest reports each movement, about its order, or about
+    itself where it has none. Looked up by subject, which has an index. A lost order was named already."""
     subjects = {
         row.pk: ("transferorder", str(orders[row.pk])) if row.pk in orders else ("transaction", str(row.pk))
         for row in batch
@@ -162,8 +165,8 @@ def _faults_of_reports(
 
 
 def _reports(subjects: Iterable[tuple[str, str]]) -> Counter[tuple[str, str, str]]:
-    """How many audit entries say the same of these subjects with evidence, by subject and digest; a statement for each
-    type of subject."""
+    """Return how many audit entries with evidence say the same about these subjects, by subject and digest; a statement
+    for each type of subject."""
     ids: dict[str, list[str]] = defaultdict(list)
     for subject_type, subject_id in subjects:
         ids[subject_type].append(subject_id)
@@ -177,7 +180,7 @@ def _reports(subjects: Iterable[tuple[str, str]]) -> Counter[tuple[str, str, str
 
 
 def orphans(entries: "QuerySet[Entry]") -> Iterator[str]:
-    """Entries without their transaction or account: neither of the walks above meets them."""
+    """Yield entries without their transaction or account: neither of the walks above meets them."""
     for model, name in ((Transaction, "transaction"), (BankAccount, "account")):
         known = model._default_manager.filter(pk=OuterRef(f"{name}_id"))
         for batch in batches(entries.filter(~Exists(known))):
@@ -186,7 +189,8 @@ def orphans(entries: "QuerySet[Entry]") -> Iterator[str]:
 
 
 def faults_of_orders(rows: "QuerySet[TransferOrder]", told: Told) -> Iterator[str]:
-    """A completed order has its transaction, of its amount, from its source to its target; others have none."""
+    """Yield faults of orders: a completed order has its transaction, with its amount, from its source to its target;
+    others have none."""
     for batch in batches(rows):
         ids = [order.transaction_id for order in batch if order.transaction_id]
         entries = _entries_of(ids)
@@ -217,7 +221,8 @@ def _entries_of(transaction_ids: Iterable[UUID]) -> dict[UUID | None, list[Entry
 
 
 def payees_never_paid() -> Iterator[str]:
-    """A payee that no payment made: added or turned to another account, so that it passes for a known one (R3.6)."""
+    """Yield payees that no payment made: added, or changed to another account, so that they pass for known ones
+    (R3.6)."""
     paid = TransferOrder.objects.filter(
         initiator=OuterRef("customer"), target=OuterRef("account"), kind=OrderKind.PAYMENT, transaction__isnull=False
     )

@@ -1,7 +1,7 @@
-"""Is a slice of the ledger sound? Asked of the database by the thousand rows, in constant memory.
+"""Find out whether a slice of the ledger is sound: the database checks thousands of rows at a time, in constant memory.
 
-No answer but a plain yes counts: what the database cannot add up, or Python cannot read, is not sound. What is wrong
-with it, and with which row, `row_by_row` says.
+Only a plain yes counts: rows that the database cannot add up, or Python cannot read, are not sound. `row_by_row` says
+what is wrong, and with which row.
 """
 
 from collections.abc import Iterator
@@ -39,8 +39,8 @@ _COMPARED = 100_000
 
 
 def with_ends(rows: "QuerySet[BankAccount]") -> list[Any]:
-    """Some hundreds of accounts, all of a range, in order: each with the sequence of its `newest` entry, and with the
-    balance after the one that is its `last`."""
+    """Return some hundreds of accounts, all of a range, in order: each with the sequence of its `newest` entry, and
+    with the balance after the one that is its `last`."""
     entries = Entry.objects.filter(account=OuterRef("pk"))
     return list(
         rows.order_by("pk").annotate(
@@ -51,7 +51,8 @@ def with_ends(rows: "QuerySet[BankAccount]") -> list[Any]:
 
 
 def not_adding_up(accounts: list[Any]) -> set[int]:
-    """Those of the accounts that are not where their entries end, or in which one does not follow from another."""
+    """Return the accounts that differ from the end of their entries, or in which one entry does not follow from
+    another."""
     found = {
         account.pk
         for account in accounts
@@ -67,20 +68,20 @@ def not_adding_up(accounts: list[Any]) -> set[int]:
 
 
 def not_found_or_held_otherwise(accounts: list[Any]) -> set[int]:
-    """Those of the accounts that payments to their number do not find, or that hold other money than what waits."""
+    """Return the accounts that payments to their number do not find, or that hold another amount than waits."""
     waiting = _waiting(accounts)
     return {account.pk for account in accounts if not _is_found(account) or account.held != waiting.get(account.pk, 0)}
 
 
 def frozen_otherwise(accounts: list[Any]) -> set[int]:
-    """Those of the accounts whose status is not what their freezes say."""
+    """Return the accounts whose status differs from their freezes."""
     rows = freezes.standing().filter(account__gte=accounts[0].pk, account__lte=accounts[-1].pk).order_by()
     frozen = set(rows.values_list("account", flat=True))
     return {account.pk for account in accounts if (account.status == AccountStatus.FROZEN) != (account.pk in frozen)}
 
 
 def _waiting(accounts: list[Any]) -> dict[int, Decimal]:
-    """What the waiting orders of the accounts, and what else is set aside on them, add up to, by account."""
+    """Return the sum of the waiting orders of the accounts, and of everything else set aside on them, by account."""
     orders = TransferOrder.objects.filter(
         state=OrderState.HELD, source__gte=accounts[0].pk, source__lte=accounts[-1].pk
     ).exclude(kind=OrderKind.DEPOSIT)  # nothing is set aside for one
@@ -98,8 +99,8 @@ def _is_found(account: BankAccount) -> bool:
 
 
 def _runs(accounts: list[Any]) -> Iterator[tuple[int, int, int]]:
-    """First and last account of what is compared in one statement, and how many entries it has. Who has too many for
-    one is alone."""
+    """Yield first and last account of what one statement compares, and how many entries it has. An account with too
+    many entries is alone."""
     first, last, count = accounts[0].pk, accounts[0].pk, accounts[0].newest
     for account in accounts[1:]:
         if count + account.newest > _COMPARED:
@@ -110,7 +111,8 @@ def _runs(accounts: list[Any]) -> Iterator[tuple[int, int, int]]:
 
 
 def _pieces_follow(account: int) -> Iterator[bool]:
-    """Of an account with many entries, whether each piece of them follows, in itself and from the piece before."""
+    """Yield, for an account with many entries, whether each piece of them follows, in itself and from the piece
+    before."""
     entries = Entry.objects.filter(account=account)
     low, is_last = None, False
     while not is_last:
@@ -125,9 +127,9 @@ def _pieces_follow(account: int) -> Iterator[bool]:
 
 
 def _not_following(entries: "QuerySet[Entry]", *, after: int | None = None) -> "QuerySet[Entry, Any]":
-    """Entries whose sequence is not one more than that of the one before, or whose balance does not follow from it; of
-    each account one at most, and that one unnamed. What comes before them ends with the sequence `after`, if anything
-    does, which is read with them."""
+    """Return entries whose sequence is not one more than the previous one, or whose balance does not follow from it;
+    one for each account at most, and unnamed. The entries before them end with the sequence `after`, if there are any,
+    which is read with them."""
     before: dict[str, Any] = {"partition_by": "account", "order_by": "sequence"}
     balance = _minor("balance_after")
     is_debit, by_debits = Q(direction=Direction.DEBIT), Q(account__kind__in=DEBIT_NORMAL_KINDS)
@@ -148,7 +150,7 @@ def _not_following(entries: "QuerySet[Entry]", *, after: int | None = None) -> "
 
 
 def _minor(column: str) -> Any:
-    """A column of money as it is in the database: whole minor units, if nobody tampered with it."""
+    """Return a column of money as it is in the database: whole minor units, if nobody tampered with it."""
     return ExpressionWrapper(F(column), output_field=BigIntegerField())
 
 
@@ -156,7 +158,7 @@ def _minor(column: str) -> Any:
 
 
 def sums_are_sound(transactions: "QuerySet[Transaction]") -> bool:
-    """Whether the debits and the credits of each are its amount, and it has no entry that is neither."""
+    """Return whether the debits and the credits of each are its amount, and it has no entry that is neither."""
 
     def total(direction: Direction) -> Any:
         return Coalesce(Sum(_minor("entries__amount"), filter=Q(entries__direction=direction)), 0)
@@ -170,7 +172,7 @@ def sums_are_sound(transactions: "QuerySet[Transaction]") -> bool:
 
 
 def have_their_rows(entries: "QuerySet[Entry]") -> bool:
-    """Whether each entry has its transaction and its account."""
+    """Return whether each entry has its transaction and its account."""
     transactions = Transaction.objects.filter(pk=OuterRef("transaction_id"))
     accounts = BankAccount.objects.filter(pk=OuterRef("account_id"))
     return not entries.filter(~Exists(transactions) | ~Exists(accounts)).exists()
@@ -180,8 +182,8 @@ def have_their_rows(entries: "QuerySet[Entry]") -> bool:
 
 
 def orders_are_sound(orders: "QuerySet[TransferOrder]") -> bool:
-    """Whether each that is completed has its transaction, with one entry of its amount on either side, and each other
-    has none."""
+    """Return whether each completed order has its transaction, with one entry of its amount on either side, and all
+    others have none."""
     amount = Q(transaction__entries__amount=F("amount"))
     completed = (
         orders.filter(state__in=COMPLETED)
@@ -192,7 +194,7 @@ def orders_are_sound(orders: "QuerySet[TransferOrder]") -> bool:
             credits=Count("transaction__entries", filter=amount & _side(Direction.CREDIT, "target")),
         )
     )
-    # The amount of a completed one is that of its entries. Of others nobody else asks whether it is a whole number.
+    # A completed order's amount is that of its entries. For others nothing else checks that it is a whole number.
     others = orders.exclude(state__in=COMPLETED).annotate(minor=_minor("amount"))
     whole = Q(minor=Cast(_minor("amount"), BigIntegerField()))
     return not (

@@ -1,11 +1,12 @@
-"""Does the ledger add up? Looks at every row, in constant memory, and names each one that is wrong.
+"""Check that the ledger adds up: look at every row, in constant memory, and name each one that is wrong.
 
 The database compares thousands of rows in one statement, and Python makes the digests that the audit log should have
-(`soundness`, `evidence`). What is not proven sound by that is read row by row, to name what is wrong (`row_by_row`).
+(`soundness`, `evidence`). Rows that are not proven sound that way are read one by one, to name what is wrong
+(`row_by_row`).
 
-It trusts nothing that is stored twice: balances are added up again from the entries. What moved and is not in the
-audit log is named too (R6.3), however well its rows fit one another. It may run while the bank is open: what was
-written already never changes. It keeps nothing, so it can be stopped and begun anew at any time.
+It trusts nothing that is stored twice: balances are added up again from the entries. Movements that are not in the
+audit log are named too (R6.3), however well their rows fit together. It may run while the bank is open: written rows
+never change. It keeps nothing, so it can be stopped and started again at any time.
 """
 
 import logging
@@ -27,11 +28,11 @@ from foundation.slices import ranges, within
 from transfers.ledger import evidence, row_by_row, soundness
 from transfers.models import Entry, Transaction, TransferOrder
 
-# Rows that one statement adds up, and that one process looks at before it takes others. Accounts are read into memory.
+# Rows that one statement adds up, and that one process checks before it takes others. Accounts are read into memory.
 _SLICE = 20_000
 _ACCOUNTS = 500
-# What says nothing but that rows are to be read one by one: sums that overflow, a text where a number belongs. If it is
-# the database that does not answer, reading them says so.
+# Errors that only mean that rows are to be read one by one: sums that overflow, a text where a number belongs. If the
+# database does not answer, reading the rows says so.
 _UNPROVEN = (Error, *evidence.UNREADABLE)
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ Told = Callable[[int], None]
 
 @dataclass
 class Spent:
-    """Seconds that something took: by the clock, and of the processor in the process itself."""
+    """The time that something took, in seconds: by the clock, and of the processor in the process itself."""
 
     clock: float = 0.0
     processor: float = 0.0
@@ -63,8 +64,8 @@ class Spent:
 
 @dataclass
 class Work:
-    """How much was looked at, and what it took, in all processes together: entries were added up, digests made of
-    transactions."""
+    """How much was checked, and the time it took, in all processes together: entries added up, digests of transactions
+    made."""
 
     entries: int = 0
     transactions: int = 0
@@ -89,7 +90,7 @@ class _Part:
 
 @dataclass
 class _Outcome:
-    """What a process found in its part."""
+    """The findings of a process in its part."""
 
     what: str
     count: int = 0
@@ -101,15 +102,15 @@ class _Outcome:
 def faults(
     progress: Progress = lambda what, count: None, *, processes: int = 1, work: Work | None = None
 ) -> Iterator[str]:
-    """Every fault found, as a sentence that names the row.
+    """Yield every fault, as a sentence that names the row.
 
     Args:
-        progress: hears what is looked at, and how much of it so far.
+        progress: is told what is checked, and how much so far.
         processes: how many share the work; 1 is this one.
-        work: is added to.
+        work: is filled in.
 
     Raises:
-        ValueError, TypeError: a row cannot be read at all; what was found before it was named.
+        ValueError, TypeError: a row cannot be read at all; earlier findings were named.
         Error: the database did not answer.
         BrokenExecutor: a process that shares the work was killed.
     """
@@ -136,7 +137,7 @@ def faults(
 
 
 def _parts() -> Iterator[_Part]:
-    """All there is to look at, cut as it goes; what is written meanwhile is looked at the next time."""
+    """Yield all parts to check, cut on the way; rows written meanwhile are left for the next run."""
     yield from _cut("accounts", BankAccount.objects.all(), _ACCOUNTS)
     yield from _cut("transactions", Transaction.objects.all(), _SLICE)
     yield from _cut("entries", Entry.objects.all(), _SLICE)
@@ -151,12 +152,12 @@ def _cut(what: str, rows: "QuerySet[Any]", size: int) -> Iterator[_Part]:
             part = _Part(what, low, high)
             yield part
     except evidence.UNREADABLE:
-        # A key that is none: reading the rest row by row names what stands before it.
+        # A key that is not one: reading the rest row by row names what is before it.
         yield _Part(what, part.high, None)
 
 
 def _looked_at(part: _Part) -> _Outcome:
-    """The same in a process that shares the work: all that was found until it ended or failed."""
+    """Return the same in a process that shares the work: all findings until it ended or failed."""
     outcome = _Outcome(part.what)
 
     def told(count: int) -> None:
@@ -165,7 +166,7 @@ def _looked_at(part: _Part) -> _Outcome:
     try:
         outcome.faults.extend(_faults_of(part, told, outcome.work))
     except (Error, TypeError, ValueError) as error:
-        # A new one: what a driver's error carries does not always get through to another process.
+        # A new one: the content of a driver's error does not always get through to another process.
         outcome.error = type(error)(str(error))
     return outcome
 

@@ -1,1 +1,1 @@
-"""Orders: what customers asked for, and what became of it."""
+"""Orders: what customers asked for, and its outcome."""

@@ -57,7 +57,7 @@ def deposit(
 ) -> TransferOrder:
     """Pay `amount` (major units) of simulated cash into the actor's own account. Counts towards CASH_IN_DAILY_LIMIT.
 
-    What the fraud rules hold is not on the account, nor set aside there, until somebody has released it.
+    A deposit that the fraud rules hold is neither on the account nor set aside there until a clerk has released it.
 
     Raises:
         PermissionDenied, NotYourAccount, TooOften
@@ -95,8 +95,8 @@ def withdraw(
 
 
 def foresee_deposit(*, actor: User, account: BankAccount, amount: Decimal, at: datetime | None = None) -> str:
-    """Why a deposit that is about to be reviewed would be held; "" if it would be on the account at once. The service
-    asks again.
+    """Return why a deposit that is about to be reviewed would be held; "" if it would be on the account at once. The
+    service checks again.
 
     Raises:
         PermissionDenied, NotYourAccount, CashOnlyAtTheCounter, CashInLimitReached
@@ -110,7 +110,7 @@ def foresee_deposit(*, actor: User, account: BankAccount, amount: Decimal, at: d
 def challenge_for(
     *, actor: User, account: BankAccount, amount: Decimal, idempotency_key: str, at: datetime | None = None
 ) -> StepUpChallenge | None:
-    """What a withdrawal that is about to be reviewed needs a code for; None if it needs none as things stand now.
+    """Return the challenge of a withdrawal that is about to be reviewed; None if it needs no code at present.
 
     Raises:
         PermissionDenied, NotYourAccount, CashOnlyAtTheCounter, WaitsAfterReset
@@ -128,7 +128,7 @@ def _foreseen(
     idempotency_key: str,
     at: datetime | None,
 ) -> Instruction:
-    """What a customer is about to ask for, looked at before they confirm it."""
+    """Return the instruction that a customer is about to confirm, checked."""
     require(actor, permission)
     require_owner(actor, account)
     require_self_service()
@@ -144,10 +144,10 @@ def deposit_at_counter(
     description: str = "",
     at: datetime | None = None,
 ) -> TransferOrder:
-    """Take `amount` (major units) of cash from whoever brings it for a customer's account. The customer is told.
+    """Take `amount` (major units) of cash from anybody who brings it for a customer's account. The customer is told.
 
-    Above ALERT_AMOUNT, with what was brought for them on the same day and no second clerk has looked at, an alert is
-    raised and the order is held: the money is not on the account until a second clerk releases it.
+    Above ALERT_AMOUNT, counted with the day's other cash for them that no second clerk has checked, an alert is raised
+    and the order is held: the money is not on the account until a second clerk releases it.
 
     Raises:
         PermissionDenied, TooOften
@@ -170,11 +170,11 @@ def withdraw_at_counter(
     description: str = "",
     at: datetime | None = None,
 ) -> TransferOrder:
-    """Give `amount` (major units) of cash to a customer who proves with a code that they stand there.
+    """Give `amount` (major units) of cash to a customer who proves with a code that they are present.
 
-    Above ALERT_AMOUNT, with what the customer was given so on the same day, the order is held: no cash is handed out
-    until a second clerk releases it. It counts towards the customer's daily limit, and they are told. The same request
-    again, after it was carried out or while it is, needs no other code.
+    Above ALERT_AMOUNT, counted with the day's other cash to the customer, the order is held: no cash is handed out
+    until a second clerk releases it. It counts towards the customer's daily limit, and they are told. A repeated
+    request, after or while the first is carried out, needs no other code.
 
     Raises:
         PermissionDenied, TooOften
@@ -197,7 +197,7 @@ def _instruction(
     description: str,
     at: datetime | None,
 ) -> Instruction:
-    """Cash into the account or out of it, against the bank's cash."""
+    """Return the instruction for cash into the account or out of it, against the bank's cash."""
     till = cash_account_for(account)
     source, target = (till, account) if kind == OrderKind.DEPOSIT else (account, till)
     return Instruction(
@@ -226,11 +226,15 @@ def _check_customer(actor: User, customer: User, code: str, origin: Origin) -> N
 
 
 def require_self_service() -> None:
-    """Raises: CashOnlyAtTheCounter, when SELF_SERVICE_CASH is off."""
+    """Refuse when SELF_SERVICE_CASH is off.
+
+    Raises:
+        CashOnlyAtTheCounter
+    """
     if not settings.SELF_SERVICE_CASH:
         raise CashOnlyAtTheCounter
 
 
 def cash_account_for(account: BankAccount) -> BankAccount:
-    """The cash row that one customer account always works with."""
+    """Return the cash row that one customer account always works with."""
     return _tills.instances(f"cash-{account.pk % CASH_SHARDS}")[0]

@@ -5,7 +5,7 @@ from transfers.models import OrderKind, OrderState, TransferOrder
 
 
 def noted(order: TransferOrder) -> str:
-    """Of cash that a clerk has just noted at the counter."""
+    """Return the words for cash that a clerk has just noted at the counter."""
     amount, is_held = format_money(order.amount), order.state == OrderState.HELD
     if order.kind == OrderKind.DEPOSIT:
         if is_held:
@@ -17,14 +17,14 @@ def noted(order: TransferOrder) -> str:
 
 
 def opened(*, awaits_deposit: bool) -> str:
-    """Of an account that a member of staff has just opened."""
+    """Return the words for an account that a member of staff has just opened."""
     if awaits_deposit:
         return "The account is open and empty. Its opening deposit waits for a second clerk: keep the cash apart."
     return "The account is open."
 
 
 def before_release(order: TransferOrder) -> str:
-    """What releasing this order will do."""
+    """Return what releasing this order will do."""
     kept = "Your reason stays in the audit log; the customer does not read it."
     if order.kind == OrderKind.DEPOSIT:
         return f"{format_money(order.amount)} in cash is on the account at once. Count it first. {kept}"
@@ -37,7 +37,7 @@ def before_release(order: TransferOrder) -> str:
 
 
 def released(order: TransferOrder) -> str:
-    """Of an order that has just been released."""
+    """Return the words for an order that has just been released."""
     amount = format_money(order.amount)
     if order.kind == OrderKind.DEPOSIT:
         return f"Released. {amount} is on the account now."
@@ -47,7 +47,7 @@ def released(order: TransferOrder) -> str:
 
 
 def before_rejection(order: TransferOrder) -> str:
-    """What rejecting this order will do."""
+    """Return what rejecting this order will do."""
     read = "The customer reads your reason, in a mail and on the receipt: write it to them."
     if order.kind == OrderKind.DEPOSIT:
         return f"Nothing is paid in, and the cash goes back to whoever brought it. {read}"
@@ -55,7 +55,7 @@ def before_rejection(order: TransferOrder) -> str:
 
 
 def rejected(order: TransferOrder) -> str:
-    """Of an order that has just been rejected."""
+    """Return the words for an order that has just been rejected."""
     if order.kind == OrderKind.DEPOSIT:
         return "Rejected: nothing was paid in. Give back the cash, if there is any."
     if order.kind == OrderKind.WITHDRAWAL:

@@ -1,7 +1,7 @@
-"""Decisions about money under a caller's key: sent again, they are answered again and nothing moves (R3.5, R7.3).
+"""Decisions about money under a caller's key: a repeated one is answered again and nothing moves (R3.5, R7.3).
 
-What staff decide is also guarded by its state, since an order is decided once and a movement reversed once. The key
-lets a program whose answer was lost ask again and be told what it did, instead of that somebody has done it.
+The state also guards decisions of staff, since an order is decided once and a movement reversed once. The key lets a
+program whose answer was lost ask again and learn that it did it itself.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Once:
             check_key(self.key)
 
     def was_done(self) -> bool:
-        """Whether it is done already, under this key, by this person.
+        """Return whether this person has done it already, under this key.
 
         Raises:
             IdempotencyConflict: the key was for another decision.
@@ -40,7 +40,7 @@ class Once:
         return used is not None
 
     def keep(self, *, at: datetime) -> None:
-        """Write the key down, in the transaction of the decision: of two at once, one fails with IntegrityError."""
+        """Write the key, in the transaction of the decision: of two at once, one fails with IntegrityError."""
         if self.key is not None:
             DecisionKey.objects.create(
                 actor=self.actor,

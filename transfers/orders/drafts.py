@@ -1,7 +1,7 @@
 """A payment between its form and its confirmation, kept in the customer's session on the server.
 
-What will be confirmed is what was reviewed: the browser holds only the draft's id, which is also the
-idempotency key. Accounts are remembered by row id, so that no account number lies in the session table.
+The confirmed payment is the reviewed one: the browser holds only the draft's id, which is also the idempotency key.
+Accounts are stored by row id, so that no account number is in the session table.
 """
 
 import uuid
@@ -26,15 +26,15 @@ class Draft:
     """`amount` in major units as text: sessions are JSON."""
 
     source_id: int
-    target_id: int  # of cash the same: which cash row it moves with is not the draft's
+    target_id: int  # the same for cash: the draft does not say which cash row it moves with
     amount: str
     description: str
     mode: str  # "own", "send", "deposit" or "withdraw": which form it came from
     made_at: int
-    # What a code has to be given for, and why (`transfers.orders.step_up`); "" if none is needed.
+    # The challenge that a code must be given for, and why (`transfers.orders.step_up`); "" if none is needed.
     challenge: str = ""
     why: str = ""
-    # The payee's name as it was typed, and what the check said; "" in both where it was not asked for.
+    # The payee's name as it was typed, and the result of the check; "" in both where it was not asked for.
     name: str = ""
     name_check: str = ""
     all_the_same: bool = False
@@ -42,7 +42,7 @@ class Draft:
 
     @property
     def is_transfer(self) -> bool:
-        """Whether it came from a form to send money, not from one of cash."""
+        """Return whether it came from a form to send money, not from one for cash."""
         return self.mode in {"own", "send"}
 
     @property
@@ -92,12 +92,12 @@ def _keep(session: SessionBase, draft_id: uuid.UUID, draft: Draft) -> None:
 
 
 def draft_of(session: SessionBase, draft_id: uuid.UUID) -> Draft | None:
-    """This session's draft; None if it has none by that id (another's, forgotten, forged)."""
+    """Return this session's draft; None if it has none with that id (another's, forgotten, forged)."""
     stored = session.get(_KEY, {}).get(str(draft_id))
     return Draft(**stored) if stored else None
 
 
 def sides_of(draft: Draft) -> tuple[BankAccount, BankAccount]:
-    """The accounts that it goes from and to, with their owners."""
+    """Return the accounts that it goes from and to, with their owners."""
     rows = BankAccount.objects.select_related("owner").in_bulk([draft.source_id, draft.target_id])
     return rows[draft.source_id], rows[draft.target_id]

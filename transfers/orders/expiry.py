@@ -1,4 +1,4 @@
-"""Giving back what was held and nobody has decided on in time (R3.14), by the bank itself."""
+"""Giving back held orders that nobody has decided in time (R3.14), by the bank itself."""
 
 import logging
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Run:
-    """What a run did: orders that it gave back, and how many it could not, which are in the log."""
+    """The result of a run: orders that it gave back, and how many it could not, which are in the log."""
 
     expired: int = 0
     failed: int = 0
@@ -30,11 +30,11 @@ class Run:
 def expire_holds(*, at: datetime | None = None, progress: Progress = lambda done: None) -> Run:
     """Give back every order that has been held for HOLD_EXPIRES_DAYS, each in a transaction of its own.
 
-    It may be stopped and run again, and several at once expire each order once. What cannot be given back is logged
-    and left as it is; it keeps nobody else waiting.
+    It may be stopped and run again, and several runs at once expire each order once. An order that cannot be given back
+    is logged and left unchanged; the others do not wait for it.
 
     Raises:
-        Error: the database does not answer; what is left is for the next run.
+        Error: the database does not answer; the next run does the rest.
     """
     now = at or timezone.now()
     run = Run()

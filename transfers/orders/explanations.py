@@ -12,12 +12,12 @@ from transfers.orders.fraud import SECOND_CLERK, Rule
 
 
 def why_held(order: TransferOrder) -> str:
-    """One sentence; by the present amounts, "" for a reason that nobody wrote a sentence for."""
+    """Return one sentence, with the current amounts; "" for a reason without a sentence."""
     return _sentence_for(order.hold_reason, is_deposit=order.kind == OrderKind.DEPOSIT)
 
 
 def before_holding(hold_reason: str, *, is_deposit: bool = False) -> str:
-    """What the customer reads before they confirm an order that a rule will hold; "" where none will."""
+    """Return what the customer reads before they confirm an order that a rule will hold; "" where none will."""
     if not hold_reason:
         return ""
     sentence = _sentence_for(hold_reason, is_deposit=is_deposit)
@@ -28,13 +28,13 @@ _WE_WRITE = "we’ll email you our decision."
 
 
 def _where(is_deposit: bool) -> str:
-    """Where the money of an order is until somebody has decided."""
+    """Return where the money of an order is until it is decided."""
     return "not on your account" if is_deposit else "set aside in your account"
 
 
 @dataclass(frozen=True)
 class AboutName:
-    """What the payer reads of the check of a name; `tone` is the notice's."""
+    """What the payer reads about the check of a name; `tone` is the notice's."""
 
     tone: str
     title: str
@@ -42,8 +42,8 @@ class AboutName:
 
 
 def about_name_check(check: NameCheck, typed: str, name: str) -> AboutName | None:
-    """What is said before a payment goes out of the name that was `typed`; `name` is the payee's as the payer reads it.
-    None where nothing was checked."""
+    """Return what the page says about the `typed` name before a payment is sent; `name` is the payee's as the payer
+    reads it. None where nothing was checked."""
     ask = "Check the number and the name with them, by a phone number that you know is theirs."
     scam = "If you were told to expect this message and to send all the same, it is a scam."
     return {
@@ -66,7 +66,7 @@ def about_name_check(check: NameCheck, typed: str, name: str) -> AboutName | Non
 
 
 def about_another_name(typed: str, name: str) -> AboutName:
-    """What is said where the number is that of a payee whom the payer knows by another name."""
+    """Return what the page says if the number belongs to a payee whom the payer knows by another name."""
     text = (
         f"You entered “{typed}”. The account with this number belongs to {name}, whom you have paid before. If you "
         "mean somebody else, edit the payment."
@@ -75,7 +75,7 @@ def about_another_name(typed: str, name: str) -> AboutName:
 
 
 def asking_for_code(why: StepUpReason) -> str:
-    """What the customer reads where a payment needs a code (R3.6)."""
+    """Return what the customer reads if a payment needs a code (R3.6)."""
     if why == StepUpReason.NEW_PAYEE:
         return "A first transfer to an account needs a code."
     return (
@@ -99,8 +99,8 @@ def _sentence_for(hold_reason: str, *, is_deposit: bool) -> str:
 
 
 def explanation_of(order: TransferOrder) -> str:
-    """Why the order waits, until when, and where the money is meanwhile; or why it was not carried out. "" for all
-    others."""
+    """Return why the order waits, until when, and where the money is meanwhile; or why it was not carried out. "" for
+    all others."""
     is_deposit = order.kind == OrderKind.DEPOSIT
     left = "nothing was paid in" if is_deposit else "the money is yours to spend again"
     if order.state == OrderState.HELD:
@@ -116,12 +116,12 @@ def explanation_of(order: TransferOrder) -> str:
     return ""
 
 
-# Of a deposit that came to nothing: who has paid in by themselves has the cash still.
+# A deposit that ended without effect: a customer who paid in by themselves still has the cash.
 _ASK_FOR_CASH = "Cash that you handed in at the counter is yours: ask for it there."
 
 
 def until_when(order: TransferOrder) -> str:
-    """What becomes of a held order that nobody decides on, and when."""
+    """Return what happens to a held order that nobody decides, and when."""
     day = date_format(timezone.localtime(order.expires_at))
     left = "" if order.kind == OrderKind.DEPOSIT else ", and the money is yours to spend again"
     return f"If we have not decided by {day}, it is not carried out{left}."

@@ -1,8 +1,8 @@
-"""What becomes of an order that is held: a second person releases or rejects it (R3.10), its customer cancels it, or
-it expires (R3.14). One of these, once.
+"""How a held order ends: a second person releases or rejects it (R3.10), its customer cancels it, or it expires
+(R3.14). Exactly one of these happens, once.
 
-Locks as everywhere: the customer's limit row, then accounts by id. Whoever comes at the same moment waits for that
-row, finds the order decided, and is told what has become of it; the conditional UPDATE says so also where a lock is
+The locks are the usual ones: the customer's limit row, then accounts by id. A second decision at the same moment waits
+for that row, finds the order decided, and is told the outcome; the conditional UPDATE ensures it also where a lock is
 not kept.
 """
 
@@ -41,7 +41,7 @@ _DECIDED = ("state", "decided_by", "decided_at", "decision_reason")
 
 
 def _decide_if_held(pk: int, *values: Any) -> tuple[QuerySet[TransferOrder], dict[str, Any]]:
-    """For an order that is held still: whoever decides at the same moment changes no row."""
+    """Return the statement for an order that is still held: a second decision at the same moment changes no row."""
     columns = dict(zip([*_DECIDED, "transaction"], values, strict=False))
     return TransferOrder.objects.filter(pk=pk, state=OrderState.HELD), columns
 
@@ -54,13 +54,13 @@ _LOCKED = "This customer is locked: reject the transfer, or unlock them first."
 
 
 class DecidedAlready(WrongStatus):
-    """It is not held any more, or never was; the text says what has become of it."""
+    """It is not held any more, or never was; the text says what happened to it."""
 
     text = "Somebody else has decided this transfer already."
 
 
 class NotYourOrder(NotFound):
-    """It takes no money of theirs. Pages and API answer as if it did not exist: 404 (R1.7)."""
+    """It takes none of their money. Pages and API answer as if it did not exist: 404 (R1.7)."""
 
 
 class SourceNotActive(AccountNotActive):
@@ -79,15 +79,15 @@ def release_order(
     idempotency_key: str | None = None,
     at: datetime | None = None,
 ) -> TransferOrder:
-    """Carry out what is held, as if it were ordered now: status and funds are checked again. Sender and receiver are
-    told as of any payment; cash is handed out, or on the account, now. `reason` is for the audit log. The same decision
-    again under the same key is answered with the order, and does nothing.
+    """Carry out a held order, as if it were ordered now: status and funds are checked again. Sender and receiver are
+    told as about any payment; cash is handed out, or on the account, now. `reason` is for the audit log. A repeated
+    decision under the same key returns the order, and does nothing.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotYourself: the actor ordered, pays or is paid.
         DecidedAlready, IdempotencyConflict, AccountNotActive, InsufficientFunds, BalanceTooLarge,
-        CustomerCannotSignIn, WaitsAfterReset, AccountUnreadable: refused, recorded; what was held is held on.
+        CustomerCannotSignIn, WaitsAfterReset, AccountUnreadable: refused, recorded; the order stays held.
     """
     require(actor, _PERMISSION)
     once = Once(actor, "release", str(order.public_id), checked_reason(reason), idempotency_key)
@@ -102,11 +102,11 @@ def reject_order(
     idempotency_key: str | None = None,
     at: datetime | None = None,
 ) -> TransferOrder:
-    """Let the customer have the money back, whatever status the account has; the daily limit too, on the same day. Of
-    a deposit nothing is left.
+    """Give the customer the money back, whatever the account's status; the daily limit too, on the same day. A deposit
+    has no effect.
 
-    The customer reads `reason`, on the receipt and in a mail: it is written to them. The same decision again under
-    the same key is answered with the order, and does nothing.
+    The customer reads `reason`, on the receipt and in a mail: it is written to them. A repeated decision under the same
+    key returns the order, and does nothing.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -119,18 +119,18 @@ def reject_order(
 
 
 def may_cancel(user: User, order: TransferOrder) -> bool:
-    """Whether the user may cancel the order while it is held: it takes their money, or they pay in themselves. Cash
-    that a clerk has taken in lies at the counter, and only the counter gives it back."""
+    """Return whether the user may cancel the order while it is held: it takes their money, or they pay in themselves.
+    Cash that a clerk has taken is at the counter, and only the counter gives it back."""
     is_theirs = order.customer_account.owner_id == user.pk
     return is_theirs and (order.kind != OrderKind.DEPOSIT or order.initiator_id == user.pk)
 
 
 def cancel_order(*, actor: User, order: TransferOrder, at: datetime | None = None) -> TransferOrder:
-    """Let the customer take back what nobody has decided on, whoever ordered it for them: the money is theirs to spend
-    again, whatever status the account has; the daily limit too, on the same day. They are told by mail.
+    """Let the customer take back an undecided order, whoever ordered it for them: they can spend the money again,
+    whatever the account's status; the daily limit too, on the same day. They are told by mail.
 
-    Of an order that is cancelled already it returns the order, and does nothing. Alerts stay open: nobody has looked
-    at what the rules said, and who cancels in a hurry may be a thief.
+    For an order that is cancelled already it returns the order, and does nothing. Alerts stay open: no clerk has looked
+    at them, and a thief may cancel in a hurry.
 
     Raises:
         PermissionDenied, NotYourOrder
@@ -148,13 +148,13 @@ def cancel_order(*, actor: User, order: TransferOrder, at: datetime | None = Non
 
 
 def expire_order(*, order: TransferOrder, at: datetime) -> bool:
-    """Give back what nobody has decided on until it was to expire, in the bank's own name; whether this very call did
-    it. The customer is told by mail; alerts stay open for staff.
+    """Give back an order that nobody has decided in time, in the bank's own name; return whether this call did it. The
+    customer is told by mail; alerts stay open for staff.
 
-    By the bank itself, so it takes no actor: from the scheduler or the terminal only.
+    The bank itself acts, so it takes no actor: from the scheduler or the terminal only.
 
     Raises:
-        ValueError: it is not to expire yet.
+        ValueError: it does not expire yet.
     """
     if order.expires_at > at:
         raise ValueError(f"{order} waits on until {order.expires_at}.")
@@ -166,7 +166,7 @@ def expire_order(*, order: TransferOrder, at: datetime) -> bool:
 
 @dataclass(frozen=True)
 class _Ending:
-    """How a held order ends without anybody's decision, and the mail of it."""
+    """How a held order ends without a decision, and the mail about it."""
 
     state: OrderState
     action: Action
@@ -179,10 +179,10 @@ _EXPIRED = _Ending(OrderState.EXPIRED, Action.TRANSFER_EXPIRED, "order_expired")
 
 @own_repeatable_transaction
 def _end(ending: _Ending, actor: User, order: TransferOrder, at: datetime) -> tuple[TransferOrder, bool]:
-    """The order as it ended so, and whether it did now, not before.
+    """Return the ended order, and whether this call ended it.
 
     Raises:
-        DecidedAlready: it ended otherwise.
+        DecidedAlready: it ended in another way.
     """
     waiting, row = _locked(order, at)
     if waiting.state == ending.state:
@@ -205,8 +205,8 @@ def _decide(decision: "_Decision", once: Once, order: TransferOrder, at: datetim
 
 @own_transaction
 def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: datetime) -> TransferOrder | Refusal:
-    """The order as it is decided; or the refusal, which is recorded in the same transaction, whatever was written
-    before it taken back."""
+    """Return the decided order; or the refusal, which is recorded in the same transaction, with all earlier writes
+    undone."""
     try:
         try:
             with transaction.atomic():
@@ -216,7 +216,7 @@ def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: da
                     decision(once, waiting, row, at)
                 return waiting
         except IntegrityError:
-            once.was_done()  # the key, at this very moment, for another order
+            once.was_done()  # the key, at this moment, for another order
             raise
     except Refusal as refusal:
         _record_refusal(once.act, refusal, once.actor, order, at)
@@ -226,7 +226,7 @@ def _decide_once(decision: "_Decision", once: Once, order: TransferOrder, at: da
 def _release(once: Once, waiting: TransferOrder, row: CustomerLimit, at: datetime) -> None:
     is_deposit = waiting.kind == OrderKind.DEPOSIT
     if not row.user.can_sign_in and (waiting.is_by_its_customer or not is_deposit):
-        raise CustomerCannotSignIn(_LOCKED)  # whoever ordered it may be the reason for the lock (R1.5)
+        raise CustomerCannotSignIn(_LOCKED)  # the person who ordered it may be the reason for the lock (R1.5)
     is_payment = waiting.kind == OrderKind.PAYMENT
     known = known_payees.known_payee(row.user, waiting.target) if is_payment else None
     if not is_deposit:
@@ -260,7 +260,7 @@ _Decision = Callable[[Once, TransferOrder, CustomerLimit, datetime], None]
 
 
 def _locked(order: TransferOrder, at: datetime) -> tuple[TransferOrder, CustomerLimit]:
-    """The order as it stands with its customer's limit row locked, and that row."""
+    """Return the order, with its customer's limit row locked, and that row."""
     customer: Any = order.customer_account.owner  # never one of the bank's own
     row = limits.locked_limit(customer, at=at)
     waiting = _orders.instances(order.pk)[0]
@@ -269,7 +269,7 @@ def _locked(order: TransferOrder, at: datetime) -> tuple[TransferOrder, Customer
 
 
 def _is_done(once: Once, waiting: TransferOrder) -> bool:
-    """Whether this very decision was carried out before.
+    """Return whether this same decision was carried out before.
 
     Raises:
         DecidedAlready, IdempotencyConflict
@@ -282,7 +282,7 @@ def _is_done(once: Once, waiting: TransferOrder) -> bool:
 
 
 def what_has_happened(order: TransferOrder, reader: User) -> str:
-    """Why nobody decides on the order any more: who was faster, or what it has come to. A customer does not read which
+    """Return why the order cannot be decided any more: who was faster, or its outcome. A customer does not read which
     clerk it was."""
     what = OrderKind(order.kind).label.lower()
     if order.state == OrderState.CANCELLED:
@@ -306,8 +306,8 @@ def _post(waiting: TransferOrder, at: datetime) -> Posting:
 
 
 def _give_back(waiting: TransferOrder, row: CustomerLimit) -> None:
-    """What the order took when it was held: the money set aside, and its part of a limit of the day, of what goes out
-    or of what the customer pays in by themselves."""
+    """Give back what the order took when it was held: the money set aside, and its part of a limit of the day, for what
+    goes out or for what the customer pays in by themselves."""
     if waiting.kind in limits.OUTGOING_KINDS:
         holding.release_hold(waiting.source_id, waiting.amount)
     limits.give_back(row, waiting)
@@ -327,7 +327,7 @@ def _write_decision(waiting: TransferOrder, state: OrderState, actor: User, reas
 
 
 def _close(once: Once, waiting: TransferOrder, at: datetime) -> None:
-    """Whoever decides has looked: alerts close with it, and the key of the decision is used."""
+    """Close the alerts with the decision, and use up its key."""
     close_alerts_of(waiting, actor=once.actor, note=once.reason, at=at)
     once.keep(at=at)
 

@@ -1,4 +1,4 @@
-"""What somebody asks the bank to do with money, before it is an order."""
+"""What a person asks the bank to do with money, before it is an order."""
 
 import secrets
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from transfers.orders.payee_names import NameGiven
 class Instruction:
     """What to do, by whom, and the key under which it happens once. `amount` in major units, `at` in UTC.
 
-    `actor` is who asks: the customer, or staff acting for them. Limits and the queue are the customer's.
+    `actor` is the person who asks: the customer, or staff acting for them. Limits and the queue are the customer's.
     """
 
     kind: OrderKind
@@ -28,12 +28,12 @@ class Instruction:
     idempotency_key: str
     at: datetime
     description: str = ""
-    # Of a payment to somebody else; None where they are known by one, and the payer typed no other.
+    # For a payment to another customer; None where the payer knows them by a name, and typed no other.
     name_given: NameGiven | None = None
 
     @cached_property
     def customer(self) -> User:
-        """The owner of the side that is a customer's."""
+        """Return the owner of the customer's side."""
         account = self.target if self.kind == OrderKind.DEPOSIT else self.source
         owner = self.actor if account.owner_id == self.actor.pk else account.owner
         if owner is None:
@@ -42,7 +42,7 @@ class Instruction:
 
     @cached_property
     def served(self) -> User | None:
-        """The customer whom somebody else acts for; None for customers who act for themselves."""
+        """Return the customer for whom another person acts; None for customers who act for themselves."""
         return self.customer if self.customer.pk != self.actor.pk else None
 
     @cached_property
@@ -51,13 +51,13 @@ class Instruction:
 
     @cached_property
     def inputs_digest(self) -> str:
-        # The bank's own side is left out: which cash row is used may differ between two tries.
+        # The bank's own side is left out: two tries may use different cash rows.
         sides = [account.pk for account in (self.source, self.target) if not account.is_internal]
         name = [self.name_given.typed] if self.name_given is not None else []
         return digest_of_inputs(self.kind, sides, to_minor(self.amount), self.description, *name)
 
     def as_order(self) -> TransferOrder:
-        """The row that it becomes, still to be saved, with the names of both sides as they are now (R2.6)."""
+        """Return the row that it becomes, still to be saved, with the present names of both sides (R2.6)."""
         return TransferOrder(
             kind=self.kind.value,
             initiator=self.actor,
@@ -74,16 +74,17 @@ class Instruction:
 
     @cached_property
     def submit_token(self) -> str:
-        """The same for a repeated request, another for the same key with other inputs: that counts again."""
+        """Return the same token for a repeated request, and another for the same key with other inputs: that counts
+        again."""
         return token_of(self.key_digest + self.inputs_digest)
 
     @cached_property
     def a_try(self) -> str:
-        """Another for each time that somebody asks, and no token: a transaction that is run again, since the answer to
-        its COMMIT was lost, knows by it what it has done."""
+        """Return another value for each try of a person, and not a token: a transaction that runs again, since the
+        answer to its COMMIT was lost, recognises by it what it has done."""
         return f"try {secrets.token_hex(4)}"
 
 
 def _name_of(side: BankAccount) -> str:
-    """The whole name of a customer; "" of the bank."""
+    """Return the whole name of a customer; "" for the bank."""
     return side.owner.get_full_name() if side.owner is not None else ""

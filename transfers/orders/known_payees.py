@@ -26,7 +26,7 @@ _paid = Update(
 
 @dataclass(frozen=True)
 class KnownPayee:
-    """The row of somebody who was paid before, and the name by which the payer knows them."""
+    """The row of a person who was paid before, and the name by which the payer knows them."""
 
     pk: int
     typed_name: str
@@ -34,25 +34,25 @@ class KnownPayee:
 
 
 def known_payee(customer: User, account: BankAccount) -> KnownPayee | None:
-    """The row of the customer for this account; None of one who is to be paid for the first time, or whom the customer
-    has taken off their list since."""
+    """Return the customer's row for this account; None for a first payment, or if the customer has taken them off their
+    list since."""
     return next((KnownPayee(*row) for row in _known.rows(customer.pk, account.pk)), None)
 
 
 def is_known(customer: User, account: BankAccount) -> bool:
-    """Whether the customer has paid to this account before, and not taken it off their list since."""
+    """Return whether the customer has paid to this account before, and not taken it off their list since."""
     return known_payee(customer, account) is not None
 
 
 def remember(customer: User, order: TransferOrder, known: KnownPayee | None, *, at: datetime) -> None:
-    """Let whom the order pays be a known payee from here on, by the name that stands on it.
+    """Make the order's payee a known one from now on, by the name on the order.
 
-    Two first payments at once do not both insert: whatever moves a customer's money holds their limit row. A
-    removal in between takes no such lock; then the row is there or it is not, and both are right.
+    Two first payments at once do not both insert: everything that moves a customer's money holds their limit row. A
+    removal takes no such lock; in between, the row exists or not, and both are right.
     """
     by_name = (order.payee_name_typed, order.name_check)
     if known is not None and NameCheck(known.name_check).is_confirmed:
-        # Confirmed while this one was held: who is known by their own name is never hidden again.
+        # Confirmed while this order was held: a payee who is known by their own name is never hidden again.
         by_name = (known.typed_name, known.name_check)
     if known is None or not _paid.execute(known.pk, at, *by_name):
         typed_name, name_check = by_name

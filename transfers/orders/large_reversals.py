@@ -1,8 +1,8 @@
-"""Undoing more than SUSPICIOUS_AMOUNT: one administrator asks, a second one agrees, or a day passes (R5.8).
+"""Reversing more than SUSPICIOUS_AMOUNT: one administrator asks, a second one agrees, or a day passes (R5.8).
 
-What the reversal takes back is set aside meanwhile on the account that pays it: it is there when it is due, and whoever
-got it by mistake does not pay it on. The customer is told; only administrators stop it, or nobody could ever take back
-a mistake from who likes it.
+The amount is set aside meanwhile on the account that pays it back: so it is there when it is due, and the customer who
+got it by mistake cannot pay it on. The customer is told; only administrators can stop it, otherwise a customer who
+likes the mistake could keep it.
 """
 
 from collections.abc import Mapping
@@ -43,8 +43,8 @@ def reverse_or_ask(
     idempotency_key: str | None = None,
     at: datetime | None = None,
 ) -> Transaction | PendingAct:
-    """Reverse a movement as `reversals.reverse_transaction()` does; of a large one return what waits for a second
-    administrator. The same again under the same key is answered with what waits, or with the reversal once it is made.
+    """Reverse a movement as `reversals.reverse_transaction()` does; for a large one return the act that waits for a
+    second administrator. A repeated call under the same key returns that act, or the reversal once it is made.
 
     Raises:
         As `reversals.reverse_transaction()`.
@@ -74,7 +74,7 @@ def _ask(once: Once, original: Transaction, at: datetime) -> Transaction | Pendi
         return made or PendingAct.objects.filter(kind=_KIND, subject_id=str(original.pk)).latest("asked_at")
     if made is not None:
         raise reversals.ReversedAlready
-    # Before the hold, for which there may be no money left while the first one stands.
+    # Before the hold: there may be no money left for a second one.
     second_person.refuse_waiting(_KIND, str(original.pk))
     require_untouched(*(entry.account for entry in entries))
     payer = _payer(entries)
@@ -98,13 +98,13 @@ def _ask(once: Once, original: Transaction, at: datetime) -> Transaction | Pendi
 
 
 def waiting_for(original: Transaction) -> QuerySet[PendingAct]:
-    """The reversal of a movement that waits for a second administrator, if one does."""
+    """Return the reversal of a movement that waits for a second administrator, if there is one."""
     acts = second_person.waiting().filter(kind=_KIND, subject_id=str(original.pk))
     return acts.select_related("asked_by", "person")
 
 
 def announced_on(account: BankAccount) -> list[str]:
-    """What the bank is about to do with money that is set aside on the account, for its owner; nothing is asked where
+    """Return what the bank is about to do with money that is set aside on the account, for its owner; no query if
     nothing is held."""
     if not account.held:
         return []
@@ -113,14 +113,13 @@ def announced_on(account: BankAccount) -> list[str]:
 
 
 def _payer(entries: list[Entry]) -> Entry | None:
-    """The entry of the customer's account that the money came to, and that pays it back; none, if it came to the
-    bank."""
+    """Return the entry of the customer's account that got the money, and pays it back; None if the bank got it."""
     came_to = [entry for entry in entries if entry.direction == Direction.CREDIT]
     return next((entry for entry in came_to if entry.account.kind in CUSTOMER_KINDS), None)
 
 
 def _in_short(original: Transaction, entries: list[Entry], payer: Entry | None) -> dict[str, str]:
-    """What the words for it need."""
+    """Return the values for its words."""
     own = payer or next((entry for entry in entries if entry.account.owner_id is not None), entries[0])
     return {
         "reference": original.reference,
@@ -133,7 +132,7 @@ def _in_short(original: Transaction, entries: list[Entry], payer: Entry | None) 
 
 
 def _carry_out(act: PendingAct, *, second: Mapping[str, str]) -> Transaction:
-    """Reverse what was asked for.
+    """Make the reversal that was asked for.
 
     Raises:
         PermissionDenied
@@ -151,26 +150,26 @@ def _let_go(act: PendingAct) -> None:
 
 
 def _is_frozen(refusal: Refusal) -> bool:
-    """Whether an account is frozen, which its owner can do without the bank: nobody gets rid of a reversal by that."""
+    """Return whether an account is frozen, which its owner can do without the bank: that does not stop a reversal."""
     if not isinstance(refusal, AccountNotActive):
         return False
     return BankAccount.objects.filter(pk=refusal.account_id, status=AccountStatus.FROZEN).exists()
 
 
 def _said(act: PendingAct) -> str:
-    of = act.details
+    of = act.opened
     return f"Reverse {_money(act)}, the {of['what']} {of['reference']} of {of['day']}"
 
 
 def _said_to_person(act: PendingAct) -> str:
-    of = act.details
+    of = act.opened
     if of["pays"]:
         return f"take back {_money(act)} that came to your account {of['account']} on {of['day']}, as a mistake"
     return f"give back {_money(act)} to your account {of['account']}: the {of['what']} of {of['day']} was a mistake"
 
 
 def _money(act: PendingAct) -> str:
-    return format_money(Decimal(act.details["amount"]))
+    return format_money(Decimal(act.opened["amount"]))
 
 
 REVERSE_TRANSACTION = KindOfAct(

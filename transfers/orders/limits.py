@@ -1,8 +1,8 @@
 """How often one customer may move money, and how much they may pay out, and pay in by themselves (R3.2, R3.9, R3.10).
 
-All of it stands in one row of the customer's, on every installation: whatever moves their money locks that row first,
-judges by it, and writes it back once (`keep`), in the transaction of what was judged. So a place in the minute is taken
-exactly when a try was judged, carried out or refused, and no shared cache has a say in it (docs/adr/0024).
+One row of the customer holds all of it, on every installation: every service that moves their money locks that row
+first, judges by it, and writes it back once (`keep`), in the same transaction. So a place in the minute is taken
+exactly when a try was judged, carried out or refused, and no shared cache is involved (docs/adr/0024).
 
 The functions change the locked row in memory; nothing is counted before `keep`.
 """
@@ -26,12 +26,11 @@ from foundation.money import format_money
 from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 from transfers.models import CustomerLimit, OrderKind, TransferOrder
-from transfers.orders.fraud import WINDOW
+from transfers.orders import fraud
 
-# Paid out to others or in cash: these count towards the daily limit. Between own accounts nothing does.
+# Paid out to others or in cash: these count towards the daily limit. Transfers between own accounts do not.
 OUTGOING_KINDS = (OrderKind.PAYMENT, OrderKind.WITHDRAWAL)
 
-_PAYMENTS = "payments"
 _A_DAY = timedelta(days=1)
 
 _field: Any = CustomerLimit._meta.get_field
@@ -67,12 +66,12 @@ class CashInLimitReached(Refusal):
 
 
 def limit_of(customer: User) -> CustomerLimit | None:
-    """The customer's row as it stands, to show; None of one whose money has never moved."""
+    """Return the customer's row, to show; None for one whose money has never moved."""
     return next(iter(_rows.instances(customer.pk)), None)
 
 
 def locked_limit(customer: User, *, at: datetime) -> CustomerLimit:
-    """The customer's row, locked: whatever moves one customer's money stands in one queue from here on."""
+    """Return the customer's row, locked: everything that moves one customer's money queues here."""
     day = timezone.localdate(at)
     row, _ = _locked.instance_or_new(customer.pk, new=lambda: _new_row(customer, day))
     return row
@@ -85,10 +84,10 @@ def _new_row(customer: User, day: date) -> CustomerLimit:
 
 
 def keep(row: CustomerLimit) -> None:
-    """Write the locked row, once for all that was changed in it.
+    """Write the locked row, once for all changes in it.
 
     Raises:
-        OperationalError: another transaction has written it meanwhile; the caller's retry repeats the whole.
+        OperationalError: another transaction has written it meanwhile; the caller's retry repeats everything.
     """
     version, row.recent = row.version + 1, json.dumps(_recent(row))
     kept = (row.day, row.used, row.cash_in, row.out_since_code, row.recent, version)
@@ -101,7 +100,7 @@ def keep(row: CustomerLimit) -> None:
 
 
 def take_place(row: CustomerLimit, kind: OrderKind, *, token: str, at: datetime) -> None:
-    """Count one confirmed submit, refused or not; a repeated one (same token) is no second.
+    """Count one confirmed submit, refused or not; a repeated one (same token) is not a second.
 
     Raises:
         TooOften: the customer's minute is full.
@@ -122,20 +121,20 @@ def take_place(row: CustomerLimit, kind: OrderKind, *, token: str, at: datetime)
 
 
 def spend_place(row: CustomerLimit, kind: OrderKind, *, token: str, a_try: str = "") -> None:
-    """The submit was refused: sending the same form again counts again. What is no token of any is left in its place:
-    which try it was."""
+    """Note that the submit was refused: sending the same form again counts again. The place keeps a value that is not a
+    token: which try it was."""
     name, recent = _minute_of(kind), _recent(row)
     recent[name] = [[stamp, a_try if other == token else other] for stamp, other in recent.get(name, ())]
 
 
 def is_spent_by(row: CustomerLimit, kind: OrderKind, *, a_try: str) -> bool:
-    """Whether a place was spent by this try."""
+    """Return whether this try spent a place."""
     return any(other == a_try for _, other in _recent(row).get(_minute_of(kind), ()))
 
 
 @own_transaction
 def take_place_ahead(customer: User, kind: OrderKind, *, token: str, at: datetime) -> None:
-    """Take a place in a transaction of its own, before what it is for is looked at: the opening deposit of an account.
+    """Take a place in a transaction of its own, before the act itself is judged: for the opening deposit of an account.
 
     Raises:
         TooOften: the customer's minute is full.
@@ -147,7 +146,7 @@ def take_place_ahead(customer: User, kind: OrderKind, *, token: str, at: datetim
 
 @own_transaction
 def spend_place_ahead(customer: User, kind: OrderKind, *, token: str, at: datetime) -> None:
-    """What `take_place_ahead` took a place for was refused."""
+    """Note that the act was refused for which `take_place_ahead` took a place."""
     row = locked_limit(customer, at=at)
     spend_place(row, kind, token=token)
     keep(row)
@@ -168,25 +167,30 @@ def _limit_of(kind: OrderKind) -> limiter.Limit:
     return limiter.Limit(times, 60)
 
 
-# --- By hour ------------------------------------------------------------------------------------------------
+# --- By hour, or what else the fraud rules count -----------------------------------------------------------
 
 
-def payments_in_the_hour(row: CustomerLimit | None, *, at: datetime) -> int:
-    """How many payments the customer has ordered in the hour before `at`, held and rejected ones included; not above
-    what the fraud rule asks for."""
-    since = (at - WINDOW).timestamp()
-    return sum(stamp > since for stamp in _recent(row).get(_PAYMENTS, ())) if row is not None else 0
+def earlier_payments(row: CustomerLimit | None, *, at: datetime) -> dict[fraud.Count, int]:
+    """Return how many payments the customer has ordered before `at`, held and rejected ones included, for each count of
+    the fraud rules; at most as many as they need."""
+    return {count: len(_still_in(count, row, at)) if row is not None else 0 for count in fraud.COUNTS}
 
 
-def note_payment(row: CustomerLimit, *, at: datetime) -> None:
-    """Remember the payment for an hour; no more of them than the rule needs to be set off."""
-    recent, since = _recent(row), (at - WINDOW).timestamp()
-    payments = [*(stamp for stamp in recent.get(_PAYMENTS, ()) if stamp > since), at.timestamp()]
-    recent[_PAYMENTS] = payments[-max(settings.ALERT_PAYMENTS_PER_HOUR, 1) :]
+def note_payment(row: CustomerLimit, payment: fraud.Payment, thresholds: fraud.Thresholds) -> None:
+    """Remember the payment for as long as a fraud rule counts it, but no more payments than set off the rules."""
+    for count in fraud.COUNTS:
+        if count.takes(payment):
+            stamps = [*_still_in(count, row, payment.at), payment.at.timestamp()]
+            _recent(row)[count.name] = stamps[-fraud.most_needed(count, thresholds) :]
+
+
+def _still_in(count: fraud.Count, row: CustomerLimit, at: datetime) -> list[float]:
+    since = (at - count.within).timestamp()
+    return [stamp for stamp in _recent(row).get(count.name, ()) if stamp > since]
 
 
 def _recent(row: CustomerLimit) -> dict[str, Any]:
-    """What the row has of the minute and the hour: read once, changed in place, written by `keep`."""
+    """Return the row's data about the minute and the hour: read once, changed in place, written by `keep`."""
     if not hasattr(row, "parsed"):
         row.parsed = json.loads(row.recent) if row.recent else {}  # type: ignore[attr-defined]
     return row.parsed  # type: ignore[attr-defined]
@@ -206,7 +210,7 @@ def refuse_above_daily(row: CustomerLimit, amount: Decimal, *, at: datetime) -> 
 
 
 def charge(row: CustomerLimit, amount: Decimal, *, at: datetime, with_code: bool) -> None:
-    """Add a payment out that keeps to the limit. One made `with_code` begins the sum since the last code anew."""
+    """Add a payment out that keeps to the limit. One made `with_code` starts the sum since the last code again."""
     _begin_day(row, at)
     row.used += amount
     row.out_since_code = Decimal(0) if with_code else row.out_since_code + amount
@@ -224,36 +228,36 @@ def refuse_above_cash_in(row: CustomerLimit, amount: Decimal, *, at: datetime) -
 
 
 def count_cash_in(row: CustomerLimit, amount: Decimal, *, at: datetime) -> None:
-    """Add cash that the customer pays in by themselves, and that keeps to the limit."""
+    """Add cash that the customer pays in by themselves, within the limit."""
     _begin_day(row, at)
     row.cash_in += amount
 
 
 def _begin_day(row: CustomerLimit, at: datetime) -> None:
-    """Let the row count the day of this moment, from nothing where it is another one."""
+    """Let the row count the day of this moment, from zero if it is another day."""
     today = _today(row, at)
     row.used, row.cash_in, row.day = row.used_on(today), row.cash_in_on(today), today
 
 
 def _today(row: CustomerLimit, at: datetime) -> date:
-    """The day that is counted at this moment."""
+    """Return the day that counts at this moment."""
     today = timezone.localdate(at)
-    # Not back to a day before: a server whose clock is slow at midnight would empty the new day's count. A day further
-    # ahead is of a clock that has been set back since: until it comes, the customer would have one day's limit.
+    # Not back to an earlier day: a server whose clock is slow at midnight would empty the new day's count. A later day
+    # was written by a clock that has since been set back: until it comes, the customer would have one day's limit.
     return row.day if row.day == today + _A_DAY else today
 
 
 def counts_in(order: TransferOrder) -> bool:
-    """Whether an order takes its part of a limit of the day: of what goes out, or of what the customer pays in by
-    themselves."""
+    """Return whether an order takes its part of a limit of the day: for what goes out, or for what the customer pays in
+    by themselves."""
     return order.kind in OUTGOING_KINDS or (order.kind == OrderKind.DEPOSIT and order.is_by_its_customer)
 
 
 def give_back(row: CustomerLimit, order: TransferOrder) -> None:
-    """Take what an order counts off the locked row of its customer, since it came to nothing or was reversed, if it was
-    counted on the day that the row counts.
+    """Subtract an order from the locked row of its customer, since it ended without effect or was reversed, if it was
+    counted on the row's day.
 
-    What was paid out since the last code stays: asking for a code too early is the safe mistake.
+    The sum since the last code stays: asking for a code too early is the safe mistake.
     """
     if row.day != timezone.localdate(order.created_at) or not counts_in(order):
         return
@@ -264,7 +268,7 @@ def give_back(row: CustomerLimit, order: TransferOrder) -> None:
 
 
 def daily_limit(row: CustomerLimit | None) -> Decimal:
-    """The customer's own limit, or the bank's (major units)."""
+    """Return the customer's own limit, or the bank's (major units)."""
     if row is not None and row.daily_limit is not None:
         return row.daily_limit
     return settings.DAILY_TRANSFER_LIMIT

@@ -1,4 +1,4 @@
-"""A customer's own daily limit, in place of the bank's (R3.9, R4.2)."""
+"""A customer's own daily limit, instead of the bank's (R3.9, R4.2)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from transfers.orders import limits
 from transfers.orders.ownership import require_customer
 
 _LOWERED = limiter.Limit(times=10, window_seconds=3600)
-_TIMES_ALONE = 10  # of DAILY_TRANSFER_LIMIT: as high as one clerk alone raises somebody's limit
+_TIMES_ALONE = 10  # of DAILY_TRANSFER_LIMIT: the most to which one clerk alone raises a customer's limit
 
 
 class NotARaise(WrongStatus):
@@ -42,7 +42,7 @@ class AboveCeiling(Refusal):
 
 
 def require_below_ceiling(amount: Decimal) -> None:
-    """Refuse a daily limit that nobody may have, whoever asks and whoever approves.
+    """Refuse a daily limit that nobody may have, whoever asks and approves.
 
     Raises:
         AboveCeiling
@@ -52,7 +52,7 @@ def require_below_ceiling(amount: Decimal) -> None:
 
 
 def takes_two(amount: Decimal) -> bool:
-    """Whether a daily limit is so high that two administrators have to agree to it (R5.8)."""
+    """Return whether a daily limit is so high that two administrators have to agree to it (R5.8)."""
     return amount > _TIMES_ALONE * settings.DAILY_TRANSFER_LIMIT
 
 
@@ -65,8 +65,8 @@ def raise_daily_limit(
     reason: str,
     authority: ApprovedRequest,
 ) -> None:
-    """Let a customer pay out `amount` (major units) in a day, as they have asked for. What they have paid out today
-    still counts.
+    """Let a customer pay out `amount` (major units) in a day, at their request. What they have paid out today still
+    counts.
 
     Raises:
         PermissionDenied, NotYourself, NotACustomer, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -98,14 +98,14 @@ def raise_daily_limit(
 def lower_daily_limit(*, actor: User, amount: Decimal) -> None:
     """Let the actor pay out no more than `amount` (major units) in a day, from this moment on; 0 is nothing at all.
 
-    It may be less than was paid out today: then nothing more goes out today. Whoever moves the actor's money at the
-    same time comes before it or after it, never in between. Only the bank raises it again.
+    It may be less than was paid out today: then nothing more goes out today. A payment at the same time comes before it
+    or after it, never in between. Only the bank raises it again.
 
     Raises:
         PermissionDenied
         NotLower
-        TooOften: ten times an hour. Each sends a mail, under which somebody with a stolen session could bury the one
-            that warns of them.
+        TooOften: ten times an hour. Each sends a mail, and a thief with a stolen session could bury the warning under
+            such mails.
         ValueError: an amount that the currency does not have, or below 0.
     """
     require(actor, "transfers.transfer_own_money")

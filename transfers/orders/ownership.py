@@ -1,4 +1,4 @@
-"""Whose an account is, and whether it is still what the bank made it: asked before money moves in or out."""
+"""Who owns an account, and whether it is still as the bank made it: checked before money moves in or out."""
 
 import logging
 
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class NotYourAccount(NotFound):
-    """The account belongs to somebody else. Pages and API answer as if it did not exist: 404 (R1.7)."""
+    """The account belongs to another customer. Pages and API answer as if it did not exist: 404 (R1.7)."""
 
 
 class NotACustomer(Refusal):
@@ -26,15 +26,15 @@ class NotACustomersAccount(Refusal):
 
 
 class AccountUnreadable(Refusal):
-    """Its number does not open for its row and owner: somebody has changed them in the database."""
+    """Its number does not open for its row and owner: they were changed in the database."""
 
     code = "account_unreadable"
     text = "Something is wrong with this account, so no money moves in or out of it. Please write to us."
 
 
 def require_untouched(*accounts: BankAccount) -> None:
-    """Refuse where a customer's account was given to another owner in the database: its number, sealed for the first
-    one, does not open any more (R8.1).
+    """Refuse if a customer's account was given to another owner in the database: its number, sealed for the first one,
+    does not open any more (R8.1).
 
     Raises:
         AccountUnreadable
@@ -59,7 +59,7 @@ def require_owner(actor: User, account: BankAccount) -> None:
 
 
 def served_customer(actor: User, account: BankAccount) -> User:
-    """The customer whose account this is, for staff who act on it.
+    """Return the owner of this account, for staff who act on it.
 
     Raises:
         NotACustomersAccount

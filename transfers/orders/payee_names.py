@@ -1,7 +1,7 @@
-"""Under which name somebody is paid: what the payer typed, and whether that was confirmed (R3.6).
+"""The name under which a payee is paid: what the payer typed, and whether that was confirmed (R3.6).
 
-The check itself is `transfers.payees`'s, before the order. Here it is decided, with the payer's limit row locked,
-whether the payment may go to a payee of this name, and what the order and the list of payees keep of it.
+`transfers.payees` does the check itself, before the order. This module decides, with the payer's limit row locked,
+whether the payment may go to a payee of this name, and what the order and the list of payees keep.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class NameNeeded(Refusal):
 
 
 class NameNotConfirmed(Refusal):
-    """The name is not the account holder's, or was not checked, and the payer has not said to send all the same."""
+    """The name is not the account holder's, or was not checked, and the payer has not agreed to send anyway."""
 
     code = "name_not_confirmed"
     text = "The name was not confirmed. Check the number and the name, or tick “Send all the same”."
@@ -46,8 +46,8 @@ class NameNotConfirmed(Refusal):
 
 @dataclass(frozen=True)
 class NameGiven:
-    """The name that the payer typed, "" for none, and how it stands with it: what the check said; of a payee whom they
-    know by a name, how it stands with that one, and whether they typed `is_another`."""
+    """The name that the payer typed, "" for none, and its result: what the check said; for a payee whom they know by a
+    name, the result for that name, and whether they typed `is_another`."""
 
     typed: str
     check: NameCheck
@@ -59,22 +59,22 @@ class NameGiven:
         return cls(typed, NameCheck.SKIPPED, all_the_same=True)
 
     def read_as(self, payee_name: str) -> SeenName:
-        """The payee as the payer reads them, whose own name is `payee_name`."""
+        """Return the payee as the payer reads them, whose own name is `payee_name`."""
         return payee_read_by_payer(payee_name, self.typed, self.check.value)
 
     @property
     def needs_a_word(self) -> bool:
-        """Whether the payer has to say yet that it is sent all the same."""
+        """Return whether the payer still has to agree that it is sent anyway."""
         return not (self.typed_check.is_confirmed or self.all_the_same)
 
     @property
     def typed_check(self) -> NameCheck:
-        """How it stands with what they typed, whomever they know."""
+        """Return the result for the typed name, even if the payer knows the payee."""
         return NameCheck.NO_MATCH if self.is_another else self.check
 
 
 class KnownBy(Protocol):
-    """By which name a payer knows a payee: a row of `Payee`, as far as it has been read."""
+    """The name by which a payer knows a payee: a row of `Payee`, as far as it has been read."""
 
     @property
     def typed_name(self) -> str: ...
@@ -84,9 +84,9 @@ class KnownBy(Protocol):
 
 
 def read_by_payer(given: NameGiven | None, known: KnownBy | None) -> tuple[str, NameCheck]:
-    """The name that the payer typed of whom they pay, and how it stands with it.
+    """Return the name that the payer typed for the payee, and its result.
 
-    A known payee keeps the name by which they are known, unless another one is given; who is known by their own name
+    A known payee keeps the name by which they are known, unless another one is given; a payee known by their own name
     is never hidden again.
     """
     if known is not None and (given is None or not given.typed or NameCheck(known.name_check).is_confirmed):
@@ -95,13 +95,13 @@ def read_by_payer(given: NameGiven | None, known: KnownBy | None) -> tuple[str, 
 
 
 def word_given(given: NameGiven | None) -> dict[str, str]:
-    """What the audit log says besides of a payment to a known payee whose name was typed otherwise: the payer was told,
-    and sent it all the same. Not the name, which is personal."""
+    """Return what the audit log adds for a payment to a known payee whose name was typed differently: the payer was
+    told, and sent it anyway. It leaves the name out, which is personal."""
     return {"name_check": given.typed_check.value} if given is not None and given.is_another else {}
 
 
 def put_on_order(order: TransferOrder, given: NameGiven | None, known: KnownPayee | None) -> None:
-    """Let a payment that is to be placed say how it stands with the payee's name, and whether it is a first one.
+    """Set on a payment the result for the payee's name, and whether it is a first payment.
 
     Raises:
         NameNeeded, NameNotConfirmed

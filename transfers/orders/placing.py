@@ -1,23 +1,23 @@
-"""One order, carried out once: what deposits, withdrawals and transfers have in common (R3.4, R3.5).
+"""One order, carried out once: the steps that deposits, withdrawals and transfers share (R3.4, R3.5).
 
 One transaction. The customer's limit row is locked first, then the accounts by id, everywhere: one order rules out
-deadlocks, and a repeated request waits here for the first one. The steps under the lock, and why they stand so:
+deadlocks, and a repeated request waits here for the first one. The steps under the lock, and why they have this order:
 
-1. The same request again, after it was carried out, is answered with its order: no limit, and no rule that holds by
-   now, can refuse it. Then a place in the customer's minute: refused tries count too (R3.9).
-2. Everything that can refuse it (`_judge`): the check of this kind of order, whose the accounts are, whether a new
-   payee's name was confirmed or it is sent all the same, whether the payment needs a code, the limits of the day, the
+1. A repeated request, after the first was carried out, is answered with its order: no limit, and no newer rule, can
+   refuse it. Then a place in the customer's minute: refused tries count too (R3.9).
+2. Everything that can refuse it (`_judge`): the check of this kind of order, who owns the accounts, whether a new
+   payee's name was confirmed or the payer sends anyway, whether the payment needs a code, the limits of the day, the
    fraud rules, how much cash staff took from or handed to the customer that day, status and funds. A suspicious order
-   is HELD instead of posted until `transfers.orders.holds` decides, and what is to leave an account is set aside there
-   (R3.10).
-3. Nothing was written so far. A refusal commits the place taken and its audit entry, and is raised after: a process
-   that dies in between leaves no try that was judged and not counted. Else all of it is written (`_write`): the ledger
-   or the hold, the limit, the order, alerts, audit entry, payee, the code's challenge, outbox row. Nothing refuses any
-   more, and an error rolls all of it back.
+   is HELD instead of posted until `transfers.orders.holds` decides, and money that is to leave an account is set aside
+   there (R3.10).
+3. Nothing was written so far. A refusal commits the place taken and its audit entry, and is raised after that: a
+   process that dies in between leaves no try that was judged and not counted. Otherwise everything is written
+   (`_write`): the ledger or the hold, the limit, the order, alerts, audit entry, payee, the code's challenge, outbox
+   row. Nothing refuses any more, and an error rolls everything back.
 
-Where a code has to be looked at (`vouch`), that comes before, in transactions of its own, so that no refusal brings a
-used code back to life: a place is taken for it ahead, and the money's transaction finds it by its token. Where the
-code itself is used up, and not a challenge that stays verified, it needs no other.
+Where a code has to be verified (`vouch`), that comes first, in transactions of its own, so that no refusal makes a used
+code valid again: a place is taken for it ahead, and the money's transaction finds the place by its token. If the code
+itself is used up, and not a challenge that stays verified, the transaction needs no other.
 """
 
 from collections.abc import Callable
@@ -66,22 +66,22 @@ def place(
     vouch: Callable[[], None] | None = None,
     proof: Proof | None = None,
 ) -> TransferOrder:
-    """Carry the instruction out, or return the order it already became.
+    """Carry the instruction out, or return the order that it already became.
 
     The caller has checked permission and ownership.
 
     Args:
         check: raises the refusals of its own kind of order, and writes nothing.
-        vouch: looks at a code, which it uses up in transactions of its own; not beside a `proof`.
-        proof: the code for the challenge of this payment (`step_up`), which is looked at so.
+        vouch: verifies a code, which it uses up in transactions of its own; not together with a `proof`.
+        proof: the code for the challenge of this payment (`step_up`), which is verified in the same way.
 
     Raises:
         TooOften: the customer's minute is full, or too many wrong codes were given.
-        NameNeeded, NameNotConfirmed: of a payee whom the customer has not paid before, or knows by another name than
-        they gave (`payee_names`).
-        StepUpRequired: with the challenge to give a code for; the same request with it takes no other place.
-        Refusal: funds, limit, a frozen, closed or tampered account, a key used for something else, a wrong code. An
-        order that is HELD is no refusal.
+        NameNeeded, NameNotConfirmed: for a payee whom the customer has not paid before, or knows by another name than
+            they gave (`payee_names`).
+        StepUpRequired: with the challenge to give a code for; a repeated request with it takes no other place.
+        Refusal: funds, limit, a frozen, closed or tampered account, a key used for something else, a wrong code. A HELD
+            order is not a refusal.
     """
     _check_bounds(instruction)
     has_used_code = vouch is not None
@@ -98,7 +98,7 @@ def place(
 
 
 def _worded_for(instruction: Instruction, refusal: ledger.BalanceTooLarge) -> ledger.BalanceTooLarge:
-    """The same in words that are true for whoever reads them: whose account is full."""
+    """Return the same refusal in words that are true for its reader: whose account is full."""
     if instruction.kind == OrderKind.PAYMENT:
         return ledger.BalanceTooLarge(refusal.account_id, "The payee’s account cannot take an amount this large.")
     if instruction.served is None:
@@ -108,7 +108,7 @@ def _worded_for(instruction: Instruction, refusal: ledger.BalanceTooLarge) -> le
 
 
 def _check_bounds(instruction: Instruction) -> None:
-    """What no form or schema should have let through; a fault of the program, not of the customer."""
+    """Refuse what no form or schema should have let through; the program is at fault, not the customer."""
     if to_minor(instruction.amount) <= 0:
         raise ValueError("An order's amount is positive.")
     if len(instruction.description) > MAX_DESCRIPTION_CHARS:
@@ -119,15 +119,15 @@ def _check_bounds(instruction: Instruction) -> None:
 def _by_code(
     instruction: Instruction, check: Callable[[], None] | None, vouch: Callable[[], None]
 ) -> TransferOrder | Refusal | None:
-    """Look at the code. What the same request has used up, this one cannot give again: then the answer is the order of
-    that request, once it is through; None if the code is right."""
+    """Verify the code; return None if it is right. A code that the same request has used up cannot be given again: then
+    return the order of that request, once it is through."""
     outcome = _begin(instruction)
     if outcome is not None:
         return outcome
     try:
         _check(instruction, check)
         vouch()
-    except LimitsUnavailable:  # nobody said no to this: it could not be counted
+    except LimitsUnavailable:  # this is not a refusal: the try could not be counted
         raise
     except Refusal as refusal:
         return _refuse(instruction, refusal)
@@ -136,7 +136,7 @@ def _by_code(
 
 @own_repeatable_transaction
 def _begin(instruction: Instruction) -> TransferOrder | Refusal | None:
-    """Take the place for a code that is to be looked at; the order, if there is one, or what refuses it before any
+    """Take the place for a code to be verified; return the order, if there is one, or the refusal that comes before any
     code: no place, or a key that was used for something else."""
     row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = _earlier(instruction)
@@ -155,7 +155,7 @@ def _begin(instruction: Instruction) -> TransferOrder | Refusal | None:
 
 @own_repeatable_transaction
 def _refuse(instruction: Instruction, refusal: Refusal) -> TransferOrder | Refusal:
-    """Record the refusal of a code; or the order that the same request has become meanwhile."""
+    """Record the refusal of a code; or return the order that the same request has become meanwhile."""
     row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = _earlier(instruction)
     if earlier is not None and earlier.is_same:
@@ -174,12 +174,12 @@ def _carry_out(
     *,
     has_used_code: bool,
 ) -> TransferOrder | Refusal:
-    """The transaction of the money.
+    """Run the transaction of the money.
 
     Args:
-        refusals: of runs before this one, whose answers to COMMIT were lost.
-        has_used_code: a code is gone that nobody can give again. The place taken ahead of it stays good, though a
-            second click, whose code came too late, may have spent it meanwhile.
+        refusals: from runs before this one, whose answers to COMMIT were lost.
+        has_used_code: a code is used up that nobody can give again. The place taken ahead for it stays valid, even if a
+            second click, whose code came too late, has spent it meanwhile.
     """
     row = limits.locked_limit(instruction.customer, at=instruction.at)
     earlier = _earlier(instruction)
@@ -225,7 +225,7 @@ def _earlier(instruction: Instruction) -> _Earlier | None:
 
 @dataclass(frozen=True)
 class _LetOut:
-    """Of a payment out: whether a code was given for it, and the verified challenge that is used up with it."""
+    """A payment out: whether a code was given for it, and the verified challenge that is used up with it."""
 
     by_code: bool
     challenge: int | None
@@ -233,10 +233,10 @@ class _LetOut:
 
 @dataclass(frozen=True)
 class _Judged:
-    """An order that nothing refuses, and what was found on the way."""
+    """An order that nothing refuses, with the findings on the way."""
 
     order: TransferOrder
-    movement: ledger.Judged | holding.JudgedHold | None  # none of cash that is held: nothing is set aside for it
+    movement: ledger.Judged | holding.JudgedHold | None  # none for held cash: nothing is set aside for it
     rules: tuple[Rule, ...]
     known_payee: KnownPayee | None
     let_out: _LetOut | None
@@ -247,14 +247,14 @@ def _take_place(instruction: Instruction, row: CustomerLimit) -> None:
 
 
 def _is_refused(instruction: Instruction, row: CustomerLimit) -> bool:
-    """Whether a run before this one, of the same try, has committed its refusal."""
+    """Return whether a run before this one, of the same try, has committed its refusal."""
     return limits.is_spent_by(row, instruction.kind, a_try=instruction.a_try)
 
 
 def _judge(
     instruction: Instruction, row: CustomerLimit, check: Callable[[], None] | None, proof: Proof | None
 ) -> _Judged:
-    """Everything that can refuse the order, and what it is to become. Writes nothing.
+    """Return what the order is to become, after checking everything that can refuse it. It writes nothing.
 
     Raises:
         Refusal
@@ -266,8 +266,8 @@ def _judge(
     if instruction.kind == OrderKind.PAYMENT:
         known = known_payees.known_payee(instruction.customer, instruction.target)
         payee_names.put_on_order(order, instruction.name_given, known)
-        earlier = limits.payments_in_the_hour(row, at=instruction.at)
-        rules = screening.rules_set_off(instruction.amount, earlier=earlier, is_first=known is None)
+        earlier = limits.earlier_payments(row, at=instruction.at)
+        rules = screening.rules_set_off(_as_payment(instruction, known), earlier=earlier)
     if instruction.kind == OrderKind.DEPOSIT:
         if instruction.served is None:
             limits.refuse_above_cash_in(row, instruction.amount, at=instruction.at)
@@ -281,8 +281,13 @@ def _judge(
     return _Judged(order, ledger.judge([records.movement_of(order, at=instruction.at)]), rules, known, let_out)
 
 
+def _as_payment(instruction: Instruction, known: KnownPayee | None) -> fraud.Payment:
+    return fraud.Payment(instruction.amount, instruction.at, is_first=known is None)
+
+
 def _judge_hold(instruction: Instruction, order: TransferOrder) -> holding.JudgedHold | None:
-    """What is set aside for an order that waits; None for a deposit. What posting it now would refuse is refused."""
+    """Return what is set aside for an order that waits; None for a deposit. It refuses what posting the order now would
+    refuse."""
     if instruction.kind == OrderKind.DEPOSIT:
         ledger.judge([records.movement_of(order, at=instruction.at)])
         return None
@@ -296,7 +301,7 @@ def _check(instruction: Instruction, check: Callable[[], None] | None) -> None:
 
 
 def _let_out(instruction: Instruction, row: CustomerLimit, proof: Proof | None, *, is_known: bool) -> _LetOut:
-    """Whether a payment out keeps to the limits, and how: with which code.
+    """Check that a payment out keeps to the limits, and return with which code.
 
     Raises:
         WaitsAfterReset, DailyLimitReached, StepUpRequired
@@ -308,7 +313,7 @@ def _let_out(instruction: Instruction, row: CustomerLimit, proof: Proof | None, 
 
 
 def _needs_second_clerk(instruction: Instruction) -> bool:
-    """Whether clerks would give this customer more cash on one day than they may without a second."""
+    """Return whether clerks would give this customer more cash on one day than they may without a second clerk."""
     if instruction.kind != OrderKind.WITHDRAWAL or instruction.served is None:
         return False
     return screening.is_much_cash_out(instruction.served, instruction.amount, at=instruction.at)
@@ -322,7 +327,7 @@ def _write(instruction: Instruction, row: CustomerLimit, judged: _Judged) -> Tra
     if let_out is not None:
         limits.charge(row, instruction.amount, at=instruction.at, with_code=let_out.by_code)
         if instruction.kind == OrderKind.PAYMENT:
-            limits.note_payment(row, at=instruction.at)
+            limits.note_payment(row, _as_payment(instruction, judged.known_payee), screening.thresholds())
         if let_out.challenge is not None:
             step_up.use_up(let_out.challenge, at=instruction.at)
     elif instruction.kind == OrderKind.DEPOSIT and instruction.served is None:
@@ -337,8 +342,8 @@ def _write(instruction: Instruction, row: CustomerLimit, judged: _Judged) -> Tra
 
 
 def place_within(instruction: Instruction, row: CustomerLimit) -> TransferOrder:
-    """Carry out what needs no code, inside the caller's transaction, which holds the customer's limit row, has looked
-    for the key and taken the place in the minute. A refusal is the caller's to roll back and to record.
+    """Carry out an order that needs no code, inside the caller's transaction, which holds the customer's limit row, has
+    looked for the key and taken the place in the minute. The caller rolls a refusal back and records it.
 
     Raises:
         Refusal
@@ -349,7 +354,7 @@ def place_within(instruction: Instruction, row: CustomerLimit) -> TransferOrder:
 def _write_posted(
     instruction: Instruction, order: TransferOrder, movement: ledger.Judged, *, known_payee: KnownPayee | None
 ) -> None:
-    """The ledger, the order, its audit entry, payee and outbox row."""
+    """Write the ledger, the order, its audit entry, payee and outbox row."""
     (posting,) = movement.write()
     records.mark_posted(order, posting)
     records.insert(order)
@@ -362,8 +367,8 @@ def _write_posted(
 
 
 def _write_held(instruction: Instruction, order: TransferOrder, movement: holding.JudgedHold | None) -> None:
-    """The money set aside, and an order that waits; no payee yet, and no word to the other side, whom nothing has
-    reached."""
+    """Set the money aside, and write an order that waits; no payee yet, and no mail to the other side, which nothing
+    has reached."""
     if movement is not None:
         movement.write()
     records.insert(order)
@@ -387,8 +392,8 @@ def _write_held(instruction: Instruction, order: TransferOrder, movement: holdin
 
 
 def _write_refusal(instruction: Instruction, row: CustomerLimit, refusal: Refusal) -> None:
-    """The place that the try took, and what is kept of the refusal. A payment that needs a code keeps its place, for
-    the same request with the code."""
+    """Write the place that the try took, and the record of the refusal. A payment that needs a code keeps its place,
+    for the same request with the code."""
     if isinstance(refusal, StepUpRequired):
         refusal.challenge = step_up.issue.joined(instruction, refusal.why)
     else:

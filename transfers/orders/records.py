@@ -1,7 +1,7 @@
-"""How an order is written down: its movement, its row once that is posted, and what the audit log says of it.
+"""How an order is written: its movement, its row once that is posted, and its audit entry.
 
-One place for every way to carry an order out: at once (`transfers.orders.placing`), after a decision
-(`transfers.orders.holds`), and by the batch (`transfers.demo.writing`).
+It serves every way to carry an order out: at once (`transfers.orders.placing`), after a decision
+(`transfers.orders.holds`), and in batches (`transfers.demo.writing`).
 """
 
 from datetime import datetime
@@ -34,7 +34,7 @@ _insert = Insert(TransferOrder)
 
 
 def movement_of(order: TransferOrder, *, at: datetime) -> Planned:
-    """What the ledger is asked to post for it."""
+    """Return what the ledger is to post for it."""
     return Planned(
         _TRANSACTION_KINDS[OrderKind(order.kind)],
         ledger.transfer_legs(debit=order.source_id, credit=order.target_id, amount=order.amount),
@@ -45,7 +45,7 @@ def movement_of(order: TransferOrder, *, at: datetime) -> Planned:
 
 
 def mark_posted(order: TransferOrder, posting: Posting) -> None:
-    """Let a row that is still to be saved say that it was carried out at once."""
+    """Mark a row that is still to be saved as carried out at once."""
     order.state = OrderState.POSTED.value
     order.transaction = posting.as_row()
 
@@ -56,29 +56,29 @@ def insert(order: TransferOrder) -> None:
 
 
 def order_with_sides() -> QuerySet[TransferOrder]:
-    """Orders with what a receipt of one says."""
+    """Return orders with what a receipt shows."""
     return TransferOrder.objects.select_related("source__owner", "target__owner", "transaction", "initiator")
 
 
 def held_deposits(account: BankAccount) -> QuerySet[TransferOrder]:
-    """The deposits to an account that wait for a decision. Nothing of the account tells of them."""
+    """Return the deposits to an account that wait for a decision. The account itself does not mention them."""
     return TransferOrder.objects.filter(target=account, kind=OrderKind.DEPOSIT, state=OrderState.HELD)
 
 
 def with_reversed_by(movements: QuerySet[Transaction]) -> QuerySet[Transaction]:
-    """The movements, each with the reference of what reversed it, in the same statement (R3.15)."""
+    """Return the movements, each with the reference of its reversal, in the same statement (R3.15)."""
     return movements.annotate(_reversed_by=F("reversals__reference"))
 
 
 def with_reversal(orders: QuerySet[TransferOrder]) -> QuerySet[TransferOrder]:
-    """The orders, each with when its movement was reversed, and the reference of that (R3.15)."""
+    """Return the orders, each with when its movement was reversed, and the reversal's reference (R3.15)."""
     return orders.annotate(
         _reversed_at=F("transaction__reversals__created_at"), _reversed_by=F("transaction__reversals__reference")
     )
 
 
 def report_of_posted(order: TransferOrder, posting: Posting, **details: str) -> Report:
-    """What the audit log says of an order that was carried out at once, `details` besides."""
+    """Return the audit entry of an order that was carried out at once, with further `details`."""
     return report_of(
         order,
         _CREATED[OrderKind(order.kind)],
@@ -100,7 +100,7 @@ def report_of(
     posting: Posting | None = None,
     **details: str,
 ) -> Report:
-    """What the audit log says of an order: what it is, the evidence if money moved (R6.3), and `details`."""
+    """Return the audit entry of an order: what it is, the evidence if money moved (R6.3), and `details`."""
     moved = {"reference": posting.reference} if posting else {}
     return Report(
         action=action,
@@ -114,8 +114,8 @@ def report_of(
 
 
 def details_of(order: TransferOrder) -> dict[str, str]:
-    """What the audit log keeps of an order, carried out or refused; accounts by their masked numbers, and that the
-    payee's name was not confirmed: not the name, which is personal."""
+    """Return what the audit log keeps of an order, carried out or refused; accounts by their masked numbers, and
+    whether the payee's name was not confirmed, but never the name, which is personal."""
     not_confirmed = {} if NameCheck(order.name_check).is_confirmed else {"name_check": str(order.name_check)}
     return {
         "kind": str(order.kind),
@@ -126,10 +126,10 @@ def details_of(order: TransferOrder) -> dict[str, str]:
 
 
 def served_by_another(order: TransferOrder) -> User | None:
-    """The customer whom somebody else acts for; None where they act for themselves."""
+    """Return the customer for whom another person acts; None where they act for themselves."""
     return None if order.is_by_its_customer else order.customer_account.owner
 
 
 def order_of_key(user: User, idempotency_key: str) -> TransferOrder | None:
-    """The order that a key of this user has become, if it has."""
+    """Return the order that a key of this user has become, if it has."""
     return TransferOrder.objects.filter(initiator=user, key_digest=digest_of_key(idempotency_key)).first()

@@ -1,6 +1,6 @@
-"""Undoing a movement that was a mistake, by a second one the other way round (R3.1, R3.15).
+"""Reversing a mistaken movement, by a second one in the other direction (R3.1, R3.15).
 
-Locks as everywhere: the limit row of the customer whose payment it was, then accounts by id.
+The locks are the usual ones: the limit row of the customer who paid, then accounts by id.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -50,13 +50,13 @@ def reverse_transaction(
     idempotency_key: str | None = None,
     at: datetime | None = None,
 ) -> Transaction:
-    """Post the same amounts the other way round, once for each transaction; return the new one. All sides are told.
+    """Post the same amounts in the other direction, once for each transaction; return the new one. All sides are told.
 
-    On the day on which it was made, what it undoes no longer counts towards the customer's daily limit, nor cash that
-    they paid in by themselves towards what they may; on a later one it does not anyway. Their count of payments in the
-    hour, their sum since the last code and the payee stay as they are: a rule that looks too closely is the safe
-    mistake. For interest it counts from the day of what it reverses (`transfers.interest`). The same again under the
-    same key is answered with the reversal that it made.
+    On the day of the original, the reversed amount no longer counts towards the customer's daily limit, nor towards the
+    limit of cash that they pay in by themselves; on a later day it does not count anyway. Their count of payments in
+    the hour, their sum since the last code and the payee stay: a rule that looks too closely is the safe mistake. For
+    interest the reversal counts from the day of the original (`transfers.interest`). A repeated call under the same key
+    returns the reversal that it made.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
@@ -73,7 +73,7 @@ def reverse_transaction(
             if is_large(transaction):
                 raise NeedsSecondAdministrator
             return post_reversal(once, transaction, at or timezone.now())
-        except IntegrityError as error:  # by somebody between look and write, or by the same request
+        except IntegrityError as error:  # by another person since it was read, or by the same request
             if once.was_done():
                 return reversal_of(transaction).get()
             if not reversal_of(transaction).exists():
@@ -86,7 +86,7 @@ def reverse_transaction(
 
 
 def is_large(original: Transaction) -> bool:
-    """Whether undoing it takes two administrators (R5.8)."""
+    """Return whether reversing it takes two administrators (R5.8)."""
     return original.amount > settings.SUSPICIOUS_AMOUNT
 
 
@@ -98,8 +98,8 @@ def post_reversal(
     second: Mapping[str, str] | None = None,
     let_go: Callable[[], None] = lambda: None,
 ) -> Transaction:
-    """The reversal, its audit entry, which says who was the `second` one, and its mails. `let_go` frees what was set
-    aside for it, once the accounts are locked.
+    """Post the reversal, with its audit entry, which names the `second` administrator, and its mails. `let_go` frees
+    what was set aside for it, once the accounts are locked.
 
     Raises:
         As `reverse_transaction()`, which records it.
@@ -109,7 +109,7 @@ def post_reversal(
     order = _counted(original)
     owner = order.customer_account.owner if order else None
     row = limits.locked_limit(owner, at=at) if owner else None
-    # Locked as the ledger locks them, and only then looked for: the same request at this moment has taken the money.
+    # Locked as the ledger locks them, and only then read: the same request at this moment may have taken the money.
     ids = [entry.account_id for entry in entries]
     accounts = list(lock(BankAccount.objects).filter(pk__in=ids).order_by("pk"))
     if once.was_done():
@@ -147,8 +147,8 @@ def post_reversal(
 
 @contextmanager
 def says_which_is_not_active() -> Iterator[None]:
-    """Let the refusal say to staff which of the accounts it is, and what to do: nothing moves on one that is frozen,
-    whoever froze it, and a reversal does not either (R2.3, R2.5)."""
+    """Make the refusal tell staff which of the accounts it is, and what to do: nothing moves on a frozen account, and a
+    reversal does not either (R2.3, R2.5)."""
     try:
         yield
     except AccountNotActive as refusal:
@@ -163,7 +163,7 @@ def says_which_is_not_active() -> Iterator[None]:
 
 
 def _counted(original: Transaction) -> TransferOrder | None:
-    """The order, if the movement is one that counts towards a limit of the day."""
+    """Return the order, if the movement counts towards a limit of the day."""
     orders = TransferOrder.objects.filter(transaction=original).select_related("source__owner", "target__owner")
     order = orders.first()
     return order if order is not None and limits.counts_in(order) else None
@@ -180,7 +180,11 @@ def entries_of(original: Transaction) -> list[Entry]:
 
 
 def refuse_unfit(actor: User, original: Transaction, entries: list[Entry]) -> None:
-    """Raises: NotYourself, IsReversal."""
+    """Refuse movements that this actor cannot reverse.
+
+    Raises:
+        NotYourself, IsReversal
+    """
     if original.initiated_by_id == actor.pk or any(entry.account.owner_id == actor.pk for entry in entries):
         raise NotYourself
     if original.kind == TransactionKind.REVERSAL or original.reverses_id is not None:
@@ -192,6 +196,6 @@ def reversal_of(original: Transaction) -> QuerySet[Transaction]:
 
 
 def who_pays(entries: list[Entry]) -> User | None:
-    """The customer whom the reversal costs money; of a withdrawal, the one who gets it back."""
+    """Return the customer whom the reversal costs money; for a withdrawal, the one who gets it back."""
     owners = {entry.direction: entry.account.owner for entry in entries if entry.account.owner is not None}
     return owners.get(Direction.CREDIT.value) or owners.get(Direction.DEBIT.value)

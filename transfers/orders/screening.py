@@ -1,12 +1,13 @@
-"""Asking the fraud rules about a payment in the making and about cash, and what becomes of their alerts (R3.10)."""
+"""Applying the fraud rules to a new payment and to cash, and handling their alerts (R3.10)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.core import checks
 from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
@@ -40,37 +41,44 @@ class AlertClosedAlready(WrongStatus):
 
 
 def thresholds() -> fraud.Thresholds:
-    """The present ones."""
-    return fraud.Thresholds(
-        alert_amount=settings.ALERT_AMOUNT,
-        suspicious_amount=settings.SUSPICIOUS_AMOUNT,
-        payments_per_hour=settings.ALERT_PAYMENTS_PER_HOUR,
-    )
+    """Return the current thresholds."""
+    return {rule.setting: getattr(settings, rule.setting) for rule in fraud.PAYMENT_RULES}
 
 
-def rules_set_off(amount: Decimal, *, earlier: int, is_first: bool) -> tuple[Rule, ...]:
-    """The rules that a payment of `amount` (major units) sets off, after so many `earlier` ones of its customer in the
-    hour, held and rejected ones included (`limits.payments_in_the_hour`); `is_first`: to a payee new to them."""
-    facts = fraud.Facts(amount=amount, payments_in_the_hour=earlier + 1, is_first_payment=is_first)
-    return fraud.alerts(facts, thresholds())
+def check_thresholds(**_: Any) -> list[checks.CheckMessage]:
+    """Check that each rule has its setting: without it every payment would fail."""
+    return [
+        checks.Error(
+            f"Rule.{rule.rule.name} in transfers/orders/fraud.py needs {rule.setting}: add it to "
+            "bankproject/settings.py.",
+            id="transfers.E001",
+        )
+        for rule in fraud.PAYMENT_RULES
+        if not hasattr(settings, rule.setting)
+    ]
+
+
+def rules_set_off(payment: fraud.Payment, *, earlier: Mapping[fraud.Count, int]) -> tuple[Rule, ...]:
+    """Return the rules that a payment sets off, after so many `earlier` ones of its customer
+    (`limits.earlier_payments`)."""
+    return fraud.alerts(fraud.facts_of(payment, earlier), thresholds())
 
 
 def rules_of_cash_in(instruction: Instruction) -> tuple[Rule, ...]:
-    """The rules that a deposit sets off: by its amount, where customers pay in by themselves; at the counter with what
-    staff have noted for this customer that day and no second clerk has looked at."""
+    """Return the rules that a deposit sets off: by its amount, where customers pay in by themselves; at the counter
+    together with the day's cash for this customer that staff have noted and no second clerk has checked."""
     if instruction.served is None:
-        return fraud.alerts(
-            fraud.Facts(amount=instruction.amount, payments_in_the_hour=0, is_first_payment=False), thresholds()
-        )
+        cash = fraud.Payment(instruction.amount, instruction.at, is_first=False)
+        return fraud.alerts(fraud.Facts(cash, {}), thresholds())
     noted = _noted_cash_in(instruction.served, at=instruction.at)
     return fraud.alerts_of_cash_in(noted + instruction.amount, thresholds())
 
 
 def is_much_cash_out(customer: User, amount: Decimal, *, at: datetime) -> bool:
-    """Whether `amount` (major units), with what staff have paid this customer out that day and no second clerk has
-    looked at, is more than one clerk may give out.
+    """Return whether `amount` (major units), together with the day's cash to this customer that no second clerk has
+    checked, is more than one clerk may give out.
 
-    One statement, by the index of each account's orders by time. The customer's limit row is locked: of two at once
+    One statement, by the index of each account's orders by time. The customer's limit row is locked, so of two at once
     one sees the other.
     """
     today = TransferOrder.objects.filter(
@@ -79,14 +87,14 @@ def is_much_cash_out(customer: User, amount: Decimal, *, at: datetime) -> bool:
         hold_reason="",
         created_at__gte=start_of_day(day_of(at)),
     )
-    return amount + _sum_by_others(today, customer) > thresholds().alert_amount
+    return amount + _sum_by_others(today, customer) > settings.ALERT_AMOUNT
 
 
 def _noted_cash_in(customer: User, *, at: datetime) -> Decimal:
-    """What staff have noted for this customer that day and no second clerk has looked at.
+    """Return the day's cash for this customer that staff have noted and no second clerk has checked.
 
-    One statement, by the index of each account's entries by time: deposits leave the bank's account, and what is paid
-    to an account has no index by time. The customer's limit row is locked.
+    One statement, by the index of each account's entries by time: deposits leave the bank's account, and orders to an
+    account have no index by time. The customer's limit row is locked.
     """
     today = TransferOrder.objects.filter(
         kind=OrderKind.DEPOSIT.value,
@@ -98,7 +106,7 @@ def _noted_cash_in(customer: User, *, at: datetime) -> Decimal:
 
 
 def _sum_by_others(orders: QuerySet[TransferOrder], customer: User) -> Decimal:
-    """What those orders add up to that somebody else placed for the customer."""
+    """Return the sum of those orders that another person placed for the customer."""
     return orders.exclude(initiator=customer).aggregate(total=Sum("amount"))["total"] or Decimal(0)
 
 
@@ -110,7 +118,7 @@ def raise_alerts(order: TransferOrder, rules: Iterable[Rule], *, at: datetime) -
 
 
 def refuse_parties(actor: User, order: TransferOrder) -> None:
-    """Refuse whoever ordered it, pays it or is paid: a second person decides (R3.10, R5.2).
+    """Refuse the person who ordered it, pays it or is paid: a second person decides (R3.10, R5.2).
 
     Raises:
         NotYourself
@@ -121,13 +129,13 @@ def refuse_parties(actor: User, order: TransferOrder) -> None:
 
 @own_transaction
 def close_alert(*, actor: User, alert: FraudAlert, note: str, at: datetime | None = None) -> None:
-    """Somebody has looked: the alert leaves the queue, once, with a note that stays in the audit log. The order, and
-    money that is held for it, stay as they are.
+    """Close an alert after a look at it: it leaves the queue, once, with a note that stays in the audit log. The order,
+    and money held for it, do not change.
 
     Raises:
         PermissionDenied, ReasonMissing, ReasonTooLong, ReasonUnreadable
         NotYourself: the actor ordered, pays or is paid.
-        WrongStatus: somebody else was faster.
+        WrongStatus: another clerk was faster.
     """
     require(actor, "transfers.close_fraud_alert")
     kept_note, now = checked_reason(note), at or timezone.now()
@@ -146,12 +154,12 @@ def close_alert(*, actor: User, alert: FraudAlert, note: str, at: datetime | Non
 
 
 def close_alerts_of(order: TransferOrder, *, actor: User, note: str, at: datetime) -> None:
-    """Whoever decides on an order has looked at it: its open alerts close with the decision, in its transaction."""
+    """Close the open alerts of an order with its decision, in its transaction: deciding includes looking at them."""
     _close_of_order.execute(order.pk, AlertState.CLOSED.value, actor.pk, at, note)
 
 
 def _close(alerts: QuerySet[FraudAlert], actor: User, note: str, at: datetime) -> int:
-    """How many were open until now."""
+    """Close them; return how many were open until now."""
     return alerts.filter(state=AlertState.OPEN).update(
         state=AlertState.CLOSED, closed_by=actor, closed_at=at, note=note
     )

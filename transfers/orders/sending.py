@@ -1,4 +1,4 @@
-"""Moving money out of one's own account, to another of one's own or to another customer (R3.2, R3.3)."""
+"""Moving money out of one's own account, to another own account or to another customer (R3.2, R3.3)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -44,18 +44,18 @@ def transfer(
 ) -> TransferOrder:
     """Move `amount` (major units) from the actor's `source` to `target`, once for each idempotency key.
 
-    Whether it is a payment to somebody else, with limits and mails, or a transfer between own accounts is
-    decided by who owns the target, not by what the request says. `proof` is the code that it may need (`step_up`).
+    The owner of the target decides whether it is a payment to another customer, with limits and mails, or a transfer
+    between own accounts; the request does not. `proof` is the code that it may need (`step_up`).
 
     Args:
-        name_given: the payee's name as the actor typed it, checked (`transfers.payees`). Somebody whom they have paid
+        name_given: the payee's name as the actor typed it, checked (`transfers.payees`). A payee whom they have paid
             before needs none.
 
     Raises:
         PermissionDenied: the actor's role sends no money.
-        NotYourAccount: `source` is somebody else's.
-        NameNeeded: of a first payment.
-        NameNotConfirmed: of one, or where a known payee's own name is another.
+        NotYourAccount: `source` belongs to another customer.
+        NameNeeded: for a first payment.
+        NameNotConfirmed: for a first payment, or if a known payee's own name is another.
         StepUpRequired, WrongStepUpCode, WaitsAfterReset, SameAccount, PayeeCannotReceive, InsufficientFunds,
         AccountNotActive, DailyLimitReached, IdempotencyConflict: refused, recorded, nothing moved.
         TooOften: more than five in a minute.
@@ -83,7 +83,7 @@ def challenge_for(
     idempotency_key: str,
     at: datetime | None = None,
 ) -> StepUpChallenge | None:
-    """What a transfer that is about to be reviewed needs a code for; None if it needs none as things stand now.
+    """Return the challenge of a transfer that is about to be reviewed; None if it needs no code at present.
 
     Raises:
         PermissionDenied, NotYourAccount

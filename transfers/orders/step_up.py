@@ -1,16 +1,16 @@
-"""A code for one payment: what a stolen session does not have (R3.6, R1.8).
+"""A code for one payment, which a stolen session does not have (R3.6, R1.8).
 
-A first payment to somebody, and any payment out that brings the sum since the last code above STEP_UP_AMOUNT, needs
-a code given for it. An authenticator's code knows nothing of a payment, so the bank keeps on its side what the code
-is for: a `StepUpChallenge`, for these accounts, this amount and this key. Three steps, each once:
+A first payment to another customer, and any payment out that brings the sum since the last code above STEP_UP_AMOUNT,
+needs a code. An authenticator's code does not name a payment, so the bank keeps what the code is for: a
+`StepUpChallenge`, for these accounts, this amount and this key. Three steps, each once:
 
 1. issued, when the payment is reviewed or was tried without a code;
-2. verified, in one transaction with the code, so that no refusal of the payment brings the code back to life;
+2. verified, in one transaction with the code, so that no refusal of the payment makes the code valid again;
 3. used up by a conditional UPDATE in the payment's own transaction: a payment that is refused leaves it verified,
    for the same payment again, until its two minutes are over.
 
-Whoever changes an amount or an account has a challenge that does not fit, and is asked for another code. This is
-not the dynamic linking of PSD2 (RTS article 5), for which the device would have to show amount and payee.
+After a change of amount or account the challenge does not fit, and the customer is asked for another code. This is not
+the dynamic linking of PSD2 (RTS article 5), for which the device would have to show amount and payee.
 """
 
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ _insert = Insert(StepUpChallenge)
 
 @dataclass(frozen=True)
 class Proof:
-    """The code that a customer gives, and the challenge it is given for."""
+    """The code that a customer gives, and its challenge."""
 
     origin: Origin
     challenge_id: UUID
@@ -78,13 +78,13 @@ class Proof:
 
 
 class StepUpRequired(Refusal):
-    """The payment needs a code. `challenge` is what it has to be given for, issued in the transaction that keeps the
-    place of this try."""
+    """The payment needs a code for `challenge`, which was issued in the transaction that keeps the place of this
+    try."""
 
     code = "step_up_required"
     status = 403
     challenge: StepUpChallenge
-    # Whom the code would pay, where a name was given: before it is given, a near match is to be read.
+    # The payee, where a name was given: before the customer gives the code, they must read a near match.
     payee: SeenName | None = None
     name_check: NameCheck | None = None
 
@@ -93,7 +93,7 @@ class StepUpRequired(Refusal):
         self.why = why
 
     def more(self) -> dict[str, Any]:
-        """The challenge: the same request again, with its id and a code, goes through."""
+        """Return the challenge: the same request again, with its id and a code, goes through."""
         challenge = self.challenge
         asked = {"id": str(challenge.public_id), "expires_at": challenge.expires_at, "why": self.why.value}
         if self.payee is None or self.name_check is None:
@@ -102,7 +102,7 @@ class StepUpRequired(Refusal):
 
 
 class CodeTooLate(StepUpRequired):
-    """The challenge is over, was used, or is for another payment: the code was not looked at."""
+    """The challenge is over, was used, or is for another payment: the code was not checked."""
 
     def __init__(self, why: StepUpReason) -> None:
         super().__init__(
@@ -117,12 +117,12 @@ class WrongStepUpCode(Refusal):
 
 
 class TooManyCodes(TooOften):
-    """Too many wrong codes, counted together with sign-in (R1.4); this one was not looked at."""
+    """Too many wrong codes, counted together with sign-in (R1.4); this one was not checked."""
 
 
 class WaitsAfterReset(Refusal):
-    """Whoever talked the bank into a reset, or found the recovery codes, may be somebody else: money to strangers and
-    cash wait a day (R1.8)."""
+    """A person who talked the bank into a reset, or found the recovery codes, may be an impostor: money to strangers
+    and cash wait a day (R1.8)."""
 
     code = "waits_after_reset"
     status = 403
@@ -141,8 +141,8 @@ class WaitsAfterReset(Refusal):
 
 
 def why_needed(instruction: Instruction, row: CustomerLimit | None, *, is_known: bool) -> StepUpReason | None:
-    """Why this payment out needs a code, by the customer's limit row (locked, where it decides) and whether they have
-    paid to this account before; None if it does not.
+    """Return why this payment out needs a code, by the customer's limit row (locked, where it decides) and whether they
+    have paid to this account before; None if it needs none.
 
     Raises:
         WaitsAfterReset: no code helps yet.
@@ -159,7 +159,8 @@ def why_needed(instruction: Instruction, row: CustomerLimit | None, *, is_known:
 
 
 def refuse_after_reset(customer: User, kind: OrderKind, *, is_known: bool, at: datetime) -> None:
-    """Refuse what waits a day after a reset, also when it was ordered before: a held order that is to be released.
+    """Refuse payments that wait a day after a reset, even if ordered before it, such as a held order that is to be
+    released.
 
     Raises:
         WaitsAfterReset
@@ -169,7 +170,7 @@ def refuse_after_reset(customer: User, kind: OrderKind, *, is_known: bool, at: d
 
 
 def why_waits(customer: User) -> str:
-    """What a customer reads whose first payments and withdrawals wait after a reset; "" if they do not."""
+    """Return what a customer reads whose first payments and withdrawals wait after a reset; "" if they do not."""
     try:
         _refuse_after_reset(customer, timezone.now())
     except WaitsAfterReset as refusal:
@@ -186,7 +187,7 @@ def _refuse_after_reset(customer: User, at: datetime) -> None:
 
 
 def challenge_ahead(instruction: Instruction) -> StepUpChallenge | None:
-    """The challenge for a payment that is about to be reviewed; None if it needs no code as things stand.
+    """Return the challenge for a payment that is about to be reviewed; None if it needs no code at present.
 
     Raises:
         WaitsAfterReset
@@ -199,7 +200,8 @@ def challenge_ahead(instruction: Instruction) -> StepUpChallenge | None:
 
 @own_transaction
 def issue(instruction: Instruction, why: StepUpReason) -> StepUpChallenge:
-    """A new challenge for this payment, or one that has just begun to wait for its code. Sweeps what is over."""
+    """Return a new challenge for this payment, or one that has just begun to wait for its code. It deletes those that
+    are over."""
     sweep(StepUpChallenge.objects.filter(expires_at__lt=instruction.at - _KEPT))
     lasts = timedelta(seconds=settings.STEP_UP_SECONDS)
     for waiting in _waiting.instances(why.value, instruction.at + lasts / 2, *_binding(instruction)):
@@ -221,10 +223,10 @@ def issue(instruction: Instruction, why: StepUpReason) -> StepUpChallenge:
 
 
 def give_code(instruction: Instruction, proof: Proof) -> None:
-    """Let the code vouch for the challenge. One that was vouched for already needs no other: a second click.
+    """Verify the challenge with the code. A challenge that is verified already needs no other code: a second click.
 
-    Where the challenge is over, used or for another payment, the code is not looked at and stays good: whether the
-    payment needs one is decided with its customer's limit row locked (`vouched`).
+    If the challenge is over, used or for another payment, the code is not checked and stays valid: `vouched` decides,
+    with the customer's limit row locked, whether the payment needs one.
 
     Raises:
         WrongStepUpCode, TooManyCodes
@@ -250,7 +252,7 @@ def give_code(instruction: Instruction, proof: Proof) -> None:
 
 @own_transaction
 def _verify(person: User, code: str, challenge: StepUpChallenge, at: datetime) -> StepUpChallenge | None:
-    """Use up the code and mark the challenge, in one transaction. Raises nothing: a wrong code must stay counted.
+    """Use up the code and mark the challenge, in one transaction. It raises nothing: a wrong code must stay counted.
 
     The code's device is locked meanwhile, so the second of two clicks finds the challenge verified by the first.
     """
@@ -262,10 +264,10 @@ def _verify(person: User, code: str, challenge: StepUpChallenge, at: datetime) -
 
 
 def vouched(instruction: Instruction, why: StepUpReason, proof: Proof | None) -> int:
-    """The verified challenge that vouches for this payment, to be used up with it.
+    """Return the verified challenge for this payment, to be used up with it.
 
     Raises:
-        StepUpRequired: none was given; CodeTooLate: none that is for this payment, verified, in time and unused.
+        StepUpRequired: none was given; CodeTooLate: none is for this payment, verified, in time and unused.
     """
     if proof is None:
         raise StepUpRequired(why)
@@ -279,20 +281,20 @@ def use_up(challenge_id: int, *, at: datetime) -> None:
     """Use a verified challenge up, in the payment's transaction: once.
 
     Raises:
-        OperationalError: another transaction was faster; the caller's retry repeats the whole.
+        OperationalError: another transaction was faster; the caller's retry repeats everything.
     """
     if not _consume.execute(challenge_id, at):
         raise OperationalError("could not serialize: the code's challenge was used without the customer's lock")
 
 
 def _usable(instruction: Instruction, proof: Proof) -> StepUpChallenge | None:
-    """The challenge named, if it is for this payment, in time and unused."""
+    """Return the challenge named, if it is for this payment, in time and unused."""
     found = _named.instances(proof.challenge_id, instruction.at, *_binding(instruction))
     return next(iter(found), None)
 
 
 def _binding(instruction: Instruction) -> tuple[Any, ...]:
-    """What a challenge is for, in the order of `_BOUND_TO`; all of it must be the same when it is used."""
+    """Return what a challenge is for, in the order of `_BOUND_TO`; all of it must be the same when it is used."""
     sides = (instruction.customer.pk, instruction.source.pk, instruction.target.pk)
     return (*sides, instruction.amount, settings.CURRENCY, instruction.key_digest)
 

@@ -1,1 +1,1 @@
-"""Payees: whom a customer has paid, and how they are called."""
+"""Payees: whom a customer has paid, and what they are called."""

@@ -1,17 +1,17 @@
-"""Whether a name that somebody typed is the name of whom an account belongs to (R3.6).
+"""Whether a typed name is the name of an account's holder (R3.6).
 
 As in Verification of Payee: match, near match or no match. Pure: two names in, one answer out; no rows, no clock, no
-settings. Whoever asks counts the guesses (`transfers.payees.services`), and shows a name only after a match or a near
+settings. The caller counts the guesses (`transfers.payees.services`), and shows a name only after a match or a near
 match. So the rules are strict where a guess would be cheap:
 
 - Accents, case, hyphens, apostrophes, titles and the order of the words do not count. Nothing else is left out.
-- Near is one or two letters beside the right ones, in the given name and in the surname each; or a second given name,
-  or one half of a double surname, that is missing. One word more than the name has is allowed, not a list of guesses.
-- Half a name is no match, nor are initials: each would be found in a few tries.
+- A near match has one or two wrong letters in the given name and in the surname each; or lacks a second given name, or
+  one half of a double surname. One extra word is allowed, not a list of guesses.
+- Half a name is not a match, and initials are not either: a few tries would find each.
 - A business is compared as a whole; only its legal form may be missing.
-- Letters that look alike are not alike. Whoever typed `Alder` and is shown `AIder` would take it for their own name,
-  so a difference of such letters alone is no match, never a near one. Nor is a name confirmed whose words mix
-  alphabets, whatever is typed: nobody is called so.
+- Letters that look alike are different letters. A payer who typed `Alder` and is shown `AIder` would take it for the
+  name they typed, so a difference only in such letters is never a match, not even a near one. A name whose words mix
+  alphabets is never confirmed, whatever is typed: no real name does.
 """
 
 import re
@@ -31,38 +31,38 @@ def _set_of(words: str) -> frozenset[str]:
 
 
 _TITLES = _set_of("mr mrs ms mx dr prof")
-# Only where they lead: these are surnames too.
+# Only at the beginning: these are surnames too.
 _LEADING_TITLES = _TITLES | _set_of("miss sir dame lord lady herr frau mme mlle sra srta professor doctor dipl")
 _BEHIND_TITLES = _set_of("med phil rer nat ing jur hc h c")
 _LEGAL_FORMS = _set_of(
     "ltd limited plc llc llp inc incorporated corp corporation gmbh mbh kg ohg gbr sarl sas srl spa aps doo zoo"
 )
-# Only of what has its name in one: these are surnames too.
+# Only for holders with the whole name in one field: these are surnames too.
 _SHORT_LEGAL_FORMS = _set_of("co company ag ug ev ek se sa bv nv ab as oy")
 _ALL_LEGAL_FORMS = _LEGAL_FORMS | _SHORT_LEGAL_FORMS
-# Of names that go on without a word of their own: "von", "de la".
+# Words that join a name's parts: "von", "de la".
 _PARTICLES = _set_of("von van der den de la le du di da del dos das y e zu zur zum ter ten al el bin ibn")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
-# Written together in one word, and not to be taken for one another.
+# Written together in one word, and not to be confused with one another.
 _WRITTEN_TOGETHER = frozenset({"HAN", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"})
 _OF_EVERY_SCRIPT = {"COMMON", "INHERITED"}
 
-_MOST_WORDS = 12  # a longer text is a list of guesses, and no name
+_MOST_WORDS = 12  # a longer text is a list of guesses, not a name
 
 
 @dataclass(frozen=True)
 class _Word:
-    """A word in the spellings that are the same word, and as it looks."""
+    """A word in all spellings of the same word, and what it looks like."""
 
     spellings: frozenset[str]
     look: str
 
 
 def compare(typed: str, first_name: str, last_name: str = "") -> NameCheck:
-    """What is to be said of `typed` as the name of whoever is called so; a business has its name in one of the two,
+    """Return the result of comparing `typed` with the holder's name; a business has its name in one of the two fields,
     or a legal form in it."""
     whole = f"{first_name} {last_name}".strip()
-    # A holder whose name has no two words without a title keeps it: "Smith" is half of "Dr Smith".
+    # A holder whose name has fewer than two words without a title keeps the title: "Smith" is half of "Dr Smith".
     words, named = _untitled(_words(typed)), _untitled(_words(whole), least=2)
     if not words or not named or len(words) > _MOST_WORDS or _mixes_alphabets(whole) or _mixes_alphabets(typed):
         return NameCheck.NO_MATCH
@@ -76,7 +76,7 @@ def compare(typed: str, first_name: str, last_name: str = "") -> NameCheck:
 
 
 def guess_of(text: str) -> str:
-    """The one spelling in which names are told apart as guesses: the same words in another order are the same guess."""
+    """Return the one spelling in which guesses are told apart: the same words in another order are the same guess."""
     return " ".join(sorted(min(word.spellings) for word in _untitled(_words(text))))
 
 
@@ -89,7 +89,7 @@ def _words(text: str) -> list[_Word]:
 
 
 def _untitled(words: list[_Word], *, least: int = 1) -> list[_Word]:
-    """The words without titles; with them, where fewer than `least` would be left."""
+    """Return the words without titles; with them, if fewer than `least` would be left."""
     lead = 0
     while lead < len(words) and words[lead].spellings & (_LEADING_TITLES | (_BEHIND_TITLES if lead else frozenset())):
         lead += 1
@@ -98,20 +98,20 @@ def _untitled(words: list[_Word], *, least: int = 1) -> list[_Word]:
 
 
 def _parts(text: str) -> list[str]:
-    """Split at spaces, hyphens and what else stands between words; apostrophes and points join or end one."""
+    """Return the parts, split at spaces, hyphens and other separators; apostrophes and points join or end a word."""
     text = unicodedata.normalize("NFKC", text).replace("&", " and ")
     text = re.sub(r"[’‘ʼʻ'`´.·]", "", re.sub(r"\.(?=\S)", ". ", text))
     return re.split(r"[\s\-‐-―/,;:_()\"“”„]+", text)
 
 
 def _plain(part: str, letters: dict[int, str] | None = None) -> str:
-    """Without case and accents; `letters` are written out before they lose theirs."""
+    """Return the text without case and accents; `letters` are written out before they lose theirs."""
     text = folded(unicodedata.normalize("NFC", part.casefold()).translate(letters or {}))
     return "".join(char for char in text if char.isalnum() or unicodedata.category(char).startswith("M"))
 
 
 def _mixes_alphabets(text: str) -> bool:
-    """Whether a word has letters of two alphabets, as `Bоb` with a Cyrillic о has."""
+    """Return whether a word has letters of two alphabets, as `Bоb` with a Cyrillic о has."""
     for part in _parts(text):
         used = {script_of(char) for char in part if char.isalpha()} - _OF_EVERY_SCRIPT
         if len(used) > 1 and not used <= _WRITTEN_TOGETHER:
@@ -127,7 +127,7 @@ def _are_same(word: _Word, other: _Word) -> bool:
 
 
 def _same_words(words: list[_Word], named: list[_Word]) -> bool:
-    """The same words, in any order, each once."""
+    """Return whether they are the same words, in any order, each once."""
     if len(words) != len(named):
         return False
     left = list(named)
@@ -140,7 +140,7 @@ def _same_words(words: list[_Word], named: list[_Word]) -> bool:
 
 
 def _same_joined(words: list[_Word], named: list[_Word]) -> bool:
-    """The same letters in the same order, wherever a space stands: `Annalena`, `Mc Donald`."""
+    """Return whether they are the same letters in the same order, wherever a space is: `Annalena`, `Mc Donald`."""
     return bool(_joined(words) & _joined(named))
 
 
@@ -149,8 +149,8 @@ def _joined(words: list[_Word]) -> set[str]:
 
 
 def _are_close(word: _Word, other: _Word) -> bool:
-    """The same but for a slip: none in three letters or less, one in up to seven, two in more. What
-    only looks the same is not close."""
+    """Return whether they are the same except for slips: none in three letters or less, one in up to seven, two in
+    more. Letters that only look the same are not close."""
     if _are_same(word, other):
         return True
     if word.look == other.look:
@@ -170,7 +170,8 @@ def _is_slip(one: str, two: str) -> bool:
 
 
 def _is_near(words: list[_Word], given: list[_Word], surnames: list[_Word]) -> bool:
-    """Whether a given name and a surname are each close to a word of their own, and at most one word is neither."""
+    """Return whether a given name and a surname are each close to a word of their own, and at most one word is
+    neither."""
     if not surnames:
         return len(words) == len(given) and _all_close(words, given)
     for candidate in (words, *_with_two_as_one(words, given + surnames)):
@@ -195,8 +196,8 @@ def _has_both(words: list[_Word], given: list[_Word], surnames: list[_Word]) -> 
 
 
 def _with_two_as_one(words: list[_Word], names: list[_Word]) -> list[list[_Word]]:
-    """The words with two neighbours written as one, where that makes one of the names: `Mac Intyre`. Two that make none
-    are two: else a second person's name would be the one word too many."""
+    """Return the words with two neighbours written as one, if that makes one of the names: `Mac Intyre`. Two that make
+    none stay two: otherwise a second person's name would be the one extra word."""
     joined = [(place, _as_one(one, two)) for place, (one, two) in enumerate(pairwise(words))]
     return [
         [*words[:place], one, *words[place + 2 :]]
@@ -221,7 +222,7 @@ def _all_close(words: list[_Word], named: list[_Word]) -> bool:
 
 
 def _is_business(whole: str, last_name: str) -> bool:
-    """Several words in one name, or a legal form, or an "and"."""
+    """Return whether it is a business: several words in one name, or a legal form, or an "and"."""
     words = _words(whole)
     if len(words) > 1 and not last_name.strip():
         return True
@@ -229,7 +230,7 @@ def _is_business(whole: str, last_name: str) -> bool:
 
 
 def _compare_wholes(words: list[_Word], named: list[_Word]) -> NameCheck:
-    """All words in their order; a legal form may be missing, and another one is near."""
+    """Compare all words in their order; a legal form may be missing, and another one is a near match."""
     typed_core, typed_form = _core_and_form(words)
     core, form = _core_and_form(named)
     if _same_joined(typed_core, core):
@@ -248,7 +249,7 @@ _SAME_FORM = {"limited": "ltd", "incorporated": "inc", "corporation": "corp", "c
 
 
 def _core_and_form(words: list[_Word]) -> tuple[list[_Word], str]:
-    """The name without the legal forms that end it, and these in one spelling."""
+    """Return the name without the legal forms at its end, and these in one spelling."""
     core, forms = list(words), []
     while len(core) > 1 and core[-1].spellings & _ALL_LEGAL_FORMS:
         form = min(core.pop().spellings)

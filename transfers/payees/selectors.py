@@ -16,21 +16,21 @@ from transfers.orders.payee_names import NameGiven, read_by_payer
 
 @dataclass(frozen=True)
 class PayeeRow:
-    """One payee. `can_receive` says nothing of why not: that is between the payee and the bank."""
+    """One payee. `can_receive` does not say why not: that is between the payee and the bank."""
 
     public_id: UUID
-    name: str  # the customer's own label, else `account_name`
-    account_name: str  # the payee's own name if it was confirmed, else what the customer typed
+    name: str  # the customer's own label, otherwise `account_name`
+    account_name: str  # the payee's own name if it was confirmed, otherwise what the customer typed
     name_confirmed: bool
     label: str
     masked_number: str
     last_paid_at: datetime
     can_receive: bool
-    spoken_name: str  # on buttons, for who does not see the number beside them: two of one name are told apart
+    spoken_name: str  # on buttons, for a reader who does not see the number beside them: it tells apart two of one name
 
 
 def payees_of(user: User, *, most: int | None = None) -> list[PayeeRow]:
-    """The user's payees, whom they paid last first; `most`: only the first so many."""
+    """Return the user's payees, latest payment first; `most`: at most this many."""
     rows = [_row(payee) for payee in _with_owners(user).order_by("-last_paid_at", "-id")[:most]]
     times = Counter(row.name for row in rows)
     return [
@@ -42,27 +42,27 @@ def payees_of(user: User, *, most: int | None = None) -> list[PayeeRow]:
 
 
 def payee_row(user: User, public_id: UUID) -> PayeeRow:
-    """One payee of the user.
+    """Return one payee of the user.
 
     Raises:
-        Payee.DoesNotExist: also when it is somebody else's.
+        Payee.DoesNotExist: also when it belongs to another customer.
     """
     return _row(_with_owners(user).get(public_id=public_id))
 
 
 @dataclass(frozen=True)
 class FilledIn:
-    """What fills the form in for a payee: the number in full, and the name as the user reads it."""
+    """What fills the form in for a payee: the full number, and the name as the user reads it."""
 
     number: str
     name: str
 
 
 def payable(user: User, public_id: UUID) -> FilledIn | None:
-    """A payee of the user who can receive money now; None of every other, and where the number does not open.
+    """Return a payee of the user who can receive money now; None for every other, and if the number does not open.
 
-    It is no look-up to be counted, and shows the user nothing new: an account becomes a payee by being paid by
-    its number, which they typed then.
+    It does not count as a look-up, and shows the user nothing new: to become a payee, an account was paid by its
+    number, which they typed then.
     """
     payee = _with_owners(user).filter(public_id=public_id).first()
     if payee is None or not payee.account.is_active:
@@ -72,12 +72,12 @@ def payable(user: User, public_id: UUID) -> FilledIn | None:
 
 
 def typed_name(seen: SeenName) -> str:
-    """The name as one types it; empty if none was ever given."""
+    """Return the name as a person types it; empty if none was ever given."""
     return "" if seen.name == NO_NAME and not seen.is_confirmed else seen.name
 
 
 def typed_number(account: BankAccount) -> str:
-    """The number as one types it; empty if it does not open, so that one tampered row costs no page."""
+    """Return the number as a person types it; empty if it does not open, so that one tampered row breaks no page."""
     try:
         return account.number_grouped
     except DecryptionFailed:
@@ -86,7 +86,7 @@ def typed_number(account: BankAccount) -> str:
 
 @dataclass(frozen=True)
 class KnownAs:
-    """What a customer calls a payee of theirs, and the name by which they know them."""
+    """What a customer calls one of their payees, and the name by which they know them."""
 
     label: str
     typed_name: str
@@ -95,15 +95,15 @@ class KnownAs:
 
 @dataclass(frozen=True)
 class NamedPayee:
-    """Whom an account number belongs to, as far as somebody about to pay may know."""
+    """The holder of an account number, as far as a person about to pay may know."""
 
-    name: str  # of one's own account, its name; of others their own name if it was confirmed, else what was typed
+    name: str  # of one's own account, or of a holder: their own name if it was confirmed, otherwise what was typed
     label: str  # what the user calls them
     masked_number: str
     is_own: bool
     is_known: bool  # own, or paid before
     name_check: NameCheck
-    is_another: bool = False  # what they typed now is not the payee's name, by which they know them
+    is_another: bool = False  # the name typed now is not the payee's name, by which the user knows them
 
     @property
     def name_confirmed(self) -> bool:
@@ -111,19 +111,19 @@ class NamedPayee:
 
     @property
     def typed_check(self) -> NameCheck:
-        """How it stands with the name that was typed now; where none was, with that by which they know the payee."""
+        """Return the result for the name typed now; without one, for the name by which they know the payee."""
         return NameCheck.NO_MATCH if self.is_another else self.name_check
 
 
 def named_payee(user: User, account: BankAccount, given: NameGiven | None = None) -> NamedPayee:
-    """The account as the user reads it before money goes there, when they gave this name."""
+    """Return the account as the user reads it before money goes there, if they gave this name."""
     rows = Payee.objects.filter(customer=user, account=account).values_list("label", "typed_name", "name_check")
     row = rows.first()
     return named(user, account, KnownAs(*row) if row else None, given)
 
 
 def named(user: User, account: BankAccount, known: KnownAs | None, given: NameGiven | None) -> NamedPayee:
-    """The same, of an account whose row among the user's payees has been read: None of one whom they never paid."""
+    """Return the same for an account whose row among the user's payees has been read: None if they never paid it."""
     if account.owner is None or account.owner_id == user.pk:
         own = (account.display_name, "", account.masked_number)
         return NamedPayee(*own, is_own=True, is_known=True, name_check=NameCheck.NOT_NEEDED)

@@ -1,8 +1,8 @@
-"""Finding whom to pay and checking their name, and looking after the list of whom one has paid.
+"""Finding a payee and checking their name, and managing the list of payees.
 
-A service, since each look-up is counted: numbers could be tried out (R3.3). Names could be, too: different ones for one
-account are counted by themselves (R3.6). Who is on the list is not decided here: a payment puts its payee there, in its
-own transaction (`orders.known_payees`).
+A service, since each look-up is counted: otherwise numbers could be tried out (R3.3). Names could be, too: different
+ones for one account are counted separately (R3.6). Who is on the list is not decided here: a payment adds its payee, in
+its own transaction (`orders.known_payees`).
 """
 
 import logging
@@ -38,14 +38,16 @@ from transfers.payees.selectors import KnownAs, NamedPayee
 
 logger = logging.getLogger(__name__)
 
-# So many different names for one account are checked in a day; whatever is asked after that is not checked.
+# How many different names for one account are checked in a day; later ones are not checked.
 NAMES_CHECKED_A_DAY = 5
-# Counted on so far, that an answer beyond the bound costs what others do. Nobody who means one person comes here.
+# Counting goes on up to here, so that an answer beyond the bound takes as long as others. A person who means one payee
+# never comes here.
 _NAMES_A_DAY = limiter.Limit(times=100, window_seconds=24 * 3600)
 
 
 def _with_digests(customer: Any, digests: Any) -> QuerySet[BankAccount]:
-    """The accounts that have these digests, each with how the customer knows it, None in all if they never paid it."""
+    """Return the accounts that have these digests, each with how the customer knows it, None in all if they never paid
+    it."""
     known = FilteredRelation("payee_rows", condition=Q(payee_rows__customer=customer))
     columns = {f"payee_{name}": F(f"_payee__{name}") for name in ("label", "typed_name", "name_check")}
     accounts = BankAccount.objects.filter(number_digest__in=digests).select_related("owner")
@@ -53,8 +55,8 @@ def _with_digests(customer: Any, digests: Any) -> QuerySet[BankAccount]:
 
 
 def _beside_own(customer: Any, digests: Any, owner: Any, own_digests: Any) -> QuerySet[BankAccount]:
-    """The same, and none at all unless the owner has an account of the digests that are to be theirs: how long this
-    takes must not say what else there is."""
+    """Return the same, and none at all unless the owner has an account with the digests of their own: the time must not
+    reveal which other accounts exist."""
     own = BankAccount.objects.filter(owner=owner, number_digest__in=own_digests)
     return _with_digests(customer, digests).filter(Exists(own))
 
@@ -67,13 +69,13 @@ _sides: Select = Select(
 
 
 class PayeeNotFound(NotFound):
-    """There is none, or it is somebody else's. Pages and API answer alike: 404 (R1.7)."""
+    """There is none, or it belongs to another customer. Pages and API answer alike: 404 (R1.7)."""
 
 
 @dataclass(frozen=True)
 class FoundPayee:
     """An account that can be paid, how the actor knows it, and the name that they gave, checked; None if they gave
-    none, or where it is their own account."""
+    none, or if it is their own account."""
 
     account: BankAccount
     known: KnownAs | None = None
@@ -84,9 +86,9 @@ class FoundPayee:
 
 
 def find_payee(*, actor: User, number: str, name: str = "") -> FoundPayee:
-    """The account with this number, to send money to; one of the actor's own, too. The look-up is counted, unless it is
-    of a payee of theirs or of an account of their own: those numbers they have. So is the name, unless it is the one by
-    which they know them.
+    """Return the account with this number, to send money to; one of the actor's own, too. The look-up is counted,
+    unless it finds one of their payees or their own accounts: they know those numbers. So is the name, unless it is the
+    one by which they know the payee.
 
     Args:
         name: of the person or business, as the actor typed it; "" if they have not.
@@ -114,12 +116,12 @@ def find_sides(
     name: str = "",
     skip_check: bool = False,
 ) -> tuple[BankAccount, FoundPayee]:
-    """Both accounts of a transfer that says numbers and all at once, in one statement: the actor's own, and the one
-    that is to be paid, as `find_payee` finds it.
+    """Return both accounts of a transfer whose request names all numbers, in one statement: the actor's own, and the
+    payee's, as `find_payee` finds it.
 
     Args:
-        idempotency_key: of the transfer. The same again is no second look-up, and what was sent to this number under
-            this key is found whatever has become of the account: the answer is known.
+        idempotency_key: of the transfer. A repeated request is not a second look-up, and an earlier transfer to this
+            number under this key is found whatever the account's state is now: its answer is known.
         name, skip_check: the payee's name as the actor sent it, and whether they pay without a check of it.
 
     Raises:
@@ -148,7 +150,7 @@ def find_sides(
 
 
 def _payable(found: dict[str, BankAccount], actor: User, number: str, *, token: str) -> BankAccount:
-    """The account of this number, if money can be sent there.
+    """Return the account with this number, if money can be sent there.
 
     Raises:
         PayeeCannotReceive, TooOften
@@ -164,17 +166,17 @@ def _payable(found: dict[str, BankAccount], actor: User, number: str, *, token: 
 
 
 def _known_as(account: Any) -> KnownAs | None:
-    """How the actor knows an account that was found."""
+    """Return how the actor knows an account that was found."""
     if account.payee_name_check is None:
         return None
     return KnownAs(account.payee_label, account.payee_typed_name, account.payee_name_check)
 
 
 def _named(actor: User, account: BankAccount, name: str, *, is_skipped: bool) -> FoundPayee:
-    """The account with the name that the actor gave for it, checked where that tells them something.
+    """Return the account with the name that the actor gave for it, checked if that tells them something.
 
     Raises:
-        TooOften: so many names in a day that nobody can mean one person.
+        TooOften: more names in a day than a person can need for one payee.
     """
     known = _known_as(account)
     if account.owner_id == actor.pk or not (name or is_skipped):
@@ -192,8 +194,9 @@ def _named(actor: User, account: BankAccount, name: str, *, is_skipped: bool) ->
 
 
 def _is_another(account: BankAccount, name: str) -> bool:
-    """Whether the name that was typed, if one was, is not that of a payee whom the actor knows by their own: no guess,
-    since they read it in full. The name itself is none, also where the check would confirm no such name."""
+    """Return whether the typed name, if any, is not the name of a payee whom the actor knows by their own: that is not
+    a guess, since they read the name in full. The name itself is not a guess either, even if the check would not
+    confirm it."""
     owner = account.owner
     if owner is None or not name or guess_of(name) == guess_of(owner.get_full_name()):
         return False
@@ -201,9 +204,9 @@ def _is_another(account: BankAccount, name: str) -> bool:
 
 
 def _checked_name(actor: User, account: BankAccount, name: str) -> NameCheck:
-    """What the check says of a name, if it is among the first of the day for this account.
+    """Return the result of the check of a name, if it is among the first of the day for this account.
 
-    Compared and counted in the same statements either way, so that no clock tells what is not said.
+    The statements are the same either way, so that the time reveals nothing.
     """
     owner = account.owner
     answer = compare(name, owner.first_name, owner.last_name) if owner is not None else NameCheck.NO_MATCH
@@ -213,8 +216,8 @@ def _checked_name(actor: User, account: BankAccount, name: str) -> NameCheck:
 
 
 def _is_untouched(account: BankAccount, number: str) -> bool:
-    """Whether the row that was found by the digest of this number holds it: or somebody has swapped digests in the
-    database to redirect payments (R8.1)."""
+    """Return whether the row found by the digest of this number holds that number: otherwise digests were swapped in
+    the database to redirect payments (R8.1)."""
     try:
         if account.number == number:
             return True
@@ -225,7 +228,7 @@ def _is_untouched(account: BankAccount, number: str) -> bool:
 
 
 def _digests_of(numbers: list[str]) -> dict[str, str]:
-    """The numbers by their digests."""
+    """Return the numbers by their digests."""
     return {digest: number for number in numbers for digest in lookup_digests(number)}
 
 
@@ -235,13 +238,13 @@ def _by_number(digests: dict[str, str], accounts: Iterable[Any]) -> dict[str, Ba
 
 @own_transaction
 def rename_payee(*, actor: User, public_id: UUID, label: str) -> Payee:
-    """Let the actor call a payee of theirs `label`; empty: by the payee's own name again.
+    """Give one of the actor's payees the name `label`; empty: the payee's own name again.
 
-    The audit log says that and which account, not what they are called now: that is the customer's own.
+    The audit log names the account, not the label, which is private.
 
     Raises:
         PermissionDenied, PayeeNotFound
-        ValueError: longer than a label is.
+        ValueError: too long for a label.
     """
     require(actor, "transfers.transfer_own_money")
     if len(label) > MAX_LABEL_CHARS:
@@ -256,7 +259,7 @@ def rename_payee(*, actor: User, public_id: UUID, label: str) -> Payee:
 
 @own_transaction
 def remove_payee(*, actor: User, public_id: UUID) -> None:
-    """Forget a payee of the actor's: the next payment to this account is a first one again (R3.6).
+    """Forget one of the actor's payees: the next payment to this account is a first one again (R3.6).
 
     Raises:
         PermissionDenied, PayeeNotFound
@@ -268,7 +271,7 @@ def remove_payee(*, actor: User, public_id: UUID) -> None:
 
 
 def _locked(actor: User, public_id: UUID) -> Payee:
-    # Alone: on SQL Server a lock over a join would reach the first table only, and the account needs none.
+    # Alone: on SQL Server a lock over a join would reach only the first table, and the account needs none.
     payee = lock(Payee.objects).filter(customer=actor, public_id=public_id).first()
     if payee is None:
         raise PayeeNotFound

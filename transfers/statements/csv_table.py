@@ -26,17 +26,17 @@ COLUMNS = [
 
 
 def csv_chunks(rows: Iterable[EntryRow]) -> Iterator[bytes]:
-    """The table as UTF-8, piece by piece; the rows are asked for while it is sent."""
+    """Yield the table as UTF-8, piece by piece; the rows are read while it is sent."""
     return csv_pieces(COLUMNS, map(_cells, rows))
 
 
 def _cells(row: EntryRow) -> list[str]:
     texts = [row.account_label, row.account_number, row.kind_label, row.counterpart_in_words, row.counterpart]
     return [
-        # Without its zone, which spreadsheets do not read: the bank's.
+        # The bank's time, without its zone, which spreadsheets do not read.
         f"{timezone.localtime(row.posted_at, timezone.get_default_timezone()):%Y-%m-%d %H:%M:%S}",
         *map(harmless, [*texts, row.description, row.reference]),
-        # Numbers of ours, so a minus is a minus: plain, with a point, that they can be added up.
+        # Our own numbers, so a minus is a minus: plain, with a point, so that they can be added up.
         f"{row.amount:f}",
         settings.CURRENCY,
         f"{row.balance_after:f}",

@@ -32,7 +32,7 @@ class Download:
 
 
 def export_history(*, actor: User, filters: HistoryFilters) -> Download:
-    """The latest `EXPORT_ROWS` of the actor's filtered movements as CSV, read while they are sent.
+    """Return the latest `EXPORT_ROWS` of the actor's filtered movements as CSV, read while they are sent.
 
     Raises:
         PermissionDenied
@@ -49,7 +49,7 @@ def export_history(*, actor: User, filters: HistoryFilters) -> Download:
 
 
 def download_statement(*, actor: User, account: BankAccount, month: Month, at: datetime) -> Download:
-    """The actor's statement of a month as PDF.
+    """Return the actor's statement of a month as PDF.
 
     Raises:
         PermissionDenied, BankAccount.DoesNotExist, NoSuchMonth, StatementTooLong
@@ -57,13 +57,13 @@ def download_statement(*, actor: User, account: BankAccount, month: Month, at: d
     require(actor, "transfers.open_own_account")
     document = statement_pdf(history.statement_for(actor, account, month, at=at))
     name = f"{month.year}-{month.number:02}"
-    number_end = account.masked_number[-4:]  # in the name: two accounts have a statement of the same month
+    number_end = account.masked_number[-4:]  # in the name: two accounts have a statement for the same month
     record(Action.EXPORT_DOWNLOADED, actor=actor, subject=account, details={"format": "pdf", "month": name}, at=at)
     return Download(filename=f"statement-{name}-{number_end}.pdf", chunks=iter([document]))
 
 
 def export_statement(*, actor: User, account: BankAccount, month: Month, at: datetime) -> Statement:
-    """The actor's statement of a month as data, for a program.
+    """Return the actor's statement of a month as data, for a program.
 
     Raises:
         PermissionDenied, BankAccount.DoesNotExist, NoSuchMonth, StatementTooLong
@@ -76,7 +76,7 @@ def export_statement(*, actor: User, account: BankAccount, month: Month, at: dat
 
 
 def download_receipt(*, actor: User, public_id: UUID, at: datetime) -> Download:
-    """The receipt of an order as PDF, for either side of it.
+    """Return the receipt of an order as PDF, for either side of it.
 
     Raises:
         PermissionDenied
@@ -88,10 +88,10 @@ def download_receipt(*, actor: User, public_id: UUID, at: datetime) -> Download:
     order = TransferOrder.objects.get(public_id=public_id)
     details = {"format": "pdf", "reference": receipt.reference}
     record(Action.EXPORT_DOWNLOADED, actor=actor, subject=order, details=details, at=at)
-    # What waits for a decision has no reference yet.
+    # An order that waits for a decision has no reference yet.
     return Download(filename=f"receipt-{receipt.reference or 'not-yet-sent'}.pdf", chunks=iter([document]))
 
 
 def _for_the_log(filters: HistoryFilters) -> dict[str, str]:
-    """The filters without the text, in which people may look for a number or a name."""
+    """Return the filters without the text, in which people may search for a number or a name."""
     return {name: value if name != "text" else "…" for name, value in filters.parameters.items()}

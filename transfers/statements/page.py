@@ -1,4 +1,5 @@
-"""A4 pages of documents that people keep: one font, a foot on every page, text that cannot break it (docs/adr/0008)."""
+"""A4 pages of documents that people keep: one font, a footer on every page, text that cannot break it
+(docs/adr/0008)."""
 
 from datetime import datetime
 from functools import cache
@@ -19,13 +20,13 @@ FOOT = 20
 WIDTH = 174  # of the page within its margins
 SOFT, INK = 95, 20  # grey levels
 UNKNOWN = "?"
-# What the font has for other weights and widths, and for joining letters: no document uses any of it. Without these
-# tables one is made in half the time, and has a third of the bytes.
+# The font's data for other weights and widths, and for joining letters, which no document uses. Without these tables a
+# document is made in half the time, and has a third of the bytes.
 _UNUSED_TABLES = ("GDEF", "GPOS", "GSUB", "HVAR", "MVAR", "STAT", "avar", "fvar", "gvar")
 
 
 class DocumentPage(FPDF):
-    """A document in the making. Letters that its font does not have are shown as `?`; `finished()` says so."""
+    """A document that is being made. Letters that its font lacks are shown as `?`; `finished()` says so."""
 
     def __init__(self, *, title: str, foot: str, made_at: datetime) -> None:
         super().__init__(format="A4")
@@ -77,11 +78,11 @@ class DocumentPage(FPDF):
 
 @cache
 def _letters() -> frozenset[int]:
-    """What the font has, by code point."""
+    """Return the font's letters, by code point."""
     with TTFont(fontpkg.path(FONT), lazy=True) as font:
         return frozenset(font.getBestCmap())
 
 
 def moment(at: datetime) -> str:
-    """Day and time at the bank, whatever zone the reader is in."""
+    """Return day and time at the bank, whatever the reader's zone."""
     return date_format(timezone.localtime(at, timezone.get_default_timezone()), "DATETIME_FORMAT")

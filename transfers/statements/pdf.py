@@ -15,7 +15,7 @@ _WIDTHS = (24, WIDTH - 24 - 38 - 38, 38, 38)
 
 
 def statement_pdf(statement: Statement) -> bytes:
-    """The document, of as many pages as the month needs."""
+    """Return the document, with as many pages as the month needs."""
     month = _month_name(statement)
     page = DocumentPage(
         title=f"Statement {month}", foot=f"{statement.account.masked_number} · {month}", made_at=statement.made_at
@@ -60,7 +60,7 @@ def _table_head(page: DocumentPage) -> None:
 
 
 def _row(page: DocumentPage, row: EntryRow) -> None:
-    """A movement, its lines kept together on one page."""
+    """Draw a movement, with its lines kept together on one page."""
     page.set_font(size=9)
     details = "\n".join(
         part

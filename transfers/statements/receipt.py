@@ -1,4 +1,4 @@
-"""A receipt as PDF: what its page says, in the same order (R3.6)."""
+"""A receipt as PDF: the content of its page, in the same order (R3.6)."""
 
 from datetime import datetime
 
@@ -8,12 +8,12 @@ from foundation.money import format_money
 from transfers.history import Receipt
 from transfers.statements.page import LINE, MARGIN, WIDTH, DocumentPage, moment
 
-_LABELS = 50  # the width of the column with what each line is
+_LABELS = 50  # the width of the column with the labels
 _STEP = LINE + 1
 
 
 def receipt_pdf(receipt: Receipt, *, made_at: datetime) -> bytes:
-    """The document, on one page."""
+    """Return the document, on one page."""
     page = DocumentPage(
         title=f"Receipt {receipt.reference}".rstrip(),
         foot=f"Receipt {receipt.reference}".rstrip(),

@@ -72,7 +72,7 @@ def bobs(bob: Any, open_account: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def freeze() -> Callable[..., None]:
-    """Set an account's status behind the services' back: nobody is told, and any status will do."""
+    """Set an account's status behind the services' back: nobody is told, and any status is possible."""
     from accounts.models import AccountStatus
     from tests.staff_acts import set_status
 
@@ -129,13 +129,13 @@ def held(pay: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def origin_of_alice() -> Origin:
-    """From where her browser asks."""
+    """Where her browser asks from."""
     return Origin(ip="192.0.2.1")
 
 
 @pytest.fixture
 def charge(alice: Any) -> Callable[..., None]:
-    """`charge(account, 3)`: three fees of 0.01, which nobody orders, each reported about itself."""
+    """`charge(account, 3)`: three fees of 0.01, without an order, each reported about itself."""
     from django.db import transaction
     from django.utils import timezone
 

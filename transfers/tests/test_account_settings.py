@@ -1,4 +1,4 @@
-"""An account's settings: its name, and what stands in the way of closing it (R2.3, R2.4)."""
+"""An account's settings: its name, and the obstacles to closing it (R2.3, R2.4)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -43,7 +43,7 @@ def test_the_page_of_the_account_leads_there(alice: Any, browser_of: Callable, e
 def test_an_account_gets_another_name(
     alice: Any, browser_of: Callable, everyday: BankAccount, freeze: Callable, books: Callable, status: AccountStatus
 ) -> None:
-    # R2.4, R6.2: audited without what was typed.
+    # R2.4, R6.2: audited without the typed text.
     freeze(everyday, status)
     client, before = browser_of(alice), books()
     assert 'value="Everyday"' in main_of(client.get(settings_of(everyday)))
@@ -139,7 +139,7 @@ REASONS = {
 def test_what_stands_in_the_way_is_named_alone(
     alice: Any, browser_of: Callable, everyday: BankAccount, freeze: Callable, page: str, case: str
 ) -> None:
-    # R2.3: the one reason that is true, and that has to go first.
+    # R2.3: the one true reason, the one to remove first.
     if case == "held":
         BankAccount.objects.filter(pk=everyday.pk).update(held=Decimal(5))
     elif case != "balance":
@@ -215,7 +215,7 @@ def test_no_cash_form_is_filled_in_for_nothing(
     case: str,
     words: str,
 ) -> None:
-    # R2.3: a notice with the reason in its place; the service refuses what is posted all the same.
+    # R2.3: a notice with the reason instead; the service refuses a POST anyway.
     url, client = reverse(page, args=[everyday.public_id]), browser_of(alice)
     assert "<form" in main_of(client.get(url))
     if case == "counter":

@@ -20,6 +20,7 @@ from audit.sealing import seal
 from audit.services import record
 from audit.verification import faults as faults_of_the_log
 from foundation.models import OutboxMessage
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.interest import plans
 from transfers.interest import posting as interest
@@ -55,7 +56,7 @@ def saved(alice: Any, open_account: Callable) -> BankAccount:
 
 
 def move(account: BankAccount, amount: str, at: datetime) -> None:
-    """Cash in, or out where the amount is negative, at any time: of a kind that needs no order."""
+    """Move cash in, or out if the amount is negative, at any time: of a kind that needs no order."""
     cash = BankAccount.objects.get(ledger_code="cash-0")
     debit, credit = (cash.pk, account.pk) if Decimal(amount) > 0 else (account.pk, cash.pk)
     with transaction.atomic():
@@ -84,12 +85,13 @@ def state_of(account: BankAccount) -> tuple[Any, ...]:
 
 def test_each_month_that_is_over_is_paid(saved: BankAccount, balance_of: Callable) -> None:
     run = accrue_interest(at=NOVEMBER)
-    october = OCTOBER + Decimal("0.01")  # on 1,002.10 by now: 0.06510 more, with what was carried
+    october = OCTOBER + Decimal("0.01")  # on 1,002.10 here: 0.06510 more, with the carried rest
     assert paid_on(saved) == [("For September 2026", SEPTEMBER), ("For October 2026", october)]
     assert balance_of(saved) == 1000 + SEPTEMBER + october
     assert (run.accounts, run.days, run.postings, run.posted) == (1, 52, 2, SEPTEMBER + october)
 
 
+@proves("V16.2.1")
 def test_the_bank_pays_it_and_the_log_has_the_evidence(saved: BankAccount, alice: Any) -> None:
     """R3.1, R6.3."""
     accrue_interest(at=NOVEMBER)
@@ -129,7 +131,7 @@ def test_every_day_or_once_after_months_it_comes_to_the_same(alice: Any, open_ac
 
 
 def test_the_balance_at_the_end_of_the_day_counts(saved: BankAccount, settings: Any) -> None:
-    """In the bank's time zone, whatever came between, and whichever movement got its sequence first."""
+    """In the bank's time zone, whatever came in between, and whichever movement got its sequence first."""
     settings.TIME_ZONE = "America/New_York"
     # 9 p.m. and, two hours later, 1 a.m. of the next day in UTC: the tenth, in New York.
     move(saved, "-1000.00", datetime(2026, 9, 12, 1, 0, tzinfo=UTC))
@@ -258,7 +260,7 @@ def test_reversed_interest_is_gone(saved: BankAccount, ada: Any) -> None:
 
 
 def test_ten_accounts_cost_as_many_statements_as_one(alice: Any, open_account: Callable) -> None:
-    """But for the balances, which are set one by one."""
+    """Except for the balances, which are set one by one."""
 
     def statements(at: datetime) -> list[str]:
         with CaptureQueriesContext(connection) as captured:
@@ -310,7 +312,7 @@ def test_a_batch_is_written_whole_or_not_at_all(saved: BankAccount, monkeypatch:
 
 
 def test_what_moves_while_nothing_is_locked_is_not_taken_off(saved: BankAccount, monkeypatch: Any) -> None:
-    """A look (a dry run, a page) reads the balance first: what came since belongs to neither."""
+    """A look (a dry run, a page) reads the balance first: later movements belong to neither."""
     read = plans.counted_before
 
     def move_first(accounts: Any) -> Any:
@@ -353,7 +355,7 @@ def test_a_day_that_is_not_over_is_refused(saved: BankAccount, until: str) -> No
 
 
 @in_one_world("until", ["yesterday", "31.10.2026", "2026-02-30", ""])
-def test_what_is_no_day_is_refused(until: str) -> None:
+def test_anything_except_a_day_is_refused(until: str) -> None:
     with pytest.raises(CommandError, match="no day"):
         command("--until", until)
 

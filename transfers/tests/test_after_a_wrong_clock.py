@@ -1,5 +1,5 @@
-"""Movements that a clock wrote which was an hour ahead, over midnight and a month's end, and has been set right since:
-they stand in their order, and every page that shows them goes on (R3.1, R3.7)."""
+"""Movements by a clock that was an hour ahead, over midnight and a month's end, and has been corrected since: they stay
+in their order, and every page that shows them works (R3.1, R3.7)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -33,8 +33,8 @@ def clock() -> Any:
 
 @pytest.fixture
 def moved(clock: Any, alice: Any, bob: Any, open_account: Callable, settings: Any) -> Any:
-    """Alice's account: a payment before the clock goes wrong, one and a held one while it is, one when it is right
-    again; five minutes apart in truth."""
+    """Alice's account: a payment before the clock goes wrong, one and a held one while it is wrong, one when it is
+    right again; five minutes apart in truth."""
     settings.SUSPICIOUS_AMOUNT = Decimal(1000)
     account, target = open_account(alice, "5000.00"), open_account(bob)
     moments = (timedelta(0), timedelta(minutes=65), timedelta(minutes=70), timedelta(minutes=15))
@@ -78,7 +78,7 @@ def test_every_page_shows_them(moved: Any, alice: Any, browser_of: Callable[...,
 
 
 def test_the_statements_of_both_months_add_up(moved: Any, alice: Any, clock: Any) -> None:
-    """Each by the time of its movements: the second begins with what the first one ended with."""
+    """Movements count by their time: the second statement begins with the first one's closing balance."""
     clock.move_to(BEFORE_MIDNIGHT + timedelta(days=3))
     first, second = (
         monthly.statement_for(alice, moved, month, at=BEFORE_MIDNIGHT + timedelta(days=3))
@@ -103,7 +103,7 @@ def test_what_was_held_then_can_be_cancelled_when_it_is_right_again(moved: Any, 
 def test_interest_is_what_it_had_been_had_the_clock_been_right(
     clock: Any, alice: Any, open_account: Callable, settings: Any
 ) -> None:
-    """R9.2: counted at two o'clock, it is of a day that is over by an hour, also by a clock that is an hour ahead."""
+    """R9.2: counted at two o'clock, for a day that is over by an hour, even by a clock that is an hour ahead."""
     settings.SAVINGS_RATE = "0.0365"
     counted = []
     for ahead in (timedelta(hours=1), timedelta(0)):

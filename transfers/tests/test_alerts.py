@@ -24,7 +24,7 @@ from tests.tables import in_one_world
 from transfers.history import monitoring
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit, FraudAlert, TransferOrder
-from transfers.orders import cash, limits
+from transfers.orders import cash, fraud, limits
 from transfers.orders.screening import AlertClosedAlready, close_alert
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
@@ -131,9 +131,9 @@ def test_the_row_remembers_no_more_payments_than_the_rule_counts(
     for _ in range(6):
         pay("1.00")
     row = CustomerLimit.objects.get(user=alice)
-    assert limits.payments_in_the_hour(row, at=timezone.now()) == 3
+    assert limits.earlier_payments(row, at=timezone.now())[fraud.IN_AN_HOUR] == 3
     assert len(json.loads(row.recent)["payments"]) == 3
-    assert limits.payments_in_the_hour(row, at=timezone.now() + timedelta(hours=1)) == 0
+    assert limits.earlier_payments(row, at=timezone.now() + timedelta(hours=1))[fraud.IN_AN_HOUR] == 0
 
 
 # --- Closing ------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def alices(alice: Any, api_of: Callable) -> ApiClient:
 
 # --- Whose -------------------------------------------------------------------------------------------------------
 
-# Each route that is about something, with a body that would do: {number}, {order}, {payee} are Alice's.
+# Each route that is about something, with a body that would work: {number}, {order}, {payee} are Alice's.
 ABOUT_HERS: list[tuple[str, str, Any]] = [
     ("GET", "accounts/{number}", None),
     ("PATCH", "accounts/{number}", {"nickname": "Mine"}),
@@ -116,7 +116,7 @@ def test_the_number_of_ones_own_account_may_have_spaces_and_hyphens(
 
 
 @in_one_world("wrong", ["0", "x", "123456789012", "%00", "١٢٣٤", "•••• 1234", "null", "1" * 5000])
-def test_what_is_no_number_is_as_unknown_as_somebody_elses(
+def test_a_text_that_is_not_a_number_is_as_unknown_as_another_customers(
     alices: ApiClient, everyday: BankAccount, wrong: str
 ) -> None:
     assert told(alices.get(f"accounts/{wrong}")) == (404, "not_found")
@@ -127,7 +127,7 @@ def test_what_is_no_number_is_as_unknown_as_somebody_elses(
 def test_a_digest_that_was_swapped_in_the_database_leads_nowhere(
     alices: ApiClient, everyday: BankAccount, savings: BankAccount, caplog: Any
 ) -> None:
-    # R8.1: else money would leave another account than the one named.
+    # R8.1: otherwise money would leave another account than the named one.
     digest = savings.number_digest
     BankAccount.objects.filter(pk=savings.pk).update(number_digest=None)
     BankAccount.objects.filter(pk=everyday.pk).update(number_digest=digest)
@@ -193,7 +193,7 @@ def test_an_opening_that_is_not_valid_opens_nothing(
     assert not BankAccount.objects.filter(owner=alice).exists()
 
 
-def test_whoever_has_enough_accounts_opens_no_more(alices: ApiClient, settings: Any) -> None:
+def test_a_customer_with_enough_accounts_opens_no_more(alices: ApiClient, settings: Any) -> None:
     settings.MAX_OPEN_ACCOUNTS = 1
     assert alices.post("accounts", {"kind": "checking"}, **KEY).status_code == 201
     other = {"Idempotency_Key": "another-key"}

@@ -191,7 +191,7 @@ def test_pages_go_on_where_the_one_before_ended(
 
 
 def test_the_cursor_of_another_list_is_refused(alices: ApiClient, everyday: BankAccount, pay_in: Callable) -> None:
-    """It would begin somewhere, and what is missing would not show."""
+    """It would begin somewhere, and missing rows would not show."""
     for _ in range(30):
         pay_in(everyday, "1")
     here = f"accounts/{everyday.number}/transactions"
@@ -283,7 +283,7 @@ def test_a_month_that_was_not_is_404(months: BankAccount, api_of: Callable, alic
 
 
 @in_one_world("month", ["2026/0", "2026/13", "0/1", "10000/1", "x/1", "2026/-1", "2026/1.5", "9" * 5000 + "/1"])
-def test_what_is_no_month_is_refused(months: BankAccount, api_of: Callable, alice: Any, month: str) -> None:
+def test_anything_except_a_month_is_refused(months: BankAccount, api_of: Callable, alice: Any, month: str) -> None:
     assert told(api_of(alice).get(f"accounts/{months.number}/statements/{month}")) == (422, "invalid")
 
 

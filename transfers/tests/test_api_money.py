@@ -12,6 +12,7 @@ from accounts.account_numbers import check_digits
 from accounts.models import BankAccount
 from tests.acts import mails
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import OrderState, TransferOrder
 from transfers.orders import holds, placing
@@ -78,7 +79,7 @@ def test_money_goes_to_another_account_of_ones_own(
     assert [balance_of(everyday), balance_of(savings)] == [70, 30]
 
 
-def test_money_goes_to_somebody_whom_one_has_paid(
+def test_money_goes_to_a_known_payee(
     do: Callable, everyday: BankAccount, known: BankAccount, balance_of: Callable, api_of: Callable, bob: Any
 ) -> None:
     answer = do("transfer", everyday, to=known.number, amount="30")
@@ -106,7 +107,7 @@ def test_the_receipt_can_be_read_again_and_as_a_pdf(
 def test_the_same_request_again_gets_the_same_answer_and_moves_nothing(
     do: Callable, everyday: BankAccount, known: BankAccount, books: Callable, freeze: Callable, settings: Any
 ) -> None:
-    # R3.5: whatever has become of the payee and of all limits since.
+    # R3.5: whatever has happened to the payee and to all limits since.
     bodies: list[tuple[str, dict[str, Any]]] = [
         ("deposit", {"amount": "1"}),
         ("withdraw", {"amount": "2"}),
@@ -145,7 +146,9 @@ def test_a_key_is_good_for_one_request(
 
 
 @in_one_world("verb", ["deposit", "withdraw", "transfer"])
-def test_whatever_moves_money_takes_a_key(verb: str, alices: ApiClient, everyday: BankAccount, books: Callable) -> None:
+def test_every_route_that_moves_money_takes_a_key(
+    verb: str, alices: ApiClient, everyday: BankAccount, books: Callable
+) -> None:
     # R7.3
     before = books()
     body = {"amount": "1"} | ({"to": everyday.number} if verb == "transfer" else {})
@@ -165,7 +168,7 @@ def test_the_keys_of_two_customers_have_nothing_to_do_with_each_other(
 def test_who_waited_too_long_for_the_first_is_told_to_ask_again(
     do: Callable, everyday: BankAccount, monkeypatch: Any
 ) -> None:
-    # R3.5: 409 only where waiting has come to its end.
+    # R3.5: 409 only after waiting in vain.
     def locked(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("database is locked")
 
@@ -240,7 +243,7 @@ def test_no_strange_transfer_moves_anything(
     do: Callable, everyday: BankAccount, savings: BankAccount, bobs: BankAccount, books: Callable, body: Any,
     field: str, code: str,
 ) -> None:  # fmt: skip
-    # R7.3: nor does a number of another type dodge the check for the same account.
+    # R7.3: a number of another type does not dodge the check for the same account either.
     before = books()
     numbers = {"savings": savings.number, "bobs": bobs.number}
     body = {name: value.format(**numbers) if isinstance(value, str) else value for name, value in body.items()}
@@ -298,7 +301,7 @@ def test_a_payment_that_is_held_is_202_and_says_why(
     do: Callable, alices: ApiClient, household: BankAccount, known: BankAccount, sam: Any, balance_of: Callable,
     settings: Any,
 ) -> None:  # fmt: skip
-    # R3.10: and its order tells what has become of it.
+    # R3.10: and its order tells what happened to it.
     settings.STEP_UP_AMOUNT = Decimal(20_000)
     first = do("transfer", household, key="a-boat-or-two", to=known.number, amount="12345.67")
     order = TransferOrder.objects.get(kind="payment")
@@ -353,7 +356,7 @@ def test_a_held_payment_is_cancelled_and_the_same_request_again_is_answered_alik
 def test_a_cancellation_that_comes_too_late_is_told_what_has_happened(
     held: Any, alices: ApiClient, sam: Any, api_of: Callable, bob: Any
 ) -> None:
-    # R3.14, R7.3: and the payee, who sees it by now, cancels nothing either.
+    # R3.14, R7.3: and the payee, who can see it by then, cancels nothing either.
     holds.release_order(actor=sam, order=held, reason="They bought a boat.")
     answer = alices.post(f"orders/{held.public_id}/cancel")
     assert told(answer) == (409, "wrong_status")
@@ -384,6 +387,7 @@ def test_an_expired_payment_says_so(held: Any, alices: ApiClient) -> None:
 # --- How often ---------------------------------------------------------------------------------------------------
 
 
+@proves("V2.4.1")
 def test_three_transfers_by_page_and_three_by_the_api_are_one_too_many(
     do: Callable, alice: Any, browser_of: Callable, everyday: BankAccount, savings: BankAccount, balance_of: Callable
 ) -> None:
@@ -409,7 +413,7 @@ def test_three_transfers_by_page_and_three_by_the_api_are_one_too_many(
 def test_the_twenty_first_of_a_minute_is_one_too_many(
     do: Callable, everyday: BankAccount, savings: BankAccount, verb: str, name: str
 ) -> None:
-    # R7.4: of all accounts together, refused ones too; the same request again is no other.
+    # R7.4: over all accounts together, refused ones too; a repeated request is not another.
     for number in range(19):
         answers = [do(verb, everyday, key=f"number-{number:04}", amount="0.01") for _ in range(2)]
         assert [answer.status_code for answer in answers] == [201, 201]
@@ -422,7 +426,7 @@ def test_the_twenty_first_of_a_minute_is_one_too_many(
 
 
 def test_numbers_cannot_be_tried_out(do: Callable, everyday: BankAccount, bobs: BankAccount, settings: Any) -> None:
-    # R3.3: look-ups are counted, and the same request again is no other.
+    # R3.3: look-ups are counted, and a repeated request is not another.
     settings.PAYEE_LOOKUPS_PER_HOUR = 2
     unknown = ["1000000000", "1000000001"]
     for _ in range(3):

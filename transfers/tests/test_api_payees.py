@@ -104,7 +104,7 @@ def test_a_look_up_does_not_tell_why_somebody_cannot_be_paid(
 
 
 @in_one_world("number", [123456789012, None, "", "123456789012", ["1"], {"a": "1"}, "x" * 1000])
-def test_what_is_no_number_is_not_looked_up(alices: ApiClient, number: Any) -> None:
+def test_a_text_that_is_not_a_number_is_not_looked_up(alices: ApiClient, number: Any) -> None:
     answer = alices.post("payees/lookup", {"number": number})
     assert told(answer) == (422, "invalid")
     assert "RateLimit" not in answer

@@ -35,7 +35,7 @@ def api(request: Any, api_of: Callable[..., ApiClient]) -> Callable[[str], ApiCl
 
 
 def keyed(key: str = "") -> dict[str, str]:
-    """The header of a key; without one, another each time."""
+    """Return the header of a key; without one, another each time."""
     return {"Idempotency_Key": key or str(uuid4())}
 
 
@@ -91,7 +91,7 @@ def test_a_list_of_any_length_costs_the_same(
             assert items(client, path)
 
 
-def test_release_moves_the_money_and_answers_with_what_became_of_it(held: Any, bobs: Any, api: Any, sam: Any) -> None:
+def test_release_moves_the_money_and_answers_with_the_outcome(held: Any, bobs: Any, api: Any, sam: Any) -> None:
     answer = api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed())
     assert answer.status_code == 200
     assert answer.json()["state"] == "released"
@@ -136,7 +136,7 @@ def test_the_same_decision_again_has_the_same_answer(verb: str, held: Any, api: 
     other = {"release": "reject", "reject": "release"}[verb]
     assert told(sam.post(f"holds/{held.public_id}/{other}", {"reason": REASON}, **key)) == CONFLICT
     assert told(sam.post(path, {"reason": REASON}, **keyed())) == DECIDED
-    # Somebody else's key of the same text is another key.
+    # Another person's key with the same text is another key.
     assert told(api("ada").post(path, {"reason": REASON}, **key)) == DECIDED
     assert books() == before
 
@@ -165,7 +165,7 @@ def test_no_party_stranger_or_auditor_decides(verb: str, who: str, held: Any, ap
 
 
 def test_who_ordered_it_does_not_decide_it(held: Any, sam: Any, api: Any, books: Any) -> None:
-    # R5.2: a clerk at the counter, say.
+    # R5.2: for example a clerk at the counter.
     TransferOrder.objects.filter(pk=held.pk).update(initiator=sam)
     before, client = books(), api("sam")
     for verb in ("release", "reject"):
@@ -188,7 +188,7 @@ def test_support_does_not_even_see_what_was_never_held(pay: Any, api: Any) -> No
         assert told(api("sam").post(f"holds/{uuid4()}/{verb}", {"reason": REASON}, **keyed())) == NOT_FOUND
 
 
-def test_what_is_not_possible_now_waits_on(held: Any, bobs: Any, api: Any, freeze: Any) -> None:
+def test_an_impossible_release_waits_on(held: Any, bobs: Any, api: Any, freeze: Any) -> None:
     freeze(bobs)
     assert told(api("sam").post(f"holds/{held.public_id}/release", {"reason": REASON}, **keyed())) == (
         409,

@@ -13,6 +13,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import Payee, StepUpChallenge, TransferOrder
 
@@ -68,7 +69,7 @@ def test_a_first_payment_is_asked_for_a_code_and_goes_through_with_it(
     done = send("0.01", challenge=challenge["id"], code=code_of(alice))
     assert (done.status_code, done.json()["target_name"]) == (201, "Bob Brandt")
     assert balance_of(bobs) == Decimal("0.01")
-    # The same again, with the code or without, is answered with the same order.
+    # The same request again, with the code or without, is answered with the same order.
     assert send("0.01").json() == done.json()
     assert send("0.01", challenge=challenge["id"], code="000000").json() == done.json()
     assert balance_of(bobs) == Decimal("0.01")
@@ -127,6 +128,7 @@ def test_a_code_is_good_for_what_it_was_asked_for(
     assert send(challenge=challenge, code=code).status_code == 201
 
 
+@proves("V7.5.3")
 def test_a_challenge_of_somebody_else_is_good_for_nothing(
     send: Callable, code_of: Callable, charlie: Any, api_of: Callable, open_account: Callable, bobs: BankAccount
 ) -> None:

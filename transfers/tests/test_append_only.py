@@ -1,5 +1,5 @@
-"""Transactions and entries are written once: at model, queryset and database depth (R3.1); and the constraints
-that stand behind the ledger's own checks (R3.4)."""
+"""Transactions and entries are written once: at model, queryset and database depth (R3.1); and the constraints behind
+the ledger's own checks (R3.4)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import BankAccount
 from foundation.append_only import AppendOnlyError
 from tests import acts
+from tests.asvs import proves
 from transfers.models import Entry, OrderState, Transaction, TransactionKind, TransferOrder
 
 pytestmark = pytest.mark.trips_triggers
@@ -111,9 +112,10 @@ def test_the_database_refuses_raw_changes(model: Any, sql: str) -> None:
     assert rows_of(model) == before
 
 
+@proves("V16.4.2")
 @BOTH
 @pytest.mark.parametrize("verb", ["REPLACE INTO", "INSERT OR REPLACE INTO"])
-def test_replace_does_not_go_round_the_triggers(model: Any, verb: str) -> None:
+def test_replace_does_not_bypass_the_triggers(model: Any, verb: str) -> None:
     """SQLite's REPLACE deletes without firing triggers, unless recursive_triggers is on."""
     if connection.vendor != "sqlite":
         pytest.skip("REPLACE is SQLite's own.")

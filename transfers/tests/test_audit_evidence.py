@@ -1,4 +1,4 @@
-"""`manage.py verify_audit_log` finds a ledger that was rewritten in step, balances and all (R6.3)."""
+"""`manage.py verify_audit_log` finds a ledger that was rewritten consistently, with its balances (R6.3)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -70,7 +70,7 @@ def test_an_honest_ledger_is_as_reported(orders: list[TransferOrder]) -> None:
 def test_a_ledger_rewritten_together_with_its_balances_is_named(
     orders: list[TransferOrder], everyday: BankAccount
 ) -> None:
-    """A deposit that was ten times as large, with everything that follows from it: the rows fit one another."""
+    """A deposit that was ten times as large, with all its consequences: the rows fit together."""
     order = orders[0]
     more = 9 * 777
     run(f"UPDATE {Transaction._meta.db_table} SET amount = amount + {more} WHERE id = %s", key(order.transaction))

@@ -1,4 +1,4 @@
-"""What a customer sees of a payment that is pending, cancels, or that has expired (R3.14)."""
+"""What a customer sees of a payment that is pending, that they cancel, or that has expired (R3.14)."""
 
 import io
 from collections.abc import Callable
@@ -81,7 +81,7 @@ def test_the_account_page_offers_to_cancel_what_is_pending(
 def test_one_cancelled_and_another_of_the_same_amount_are_news_to_an_open_dashboard(
     alice: Any, household: BankAccount, held: TransferOrder, pay: Callable
 ) -> None:
-    """R10.4: or its row would go on to cancel what is cancelled already."""
+    """R10.4: or its row would lead to cancelling what is cancelled already."""
     at = timezone.now()
     before = history.overview_version(alice, at=at)
     cancel_order(actor=alice, order=held)
@@ -183,7 +183,7 @@ def test_an_expired_one_says_so_and_can_be_sent_again(alice: Any, browser_of: Ca
 def test_the_payee_sees_nothing_of_it(
     end: Callable, alice: Any, bob: Any, browser_of: Callable, bobs: BankAccount, held: TransferOrder
 ) -> None:
-    """R3.14: who never saw it is not told that it is gone."""
+    """R3.14: a payee who never saw it is not told that it is gone."""
     end(alice, held)
     client = browser_of(bob)
     assert client.get(receipt_url(held)).status_code == 404

@@ -1,4 +1,4 @@
-"""A customer takes back what is held and nobody has decided on (R3.14)."""
+"""A customer takes back a held order that nobody has decided (R3.14)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,6 +14,7 @@ from accounts.models import AccountStatus, BankAccount, User
 from accounts.roles import Role
 from audit.models import AuditEntry
 from tests.acts import mails
+from tests.asvs import proves
 from tests.funds import funds, used_by
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code, stored
 from tests.tables import in_one_world
@@ -101,10 +102,10 @@ def test_held_money_is_in_the_way_of_closing_and_cancelled_money_is_not(
 
 
 @in_one_world("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
-def test_whatever_status_the_accounts_have(
+def test_it_works_for_any_status_of_the_accounts(
     status: AccountStatus, alice: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder, freeze: Callable
 ) -> None:
-    """Nothing moves, so nothing is in its way."""
+    """Nothing moves, so nothing stops it."""
     freeze(household)
     freeze(bobs, status)
     assert cancel_order(actor=alice, order=held).state == OrderState.CANCELLED
@@ -114,8 +115,9 @@ def test_whatever_status_the_accounts_have(
 # --- The limit over midnight ----------------------------------------------------------------------------------
 
 
+@proves("V2.3.4")
 def test_another_days_limit_is_not_given_back(alice: Any, pay: Callable) -> None:
-    """R3.9: the day of the order is over, and what was paid since is today's."""
+    """R3.9: the day of the order is over, and later payments count today."""
     tomorrow = timezone.now() + timedelta(days=1)
     yesterdays = pay(AMOUNT)
     pay("5.00", at=tomorrow)
@@ -145,7 +147,7 @@ def large_cash(alice: Any, sam: Any, household: BankAccount) -> TransferOrder:
 def test_the_customer_cancels_cash_that_a_clerk_has_ordered_for_them(
     alice: Any, ada: Any, household: BankAccount, large_cash: TransferOrder
 ) -> None:
-    """It is their money that waits; who went home without it must not wait for a clerk."""
+    """It is the customer's money that waits; they must not wait for a clerk."""
     cancel_order(actor=alice, order=large_cash)
     assert funds(household) == (Decimal("20000.00"), Decimal("20000.00"))
     assert used_by(alice) == 0
@@ -176,7 +178,7 @@ def test_cancelling_again_does_nothing(alice: Any, held: TransferOrder, books: C
         (lambda sam, held: expire_holds(at=held.expires_at), "This transfer has expired: nobody decided on it in time"),
     ],
 )
-def test_who_comes_too_late_is_told_what_has_happened_and_not_by_which_clerk(
+def test_a_late_customer_is_told_what_has_happened_and_not_by_which_clerk(
     decide: Callable, told: str, alice: Any, sam: Any, held: TransferOrder, books: Callable
 ) -> None:
     decide(sam, held)
@@ -208,6 +210,7 @@ def test_what_was_never_held_cannot_be_cancelled(alice: Any, pay: Callable, book
     assert books() == before
 
 
+@proves("V2.3.4")
 @in_one_world(
     ("name", "refusal"),
     [("bob", NotYourOrder), ("charlie", NotYourOrder), ("sam", PermissionDenied), ("ada", PermissionDenied)],
@@ -248,7 +251,7 @@ def test_a_decision_behind_the_lock_is_noticed_and_nothing_is_given_back(
 
 @in_one_world("state", [OrderState.CANCELLED, OrderState.EXPIRED])
 def test_a_cancelled_or_expired_order_has_no_transaction(state: OrderState, sam: Any, held: TransferOrder) -> None:
-    """R3.1: the database's own word."""
+    """R3.1: refused by the database itself."""
     release_order(actor=sam, order=held, reason=REASON)
     with pytest.raises(IntegrityError), transaction.atomic():
         TransferOrder.objects.filter(pk=held.pk).update(state=state)
@@ -256,7 +259,7 @@ def test_a_cancelled_or_expired_order_has_no_transaction(state: OrderState, sam:
 
 @in_one_world("state", [OrderState.CANCELLED, OrderState.EXPIRED])
 def test_an_order_that_ended_without_giving_its_hold_back_is_named(state: OrderState, held: TransferOrder) -> None:
-    """`verify_ledger`: a state that somebody wrote into the table by hand."""
+    """`verify_ledger`: a state that was written into the table by hand."""
     TransferOrder.objects.filter(pk=held.pk).update(state=state)
     assert list(verification.faults()) == [
         f"account {held.source_id}: 12345.67 is held, its waiting orders add up to 0"
@@ -264,7 +267,7 @@ def test_an_order_that_ended_without_giving_its_hold_back_is_named(state: OrderS
 
 
 def test_a_second_clerk_may_still_be_any(alice: Any, make_user: Callable, pay: Callable) -> None:
-    """After a cancelled one, the next is decided like any."""
+    """After a cancelled one, the next is decided like any other."""
     cancel_order(actor=alice, order=pay(AMOUNT))
     clerk = make_user("Sonja", Role.SUPPORT)
     assert release_order(actor=clerk, order=pay(AMOUNT), reason=REASON).state == OrderState.RELEASED

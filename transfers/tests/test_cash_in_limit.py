@@ -13,6 +13,7 @@ from accounts.models import AccountKind, BankAccount, User
 from audit.models import AuditEntry
 from foundation.money import format_money
 from tests.acts import mails
+from tests.asvs import proves
 from tests.funds import funds, used_by
 from tests.staff_acts import REASON, entry_of
 from transfers import history
@@ -43,6 +44,7 @@ def pay_in(alice: Any, everyday: BankAccount, new_key: Callable) -> Callable[...
 # --- The ceiling --------------------------------------------------------------------------------------------
 
 
+@proves("V2.3.2")
 def test_three_deposits_of_almost_a_trillion_are_refused(
     pay_in: Callable, alice: Any, books: Callable, settings: Any
 ) -> None:
@@ -176,6 +178,7 @@ def waiting(pay_in: Callable, settings: Any) -> TransferOrder:
     return pay_in("10000.01", description="Found in the attic")
 
 
+@proves("V2.3.2")
 def test_a_deposit_above_the_suspicious_amount_is_held_and_sets_nothing_aside(
     alice: Any, waiting: TransferOrder, everyday: BankAccount, balance_of: Callable
 ) -> None:
@@ -283,7 +286,7 @@ def test_the_next_day_a_rejection_gives_nothing_back_of_that_day(
 def test_nothing_is_released_to_a_locked_customer_who_made_it_themselves(
     alice: Any, sam: Any, waiting: TransferOrder, everyday: BankAccount, balance_of: Callable
 ) -> None:
-    # R1.5: whoever ordered it may be the reason for the lock.
+    # R1.5: the person who ordered it may be the reason for the lock.
     User.objects.filter(pk=alice.pk).update(locked_at=NOON)
     with pytest.raises(CustomerCannotSignIn):
         holds.release_order(actor=sam, order=waiting, reason=REASON)
@@ -308,7 +311,7 @@ def test_an_opening_deposit_that_is_held_opens_an_empty_account_and_says_so(
 def test_an_account_is_not_closed_under_a_deposit_that_waits(
     alice: Any, sam: Any, savings: BankAccount, pay_in: Callable, settings: Any
 ) -> None:
-    """R2.3: once it is closed, nothing could be released to it."""
+    """R2.3: to a closed account nothing could be released."""
     settings.CASH_IN_DAILY_LIMIT = Decimal(50_000)
     order = pay_in("10000.01", account=savings)
     with pytest.raises(closing.DepositWaits, match="A deposit to this account waits"):
@@ -326,7 +329,7 @@ def test_a_stranger_finds_no_deposit_to_confirm(
     for method in ("get", "post"):
         assert getattr(browser_of(charlie), method)(url).status_code == 404
     assert browser_of(charlie).get(reverse("receipt", args=[waiting.public_id])).status_code == 404
-    # Nor does a deposit's draft pay anything out, or a review of another session do anything.
+    # A deposit's draft pays nothing out, and the review of another session does nothing either.
     draft_id = url.rstrip("/").rpartition("/")[2]
     browser = browser_of(alice)
     for name in ("deposit_confirm", "withdraw_confirm"):
@@ -342,7 +345,7 @@ def test_where_it_is_off_no_page_offers_it_and_each_refuses_it_truthfully(
     alice: Any, browser_of: Callable, api_of: Callable, everyday: BankAccount, settings: Any, books: Callable,
     new_key: Callable,
 ) -> None:  # fmt: skip
-    """R3.2: also what was reviewed while it was on."""
+    """R3.2: also for drafts that were reviewed while it was on."""
     browser, api = browser_of(alice), api_of(alice)
     urls = {name: reverse(name, args=[everyday.public_id]) for name in ("deposit", "withdraw")}
     reviews = [browser.post(url, {"amount": "5.00"})["Location"] for url in urls.values()]
@@ -407,7 +410,7 @@ def test_cash_that_a_clerk_took_is_the_counters_to_give_back(
     assert (history.cash_in_use(alice).used, used_by(alice)) == (Decimal(400), Decimal(0))
 
 
-def test_of_a_deposit_of_ones_own_that_expired_nobody_is_sent_to_the_counter(
+def test_nobody_is_sent_to_the_counter_for_their_own_expired_deposit(
     alice: Any, waiting: TransferOrder, balance_of: Callable, everyday: BankAccount
 ) -> None:
     holds.expire_order(order=waiting, at=waiting.expires_at)

@@ -1,4 +1,4 @@
-"""What drawing a page takes: no template for each row of it, and nothing that is kept from one customer for another."""
+"""The cost of drawing a page: no template for each row of it, and nothing kept from one customer for another."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -44,7 +44,7 @@ def test_rows_are_drawn_without_templates_of_their_own(
     ]
     pay_in(savings, 1, alice)
     for url in pages:
-        browser.get(url)  # what is drawn once for all is drawn now
+        browser.get(url)  # parts that are drawn once for all are drawn now
     few = [len(browser.get(url).templates) for url in pages]
     pay_in(everyday, 24, alice)
     many = [len(browser.get(url).templates) for url in pages]

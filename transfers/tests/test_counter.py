@@ -17,6 +17,7 @@ from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, mails_of, wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
 from transfers.accounts import opening
@@ -110,6 +111,7 @@ def test_a_wrong_code_moves_nothing_and_counts_as_a_guess_at_the_customer(
     assert refused.count() == 2
 
 
+@proves("V7.5.3")
 def test_neither_the_clerks_code_nor_a_recovery_code_nor_a_used_one_opens_the_till(
     alice: Any, sam: Any, everyday: BankAccount, books: Callable
 ) -> None:
@@ -129,7 +131,7 @@ def test_neither_the_clerks_code_nor_a_recovery_code_nor_a_used_one_opens_the_ti
 def test_nothing_is_paid_out_to_a_locked_or_deactivated_customer(
     state: dict[str, Any], alice: Any, sam: Any, everyday: BankAccount, balance_of: Callable
 ) -> None:
-    # R1.5: whoever has the phone may be the reason for the lock. Cash can be brought for them.
+    # R1.5: a thief with the phone may be the reason for the lock. Cash can be brought for them.
     User.objects.filter(pk=alice.pk).update(**state)
     account = BankAccount.objects.get(pk=everyday.pk)
     with pytest.raises(CustomerCannotSignIn):
@@ -153,7 +155,7 @@ def test_above_the_alert_amount_no_cash_is_handed_out_before_a_second_clerk_agre
     assert "€1,000.01 paid out at the counter" in mails(alice.email)[-1].subject
 
 
-def test_funds_status_and_limit_are_checked_as_ever(
+def test_funds_status_and_limit_are_checked_as_always(
     alice: Any, sam: Any, everyday: BankAccount, freeze: Callable, settings: Any, balance_of: Callable
 ) -> None:
     # R3.3
@@ -175,7 +177,7 @@ def test_a_mail_of_cash_that_waits_is_not_written(sam: Any, everyday: BankAccoun
         mails_of("cash_at_counter", order_id=order.pk)
 
 
-def test_the_banks_own_accounts_are_no_customers(sam: Any, alice: Any) -> None:
+def test_the_banks_own_accounts_are_not_customers(sam: Any, alice: Any) -> None:
     # A forged id.
     till = BankAccount.objects.get(ledger_code="cash-0")
     with pytest.raises(NotACustomersAccount):
@@ -207,6 +209,7 @@ def hand_out(alice: Any, sam: Any, rich: BankAccount, new_key: Callable, no_minu
     return withdraw
 
 
+@proves("V2.3.5")
 def test_nine_times_a_thousand_need_a_second_clerk_as_nine_thousand_do(hand_out: Callable) -> None:
     # R3.10
     states = [hand_out("1000.00", at=NOON + timedelta(minutes=number)).state for number in range(3)]
@@ -234,6 +237,7 @@ def test_what_a_second_clerk_agreed_to_and_what_customers_take_themselves_does_n
     assert hand_out("1000.00").state == "posted"
 
 
+@proves("V2.3.5")
 @pytest.mark.usefixtures("no_minute_limits")
 def test_much_cash_paid_in_at_the_counter_is_looked_at_by_a_second_person(
     alice: Any, bob: Any, sam: Any, ada: Any, rich: BankAccount, bobs: BankAccount, savings: BankAccount,
@@ -274,7 +278,7 @@ def test_much_cash_paid_in_at_the_counter_is_looked_at_by_a_second_person(
 def test_cash_in_that_a_second_clerk_agreed_to_or_refused_does_not_count(
     alice: Any, sam: Any, ada: Any, savings: BankAccount, balance_of: Callable, new_key: Callable
 ) -> None:
-    """R3.2: as cash out. One clerk's 950,000 was on the balance at once."""
+    """R3.2: as for cash out. One clerk's 950,000 was on the balance at once."""
 
     def note(amount: str) -> TransferOrder:
         return pay_in(sam, savings, amount, key=new_key())
@@ -357,7 +361,7 @@ def test_each_question_is_one_range_of_an_index_however_long_the_past(
 def test_a_key_used_for_something_else_is_a_conflict_before_the_customers_code_is_looked_at(
     alice: Any, sam: Any, everyday: BankAccount, balance_of: Callable
 ) -> None:
-    """R3.5: the code stays good for what the clerk sends next, and a wrong one is no guess."""
+    """R3.5: the code stays valid for the clerk's next request, and a wrong one is not a guess."""
     pay_in(sam, everyday, key="one key for two")
     code = fresh_code(alice)
     with pytest.raises(IdempotencyConflict):

@@ -1,4 +1,4 @@
-"""A second person releases or rejects what is held, exact to the cent (R3.9, R3.10)."""
+"""A second person releases or rejects a held order, exact to the cent (R3.9, R3.10)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests.acts import mails
+from tests.asvs import proves
 from tests.funds import funds, used_by
 from tests.staff_acts import REASON, agree, entry_of, stored
 from tests.tables import in_one_world
@@ -129,7 +130,7 @@ def test_a_receiver_who_closed_their_account_through_the_bank_gets_nothing(
 def test_a_released_payment_can_be_reversed_by_two_administrators(
     ada: Any, sam: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder, make_user: Any
 ) -> None:
-    # R5.8: it is as large as what is held.
+    # R5.8: it is as large as the held amount.
     adam = make_user("Adam", Role.ADMIN)
     released = release_order(actor=sam, order=held, reason=REASON)
     assert released.transaction is not None
@@ -174,7 +175,7 @@ def test_rejection_works_whatever_the_accounts_status(
 
 
 def test_another_days_limit_is_not_given_back(alice: Any, sam: Any, pay: Callable) -> None:
-    """R3.9: the day of the order is over, and what was paid since is today's."""
+    """R3.9: the day of the order is over, and later payments count today."""
     tomorrow = timezone.now() + timedelta(days=1)
     yesterdays = pay(AMOUNT)
     pay("5.00", at=tomorrow)
@@ -223,6 +224,7 @@ def test_customers_and_auditors_decide_nothing(
     assert books() == before
 
 
+@proves("V2.3.5")
 @DECISIONS
 @in_one_world("name", ["alice", "bob"])
 def test_neither_sender_nor_receiver_decides_even_as_staff(
@@ -239,7 +241,7 @@ def test_neither_sender_nor_receiver_decides_even_as_staff(
 
 
 @DECISIONS
-def test_neither_does_whoever_ordered_it(decide: Callable, sam: Any, held: TransferOrder) -> None:
+def test_the_person_who_ordered_it_does_not_decide_it(decide: Callable, sam: Any, held: TransferOrder) -> None:
     TransferOrder.objects.filter(pk=held.pk).update(initiator=sam)
     with pytest.raises(NotYourself):
         decide(actor=sam, order=held, reason=REASON)
@@ -261,7 +263,7 @@ def test_without_a_reason_nothing_is_decided(
 def test_what_is_decided_is_decided(
     first: Callable, decide: Callable, sam: Any, ada: Any, held: TransferOrder, books: Callable
 ) -> None:
-    """A stale form: somebody else was faster, and it says who."""
+    """A stale form: another clerk was faster, and it says who."""
     first(actor=sam, order=held, reason=REASON)
     verb = {release_order: "released", reject_order: "rejected"}[first]
     before = books()
@@ -304,7 +306,7 @@ def test_what_was_never_held_cannot_be_decided(
 def test_a_key_that_another_decision_takes_at_this_moment_is_a_conflict_and_recorded(
     decide: Callable, sam: Any, held: TransferOrder, pay: Callable, books: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R3.5, R6.1: of two customers' orders, whose locks do not meet, so that only the key itself can tell."""
+    """R3.5, R6.1: for two customers' orders, whose locks do not meet, so that only the key itself can tell."""
     key, other = "one key for two", pay("5000.00")
     Once(sam, "release", str(other.public_id), REASON, key).keep(at=timezone.now())
     was_done, is_too_early = Once.was_done, [True]

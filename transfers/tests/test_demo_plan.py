@@ -1,4 +1,4 @@
-"""The demo's plan: always the same, never overdrawn, and what a month of people's money looks like (R9.2)."""
+"""The demo's plan: always the same, never overdrawn, and like a month of people's money (R9.2)."""
 
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The demo's history in bulk: it leaves what the services would have left, and nowhere but in the demo (R9.2)."""
+"""The demo's history in bulk: it leaves what the services would have left, and only in the demo (R9.2)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -78,7 +78,7 @@ def by_the_services(wanted: list[Instruction]) -> None:
 
 
 def left_behind() -> list[Any]:
-    """Every column, but for keys that are made up on the way and what follows from them."""
+    """Return every column, except for keys that are made up on the way and their consequences."""
     made_up = {"id", "public_id", "transaction_id", "subject_id", "evidence_digest"}
     rows: list[Any] = [
         {name: value for name, value in row.items() if name not in made_up}

@@ -1,6 +1,6 @@
-"""What a held payment has come to stays, though another like it waits on the same account (R3.4, R3.10, R3.14).
+"""The outcome of a held payment stays, though another like it waits on the same account (R3.4, R3.10, R3.14).
 
-Alone on its account, a payment that ended twice would free more than is held there, and that is refused by itself.
+A payment alone on its account that ended twice would free more than is held there, which the ledger refuses.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,8 @@ def told(end: Callable[[Any, TransferOrder], Any], clerk: Any, order: TransferOr
 
 
 def too_late(first: str, then: str) -> str:
-    """What the second act comes to: the same click again has the same answer, and the job finds nothing to do."""
+    """Return the result of the second act: the same click again has the same answer, and the job finds nothing to
+    do."""
     if then == "expire":
         return "nothing to do"
     return "done" if first == then == "cancel" else "DecidedAlready"

@@ -17,6 +17,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.money import to_minor
 from tests import acts
+from tests.asvs import proves
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
 from transfers.ledger.digests import entry_text, movement_digest
@@ -75,6 +76,7 @@ def test_an_opening_deposit_is_in_the_log_too(everyday: BankAccount) -> None:
     assert digest_in_the_log(order) == digest_from_rows(order.transaction_id)
 
 
+@proves("V16.4.2")
 @in_one_world(
     ("model", "change"),
     [
@@ -97,7 +99,7 @@ def test_a_rewritten_ledger_no_longer_fits_the_log(orders: list[TransferOrder], 
 
 
 _TEXTS = st.text()
-# SQLite keeps whatever was forced into a column of numbers.
+# SQLite keeps anything that is forced into a column of numbers.
 _NUMBERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.text(), st.floats(), st.none())
 
 
@@ -112,8 +114,8 @@ _NUMBERS = st.one_of(st.integers(-(2**63), 2**63 - 1), st.text(), st.floats(), s
 def test_the_text_of_a_digest_is_the_json_that_every_log_so_far_has(
     texts: Any, numbers: Any, reverses: str, at: datetime, entries: list[tuple]
 ) -> None:
-    """Put together by hand, for speed: one blank more, and no movement would be the one that was reported; one text
-    that is not quoted, and it could pass for two columns."""
+    """Built by hand, for speed: with one extra space, no movement would match its report; with one unquoted text, it
+    could pass for two columns."""
     own, (kind, reference, description), (amount, by) = str(UUID(int=7)), texts, numbers
     moment = at.isoformat(timespec="microseconds")
     head = [own, kind, reference, amount, description, by, reverses, moment]

@@ -1,4 +1,4 @@
-"""What is held and nobody decides on expires (R3.14)."""
+"""A held order that nobody decides expires (R3.14)."""
 
 import logging
 from collections.abc import Callable
@@ -68,14 +68,14 @@ def test_the_log_and_the_payer_are_told_and_the_payee_is_not(alice: Any, bob: An
 
 
 def test_its_alerts_stay_open_and_support_still_sees_it(sam: Any, held: TransferOrder) -> None:
-    """Nobody has looked: that the money went back is no answer to what the rules asked."""
+    """Nobody has looked: the return of the money does not answer the rules."""
     expire_holds(at=in_days(held, 14))
     assert set(FraudAlert.objects.filter(order=held).values_list("state", flat=True)) == {"open"}
     assert held in orders_seen_by(sam, TransferOrder.objects.all())
 
 
 def test_the_day_that_it_expires_on_keeps_its_limit(alice: Any, pay: Callable) -> None:
-    """R3.9: what it took was another day's."""
+    """R3.9: the order took it from another day."""
     order = pay("12345.67")
     later = in_days(order, 14)
     pay("5.00", at=later)
@@ -91,7 +91,7 @@ def test_the_day_that_it_expires_on_keeps_its_limit(alice: Any, pay: Callable) -
         lambda alice, account: User.objects.filter(pk=alice.pk).update(is_active=False),
     ],
 )
-def test_it_expires_whatever_has_become_of_the_customer_and_the_account(
+def test_it_expires_whatever_has_happened_to_the_customer_and_the_account(
     change: Callable, alice: Any, household: BankAccount, held: TransferOrder
 ) -> None:
     change(alice, household)
@@ -110,7 +110,7 @@ def test_it_expires_whatever_has_become_of_the_customer_and_the_account(
 def test_what_is_decided_does_not_expire(
     decide: Callable, state: OrderState, alice: Any, sam: Any, held: TransferOrder, books: Callable
 ) -> None:
-    """Nor where somebody decided after the job had read it."""
+    """Nor if a clerk decided after the job had read it."""
     decide(alice, sam, held)
     before = books()
     assert expire_holds(at=in_days(held, 15)).expired == 0
@@ -129,13 +129,13 @@ def test_a_clerk_who_comes_too_late_is_told_that_it_has_expired(
 
 
 def test_a_clerk_who_comes_before_the_job_still_decides(sam: Any, held: TransferOrder) -> None:
-    """The job runs hourly: what it has not given back yet waits on."""
+    """The job runs hourly: an order that it has not given back yet still waits."""
     order = release_order(actor=sam, order=held, reason=REASON, at=in_days(held, 14) + timedelta(minutes=30))
     assert order.state == OrderState.RELEASED
 
 
 def test_nothing_expires_before_its_time(held: TransferOrder) -> None:
-    """A fault of the program that asks."""
+    """The program that asks is at fault."""
     with pytest.raises(ValueError, match="waits on until"):
         expire_order(order=held, at=in_days(held, 13))
 
@@ -145,7 +145,7 @@ def test_nothing_expires_before_its_time(held: TransferOrder) -> None:
 
 @pytest.fixture
 def several(alice: Any, bob: Any, open_account: Callable, bobs: BankAccount, settings: Any) -> list[TransferOrder]:
-    """Five that are held, from an account each."""
+    """Make five held ones, from an account each."""
     settings.DAILY_TRANSFER_LIMIT = Decimal(10**6)
     accounts = [open_account(alice, "10001.00") for _ in range(5)]
     return [
@@ -157,7 +157,7 @@ def several(alice: Any, bob: Any, open_account: Callable, bobs: BankAccount, set
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(several: list[TransferOrder]) -> None:
-    """Each in a transaction of its own: what was given back stays so, and is not given back again."""
+    """Each has a transaction of its own: an order that was given back stays so, and is not given back again."""
 
     def stop(done: int) -> None:
         if done == 2:
@@ -181,7 +181,7 @@ def test_they_are_read_a_batch_at_a_time(several: list[TransferOrder], monkeypat
 def test_one_that_cannot_be_given_back_keeps_nobody_waiting(
     several: list[TransferOrder], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Somebody has tampered with its account: the others expire, it is in the log, and the job says so."""
+    """Its account was tampered with: the others expire, it is in the log, and the job says so."""
     BankAccount.objects.filter(pk=several[0].source_id).update(held=Decimal(0))
     with caplog.at_level(logging.ERROR):
         run = expire_holds(at=in_days(several[-1], 14))
@@ -191,7 +191,7 @@ def test_one_that_cannot_be_given_back_keeps_nobody_waiting(
 
 
 def test_a_database_that_is_away_ends_the_run(several: list[TransferOrder], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or each of thousands would wait for it by itself."""
+    """Otherwise each of thousands would wait for it by itself."""
 
     def away(*args: Any, **kwargs: Any) -> Any:
         raise OperationalError("no such table: it is gone")

@@ -1,4 +1,4 @@
-"""Freezing and unfreezing an account: whose freeze it is, who lifts it, and when money moves again (R2.3, R2.5)."""
+"""Freezing and unfreezing an account: who put a freeze, who lifts it, and when money moves again (R2.3, R2.5)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,6 +15,7 @@ from audit.models import AuditEntry
 from foundation.refusals import WrongStatus
 from foundation.transactions import own_transaction
 from tests.acts import mails, mails_of
+from tests.asvs import proves
 from tests.staff_acts import REASON, approved, entry_of, set_status
 from tests.tables import in_one_world
 from transfers.accounts import freezing
@@ -43,12 +44,12 @@ def status_of(account: BankAccount) -> str:
 
 @own_transaction
 def approving(service: Any, **given: Any) -> Any:
-    """The service as the transaction calls it that approves a request."""
+    """Return the service as the transaction calls it that approves a request."""
     return service.joined(**given)
 
 
 def put(kind: FreezeKind, account: BankAccount, *, by: Any) -> None:
-    """A freeze of this kind, by whoever puts such a one there: `by` is its owner, a clerk, an administrator."""
+    """Put a freeze of this kind, by its usual actor: `by` is its owner, a clerk, an administrator."""
     if kind == FreezeKind.CUSTOMER:
         freeze_own_account(actor=by, account=account)
     elif kind == FreezeKind.SUPPORT:
@@ -157,6 +158,7 @@ def test_an_approved_request_is_named_in_the_log(verb: str, sam: Any, account: B
 # --- Kinds (R2.5) -------------------------------------------------------------------------------------------------
 
 
+@proves("V8.2.1")
 @in_one_world(("first", "second"), list(product(FreezeKind, FreezeKind)))
 def test_one_of_each_kind_stands_and_none_hides_another(
     first: FreezeKind, second: FreezeKind, alice: Any, sam: Any, ada: Any, account: BankAccount
@@ -208,6 +210,7 @@ def test_by_request_a_clerk_lifts_what_customer_and_support_put_there(
     assert (row.lifted_by, row.lift_reason, row.lifted_at is None) == (sam, "ok", False)
 
 
+@proves("V8.2.1")
 @in_one_world("there", [[], ["customer"], ["support"], ["customer", "support"]])
 def test_what_an_administrator_froze_no_clerk_lifts_and_an_administrator_does(
     there: list[str], alice: Any, sam: Any, ada: Any, account: BankAccount
@@ -237,6 +240,7 @@ def test_without_a_request_only_an_administrator_lifts(
 # --- By its owner (R2.5) ------------------------------------------------------------------------------------------
 
 
+@proves("V8.2.1")
 def test_its_owner_freezes_it_at_once_and_is_told(alice: Any, account: BankAccount) -> None:
     """Commit 11100bd had them ask, and wait for a clerk while the money moved."""
     freeze_own_account(actor=alice, account=account, reason="My phone is gone")
@@ -304,7 +308,8 @@ def test_the_ledger_is_not_sound_where_status_and_freezes_disagree(
 
 
 def test_the_migration_writes_down_what_stands(ada: Any, sam: Any, alice: Any, open_account: Any) -> None:
-    """What the audit log knows of an account that is frozen by then; of one that it does not know, that it is."""
+    """The audit log's freezes of an account that is frozen then; for one that it does not mention, that it is
+    frozen."""
     from django.apps import apps
 
     by_ada, by_request, by_nobody, active = (open_account(alice) for _ in range(4))

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from accounts.models import AccountFreeze, BankAccount
 from tests.acts import mails
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from transfers.accounts.freezing import freeze_account, freeze_own_account
 
@@ -86,6 +87,7 @@ def test_an_account_that_is_not_hers_is_not_there(browser_of: Callable, charlie:
     assert not AccountFreeze.objects.exists()
 
 
+@proves("V8.2.1")
 def test_a_request_to_freeze_freezes_at_once_too(browser: Any, everyday: Any) -> None:
     """It ended in "Waiting" on commit 11100bd, and the money moved until a clerk came."""
     browser.post(

@@ -57,7 +57,7 @@ def test_confirming_leads_to_a_receipt_that_says_why_it_waits(
         assert shown in page
         assert shown in pdf_text(client, order)
     assert "suspicious" not in page.lower()
-    assert "Send again" not in page  # or somebody who waits would pay twice
+    assert "Send again" not in page  # or a customer who waits would pay twice
 
 
 def test_a_rejected_one_says_what_the_clerk_wrote(
@@ -197,7 +197,7 @@ def test_a_released_one_is_a_transfer_like_any_other(
         ("", False),
     ],
 )
-def test_done_is_for_who_has_just_ordered_it_and_back_for_who_looks_it_up(
+def test_done_is_for_the_page_after_ordering_and_back_for_a_later_look(
     alice: Any, browser_of: Callable, held: TransferOrder, came_from: str, is_done: bool
 ) -> None:
     page = browser_of(alice).get(receipt_url(held), headers={"referer": came_from}).content.decode()

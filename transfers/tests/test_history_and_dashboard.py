@@ -85,7 +85,7 @@ def test_the_links_of_the_page_lead_to_the_end_and_back(alice: Any, browser_of: 
 
 
 def test_new_entries_do_not_shift_the_older_pages(alice: Any, busy: BankAccount, new_key: Callable) -> None:
-    """As page numbers would: an entry shown twice, another never."""
+    """Page numbers would: an entry shown twice, another never."""
     first = history.history_page(busy)
     cash.deposit(actor=alice, account=busy, amount=Decimal(1), idempotency_key=new_key())
     busy.refresh_from_db()

@@ -1,4 +1,4 @@
-"""The CSV export: what is shown, row for row, and nothing that a spreadsheet would run (R3.7, R6.1)."""
+"""The CSV export: the same rows as on the page, and nothing that a spreadsheet would run (R3.7, R6.1)."""
 
 import csv
 import io
@@ -18,6 +18,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.csv_table import harmless
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.history import EntryRow
 from transfers.history import search as filtered
@@ -34,7 +35,7 @@ KINDS = [TransactionKind.DEPOSIT, TransactionKind.INTEREST, TransactionKind.WITH
 
 
 def table(answer: Any) -> list[list[str]]:
-    """The rows of the file under its head."""
+    """Return the rows of the file under its head."""
     text = answer.getvalue().decode()
     assert text.startswith("\ufeff")
     rows = list(csv.reader(io.StringIO(text[1:], newline="")))
@@ -53,7 +54,8 @@ def all_pages(client: Any, query: dict[str, str]) -> list[EntryRow]:
 
 
 def live_lively(alice: Any, everyday: BankAccount, savings: BankAccount, bobs: BankAccount) -> list[BankAccount]:
-    """A hundred and sixty movements of every kind over six weeks, with awkward texts, on two accounts of Alice's."""
+    """Return a hundred and sixty movements of every kind over six weeks, with awkward texts, on two accounts of
+    Alice's."""
     draw = random.Random(7)
     desk = BankAccount.objects.get(ledger_code="cash-0").pk
     batch = []
@@ -80,6 +82,7 @@ def lively(alice: Any, everyday: BankAccount, savings: BankAccount, bobs: BankAc
     return live_lively(alice, everyday, savings, bobs)
 
 
+@proves("V1.2.10")
 def test_no_cell_begins_as_a_formula_and_amounts_are_plain_numbers(
     alice: Any, browser_of: Callable, lively: list[BankAccount]
 ) -> None:
@@ -93,8 +96,9 @@ def test_no_cell_begins_as_a_formula_and_amounts_are_plain_numbers(
     assert any(row[8].startswith("-") for row in rows)
 
 
+@proves("V1.2.10")
 @in_one_world("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝"])
-def test_whatever_starts_a_formula_is_quoted(start: str) -> None:
+def test_every_text_that_starts_a_formula_is_quoted(start: str) -> None:
     assert harmless(f"{start}cmd") == f"'{start}cmd"
     assert harmless(f"a{start}") == f"a{start}"
 
@@ -114,7 +118,7 @@ def test_the_file_is_a_download_that_is_not_kept_and_names_its_days(
 def test_nobodys_number_stands_in_full_in_the_file(
     alice: Any, browser_of: Callable, everyday: BankAccount, bobs: BankAccount, new_key: Callable
 ) -> None:
-    """R6.2's rule for what leaves the bank."""
+    """R6.2's rule for files that leave the bank."""
     acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(1), idempotency_key=new_key())
     text = browser_of(alice).get(URL).getvalue().decode()
     assert bobs.masked_number in text
@@ -138,7 +142,7 @@ def test_one_entry_in_the_audit_log_tells_of_it(alice: Any, browser_of: Callable
 def test_it_is_read_in_chunks_while_it_is_sent(
     alice: Any, lively: list[BankAccount], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Constant memory: nothing is asked for before it is needed, and the same for each chunk."""
+    """Constant memory: nothing is read before it is needed, and the same for each chunk."""
     monkeypatch.setattr(filtered, "CHUNK_ROWS", 50)
     rows = filtered.filtered_rows(alice, HistoryFilters(), most=175)
     counts = []

@@ -14,6 +14,7 @@ from django.urls import reverse
 from accounts.models import BankAccount
 from foundation.paging import Cursor
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers import history
 from transfers.history import search as filtered
@@ -60,7 +61,7 @@ def two(alice: Any, everyday: BankAccount, savings: BankAccount) -> tuple[BankAc
 
 
 def walk(client: Any, url: str, link: str) -> list[tuple[str, int]]:
-    """The rows of all pages from `url` on, following `link`."""
+    """Return the rows of all pages from `url` on, following `link`."""
     seen: list[tuple[str, int]] = []
     while url:
         context = client.get(url).context
@@ -148,7 +149,7 @@ def test_the_account_page_leads_here(alice: Any, browser_of: Callable, everyday:
         *("9" * 16, "f" * 16, str(UUID(int=2**128 - 1)), str(UUID(int=2**64 + 1))),
     ],
 )
-def test_a_key_that_is_none_of_ours_breaks_nothing(
+def test_an_unknown_key_breaks_nothing(
     alice: Any, browser_of: Callable, two: Any, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setattr(filtered, "PAGE_ROWS", 5)  # which costs less to show
@@ -183,8 +184,9 @@ def test_each_filter_lets_through_what_it_says(alice: Any, browser_of: Callable,
     ]
 
 
+@proves("V1.2.4")
 @in_one_world("text", ["größe", "GRÖSSE 50%_", "grosse", "Größe 50%_[a]", "größe 50%_[A]", "%_["])
-def test_text_is_found_whatever_its_case_and_is_no_pattern(
+def test_text_is_found_in_any_case_and_is_not_a_pattern(
     alice: Any, browser_of: Callable, everyday: BankAccount, text: str
 ) -> None:
     post([planned(alice, everyday, 2, NOON, "Größe 50%_[a]"), planned(alice, everyday, 3, NOON, "Grüße 50x_[a]")])
@@ -252,7 +254,7 @@ def test_the_widest_range_is_fine(alice: Any, browser_of: Callable, two: Any) ->
     assert browser_of(alice).get(URL, query).context["totals"].count == 121
 
 
-def test_anothers_account_is_none_of_the_choices(
+def test_anothers_account_is_not_among_the_choices(
     charlie: Any, browser_of: Callable, everyday: BankAccount, open_account: Callable
 ) -> None:
     """R1.7."""
@@ -334,6 +336,7 @@ def test_where_nothing_is_filtered_less_is_added_up_and_the_download_is_whole(
     assert "Download CSV (latest 20)</a>" in client.get(URL).content.decode()
 
 
+@proves("V1.4.2")
 def test_totals_stop_before_they_overflow(alice: Any, two: Any, settings: Any, monkeypatch: Any) -> None:
     assert filtered.totalled_rows() == 50_000
     settings.CURRENCY = "BHD"  # three decimals

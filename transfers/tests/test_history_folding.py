@@ -1,4 +1,4 @@
-"""A search in a history asks neither for accents nor for case, on every engine (R3.7)."""
+"""A search in a history ignores accents and case, on every engine (R3.7)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ def test_a_reference_is_found_by_a_part_of_it_however_it_was_copied(
 
 @in_one_world("text", ["\u0301", "\u200b\u0301", "emigré rent", "%", "_", "text\nplain"])
 def test_what_stands_in_no_row_is_not_found(text: str, alice: Any, browser_of: Callable, movements: None) -> None:
-    """R3.7: an accent alone is nothing to look for, and no text is a pattern."""
+    """R3.7: an accent alone finds nothing, and no text is a pattern."""
     assert shown(browser_of(alice), text=text) == []
 
 
@@ -78,7 +78,7 @@ def test_what_a_search_looks_at_fits_its_column_and_is_what_the_row_says(movemen
 
 
 class Editor:
-    """All that the migration asks of a schema editor; SQLite's own cannot be had inside a test's transaction."""
+    """What the migration needs from a schema editor; SQLite's own is not available inside a test's transaction."""
 
     connection = connection
 
@@ -88,7 +88,7 @@ class Editor:
 
 
 def test_the_migration_folds_what_is_there_and_the_triggers_stand_again(movements: None, monkeypatch: Any) -> None:
-    """R3.7, R3.1: rows that were written before the column was there."""
+    """R3.7, R3.1: rows that were written before the column existed."""
     migration: Any = import_module("transfers.migrations.0006_folded_text")
     monkeypatch.setattr(migration, "_ROWS_AT_ONCE", 2)
     before = dict(Transaction.objects.values_list("pk", "search_text"))

@@ -1,4 +1,4 @@
-"""The history's text search finds the names that stand in its rows, and no others (R3.7, R1.7)."""
+"""The history's text search finds the names in its rows, and no others (R3.7, R1.7)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -46,7 +46,7 @@ def test_own_accounts_and_labels_of_payees_are_names_too(alice: Any, browser_of:
         assert len(found(client, text)) == 2, text
 
 
-def test_whoever_paid_without_being_a_payee_is_found_and_so_is_a_payee_that_was_removed(
+def test_a_payer_who_is_not_a_payee_is_found_and_so_is_a_payee_that_was_removed(
     alice: Any, bob: Any, browser_of: Callable, with_bob: Any
 ) -> None:
     Payee.objects.all().delete()

@@ -1,4 +1,4 @@
-"""What is suspicious waits, and its money is set aside meanwhile; much cash likewise (R3.5, R3.9, R3.10)."""
+"""A suspicious order waits, and its money is set aside meanwhile; so does much cash (R3.5, R3.9, R3.10)."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,6 +14,7 @@ from foundation.idempotency import IdempotencyConflict
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails
+from tests.asvs import proves
 from tests.funds import funds, used_by
 from tests.staff_acts import REASON, an_origin, entry_of, fresh_code
 from tests.tables import in_one_world
@@ -112,6 +113,7 @@ def test_what_could_not_be_posted_is_not_held_either(
     assert not FraudAlert.objects.exists()
 
 
+@proves("V2.3.5")
 def test_held_money_cannot_be_spent_twice(
     alice: Any, household: BankAccount, savings: BankAccount, held: TransferOrder, pay: Callable, new_key: Callable
 ) -> None:
@@ -200,10 +202,11 @@ def test_no_cash_is_released_to_a_customer_who_was_locked_meanwhile(
     assert funds(household) == (Decimal("20000.00"), Decimal("18999.99"))
 
 
+@proves("V2.3.2")
 def test_a_first_payment_held_before_a_reset_of_two_factor_is_not_released_for_a_day(
     alice: Any, sam: Any, held: TransferOrder
 ) -> None:
-    """R1.8: ordered by whoever made the reset necessary, perhaps. It can be rejected."""
+    """R1.8: perhaps ordered by the person who made the reset necessary. It can be rejected."""
     alice.hardened_at = timezone.now()
     alice.save()
     with pytest.raises(WaitsAfterReset):
@@ -215,7 +218,7 @@ def test_a_first_payment_held_before_a_reset_of_two_factor_is_not_released_for_a
 def test_a_payment_to_somebody_known_is_released_after_a_reset_of_two_factor(
     alice: Any, sam: Any, known: BankAccount, pay: Callable
 ) -> None:
-    """R1.8: only what goes to a stranger, or out in cash, waits the day."""
+    """R1.8: only money to a stranger, or cash, waits the day."""
     order = pay(AMOUNT)
     User.objects.filter(pk=alice.pk).update(hardened_at=timezone.now())
     assert release_order(actor=sam, order=order, reason=REASON).state == OrderState.RELEASED
@@ -225,7 +228,7 @@ def test_a_payment_to_somebody_known_is_released_after_a_reset_of_two_factor(
 def test_no_payment_of_a_customer_who_was_locked_meanwhile_is_released_but_it_can_be_rejected(
     state: dict[str, Any], alice: Any, ada: Any, household: BankAccount, bobs: BankAccount, held: TransferOrder
 ) -> None:
-    """R1.5: whoever ordered it may be the reason for the lock."""
+    """R1.5: the person who ordered it may be the reason for the lock."""
     User.objects.filter(pk=alice.pk).update(**state)
     with pytest.raises(CustomerCannotSignIn, match="locked: reject the transfer, or unlock them first"):
         release_order(actor=ada, order=held, reason=REASON)

@@ -13,6 +13,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import TransferOrder
@@ -57,6 +58,7 @@ def test_a_retry_is_answered_even_when_the_money_is_gone_or_the_account_frozen(
     assert books() == before
 
 
+@proves("V2.3.3")
 @in_one_world("what", ["amount", "description", "source", "target", "both sides"])
 def test_the_same_key_with_other_inputs_is_refused(
     send: Callable, savings: BankAccount, everyday: BankAccount, books: Callable, what: str
@@ -106,7 +108,7 @@ def test_another_customers_same_key_is_another_key(
 def test_a_refused_request_can_be_tried_again_with_its_key(
     send: Callable, alice: Any, everyday: BankAccount, new_key: Callable, balance_of: Callable
 ) -> None:
-    """Nothing came of it, so nothing is returned for it."""
+    """It had no result, so nothing is returned for it."""
     with pytest.raises(InsufficientFunds):
         send(amount=Decimal(150))
     cash.deposit(actor=alice, account=everyday, amount=Decimal(50), idempotency_key=new_key())
@@ -115,17 +117,17 @@ def test_a_refused_request_can_be_tried_again_with_its_key(
 
 
 def test_only_a_digest_of_the_key_is_kept(send: Callable) -> None:
-    """It is a client's text, and may be long or telling."""
+    """It is a client's text, and may be long or revealing."""
     key = "order 4711 for my@address.example " * 5
     order = send(idempotency_key=key)
     assert len(order.key_digest) == 64
     assert key not in str(TransferOrder.objects.filter(pk=order.pk).values())
 
 
-def test_what_is_done_is_answered_whatever_the_limits_and_rules_say_by_now(
+def test_a_finished_order_is_answered_whatever_the_limits_and_rules_say_now(
     alice: Any, bob: Any, open_account: Any, new_key: Any, settings: Any
 ) -> None:
-    """R3.5: a retry a minute later, with the minute full of others, is told of its order, not of a limit."""
+    """R3.5: a retry a minute later, with the minute full of others, is told about its order, not about a limit."""
     mine, theirs, key, paid_in = open_account(alice, "100.00"), open_account(bob), new_key(), new_key()
     pay = {"actor": alice, "source": mine, "target": theirs, "amount": Decimal("1.00")}
     put = {"actor": alice, "account": mine, "amount": Decimal("5.00"), "idempotency_key": paid_in}

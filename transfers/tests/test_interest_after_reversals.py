@@ -21,6 +21,7 @@ from audit.sealing import seal
 from audit.services import record
 from audit.verification import faults as faults_of_the_log
 from tests import acts
+from tests.asvs import proves
 from transfers.accounts import closing
 from transfers.interest import at_closing
 from transfers.interest.posting import accrue_interest
@@ -39,7 +40,7 @@ NOVEMBER = Decimal("3.00")  # of 1,000.00 at 3.65 %: 10 cents a day
 @pytest.fixture(autouse=True)
 def rate(settings: Any) -> None:
     settings.SAVINGS_RATE = "0.0365"
-    settings.SUSPICIOUS_AMOUNT = Decimal(2_000_000)  # one administrator undoes less (R5.8)
+    settings.SUSPICIOUS_AMOUNT = Decimal(2_000_000)  # one administrator alone reverses less (R5.8)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +65,7 @@ def undo(ada: Any) -> Callable[..., Transaction]:
 
 
 def pay_in(account: Any, amount: str, at: datetime = MISTAKE) -> Any:
-    """Money that comes in by mistake, by a movement of a kind that needs no order and keeps to no limit."""
+    """Pay in by mistake, with a movement of a kind that needs no order and keeps to no limit."""
     cash = BankAccount.objects.get(ledger_code="cash-0")
     with transaction.atomic():
         posting = ledger.post(
@@ -79,7 +80,7 @@ def pay_in(account: Any, amount: str, at: datetime = MISTAKE) -> Any:
 
 
 def nights(first: datetime, last: datetime) -> None:
-    """The scheduled job, each night at two."""
+    """Run the scheduled job, each night at two."""
     night = first.replace(hour=2, minute=0)
     while night <= last:
         accrue_interest(at=night)
@@ -98,6 +99,7 @@ def state_of(account: BankAccount) -> tuple[Any, ...]:
     return row.accrued_through, row.accrual.micro, row.accrual.due
 
 
+@proves("V2.3.2")
 def test_a_million_by_mistake_earns_nothing(saved: BankAccount, undo: Callable) -> None:
     """R3.15: 1,003.00 was paid."""
     mistake = pay_in(saved, "1000000.00")
@@ -112,7 +114,7 @@ def test_a_million_by_mistake_earns_nothing(saved: BankAccount, undo: Callable) 
 def test_a_million_taken_out_by_mistake_goes_on_earning(
     saved: BankAccount, bob: Any, open_account: Callable, undo: Callable, new_key: Callable, settings: Any
 ) -> None:
-    """The other direction: whoever lacked money gets the interest of it."""
+    """The other direction: a customer who lacked money gets its interest."""
     settings.DAILY_TRANSFER_LIMIT = settings.SUSPICIOUS_AMOUNT = settings.STEP_UP_AMOUNT = Decimal(10_000_000)
     bobs = open_account(bob, at=OPENED)
     order = acts.transfer(
@@ -128,7 +130,7 @@ def test_a_million_taken_out_by_mistake_goes_on_earning(
 def test_it_is_all_the_same_when_the_bank_counts(
     saved: BankAccount, alice: Any, open_account: Callable, undo: Callable, late_by: int
 ) -> None:
-    """A mistake that was counted every night, months posted and all, or never seen: to the millionth the same."""
+    """A mistake that was counted every night, months posted and all, or never seen: the same to the millionth."""
     never = open_account(alice, "1000.00", AccountKind.SAVINGS, at=OPENED)
     mistake = pay_in(saved, "123456.78")
     undone = UNDONE + timedelta(days=late_by)
@@ -173,7 +175,7 @@ def test_a_month_that_was_posted_is_corrected_by_a_movement_of_its_own(saved: Ba
 def test_what_was_spent_meanwhile_is_set_against_the_next_interest(
     saved: BankAccount, alice: Any, open_account: Callable, undo: Callable, new_key: Callable, settings: Any
 ) -> None:
-    """No account goes below nothing; what it owes is less than none that is due."""
+    """No account goes below zero; its debt is a negative amount that is due."""
     settings.DAILY_TRANSFER_LIMIT = settings.STEP_UP_AMOUNT = Decimal(10_000_000)
     everyday = open_account(alice, at=OPENED)
     mistake = pay_in(saved, "1000000.00", at=datetime(2026, 11, 30, 9, 0, tzinfo=UTC))
@@ -197,7 +199,7 @@ def test_what_was_spent_meanwhile_is_set_against_the_next_interest(
 def test_an_operator_who_goes_back_is_told_why_not_while_interest_was_paid_too_much(
     saved: BankAccount, undo: Callable
 ) -> None:
-    """The version before keeps none below nothing: its constraint failed there, without a word of what to do."""
+    """The earlier version keeps no negative amounts: its constraint failed there, without saying what to do."""
     migration = import_module("transfers.migrations.0007_corrected_interest")
     go_back, editor = migration.refuse_less_than_none, SimpleNamespace(connection=connection)
     assert migration.Migration.operations[-1].reverse_code is go_back, "on the way back it is the first"
@@ -235,7 +237,7 @@ def test_a_reversal_that_a_run_has_heeded_ahead_of_its_day_is_not_heeded_again(
 
 @pytest.fixture
 def emptied(saved: BankAccount, alice: Any, open_account: Callable, undo: Callable, settings: Any) -> BankAccount:
-    """Savings whose mistake earned 100.00 that were posted, and which is undone and empty since."""
+    """Savings whose mistake earned 100.00, which were posted; the mistake is reversed and the account empty since."""
     settings.DAILY_TRANSFER_LIMIT = settings.STEP_UP_AMOUNT = Decimal(10_000_000)
     everyday = open_account(alice, at=OPENED)
     mistake = pay_in(saved, "1000000.00", at=datetime(2026, 11, 30, 9, 0, tzinfo=UTC))
@@ -250,7 +252,8 @@ def emptied(saved: BankAccount, alice: Any, open_account: Callable, undo: Callab
 
 
 def test_an_account_that_is_closed_gives_back_what_it_was_paid_too_much(emptied: BankAccount, alice: Any) -> None:
-    """On the day of the reversal already, whether a night has come between or not: from where its interest would go."""
+    """On the day of the reversal already, whether a night has come in between or not: from the account that its
+    interest would go to."""
     at = NIGHT_AFTER_NOVEMBER + timedelta(hours=9)
     everyday = BankAccount.objects.get(owner=alice, kind=AccountKind.CHECKING)
     assert at_closing.owed_at_closing(emptied, at=at) == Decimal("-100.00")
@@ -308,7 +311,7 @@ def test_spent_between_look_and_lock_it_stays_open(
 def test_a_mistake_that_is_undone_before_its_day_is_counted_is_heeded_once(
     saved: BankAccount, undo: Callable[..., Transaction]
 ) -> None:
-    """The reversal is of the next day already, and the night counts both; later nights find nothing to correct."""
+    """The reversal belongs to the next day already, and the night counts both; later nights find nothing to correct."""
     moved = pay_in(saved, "1000.00")
     nights(OPENED + timedelta(days=1), MISTAKE)
     undo(moved, MISTAKE.replace(day=3, hour=0, minute=30))

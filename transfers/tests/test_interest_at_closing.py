@@ -134,8 +134,8 @@ def test_where_the_checking_account_is_frozen_meanwhile_nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch,
     seen: str,
 ) -> None:
-    """Between the look at it and its lock; or it is active only behind the lock of the savings, too late to be locked
-    in its turn: nothing is paid to an account that was not locked with them."""
+    """Between the look at it and its lock; or it becomes active only after the savings were locked, too late to be
+    locked in order: nothing is paid to an account that was not locked with them."""
     found = [checking, checking] if seen == "active and then frozen" else [None, checking, checking]
     if seen == "active and then frozen":
         freeze(checking)
@@ -166,7 +166,7 @@ def test_the_page_says_where_the_interest_goes(
     assert [amount for _, amount in interest_on(checking)] == [Decimal("1.20")]
 
 
-def test_an_account_that_earned_nothing_closes_as_ever(
+def test_an_account_that_earned_nothing_closes_as_always(
     alice: Any, saved: BankAccount, close: Callable, settings: Any
 ) -> None:
     settings.SAVINGS_RATE = "0"
@@ -175,7 +175,7 @@ def test_an_account_that_earned_nothing_closes_as_ever(
     assert not Transaction.objects.filter(kind=TransactionKind.INTEREST).exists()
 
 
-def test_half_a_cent_that_was_rounded_up_is_no_debt(
+def test_half_a_cent_that_was_rounded_up_is_not_a_debt(
     alice: Any, saved: BankAccount, checking: BankAccount, close: Callable
 ) -> None:
     SavingsInterest.objects.create(

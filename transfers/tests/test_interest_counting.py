@@ -126,13 +126,13 @@ def test_a_rate_holds_from_its_day_on() -> None:
      "2026-01-01", "2026-01-01:", "2026-02-30:0.01", "2026-1-1:0.01", ":0.01", "2026-01-01:0.01,",
      "2026-01-02:0.01,2026-01-01:0.02", "2026-01-01:0.01,2026-01-01:0.02", "20260101:0.01"],
 )  # fmt: skip
-def test_what_is_no_rate_is_refused(text: str) -> None:
+def test_anything_except_a_rate_is_refused(text: str) -> None:
     with pytest.raises(BadRates):
         parse_rates(text)
 
 
 def test_a_text_says_the_same_rates_whatever_it_was_made_of() -> None:
-    """What is kept of the rates that days were counted by."""
+    """The record of the rates that days were counted by."""
     rates = parse_rates("2026-01-01:0.015,2026-11-01:0.0225")
     assert rates.text == "2026-01-01:0.015000,2026-11-01:0.022500"
     assert parse_rates(rates.text).text == rates.text

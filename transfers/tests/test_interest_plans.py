@@ -15,7 +15,7 @@ OCTOBER, NOVEMBER = date(2026, 10, 31), date(2026, 11, 30)
 
 
 def plan(balance: int, *, held: int = 0, month: int = 0, correction: int = 0, **account: Any) -> Plan:
-    """November of an account with so much on it, all in minor units."""
+    """Return November's plan for an account with this balance, all in minor units."""
     of = {"kind": AccountKind.SAVINGS, "status": AccountStatus.ACTIVE} | account
     return Plan(
         account=BankAccount(balance=from_minor(balance), held=from_minor(held), **of),
@@ -30,7 +30,7 @@ def plan(balance: int, *, held: int = 0, month: int = 0, correction: int = 0, **
 
 
 def test_what_comes_in_is_posted_before_what_goes_out() -> None:
-    """So nothing is short of money on the way."""
+    """So the account never runs short in between."""
     posted = plan(0, month=10, correction=-1).payments
     assert [payment.amount for payment in posted] == [10, -1]
 
@@ -54,7 +54,7 @@ def test_a_correction_says_up_to_which_whole_month_it_is(through: date, said: st
     [
         ({"balance": MAX_BALANCE_MINOR - 10, "month": 10}, True),
         ({"balance": MAX_BALANCE_MINOR - 9, "month": 10}, False),
-        # What goes out makes no room for what comes in first.
+        # Money that goes out makes no room for money that came in first.
         ({"balance": MAX_BALANCE_MINOR - 9, "month": 10, "correction": -5}, False),
         ({"balance": 5, "correction": -5}, True),
         ({"balance": 4, "correction": -5}, False),

@@ -35,7 +35,7 @@ def done_while_nothing_was_large(settings: Any, act: Callable[[], TransferOrder]
 def test_cash_that_was_handed_out_by_mistake_comes_back_and_nothing_is_held_for_it(
     alice: Any, ada: Any, adam: Any, household: BankAccount, settings: Any
 ) -> None:
-    """It came from the customer: there is nobody who could spend it meanwhile."""
+    """It came from the customer: nobody could spend it meanwhile."""
     mistake = done_while_nothing_was_large(
         settings,
         lambda: acts.withdraw(actor=alice, account=household, amount=Decimal(5000), idempotency_key="miscounted"),
@@ -43,7 +43,7 @@ def test_cash_that_was_handed_out_by_mistake_comes_back_and_nothing_is_held_for_
     asked = reverse_or_ask(actor=ada, transaction=mistake, reason=REASON)
     assert isinstance(asked, PendingAct)
     assert (asked.held_on, asked.held_amount) == (None, Decimal(0))
-    assert (asked.person, asked.details["account"], asked.details["pays"]) == (alice, str(household), "")
+    assert (asked.person, asked.opened["account"], asked.opened["pays"]) == (alice, str(household), "")
     assert funds(household) == (Decimal(15_000), Decimal(15_000))
     agree(adam)
     assert funds(household) == (Decimal(20_000), Decimal(20_000))
@@ -53,7 +53,7 @@ def test_cash_that_was_handed_out_by_mistake_comes_back_and_nothing_is_held_for_
 def test_what_could_not_be_reversed_now_is_not_asked_for_either(
     alice: Any, ada: Any, adam: Any, household: BankAccount, bobs: BankAccount, freeze: Callable, settings: Any
 ) -> None:
-    """The account that the money would go back to is frozen; the one that has it keeps all of it to spend."""
+    """The account that would get the money back is frozen; the one that has it can still spend all of it."""
     mistake = done_while_nothing_was_large(
         settings,
         lambda: acts.transfer(

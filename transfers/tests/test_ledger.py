@@ -1,4 +1,4 @@
-"""The ledger's rules, asked of `ledger.post` itself (R3.1, R3.3, R3.4)."""
+"""The ledger's rules, tested on `ledger.post` itself (R3.1, R3.3, R3.4)."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -12,6 +12,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import AccountKind, AccountStatus, BankAccount
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.ledger import posting as ledger
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds, Leg, UnbalancedTransaction, transfer_legs
@@ -206,6 +207,7 @@ def test_only_a_finite_decimal_of_whole_minor_units_is_money(
     assert books() == before
 
 
+@proves("V2.3.3")
 def test_nothing_is_written_when_the_second_account_refuses(
     alice: Any, everyday: BankAccount, bobs: BankAccount, books: Callable
 ) -> None:
@@ -227,10 +229,11 @@ def test_posting_outside_a_transaction_is_refused(
     assert books() == before
 
 
+@proves("V15.4.2")
 def test_a_balance_that_moved_meanwhile_is_not_overwritten(
     alice: Any, everyday: BankAccount, bobs: BankAccount, monkeypatch: pytest.MonkeyPatch, books: Callable
 ) -> None:
-    """R3.4: were a lock hint ignored by an engine, the conditional UPDATE would still catch the second writer."""
+    """R3.4: if an engine ignored a lock hint, the conditional UPDATE would still catch the second writer."""
     read = ledger._lock_accounts.rows
 
     def read_then_lose_the_lock(ids: list[int]) -> list[tuple]:
@@ -313,7 +316,7 @@ def test_a_reference_is_sixty_random_bits_in_letters_that_nobody_confuses(
     bits: int, reference: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of them: with fewer, two movements would have the same one day."""
-    # Of another number of bits there are none.
+    # Any other number of bits never occurs.
     monkeypatch.setattr(ledger.secrets, "randbits", {60: bits}.__getitem__)
     assert ledger.new_reference() == reference
 
@@ -342,7 +345,7 @@ def test_the_number_of_statements_does_not_grow_with_the_history(
 
 
 def test_every_kind_of_account_is_either_a_customers_or_the_banks() -> None:
-    """R3.1: one that is neither would have no normal side, no funds check and no CHECK."""
+    """R3.1: any other kind would have no normal side, no funds check and no CHECK."""
     from accounts.models import CUSTOMER_KINDS, INTERNAL_KINDS
 
     assert set(CUSTOMER_KINDS) | set(INTERNAL_KINDS) == set(AccountKind)

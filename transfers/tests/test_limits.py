@@ -14,6 +14,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from foundation.limiter.limiter import TooOften
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers import history
 from transfers.ledger.posting import InsufficientFunds
@@ -33,7 +34,7 @@ def clock() -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def nothing_is_held(settings: Any) -> None:
-    """However much is paid, it arrives: what held orders do to limits is told in test_holds.py."""
+    """Let every payment arrive, however large: test_holds.py tests what held orders do to limits."""
     settings.SUSPICIOUS_AMOUNT = Decimal(10**9)
 
 
@@ -57,6 +58,7 @@ def rich(alice: Any, open_account: Callable) -> BankAccount:
 # --- By day -------------------------------------------------------------------------------------------------
 
 
+@proves("V2.3.2")
 @pytest.mark.usefixtures("no_minute_limits")
 def test_the_daily_limit_is_exact_to_the_cent(rich: BankAccount, bobs: BankAccount, pay: Callable) -> None:
     pay(rich, bobs, "24999.99")
@@ -111,7 +113,7 @@ def test_the_limit_is_the_customers_not_the_accounts(
     pay(bobs, rich, "25000.00", actor=bobs.owner)
 
 
-def test_the_next_day_begins_anew(rich: BankAccount, bobs: BankAccount, pay: Callable, alice: Any, clock: Any) -> None:
+def test_the_next_day_begins_again(rich: BankAccount, bobs: BankAccount, pay: Callable, alice: Any, clock: Any) -> None:
     pay(rich, bobs, "25000.00")
     clock.move_to(NOON.replace(hour=23, minute=59, second=59))
     assert history.daily_use(alice).remaining == 0
@@ -148,7 +150,7 @@ def test_a_slow_clock_at_midnight_does_not_empty_the_new_days_count(
 def test_a_day_that_a_wrong_clock_counted_is_not_waited_for(
     rich: BankAccount, bobs: BankAccount, pay: Callable, alice: Any, clock: Any
 ) -> None:
-    """A clock that was a month ahead would else leave the customer one day's limit for that month."""
+    """A clock that was a month ahead would otherwise leave the customer one day's limit for that month."""
     clock.shift(timedelta(days=30))
     pay(rich, bobs, "25000.00")
     clock.move_to(NOON)
@@ -194,7 +196,7 @@ def test_what_is_paid_out_since_the_last_code_is_added_up(
 
 
 def test_a_limit_charged_behind_the_lock_is_noticed(alice: Any) -> None:
-    """R3.4: on an engine that ignores lock hints, the conditional UPDATE finds out; the whole is then repeated."""
+    """R3.4: on an engine that ignores lock hints, the conditional UPDATE finds out; everything is then repeated."""
     from django.db import OperationalError
 
     now = timezone.now()
@@ -248,6 +250,7 @@ def test_payments_and_own_transfers_share_their_minute_deposits_and_withdrawals_
     do("withdrawal")
 
 
+@proves("V2.4.1")
 def test_refused_tries_are_counted(do: Callable) -> None:
     for _ in range(5):
         with pytest.raises((InsufficientFunds, DailyLimitReached)):
@@ -256,7 +259,7 @@ def test_refused_tries_are_counted(do: Callable) -> None:
         do("payment")
 
 
-def test_a_repeated_request_is_no_second_one(do: Callable, new_key: Callable) -> None:
+def test_a_repeated_request_is_not_a_second_one(do: Callable, new_key: Callable) -> None:
     key = new_key()
     for _ in range(10):
         do("payment", idempotency_key=key)
@@ -269,7 +272,7 @@ def test_a_repeated_request_is_no_second_one(do: Callable, new_key: Callable) ->
 
 
 def test_the_same_key_with_other_inputs_is_a_second_one(do: Callable, new_key: Callable) -> None:
-    """Or one key would be a way to try amounts without end."""
+    """Otherwise one key would be a way to try amounts without end."""
     from foundation.idempotency import IdempotencyConflict
 
     key = new_key()
@@ -302,7 +305,7 @@ def test_the_minute_slides(do: Callable, clock: Any) -> None:
 
 
 def test_a_clock_that_is_set_back_keeps_no_customer_waiting(do: Callable, clock: Any) -> None:
-    # R3.9: what was counted an hour ahead would else fill the minute until then.
+    # R3.9: places counted an hour ahead would otherwise fill the minute until then.
     for at in (NOON + timedelta(hours=1), NOON):
         clock.move_to(at)
         for _ in range(5):
@@ -326,7 +329,7 @@ def test_every_kind_of_order_has_a_limit(alice: Any) -> None:
 def test_a_lower_limit_is_a_change_of_the_row_that_a_payment_behind_the_lock_notices(
     alice: Any, everyday: BankAccount
 ) -> None:
-    """R3.4: on an engine that ignores lock hints, whoever has read the higher limit begins again."""
+    """R3.4: on an engine that ignores lock hints, a payment that has read the higher limit begins again."""
     read_before = limits.locked_limit(alice, at=timezone.now())
     own_limits.lower_daily_limit(actor=alice, amount=Decimal(1))
     with pytest.raises(OperationalError, match="could not serialize"):

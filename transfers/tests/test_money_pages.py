@@ -39,7 +39,7 @@ BAD_AMOUNTS = [
 
 @dataclass(frozen=True)
 class Page:
-    """A page with a form of an amount: where it is, the amount's field, and the other fields filled in well."""
+    """A page with a form for an amount: its address, the amount's field, and good values for the other fields."""
 
     url: str
     field: str
@@ -125,7 +125,7 @@ def test_get_changes_nothing_and_puts_no_amount_from_the_url_into_the_books(
 
 # --- Who sees what ------------------------------------------------------------------------------------------
 
-# Who may open which page at all, for every page there is: tests/access/test_walk.py.
+# tests/access/test_walk.py tests, for every page, who may open it.
 
 OF_AN_ACCOUNT = ["account", "account_close", "account_settings", "deposit", "withdraw", "statements"]
 OF_AN_ORDER = ["receipt", "receipt_pdf"]
@@ -137,7 +137,7 @@ READ_ONLY = {"account", "statements", *OF_AN_ORDER}
 def test_a_strangers_account_and_receipt_do_not_exist(
     charlie: Any, browser_of: Callable, everyday: BankAccount, books: Callable, name: str, method: str
 ) -> None:
-    """R1.7: 404, the same page as for what nobody has."""
+    """R1.7: 404, the same page as for things that do not exist."""
     before = books()
     client = browser_of(charlie)
     known = TransferOrder.objects.get(target=everyday) if name in OF_AN_ORDER else everyday
@@ -450,7 +450,7 @@ def test_a_receipt_is_for_either_side_and_shows_no_full_number(
 def test_the_other_side_sees_no_receipt_of_money_that_has_not_moved(
     alice: Any, bob: Any, browser_of: Callable, everyday: BankAccount, bobs: BankAccount, new_key: Callable
 ) -> None:
-    """R3.10: of a held order the payee knows nothing."""
+    """R3.10: the payee does not see a held order."""
     order = acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal("7.10"), idempotency_key=new_key())
     TransferOrder.objects.filter(pk=order.pk).update(state="held", transaction=None)
     url = reverse("receipt", args=[order.public_id])

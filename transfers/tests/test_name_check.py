@@ -1,4 +1,4 @@
-"""Whose name it is: what a payer types, what the account's holder is called, and what we say (R3.6).
+"""The payee check: the payer's text, the account holder's name, and our answer (R3.6).
 
 Each row can be read without the code: M is a match, N a near match (the right name is shown), - no match.
 """
@@ -7,14 +7,15 @@ import pytest
 
 from accounts import demo_people
 from accounts.roles import Role
+from tests.asvs import proves
 from transfers.models import NameCheck
 from transfers.payees.name_check import compare, guess_of
 
 M, N, NO = NameCheck.MATCH, NameCheck.NEAR, NameCheck.NO_MATCH
 
-# What is typed, first name, last name, what we say.
+# Typed text, first name, last name, our answer.
 PAIRS = [
-    # The name as it is, and what does not count: case, accents, order, hyphens, apostrophes, titles.
+    # The right name, with differences that do not count: case, accents, order, hyphens, apostrophes, titles.
     ("Alice Archer", "Alice", "Archer", M),
     ("ALICE ARCHER", "Alice", "Archer", M),
     ("archer alice", "Alice", "Archer", M),
@@ -71,7 +72,7 @@ PAIRS = [
     ("Bob Alice Archer Brandt", "Alice", "Archer", NO),
     ("Ewan Mac Intyre", "Ewan", "MacIntyre", M),
     ("Evan Mac Intyre", "Ewan", "MacIntyre", N),
-    # Somebody else.
+    # Another person.
     ("Bob Brandt", "Alice", "Archer", NO),
     ("Bob Archer", "Alice", "Archer", NO),
     ("Alice Brandt", "Alice", "Archer", NO),
@@ -121,11 +122,12 @@ PAIRS = [
 ]
 
 
+@proves("V2.2.1")
 @pytest.mark.parametrize(
     ("typed", "first_name", "last_name", "answer"), PAIRS, ids=[f"{t}-{f} {s}" for t, f, s, _ in PAIRS]
 )
 def test_a_name_is_judged_as_a_clerk_would(typed: str, first_name: str, last_name: str, answer: NameCheck) -> None:
-    """R3.6: near is given name and surname each close; a surname alone, or initials, are no match."""
+    """R3.6: a near match is close in given name and in surname; a surname alone, or initials, are not a match."""
     assert compare(typed, first_name, last_name) == answer
 
 
@@ -136,7 +138,7 @@ def test_the_same_words_are_one_guess() -> None:
 
 
 def test_the_check_has_something_of_each_to_say_of_the_demos_people() -> None:
-    """R3.6: whoever tries the bank can see a match of everybody, and a near match of a person and of a business."""
+    """R3.6: a visitor of the demo can see a match of everybody, and a near match of a person and of a business."""
     customers = [person for person in demo_people.EVERYBODY if person.role == Role.CUSTOMER]
     for person in customers:
         whole = f"{person.first_name} {person.last_name}".strip()

@@ -23,7 +23,7 @@ AS_BEFORE = {"alice": "Alice Archer", "bob": "Bob Brandt"}
 
 @pytest.fixture
 def paid(alice: Any, everyday: BankAccount, bobs: BankAccount, new_key: Callable) -> TransferOrder:
-    """Alice has paid Bob 12.00; since then both are called otherwise."""
+    """Alice has paid Bob 12.00; since then both have other names."""
     order = acts.transfer(
         actor=alice, source=everyday, target=bobs, amount=Decimal(12), description="Lunch", idempotency_key=new_key()
     )
@@ -43,7 +43,7 @@ def test_an_order_keeps_the_names_of_both_sides(paid: TransferOrder) -> None:
 def test_every_page_of_the_payer_and_the_payee_shows_the_names_of_the_day(
     paid: TransferOrder, alice: Any, bob: Any, browser_of: Callable, everyday: BankAccount, bobs: BankAccount
 ) -> None:
-    """A later change rewrites nothing: whoever is called "Alder Bank" now was paid as Bob Brandt."""
+    """A later change rewrites nothing: the person called "Alder Bank" now was paid as Bob Brandt."""
     for user, account, other, never in (
         (alice, everyday, "Bob Brandt", "to Alder Bank"),
         (bob, bobs, "Alice Archer", "Alison"),
@@ -99,7 +99,7 @@ def test_what_is_reversed_keeps_the_names_of_what_it_takes_back(
 
 
 def test_the_search_finds_the_name_of_the_day(paid: TransferOrder, bob: Any, browser_of: Callable) -> None:
-    """R3.7: the present one stands in no row."""
+    """R3.7: the present name is in no row."""
     found = browser_of(bob).get(reverse("history"), {"text": "archer"}).context["entries"]
     assert [row.counterpart_name for row in found] == ["Alice Archer"]
     assert not browser_of(bob).get(reverse("history"), {"text": "alison"}).context.get("entries")
@@ -117,7 +117,7 @@ def test_a_business_is_never_abbreviated(
 def test_the_migration_names_old_orders_by_the_present_names(
     alice: Any, bob: Any, everyday: BankAccount, bobs: BankAccount, new_key: Callable
 ) -> None:
-    """And tells first payments by what was there before them."""
+    """And tells first payments from later ones by the payments before them."""
     for _ in range(2):
         acts.transfer(actor=alice, source=everyday, target=bobs, amount=Decimal(1), idempotency_key=new_key())
     expected = list(TransferOrder.objects.order_by("pk").values("payer_name", "payee_name", "is_first_payment"))

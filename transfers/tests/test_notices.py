@@ -78,7 +78,7 @@ def test_nobody_is_told_of_what_was_refused_or_moved_between_own_accounts(
 def test_a_message_about_what_has_no_customers_is_kept_and_sends_nothing(
     alice: Any, everyday: BankAccount, mails: Callable
 ) -> None:
-    """It stays, failed, for somebody to look at."""
+    """It stays, failed, for a person to look at."""
     deposit = everyday.orders_in.get()
     tell("payment_posted", order_id=deposit.pk)
     tell("account_opened", account_id=BankAccount.objects.get(ledger_code="fees").pk)

@@ -79,7 +79,7 @@ def test_the_number_of_accounts_is_the_owners(alice: Any, ada: Any, settings: An
 
 @in_one_world("whose", ["sam", "audrey", "deactivated", "nobody"])
 def test_only_customers_have_accounts(whose: str, ada: Any, sam: Any, audrey: Any, bob: Any) -> None:
-    # R2.1: staff would sit on both sides of the counter.
+    # R2.1: staff would be on both sides of the counter.
     User.objects.filter(pk=bob.pk).update(is_active=False)
     nobody = User.objects.create(email="nobody@example.com", first_name="Nobody")
     owner = stored({"sam": sam, "audrey": audrey, "deactivated": bob, "nobody": nobody}[whose])
@@ -113,7 +113,7 @@ def test_an_opening_deposit_needs_leave_for_the_counter_too(alice: Any, ada: Any
 
 
 def test_who_was_made_staff_meanwhile_opens_no_account(alice: Any) -> None:
-    # The role is looked at again, on a locked row.
+    # The role is checked again, on a locked row.
     before = stored(alice)
     assert before.role == Role.CUSTOMER
     assert before.has_role_permission("transfers.open_own_account")
@@ -126,7 +126,7 @@ def test_who_was_made_staff_meanwhile_opens_no_account(alice: Any) -> None:
 
 
 def close(actor: Any, account: BankAccount) -> None:
-    """As one step of the transaction that approves."""
+    """Close, as one step of the transaction that approves."""
     with transaction.atomic():
         closing.close_account_on_request.joined(
             actor=actor, account=account, reason=REASON, authority=approved("close_account", account)
@@ -194,7 +194,7 @@ def test_a_raised_limit_holds_from_now_on_and_todays_use_still_counts(
 
 
 @in_one_world("amount", ["25000", "24999.99", "0", "-1", "NaN"])
-def test_less_or_nothing_is_no_raise(amount: str, alice: Any, sam: Any) -> None:
+def test_less_or_nothing_is_not_a_raise(amount: str, alice: Any, sam: Any) -> None:
     with pytest.raises((NotARaise, ValueError)):
         raise_limit(sam, alice, amount)
     assert daily_limit(CustomerLimit.objects.filter(user=alice).first()) == Decimal(25_000)

@@ -1,4 +1,4 @@
-"""The dashboard that stays open hears of every change that it would show, and of nothing else (R10.4)."""
+"""The open dashboard is told about every change that it would show, and about nothing else (R10.4)."""
 
 import re
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class OpenDashboard:
         return self.browser.get(reverse("dashboard_live"), headers={"if-none-match": f'"{self.version}"'})
 
     def hears_of(self, change: Callable[[], Any] | None = None) -> Any:
-        """What it is shown after this change; then it knows, and hears no more of it."""
+        """Return what it is shown after this change; check that it is told only once."""
         assert self.ask().status_code == 304
         if change is not None:
             change()
@@ -55,7 +55,8 @@ class OpenDashboard:
 def test_the_open_dashboard_hears_only_what_is_new(
     alice: Any, charlie: Any, sam: Any, browser_of: Callable, everyday: BankAccount, new_key: Callable
 ) -> None:
-    # R10.4: 304 while nothing has changed, and what is asked with somebody else's version is as if asked with none.
+    # R10.4: 304 while nothing has changed, and a request with another customer's version is answered like one with
+    # none.
     dashboard = OpenDashboard(browser_of(alice))
     unchanged = dashboard.ask()
     assert (unchanged.status_code, unchanged.content) == (304, b"")
@@ -73,7 +74,7 @@ def test_the_open_dashboard_hears_only_what_is_new(
 
 
 def test_no_two_customers_have_the_same_version(bob: Any, charlie: Any, browser_of: Callable) -> None:
-    # Neither has an account, and what they are shown differs by the name alone.
+    # Neither has an account, and their pages differ only by the name.
     assert OpenDashboard(browser_of(bob)).version != OpenDashboard(browser_of(charlie)).version
 
 
@@ -127,10 +128,10 @@ def test_a_new_day_and_another_language_are_news_too(alice: Any, everyday: BankA
         assert history.overview_version(alice, at=noon) != version
 
 
-def test_who_is_signed_out_is_told_so_whatever_version_they_have(
+def test_a_signed_out_person_is_told_so_with_any_version(
     alice: Any, browser_of: Callable, everyday: BankAccount
 ) -> None:
-    # R1.8: what has not changed is nobody's business either.
+    # R1.8: even the answer that nothing has changed is for nobody else.
     dashboard = OpenDashboard(browser_of(alice))
     assert dashboard.ask().status_code == 304
     UserSession.objects.filter(user=alice).update(ended_at=timezone.now())
@@ -142,7 +143,7 @@ def test_who_is_signed_out_is_told_so_whatever_version_they_have(
 def test_what_has_not_changed_is_told_by_few_statements(
     alice: Any, browser_of: Callable, everyday: BankAccount, savings: BankAccount
 ) -> None:
-    # Of each minute that a dashboard is open it is asked six times: two statements beside those of the session.
+    # An open dashboard asks six times a minute: two statements beside those of the session.
     dashboard = OpenDashboard(browser_of(alice))
     dashboard.ask()
     with CaptureQueriesContext(connection) as captured:
@@ -156,7 +157,7 @@ def test_what_has_not_changed_is_told_by_few_statements(
 def test_the_open_dashboard_tells_each_new_movement_apart(
     alice: Any, browser_of: Callable, everyday: BankAccount, new_key: Callable[[], str]
 ) -> None:
-    # R10.4: live.js tells of a movement whose name it has not seen yet.
+    # R10.4: live.js announces a movement whose name it has not seen yet.
     browser, named = browser_of(alice), []
     for amount in (1, 2):
         cash.deposit(actor=alice, account=everyday, amount=Decimal(amount), idempotency_key=new_key())

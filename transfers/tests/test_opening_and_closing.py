@@ -195,7 +195,7 @@ def test_an_account_with_money_in_it_stays_open(alice: Any, everyday: BankAccoun
 
 @not_on_sql_server
 def test_an_account_with_held_money_stays_open(alice: Any, savings: BankAccount) -> None:
-    """R2.3, R3.10. The database lets nothing be held of an empty account, so its CHECK is put aside here."""
+    """R2.3, R3.10. The database lets nothing be held on an empty account, so its CHECK is put aside here."""
     with everything_off():
         BankAccount.objects.filter(pk=savings.pk).update(held=Decimal(1))
     with pytest.raises(closing.AccountNotEmpty):

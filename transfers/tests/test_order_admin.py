@@ -52,8 +52,10 @@ def test_an_order_that_was_simply_posted_has_no_decision(audrey: Any, pay: Any, 
     assert "none" in page  # alerts
 
 
-def test_an_alert_shows_its_payment_to_who_may_not_look_it_up(sam: Any, audrey: Any, pay: Any, browser_of: Any) -> None:
-    # R5.4: a payment that only raised an alert is no order that Support sees.
+def test_an_alert_shows_its_payment_to_roles_that_may_not_look_it_up(
+    sam: Any, audrey: Any, pay: Any, browser_of: Any
+) -> None:
+    # R5.4: Support does not see a payment that only raised an alert.
     order = pay("1500.00", description="A sofa")
     alert = FraudAlert.objects.get(order=order)
     url = reverse("admin:transfers_fraudalert_change", args=[alert.pk])

@@ -13,6 +13,7 @@ from audit.models import AuditEntry
 from tests import acts
 from tests.acts import mails
 from tests.api_client import told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers import history
 from transfers.orders import own_limits, sending
@@ -66,6 +67,7 @@ def test_the_page_is_reached_from_where_the_limit_is_thought_of(
     assert 'href="/daily-limit/"' in browser_of(alice).get(path).content.decode()
 
 
+@proves("V2.3.2")
 def test_lower_than_todays_use_lets_nothing_more_out_today(alice: Any, pay: Callable) -> None:
     pay("100.00")
     lower_daily_limit(actor=alice, amount=Decimal(50))
@@ -93,7 +95,7 @@ def test_nothing_at_all_goes_out_with_a_limit_of_nothing(alice: Any, browser_of:
         *((text, "") for text in ("-1", "1e2", "NaN", "0.001", "ten", "9" * 24, "１０", "1' OR 1=1")),
     ],
 )
-def test_what_is_not_lower_or_no_amount_is_said_at_its_field(
+def test_a_higher_limit_or_a_wrong_amount_is_refused_at_its_field(
     alice: Any, browser_of: Any, amount: str, message: str
 ) -> None:
     answer = browser_of(alice).post(PAGE, {"amount": amount})

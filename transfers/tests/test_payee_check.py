@@ -1,4 +1,4 @@
-"""The payee check where money is sent: what is asked, said, refused, recorded and counted (R3.6)."""
+"""The payee check when money is sent: what is asked, said, refused, recorded and counted (R3.6)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +16,7 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests import acts
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import NameCheck, Payee, TransferOrder
 from transfers.orders import holds, sending
@@ -33,7 +34,7 @@ def browser(alice: Any, browser_of: Callable) -> Client:
 
 @pytest.fixture
 def fill_in(browser: Client, everyday: BankAccount, bobs: BankAccount) -> Callable[..., Any]:
-    """The answer to the form: Alice sends Bob 1.00, by this name."""
+    """Fill in the form: Alice sends Bob 1.00, by this name; return the answer."""
 
     def post(name: str, **changes: Any) -> Any:
         form = {"source": everyday.public_id, "number": bobs.number, "amount": "1.00", "name": name}
@@ -81,8 +82,8 @@ def test_the_form_asks_for_the_name_of_somebody_new(fill_in: Callable) -> None:
     assert fill_in("\u202eevil").context["form"].errors.keys() == {"name"}
 
 
-def test_an_account_number_is_no_name(fill_in: Callable, send: Callable, bobs: BankAccount) -> None:
-    """R6.2: pasted into the wrong field it would stand in clear, on receipts and in mails."""
+def test_an_account_number_is_not_a_name(fill_in: Callable, send: Callable, bobs: BankAccount) -> None:
+    """R6.2: pasted into the wrong field it would be in clear, on receipts and in mails."""
     for name in (bobs.number, bobs.number_grouped, f"Bob, {bobs.number_grouped.replace(' ', '-')}"):
         assert fill_in(name).context["form"].errors.keys() == {"name"}
         refused = send(name=name, name_check="skipped")
@@ -161,8 +162,8 @@ def test_a_match_needs_no_tick_and_is_recorded(
 def test_a_payee_whom_one_knows_is_named_in_full_whatever_was_typed(
     typed: str, title: str, browser: Client, fill_in: Callable, known: BankAccount
 ) -> None:
-    """And that another name was entered, if it was: the number may be the wrong one. Half a name is another, too. Then
-    it takes a tick, as of somebody new."""
+    """And the page says if another name was entered: the number may be the wrong one. Half a name is another, too. Then
+    it takes a tick, as for a new payee."""
     text = browser.get(fill_in(typed)["Location"]).content.decode()
     assert "<bdi>Bob Brandt</bdi>" in text
     for said in ("The name nearly matches.", "The name doesn’t match.", "The name matches."):
@@ -170,6 +171,7 @@ def test_a_payee_whom_one_knows_is_named_in_full_whatever_was_typed(
     assert ('name="all_the_same"' in text) == (title == "The name doesn’t match.")
 
 
+@proves("V2.2.1")
 def test_a_known_payee_by_another_name_is_paid_only_once_that_is_ticked(
     browser: Client, fill_in: Callable, known: BankAccount, books: Callable
 ) -> None:
@@ -192,7 +194,7 @@ def test_a_payee_taken_off_the_list_during_the_review_is_not_confirmed_by_a_wron
 ) -> None:
     review = fill_in("Carla Cole")["Location"]
     Payee.objects.all().delete()
-    browser.post(review, {"all_the_same": "on"})  # a first payment by now: it takes a code
+    browser.post(review, {"all_the_same": "on"})  # a first payment again: it takes a code
     acts.vouch(alice)
     page = browser.get(review)
     assert "name not confirmed" in page.content.decode()
@@ -218,6 +220,7 @@ def test_choosing_a_payee_fills_in_the_name_that_one_knows(browser: Client, know
 # --- Below the pages -----------------------------------------------------------------------------------------
 
 
+@proves("V2.2.1")
 def test_no_door_lets_a_first_payment_out_without_a_name(
     alice: Any, everyday: BankAccount, bobs: BankAccount, books: Callable
 ) -> None:
@@ -270,7 +273,7 @@ def test_skipping_the_check_is_recorded_and_shows_what_was_sent(send_with_code: 
     order = TransferOrder.objects.get(kind="payment")
     assert order.name_check == NameCheck.SKIPPED
     assert AuditEntry.objects.get(action="TRANSFER_CREATED").details["name_check"] == "skipped"
-    # The same again is answered with the same; and a later one, by no name, is to the same name.
+    # A repeated request gets the same answer; and a later one, without a name, goes to the same name.
     assert send(name="Bob Brandt", name_check="skipped").json() == done
     later = send("a-later-payment").json()
     assert (later["target_name"], later["target_name_confirmed"], later["name_check"]) == (
@@ -282,7 +285,7 @@ def test_skipping_the_check_is_recorded_and_shows_what_was_sent(send_with_code: 
 def test_a_known_payee_needs_no_name_and_another_one_than_theirs_is_refused(
     send: Callable, alices: ApiClient, known: BankAccount, books: Callable, no_minute_limits: None
 ) -> None:
-    """R3.6: with the code of a new one, unless the same word is given."""
+    """R3.6: with the code of a new one, unless they agree again."""
     for number, more in enumerate(({}, {"name": "Bob Brandt"}, {"name": "brandt, bob"}, {"name": "Bob Brant"})):
         assert send(f"not-refused-{number}", **more).status_code == 201
     before = books()
@@ -322,7 +325,7 @@ def test_what_is_held_by_another_name_says_so_in_the_log(
 def test_a_payee_who_is_called_otherwise_by_now_is_not_known_by_the_old_name(
     send: Callable, known: BankAccount, bob: Any
 ) -> None:
-    """R2.6: the payer reads the new one. Whom no check would confirm is still called what they are called."""
+    """R2.6: the payer reads the new one. A name that no check would confirm is still shown."""
     bob.last_name = "Steiner"
     bob.save()
     assert told(send("the-old-name-1", name="Bob Brandt")) == (422, "name_not_confirmed")
@@ -354,13 +357,13 @@ def test_the_look_up_tells_the_outcome_and_a_name_only_after_a_match(alices: Api
 def test_a_name_that_was_not_confirmed_can_be_confirmed_later(
     send_with_code: Callable, send: Callable, alices: ApiClient
 ) -> None:
-    """By who knows it: earlier orders stay as they were."""
+    """By a payer who knows it: earlier orders do not change."""
     first = send_with_code(name="Carla Cole", name_check="skipped").json()
     assert told(send("wrong-again-01", name="Carl Cole")) == (422, "name_not_confirmed")
     assert send("right-at-last", name="Bob Brandt").json()["target_name"] == "Bob Brandt"
     assert send("and-ever-after").json()["target_name"] == "Bob Brandt"
     assert alices.get(f"orders/{first['id']}").json() == first
-    # And is not hidden again by who skips the check.
+    # And it is not hidden again by skipping the check.
     assert send("skipped-once-more", name="X", name_check="skipped").json()["target_name"] == "Bob Brandt"
 
 
@@ -394,8 +397,9 @@ def test_the_next_day_names_are_checked_again(alice: Any, bobs: BankAccount) -> 
         assert look(alice, bobs, "Bob Brandt") == NameCheck.MATCH
 
 
+@proves("V2.4.1")
 def test_an_answer_beyond_the_bound_asks_the_database_what_others_do(alice: Any, bobs: BankAccount) -> None:
-    """And compares all the same: no clock tells a name that is not checked from one that is."""
+    """And it compares all the same: the time does not tell a name that is not checked from one that is."""
     shapes = []
     for number in range(12):
         name = {3: "Bob Brandt", 10: "Bob Brant"}.get(number, f"Guess Number{number}")
@@ -406,7 +410,7 @@ def test_an_answer_beyond_the_bound_asks_the_database_what_others_do(alice: Any,
 
 
 def test_a_payee_whom_one_knows_costs_no_guess(alice: Any, known: BankAccount) -> None:
-    """Nor does the name by which one knows somebody whose own was not confirmed."""
+    """Neither does the name by which the payer knows them, if their own was not confirmed."""
     for number in range(9):
         assert look(alice, known, f"Guess Number{number}").is_confirmed
     Payee.objects.update(typed_name="Carla Cole", name_check=NameCheck.NO_MATCH)
@@ -415,8 +419,8 @@ def test_a_payee_whom_one_knows_costs_no_guess(alice: Any, known: BankAccount) -
     assert look(alice, known, "Bob Brandt") == NameCheck.MATCH
 
 
-def test_guesses_are_no_look_ups(alice: Any, bobs: BankAccount, settings: Any) -> None:
-    """R3.3: each is counted for what it is."""
+def test_guesses_are_not_look_ups(alice: Any, bobs: BankAccount, settings: Any) -> None:
+    """R3.3: each is counted separately."""
     settings.PAYEE_LOOKUPS_PER_HOUR = 3
     acts.know(alice, bobs)
     Payee.objects.update(typed_name="Carla Cole", name_check=NameCheck.NO_MATCH)
@@ -424,7 +428,7 @@ def test_guesses_are_no_look_ups(alice: Any, bobs: BankAccount, settings: Any) -
 
 
 def test_a_held_payment_hides_no_name_that_was_confirmed_meanwhile(alice: Any, sam: Any, pay: Callable) -> None:
-    """R2.6, R3.6: who is known by their own name is never hidden again, also by what is released later."""
+    """R2.6, R3.6: a payee who is known by their own name is never hidden again, also not by a later release."""
     held = pay("12345.67", name_given=NameGiven("Bobby", NameCheck.NO_MATCH, all_the_same=True))
     assert held.state == "held"
     pay("1.00", name_given=NameGiven("Bob Brandt", NameCheck.MATCH))

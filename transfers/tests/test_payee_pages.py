@@ -12,6 +12,7 @@ from django.urls import reverse
 from accounts.models import BankAccount
 from foundation.models import RateWindow
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import Payee
 from transfers.payees import services as service
@@ -91,6 +92,7 @@ def test_a_name_that_cannot_be_kept_is_refused_at_its_field(browser: Client, pay
     assert Payee.objects.get().label == ""
 
 
+@proves("V1.2.1")
 def test_html_in_a_name_is_text_everywhere(browser: Client, payee: Payee, everyday: BankAccount) -> None:
     """R8.3."""
     answer = browser.post(reverse("payee", args=[payee.public_id]), {"label": "<b>bold</b>"}, follow=True)
@@ -149,7 +151,7 @@ def test_staff_are_refused(request: pytest.FixtureRequest, browser_of: Callable,
 def test_a_payee_is_one_tap_away_and_costs_no_look_up(
     alice: Any, browser: Client, payee: Payee, bobs: BankAccount, settings: Any
 ) -> None:
-    """R3.3: numbers cannot be tried out that way; whoever is a payee was paid by their number."""
+    """R3.3: numbers cannot be tried out in this way; a payee was paid by their number."""
     settings.PAYEE_LOOKUPS_PER_HOUR = 0
     (choice,) = browser.get(SEND).context["choices"]
     assert not choice["chosen"]

@@ -1,4 +1,4 @@
-"""Whom a customer has paid: written with the payment, called and removed by the customer alone (R3.6, R8.1)."""
+"""Whom a customer has paid: written with the payment, named and removed only by the customer (R3.6, R8.1)."""
 
 import uuid
 from collections.abc import Callable
@@ -117,7 +117,7 @@ def test_they_are_listed_whom_one_paid_last_first(
 
 
 @in_one_world("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
-def test_whoever_cannot_receive_is_shown_and_not_filled_in(
+def test_a_payee_who_cannot_receive_is_shown_and_not_filled_in(
     alice: Any, payee: Payee, bobs: BankAccount, freeze: Callable, status: AccountStatus
 ) -> None:
     assert payee_selectors.payable(alice, payee.public_id) == FilledIn(bobs.number_grouped, "Bob Brandt")
@@ -139,7 +139,7 @@ def test_the_list_costs_one_statement_however_long_it_is(
 def test_a_number_that_somebody_tampered_with_is_left_out(
     alice: Any, charlie: Any, payee: Payee, bobs: BankAccount
 ) -> None:
-    """R8.1: fails closed, and takes no page down."""
+    """R8.1: fails closed, and breaks no page."""
     BankAccount.objects.filter(pk=bobs.pk).update(owner=charlie)  # the number is sealed to Bob
     assert payee_selectors.payable(alice, payee.public_id) is None
     assert [row.masked_number for row in payee_selectors.payees_of(alice)] == ["unreadable"]
@@ -164,7 +164,7 @@ def test_a_payee_is_called_what_the_customer_likes_until_that_is_taken_back(alic
 
 
 def test_the_audit_log_says_that_and_not_what(alice: Any, payee: Payee, bobs: BankAccount) -> None:
-    """R6.2: no names, no numbers beyond the masked one; and nothing where nothing changed."""
+    """R6.2: no names, only masked numbers; and nothing if nothing changed."""
     for _ in range(2):
         payees.rename_payee(actor=alice, public_id=payee.public_id, label="Landlord")
     payees.remove_payee(actor=alice, public_id=payee.public_id)
@@ -196,7 +196,7 @@ def test_removing_forgets_the_payee_and_nothing_of_what_was_paid(
     assert Payee.objects.get().public_id != payee.public_id
 
 
-# --- Whose they are -------------------------------------------------------------------------------------------
+# --- Ownership ------------------------------------------------------------------------------------------------
 
 ACTS: list[Callable[..., Any]] = [
     lambda **kwargs: payees.rename_payee(label="Mine", **kwargs),
@@ -206,7 +206,7 @@ ACTS: list[Callable[..., Any]] = [
 
 @in_one_world("act", ACTS)
 def test_somebody_elses_payee_is_as_unknown_as_none(charlie: Any, bob: Any, payee: Payee, act: Callable) -> None:
-    """R1.7; not even the one who is paid."""
+    """R1.7; not even for the payee."""
     for actor, public_id in ((charlie, payee.public_id), (bob, payee.public_id), (bob, uuid.uuid4())):
         with pytest.raises(payees.PayeeNotFound):
             act(actor=actor, public_id=public_id)
@@ -239,7 +239,7 @@ def test_a_payee_can_still_be_found_by_number_and_a_mistyped_one_not(
 def test_beside_an_account_that_is_not_ones_own_nothing_is_found(
     source: str, alice: Any, bobs: BankAccount, everyday: BankAccount, open_account: Callable, charlie: Any
 ) -> None:
-    """R3.3: no look-up is counted there, so not even the time that it takes may say whether the number is anybody's."""
+    """R3.3: no look-up is counted there, so not even its time may reveal whether the number exists."""
     number = open_account(charlie).number if source == "somebody else's" else new_number()
     given: dict[str, Any] = {"actor": alice, "target_number": bobs.number, "idempotency_key": "look it up"}
     read: list[int] = []

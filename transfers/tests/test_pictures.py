@@ -33,7 +33,7 @@ NOTHING, CENT = Decimal(0), Decimal("0.01")
 
 @pytest.fixture
 def open_account(open_account: Callable) -> Callable[..., BankAccount]:
-    """Accounts that were there long before the picture begins."""
+    """Open accounts long before the picture begins."""
 
     def opened_long_ago(*args: Any, **kwargs: Any) -> BankAccount:
         return opened(open_account(*args, **kwargs), NOW - timedelta(weeks=60))
@@ -49,7 +49,7 @@ def opened(account: BankAccount, at: datetime) -> BankAccount:
 
 @pytest.fixture
 def move(alice: Any) -> Callable[..., None]:
-    """Money into an account at a moment, or out of it, past all services."""
+    """Move money into an account at a moment, or out of it, past all services."""
 
     def post(account: BankAccount, amount: str, at: datetime, other: BankAccount | None = None) -> None:
         desk = other or BankAccount.objects.get(ledger_code="cash-0")
@@ -100,7 +100,7 @@ def test_there_is_a_point_for_the_end_of_each_week_and_one_for_now(alice: Any, s
 def test_it_begins_with_the_week_in_which_the_first_account_was_opened(
     alice: Any, savings: BankAccount, everyday: BankAccount, opened_at: datetime, days: list[date]
 ) -> None:
-    """An account that was not there had no balance, not even a lowest one."""
+    """An account that did not exist had no balance, not even a lowest one."""
     opened(savings, NOW)
     opened(everyday, opened_at)
     assert [point.day for point in history.balances_over_time(alice, at=NOW, account=everyday).points] == days
@@ -113,7 +113,7 @@ def test_a_movement_counts_from_the_week_that_it_fell_in(alice: Any, savings: Ba
     move(savings, "1000.00", NOW - timedelta(weeks=60))
     move(savings, "0.01", MONDAY - timedelta(microseconds=1))
     move(savings, "-300.00", MONDAY)
-    # What the clock of another server has stamped a little later is in the balance, so it is in the last point.
+    # A movement that another server's clock has stamped a little later is in the balance, so it is in the last point.
     move(savings, "5.00", NOW + timedelta(seconds=2))
     shown = balances(alice)
     assert shown[:-2] == [Decimal("1000.00")] * 25
@@ -300,7 +300,7 @@ def test_the_page_shows_all_accounts_or_one(
 def test_lowest_and_highest_are_said_to_be_those_of_the_weeks_ends(
     alice: Any, browser_of: Callable, savings: BankAccount, move: Callable
 ) -> None:
-    """R10.2: in the words beside the picture and in those for who does not see it."""
+    """R10.2: in the words beside the picture and in those for readers who do not see it."""
     move(savings, "5.00", timezone.now() - timedelta(weeks=3))
     move(savings, "-2.00", timezone.now())
     text = " ".join(re.sub("<[^>]+>", "", browser_of(alice).get(reverse("pictures")).content.decode()).split())

@@ -1,4 +1,4 @@
-"""The ledger's batch: many transactions in one go, under the same rules as one (R3.1, R3.4)."""
+"""The ledger's batch: many transactions at once, under the same rules as one (R3.1, R3.4)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,7 +35,7 @@ def post_many(batch: list[Planned]) -> list[ledger.Posting]:
 
 
 def faults() -> list[str]:
-    """What is wrong with accounts and entries; orders are not the ledger's."""
+    """Return what is wrong with accounts and entries; orders are not the ledger's."""
     return [fault for fault in verification.faults() if fault.startswith(("account", "entry"))]
 
 
@@ -119,7 +119,7 @@ def test_a_batch_that_loses_its_lock_is_not_written(
 
 @in_one_world("times", [1, 8, 9, 64, 65, 500, 501, 1001])
 def test_however_many_accounts_are_locked_each_is_there_once(db: None, times: int) -> None:
-    """More than one statement takes (SQL Server has 2,100 parameters), and as many as it takes exactly; and only a few
+    """More than one statement takes (SQL Server has 2,100 parameters), and exactly as many as it takes; and only a few
     lengths of statements, which are compiled once."""
     made = [BankAccount(kind=AccountKind.CASH, ledger_code=f"till-{number}") for number in range(times)]
     ids = {account.pk for account in BankAccount.objects.bulk_create(made)}

@@ -1,7 +1,6 @@
-"""What each act of money asks of the database, to the statement: the exact numbers stand here so that a new one shows.
+"""The statements of each act of money: the exact numbers are here so that a new one shows.
 
-A statement is what is sent besides BEGIN and COMMIT; a transaction is what is committed, a single statement outside
-of any included.
+BEGIN and COMMIT are not counted as statements; a single statement outside of a transaction counts as a transaction.
 """
 
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 class Price:
-    """The statements of an act, transaction by transaction; those that read outside of any are in none."""
+    """The statements of an act, transaction by transaction; reads outside of any are in none."""
 
     def __init__(self) -> None:
         self.transactions: list[list[str]] = []
@@ -69,7 +68,7 @@ def on_one_engine() -> None:
 
 @pytest.fixture
 def ready(everyday: BankAccount, bobs: BankAccount, savings: BankAccount, no_minute_limits: None) -> BankAccount:
-    """Alice has paid Bob before, and every statement is compiled."""
+    """Let Alice pay Bob before, so that every statement is compiled."""
     acts.know(everyday.owner, bobs)
     with pytest.raises(Refusal):
         pay(everyday, bobs, key="the first of all", amount="1000000.00")
@@ -113,7 +112,7 @@ def test_cash_and_own_transfers(ready: BankAccount, savings: BankAccount, alice:
 
 
 def test_a_held_payment_and_its_release(ready: BankAccount, bobs: BankAccount, sam: Any, settings: Any) -> None:
-    """Only a decision has a savepoint: what it may have written before a refusal goes back, and the refusal is kept."""
+    """Only a decision has a savepoint: its writes before a refusal are rolled back, and the refusal is kept."""
     settings.SUSPICIOUS_AMOUNT = Decimal(10)
     settings.STEP_UP_AMOUNT = Decimal(100_000)
     holds.release_order(actor=sam, order=pay(ready, bobs, key="held before", amount="11.00"), reason="In order.")
@@ -137,7 +136,7 @@ def test_a_payment_by_the_api_is_fifteen_statements_and_one_transaction(
         answer = api.post(path, body, Idempotency_Key="a-payment-by-a-program")
     assert answer.status_code == 201
     assert (len(paid.transactions), len(paid.transactions[0]), len(paid.alone)) == (1, 13, 2)
-    # Nor does the name of a payee whom one knows, right or wrong: it is no guess.
+    # The name of a known payee does not either, right or wrong: it is not a guess.
     for name, status in (("Bob Brandt", 201), ("Carla Cole", 422)):
         with price() as paid:
             answer = api.post(path, body | {"name": name}, Idempotency_Key=f"a-payment-to-{name[:3]}")
@@ -148,7 +147,7 @@ def test_a_payment_by_the_api_is_fifteen_statements_and_one_transaction(
 def test_the_answer_of_the_api_is_that_of_the_receipt(
     ready: BankAccount, bobs: BankAccount, api_of: Callable[..., ApiClient], alice: Any
 ) -> None:
-    # R7.2: made from what was written, and the same as what is read later.
+    # R7.2: made from what was written, and the same as a later read.
     answer = api_of(alice).post(
         f"accounts/{ready.number}/transfer", {"to": bobs.number, "amount": "1.00"}, Idempotency_Key="to-be-compared"
     )
@@ -158,7 +157,7 @@ def test_the_answer_of_the_api_is_that_of_the_receipt(
 def test_a_first_payment_with_its_code_takes_four_transactions_more(
     ready: BankAccount, bobs: BankAccount, alice: Any
 ) -> None:
-    """A place in the minute, a guess counted, the code used up, the guess given back: each outlives the process."""
+    """A place in the minute, a guess counted, the code used up, the guess given back: each survives the process."""
     Payee.objects.all().delete()
     payment: dict[str, Any] = {"key": "a first payment", "amount": "1.00", "name_given": acts.by_name()}
     with pytest.raises(Refusal) as asked:
@@ -171,7 +170,7 @@ def test_a_first_payment_with_its_code_takes_four_transactions_more(
 
 
 def test_a_refused_payment_is_one_transaction_too(ready: BankAccount, bobs: BankAccount) -> None:
-    """The place it took and its audit entry are committed together, so that no try is judged and not counted."""
+    """Its place and its audit entry are committed together, so that no try is judged and not counted."""
     places = CustomerLimit.objects.get(user=ready.owner).recent.count("[")
     with price() as refused, pytest.raises(Refusal):
         pay(ready, bobs, key="more than there is", amount="900.00")

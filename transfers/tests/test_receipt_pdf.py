@@ -1,4 +1,4 @@
-"""The receipt as a document: what the page says, for whom the page is (R3.6, R6.1)."""
+"""The receipt as a document: the content of the page, for its readers (R3.6, R6.1)."""
 
 import html
 import io
@@ -58,7 +58,7 @@ def url_of(order: TransferOrder) -> str:
 
 
 def words_of_pdf(document: bytes) -> list[str]:
-    """All its words but those of the foot."""
+    """Return all its words except those of the footer."""
     pages = PdfReader(io.BytesIO(document)).pages
     assert len(pages) == 1
     text = pages[0].extract_text()
@@ -68,7 +68,7 @@ def words_of_pdf(document: bytes) -> list[str]:
 
 
 def words_of_page(client: Client, order: TransferOrder) -> list[str]:
-    """What stands on the receipt, without what one can do with it."""
+    """Return the words of the receipt, without its buttons."""
     text = client.get(reverse("receipt", args=[order.public_id])).content.decode()
     article = text.partition("<article")[2].partition('<div class="hstack form-actions">')[0].partition(">")[2]
     article = article.replace("<dt>", " <dt>").replace("<dd", " <dd").replace("<br>", " ")

@@ -1,4 +1,4 @@
-"""`replay_fraud_rules` says what the present rules would have flagged, and changes nothing (R3.10, R9.2)."""
+"""`replay_fraud_rules` says what the current rules would have flagged, and changes nothing (R3.10, R9.2)."""
 
 import io
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests.tables import in_one_world
 from transfers.history import replay
-from transfers.models import FraudAlert, Payee, TransferOrder
+from transfers.models import CustomerLimit, FraudAlert, Payee, TransferOrder
 from transfers.orders import fraud
-from transfers.orders.fraud import Facts
+from transfers.orders.fraud import Facts, Rule
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_minute_limits")]
 
@@ -32,7 +32,7 @@ def report(*args: str) -> str:
 
 
 def rules_in(text: str) -> dict[str, list[str]]:
-    """The references below each rule, of which there are as many as the line of the rule says."""
+    """Return the references below each rule, as many as its line says."""
     found: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
     name = ""
@@ -58,25 +58,20 @@ def test_it_finds_what_the_rules_found_at_the_time(pay: Callable, sam: Any, sett
     orders += [pay(amount, at=at + timedelta(hours=2)) for amount in ("1000.00", "1000.01", "10000.01")]
     text = report("--since", "2026-11-14")
     assert text.startswith("10 payments from 2026-11-14 to 2026-11-17.")
-    assert rules_in(text) == {
+    assert {name: found for name, found in rules_in(text).items() if found} == {
         "Large amount": [reference(orders[8]), reference(orders[9])],
         "Many payments in an hour": [reference(orders[5]), reference(orders[6])],
         "Suspicious amount": [str(orders[9].public_id)],
     }
     live = {(alert.rule, reference(alert.order)) for alert in FraudAlert.objects.select_related("order__transaction")}
-    replayed = {
-        (rule, found)
-        for rule, name in (("large_amount", "Large amount"), ("many_payments", "Many payments in an hour"),
-                           ("suspicious_amount", "Suspicious amount"))
-        for found in rules_in(text)[name]
-    }  # fmt: skip
+    replayed = {(rule.rule.value, found) for rule in fraud.PAYMENT_RULES for found in rules_in(text)[rule.label]}
     assert live == replayed
 
 
 def test_live_and_replayed_facts_agree_after_a_payee_was_removed_and_paid_again(
     alice: Any, pay: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R3.10: the list of payees says today's state; the order says what was true when it was made."""
+    """R3.10: the list of payees says today's state; the order says what was true at its time."""
     judged: list[Facts] = []
     as_it_was = fraud.alerts
 
@@ -95,9 +90,31 @@ def test_live_and_replayed_facts_agree_after_a_payee_was_removed_and_paid_again(
     judged.clear()
     with time_machine.travel(NOON + timedelta(days=1), tick=False):
         call_command("replay_fraud_rules", "--since", "2026-11-17", stdout=io.StringIO(), stderr=io.StringIO())
-    assert [one.is_first_payment for one in judged] == [True, False, True, False]
+    assert [one.payment.is_first for one in judged] == [True, False, True, False]
     # A first payment is judged twice, since it waits for its code.
     assert [one for one, later in zip(live, [*live[1:], None], strict=True) if one != later] == judged
+
+
+def test_what_another_rule_counts_is_counted_live_and_in_the_replay(
+    pay: Callable, alice: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule is data: here more than one first payment in a day, instead of the rule on many payments."""
+    settings.ALERT_FIRST_PAYMENTS_PER_DAY = 1
+    firsts = fraud.Count("first_payments", timedelta(days=1), takes=lambda payment: payment.is_first)
+    rule = fraud.PaymentRule(Rule.MANY_PAYMENTS, "Many", "ALERT_FIRST_PAYMENTS_PER_DAY", counts=firsts)
+    monkeypatch.setattr(fraud, "PAYMENT_RULES", (fraud.PAYMENT_RULES[0], rule))
+    monkeypatch.setattr(fraud, "COUNTS", (firsts,))
+    monkeypatch.setattr(fraud, "LONGEST_COUNT", firsts.within)
+    orders = []
+    for hours in (0, 1, 23, 24, 48):
+        if hours != 1:
+            Payee.objects.filter(customer=alice).delete()
+        orders.append(pay("1.00", at=NOON - timedelta(days=3) + timedelta(hours=hours)))
+    live = [order.alerts.filter(rule=Rule.MANY_PAYMENTS).exists() for order in orders]
+    assert live == [False, False, True, True, False]
+    found = rules_in(report("--since", "2026-11-14"))["Many payments in an hour"]
+    assert found == [reference(order) for order, is_flagged in zip(orders, live, strict=True) if is_flagged]
+    assert CustomerLimit.objects.get(user=alice).recent.count("first_payments") == 1
 
 
 def test_it_judges_by_the_present_thresholds_and_changes_nothing(pay: Callable, books: Callable, settings: Any) -> None:

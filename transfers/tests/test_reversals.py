@@ -1,4 +1,4 @@
-"""A mistake is reversed by a new transaction, once (R3.1)."""
+"""A new transaction reverses a mistake, once (R3.1)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +18,7 @@ from audit.models import AuditEntry
 from foundation.refusals import NotYourself
 from tests import acts
 from tests.acts import mails, mails_of
+from tests.asvs import proves
 from tests.funds import used_by
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, entry_of
@@ -104,7 +105,7 @@ def test_a_reversal_that_was_rewritten_shows(ada: Any, payment: Transaction) -> 
 def test_a_second_time_is_refused_and_recorded(
     ada: Any, bob: Any, bobs: BankAccount, payment: Transaction, books: Callable
 ) -> None:
-    """Though there is money enough for it."""
+    """Though there is enough money for it."""
     cash.deposit(actor=bob, account=bobs, amount=Decimal(100), idempotency_key="enough for many")
     reverse(ada, payment)
     before = books()
@@ -171,7 +172,7 @@ def test_it_is_refused_when_an_account_is_not_active(
 def test_its_owners_freeze_stops_a_reversal_too_and_keeps_the_money_until_it_is_lifted(
     ada: Any, bob: Any, payment: Transaction, bobs: BankAccount, balance_of: Callable
 ) -> None:
-    """R2.3 names no exception: nothing moves on a frozen account. Nor can Bob take the mistake away meanwhile."""
+    """R2.3 has no exception: nothing moves on a frozen account. Bob cannot take the mistake away meanwhile either."""
     freezing.freeze_own_account(actor=bob, account=bobs)
     with pytest.raises(AccountNotActive):
         reverse(ada, payment)
@@ -183,7 +184,7 @@ def test_its_owners_freeze_stops_a_reversal_too_and_keeps_the_money_until_it_is_
 
 
 def test_nobody_reverses_what_they_did_themselves(ada: Any, everyday: BankAccount, balance_of: Callable) -> None:
-    # R5.2: not even what one paid in for a customer by mistake; a colleague does.
+    # R5.2: not even a mistaken deposit for a customer; a colleague does.
     order = cash.deposit_at_counter(actor=ada, account=everyday, amount=Decimal(5), idempotency_key="my mistake")
     assert order.transaction is not None
     with pytest.raises(NotYourself):
@@ -199,10 +200,11 @@ def test_mails_are_written_of_what_they_are_about_only(payment: Transaction) -> 
 # --- The daily limit (R3.10, R3.15) ---------------------------------------------------------------------------
 
 
+@proves("V2.3.2")
 def test_it_frees_the_daily_limit_that_it_undid(
     ada: Any, alice: Any, payment: Transaction, everyday: BankAccount, bobs: BankAccount, settings: Any
 ) -> None:
-    """30.00 of 35.00 were paid by mistake: once that is undone, 35.00 can be paid."""
+    """30.00 of 35.00 were paid by mistake: after the reversal, 35.00 can be paid."""
     settings.DAILY_TRANSFER_LIMIT = Decimal(35)
     assert used_by(alice) == Decimal(30)
     reverse(ada, payment)
@@ -218,10 +220,10 @@ def test_cash_taken_out_is_freed_too(ada: Any, alice: Any, payment: Transaction,
     assert used_by(alice) == Decimal(30)
 
 
-def test_of_an_earlier_day_there_is_nothing_to_free(
+def test_a_reversal_of_an_earlier_day_frees_nothing(
     ada: Any, alice: Any, everyday: BankAccount, bobs: BankAccount, no_minute_limits: None
 ) -> None:
-    """And never below nothing."""
+    """And never below zero."""
     now = timezone.now()
     CustomerLimit.objects.filter(user=alice).update(day=timezone.localdate(now) - timedelta(days=1))
     yesterday = acts.transfer(
@@ -239,7 +241,7 @@ def test_of_an_earlier_day_there_is_nothing_to_free(
 def test_what_never_counted_frees_nothing(
     ada: Any, alice: Any, payment: Transaction, everyday: BankAccount, savings: BankAccount
 ) -> None:
-    """Between own accounts, and of cash paid in the daily limit, which is of what goes out."""
+    """Between own accounts; and cash paid in does not free the daily limit, which is for what goes out."""
     moved = acts.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(9), idempotency_key="set aside")
     paid_in = cash.deposit(actor=alice, account=everyday, amount=Decimal(9), idempotency_key="paid in twice")
     for order in (moved, paid_in):
@@ -261,7 +263,7 @@ def paid_in(alice: Any, everyday: BankAccount, no_minute_limits: None, settings:
 
 
 def test_it_gives_back_what_can_be_paid_in_on_that_day(ada: Any, alice: Any, paid_in: Callable) -> None:
-    """R3.2, R3.15: 60.00 of 100.00 were counted twice: once one is undone, 40.00 and not 0.00 can be paid in."""
+    """R3.2, R3.15: 60.00 of 100.00 were counted twice: after one reversal, 40.00 and not 0.00 can be paid in."""
     paid_in("40.00")
     twice = paid_in("60.00")
     with pytest.raises(CashInLimitReached):
@@ -317,7 +319,7 @@ def test_a_refused_reversal_frees_nothing(ada: Any, alice: Any, payment: Transac
 def test_the_limit_row_is_locked_before_the_accounts(
     of: str, ada: Any, payment: Transaction, paid_in: Callable
 ) -> None:
-    """The order of locks that everything keeps."""
+    """The usual order of locks."""
     if connection.vendor != "sqlite":
         pytest.skip("the statements are the same everywhere")
     mistake = payment if of == "a payment" else paid_in("10.00").transaction

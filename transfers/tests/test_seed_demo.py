@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts import demo_people
 from accounts.models import BankAccount, TotpDevice, User
 from audit.models import AuditEntry
+from tests.asvs import proves
 from transfers.demo import planning, writing
 from transfers.models import Entry, Transaction, TransferOrder
 from transfers.orders import cash
@@ -46,7 +47,7 @@ def counts() -> dict[str, int]:
 
 
 def history() -> list[tuple]:
-    """What happened, but for when and under which ids and references."""
+    """Return what happened, without times, ids and references."""
     rows = Entry.objects.order_by("account__owner__email", "account__kind", "account_id", "sequence").filter(
         account__owner__isnull=False
     )
@@ -66,6 +67,7 @@ def test_it_refuses_outside_demo_mode(settings: Any) -> None:
     assert counts() == before
 
 
+@proves("V6.3.2")
 def test_it_refuses_in_a_bank_with_people_of_its_own(make_user: Callable) -> None:
     make_user("Real", email="real.person@example.org")
     before = counts()
@@ -124,7 +126,7 @@ def test_the_administrator_must_turn_on_two_factor_and_change_the_password_first
 
 @pytest.mark.usefixtures("one_month")
 def test_alice_has_paid_once_too_often_and_has_it_back(browser_of: Callable) -> None:
-    """R3.15: what a reversed payment looks like, to a customer of the demo."""
+    """R3.15: an example of a reversed payment, for a customer of the demo."""
     seed()
     alice = User.objects.get(email="alice@example.com")
     (reversal,) = Transaction.objects.filter(kind="reversal")

@@ -1,4 +1,4 @@
-"""Sending the same again from a receipt: the form filled in, for the one who ordered it alone (R3.6)."""
+"""Sending the same again from a receipt: the form filled in, only for the person who ordered it (R3.6)."""
 
 import uuid
 from collections.abc import Callable
@@ -70,7 +70,7 @@ def test_the_receipt_leads_to_the_form_filled_in(
 def test_it_is_a_new_order_with_all_its_steps(
     browser: Client, orders: dict[str, TransferOrder], books: Callable
 ) -> None:
-    """R3.5: looking at the form moves nothing, and confirming it is not a repetition of the first."""
+    """R3.5: looking at the form moves nothing, and confirming it does not repeat the first."""
     before = books()
     initial = browser.get(f"{SEND}?again={orders['payment'].public_id}").context["form"].initial
     review = browser.post(SEND, {name: initial[name] for name in ("source", "number", "amount", "description")})
@@ -144,7 +144,7 @@ def test_an_account_that_is_not_active_any_more_is_left_to_choose(
     assert (initial["source"] == "") == (side == "source")
 
 
-def test_a_payee_who_cannot_receive_any_more_is_refused_as_ever(
+def test_a_payee_who_cannot_receive_any_more_is_refused_as_always(
     browser: Client, orders: dict[str, TransferOrder], bobs: BankAccount, freeze: Callable
 ) -> None:
     """R3.3: the form says nothing, the look-up refuses."""

@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.account_numbers import check_digits
 from accounts.models import AccountStatus, BankAccount, UserSession
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import TransferOrder
 from transfers.orders import drafts, sending
@@ -96,7 +97,7 @@ def test_a_transfer_between_own_accounts_takes_the_same_steps(
 def test_an_own_account_given_by_its_number_is_a_transfer_between_own_accounts(
     browser: Client, review: Callable, savings: BankAccount
 ) -> None:
-    """R3.2: decided by who owns the target, not by the form."""
+    """R3.2: the owner of the target decides, not the form."""
     url = review(number=savings.number)
     assert browser.get(url).context["review"]["mode"] == "own"
     browser.post(url)
@@ -161,7 +162,7 @@ def test_a_replayed_confirm_gives_the_same_receipt_and_moves_nothing(
 def test_a_replayed_confirm_gives_the_receipt_even_when_its_draft_is_forgotten(
     browser: Client, review: Callable, alice: Any, browser_of: Callable, books: Callable
 ) -> None:
-    """R3.5: "nothing was sent" would be a lie, and make people send again."""
+    """R3.5: "nothing was sent" would be wrong, and make people send again."""
     url = review()
     first = browser.post(url)["Location"]
     before = books()
@@ -200,6 +201,7 @@ def test_a_replay_of_a_stale_review_still_gives_its_receipt(browser: Client, rev
     assert books() == before
 
 
+@proves("V2.3.1")
 @in_one_world("method", ["get", "post"])
 def test_a_forged_or_another_customers_draft_is_refused(
     charlie: Any, browser_of: Callable, browser: Client, review: Callable, books: Callable, method: str
@@ -216,6 +218,7 @@ def test_a_forged_or_another_customers_draft_is_refused(
         browser.post(others)
 
 
+@proves("V2.3.1")
 @pytest.mark.usefixtures("known")
 def test_what_is_confirmed_is_what_was_reviewed_whatever_the_request_says(
     browser: Client,
@@ -225,7 +228,7 @@ def test_what_is_confirmed_is_what_was_reviewed_whatever_the_request_says(
     bobs: BankAccount,
     balance_of: Callable,
 ) -> None:
-    """R3.3: nothing rests on hidden fields."""
+    """R3.3: nothing depends on hidden fields."""
     fields = {"amount": "99.00", "source": savings.public_id, "target": savings.public_id, "key": uuid.uuid4()}
     browser.post(review("12.00"), fields)
     assert [balance_of(everyday), balance_of(savings), balance_of(bobs)] == [Decimal(88), Decimal(0), Decimal(12)]
@@ -237,6 +240,7 @@ def test_only_the_last_ten_drafts_are_kept(browser: Client, review: Callable) ->
     assert [browser.get(url).status_code for url in urls[1:]] == [200] * drafts.MAX_DRAFTS
 
 
+@proves("V14.2.4")
 def test_no_account_number_lies_in_the_session(browser: Client, review: Callable, bobs: BankAccount) -> None:
     """R8.1."""
     review()
@@ -262,6 +266,7 @@ def unknown_number() -> str:
     return "9999999999" + check_digits("9999999999")
 
 
+@proves("V2.4.1")
 @in_one_world("status", ["unknown", AccountStatus.FROZEN, AccountStatus.CLOSED])
 def test_unknown_frozen_and_closed_payees_read_the_same(
     browser: Client, everyday: BankAccount, bobs: BankAccount, freeze: Callable, status: str
@@ -278,13 +283,14 @@ def test_unknown_frozen_and_closed_payees_read_the_same(
 def test_a_mistyped_number_is_refused_before_any_look_up(
     browser: Client, everyday: BankAccount, settings: Any, number: str
 ) -> None:
-    """R2.2: it costs no place of the look-ups either."""
+    """R2.2: it uses no place of the look-ups either."""
     settings.PAYEE_LOOKUPS_PER_HOUR = 0
     response = browser.post(SEND, {"source": everyday.public_id, "number": number, "amount": "1", "name": "Bob Brandt"})
     assert response.status_code == 200
     assert list(response.context["form"].errors) == ["number"]
 
 
+@proves("V2.4.1")
 def test_payees_cannot_be_tried_out_without_end(
     browser: Client, everyday: BankAccount, bobs: BankAccount, settings: Any
 ) -> None:
@@ -311,7 +317,7 @@ def test_the_same_account_is_refused_on_both_forms(
 def test_too_much_is_said_at_the_amount_before_the_review(
     browser: Client, alice: Any, everyday: BankAccount, bobs: BankAccount, open_account: Callable
 ) -> None:
-    """R3.9, R10.2: an early word; the service decides."""
+    """R3.9, R10.2: an early message; the service decides."""
     rich = open_account(alice, "90000.00")
     fields = {"source": everyday.public_id, "number": bobs.number, "amount": "100.01", "name": "Bob Brandt"}
     response = browser.post(SEND, fields)
@@ -341,7 +347,7 @@ def test_what_changed_since_the_review_is_refused_at_the_confirm(
     case: str,
     words: str,
 ) -> None:
-    """R3.3: nothing rests on step order."""
+    """R3.3: nothing depends on the order of steps."""
     url = review("12.00")
     if case == "spent":
         acts.transfer(actor=alice, source=everyday, target=savings, amount=Decimal(99), idempotency_key="spent-it")

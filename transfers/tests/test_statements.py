@@ -1,4 +1,4 @@
-"""Monthly statements as PDF: they add up, go to their owner alone, and no name breaks them (R3.7, R6.1)."""
+"""Monthly statements as PDF: they add up, only their owner gets them, and no name breaks them (R3.7, R6.1)."""
 
 import io
 import re
@@ -66,7 +66,7 @@ def amount_after(label: str, text: str) -> Decimal:
 
 
 def in_and_out(account: BankAccount, month: Month) -> list[Decimal]:
-    """What the ledger says, asked in another way."""
+    """Return what the ledger says, read in another way."""
     rows = Entry.objects.filter(account=account, posted_at__gte=month.starts_at, posted_at__lt=month.ends_at)
     sides = [Direction.CREDIT, Direction.DEBIT]
     return [rows.filter(direction=side).aggregate(sum=Sum("amount"))["sum"] or Decimal(0) for side in sides]
@@ -96,7 +96,7 @@ def test_each_month_equals_the_ledger_and_goes_on_from_the_last(
 
 
 @time_machine.travel(NOW, tick=False)
-def test_it_says_whose_it_is_and_hides_the_number(alice: Any, browser_of: Callable, account: BankAccount) -> None:
+def test_it_names_its_owner_and_hides_the_number(alice: Any, browser_of: Callable, account: BankAccount) -> None:
     text = text_of(browser_of(alice).get(url_of(account, MONTHS[1])).content)
     for part in ("Alder Bank", "Alice Archer", "Everyday (Checking)", "February 2026", account.masked_number[-4:]):
         assert part in text
@@ -128,7 +128,9 @@ def test_no_name_breaks_it(make_user: Callable, open_account: Callable, first: s
 
 @time_machine.travel(NOW, tick=False)
 @in_one_world("month", ["2025/12", "2026/5", "2026/0", "2026/13", "0/1", "9999/12", f"{'9' * 30}/1", "2026/-1", "x/1"])
-def test_months_that_are_none_are_not_found(alice: Any, browser_of: Callable, account: BankAccount, month: str) -> None:
+def test_months_without_a_statement_are_not_found(
+    alice: Any, browser_of: Callable, account: BankAccount, month: str
+) -> None:
     assert browser_of(alice).get(f"/accounts/{account.public_id}/statements/{month}/").status_code == 404
     assert not AuditEntry.objects.filter(action="EXPORT_DOWNLOADED").exists()
 

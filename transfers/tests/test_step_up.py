@@ -17,6 +17,7 @@ from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
 from foundation.idempotency import IdempotencyConflict
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.ledger.posting import InsufficientFunds
 from transfers.models import CustomerLimit, OrderState, Payee, StepUpChallenge, StepUpReason, TransferOrder
@@ -57,7 +58,7 @@ def take_out(alice: User, household: BankAccount) -> Callable[..., TransferOrder
 
 @pytest.fixture
 def prove(origin_of_alice: Origin, alice: User, code_of: Callable[[Any], str]) -> Callable[..., Proof]:
-    """The right code, unless another is given, for the challenge of a refusal."""
+    """Return the right code, unless another is given, for the challenge of a refusal."""
 
     def one(need: StepUpRequired, code: str | None = None) -> Proof:
         return Proof(origin_of_alice, need.challenge.public_id, code if code is not None else code_of(alice))
@@ -66,7 +67,7 @@ def prove(origin_of_alice: Origin, alice: User, code_of: Callable[[Any], str]) -
 
 
 def asked(order_it: Callable[..., Any], *args: Any, **kwargs: Any) -> StepUpRequired:
-    """What the bank says when it wants a code."""
+    """Return what the bank says when it needs a code."""
     with pytest.raises(StepUpRequired) as caught:
         order_it(*args, **kwargs)
     return caught.value
@@ -115,6 +116,7 @@ def test_exactly_the_amount_goes_out_without_a_code_and_a_cent_more_does_not(
     assert asked(send, "0.01", idempotency_key="one more").why == StepUpReason.AMOUNT
 
 
+@proves("V7.5.3")
 def test_nine_payments_of_999_to_a_known_payee_need_codes_on_the_way(
     alice: User, send: Callable, known: BankAccount, code_of: Callable, origin_of_alice: Origin, new_key: Callable
 ) -> None:
@@ -133,9 +135,10 @@ def test_nine_payments_of_999_to_a_known_payee_need_codes_on_the_way(
                     proof=Proof(origin_of_alice, need.challenge.public_id, code_of(alice)),
                 )
     assert TransferOrder.objects.filter(initiator=alice, kind="payment").count() == 9
-    assert codes == 4  # every second one: a payment made with a code begins the sum anew
+    assert codes == 4  # every second one: a payment made with a code starts the sum again
 
 
+@proves("V7.5.3")
 def test_withdrawals_count_and_need_a_code_themselves(
     send: Callable, take_out: Callable, known: BankAccount, prove: Callable, alice: User
 ) -> None:
@@ -180,6 +183,7 @@ def test_a_code_at_the_counter_counts_as_one(
 # --- Bound to the payment ------------------------------------------------------------------------------------
 
 
+@proves("V7.5.3")
 @in_one_world("when", ["after the code", "before the code"])
 @in_one_world("change", ["amount", "payee", "source", "key", "currency"])
 def test_a_changed_payment_is_refused_with_the_code_of_the_one_before(
@@ -241,6 +245,7 @@ def test_a_challenge_that_never_was_is_worth_nothing(send: Callable, origin_of_a
 # --- Each step once, within two minutes ---------------------------------------------------------------------
 
 
+@proves("V7.5.3")
 def test_a_challenge_and_its_code_pay_once(
     alice: User, send: Callable, prove: Callable, balance_of: Callable, bobs: BankAccount
 ) -> None:
@@ -256,6 +261,7 @@ def test_a_challenge_and_its_code_pay_once(
     assert balance_of(bobs) == 5
 
 
+@proves("V7.5.3")
 @in_one_world(("seconds", "counts"), [(119, True), (120, False), (121, False)])
 def test_a_challenge_lasts_two_minutes(
     seconds: int, counts: bool, send: Callable, prove: Callable, alice: User
@@ -282,6 +288,7 @@ def test_a_code_given_in_time_does_not_outlast_the_challenge(
         assert isinstance(asked(send, "5.00", proof=prove(need)), CodeTooLate)
 
 
+@proves("V6.5.1")
 def test_a_refusal_burns_the_code_and_leaves_the_challenge_for_the_same_payment(
     alice: User, send: Callable, prove: Callable, household: BankAccount, hold: Callable
 ) -> None:
@@ -341,6 +348,7 @@ def test_the_database_keeps_the_order_of_the_steps(send: Callable) -> None:
 # --- Wrong codes ------------------------------------------------------------------------------------------------
 
 
+@proves("V6.3.1")
 def test_wrong_codes_count_with_those_at_sign_in_and_move_nothing(
     alice: User, send: Callable, prove: Callable, code_of: Callable, books: Callable
 ) -> None:
@@ -384,6 +392,7 @@ def hardened(alice: User) -> Any:
         yield clock
 
 
+@proves("V2.3.2")
 def test_a_new_payee_waits_24_hours_after_a_reset_of_two_factor(hardened: Any, send: Callable, prove: Callable) -> None:
     hardened.shift(timedelta(hours=24) - timedelta(seconds=1))
     with pytest.raises(WaitsAfterReset, match="24 hours"):
@@ -392,6 +401,7 @@ def test_a_new_payee_waits_24_hours_after_a_reset_of_two_factor(hardened: Any, s
     assert send("5.00", proof=prove(asked(send, "5.00"))).state == OrderState.POSTED
 
 
+@proves("V2.3.2")
 def test_a_code_does_not_shorten_the_wait(
     alice: User, household: BankAccount, bobs: BankAccount, send: Callable, prove: Callable
 ) -> None:
@@ -402,6 +412,7 @@ def test_a_code_does_not_shorten_the_wait(
         send("5.00", proof=prove(need))
 
 
+@proves("V2.3.2")
 def test_cash_waits_too_by_oneself_and_at_the_counter(
     hardened: Any, alice: User, sam: User, household: BankAccount, take_out: Callable, code_of: Callable
 ) -> None:

@@ -1,4 +1,4 @@
-"""The code that a payment needs, on the pages: asked for where it is reviewed, for what was reviewed (R3.6, R1.8)."""
+"""The code that a payment needs, on the pages: asked for at the review, for what was reviewed (R3.6, R1.8)."""
 
 import uuid
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from accounts.models import BankAccount, User
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.models import StepUpChallenge, TransferOrder
 
@@ -61,7 +62,7 @@ def confirm(browser: Client, url: str, code: str) -> Any:
 
 
 def challenge_in(browser: Client, url: str) -> dict[str, str]:
-    """The hidden field of the page."""
+    """Return the hidden field of the page."""
     return {"challenge": browser.get(url).context["form"].initial["challenge"]}
 
 
@@ -154,7 +155,7 @@ def test_what_other_payments_have_used_up_meanwhile_is_noticed_at_the_confirm(
 def test_a_changed_draft_needs_a_code_of_its_own(
     alice: User, browser: Client, review: Callable, code_of: Callable, books: Callable
 ) -> None:
-    """Shows 2: the code that was seen for one review is used up there, and does nothing for another."""
+    """Shows 2: the code given at one review is used up there, and does nothing for another."""
     first = review("10.00")
     second, code = review("20.00"), code_of(alice)
     assert confirm(browser, first, code)["Location"].startswith("/receipts/")
@@ -175,10 +176,11 @@ def test_a_second_click_gets_the_same_receipt(
     assert TransferOrder.objects.filter(kind="payment").count() == 1
 
 
+@proves("V7.5.3")
 def test_a_stolen_session_without_the_device_pays_no_stranger(
     alice: User, browser: Client, review: Callable, take_out: Callable, books: Callable
 ) -> None:
-    """Shows 2. Whatever it posts, and to whatever address it knows."""
+    """Shows 2, for any POST and any address that it knows."""
     url, balances = review("0.01"), books().balances
     for code in ("000000", "123456", "", "ABCD-EFGH-JKMN"):
         confirm(browser, url, code)
@@ -221,7 +223,7 @@ def test_a_large_withdrawal_is_confirmed_by_a_code_on_a_page_of_its_own(
 def test_a_small_withdrawal_is_reviewed_too_and_needs_no_code(
     browser: Client, take_out: Callable, household: BankAccount, balance_of: Callable
 ) -> None:
-    """R3.2: nothing is gone before it was looked at."""
+    """R3.2: nothing leaves before it was reviewed."""
     url = take_out("1000.00")["Location"]
     assert "one-time-code" not in browser.get(url).content.decode()
     assert balance_of(household) == 20_000
@@ -241,11 +243,12 @@ def test_changing_a_withdrawal_keeps_what_was_typed_and_needs_its_own_code(
     assert browser.get(answer["Location"]).context["review"]["amount"] == 5000
 
 
+@proves("V2.3.1")
 def test_what_a_page_shows_is_what_its_code_pays_out(
     alice: User, browser: Client, cash_page: str, code_of: Callable, household: BankAccount, balance_of: Callable
 ) -> None:
-    """The form is sent again, changed, from another window (Back): the page that still shows the first amount pays
-    that amount, or nothing."""
+    """The form is sent again, changed, from another window (Back): the page that still shows the first amount pays that
+    amount, or nothing."""
     first = browser.post(cash_page, {"amount": "1200.00", "description": ""})["Location"]
     shown = browser.get(first).context["form"].initial["challenge"]
     second = browser.post(cash_page, {"amount": "9000.00", "description": ""})["Location"]
@@ -254,6 +257,7 @@ def test_what_a_page_shows_is_what_its_code_pays_out(
     assert balance_of(household) == 20_000 - 1200
 
 
+@proves("V2.3.1")
 @in_one_world("sent", [{}, {"challenge": ""}, {"challenge": "0"}, {"challenge": str(uuid.uuid4())}])
 def test_a_code_without_the_challenge_of_its_page_does_nothing(
     alice: User, browser: Client, review: Callable, code_of: Callable, books: Callable, sent: dict[str, str]
@@ -263,6 +267,7 @@ def test_a_code_without_the_challenge_of_its_page_does_nothing(
     assert books() == before
 
 
+@proves("V2.3.1")
 def test_a_key_that_is_another_drafts_leaves_that_draft_alone(
     browser: Client, review: Callable, cash_page: str
 ) -> None:
@@ -296,10 +301,11 @@ def test_a_stranger_finds_no_withdrawal_to_confirm(charlie: User, browser_of: Ca
         assert getattr(browser_of(charlie), method)(url, {"code": "123456"}).status_code == 404
 
 
+@proves("V16.2.5")
 def test_a_fault_shows_no_code_in_its_report(
     alice: User, browser: Client, review: Callable, code_of: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # R9.5: nothing that was typed stands in Django's report of an error.
+    # R9.5: Django's error report holds no typed text.
     seen: list[Any] = []
 
     def fail(request: Any, *args: Any, **kwargs: Any) -> None:

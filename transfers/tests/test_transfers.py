@@ -1,4 +1,4 @@
-"""Sending money, to oneself and to others: who may, what is refused, what is left behind (R3.2, R3.3, R3.8)."""
+"""Sending money, to oneself and to others: who may, what is refused, what is recorded (R3.2, R3.3, R3.8)."""
 
 import json
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from foundation.limiter import limiter
 from foundation.models import OutboxMessage
 from foundation.refusals import Refusal
 from tests import acts
+from tests.asvs import proves
 from tests.tables import in_one_world
 from transfers.accounts import closing, opening
 from transfers.ledger.posting import AccountNotActive, InsufficientFunds
@@ -87,7 +88,7 @@ def test_what_is_written_of_a_payment_is_one_outbox_row_and_one_audit_entry(
 def test_nobody_is_mailed_about_a_transfer_between_own_accounts(
     alice: Any, everyday: BankAccount, savings: BankAccount, send: Callable, books: Callable
 ) -> None:
-    """R3.8: it is audited all the same."""
+    """R3.8: it is audited anyway."""
     before = books()
     send(alice, everyday, savings, "5.00")
     assert books().messages == before.messages
@@ -113,7 +114,7 @@ STAFF = ["sam", "audrey", "ada"]
 
 
 def own_account_of(user: Any) -> BankAccount:
-    """A member of staff with an account of their own: the role alone decides."""
+    """Return a member of staff with an account of their own: the role alone decides."""
     from accounts import bank_accounts
 
     return bank_accounts.create(
@@ -121,11 +122,12 @@ def own_account_of(user: Any) -> BankAccount:
     )
 
 
+@proves("V8.3.1")
 @in_one_world("name", [*STAFF, "superuser"])
 def test_staff_and_superusers_move_no_money(
     name: str, ada: Any, everyday: BankAccount, request: pytest.FixtureRequest, books: Callable, new_key: Callable
 ) -> None:
-    """R1.7: decided by permission inside the service; being a superuser passes none."""
+    """R1.7: decided by permission inside the service; the superuser flag is ignored."""
     user = ada if name == "superuser" else request.getfixturevalue(name)
     user.is_superuser = name == "superuser"
     user.save()
@@ -161,6 +163,7 @@ def test_an_inactive_or_locked_customer_moves_no_money(
     assert books() == before
 
 
+@proves("V8.2.2")
 def test_nobody_debits_deposits_to_or_closes_somebody_elses_account(
     alice: Any, charlie: Any, everyday: BankAccount, open_account: Callable, books: Callable, new_key: Callable
 ) -> None:
@@ -279,6 +282,7 @@ def refused_transfers() -> dict[str, tuple[str, str, str, str]]:
     }
 
 
+@proves("V2.3.3", "V16.3.3")
 @in_one_world("case", refused_transfers().values(), ids=refused_transfers())
 def test_a_refusal_is_recorded_and_nothing_else_is_left(
     alice: Any,
@@ -321,7 +325,7 @@ def test_while_nobody_counts_codes_and_closing_wait_and_payments_without_a_code_
     books: Callable,
     settings: Any,
 ) -> None:
-    """R3.9: the limits of money lie in the customer's row, all others in the shared cache that is away."""
+    """R3.9: the limits of money are in the customer's row, all others in the shared cache that is away."""
     acts.know(alice, bobs)
     settings.CACHE_URL = "unix:///nowhere/cache.sock"
     assert send(alice, everyday, bobs, "1.00").state == OrderState.POSTED
@@ -349,7 +353,7 @@ def test_while_nobody_counts_codes_and_closing_wait_and_payments_without_a_code_
 def test_what_no_form_lets_through_is_a_fault_of_the_program(
     alice: Any, everyday: BankAccount, bobs: BankAccount, books: Callable, change: dict
 ) -> None:
-    """R3.2: the service relies on no form; the error is not one that a customer is shown."""
+    """R3.2: the service relies on no form; customers never see this error."""
     before = books()
     arguments: dict[str, Any] = {"amount": Decimal(1), "idempotency_key": "a-good-key"} | change
     with pytest.raises(ValueError) as error:  # noqa: PT011 - which of them is not what matters here

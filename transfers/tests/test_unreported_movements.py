@@ -1,6 +1,6 @@
-"""`manage.py verify_ledger` names what moved and is not in the audit log, or more than once (R6.3).
+"""`manage.py verify_ledger` names movements that are not in the audit log, or more than once (R6.3).
 
-Rows that fit one another, written by somebody with a login to the database, look like a payment; but nobody ordered it.
+Rows that fit together, written by an intruder with a login to the database, look like a payment; but nobody ordered it.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from audit.sealing import seal
 from audit.verification import faults as faults_of_the_log
 from tests import acts
+from tests.asvs import proves
 from tests.plugin import triggers_off
 from tests.staff_acts import REASON, an_origin, fresh_code
 from transfers.accounts import opening
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 def moved(source: BankAccount, target: BankAccount, kind: TransactionKind) -> Transaction:
-    """Money moved by somebody who keeps every rule of the ledger and tells nobody."""
+    """Move money as an intruder who keeps every rule of the ledger and tells nobody."""
     with transaction.atomic():
         posting = ledger.post(
             kind=kind,
@@ -40,7 +41,7 @@ def moved(source: BankAccount, target: BankAccount, kind: TransactionKind) -> Tr
     return Transaction.objects.get(pk=posting.transaction_id)
 
 
-def test_whatever_the_bank_does_is_reported_once(
+def test_every_movement_of_the_bank_is_reported_once(
     alice: Any, bob: Any, sam: Any, ada: Any, household: BankAccount, savings: BankAccount, bobs: BankAccount,
     new_key: Callable, open_account: Callable, no_minute_limits: None,
 ) -> None:  # fmt: skip
@@ -77,6 +78,7 @@ def test_whatever_the_bank_does_is_reported_once(
     assert list(faults_of_the_log()) == []
 
 
+@proves("V16.4.2")
 def test_a_payment_that_nobody_reported_is_named_whatever_its_rows_say(
     alice: Any, household: BankAccount, bobs: BankAccount
 ) -> None:

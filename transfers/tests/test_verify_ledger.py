@@ -31,7 +31,7 @@ def verify() -> str:
 
 
 def found() -> str:
-    """What the command names when it fails."""
+    """Return the rows that the command names when it fails."""
     output = StringIO()
     with pytest.raises(CommandError, match="does not add up") as error:
         call_command("verify_ledger", stdout=output, stderr=output)
@@ -101,7 +101,7 @@ def run(sql: str, *params: Any) -> None:
 
 @pytest.fixture
 def tampered(a_day: None) -> Iterator[None]:
-    """The rows are put back at the end: deferred foreign keys would be checked then."""
+    """Put the rows back at the end, when deferred foreign keys would be checked."""
     from django.db import transaction
 
     with transaction.atomic():
@@ -281,7 +281,7 @@ def test_an_altered_order_is_named(tampered: None, everyday: BankAccount, change
 def test_an_altered_number_is_named(
     tampered: None, everyday: BankAccount, bobs: BankAccount, change: str, complaint: str
 ) -> None:
-    """R8.1: or payments to somebody else would arrive here."""
+    """R8.1: or payments to another customer would arrive here."""
     with everything_off():
         run(f"UPDATE {ACCOUNT} SET {change.format(table=ACCOUNT, bobs=bobs.pk)} WHERE id = %s", everyday.pk)
     assert f"account {everyday.pk}: {complaint}" in found()
@@ -299,7 +299,7 @@ def test_a_deleted_order_is_named_by_its_transaction(tampered: None, everyday: B
 
 @not_on_sql_server
 def test_a_payee_that_was_never_paid_is_named(alice: Any, bob: Any, everyday: BankAccount, open_account: Any) -> None:
-    """R3.6: whoever can write to the table could pass an account off as known."""
+    """R3.6: an intruder who can write to the table could pass an account off as known."""
     known, foreign = open_account(bob), open_account(bob)
     acts.transfer(actor=alice, source=everyday, target=known, amount=Decimal(1), idempotency_key="the first one")
     assert list(verification.faults()) == []
@@ -355,7 +355,7 @@ def test_progress_goes_to_a_terminal_only(a_day: None) -> None:
     assert quiet.getvalue() == ""
 
 
-def test_a_database_that_does_not_answer_is_no_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_does_not_answer_is_not_a_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(progress: Any, **options: Any) -> NoReturn:
         raise OperationalError("the server has gone away")
 
@@ -371,7 +371,7 @@ def test_it_takes_one_process_at_least() -> None:
     assert error.value.returncode == 2
 
 
-def test_a_process_that_was_killed_is_no_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_was_killed_is_not_a_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(progress: Any, **options: Any) -> NoReturn:
         raise BrokenProcessPool("terminated abruptly")
 

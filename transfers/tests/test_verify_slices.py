@@ -1,4 +1,5 @@
-"""What `verify_ledger` leaves to the database, slice by slice, names the rows that reading one by one would (R3.1)."""
+"""Rows that `verify_ledger` leaves to the database, slice by slice: the same faults are named as by reading one by one
+(R3.1)."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -23,7 +24,7 @@ REPORT = AuditEntry._meta.db_table
 
 
 def by_rows() -> list[str]:
-    """What reading every row by itself names."""
+    """Return what reading every row by itself names."""
     found: list[str] = []
     for pk in BankAccount.objects.order_by("pk").values_list("pk", flat=True):
         found += row_by_row.faults_of_account(pk)
@@ -89,7 +90,7 @@ def test_an_account_with_too_many_entries_for_one_statement_is_alone(
 
 @in_one_world("sequence", [-3, 0])
 def test_money_before_the_first_entry_is_named(in_thin_slices: BankAccount, sequence: int) -> None:
-    """With a gap nowhere else, and a balance that says nothing of it."""
+    """With no other gap, and a balance that does not show it."""
     first = Entry.objects.get(account=in_thin_slices, sequence=1)
     with transaction.atomic():
         with everything_off():
@@ -150,7 +151,7 @@ def test_a_movement_that_is_not_ordered_has_its_report_too(in_thin_slices: BankA
 
 @pytest.fixture
 def rows_at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each statement brings into memory."""
+    """Return how many rows each statement brings into memory."""
     counts: list[int] = []
     original = SQLCompiler.execute_sql
 
@@ -180,7 +181,7 @@ def test_however_many_rows_there_are_few_are_in_memory(
     assert max(rows_at_once) == 20
 
 
-def test_a_slice_full_of_faults_is_no_more_in_memory(
+def test_a_slice_full_of_faults_takes_no_more_memory(
     in_thin_slices: BankAccount, rows_at_once: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(soundness, "_COMPARED", 100)

@@ -1,4 +1,4 @@
-"""What was reversed says so wherever it is shown, and its reversal says what it reverses (R3.15)."""
+"""A reversed movement says so wherever it is shown, and its reversal says what it reverses (R3.15)."""
 
 import csv
 import re
@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from accounts.models import BankAccount
 from tests import acts
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from transfers import history
 from transfers.models import Entry, Transaction, TransferOrder
@@ -43,7 +44,7 @@ def reversal(ada: Any, order: TransferOrder) -> Transaction:
 
 
 def words_of(page: str) -> str:
-    """What the page says, without the tags in it."""
+    """Return what the page says, without the tags in it."""
     return re.sub(r"<[^>]+>", "", page)
 
 
@@ -58,6 +59,7 @@ def entry_on(account: BankAccount, transaction: Any) -> Entry:
 # --- Customers ----------------------------------------------------------------------------------------------
 
 
+@proves("V2.3.2")
 @pytest.mark.parametrize("side", ["payer", "payee"])
 def test_the_receipt_says_reversed_to_both_sides_and_leads_to_the_reversal(
     side: str, order: TransferOrder, reversal: Transaction, browser_of: Callable, everyday: Any, bobs: Any
@@ -147,7 +149,7 @@ def test_programs_read_both(
     assert mistake["reversed_at"] == "2026-11-12T10:00:00.000000Z"
 
 
-def test_the_same_request_again_is_answered_with_what_has_become_of_it(
+def test_a_repeated_request_is_answered_with_its_outcome(
     everyday: BankAccount, bobs: BankAccount, alice: Any, ada: Any, api_of: Callable
 ) -> None:
     acts.know(alice, bobs)
@@ -195,7 +197,7 @@ def test_it_costs_no_statement_for_each_row(
 def test_auditors_go_from_one_to_the_other(
     order: TransferOrder, reversal: Transaction, audrey: Any, browser_of: Callable
 ) -> None:
-    """It said "Reverses: -", and nothing of what reversed it."""
+    """It said "Reverses: -", and did not name the reversal."""
     client = browser_of(audrey)
     mistake_url = reverse("admin:transfers_transaction_change", args=[order.transaction_id])
     reversal_url = reverse("admin:transfers_transaction_change", args=[reversal.pk])
@@ -228,7 +230,7 @@ def test_support_reads_it_of_a_held_payment_without_a_link_to_the_ledger(
 ) -> None:
     holds.release_order(actor=sam, order=held, reason=REASON)
     held.refresh_from_db()
-    settings.SUSPICIOUS_AMOUNT = 2 * held.amount  # one administrator undoes less (R5.8)
+    settings.SUSPICIOUS_AMOUNT = 2 * held.amount  # one administrator alone reverses less (R5.8)
     assert held.transaction is not None
     reversal = reversals.reverse_transaction(actor=ada, transaction=held.transaction, reason=REASON)
     client = browser_of(sam)

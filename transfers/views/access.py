@@ -13,7 +13,7 @@ from transfers.statements.exports import Download
 
 
 def pdf_answer(download: Download) -> HttpResponse:
-    """A document to save: nothing that a browser, or who comes after at it, keeps of its own accord (R8.2)."""
+    """Return a document to save; the browser, and anybody who uses it later, finds no kept copy (R8.2)."""
     return HttpResponse(
         b"".join(download.chunks),
         content_type="application/pdf",
@@ -22,13 +22,13 @@ def pdf_answer(download: Download) -> HttpResponse:
 
 
 def movement_url(user: User, reference: str, *, account: UUID) -> str:
-    """The page of a movement on an account of the user's; "" if there is no such movement."""
+    """Return the page of a movement on one of the user's accounts; "" if there is no such movement."""
     place = history.movement_referred_to(user, reference, account=account) if reference else None
     return reverse("entry", args=place) if place else ""
 
 
 def needs(permission: str) -> Callable[[Callable[..., HttpResponseBase]], Callable[..., HttpResponseBase]]:
-    """403 for roles without `permission`, before the page is built. The services ask again."""
+    """Answer 403 to roles without `permission`, before the page is built. The services check again."""
 
     def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
@@ -42,7 +42,7 @@ def needs(permission: str) -> Callable[[Callable[..., HttpResponseBase]], Callab
 
 
 def account_or_404(request: SignedInRequest, public_id: UUID) -> BankAccount:
-    """The signed-in user's account; somebody else's is as unknown as none (R1.7)."""
+    """Return the signed-in user's account; another customer's is answered like one that does not exist (R1.7)."""
     try:
         return history.account_of(request.user, public_id)
     except BankAccount.DoesNotExist as error:

@@ -23,7 +23,7 @@ from transfers.views.access import account_or_404, needs
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.open_own_account")
 def account_settings(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """Another name for the account, and the way to close it or what stands in that way."""
+    """Rename the account, and show the way to close it or the obstacle."""
     row = account_or_404(request, public_id)
     form = RenameAccountForm(request.POST or None, initial={"nickname": row.nickname})
     if request.method == "POST" and form.is_valid():
@@ -38,7 +38,7 @@ def account_settings(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.open_own_account")
 def account_freeze(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """The customer's emergency brake: one step, without a code and without a clerk (R2.5)."""
+    """Freeze the account, the customer's emergency brake: one step, without a code and without a clerk (R2.5)."""
     row = account_or_404(request, public_id)
     form = FreezeOwnAccountForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -80,7 +80,7 @@ def account_close(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 
 def closing_obstacle(request: SignedInRequest, account: BankAccount, obstacle: Refusal | None) -> dict[str, Any]:
-    """Why the account cannot be closed, "" if it can, and the links that help."""
+    """Return why the account cannot be closed, "" if it can, and the links that help."""
     links: list[tuple[str, str]] = []
     if isinstance(obstacle, closing.MoneyHeld):
         links = [("See the account", reverse("account", args=[account.public_id]))]
@@ -99,7 +99,7 @@ def closing_obstacle(request: SignedInRequest, account: BankAccount, obstacle: R
 
 
 def _ways_out(request: SignedInRequest, account: BankAccount) -> list[tuple[str, str]]:
-    """Where the money can go: to another account of the customer's, to somebody else, or out in cash."""
+    """Return where the money can go: to another account of the customer, to another customer, or out in cash."""
     here = f"?from={account.public_id}"
     ways = [("Send it to somebody", reverse("transfer_send") + here)]
     if len(history.accounts_of(request.user, active_only=True)) > 1:

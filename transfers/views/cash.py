@@ -30,10 +30,11 @@ from transfers.views.filling import id_in
 
 @dataclass(frozen=True)
 class _Way:
-    """What differs between cash in and cash out. Its name is that of its form's route and of its drafts' mode.
+    """The differences between cash in and cash out. The name is that of the form's route and of the drafts' mode.
 
     `look_ahead(request, account, amount, draft_id)` raises what would refuse it, and asks for a code ahead;
-    `order(request, account, draft, key, proof)` does it; `review(request, account, amount)` is what its review says.
+    `order(request, account, draft, key, proof)` does it; `review(request, account, amount)` returns the words of its
+    review.
     """
 
     name: str
@@ -101,7 +102,7 @@ def deposit(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.deposit_own")
 def deposit_confirm(request: SignedInRequest, public_id: UUID, draft_id: UUID) -> HttpResponse:
-    """Shows the deposit, and pays in."""
+    """Show the deposit, and pay in."""
     return _confirm_page(request, account_or_404(request, public_id), draft_id, _DEPOSIT)
 
 
@@ -162,7 +163,7 @@ def withdraw(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.withdraw_own")
 def withdraw_confirm(request: SignedInRequest, public_id: UUID, draft_id: UUID) -> HttpResponse:
-    """Shows the withdrawal, asks for the code that it may need, and pays out."""
+    """Show the withdrawal, ask for the code that it may need, and pay out."""
     return _confirm_page(request, account_or_404(request, public_id), draft_id, _WITHDRAWAL)
 
 
@@ -172,7 +173,7 @@ def withdraw_confirm(request: SignedInRequest, public_id: UUID, draft_id: UUID) 
 def _form_page(
     request: SignedInRequest, account: BankAccount, way: _Way, *, why_not: str, daily: history.DailyUse
 ) -> HttpResponse:
-    """The form; filled in, on to its review."""
+    """Show the form; filled in, go on to its review."""
     form = way.form(request.POST or None, account=account, initial=_initial_of(request, account, way))
     if request.method == "POST" and form.is_valid():
         answer = _on_to_review(request, account, way, form, why_not)
@@ -182,7 +183,7 @@ def _form_page(
         "form": form,
         "account": account,
         "daily": daily,
-        # What was posted was refused at the form, which keeps what was typed.
+        # A refused POST is answered at the form, which keeps what was typed.
         "why_not": "" if request.method == "POST" else why_not,
     }
     return render(request, way.template, context)
@@ -191,7 +192,7 @@ def _form_page(
 def _on_to_review(
     request: SignedInRequest, account: BankAccount, way: _Way, form: CashForm, why_not: str
 ) -> HttpResponse | None:
-    """To the review of a new draft; None if the form is to be shown again, with what is wrong at its fields."""
+    """Go on to the review of a new draft; return None to show the form again, with the errors at its fields."""
     if why_not:
         form.add_error(None, why_not)
         return None
@@ -221,7 +222,7 @@ def _on_to_review(
 
 
 def _confirm_page(request: SignedInRequest, account: BankAccount, draft_id: UUID, way: _Way) -> HttpResponse:
-    """GET shows what will happen; POST does it, once, with a code where it needs one."""
+    """Show what will happen (GET); do it, once, with a code where it needs one (POST)."""
     start_url = reverse(way.name, args=[account.public_id])
     draft = confirming.draft_or_elsewhere(
         request, draft_id, _draft_of(request, account, draft_id, way), way.wording, start_url=start_url
@@ -259,14 +260,15 @@ def _draft_of(request: SignedInRequest, account: BankAccount, draft_id: UUID, wa
 
 
 def _initial_of(request: SignedInRequest, account: BankAccount, way: _Way) -> dict[str, str]:
-    """What one goes back to change; nothing, if the address names no draft of this account."""
+    """Return the values of the draft that the customer goes back to change; nothing, if the address names no draft of
+    this account."""
     draft_id = id_in(request, "draft")
     draft = _draft_of(request, account, draft_id, way) if draft_id else None
     return {"amount": as_typed(draft.decimal_amount), "description": draft.description} if draft else {}
 
 
 def _why_not(account: BankAccount) -> str:
-    """Why a form would be filled in for nothing; "" if it would not. The service decides all the same."""
+    """Return why filling in the form would be in vain; "" if it would not. The service decides in any case."""
     if account.status == AccountStatus.CLOSED:
         return "This account is closed. No money moves in or out of it any more."
     if not account.is_active:

@@ -1,4 +1,5 @@
-"""The last step before money goes out: what was reviewed is done, once, with a code where it needs one (R3.6)."""
+"""The last step before money goes out: the reviewed order is carried out, once, with a code where it needs one
+(R3.6)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from transfers.orders.step_up import Proof, StepUpRequired, TooManyCodes, WrongS
 
 @dataclass(frozen=True)
 class Wording:
-    """What is said of one kind of payment."""
+    """The words for one kind of payment."""
 
     done_already: str
     expired: str
@@ -36,10 +37,10 @@ class Wording:
 def draft_or_elsewhere(
     request: SignedInRequest, draft_id: UUID, draft: Draft | None, wording: Wording, *, start_url: str
 ) -> Draft | HttpResponse:
-    """The draft to confirm; or, where there is nothing to confirm, on to the receipt of what was done already, or
-    back to the start."""
+    """Return the draft to confirm; if there is none, a redirect to the receipt of what was done already, or back to the
+    start."""
     earlier = order_records.order_of_key(request.user, str(draft_id))
-    # A replayed confirm whose draft is gone (signed in anew, ten newer drafts) must not read as if nothing was done.
+    # A repeated confirm whose draft is gone (signed in again, ten newer drafts) must not read as if nothing was done.
     if earlier is not None and (request.method == "GET" or draft is None):
         messages.info(request, wording.done_already)
         return redirect("receipt", earlier.public_id)
@@ -50,7 +51,7 @@ def draft_or_elsewhere(
 
 
 def form_for(request: SignedInRequest, draft: Draft) -> forms.Form:
-    """A tick, if the payee's name was not confirmed, and a field for the code, if one is needed."""
+    """Return the form: a tick, if the payee's name was not confirmed, and a field for the code, if one is needed."""
     data = request.POST if request.method == "POST" else None
     needs_a_word = draft.name_given is not None and draft.name_given.needs_a_word
     if not draft.challenge:
@@ -59,7 +60,7 @@ def form_for(request: SignedInRequest, draft: Draft) -> forms.Form:
 
 
 def demo_code_for(request: SignedInRequest, draft: Draft) -> str | None:
-    """The code that would do, where the bank is a demo."""
+    """Return the code to give, if the bank is a demo."""
     return two_factor.current_code(request.user) if settings.DEMO and draft.challenge else None
 
 
@@ -72,8 +73,8 @@ def carry_out(
     *,
     edit_url: str,
 ) -> HttpResponse | None:
-    """The answer to a filled-in form: on to the receipt, or back to where it can be mended; None if this page is to
-    be shown again, with what is wrong at its field."""
+    """Return the answer to a filled-in form: a redirect to the receipt, or back to where it can be corrected; None to
+    show this page again, with the error at its field."""
     try:
         order = order_it(_proof_in(request, form))
     except StepUpRequired as need:
@@ -93,13 +94,13 @@ def carry_out(
 
 
 def back_to(request: SignedInRequest, refusal: Refusal, wording: Wording, *, edit_url: str) -> HttpResponse:
-    """Back to where it can be mended, with what was refused."""
+    """Redirect back to where it can be corrected, with the refusal."""
     messages.error(request, f"{refusal} {wording.not_done}")
     return redirect(edit_url)
 
 
 def _proof_in(request: SignedInRequest, form: forms.Form) -> Proof | None:
-    """None if no code was asked for; a challenge that was not sent along is none that fits."""
+    """Return the proof; None if no code was asked for. A challenge that was not sent along fits no payment."""
     if not isinstance(form, ConfirmByCodeForm):
         return None
     return Proof(origin_of(request), form.cleaned_data["challenge"] or UUID(int=0), form.cleaned_data["code"])

@@ -14,7 +14,7 @@ from transfers.views.access import needs
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def daily_limit(request: SignedInRequest) -> HttpResponse:
-    """What is left of today's limit, a form that lowers it at once, and the way to ask for more."""
+    """Show what is left of today's limit, a form that lowers it at once, and the way to ask for more."""
     form = LowerLimitForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         amount = form.cleaned_data["amount"]

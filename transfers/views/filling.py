@@ -1,4 +1,4 @@
-"""What the forms to send money start with; what the address names and is not the customer's is as if not given."""
+"""The initial values of the forms to send money; names in the address that are not the customer's are ignored."""
 
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ _STARTS = ("draft", "again", "from", "amount")
 
 
 def initial_of(request: SignedInRequest, kind: OrderKind) -> dict[str, Any]:
-    """The draft one goes back to, the order one repeats or the account one comes from, and the payee one chose."""
+    """Return the draft to go back to, the order to repeat or the account to come from, and the chosen payee."""
     initial = _of_draft(request) or _of_order(request, kind) or _of_account(request)
     payee_id = id_in(request, "payee")
     payee = payee_selectors.payable(request.user, payee_id) if payee_id else None
@@ -25,7 +25,7 @@ def initial_of(request: SignedInRequest, kind: OrderKind) -> dict[str, Any]:
 
 
 def payee_choices(request: SignedInRequest, *, most: int) -> list[dict[str, Any]]:
-    """The latest payees, each with the address that fills the form in for them and keeps what it started with."""
+    """Return the latest payees, each with the address that fills the form in for them and keeps its initial values."""
     kept = {name: request.GET[name] for name in _STARTS if request.GET.get(name)}
     chosen = request.GET.get("payee")
     return [
@@ -39,7 +39,7 @@ def payee_choices(request: SignedInRequest, *, most: int) -> list[dict[str, Any]
 
 
 def first_but(accounts: list[BankAccount], other: object) -> str:
-    """The first of the accounts that is not the other side already."""
+    """Return the first of the accounts that is not the other side already."""
     ids = (str(account.public_id) for account in accounts)
     return next((public_id for public_id in ids if public_id != str(other or "")), "")
 
@@ -60,13 +60,13 @@ def _of_order(request: SignedInRequest, kind: OrderKind) -> dict[str, Any] | Non
         return None
     initial = _filled(order.source, order.target, as_typed(order.amount), order.description)
     initial["name"] = payee_selectors.typed_name(payee_of(order))
-    # Own accounts that are closed or frozen by now are not offered any more.
+    # Own accounts that are closed or frozen now are not offered any more.
     inactive = [name for name, account in (("source", order.source), ("target", order.target)) if not account.is_active]
     return initial | dict.fromkeys(inactive, "")
 
 
 def _of_account(request: SignedInRequest) -> dict[str, Any]:
-    """`?from=`, an account of the user's; `&amount=all`: with all that can be moved out of it."""
+    """Read `?from=`, an account of the user; `&amount=all`: with everything that can be moved out of it."""
     source = id_in(request, "from")
     initial: dict[str, Any] = {"source": request.GET.get("from", "")}
     if source is None or request.GET.get("amount") != "all":
@@ -86,7 +86,7 @@ def _filled(source: BankAccount, target: BankAccount, amount: str, description: 
 
 
 def id_in(request: SignedInRequest, name: str) -> UUID | None:
-    """The id that the address gives under `name`; None if it gives none."""
+    """Return the id that the address gives under `name`; None if it gives none."""
     try:
         return UUID(request.GET.get(name, ""))
     except ValueError:

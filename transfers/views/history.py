@@ -20,8 +20,8 @@ from transfers.views.access import movement_url, needs
 @require_safe
 @needs("transfers.open_own_account")
 def history(request: SignedInRequest) -> HttpResponse:
-    """Movements on one account or all, filtered by the address, with the totals of what is shown (R3.7)."""
-    if "" in request.GET.values():  # what browsers send of fields left empty; addresses are there to be shared
+    """Show movements on one account or all, filtered by the address, with the totals of what is shown (R3.7)."""
+    if "" in request.GET.values():  # empty fields, which browsers send too; addresses are made to be shared
         given = [(name, value) for name, values in request.GET.lists() for value in values if value]
         return redirect(f"{request.path}?{urlencode(given)}" if given else request.path)
     accounts = selectors.accounts_of(request.user)
@@ -36,7 +36,7 @@ def history(request: SignedInRequest) -> HttpResponse:
 @require_GET
 @needs("transfers.open_own_account")
 def history_export(request: SignedInRequest) -> HttpResponse | StreamingHttpResponse:
-    """The filtered movements as CSV; filters that are not understood lead back to the page that says so."""
+    """Download the filtered movements as CSV; filters that are not understood lead back to the page that says so."""
     form = HistoryFilterForm(request.GET, accounts=selectors.accounts_of(request.user))
     if not form.is_valid():
         return redirect(f"{reverse('history')}?{request.GET.urlencode()}")
@@ -51,7 +51,7 @@ def history_export(request: SignedInRequest) -> HttpResponse | StreamingHttpResp
 @require_safe
 @needs("transfers.open_own_account")
 def entry(request: SignedInRequest, public_id: UUID, sequence: int) -> HttpResponse:
-    """One movement; for everyone but the account's owner it does not exist."""
+    """Show one movement; for everyone except the account's owner it does not exist."""
     try:
         row = selectors.entry_of(request.user, public_id, sequence)
     except Entry.DoesNotExist as error:
@@ -65,7 +65,7 @@ def entry(request: SignedInRequest, public_id: UUID, sequence: int) -> HttpRespo
 
 
 def _shown(request: SignedInRequest, asked: HistoryFilters, accounts: list[BankAccount]) -> dict[str, Any]:
-    """What the history page shows where every filter was understood."""
+    """Return what the history page shows if every filter was understood."""
     filters = selectors.with_named_accounts(request.user, asked)
     here = request.path
     page = page_in(request, partial(selectors.filtered_page, request.user, filters))

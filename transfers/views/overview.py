@@ -30,7 +30,7 @@ from transfers.views.pictures import balance_picture
 @require_safe
 @needs("transfers.open_own_account")
 def dashboard(request: SignedInRequest) -> HttpResponse:
-    """Every account with its balance and last entries, the total, and what one usually wants to do (R2.4)."""
+    """Show every account with its balance and latest entries, the total, and the usual acts (R2.4)."""
     return render(request, "transfers/dashboard.html", _overview(request))
 
 
@@ -43,9 +43,10 @@ def _etag(request: SignedInRequest) -> str:
 @needs("transfers.open_own_account")
 @condition(etag_func=_etag)
 def dashboard_live(request: SignedInRequest) -> HttpResponse:
-    """What the open dashboard asks every few seconds: 304 while nothing has changed, else what it shows now (R10.4).
+    """Answer the open dashboard's question every few seconds: 304 while nothing has changed, otherwise what it shows
+    now (R10.4).
 
-    live.js keeps what it has and says which it is: no cache may keep a balance (R8.2).
+    live.js keeps its version and sends it along: no cache may keep a balance (R8.2).
     """
     return render(request, "transfers/overview.html", _overview(request))
 
@@ -108,7 +109,7 @@ def account_open(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @needs("transfers.open_own_account")
 def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """One account: its number in full, and its history in pages by sequence."""
+    """Show one account: its full number, and its history in pages by sequence."""
     row = account_or_404(request, public_id)
     page = page_in(request, partial(history.history_page, row))
     context = {
@@ -127,7 +128,7 @@ def account(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 
 def _actions(account: BankAccount) -> list[dict[str, Any]]:
-    """What one usually wants to do with an account."""
+    """Return the usual acts for an account."""
     if not account.is_active:
         return []
     cash = [("Deposit", "deposit", "deposit"), ("Withdraw", "withdraw", "withdraw")]

@@ -1,4 +1,4 @@
-"""The customer's payees: who comes on the list by being paid, and is called or taken off it here."""
+"""The customer's payees: a payment adds them to the list; here the customer names and removes them."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ def payees(request: SignedInRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def payee(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """What the customer calls them."""
+    """Name a payee."""
     row = _row_or_404(request, public_id)
     form = PayeeLabelForm(request.POST or None, initial={"label": row.label})
     if request.method == "POST" and form.is_valid():

@@ -16,7 +16,7 @@ from transfers.views.access import needs
 @require_safe
 @needs("transfers.open_own_account")
 def money_over_time(request: SignedInRequest) -> HttpResponse:
-    """The balance and what came in and went out, as pictures with tables, of one account or all (R2.4, R10.5)."""
+    """Show the balance and what came in and went out, as pictures with tables, for one account or all (R2.4, R10.5)."""
     accounts = history.accounts_of(request.user)
     chosen = _chosen(request, accounts)
     at = timezone.now()
@@ -33,7 +33,7 @@ def money_over_time(request: SignedInRequest) -> HttpResponse:
 
 
 def balance_picture(balances: history.Balances) -> dict[str, Any] | None:
-    """What components/balance_picture.html shows; None where nothing has ever moved."""
+    """Return what components/balance_picture.html shows; None if nothing has ever moved."""
     if not balances.has_entries:
         return None
     points = balances.points
@@ -54,7 +54,7 @@ def _months_picture(months: Sequence[history.MonthFlow]) -> dict[str, Any]:
 
 
 def _chosen(request: SignedInRequest, accounts: Sequence[BankAccount]) -> BankAccount | None:
-    """The account that the address names; what is somebody else's is as unknown as what is none (R1.7)."""
+    """Return the account that the address names; another customer's is answered like one that does not exist (R1.7)."""
     text = request.GET.get("account", "")
     if not text:
         return None

@@ -23,7 +23,7 @@ _ORDERING_PAGES = {"transfer_review", "deposit", "withdraw"}
 @require_safe
 @needs("transfers.open_own_account")
 def receipt(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """For either side of an order; for everyone else it does not exist."""
+    """Show the receipt, for either side of an order; for everyone else it does not exist."""
     try:
         shown = history.receipt_for(request.user, public_id)
     except TransferOrder.DoesNotExist as error:
@@ -40,7 +40,8 @@ def receipt(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 
 
 def _comes_from_ordering(request: SignedInRequest) -> bool:
-    """Whether the page before was the one with the button; only words and links hang on what a browser says of it."""
+    """Return whether the previous page was the one with the button; the browser's answer only changes words and
+    links."""
     try:
         return resolve(urlsplit(request.headers.get("Referer", "")).path).url_name in _ORDERING_PAGES
     except (Resolver404, ValueError):
@@ -50,8 +51,8 @@ def _comes_from_ordering(request: SignedInRequest) -> bool:
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def order_cancel(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """Take back an order that is held, after a question (R3.14). One that is not held any more leads to its receipt,
-    which says what has become of it."""
+    """Take back a held order, after a question (R3.14). An order that is not held any more leads to its receipt, which
+    says what happened to it."""
     try:
         order = history.order_to_cancel(request.user, public_id)
     except TransferOrder.DoesNotExist as error:
@@ -75,7 +76,7 @@ def order_cancel(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @require_GET
 @needs("transfers.open_own_account")
 def receipt_pdf(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """The same as a document, for the same people."""
+    """Return the receipt as a document, for the same people."""
     try:
         download = exports.download_receipt(actor=request.user, public_id=public_id, at=timezone.now())
     except TransferOrder.DoesNotExist as error:

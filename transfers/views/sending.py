@@ -72,7 +72,7 @@ def transfer_send(request: SignedInRequest) -> HttpResponse:
 
 
 def _on_to_review(request: SignedInRequest, form: SendMoneyForm, daily: history.DailyUse) -> HttpResponse | None:
-    """To the review; None if the form is to be shown again, with what is wrong at its fields."""
+    """Go on to the review; return None to show the form again, with the errors at its fields."""
     try:
         found = payees.find_payee(
             actor=request.user, number=form.cleaned_data["number"], name=form.cleaned_data["name"]
@@ -99,7 +99,7 @@ def _on_to_review(request: SignedInRequest, form: SendMoneyForm, daily: history.
 @require_http_methods(["GET", "HEAD", "POST"])
 @needs("transfers.transfer_own_money")
 def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
-    """GET shows what will happen; POST does it, once, with a code where it needs one."""
+    """Show what will happen (GET); do it, once, with a code where it needs one (POST)."""
     draft = confirming.draft_or_elsewhere(
         request, draft_id, _draft_of(request, draft_id), _WORDING, start_url=reverse("transfer_send")
     )
@@ -134,7 +134,7 @@ def transfer_review(request: SignedInRequest, draft_id: UUID) -> HttpResponse:
 
 
 def _said_in(form: forms.Form, draft: drafts.Draft) -> NameGiven | None:
-    """The payee's name as it was checked, and that it is sent all the same where that was ticked."""
+    """Return the payee's name as it was checked, and whether the payer ticked to send anyway."""
     given = draft.name_given
     return replace(given, all_the_same=True) if given and form.cleaned_data.get("all_the_same") else given
 
@@ -176,7 +176,7 @@ def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, 
     payee = payee_selectors.named_payee(request.user, target, draft.name_given)
     return {
         "source": source,
-        # With their own label: that alone could hide who is paid.
+        # With their own label: alone it could hide who is paid.
         "payee": payee,
         "check": _about_name(draft.name_given, payee),
         "before_it_goes": "" if own else _before_it_goes(request, amount, is_first=not payee.is_known),
@@ -190,7 +190,7 @@ def _review(request: SignedInRequest, draft: drafts.Draft, source: BankAccount, 
 
 
 def _about_name(given: NameGiven | None, payee: NamedPayee) -> AboutName | None:
-    """What is said of the name that was entered: of a payee whom they know, only if it is another one."""
+    """Return what the page says about the entered name: for a known payee, only if it is another one."""
     if given is None or not given.typed:
         return None
     if not (payee.is_known and payee.name_confirmed):
@@ -203,9 +203,11 @@ def _about_name(given: NameGiven | None, payee: NamedPayee) -> AboutName | None:
 
 
 def _before_it_goes(request: SignedInRequest, amount: Decimal, *, is_first: bool) -> str:
-    """What the customer is told of a payment that would be held now; the rules are asked again when it is sent."""
-    earlier = limits.payments_in_the_hour(limits.limit_of(request.user), at=timezone.now())
-    rules = screening.rules_set_off(amount, earlier=earlier, is_first=is_first)
+    """Return what the customer is told about a payment that would be held now; the rules are checked again when it is
+    sent."""
+    payment = fraud.Payment(amount, timezone.now(), is_first)
+    earlier = limits.earlier_payments(limits.limit_of(request.user), at=payment.at)
+    rules = screening.rules_set_off(payment, earlier=earlier)
     return before_holding(fraud.hold_reason(rules))
 
 

@@ -18,7 +18,7 @@ from transfers.views.access import account_or_404, needs, pdf_answer
 @require_safe
 @needs("transfers.open_own_account")
 def statements(request: SignedInRequest, public_id: UUID) -> HttpResponse:
-    """The months of an account, each a document to download (R3.7)."""
+    """List the months of an account, each a document to download (R3.7)."""
     account = account_or_404(request, public_id)
     now = timezone.now()
     months = [
@@ -35,7 +35,7 @@ def statements(request: SignedInRequest, public_id: UUID) -> HttpResponse:
 @require_GET
 @needs("transfers.open_own_account")
 def statement(request: SignedInRequest, public_id: UUID, year: int, month: int) -> HttpResponse:
-    """One month as PDF; months that were not, and other people's, do not exist."""
+    """Return one month as PDF; a month without the account, or of another customer, does not exist."""
     account = account_or_404(request, public_id)
     if not 1 <= month <= 12:
         raise Http404

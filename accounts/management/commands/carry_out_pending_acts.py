@@ -8,8 +8,8 @@ from accounts.permission import second_person
 
 class Command(BaseCommand):
     help = (
-        "Carry out what needs a second administrator and has waited for a day instead; forget what nobody agreed to. "
-        "Run it often."
+        "Carry out acts that found no second administrator and have waited long enough; forget those that nobody "
+        "agreed to. Run it often."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.two_factor import current_code
 
 

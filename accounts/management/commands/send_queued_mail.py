@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    """In the place of django-post-office's command of this name, with our outbox in front; any number may run."""
+    """Replaces django-post-office's command of this name, and runs our outbox first; any number may run."""
 
     help = "Turn waiting outbox rows into mails and deliver what is queued; with --watch, go on."
 
@@ -39,13 +39,14 @@ class Command(BaseCommand):
             except Error as error:
                 if watch is None:
                     raise
-                # It comes back, and what waits is in it. The kind alone: the text may hold what a mail says.
+                # It comes back, and still holds what waits. Log only the kind: the text may quote a mail.
                 logger.error("The database does not answer (%s): mails wait.", type(error).__name__)
             if watch is None or stop.wait(watch):
                 return
 
     def _deliver(self, courier: Courier, stop: Stop) -> None:
-        """All that waits, a few at a time of each, so that neither rows nor mails wait for the end of the others."""
+        """Deliver everything that waits, some rows and some mails in turn, so that neither waits for the end of the
+        other."""
         close_old_connections()
         try:
             while not stop.is_set() and (outbox.expand_waiting() + courier.deliver(stop)):

@@ -1,7 +1,7 @@
-"""The operator's list of stolen passwords: a sorted file of SHA-1 digests, searched where it lies.
+"""The operator's list of stolen passwords: a sorted file of SHA-1 digests, searched on disk.
 
-It is that of Have I Been Pwned: lines `DIGEST:count`, or digests alone, in hex. No password leaves the machine, and
-no size is too large: a search reads some forty lines.
+It is the list of Have I Been Pwned: lines `DIGEST:count`, or only digests, in hex. No password leaves the machine, and
+the file may have any size: a search reads some forty lines.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ _SAMPLES = 64
 
 
 class MalformedList(Exception):
-    """A line is no digest, so that nothing can be said of any password."""
+    """A line is not a digest, so that the list cannot say anything about any password."""
 
 
 class BreachedPasswordValidator:
-    """Refuses what is on the list. While the list cannot be read it refuses everything: the operator asked for the
+    """Refuses passwords on the list. While the list cannot be read it refuses everything: the operator asked for the
     check, and a password that was never looked up would stay for years."""
 
     def validate(self, password: str, user: Any = None) -> None:
@@ -51,7 +51,7 @@ class BreachedPasswordValidator:
 
 
 def is_listed(password: str, path: Path) -> bool:
-    """Whether the digest of `password` is in the sorted file.
+    """Return whether the digest of `password` is in the sorted file.
 
     Raises:
         OSError, MalformedList
@@ -73,7 +73,8 @@ def is_listed(password: str, path: Path) -> bool:
 
 
 def _digest_from(file: BinaryIO, offset: int) -> tuple[bytes | None, int]:
-    """The digest in the first line that begins at `offset` or after it, and where that line ends; None at the end."""
+    """Return the digest in the first line that begins at `offset` or after it, and where that line ends; None at the
+    end."""
     file.seek(max(offset - 1, 0))
     if offset:
         file.readline(_LONGEST_LINE)
@@ -87,7 +88,8 @@ def _digest_from(file: BinaryIO, offset: int) -> tuple[bytes | None, int]:
 
 
 def check_breach_list(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """That the list, if one is named, can be searched: readable, digests, sorted, at samples all over it."""
+    """Check that the list, if one is named, can be searched: readable, digests, sorted, at samples throughout the
+    file."""
     if not settings.BREACHED_PASSWORDS_FILE:
         return []
     try:

@@ -18,7 +18,7 @@ from foundation.transactions import own_transaction
 
 
 class WrongCurrentPassword(Refusal):
-    """The old password is not right; without it a stolen session could lock its owner out."""
+    """The old password is wrong; without this check a stolen session could lock its owner out."""
 
     code = "wrong_password"
     text = "This is not your password."
@@ -29,15 +29,15 @@ class WrongCurrentPassword(Refusal):
 def check_own_password(
     *, actor: User, password: str, origin: Origin, on_new_hash: Callable[[], object] | None = None
 ) -> None:
-    """That somebody signed in knows their password too, for changes a stolen session must not make.
+    """Check that a signed-in person knows their password, for changes that a stolen session must not make.
 
     Args:
-        on_new_hash: called if the password was right and its hash is renewed: the stamp of a page's session is of the
-            old one. Tokens carry none.
+        on_new_hash: called if the password was right and its hash is renewed: a page's session carries a stamp of the
+            old hash, tokens do not.
 
     Raises:
         WrongCurrentPassword
-        TooOften: too many wrong ones, counted together with sign-in (R1.4).
+        TooOften: too many wrong passwords, counted together with sign-in (R1.4).
     """
     hash_before = actor.password
     with guesses.counted(email=actor.email, ip=origin.ip) as guess:
@@ -57,7 +57,7 @@ def change_password(
     origin: Origin,
     on_new_hash: Callable[[], object] | None = None,
 ) -> None:
-    """Set a new password. All sessions of the user but `kept_session` end.
+    """Set a new password. All sessions of the user except `kept_session` end.
 
     Args:
         on_new_hash: as in `check_own_password()`.
@@ -79,7 +79,7 @@ def choose_password(
     origin: Origin,
     on_new_hash: Callable[[], object] | None = None,
 ) -> None:
-    """Let `actor` carry the hash of a new password, for `save_new_password()`; nothing is written yet.
+    """Put the hash of a new password on `actor`, for `save_new_password()`; nothing is written yet.
 
     Args:
         on_new_hash: as in `check_own_password()`.
@@ -102,8 +102,8 @@ def _change(user: User, kept_session: uuid.UUID) -> None:
 
 
 def save_new_password(user: User, *, action: Action, kept_session: uuid.UUID | None = None) -> None:
-    """Write the hash that `user` carries, inside the caller's transaction, and end what the old one began:
-    sessions but the one kept, and links that wait in mails."""
+    """Write the hash that `user` carries, inside the caller's transaction, and end what began under the old one:
+    sessions except the one kept, and links in mails."""
     user.must_change_password = False
     user.save(update_fields=["password", "must_change_password"])
     PasswordReset.objects.filter(user=user).delete()

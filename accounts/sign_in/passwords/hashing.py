@@ -1,8 +1,8 @@
-"""Hashing and checking passwords, so that the work tells nothing about whose password it is (R1.2).
+"""Hashing and checking passwords, so that the time does not reveal whether a user exists (R1.2).
 
-Hashes of another kind (PBKDF2, other parameters of Argon2) are replaced when their owner next gives the password.
-As long as the database holds any, each check does the work of every kind there is: for an unknown person, for one
-whose hash is old and for one whose hash is new alike. Once the last is gone, a check is one run again.
+Hashes of another kind (PBKDF2, other parameters of Argon2) are replaced when their owner next gives the password. As
+long as the database holds any, each check does the work of every existing kind: the same for an unknown person, for an
+old hash and for a new one. Once the last is gone, a check is one run again.
 """
 
 import time
@@ -17,37 +17,37 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import Argon2PasswordHasher, get_hasher, get_hashers, identify_hasher, make_password
 from django.db.models import Q
 
-# Code points. More only makes the hasher work; refused before it runs, never cut.
+# In code points. More would only make the hasher work; longer passwords are refused before it runs, never cut.
 MAX_PASSWORD_CHARS = 256
 
 
 def normalised(password: str) -> str:
-    """NFKC: é is é, whether a keyboard sends one character or two, and Ａ is A."""
+    """Return the text in NFKC: é is é, whether a keyboard sends one character or two, and Ａ is A."""
     return unicodedata.normalize("NFKC", password)
 
 
 def length_of_password(password: str) -> int:
-    """Each code point is one character, and none counts twice because it can be written as several."""
+    """Return its number of code points; none counts twice because it can be written as several."""
     return min(len(password), len(normalised(password)))
 
 
 def is_hashable(password: str) -> bool:
-    """Whether the hasher may be given this: of a sane length, and text (JSON can carry half a character)."""
+    """Return whether the hasher may get this: of a sane length, and text (JSON can carry half a character)."""
     return len(password) <= MAX_PASSWORD_CHARS and not any("\ud800" <= char <= "\udfff" for char in password)
 
 
 _LOOK_AGAIN_SECONDS = 60
 _MOST_OLD_KINDS = 5
 _NORMALISED_KINDS = "argon2$"
-# Salt and hash of nobody's password: base64 of 16 and of 32 zero bytes, as Argon2 wants them; PBKDF2 takes any.
+# A salt and hash that belong to no password: base64 of 16 and of 32 zero bytes, as Argon2 wants them; PBKDF2 takes any.
 _NOBODYS = f"${'A' * 22}${'A' * 43}"
 
 
 def make_hash(password: str) -> str:
-    """The hash to store of a new password; whether it is good enough is for `password_rules`.
+    """Return the hash to store for a new password; `rules` decides whether the password is good enough.
 
     Raises:
-        ValueError: not text, or longer than anybody may choose.
+        ValueError: not text, or too long to be chosen.
     """
     if not is_hashable(password):
         raise ValueError("This cannot be a password.")
@@ -55,12 +55,12 @@ def make_hash(password: str) -> str:
 
 
 def matches(encoded: str | None, password: str) -> bool:
-    """Whether `password` is the one that was hashed to `encoded`; None is nobody's, and costs the same."""
+    """Return whether `password` is the one that was hashed to `encoded`; None belongs to nobody, and costs the same."""
     return _right_spelling(encoded, password) is not None
 
 
 def check_and_renew(encoded: str | None, password: str, *, renew: Callable[[str], None]) -> bool:
-    """As `matches`; if the right password should be hashed anew, `renew` is given the new hash."""
+    """Do as `matches`; if the right password should be hashed again, call `renew` with the new hash."""
     spelling = _right_spelling(encoded, password)
     if spelling is None or encoded is None:
         return False
@@ -70,12 +70,12 @@ def check_and_renew(encoded: str | None, password: str, *, renew: Callable[[str]
 
 
 def forget_kinds() -> None:
-    """Look into the database again at the next check."""
+    """Read the kinds from the database again at the next check."""
     _old_kinds.forget()
 
 
 def _right_spelling(encoded: str | None, password: str) -> str | None:
-    """The spelling that was hashed; what was stored before passwords were normalised is found as it is typed.
+    """Return the spelling that was hashed; passwords stored before they were normalised match as they are typed.
 
     How often the hasher runs depends on what was typed and on the kinds in the database, not on whose hash it is.
     """
@@ -90,8 +90,9 @@ def _right_spelling(encoded: str | None, password: str) -> str | None:
 
 
 def _spellings_for(kind: str, guess: str) -> list[str]:
-    """What a hash of this kind may be of. The bank has never normalised for another algorithm than Argon2, so that of
-    those, the dearest to run, only what was typed is tried: whoever sends odd letters does not double their work."""
+    """Return the texts that a hash of this kind may come from. The bank has never normalised for an algorithm other
+    than Argon2, so for those, the most expensive ones, only the typed text is tried: odd letters do not double their
+    work."""
     return list(dict.fromkeys([guess, normalised(guess)])) if kind.startswith(_NORMALISED_KINDS) else [guess]
 
 
@@ -120,7 +121,7 @@ def _is_outdated(encoded: str) -> bool:
 
 
 def _kind_of(encoded: str) -> str:
-    """Algorithm and parameters: all that stands before salt and hash. "" if no hasher of ours made it."""
+    """Return algorithm and parameters: everything before salt and hash. "" if none of our hashers made it."""
     try:
         identify_hasher(encoded)
     except ValueError:
@@ -136,7 +137,7 @@ def _present_kind() -> str:
 
 
 class _OldKinds:
-    """The kinds of hash in the database that are not the present one, looked up once a minute in each process."""
+    """The kinds of hash in the database other than the current one, looked up once a minute in each process."""
 
     def __init__(self) -> None:
         self.forget()
@@ -178,15 +179,15 @@ _old_kinds = _OldKinds()
 
 
 class UserWithPassword(AbstractBaseUser):
-    """`set_password` and `check_password` as above. To renew a hash is no change of password, and never overwrites one
-    that was made meanwhile. Sessions that were begun with the old hash end, as after a change: but for the one that
+    """Adds `set_password` and `check_password` as above. Renewing a hash is not a change of password, and never
+    overwrites one made meanwhile. Sessions that began with the old hash end, as after a change, except the one that
     asks (`passwords.check_own_password`)."""
 
     class Meta:
         abstract = True
 
     def set_password(self, raw_password: str | None) -> None:
-        """None is no password at all."""
+        """Set the password; None sets none at all."""
         if raw_password is None:
             self.set_unusable_password()
             return

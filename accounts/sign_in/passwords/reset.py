@@ -1,7 +1,7 @@
-"""A new password for somebody who has forgotten theirs: by a link in a mail (R1.9).
+"""A new password for a person who has forgotten theirs: by a link in a mail (R1.9).
 
-What a stranger sees, the hasher's work and the number of mails are the same whether or not the address is
-somebody's. The link replaces the password and nothing else: it signs nobody in, and the code is asked as ever.
+The answer to a stranger, the hasher's work and the number of mails are the same whether or not the address has a user.
+The link replaces only the password: it signs nobody in, and the code is still asked.
 """
 
 from datetime import timedelta
@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from accounts.models import PasswordReset, normalise_email
-from accounts.sign_in.addresses import user_by_email
+from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.passwords.change import save_new_password
 from accounts.sign_in.passwords.hashing import make_hash
 from accounts.sign_in.passwords.rules import check_new_password
@@ -25,10 +25,10 @@ _MAILS_TO_ONE_ADDRESS = limiter.Limit(times=5, window_seconds=3600)
 
 
 def request_reset(*, email: str, ip: str | None) -> None:
-    """Queue one mail: a link to whoever has this address, or a notice that nobody with it can use one.
+    """Queue one mail: a link to the user with this address, or a notice that no user with it can use one.
 
-    Beyond a few mails an hour to one address nothing more happens, and nothing says so. The actor is whoever
-    asks, signed out.
+    Beyond a few mails an hour to one address no more are sent, and nothing says so. The actor is the person who asks,
+    signed out.
 
     Raises:
         TooOften: too many requests from this network.
@@ -62,7 +62,7 @@ def _request_reset(email: str) -> None:
 
 
 def reset_password(*, token: str, new_password: str) -> None:
-    """Set a new password; all sessions and other links of the user end. The token stands for the actor.
+    """Set a new password; all sessions and other links of the user end. The token takes the place of an actor.
 
     Raises:
         LinkInvalid: also when the user may no longer sign in.

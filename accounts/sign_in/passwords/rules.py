@@ -1,7 +1,8 @@
-"""Which passwords the bank takes: long enough, and not among those that are tried first (NIST SP 800-63B-4, 3.1.1.2).
+"""Which passwords the bank accepts: long enough, and not among those that attackers try first (NIST SP 800-63B-4,
+3.1.1.2).
 
-No rule asks for digits, capitals or signs: such rules make people add "1!" to a word. Validators are given the one
-spelling that is hashed (`check_new_password`).
+No rule asks for digits, capitals or signs: such rules make people add "1!" to a word. Validators get the one spelling
+that is hashed (`check_new_password`).
 """
 
 import re
@@ -14,11 +15,11 @@ from django.core.exceptions import ValidationError
 
 from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS, is_hashable, length_of_password, normalised
 
-# What is left of a password once everything that is easily guessed is taken out must be at least this long.
+# What remains of a password without its easily guessed parts must be at least this long.
 _FEWEST_SURPRISES = 5
 _SHORTEST_REPEATED_PART = 8
 
-# On keyboards as people look at them: rows, and columns one after the other.
+# Keyboards as people see them: rows, and columns one after the other.
 _RUNS = (
     *("01234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm"),
     *("qwertzuiopü", "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn", "!@#$%^&*()", "йцукенгшщзхъ", "фывапролджэ"),
@@ -36,7 +37,7 @@ _EXPECTED_WORDS = (
 
 
 def check_new_password(password: str, person: Any) -> None:
-    """That `person` may choose this password.
+    """Check that `person` may choose this password.
 
     Raises:
         ValidationError: each reason, in words for the person who typed it.
@@ -49,7 +50,7 @@ def check_new_password(password: str, person: Any) -> None:
 
 
 def password_help() -> str:
-    """What forms say below a new password."""
+    """Return the text of forms below a new password."""
     return (
         f"At least {settings.PASSWORD_MIN_CHARS} characters, up to {MAX_PASSWORD_CHARS}: a few unrelated words do well."
         " Spaces and letters of any script are fine, and so is pasting from a password manager."
@@ -57,7 +58,7 @@ def password_help() -> str:
 
 
 class LengthValidator:
-    """Counts code points, and none twice because it can be written as several."""
+    """Counts code points; none counts twice because it can be written as several."""
 
     def validate(self, password: str, user: Any = None) -> None:
         if length_of_password(password) < settings.PASSWORD_MIN_CHARS:
@@ -68,7 +69,7 @@ class LengthValidator:
 
 
 class CommonPasswordValidator(password_validation.CommonPasswordValidator):
-    """Django's list of twenty thousand, also with up to six digits and signs before and after."""
+    """Refuses Django's list of twenty thousand, also with up to six digits and signs before and after."""
 
     def validate(self, password: str, user: Any = None) -> None:
         super().validate(password, user)
@@ -80,7 +81,7 @@ class CommonPasswordValidator(password_validation.CommonPasswordValidator):
 
 
 class ExpectedWordsValidator:
-    """Refuses what is made of the bank's name, the person's and the words that everybody takes, with digits between."""
+    """Refuses passwords made of the bank's name, the person's name and the usual words, with digits between."""
 
     def validate(self, password: str, user: Any = None) -> None:
         rest = password.casefold()
@@ -109,12 +110,12 @@ class PatternValidator:
 
 
 def _period_of(text: str) -> int:
-    """After how many characters the text begins anew; its length, if it does not."""
+    """Return the number of characters after which the text repeats; its length, if it does not."""
     return next((n for n in range(1, len(text) // 2 + 1) if text[n:] == text[:-n]), len(text))
 
 
 def _surprises(text: str, lag: int) -> int:
-    """How many characters do not follow from the one `lag` before them."""
+    """Return how many characters do not follow from the one `lag` before them."""
     followed = sum(
         before == after or (before, after) in _NEIGHBOURS for before, after in zip(text, text[lag:], strict=False)
     )
@@ -127,6 +128,6 @@ def _words_of(user: Any) -> set[str]:
 
 
 def _words_in(text: str) -> set[str]:
-    """Words of three letters or more, and all of them together: alder, bank, alderbank."""
+    """Return the words of three letters or more, and all of them together: alder, bank, alderbank."""
     words = re.findall(r"[^\W\d_]+", normalised(text).casefold())
     return {word for word in (*words, "".join(words)) if len(word) > 2}

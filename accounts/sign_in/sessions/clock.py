@@ -1,7 +1,7 @@
-"""How long a session still lives: five idle minutes, eight hours in all (R1.6).
+"""How long a session lives: five idle minutes, eight hours in all (R1.6).
 
-The cookie's age is only a courtesy to the browser. What counts is the stamp of its beginning in the session, and when
-somebody was last noted to be there, in its row (`accounts.sign_in.sessions.rows`).
+The cookie's age is only a courtesy to the browser. What counts is the time of its beginning, in the session, and the
+time of its last noted use, in its row (`accounts.sign_in.sessions.rows`).
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class TimeLeft:
-    """Whole seconds in which the session is still alive, if nobody comes.
+    """Whole seconds until the session ends, if it is not used.
 
-    `idle` counts from when somebody was last noted. Who came within SESSION_NOTED_SECONDS after that was not noted
-    again, so the session lives on for so long: it never ends before five minutes without a request are over.
+    `idle` counts from its last noted use. Use within SESSION_NOTED_SECONDS after that is not noted again, so the
+    session lives that much longer: it never ends before five minutes without a request.
     """
 
     idle: int
@@ -28,12 +28,12 @@ class TimeLeft:
 
     @property
     def seconds(self) -> int:
-        """By what is noted; 0 when that is over."""
+        """Return the seconds by the last noted use; 0 when they are over."""
         return max(min(self.idle, self.absolute), 0)
 
     @property
     def spare_seconds(self) -> int:
-        """What comes on top, for who was not noted."""
+        """Return the seconds on top, for use that was not noted."""
         return max(min(self.idle + settings.SESSION_NOTED_SECONDS, self.absolute), 0) - self.seconds
 
     @property
@@ -42,8 +42,8 @@ class TimeLeft:
 
 
 def time_left(session: SessionBase, *, seen_at: datetime, now: datetime) -> TimeLeft:
-    """What is left at `now`, when somebody was noted at `seen_at`. A session without the stamp of its beginning was not
-    begun by our sign-in: it has nothing."""
+    """Return what is left at `now`, if the last noted use was at `seen_at`. A session without the time of its beginning
+    was not begun by our sign-in: it has nothing left."""
     at = int(now.timestamp())
     # Alive up to and in the last second, so one more than the difference.
     return TimeLeft(
@@ -53,6 +53,6 @@ def time_left(session: SessionBase, *, seen_at: datetime, now: datetime) -> Time
 
 
 def without_renewal(view: V) -> V:
-    """Mark a view that a page asks by itself, with nobody there: it must not keep a session alive."""
+    """Mark a view that a page calls by itself, without a person: it must not keep a session alive."""
     view.is_background = True  # type: ignore[attr-defined]
     return view

@@ -1,8 +1,8 @@
-"""Sessions in the database under a digest of their key: whoever reads the table, or a backup of it, cannot take over
-a session with what stands there.
+"""Sessions in the database under a digest of their key: a reader of the table, or of a backup, cannot take over a
+session.
 
-Django's own engine keeps the key as it stands in the cookie, and signs what a session holds for any row alike; here the
-signature is of the row too, so that a copy under another key is worthless. Everything else is Django's.
+Django's own engine keeps the cookie's key itself, and its signature of a session's content is valid in any row; here
+the signature covers the row too, so a copy under another key is worthless. Everything else is Django's.
 """
 
 import hashlib
@@ -21,12 +21,13 @@ _COLUMN_CHARS = 40  # of Django's table: 160 bits of the digest, of a key that i
 
 
 def row_key(session_key: str) -> str:
-    """Under what the session of a cookie stands. No salt is needed: the key is 32 random characters."""
+    """Return the key of the row that holds a cookie's session. No salt is needed: the cookie's key is 32 random
+    characters."""
     return hashlib.sha256(session_key.encode()).hexdigest()[:_COLUMN_CHARS]
 
 
 def salt_of(row: str) -> str:
-    """What the signature in the row with this key is bound to."""
+    """Return the salt that binds the signature to the row with this key."""
     return f"accounts.sign_in.sessions.engine.{row}"
 
 
@@ -42,7 +43,7 @@ def _rewritten(key: str, data: str, expires: Any) -> tuple[Any, dict[str, Any]]:
     return _of_sessions().filter(session_key=key), {"session_data": data, "expire_date": expires}
 
 
-# Read and written on every request of a page. Of no model's fields, since Django loads its sessions' model later.
+# Read and written on every request of a page. Not from a model's fields, since Django loads its sessions' model later.
 _KEY, _DATA, _AT = models.CharField(max_length=_COLUMN_CHARS), models.TextField(), models.DateTimeField()
 _rows: Select = Select(_unexpired, _KEY, _AT)
 _keys: Select = Select(lambda key: _of_sessions().filter(session_key=key).values_list("session_key"), _KEY)
@@ -50,7 +51,7 @@ _writing = Update(_rewritten, _KEY, _DATA, _AT)
 
 
 class SessionStore(db.SessionStore):
-    """For `SESSION_ENGINE`. `session_key` is the cookie's everywhere, and a row's nowhere but here."""
+    """For `SESSION_ENGINE`. `session_key` is the cookie's key everywhere; only here is a row's key used."""
 
     @property
     def key_salt(self) -> str:
@@ -63,7 +64,7 @@ class SessionStore(db.SessionStore):
         return self._opened(await _unexpired(row_key(self.session_key or ""), timezone.now()).afirst())
 
     def save(self, must_create: bool = False) -> None:
-        """As Django does, but that a row which is there is written by a statement that is compiled once."""
+        """Save as Django does, but write an existing row by a statement that is compiled once."""
         if must_create or self.session_key is None:
             super().save(must_create)
             return
@@ -72,7 +73,7 @@ class SessionStore(db.SessionStore):
             with transaction.atomic():
                 is_there = _writing.execute(row.session_key, row.session_data, row.expire_date)
         except DatabaseError as error:
-            if is_away(error):  # the session is there still: nobody is to be told that it has ended
+            if is_away(error):  # the session still exists: nobody is to be told that it has ended
                 raise
             raise UpdateError from error
         if not is_there:
@@ -101,7 +102,7 @@ class SessionStore(db.SessionStore):
             await super().adelete(row_key(key))
 
     def _opened(self, row: AbstractBaseSession | None) -> dict[str, Any]:
-        if row is None:  # expired, ended, or a key that a visitor made up: it is not to be used for a new session
+        if row is None:  # expired, ended, or a key that a visitor made up: not to be used for a new session
             self._session_key = None
             return {}
         return self.decode(row.session_data)

@@ -33,9 +33,8 @@ _ASKING = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
 class ReplicaMiddleware:
-    """Lets what a request asks be read from the replica, and keeps from there whoever has just changed something, on
-    whatever server they ask next (`foundation.replica`). Whose request it is, is said by what looks at their session.
-    """
+    """Lets requests read from the replica, and keeps a person who has just changed something on the primary, whatever
+    server they ask next (`foundation.replica`). The middleware that reads the session says who the person is."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         if not replica.is_configured():
@@ -47,21 +46,21 @@ class ReplicaMiddleware:
             with replica.question():
                 return self.get_response(request)
         response = self.get_response(request)
-        # Before the answer goes out, so that no request that follows on it can be too early.
+        # Before the answer is sent, so that a request that follows cannot be too early.
         user: Any = getattr(request, "user", None)
         if user is not None and user.is_authenticated:
             try:
                 user_sessions.note_write(user, now=timezone.now())
-            except Error as error:  # what was done is done: the answer must say so
+            except Error as error:  # the change is done: the answer must say so
                 logger.warning("A write was not noted for the replica: %s", type(error).__name__)
         return response
 
 
 class SessionTimeoutMiddleware:
-    """Ends a session on the server after too long without activity, or too long altogether (R1.6), and one that
-    was ended elsewhere (R1.8).
+    """Ends a session on the server after too long without activity, or too long altogether (R1.6), and one that was
+    ended elsewhere (R1.8).
 
-    A request to a view marked with `session_clock.without_renewal` (live updates) does not count as activity.
+    A request to a view marked with `session_clock.without_renewal` (live updates) is not activity.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -92,9 +91,9 @@ def _is_background(request: HttpRequest) -> bool:
 
 
 class TwoFactorMiddleware(LoginRequiredMiddleware):
-    """Every view needs a user who has given a second factor, unless it is marked `login_not_required` (R1.3).
+    """Requires a second factor for every view, unless it is marked `login_not_required` (R1.3).
 
-    Someone who must change the password is sent there first.
+    A person who must change the password is sent there first.
     """
 
     def process_view(
@@ -112,12 +111,12 @@ class TwoFactorMiddleware(LoginRequiredMiddleware):
         return None
 
     def get_login_url(self, view_func: Callable) -> str:
-        """One way in for all: the admin's views ask for a sign-in page of their own, which there is not."""
+        """Return the one sign-in page: the admin's views ask for a page of their own, which does not exist."""
         return resolve_url(settings.LOGIN_URL)
 
     def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> HttpResponseRedirect:
-        """After signing in one goes on where one was. A lost POST is not repeated by itself: its page is shown
-        again, and kept.js puts back what was typed."""
+        """Send the person to sign in, and afterwards back to where they were. A lost POST is not repeated by itself:
+        its page is shown again, and kept.js puts back what was typed."""
         if request.method == "GET":
             return super().handle_no_permission(request, view_func)
         page, sign_in = _page_it_came_from(request), self.get_login_url(view_func)
@@ -125,9 +124,9 @@ class TwoFactorMiddleware(LoginRequiredMiddleware):
 
 
 class SecondFactorMiddleware(OTPMiddleware):
-    """django-otp's: the user is verified who has given a second factor in this session, while the device is theirs.
+    """django-otp's: a user is verified who has given a second factor in this session, while the device is theirs.
 
-    Every page looks the device up, so a statement that is compiled once does. There are devices of one kind.
+    Every page looks the device up, so a statement that is compiled once does it. There is one kind of device.
     """
 
     def _device_from_persistent_id(self, persistent_id: str) -> TotpDevice | None:
@@ -140,7 +139,7 @@ _devices: Select[TotpDevice] = Select(lambda pk: TotpDevice.objects.filter(pk=pk
 
 
 def _page_it_came_from(request: HttpRequest) -> str:
-    """The path of the page of ours that sent this request, if the browser tells; what is not ours is ""."""
+    """Return the path of our page that sent this request, if the browser tells; "" for any other site."""
     referer = request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(referer, {request.get_host()}, require_https=request.is_secure()):
         return ""

@@ -1,6 +1,6 @@
 """The session of a page: a browser's cookie on one side, a row of `UserSession` on the other.
 
-Nothing here is for programs: they have tokens, and a cookie that a browser sends beside one is not ours.
+Not for programs: they have tokens, and a cookie that a browser sends beside a token is not ours.
 """
 
 import uuid
@@ -26,28 +26,28 @@ def begin(session: SessionBase, *, actor: User, origin: Origin) -> None:
 
 
 def id_of(session: SessionBase) -> uuid.UUID:
-    """The id of the row that this session was begun with; one that no row has, if it was not begun by us."""
+    """Return the id of this session's row; an id that no row has, if our sign-in did not begin it."""
     return uuid.UUID(session.get(_KEY) or _NO_ROW)
 
 
 def open_row(session: SessionBase) -> UserSession | None:
-    """The row that lets this session go on; None if it was ended. One look-up by a unique key."""
+    """Return the row that lets this session go on; None if it was ended. One look-up by a unique key."""
     return user_sessions.open_row(id_of(session), user_id=session["_auth_user_id"], kind=SessionKind.PAGES)
 
 
 def renew_key(session: SessionBase) -> None:
-    """Let the session go on under another key, after its owner has proved a factor or made order: a copy of the
-    cookie opens nothing any more, and so is shown no secret that comes next."""
+    """Give the session another key, after its owner has proved a factor or ended other sessions: a copy of the cookie
+    then opens nothing, and is not shown the next secret."""
     session.cycle_key()
 
 
 def end_present(session: SessionBase) -> None:
-    """The session is being signed out, or has timed out; its caller audits that."""
+    """End the row of a session that is signed out or has timed out; the caller audits that."""
     user_sessions.mark_one_ended(id_of(session))
 
 
 def end_others(session: SessionBase, *, actor: User) -> int:
-    """Sign out all sessions of one's own but this one, copies of its cookie too; return how many were open."""
+    """Sign out all of one's own other sessions, copies of its cookie too; return how many were open."""
     count = user_sessions.end_others(actor=actor, present=id_of(session))
     renew_key(session)
     return count

@@ -1,4 +1,4 @@
-"""The gap between the right password and the code: remembered in the session, without being signed in."""
+"""The step between the right password and the code: remembered in the session, without being signed in."""
 
 from django.contrib.sessions.backends.base import SessionBase
 from django.utils import timezone
@@ -18,12 +18,13 @@ def begin(session: SessionBase, user: User, *, next_url: str = "") -> None:
         "password": user.get_session_auth_hash(),
         "next": next_url,
     }
-    # Reading and typing a secret into an app takes longer than the idle timeout of a signed-in session.
+    # Reading a secret and typing it into an app takes longer than the idle timeout of a signed-in session.
     session.set_expiry(SECONDS)
 
 
 def user_of(session: SessionBase) -> User | None:
-    """Who is waiting to give a code; None after ten minutes, or when locked or a new password came meanwhile."""
+    """Return who is waiting to give a code; None after ten minutes, or if they were locked or got a new password
+    meanwhile."""
     pending = session.get(_KEY)
     if not pending or timezone.now().timestamp() - pending["at"] > SECONDS:
         return None
@@ -34,17 +35,17 @@ def user_of(session: SessionBase) -> User | None:
 
 
 def enrolment_device_id(session: SessionBase) -> int | None:
-    """The device whose secret this session was shown."""
+    """Return the device whose secret this session was shown."""
     return session.get(_KEY, {}).get("device")
 
 
 def remember_enrolment_device(session: SessionBase, device_id: int) -> None:
-    if enrolment_device_id(session) != device_id:  # a page that is looked at again writes nothing
+    if enrolment_device_id(session) != device_id:  # showing a page again writes nothing
         session[_KEY] = session[_KEY] | {"device": device_id}
 
 
 def end(session: SessionBase) -> str:
-    """Forget it, give the session the ordinary lifetime again, and return where the person wanted to go."""
+    """Forget the step, give the session the ordinary lifetime again, and return where the person wanted to go."""
     pending = session.pop(_KEY, None)
     session.set_expiry(None)
     return pending["next"] if pending else ""

@@ -1,8 +1,8 @@
-"""The signed-in sessions of a user, one row for each: seen on the profile, ended there (R1.8). The idle clock of R1.6
-runs here too, beside what a session holds and not in it: moving it can overwrite nothing.
+"""The signed-in sessions of a user, one row for each: shown on the profile, and ended there (R1.8). The idle clock of
+R1.6 is here too, and not in the session's data: moving it can overwrite nothing.
 
-A session carries the id of its row. Without an open row of its own user it is over at its next request, so
-that a row ended elsewhere, or a session that our sign-in did not begin, opens nothing
+A session carries the id of its row. Without an open row of its own user it is over at its next request: so a row that
+was ended elsewhere, or a session that our sign-in did not begin, opens nothing
 (`accounts.sign_in.sessions.middleware`).
 """
 
@@ -26,7 +26,7 @@ _API_NOTED = timedelta(minutes=1)
 _KEPT = timedelta(days=30)
 API_REFRESH_LASTS = timedelta(days=7)  # R7.1
 
-# Asked on every request of a page.
+# Run on every request of a page.
 _open_rows: Select = Select(
     lambda public_id, user, kind: UserSession.objects.filter(
         public_id=public_id, user=user, kind=kind, ended_at__isnull=True
@@ -35,7 +35,7 @@ _open_rows: Select = Select(
     UserSession._meta.get_field("user"),
     UserSession._meta.get_field("kind"),
 )
-# Of requests at once one matches, and none sets the clock back.
+# If several requests come at once, one matches, and none sets the clock back.
 _noting = Update(
     lambda pk, now, noted_by: (
         UserSession.objects.filter(pk=pk, last_seen_at__lte=noted_by),
@@ -45,7 +45,7 @@ _noting = Update(
     UserSession._meta.get_field("last_seen_at"),
     UserSession._meta.get_field("last_seen_at"),
 )
-# The same where what is noted is still to come: it was noted by a clock that has been set back since.
+# The same where the noted time is in the future: a clock that has since been set back wrote it.
 _noting_anew = Update(
     lambda pk, now, noted: (UserSession.objects.filter(pk=pk, last_seen_at=noted), {"last_seen_at": now}),
     UserSession._meta.get_field("id"),
@@ -55,7 +55,7 @@ _noting_anew = Update(
 
 
 class SessionNotFound(Refusal):
-    """No open session of this user has this id: whose it is else is not told."""
+    """No open session of this user has this id; it does not say whether another user has it."""
 
     code = "session_not_found"
     text = "There is no such session of yours."
@@ -63,24 +63,24 @@ class SessionNotFound(Refusal):
 
 
 def new_row(*, actor: User, kind: SessionKind, origin: Origin) -> UserSession:
-    """The row of a session that begins now; those that ended long ago are swept."""
+    """Make the row of a session that begins now; sweep rows that ended long ago."""
     now = timezone.now()
     UserSession.objects.filter(user=actor, last_seen_at__lt=now - _KEPT).delete()
     agent = origin.user_agent[:200]
     row = UserSession(user=actor, kind=kind, user_agent=agent, ip=origin.ip, created_at=now, last_seen_at=now)
-    row.wrote_at = now  # what they did elsewhere just before, they see here too
+    row.wrote_at = now  # they see here what they did elsewhere just before
     row.code_at = now  # both factors have been given
     row.save()
     return row
 
 
 def open_row(public_id: uuid.UUID, *, user_id: Any, kind: SessionKind) -> UserSession | None:
-    """The open row of this id, if it is this user's. One look-up by a unique key."""
+    """Return the open row of this id, if it belongs to this user. One look-up by a unique key."""
     return next(iter(_open_rows.instances(public_id, user_id, kind)), None)
 
 
 def note_seen(row: UserSession, *, now: datetime) -> None:
-    """Note that somebody is at the pages, at most once in SESSION_NOTED_SECONDS, so that looking writes nothing."""
+    """Note that the pages are being used, at most once in SESSION_NOTED_SECONDS, so that looking writes nothing."""
     _note(row.pk, row.last_seen_at, now, timedelta(seconds=settings.SESSION_NOTED_SECONDS))
 
 
@@ -92,20 +92,20 @@ def note_program(pk: int, *, last_seen_at: datetime, now: datetime) -> None:
 def _note(pk: int, last_seen_at: datetime, now: datetime, every: timedelta) -> None:
     if now - last_seen_at >= every:
         _noting.execute(pk, now, now - every)
-    elif last_seen_at - now >= every:  # or the session would stay alive for so much longer with nobody there
+    elif last_seen_at - now >= every:  # or the session would live that much longer with nobody there
         _noting_anew.execute(pk, now, last_seen_at)
 
 
 @own_repeatable_transaction
 def note_write(user: User, *, now: datetime) -> None:
-    """Note in every open session of the user, whatever server answers it next, that they have changed something: what
-    a replica has of it is old (`foundation.replica`)."""
+    """Note in every open session of the user, whatever server answers it next, that they have changed something: a
+    replica's data for them is old (`foundation.replica`)."""
     UserSession.objects.filter(user=user, ended_at__isnull=True).update(wrote_at=now)
 
 
 def is_within_timeouts(row: UserSession, now: datetime) -> bool:
-    """Whether the clocks of R1.6, or the last refresh token of the API, have not run out meanwhile, of which nobody
-    tells the row."""
+    """Return whether neither the clocks of R1.6 nor the last refresh token of the API have run out, which the row
+    itself does not say."""
     if row.kind == SessionKind.API:
         return now - row.last_seen_at <= API_REFRESH_LASTS + _API_NOTED and not is_too_old(row, now)
     idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS + settings.SESSION_NOTED_SECONDS)
@@ -115,7 +115,7 @@ def is_within_timeouts(row: UserSession, now: datetime) -> bool:
 
 
 def is_too_old(row: UserSession, now: datetime) -> bool:
-    """Whether a session of the API began so long ago that both factors are due again."""
+    """Return whether a session of the API began so long ago that both factors are due again."""
     return now - row.created_at > timedelta(days=settings.API_SESSION_DAYS)
 
 
@@ -125,7 +125,7 @@ def mark_one_ended(public_id: uuid.UUID) -> None:
 
 
 def mark_ended(user: User, *, but: uuid.UUID | None = None) -> int:
-    """End all sessions of a user but one, inside the caller's transaction; return how many rows were still open."""
+    """End all sessions of a user except one, inside the caller's transaction; return how many rows were still open."""
     rows = UserSession.objects.filter(user=user, ended_at__isnull=True)
     if but is not None:
         rows = rows.exclude(public_id=but)
@@ -139,10 +139,10 @@ def mark_all_ended() -> int:
 
 @own_transaction
 def end_one(*, actor: User, public_id: uuid.UUID) -> None:
-    """Sign out one session of one's own; it notices at its next request.
+    """Sign out one of one's own sessions; that session notices at its next request.
 
     Raises:
-        SessionNotFound: also when it is somebody else's, or over already.
+        SessionNotFound: also when it belongs to another user, or is over already.
     """
     rows = UserSession.objects.filter(public_id=public_id, user=actor, ended_at__isnull=True)
     if not rows.update(ended_at=timezone.now()):
@@ -152,7 +152,7 @@ def end_one(*, actor: User, public_id: uuid.UUID) -> None:
 
 @own_transaction
 def end_others(*, actor: User, present: uuid.UUID) -> int:
-    """Sign out all sessions of one's own but the present one; return how many were open."""
+    """Sign out all of one's own other sessions; return how many were open."""
     now = timezone.now()
     others = UserSession.objects.filter(user=actor, ended_at__isnull=True).exclude(public_id=present)
     count = sum(is_within_timeouts(row, now) for row in others)

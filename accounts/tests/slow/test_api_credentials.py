@@ -8,11 +8,13 @@ from accounts.models import User, UserSession
 from accounts.tests.test_api_credentials import INVALID, NEW
 from tests.acts import at_once
 from tests.api_client import ApiClient, told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 
 pytestmark = pytest.mark.django_db
 
 
+@proves("V7.4.3")
 @pytest.mark.django_db(transaction=True)
 def test_no_token_of_before_outlives_another_password_however_the_requests_fall(alice: Any, api_of: Any) -> None:
     # R7.1: refreshes at the same moment come before it, and are worthless after it, or get nothing.
@@ -37,7 +39,7 @@ def test_no_token_of_before_outlives_another_password_however_the_requests_fall(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_password_changes_in_one_session_at_once_one_session_goes_on(alice: Any, api_of: Any) -> None:
+def test_after_two_password_changes_at_once_one_session_goes_on(alice: Any, api_of: Any) -> None:
     api = api_of(alice)
     passwords = [f"{NEW} number {number}" for number in range(2)]
     answers: list[Any] = at_once(

@@ -12,6 +12,7 @@ from accounts.tests.test_api_pin_sign_in import PIN, REFUSED, WRONG
 from audit.models import AuditEntry
 from tests.acts import at_once
 from tests.api_client import told
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -29,10 +30,11 @@ def alice(alice: Any) -> Any:
     return alice
 
 
+@proves("V6.3.1")
 @pytest.mark.django_db(transaction=True)
 def test_of_forty_wrong_pins_at_once_three_are_looked_at(alice: Any, api_of: Any, monkeypatch: Any) -> None:
-    # R1.4: each from a network of its own and with a recovery code of its own, so that nothing but the PIN's own
-    # count stops them; and slowed, so that they do overlap.
+    # R1.4: each from its own network and with its own recovery code, so that only the PIN's count stops them; and
+    # slowed, so that they overlap.
     codes: list[str] = []
     for _ in range(4):
         rows, more = two_factor.new_recovery_codes(alice)

@@ -8,10 +8,12 @@ from accounts.programs.tokens import TokenInvalid
 from accounts.tests.test_api_sessions import is_in, renewed
 from audit.models import AuditEntry
 from tests.acts import at_once
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
 
+@proves("V10.4.5")
 @pytest.mark.django_db(transaction=True)
 def test_of_sixteen_refreshes_at_once_exactly_one_wins(alice: Any, api_of: Any) -> None:
     # R7.1: the others are uses of a used token, so that the session is over for all.

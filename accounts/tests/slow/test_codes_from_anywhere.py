@@ -10,6 +10,7 @@ from accounts.sign_in import guesses
 from accounts.sign_in.guesses import Door
 from accounts.tests.test_codes_from_anywhere import MOST, PIN
 from tests.acts import at_once
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,7 @@ def alice(alice: Any) -> Any:
     return alice
 
 
+@proves("V6.3.1")
 @pytest.mark.django_db(transaction=True)
 def test_exactly_so_when_they_come_at_once(alice: Any) -> None:
     looked_at: list[str] = []

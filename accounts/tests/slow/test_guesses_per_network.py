@@ -8,6 +8,7 @@ import pytest
 from accounts.tests.test_guesses_per_network import MANY, spray
 from audit.models import AuditEntry
 from tests.acts import at_once, hashing
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -18,6 +19,7 @@ def _few(settings: Any) -> None:
     settings.API_LOGINS_PER_MINUTE = 1000
 
 
+@proves("V6.3.1")
 @pytest.mark.django_db(transaction=True)
 def test_of_forty_at_once_at_forty_people_as_many_reach_the_hasher_as_may() -> None:
     with hashing(before=lambda: time.sleep(0.2)) as runs:

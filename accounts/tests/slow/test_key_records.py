@@ -11,6 +11,7 @@ from foundation.keys.records import note_keys
 from foundation.models import KeyRecord
 from tests import migrated_database
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.keys import environment_with, ring_text
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,7 @@ def bank(tmp_path: Path, repository: Path) -> dict[str, str]:
     return environment
 
 
+@proves("V11.2.5")
 def test_no_program_begins_with_a_wrong_key(bank: dict[str, str], repository: Path) -> None:
     # Shows 8, R8.7: neither the web worker nor migrate, check and rotate_keys.
     programs = [

@@ -9,10 +9,12 @@ from django.test import Client
 from accounts.tests.test_lockout import ELSEWHERE, HERE
 from audit.models import AuditEntry
 from tests.acts import WRONG_PASSWORD, at_once, give_password, hashing
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
 
+@proves("V6.3.1")
 @pytest.mark.django_db(transaction=True)
 def test_forty_parallel_wrong_passwords_reach_the_hasher_five_times(alice: Any) -> None:
     # R1.4, issue shows 5: django-axes alone lets 17 through.

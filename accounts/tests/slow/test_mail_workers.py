@@ -1,5 +1,5 @@
-"""Three mail workers, killed again and again amid their work: every mail comes, and twice only where a kill fell
-between delivery and its record (R3.8, ADR 25)."""
+"""Three mail workers, killed again and again during their work: every mail comes, and twice only if a kill fell between
+delivery and its record (R3.8, ADR 25)."""
 
 import signal
 import subprocess
@@ -30,7 +30,7 @@ AT_ONCE = settings.POST_OFFICE["BATCH_SIZE"]
 
 
 class Worker:
-    """A worker as a process, and the mails that it alone has delivered, in order."""
+    """A worker as a process, and the mails that it has delivered, in order."""
 
     def __init__(self, post_box: PostBox, repository: Path) -> None:
         self._post_box = post_box
@@ -58,7 +58,7 @@ class Worker:
 
 @pytest.fixture
 def start(repository: Path) -> Iterator[Callable[[], Worker]]:
-    """Start a worker with a mail server of its own: what came there, no other worker has delivered."""
+    """Start a worker with its own mail server: only this worker delivers mails there."""
     with ExitStack() as stack:
 
         def one() -> Worker:
@@ -96,7 +96,7 @@ def test_three_workers_that_are_killed_lose_no_mail(start: Callable[[], Worker])
     for kill in range(KILLS):
         tell(range(300 + 100 * kill, 400 + 100 * kill))
         victim = running.pop(0)
-        # Amid its work, each time at another place in what it has taken.
+        # During its work, each time at another place in what it has taken.
         wait_until(partial(has_delivered, victim, 5 + 7 * kill))
         victim.kill()
         running.append(start())
@@ -117,7 +117,7 @@ def assert_each_came(workers: list[Worker], number: int) -> None:
     for worker in workers:
         if worker.was_killed:
             unrecorded.update(twice.intersection(worker.delivered[-AT_ONCE:]))
-    # All but the last delivery of such a mail are among the last ones of a worker that was killed.
+    # Except for the last delivery, each delivery of such a mail is among the last ones of a worker that was killed.
     assert {address: came[address] for address in twice if came[address] - unrecorded[address] > 1} == {}
     killed = [worker for worker in workers if worker.was_killed]
     assert sum(bool(worker.delivered) for worker in killed) >= WORKERS, "they were killed amid their work"

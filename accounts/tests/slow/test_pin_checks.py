@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.sign_in.pins import PinBusy, PinLocked, WrongPin, verify_pin
 from accounts.tests.test_pin_checks import PIN, WRONG, actions, state_of, with_pin
 from tests.acts import at_once, hashing, mails
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +20,7 @@ def alice(alice: Any) -> Any:
     return with_pin(alice, make_password(PIN))
 
 
+@proves("V6.3.1")
 @pytest.mark.django_db(transaction=True)
 def test_of_forty_parallel_wrong_pins_three_reach_the_hasher(alice: Any) -> None:
     # Slowed to what the hasher takes in production, so that the guesses do overlap.
@@ -34,7 +36,7 @@ def test_of_forty_parallel_wrong_pins_three_reach_the_hasher(alice: Any) -> None
 
 @pytest.mark.django_db(transaction=True)
 def test_a_right_one_among_many_wrong_ones_gives_three_more_at_most(alice: Any) -> None:
-    """Two wrong ones may come before it and three after it, as they would one by one."""
+    """Two wrong ones may come before it and three after it, as they would one after another."""
 
     def guess_one(pin: str) -> Any:
         return lambda: verify_pin(user=User.objects.get(pk=alice.pk), pin=pin)

@@ -12,7 +12,7 @@ from tests.plugin import PASSWORD
 
 @pytest.mark.django_db(transaction=True)
 def test_links_followed_at_the_same_moment_make_one_user() -> None:
-    # R1.1: through the service, so that whoever waits for the links of the address finds the user, too.
+    # R1.1: through the service, so that a request that waits for the links of the address finds the user, too.
     tokens = []
     for _ in range(3):
         register(Client())

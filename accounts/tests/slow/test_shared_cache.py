@@ -6,10 +6,12 @@ import pytest
 from django.test import Client
 
 from tests.acts import WRONG_PASSWORD, at_once, give_password, hashing
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
 
+@proves("V6.3.1")
 @pytest.mark.django_db(transaction=True)
 def test_forty_parallel_wrong_passwords_reach_the_hasher_five_times(shared_cache: Any, alice: Any) -> None:
     # R1.4

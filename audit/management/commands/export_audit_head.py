@@ -9,7 +9,7 @@ from audit.sealing import head
 
 
 class Command(BaseCommand):
-    help = "Write what proves later that no tail of the audit log was cut off. Keep it where the bank cannot write."
+    help = "Write the head of the audit log, which later proves its end whole. Keep it where the bank cannot write."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="standard output, if not given")

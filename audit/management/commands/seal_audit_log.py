@@ -17,5 +17,5 @@ class Command(BaseCommand):
         last = last_block()
         self.stdout.write(f"Sealed {sealed} entries. The last block is {last.number if last else 'not made yet'}.")
         if sealed:
-            # A scheduler puts it into its log: kept elsewhere, it bears witness like an exported one.
+            # A scheduler writes it to its log: kept elsewhere, it is proof like an exported one.
             self.stdout.write(f"The head of the audit log: {head()}")

@@ -55,10 +55,10 @@ class Command(BaseCommand):
 
 
 def _head_in(path: Path) -> dict[str, Any]:
-    """What export_audit_head wrote.
+    """Return what export_audit_head wrote.
 
     Raises:
-        CommandError: no such file, or it is something else.
+        CommandError: no such file, or another kind of file.
     """
     try:
         head = json.loads(path.read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ from foundation.append_only import missing_triggers, trigger_names
 
 @pytest.mark.django_db(transaction=True)
 def test_the_migration_goes_back_and_forth(django_db_blocker: Any) -> None:
-    # R6.2: reversible, and tables that do not exist yet are no fault.
+    # R6.2: reversible, and tables that do not exist yet are not a fault.
     try:
         call_command("migrate", "audit", "0001", verbosity=0)
         tables = [model._meta.db_table for model in (AuditEntry, AuditBlock, AuditBlockEntry)]

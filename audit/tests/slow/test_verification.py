@@ -38,7 +38,7 @@ def test_a_long_log_is_verified_in_constant_memory(monkeypatch: pytest.MonkeyPat
 
     def progress(blocks: int, entries: int) -> None:
         heard.append(entries)
-        if blocks == 83:  # tracing is slow, and what is kept of the last 20,000 would show as well
+        if blocks == 83:  # tracing is slow, and the 20,000 kept results would count as memory, too
             tracemalloc.start()
 
     found = list(faults(progress=progress))

@@ -8,7 +8,7 @@ from bankproject.operations.tests.small_bank import OurConnection, back_up, make
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The database of a bank, small, and of use for nothing else."""
+    """Return the database of a small bank, used for nothing else."""
     path = tmp_path / "bank.sqlite3"
     make_bank(path)
     monkeypatch.setattr(backups, "connection", OurConnection("sqlite", NAME=str(path)))

@@ -1,4 +1,4 @@
-"""A bank for the tests of backups: a small SQLite file that looks like one, and what is done to it."""
+"""A bank for the tests of backups: a small SQLite file that looks like one, and what happens to it."""
 
 import os
 import sqlite3
@@ -13,7 +13,7 @@ FORMER = "bank.sqlite3.before-20261121T120000Z"
 
 
 class OurConnection:
-    """What `backups` asks of Django's."""
+    """The parts of Django's connection that `backups` uses."""
 
     def __init__(self, vendor: str, **settings_dict: str) -> None:
         self.vendor = vendor

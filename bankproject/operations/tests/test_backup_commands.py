@@ -14,6 +14,7 @@ from accounts.models import BankAccount, UserSession
 from audit.models import AuditEntry
 from bankproject.operations import backups, probes
 from bankproject.operations.tests.small_bank import OurConnection
+from tests.asvs import proves
 from tests.keys import keys_in, ring_text
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
@@ -21,7 +22,7 @@ from tests.tables import in_one_world
 
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture) -> Callable[..., str]:
-    """What a command writes; `status`: it ends with that."""
+    """Run a command and return what it writes; `status`: it ends with that."""
 
     def run(*arguments: str, status: int = 0) -> str:
         if not status:
@@ -42,7 +43,7 @@ class TestTheCommands:
         assert said("backup", str(path)).startswith(f"{backups.digest_of(path)}  {path}\n")
         assert "File exists" in said("backup", str(path), status=1)
 
-    def test_whoever_looks_on_sees_how_far_it_is(
+    def test_a_terminal_shows_how_far_it_is(
         self, file: Path, said: Callable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
     ) -> None:
         class Terminal:
@@ -63,6 +64,7 @@ class TestTheCommands:
         call_command("restore", str(file.with_name("bank.backup")), "--replace", stderr=terminal)
         assert "pages: " in terminal.text
 
+    @proves("V7.4.1", "V16.4.2")
     def test_after_a_restore_all_is_verified_and_everybody_signs_in_again(
         self, alice: Any, browser_of: Callable, open_account: Callable, said: Callable
     ) -> None:
@@ -105,6 +107,7 @@ class TestTheCommands:
         settings.FIELD_KEYS = keys_in(ring_text("k1"))
         assert "sealed with other keys" in said("restore", "--finish", status=2)
 
+    @proves("V16.4.2")
     def test_what_does_not_add_up_is_not_called_restored(
         self, alice: Any, browser_of: Callable, open_account: Callable, said: Callable
     ) -> None:

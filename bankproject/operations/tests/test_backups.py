@@ -1,6 +1,6 @@
-"""Backup and restore of a file (R9.7): never over something, never half, never damaged.
+"""Backup and restore of a file (R9.7): never over an existing file, never half, never damaged.
 
-What the commands add is in `test_backup_commands`, and that it holds under load in `test_backup_under_load`.
+`test_backup_commands` tests what the commands add, `test_backup_under_load` the backup under load.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from bankproject.operations import backups
 from bankproject.operations.backups import BackupError
 from bankproject.operations.tests.small_bank import FORMER, back_up, change, damage, entries_in, names_in, restore
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 # --- Taking one --------------------------------------------------------------------------------------------------
@@ -24,6 +25,7 @@ from tests.tables import in_one_world
 
 @pytest.mark.django_db
 class TestTakingOne:
+    @proves("V14.2.4")
     def test_it_is_one_file_for_its_owner_alone(self, file: Path) -> None:
         made = back_up(file.with_name("bank.backup"))
         assert names_in(file.parent) == {"bank.sqlite3", "bank.backup"}
@@ -35,9 +37,7 @@ class TestTakingOne:
         assert entries_in(made.path) == 2000
         assert not list(file.parent.glob("bank.backup-*")), "read without companions"
 
-    def test_who_writes_meanwhile_is_not_held_up_and_not_in_it(
-        self, file: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_writer_meanwhile_is_not_held_up_and_not_in_it(self, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(backups, "_PAGES_AT_ONCE", 50)
         steps: list[tuple[int, int]] = []
 
@@ -50,13 +50,15 @@ class TestTakingOne:
         assert steps[-1][0] == steps[-1][1], "to its end, and once: a copy that begins anew would never end"
         assert (entries_in(made.path), entries_in(file)) == (2000, 2000 + len(steps))
 
-    def test_that_one_was_taken_is_in_the_log(self, backup: Path) -> None:
+    @proves("V16.3.3")
+    def test_the_log_says_that_one_was_taken(self, backup: Path) -> None:
         entry = AuditEntry.objects.get(action="BACKUP_TAKEN")
         assert (entry.actor_id, entry.actor_label) == (None, "terminal")
         assert entry.details == {
             "file": "bank.backup", "bytes": backup.stat().st_size, "sha256": backups.digest_of(backup),
         }  # fmt: skip
 
+    @proves("V14.2.4")
     @in_one_world("there", [b"", b"precious"])
     def test_it_takes_no_files_place(self, file: Path, there: bytes) -> None:
         path = file.with_name("bank.backup")
@@ -117,6 +119,7 @@ class TestPuttingOneBack:
         assert entries_in(file) == 2000
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
+    @proves("V14.2.4")
     def test_a_bank_that_is_there_stays_unless_told(self, file: Path, backup: Path) -> None:
         change(file, "DELETE FROM transfers_entry WHERE id > 4")
         with pytest.raises(BackupError, match="--replace"):
@@ -135,6 +138,7 @@ class TestPuttingOneBack:
             restore(backup, replace=True)
         assert names_in(file.parent) == {"bank.sqlite3", "bank.backup", FORMER}
 
+    @proves("V14.2.4")
     def test_not_under_a_bank_that_runs(self, file: Path, backup: Path) -> None:
         with closing(sqlite3.connect(file)) as another:
             another.execute("SELECT COUNT(*) FROM transfers_entry").fetchall()
@@ -143,7 +147,7 @@ class TestPuttingOneBack:
         assert names_in(file.parent) == {"bank.sqlite3", "bank.backup"}
         assert restore(backup, replace=True)
 
-    def test_in_the_place_of_a_damaged_one(self, file: Path, backup: Path) -> None:
+    def test_it_replaces_a_damaged_one(self, file: Path, backup: Path) -> None:
         broken = b"SQLite format 3\x00" + os.urandom(20_000)
         file.write_bytes(broken)
         former = restore(backup, replace=True)
@@ -172,7 +176,7 @@ class TestPuttingOneBack:
         assert entries_in(disk / "real.sqlite3") == 2000
 
     @in_one_world("content", [b"", b"a text", b"SQLite format 3\x00 and then something else"])
-    def test_what_is_no_backup_is_refused(self, file: Path, content: bytes) -> None:
+    def test_anything_except_a_backup_is_refused(self, file: Path, content: bytes) -> None:
         other = file.with_name("other")
         other.write_bytes(content)
         with pytest.raises(BackupError, match=r"no SQLite database|cannot be read"):
@@ -217,7 +221,8 @@ class TestPuttingOneBack:
     def test_what_is_put_back_is_not_called_unchanged(
         self, file: Path, backup: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A folder that cannot be synced, as on some network shares, is found out when the database is back."""
+        """A folder that cannot be synced, as on some network shares, is found out when the database is restored
+        already."""
         sync = backups._sync
 
         def only_files(path: Path) -> None:

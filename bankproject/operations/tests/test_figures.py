@@ -1,4 +1,4 @@
-"""What Prometheus reads (R9.5): that it is true, that it stays bounded, and that no person is in it."""
+"""What Prometheus reads (R9.5): it is true, it stays bounded, and it names no person."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -25,6 +25,7 @@ from foundation import outbox
 from foundation.models import OutboxMessage
 from tests import acts
 from tests.acts import WRONG_PASSWORD, give_password
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from tests.tables import in_one_world
 from transfers.accounts.freezing import freeze_account
@@ -39,7 +40,7 @@ Values = dict[str, float]
 
 
 def shown() -> Values:
-    """Every figure of the page, as `name{label="value",…}`."""
+    """Return every figure of the page, as `name{label="value",…}`."""
     return {
         f"{sample.name}{{{','.join(f'{name}={value}' for name, value in sorted(sample.labels.items()))}}}": sample.value
         for family in text_string_to_metric_families(figures.exposition().decode())
@@ -50,7 +51,7 @@ def shown() -> Values:
 
 @pytest.fixture(autouse=True)
 def _nothing_was_asked_yet() -> None:
-    """Each page that a test before these asked for is some twenty figures to read."""
+    """Forget earlier requests: each page that another test asked for adds some twenty figures to read."""
     for meter in (middleware._requests, middleware._seconds):
         meter.clear()
     middleware._meters.cache_clear()
@@ -58,7 +59,7 @@ def _nothing_was_asked_yet() -> None:
 
 @pytest.fixture
 def grown(django_capture_on_commit_callbacks: Any) -> Callable[[], Any]:
-    """`with grown() as values: …` – by how much each figure has grown when all that was done is committed."""
+    """`with grown() as values: …` – by how much each figure has grown when everything is committed."""
 
     @contextmanager
     def measure() -> Iterator[Values]:
@@ -155,7 +156,7 @@ def test_what_cannot_be_counted_stops_nobody(alice: Any, monkeypatch: pytest.Mon
     assert caplog.text.count("no space left on device") >= 2, "and it is told"
 
 
-def test_what_a_clerk_writes_is_no_label(alice: Any, ada: Any, open_account: Callable, grown: Callable) -> None:
+def test_a_clerks_text_is_not_a_label(alice: Any, ada: Any, open_account: Callable, grown: Callable) -> None:
     account = open_account(alice)
     with grown() as values:
         freeze_account(actor=ada, account=account, reason=REASON)
@@ -163,12 +164,12 @@ def test_what_a_clerk_writes_is_no_label(alice: Any, ada: Any, open_account: Cal
 
 
 @in_one_world("reason", ["Alice", "a b", "x" * 41, "", "1234", "naïve", "line\nbreak", 7, None, ["list"]])
-def test_nothing_but_a_code_of_ours_is_a_label(reason: Any) -> None:
+def test_only_our_own_codes_are_labels(reason: Any) -> None:
     assert tally.event_of(Action.TRANSFER_REFUSED, {"reason": reason, "kind": reason}) == ("TRANSFER_REFUSED", "", "")
 
 
 def test_every_reason_of_a_refusal_that_there_is_fits(db: None) -> None:
-    """Else it would be counted without its code, and nobody would notice."""
+    """Otherwise it would be counted without its code, and nobody would notice."""
     from foundation.refusals import Refusal
     from transfers.orders.fraud import Rule
 
@@ -216,7 +217,8 @@ def test_a_programs_request_too(alice: Any, api_of: Callable, grown: Callable) -
     assert (times, "method=GET" in name, "route=api:" in name) == (1, True, True)
 
 
-def test_whatever_strangers_invent_adds_no_label(client: Client, grown: Callable) -> None:
+@proves("V15.2.2")
+def test_inventions_of_strangers_add_no_label(client: Client, grown: Callable) -> None:
     with grown() as values:
         for number in range(3):
             client.get(f"/nothing/{number}/1234-5678-9012")
@@ -335,6 +337,7 @@ def test_without_its_database_the_bank_still_tells_what_it_has_counted(monkeypat
     assert "db.internal" not in text
 
 
+@proves("V16.2.5")
 def test_no_person_amount_or_number_is_in_any_of_it(
     send: Callable, alice: Any, bob: Any, client: Client, settings: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
@@ -343,7 +346,7 @@ def test_no_person_amount_or_number_is_in_any_of_it(
     settings.METRICS_TOKEN = TOKEN
     text = client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}"}).content.decode()
     samples = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
-    # Times are values with many digits: any four of them may stand there by chance.
+    # Times are values with many digits: any four of them may occur by chance.
     names = "\n".join(name for name, _, _ in samples)
     for word in (alice.email, bob.email, "Alice", "Bob", order.source.number, order.target.number, "4321", TOKEN):
         assert word not in names

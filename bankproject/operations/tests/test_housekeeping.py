@@ -1,4 +1,4 @@
-"""What is no longer needed is forgotten (R6.2 aside: the audit log never is)."""
+"""Data that is no longer needed is deleted (R6.2 aside: never from the audit log)."""
 
 from datetime import timedelta
 from io import StringIO
@@ -15,8 +15,10 @@ from accounts.models import Registration
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import mails, register
+from tests.asvs import proves
 
 
+@proves("V14.2.7")
 def test_what_has_served_its_purpose_goes_and_the_rest_stays(alice: Any, browser_of: Any, settings: Any) -> None:
     register(Client())
     browser_of(alice)

@@ -28,11 +28,12 @@ from foundation.keys.columns import sealed_tables
 from foundation.keys.encryption import DigestField, EncryptedField, lookup_digest
 from foundation.models import KeyRecord, OutboxMessage
 from tests.acts import register
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 pytestmark = pytest.mark.django_db
 
-# What a bank holds sealed. A column that joins must be here, so that somebody has thought of its rotation.
+# The sealed columns of a bank. A new column must be added here, so that its rotation is considered.
 COLUMNS = {
     "accounts.user": {"phone", "address"},
     "accounts.registration": {"phone", "address"},
@@ -42,7 +43,7 @@ COLUMNS = {
     "foundation.outboxmessage": {"payload"},
     "support.servicerequest": {"payload"},
 }
-# What is called a digest and hangs on no key: SHA-256 of random tokens, of inputs, of what a movement was.
+# Columns called digests that depend on no key: SHA-256 of random tokens, of inputs, of a movement.
 KEYLESS = {"token_digest", "key_digest", "inputs_digest", "evidence_digest", "entries_digest", "digest", "jti_digest"}
 
 
@@ -60,11 +61,11 @@ def new_keys(settings: Any) -> Callable[[], None]:
 
 @pytest.fixture
 def bank(alice: Any, bob: Any, open_account: Any) -> Any:
-    """Something in each of the columns."""
+    """Return a bank with something in each of the columns."""
     register(Client())
     account = open_account(alice, "5.00")
     outbox.tell("two_factor_enabled", user=alice.pk)
-    # By name: nothing here may import what stands above.
+    # By name: this file must not import the apps above.
     apps.get_model("support", "ServiceRequest")(customer=alice, kind="update_identity", payload='{"a":"b"}').save()
     return account
 
@@ -79,7 +80,7 @@ def rotate(**options: Any) -> str:
 
 
 def stored() -> list[str]:
-    """Every text in every column, as it is in the database."""
+    """Return every text in every column, as it is in the database."""
     texts = []
     with connection.cursor() as cursor:
         for table in sealed_tables():
@@ -94,12 +95,13 @@ def write_raw(table: str, name: str, pk: int, value: str) -> None:
         cursor.execute(f"UPDATE {table} SET {name} = %s WHERE id = %s", [value, pk])
 
 
+@proves("V11.2.2")
 def test_every_sealed_column_and_every_digest_is_known() -> None:
     # R8.1: found by walking the models, so that none can be forgotten.
     assert {str(table): set(table.ring_of_columns()) for table in sealed_tables()} == COLUMNS
 
 
-def test_no_digest_of_ours_hangs_on_a_key_unnoticed() -> None:
+def test_no_digest_of_ours_depends_on_a_key_unnoticed() -> None:
     ours = {"accounts", "audit", "support", "transfers"}
     named = {
         field.name
@@ -178,6 +180,7 @@ def test_a_dry_run_changes_nothing(bank: Any, new_keys: Any) -> None:
     assert (stored(), AuditEntry.objects.count(), KeyRecord.objects.count()) == (before, entries, keys)
 
 
+@proves("V16.3.3")
 def test_a_rotation_is_in_the_audit_log_from_its_beginning(bank: Any, new_keys: Any) -> None:
     # R6.1: also one that was killed.
     new_keys()
@@ -198,7 +201,7 @@ def test_a_rotation_is_in_the_audit_log_from_its_beginning(bank: Any, new_keys: 
 def test_a_row_that_does_not_open_is_named_and_left_and_the_others_are_done(
     alice: Any, bob: Any, new_keys: Any, garbage: str
 ) -> None:
-    # R8.1: never overwritten, or a backup's right value would be beyond repair.
+    # R8.1: never overwritten, or a backup's right value would be lost.
     write_raw("accounts_user", "phone", alice.pk, garbage)
     new_keys()
     output = rotate()
@@ -218,6 +221,7 @@ def test_values_under_a_key_that_the_bank_never_had_are_counted(alice: Any) -> N
     assert "FIELD_KEYS: 1 values name a key that the bank never had." in output
 
 
+@proves("V11.2.2")
 def test_a_swapped_digest_is_not_made_honest(bank: Any, new_keys: Any) -> None:
     # R8.1: a payment to it is refused before, and must be after.
     write_raw("accounts_bankaccount", "number_digest", bank.pk, lookup_digest("somebody else's"))
@@ -265,7 +269,7 @@ def test_what_is_saved_from_a_row_read_before_is_looked_at_again(
     assert all(text.startswith("k2.") for text in stored())
 
 
-def test_a_machine_that_goes_on_with_the_old_key_does_not_hold_it_up_for_ever(
+def test_a_machine_that_goes_on_with_the_old_key_does_not_hold_it_up_forever(
     alice: Any, new_keys: Any, monkeypatch: Any
 ) -> None:
     early, new = User.objects.get(pk=alice.pk), new_keys
@@ -287,6 +291,7 @@ def test_a_machine_that_goes_on_with_the_old_key_does_not_hold_it_up_for_ever(
 # --- Retiring -----------------------------------------------------------------------------------------------
 
 
+@proves("V13.3.4")
 def test_a_key_is_retired_when_nothing_needs_it_and_not_before(bank: Any, new_keys: Any) -> None:
     # Issue 5: old keys retired only when nothing uses them.
     new_keys()
@@ -332,8 +337,9 @@ def test_what_cannot_be_retired_is_refused(named: str, why: str) -> None:
     assert why in rotate(retire=named)
 
 
+@proves("V13.3.4")
 def test_an_audit_key_stays_while_blocks_need_it(alice: Any, settings: Any) -> None:
-    # R6.3, ADR 10: blocks are never sealed anew.
+    # R6.3, ADR 10: blocks are never sealed again.
     record(Action.LOGIN_FAILURE, actor=None)
     seal_audit_log()
     settings.AUDIT_KEYS = {"k2": secrets.token_bytes(32)} | settings.AUDIT_KEYS

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from bankproject.operations import logs
 from bankproject.operations.logs import REQUESTS, JsonFormatter, LineFormatter, SharedRotatingFile
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
@@ -46,6 +47,7 @@ def test_it_turns_over_by_size_and_keeps_so_many(make_file: Callable, tmp_path: 
     }  # fmt: skip
 
 
+@proves("V16.4.2")
 def test_it_is_for_its_owner_alone(make_file: Callable, tmp_path: Path) -> None:
     handler = make_file(max_bytes=40)
     write(handler, *["twenty characters and more"] * 3)
@@ -66,7 +68,7 @@ def test_two_that_share_it_follow_one_another(make_file: Callable, tmp_path: Pat
     assert lines == [f"line {number}, of twenty" for number in range(8)]
 
 
-def test_a_file_that_was_moved_away_is_made_anew(make_file: Callable, tmp_path: Path) -> None:
+def test_a_file_that_was_moved_away_is_made_again(make_file: Callable, tmp_path: Path) -> None:
     handler = make_file()
     write(handler, "before")
     (tmp_path / "bank.log").rename(tmp_path / "kept")

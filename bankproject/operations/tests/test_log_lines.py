@@ -1,4 +1,4 @@
-"""What stands in the log and what never does, and the file that it may be written to (R9.5, R6.2)."""
+"""What the log contains and never contains, and the file that it may be written to (R9.5, R6.2)."""
 
 import json
 import logging
@@ -13,6 +13,7 @@ from django.test import Client
 from bankproject.operations import logs
 from bankproject.operations.logs import HIDDEN, REQUESTS, JsonFormatter, LineFormatter, masked
 from foundation.request_context import RequestContext, request_context
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 TOKEN = "Zx8_kQ2nV5mB-7tR4yU1wE9pL3sD6fG0hJcA2bN8vXq"  # as those of links: 43 characters
@@ -36,6 +37,7 @@ def raised(error: Exception) -> Any:
 # --- What is hidden --------------------------------------------------------------------------------------------
 
 
+@proves("V16.2.5")
 @in_one_world(
     ("text", "secret"),
     [
@@ -97,10 +99,11 @@ def test_what_looks_like_a_secret_is_not_in_the_text(text: str, secret: str) -> 
         "10.1.2.3 and 2001:db8::1",
     ],
 )
-def test_what_is_none_stays(text: str) -> None:
+def test_harmless_text_stays(text: str) -> None:
     assert masked(text) == text
 
 
+@proves("V16.4.1")
 @in_one_world(
     "run", ["a", "1 ", "a@", "a.a@b.", "token", "token=", "token={ ", "Key (", "eyJ", "://", "eyJ.", "1%20", "-"]
 )
@@ -150,6 +153,7 @@ NASTY = [
 ]
 
 
+@proves("V16.4.1")
 @in_one_world("form", [LineFormatter, JsonFormatter])
 @in_one_world("text", NASTY)
 def test_nobody_writes_a_line_of_their_own(form: type[logs.BankFormatter], text: str) -> None:
@@ -162,6 +166,7 @@ def test_nobody_writes_a_line_of_their_own(form: type[logs.BankFormatter], text:
         line.encode()
 
 
+@proves("V16.2.5")
 @in_one_world("form", [LineFormatter, JsonFormatter])
 def test_a_traceback_is_there_and_tells_no_secret(form: type[logs.BankFormatter]) -> None:
     error = ValueError("account 123456789012 of alice@example.com, password=hunter2")
@@ -182,7 +187,7 @@ def test_arguments_that_do_not_fit_are_a_fault_of_the_program_and_no_silent_loss
 
 @pytest.fixture
 def requests(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, Any]]]:
-    """The lines of the requests so far, as JSON has them."""
+    """Return the lines of the requests so far, as JSON."""
     caplog.set_level(logging.INFO, REQUESTS)
 
     def read() -> list[dict[str, Any]]:
@@ -192,6 +197,7 @@ def requests(caplog: pytest.LogCaptureFixture) -> Callable[[], list[dict[str, An
     return read
 
 
+@proves("V16.2.4")
 @pytest.mark.django_db
 def test_each_request_is_one_line_with_route_status_and_time(client: Client, requests: Callable) -> None:
     client.get("/sign-in/?next=/secret/")
@@ -209,6 +215,7 @@ def test_each_request_is_one_line_with_route_status_and_time(client: Client, req
         assert secret not in json.dumps(lines)
 
 
+@proves("V16.2.4")
 @pytest.mark.django_db
 def test_it_has_the_id_that_the_answer_has(client: Client, capsys: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, REQUESTS)
@@ -237,9 +244,7 @@ def test_the_probes_write_no_line(client: Client, requests: Callable) -> None:
 
 @pytest.mark.django_db
 @in_one_world("agent", NASTY[:-1])
-def test_whatever_a_client_sends_the_line_is_made_of_our_own_words(
-    client: Client, requests: Callable, agent: str
-) -> None:
+def test_the_line_has_only_our_own_words_for_any_request(client: Client, requests: Callable, agent: str) -> None:
     client.generic("GET\tforged", "/sign-in/", headers={"user-agent": agent, "x-forwarded-for": agent})
     (line,) = requests()
     assert (line["method"], line["route"]) == ("OTHER", "sign_in")

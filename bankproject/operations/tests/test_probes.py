@@ -1,4 +1,4 @@
-"""Health checks and the door of the metrics (R9.5): who gets what answer, whatever state the bank is in."""
+"""Health checks and access to the metrics (R9.5): who gets what answer, whatever state the bank is in."""
 
 import json
 from datetime import timedelta
@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import UserSession
 from bankproject.operations import probes
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 TOKEN = "a-token-that-only-prometheus-has"
@@ -59,7 +60,7 @@ class TestReady:
         assert (answer.status_code, answer.json()) == (200, {"database": "ok", "migrations": "ok"})
 
     @in_one_world("who", ["alice", "ada"])
-    def test_it_asks_nothing_of_whoever_is_signed_in(self, who: str, request: Any, browser_of: Any) -> None:
+    def test_it_asks_nothing_of_a_signed_in_person(self, who: str, request: Any, browser_of: Any) -> None:
         browser = browser_of(request.getfixturevalue(who))
         UserSession.objects.update(last_seen_at=timezone.now() - timedelta(minutes=1))
         before = UserSession.objects.get().last_seen_at
@@ -71,7 +72,7 @@ class TestReady:
         answer = client.get("/readyz")
         assert (answer.status_code, answer.json()) == (503, {"database": "ok", "migrations": "behind"})
 
-    def test_a_database_that_was_migrated_for_the_next_version_is_no_obstacle(self, client: Client) -> None:
+    def test_a_database_that_was_migrated_for_the_next_version_is_not_an_obstacle(self, client: Client) -> None:
         MigrationRecorder(connection).record_applied("transfers", "9999_of_the_next_version")
         assert client.get("/readyz").status_code == 200
 
@@ -106,6 +107,7 @@ class TestTheDoorOfTheMetrics:
             answer = client.get("/metrics", headers=header)
             assert (answer.status_code, answer.content) == (404, nowhere.content)
 
+    @proves("V13.4.5")
     @in_one_world(
         "given",
         [
@@ -124,7 +126,7 @@ class TestTheDoorOfTheMetrics:
         settings.METRICS_TOKEN = TOKEN
         assert browser_of(request.getfixturevalue(who)).get("/metrics").status_code == 401
 
-    def test_whoever_has_it_reads_figures(self, client: Client, settings: Any, as_in_production: None) -> None:
+    def test_a_client_with_the_token_reads_figures(self, client: Client, settings: Any, as_in_production: None) -> None:
         settings.METRICS_TOKEN = TOKEN
         answer = client.get("/metrics", headers={"authorization": f"Bearer {TOKEN}", "host": "10.1.2.3:8000"})
         assert answer.status_code == 200

@@ -19,12 +19,13 @@ from bankproject.operations import scheduler as scheduling
 from bankproject.operations.management.commands import run_scheduled
 from bankproject.operations.models import ScheduledJob
 from bankproject.operations.scheduler import JOBS, LEASE, Job, Scheduler, claim_due, finish, give_back, make_rows, renew
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
 HOURLY = Job("hourly", every=timedelta(hours=1))
-NIGHTLY = Job("nightly", day=time(2), retry=timedelta(minutes=15))
-VERIFYING = Job("verifying", day=time(3))
+NIGHTLY = Job("nightly", daily_at=time(2), retry=timedelta(minutes=15))
+VERIFYING = Job("verifying", daily_at=time(3))
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +45,7 @@ def due_at(job: Job) -> datetime:
 # --- When -------------------------------------------------------------------------------------------------
 
 
+@proves("V16.4.3")
 def test_every_job_is_a_command_and_all_of_them_run() -> None:
     names = [job.name for job in JOBS]
     assert set(names) <= get_commands().keys()
@@ -74,7 +76,7 @@ def test_a_new_bank_begins_with_what_is_hourly(rows: None) -> None:
     ],
 )
 def test_nightly_is_the_next_time_that_it_is_so_late(moment: str, due: str) -> None:
-    assert Job("x", day=time(3)).next_after(datetime.fromisoformat(moment)) == datetime.fromisoformat(due)
+    assert Job("x", daily_at=time(3)).next_after(datetime.fromisoformat(moment)) == datetime.fromisoformat(due)
 
 
 def test_nights_are_the_banks(settings: Any) -> None:
@@ -119,7 +121,7 @@ def test_what_runs_somewhere_is_claimed_by_nobody_else(rows: None) -> None:
     assert due_at(HOURLY) == NOW + timedelta(hours=1)
 
 
-def test_of_two_that_look_at_the_same_moment_one_gets_the_job(rows: None, monkeypatch: Any) -> None:
+def test_if_two_look_at_the_same_moment_one_gets_the_job(rows: None, monkeypatch: Any) -> None:
     now, first = scheduling.uuid.uuid4, []
 
     def other_is_faster() -> Any:
@@ -149,7 +151,7 @@ def test_what_is_given_back_is_due_as_before(rows: None) -> None:
 
 
 def test_a_clock_that_is_set_back_stops_no_job(rows: None) -> None:
-    """Neither what was written an hour or a year ahead, nor what a machine left behind then, is waited for."""
+    """Nothing that was written an hour or a year ahead, or left behind by a machine then, is waited for."""
     for ahead in (timedelta(hours=1), timedelta(days=365)):
         wrong = NOW + ahead
         for claim in claim_due([HOURLY, NIGHTLY], at=wrong):
@@ -200,6 +202,7 @@ def run_out(scheduler: Scheduler) -> None:
     assert not scheduler.is_busy
 
 
+@proves("V16.4.3")
 def test_one_that_fails_takes_no_other_with_it_and_is_loud(scheduler: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     one = scheduler(bad="print('account 7: its balance is off'); exit(1)", good="print('The ledger adds up.')")
@@ -213,7 +216,7 @@ def test_one_that_fails_takes_no_other_with_it_and_is_loud(scheduler: Any, caplo
     assert not one.is_busy
 
 
-def test_of_what_a_job_prints_the_end_is_logged(scheduler: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_end_of_a_jobs_output_is_logged(scheduler: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     run_out(scheduler(talks="import sys; sys.stdout.buffer.write(b'x' * 10**6 + b'\\xff the end')"))
     assert caplog.text.rstrip().endswith("the end")

@@ -1,4 +1,5 @@
-"""Where workers write down what they count (R9.5); with a real gunicorn in `tests/slow/test_operations_document.py`."""
+"""Files in which workers write their counts (R9.5); with a real gunicorn in
+`tests/slow/test_operations_document.py`."""
 
 import os
 import signal
@@ -110,7 +111,7 @@ def test_a_worker_takes_the_lowest_place_that_is_free() -> None:
     assert [place_of(), place_of(0), place_of(1), place_of(0, 2), place_of(2, 1, 0)] == [0, 1, 0, 1, 3]
 
 
-def test_who_follows_goes_on_in_the_file_of_who_went_before(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_one_continues_in_the_file_of_the_one_before(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(values, "ValueClass", values.ValueClass)
     worker_files.begin()
     for _ in range(2):  # one after the other, in the same place

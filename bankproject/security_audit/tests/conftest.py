@@ -47,7 +47,7 @@ def _tools_are_called_here(monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
 
 
 def call(module: str, arguments: Sequence[str], folder: Path) -> Ran:
-    """Run `python -m module` here: its status, what it wrote, and nothing of it left behind."""
+    """Run `python -m module` here; return its status and what it wrote, and leave nothing behind."""
     errors = io.StringIO()
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         out = Path(scratch) / "out"
@@ -81,7 +81,7 @@ def _status_of(module: str, arguments: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def _as_it_was() -> Iterator[None]:
-    """Put back what the tools set for their whole process: loggers, warnings, and settings that they keep."""
+    """Restore what the tools set for their whole process: loggers, warnings, and settings that they keep."""
     from detect_secrets.settings import cache_bust
 
     root = logging.getLogger()

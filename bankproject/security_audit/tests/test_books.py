@@ -17,6 +17,7 @@ from bankproject.security_audit.results import State
 from foundation.append_only import drop_sql
 from foundation.keys import records as key_records
 from foundation.models import KeyRecord
+from tests.asvs import proves
 from tests.plugin import triggers_off
 from tests.tables import in_one_world
 from transfers.models import Entry
@@ -40,6 +41,7 @@ def test_books_that_nobody_touched_pass(everyday: BankAccount) -> None:
     assert f"{AuditEntry.objects.count()} entries in 1 blocks" in books.audit_log().sentence
 
 
+@proves("V16.4.2")
 def test_a_tampered_ledger_fails_and_names_the_row(everyday: BankAccount) -> None:
     with behind_the_banks_back() as cursor:
         cursor.execute(f"UPDATE {Entry._meta.db_table} SET balance_after = 1 WHERE account_id = %s", [everyday.pk])
@@ -53,7 +55,7 @@ def test_of_many_faults_some_are_named(everyday: BankAccount, monkeypatch: pytes
     assert books.ledger().details == (*(f"row {n}" for n in range(20)), "… and more")
 
 
-def test_who_took_the_banks_name_before_it_was_reserved_is_found(alice: Any, bob: Any, settings: Any) -> None:
+def test_a_user_who_took_the_banks_name_before_it_was_reserved_is_found(alice: Any, bob: Any, settings: Any) -> None:
     # R1.8: by number, as the audit's output is read by many.
     assert books.names().state == State.PASS
     settings.BANK_NAME = "Archer’s Bank"
@@ -78,6 +80,7 @@ def test_books_that_cannot_be_read_to_their_end_fail(db: Any, monkeypatch: pytes
         assert result.details == ("row 1", "it cannot be read to its end: no number")
 
 
+@proves("V16.4.2")
 def test_a_tampered_log_fails_and_names_the_entry(everyday: BankAccount) -> None:
     sealing.seal()
     entry = AuditEntry.objects.latest("pk")
@@ -107,7 +110,7 @@ def test_a_dropped_trigger_fails_by_its_name(db: Any) -> None:
 
 
 def test_a_table_that_is_not_there_is_no_guarded_table(db: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database that was never migrated has no trigger missing either."""
+    """A database that was never migrated has no missing trigger either."""
     monkeypatch.setattr(connection.introspection, "table_names", lambda: [])
     result = books.triggers()
     assert result.state == State.FAIL
@@ -147,6 +150,7 @@ def test_young_keys_pass() -> None:
     assert "365 days old at most" in result.sentence
 
 
+@proves("V13.3.4")
 @pytest.mark.usefixtures("_keys_of_today")
 @in_one_world("ring", ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"])
 def test_a_key_that_has_sealed_for_too_long_fails(ring: str, settings: Any) -> None:
@@ -161,8 +165,8 @@ def test_a_key_that_has_sealed_for_too_long_fails(ring: str, settings: Any) -> N
 
 @pytest.mark.usefixtures("_keys_of_today")
 @in_one_world(("ring", "state"), [("FIELD_KEYS", State.INFORMATION), ("AUDIT_KEYS", State.PASS)])
-def test_an_old_key_behind_a_new_one_is_no_fault(settings: Any, ring: str, state: State) -> None:
-    """The audit log needs its own for ever; the others may go when nothing uses them."""
+def test_an_old_key_behind_a_new_one_is_not_a_fault(settings: Any, ring: str, state: State) -> None:
+    """The audit log needs its own forever; the others may go when nothing uses them."""
     (kid, old) = next(iter(getattr(settings, ring).items()))
     setattr(settings, ring, {"k77": bytes(range(32)), kid: old})
     key_records.note_keys()
@@ -170,6 +174,7 @@ def test_an_old_key_behind_a_new_one_is_no_fault(settings: Any, ring: str, state
     assert books.key_ages_in_bounds().state == state
 
 
+@proves("V13.3.4")
 @pytest.mark.usefixtures("_keys_of_today")
 def test_another_key_under_a_known_id_fails(settings: Any) -> None:
     kid = next(iter(settings.FIELD_KEYS))

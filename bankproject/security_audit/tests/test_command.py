@@ -9,12 +9,13 @@ from django.core.management import CommandError, call_command
 
 from bankproject.security_audit import catalogue, results
 from bankproject.security_audit.results import CannotLook, Result, State, Verdict, exit_status, verdict_of
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
 @pytest.fixture
 def checks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Put these results in the place of the real checks, by name."""
+    """Replace the real checks with these results, by name."""
 
     def put(**states: Result | Exception) -> None:
         def looks(result: Result | Exception) -> Any:
@@ -45,6 +46,7 @@ UNSEEN = CannotLook("It is not installed here.")
 TOLD = results.information("You may want to know.")
 
 
+@proves("V16.4.2")
 @in_one_world(
     ("found", "verdict", "status", "strict_status"),
     [
@@ -63,7 +65,7 @@ def test_the_verdict_is_one_of_three(
     assert run("--strict")[0] == strict_status
 
 
-def test_nothing_looked_at_is_no_pass() -> None:
+def test_no_check_at_all_is_not_a_pass() -> None:
     assert verdict_of([]) == Verdict.NOT_REACHABLE
     assert exit_status(Verdict.PASS, strict=True) == 0
 

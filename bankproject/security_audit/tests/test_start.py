@@ -8,10 +8,11 @@ import pytest
 from accounts import demo_people
 from bankproject.security_audit import start
 from bankproject.security_audit.results import State
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
-def test_keys_for_a_trial_are_none_of_the_banks(settings: Any) -> None:
+def test_keys_for_a_trial_are_not_the_banks(settings: Any) -> None:
     environment = start.production_environment()
     assert environment["SECRET_KEY"] != settings.SECRET_KEY
     assert {"FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS"} <= set(start.key_rings())
@@ -48,6 +49,7 @@ def test_where_nothing_is_switched_on_there_is_nothing_to_say() -> None:
     assert start.weakening().state == State.PASS
 
 
+@proves("V15.2.3")
 @pytest.mark.usefixtures("_at_home")
 @in_one_world(
     ("name", "value", "said"),
@@ -89,6 +91,7 @@ def test_a_bank_that_answers_to_any_name_fails(settings: Any) -> None:
     assert start.weakening().state == State.FAIL
 
 
+@proves("V6.3.2")
 @pytest.mark.usefixtures("_at_home")
 def test_people_with_public_passwords_are_found(settings: Any, make_user: Any) -> None:
     make_user("Alice", email=demo_people.EVERYBODY[0].email)

@@ -1,4 +1,4 @@
-"""Whether SQL Server encrypts the whole database is said by `check` and the audit (R8.1). No server is asked here."""
+"""Whether SQL Server encrypts the whole database, as `check` and the audit say (R8.1). No server is asked here."""
 
 from contextlib import contextmanager
 from typing import Any
@@ -11,11 +11,12 @@ from django.db import DatabaseError, connection
 from bankproject.security_audit import whole_database
 from bankproject.security_audit.results import State
 from bankproject.security_audit.whole_database import check_whole_database
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 
 class Server:
-    """As much of a connection to SQL Server as the question needs."""
+    """The parts of a connection to SQL Server that the question needs."""
 
     vendor, display_name, alias = "microsoft", "SQL Server", "default"
 
@@ -30,7 +31,7 @@ class Server:
 
     def execute(self, sql: str) -> None:
         self.asked += sql
-        # The last one is the answer to whatever comes.
+        # The last one is the answer to every further question.
         self.answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -42,6 +43,7 @@ class Server:
 REFUSED = DatabaseError("VIEW SERVER STATE permission was denied")
 
 
+@proves("V14.2.4")
 @in_one_world(
     ("answer", "state", "warning"),
     [
@@ -65,7 +67,7 @@ def test_what_the_server_says_is_said(
 
 @in_one_world(("switch", "state"), [((3,), State.PASS), ((1,), State.FAIL)])
 def test_to_a_login_that_may_not_know_how_far_it_is_the_switch_counts(db: Any, switch: Any, state: State) -> None:
-    """As the bank's own does, which has no right over the server."""
+    """Like the bank's own login, which has no right over the server."""
     server = Server(REFUSED, switch)
     assert whole_database.whole_database(server).state == state
     assert "is_encrypted" in server.asked

@@ -1,4 +1,4 @@
-"""As much of a connection to SQL Server as the bank's questions need."""
+"""The parts of a connection to SQL Server that the bank's questions need."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from typing import Any
 
 RIGHT = (True, 0, 2, 1, 160, "Latin1_General_100_CI_AS_SC", 16, 3)
 APP = ("bank_app", 0, 0, 0)
-# What stands in the questions about each.
+# The words that identify each question.
 _WORDS = {
     "database": "sys.databases",
     "login": "IS_SRVROLEMEMBER",
@@ -17,7 +17,7 @@ _WORDS = {
 
 
 class Server:
-    """Answers each question by what stands in it; a fault is raised instead."""
+    """Answers each question by the words in it; a fault is raised instead."""
 
     vendor, display_name, alias = "microsoft", "SQL Server", "default"
 

@@ -13,6 +13,7 @@ from bankproject.sql_server import facts
 from bankproject.sql_server.checks import check_sql_server
 from bankproject.sql_server.tests.server import APP, RIGHT, Server
 from foundation.append_only import append_only_models
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 DENIED = DatabaseError("The SELECT permission was denied on the object 'databases'")
@@ -20,7 +21,7 @@ DENIED = DatabaseError("The SELECT permission was denied on the object 'database
 
 @pytest.fixture
 def said(db: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The messages about a server that answers so."""
+    """Return the messages about a server that gives these answers."""
 
     def of(**answers: Any) -> list[checks.CheckMessage]:
         monkeypatch.setattr(ours, "connections", {"default": Server(**answers)})
@@ -37,7 +38,7 @@ def changed(field: str, value: Any) -> tuple[Any, ...]:
     return tuple(facts.DatabaseFacts(*RIGHT)._replace(**{field: value}))
 
 
-def test_of_a_server_that_is_set_up_rightly_nothing_is_said(said: Any) -> None:
+def test_a_server_that_is_set_up_rightly_has_no_findings(said: Any) -> None:
     assert said() == []
 
 
@@ -110,6 +111,7 @@ def test_while_developing_a_server_of_ones_own_may_do_without(said: Any, setting
 # --- The login ----------------------------------------------------------------------------------------------
 
 
+@proves("V13.2.2")
 @in_one_world(
     ("login", "word"),
     [
@@ -119,7 +121,7 @@ def test_while_developing_a_server_of_ones_own_may_do_without(said: Any, setting
     ],
 )
 def test_a_login_that_could_drop_the_triggers_is_named(said: Any, login: Any, word: str) -> None:
-    # R6.2: triggers guard only against who may not drop them.
+    # R6.2: triggers guard only against logins that may not drop them.
     (message,) = said(login=[login])
     assert message.id == "sql_server.W009"
     assert login[0] in message.msg

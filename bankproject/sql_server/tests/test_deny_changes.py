@@ -1,4 +1,4 @@
-"""The login of the workers may not change what is written once, even were a trigger gone (R6.2)."""
+"""The login of the workers may not change append-only rows, even if a trigger were gone (R6.2)."""
 
 from io import StringIO
 from typing import Any
@@ -10,6 +10,7 @@ from django.db import connection
 from bankproject.sql_server.management.commands import deny_changes
 from bankproject.sql_server.tests.server import Server
 from foundation.append_only import append_only_models
+from tests.asvs import proves
 from tests.tables import in_one_world
 
 EXISTS = [(7, "dbo")]
@@ -27,6 +28,7 @@ def run(db: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return deny
 
 
+@proves("V13.2.2")
 def test_every_table_that_is_written_once_is_guarded(run: Any) -> None:
     ran = run("bank_app", EXISTS)
     assert ran[:-1] == [
@@ -48,7 +50,7 @@ def test_an_unknown_user_is_refused(run: Any) -> None:
 
 
 @in_one_world(("user", "we"), [("dbo", "dbo"), ("DBO", "bank_migrate"), ("Bank_Migrate", "bank_migrate")])
-def test_whoever_migrates_goes_on_writing(run: Any, user: str, we: str) -> None:
+def test_the_login_that_migrates_goes_on_writing(run: Any, user: str, we: str) -> None:
     with pytest.raises(CommandError, match="must go on writing"):
         run(user, [(1, we)])
 

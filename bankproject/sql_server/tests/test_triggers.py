@@ -1,4 +1,4 @@
-"""An append-only trigger that is gone, switched off or another's under its name is named on SQL Server too (R6.2)."""
+"""An append-only trigger that is gone, switched off or replaced under its name is named on SQL Server too (R6.2)."""
 
 from types import SimpleNamespace
 from typing import Any

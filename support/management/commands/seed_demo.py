@@ -15,7 +15,7 @@ from transfers.accounts import freezing
 
 
 class Command(BaseCommand):
-    help = "Demo mode only: people of every role with months of history. Run again, it makes what is missing."
+    help = "Demo mode only: make people of every role with months of history. Run again, it makes what is missing."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
@@ -29,7 +29,8 @@ class Command(BaseCommand):
         self._print_people()
 
     def _seed(self) -> None:
-        """On a terminal one line that counts up; anywhere else, such as a log, a line before and one after."""
+        """Seed the demo: on a terminal one line that counts up; elsewhere, such as in a log, a line before and one
+        after."""
         begun, total = time.monotonic(), 0
         if not self.stdout.isatty():
             self.stdout.write("Making the demo bank's people and history.")
@@ -62,7 +63,7 @@ class Command(BaseCommand):
 
 
 def talk() -> None:
-    """What customers say to the bank: two conversations and three requests, one of them a new name, through the
+    """Write the customers' messages to the bank: two conversations and three requests, one for a new name, through the
     services; safe to run again."""
     alice, bob, zoe, sam = (User.objects.get(email=f"{name}@example.com") for name in ("alice", "bob", "zoe", "sam"))
     answered = _ticket(
@@ -91,8 +92,8 @@ def _request(
 
 
 def _frozen_twice(customer: User) -> None:
-    """An account that its owner and an administrator have frozen; the owner asks for an end to it, which a clerk cannot
-    give."""
+    """Make an account that its owner and an administrator have frozen; the owner asks for an end to it, which a clerk
+    cannot give."""
     account = BankAccount.objects.get(owner=customer, nickname="Taxes")
     if account.is_active:
         freezing.freeze_own_account(actor=customer, account=account, reason="Somebody called and knew my balance.")

@@ -23,11 +23,11 @@ class CloseAccount(KindOfRequest):
     account_statuses = (AccountStatus.ACTIVE,)
     fields_of_refusals = {closing.AccountNotEmpty: "account_id"}
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
-        """Refuse while something stands in the way.
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
+        """Refuse while an obstacle remains.
 
         Raises:
-            MoneyHeld, AccountNotEmpty: what `obstacle_to_closing()` names.
+            MoneyHeld, AccountNotEmpty: as `obstacle_to_closing()` names it.
         """
         obstacle = closing.obstacle_to_closing(account) if account is not None else None
         if obstacle is not None:

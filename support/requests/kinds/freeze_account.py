@@ -32,17 +32,18 @@ class FreezeAccount(KindOfRequest):
     schema = FreezeAccountIn
     account_statuses = (AccountStatus.ACTIVE,)
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
-        """Nothing more: any active account can be frozen."""
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
+        """Check nothing more: any active account can be frozen."""
 
     def begin(self, asked: ServiceRequest) -> None:
-        """Freeze it as its owner's own freeze does: nobody waits for a clerk while the money moves (R2.5).
+        """Freeze it as its owner's own freeze does, at once: no money may move while the customer waits for a clerk
+        (R2.5).
 
         Raises:
             WrongStatus: it was closed meanwhile.
         """
         why = beginning_of(asked.reason, MAX_REASON_CHARS)
-        with suppress(freezing.FrozenAlready):  # by its owner: as they ask for
+        with suppress(freezing.FrozenAlready):  # a freeze of the owner, as they ask for it
             freezing.freeze_own_account.joined(actor=asked.customer, account=asked.its_account, reason=why)
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:

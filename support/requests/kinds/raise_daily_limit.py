@@ -46,14 +46,14 @@ class RaiseDailyLimit(KindOfRequest):
     needs_reason = True
     fields_of_refusals = {NotAHigherLimit: "amount", own_limits.AboveCeiling: "amount"}
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
         """Take only an amount above the present limit, and not above the bank's ceiling.
 
         Raises:
             NotAHigherLimit, AboveCeiling
         """
         try:
-            wanted = _wanted(details)
+            wanted = _wanted(payload)
         except InvalidAmount as error:
             raise NotAHigherLimit(str(error)) from error
         limit = history.daily_use(customer).limit
@@ -61,27 +61,27 @@ class RaiseDailyLimit(KindOfRequest):
             raise NotAHigherLimit(f"Your daily limit is {format_money(limit)} already. Write a higher one.")
         own_limits.require_below_ceiling(wanted)
 
-    def wishes(self, details: Mapping[str, str]) -> list[tuple[str, str]]:
-        return [("New daily limit", format_money(_wanted(details)))]
+    def wishes(self, payload: Mapping[str, str]) -> list[tuple[str, str]]:
+        return [("New daily limit", format_money(_wanted(payload)))]
 
-    def wishes_for_clerks(self, customer: User, details: Mapping[str, str]) -> list[tuple[str, str]]:
-        return [("Daily limit now", _limit_now(customer)), *self.wishes(details)]
+    def wishes_for_clerks(self, customer: User, payload: Mapping[str, str]) -> list[tuple[str, str]]:
+        return [("Daily limit now", _limit_now(customer)), *self.wishes(payload)]
 
-    def wishes_for_programs(self, details: Mapping[str, str]) -> Mapping[str, str]:
-        return {"amount": amount_text(_wanted(details))}
+    def wishes_for_programs(self, payload: Mapping[str, str]) -> Mapping[str, str]:
+        return {"amount": amount_text(_wanted(payload))}
 
-    def takes_two_administrators(self, details: Mapping[str, str]) -> bool:
-        return own_limits.takes_two(_wanted(details))
+    def takes_two_administrators(self, payload: Mapping[str, str]) -> bool:
+        return own_limits.takes_two(_wanted(payload))
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         own_limits.raise_daily_limit.joined(
-            actor=actor, customer=asked.customer, amount=_wanted(asked.details), reason=reason, authority=authority
+            actor=actor, customer=asked.customer, amount=_wanted(asked.opened), reason=reason, authority=authority
         )
 
 
-def _wanted(details: Mapping[str, str]) -> Decimal:
-    """The daily limit that is asked for (major units)."""
-    return parse_amount(details["amount"])
+def _wanted(payload: Mapping[str, str]) -> Decimal:
+    """Return the daily limit that is asked for (major units)."""
+    return parse_amount(payload["amount"])
 
 
 def _limit_now(customer: User) -> str:

@@ -32,7 +32,7 @@ class ResetPin(KindOfRequest):
     def suits(self, customer: User) -> bool:
         return customer.has_pin
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
         """Refuse where there is no PIN.
 
         Raises:

@@ -8,7 +8,7 @@ from support.requests.kind import KindOfRequest
 
 
 class ResetTwoFactor(KindOfRequest):
-    """Filed by a link in a mail, by somebody who cannot sign in (`support.requests.lost_factor`): a stolen session
+    """Filed by a link in a mail, for a person who cannot sign in (`support.requests.lost_factor`): a stolen session
     must not ask for it."""
 
     kind = RequestKind.RESET_TWO_FACTOR
@@ -21,8 +21,8 @@ class ResetTwoFactor(KindOfRequest):
     needs_two_clerks = True
     on_the_page = False
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
-        """Nothing more: the password and the link were asked for before it was filed."""
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
+        """Check nothing more: the password and the link were checked before it was filed."""
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
         people.reset_two_factor.joined(actor=actor, user=asked.customer, reason=reason, authority=authority)

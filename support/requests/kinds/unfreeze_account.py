@@ -11,7 +11,7 @@ from support.requests.common import AccountRequestForm, Reason
 from support.requests.kind import KindOfRequest
 from transfers.accounts import freezing
 
-# What stands for the freezes that the customer asked about, whatever a clock says.
+# The version of the freezes that the customer asked about, independent of clocks.
 _VERSION = "freezes_version"
 
 
@@ -34,22 +34,22 @@ class UnfreezeAccount(KindOfRequest):
     account_statuses = (AccountStatus.FROZEN,)
     needs_reason = True
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
-        """Nothing more: whether it is safe is for the clerk to find out."""
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
+        """Check nothing more: the clerk finds out whether it is safe."""
 
     def noted(self, account: BankAccount | None) -> Mapping[str, str]:
         return {_VERSION: str(freezes.version_of(freezes.standing_on(account)))} if account is not None else {}
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        """Lift what was read before it was decided. Where nobody says what that was, a program say that sends its
-        reason alone, it is what the customer asked about: the freezes of the moment when they did.
+        """Lift the freezes that the clerk read before deciding. If that is unknown, as for a program that sends only
+        its reason, lift those that the customer asked about: the freezes at the moment of the request.
 
         Raises:
             FreezeCameSince, AdministratorsFreeze, WrongStatus, NotYourself
         """
         account, seen = asked.its_account, authority.seen
-        if seen is None and _VERSION in asked.details:
-            seen = int(asked.details[_VERSION])
+        if seen is None and _VERSION in asked.opened:
+            seen = int(asked.opened[_VERSION])
         if seen is None:  # it was filed before this was noted
             seen = freezes.version_at(account, asked.created_at)
         freezing.unfreeze_account.joined(actor=actor, account=account, reason=reason, seen=seen, authority=authority)

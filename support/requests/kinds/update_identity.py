@@ -46,8 +46,8 @@ class UpdateIdentityIn(In):
 
 
 class UpdateIdentity(KindOfRequest):
-    """A request keeps what is to be another: an empty first name leaves the whole name, an empty address the address
-    as it is by the day of the approval."""
+    """A request keeps only changes: an empty first name leaves the whole name, an empty address leaves the address of
+    the day of the approval."""
 
     kind = RequestKind.UPDATE_IDENTITY
     icon = "user"
@@ -65,44 +65,44 @@ class UpdateIdentity(KindOfRequest):
     needs_reason = True
     fields_of_refusals = {NameRefused: "first_name"}
 
-    def differing(self, customer: User, details: Mapping[str, str]) -> Mapping[str, str]:
-        another = dict(details)
-        if not asks_for_another_name(customer, details):
+    def differing(self, customer: User, payload: Mapping[str, str]) -> Mapping[str, str]:
+        another = dict(payload)
+        if not asks_for_another_name(customer, payload):
             another |= {"first_name": "", "last_name": ""}
-        if details["address"] == customer.address:
+        if payload["address"] == customer.address:
             another["address"] = ""
         return another
 
-    def check(self, customer: User, account: BankAccount | None, details: Mapping[str, str]) -> None:
-        """Refuse what is kept already, and what nobody can be called.
+    def check(self, customer: User, account: BankAccount | None, payload: Mapping[str, str]) -> None:
+        """Refuse what is the same already, and names that nobody may have.
 
         Raises:
             NothingToChange, NameRefused
         """
-        if not any(details.values()):
+        if not any(payload.values()):
             raise NothingToChange
-        if details["first_name"]:
-            check_name(details["first_name"], details["last_name"])
+        if payload["first_name"]:
+            check_name(payload["first_name"], payload["last_name"])
 
-    def wishes(self, details: Mapping[str, str]) -> list[tuple[str, str]]:
-        wished = [("New name", name_in(details)), ("New address", details["address"])]
+    def wishes(self, payload: Mapping[str, str]) -> list[tuple[str, str]]:
+        wished = [("New name", name_in(payload)), ("New address", payload["address"])]
         return [(label, value) for label, value in wished if value]
 
-    def wishes_for_clerks(self, customer: User, details: Mapping[str, str]) -> list[tuple[str, str]]:
+    def wishes_for_clerks(self, customer: User, payload: Mapping[str, str]) -> list[tuple[str, str]]:
         now = {"New name": ("Name now", customer.get_full_name()), "New address": ("Address now", customer.address)}
-        return [row for wish in self.wishes(details) for row in (now[wish[0]], wish)]
+        return [row for wish in self.wishes(payload) for row in (now[wish[0]], wish)]
 
     def perform(self, asked: ServiceRequest, *, actor: User, reason: str, authority: ApprovedRequest) -> None:
-        wanted = {key: asked.details[key] for key in _KEYS}
+        wanted = {key: asked.opened[key] for key in _KEYS}
         people.update_identity.joined(actor=actor, user=asked.customer, **wanted, reason=reason, authority=authority)
 
 
-def asks_for_another_name(customer: User, details: Mapping[str, str]) -> bool:
-    """Whether the name is to be another, if only in what of it is the last name."""
-    wanted = (details["first_name"], details["last_name"])
+def asks_for_another_name(customer: User, payload: Mapping[str, str]) -> bool:
+    """Return whether the name changes, even if only the split between first and last name does."""
+    wanted = (payload["first_name"], payload["last_name"])
     return bool(wanted[0]) and wanted != (customer.first_name, customer.last_name)
 
 
-def name_in(details: Mapping[str, str]) -> str:
-    """The whole name that is asked for; "" if it is to stay."""
-    return f"{details['first_name']} {details['last_name']}".strip()
+def name_in(payload: Mapping[str, str]) -> str:
+    """Return the whole name that is asked for; "" if it stays."""
+    return f"{payload['first_name']} {payload['last_name']}".strip()

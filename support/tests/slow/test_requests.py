@@ -14,7 +14,7 @@ from tests.acts import at_once
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("acts", [(approve, approve), (approve, reject), (reject, reject)])
-def test_of_two_clerks_who_decide_at_the_same_moment_one_wins_and_the_other_is_told(
+def test_if_two_clerks_decide_at_the_same_moment_one_wins_and_the_other_is_told(
     acts: Any, alice: Any, sam: Any, sally: Any, request_of: Any
 ) -> None:
     # Issue 4, shows 2.

@@ -10,7 +10,7 @@ from tests.acts import at_once
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_clerks_who_take_a_ticket_at_the_same_moment_one_is_told(
+def test_if_two_clerks_take_a_ticket_at_the_same_moment_one_is_told(
     alice: Any, sam: Any, sally: Any, ticket_of: Any
 ) -> None:
     # Issue 4, shows 2.

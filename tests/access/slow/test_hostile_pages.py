@@ -1,5 +1,5 @@
-"""Every page, for everybody: with something of Alice's in each field there is, about what is nobody's, and by methods
-that no page has (R1.7, R8.2)."""
+"""Every page, for everybody: with something of Alice's in each field, about things of nobody's, and with methods that
+no page has (R1.7, R8.2)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +11,7 @@ from tests.access.pages import answers_of, door, every_page, is_about, path_of
 from tests.access.visitors import ANYBODY, INSIDE, OUTSIDE, Visitor, Walkers
 from tests.access.world import World
 from tests.access_walk import made_up, text_of
+from tests.asvs import proves
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +23,7 @@ OTHERS = [visitor for visitor in WALKING if not visitor.is_alice]
 
 
 def doors_to_force(visitor: Visitor, world: World) -> Iterator[Door]:
-    """About what is Alice's with all fields; about what is nobody's with all fields, and with none."""
+    """Yield pages about Alice's things with all fields; about nobody's things with all fields, and with none."""
     hers = world.hers
     for page in every_page():
         for method in ("get", "post"):
@@ -32,8 +33,9 @@ def doors_to_force(visitor: Visitor, world: World) -> Iterator[Door]:
                     yield door(page, page.path(made_up()), method, fields, visitor, hers)
 
 
+@proves("V8.2.2")
 @pytest.mark.parametrize("part", range(2))
-def test_whatever_is_sent_nothing_of_alices_is_seen_or_changed(
+def test_nothing_of_alices_is_seen_or_changed_by_any_data(
     part: int, world: World, walkers: Walkers, subtests: Any
 ) -> None:
     for visitor in OTHERS[part::2]:
@@ -42,9 +44,10 @@ def test_whatever_is_sent_nothing_of_alices_is_seen_or_changed(
             assert not wrong, "\n".join(wrong)
 
 
+@proves("V4.1.4", "V13.4.4")
 def test_other_methods_change_nothing_and_show_nothing(world: World, walkers: Walkers, subtests: Any) -> None:
-    # R8.2: state is changed by POST alone, and HEAD is a GET without a body. Each page is asked by each method, and by
-    # each visitor in one of them.
+    # R8.2: only POST changes state, and HEAD is a GET without a body. Each page is asked with each method, and by each
+    # visitor with one of them.
     for number, visitor in enumerate(WALKING):
         with undone(), subtests.test(str(visitor)):
             walker = walkers(visitor)

@@ -1,7 +1,7 @@
-"""Every act of staff on every model, in the admin: what its page refuses, and that it is done once (R1.5, R1.7, R5.1,
-R5.2). Who is offered which: `test_walk_of_staff_and_programs`.
+"""Every act of staff on every model, in the admin: its page refuses bad input, and it is done once (R1.5, R1.7, R5.1,
+R5.2). `test_walk_of_staff_and_programs` tests who is offered which.
 
-Generated from what the admin offers: a new act is covered as soon as there is a row in the world that it fits.
+Generated from what the admin offers: a new act is covered as soon as the world has a row that it fits.
 """
 
 import uuid
@@ -24,6 +24,7 @@ from tests.access.doors import undone
 from tests.access.staff_area import url
 from tests.access.world import World, acts, name_of
 from tests.acts import wrong_code_for
+from tests.asvs import proves
 from tests.staff_acts import REASON, fresh_code
 from transfers.models import Transaction, TransferOrder
 
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.django_db
 
 
 def for_each_act(world: World, subtests: Any, check: Callable[[Any, StaffAct], None]) -> None:
-    """Look at every act with a row on which it is offered, in the same bank; what it did is taken back."""
+    """Run every act on a row on which it is offered, in the same bank; each is undone."""
     for model, act in acts():
         with subtests.test(name_of(model, act)), undone():
             check(model._default_manager.get(pk=world.row_for(model, act).pk), act)
@@ -44,7 +45,7 @@ def url_of(row: Any, act: StaffAct | str | None = None) -> str:
 
 
 def filled_in(browser: Client, row: Any, act: StaffAct, actor: Any) -> dict[str, Any]:
-    """The form as its page shows it, with what is empty filled in."""
+    """Return the form of its page, with the empty fields filled in."""
     typed: dict[str, Any] = {
         "reason": REASON,
         "text": "It is in the post.",
@@ -66,7 +67,7 @@ def filled_in(browser: Client, row: Any, act: StaffAct, actor: Any) -> dict[str,
 
 
 def state_of(row: Any) -> Any:
-    """What an act could change: the row itself, and how many there are of what acts make."""
+    """Return what an act could change: the row itself, and the number of rows that acts make."""
     made = (BankAccount, Transaction, TransferOrder, TicketMessage, Ticket, ServiceRequest)
     again = row._meta.model._default_manager.get(pk=row.pk)
     return [getattr(again, field.attname) for field in row._meta.fields], [one.objects.count() for one in made]
@@ -75,7 +76,7 @@ def state_of(row: Any) -> Any:
 def test_the_service_asks_again(
     world: World, sam: Any, audrey: Any, ada: Any, browser_of: Any, rf: Any, subtests: Any
 ) -> None:
-    # R1.7: whoever forged a way past the page still meets the service.
+    # R1.7: a forger who bypasses the page still meets the service.
     browser = browser_of(ada)
 
     def check(row: Any, act: StaffAct) -> None:
@@ -94,7 +95,7 @@ def test_the_service_asks_again(
 
 
 def test_it_is_done_once_and_recorded(world: World, ada: Any, make_user: Any, browser_of: Any, subtests: Any) -> None:
-    # R5.1: filled in as asked, it is done; a form that somebody else was faster with is refused.
+    # R5.1: filled in as asked, it is done; the form of a slower clerk is refused.
     colleague = make_user("Adam", Role.ADMIN)
     browser, other = browser_of(ada), browser_of(colleague)
 
@@ -119,6 +120,7 @@ def test_it_is_done_once_and_recorded(world: World, ada: Any, make_user: Any, br
     for_each_act(world, subtests, check)
 
 
+@proves("V7.5.3")
 def test_what_is_empty_or_wrong_is_refused(world: World, ada: Any, browser_of: Any, subtests: Any) -> None:
     # R1.5, R5.1: no reason, text or amount; a wrong code, of the clerk or of the customer at the counter.
     browser = browser_of(ada)
@@ -156,7 +158,7 @@ def test_a_form_from_elsewhere_is_refused(world: World, ada: Any, browser_of: An
     for_each_act(world, subtests, check)
 
 
-def test_what_is_not_there_is_not_found(world: World, ada: Any, browser_of: Any, subtests: Any) -> None:
+def test_a_missing_row_is_not_found(world: World, ada: Any, browser_of: Any, subtests: Any) -> None:
     browser = browser_of(ada)
 
     def check(row: Any, act: StaffAct) -> None:
@@ -182,8 +184,9 @@ def test_nobody_acts_on_themselves(ada: Any, browser_of: Any, subtests: Any) -> 
                 assert state_of(ada) == before
 
 
+@proves("V2.3.5")
 def test_two_clerks_are_needed_for_two_factor(alice: Any, sam: Any, make_user: Any, browser_of: Any) -> None:
-    # R4.2: the page says whose word is there, the first clerk cannot be the second as well.
+    # R4.2: the page says who has agreed, and the first clerk cannot be the second as well.
     row = requests.save_new(alice, RequestKind.RESET_TWO_FACTOR)
     first, second = browser_of(sam), browser_of(make_user("Sally", Role.SUPPORT))
     page = reverse("admin:support_servicerequest_act", args=[row.pk, "approve"])
@@ -199,7 +202,7 @@ def test_two_clerks_are_needed_for_two_factor(alice: Any, sam: Any, make_user: A
 
 
 def test_forms_of_acts_stand_for_themselves() -> None:
-    """Every act that asks for words says why it does, and fields have a name for people."""
+    """Every act that asks for words says why, and fields have readable names."""
     fields = [field for _, act in acts() for field in act.form.base_fields.values()]
     assert all(field.label for field in fields if not field.widget.is_hidden)
     assert ReasonForm.base_fields["reason"].required

@@ -1,5 +1,5 @@
-"""What every Python process does first that has this folder in PYTHONPATH: take its wall clock from the machine's and
-from the file that BANK_CLOCK names, which says how many seconds that one is wrong (`tests.faults.clock`)."""
+"""The first code of every Python process with this folder in PYTHONPATH: take the wall clock from the machine's and
+from the file that BANK_CLOCK names, which says by how many seconds that one is wrong (`tests.faults.clock`)."""
 
 import mmap
 import os

@@ -1,4 +1,4 @@
-"""The bank's settings as somebody has them who migrates it while it serves (docs/operations.md, "Upgrade").
+"""The bank's settings for an operator who migrates it while it serves (docs/operations.md, "Upgrade").
 
 manage.py migrate later --settings=tests.faults.later.settings
 """
@@ -6,7 +6,7 @@ manage.py migrate later --settings=tests.faults.later.settings
 from bankproject import settings as _bank
 from bankproject.settings import *  # noqa: F403 - all of the bank's, and one app more
 
-# How long a migration stands in a queue for a lock: whoever comes later stands behind it.
+# How long a migration waits in a queue for a lock: later requests wait behind it.
 LOCK_SECONDS = 3
 
 INSTALLED_APPS = [*_bank.INSTALLED_APPS, "tests.faults.later"]

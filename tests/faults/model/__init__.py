@@ -1,10 +1,11 @@
-"""The bank as it ought to be (R1.4, R2.3, R2.5, R3, R5.8, R9.2): what each act of money may do, by which word it is
-refused, what it changes and what is written of it. Nothing of Django, and nothing of the code that it judges.
+"""The bank as it should be (R1.4, R2.3, R2.5, R3, R5.8, R9.2): what each act of money may do, the word of its refusal,
+what it changes and records. It uses neither Django nor the code that it judges.
 
-An act returns what it made, or raises `Refused`: of several words the first, in the order of docs/architecture.md.
+An act returns what it made, or raises `Refused`: if several words apply the first, in the order of
+docs/architecture.md.
 
-What is known of money is here by its words. A later act of money comes with a line here, a method of `bank.Bank` or
-what it inherits from, and a step (`tests.faults.walks`); `tests/faults/test_walk.py` says what is missing.
+The words of all acts of money are here. A new act of money needs a line here, a method of `bank.Bank` or of its bases,
+and a step (`tests.faults.walks`); `tests/faults/test_walk.py` says what is missing.
 """
 
 # Sections of audit/actions.py.

@@ -1,4 +1,4 @@
-"""The whole bank as it ought to be: payees, freezes, limits, opening, closing, interest, and what it inherits."""
+"""The whole bank as it should be: payees, freezes, limits, opening, closing, interest, and what it inherits."""
 
 from tests.faults.model.books import BANK, DAY, Account, Refused
 from tests.faults.model.decisions import Decisions
@@ -53,7 +53,7 @@ class Bank(Decisions):
     # --- Opening and closing: R2.1, R2.3 -------------------------------------------------------------------------
 
     def open(self, by: str, owner: str, deposit: int, key: str, *, is_savings: bool) -> Account:
-        """By its owner, or by an administrator for them; the deposit is an order like others."""
+        """Open an account, by its owner, or by an administrator for them; the deposit is an order like others."""
         inputs = ("open", owner, is_savings, deposit)
         made = self.keys.get((by, f"open {key}"))
         if made and made[0] == inputs:
@@ -137,7 +137,7 @@ class Bank(Decisions):
             self.did("INTEREST_CORRECTED", BANK, *(["interest_corrected"] if wrong else []))
 
     def _accrue(self, account: Account, due: int, until: int) -> list[int]:
-        """By how much what was counted before is corrected: of months, 0 where only the rest was wrong; or nothing."""
+        """Return the correction of earlier counts: for months, 0 where only the rest was wrong; or nothing."""
         counted, left = account.earned(account.through, self.rules.rate)
         wrong, rest = sum(counted) - account.months, left - account.micro
         months, account.micro = account.earned(until, self.rules.rate)

@@ -1,7 +1,7 @@
-"""What the model of the bank is made of: accounts and what they earn, movements, windows of time, codes.
+"""The parts of the bank's model: accounts and what they earn, movements, windows of time, codes.
 
 Amounts are minor units, `now` is seconds and a day is days since 1970, in UTC; people are names. Accounts are numbered
-as they were opened, and looked at in that order.
+in the order of opening, and checked in that order.
 """
 
 from collections import Counter, defaultdict
@@ -42,7 +42,7 @@ class Account:
         )  # the bank's have no owner
         self.balance = self.held = self.sequence = 0
         self.is_closed, self.freezes = False, set[str]()
-        # Of interest: what moved from which day on; the last day counted, all months up to it, the rest, what is paid.
+        # For interest: movements by day; the last day counted, all months up to it, the rest, what is paid.
         self.moved, self.through, self.months, self.micro, self.paid = list[tuple[int, int]](), opened - 1, 0, 0, 0
 
     @property
@@ -54,7 +54,8 @@ class Account:
         return self.balance - self.held
 
     def earned(self, until: int, rate: int) -> tuple[list[int], int]:
-        """Actual/365, in millionths: each month rounded half-even, to earn from the next day on; and what is left."""
+        """Return the interest, actual/365, in millionths: each month rounded half-even, to earn from the next day on;
+        and the rest."""
         months, left, there, moved = list[int](), 0, 0, Counter[int]()
         for day, amount in self.moved:
             moved[day] += amount
@@ -68,7 +69,7 @@ class Account:
 
 
 class Books:
-    """Who has what, and what is written: `audit`, `outbox` and `entries` grow with each act."""
+    """The state of all accounts, and of the records: `audit`, `outbox` and `entries` grow with each act."""
 
     def __init__(self, rules: Facts, now: int) -> None:
         self.rules, self.now = rules, now
@@ -82,7 +83,7 @@ class Books:
         return self.now // DAY
 
     def did(self, action: str, by: str, *events: str) -> None:
-        """What the audit log says, and what people are told of."""
+        """Record an act in the audit log and the outbox."""
         self.audit.append((action, by))
         self.outbox.extend(events)
 
@@ -91,7 +92,7 @@ class Books:
         return self.places[what, who]
 
     def take(self, what: str, who: str, times: int, seconds: int, token: Any = None) -> None:
-        """A place in a sliding window (R3.9); the same try takes no second one."""
+        """Take a place in a sliding window (R3.9); the same try takes no second one."""
         places = self.within(what, who, seconds)
         if token is None or all(token != other for _, other in places):
             if len(places) >= times:
@@ -99,11 +100,11 @@ class Books:
             places.append((self.now, token))
 
     def spend(self, what: str, who: str, token: Any) -> None:
-        """The try was refused: sent again it takes another place."""
+        """Note that the try was refused: sent again it takes another place."""
         self.places[what, who] = [(at, None if other == token else other) for at, other in self.places[what, who]]
 
     def look_at_code(self, person: str, by: str, is_right: bool, word: str) -> None:
-        """Five wrong ones in ten minutes lock for ten (R1.4); after each comes a pause."""
+        """Count a code: five wrong ones in ten minutes lock for ten (R1.4); after each comes a pause."""
         if self.within("lock", person, 600):
             raise Refused("too_often")
         if self.within("pause", person, 2):
@@ -119,7 +120,8 @@ class Books:
             raise Refused(word)
 
     def look(self, debit: Account, credit: Account, amount: int, *, sets_aside: bool = False) -> None:
-        """No money moves in or out of an account that is not active, nor more out than is available (R2.3)."""
+        """Check that no money moves in or out of an account that is not active, nor more out than is available
+        (R2.3)."""
         for account in sorted((debit, credit), key=lambda one: one.number):
             if account.status != "active":
                 raise Refused("account_not_active", account)
@@ -131,7 +133,7 @@ class Books:
     def move(
         self, kind: str, debit: Account, credit: Account, amount: int, by: str, undoes: Facts | None = None
     ) -> Facts:
-        """For interest, what undoes another movement counts from its day (R3.15)."""
+        """Move money; for interest, a reversal counts from the day of the original (R3.15)."""
         day = undoes.day if undoes else self.today
         made = Facts(
             kind=kind, debit=debit, credit=credit, amount=amount, by=by, day=day, undone=None, act=None, order=None

@@ -1,4 +1,4 @@
-"""What becomes of orders and movements, as it ought to: decisions on what is held, reversals, second administrators."""
+"""Decisions on orders and movements, as they should be: on held orders, reversals, second administrators."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class Decisions(Orders):
     # --- What is held: R3.10, R3.14 ------------------------------------------------------------------------------
 
     def decide(self, state: str, by: str, order: Facts, key: str) -> Facts:
-        """A second person lets it be "released" or "rejected"."""
+        """Let a second person "release" or "reject" it: `decide` gets "released" or "rejected"."""
         try:
             if by == order.by:
                 raise Refused("not_yourself")
@@ -61,7 +61,7 @@ class Decisions(Orders):
         return order
 
     def _give_back(self, order: Facts) -> None:
-        """What it took of its day."""
+        """Give back what it took of its day."""
         if order.kind in OUTGOING:
             self.days["used", order.customer, order.day] -= order.amount
         elif order.kind == "deposit" and not order.served:
@@ -70,7 +70,7 @@ class Decisions(Orders):
     # --- Reversals: R3.1, R3.15, R5.8 ----------------------------------------------------------------------------
 
     def reverse(self, by: str, movement: Facts, key: str) -> Facts:
-        """At once; of a large one the act that waits for somebody else."""
+        """Reverse at once; for a large one return the act that waits for another administrator."""
         try:
             if by == movement.by:
                 raise Refused("not_yourself")
@@ -124,7 +124,7 @@ class Decisions(Orders):
         )
 
     def settle(self, state: str, by: str, act: Facts) -> Facts:
-        """Another administrator agrees ("done"), or any one stops it ("stopped")."""
+        """Let another administrator agree ("done"), or any one stop it ("stopped")."""
         if act.state != "waiting":
             raise Refused("wrong_status")
         if state == "done" and by == act.by:
@@ -137,7 +137,8 @@ class Decisions(Orders):
         return act
 
     def carry_out_due(self) -> None:
-        """Where there is one administrator, a day has to pass; what nobody agrees to is forgotten after a week."""
+        """Carry out due acts: with one administrator, a day has to pass; an act without agreement is forgotten after a
+        week."""
         is_alone = len(self.administrators) == 1
         wait = self.rules.sole_hours * 3600 if is_alone else self.rules.act_days * DAY
         for act in [one for one in self.acts if one.state == "waiting" and one.at + wait <= self.now]:

@@ -1,4 +1,4 @@
-"""Orders of money as they ought to be (R3.2 to R3.10): deposits, withdrawals, transfers, and what holds them."""
+"""Orders of money as they should be (R3.2 to R3.10): deposits, withdrawals, transfers, and what holds them."""
 
 from collections import Counter
 from typing import Any
@@ -7,18 +7,18 @@ from tests.faults.model.books import Account, Books, Facts, Refused
 
 OUTGOING, UNCONFIRMED = ("payment", "withdrawal"), ("no_match", "not_checked", "skipped")
 WORDS = {"deposit": "DEPOSIT", "withdrawal": "WITHDRAWAL", "own": "TRANSFER", "payment": "TRANSFER"}
-Name = tuple[str, str, bool]  # as it was typed, what the check says of that, whether it is sent all the same
+Name = tuple[str, str, bool]  # the typed name, the result of its check, whether it is sent anyway
 Sides = tuple[Account, Account]
-Code = tuple[Any, bool]  # the challenge that it is for, None at the counter; whether it is right
+Code = tuple[Any, bool]  # its challenge, None at the counter; whether it is right
 
 
 class Orders(Books):
     def __init__(self, rules: Facts, now: int) -> None:
         super().__init__(rules, now)
         self.orders, self.challenges = list[Facts](), list[Facts]()
-        self.keys = dict[tuple[str, str], Any]()  # what an order, an opening or a decision was, by who and key
+        self.keys = dict[tuple[str, str], Any]()  # the order, opening or decision, by actor and key
         self.payees, self.limits = dict[tuple[str, int], tuple[str, str]](), dict[str, int]()
-        # Of a customer's day: "used", "cash in", and what one clerk alone took or gave, by the kind of order.
+        # A customer's day: "used", "cash in", and what one clerk alone took or gave, by the kind of order.
         self.days, self.since_code = Counter[tuple[str, str, int]](), Counter[str]()
 
     def limit(self, customer: str) -> int:
@@ -27,7 +27,7 @@ class Orders(Books):
     # --- Asked for ---------------------------------------------------------------------------------------------------
 
     def find(self, by: str, target: Account, typed: str, check: str) -> Name:
-        """Whom somebody is about to pay, by number and a name of which the check says so."""
+        """Return the payee, by number and a name with this result of the check."""
         if target.status != "active":
             raise Refused("payee_cannot_receive")
         known = self.payees.get((by, target.number))
@@ -141,7 +141,7 @@ class Orders(Books):
         return order.source, order.target, order.amount, order.key
 
     def _fits(self, order: Facts, challenge: Any) -> bool:
-        """R3.6: the code is for this payment, within two minutes, once."""
+        """Check the code (R3.6): it is for this payment, within two minutes, once."""
         return (
             challenge and challenge.bound == self._bound(order) and challenge.until > self.now and not challenge.is_used
         )

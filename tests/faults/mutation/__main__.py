@@ -2,8 +2,8 @@
 
     python -m tests.faults.mutation --cosmic-ray PYTHON [--results FILE] transfers/orders/fraud.py …
 
-Without modules all of the ledger, the orders and the interest. What is in the results already is not tried again, so a
-run may be stopped and goes on; a module that has changed is tried anew. Not for CI: it takes hours.
+Without modules: the ledger, the orders and the interest. Mutants with a result are not tried again, so a run may be
+stopped and continued; a changed module is tried again. Not for CI: it takes hours.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from tests.faults.mutation import report
 from tests.faults.mutation.trying import FROM_THE_START, TIMED_OUT, Trial, Trying, outcome_of, read_trials
 
 ROOMS = ("transfers/ledger", "transfers/orders", "transfers/interest")
-# Tests of the everyday run that money goes through; staff's acts on it are offered by `support`.
+# The everyday tests in which money moves; `support` offers staff's acts on it.
 TESTS = ("transfers/tests", "support/tests", "tests")
 FOLDER = Path(".mutants")
 
@@ -79,7 +79,7 @@ class Results:
                 self._rows[row["name"]] = row
 
     def has(self, trial: Trial) -> bool:
-        """Whether the very same mutant has an outcome."""
+        """Return whether exactly this mutant has an outcome."""
         row = self._rows.get(trial.name)
         return row is not None and row["digest"] == _digest(trial) and row["outcome"] != FROM_THE_START
 
@@ -100,7 +100,8 @@ class Results:
 
 
 def _digest_of_tests() -> str:
-    """Of the tests and of what they try: when any of it has changed, which test runs which lines is noted anew."""
+    """Return the digest of the tests and of the code they try: after a change, the lines of each test are recorded
+    again."""
     told = hashlib.sha256()
     for place in ("transfers", *TESTS):
         for path in sorted(Path(place).rglob("*.py")):

@@ -1,4 +1,4 @@
-"""Which test runs which lines, and how long it takes: so that a mutant is tried by the tests that can notice it."""
+"""Which test runs which lines, and how long it takes, so that a mutant is tried only by tests that can notice it."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ Runs = dict[str, tuple[float, dict[str, list[int]]]]
 
 
 class Lines:
-    """Notes the lines of some files that run."""
+    """Records the lines of some files that run."""
 
     def __init__(self, files: set[str]) -> None:
         self._files = files
@@ -33,7 +33,7 @@ class Lines:
         return self._line if frame.f_code.co_filename in self._files else None
 
     def _line(self, frame: FrameType, event: str, argument: Any) -> Any:
-        # With the line on which the function begins: a mutant may stand in its head.
+        # With the line on which the function begins: a mutant may be in its head.
         self.seen[frame.f_code.co_filename] |= {frame.f_lineno, frame.f_code.co_firstlineno}
         return self._line
 
@@ -53,7 +53,7 @@ def traced(items: list[pytest.Item], files: set[str]) -> Runs:
 
 
 def run_one(item: pytest.Item, following: pytest.Item | None) -> list[Any]:
-    """The reports on one test and its rows."""
+    """Run one test; return the reports on it and its rows."""
     reports: list[Any] = []
     noting = _Noting(reports)
     item.config.pluginmanager.register(noting)

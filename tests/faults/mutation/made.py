@@ -37,7 +37,7 @@ _OTHERS = [
 _PAIRS = [f"Replace{kind}Operator_{pair}" for kind, pairs in _SWAPPED.items() for pair in pairs.split()]
 
 
-# That nobody writes to a frozen dataclass, or makes one by positions, mypy says of the whole program; no test does.
+# mypy checks in the whole program that nobody writes to a frozen dataclass, or makes one by positions; no test does.
 _OF_MYPY = re.compile(r"\s*@dataclass\(.*=(True|False)")
 
 
@@ -60,7 +60,7 @@ def _mutants(text: str, operator: str) -> Iterator[str]:
 
 
 def _is_program(text: str) -> bool:
-    """Whether Python takes it at all: cosmic-ray takes the star among parameters for a product."""
+    """Return whether Python accepts it: cosmic-ray takes the star among parameters for a product."""
     try:
         compile(text, "mutant", "exec", dont_inherit=True)
     except SyntaxError:

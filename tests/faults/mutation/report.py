@@ -1,4 +1,4 @@
-"""What became of the mutants: a table by module, and those that no test has noticed."""
+"""The outcome of the mutants: a table by module, and those that no test noticed."""
 
 import re
 from collections import Counter
@@ -8,12 +8,12 @@ from typing import Any
 
 from tests.faults.mutation.trying import KILLED, NOT_RUN, SURVIVED, TIMED_OUT
 
-# Those that change nothing that is promised, each with its reason.
+# Mutants that break no promise, each with its reason.
 SURVIVORS = Path(__file__).parent.parent / "survivors.md"
 
 
 def of(rows: Iterable[dict[str, Any]], modules: list[str]) -> str:
-    """The table as Markdown, then each mutant that was not killed, with its reason where there is one."""
+    """Return the table as Markdown, then each mutant that was not killed, with its reason if there is one."""
     chosen = sorted((row for row in rows if row["module"] in modules), key=lambda row: (row["module"], row["line"]))
     lines = ["| Module | Made | Killed | Survived | Timed out | Not run | Killed of all |", "|" + " --- |" * 7]
     for module in [*modules, "all"]:
@@ -32,7 +32,7 @@ def of(rows: Iterable[dict[str, Any]], modules: list[str]) -> str:
 
 
 def _reasons() -> dict[tuple[str, str], str]:
-    """Why a survivor is none to mend, by its module and the line as it has changed it."""
+    """Return why a survivor needs no test, by its module and the changed line."""
     if not SURVIVORS.exists():
         return {}
     rows = re.findall(r"^\| (\S+) \| `` (.+) `` \| (.+) \|$", SURVIVORS.read_text(encoding="utf-8"), re.MULTILINE)

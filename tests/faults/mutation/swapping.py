@@ -1,7 +1,7 @@
-"""Puts changed functions of a module into a process that has imported it already.
+"""Put changed functions of a module into a process that has imported it already.
 
-Whoever imported a function by name holds the function itself: its code is replaced, so all of them see the change,
-wrapped functions and methods included. What a module runs when it is imported cannot be changed so.
+A module that imported a function by name holds the function itself: its code is replaced, so all of them see the
+change, wrapped functions and methods included. Code that runs at import cannot be changed in this way.
 """
 
 import gc
@@ -12,7 +12,7 @@ Pair = tuple[CodeType, CodeType]
 
 
 def changed_functions(file: str, before: str, after: str) -> list[Pair] | None:
-    """The outermost functions that two texts of a module differ in; None if they differ outside of functions.
+    """Return the outermost functions in which two texts of a module differ; None if they differ outside of functions.
 
     Args:
         file: the path that the module was imported from.
@@ -23,7 +23,7 @@ def changed_functions(file: str, before: str, after: str) -> list[Pair] | None:
 def put_in(pairs: list[Pair]) -> bool:
     """Give every function that has an old code the new one; return whether each code was found and replaced."""
     gc.unfreeze()
-    # By its type: a lazy object that is asked what it is an instance of would ask the database.
+    # By its type: asking a lazy object for its class would query the database.
     functions = [one for one in gc.get_objects() if type(one) is FunctionType]
     return all([_replaced(functions, old, new) for old, new in pairs])
 
@@ -34,7 +34,7 @@ def _replaced(functions: list[FunctionType], old: CodeType, new: CodeType) -> bo
         return False
     for one in live:
         one.__code__ = new
-    # Those inside that were made already, such as what a decorator has put around a function.
+    # Inner functions that exist already, such as those of a decorator.
     for inner in zip(_inner(old), _inner(new), strict=False):
         _replaced(functions, *inner)
     return bool(live)
@@ -45,7 +45,7 @@ def _compiled(text: str, file: str) -> CodeType:
 
 
 def _changed_in(before: CodeType, after: CodeType) -> list[Pair] | None:
-    """As `changed_functions`, of the code of a module or of the body of a class."""
+    """Return the same as `changed_functions`, for the code of a module or the body of a class."""
     inner = [_inner(code) for code in (before, after)]
     if _own(before) != _own(after) or len(inner[0]) != len(inner[1]):
         return None
@@ -68,7 +68,7 @@ def _inner(code: CodeType) -> list[CodeType]:
 
 
 def _own(code: CodeType) -> tuple[object, ...]:
-    """What the code does itself, without the functions that it makes."""
+    """Return what the code does itself, without the functions that it makes."""
     constants = [repr(one) for one in code.co_consts if not isinstance(one, CodeType)]
     return code.co_code, code.co_names, code.co_varnames, code.co_freevars, code.co_exceptiontable, constants
 
@@ -78,7 +78,7 @@ def _whole(code: CodeType) -> tuple[object, ...]:
 
 
 def _is_same(code: CodeType, other: CodeType) -> bool:
-    """Whether both are the code of the same place of the same file."""
+    """Return whether both are the code of the same place of the same file."""
     return (
         code.co_firstlineno == other.co_firstlineno
         and code.co_filename == other.co_filename

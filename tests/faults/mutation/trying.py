@@ -1,7 +1,7 @@
 """A plugin of pytest that tries mutants instead of running the tests: for each it forks a child, which puts the mutant
 in and runs the tests that run the changed lines, until one fails.
 
-What changes something outside of functions is not tried here: it is left to `__main__`, which runs it from the start.
+Mutants outside of functions are not tried here: `__main__` runs them from the start.
 """
 
 import difflib
@@ -25,15 +25,15 @@ import pytest
 from tests.faults.mutation.coverage import Runs, run_one, traced
 from tests.faults.mutation.swapping import Pair, changed_functions, put_in
 
-# A test may take so many times what it took without the mutant, and no less than this: a mutant that loops is ended,
-# and is told apart from one that a test has noticed. Seconds of processor time; what waits for nothing is ended by the
-# other one, of a child.
+# A test may take this many times as long as without the mutant, and no less than this: a mutant that loops is ended,
+# and counted apart from noticed ones. Seconds of processor time; a test that waits for nothing is ended by the other
+# limit, for a child.
 _TIMES, _LEAST_SECONDS, _WAITS_SECONDS = 5, 10, 1800
-# What runs once in a process, such as what compiles a statement, seems to be run by the first test alone. Where so few
-# run a line, all follow that run anything of the module.
+# Code that runs once in a process, such as compiling a statement, seems to be run only by the first test. If few tests
+# run a line, all that run anything of the module follow.
 _FEW = 10
 KILLED, SURVIVED, TIMED_OUT, FROM_THE_START = "killed", "survived", "timed out", "from the start"
-# No test came to say anything: the bank or the tests could not be imported, or there were none.
+# No test ran: the bank or the tests could not be imported, or there were none.
 NOT_RUN = "not run"
 
 
@@ -51,12 +51,12 @@ class Trial:
         return f"{self.module} {self.operator} {self.occurrence}"
 
     def changed_functions(self) -> list[Pair] | None:
-        """The functions that differ; None if something outside of them does."""
+        """Return the functions that differ; None if something outside of them does."""
         file = Path(self.module)
         return changed_functions(str(file.resolve()), file.read_text(encoding="utf-8"), self.text)
 
     def change(self) -> tuple[list[int], str, str]:
-        """The numbers of the lines that are changed, and their texts before and after."""
+        """Return the numbers of the changed lines, and their texts before and after."""
         before = Path(self.module).read_text(encoding="utf-8").splitlines()
         after = self.text.splitlines()
         spans = difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
@@ -92,7 +92,7 @@ class Trying:
         self._items: dict[str, pytest.Item] = {}
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
-        """What is slow or needs more than Python is left out, as in the everyday run."""
+        """Leave out tests that are slow or need more than Python, as in the everyday run."""
         from tests.plugin import MARKS_OF_FOLDERS
 
         parts = collection_path.relative_to(Path.cwd()).parts
@@ -132,7 +132,7 @@ class Trying:
                 self._told(trial, *child.outcome())
 
     def _known_runs(self, items: list[pytest.Item]) -> Runs:
-        """What each test runs; noted once, in a child too, so that no test has left anything behind."""
+        """Return what each test runs; recorded once, in a child too, so that no test has left anything behind."""
         if not self._lines.exists():
             files = {str(path) for path in Path("transfers").resolve().rglob("*.py") if "tests" not in path.parts}
             child = _Child([])
@@ -145,8 +145,8 @@ class Trying:
         return json.loads(self._lines.read_text(encoding="utf-8"))
 
     def tests_of(self, trial: Trial) -> list[str]:
-        """The tests that run a changed line, those of files with the module's name first, then the quick ones; of what
-        runs at the import all that run anything of the module."""
+        """Return the tests that run a changed line, those of files with the module's name first, then the quick ones;
+        for code that runs at import, all that run anything of the module."""
         stem, found = Path(trial.module).stem, list[str]()
         lines = trial.change()[0]
         if trial.changed_functions() is None:
@@ -165,7 +165,7 @@ class Trying:
         return chosen
 
     def _try(self, child: "_Child", pairs: list[Pair]) -> None:
-        """In the child: what became of it goes into its folder."""
+        """Try it in the child: the outcome goes into its folder."""
         if not put_in(pairs):
             _write(child.result, [FROM_THE_START, ""])
             return
@@ -190,7 +190,7 @@ class _Child:
         self._began = time.monotonic()
 
     def start(self, work: Callable[[], None]) -> int:
-        """Fork, and do the work there; the process id of the child."""
+        """Fork, and do the work there; return the process id of the child."""
         pid = os.fork()
         if pid:
             return pid
@@ -210,7 +210,7 @@ class _Child:
         connection.settings_dict["TEST"]["NAME"] = str(self._folder / "test.sqlite3")
 
     def is_over(self, pid: int) -> bool:
-        """Whether it has ended; it is ended here when it has waited too long."""
+        """Return whether it has ended; end it if it has waited too long."""
         time.sleep(0.005)
         if os.waitpid(pid, os.WNOHANG)[0] == 0 and time.monotonic() - self._began < _WAITS_SECONDS:
             return False
@@ -218,14 +218,14 @@ class _Child:
         return True
 
     def end(self, pid: int) -> None:
-        """Kill whatever is left of it and of what it started."""
+        """Kill everything that is left of it and of what it started."""
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
 
     def outcome(self) -> tuple[str, str, float]:
-        """What became of the mutant, by which test, after how many seconds; the folder is gone then."""
+        """Return the outcome of the mutant, by which test, after how many seconds; the folder is gone then."""
         seconds = time.monotonic() - self._began
         what, by = json.loads(self.result.read_text()) if self.result.exists() else (TIMED_OUT, "")
         self.clear()
@@ -236,7 +236,7 @@ class _Child:
 
 
 def outcome_of(run: "subprocess.CompletedProcess[str]", tests: list[str]) -> tuple[str, str]:
-    """What became of a mutant in a pytest of its own that printed the lines of `-rfE`, and by what."""
+    """Return the outcome of a mutant in a pytest of its own that printed the lines of `-rfE`, and by what."""
     if run.returncode == pytest.ExitCode.OK:
         return SURVIVED, f"{len(tests)} tests, from the start"
     lines = run.stdout.splitlines()
@@ -247,7 +247,7 @@ def outcome_of(run: "subprocess.CompletedProcess[str]", tests: list[str]) -> tup
 
 
 def _allow(seconds: float) -> None:
-    """Let this process be ended when it has used so many more seconds of processor time."""
+    """Let this process be ended after this many more seconds of processor time."""
     soft = int(time.process_time() + seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
 
@@ -259,5 +259,5 @@ def _write(file: Path, what: Any) -> None:
 
 
 def read_trials(lines: Iterator[str]) -> list[Trial]:
-    """The mutants that `made.py` prints."""
+    """Return the mutants that `made.py` prints."""
     return [Trial(**json.loads(line)) for line in lines]

@@ -1,5 +1,5 @@
-"""What people, staff and jobs do with the money of the same two customers, each as a step ready to be run beside
-another one (`test_pairs.py`)."""
+"""Acts of people, staff and jobs with the money of the same two customers, each as a step ready to run beside another
+one (`test_pairs.py`)."""
 
 import itertools
 import json
@@ -44,7 +44,7 @@ from transfers.orders.instruction import Instruction
 AMOUNT = Decimal(5)
 MUCH = Decimal(101)  # is held, and takes two administrators to be reversed
 HELD_ABOVE = Decimal(100)
-BATCH = "By the batch"  # the description of what charges no limit
+BATCH = "By the batch"  # the description of movements that charge no limit
 
 Run = Callable[[], Any]
 Change = Mapping[int, Decimal]  # of balances, by account
@@ -52,9 +52,9 @@ Change = Mapping[int, Decimal]  # of balances, by account
 
 @dataclass(frozen=True)
 class Step:
-    """An act ready to be run, and how it changes the balances that are counted if it is not refused.
+    """An act ready to run, and how it changes the counted balances if it is not refused.
 
-    `begin` is run ahead of both acts, once both are ready.
+    `begin` runs before both acts, once both are ready.
     """
 
     run: Run
@@ -64,8 +64,8 @@ class Step:
 
 @dataclass
 class Bank:
-    """Two customers and the accounts that all acts are about. Of two acts at once the first is by the staff of seat 0,
-    the other by those of seat 1."""
+    """Two customers and the accounts that all acts are about. If two acts run at once, the first is by the staff of
+    seat 0, the other by those of seat 1."""
 
     alice: User
     bob: User
@@ -81,7 +81,7 @@ class Bank:
         return f"pairs number {next(self.numbers)}"
 
     def settle(self) -> None:
-        """Lift every freeze, and forget what waits for clerks and how often anybody asked for anything."""
+        """Lift every freeze, and forget what waits for clerks and all counted requests."""
         for account in BankAccount.objects.filter(status=AccountStatus.FROZEN):
             set_status(account, AccountStatus.ACTIVE)
         AccountFreeze.objects.all().delete()
@@ -89,7 +89,7 @@ class Bank:
         RateWindow.objects.all().delete()
 
     def stored(self, account: BankAccount) -> BankAccount:
-        """As a request of its own would have read it: with its owner."""
+        """Return it as a request of its own would have read it: with its owner."""
         return BankAccount.objects.select_related("owner").get(pk=account.pk)
 
 
@@ -154,7 +154,7 @@ def open_account(bank: Bank, seat: int) -> Step:
 
 
 def close(bank: Bank, seat: int) -> Step:
-    """A savings account that is owed interest, which goes to the customer's checking account."""
+    """Close a savings account that is owed interest, which goes to the customer's checking account."""
     account = opening.open_account(actor=bank.alice, kind=AccountKind.SAVINGS, idempotency_key=bank.key())
     _owe_interest(account)
     return Step(lambda: closing.close_account(actor=bank.alice, account=account), {bank.alices.pk: AMOUNT})
@@ -214,7 +214,7 @@ def unfreeze(bank: Bank, seat: int) -> Step:
 
 
 def approve_unfreeze(bank: Bank, seat: int) -> Step:
-    """By a clerk who has read what stood when both acts were ready."""
+    """Approve lifting the freezes, as a clerk who has read those that existed when both acts were ready."""
     read: list[int] = []
 
     def begin() -> None:
@@ -283,7 +283,7 @@ def _post_batch(orders: list[TransferOrder]) -> None:
 
 
 def batch(bank: Bank, seat: int) -> Step:
-    """Payments to and fro and cash, posted in one go."""
+    """Post payments to and fro and cash, all at once."""
     now, till = timezone.now(), cash.cash_account_for(bank.alices)
     sides = [
         (OrderKind.PAYMENT, bank.bob, bank.bobs, bank.alices),
@@ -319,13 +319,13 @@ def _at_the_counter(bank: Bank, seat: int) -> dict[str, Any]:
 
 
 def _held(bank: Bank) -> TransferOrder:
-    """A payment of Alice's to Bob that waits."""
+    """Return a payment from Alice to Bob that waits."""
     order = _payment(bank, bank.alice, bank.alices, bank.bobs, MUCH)()
     return TransferOrder.objects.select_related("source__owner", "target__owner").get(pk=order.pk)
 
 
 def _moved(bank: Bank, amount: Decimal) -> Transaction:
-    """A payment of Alice's to Bob that was a mistake."""
+    """Return a payment from Alice to Bob that was a mistake."""
     with override_settings(SUSPICIOUS_AMOUNT=MUCH):
         return _payment(bank, bank.alice, bank.alices, bank.bobs, amount)().transaction
 
@@ -337,7 +337,7 @@ def _freeze(bank: Bank) -> None:
 
 
 def _asked(bank: Bank, kind: RequestKind, account: BankAccount | None, **asks: Any) -> ServiceRequest:
-    """A request that waits: the one of the other clerk, where there is one."""
+    """Return a request that waits: the other clerk's, if there is one."""
     waiting = ServiceRequest.objects.filter(kind=kind.value, account=account, state=RequestState.PENDING)
     with transaction.atomic():
         return waiting.first() or requests.save_new(bank.alice, kind, account=account, **asks)

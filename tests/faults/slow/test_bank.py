@@ -1,8 +1,8 @@
 """The bank test: eight accounts, thirty-two customers at once through the API of the bank as it is served, and books
-that agree with what each was told, also where workers and server are killed meanwhile (R3.4, R3.5, R3.8, R9.3).
+that agree with what each was told, even if workers and server are killed meanwhile (R3.4, R3.5, R3.8, R9.3).
 
-The same customers pay while all other faults strike in `make faults`; here, for seconds, without a fault and with two.
-On the database of the tests: a SQLite file, or a new database on the server that TEST_DATABASE_URL names.
+The same customers pay during all other faults in `make faults`; here, for seconds, without a fault and with two. On the
+database of the tests: a SQLite file, or a new database on the server that TEST_DATABASE_URL names.
 """
 
 import secrets
@@ -39,10 +39,11 @@ BankAccount.objects.filter(pk={account}).update(balance=F("balance") + {cents})
 
 @pytest.fixture
 def under_fire(tmp_path: Path, django_db_blocker: Any) -> Iterator[Round]:
-    """A round of this engine, with a mail server and nothing else beside it. What it did is printed if a test fails."""
+    """A round on this engine, with a mail server and nothing else beside it. Its results are printed if a test
+    fails."""
     seed = secrets.token_hex(4)
     figures = Figures(seed)
-    # SQL Server, too, is one server; the site's own parts are not asked for here.
+    # SQL Server, too, is one server; the site's own parts are not used here.
     site = Site.SQLITE if connection.vendor == "sqlite" else Site.POSTGRESQL
     try:
         with (
@@ -60,7 +61,7 @@ def fault(name: str) -> Fault:
 
 
 def test_every_cent_is_where_customers_were_told_also_when_worker_and_server_are_killed(under_fire: Round) -> None:
-    """And then the checks bite: what is altered behind the bank's back is named."""
+    """And then the checks must fail: a change behind the bank's back is named."""
     one, random = under_fire, Random(0)
     one.pay(150)
     one.check()
@@ -72,7 +73,7 @@ def test_every_cent_is_where_customers_were_told_also_when_worker_and_server_are
 
 
 def assert_all_kinds_of_outcomes_were_seen(one: Round) -> None:
-    """Or the customers have not tried what they are there for."""
+    """Check that all kinds of outcomes were seen, or the customers have not tried what they are there for."""
     journal = one.clients.journal
     assert journal.acknowledged >= 150
     assert journal.with_outcome(Outcome.REFUSED)
@@ -102,7 +103,7 @@ def assert_what_is_doctored_is_named(one: Round) -> None:
 
 @contextmanager
 def altered(one: Round, account: int, *, cents: int) -> Iterator[None]:
-    """A balance that no movement made, for as long as this lasts; the readers of balances see it, too."""
+    """Alter a balance without a movement, during the block; the readers of balances see it, too."""
     one.bank.manage("shell", "--no-imports", "--command", ALTER.format(account=account, cents=cents))
     try:
         yield
@@ -115,7 +116,7 @@ def deliver_a_mail_about(key: str, post: PostOffice, *, to: str) -> None:
         line.sendmail("bank@example.com", [to], f"Subject: A payment\r\n\r\nDescription: {key}\r\n")
 
 
-# By whom it is known how far the run has come: the servers start, or customers pay.
+# Lines that say how far the run is: the servers start, or customers pay.
 @pytest.mark.parametrize(
     ("number", "begun", "site"),
     [
@@ -127,7 +128,7 @@ def deliver_a_mail_about(key: str, post: PostOffice, *, to: str) -> None:
 def test_a_run_that_is_ended_leaves_no_process_port_or_folder_behind(
     place: Path, number: signal.Signals, begun: str, site: Site
 ) -> None:
-    """And says its seed, first and last. One that is killed leaves its folders, and no process all the same."""
+    """And it prints its seed, first and last. A killed run leaves its folders, but no process."""
     command = [sys.executable, "-m", "tests.faults", "--minutes", "5", "--seed", "x", "--site", site]
     run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
@@ -147,7 +148,7 @@ def test_a_run_that_is_ended_leaves_no_process_port_or_folder_behind(
 
 
 def ports_of(place: Path) -> set[int]:
-    """Where the web servers of a run listen."""
+    """Return the ports of a run's web servers."""
     found = set()
     for path in Path("/proc").glob("[0-9]*/environ"):
         with suppress(OSError):

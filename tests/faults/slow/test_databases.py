@@ -1,4 +1,4 @@
-"""The servers of a round: what they have answered outlives kills and failovers, and the bank finds its primary (R3.4).
+"""The servers of a round: answered commits outlive kills and failovers, and the bank finds its primary (R3.4).
 
 The bank here is its settings and its transactions, in a program that writes one row after the other.
 """
@@ -26,7 +26,7 @@ from tests.processes import ROOT
 from tests.waiting import wait_until
 
 _SECONDS = 120
-# Says what became of each row: done, unknown (OutcomeUnknown), or not done.
+# Reports each row: done, unknown (OutcomeUnknown), or not done.
 WRITER = """
 import sys, time
 import django
@@ -56,7 +56,7 @@ for number in range(1_000_000):
     time.sleep(0.01)
 """
 
-# Gives up when it is told to, as a web worker does whose time is over, and says what became of its row.
+# Gives up when it is told to, like a web worker whose time is over, and reports its row.
 LATE = """
 import signal
 import django
@@ -81,7 +81,7 @@ WAITING = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 class Writer:
-    """The program, and what it has said so far."""
+    """The program, and its reports so far."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
@@ -108,11 +108,11 @@ class Writer:
             self.said.append(line.rstrip("\n"))
 
     def rows(self, word: str) -> list[str]:
-        """Of which rows it has said so."""
+        """Return the rows that it has reported in this way."""
         return [line.rpartition(" ")[2] for line in list(self.said) if line.startswith(word)]
 
     def end(self) -> None:
-        """Kill it, and hear what it has still said."""
+        """Kill it, and read its last reports."""
         self.process.kill()
         self.process.wait()
         self._listener.join()
@@ -127,21 +127,21 @@ def has_said(writer: Writer, word: str, times: int) -> bool:
 
 
 def require_kept(url: str, writer: Writer) -> set[str]:
-    """Every row that was acknowledged is there, none that failed, and others only where nobody knows; all that are."""
+    """Check that every acknowledged row is there, no failed one, and others only if their outcome was unknown."""
     writer.end()
     with psycopg.connect(url) as connection:
         kept = {key for (key,) in connection.execute("SELECT key FROM foundation_ratewindow")}
     done, unknown = set(writer.rows("done")), set(writer.rows("unknown"))
     assert writer.rows("fault") == []
     assert done <= kept
-    # The one at work when it was killed has said nothing.
+    # The row at work when it was killed was not reported.
     assert kept <= done | unknown | {str(len(writer.said))}
     return kept
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder of a round, which PostgreSQL's own user may enter; nobody who works there is left behind."""
+    """A folder of a round, which PostgreSQL's own user may enter; no process there is left behind."""
     with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
         yield Path(name)
         lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
@@ -178,10 +178,10 @@ def test_a_failover_loses_nothing_acknowledged_and_another_can_follow(folder: Pa
 
 
 def assert_nothing_is_acknowledged_that_the_standby_does_not_have(pair: Pair, writer: Writer) -> None:
-    """Not even where somebody cancels the wait: the server then answers COMMIT as if all was well."""
+    """Check it even if an operator cancels the wait: the server then answers COMMIT as if all was well."""
     pair.kill_standby()
     wait_until(lambda: pair.ask(WAITING), "a COMMIT that waits")
-    time.sleep(0.5)  # what was answered before is said by now
+    time.sleep(0.5)  # earlier answers are reported by this point
     acknowledged = writer.rows("done")
     time.sleep(1)
     assert writer.rows("done") == acknowledged
@@ -218,7 +218,7 @@ def test_what_a_worker_gives_up_at_commit_nobody_sees_before_the_standby_has_it(
 
 
 def assert_it_would_be_found(pair: Pair) -> None:
-    """Where the standby is not waited for, a failover loses what was acknowledged."""
+    """Check the check: if the standby is not waited for, a failover loses acknowledged rows."""
     pair.ask("ALTER SYSTEM SET synchronous_standby_names = ''")
     pair.ask("SELECT pg_reload_conf()")
     pair.kill_standby()
@@ -231,7 +231,7 @@ def assert_it_would_be_found(pair: Pair) -> None:
         assert connection.execute("SELECT to_regclass('acknowledged')").fetchone() == (None,)
 
 
-def test_a_commit_whose_connection_is_cut_is_unknown_and_whole_and_at_other_times_it_is_no_fault(folder: Path) -> None:
+def test_a_commit_whose_connection_is_cut_is_unknown_and_whole_and_at_other_times_it_does_no_harm(folder: Path) -> None:
     with ServerBehindProxy.begun(folder) as part, Writer.begun(part.environment) as writer:
         for number, cut in enumerate(Cut, 1):
             part.proxy.cut_at(b"COMMIT", cut)

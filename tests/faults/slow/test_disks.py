@@ -1,4 +1,4 @@
-"""The disk of one process ails, and what SQLite makes of it is known to the bank for what it is."""
+"""The disk of one process fails, and the bank recognises SQLite's errors for what they are."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from bankproject.databases import _SQLITE
 from foundation.transactions import is_connection_lost, is_disk_full
 from tests.faults.disks import FULL, NO_SYNC, _status, ailing, database_files, slow
 
-# Commits one row for each line that it is sent, as the bank's connections do, and tells what it sees then.
+# Commits one row for each line of input, as the bank's connections do, and reports what it then sees.
 WRITING = """
 import json, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -46,7 +46,7 @@ class Writer:
     files: list[Path]
 
     def commit(self) -> tuple[str, list[int]]:
-        """What a commit raised, and the rows that are there."""
+        """Commit; return the error, and the rows that are there."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write("\n")
@@ -56,7 +56,7 @@ class Writer:
 
     @property
     def is_free(self) -> bool:
-        """Whether it runs, and nobody holds it."""
+        """Return whether it runs, and is not stopped by a tracer."""
         return _status(self.process.pid, "TracerPid") == "0" and _status(self.process.pid, "State")[0] in "RS"
 
 
@@ -144,7 +144,7 @@ def test_without_strace_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_whom_it_cannot_attach_to_is_told(tmp_path: Path) -> None:
-    # Nobody traces what somebody else traces.
+    # A process can have only one tracer.
     with writer_in(tmp_path) as writer:
         pid = writer.process.pid
         with (

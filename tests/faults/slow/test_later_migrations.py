@@ -1,4 +1,4 @@
-"""What a round migrates while the bank serves is taken back without a trace, on every engine."""
+"""Later migrations of a round are undone without a trace, on every engine."""
 
 import subprocess
 import sys
@@ -28,14 +28,14 @@ def manage(repository: Path) -> Any:
 
 
 def shape() -> dict[str, Any]:
-    """Columns with their lengths, and constraints, of the tables that it alters, as the database has them."""
+    """Return columns with their lengths, and constraints, of the altered tables, as the database has them."""
     found = {}
     with connection.cursor() as cursor:
         for model in (Transaction, Entry, User):
             table = model._meta.db_table
             columns = connection.introspection.get_table_description(cursor, table)
             constraints = connection.introspection.get_constraints(cursor, table)
-            # Whoever makes a table anew gives what it does not name other names.
+            # An engine that makes a table again gives other names to unnamed parts.
             shapes = sorted(str((one["columns"], one["unique"], one["foreign_key"])) for one in constraints.values())
             found[table] = (
                 {column.name: column.display_size or column.internal_size for column in columns},

@@ -1,4 +1,4 @@
-"""Longer walks, which come to every act, every refusal and every state of money that the model knows."""
+"""Longer walks, which reach every act, every refusal and every state of money that the model knows."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.asvs import proves
 from tests.faults import model
 from tests.faults.test_walk import IS_SQLITE, walk_from, with_a_bank
 from tests.faults.walks.steps import drawn
@@ -19,6 +20,7 @@ RARE = {"interest_overpaid"}
 SEEDS, LONG = ((11, 12), 3_500) if IS_SQLITE else ((11, 12), 600)
 
 
+@proves("V2.3.2")
 @with_a_bank
 def test_long_walks_come_to_every_act_and_the_bank_is_as_the_model_says() -> None:
     words, written = set[str](), set[str]()
@@ -31,7 +33,7 @@ def test_long_walks_come_to_every_act_and_the_bank_is_as_the_model_says() -> Non
 
 
 def program(folder: Path, *arguments: object) -> "subprocess.Popen[str]":
-    """The walk in processes of its own, whose temporary files lie in this folder."""
+    """Run the walk in processes of its own, whose temporary files are in this folder."""
     command = [sys.executable, "-m", "tests.faults.walk", *map(str, arguments)]
     environment = {name: value for name, value in os.environ.items() if name != "TEST_RUN_FOLDER"}
     environment["TMPDIR"] = str(folder)

@@ -1,5 +1,5 @@
-"""The checks bite: each fault of `tests/faults/mutants/` makes the tests fail that `caught.md` there names, by what
-they assert. They were written for what they promise, not for a mutant."""
+"""The checks work: each fault of `tests/faults/mutants/` makes the tests fail that `caught.md` there names, by their
+assertions. These tests were written for promises, not for mutants."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def bank() -> Iterator[Path]:
 
 
 def ends_of(tests: list[str], bank: Path) -> dict[str, list[str]]:
-    """How each of these tests ends on this copy of the bank; `outcomes` says how that is told."""
+    """Return how each of these tests ends on this copy of the bank; `outcomes` says in what form."""
     told = bank.parent / "outcomes.json"
     database = str(bank.parent / "migrated.sqlite3")
     run = pytest_in(bank, "-p", "tests.faults.outcomes", *tests, MIGRATED_DATABASE=database, OUTCOMES=str(told))
@@ -48,7 +48,7 @@ def test_the_tests_that_catch_the_mutants_pass_as_the_code_stands(bank: Path) ->
 
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
 def test_a_mutant_is_caught_by_what_the_tests_assert(mutant: Mutant, bank: Path) -> None:
-    """Not by a module that cannot be imported, nor by an error of another kind."""
+    """A module that cannot be imported, or an error of another kind, does not count."""
     mutant.apply(bank)
     ends = ends_of(caught_by()[mutant.name], bank)
     missed = {test: end for test, end in ends.items() if "assertion" not in end}

@@ -1,4 +1,4 @@
-"""A request that takes longer than the web server allows is answered, and its database is told to leave off."""
+"""A request that takes longer than the web server allows is answered, and its database is told to stop."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """One that PostgreSQL's own user may enter."""
+    """A folder that PostgreSQL's own user may enter."""
     with tempfile.TemporaryDirectory(prefix="bank-place-") as name:
         yield Path(name)
 
@@ -34,7 +34,7 @@ def answer_of(port: int, path: str) -> tuple[HTTPResponse, str]:
 
 
 def test_a_request_that_takes_too_long_is_answered_with_503(folder: Path) -> None:
-    """R7.3: in the one shape, and a page as a page; gunicorn itself would answer 500."""
+    """R7.3: in the shape of all errors, and a page as a page; gunicorn itself would answer 500."""
     port = free_port()
     with Server.begun(folder) as server:
         settings = {"DEBUG": "0", "DATABASE_URL": server.url, "ALLOWED_HOSTS": "127.0.0.1", "SECURE_SSL_REDIRECT": "0"}

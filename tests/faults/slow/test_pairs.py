@@ -1,7 +1,6 @@
 """Every two acts of money at the same moment, on the same accounts of the same customers (R3.4, R3.5, R3.9).
 
-The bank's order of locks (docs/locks.md) says that none of them ever waits for the other in a circle; here the database
-says so.
+The bank's order of locks (docs/locks.md) rules out that they wait for each other; here the database confirms it.
 """
 
 import random
@@ -23,6 +22,7 @@ from accounts.models import AccountKind, BankAccount
 from accounts.roles import Role
 from foundation.refusals import Refusal
 from tests import acts
+from tests.asvs import proves
 from tests.faults.slow.acts_of_money import ACTS, BATCH, HELD_ABOVE, Bank, Step
 from transfers.ledger import verification
 from transfers.models import CustomerLimit, OrderState, TransferOrder
@@ -34,7 +34,7 @@ TURNS = 2
 PAIRS = list(combinations_with_replacement(ACTS, 2))
 FREEZES = {"freeze_own", "file_freeze", "freeze_for_the_bank", "approve_freeze", "unfreeze", "approve_unfreeze"}
 
-# What an act may be told instead of being done, and by which act at the same moment. Everything else is a fault.
+# What an act may be refused with, and by which act at the same moment. Everything else is a fault.
 TOLD = {
     **dict.fromkeys(["AccountNotActive", "SourceNotActive", "TargetNotActive"], FREEZES),
     **dict.fromkeys(["PayeeCannotReceive", "InterestOwed"], FREEZES),
@@ -57,7 +57,7 @@ def no_minute_limits(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def noon() -> Iterator[None]:
-    """No midnight comes while the limits of a day are counted."""
+    """Set the clock to noon, so that no midnight comes while the limits of a day are counted."""
     with time_machine.travel(datetime(2026, 11, 3, 12, tzinfo=UTC), tick=True):
         yield
 
@@ -68,7 +68,7 @@ def bank(alice: Any, bob: Any, make_user: Callable, open_account: Callable, sett
     settings.ALERT_AMOUNT = settings.STEP_UP_AMOUNT = settings.CASH_IN_DAILY_LIMIT = Decimal(10**6)
     settings.DAILY_TRANSFER_LIMIT, settings.DAILY_LIMIT_CEILING = Decimal(10**6), Decimal(10**9)
     settings.MAX_OPEN_ACCOUNTS = settings.MAX_OPEN_REQUESTS = 10**4
-    # The one that is paid has the lower id, and the other way round.
+    # The paid account has the lower id, and the other way round.
     bobs = open_account(bob, "100000.00")
     made = {
         role: tuple(make_user(f"{name}{number}", role_of) for number in (0, 1))
@@ -106,7 +106,7 @@ class TwoAtOnce:
             thread.join(timeout=60)
 
     def run(self, first: Step, second: Step) -> list[Any]:
-        """What each returned or raised."""
+        """Return what each returned or raised."""
         self._steps = [first, second]
         self._meet.wait(timeout=60)
         self._meet.wait(timeout=120)
@@ -130,7 +130,7 @@ class TwoAtOnce:
 
 @contextmanager
 def no_deadlocks() -> Iterator[None]:
-    """PostgreSQL counts those that it resolved; a connection tells when it ends at the latest."""
+    """Check PostgreSQL's count of resolved deadlocks; each connection reports to it when it ends, or before."""
     before = resolved_deadlocks()
     yield
     assert resolved_deadlocks() == before
@@ -152,6 +152,7 @@ def resolved_deadlocks() -> int:
         return int(cursor.fetchone()[0])
 
 
+@proves("V2.3.4", "V15.4.3")
 def test_of_every_two_at_once_none_is_given_up_and_the_books_are_exact(bank: Bank, given_up: list[str]) -> None:
     seed = random.randrange(2**32)
     chance = random.Random(seed)
@@ -181,14 +182,14 @@ def test_of_every_two_at_once_none_is_given_up_and_the_books_are_exact(bank: Ban
 
 
 def is_strange(other: str, outcome: Any) -> bool:
-    """Whether the act was not carried out, and was told something that does not come from the other one."""
+    """Return whether the act was not carried out, for a reason that the other act does not explain."""
     if not isinstance(outcome, Exception):
         return False
     return not isinstance(outcome, Refusal) or other not in TOLD.get(type(outcome).__name__, ())
 
 
 def look_at_balances(before: dict[int, Decimal], steps: list[Step], outcomes: list[Any], about: str) -> None:
-    """Both accounts have what they had, and what the acts that were carried out have moved."""
+    """Check that both accounts have their old balance, changed by the acts that were carried out."""
     for pk, balance in before.items():
         changes = [
             step.change.get(pk, Decimal(0))
@@ -199,7 +200,7 @@ def look_at_balances(before: dict[int, Decimal], steps: list[Step], outcomes: li
 
 
 def look_at_limits(bank: Bank) -> None:
-    """Used is what went out today or is held, and did not come back."""
+    """Check that the used limit is what went out today or is held, and did not come back."""
     for customer in (bank.alice, bank.bob):
         orders = TransferOrder.objects.filter(source__owner=customer, kind__in=[kind.value for kind in OUTGOING_KINDS])
         orders = orders.exclude(description=BATCH)

@@ -1,4 +1,4 @@
-"""What gunicorn does on SIGHUP, in the bank's configuration: a deploy drops no request (docs/deployment.md)."""
+"""gunicorn's SIGHUP, in the bank's configuration: a deploy drops no request (docs/deployment.md)."""
 
 import http.client
 import os
@@ -26,7 +26,7 @@ class Served:
         self.process, self.port = process, port
 
     def ask(self, path: str = "/") -> int:
-        """The process that answered."""
+        """Return the process that answered."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request("GET", path)
@@ -93,7 +93,7 @@ def test_under_load_no_request_is_dropped_however_often_it_reloads(served: Serve
     with ThreadPoolExecutor(4) as clients:
         asking = [clients.submit(ask_all_the_while) for _ in range(4)]
         try:
-            for pause in (1, 0.2, 0, 1):  # amid the one before, too
+            for pause in (1, 0.2, 0, 1):  # during the one before, too
                 served.reload()
                 time.sleep(pause)
             first = served.workers()

@@ -1,5 +1,5 @@
-"""A fault of the disk and one of the clock, one of the connections to the database and a failover, each amid payments,
-and all books after each (docs/reliability.md). The other kinds strike in `make faults` alone.
+"""A fault of the disk and one of the clock, one of the connections to the database and a failover, each during
+payments, and a check of all books after each (docs/reliability.md). Only `make faults` runs the other kinds.
 """
 
 import secrets
@@ -15,7 +15,7 @@ from tests.faults.report import Figures, table
 
 @pytest.fixture(autouse=True)
 def its_own_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A round brings its own."""
+    """A round brings its own database."""
     monkeypatch.delenv("TEST_DATABASE_URL", raising=False)
 
 

@@ -1,4 +1,4 @@
-"""The bank with one address more, whose answer waits for the database longer than any request may take."""
+"""The bank with one more address, whose answer waits for the database longer than any request may take."""
 
 from django.conf import settings
 from django.db import connection

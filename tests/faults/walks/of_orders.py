@@ -1,4 +1,4 @@
-"""The steps in which customers and clerks ask for something: accounts, cash, transfers, codes, the same again."""
+"""The steps in which customers and clerks ask for something: accounts, cash, transfers, codes, repeats."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +15,7 @@ from transfers.orders.payee_names import NameGiven
 from transfers.orders.step_up import Proof
 from transfers.payees import services as payees
 
-# How a payer may spell a name; what the check ought to say; whether they send it all the same. "" is no name at all.
+# How a payer may spell a name; the right result of the check; whether they send it anyway. "" means no name.
 _SPELLINGS = (
     *(("right", "match", False),) * 4,
     ("near", "near", False),
@@ -39,8 +39,7 @@ class Opening:
 
 @dataclass(frozen=True)
 class Ask:
-    """An order that somebody asks for; `code`: the challenge that a code is for, None at the counter, and whether it is
-    right."""
+    """An order that is asked for; `code`: the challenge of a code, None at the counter, and whether it is right."""
 
     kind: str
     by: str
@@ -55,13 +54,13 @@ class Ask:
 class Ordering(Walker):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.asks = list[Opening | Ask]()  # of late
-        self.waiting = list[Ask]()  # for a code, of late
+        self.asks = list[Opening | Ask]()  # recently
+        self.waiting = list[Ask]()  # for a code, recently
 
     # --- Opening and closing -----------------------------------------------------------------------------------------
 
     def open(self, owner: int, kind: int, by: int, deposit: int) -> None:
-        """Now and then by an administrator, or without a deposit. Carla has savings mostly."""
+        """Open an account, sometimes by an administrator, or without a deposit. Carla mostly has savings."""
         customer = self.one_of(list(CUSTOMERS), owner)
         actor = self.one_of(self.admins, by) if by % 10 == 9 else customer
         is_savings = kind % 100 > 0 if customer == "carla" else kind % 5 > 2
@@ -86,12 +85,12 @@ class Ordering(Walker):
             self.beside.note_account(outcome[0], outcome[1].pk)
             for order in self.model.orders[
                 len(self.beside.orders) :
-            ]:  # the opening deposit, which the bank gives not back
+            ]:  # the opening deposit, which the bank does not give back
                 orders = TransferOrder.objects.filter(initiator=self.users[asked.by])
                 self._bind_order(order, orders.select_related("source__owner", "target__owner").latest("pk"))
 
     def close(self, number: int) -> None:
-        """Mostly one that is empty, of savings and checking alike."""
+        """Close mostly an empty account, savings and checking alike."""
         empty = [one for one in self.model.accounts if not one.is_closed and not one.balance]
         empty = [one for one in empty if one.is_savings] or empty if number % 2 else empty
         account = self.one_of(empty, number) if empty and number % 4 else self.account(number)
@@ -128,7 +127,7 @@ class Ordering(Walker):
         self._place(self._ask("own", source.owner, (source, self.account(to, source.owner)), amount))
 
     def clear_out(self, of: int, to: int) -> None:
-        """All that is available, as before an account is closed; mostly of savings."""
+        """Take out everything available, as before an account is closed; mostly from savings."""
         saved = [one for one in self.model.accounts if one.is_savings and one.available and not one.is_closed]
         source = self.one_of(saved, of) if saved and of % 3 else self.account(of)
         self._place(self._ask("own", source.owner, (source, self.account(to, source.owner)), -1))
@@ -166,13 +165,13 @@ class Ordering(Walker):
     # --- Codes, and the same again -----------------------------------------------------------------------------------
 
     def give_code(self, which: int, how: int) -> None:
-        """For something that was asked for a while ago: in time, too late, or once more."""
+        """Give a code for an earlier request: in time, too late, or once more."""
         asked = self.latest(self.waiting, which)
         assert asked.code is not None
         self._place(replace(asked, code=(asked.code[0], how % 4 > 0)))
 
     def guess_codes(self, which: int) -> None:
-        """Six wrong ones, one after the other: the sixth is not looked at any more (R1.4)."""
+        """Give six wrong codes, one after the other: the sixth is not checked any more (R1.4)."""
         asked = self.latest(self.waiting, which)
         for _ in range(6):
             assert asked.code is not None
@@ -181,7 +180,7 @@ class Ordering(Walker):
                 asked = self.waiting[-1]
 
     def again(self, which: int, more: int) -> None:
-        """The same request once more; or with its key for a cent more."""
+        """Repeat the same request; or use its key for a cent more."""
         asked = self.one_of(self.asks, which)
         changed = replace(asked, amount=asked.amount + (more % 4 == 0))
         if isinstance(changed, Opening):
@@ -196,14 +195,15 @@ class Ordering(Walker):
         return Ask(kind, by, sides, self.amount(amount, account), self.key())
 
     def _place_with_code(self, asked: Ask, how: int) -> None:
-        """Without a code first. If one is asked for, the right one follows mostly, now and then none or a wrong one."""
+        """Order without a code first. If one is asked for, the right one usually follows, sometimes none or a wrong
+        one."""
         if self._place(asked) == "step_up_required" and how % 10 > 1:
             again = self.waiting[-1]
             assert again.code is not None
             self._place(replace(again, code=(again.code[0], how % 10 > 2)))
 
     def _place(self, asked: Ask) -> str:
-        """Have it ordered; the word by which it is refused, "" if it is not."""
+        """Order it; return the word of its refusal, "" if it is not refused."""
         self.asks = [*self.asks[1 - _KEPT :], asked]
         text = self._typed_code(asked)  # first, since time may pass until the app shows another
         outcome = self.both(

@@ -1,4 +1,4 @@
-"""The steps in which somebody decides, and those of time: holds, reversals, freezes, limits, interest."""
+"""The steps of decisions, and those of time: holds, reversals, freezes, limits, interest."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from transfers.models import Payee, Transaction
 from transfers.orders import expiry, holds, large_reversals, own_limits
 from transfers.payees import services as payees
 
-_HOW_LONG = (0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6)  # of the waits below, how often which
+_HOW_LONG = (0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6)  # how often which of the waits below
 _ALL = {kind.value for kind in FreezeKind}
 
 
@@ -31,7 +31,7 @@ class Walk(Ordering):
         self._decide("rejected", which, by)
 
     def _decide(self, state: str, which: int, by: int) -> None:
-        """Mostly of one that is held still; now and then under a key that was used."""
+        """Decide mostly an order that is still held; sometimes with a used key."""
         order, actor = self._held(which), self.one_of(self.staff, by)
         key = self.one_of(self.decided, which) if self.decided and by % 7 == 0 else self.key()
         service = holds.release_order if state == "released" else holds.reject_order
@@ -78,8 +78,8 @@ class Walk(Ordering):
         self.decided = [*self.decided[-5:], key]
 
     def _moved(self, which: int) -> Facts:
-        """One of the last movements; every third time a large one, now and then one that waits for somebody, or one by
-        which savings have earned something since."""
+        """Return one of the last movements; every third time a large one, sometimes one that waits for a decision, or
+        one by which savings have earned something since."""
         large = [
             one for one in self.model.movements[-200:] if one.amount > self.model.rules.suspicious and not one.undone
         ]
@@ -132,7 +132,7 @@ class Walk(Ordering):
         )
 
     def unfreeze(self, number: int, kind: int) -> None:
-        """Mostly one that is frozen: by a clerk with a request, or an administrator; of all kinds, or some."""
+        """Unfreeze mostly a frozen account: by a clerk with a request, or an administrator; all kinds, or some."""
         frozen = [one for one in self.model.accounts if one.status == "frozen"]
         account = self.one_of(frozen, number) if frozen and number % 8 else self.account(number)
         kinds = _ALL if kind % 2 else {self.one_of(sorted(_ALL), kind // 2)}
@@ -156,7 +156,7 @@ class Walk(Ordering):
     # --- Limits and payees -------------------------------------------------------------------------------------------
 
     def raise_limit(self, whose: int, by: int, how: int) -> None:
-        """A little, or so much that it takes a second administrator, or that nobody may have it."""
+        """Raise the limit a little, or so much that it takes a second administrator, or that nobody may have it."""
         customer, clerk, rules = self.one_of(list(CUSTOMERS), whose), self.one_of(self.staff, by), self.model.rules
         steps = [self.model.limit(customer), rules.daily, 3 * rules.daily, 10 * rules.daily, rules.ceiling]
         amount = self.one_of(steps, how) + how % 2
@@ -201,7 +201,8 @@ class Walk(Ordering):
         self.both("interest", self.model.accrue, accrue_interest)
 
     def wait(self, how: int, long: int) -> None:
-        """Seconds, minutes, hours; to either side of midnight; days; beyond what is held for; into the next month."""
+        """Wait for seconds, minutes, hours; to either side of midnight; days; beyond the time of a hold; into the next
+        month."""
         now = datetime.fromtimestamp(self.model.now, UTC)
         midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0)
         month = (now.replace(day=1) + timedelta(days=32)).replace(day=1, hour=long % 4, minute=0, second=0)

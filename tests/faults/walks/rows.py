@@ -1,4 +1,5 @@
-"""The rows of the bank beside the model: those that a step touched after each, all of them now and then."""
+"""The rows of the bank beside the model: those that a step touched after each step, and all of them from time to
+time."""
 
 import json
 from collections import Counter
@@ -28,7 +29,7 @@ def table(model: Any) -> str:
 
 
 def rows_of(model: Any, columns: str, where: str = "", values: Sequence[Any] = (), order: str = "") -> list[tuple]:
-    """By plain SQL, past all that the bank itself reads by; money in minor units."""
+    """Read them by plain SQL, past all that the bank itself reads by; money in minor units."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {columns} FROM {table(model)}{where and ' WHERE '}{where}{order and ' ORDER BY '}{order}", values
@@ -37,7 +38,7 @@ def rows_of(model: Any, columns: str, where: str = "", values: Sequence[Any] = (
 
 
 class Beside:
-    """The rows beside the model, of which it knows by the keys that the walk notes.
+    """The rows beside the model, found by the keys that the walk notes.
 
     Args:
         people: their keys by name.
@@ -68,7 +69,7 @@ class Beside:
     # --- After each step ---------------------------------------------------------------------------------------------
 
     def check_touched(self, also: Iterable[str] = ()) -> None:
-        """What the step wrote, every open account and limit, and what `also` names.
+        """Check what the step wrote, every open account and limit, and what `also` names.
 
         Raises:
             Violation: with all that differs.
@@ -131,7 +132,7 @@ class Beside:
         rows = rows_of(
             BankAccount, "id, balance, held, status, last_sequence", where, [] if all_of_them else chosen, "id"
         )
-        # An account that the model has not opened has no number. Its key would differ when the steps are taken again.
+        # An account that the model has not opened has no number. Its key would differ when the steps are repeated.
         unknown = count(1)
         seen = {
             self.numbers[pk] if pk in self.numbers else f"not opened here, {next(unknown)}": rest
@@ -294,7 +295,7 @@ class Beside:
         return differing("interest (through, not rounded yet, due)", seen, expected)
 
     def _counts(self) -> Iterable[str]:
-        """Of all that was written since the walk began: nothing has come or gone afterwards."""
+        """Check the counts of everything written since the walk began: nothing has come or gone afterwards."""
         since = [self.begun_at[AuditEntry]], [self.begun_at[OutboxMessage]]
         audited = dict(rows_of(AuditEntry, "action, count(*)", "id > %s GROUP BY action", since[0]))
         told = dict(rows_of(OutboxMessage, "event, count(*)", "id > %s GROUP BY event", since[1]))
@@ -308,7 +309,7 @@ class Beside:
     # --- All of it ---------------------------------------------------------------------------------------------------
 
     def check_all(self) -> None:
-        """Every row, and what the bank finds itself in its ledger and, sealed now, in its audit log.
+        """Check every row, and run the bank's own verification of its ledger and, after sealing, of its audit log.
 
         Raises:
             Violation
@@ -336,14 +337,18 @@ class Beside:
 
 
 def raise_if(found: Iterable[str]) -> None:
-    """Raises: Violation, of all that was found."""
+    """Raise the findings, if there are any.
+
+    Raises:
+        Violation
+    """
     texts = list(found)
     if texts:
         raise Violation("\n".join(texts))
 
 
 def differing(what: str, seen: Any, expected: Any) -> list[str]:
-    """What of the bank is not as in the model; of rows by their keys only those that differ."""
+    """Return how the bank differs from the model; for rows by their keys only those that differ."""
     if seen == expected:
         return []
     if isinstance(seen, dict):

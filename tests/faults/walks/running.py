@@ -1,4 +1,4 @@
-"""A walk from its first step to its last, on a bank of its own; and what is said of one that fails."""
+"""A walk from its first step to its last, on a bank of its own; and the report on one that fails."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ from tests.faults.walks.shrinking import shrunk
 from tests.faults.walks.steps import Step
 from tests.faults.walks.walker import BEGINS, money
 
-# A tenth of what the bank begins with (bankproject/settings.py), so that a walk comes to each edge often.
+# A tenth of the bank's defaults (bankproject/settings.py), so that a walk reaches each edge often.
 RULES = Facts(
     alert=100_00, suspicious=1_000_00, step_up=200_00, daily=2_500_00, ceiling=40_000_00, cash_in=3_000_00,
     payments_an_hour=5, a_minute={"DEPOSIT": 20, "WITHDRAWAL": 20, "TRANSFER": 5}, hold_days=14, accounts=5,
@@ -54,12 +54,12 @@ def _settings(rules: Facts) -> dict[str, Any]:
 
 @dataclass
 class Outcome:
-    """What became of a walk; `failed_after`: how many steps it took to differ from the model, None if it never did."""
+    """The outcome of a walk; `failed_after`: how many steps it took to differ from the model, None if it never did."""
 
     seed: int
     steps: int
-    acts: Counter[str]  # operations: what was asked of the bank, allowed or refused
-    words: Counter[str]  # "done", or the word by which it was refused
+    acts: Counter[str]  # operations: requests to the bank, allowed or refused
+    words: Counter[str]  # "done", or the word of the refusal
     written: set[str]  # actions of the audit log, states of orders, kinds of movements
     checks: int  # of all rows
     failed_after: int | None = None
@@ -68,12 +68,12 @@ class Outcome:
 
 
 def administrators_of(seed: int) -> int:
-    """One or two: in a bank with one, what needs a second one waits a day."""
+    """Return one or two administrators: with one, an act that needs a second one waits a day."""
     return 1 + seed % 2
 
 
 def walked(seed: int, steps: Sequence[Step], *, all_every: int = 1000) -> Outcome:
-    """Take the steps in a bank in which nothing has happened yet; look at all rows every so many, and in the end."""
+    """Take the steps in an empty bank; check all rows every so many steps, and in the end."""
     travel = time_machine.travel(BEGINS, tick=False)
     with fresh_bank(), override_settings(**_settings(RULES)), travel as clock:
         walk = Walk(RULES, administrators_of(seed), clock)
@@ -95,8 +95,8 @@ def walked(seed: int, steps: Sequence[Step], *, all_every: int = 1000) -> Outcom
 
 @contextmanager
 def fresh_bank() -> Iterator[None]:
-    """A bank as it was migrated, with nobody in it. On SQLite it is put there, and what is written is committed; on
-    other engines all is taken back in the end, and services take that for the outside of all transactions."""
+    """Make a bank as it was migrated, with nobody in it. On SQLite the file is put there, and writes are committed; on
+    other engines everything is undone in the end, and services take that transaction for none."""
     if migrated_database.put_back():
         yield
         return
@@ -108,7 +108,7 @@ def fresh_bank() -> Iterator[None]:
 
 
 def shortest(outcome: Outcome, steps: Sequence[Step], *, effort: int = EFFORT) -> Outcome:
-    """The same failure with the shortest steps that were found to fail, and how these differ."""
+    """Return the same failure with the shortest steps that were found to fail, and the differences."""
     failed = list(steps[: outcome.failed_after])
     kept = shrunk(failed, lambda some: walked(outcome.seed, some).failed_after, effort=effort)
     again = walked(outcome.seed, kept)
@@ -117,7 +117,7 @@ def shortest(outcome: Outcome, steps: Sequence[Step], *, effort: int = EFFORT) -
 
 
 def told(outcome: Outcome) -> str:
-    """What a failing walk prints: its seed, what differs, and steps for `--replay`."""
+    """Return what a failing walk prints: its seed, the differences, and steps for `--replay`."""
     lines = ",\n".join(f"  {json.dumps(step)}" for step in outcome.shortest)
     return (
         f"seed {outcome.seed}: the bank is not as the model says after step {outcome.failed_after}\n{outcome.differs}\n"

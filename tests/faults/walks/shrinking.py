@@ -1,4 +1,4 @@
-"""From the steps of a walk that fails to few that fail too: delta debugging (Zeller and Hildebrandt, 2002)."""
+"""Reduce the steps of a walk that fails to a few that still fail: delta debugging (Zeller and Hildebrandt, 2002)."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -7,10 +7,10 @@ S = TypeVar("S")
 
 
 def shrunk(steps: Sequence[S], fails_after: Callable[[Sequence[S]], int | None], *, effort: int) -> list[S]:
-    """The shortest steps that were found to fail: none of them can be left out alone, if `effort` was enough.
+    """Return the shortest steps that were found to fail: none of them can be left out alone, if `effort` was enough.
 
     Args:
-        fails_after: tries steps on a bank of their own: how many of them it took to fail; None if they did not.
+        fails_after: tries steps on a bank of their own: returns how many of them it took to fail; None if they did not.
         effort: how many steps may be tried, all tries together. It bounds the time, on a machine of any speed.
     """
     kept, parts = list(steps), 2

@@ -1,5 +1,5 @@
-"""The steps of a walk: a name and whole numbers, drawn from a seed. What the numbers mean is seen when a step is taken,
-by what there is then; so a walk from which steps were taken out is a walk too."""
+"""The steps of a walk: a name and whole numbers, drawn from a seed. The meaning of the numbers depends on what exists
+when the step is taken, so a walk without some of its steps is a walk too."""
 
 from collections.abc import Sequence
 from random import Random
@@ -34,11 +34,11 @@ STEPS = {
     "forget_payee": (1, "n"),
     "wait": (5, "nn"),
 }
-# Seconds before a step: spells in which everybody hurries, and slow ones.
+# Seconds before a step: times in which everybody hurries, and slow ones.
 _PACES = ((0, 0, 0, 1), (0, 1, 3, 10), (5, 20, 45, 90, 300))
 _SPELL = 25  # steps
 _SIZES = (1, 100, 50_00, 100_00, 300_00, 1_200_00, 2_000_00, 2_800_00)
-# Amounts that stand at an edge, by their names (`Walker.amount`); below nothing, so that they are no amounts.
+# Amounts at an edge, by their names (`Walker.amount`); negative numbers, so that they are not amounts.
 EDGES = (
     "all",
     "one too many",
@@ -57,7 +57,7 @@ Step = Sequence[str | int]
 
 
 def drawn(seed: int, count: int) -> list[Step]:
-    """The steps of a walk: the same for a seed, always, and of a longer walk these are the first."""
+    """Return the steps of a walk: always the same for a seed, and the beginning of a longer walk."""
     random = Random(seed)
     names, weights = list(STEPS), [weight for weight, _ in STEPS.values()]
     steps: list[Step] = [["open", 0, number, number, 0, 2_000_00] for number in range(3)]

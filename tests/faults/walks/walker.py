@@ -1,4 +1,4 @@
-"""Whoever walks: lets the model and the bank do the same, and compares what they say and what is written.
+"""The walker: lets the model and the bank do the same, and compares their answers and their records.
 
 The bank is the real one: each step is a call of a service, committed, at the time that the walk's clock says.
 """
@@ -34,14 +34,14 @@ _STEP_SECONDS = 30
 
 
 class Nothing(Exception):
-    """There is nothing yet that the step could be done with."""
+    """There is nothing yet to take the step with."""
 
 
 class Walker:
     """One bank and its model, from the first step on.
 
     Args:
-        administrators: one or two: what needs a second one waits a day where there is one only.
+        administrators: one or two: with one, an act that needs a second one waits a day.
     """
 
     def __init__(self, rules: Facts, administrators: int, clock: Traveller) -> None:
@@ -53,17 +53,17 @@ class Walker:
         self.staff = [*CLERKS, *self.admins]
         self.model = Bank(rules, self.admins, int(BEGINS.timestamp()))
         self.beside = Beside(self.model, {name: user.pk for name, user in self.users.items()} | {BANK: the_bank().pk})
-        self.rows = dict[Any, Any]()  # what the bank made, by what the model made
-        self.decided = list[str]()  # keys of decisions, of late
+        self.rows = dict[Any, Any]()  # the bank's objects, by the model's
+        self.decided = list[str]()  # keys of decisions, recent ones
         self.codes = dict[str, int]()  # the step of the last code that each has given
-        self.also = set[str]()  # what a step touches besides (`Beside.check_touched`)
+        self.also = set[str]()  # what else a step touches (`Beside.check_touched`)
         self.model_refusal: Any = None  # of the last act
         self.bank_refusal: Any = None
         self.count = 0
         self.done, self.said = Counter[str](), Counter[str]()
 
     def take(self, step: Step) -> None:
-        """One step, and a look at the rows that it touched.
+        """Take one step, and check the rows that it touched.
 
         Raises:
             Violation
@@ -81,7 +81,7 @@ class Walker:
         self.beside.check_touched(self.also)
 
     def both(self, act: str, ought: Callable[[], Any], does: Callable[[], Any]) -> tuple[Any, Any] | str:
-        """What the model and the bank make of the same act, or the word by which both refuse it.
+        """Return the results of the same act in the model and in the bank, or the word with which both refuse it.
 
         Raises:
             Violation: they disagree.
@@ -104,7 +104,7 @@ class Walker:
         return word or (made, done)
 
     def bind(self, made: Any, done: Any) -> None:
-        """The bank's row of what the model made: the same one each time.
+        """Bind an object of the model to the bank's row: the same one each time.
 
         Raises:
             Violation
@@ -121,7 +121,8 @@ class Walker:
             self.clock.move_to(self.model.now, tick=False)
 
     def code_of(self, person: str) -> str:
-        """A code that was not used yet; whoever has used this half minute's waits for the next one."""
+        """Return a code that was not used yet; a person who has used the code of this half minute waits for the next
+        one."""
         step = self.model.now // _STEP_SECONDS
         if self.codes.get(person, -1) >= step:
             self.pass_time((step + 1) * _STEP_SECONDS - self.model.now)
@@ -136,12 +137,16 @@ class Walker:
     # --- What the numbers of a step mean -----------------------------------------------------------------------------
 
     def key(self) -> str:
-        """A new idempotency key."""
+        """Return a new idempotency key."""
         self.count += 1
         return f"walk-key-{self.count}"
 
     def one_of(self, things: Any, number: int) -> Any:
-        """Raises: Nothing."""
+        """Return one of these.
+
+        Raises:
+            Nothing
+        """
         if not things:
             raise Nothing
         return things[number % len(things)]
@@ -150,14 +155,14 @@ class Walker:
         return self.one_of(things[-40:], number)
 
     def account(self, number: int, owner: str = "", *, but: str = "") -> Account:
-        """One that is open, of this owner if one is named, or not of that one; now and then the one closed last."""
+        """Return an open account, of this owner if one is named, or not of that one; sometimes the one closed last."""
         mine = [one for one in self.model.accounts if one.owner != but and owner in ("", one.owner)]
         there = [one for one in mine if not one.is_closed]
         closed = [one for one in mine if one.is_closed][-1:] if number % 50 == 0 else []
         return self.one_of(closed or there, number)
 
     def amount(self, drawn: int, account: Account) -> int:
-        """What is drawn; or an amount at an edge of what may be paid from the account, or into it."""
+        """Return the drawn amount; or one at an edge of what may be paid from the account, or into it."""
         if drawn >= 0:
             return drawn
         model, customer, rules = self.model, account.owner, self.model.rules
@@ -182,7 +187,7 @@ def money(minor: int) -> Decimal:
 
 
 def _key_of(person: str) -> str:
-    """The secret of a person's app: always the same, so that a walk has the same codes."""
+    """Return the secret of a person's app: always the same, so that a walk has the same codes."""
     return person.encode().ljust(20, b".").hex()
 
 

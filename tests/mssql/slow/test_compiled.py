@@ -1,7 +1,7 @@
-"""A query that SQL Server would refuse or do wrongly is caught wherever a test asks it (R9.4; issue 7, Shows 1).
+"""A query that SQL Server would refuse or run wrongly is caught in whatever test runs it (R9.4; issue 7, Shows 1).
 
-`plugin` holds every query of every test against the rules; here are bad ones of each kind that FACTS and the backend's
-own limits know of, and the lists of the staff's area, each looked at in every way.
+`plugin` checks every query of every test against the rules; here are bad ones of each known kind, and the lists of the
+staff's area, each in every way.
 """
 
 from typing import Any
@@ -19,8 +19,8 @@ from transfers.models import Entry
 def test_every_list_of_the_staffs_area_is_sound_in_every_way_to_look_at_it(
     alice: Any, audrey: Any, open_account: Any, browser_of: Any
 ) -> None:
-    """R5.1, R5.4: every filter, date, search, order and page that the registry knows of; the customers' pages and the
-    API are walked by tests of their own, under the same ear."""
+    """R5.1, R5.4: every filter, date, search, order and page in the registry; other tests walk through the customers'
+    pages and the API, and are checked in the same way."""
     if connection.vendor == "microsoft":
         pytest.skip("the server itself is asked")
     number = open_account(alice, "10.00").number_grouped

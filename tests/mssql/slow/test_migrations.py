@@ -1,7 +1,7 @@
 """Every migration there and back, ours and those of the libraries, on SQL Servers that are only pretended (R9.4).
 
-What each statement does to the tables is followed, so that no column goes under an index and no constraint by a name
-that it has not; and each statement is held against the rules, those of the data that some migrations move too.
+The effect of each statement on the tables is followed, so that no column is dropped under an index and no constraint by
+a wrong name; and each statement is checked against the rules, including those that move data.
 """
 
 import re
@@ -21,7 +21,8 @@ OUR_APPS = ("audit", "accounts", "transfers", "support", "foundation")
 
 
 class Migrated:
-    """What a pretended server got and had after all migrations, what is left after the way back, and what is wrong."""
+    """What a pretended server received and had after all migrations, what is left after the way back, and the
+    faults."""
 
     def __init__(self, version: int) -> None:
         self.faults: list[str] = []
@@ -92,7 +93,8 @@ class TestOnEachVersion:
         """R3.1. INSTEAD OF, since there is no BEFORE, and none for INSERT; a parser takes any text for a trigger."""
         tables = [model._meta.db_table for model in append_only_models()]
         assert {"audit_auditentry", "audit_auditblock", "audit_auditblockentry", "transfers_entry"} <= set(tables)
-        # That of the transactions is away while a column of theirs is filled (0006_folded_text), and made anew.
+        # The trigger of the transactions is dropped while a column of theirs is filled (0006_folded_text), and then
+        # made again.
         lifted = "DROP TRIGGER IF EXISTS [transfers_transaction_no_change]"
         about = [text for text in migrated.up if "TRIGGER [transfers_transaction_no_change]" in text or text == lifted]
         assert [text.partition(" ")[0] for text in about] == ["CREATE", "DROP", "CREATE"]

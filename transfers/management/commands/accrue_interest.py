@@ -62,7 +62,7 @@ class Command(BaseCommand):
 
 
 def _warnings(run: Run) -> Iterator[str]:
-    """What somebody has to look at: rates that came late, and accounts whose owner or number was changed."""
+    """Yield what a person has to look at: rates that came late, and accounts whose owner or number was changed."""
     for late in late_rates():
         yield f"Warning: {late}"
     for pk in run.left_out:

@@ -8,8 +8,8 @@ from transfers.orders.expiry import expire_holds
 
 class Command(BaseCommand):
     help = (
-        "Give back the money of payments that have been held for HOLD_EXPIRES_DAYS and that nobody has released or "
-        "rejected. May be stopped and run again. Fit for a scheduler, hourly: run_scheduled does it."
+        "Give back the money of payments that were held for HOLD_EXPIRES_DAYS without a decision. May be stopped and "
+        "run again. Fit for a scheduler, hourly: run_scheduled does it."
     )
 
     def handle(self, *args: Any, verbosity: int, **options: Any) -> None:

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         if last < since:
             raise CommandError(f"{last} is before {since}.")
         judged = 0
-        found: dict[Rule, list[str]] = {rule: [] for rule in PAYMENT_RULES}
+        found: dict[Rule, list[str]] = {rule.rule: [] for rule in PAYMENT_RULES}
         starts_at, ends_at = periods.start_of_day(since), periods.end_of_day(last)
         with ProgressLine(self, verbosity) as line:
 

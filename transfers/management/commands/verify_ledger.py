@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
 
 def _rates(work: Work, processes: int) -> str:
-    """How fast it was, by the clock of each process, and how much memory the largest took."""
+    """Return how fast it was, by the clock of each process, and how much memory the largest took."""
     each = " in each process" if processes > 1 else ""
     return (
         f"Sums, sequences and balances: {_a_second(work.entries, work.sums.clock)} entries a second{each}. "

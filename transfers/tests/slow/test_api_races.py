@@ -8,6 +8,7 @@ import pytest
 from accounts.models import BankAccount
 from tests import acts
 from tests.api_client import ApiClient
+from tests.asvs import proves
 from transfers.models import TransferOrder
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,11 +35,12 @@ def all_the_same(answers: list[Any]) -> Any:
     return answers[0]
 
 
+@proves("V2.3.3", "V15.4.2")
 @pytest.mark.parametrize("verb", ["deposit", "withdraw", "transfer"])
 def test_the_same_key_twenty_times_at_once_moves_money_once(
     verb: str, post: Callable, everyday: BankAccount, savings: BankAccount, balance_of: Callable
 ) -> None:
-    """Nor does it count as more than one of the minute: there are five transfers in one."""
+    """It does not count as more than one of the minute's five transfers either."""
     body = {"amount": "10.00"} | ({"to": savings.number} if verb == "transfer" else {})
     before = TransferOrder.objects.count()
     path = f"accounts/{everyday.number}/{verb}"
@@ -57,6 +59,7 @@ def test_one_account_is_opened_by_twenty_requests(post: Callable, alice: Any) ->
     assert BankAccount.objects.filter(owner=alice).count() == 1
 
 
+@proves("V15.4.2")
 def test_one_code_sent_twenty_times_pays_once(
     post: Callable, everyday: BankAccount, bobs: BankAccount, alice: Any, code_of: Callable, balance_of: Callable
 ) -> None:
@@ -70,7 +73,8 @@ def test_one_code_sent_twenty_times_pays_once(
 
 
 def all_the_same_challenge(answers: list[Any]) -> str:
-    """Parallel ones may have got challenges of their own; each is for the same payment, and one is given a code."""
+    """Return one challenge: parallel requests may have got challenges of their own; each is for the same payment, and
+    one is given a code."""
     assert {answer.status_code for answer in answers} == {403}
     assert {answer.json()["code"] for answer in answers} == {"step_up_required"}
     return answers[0].json()["challenge"]["id"]

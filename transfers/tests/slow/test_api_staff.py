@@ -43,7 +43,7 @@ def test_twenty_times_the_same_decision_at_once_moves_it_once(held: Any, bobs: A
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_decisions_at_once_under_one_key_one_is_refused(
+def test_one_of_two_decisions_at_once_under_one_key_is_refused(
     held: Any, pay: Any, household: Any, alice: Any, api: Any, new_key: Any
 ) -> None:
     acts.deposit(actor=alice, account=household, amount=Decimal(30000), idempotency_key=new_key())

@@ -12,6 +12,7 @@ from django.db.models import Sum
 from accounts.models import AccountKind, BankAccount
 from accounts.roles import Role
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.staff_acts import REASON
 from transfers.accounts import closing, opening
 from transfers.ledger import verification
@@ -28,7 +29,7 @@ pytestmark = [
 
 
 def paid_in(customer: Any) -> Decimal:
-    """What is on all accounts of the customer."""
+    """Return what is on all accounts of the customer."""
     return BankAccount.objects.filter(owner=customer).aggregate(total=Sum("balance"))["total"]
 
 
@@ -36,10 +37,11 @@ def outcomes(results: list[Any]) -> Counter[str]:
     return Counter(type(result).__name__ for result in results)
 
 
+@proves("V2.3.2")
 def test_the_ceiling_is_exact_over_accounts_and_openings_at_once(
     alice: Any, open_account: Callable, new_key: Callable
 ) -> None:
-    """Twenty times 1,000.00 by three doors: ten of them go through, not nine and not eleven."""
+    """Twenty times 1,000.00 by three doors: exactly ten of them go through."""
     accounts = [open_account(alice), open_account(alice, kind=AccountKind.SAVINGS)]
 
     def deposit(number: int) -> Callable[[], Any]:

@@ -37,7 +37,7 @@ def pay_out(sam: Any, everyday: BankAccount) -> Callable[..., TransferOrder]:
 
 @pytest.fixture
 def second_while_first_runs(pay_out: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
-    """The first request is stopped where it holds the customer's limit row, until the second stands before it."""
+    """Stop the first request where it holds the customer's limit row, until the second waits for that."""
     write, begin = placing._write, placing._begin
     is_posting, second_has_begun = Event(), Event()
 
@@ -86,7 +86,7 @@ def test_the_second_click_gets_the_order_of_the_first_though_the_code_is_used_up
     assert not AuditEntry.objects.filter(action="WITHDRAWAL_REFUSED").exists()
 
 
-def test_the_same_key_for_something_else_is_refused_as_ever(
+def test_the_same_key_for_something_else_is_refused_as_always(
     alice: Any, everyday: BankAccount, second_while_first_runs: Callable, pay_out: Callable, balance_of: Callable
 ) -> None:
     code = fresh_code(alice)

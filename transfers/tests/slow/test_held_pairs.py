@@ -1,5 +1,5 @@
 """Releasing, rejecting, cancelling, expiring and freezing one held payment, each pair at the same moment from two
-processes (R3.4, R3.10, R3.14): one outcome, hold and limit exact, and whoever comes too late is told what happened."""
+processes (R3.4, R3.10, R3.14): one outcome, hold and limit exact, and the later one is told what happened."""
 
 import json
 import re
@@ -19,6 +19,7 @@ from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests import acts
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.processes import process_environment, run_together
 from transfers.ledger import verification
 from transfers.models import CustomerLimit, OrderState, TransferOrder
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 AMOUNT = Decimal("10000.01")
 TURNS = 4
 
-# What a payment is after each, and what the log and the outbox have of it then.
+# The payment's state after each, and the entries in the log and the outbox then.
 ENDS = {
     "release": ("released", "TRANSFER_RELEASED", "payment_posted"),
     "reject": ("rejected", "TRANSFER_REJECTED", "order_rejected"),
@@ -38,7 +39,7 @@ ENDS = {
 }
 EXPIRED = "This transfer has expired: nobody decided on it in time."
 BY_CUSTOMER = "The customer has cancelled this transfer already."
-# What who comes too late is told, by what the payment is by then. The job that finds it decided has nothing to do.
+# What the later one is told, by the payment's state then. A job that finds it decided has nothing to do.
 TOO_LATE = {
     "release": {
         "released": r"Sam\d Example has released this transfer already.",
@@ -112,7 +113,7 @@ class Round(NamedTuple):
 
 @pytest.fixture
 def held_payments(make_user: Callable, open_account: Callable, bobs: BankAccount, settings: Any) -> Callable[..., Any]:
-    """So many held payments of a customer of their own, from an account each."""
+    """Make this many held payments of a customer of their own, from an account each."""
     settings.DAILY_TRANSFER_LIMIT = Decimal(10**6)
 
     def held(name: str, times: int) -> list[TransferOrder]:
@@ -128,7 +129,8 @@ def held_payments(make_user: Callable, open_account: Callable, bobs: BankAccount
     return held
 
 
-def test_of_each_pair_at_once_one_wins_and_the_other_is_told(
+@proves("V2.3.4")
+def test_one_of_each_pair_at_once_wins_and_the_other_is_told(
     held_payments: Callable, make_user: Callable, bobs: BankAccount, tmp_path: Path
 ) -> None:
     for number in (0, 1):
@@ -154,7 +156,7 @@ def test_of_each_pair_at_once_one_wins_and_the_other_is_told(
 
 
 def events_by_order() -> dict[int, list[str]]:
-    """What people are told of each order, in turn."""
+    """Return what people are told about each order, in turn."""
     events = defaultdict(list)
     for message in OutboxMessage.objects.order_by("pk"):
         events[json.loads(message.payload).get("order_id")].append(message.event)
@@ -162,7 +164,7 @@ def events_by_order() -> dict[int, list[str]]:
 
 
 def look_at(one: Round, told: list[str], mailed: dict[int, list[str]]) -> None:
-    """One round: who won, what the other was told, what became of the money, and what was written of it."""
+    """Check one round: who won, what the other was told, where the money is, and what was recorded."""
     order = TransferOrder.objects.select_related("source").get(pk=one.order.pk)
     about = f"{one.verbs}: {told}, {order.state}"
     winners = [verb for verb, text in zip(one.verbs, told, strict=True) if text == "done" and verb != "freeze"]
@@ -191,7 +193,7 @@ def look_at(one: Round, told: list[str], mailed: dict[int, list[str]]) -> None:
 
 
 def look_at_limit(name: str) -> None:
-    """Used is what went out, and what is held still."""
+    """Check that the used limit is what went out, and what is still held."""
     customer = User.objects.get(first_name=name)
     states = Counter(TransferOrder.objects.filter(initiator=customer, kind="payment").values_list("state", flat=True))
     taken = states[OrderState.RELEASED] + states[OrderState.HELD]

@@ -39,7 +39,7 @@ def test_the_file_equals_the_pages_row_for_row_for_ten_random_filters(
         query = random_query(draw, lively)
         shown = all_pages(client, query)
         rows = table(client.get(URL, query))
-        # Each line ends with amount, currency, balance after, and the two references of what was reversed.
+        # Each line ends with amount, currency, balance after, and the references of the two movements of a reversal.
         assert [(row[-6], Decimal(row[-5]), Decimal(row[-3]), row[1], row[4], row[5]) for row in rows] == [
             (row.reference, row.amount, row.balance_after, row.account_label, row.counterpart_name, row.counterpart)
             for row in shown

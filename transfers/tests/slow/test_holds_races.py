@@ -10,6 +10,7 @@ import pytest
 from accounts.models import BankAccount
 from audit.models import AuditEntry
 from tests.acts import at_once
+from tests.asvs import proves
 from tests.funds import funds
 from tests.staff_acts import REASON
 from transfers.ledger import verification
@@ -34,7 +35,7 @@ def test_twenty_tries_at_one_payment_hold_one_order(household: BankAccount, pay:
     assert list(verification.faults()) == []
 
 
-def test_of_two_payments_for_the_same_money_one_is_held(household: BankAccount, pay: Callable, settings: Any) -> None:
+def test_one_of_two_payments_for_the_same_money_is_held(household: BankAccount, pay: Callable, settings: Any) -> None:
     settings.DAILY_TRANSFER_LIMIT = Decimal(10**6)
     results = at_once(lambda: pay("12000.00"), lambda: pay("12000.00"))
     assert sorted(type(result).__name__ for result in results) == ["InsufficientFunds", "TransferOrder"]
@@ -44,6 +45,7 @@ def test_of_two_payments_for_the_same_money_one_is_held(household: BankAccount, 
     assert funds(household) == (Decimal("12000.00"), Decimal(0))
 
 
+@proves("V2.3.5")
 def test_ten_clerks_release_it_once(
     household: BankAccount, bobs: BankAccount, make_user: Callable, held: TransferOrder
 ) -> None:

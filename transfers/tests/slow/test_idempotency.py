@@ -10,6 +10,7 @@ from django.db import connection
 
 from accounts.models import BankAccount
 from tests import acts
+from tests.asvs import proves
 from transfers.models import TransferOrder
 from transfers.tests.test_idempotency import KEY
 
@@ -30,6 +31,7 @@ def send(alice: Any, everyday: BankAccount, bobs: BankAccount) -> Callable[..., 
     return transfer
 
 
+@proves("V2.3.3", "V15.4.2")
 @pytest.mark.django_db(transaction=True)
 def test_parallel_requests_with_one_key_move_once_and_all_get_the_same_order(
     send: Callable, everyday: BankAccount, balance_of: Callable

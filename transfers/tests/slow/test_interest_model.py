@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from accounts.models import AccountKind, AccountStatus, BankAccount
 from foundation.models import RateWindow
 from tests import acts
+from tests.asvs import proves
 from tests.processes import process_environment
 from transfers.interest import posting as interest
 from transfers.interest.counting import MICRO
@@ -33,7 +34,8 @@ CHANGE = 33
 
 
 def expected(moves: dict[int, int], rates: tuple[int, int]) -> tuple[int, int]:
-    """What is paid in minor units, and what is left over in micro units: exact fractions, a day after the other."""
+    """Return the paid interest in minor units, and the rest in micro units: exact fractions, one day after the
+    other."""
     there, left, paid = 0, Fraction(0), 0
     for number in range(DAYS):
         there += moves.get(number, 0)
@@ -85,6 +87,7 @@ def set_status(account: BankAccount, status: AccountStatus) -> None:
     BankAccount.objects.filter(pk=account.pk).update(status=status)
 
 
+@proves("V2.3.3", "V15.4.2")
 @pytest.mark.django_db(transaction=True)
 def test_two_runs_at_once_and_payments_beside_them_count_each_account_once(
     alice: Any, bob: Any, open_account: Callable, no_minute_limits: None, settings: Any, monkeypatch: Any
@@ -144,6 +147,7 @@ interest.accrue_interest(at=datetime.fromisoformat(sys.argv[1]))
 """
 
 
+@proves("V2.3.3")
 @pytest.mark.django_db(transaction=True)
 def test_killed_in_the_middle_of_a_batch_it_goes_on_with_that_batch(
     alice: Any, open_account: Callable, settings: Any, repository: Path

@@ -9,6 +9,7 @@ import pytest
 from accounts.models import User
 from tests import acts
 from tests.acts import at_once
+from tests.asvs import proves
 from transfers.models import CustomerLimit, TransferOrder
 from transfers.orders import sending
 from transfers.orders.limits import DailyLimitReached
@@ -27,6 +28,7 @@ def pay(alice: Any, bob: Any, open_account: Callable, new_key: Callable[[], str]
     )
 
 
+@proves("V2.3.2")
 @pytest.mark.django_db(transaction=True)
 def test_no_payment_slips_through_beside_the_change(alice: Any, pay: Callable, settings: Any) -> None:
     """Each payment came before the change or after it; what came after is refused."""

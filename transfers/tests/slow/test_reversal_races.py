@@ -36,7 +36,7 @@ def settings_of_these(settings: Any) -> None:
 
 @pytest.fixture
 def mistakes(alice: Any, household: BankAccount, bob: Any, open_account: Callable) -> list[Any]:
-    """Alice has paid 1,000.00 into Bob's savings by mistake, four times, each into another account."""
+    """Let Alice pay 1,000.00 into Bob's savings by mistake, four times, each into another account."""
     return [
         acts.transfer(
             actor=alice,
@@ -94,7 +94,7 @@ def test_twice_at_once_it_is_done_once_and_the_limit_freed_once(
 def test_against_the_posting_of_interest_the_sum_is_what_is_right(
     mistakes: list[Any], ada: Any, alice: Any, household: BankAccount
 ) -> None:
-    """Whichever comes first: after the next night nobody has earned anything by the mistakes."""
+    """In either order: after the next night nobody has earned anything by the mistakes."""
     jobs: list[Callable[[], Any]] = [lambda: accrue_interest(at=NIGHT), lambda: accrue_interest(at=NIGHT)]
     jobs += [partial(reverse, ada, mistake) for mistake in mistakes]
     results = at_once(*jobs)

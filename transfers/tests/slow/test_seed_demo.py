@@ -136,7 +136,7 @@ def test_it_makes_people_of_every_role_and_half_a_year_that_adds_up() -> None:
     assert set(Payee.objects.values_list("customer", "account")) == set(paid)
     assert OutboxMessage.objects.filter(event="payment_posted").count() == 8
     assert OutboxMessage.objects.filter(event="transaction_reversed").count() == 1
-    # R3.6: one payee's name was not confirmed, and was paid all the same.
+    # R3.6: one payee's name was not confirmed, and was paid anyway.
     (unconfirmed,) = TransferOrder.objects.filter(name_check=NameCheck.NO_MATCH)
     assert (unconfirmed.payee_name_typed, unconfirmed.initiator.email) == ("Petra Horvat", "alice@example.com")
     (payee,) = Payee.objects.exclude(typed_name="")

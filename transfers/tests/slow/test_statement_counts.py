@@ -1,4 +1,4 @@
-"""How often the pages that customers open most ask the database, with twenty thousand entries (R2.4, R3.7)."""
+"""How many statements the most visited pages run, with twenty thousand entries (R2.4, R3.7)."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,9 +22,9 @@ from transfers.models import Entry, TransactionKind
 
 ENTRIES, BATCH = 20_000, 2_000
 
-# session, session row, user with role and permissions, OTP device, accounts with balances over time and limit,
-# entries, counterparts with orders. That somebody is there is noted once in a while: the clients here have just signed
-# in, so it is not among them.
+# session, session row, user with role and permissions, OTP device, accounts with balances over time and limit, entries,
+# counterparts with orders. The note of a user's presence is written rarely: the clients here have just signed in, so it
+# is not among them.
 DASHBOARD = 7
 
 
@@ -48,7 +48,7 @@ def long_lived(alice: Any, everyday: BankAccount, savings: BankAccount) -> BankA
 
 
 def statements_of(client: Any, url: str) -> list[str]:
-    """What a GET runs; the test's own transaction makes savepoints of what are transactions elsewhere."""
+    """Return what a GET runs; inside the test's own transaction, transactions become savepoints."""
     with CaptureQueriesContext(connection) as captured:
         assert client.get(url).status_code == 200
     texts = [query["sql"] for query in captured.captured_queries]
@@ -58,7 +58,7 @@ def statements_of(client: Any, url: str) -> list[str]:
 def test_twenty_thousand_entries_cost_no_more_statements_than_a_few(
     alice: Any, browser_of: Callable, long_lived: BankAccount
 ) -> None:
-    """R2.4, R3.7: nor does the deepest page of the history."""
+    """R2.4, R3.7: the deepest page of the history does not either."""
     client, history = browser_of(alice), reverse("history")
     statements = statements_of(client, reverse("dashboard"))
     assert len(statements) == DASHBOARD, "\n".join(statements)

@@ -10,6 +10,7 @@ from accounts.models import BankAccount, User
 from accounts.sign_in.origin import Origin
 from foundation.models import RateWindow
 from tests import acts
+from tests.asvs import proves
 from transfers.models import StepUpChallenge, TransferOrder
 from transfers.orders import sending
 from transfers.orders.step_up import Proof, StepUpRequired, WrongStepUpCode
@@ -26,7 +27,7 @@ def challenge_of(send: Callable[..., Any]) -> StepUpChallenge:
 def test_eight_clicks_with_one_code_are_one_payment_and_no_wrong_guess(
     alice: User, everyday: BankAccount, bobs: BankAccount, origin_of_alice: Origin, code_of: Callable
 ) -> None:
-    """All are answered with the one order: the lock on the code's device lets each see what the first has done."""
+    """All get the one order: the lock on the code's device lets each see what the first has done."""
 
     def send(proof: Proof | None = None) -> TransferOrder:
         return sending.transfer(
@@ -48,6 +49,7 @@ def test_eight_clicks_with_one_code_are_one_payment_and_no_wrong_guess(
     assert not any(row.stamps for row in RateWindow.objects.filter(key__startswith="guess:"))
 
 
+@proves("V15.4.2")
 def test_one_code_in_many_hands_pays_once(
     alice: User, everyday: BankAccount, bobs: BankAccount, origin_of_alice: Origin, code_of: Callable
 ) -> None:

@@ -32,10 +32,11 @@ def test_thousands_of_rows_are_read_in_batches(alice: Any, everyday: BankAccount
     )
     with CaptureQueriesContext(connection) as captured:
         assert list(verification.faults()) == []
-    # Of the accounts, one slice: its keys, its rows, what waits on them, their entries. Of transactions and of orders:
-    # the slice, its sums; of each thousand transactions what their digests are made of, and what the log has of them.
+    # For accounts, one slice: its keys, its rows, what waits on them, their entries. For transactions and for orders:
+    # the slice, its sums; for each thousand transactions the sources of their digests, and the log's entries about
+    # them.
     assert len(captured) <= 40
     bounds = (" LIMIT ", " TOP ", " FETCH ", " IN (", "MAX(", "SUM(", "COUNT(", '."id" = ', "[id] = ")
     unbounded = [query["sql"] for query in captured if not any(bound in query["sql"] for bound in bounds)]
-    # What has no LIMIT is a slice between two keys.
+    # A query without LIMIT is a slice between two keys.
     assert [sql for sql in unbounded if not re.search(r'(id"|id\]) <= ', sql)] == []

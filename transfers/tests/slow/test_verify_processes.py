@@ -1,4 +1,4 @@
-"""`verify_ledger --processes`: the same rows are named, whoever looked at them (R9.2)."""
+"""`verify_ledger --processes`: the same rows are named, whatever process checks them (R9.2)."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def verify(*arguments: str) -> tuple[int, list[str], str]:
-    """Exit status, what was named, and what was said of it."""
+    """Return exit status, the named rows, and the messages about them."""
     done = subprocess.run(
         [sys.executable, "manage.py", "verify_ledger", *arguments],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Whatever is wrong, wherever in a slice: `verify_ledger` names it as reading every row by itself would (R3.1)."""
+"""A fault anywhere in a slice: `verify_ledger` names it as reading every row by itself would (R3.1)."""
 
 from typing import Any
 
@@ -105,7 +105,7 @@ def test_an_account_at_either_end_of_a_slice_is_named_as_by_rows(in_thin_slices:
 def test_a_movement_anywhere_in_a_slice_is_named_as_by_rows(
     in_thin_slices: BankAccount, table: str, change: str
 ) -> None:
-    """The first three: both ends of what is digested together, and both of a slice."""
+    """The first three: both ends of a batch of digests, and both of a slice."""
     for row in Transaction.objects.order_by("pk")[:3]:
         order = TransferOrder.objects.get(transaction=row)
         pk = {
@@ -135,7 +135,7 @@ def test_amounts_that_no_column_can_add_up_are_named_all_the_same(in_thin_slices
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="Only SQLite keeps any text for an id.")
-def test_an_id_that_is_none_ends_it_after_what_stands_before_was_named(
+def test_a_broken_id_ends_it_after_the_rows_before_were_named(
     in_thin_slices: BankAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slices, "BATCH", 3)
@@ -153,7 +153,7 @@ def test_an_id_that_is_none_ends_it_after_what_stands_before_was_named(
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="Only SQLite keeps a text where a number belongs.")
 def test_a_text_in_a_column_of_numbers_does_not_pass_for_more_columns(in_thin_slices: BankAccount) -> None:
-    """One row that says what two rows said, in the very words that their digest is made of."""
+    """One row that says what two rows said, in exactly the words of their digest."""
     row = Transaction.objects.filter(entries__account=in_thin_slices).order_by("pk")[1]
     first, second = Entry.objects.filter(transaction=row).order_by("account_id")
     both = (

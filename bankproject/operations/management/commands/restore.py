@@ -20,7 +20,7 @@ class Command(BaseCommand):
         "something is wrong, 2 if the database is back and was not verified. On other engines print what their "
         "administrator runs; then --finish."
     )
-    # It may stand in for a database that is damaged.
+    # It may replace a database that is damaged.
     requires_system_checks = []
     requires_migrations_checks = False
 
@@ -55,10 +55,10 @@ class Command(BaseCommand):
             self.stdout.write(f"The former database is {former}.")
 
     def _finish(self, verbosity: int) -> None:
-        """What `restore` promises after the copy.
+        """Do what `restore` promises after the copy.
 
         Raises:
-            CommandError: something does not verify (1), or could not be looked at (2).
+            CommandError: something does not verify (1), or could not be checked (2).
         """
         states = probes.readiness()
         if states["database"] != probes.OK:
@@ -72,7 +72,7 @@ class Command(BaseCommand):
             key_records.verify()
         except key_records.WrongKey as error:
             raise CommandError(f"The database is back, and sealed with other keys. {error}", returncode=2) from error
-        # First: whatever is wrong with the rest, nobody's session is to be open again.
+        # First: whatever else is wrong, no session may be open again.
         ended = backups.begin_anew()
         if missing := missing_triggers(connection):
             raise CommandError(

@@ -11,8 +11,8 @@ from foundation.keys.columns import SealedTable, current_kid, sealed_tables, und
 
 class Command(BaseCommand):
     help = (
-        "Seal every encrypted column and every look-up digest anew under the first key of its ring, beside live "
-        "traffic; it can be killed and run again. Exits 1 if a row does not open. docs/keys.md says how to use it."
+        "Seal every encrypted column and every look-up digest again under the first key of its ring, while the bank "
+        "serves. It can be killed and run again. Exits 1 if a row does not open. docs/keys.md says how to use it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         self._say_who_needs_what()
 
     def _say_who_needs_what(self) -> int:
-        """One line for each key of each ring; returns how many values name a key that the bank never had."""
+        """Write one line for each key of each ring; return how many values name a key that the bank never had."""
         retired = key_records.retired_keys()
         strangers = 0
         for (ring, kid), count in key_rotation.usage().items():

@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = (
-        "Run the periodic jobs when they are due, until told to stop: carry_out_pending_acts every fifteen minutes, "
-        "seal_audit_log, clean_up and expire_holds hourly, accrue_interest, verify_ledger and verify_audit_log "
-        "nightly. Several machines may run it: each job runs on one."
+        "Run the periodic jobs when they are due, until told to stop. Every fifteen minutes: carry_out_pending_acts. "
+        "Hourly: seal_audit_log, clean_up, expire_holds. Nightly: accrue_interest, verify_ledger, verify_audit_log. "
+        "Several machines may run it: each job runs on one."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

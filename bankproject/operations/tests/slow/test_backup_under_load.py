@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import migrated_database
+from tests.asvs import proves
 from tests.processes import ROOT
 from tests.scanners.demo_bank import environment_of
 
@@ -45,7 +46,7 @@ while True:
 
 
 class Bank:
-    """A bank of the test's own, on SQLite whatever the other tests are on, and asked by its commands."""
+    """A bank of the test's own, on SQLite whatever the other tests run on; the test calls its commands."""
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         folder.mkdir(exist_ok=True)
@@ -66,7 +67,7 @@ class Bank:
 
 @contextmanager
 def payments(bank: Bank) -> Iterator[None]:
-    """Processes that move money all the while."""
+    """Processes that move money all the time."""
     running = [
         subprocess.Popen(
             [sys.executable, "-c", PAYER, f"payer{number}"],
@@ -86,6 +87,7 @@ def payments(bank: Bank) -> Iterator[None]:
             process.communicate()
 
 
+@proves("V14.2.4")
 @pytest.mark.django_db
 def test_taken_while_money_moves_and_put_back_elsewhere_it_verifies(tmp_path: Path) -> None:
     bank = Bank(tmp_path / "here", environment_of(tmp_path, "http://127.0.0.1:8000"))
@@ -107,7 +109,7 @@ def test_taken_while_money_moves_and_put_back_elsewhere_it_verifies(tmp_path: Pa
         assert before <= elsewhere.transactions <= after
     assert "The ledger adds up." in bank.run("verify_ledger"), "and the bank itself is none the worse for it"
 
-    # What somebody has changed in a backup shows.
+    # A change in a backup shows.
     with closing(sqlite3.connect(copies[0])) as database:
         database.execute("UPDATE accounts_bankaccount SET balance = balance + 100 WHERE kind = 'checking'")
         database.commit()

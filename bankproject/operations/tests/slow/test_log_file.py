@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bankproject.operations.logs import HIDDEN
+from tests.asvs import proves
 from tests.processes import process_environment, run_together
 
 PROCESS = """
@@ -26,6 +27,7 @@ print("[]")
 """
 
 
+@proves("V16.4.2")
 @pytest.mark.django_db(transaction=True)
 def test_four_processes_lose_no_line_and_mix_none(tmp_path: Path) -> None:
     file = tmp_path / "bank.log"

@@ -11,7 +11,7 @@ from bankproject.security_audit import catalogue
 from bankproject.security_audit.dependencies import OSV
 from bankproject.security_audit.results import Result, State, Verdict, exit_status, verdict_of
 
-# What machines read: raised when a key changes its meaning, not when one is added.
+# The version of the report for machines: raised when a key changes its meaning, not when one is added.
 _FORMAT = 1
 _SHOWN = 20
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         "Look at the bank as an auditor would: code, dependencies, secrets, settings, ledger, audit log, keys. "
         "Exit status 0, or 1 for FAIL; with --strict 2 for NOT REACHABLE."
     )
-    # The checks are a check of their own, in a process of its own: a fault there must not hide all others.
+    # This check runs the system checks in a process of its own: a fault there must not hide all others.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

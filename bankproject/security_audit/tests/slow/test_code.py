@@ -1,4 +1,4 @@
-"""The security audit finds planted faults in source and files, and says so where it has no tool to look (R8.5)."""
+"""The security audit finds planted faults in source and files, and says so if it lacks a tool to look (R8.5)."""
 
 import json
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 
 from bankproject.security_audit import code, results
 from bankproject.security_audit.results import CannotLook, State
+from tests.asvs import proves
 
 HARMLESS = "def total(amounts: list[int]) -> int:\n    return sum(amounts)\n"
 SHELL = "import subprocess\n\n\ndef ask(what):\n    return subprocess.call(what, shell=True)\n"
@@ -33,6 +34,7 @@ def test_harmless_code_passes(tree: Path, check: Any, really_started: None) -> N
     assert check(tree).state == State.PASS
 
 
+@proves("V1.2.5")
 @pytest.mark.parametrize(("check", "rule"), [(code.bandit, "B602"), (code.ruff, "S602")])
 def test_a_call_of_the_shell_is_found_with_its_place(tree: Path, check: Any, rule: str) -> None:
     (tree / "accounts" / "ask.py").write_text(SHELL)
@@ -44,7 +46,7 @@ def test_a_call_of_the_shell_is_found_with_its_place(tree: Path, check: Any, rul
 
 
 @pytest.mark.parametrize("check", [code.bandit, code.ruff])
-def test_code_that_cannot_be_read_is_no_clean_code(tree: Path, check: Any) -> None:
+def test_code_that_cannot_be_read_is_not_clean(tree: Path, check: Any) -> None:
     (tree / "accounts" / "broken.py").write_text("def (:\n")
     result = check(tree)
     assert result.state == State.FAIL
@@ -56,6 +58,7 @@ def test_where_there_is_no_code_nothing_was_looked_at(tmp_path: Path) -> None:
     assert code.bandit(tmp_path).state == State.NOT_REACHABLE
 
 
+@proves("V1.2.5", "V1.3.2")
 def test_the_banks_own_exceptions_are_few_and_have_their_reasons(repository: Path) -> None:
     section = (repository / "pyproject.toml").read_text().partition("[tool.bandit]")[2].partition("\n[")[0]
     lines = [line.strip() for line in section.splitlines()]
@@ -67,6 +70,7 @@ def test_the_banks_own_exceptions_are_few_and_have_their_reasons(repository: Pat
 # --- Secrets ----------------------------------------------------------------------------------------------
 
 
+@proves("V13.3.1")
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -92,7 +96,7 @@ def test_passwords_of_people_who_do_not_exist_may_stand_in_tests(tree: Path) -> 
     assert code.secrets(tree).state == State.PASS
 
 
-def test_what_git_ignores_is_no_part_of_the_project(tree: Path) -> None:
+def test_files_that_git_ignores_are_not_part_of_the_project(tree: Path) -> None:
     (tree / ".env").write_text(A_PASSWORD)
     assert code.secrets(tree).state == State.PASS
 
@@ -117,14 +121,14 @@ def test_a_folder_outside_git_is_not_known_to_it(tmp_path: Path, monkeypatch: py
 
 
 def explain(tree: Path, **change: Any) -> None:
-    """Write a baseline of what is found now, each with a reason."""
+    """Write a baseline of the present findings, each with a reason."""
     report = results.run_tool("detect_secrets", ["scan", "accounts/settings.py"], folder=tree).report()
     for items in report["results"].values():
         items[0].update({"why": "It opens nothing."} | change)
     (tree / code.BASELINE).write_text(json.dumps(report))
 
 
-def test_what_the_baseline_explains_is_no_secret_wherever_its_line_moves(tree: Path) -> None:
+def test_an_explained_line_is_not_a_secret_wherever_it_moves(tree: Path) -> None:
     (tree / "accounts" / "settings.py").write_text(A_PASSWORD)
     explain(tree)
     assert code.secrets(tree).state == State.PASS
@@ -174,6 +178,6 @@ def test_a_tool_that_does_not_end_has_not_looked(tmp_path: Path, monkeypatch: py
         ("raise SystemExit(3)", "status 3"),
     ],
 )
-def test_an_answer_that_is_no_report_is_not_taken_for_one(tmp_path: Path, program: str, said: str) -> None:
+def test_an_answer_that_is_not_a_report_is_not_taken_for_one(tmp_path: Path, program: str, said: str) -> None:
     with pytest.raises(CannotLook, match=said):
         results.run_python(["-c", program], folder=tmp_path).report()

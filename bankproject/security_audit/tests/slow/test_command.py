@@ -12,9 +12,9 @@ from bankproject.security_audit.tests.test_command import run
 
 
 @pytest.mark.django_db
-def test_a_new_bank_passes_but_for_what_is_far_away() -> None:
-    """Nobody serves the list of advisories at the address given here. How the bank starts has tests of its own, and
-    its source is read by `make audit` itself, in `.ci/run`."""
+def test_a_new_bank_passes_except_what_is_far_away() -> None:
+    """Nobody serves the list of advisories at the address given here. Other tests cover how the bank starts, and `make
+    audit` in `.ci/run` reads its source."""
     elsewhere = {"settings", "deploy", "refusals", "bandit", "ruff", "secrets"}
     names = [name for name in catalogue.CHECKS if name not in elsewhere]
     status, output = run("--json", "--advisories", "http://127.0.0.1:9/", "--only", *names)
@@ -25,7 +25,7 @@ def test_a_new_bank_passes_but_for_what_is_far_away() -> None:
 
 
 def test_the_program_ends_with_the_status(repository: Path) -> None:
-    """That all other endings come from `run`, which is in this process, is shown above."""
+    """The tests above show all other endings, which come from `run`, in this process."""
     here = ["--only", "dependencies", "--advisories", "http://127.0.0.1:9/"]
     ran = subprocess.run(
         [sys.executable, "manage.py", "security_audit", *here, "--strict"],

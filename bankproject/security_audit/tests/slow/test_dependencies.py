@@ -15,6 +15,7 @@ import pytest
 from bankproject.security_audit import dependencies
 from bankproject.security_audit.dependencies import pinned
 from bankproject.security_audit.results import CannotLook, Result, State
+from tests.asvs import proves
 
 Answer = Callable[[str, str], tuple[int, Any]]
 
@@ -31,7 +32,7 @@ def honest(name: str, version: str) -> tuple[int, Any]:
 
 @pytest.fixture
 def source() -> Iterator[Callable[[Answer], str]]:
-    """Start a source of advisories that answers so; gives its address."""
+    """Start a source of advisories that gives this answer; return its address."""
     servers = []
 
     def start(answer: Answer) -> str:
@@ -77,6 +78,7 @@ def test_a_source_that_knows_holes_and_none_of_ours_passes(source: Any, audited:
     assert {("django", "5.2.19"), ("psycopg", "3.3.9"), ("ruamel-yaml", "0.19.1")} < set(asked)
 
 
+@proves("V15.2.1")
 @pytest.mark.parametrize(("fixed", "said"), [("5.2.20", "mended in 5.2.20"), ("", "not mended yet")])
 def test_a_known_hole_fails_and_says_where_it_is_mended(source: Any, audited: Any, fixed: str, said: str) -> None:
     result = audited(source(lambda name, version: (200, hole("django", fixed) if name == "django" else hole(name))))
@@ -84,6 +86,7 @@ def test_a_known_hole_fails_and_says_where_it_is_mended(source: Any, audited: An
     assert any("django 5.2.19: PYSEC" in line and said in line for line in result.details)
 
 
+@proves("V15.2.1")
 def test_a_source_that_knows_of_no_hole_at_all_is_not_believed(source: Any, audited: Any) -> None:
     """Such as a proxy that answers 200 to everything: pip-audit alone says "no known vulnerabilities"."""
     result = audited(source(lambda name, version: (200, {})))
@@ -92,7 +95,7 @@ def test_a_source_that_knows_of_no_hole_at_all_is_not_believed(source: Any, audi
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, ""), (503, "later"), (200, "<html>Sign in</html>")])
-def test_an_answer_that_is_none_is_not_clean(source: Any, audited: Any, status: int, body: str) -> None:
+def test_an_answer_without_advisories_is_not_clean(source: Any, audited: Any, status: int, body: str) -> None:
     with pytest.raises(CannotLook, match="did not answer"):
         audited(source(lambda name, version: (status, body)))
 
@@ -102,13 +105,14 @@ def test_a_source_that_fails_half_way_is_not_clean(source: Any, audited: Any) ->
         audited(source(lambda name, version: (503, "later") if name == "psycopg" else honest(name, version)))
 
 
+@proves("V15.2.1")
 def test_a_source_that_nobody_serves_is_not_reachable(audited: Any) -> None:
     with pytest.raises(CannotLook, match=r"http://127\.0\.0\.1:9/ did not answer"):
         audited("http://127.0.0.1:9/")
 
 
 def test_a_package_that_was_skipped_was_not_looked_at(audited: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pip-audit's own way to say so, as recorded: its exit status is 0 then."""
+    """pip-audit's own output in that case, as recorded: its exit status is 0 then."""
     skipped = {"name": "django", "skip_reason": "Dependency not found on PyPI and could not be audited: django"}
     looked_up = {"name": "psycopg", "version": "3.3.9", "vulns": []}
     bad = {"name": "requests", "version": "2.19.0", "vulns": [{"id": "PYSEC-2018-28", "fix_versions": ["2.20.0"]}]}

@@ -1,4 +1,5 @@
-"""The security audit starts the bank as production would, and on bad secrets; it says what weakens it (R8.5, R8.7)."""
+"""The security audit starts the bank as production would, and with bad secrets; it says what weakens the bank (R8.5,
+R8.7)."""
 
 import os
 import shutil
@@ -8,14 +9,17 @@ import pytest
 
 from bankproject.security_audit import start
 from bankproject.security_audit.results import State
+from tests.asvs import proves
 
 
+@proves("V13.4.2")
 def test_the_defaults_of_the_bank_are_fit_for_production(repository: Path) -> None:
     """Although these tests themselves run with DEBUG on."""
     assert os.environ["DEBUG"] == "1"
     assert start.deploy(repository).state == State.PASS
 
 
+@proves("V13.4.2")
 def test_what_is_set_here_and_weakens_production_is_found(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECURE_COOKIES", "0")
     monkeypatch.setenv("SECURE_HSTS_SECONDS", "0")
@@ -25,6 +29,7 @@ def test_what_is_set_here_and_weakens_production_is_found(repository: Path, monk
         assert any(warning in line for line in result.details), warning
 
 
+@proves("V13.2.3")
 def test_the_bank_starts_on_no_bad_secret(repository: Path) -> None:
     # R8.7
     result = start.refusals(repository)

@@ -5,14 +5,14 @@ from django.db import connection, transaction
 
 from foundation.append_only import append_only_models
 
-# What was migrated is for the login that migrates to say.
+# The login that migrates says what was migrated.
 _MIGRATIONS = "django_migrations"
 
 
 class Command(BaseCommand):
     help = (
-        "On SQL Server: forbid a database user to change or delete rows that are written once, and the record of"
-        " migrations. Run it after every migrate, as the login that migrates; it may be run again."
+        "On SQL Server: forbid a database user to change or delete rows that are written once and the record of "
+        "migrations. Run it after every migrate, as the login that migrates; it may be run again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
 
 def deny_sql(user: str, tables: list[str]) -> list[str]:
-    """The statements that forbid it; a DENY wins over every role that would allow it."""
+    """Return the statements that forbid it; a DENY wins over every role that would allow it."""
     name = user.replace("]", "]]")
     denied = [(table, "UPDATE, DELETE") for table in tables] + [(_MIGRATIONS, "INSERT, UPDATE, DELETE")]
     return [f"DENY {rights} ON [{table}] TO [{name}]" for table, rights in denied]

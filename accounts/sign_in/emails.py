@@ -1,4 +1,4 @@
-"""E-mail addresses as people type them, and whose they are."""
+"""E-mail addresses as people type them, and their users."""
 
 import unicodedata
 
@@ -12,9 +12,9 @@ _users: Select[User] = Select(lambda email: User.objects.filter(email=email), Us
 
 
 def user_by_email(typed: str) -> User | None:
-    """The user who signs in with this address; the one look-up for whatever was typed.
+    """Return the user who signs in with this address; the only look-up for a typed address.
 
-    The database alone does not say: SQL Server's usual collation ignores width and zero-width characters, so that a
+    The database alone cannot decide: SQL Server's usual collation ignores width and zero-width characters, so a
     thousand texts would find one user, and each of them would count guesses under a key of its own (R1.4).
     """
     email = normalise_email(typed)
@@ -22,9 +22,9 @@ def user_by_email(typed: str) -> User | None:
     return user if user is not None and user.email == email else None
 
 
-def is_plain(address: str) -> bool:
-    """Whether it has one spelling only: nothing in it is invisible, a space, or something else by NFKC."""
-    text = address.strip()
+def is_plain(email: str) -> bool:
+    """Return whether it has one spelling only: no character is invisible, a space, or changed by NFKC."""
+    text = email.strip()
     return unicodedata.normalize("NFKC", text) == text and not any(
         unicodedata.category(char) in _NEVER_IN_ONE for char in text
     )

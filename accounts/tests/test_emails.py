@@ -12,14 +12,15 @@ from django.test import Client
 from accounts.forms import EmailChangeForm, ForgottenPasswordForm, RegistrationForm, SignInForm
 from accounts.models import PasswordReset, User
 from accounts.people import email_change, registration
-from accounts.sign_in.addresses import is_plain, user_by_email
 from accounts.sign_in.axes import email_of, identity_of
+from accounts.sign_in.emails import is_plain, user_by_email
 from accounts.sign_in.guesses import NOBODY
 from accounts.sign_in.passwords import reset as password_reset
 from audit.models import AuditEntry
 from foundation.models import OutboxMessage
 from tests.acts import NEWCOMER, WRONG_PASSWORD, give_password, hashing, mails_of
 from tests.api_client import told
+from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
 
@@ -38,7 +39,7 @@ ODD = [
 
 @pytest.fixture
 def blind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The look-ups of a collation that ignores case, width and characters without any, as SQL Server's usual one."""
+    """Give look-ups a collation that ignores case, width and zero-width characters, like SQL Server's usual one."""
 
     def seen(text: str) -> str:
         return "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
@@ -54,6 +55,7 @@ def blind(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(QuerySet, name, look)
 
 
+@proves("V2.2.1")
 @pytest.mark.usefixtures("blind")
 @in_one_world("typed", ODD)
 def test_an_address_that_only_the_database_takes_for_hers_is_not_hers(alice: Any, typed: str) -> None:
@@ -65,9 +67,10 @@ def test_an_address_that_only_the_database_takes_for_hers_is_not_hers(alice: Any
     assert User.objects.get_by_natural_key(" Alice@Example.COM ") == alice
 
 
+@proves("V6.3.1")
 @pytest.mark.usefixtures("blind")
 def test_invisible_characters_give_no_new_guesses(alice: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    # With the form's own check away: the look-up must hold without it.
+    # Without the form's own check: the look-up must hold alone.
     monkeypatch.setattr("accounts.forms.is_plain", lambda text: True)
     with hashing():
         for number in range(1, 40):
@@ -77,6 +80,7 @@ def test_invisible_characters_give_no_new_guesses(alice: Any, monkeypatch: pytes
     assert not AuditEntry.objects.filter(action="LOGIN_FAILURE", concerns_id=alice.pk).exists()
 
 
+@proves("V2.2.1")
 @pytest.mark.usefixtures("blind")
 def test_nothing_else_finds_her_by_such_an_address(alice: Any, bob: Any, api_of: Any, settings: Any) -> None:
     settings.API_PIN_LOGIN = True
@@ -95,6 +99,7 @@ def test_nothing_else_finds_her_by_such_an_address(alice: Any, bob: Any, api_of:
     assert OutboxMessage.objects.filter(event__in=("email_change_taken", "registration_taken")).count() == 0
 
 
+@proves("V2.2.1")
 @in_one_world("typed", [*ODD, "alice\u2003@example.com"])
 def test_no_form_takes_it_and_no_route(alice: Any, api_of: Any, typed: str) -> None:
     assert not is_plain(typed)
@@ -113,7 +118,7 @@ def test_what_has_one_spelling_is_plain(typed: str) -> None:
     assert is_plain(typed)
 
 
-# --- What is written down of what was typed -------------------------------------------------------------------
+# --- Recorded parts of the typed text -------------------------------------------------------------------------
 
 
 @in_one_world("typed", ["My$ecret-Passw0rd!", "hunter@2hunter2", "four blue lamps", "a@b@c.ch", ""])
@@ -128,7 +133,7 @@ def test_axes_keeps_nothing_that_looks_like_no_address(db: Any, api_of: Any, typ
 
 
 def test_the_guess_counters_tell_such_texts_apart_all_the_same() -> None:
-    # R1.4: else all of them would lock each other.
+    # R1.4: otherwise all of them would lock each other.
     assert identity_of(None, {"username": "hunter@2hunter2"}) == "hunter@2hunter2"
     assert identity_of(None, {"email": " A@example.com"}) == "a@example.com"
 
