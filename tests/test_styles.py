@@ -1,4 +1,4 @@
-"""The style sheets and the pages name the same classes: no rule is for nothing, and no name stands for nothing."""
+"""The style sheets and the pages name the same classes: each rule has an element, and each class has a rule."""
 
 import re
 from pathlib import Path
@@ -17,25 +17,25 @@ CLASS = re.compile(r"\bclass(?:Name = |=)\"([^\"]*)\"")
 
 
 def named(sheet: str) -> set[str]:
-    """The classes in the selectors of a style sheet."""
+    """Find the classes in the selectors of a style sheet."""
     text = re.sub(r"/\*.*?\*/|\"[^\"]*\"|url\([^)]*\)", "", sheet, flags=re.DOTALL)
     selectors = re.findall(r"([^{};]*)\{", text)
     return {name for one in selectors if "@" not in one for name in re.findall(r"\.(-?[A-Za-z_][\w-]*)", one)}
 
 
 def named_in(*folders: Path) -> set[str]:
-    """The classes in the selectors of all style sheets of these folders."""
+    """Find the classes in the selectors of all style sheets of these folders."""
     return {name for folder in folders for path in folder.rglob("*.css") for name in named(text_of(path))}
 
 
 def borne(text: str) -> set[str]:
-    """The classes of elements in a template or a program; `name-*` where a variable ends the name."""
+    """Find the classes of elements in a template or a program; `name-*` where a variable ends the name."""
     bare = re.sub(r"\{%.*?%\}", " ", re.sub(r"\{\{.*?\}\}|\{[\w.]*\}", "*", text))
     return {name for value in CLASS.findall(bare) for name in value.split() if name != "*"}
 
 
 def borne_here() -> set[str]:
-    """The classes of all elements that our templates, Python and JavaScript write."""
+    """Find the classes of all elements that our templates, Python and JavaScript write."""
     programs = [path for folder in CODE for path in (ROOT / folder).rglob("*.py") if "tests" not in path.parts]
     files = [*templates(), *programs, *(ROOT / "static" / "js").glob("*.js")]
     blocks = re.compile(r"\{% block (?:main|body)_class %\}(.*?)\{% endblock %\}")
@@ -45,7 +45,7 @@ def borne_here() -> set[str]:
 
 
 def words_of(folder: Path) -> set[str]:
-    """Every word of the templates of a folder: some are classes that a tag puts on an element."""
+    """List every word of the templates of a folder: some are classes that a tag puts on an element."""
     return {word for path in folder.rglob("*.html") for word in re.findall(r"[A-Za-z][\w-]*", text_of(path))}
 
 
@@ -70,7 +70,7 @@ def test_every_class_on_a_page_is_in_a_style_sheet() -> None:
 
 
 def test_no_rule_is_written_twice() -> None:
-    """What a selector says stands in one place, unless a width, a medium or the staff's sheet changes it."""
+    """Only a width, a medium or the staff's sheet may say more of the same selector."""
     sheets = [text_of(sheet) for sheet in SHEETS if sheet.name not in {"admin.css", "print.css"}]
     for text in ("".join(sheets), text_of(ROOT / "static" / "css" / "admin.css")):
         rules = re.findall(r"^([^\s@}][^{}]*?)\s*\{", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL), re.MULTILINE)
