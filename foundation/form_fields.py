@@ -33,7 +33,9 @@ class AmountInput(forms.TextInput):
 
     def render(self, *args: Any, **kwargs: Any) -> SafeString:
         field = super().render(*args, **kwargs)
-        return format_html('<div class="amount-input"><span>{}</span>{}</div>', currency_sign(), field)
+        return format_html(
+            '<div class="input-group"><span class="input-group-text">{}</span>{}</div>', currency_sign(), field
+        )
 
 
 class AmountField(forms.CharField):

@@ -239,7 +239,7 @@ def available_list(accounts: Sequence[BankAccount]) -> SafeString:
     """Return what each account has, as HTML; form.js shows only the line of the chosen one. The select would cut it
     off."""
     return format_html(
-        '<ul class="available" data-lines-of-choice>{}</ul>',
+        '<ul class="list-unstyled" data-lines-of-choice>{}</ul>',
         format_html_join(
             "",
             '<li data-choice="{}">{}: <span class="money">{}</span> available</li>',

@@ -170,4 +170,5 @@ def keep_together(text: str) -> SafeString:
 
 
 def _whole(word: str) -> SafeString:
-    return format_html('<span class="{}">{}</span>', "mono nowrap" if word.startswith("•") else "nowrap", word)
+    classes = "font-monospace text-nowrap" if word.startswith("•") else "text-nowrap"
+    return format_html('<span class="{}">{}</span>', classes, word)

@@ -7,11 +7,11 @@ from tests.tables import in_one_world
 @in_one_world(
     ("text", "html"),
     [
-        ("Confirm your e-mail", 'Confirm your <span class="nowrap">e-mail</span>'),
-        ("Two-factor sign-in", '<span class="nowrap">Two-factor</span> <span class="nowrap">sign-in</span>'),
-        ("like 2026-11-30.", 'like <span class="nowrap">2026-11-30</span>.'),
-        ("reference K7QP-9XDM-2FRT", 'reference <span class="nowrap">K7QP-9XDM-2FRT</span>'),
-        ("Household •••• 1234", 'Household <span class="mono nowrap">•••• 1234</span>'),
+        ("Confirm your e-mail", 'Confirm your <span class="text-nowrap">e-mail</span>'),
+        ("Two-factor sign-in", '<span class="text-nowrap">Two-factor</span> <span class="text-nowrap">sign-in</span>'),
+        ("like 2026-11-30.", 'like <span class="text-nowrap">2026-11-30</span>.'),
+        ("reference K7QP-9XDM-2FRT", 'reference <span class="text-nowrap">K7QP-9XDM-2FRT</span>'),
+        ("Household •••• 1234", 'Household <span class="font-monospace text-nowrap">•••• 1234</span>'),
         ("Wide-mailed re-mailing 12026-11-30", "Wide-mailed re-mailing 12026-11-30"),
         ("", ""),
     ],
@@ -22,4 +22,4 @@ def test_known_words_and_numbers_are_kept_whole(text: str, html: str) -> None:
 
 def test_what_customers_write_is_escaped() -> None:
     # R8.3
-    assert keep_together("<b>e-mail</b>") == '&lt;b&gt;<span class="nowrap">e-mail</span>&lt;/b&gt;'
+    assert keep_together("<b>e-mail</b>") == '&lt;b&gt;<span class="text-nowrap">e-mail</span>&lt;/b&gt;'

@@ -65,7 +65,7 @@ const putBack = (values) => {
   });
   if (found) {
     const notice = document.createElement("p");
-    notice.className = "notice notice-info";
+    notice.className = "notice";
     notice.setAttribute("role", "status");
     notice.textContent = "Nothing was sent. What you typed before is back: please check it.";
     forms()[0].before(notice);

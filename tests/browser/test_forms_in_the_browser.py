@@ -372,7 +372,8 @@ def test_on_a_phone_the_accounts_come_before_the_picture_and_help_is_in_reach(
     page = signed_in(two.alice)
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(reverse("dashboard"))
-    card, picture = page.locator(".account-grid").bounding_box(), page.locator(".overview-picture").bounding_box()
+    card = page.locator(".account-grid").bounding_box()
+    picture = page.get_by_role("region", name="Your balance over time").bounding_box()
     assert card is not None
     assert picture is not None
     assert card["y"] < picture["y"]

@@ -159,7 +159,9 @@ def test_the_page_says_where_the_interest_goes(
         page = browser.get(url).content.decode()
         assert "Its interest of" in page
         assert "€1.20" in page
-        assert f'goes to your account Everyday, <span class="mono nowrap">{checking.masked_number}' in page
+        assert (
+            f'goes to your account Everyday, <span class="font-monospace text-nowrap">{checking.masked_number}' in page
+        )
         assert browser.post(url).status_code == 302
     assert [amount for _, amount in interest_on(checking)] == [Decimal("1.20")]
 

@@ -70,7 +70,7 @@ def words_of_pdf(document: bytes) -> list[str]:
 def words_of_page(client: Client, order: TransferOrder) -> list[str]:
     """Return the words of the receipt, without its buttons."""
     text = client.get(reverse("receipt", args=[order.public_id])).content.decode()
-    article = text.partition("<article")[2].partition('<div class="form-actions">')[0].partition(">")[2]
+    article = text.partition("<article")[2].partition('<div class="hstack form-actions">')[0].partition(">")[2]
     article = article.replace("<dt>", " <dt>").replace("<dd", " <dd").replace("<br>", " ")
     return html.unescape(re.sub(r"<[^>]*>", "", article)).split()
 
