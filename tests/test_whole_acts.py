@@ -80,13 +80,19 @@ def test_the_start_names_a_field_that_an_act_changes_and_the_model_lacks() -> No
     assert list(faults()) == ["The act 'praise' on Entry: is_praised is no field of the model, in transfers/models.py."]
 
 
+class Shown(ActingAdmin):
+    fields = ("amount",)
+
+
 @pytest.mark.django_db
 def test_what_an_act_changes_is_shown_and_filtered_by(rf: Any, ada: Any) -> None:
-    page, request = ActingAdmin(Entry, admin.site), rf.get("/")
+    page, request = Shown(Entry, admin.site), rf.get("/")
     request.user = ada
-    before = page.get_fields(request)
     offer(Entry, replace(WHOLE, changes=("direction",)), replace(WHOLE, name="forget", changes=("direction",)))
     assert page.get_list_filter(request) == ("direction",)
     assert "direction__exact" in page.parameters()
-    assert page.get_fields(request) == [*before, "direction"]
-    assert admin.site._registry[User].get_list_filter(request)[1:] != ()
+    assert page.get_fields(request) == ["amount", "direction"]
+    people = admin.site._registry[User]
+    assert isinstance(people, ActingAdmin)
+    assert people.get_fields(request).count("is_active") == 1, "shown once, though an act changes it"
+    assert "is_active__exact" in people.parameters()

@@ -18,7 +18,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core import checks
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import BooleanField, Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
@@ -30,6 +30,7 @@ from accounts.roles import home_of, may
 from accounts.sign_in import fresh_code
 from accounts.sign_in.origin import origin_of
 from accounts.sign_in.sessions import pages
+from accounts.staff.list_filters import yes_no_filter
 from accounts.views.refusals import refusals_shown_in
 from foundation.admin.read_only import ReadOnlyAdmin
 from foundation.form_fields import LineField
@@ -119,7 +120,8 @@ class StaffAct:
     what will happen, to this row where it is a function; `done` says that it happened, from what the service returned
     where it is one, and `is_waiting` whether it still waits for a person: then the message is a warning. `changes`
     names the fields of the model that show afterwards that the act was done: the page of the row shows them, and the
-    list is filtered by them. If a field is shown already, `changes` may give a filter of its own instead.
+    list is filtered by them, a boolean one through an index that begins with it. `changes` may give a filter of its own
+    instead.
     """
 
     name: str
@@ -222,11 +224,16 @@ class ActingAdmin(ReadOnlyAdmin):
         return list(dict.fromkeys(one for act in self.acts for one in act.changes))
 
     def filters(self) -> tuple[Any, ...]:
-        return (*super().filters(), *self.changed_by_acts)
+        return (*super().filters(), *map(self._filter_by, self.changed_by_acts))
+
+    def _filter_by(self, one: Any) -> Any:
+        field = self.opts.get_field(one) if isinstance(one, str) else None
+        return yes_no_filter(field) if isinstance(field, BooleanField) else one
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         shown = super().get_fields(request, obj)
-        return [*shown, *self._with_moments(one for one in self.changed_by_acts if isinstance(one, str))]
+        changed = (one for one in self.changed_by_acts if isinstance(one, str) and one not in shown)
+        return [*shown, *self._with_moments(changed)]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.act_view)

@@ -11,7 +11,7 @@ from accounts.models import PendingAct, User
 from accounts.roles import Role
 from accounts.sign_in.origin import origin_of
 from accounts.staff.acts import AdminKeyForm, CodeAsked, CodeReasonForm, StaffAct, actor_of
-from accounts.staff.list_filters import ActiveFilter, LockedFilter
+from accounts.staff.list_filters import LockedFilter
 from accounts.staff.pending_acts import how_it_waits
 
 
@@ -77,7 +77,7 @@ USER_ACTS = (
         carry_out=_edit,
         code=CodeAsked.EACH,
         form=EditUserForm,
-        changes=(ActiveFilter,),
+        changes=("is_active",),
         initial=lambda user: {
             **{name: getattr(user, name) for name in ("first_name", "last_name", "email", "phone", "is_active")},
             "seen": people.version_of(user),
