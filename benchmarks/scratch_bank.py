@@ -28,14 +28,12 @@ from urllib.parse import urlsplit
 
 from hand_sql import Payment
 
-from transfers.orders.fraud import AMOUNT, PAYMENT_RULES
-
 ROOT = Path(__file__).resolve().parent.parent
 _MUCH = "100000000"
 # No payment raises an alert, and neither does the money that customers begin with.
-_NO_ALERTS = {rule.setting: _MUCH for rule in PAYMENT_RULES if rule.judges == AMOUNT}
+NO_ALERTS = {"ALERT_AMOUNT": _MUCH, "SUSPICIOUS_AMOUNT": _MUCH}
 # As many payments as a customer likes.
-UNCOUNTED = {rule.setting: _MUCH for rule in PAYMENT_RULES if rule.judges != AMOUNT}
+UNCOUNTED = {"ALERT_PAYMENTS_PER_HOUR": _MUCH}
 # Servers speak plain HTTP.
 _PAID_BY_HTTP = {"SECURE_SSL_REDIRECT": "0"} | UNCOUNTED
 RICH_MINOR = 100_000_000  # what each customer begins with, in minor units
@@ -125,7 +123,7 @@ def environment(folder: str | Path, *, database_url: str = "", email_url: str = 
         "EMAIL_URL": email_url,
         "LOG_LEVEL": "ERROR",
         "SELF_SERVICE_CASH": "1",  # how its customers get money
-        **_NO_ALERTS,
+        **NO_ALERTS,
     } | dict.fromkeys(("TRANSFERS_PER_MINUTE", "DAILY_TRANSFER_LIMIT", "CASH_IN_DAILY_LIMIT", "STEP_UP_AMOUNT"), _MUCH)
 
 

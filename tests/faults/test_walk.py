@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import scratch_bank
 from django.db import connection
 
 from accounts import bank_accounts
@@ -26,7 +27,7 @@ from transfers.accounts import opening
 from transfers.ledger import holding, posting
 from transfers.models import OrderState, TransactionKind
 from transfers.orders import limits
-from transfers.orders.fraud import Rule
+from transfers.orders.fraud import PAYMENT_RULES, Rule
 
 IS_SQLITE = connection.vendor == "sqlite"
 # On SQLite walks commit; elsewhere the test's own transaction undoes them in the end.
@@ -191,6 +192,12 @@ def test_the_model_knows_every_state_of_an_order_and_every_kind_of_movement() ->
 def test_the_model_knows_every_fraud_rule() -> None:
     told = "a new rule: judge it in tests/faults/model/orders.py, with its threshold in tests/faults/walks/running.py"
     assert {rule.value for rule in Rule} == model.RULES, told
+
+
+def test_benchmarks_and_rounds_of_faults_set_off_no_rule() -> None:
+    raised = scratch_bank.NO_ALERTS.keys() | scratch_bank.UNCOUNTED.keys()
+    told = "a new rule: raise its threshold in benchmarks/scratch_bank.py"
+    assert raised == {rule.setting for rule in PAYMENT_RULES}, told
 
 
 def test_every_step_that_is_drawn_can_be_taken() -> None:
