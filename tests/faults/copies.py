@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # The parts of the project that the tests need.
 _COPIED = (
     *("accounts", "audit", "bankproject", "foundation", "support", "transfers", "tests"),
-    *("templates", "static", "deploy", "docs", "pyproject.toml", "manage.py"),
+    *("benchmarks", "templates", "static", "deploy", "docs", "pyproject.toml", "manage.py"),
 )
 # Variables of the run that we belong to: another run chooses its own.
 _OF_THIS_RUN = {"TEST_RUN_FOLDER", "TEST_DATABASE_URL", "PYTEST_ADDOPTS"}
