@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
 application = get_wsgi_application()
 
 from foundation import currency_record  # noqa: E402 - models can be imported from here on
-from foundation.keys import records as key_records  # noqa: E402 - and from here on
+from foundation.keys import records as key_records  # noqa: E402 - it imports models
 
 key_records.begin()
 currency_record.begin()

@@ -145,7 +145,7 @@ def problems(text: str, marks: Marks) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check or write the document; return the exit status."""
     parser = argparse.ArgumentParser(description="The proof column of docs/security.md.")
-    parser.add_argument("--write", action="store_true", help="write the column anew")
+    parser.add_argument("--write", action="store_true", help="write the column again")
     options = parser.parse_args(arguments)
     try:
         marks, text = all_marks(), DOCUMENT.read_text(encoding="utf-8")

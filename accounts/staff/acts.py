@@ -232,8 +232,8 @@ class ActingAdmin(ReadOnlyAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         shown = super().get_fields(request, obj)
-        changed = (one for one in self.changed_by_acts if isinstance(one, str) and one not in shown)
-        return [*shown, *self._with_moments(changed)]
+        changed = self._with_moments(one for one in self.changed_by_acts if isinstance(one, str))
+        return [*shown, *(one for one in changed if one not in shown)]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.act_view)

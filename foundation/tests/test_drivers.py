@@ -53,7 +53,7 @@ def test_errors_of_the_driver_are_those_of_django(alice: Any, bob: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="The others prepare anew by themselves.")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="The others prepare again by themselves.")
 def test_a_migration_that_alters_a_column_fails_no_statement_that_was_prepared_before(alice: Any) -> None:
     """R9.3. PostgreSQL refuses what it has prepared for another type, for as long as the connection lives."""
     email = alice.email

@@ -1,4 +1,8 @@
-"""What the routes of `transfers.api.money` take and give."""
+"""What the routes of `transfers.api.money` take and give.
+
+All of it is here, although that makes a long file: accounts, orders, entries and statements are made of one another's
+parts, and the document of the API describes them in the same words.
+"""
 
 from datetime import date
 from decimal import Decimal

@@ -79,6 +79,10 @@ class PaymentRule:
         return None if self.judges == AMOUNT else self.judges
 
     def is_set_off(self, facts: Facts, thresholds: Thresholds) -> bool:
+        """Return whether the payment sets it off. Only a payment that counts can be one too many: of the earlier ones
+        the limit row keeps no more than the threshold, and the replay knows all."""
+        if self.counts is not None and not self.counts.takes(facts.payment):
+            return False
         return self._measured(facts) > thresholds[self.setting]
 
     def _measured(self, facts: Facts) -> Decimal | int:

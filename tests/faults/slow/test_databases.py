@@ -181,7 +181,10 @@ def assert_nothing_is_acknowledged_that_the_standby_does_not_have(pair: Pair, wr
     """Check it even if an operator cancels the wait: the server then answers COMMIT as if all was well."""
     pair.kill_standby()
     wait_until(lambda: pair.ask(WAITING), "a COMMIT that waits")
-    time.sleep(0.5)  # earlier answers are reported by this point
+    # What waits is in no snapshot yet; everything before it is answered, and about to be reported.
+    with psycopg.connect(pair.environment["DATABASE_URL"]) as connection:
+        [(there,)] = connection.execute("SELECT count(*) FROM foundation_ratewindow").fetchall()
+    wait_until(lambda: len(writer.rows("done")) >= there, f"{there} reports")
     acknowledged = writer.rows("done")
     time.sleep(1)
     assert writer.rows("done") == acknowledged
