@@ -7,7 +7,8 @@ WORKDIR /bank
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.txt .
-RUN pip install -r requirements.txt
+# Only what the lock has the hash of, and nothing that would be built here: a build fetches tools that no lock names.
+RUN pip install --require-hashes --only-binary :all: -r requirements.txt
 COPY . .
 # The settings want secrets before they serve anything; these last for this one step only. Then the code is compiled:
 # where it runs, nothing can be written beside it.

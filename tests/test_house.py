@@ -273,16 +273,6 @@ def test_the_top_level_is_the_agreed_one() -> None:
     assert names - TOP_LEVEL == set()
 
 
-@proves("V15.1.2")
-@in_one_world("file", ["requirements.txt", "requirements-dev.txt"])
-def test_every_requirement_is_pinned(file: str) -> None:
-    lines = [line.partition(" #")[0].strip() for line in text_of(ROOT / file).splitlines()]
-    asked = [line for line in lines if line and not line.startswith(("#", "-r "))]
-    pin = re.compile(r"[A-Za-z0-9._-]+(\[[a-z0-9,-]+\])?==[0-9][A-Za-z0-9.+!-]*( ;.*)?")
-    assert asked
-    assert [line for line in asked if not pin.fullmatch(line)] == []
-
-
 @proves("V13.3.1")
 @in_one_world("file", ["docker-compose.yml", "Dockerfile"])
 def test_no_secret_stands_in_the_deployment_files(file: str) -> None:

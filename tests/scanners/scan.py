@@ -3,10 +3,13 @@
     make scan [SQLMAP=path] [WAPITI=path] [MINUTES=10]
     python -m tests.scanners.scan [--minutes 10] [--only sqlmap] [--targets 'history|send'] [--json report.json]
 
-The bank does not depend on the scanners: install each in a virtual environment of its own, since they pin other
-versions than we do (`python3 -m venv ~/sqlmap && ~/sqlmap/bin/pip install sqlmap==1.10.10`, the same with
-wapiti3==3.2.3), and name the two programs. Every limit of time and number is raised for the bank that is scanned
-(`demo_bank.RAISED`), and DEBUG is on, so that nothing seems safe only because it was never reached.
+The bank does not depend on the scanners: install them in a virtual environment of their own, since they pin other
+versions than we do, and name the two programs:
+
+    python3 -m venv ~/scanners && ~/scanners/bin/pip install --require-hashes -r tests/scanners/requirements.txt
+
+Every limit of time and number is raised for the bank that is scanned (`demo_bank.RAISED`), and DEBUG is on, so that
+nothing seems safe only because it was never reached.
 
 Exits with 1 if anything was found, if the bank answered with a fault (5xx), or if its ledger or its audit log do
 not hold afterwards; with 2 if a scanner is missing.

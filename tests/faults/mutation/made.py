@@ -1,7 +1,7 @@
 """Prints the mutants that cosmic-ray makes of the modules that it is given: for each a line of JSON.
 
-This program alone needs cosmic-ray: `python -m venv …`, `pip install -r tests/faults/mutation/requirements.txt`, and
-`make mutants COSMIC_RAY=…/bin/python`.
+This program alone needs cosmic-ray: `python -m venv …`,
+`pip install --require-hashes -r tests/faults/mutation/requirements.txt`, and `make mutants COSMIC_RAY=…/bin/python`.
 """
 
 import json

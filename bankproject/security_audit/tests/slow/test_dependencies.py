@@ -4,6 +4,7 @@ pip-audit is the real one; the source is a server of our own, or none.
 """
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -61,7 +62,9 @@ def source() -> Iterator[Callable[[Answer], str]]:
 
 @pytest.fixture
 def audited(tmp_path: Path) -> Callable[[str], Result]:
-    (tmp_path / "requirements.txt").write_text("# what runs\nDjango==5.2.19\npsycopg[binary]==3.3.9\n")
+    (tmp_path / "requirements.txt").write_text(
+        "# what runs\nDjango==5.2.19 \\\n    --hash=sha256:ab\npsycopg[binary]==3.3.9\n"
+    )
     (tmp_path / "requirements-dev.txt").write_text("-r requirements.txt\nruamel.yaml==0.19.1\n")
     return lambda source: dependencies.dependencies(tmp_path, source)
 
@@ -128,10 +131,6 @@ def test_without_a_list_of_packages_there_is_nothing_to_say(tmp_path: Path) -> N
 
 
 def test_every_package_that_is_pinned_is_asked_about(repository: Path) -> None:
-    lines = [
-        line
-        for name in ("requirements.txt", "requirements-dev.txt")
-        for line in (repository / name).read_text().splitlines()
-        if "==" in line and not line.startswith("#")
-    ]
+    lock = (repository / "requirements-dev.txt").read_text(encoding="utf-8")
+    lines = [line for line in lock.splitlines() if re.match(r"[a-z0-9-]+(\[[a-z,]+\])?==", line)]
     assert len(pinned(repository)) == len(lines) > 60
