@@ -10,6 +10,10 @@ COPY requirements.txt .
 # Only what the lock has the hash of, and nothing that would be built here: a build fetches tools that no lock names.
 RUN pip install --require-hashes --only-binary :all: -r requirements.txt
 COPY . .
+# Only a demo needs its people's lives and the commands that fill it and tell codes; without them DEMO is refused.
+ARG WITH_DEMO=
+RUN [ "$WITH_DEMO" = 1 ] \
+    || rm -r transfers/demo support/management/commands/seed_demo.py accounts/management/commands/demo_code.py
 # The settings want secrets before they serve anything; these last for this one step only. Then the code is compiled:
 # where it runs, nothing can be written beside it.
 RUN python deploy/make_env.py .env \

@@ -29,6 +29,8 @@ env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 DEBUG = env.bool("DEBUG", default=False)
 # Demo mode shows one-time codes and mails to strangers: never with real people's money.
 DEMO = env.bool("DEMO", default=False)
+if DEMO and not (BASE_DIR / "transfers" / "demo").is_dir():
+    raise ImproperlyConfigured("DEMO is on, but this installation has no demo. Build the image with DEMO=1.")
 
 BANK_NAME = env.str("BANK_NAME", default="Alder Bank")
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
