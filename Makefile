@@ -217,8 +217,9 @@ format: setup ## Let ruff format the code and sort its imports
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-$(UV): deploy/supply/requirements.txt | setup
-	@rm -rf .venv/lock && $(PY) -m venv .venv/lock
+# Needs no other environment: that one cannot be made while a lock is broken, after a merge say.
+$(UV): deploy/supply/requirements.txt
+	@$(PYTHON) -m venv --clear .venv/lock
 	.venv/lock/bin/python $(INSTALL) -r $<
 	@touch $@
 
@@ -226,8 +227,9 @@ $(UV): deploy/supply/requirements.txt | setup
 # every processor: the hashes are those of all files of a release. colorama is for Windows alone. The last two are for
 # environments apart, and hold packages that come as source only.
 define COMPILE
-	$(UV) pip compile --quiet --universal --python $(PY) --python-version 3.11 --generate-hashes $(ARGS) \
-	    --no-emit-package colorama --custom-compile-command "make lock" --group $(1) --output-file $(2) $(3)
+	$(UV) pip compile --quiet --universal --python .venv/lock/bin/python --python-version 3.11 --generate-hashes \
+	    --no-strip-extras --no-emit-package colorama --custom-compile-command "make lock" $(ARGS) \
+	    --group $(1) --output-file $(2) $(3)
 
 endef
 lock: $(UV) ## Write the locks from pyproject.toml: make lock ARGS=--upgrade, or ARGS="--upgrade-package NAME"

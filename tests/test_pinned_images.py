@@ -129,7 +129,7 @@ def test_each_image_gets_the_digest_that_its_registry_has_now(registry: Registry
     [
         ("another digest", "it says sha256:ffff"),
         ("not there", "HTTP Error 404"),
-        ("a page", "what came is no manifest"),
+        ("a page", "what came is not a manifest"),
         ("a token from elsewhere", "is not HTTPS"),
         ("nobody answers", "Connection refused"),
     ],

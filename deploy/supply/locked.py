@@ -122,7 +122,8 @@ class Package:
         if self.installed is None:
             return WITHOUT_A_TEXT[self.name].name if self.name in WITHOUT_A_TEXT else ""
         told = self.installed.metadata
-        short = [text for text in (told.get("License-Expression"), told.get("License")) if text and "\n" not in text]
+        words = (*told.get_all("License-Expression", []), *told.get_all("License", []))
+        short = [text for text in words if text and "\n" not in text]
         kinds = [text.rpartition(" :: ")[2] for text in told.get_all("Classifier", []) if text.startswith("License ::")]
         return (short or kinds or ["see the text of the licence"])[0].strip()
 

@@ -77,12 +77,12 @@ def digest_of(image: Image) -> str:
     """Return `sha256:…` of the manifest that the tag stands for.
 
     Raises:
-        NoDigest: the registry cannot be asked, or what it answers is no manifest, or not the one that it says.
+        NoDigest: the registry cannot be asked, or what it answers is not a manifest, or not the one that it says.
     """
     try:
         body, told = _manifest(image)
         if "schemaVersion" not in json.loads(body):
-            raise NoDigest("what came is no manifest")
+            raise NoDigest("what came is not a manifest")
     except (OSError, ValueError) as error:
         raise NoDigest(str(error)) from error
     digest = f"sha256:{hashlib.sha256(body).hexdigest()}"

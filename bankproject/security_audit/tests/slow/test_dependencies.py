@@ -132,5 +132,5 @@ def test_without_a_list_of_packages_there_is_nothing_to_say(tmp_path: Path) -> N
 
 def test_every_package_that_is_pinned_is_asked_about(repository: Path) -> None:
     lock = (repository / "requirements-dev.txt").read_text(encoding="utf-8")
-    lines = [line for line in lock.splitlines() if re.match(r"[a-z0-9-]+(\[[a-z,]+\])?==", line)]
+    lines = [line for line in lock.splitlines() if re.match(r"[a-z0-9-]+(\[[a-z,-]+\])?==", line)]
     assert len(pinned(repository)) == len(lines) > 60
