@@ -167,7 +167,7 @@ endif
 
 # The everyday tests measure coverage (of what: pyproject.toml); the others add little to it. All run, whatever fails. The
 # bar is asked of the file: slipcover asked for it in the run itself forgets what the workers measured before it prints.
-test: setup odbc cache browser curl firewall-packages fault-packages postgres ## Run every test, browser tests included, and measure coverage
+test: setup odbc cache browser curl firewall-packages fault-packages postgres ## Run every test and measure coverage
 	$(PY) -m slipcover --json --out .coverage.json -m pytest -n $(WORKERS) $(EVERYDAY); everyday=$$?; \
 	$(PY) -m slipcover --merge .coverage.json --out .coverage.json --fail-under 95 || everyday=1; \
 	$(PY) -m pytest $(WAITING) $(APART) && exit $$everyday
@@ -200,7 +200,7 @@ faults: export TEST_DATABASE_URL :=
 faults: setup postgres cache fault-packages ## Let customers pay while the bank is broken on purpose: make faults MINUTES=10 SEED=…
 	$(PY) -m tests.faults --minutes "$(MINUTES)" $(if $(SEED),--seed "$(SEED)") $(ARGS)
 
-lint: setup ## Check style, types, imports, migrations, settings, proofs, English, the compose file and the workflow
+lint: setup ## Check style, types, imports, migrations, proofs, English, compose file and workflow
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
@@ -213,7 +213,7 @@ lint: setup ## Check style, types, imports, migrations, settings, proofs, Englis
 	$(PY) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(PY) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
-format: setup ## Let ruff format the code and sort its imports
+format: setup ## Format the code and sort imports
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
@@ -232,7 +232,7 @@ define COMPILE
 	    --group $(1) --output-file $(2) $(3)
 
 endef
-lock: $(UV) ## Write the locks from pyproject.toml: make lock ARGS=--upgrade, or ARGS="--upgrade-package NAME"
+lock: $(UV) ## Write the locks from pyproject.toml: make lock ARGS=--upgrade
 	$(call COMPILE,bank,requirements.txt,--only-binary :all:)
 	$(call COMPILE,dev,requirements-dev.txt,--only-binary :all: --constraints requirements.txt)
 	$(call COMPILE,lock,deploy/supply/requirements.txt,--only-binary :all:)
@@ -240,7 +240,7 @@ lock: $(UV) ## Write the locks from pyproject.toml: make lock ARGS=--upgrade, or
 	$(call COMPILE,mutants,tests/faults/mutation/requirements.txt)
 	$(call COMPILE,scanners,tests/scanners/requirements.txt)
 
-sbom: setup ## Write the bill of materials (CycloneDX) and the notices of others' licences into build/
+sbom: setup ## Write bill of materials and licence notices into build/
 	$(PY) deploy/supply/sbom.py
 
 # Servers of its own on loopback, gone afterwards. BASE is a checkout of commit 11100bd with its .venv, to compare with;
@@ -267,7 +267,7 @@ MODULES ?=
 mutants: setup odbc cache ## Name changes of the money path that no test notices: make mutants MODULES=…
 	$(PY) -m tests.faults.mutation --cosmic-ray "$(COSMIC_RAY)" --at-once $(WORKERS) $(MODULES)
 
-clean: ## Remove what setup and the tools made; keep .env and the database
+clean: ## Remove what setup and tools made; keep .env and database
 	rm -rf .venv staticfiles test-results build .coverage.json \
 	    .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .bench .mutants
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -15,6 +15,8 @@ from pip_requirements_parser import RequirementsFile
 ROOT = Path(__file__).resolve().parents[2]
 LICENCES = Path(__file__).with_name("licences")
 _NAME_OF_A_LICENCE = re.compile(r"(licen[cs]e|copying|notice)", re.IGNORECASE)
+# The shortest that anybody uses, MIT-0, has more; a pointer to a licence, as Apache's for each file, has fewer.
+_SHORTEST_IN_WORDS = 120
 _CODE = {".js", ".json", ".py", ".pyc", ".pyi"}
 
 
@@ -32,7 +34,7 @@ class Licence:
         return f"{self.holder}\n\n{(LICENCES / f'{self.name}.txt').read_text(encoding='utf-8')}"
 
 
-# They come without their licence's text; or (async-timeout) are installed before Python 3.11.3 only.
+# They come without their licence's text.
 WITHOUT_A_TEXT = {
     "async-timeout": Licence("Apache-2.0", "Copyright aio-libs collaboration"),
     "fontpkg": Licence("MIT", "Copyright (c) Evan Jones"),
@@ -132,10 +134,10 @@ class Package:
         return [one for one in BUNDLED if one.package == self.name]
 
     def texts(self) -> dict[str, str]:
-        """Return the licences and notices that it is shipped with, by file.
+        """Return the licences and notices that it is shipped with, by file; the whole text under "" if they have none.
 
         Raises:
-            LookupError: it has none, and WITHOUT_A_TEXT does not know it.
+            LookupError: they have none, and WITHOUT_A_TEXT does not know it.
         """
         files = (self.installed.files or []) if self.installed else []
         named = {
@@ -145,11 +147,12 @@ class Package:
         }
         # The same words in several folders are told once.
         different = {text: file for file, text in named.items()}
-        if different:
-            return {file: text for text, file in different.items()}
+        found = {file: text for text, file in different.items()}
+        if sum(len(text.split()) for text in found.values()) >= _SHORTEST_IN_WORDS:
+            return found
         if self.name not in WITHOUT_A_TEXT:
             raise LookupError(f"{self.name} comes without the text of its licence: see WITHOUT_A_TEXT.")
-        return {"": WITHOUT_A_TEXT[self.name].text()}
+        return found | {"": WITHOUT_A_TEXT[self.name].text()}
 
     def needs(self) -> Iterator[str]:
         """Yield the canonical names of what it asks for on this machine, with the extras that the lock names."""
