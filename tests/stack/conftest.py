@@ -34,18 +34,20 @@ PEOPLE = (Path(__file__).parent / "people.py").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="session")
 def bank_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """Return what the first stage of the Dockerfile makes of the repository, by its own command."""
+    """Return what the first stage of the Dockerfile makes of the repository, by its own commands."""
     if not can_confine():
         sys.stderr.write("\nNot root, or no right to mount: the stack runs without read-only folders.\n")
     folder = tmp_path_factory.mktemp("image")
     folder.chmod(0o755)
     copy_context(folder)
     file = dockerfile("Dockerfile")
-    (build,) = [run for run in file.all("RUN") if "collectstatic" in run]
+    first = file.instructions.index(("COPY", ". ."))
+    build = [text.replace("/bank", str(folder)) for name, text in file.instructions[first:] if name == "RUN"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    command = build.replace("/bank", str(folder))
-    subprocess.run(["sh", "-ec", command], cwd=folder, env={"PATH": path}, check=True, capture_output=True)
+    for command in build[: len(build) - len(file.last_stage().all("RUN"))]:
+        subprocess.run(["sh", "-ec", command], cwd=folder, env={"PATH": path}, check=True, capture_output=True)
     assert not (folder / ".env").exists()
+    assert not (folder / "transfers" / "demo").exists()
     assert file.last_stage().all("USER") == [f"{BANK_USER}:{BANK_USER}"]
     variables = {name: value for name, value in file.last_stage().variables().items() if name != "PATH"}
     return Image(folder, "/bank", BANK_USER, variables)
