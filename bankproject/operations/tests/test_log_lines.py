@@ -126,6 +126,7 @@ def test_outside_of_a_request_there_is_no_id() -> None:
     assert json.loads(JsonFormatter().format(record_of("said")))["request_id"] == ""
 
 
+@proves("V16.2.2")
 def test_a_line_for_programs() -> None:
     with request_context(RequestContext(request_id="abc123")):
         line = json.loads(JsonFormatter().format(record_of("said", route="sign_in", status=200, ms=1.5, method="GET")))
