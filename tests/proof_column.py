@@ -3,7 +3,7 @@
     python -m tests.proof_column            # exit status 1 if a column says anything else; `make lint` asks this
     python -m tests.proof_column --write    # write both columns again
 
-A row of docs/security.md is `V6.3.1, V6.3.4 | promise | proof`. Its proof links each file with marked tests, with their
+A row of docs/security.md is `V6.3.1, V6.3.4|promise|proof`. Its proof links each file with marked tests, with their
 number if there are several. Where no test has a mark the column says `no test: ` and the reason, by hand. A gap in what
 is promised follows `*Open:*`: docs/asvs.csv then says that a requirement of this row is not met, and nowhere else.
 `tests.asvs_table` has the other document.
@@ -76,7 +76,7 @@ def written(text: str, marks: Marks) -> str:
     """Return the document with its proof column as the marks say."""
     lines = text.split("\n")
     for row in rows(text):
-        lines[row.line] = f"{', '.join(row.numbers)} | {row.promise} | {proof(row, marks)}"
+        lines[row.line] = f"{', '.join(row.numbers)}|{row.promise}|{proof(row, marks)}"
     return "\n".join(lines)
 
 

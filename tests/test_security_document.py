@@ -131,20 +131,20 @@ def test_a_mark_that_cannot_be_read_is_noticed(source: str) -> None:
 
 
 def test_the_column_is_written_and_nothing_else() -> None:
-    text = f"# A\n\n{HEAD}V6.3.1 | Five. | old\n\nV6.3.1 | no table |\n"
+    text = f"# A\n\n{HEAD}V6.3.1|Five.|old\n\nV6.3.1 | no table |\n"
     assert written(text, MARKS) == text.replace("old", PROOF)
     assert written(written(text, MARKS), MARKS) == written(text, MARKS)
 
 
 def test_a_marked_test_that_is_gone_changes_the_column() -> None:
-    text = f"{HEAD}V6.3.1 | Five. | {PROOF}\n"
+    text = f"{HEAD}V6.3.1|Five.|{PROOF}\n"
     assert written(text, MARKS) == text
     fewer = {"V6.3.1": MARKS["V6.3.1"] - {Marked("tests/test_a.py", 9)}}
     assert written(text, fewer) == text.replace("×2", "")
 
 
 def test_a_promise_without_a_test_keeps_its_reason() -> None:
-    text = f"{HEAD}V6.3.1 | Five. | {PROOF}\nV6.4.6 | None. | no test: nobody can\n"
+    text = f"{HEAD}V6.3.1|Five.|{PROOF}\nV6.4.6|None.|no test: nobody can\n"
     assert written(text, MARKS) == text
     assert list(problems(text, MARKS)) == []
 
@@ -177,7 +177,7 @@ def test_a_row_with_a_cell_too_few_or_too_many_is_noticed(row: str) -> None:
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, Path]:
     """A document and a table about one requirement, whose proof columns are old."""
     page, table = tmp_path / "security.md", tmp_path / "asvs.csv"
-    page.write_text(f"{HEAD}V6.3.1 | Five. | old\n", encoding="utf-8")
+    page.write_text(f"{HEAD}V6.3.1|Five.|old\n", encoding="utf-8")
     table.write_text("id,level,verdict,evidence,reason,proof\nV6.3.1,1,met,,,old\n", encoding="utf-8")
     monkeypatch.setattr(proof_column, "DOCUMENT", page)
     monkeypatch.setattr(proof_column, "all_marks", lambda: MARKS)
@@ -193,7 +193,7 @@ def test_the_program_compares_and_writes(small: tuple[Path, Path], capsys: pytes
     assert "security.md: the proof column is not what the marks say: python -m tests.proof_column --write" in told
     assert "asvs.csv: the proof column is not what the marks say: python -m tests.proof_column --write" in told
     assert proof_column.main(["--write"]) == 0
-    assert page.read_text(encoding="utf-8") == f"{HEAD}V6.3.1 | Five. | {PROOF}\n"
+    assert page.read_text(encoding="utf-8") == f"{HEAD}V6.3.1|Five.|{PROOF}\n"
     assert table.read_text(encoding="utf-8").endswith("V6.3.1,1,met,,,tests/slow/test_b.py; tests/test_a.py×2\n")
     assert proof_column.main([]) == 0
 
