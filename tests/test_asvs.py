@@ -120,7 +120,7 @@ def test_other_columns_are_noticed() -> None:
         read("id,verdict\n")
 
 
-@in_one_world("place", ["docs/nowhere.md", "docs/keys.md#nowhere", "accounts/nowhere.py"])
+@in_one_world("place", ["documents/nowhere.md", "docs/keys.md#nowhere", "accounts/nowhere.py"])
 def test_a_place_that_is_nowhere_is_noticed(place: str) -> None:
     assert not is_there(place)
     assert is_there("docs/keys.md#rotate")

@@ -198,13 +198,13 @@ def test_the_program_compares_and_writes(small: tuple[Path, Path], capsys: pytes
     assert proof_column.main([]) == 0
 
 
-@in_one_world("row", ["V6.3.1,1,met", "V6.3.1,1,not met,,nobody guesses,"])
-def test_the_program_tells_what_it_cannot_write(row: str, small: tuple[Path, Path]) -> None:
+def test_the_program_tells_what_it_cannot_write(small: tuple[Path, Path]) -> None:
     page, table = small
     assert proof_column.main(["--write"]) == 0
     whole = table.read_text(encoding="utf-8")
-    table.write_text(f"{whole.splitlines()[0]}\n{row}\n", encoding="utf-8")
-    assert proof_column.main(["--write"]) == 1
+    for row in ("V6.3.1,1,met", "V6.3.1,1,not met,,nobody guesses,"):
+        table.write_text(f"{whole.splitlines()[0]}\n{row}\n", encoding="utf-8")
+        assert proof_column.main(["--write"]) == 1, row
     table.write_text(whole, encoding="utf-8")
     page.write_text(f"{HEAD}V6.3.1 | a cell too few\n", encoding="utf-8")
     assert proof_column.main([]) == 1

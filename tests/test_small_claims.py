@@ -22,12 +22,12 @@ ADDRESSES = {
     "/sign-in/": "text/html; charset=utf-8",
     "/nowhere/": "text/html; charset=utf-8",
     "/dashboard/": "text/html; charset=utf-8",
-    "/history/?format=csv": "text/csv; charset=utf-8",
+    "/history/movements.csv": "text/csv; charset=utf-8",
     "/admin/": "text/html; charset=utf-8",
     "/healthz": "text/plain; charset=utf-8",
     "/readyz": "application/json",
     "/api/v1/profile": "application/problem+json",
-    "/api/v1/openapi.json": "application/json; charset=utf-8",
+    "/api/v1/openapi.json": "application/json",
 }
 
 
