@@ -109,7 +109,7 @@ def test_a_format_is_a_text_of_our_own() -> None:
         for call in calls(tree)
         if isinstance(call.func, ast.Attribute) and call.func.attr in {"format", "format_map"}
     ]
-    # A constant; an entry of one; a text for this engine; the path of a route; and `format()` of a log line, not of a text.
+    # A constant; an entry of one; a text for this engine; the path of a route; and the `format()` of log lines.
     ours = re.compile(r"'.*'|_?[A-Z_]+(\[.*\])?|texts\[connection\.vendor\]|quote|_path_of\(.*\)|self", re.DOTALL)
     assert [(path, text) for path, text in formats if not ours.fullmatch(text)] == []
 
