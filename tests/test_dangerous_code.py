@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from re import _compiler, _constants, _parser  # how Python itself reads a pattern
+from re import _compiler, _constants, _parser  # type: ignore[attr-defined]  # how Python itself reads a pattern
 from typing import Any
 
 import pytest
