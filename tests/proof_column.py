@@ -1,41 +1,31 @@
-"""The proof column of docs/security.md: which tests have the mark of a row's requirements.
+"""The proof columns of docs/security.md and docs/asvs.csv: which tests have the mark of a row's requirements.
 
-    python -m tests.proof_column            # exit status 1 if the column says anything else; `make lint` asks this
-    python -m tests.proof_column --write    # write the column again
+    python -m tests.proof_column            # exit status 1 if a column says anything else; `make lint` asks this
+    python -m tests.proof_column --write    # write both columns again
 
-A row is `V6.3.1, V6.3.4 | promise | proof`. Its proof links each file with marked tests, with their number if there
-are several. Where no test has a mark the column says `no test: ` and the reason, by hand. Marks are read from the
-source, since browser, firewall and slow tests are not imported everywhere.
+A row of docs/security.md is `V6.3.1, V6.3.4|promise|proof`. Its proof links each file with marked tests, with their
+number if there are several. Where no test has a mark the column says `no test: ` and the reason, by hand. A gap in what
+is promised follows `*Open:*`: docs/asvs.csv then says that a requirement of this row is not met, and nowhere else.
+`tests.asvs_table` has the other document.
 """
 # ruff: noqa: T201 - a program prints
 
 import argparse
-import ast
 import re
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from tests import asvs_table
 from tests.asvs import REQUIREMENTS
+from tests.marks import ROOT, Marks, all_marks, files_that_prove
 
-ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/security.md"
 COLUMNS = ["ASVS", "Promise", "Proof"]
-PACKAGES = ("accounts", "audit", "bankproject", "foundation", "support", "tests", "transfers")
 WITHOUT_A_TEST = "no test: "
-
-
-class Marked(NamedTuple):
-    """A test with a mark."""
-
-    file: str
-    line: int
-
-
-# The marked tests, by number.
-Marks = Mapping[str, set[Marked]]
+OPEN = "*Open:*"
+OUT_OF_DATE = "the proof column is not what the marks say: python -m tests.proof_column --write"
 
 
 class Row(NamedTuple):
@@ -70,44 +60,9 @@ def rows(text: str) -> list[Row]:
     return found
 
 
-def marks_in(source: str, file: str) -> Iterator[tuple[Marked, str]]:
-    """Yield each marked test of a file, with each of its numbers.
-
-    Raises:
-        ValueError: `proves` is called elsewhere than above a test, or without literal numbers of ASVS 5.0.0.
-    """
-    tree = ast.parse(source)
-    calls = {node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == "proves"}
-    for test in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
-        for mark in calls.intersection(test.decorator_list if test.name.startswith("test_") else []):
-            calls.remove(mark)
-            numbers = [node.value if isinstance(node, ast.Constant) else None for node in mark.args]
-            if not numbers or not set(numbers) <= set(REQUIREMENTS):
-                raise ValueError(f"{file}:{mark.lineno}: not of ASVS 5.0.0: {ast.unparse(mark)}")
-            yield from ((Marked(file, test.lineno), str(number)) for number in numbers)
-    for call in calls:
-        raise ValueError(f"{file}:{call.lineno}: proves() stands above a test function and nowhere else")
-
-
-def _called(call: ast.Call) -> str:
-    return ast.unparse(call.func).rpartition(".")[2]
-
-
-def all_marks() -> Marks:
-    """Return the marks of every test of the project, read from its source."""
-    marks: defaultdict[str, set[Marked]] = defaultdict(set)
-    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("test_*.py")):
-        source = path.read_text(encoding="utf-8")
-        if "proves(" in source:
-            for test, number in marks_in(source, str(path.relative_to(ROOT))):
-                marks[number].add(test)
-    return marks
-
-
 def proof(row: Row, marks: Marks) -> str:
     """Return the proof cell of a row: links to files with marked tests, or the reason that is there already."""
-    tests = {test for number in row.numbers for test in marks.get(number, ())}
-    files = sorted(Counter(test.file for test in tests).items())
+    files = files_that_prove(row.numbers, marks)
     links = (f"[{_short(file)}](../{file})" + (f"×{times}" if times > 1 else "") for file, times in files)
     return ", ".join(links) or row.proof
 
@@ -121,7 +76,7 @@ def written(text: str, marks: Marks) -> str:
     """Return the document with its proof column as the marks say."""
     lines = text.split("\n")
     for row in rows(text):
-        lines[row.line] = f"{', '.join(row.numbers)} | {row.promise} | {proof(row, marks)}"
+        lines[row.line] = f"{', '.join(row.numbers)}|{row.promise}|{proof(row, marks)}"
     return "\n".join(lines)
 
 
@@ -133,8 +88,6 @@ def problems(text: str, marks: Marks) -> Iterator[str]:
             yield f"{number} is not a requirement of ASVS 5.0.0"
         if times > 1:
             yield f"{number} stands in {times} rows: one row has all that is promised for it"
-    for number in sorted(marks.keys() - stands.keys()):
-        yield f"{number} is in no row, but on {len(marks[number])} tests, as in {min(marks[number]).file}"
     for row in rows(text):
         unmarked = [number for number in row.numbers if number not in marks]
         says_why = row.proof.startswith(WITHOUT_A_TEST) and row.proof != WITHOUT_A_TEST.strip()
@@ -142,23 +95,39 @@ def problems(text: str, marks: Marks) -> Iterator[str]:
             yield f"{', '.join(unmarked)}: on no test. Give such numbers a row that says why: `{WITHOUT_A_TEST}…`"
 
 
+def contradictions(text: str, table: Sequence[asvs_table.Requirement]) -> Iterator[str]:
+    """Yield each promise that says more, or less, than the verdicts on its requirements."""
+    verdicts = {requirement.id: requirement.verdict for requirement in table}
+    for row in rows(text):
+        unmet = [number for number in row.numbers if verdicts.get(number) != "met"]
+        if unmet and OPEN not in row.promise:
+            yield f"{', '.join(unmet)}: not met in docs/asvs.csv; the promise must say what is open, after {OPEN}"
+        if not unmet and OPEN in row.promise:
+            yield f"{', '.join(row.numbers)}: something is open, but docs/asvs.csv says that all are met"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check or write the document; return the exit status."""
-    parser = argparse.ArgumentParser(description="The proof column of docs/security.md.")
-    parser.add_argument("--write", action="store_true", help="write the column again")
+    """Check or write both documents; return the exit status."""
+    parser = argparse.ArgumentParser(description="The proof columns of docs/security.md and docs/asvs.csv.")
+    parser.add_argument("--write", action="store_true", help="write the columns again")
     options = parser.parse_args(arguments)
+    text, table = DOCUMENT.read_text(encoding="utf-8"), asvs_table.DOCUMENT.read_text(encoding="utf-8")
     try:
-        marks, text = all_marks(), DOCUMENT.read_text(encoding="utf-8")
-        new, wrong = written(text, marks), list(problems(text, marks))
+        marks, requirements = all_marks(), asvs_table.read(table)
+        new = {DOCUMENT: written(text, marks), asvs_table.DOCUMENT: asvs_table.written(table, marks)}
+        found = (*problems(text, marks), *contradictions(text, requirements))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    if options.write:
-        DOCUMENT.write_text(new, encoding="utf-8")
-    elif new != text:
-        wrong.append("the proof column is not what the marks say: python -m tests.proof_column --write")
+    wrong = [f"docs/security.md: {problem}" for problem in found]
+    wrong += [f"docs/asvs.csv: {problem}" for problem in asvs_table.problems(requirements, marks)]
+    for document, old in {DOCUMENT: text, asvs_table.DOCUMENT: table}.items():
+        if options.write:
+            document.write_text(new[document], encoding="utf-8")
+        elif new[document] != old:
+            wrong.append(f"{document.name}: {OUT_OF_DATE}")
     for problem in wrong:
-        print(f"docs/security.md: {problem}", file=sys.stderr)
+        print(problem, file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -241,7 +241,7 @@ HARD_BODIES: dict[str, tuple[bytes, int, str]] = {
 }
 
 
-@proves("V1.5.2", "V1.5.3", "V2.2.1", "V15.2.2")
+@proves("V1.5.2", "V1.5.3", "V2.2.1", "V15.2.2", "V15.3.5")
 @in_one_world("kind", HARD_BODIES)
 def test_a_hard_body_is_refused_with_a_code(kind: str, alices: ApiClient) -> None:
     # R7.3, R3.2: and nothing of it comes back.
@@ -368,7 +368,7 @@ def test_every_exception_has_one_answer(error: Exception, status: int, code: str
     assert ("Retry-After" in answer) == (status in {429, 503} or code == "still_running")
 
 
-@proves("V16.3.4")
+@proves("V16.3.4", "V16.5.4")
 def test_what_nobody_expected_is_logged(alices: ApiClient, caplog: Any) -> None:
     # R9.5
     raised.append(Unheard("a fault of ours"))

@@ -113,7 +113,7 @@ def test_each_rule_catches_its_fault(instruction: tuple[str, str], fault: str) -
     assert fault in faults(Dockerfile([*good, instruction]))
 
 
-@proves("V13.3.1")
+@proves("V13.3.1", "V13.4.1")
 def test_the_image_has_no_secret_no_history_and_no_test(repository: Path) -> None:
     paths = {str(path) for path in in_the_image()}
     assert {"manage.py", "requirements.txt", "deploy/gunicorn.conf.py", "bankproject/settings.py"} <= paths

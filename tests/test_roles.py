@@ -129,6 +129,7 @@ def test_every_user_has_the_one_role_they_were_made_with(alice: Any, sam: Any, a
         assert not user.is_superuser
 
 
+@proves("V8.3.3")
 def test_may_asks_the_role_and_nothing_else(alice: Any, sam: Any) -> None:
     # R1.7
     assert may(alice, "transfers.transfer_own_money")
@@ -146,7 +147,7 @@ def test_require_refuses_what_may_would(alice: Any) -> None:
         require(alice, "accounts.view_user")
 
 
-@proves("V8.3.1")
+@proves("V8.3.1", "V8.3.3")
 def test_being_a_superuser_passes_no_service(make_user: Any) -> None:
     # R1.7
     root = make_user("Root", Role.ADMIN)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import proof_column
+from tests import asvs_table, proof_column
+from tests import marks as marked
 from tests.asvs import REQUIREMENTS
 from tests.asvs import proves as mark  # not by its own name: these are not marks
-from tests.proof_column import DOCUMENT, ROOT, Marked, Marks, marks_in, problems, rows, written
+from tests.marks import ROOT, Marked, Marks, marks_in
+from tests.proof_column import DOCUMENT, problems, rows, written
 from tests.tables import in_one_world
 
 SECTIONS = [
@@ -22,7 +24,7 @@ PROOF = "[slow/b](../tests/slow/test_b.py), [a](../tests/test_a.py)×2"
 
 @cache
 def all_marks() -> Marks:
-    return proof_column.all_marks()
+    return marked.all_marks()
 
 
 def document() -> str:
@@ -41,10 +43,29 @@ def test_the_proof_column_is_what_the_marks_say() -> None:
 
 
 def test_what_was_proved_by_many_tests_still_is() -> None:
-    """This many tests had numbers when the marks came; fewer means that marks were taken away."""
+    """This many tests had numbers when the table came; fewer means that marks were taken away."""
     marks = all_marks()
-    assert len(marks) >= 134
-    assert len({test for tests in marks.values() for test in tests}) >= 500
+    assert len(marks) >= 184
+    assert len({test for tests in marks.values() for test in tests}) >= 539
+
+
+def test_what_is_open_is_what_the_table_says_is_not_met() -> None:
+    table = asvs_table.read(asvs_table.DOCUMENT.read_text(encoding="utf-8"))
+    assert list(proof_column.contradictions(document(), table)) == []
+
+
+@in_one_world(
+    ("verdict", "promise", "problem"),
+    [
+        ("partly", "Five.", "V6.3.1: not met in docs/asvs.csv; the promise must say what is open, after *Open:*"),
+        ("met", "Five. *Open:* six", "V6.3.1: something is open, but docs/asvs.csv says that all are met"),
+    ],
+)
+def test_a_promise_that_is_wider_or_narrower_than_the_table_is_noticed(
+    verdict: str, promise: str, problem: str
+) -> None:
+    table = [asvs_table.Requirement("V6.3.1", "1", verdict, "", "", "")]
+    assert list(proof_column.contradictions(f"{HEAD}V6.3.1 | {promise} | x\n", table)) == [problem]
 
 
 def test_no_promise_stands_there_twice() -> None:
@@ -110,20 +131,20 @@ def test_a_mark_that_cannot_be_read_is_noticed(source: str) -> None:
 
 
 def test_the_column_is_written_and_nothing_else() -> None:
-    text = f"# A\n\n{HEAD}V6.3.1 | Five. | old\n\nV6.3.1 | no table |\n"
+    text = f"# A\n\n{HEAD}V6.3.1|Five.|old\n\nV6.3.1 | no table |\n"
     assert written(text, MARKS) == text.replace("old", PROOF)
     assert written(written(text, MARKS), MARKS) == written(text, MARKS)
 
 
 def test_a_marked_test_that_is_gone_changes_the_column() -> None:
-    text = f"{HEAD}V6.3.1 | Five. | {PROOF}\n"
+    text = f"{HEAD}V6.3.1|Five.|{PROOF}\n"
     assert written(text, MARKS) == text
     fewer = {"V6.3.1": MARKS["V6.3.1"] - {Marked("tests/test_a.py", 9)}}
     assert written(text, fewer) == text.replace("×2", "")
 
 
 def test_a_promise_without_a_test_keeps_its_reason() -> None:
-    text = f"{HEAD}V6.3.1 | Five. | {PROOF}\nV6.4.6 | None. | no test: nobody can\n"
+    text = f"{HEAD}V6.3.1|Five.|{PROOF}\nV6.4.6|None.|no test: nobody can\n"
     assert written(text, MARKS) == text
     assert list(problems(text, MARKS)) == []
 
@@ -146,36 +167,45 @@ def test_a_number_without_a_test_beside_one_with_tests_is_noticed() -> None:
     assert problem.startswith("V6.3.4: on no test.")
 
 
-def test_a_mark_without_a_row_is_noticed() -> None:
-    assert list(problems(HEAD, MARKS)) == ["V6.3.1 is in no row, but on 3 tests, as in tests/slow/test_b.py"]
-
-
 @in_one_world("row", ["V6.3.1 | a", "V6.3.1 | a | b | c", "V6.3.1 |  | b", " | a | b"])
 def test_a_row_with_a_cell_too_few_or_too_many_is_noticed(row: str) -> None:
     with pytest.raises(ValueError, match="not a row of"):
         rows(HEAD + row)
 
 
-def test_the_program_compares_and_writes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    page = tmp_path / "security.md"
-    page.write_text(f"{HEAD}V6.3.1 | Five. | old\n", encoding="utf-8")
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, Path]:
+    """A document and a table about one requirement, whose proof columns are old."""
+    page, table = tmp_path / "security.md", tmp_path / "asvs.csv"
+    page.write_text(f"{HEAD}V6.3.1|Five.|old\n", encoding="utf-8")
+    table.write_text("id,level,verdict,evidence,reason,proof\nV6.3.1,1,met,,,old\n", encoding="utf-8")
     monkeypatch.setattr(proof_column, "DOCUMENT", page)
     monkeypatch.setattr(proof_column, "all_marks", lambda: MARKS)
+    monkeypatch.setattr(asvs_table, "DOCUMENT", table)
+    monkeypatch.setattr(asvs_table, "LEVELS", {"V6.3.1": 1})
+    return page, table
+
+
+def test_the_program_compares_and_writes(small: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    page, table = small
     assert proof_column.main([]) == 1
-    assert "python -m tests.proof_column --write" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "security.md: the proof column is not what the marks say: python -m tests.proof_column --write" in told
+    assert "asvs.csv: the proof column is not what the marks say: python -m tests.proof_column --write" in told
     assert proof_column.main(["--write"]) == 0
-    assert page.read_text(encoding="utf-8") == f"{HEAD}V6.3.1 | Five. | {PROOF}\n"
+    assert page.read_text(encoding="utf-8") == f"{HEAD}V6.3.1|Five.|{PROOF}\n"
+    assert table.read_text(encoding="utf-8").endswith("V6.3.1,1,met,,,tests/slow/test_b.py; tests/test_a.py×2\n")
     assert proof_column.main([]) == 0
 
 
-def test_the_program_tells_what_it_cannot_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    page = tmp_path / "security.md"
-    page.write_text(HEAD, encoding="utf-8")
-    monkeypatch.setattr(proof_column, "DOCUMENT", page)
-    monkeypatch.setattr(proof_column, "all_marks", lambda: MARKS)
-    assert proof_column.main(["--write"]) == 1
+def test_the_program_tells_what_it_cannot_write(small: tuple[Path, Path]) -> None:
+    page, table = small
+    assert proof_column.main(["--write"]) == 0
+    whole = table.read_text(encoding="utf-8")
+    for row in ("V6.3.1,1,met", "V6.3.1,1,not met,,nobody guesses,"):
+        table.write_text(f"{whole.splitlines()[0]}\n{row}\n", encoding="utf-8")
+        assert proof_column.main(["--write"]) == 1, row
+    table.write_text(whole, encoding="utf-8")
     page.write_text(f"{HEAD}V6.3.1 | a cell too few\n", encoding="utf-8")
     assert proof_column.main([]) == 1
 

@@ -71,7 +71,7 @@ def pages(alice: Any, ada: Any, browser_of: Any) -> dict[str, Any]:
     }
 
 
-@proves("V3.4.4", "V3.4.5", "V3.4.6", "V3.4.8", "V14.3.2")
+@proves("V3.2.1", "V3.4.4", "V3.4.5", "V3.4.6", "V3.4.8", "V14.2.2", "V14.3.2")
 def test_every_answer_has_the_headers(alice: Any, ada: Any, browser_of: Any) -> None:
     # R8.2
     for kind, answer in pages(alice, ada, browser_of).items():
@@ -87,7 +87,7 @@ def test_every_answer_has_the_headers(alice: Any, ada: Any, browser_of: Any) -> 
         assert "Server" not in answer, kind
 
 
-@proves("V3.4.3")
+@proves("V3.4.3", "V3.7.1")
 def test_the_content_policy_allows_our_own_files_and_nothing_inline(alice: Any, ada: Any, browser_of: Any) -> None:
     # R8.2, R8.3
     for kind, answer in pages(alice, ada, browser_of).items():
@@ -275,7 +275,7 @@ def with_broken_pages() -> None:
     urlpatterns.extend(pattern for pattern in urls.urlpatterns if pattern not in urlpatterns)
 
 
-@proves("V16.5.1")
+@proves("V16.5.1", "V16.5.4")
 @in_one_world("headers", [{}, {"Accept": "application/json"}])
 def test_a_fault_of_ours_tells_nothing(settings: Any, headers: dict[str, str]) -> None:
     # A peer's fault: SQL error text reaching the client.

@@ -110,6 +110,7 @@ def test_the_admins_own_sign_in_page_leads_home(alice: Any, ada: Any, browser_of
             assert (answer.status_code, answer["Location"]) == (302, "/")
 
 
+@proves("V6.4.6")
 def test_the_admins_own_password_page_leads_to_the_banks(ada: Any, browser_of: Any) -> None:
     # R1.4, R1.8: Django's counts no guesses at the old password, records nothing and tells nobody.
     browser = browser_of(ada)
@@ -168,7 +169,7 @@ def test_the_filters_that_lists_offer_work(ada: Any, browser_of: Any, rows: Any)
         assert f"{not_there}@example.com" not in rows_of_page
 
 
-@proves("V8.2.3")
+@proves("V8.2.3", "V15.3.1")
 def test_no_page_of_the_staff_area_shows_a_secret(rows: Any, alice: Any, ada: Any, browser_of: Any) -> None:
     # R2.2, R8.1: numbers masked; phone, address, hashes and digests not at all.
     browser = browser_of(ada)

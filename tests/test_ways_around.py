@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.asvs import proves
+
 pytestmark = pytest.mark.django_db
 
 
+@proves("V7.4.4")
 @pytest.mark.parametrize(
     ("who", "target"),
     [("alice", "/dashboard/"), ("sam", "/admin/"), ("audrey", "/admin/"), ("ada", "/admin/")],

@@ -53,6 +53,7 @@ def renewed(api: ApiClient) -> Any:
 # --- What an access token is ------------------------------------------------------------------------------------
 
 
+@proves("V9.2.4", "V10.3.3")
 def test_an_access_token_says_who_for_whom_and_for_how_long(alice: Any, api_of: Any, clock: Any) -> None:
     # R7.1
     token = api_of(alice).tokens.access_token
@@ -133,7 +134,7 @@ FORGERIES: dict[str, Any] = {
 }
 
 
-@proves("V9.1.1", "V9.1.2", "V9.1.3", "V9.2.1", "V9.2.3")
+@proves("V6.8.2", "V9.1.1", "V9.1.2", "V9.1.3", "V9.2.1", "V9.2.3", "V10.3.1")
 @in_one_world("forgery", FORGERIES)
 def test_a_token_that_the_bank_did_not_make_so_opens_nothing(forgery: str, alice: Any, api_of: Any) -> None:
     # R7.1
@@ -145,7 +146,7 @@ def test_a_token_that_the_bank_did_not_make_so_opens_nothing(forgery: str, alice
     assert is_in(api), "else the test would prove nothing"
 
 
-@proves("V9.1.1")
+@proves("V9.1.1", "V10.3.2")
 def test_another_users_session_opens_nothing(alice: Any, bob: Any, api_of: Any) -> None:
     hers, his = api_of(alice), api_of(bob)
     token = forged(hers, sid=str(his.tokens.session))
@@ -170,6 +171,7 @@ def test_an_old_key_still_opens_what_it_signed(alice: Any, api_of: Any, settings
     assert not is_in(api)
 
 
+@proves("V14.2.2")
 def test_recent_reads_are_not_kept_forever(alice: Any, api_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api_tokens, "_KEPT", 2)
     api_tokens._read_lately.clear()

@@ -62,6 +62,7 @@ def test_an_unsent_mail_is_not_shown(client: Client, settings: Any) -> None:
     assert client.get("/demo/mailbox/999999/").status_code == 404
 
 
+@proves("V1.2.2")
 def test_only_links_to_the_bank_become_links_and_text_stays_text(client: Client, settings: Any) -> None:
     # R8.3
     settings.DEMO = True

@@ -26,7 +26,7 @@ def change(client: Client, old: str = PASSWORD, new: str = NEW, again: str | Non
     )
 
 
-@proves("V6.3.7")
+@proves("V6.2.2", "V6.3.7")
 def test_the_password_is_changed_and_the_person_told(alice: Any, browser_of: Any) -> None:
     # R1.8
     browser = browser_of(alice)

@@ -57,7 +57,7 @@ def test_a_new_password_by_mail_and_then_both_factors(alice: Any, client: Client
     ]
 
 
-@proves("V6.4.3")
+@proves("V6.3.6", "V6.4.3")
 def test_access_to_the_mailbox_does_not_turn_two_factor_on(make_user: Any, client: Client) -> None:
     # R1.9, R1.3: a user who never enrolled goes on as after any password.
     dora = make_user("Dora", two_factor=False)

@@ -70,6 +70,10 @@ def test_sixty_four_characters_and_more_are_taken_and_too_many_are_refused_not_c
             (text, "password_too_common")
             for text in ("password1234", "PASSWORD1234", "12dragonfly34", "!!football!!12")
         ),
+        *(
+            (text, "password_too_common")
+            for text in ("dragonsunshine", "Iloveyou-Princess", "liverpoolchelsea2026", "michael jordan23")
+        ),
         *((text, "password_pattern") for text in ("aaaaaaaaaaaa", "123456789012", "abcabcabcabc", "210987654321")),
         *((text, "password_pattern") for text in ("qwertyuiopas", "QWERTYUIOPAS", "qwertzuiopas", "asdfghjklzxcvbnm")),
         *((text, "password_pattern") for text in ("aaaabbbbcccc", "112233445566", "abcdefghijkl", "zyxwvutsrqpo")),

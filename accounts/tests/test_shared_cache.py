@@ -95,7 +95,7 @@ def test_with_a_cache_no_row_is_written(shared_cache: Any, alice: Any, client: C
     assert not RateWindow.objects.exists()
 
 
-@proves("V16.5.3")
+@proves("V16.5.2", "V16.5.3")
 def test_without_its_cache_the_bank_says_so_and_does_nothing_that_is_limited(
     no_cache: None, alice: Any, browser_of: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -152,5 +152,6 @@ def test_nothing_is_sent_a_second_time(shared_cache: Any, monkeypatch: pytest.Mo
     assert shared_cache.llen("bank:limit:k") == 2
 
 
+@proves("V15.4.1")
 def test_all_threads_of_a_process_share_one_pool(cache_url: str) -> None:
     assert client_for(cache_url) is client_for(cache_url)

@@ -104,6 +104,7 @@ def test_failures_are_recorded_without_what_was_typed_by_mistake(alice: Any, cli
     assert AuditEntry.objects.filter(action="LOGIN_FAILURE").latest("id").actor_label == "unknown"
 
 
+@proves("V7.6.2")
 @in_one_world(
     "data",
     [
@@ -125,6 +126,7 @@ def test_a_missing_credential_never_signs_in(alice: Any, client: Client, data: d
     assert not is_signed_in(client)
 
 
+@proves("V15.3.5")
 @in_one_world("value", [None, True, 0, 1, [], ["x"], {}, {"$ne": ""}])
 def test_credentials_of_another_type_are_refused(alice: Any, value: Any) -> None:
     # A peer's fault: any code that calls authenticate() with parsed JSON.
@@ -259,7 +261,7 @@ def test_one_is_never_sent_to_another_site(alice: Any, client: Client, code_of: 
     assert give_code(client, code_of(alice))["Location"] == "/"
 
 
-@proves("V7.2.4")
+@proves("V7.2.2", "V7.2.4")
 def test_the_session_key_changes_at_each_step(alice: Any, client: Client, code_of: Any) -> None:
     # ASVS 7.2: a key planted before signing in must not become a signed-in one.
     client.get("/sign-in/")

@@ -44,6 +44,7 @@ def enrol(client: Client, user: Any, code_of: Any) -> list[str]:
     return SHOWN.findall(answer.content.decode())
 
 
+@proves("V6.5.4")
 def test_one_code_turns_it_on_and_ten_recovery_codes_are_shown_once(dora: Any, client: Client, code_of: Any) -> None:
     # R1.3
     codes = enrol(client, dora, code_of)
@@ -177,6 +178,7 @@ def test_two_windows_that_enrol_at_once_turn_it_on_once(dora: Any, code_of: Any)
     assert RecoveryCode.objects.filter(user=dora).count() == 10
 
 
+@proves("V6.5.8")
 def test_a_code_of_the_last_or_next_half_minute_is_accepted_and_older_are_not(alice: Any) -> None:
     # RFC 6238, 5.2
     with time_machine.travel(NOON, tick=False) as clock:

@@ -1,5 +1,6 @@
 """Entries are sealed in hash-linked blocks, each once, however late they are committed (R6.3)."""
 
+import json
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -234,5 +235,5 @@ def test_the_command_says_what_it_did(entries: Entries) -> None:
     assert output.getvalue().splitlines() == [
         "Sealed 0 entries. The last block is not made yet.",
         "Sealed 2 entries. The last block is 1.",
-        f"The head of the audit log: {sealing.head()}",
+        f"The head of the audit log: {json.dumps(sealing.head())}",
     ]

@@ -88,6 +88,12 @@ else if (kept && !key) store({ ...kept, state: "lost" });
 else if (kept && kept.state !== "lost") store(null);
 else if (kept && kept.path === here && crypto.subtle) restore(kept);
 
+// session.js empties a page that nobody answers after the end of the session.
+document.addEventListener("session-over", () => {
+  const typing = stored();
+  if (typing) store({ ...typing, state: "lost" });
+});
+
 // Who signs out leaves nothing behind.
 document.addEventListener("submit", (event) => event.target.action.endsWith("/sign-out/") && store(null));
 

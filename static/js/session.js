@@ -1,7 +1,7 @@
 /* A minute before the session ends, asks whether somebody is still there (components/session_dialog.html).
 
    The server keeps the time. Another tab may have been in use meanwhile, so it is asked before anything is shown,
-   and asked again before the page gives up. It does not note every request, so what it says may be some seconds less
+   and asked again before the page gives up. If it does not answer by then, the page is emptied. It does not note every request, so what it says may be some seconds less
    than is left since this page was made: the later of the two counts. Whoever it did not note has `spare_seconds`
    more, in which nothing is counted down, and one can still stay. */
 
@@ -16,6 +16,7 @@ let ownEnd = Date.now() + Number(dialog.dataset.secondsLeft) * 1000;
 let endsAt = ownEnd;
 let overAt = ownEnd;
 let waiting = 0;
+let isEmptied = false;
 
 const secondsLeft = () => Math.ceil((endsAt - Date.now()) / 1000);
 
@@ -75,10 +76,25 @@ const ask = async (url, options = {}) => {
   return answer.json();
 };
 
+/* The session is over, and nobody can say where to go: what the page shows goes at once, whoever is there. */
+const empty = () => {
+  isEmptied = true;
+  document.dispatchEvent(new Event("session-over"));
+  const notice = document.createElement("p");
+  notice.className = "notice panel m-3";
+  notice.setAttribute("role", "alert");
+  notice.textContent = "You’re signed out, and we can’t reach the bank right now. We’ll keep trying.";
+  document.title = "Signed out";
+  document.body.replaceChildren(notice);
+};
+
 const check = async () => {
   try {
-    follow(await ask(dialog.dataset.leftUrl));
+    const answer = await ask(dialog.dataset.leftUrl);
+    if (isEmptied) leave();
+    else follow(answer);
   } catch {
+    if (!isEmptied && Date.now() >= overAt) empty();
     wait(5, check); // no network now; nothing is lost by asking again
   }
 };

@@ -109,6 +109,26 @@ def test_a_hiccup_of_the_server_costs_nobody_what_they_typed(alices_page: Page) 
     expect(page.get_by_label("Description")).to_have_value("Half a sentence")
 
 
+@proves("V14.3.1")
+def test_without_a_network_the_page_is_emptied_when_the_session_ends(alices_page: Page) -> None:
+    page = alices_page
+    page.goto(reverse("transfer_send"))
+    page.get_by_label("Description").fill("For the garden")
+    page.clock.run_for(1000)
+    page.route("**/session/", lambda route: route.fulfill(status=200, body="<p>Bad gateway</p>"))
+    let_pass(page, 290)
+    page.clock.run_for(6000)
+    expect(page.get_by_label("Description")).to_have_value("For the garden")
+    let_pass(page, 30)
+    page.clock.run_for(6000)
+    expect(page.get_by_role("alert")).to_contain_text("You’re signed out")
+    assert page.locator("body").inner_text().strip() == page.get_by_role("alert").inner_text().strip()
+    assert "For the garden" not in page.content()
+    page.unroute("**/session/")
+    page.clock.run_for(6000)
+    expect(page).to_have_url(re.compile(r"/sign-in/"))
+
+
 def test_nobody_there_is_signed_out_and_what_was_typed_comes_back(
     alices_page: Page, alice: Any, code_of: Callable[[Any], str]
 ) -> None:

@@ -176,7 +176,7 @@ def write_scripts(alice: Any, sam: Any, ada: Any) -> None:
     people.lock_user(origin=an_origin(), actor=ada, user=bob, reason=f"{REASON} {SCRIPT}", code=fresh_code(ada))
 
 
-@proves("V1.2.1")
+@proves("V1.1.2", "V1.2.1")
 def test_no_script_that_anybody_wrote_is_live_on_any_page_or_in_any_mail(
     hers: Hers, alice: Any, sam: Any, ada: Any, audrey: Any, browser_of: Any
 ) -> None:
@@ -258,7 +258,7 @@ def test_no_address_takes_a_form_without_a_token(
 # --- Where one is sent --------------------------------------------------------------------------------------
 
 
-@proves("V3.7.2")
+@proves("V3.7.2", "V3.7.3")
 @pytest.mark.parametrize("target", ["https://evil.example/", "/\\evil.example/"])
 def test_no_page_sends_anybody_to_another_site(target: str, hers: Hers, alice: Any, ada: Any, browser_of: Any) -> None:
     # More targets, at the one page that has a `next`: `test_sign_in`.
@@ -326,7 +326,7 @@ def test_a_session_that_the_attacker_chose_is_not_the_one_that_signs_in(alice: A
 # --- Headers of every answer ----------------------------------------------------------------------------------
 
 
-@proves("V3.4.4", "V3.4.6", "V14.3.2")
+@proves("V3.4.4", "V3.4.6", "V14.2.5", "V14.3.2")
 def test_no_answer_can_be_framed_or_kept(hers: Hers, alice: Any, ada: Any, browser_of: Any) -> None:
     # R8.2: on every page, for everybody, by GET and POST; downloads and refusals included.
     for browser in (Client(), browser_of(alice), browser_of(ada)):
@@ -385,7 +385,7 @@ def test_a_line_break_typed_into_a_subject_or_name_starts_no_header_of_a_mail(
 SAFE_FILENAME = re.compile(r'(attachment|inline); filename="[A-Za-z0-9][A-Za-z0-9._-]*\.(csv|pdf)"')
 
 
-@proves("V5.4.1", "V5.4.2")
+@proves("V3.2.1", "V5.4.1", "V5.4.2")
 def test_names_of_downloads_have_no_path_and_no_text_of_anybodys(hers: Hers, alice: Any, browser_of: Any) -> None:
     account = BankAccount.objects.get(owner=alice, nickname="Moonfund")
     renaming.rename_account(actor=alice, account=account, nickname='../../x"; filename="evil.exe')
@@ -400,7 +400,7 @@ def test_names_of_downloads_have_no_path_and_no_text_of_anybodys(hers: Hers, ali
     assert seen >= 3
 
 
-@proves("V5.3.2")
+@proves("V1.1.1", "V5.3.2", "V13.4.3")
 @pytest.mark.parametrize("trick", ["../../../etc/passwd", "..%2f..%2fmanage.py", "....//manage.py", "%00", "x" * 5000])
 def test_tricks_with_paths_are_not_found(trick: str, hers: Hers, alice: Any, browser_of: Any) -> None:
     browser = browser_of(alice)

@@ -82,7 +82,7 @@ def lively(alice: Any, everyday: BankAccount, savings: BankAccount, bobs: BankAc
     return live_lively(alice, everyday, savings, bobs)
 
 
-@proves("V1.2.10")
+@proves("V1.1.2", "V1.2.10")
 def test_no_cell_begins_as_a_formula_and_amounts_are_plain_numbers(
     alice: Any, browser_of: Callable, lively: list[BankAccount]
 ) -> None:

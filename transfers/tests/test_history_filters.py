@@ -243,6 +243,7 @@ def test_nonsense_is_refused_at_its_field(
     assert [chip["label"] for chip in response.context["chips"]] == ([] if name == "type" else ["Deposit"])
 
 
+@proves("V2.2.3")
 def test_ranges_that_hold_nothing_are_refused(alice: Any, browser_of: Callable, everyday: BankAccount) -> None:
     query = {"date_from": "2026-02-01", "date_to": "2026-01-01", "min_amount": "2", "max_amount": "1"}
     response = browser_of(alice).get(URL, query)

@@ -18,6 +18,8 @@ from accounts.sign_in.passwords.hashing import MAX_PASSWORD_CHARS, is_hashable, 
 # What remains of a password without its easily guessed parts must be at least this long.
 _FEWEST_SURPRISES = 5
 _SHORTEST_REPEATED_PART = 8
+# Shorter entries of the list of common passwords count only by themselves: many words are made of two of them.
+_SHORTEST_COMMON = 4
 
 # Keyboards as people see them: rows, and columns one after the other.
 _RUNS = (
@@ -69,15 +71,24 @@ class LengthValidator:
 
 
 class CommonPasswordValidator(password_validation.CommonPasswordValidator):
-    """Refuses Django's list of twenty thousand, also with up to six digits and signs before and after."""
+    """Refuses Django's list of twenty thousand, also two of them in a row, and with up to six digits and signs before
+    and after: few of the list are as long as ours must be, and what people make of the others to lengthen them is what
+    lists of longer ones begin with (ASVS V6.2.4)."""
 
     def validate(self, password: str, user: Any = None) -> None:
         super().validate(password, user)
         core = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", password).lower()
-        if len(password) - len(core) <= 6 and core in self.passwords:
+        is_most_of_it = len(password) - len(core) <= 6
+        if is_most_of_it and core in self.passwords:
             raise ValidationError(
                 "This is a common password with a few digits or signs around it.", code="password_too_common"
             )
+        if self._is_two(password.lower()) or (is_most_of_it and self._is_two(core)):
+            raise ValidationError("This is two common passwords in a row.", code="password_too_common")
+
+    def _is_two(self, text: str) -> bool:
+        ends = range(_SHORTEST_COMMON, len(text) - _SHORTEST_COMMON + 1)
+        return any(text[:end] in self.passwords and text[end:].lstrip(" -_.") in self.passwords for end in ends)
 
 
 class ExpectedWordsValidator:

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -17,5 +18,5 @@ class Command(BaseCommand):
         last = last_block()
         self.stdout.write(f"Sealed {sealed} entries. The last block is {last.number if last else 'not made yet'}.")
         if sealed:
-            # A scheduler writes it to its log: kept elsewhere, it is proof like an exported one.
-            self.stdout.write(f"The head of the audit log: {head()}")
+            # A scheduler writes it to its log: sent elsewhere, it is proof like an exported one, in the same form.
+            self.stdout.write(f"The head of the audit log: {json.dumps(head())}")

@@ -90,7 +90,7 @@ def test_what_looks_like_a_secret_is_not_in_the_text(text: str, secret: str) -> 
     "text",
     [
         "GET transfers_history 200 in 12.3 ms",
-        "The head of the audit log: {'number': 3, 'hash': '" + "0a1b2c3d" * 8 + "', 'count': 12}",
+        'The head of the audit log: {"number": 3, "hash": "' + "0a1b2c3d" * 8 + '", "count": 12}',
         "request 4b311fc5fe354c1ba58b370b52fa9102 of 0193c2f0-1234-7abc-8a23-1b3456789012",
         "exit code 1 after 2026-11-21 at 17:54:10",
         "Forbidden (CSRF token missing.): /payees/",
@@ -126,6 +126,7 @@ def test_outside_of_a_request_there_is_no_id() -> None:
     assert json.loads(JsonFormatter().format(record_of("said")))["request_id"] == ""
 
 
+@proves("V16.2.2")
 def test_a_line_for_programs() -> None:
     with request_context(RequestContext(request_id="abc123")):
         line = json.loads(JsonFormatter().format(record_of("said", route="sign_in", status=200, ms=1.5, method="GET")))
