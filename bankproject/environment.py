@@ -1,5 +1,6 @@
 """Reading settings from the environment: django-environ, and the bank's checks on numbers."""
 
+import re
 from decimal import Decimal
 
 import environ
@@ -8,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from foundation.currencies import UnknownCurrency, exponent_of
 
 _BELOW = 10**12
+_CONTACT = re.compile(r"(?:mailto:|https://|tel:)[^\s]{3,200}")
 
 
 class BankEnv(environ.Env):
@@ -70,6 +72,17 @@ class BankEnv(environ.Env):
         except UnknownCurrency as error:
             raise ImproperlyConfigured(f"{name}: {error}") from error
         return code
+
+    def contact(self, name: str) -> str:
+        """Read where people can be reached: an address of mail, web or telephone, or "".
+
+        Raises:
+            ImproperlyConfigured: another text, or one with spaces or lines in it.
+        """
+        address: str = self.str(name, default="")
+        if address and not _CONTACT.fullmatch(address):
+            raise ImproperlyConfigured(f"{name} must be empty, or begin with mailto:, https:// or tel:.")
+        return address
 
 
 def _require_positive(name: str, number: int | Decimal) -> None:

@@ -33,6 +33,8 @@ DEMO = env.bool("DEMO", default=False)
 BANK_NAME = env.str("BANK_NAME", default="Alder Bank")
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
 CURRENCY = env.currency("CURRENCY", default="EUR")
+# Where finders of faults write, in /.well-known/security.txt; with "" there is no such page.
+SECURITY_CONTACT = env.contact("SECURITY_CONTACT")
 
 # --- Secrets: one for each purpose, none with a default (R8.7) -------------------------------------------
 
@@ -181,6 +183,9 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
+        # Two names for one address: browsers know the one or the other (bankproject/csp_reports.py).
+        "report-uri": "/csp-reports/",
+        "report-to": "csp",
     }
 }
 
@@ -214,13 +219,15 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # The outermost, so that no answer is without its headers.
+    "bankproject.middleware.SecurityHeadersMiddleware",
     "foundation.request_context.RequestContextMiddleware",
     # Before everything that might refuse a health check, and around everything that takes time.
     "bankproject.operations.middleware.OperationsMiddleware",
     "bankproject.middleware.ErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "bankproject.middleware.SecurityHeadersMiddleware",
+    "bankproject.middleware.NotEmbeddedMiddleware",
+    "bankproject.static_files.ServedFiles",
     "bankproject.middleware.Utf8OnlyMiddleware",
     "accounts.sign_in.sessions.middleware.ReplicaMiddleware",
     "bankproject.middleware.PageMiddleware",
@@ -351,6 +358,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
+# No other site has a use for them; without this line each would be open to scripts of all sites.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

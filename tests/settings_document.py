@@ -26,6 +26,7 @@ ROW = re.compile(r"^`([A-Z][A-Z0-9_]+)` \|(.*)$", re.MULTILINE)
 # What each way of reading takes, in words.
 TAKES = {
     "bool": "on/off",
+    "contact": "contact",
     "currency": "currency",
     "database": "address",
     "email_url": "address",
