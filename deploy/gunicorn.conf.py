@@ -43,6 +43,8 @@ forwarded_allow_ips = ""
 
 certfile = os.environ.get("WEB_CERTIFICATE") or None
 keyfile = os.environ.get("WEB_CERTIFICATE_KEY") or None
+# As at the firewall: forward secrecy and authenticated encryption alone (ASVS V12.1.2). Python takes TLS from 1.2 on.
+ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 # What the workers count for /metrics is written where each of them can read it (docs/operations.md).

@@ -115,12 +115,15 @@ def test_its_own_pages_have_the_banks_security_headers(visitor: Callable[..., Vi
         "X-Content-Type-Options",
         "Referrer-Policy",
         "Cross-Origin-Opener-Policy",
+        "Cross-Origin-Resource-Policy",
         "Permissions-Policy",
+        "Reporting-Endpoints",
         "Cache-Control",
     ):
         assert ours[name] == bank[name], name
     assert "default-src 'none'" in ours["Content-Security-Policy"]
     assert "unsafe" not in ours["Content-Security-Policy"]
+    assert ours["Content-Security-Policy"].endswith("report-uri /csp-reports/; report-to csp")
     for headers in (bank, ours):
         assert not re.search(r"\d", headers.get("Server", "")), "it tells its version"
 
@@ -296,7 +299,7 @@ def test_with_a_certificate_it_speaks_https_only(tmp_path_factory: pytest.TempPa
         connection.request("GET", "/")
         answer = connection.getresponse()
         assert answer.status == 502
-        assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
         assert Visitor(firewall.port, []).get("/").status == 400
 
 
@@ -339,6 +342,7 @@ def _wait_for_pid(path: Path) -> int:
         ("FIREWALL_REQUESTS_PER_SECOND", "0"),
         ("FIREWALL_WORKERS", "1; daemon on"),
         ("FIREWALL_CERTIFICATE", "/etc/a b"),
+        ("FIREWALL_HSTS", 'max-age=1" always; add_header X-A "'),
     ],
 )
 def test_no_setting_can_add_to_the_configuration(name: str, value: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from tests.firewall.conftest import readable_folder, spare_port
+from tests.firewall.tls import client, takes
 from tests.firewall.visitor import Answer, Visitor
 
 
@@ -87,3 +88,8 @@ def test_the_demo_bank_by_https(repository: Path, tmp_path_factory: pytest.TempP
             assert browser.get("/static/css/tokens.css").status == 200, "collected"
             attack = browser.get("/history/", {"text": "' UNION SELECT password FROM accounts_user--"})
             assert (attack.status == 403) is (choice == "yes")
+            # By the firewall and by gunicorn alike: an ECDSA key, forward secrecy, authenticated encryption.
+            tried = ("ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES256-GCM-SHA384")
+            taken = [suite for suite in tried if takes(browser.port, client("TLSv1.2", suite))]
+            assert taken == ["ECDHE-ECDSA-AES256-GCM-SHA384"]
+            assert not takes(browser.port, client("TLSv1.1"))
