@@ -21,9 +21,11 @@ from audit.models import AuditEntry
 from foundation.mail_links import new_token
 from tests.acts import WRONG_PASSWORD, link_for
 from tests.asvs import proves
+from tests.firewall.attacks import FORM, UNION, Attack, header, json_body, query, url
 from tests.firewall.conftest import SERVE, readable_folder, running, spare_port
 from tests.firewall.visitor import Firewall, Visitor
 from tests.plugin import PASSWORD
+from tests.test_headers_of_every_route import ALWAYS
 
 FORGED = {
     "X-Forwarded-For": "203.0.113.9",
@@ -126,6 +128,35 @@ def test_its_own_pages_have_the_banks_security_headers(visitor: Callable[..., Vi
     assert ours["Content-Security-Policy"].endswith("report-uri /csp-reports/; report-to csp")
     for headers in (bank, ours):
         assert not re.search(r"\d", headers.get("Server", "")), "it tells its version"
+
+
+REFUSALS: dict[str, tuple[int, Attack]] = {
+    "an attack": (403, query(text="<script>alert(1)</script>")),
+    "an attack on the API": (403, json_body('{"description": "' + UNION + '"}')),
+    "what is for machines of the bank": (403, url("/metrics")),
+    "a body that does not parse": (400, json_body('{"a": ')),
+    "an odd path": (400, url("/accounts/'/")),
+    "a method nobody takes": (405, url("/", "TRACE")),
+    "a body too long": (413, lambda visitor: visitor.ask("POST", "/sign-in/", "a=" + "a" * 300_000, FORM)),
+    "an address too long": (414, url("/?text=" + "a" * 40_000)),
+    "another kind of body": (415, json_body("a=1", FORM)),
+    "another Host": (421, header("Host", "evil.example")),
+    "a Host that is none": (400, header("Host", "http://localhost/")),
+}
+
+
+@proves("V3.4.5", "V3.4.6", "V3.4.8")
+def test_each_of_its_refusals_has_the_whole_set_of_headers(visitor: Callable[..., Visitor]) -> None:
+    """As the bank's own answers (tests/test_headers_of_every_route.py), and a policy that allows less."""
+    expected = ALWAYS | {
+        "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; "
+        "base-uri 'none'; report-uri /csp-reports/; report-to csp",
+        "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
+    }
+    for name, (status, attack) in REFUSALS.items():
+        answer = attack(visitor())
+        assert (answer.status, answer.reached_bank) == (status, False), name
+        assert {header: answer.headers.get(header) for header in expected} == expected, name
 
 
 def test_the_pages_find_their_style(visitor: Callable[..., Visitor]) -> None:
