@@ -4,6 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from bankproject import starting
+
+starting.keep_files_private()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
 application = get_wsgi_application()
 

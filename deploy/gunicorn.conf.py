@@ -7,8 +7,24 @@ WEB_CERTIFICATE_KEY where nothing in front of it speaks HTTPS.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
+
+
+def _end_if_a_setting_is_wrong() -> None:
+    """End in the one line that names it, before a worker would in a traceback (docs/settings.md). It is tried in a
+    copy of this process: what this one has read, its workers would not read anew after SIGHUP."""
+    copy = os.fork()
+    if copy == 0:
+        from bankproject import starting
+
+        starting.try_settings()
+    if os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]):
+        sys.exit(1)
+
+
+_end_if_a_setting_is_wrong()
 
 wsgi_app = "bankproject.wsgi:application"
 # Only the proxy in front needs to reach it: any other client could name any address as its own (docs/firewall.md).

@@ -96,4 +96,4 @@ def comes_from_trusted_proxy(request: HttpRequest) -> bool:
     if not settings.TRUSTED_PROXIES or _valid_ip(peer) is None:
         return False
     address = ipaddress.ip_address(peer)
-    return any(address in ipaddress.ip_network(network) for network in settings.TRUSTED_PROXIES)
+    return any(address in network for network in settings.TRUSTED_PROXIES)
