@@ -17,6 +17,7 @@ from bankproject.environment import BankEnv
 from bankproject.operations.logs import logging_config
 from foundation.keys.rings import key_ring as _key_ring
 from foundation.keys.rings import refuse_shared, refuse_weak_text
+from foundation.request_context import trusted_networks as _trusted_networks
 from transfers.interest.rates import savings_rate as _savings_rate
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -140,9 +141,11 @@ if CACHE_URL and CACHE_URL.partition("://")[0] not in {"redis", "rediss", "unix"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Networks (CIDR) of our own proxies: X-Forwarded-For is believed only from them, and only its last entry.
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+TRUSTED_PROXIES = _trusted_networks(env.list("TRUSTED_PROXIES", default=[]))
 
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
+# A redirected program would go on sending its secrets in clear, and nobody would notice: DoorMiddleware refuses it.
+SECURE_REDIRECT_EXEMPT = [r"^api/(?!v1/docs/?$)"]
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
@@ -221,7 +224,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
-    "bankproject.middleware.Utf8OnlyMiddleware",
+    "bankproject.door.DoorMiddleware",
     "accounts.sign_in.sessions.middleware.ReplicaMiddleware",
     "bankproject.middleware.PageMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -230,6 +233,9 @@ MIDDLEWARE = [
     "accounts.sign_in.sessions.middleware.TwoFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+
+# Of a whole body, in bytes, as at the firewall: no form of the bank is longer (DoorMiddleware).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
 ROOT_URLCONF = "bankproject.urls"
 WSGI_APPLICATION = "bankproject.wsgi.application"

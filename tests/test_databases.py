@@ -8,13 +8,14 @@ import os
 import runpy
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from psycopg._conninfo_utils import split_attempts
 
-from bankproject.databases import database, odbc_words
+from bankproject.databases import LOCK_SECONDS, database, odbc_words, wait_at_most
 from tests.asvs import proves
 from tests.tables import in_one_world
 
@@ -218,3 +219,37 @@ def test_without_an_address_there_is_none_made_up(made: Any) -> None:
     with pytest.raises(ImproperlyConfigured, match="NOT_THERE"):
         database(environ.Env(), "NOT_THERE")
     assert "NOT_THERE" not in os.environ
+
+
+# --- Waits for locks ----------------------------------------------------------------------------------------------
+
+
+def test_a_request_that_waits_for_a_lock_is_answered_before_its_worker_is_given_up(made: Any) -> None:
+    """R9.3, F5: it may wait twice, the second time to note that the first was in vain."""
+    wait = made("sqlite:///bank.sqlite3")["OPTIONS"]["timeout"]
+    assert 2 * wait < GUNICORN["timeout"]
+    assert wait == LOCK_SECONDS
+    assert made("sqlite:///bank.sqlite3?timeout=3")["OPTIONS"]["timeout"] == 3
+    for seconds in (0, 15, 60):
+        with pytest.raises(ImproperlyConfigured, match=r"^SOME_URL: timeout must be 1 to 14 seconds\.$"):
+            made(f"sqlite:///bank.sqlite3?timeout={seconds}")
+    assert GUNICORN["timeout"] > 2 * 14
+
+
+@in_one_world(
+    ("vendor", "statement"),
+    [
+        ("sqlite", None),
+        (
+            "postgresql",
+            "SELECT set_config('lock_timeout', '10s', false) WHERE current_setting('lock_timeout') = '0'",
+        ),
+        ("microsoft", "SET LOCK_TIMEOUT 10000"),
+    ],
+)
+def test_each_connection_of_a_web_server_waits_no_longer(vendor: str, statement: str | None) -> None:
+    """R9.3, F5: SQLite has an option for it."""
+    opened = MagicMock(vendor=vendor)
+    wait_at_most(None, opened)
+    execute = opened.cursor.return_value.__enter__.return_value.execute
+    assert [call.args for call in execute.call_args_list] == ([] if statement is None else [(statement,)])

@@ -16,6 +16,7 @@ import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from foundation.request_context import trusted_networks
 from tests.asvs import proves
 from tests.keys import RINGS
 from tests.settings_run import REQUIRED, run_settings
@@ -257,7 +258,7 @@ def test_another_database_is_left_as_it_is(settings_with: Any) -> None:
 def test_behind_a_trusted_proxy_its_word_on_https_counts(settings_with: Any) -> None:
     # R8.4
     made = settings_with(TRUSTED_PROXIES="10.0.0.0/8,192.168.0.0/16")
-    assert made["TRUSTED_PROXIES"] == ["10.0.0.0/8", "192.168.0.0/16"]
+    assert made["TRUSTED_PROXIES"] == trusted_networks(["10.0.0.0/8", "192.168.0.0/16"])
     assert made["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
 
 
