@@ -7,14 +7,25 @@ from typing import Any
 from urllib.parse import unquote
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 15
+# How long a statement waits for what another transaction holds. A request may wait twice, the second time to note that
+# the first was in vain, before the web server gives up its worker (`timeout` in deploy/gunicorn.conf.py).
+LOCK_SECONDS = 10
+_MOST_LOCK_SECONDS = 14  # twice is still less
+# For web workers only: a job may wait for as long as it likes. What the operator has set for PostgreSQL wins.
+_WAIT_AT_MOST = {
+    "postgresql": f"SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', false)"
+    " WHERE current_setting('lock_timeout') = '0'",
+    "microsoft": f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}",
+}
 # Writers queue instead of failing; a commit that was answered is on the disk; REPLACE cannot bypass the append-only
 # triggers (R3.4).
 _SQLITE = {
     "transaction_mode": "IMMEDIATE",
-    "timeout": 30,
+    "timeout": LOCK_SECONDS,
     # How many prepared statements a connection keeps; with 128, pages would push out those of a payment.
     "cached_statements": 512,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
@@ -70,21 +81,21 @@ class Told:
     is_debug: bool
 
 
-def database(
-    variable: str, url: str, parsed: dict[str, Any], told: Told, *, read_only: bool = False
-) -> dict[str, Any]:
+def database(variable: str, url: str, parsed: dict[str, Any], told: Told, *, read_only: bool = False) -> dict[str, Any]:
     """Return the entry of `DATABASES` for the address in this variable, with the engine's options.
 
     `read_only` is for a readable secondary: on SQL Server the connection says that it intends to read.
 
     Raises:
-        ImproperlyConfigured: an unknown driver, SQL Server without encryption outside DEBUG (R8.2), or several hosts
-            with a mistake.
+        ImproperlyConfigured: an unknown driver, SQL Server without encryption outside DEBUG (R8.2), several hosts with
+            a mistake, or a SQLite file that a request would wait for too long.
     """
     found = dict(parsed)
     options = found.setdefault("OPTIONS", {})
     if found["ENGINE"] == "django.db.backends.sqlite3":
         found["OPTIONS"] = _SQLITE | options
+        if found["OPTIONS"]["timeout"] not in range(1, _MOST_LOCK_SECONDS + 1):
+            raise ImproperlyConfigured(f"{variable}: timeout must be 1 to {_MOST_LOCK_SECONDS} seconds.")
     elif found["ENGINE"] == "django.db.backends.postgresql":
         if options.get("prepare_threshold") == "None":
             options["prepare_threshold"] = None
@@ -96,6 +107,14 @@ def database(
     found["CONN_MAX_AGE"] = told.kept_seconds
     found["CONN_HEALTH_CHECKS"] = True
     return found
+
+
+def wait_at_most(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Bound how long each statement of a new connection waits for locks (Django's `connection_created`); SQLite's has
+    an option for it."""
+    if statement := _WAIT_AT_MOST.get(connection.vendor):
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
 
 
 def _take_one_of_several(found: dict[str, Any], variable: str, url: str, *, read_only: bool) -> None:

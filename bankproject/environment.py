@@ -24,6 +24,7 @@ from django.core.validators import EmailValidator
 from bankproject import addresses, hosts
 from foundation.currencies import UnknownCurrency, exponent_of
 from foundation.keys.rings import BadKeys, parse_ring, parse_signing_key
+from foundation.request_context import Network, trusted_networks
 from transfers.interest.rates import BadRates, parse_rates
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Setting:
 
 
 class BankEnv:
-    """Reads the environment. Every method raises ImproperlyConfigured, in one line that begins with the setting's name."""
+    """Reads the environment. Every method raises ImproperlyConfigured, one line that begins with the setting's name."""
 
     def __init__(self) -> None:
         self.table: dict[str, Setting] = {}
@@ -72,7 +73,7 @@ class BankEnv:
         """Read whether something is on. A typo is neither, so that `DEMO=flase` does not become one of them."""
         return self._read(name, default, _truth, "on/off", "on or off: 1, true, yes, on, or 0, false, no, off")
 
-    def whole(self, name: str, default: int, *, least: int, most: int) -> int:
+    def within(self, name: str, default: int, *, least: int, most: int) -> int:
         """Read a whole number from `least` to `most`."""
         parse = partial(_whole, least=least, most=most)
         return self._read(name, default, parse, f"{least}–{most}", f"a whole number from {least} to {most}")
@@ -82,7 +83,7 @@ class BankEnv:
         if most == _MOST:
             parse = partial(_whole, least=1, most=most)
             return self._read(name, default, parse, "≥1", "a whole number from 1 on, of nine digits at most")
-        return self.whole(name, default, least=1, most=most)
+        return self.within(name, default, least=1, most=most)
 
     def positive_amount(self, name: str, default: Decimal) -> Decimal:
         """Read an amount of money from 1 on, below 10**12."""
@@ -131,6 +132,11 @@ class BankEnv:
         """Read a list of hosts, networks or origins, each by its own function in `bankproject/hosts.py`."""
         parse = partial(_list, parse=what, least=min(len(default), 1))
         return self._read(name, default, parse, "list", f"a list, separated by commas, of {told}")
+
+    def networks(self, name: str) -> list[Network]:
+        """Read addresses and networks; one with more than its own bits, 127.0.0.1/8, probably has a wrong digit."""
+        told = "networks or addresses, separated by commas, such as 10.0.0.0/8 or 10.0.0.7"
+        return self._read(name, [], _networks, "list", told)
 
     def listening(self, name: str, default: str) -> str:
         """Read where a server listens: host:port, or unix:/path."""
@@ -201,7 +207,7 @@ class BankEnv:
             raise self._refusal(name) from None
         for number, line in enumerate(lines, 1):
             if not _LINE.fullmatch(line):  # without its text: it may be a key
-                raise ImproperlyConfigured(f"{name}: line {number} of {path} must be NAME=value, with no blank before =.")
+                raise ImproperlyConfigured(f"{name}: line {number} of {path} must be NAME=value, without a blank.")
         environ.Env.read_env(str(path))
 
     # --- Reading --------------------------------------------------------------------------------------------------
@@ -288,7 +294,8 @@ def _currency(text: str) -> str:
 
 def _language(text: str) -> str:
     known = {code for code, _ in LANGUAGES}
-    if not re.fullmatch(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", text) or not {text.lower(), text.partition("-")[0]} & known:
+    is_known = text.lower() in known or text.partition("-")[0] in known
+    if not is_known or not re.fullmatch(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", text):
         raise ValueError
     return text
 
@@ -318,6 +325,10 @@ def _list(text: str, *, parse: Callable[[str], T], least: int = 0) -> list[T]:
     if len(found) < least:
         raise ValueError
     return found
+
+
+def _networks(text: str) -> list[Network]:
+    return trusted_networks(filter(None, (part.strip() for part in text.split(","))))
 
 
 def _listening(text: str) -> str:

@@ -5,12 +5,10 @@ A demo bank shows its codes and mails to anyone, so it starts under no public na
 
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
-
-Network = IPv4Network | IPv6Network
 
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 # Not ending in a number: that would be an address with a mistake, which some programs read in their own way.
@@ -67,15 +65,6 @@ def origin(text: str) -> str:
     """
     site(text.replace("://*.", "://", 1))
     return text.rstrip("/")
-
-
-def network(text: str) -> Network:
-    """Return a network in CIDR, or the one of a single address.
-
-    Raises:
-        ValueError: no network, or one with bits of a host (127.0.0.1/8), where a digit was probably wrong.
-    """
-    return ip_network(text)
 
 
 def refuse_public_demo(site_url: str, allowed_hosts: Iterable[str], demo_hosts: Iterable[str]) -> None:

@@ -1,5 +1,5 @@
-"""Connections that the bank would open to other machines in clear, or encrypted to whoever answers: refused at the start,
-unless the operator names the host, whose network they then answer for (ASVS V12.3.1, V12.3.2).
+"""Connections to other machines in clear, or encrypted to whoever answers: refused at the start, unless the operator
+names the host, for whose network they then answer (ASVS V12.3.1, V12.3.2).
 """
 
 from collections.abc import Container, Mapping

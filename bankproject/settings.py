@@ -22,7 +22,7 @@ from foundation.keys.rings import refuse_shared
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# Each call is the row of a setting: its name, its default, its type by the method, its bounds. `env.table` has them all.
+# Each call is a setting's row: its name, its default, its type by the method, its bounds. `env.table` has them all.
 env = BankEnv()
 env.read_file("ENV_FILE", default=BASE_DIR / ".env")
 
@@ -144,13 +144,15 @@ DEMO_HOSTS = env.hosts("DEMO_HOSTS", [], hosts.allowed_host, "host names, withou
 # Hosts that the bank may reach without TLS, or without verifying it, since their network is the operator's own.
 CLEAR_HOSTS = env.hosts("CLEAR_HOSTS", [], hosts.host, "host names, without scheme and port")
 # Networks of our own proxies: X-Forwarded-For is believed only from them, and only its last entry.
-TRUSTED_PROXIES = env.hosts("TRUSTED_PROXIES", [], hosts.network, "networks, such as 10.0.0.0/8 or 127.0.0.1")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 
 if DEMO:
     hosts.refuse_public_demo(SITE_URL, ALLOWED_HOSTS, DEMO_HOSTS)
 
 SECURE_SSL_REDIRECT = env.on_off("SECURE_SSL_REDIRECT", default=not DEBUG)
-SECURE_HSTS_SECONDS = env.whole("SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000, least=0, most=63_072_000)
+# A redirected program would go on sending its secrets in clear, and nobody would notice: DoorMiddleware refuses it.
+SECURE_REDIRECT_EXEMPT = [r"^api/(?!v1/docs/?$)"]
+SECURE_HSTS_SECONDS = env.within("SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000, least=0, most=63_072_000)
 # Both bind more than this host, and a browser's preload list is hard to leave: only when asked.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.on_off("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
 SECURE_HSTS_PRELOAD = env.on_off("SECURE_HSTS_PRELOAD", default=False)
@@ -230,7 +232,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
-    "bankproject.middleware.Utf8OnlyMiddleware",
+    "bankproject.door.DoorMiddleware",
     "accounts.sign_in.sessions.middleware.ReplicaMiddleware",
     "bankproject.middleware.PageMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -239,6 +241,9 @@ MIDDLEWARE = [
     "accounts.sign_in.sessions.middleware.TwoFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+
+# Of a whole body, in bytes, as at the firewall: no form of the bank is longer (DoorMiddleware).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
 ROOT_URLCONF = "bankproject.urls"
 WSGI_APPLICATION = "bankproject.wsgi.application"
@@ -262,7 +267,7 @@ CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 # --- Database ---------------------------------------------------------------------------------------------
 
 _told = Told(
-    kept_seconds=env.whole("CONN_MAX_AGE", 60, least=0, most=86_400),
+    kept_seconds=env.within("CONN_MAX_AGE", 60, least=0, most=86_400),
     driver=env.one_of("MSSQL_DRIVER", MSSQL_DRIVERS[0], *MSSQL_DRIVERS),
     extra_params=env.odbc_words("MSSQL_EXTRA_PARAMS", default=""),
     is_debug=DEBUG,
