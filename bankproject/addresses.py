@@ -14,8 +14,8 @@ import environ
 _POSTGRESQL = ("postgres", "postgresql", "pgsql", "psql")
 _MAIL_SERVERS = ("smtp", "smtps", "smtp+tls", "smtp+ssl")
 _MAIL_SINKS = ("consolemail", "dummymail", "filemail", "memorymail")
-# One host with its port or without, the host in brackets if it is an IPv6 address; a socket's folder is escaped.
-_PLACE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._%-]+)(?::[0-9]{1,5})?")
+# One host with its port or without, the host in brackets if it is an IPv6 address.
+_PLACE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 _QUERY = re.compile(r"[A-Za-z_]+=[^@&=]*(?:&[A-Za-z_]+=[^@&=]*)*")
 _DATABASE_NAME = re.compile(r"/[^/@]+")
 

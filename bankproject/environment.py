@@ -37,7 +37,7 @@ _MOST_AMOUNT = 10**12
 _AMOUNT = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,4})?")
 _ODBC_WORD = r"[^=;{}]+=\s*(?:\{(?:[^}]|\}\})*\}|[^;{}]*)\s*"
 _ODBC_WORDS = re.compile(f"{_ODBC_WORD}(?:;{_ODBC_WORD})*")
-_LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=.*|#.*|\s*")
+_LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=[^\0]*|#.*|\s*")
 _ESCAPES = "in the password write # as %23, / as %2F, ? as %3F and @ as %40"
 # Their texts say what is wrong, and quote no secret.
 _EXPLAINED = (UnknownCurrency, BadRates, BadKeys)
@@ -220,7 +220,7 @@ class BankEnv:
         if text is None and not isinstance(default, str):
             if isinstance(default, _Required):
                 raise ImproperlyConfigured(f"{name} is missing; `make setup` writes one into .env.")
-            return default  # type: ignore[no-any-return] # what `parse` would make: the methods above see to it
+            return default
         text = default if text is None else text
         try:
             return parse(text)
@@ -313,6 +313,8 @@ def _time_zone(text: str) -> str:
 
 
 def _sender(text: str) -> str:
+    if not re.fullmatch(r"[^<>]+|[^<>]* ?<[^<>]+>", text):
+        raise ValueError
     try:
         EmailValidator()(parseaddr(_line(text, least=3, most=320))[1])
     except ValidationError as error:

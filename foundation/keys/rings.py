@@ -24,11 +24,11 @@ def parse_ring(text: str) -> dict[str, bytes]:
     """
     ring: dict[str, bytes] = {}
     for item in filter(None, (part.strip() for part in text.split(","))):
-        kid, _, spelt = item.partition(":")
+        kid, colon, spelt = item.partition(":")
         # Not twice in another case either: some databases would take K1 and k1 for the same. And no other text is
         # quoted below: it may be a key without its id.
         taken = kid.lower() in {other.lower() for other in ring}
-        if not _KEY_ID.fullmatch(kid) or taken:
+        if not colon or not _KEY_ID.fullmatch(kid) or taken:
             raise BadKeys("key ids are 1 to 8 letters or digits, each used once, before a colon")
         key = base64.urlsafe_b64decode(spelt) if _KEY.fullmatch(spelt) else b""
         if len(key) != 32 or len(set(key)) < 12:
