@@ -382,9 +382,9 @@ LANGUAGE_CODE = env.language("LANGUAGE_CODE", default="en-gb")
 TIME_ZONE = env.time_zone("TIME_ZONE", default="UTC")
 USE_TZ = True
 
-# No page takes a file: a body with one is refused (bankproject/uploads.py). A page that does installs its own handler,
-# bounded, after sign-in.
-FILE_UPLOAD_HANDLERS = ["bankproject.uploads.NoFiles"]
+# No page takes a file: what a form sends of one is dropped, never written to the disk. A page that takes files
+# installs a handler of its own, bounded, after sign-in.
+FILE_UPLOAD_HANDLERS: list[str] = []
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
