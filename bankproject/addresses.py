@@ -82,7 +82,7 @@ def _split(text: str, schemes: tuple[str, ...]) -> SplitResult:
     """Return the parts of an address.
 
     Raises:
-        ValueError: another scheme, a character that must be escaped, a port that is none, options that are none.
+        ValueError: another scheme, a character that must be escaped, a wrong port, wrong options.
     """
     _require(re.fullmatch(r"[!-~]+", text) is not None, "#" not in text, text.partition("://")[0] in schemes)
     parts = urlsplit(text)

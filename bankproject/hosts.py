@@ -68,7 +68,7 @@ def origin(text: str) -> str:
 
 
 def refuse_public_demo(site_url: str, allowed_hosts: Iterable[str], demo_hosts: Iterable[str]) -> None:
-    """Refuse a demo that others could reach by one of these names (R9.1).
+    """Refuse a demo that others could reach by one of these names (R9.8).
 
     Raises:
         ImproperlyConfigured: names the setting and the host.

@@ -16,7 +16,7 @@ Use = tuple[list[str], bool, str]
 
 
 def refuse_clear(uses: Mapping[str, Use], accepted: Container[str]) -> None:
-    """Refuse an unverified connection to another machine, but for the hosts in CLEAR_HOSTS.
+    """Refuse an unverified connection to another machine, except to the hosts in CLEAR_HOSTS.
 
     Raises:
         ImproperlyConfigured: names the setting, the host and what to write.

@@ -14,7 +14,7 @@ from typing import Any
 
 def _end_if_a_setting_is_wrong() -> None:
     """End in the one line that names it, before a worker would in a traceback (docs/settings.md). It is tried in a
-    copy of this process: what this one has read, its workers would not read anew after SIGHUP."""
+    copy of this process: what this one has read, its workers would not read again after SIGHUP."""
     copy = os.fork()
     if copy == 0:
         from bankproject import starting

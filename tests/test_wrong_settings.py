@@ -1,5 +1,5 @@
 """Every setting refuses wrong values: in one line that names it, says what it takes, and gives no secret away (R8.7,
-R9.1).
+R9.8).
 
 The table is the one that the settings declare (`bankproject/environment.py`). tests/slow/test_wrong_starts.py sees the
 programs end.
@@ -150,7 +150,7 @@ def assert_tells(line: str, setting: Setting, value: str) -> None:
 
 @proves("V13.4.2", "V16.5.1")
 def test_every_setting_refuses_wrong_values_in_one_line_that_names_it_and_says_what_it_takes() -> None:
-    """R8.7, R9.1: a typo ended in a traceback, in a password on the screen, or was taken for a value."""
+    """R8.7, R9.8: a typo ended in a traceback, in a password on the screen, or was taken for a value."""
     walked = set()
     for setting, value in walk(table()):
         if setting.name == "ENV_FILE" and value == "":
@@ -282,7 +282,7 @@ PUBLIC = [
 @proves("V13.4.2")
 @in_one_world("environment", PUBLIC)
 def test_a_demo_does_not_start_under_a_name_that_others_reach(environment: dict[str, str]) -> None:
-    """R9.1, B2: it showed everybody's mails and codes, and no check saw it."""
+    """R9.8, B2: it showed everybody's mails and codes, and no check saw it."""
     line = refusal(DEMO="1", **environment)
     assert re.fullmatch(
         r"DEMO shows codes and mails to anyone, and (SITE_URL|ALLOWED_HOSTS) has \S+, which is not only of this"
@@ -305,7 +305,7 @@ def test_a_demo_does_not_start_under_a_name_that_others_reach(environment: dict[
     ],
 )
 def test_a_demo_starts_on_this_machine_and_where_it_is_told_to(environment: dict[str, str]) -> None:
-    """R9.1."""
+    """R9.8."""
     with mock.patch.dict(os.environ, REQUIRED | environment | {"DEMO": "1"}, clear=True):
         assert run_settings()["DEMO"] is True
 

@@ -1,5 +1,5 @@
 """The programs of the bank end on a wrong setting: status 1, and one line on the screen that names it, without a
-traceback and without a secret (R8.7, R9.1)."""
+traceback and without a secret (R8.7, R9.8)."""
 
 import os
 import subprocess
@@ -83,7 +83,7 @@ def test_the_web_server_and_the_workers_end_in_one_line_and_try_no_second_time(
 @proves("V13.4.2")
 @in_one_world("command", [COMMAND, GUNICORN])
 def test_a_demo_in_public_ends_in_one_line(tmp_path: Path, command: list[str]) -> None:
-    """R9.1, B2."""
+    """R9.8, B2."""
     run = ended(command, tmp_path, DEMO="1", SITE_URL="https://bank.example", ALLOWED_HOSTS="bank.example")
     assert_one_line(run, "DEMO shows codes and mails to anyone, and SITE_URL has bank.example")
 
