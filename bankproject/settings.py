@@ -224,12 +224,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "bankproject.door.DoorMiddleware",
     "accounts.sign_in.sessions.middleware.ReplicaMiddleware",
     "bankproject.middleware.PageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.sign_in.sessions.middleware.TwoFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
