@@ -73,6 +73,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Ite
     file = folder / "bank.sqlite3"
     migrated_database.lay(file)
     environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.slow.served_settings",
         "DEBUG": "0",
         "DATABASE_URL": f"sqlite:///{file}?timeout={LOCK_SECONDS}",
         "ALLOWED_HOSTS": "bank.example,127.0.0.1",
@@ -168,5 +169,5 @@ def test_the_server_for_development_refuses_chunked_bodies_too(live_server: Any)
         answer = connection.getresponse()
         assert (answer.status, json.loads(answer.read())["code"]) == (411, "length_required")
     with closing(HTTPConnection(live_server.thread.host, live_server.thread.port, timeout=60)) as connection:
-        connection.request("GET", "http://other.example/sign-in/")
+        connection.request("GET", "http://other.example/sign-in/", headers={"Host": "localhost"})
         assert connection.getresponse().status == 421
