@@ -55,7 +55,7 @@ def _of_another_site(request: HttpRequest) -> Problem | None:
 
 def _in_clear(request: HttpRequest) -> Problem | None:
     """Refuse what SecurityMiddleware does not redirect (SECURE_REDIRECT_EXEMPT): a program would follow the redirect,
-    and send its secrets in clear for ever."""
+    and go on sending its secrets in clear."""
     if not settings.SECURE_SSL_REDIRECT or request.is_secure():
         return None
     return Problem(403, "https_required", "Use https://. Others may have read what you sent: change any secret in it.")

@@ -234,7 +234,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-# Of a whole body, in bytes, as at the firewall: no form of the bank is longer (DoorMiddleware).
+# Bytes of a whole body, as at the firewall: no form of the bank is longer (DoorMiddleware).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
 ROOT_URLCONF = "bankproject.urls"

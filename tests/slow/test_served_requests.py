@@ -162,7 +162,7 @@ def test_a_program_in_clear_is_403_and_a_page_redirected(bank: Served) -> None:
 
 
 def test_the_server_for_development_refuses_chunked_bodies_too(live_server: Any) -> None:
-    """R7.3, F7: `make run`; and a foreign address is no path there."""
+    """R7.3, F7: `make run`; and a foreign address is refused there."""
     with closing(HTTPConnection(live_server.thread.host, live_server.thread.port, timeout=60)) as connection:
         headers = {"Transfer-Encoding": "chunked", "Content-Type": "application/json"}
         connection.request("POST", "/api/v1/auth/login", iter([LOGIN]), headers, encode_chunked=True)
