@@ -96,7 +96,7 @@ def bank(tmp_path_factory: pytest.TempPathFactory, django_db_setup: None) -> Ite
         served.master.wait(timeout=60)
 
 
-@proves("V16.5.2", "V13.1.3")
+@proves("V16.5.2")
 def test_a_database_that_another_program_holds_ends_in_503_and_kills_no_worker(bank: Served) -> None:
     """R9.3, F5: after 31 s gunicorn answered 500 with a page of its own, and killed its worker."""
     before = bank.workers
