@@ -73,7 +73,7 @@ def _too_long(request: HttpRequest) -> Problem | None:
     length, most = request.META.get("CONTENT_LENGTH") or "0", settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if length.isdecimal() and int(length) <= most:
         return None
-    return Problem(413, "body_too_large", f"A body has at most {most} bytes.")
+    return Problem(413, "body_too_large", f"Send at most {most} bytes at a time.")
 
 
 def _compressed(request: HttpRequest) -> Problem | None:
