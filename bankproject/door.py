@@ -55,7 +55,7 @@ def _of_another_site(request: HttpRequest) -> Problem | None:
 
 def _in_clear(request: HttpRequest) -> Problem | None:
     """Refuse what SecurityMiddleware does not redirect (SECURE_REDIRECT_EXEMPT): a program would follow the redirect,
-    and send its secrets in clear for ever."""
+    and go on sending its secrets in clear."""
     if not settings.SECURE_SSL_REDIRECT or request.is_secure():
         return None
     return Problem(403, "https_required", "Use https://. Others may have read what you sent: change any secret in it.")
@@ -73,7 +73,7 @@ def _too_long(request: HttpRequest) -> Problem | None:
     length, most = request.META.get("CONTENT_LENGTH") or "0", settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if length.isdecimal() and int(length) <= most:
         return None
-    return Problem(413, "body_too_large", f"A body has at most {most} bytes.")
+    return Problem(413, "body_too_large", f"Send at most {most} bytes at a time.")
 
 
 def _compressed(request: HttpRequest) -> Problem | None:

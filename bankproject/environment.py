@@ -104,7 +104,7 @@ class BankEnv:
         """Read rates, which stay as they are written (`transfers/interest/rates.py`)."""
         return self._read(name, default, _rates, "rate", "a rate, such as 0.015, or rates with their first days")
 
-    # --- Words of the world ---------------------------------------------------------------------------------------------
+    # --- Words of the world ------------------------------------------------------------------------------------------
 
     def currency(self, name: str, default: str) -> str:
         """Read a code of ISO 4217 with a minor unit, such as EUR (R2.7)."""

@@ -232,17 +232,17 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "bankproject.middleware.SecurityHeadersMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "bankproject.door.DoorMiddleware",
     "accounts.sign_in.sessions.middleware.ReplicaMiddleware",
     "bankproject.middleware.PageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.sign_in.sessions.middleware.TwoFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
-# Of a whole body, in bytes, as at the firewall: no form of the bank is longer (DoorMiddleware).
+# Bytes of a whole body, as at the firewall: no form of the bank is longer (DoorMiddleware).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
 ROOT_URLCONF = "bankproject.urls"

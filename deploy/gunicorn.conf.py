@@ -33,7 +33,8 @@ bind = [os.environ.get("WEB_BIND", "127.0.0.1:8000")]
 # One request at a time in each: threads make writers of SQLite slower, and a worker that hangs is found out.
 worker_class = "sync"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-# A request that takes longer is ended with its worker. The firewall waits for twice as long.
+# A request that takes longer is ended with its worker. The firewall waits for twice as long, and the database for
+# locks less than half as long (bankproject/databases.py): a worker in SQLite's wait hears nothing.
 timeout = 30
 # After SIGTERM nothing new is taken and what runs is finished: within 25 s, so that it is over before Docker's or
 # systemd's patience is (30 s in docker-compose.yml). Unfinished work is rolled back then, not half done.

@@ -36,7 +36,7 @@ _WAITING = (STATUS.queued, STATUS.requeued)
 _NOTED_AFTER_SECONDS = 1.0
 _TIMES_MENDED_AFTER_SECONDS = 60.0
 _FIRST_PAUSE = timedelta(seconds=10)
-# Of the lease: what is left is for noting that the mail is to be tried again.
+# As a share of the lease. What is left is for noting that the mail is to be tried again.
 _HANGS_UP_AFTER = 0.9
 
 
@@ -174,7 +174,7 @@ def _write_down(sent: Sequence[Email], failed: Sequence[tuple[Email, Exception]]
         for email in again:
             alike[email.scheduled_time, pause_after(email.number_of_retries or 0)].append(email)
         for (held_until, pause), emails in alike.items():
-            # Whoever has taken one since tries it now: made due by us, a third would send it as well.
+            # Another worker may have taken one since. If we made it due, a third would send it as well.
             _waiting_of(emails).filter(scheduled_time=held_until).update(
                 status=STATUS.requeued,
                 scheduled_time=now + pause,

@@ -83,8 +83,8 @@ def client_ip(request: HttpRequest) -> str | None:
     """Return the address that connected to us or, behind one of our own proxies, to the proxy.
 
     X-Forwarded-For is believed only from `TRUSTED_PROXIES`, and only its right-most entry: the client writes all
-    entries further left, and could choose a new address for every guess (R1.4). Where that entry is no address, all
-    clients of the proxy count as the proxy, and the log says so.
+    entries further left, and could choose a new address for every guess (R1.4). Where that entry cannot be
+    read, all clients of the proxy count as the proxy, and the log says so.
     """
     peer = _address(request.META.get("REMOTE_ADDR", ""))
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "")
@@ -146,7 +146,9 @@ def _is_trusted(peer: Address | None) -> bool:
 
 
 def _say_unreadable(peer: str, entry: str) -> None:
-    """Warn that a proxy names no address: once for each proxy, since what stands there may be a stranger's."""
+    """Warn of a proxy whose entry cannot be read, once for each proxy: a stranger may have written it."""
     if peer not in _said_of and len(_said_of) < _MOST_SAID_OF:
         _said_of.add(peer)
-        logger.warning("X-Forwarded-For of %s ends in no address: %.60r. All its clients count as one.", peer, entry)
+        logger.warning(
+            "X-Forwarded-For of %s does not end in an address: %.60r. All its clients count as one.", peer, entry
+        )

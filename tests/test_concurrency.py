@@ -105,6 +105,7 @@ def test_a_request_waits_for_a_lock_once_and_a_job_as_often_as_it_may(
         own_transaction(in_a_request)()
     assert in_a_request.calls == 1
     assert own_transaction(in_a_job)() == "done"
+    RateWindow.objects.all().delete()
     victim = Faulty(2, OperationalError("deadlock detected"))
     with request_context(RequestContext(request_id="of-this-request")):
         assert own_transaction(victim)() == "done", "that costs no wait"

@@ -398,9 +398,10 @@ def test_a_worker_hangs_up_on_a_server_before_its_lease_ends(
     assert courier.deliver(NEVER) == 1
     courier.hang_up()
     assert Log.objects.get().exception_type == "SMTPServerDisconnected", "and not the connection's own timeout"
-    tried, given_back = Email.objects.order_by("-number_of_retries", "-status")
-    assert (tried.status, tried.number_of_retries) == (STATUS.requeued, 1)
-    assert (given_back.status, given_back.number_of_retries) == (STATUS.queued, None)
+    assert sorted(Email.objects.values_list("status", "number_of_retries")) == [
+        (STATUS.queued, None),
+        (STATUS.requeued, 1),
+    ]
 
 
 @in_the_open

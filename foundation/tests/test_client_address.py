@@ -133,14 +133,14 @@ def test_what_is_no_network_is_refused(text: str) -> None:
 def test_what_a_proxy_writes_and_nobody_can_read_is_said_once(
     settings: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """R9.5, F2: else an operator never learns that all clients count as one. What is in it may be a stranger's."""
+    """R9.5, F2: the operator must learn that all clients count as one. A stranger may have written what is in it."""
     monkeypatch.setattr(request_context, "_said_of", set())
     settings.TRUSTED_PROXIES = trusted_networks(["10.0.0.0/8"])
     for number in range(100):
         assert asked("10.1.2.3", f"unknown{number}\nforged line") == "10.1.2.3"
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     said = caplog.records[0].getMessage()
-    assert "X-Forwarded-For of 10.1.2.3 ends in no address: 'unknown0\\nforged line'" in said
+    assert "X-Forwarded-For of 10.1.2.3 does not end in an address: 'unknown0\\nforged line'" in said
     for number in range(100):
         asked(f"10.1.3.{number}", "unknown")
     assert len(caplog.records) == 16

@@ -10,9 +10,7 @@ from tests.own_database import own_database
 from tests.processes import ROOT
 
 
-def test_both_end_well_and_one_of_them_says_one_line(
-    tmp_path: Path, django_db_setup: None, django_db_blocker: Any
-) -> None:
+def test_both_end_well_and_one_of_them_says_one_line(tmp_path: Path, django_db_blocker: Any) -> None:
     """S7."""
     with django_db_blocker.unblock(), own_database() as url:
         environment = os.environ | {"DATABASE_URL": url or f"sqlite:///{tmp_path}/bank.sqlite3"}
