@@ -12,7 +12,7 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseForbidden
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 
 from accounts.sign_in.sessions.middleware import SecondFactorMiddleware, SessionTimeoutMiddleware
@@ -186,17 +186,4 @@ class NotEmbeddedMiddleware:
             meta.get("HTTP_SEC_FETCH_MODE") != "navigate" or meta.get("HTTP_SEC_FETCH_DEST") in _FRAMES
         ):
             return HttpResponseForbidden("Other sites can't show this.", content_type="text/plain; charset=utf-8")
-        return self.get_response(request)
-
-
-class Utf8OnlyMiddleware:
-    """Answers 400 to a body that claims another encoding: Python knows some (zlib, utf-7) that no form ever had."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        charset = (request.content_params or {}).get("charset", "utf-8")
-        if charset.lower() != "utf-8":
-            return HttpResponseBadRequest("Only UTF-8 is understood here.", content_type="text/plain; charset=utf-8")
         return self.get_response(request)

@@ -156,11 +156,22 @@ def test_refusals_and_redirects_have_them(where: str, headers: dict[str, str], s
 
 
 @pytest.mark.django_db
-@in_one_world(("kind", "status"), [("text/plain; charset=utf-7", 400), ("application/x-www-form-urlencoded", 403)])
-def test_refused_bodies_have_them(kind: str, status: int, settings: Any) -> None:
-    browser = Client(enforce_csrf_checks=True)
-    answer = browser.generic("POST", "/sign-in/", b"email=a", content_type=kind, secure=True)
-    assert (answer.status_code, faults_of(answer, settings)) == (status, {})
+@in_one_world(
+    ("more", "status"),
+    [
+        ({}, 403),  # without a token
+        ({"CONTENT_TYPE": "text/plain; charset=utf-7"}, 415),
+        ({"HTTP_TRANSFER_ENCODING": "chunked"}, 411),
+        ({"CONTENT_LENGTH": "300000"}, 413),
+        ({"RAW_URI": "https://evil.example/sign-in/"}, 421),
+    ],
+)
+@in_one_world("where", ["/sign-in/", "/api/v1/auth/login"])
+def test_refused_bodies_and_targets_have_them(where: str, more: dict[str, str], status: int, settings: Any) -> None:
+    browser, kind = Client(enforce_csrf_checks=True), "application/x-www-form-urlencoded"
+    answer = browser.generic("POST", where, b"email=a", content_type=kind, secure=True, **more)  # type: ignore[arg-type]
+    assert answer.status_code == (415 if status == 403 and where.startswith("/api/") else status)
+    assert faults_of(answer, settings) == {}
 
 
 @pytest.mark.django_db
@@ -179,8 +190,13 @@ def test_our_faults_have_them(where: str, status: int, settings: Any) -> None:
 def test_over_plain_http_there_is_no_promise_of_https(settings: Any) -> None:
     """Browsers would not believe it (RFC 6797, 7.2); the redirect has the rest."""
     settings.SECURE_SSL_REDIRECT = True
-    for host, status in ((HOST, 301), ("evil.example", 400)):
-        answer = Client().get("/sign-in/", headers={"Host": host})
+    for where, host, status in (
+        ("/sign-in/", HOST, 301),
+        ("/sign-in/", "evil.example", 400),
+        ("/api/v1/me", HOST, 403),
+        ("/healthz", "10.1.2.3", 200),
+    ):
+        answer = Client().get(where, headers={"Host": host})
         assert (answer.status_code, faults_of(answer, settings, over_http=True)) == (status, {})
 
 

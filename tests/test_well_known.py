@@ -42,7 +42,9 @@ def test_without_a_contact_there_is_none(client: Client, settings: Any, is_demo:
 )
 def test_a_contact_that_nobody_could_use_is_refused_at_start(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECURITY_CONTACT", given)
-    with pytest.raises(ImproperlyConfigured, match=r"^SECURITY_CONTACT must be empty, or begin with mailto:"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^SECURITY_CONTACT must be empty, or an address that begins with mailto:"
+    ):
         BankEnv().contact("SECURITY_CONTACT")
 
 
