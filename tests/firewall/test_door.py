@@ -331,7 +331,7 @@ def test_with_a_certificate_it_speaks_https_only(tmp_path_factory: pytest.TempPa
         answer = connection.getresponse()
         assert answer.status == 502
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
-        assert Visitor(firewall.port, []).get("/").status == 400
+        assert Visitor(firewall.port, []).get("/").status == 403
 
 
 def test_make_firewall_serves_and_ends_whole(firewall: Firewall, tmp_path_factory: Any, repository: Path) -> None:
