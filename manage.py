@@ -7,13 +7,13 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bankproject.settings")
-    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    try:
+    from bankproject import starting
+
+    starting.keep_files_private(sys.argv[1] if len(sys.argv) > 1 else "")
+    with starting.in_one_line():
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(str(error))  # one line that names the setting; a traceback would bury it
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
@@ -50,6 +51,7 @@ class BankApi(NinjaAPI):
             auth=AccessToken(),
             parser=StrictParser(),
             docs_url=None,  # a page of our own, without inline code: bankproject.api_page
+            docs_decorator=require_safe,
         )
         self.add_decorator(_guarded, mode="view")
         for router in routers:
@@ -72,6 +74,8 @@ class BankApi(NinjaAPI):
         for pattern in urls:
             # Routes have their own authentication; the pages' would send programs to a sign-in page.
             pattern.callback.login_required = False
+            # No cookie counts here, and a form's token would be asked for where there is no such method.
+            pattern.callback.csrf_exempt = True
         return _by_first_part(urls)
 
 

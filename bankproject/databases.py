@@ -2,19 +2,30 @@
 engine needs."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 15
+# How long a statement waits for what another transaction holds. A request may wait twice, the second time to note that
+# the first was in vain, before the web server gives up its worker (`timeout` in deploy/gunicorn.conf.py).
+LOCK_SECONDS = 10
+_MOST_LOCK_SECONDS = 14  # twice is still less
+# For web workers only: a job may wait for as long as it likes. What the operator has set for PostgreSQL wins.
+_WAIT_AT_MOST = {
+    "postgresql": f"SELECT set_config('lock_timeout', '{LOCK_SECONDS}s', false)"
+    " WHERE current_setting('lock_timeout') = '0'",
+    "microsoft": f"SET LOCK_TIMEOUT {LOCK_SECONDS * 1000}",
+}
 # Writers queue instead of failing; a commit that was answered is on the disk; REPLACE cannot bypass the append-only
 # triggers (R3.4).
 _SQLITE = {
     "transaction_mode": "IMMEDIATE",
-    "timeout": 30,
+    "timeout": LOCK_SECONDS,
     # How many prepared statements a connection keeps; with 128, pages would push out those of a payment.
     "cached_statements": 512,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
@@ -40,7 +51,7 @@ _WRITABLE = ("read-write", "primary")
 # Seconds to wait for a server that does not answer; without it, as long as the network likes.
 _MSSQL = {"connection_timeout": 10}
 # Microsoft's driver as its own Python package, with the ODBC driver in it; or pyodbc with an installed one.
-_MSSQL_DRIVERS = ("mssql_python", "pyodbc")
+MSSQL_DRIVERS = ("mssql_python", "pyodbc")
 ENCRYPTED = ("yes", "true", "mandatory", "strict")
 _TRUST = ("trustservercertificate", "trust_server_certificate")
 # A value in braces may hold semicolons; a brace in it is doubled.
@@ -60,30 +71,50 @@ _POSTGRESQL_REPLICA = {
 }
 
 
-def database(env: environ.Env, variable: str, default: Any = environ.Env.NOTSET, *, read_only: bool = False) -> Any:
-    """Return the entry of `DATABASES` for the URL in this variable, with the engine's options.
+@dataclass(frozen=True)
+class Told:
+    """What settings say of every database."""
+
+    kept_seconds: int  # CONN_MAX_AGE
+    driver: str  # MSSQL_DRIVER
+    extra_params: str  # MSSQL_EXTRA_PARAMS
+    is_debug: bool
+
+
+def database(variable: str, url: str, parsed: dict[str, Any], told: Told, *, read_only: bool = False) -> dict[str, Any]:
+    """Return the entry of `DATABASES` for the address in this variable, with the engine's options.
 
     `read_only` is for a readable secondary: on SQL Server the connection says that it intends to read.
 
     Raises:
-        ImproperlyConfigured: no URL, an unknown driver, SQL Server without encryption outside DEBUG (R8.2), or several
-            hosts with a mistake.
+        ImproperlyConfigured: an unknown driver, SQL Server without encryption outside DEBUG (R8.2), several hosts with
+            a mistake, or a SQLite file that a request would wait for too long.
     """
-    found = env.db_url(variable, default=default)
+    found = dict(parsed)
     options = found.setdefault("OPTIONS", {})
     if found["ENGINE"] == "django.db.backends.sqlite3":
         found["OPTIONS"] = _SQLITE | options
+        if found["OPTIONS"]["timeout"] not in range(1, _MOST_LOCK_SECONDS + 1):
+            raise ImproperlyConfigured(f"{variable}: timeout must be 1 to {_MOST_LOCK_SECONDS} seconds.")
     elif found["ENGINE"] == "django.db.backends.postgresql":
         if options.get("prepare_threshold") == "None":
             options["prepare_threshold"] = None
         found["OPTIONS"] = _POSTGRESQL | options
         if "," in found["HOST"]:
-            _take_one_of_several(found, variable, env.str(variable), read_only=read_only)
+            _take_one_of_several(found, variable, url, read_only=read_only)
     elif found["ENGINE"] == "mssql":
-        found["OPTIONS"] = _mssql_options(env, options, read_only=read_only)
-    found["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+        found["OPTIONS"] = _mssql_options(told, options, read_only=read_only)
+    found["CONN_MAX_AGE"] = told.kept_seconds
     found["CONN_HEALTH_CHECKS"] = True
     return found
+
+
+def wait_at_most(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Bound how long each statement of a new connection waits for locks (Django's `connection_created`); SQLite's has
+    an option for it."""
+    if statement := _WAIT_AT_MOST.get(connection.vendor):
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
 
 
 def _take_one_of_several(found: dict[str, Any], variable: str, url: str, *, read_only: bool) -> None:
@@ -114,12 +145,12 @@ def _take_one_of_several(found: dict[str, Any], variable: str, url: str, *, read
         )
 
 
-def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool) -> dict[str, Any]:
+def _mssql_options(told: Told, options: dict[str, Any], *, read_only: bool) -> dict[str, Any]:
     # An option in the URL itself wins over the option for all databases.
-    driver = options.pop("python_driver", "") or env.str("MSSQL_DRIVER", default=_MSSQL_DRIVERS[0])
-    if driver not in _MSSQL_DRIVERS:
-        raise ImproperlyConfigured(f"MSSQL_DRIVER must be one of {', '.join(_MSSQL_DRIVERS)}.")
-    extra = options.pop("extra_params", "") or env.str("MSSQL_EXTRA_PARAMS", default="")
+    driver = options.pop("python_driver", "") or told.driver
+    if driver not in MSSQL_DRIVERS:
+        raise ImproperlyConfigured(f"MSSQL_DRIVER must be one of {', '.join(MSSQL_DRIVERS)}.")
+    extra = options.pop("extra_params", "") or told.extra_params
     words = odbc_words(extra)
     ours = {"Encrypt": "yes"}
     if read_only:
@@ -129,7 +160,7 @@ def _mssql_options(env: environ.Env, options: dict[str, Any], *, read_only: bool
         ours["MARS_Connection"] = "no"
     missing = [f"{word}={value}" for word, value in ours.items() if word.lower() not in words]
     extra = ";".join([*missing, *filter(None, [extra.strip("; ")])])
-    if odbc_words(extra)["encrypt"].lower() not in ENCRYPTED and not env.bool("DEBUG", default=False):
+    if odbc_words(extra)["encrypt"].lower() not in ENCRYPTED and not told.is_debug:
         raise ImproperlyConfigured("MSSQL_EXTRA_PARAMS turns Encrypt off: outside DEBUG nothing is sent in clear.")
     return _MSSQL | options | {"python_driver": driver, "extra_params": extra}
 
@@ -146,15 +177,15 @@ def trusts_blindly(extra_params: str) -> bool:
     return {"yes", "true"} & {words.get(name, "").lower() for name in _TRUST} != set()
 
 
-def replica(env: environ.Env, primary: dict[str, Any]) -> dict[str, Any]:
+def replica(url: str, parsed: dict[str, Any], told: Told, primary: dict[str, Any]) -> dict[str, Any]:
     """Return the entry of `DATABASES` for DATABASE_REPLICA_URL; nothing if that is empty.
 
     Raises:
         ImproperlyConfigured: it is another kind of database than the primary.
     """
-    if not env.str("DATABASE_REPLICA_URL", default=""):
+    if not parsed:
         return {}
-    found = database(env, "DATABASE_REPLICA_URL", read_only=True)
+    found = database("DATABASE_REPLICA_URL", url, parsed, told, read_only=True)
     if found["ENGINE"] != primary["ENGINE"]:
         raise ImproperlyConfigured("DATABASE_REPLICA_URL must be of the same kind as DATABASE_URL: it is its copy.")
     return {"replica": read_only(found)}

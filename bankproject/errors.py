@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.template import loader
 from django.views import defaults
 
-from foundation.transactions import OutcomeUnknown, is_away
+from foundation.transactions import OutcomeUnknown, is_away, is_deadlock_victim
 
 _AWAY_SECONDS = 5
 
@@ -51,10 +51,10 @@ def _one_moment(request: HttpRequest, message: str, retry_after: int, *, status:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer any exception of a page or its middleware (Django's handler500): 500, or where the database went away 503
-    with Retry-After, without a query."""
+    """Answer any exception of a page or its middleware (Django's handler500): 500; or where the database went away or
+    others held it, 503 with Retry-After, without a query."""
     error = sys.exception()
-    if not isinstance(error, Error) or not is_away(error):
+    if not isinstance(error, Error) or not (is_away(error) or is_deadlock_victim(error)):
         return defaults.server_error(request)
     context = {"is_unknown": isinstance(error, OutcomeUnknown), "retry_after_seconds": _AWAY_SECONDS}
     response = HttpResponse(loader.render_to_string("503.html", context), status=503)

@@ -12,10 +12,11 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.exception import convert_exception_to_response
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.http.response import HttpResponseBase
 
 from accounts.sign_in.sessions.middleware import SecondFactorMiddleware, SessionTimeoutMiddleware
+from bankproject import csp_reports
 from bankproject.errors import too_many, unavailable
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.rest.problems import CONTENT_TYPE, as_response, without_route
@@ -47,8 +48,14 @@ _PERMISSIONS_POLICY = ", ".join(
     )
 )
 
+# Other sites may neither read nor embed what the bank serves, whatever a browser's own rule would be.
+_RESOURCE_POLICY = "same-origin"
+
 # The marks that django-csp's decorators leave on an answer.
 _SPECIAL = frozenset(f"_csp_{act}{kind}" for act in ("exempt", "update", "replace", "config") for kind in ("", "_ro"))
+# What a browser says: another site asks, or a neighbour under the same domain; and where the answer would be shown.
+_ELSEWHERE = frozenset({"cross-site", "same-site"})
+_FRAMES = frozenset({"embed", "fencedframe", "frame", "iframe", "object"})
 # Like Django's never_cache, with a time of expiry that is always past.
 _NEVER_CACHED = ("max-age=0, no-cache, no-store, must-revalidate, private", "0")
 
@@ -111,16 +118,29 @@ class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddlew
 
 
 class SecurityHeadersMiddleware(CSPMiddleware):
-    """Content-Security-Policy, Permissions-Policy, and no-store on every page: the back button must not show a balance
-    (R8.2).
+    """Gives every answer all security headers: pages, the API, probes, static files, redirects, and errors of the
+    middleware within (R8.2, ASVS V3.4). It is the outermost, and the one home of these headers.
 
-    The policy is built once: building it for each answer took a tenth of a short answer's time. An answer that has
-    exceptions or a nonce of its own gets its own policy.
+    Django's own two middlewares set some of them too: its checks at start look for them, and one redirects to HTTPS. A
+    view that has set one of them keeps its own.
+
+    The policy and the rest are built once: building the policy for each answer took a tenth of a short answer's time.
+    An answer that has exceptions or a nonce of its own gets its own policy.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         super().__init__(get_response)
         self._usual = build_policy()
+        self._hsts = _strict_transport_security()
+        self._always = {
+            "Permissions-Policy": _PERMISSIONS_POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": settings.X_FRAME_OPTIONS,
+            "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+            "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
+            "Cross-Origin-Resource-Policy": _RESOURCE_POLICY,
+            "Reporting-Endpoints": f'{csp_reports.ENDPOINT}="{csp_reports.ADDRESS}"',
+        }
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         is_special = hasattr(request, "_csp_nonce") or not _SPECIAL.isdisjoint(vars(response))
@@ -128,20 +148,42 @@ class SecurityHeadersMiddleware(CSPMiddleware):
             super().process_response(request, response)
         else:
             response[HEADER] = self._usual
-        response["Permissions-Policy"] = _PERMISSIONS_POLICY
+        for name, value in self._always.items():
+            response.headers.setdefault(name, value)
+        if self._hsts and request.is_secure():
+            response["Strict-Transport-Security"] = self._hsts
+        # The back button must not show a balance.
         if not response.has_header("Cache-Control"):
             response["Cache-Control"], response["Expires"] = _NEVER_CACHED
         return response
 
 
-class Utf8OnlyMiddleware:
-    """Answers 400 to a body that claims another encoding: Python knows some (zlib, utf-7) that no form ever had."""
+def _strict_transport_security() -> str:
+    """Return the header's value by the settings that Django reads for its own; "" where browsers are told nothing."""
+    if not settings.SECURE_HSTS_SECONDS:
+        return ""
+    told = [f"max-age={settings.SECURE_HSTS_SECONDS}"]
+    if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS:
+        told.append("includeSubDomains")
+    if settings.SECURE_HSTS_PRELOAD:
+        told.append("preload")
+    return "; ".join(told)
+
+
+class NotEmbeddedMiddleware:
+    """Answers 403 to what a browser asks for on behalf of another site's page, unless a person follows a link or sends
+    a form: a picture, script, frame or fetch of ours there would tell that site something (ASVS V3.5.8).
+
+    Browsers say so in Sec-Fetch-…; programs send none of it. Forms from elsewhere are refused by their token.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        charset = (request.content_params or {}).get("charset", "utf-8")
-        if charset.lower() != "utf-8":
-            return HttpResponseBadRequest("Only UTF-8 is understood here.", content_type="text/plain; charset=utf-8")
+        meta = request.META
+        if meta.get("HTTP_SEC_FETCH_SITE") in _ELSEWHERE and (
+            meta.get("HTTP_SEC_FETCH_MODE") != "navigate" or meta.get("HTTP_SEC_FETCH_DEST") in _FRAMES
+        ):
+            return HttpResponseForbidden("Other sites can't show this.", content_type="text/plain; charset=utf-8")
         return self.get_response(request)

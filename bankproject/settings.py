@@ -6,45 +6,49 @@ A setting that guards money or people has a safe default or none at all: without
 
 from datetime import timedelta
 from decimal import Decimal
+from email.headerregistry import Address
 from pathlib import Path
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from bankproject import hosts, in_clear
+from bankproject.databases import MSSQL_DRIVERS, Told
 from bankproject.databases import database as _database
 from bankproject.databases import replica as _replica
 from bankproject.environment import BankEnv
-from bankproject.operations.logs import logging_config
-from foundation.keys.rings import key_ring as _key_ring
-from foundation.keys.rings import refuse_shared, refuse_weak_text
-from transfers.interest.rates import savings_rate as _savings_rate
+from bankproject.operations.logs import FORMATTERS, logging_config
+from foundation.keys.rings import refuse_shared
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
+# Each call is a setting's row: its name, its default, its type by the method, its bounds. `env.table` has them all.
 env = BankEnv()
-env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+env.read_file("ENV_FILE", default=BASE_DIR / ".env")
 
 # --- What kind of bank this is --------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = env.on_off("DEBUG", default=False)
 # Demo mode shows one-time codes and mails to strangers: never with real people's money.
-DEMO = env.bool("DEMO", default=False)
+DEMO = env.on_off("DEMO", default=False)
 if DEMO and not (BASE_DIR / "transfers" / "demo").is_dir():
     raise ImproperlyConfigured("DEMO is on, but this installation has no demo. Build the image with DEMO=1.")
 
-BANK_NAME = env.str("BANK_NAME", default="Alder Bank")
-SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
+BANK_NAME = env.line("BANK_NAME", default="Alder Bank", least=1, most=60)
+SITE_URL = env.site("SITE_URL", default="http://127.0.0.1:8000")
 CURRENCY = env.currency("CURRENCY", default="EUR")
+# Where finders of faults write, in /.well-known/security.txt; with "" there is no such page.
+SECURITY_CONTACT = env.contact("SECURITY_CONTACT")
 
 # --- Secrets: one for each purpose, none with a default (R8.7) -------------------------------------------
 
-SECRET_KEY = env.str("SECRET_KEY")
+SECRET_KEY = env.signing_key("SECRET_KEY")
 # Old ones, which still open what they signed (sessions, links) and sign nothing new.
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-FIELD_KEYS = _key_ring("FIELD_KEYS", env)
-LOOKUP_KEYS = _key_ring("LOOKUP_KEYS", env)
-AUDIT_KEYS = _key_ring("AUDIT_KEYS", env)
-TOKEN_KEYS = _key_ring("TOKEN_KEYS", env)
+SECRET_KEY_FALLBACKS = env.signing_keys("SECRET_KEY_FALLBACKS")
+FIELD_KEYS = env.key_ring("FIELD_KEYS")
+LOOKUP_KEYS = env.key_ring("LOOKUP_KEYS")
+AUDIT_KEYS = env.key_ring("AUDIT_KEYS")
+TOKEN_KEYS = env.key_ring("TOKEN_KEYS")
 
 # Asked for, beside the administrator's own code, to lock or unlock a person (R1.5); "" asks for none.
 ADMIN_KEY = env.optional_secret("ADMIN_KEY", least=16)
@@ -53,12 +57,10 @@ ADMIN_KEY = env.optional_secret("ADMIN_KEY", least=16)
 METRICS_TOKEN = env.optional_secret("METRICS_TOKEN", least=20)
 
 # The security audit fails on a key that has sealed for longer.
-KEY_MAX_AGE_DAYS = env.positive("KEY_MAX_AGE_DAYS", 365)
+KEY_MAX_AGE_DAYS = env.positive("KEY_MAX_AGE_DAYS", 365, most=3650)
 
 _texts = {"SECRET_KEY": SECRET_KEY}
 _texts |= {f"SECRET_KEY_FALLBACKS[{_place}]": _text for _place, _text in enumerate(SECRET_KEY_FALLBACKS)}
-for _name, _text in _texts.items():
-    refuse_weak_text(_name, _text)
 refuse_shared(
     {
         "FIELD_KEYS": FIELD_KEYS,
@@ -72,7 +74,7 @@ refuse_shared(
 # --- Limits of money (R3.9) and of guessing (R1.4) --------------------------------------------------------
 
 # Cash that customers pay in and out themselves is simulated: it belongs in a demo only (R3.2).
-SELF_SERVICE_CASH = env.bool("SELF_SERVICE_CASH", default=DEMO)
+SELF_SERVICE_CASH = env.on_off("SELF_SERVICE_CASH", default=DEMO)
 # The most that one customer pays in this way in a day, over all accounts.
 CASH_IN_DAILY_LIMIT = env.positive_amount("CASH_IN_DAILY_LIMIT", Decimal(10000))
 DAILY_TRANSFER_LIMIT = env.positive_amount("DAILY_TRANSFER_LIMIT", Decimal(25000))
@@ -84,19 +86,19 @@ SUSPICIOUS_AMOUNT = env.positive_amount("SUSPICIOUS_AMOUNT", Decimal(10000))
 # An order that nobody has released or rejected by then is given back (R3.14).
 HOLD_EXPIRES_DAYS = env.positive("HOLD_EXPIRES_DAYS", 14, most=365)
 STEP_UP_AMOUNT = env.positive_amount("STEP_UP_AMOUNT", Decimal(1000))
-STEP_UP_SECONDS = env.positive("STEP_UP_SECONDS", 120)
-HARDENED_HOURS = env.positive("HARDENED_HOURS", 24)
+STEP_UP_SECONDS = env.positive("STEP_UP_SECONDS", 120, most=3600)
+HARDENED_HOURS = env.positive("HARDENED_HOURS", 24, most=8760)
 TRANSFERS_PER_MINUTE = env.positive("TRANSFERS_PER_MINUTE", 5)
 DEPOSITS_PER_MINUTE = env.positive("DEPOSITS_PER_MINUTE", 20)
 WITHDRAWALS_PER_MINUTE = env.positive("WITHDRAWALS_PER_MINUTE", 20)
 MAX_OPEN_ACCOUNTS = env.positive("MAX_OPEN_ACCOUNTS", 20)
 # What savings earn a year: 0.015 is 1.5 %; with days, 2026-01-01:0.015,2026-11-16:0.02 (R9.2).
-SAVINGS_RATE = _savings_rate("SAVINGS_RATE", env, default="0.015" if DEMO else "0")
+SAVINGS_RATE = env.savings_rate("SAVINGS_RATE", default="0.015" if DEMO else "0")
 PAYEE_LOOKUPS_PER_HOUR = env.positive("PAYEE_LOOKUPS_PER_HOUR", 60)
 REGISTRATIONS_PER_HOUR = env.positive("REGISTRATIONS_PER_HOUR", 20)
-REGISTRATION_LINK_HOURS = env.positive("REGISTRATION_LINK_HOURS", 24)
+REGISTRATION_LINK_HOURS = env.positive("REGISTRATION_LINK_HOURS", 24, most=720)
 PASSWORD_RESETS_PER_HOUR = env.positive("PASSWORD_RESETS_PER_HOUR", 20)
-PASSWORD_RESET_LINK_MINUTES = env.positive("PASSWORD_RESET_LINK_MINUTES", 60)
+PASSWORD_RESET_LINK_MINUTES = env.positive("PASSWORD_RESET_LINK_MINUTES", 60, most=1440)
 TICKETS_PER_HOUR = env.positive("TICKETS_PER_HOUR", 10)
 TICKET_REPLIES_PER_HOUR = env.positive("TICKET_REPLIES_PER_HOUR", 60)
 REQUESTS_PER_HOUR = env.positive("REQUESTS_PER_HOUR", 10)
@@ -104,14 +106,14 @@ MAX_OPEN_REQUESTS = env.positive("MAX_OPEN_REQUESTS", 10)
 
 # Sign-ins by the API in a minute from one network, right ones included (R7.4).
 API_LOGINS_PER_MINUTE = env.positive("API_LOGINS_PER_MINUTE", 5)
-API_PIN_LOGIN = env.bool("API_PIN_LOGIN", default=False)
+API_PIN_LOGIN = env.on_off("API_PIN_LOGIN", default=False)
 # However often it is refreshed, a program gives both factors again after this long (as browsers do, R1.6).
-API_SESSION_DAYS = env.positive("API_SESSION_DAYS", 90)
+API_SESSION_DAYS = env.positive("API_SESSION_DAYS", 90, most=3650)
 
-SESSION_IDLE_SECONDS = env.positive("SESSION_IDLE_SECONDS", 300)
+SESSION_IDLE_SECONDS = env.positive("SESSION_IDLE_SECONDS", 300, most=86_400)
 # How often use of the pages is noted, instead of on each page. A session lives that much longer than its idle time.
 SESSION_NOTED_SECONDS = env.positive("SESSION_NOTED_SECONDS", 15, most=60)
-SESSION_ABSOLUTE_SECONDS = env.positive("SESSION_ABSOLUTE_SECONDS", 8 * 3600)
+SESSION_ABSOLUTE_SECONDS = env.positive("SESSION_ABSOLUTE_SECONDS", 8 * 3600, most=30 * 86_400)
 
 # For how long a code that staff gave is fresh enough for the next act that moves money (R5.8).
 STAFF_CODE_SECONDS = env.positive("STAFF_CODE_SECONDS", 300, most=3600)
@@ -123,7 +125,7 @@ SOLE_ADMIN_DELAY_HOURS = env.positive("SOLE_ADMIN_DELAY_HOURS", 24, most=8760)
 PENDING_ACT_DAYS = env.positive("PENDING_ACT_DAYS", 7, most=365)
 
 # For this long after a person changed something, nothing is read for them from DATABASE_REPLICA_URL.
-REPLICA_LAG_SECONDS = env.positive("REPLICA_LAG_SECONDS", 10)
+REPLICA_LAG_SECONDS = env.positive("REPLICA_LAG_SECONDS", 10, most=86_400)
 
 if DAILY_LIMIT_CEILING < DAILY_TRANSFER_LIMIT:
     raise ImproperlyConfigured("DAILY_LIMIT_CEILING must not be below DAILY_TRANSFER_LIMIT.")
@@ -133,21 +135,32 @@ if SESSION_NOTED_SECONDS > SESSION_IDLE_SECONDS:
 
 # Where limits are counted: "" is in rows of the database; redis://, rediss:// (TLS) or unix:// is a Redis or Valkey
 # that all servers share. Inexact stores (memcached, one process's memory) are refused (ADR 14).
-CACHE_URL: str = env.str("CACHE_URL", default="")
-if CACHE_URL and CACHE_URL.partition("://")[0] not in {"redis", "rediss", "unix"}:
-    raise ImproperlyConfigured("CACHE_URL must be empty, or begin with redis://, rediss:// or unix://.")
+CACHE_URL = env.cache("CACHE_URL", default="")
 
 # --- Hosts, proxies, HTTPS --------------------------------------------------------------------------------
 
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# Networks (CIDR) of our own proxies: X-Forwarded-For is believed only from them, and only its last entry.
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+ALLOWED_HOSTS = env.hosts(
+    "ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"], hosts.allowed_host, "host names, without scheme and port"
+)
+CSRF_TRUSTED_ORIGINS = env.hosts("CSRF_TRUSTED_ORIGINS", [], hosts.origin, "origins, such as https://bank.example")
+# Hosts under which a demo may be served although others may reach it.
+DEMO_HOSTS = env.hosts("DEMO_HOSTS", [], hosts.allowed_host, "host names, without scheme and port")
+# Hosts that the bank may reach without TLS, or without verifying it, since their network is the operator's own.
+CLEAR_HOSTS = env.hosts("CLEAR_HOSTS", [], hosts.host, "host names, without scheme and port")
+# Networks of our own proxies: X-Forwarded-For is believed only from them, and only its last entry.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
-SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
-SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-SECURE_HSTS_PRELOAD = True
+if DEMO:
+    hosts.refuse_public_demo(SITE_URL, ALLOWED_HOSTS, DEMO_HOSTS)
+
+SECURE_SSL_REDIRECT = env.on_off("SECURE_SSL_REDIRECT", default=not DEBUG)
+# A redirected program would go on sending its secrets in clear, and nobody would notice: DoorMiddleware refuses it.
+SECURE_REDIRECT_EXEMPT = [r"^api/(?!v1/docs/?$)"]
+SECURE_HSTS_SECONDS = env.within("SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000, least=0, most=63_072_000)
+# Both bind more than this host, and a browser's preload list is hard to leave: only when asked.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.on_off("SECURE_HSTS_INCLUDE_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.on_off("SECURE_HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # they ask for the two on every site
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -159,7 +172,7 @@ SESSION_ENGINE = "accounts.sign_in.sessions.engine"
 # From signing in, and longer than both timeouts, which the server keeps by its own times: if the row were gone by then,
 # nobody would learn why they are signed out, and nothing would be recorded.
 SESSION_COOKIE_AGE = 2 * SESSION_ABSOLUTE_SECONDS
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("SECURE_COOKIES", default=not DEBUG)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.on_off("SECURE_COOKIES", default=not DEBUG)
 # Browsers take cookies with these names only from exactly this host, over HTTPS and for all its paths: a neighbour
 # under the same domain can plant none.
 SESSION_COOKIE_NAME = "__Host-bank-session" if SESSION_COOKIE_SECURE else "sessionid"
@@ -183,6 +196,9 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
+        # Two names for one address: browsers know the one or the other (bankproject/csp_reports.py).
+        "report-uri": "/csp-reports/",
+        "report-to": "csp",
     }
 }
 
@@ -216,22 +232,27 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # The outermost, so that no answer is without its headers.
+    "bankproject.middleware.SecurityHeadersMiddleware",
     "foundation.request_context.RequestContextMiddleware",
     # Before everything that might refuse a health check, and around everything that takes time.
     "bankproject.operations.middleware.OperationsMiddleware",
     "bankproject.middleware.ErrorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "bankproject.middleware.SecurityHeadersMiddleware",
-    "bankproject.middleware.Utf8OnlyMiddleware",
+    "bankproject.middleware.NotEmbeddedMiddleware",
+    "bankproject.static_files.ServedFiles",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "bankproject.door.DoorMiddleware",
     "accounts.sign_in.sessions.middleware.ReplicaMiddleware",
     "bankproject.middleware.PageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.sign_in.sessions.middleware.TwoFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+
+# Bytes of a whole body, as at the firewall: no form of the bank is longer (DoorMiddleware).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 
 ROOT_URLCONF = "bankproject.urls"
 WSGI_APPLICATION = "bankproject.wsgi.application"
@@ -254,8 +275,16 @@ CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 
 # --- Database ---------------------------------------------------------------------------------------------
 
-DATABASES = {"default": _database(env, "DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
-DATABASES |= _replica(env, DATABASES["default"])
+_told = Told(
+    kept_seconds=env.within("CONN_MAX_AGE", 60, least=0, most=86_400),
+    driver=env.one_of("MSSQL_DRIVER", MSSQL_DRIVERS[0], *MSSQL_DRIVERS),
+    extra_params=env.odbc_words("MSSQL_EXTRA_PARAMS", default=""),
+    is_debug=DEBUG,
+)
+_url, _parsed = env.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+DATABASES = {"default": _database("DATABASE_URL", _url, _parsed, _told)}
+_url, _parsed = env.database("DATABASE_REPLICA_URL", default="")
+DATABASES |= _replica(_url, _parsed, _told, DATABASES["default"])
 DATABASE_ROUTERS = ["foundation.replica.ReplicaRouter"] if "replica" in DATABASES else []
 # Django keeps connections itself; a second store below it would hand out dead ones.
 DATABASE_CONNECTION_POOLING = False
@@ -271,7 +300,7 @@ PASSWORD_HASHERS = [
 ]
 PASSWORD_MIN_CHARS = env.within("PASSWORD_MIN_CHARS", 12, least=12, most=64)
 # Passwords known from thefts, in the format of Have I Been Pwned; "" means none (docs/settings.md).
-BREACHED_PASSWORDS_FILE = env.str("BREACHED_PASSWORDS_FILE", default="")
+BREACHED_PASSWORDS_FILE = env.readable_file("BREACHED_PASSWORDS_FILE")
 # Fields of forms that hold a secret: no page shows one again, and axes records none.
 SECRET_FIELDS = [
     "password",
@@ -301,10 +330,10 @@ AUTHENTICATION_BACKENDS = [
     "accounts.sign_in.axes.CountedPasswordBackend",
 ]
 
-AXES_FAILURE_LIMIT = env.int("AXES_FAILURE_LIMIT", default=5)
-LOCKOUT_MINUTES = env.int("LOCKOUT_MINUTES", default=10)
+AXES_FAILURE_LIMIT = env.positive("AXES_FAILURE_LIMIT", 5)
+LOCKOUT_MINUTES = env.positive("LOCKOUT_MINUTES", 10, most=1440)
 # Wrong ones at sign-in from one network, for all addresses together, within LOCKOUT_MINUTES.
-GUESSES_PER_NETWORK = env.int("GUESSES_PER_NETWORK", default=100)
+GUESSES_PER_NETWORK = env.positive("GUESSES_PER_NETWORK", 100)
 if GUESSES_PER_NETWORK < AXES_FAILURE_LIMIT:
     raise ImproperlyConfigured("GUESSES_PER_NETWORK must not be below AXES_FAILURE_LIMIT.")
 AXES_COOLOFF_TIME = timedelta(minutes=LOCKOUT_MINUTES)
@@ -322,10 +351,10 @@ AXES_VERBOSE = False
 
 # --- Mail: our outbox feeds django-post-office's queue (R3.8) ---------------------------------------------
 
-EMAIL_URL = env.str("EMAIL_URL", default="dummymail://" if DEMO else "smtp://localhost:25")
-vars().update(env.email_url("EMAIL_URL", default=EMAIL_URL))
+EMAIL_URL, _mail = env.mail("EMAIL_URL", default="dummymail://" if DEMO else "smtp://localhost:25")
+vars().update(_mail)
 POST_OFFICE = {
-    "BACKENDS": {"default": vars()["EMAIL_BACKEND"]},
+    "BACKENDS": {"default": _mail["EMAIL_BACKEND"]},
     # A mail server may be away for two days. A mail is tried again after ten seconds, after twenty, and so on, up to
     # this interval (foundation/delivery.py).
     "MAX_RETRIES": 200,
@@ -339,20 +368,39 @@ EMAIL_BACKEND = "post_office.EmailBackend"
 EMAIL_TIMEOUT = 20
 # How long a mail belongs to the worker that took it; after that it is anybody's, since that worker may be gone (ADR
 # 25).
-MAIL_LEASE_SECONDS = env.positive("MAIL_LEASE_SECONDS", 120)
-MAIL_KEPT_DAYS = env.int("MAIL_KEPT_DAYS", default=30)
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"{BANK_NAME} <no-reply@example.com>")
+MAIL_LEASE_SECONDS = env.positive("MAIL_LEASE_SECONDS", 120, most=86_400)
+MAIL_KEPT_DAYS = env.positive("MAIL_KEPT_DAYS", 30, most=3650)
+DEFAULT_FROM_EMAIL = env.sender(
+    "DEFAULT_FROM_EMAIL", default=str(Address(display_name=BANK_NAME, addr_spec="no-reply@example.com"))
+)
+
+if not DEBUG:
+    in_clear.refuse_clear(
+        {
+            "DATABASE_URL": in_clear.use_of_database(DATABASES["default"]),
+            "DATABASE_REPLICA_URL": in_clear.use_of_database(DATABASES.get("replica", DATABASES["default"])),
+            "CACHE_URL": in_clear.use_of_cache(CACHE_URL),
+            "EMAIL_URL": in_clear.use_of_mail(_mail),
+        },
+        CLEAR_HOSTS,
+    )
 
 # --- Language, time, files, logs ---------------------------------------------------------------------------
 
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en-gb")
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+LANGUAGE_CODE = env.language("LANGUAGE_CODE", default="en-gb")
+TIME_ZONE = env.time_zone("TIME_ZONE", default="UTC")
 USE_TZ = True
+
+# No page takes a file: what a form sends of one is dropped, never written to the disk. A page that takes files
+# installs a handler of its own, bounded, after sign-in.
+FILE_UPLOAD_HANDLERS: list[str] = []
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
+# No other site has a use for them; without this line each would be open to scripts of all sites.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -363,10 +411,10 @@ STORAGES = {
 }
 
 LOGGING = logging_config(
-    level=env.str("LOG_LEVEL", default="INFO"),
-    form=env.str("LOG_FORMAT", default="line"),
-    file=env.str("LOG_FILE", default=""),
-    megabytes=env.int("LOG_FILE_MEGABYTES", default=20),
-    kept=env.int("LOG_FILES_KEPT", default=10),
+    level=env.one_of("LOG_LEVEL", "INFO", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    form=env.one_of("LOG_FORMAT", "line", *FORMATTERS),
+    file=env.writable_file("LOG_FILE"),
+    megabytes=env.positive("LOG_FILE_MEGABYTES", 20, most=100_000),
+    kept=env.positive("LOG_FILES_KEPT", 10, most=10_000),
     tells_requests=not DEBUG,  # Django's own server for development does
 )

@@ -1,5 +1,9 @@
-"""Addresses of style sheets, scripts and pictures."""
+"""Style sheets, scripts and pictures: their addresses, and which files are served at all."""
 
+from pathlib import PurePath
+from typing import Any
+
+from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
@@ -15,3 +19,20 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
         if name not in self._addresses:
             self._addresses[name] = super().url(name, force)
         return self._addresses[name]
+
+
+class ServedFiles(WhiteNoiseMiddleware):
+    """Serves static files of the kinds that pages use. The folder holds others: the list of all files, maps of sources,
+    notes of libraries (ASVS V13.4.7)."""
+
+    KINDS = frozenset({".css", ".js", ".png", ".svg"})
+
+    def find_file(self, url: str) -> Any:
+        return super().find_file(url) if self._is_served(url) else None
+
+    def add_file_to_dictionary(self, url: str, path: str, stat_cache: Any = None) -> None:
+        if self._is_served(url):
+            super().add_file_to_dictionary(url, path, stat_cache=stat_cache)
+
+    def _is_served(self, url: str) -> bool:
+        return PurePath(url).suffix in self.KINDS

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from bankproject import api_page, component_page
+from bankproject import api_page, component_page, csp_reports
 from bankproject.api import api
 
 urlpatterns = [
@@ -14,6 +14,8 @@ urlpatterns = [
     path("", include("transfers.urls")),
     path("", include("support.urls")),
     path("admin/", admin.site.urls),
+    path("", include("bankproject.well_known")),
+    path(csp_reports.ADDRESS.removeprefix("/"), csp_reports.reports, name="csp_reports"),
     path("components/", component_page.components, name="components"),
 ]
 

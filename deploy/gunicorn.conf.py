@@ -7,8 +7,24 @@ WEB_CERTIFICATE_KEY where nothing in front of it speaks HTTPS.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
+
+
+def _end_if_a_setting_is_wrong() -> None:
+    """End in the one line that names it, before a worker would in a traceback (docs/settings.md). It is tried in a
+    copy of this process: what this one has read, its workers would not read again after SIGHUP."""
+    copy = os.fork()
+    if copy == 0:
+        from bankproject import starting
+
+        starting.try_settings()
+    if os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]):
+        sys.exit(1)
+
+
+_end_if_a_setting_is_wrong()
 
 wsgi_app = "bankproject.wsgi:application"
 # Only the proxy in front needs to reach it: any other client could name any address as its own (docs/firewall.md).
@@ -17,7 +33,8 @@ bind = [os.environ.get("WEB_BIND", "127.0.0.1:8000")]
 # One request at a time in each: threads make writers of SQLite slower, and a worker that hangs is found out.
 worker_class = "sync"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-# A request that takes longer is ended with its worker. The firewall waits for twice as long.
+# A request that takes longer is ended with its worker. The firewall waits for twice as long, and the database for
+# locks less than half as long (bankproject/databases.py): a worker in SQLite's wait hears nothing.
 timeout = 30
 # After SIGTERM nothing new is taken and what runs is finished: within 25 s, so that it is over before Docker's or
 # systemd's patience is (30 s in docker-compose.yml). Unfinished work is rolled back then, not half done.
@@ -43,6 +60,8 @@ forwarded_allow_ips = ""
 
 certfile = os.environ.get("WEB_CERTIFICATE") or None
 keyfile = os.environ.get("WEB_CERTIFICATE_KEY") or None
+# As at the firewall: forward secrecy and authenticated encryption alone (ASVS V12.1.2). Python takes TLS from 1.2 on.
+ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 # What the workers count for /metrics is written where each of them can read it (docs/operations.md).

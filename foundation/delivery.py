@@ -3,15 +3,20 @@
 A worker takes mails that are due for MAIL_LEASE_SECONDS, by moving their `scheduled_time` forward
 (`foundation.leases`). It sends them one by one over one connection, and records what it sent after each batch
 (BATCH_SIZE) and each second. So when it is killed, at most those mails are sent twice, under the same Message-ID; the
-others are due again when the lease ends. A mail that cannot be delivered is tried again MAX_RETRIES times: soon at
+others are due again when the lease ends. A mail server that is slow outlasts no lease: a worker begins no mail in its
+second half, and hangs up before its end. A mail that cannot be delivered is tried again MAX_RETRIES times: soon at
 first, for a server that was away for a moment, then every RETRY_INTERVAL; each try is recorded as a `Log`.
 """
 
 import logging
+import socket
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import F, Q, QuerySet
@@ -31,6 +36,8 @@ _WAITING = (STATUS.queued, STATUS.requeued)
 _NOTED_AFTER_SECONDS = 1.0
 _TIMES_MENDED_AFTER_SECONDS = 60.0
 _FIRST_PAUSE = timedelta(seconds=10)
+# As a share of the lease. What is left is for noting that the mail is to be tried again.
+_HANGS_UP_AFTER = 0.9
 
 
 class Courier:
@@ -42,6 +49,8 @@ class Courier:
         self._noted_at = time.monotonic()
         self._times_mended_at = self._noted_at - _TIMES_MENDED_AFTER_SECONDS  # due at once
         self._began_at = timezone.now()
+        self._backend: Any = None
+        self._hangs_up_at = 0.0
 
     def deliver(self, stop: Told) -> int:
         """Send some of the mails that are due (at most BATCH_SIZE); return how many were tried.
@@ -57,18 +66,21 @@ class Courier:
         if is_set_back or time.monotonic() >= self._times_mended_at + _TIMES_MENDED_AFTER_SECONDS:
             _mend_times(now)
             self._times_mended_at = time.monotonic()
-        half_over = time.monotonic() + lease.total_seconds() / 2
+        began = time.monotonic()
+        half_over = began + lease.total_seconds() / 2
+        self._hangs_up_at = began + lease.total_seconds() * _HANGS_UP_AFTER
         taken = _take(now, until=now + lease)
-        for tried, email in enumerate(taken):
-            # The second half of the lease is kept for the current mail, however slow the server is. Two clocks are
-            # asked: one may be set back, and the other stands still while the machine sleeps.
-            if stop.is_set() or timezone.now() >= now + lease / 2 or time.monotonic() >= half_over:
-                self._note()
-                _give_back(taken[tried:], until=now + lease)
-                return tried
-            self._hand_over(email)
-            if time.monotonic() - self._noted_at >= _NOTED_AFTER_SECONDS:
-                self._note()
+        with self._hanging_up() if taken else nullcontext():
+            for tried, email in enumerate(taken):
+                # The second half of the lease is kept for the current mail. Two clocks are asked: one may be set back,
+                # and the other stands still while the machine sleeps.
+                if stop.is_set() or timezone.now() >= now + lease / 2 or time.monotonic() >= half_over:
+                    self._note()
+                    _give_back(taken[tried:], until=now + lease)
+                    return tried
+                self._hand_over(email)
+                if time.monotonic() - self._noted_at >= _NOTED_AFTER_SECONDS:
+                    self._note()
         self._note()
         return len(taken)
 
@@ -76,10 +88,30 @@ class Courier:
         """Close the connection to the mail server, which would drop an idle one."""
         connections.close()
 
+    @contextmanager
+    def _hanging_up(self) -> Iterator[None]:
+        """End the conversation with the mail server in time, and let what waits for its answer fail. EMAIL_TIMEOUT is
+        for each of a dozen answers, and for each byte of a trickle."""
+        end = threading.Timer(self._hangs_up_at - time.monotonic(), self._cut)
+        end.daemon = True
+        end.start()
+        try:
+            yield
+        finally:
+            end.cancel()
+
+    def _cut(self) -> None:
+        line = getattr(getattr(self._backend, "connection", None), "sock", None)
+        if line is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(line, socket.SHUT_RDWR)  # below TLS, which would be polite and wait
+
     def _hand_over(self, email: Email) -> None:
         try:
-            connection = connections[email.backend_alias or get_default_mailer()]
-            email.dispatch(commit=False, disconnect_after_delivery=False, connection=connection)
+            self._backend = connections[email.backend_alias or get_default_mailer()]
+            if time.monotonic() >= self._hangs_up_at:
+                raise TimeoutError("It took too long to reach the mail server.")
+            email.dispatch(commit=False, disconnect_after_delivery=False, connection=self._backend)
         except Exception as error:  # whatever it is, it concerns one mail
             logger.exception("Mail %s could not be delivered", email.pk)
             self._failed.append((email, error))
@@ -99,7 +131,10 @@ def _take(now: datetime, *, until: datetime) -> list[Email]:
     # delivered or wait. `status__in` would lead SQLite to the index of the status, and to sorting all mails that wait.
     due = Email.objects.filter(unexpired, status__gte=min(_WAITING), scheduled_time__lte=now).order_by("scheduled_time")
     due = due.prefetch_related("attachments")
-    return leases.take(due, due_at="scheduled_time", until=until, limit=get_batch_size())
+    taken = leases.take(due, due_at="scheduled_time", until=until, limit=get_batch_size())
+    for email in taken:
+        email.scheduled_time = until
+    return taken
 
 
 def _mend_times(now: datetime) -> None:
@@ -135,11 +170,12 @@ def _write_down(sent: Sequence[Email], failed: Sequence[tuple[Email, Exception]]
         last_time = [email for email, _ in failed if (email.number_of_retries or 0) >= get_max_retries()]
         again = [email for email, _ in failed if email not in last_time]
         _waiting_of(last_time).update(status=STATUS.failed, scheduled_time=None, last_updated=now)
-        by_pause: dict[timedelta, list[Email]] = defaultdict(list)
+        alike: dict[tuple[datetime, timedelta], list[Email]] = defaultdict(list)
         for email in again:
-            by_pause[pause_after(email.number_of_retries or 0)].append(email)
-        for pause, emails in by_pause.items():
-            _waiting_of(emails).update(
+            alike[email.scheduled_time, pause_after(email.number_of_retries or 0)].append(email)
+        for (held_until, pause), emails in alike.items():
+            # Another worker may have taken one since. If we made it due, a third would send it as well.
+            _waiting_of(emails).filter(scheduled_time=held_until).update(
                 status=STATUS.requeued,
                 scheduled_time=now + pause,
                 number_of_retries=Coalesce(F("number_of_retries"), 0) + 1,

@@ -52,13 +52,13 @@ class InvalidAmount(Refusal):
 def parse_amount(text: str, *, allow_zero: bool = False) -> Decimal:
     """Read a positive amount such as `1234.50`, in major units: the one way in which programs write it.
 
-    Only ASCII digits and one point are accepted: no sign, exponent, `NaN`, `Infinity`, grouping or digits of other
-    scripts, each of which has been used to smuggle an amount past a check (R3.2).
+    Only ASCII digits and one point are accepted: no sign, space, exponent, `NaN`, `Infinity`, grouping or digits of
+    other scripts, each of which has been used to smuggle an amount past a check (R3.2).
 
     Raises:
         InvalidAmount: anything else, zero (unless allowed), too large, or more decimals than the currency has.
     """
-    text = text.strip() if isinstance(text, str) else ""
+    text = text if isinstance(text, str) else ""
     if text.startswith("-") and _AMOUNT.fullmatch(text[1:]):
         raise InvalidAmount("The amount must not be less than zero." if allow_zero else _MORE_THAN_ZERO)
     if _TOO_LONG.fullmatch(text):

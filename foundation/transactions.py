@@ -22,12 +22,12 @@ _PATIENCE_SECONDS = 5
 _CANCELLED_WITHIN_SECONDS = 0.5
 _LOST_AT_COMMIT = "The connection was lost while the database was committing."
 
-# SQL Server 1205, PostgreSQL 40P01 and 40001, SQLite's busy, and PostgreSQL where a migration altered a column since
-# the statement was prepared: the engine ended our transaction, not our rules. The texts are compared since drivers
-# raise different exceptions for the same thing.
-_VICTIM = re.compile(
-    rf"\b(1205|40001|40p01)\b|deadlock|database is locked|could not serialize|{OUTDATED_IN}", re.IGNORECASE
-)
+# SQL Server 1205, PostgreSQL 40P01 and 40001, and PostgreSQL where a migration altered a column since the statement was
+# prepared: the engine ended our transaction, not our rules. The texts are compared since drivers raise different
+# exceptions for the same thing.
+_VICTIM = re.compile(rf"\b(1205|40001|40p01)\b|deadlock|could not serialize|{OUTDATED_IN}", re.IGNORECASE)
+# SQLite's busy, PostgreSQL's 55P03, and SQL Server's 1222: what another transaction held did not come free in time.
+_LOCKED = re.compile(r"database (?:table )?is locked|\b55p03\b|lock timeout|lock request time ?out", re.IGNORECASE)
 # SQLSTATE 08xxx, PostgreSQL's 57P01 to 57P05 (it is being shut down), 25006 (it takes no writes any more) and 58030
 # (its disk fails), and the words of the drivers that do not give the SQLSTATE: mssql-python's for 08xxx and a login
 # that took too long, psycopg's, and those of libpq below it. SQLite's words are for a disk that fails: after a failed
@@ -65,7 +65,12 @@ _OVER = (OutOfTime, standby.NotOnStandby)
 
 def is_deadlock_victim(error: Error) -> bool:
     """Return whether the database gave up this transaction in favour of another one, so that trying again is right."""
-    return not isinstance(error, _ABOUT_VALUES) and bool(_VICTIM.search(_words_of(error)))
+    return is_locked_out(error) or (not isinstance(error, _ABOUT_VALUES) and bool(_VICTIM.search(_words_of(error))))
+
+
+def is_locked_out(error: Error) -> bool:
+    """Return whether the database gave up waiting for what another transaction holds."""
+    return not isinstance(error, _ABOUT_VALUES) and bool(_LOCKED.search(_words_of(error)))
 
 
 def is_connection_lost(error: Error) -> bool:
@@ -172,7 +177,8 @@ def _is_over(error: Error, began: float, *, is_lost: bool) -> bool:
     """Return whether another run, of a service that began at that time, would help nobody."""
     if isinstance(error, OutOfTime) or is_disk_full(error):
         return True
-    if is_lost:
+    # Jobs wait for a lock as often as they may; the worker of a request would be killed.
+    if is_lost or (is_locked_out(error) and request_context.current().request_id):
         return time.monotonic() - began > _PATIENCE_SECONDS
     return not is_deadlock_victim(error)
 

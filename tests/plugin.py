@@ -35,7 +35,7 @@ _SET_HERE = {
     *_RINGS,
 }
 # The options of TEST_DATABASE_URL.
-_OF_THE_TEST_DATABASE = {"MSSQL_DRIVER", "MSSQL_EXTRA_PARAMS"}
+_OF_THE_TEST_DATABASE = {"MSSQL_DRIVER", "MSSQL_EXTRA_PARAMS", "CLEAR_HOSTS"}
 
 
 def _set_environment() -> None:

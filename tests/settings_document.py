@@ -10,11 +10,12 @@ a setting is written by hand, in the last column of its row.
 import argparse
 import os
 import re
+from decimal import Decimal
 from typing import Any
 from unittest import mock
 
-from bankproject.environment import BankEnv
-from tests.setting_names import Reading, readings
+from bankproject.environment import REQUIRED as NO_DEFAULT
+from bankproject.environment import Setting
 from tests.settings_run import REQUIRED, SETTINGS, run_settings
 
 ROOT = SETTINGS.parent.parent
@@ -23,83 +24,38 @@ DOCUMENT = ROOT / "docs" / "settings.md"
 END = "\n## Variables of other programs\n"
 ROW = re.compile(r"^`([A-Z][A-Z0-9_]+)` \|(.*)$", re.MULTILINE)
 
-# What each way of reading takes, in words.
-TAKES = {
-    "bool": "on/off",
-    "currency": "currency",
-    "database": "address",
-    "email_url": "address",
-    "int": "number",
-    "key_ring": "key ring",
-    "list": "list",
-    "positive": "≥{least}",
-    "positive_amount": "amount",
-    "savings_rate": "rate",
-    "str": "text",
-    "within": "{least}–{most}",
-    "optional_secret": "≥{least} characters",
-}
-# Where a default differs, and where some variables are read at all.
-ENVIRONMENTS = {
-    "": {},
-    "demo": {"DEMO": "1"},
-    "debug": {"DEBUG": "1"},
-    "SQL Server": {"DATABASE_URL": "mssql://bank@db/bank"},
-}
+# Where a default differs.
+ENVIRONMENTS = {"": {}, "demo": {"DEMO": "1"}, "debug": {"DEBUG": "1"}}
 
 
-def takes(reading: Reading) -> str:
-    """Say the type and the bounds that a variable is read with.
-
-    Raises:
-        KeyError: a new way of reading, which has no words in `TAKES`.
-    """
-    if reading.reader == "positive" and "most" in reading.bounds:
-        return TAKES["within"].format(least=1, **reading.bounds)
-    return TAKES[reading.reader].format(**{"least": 1} | reading.bounds)
+def table(**environment: str) -> dict[str, Setting]:
+    """Return the rows of all settings, as the settings themselves declare them in an environment."""
+    with mock.patch.dict(os.environ, REQUIRED | environment, clear=True):
+        found: dict[str, Setting] = run_settings()["env"].table
+    return found
 
 
-def defaults() -> dict[str, str]:
-    """Return the value of each variable if it is not set, by running the settings."""
-    found = {kind: _defaults_in(environment) for kind, environment in ENVIRONMENTS.items()}
-    words: dict[str, str] = {}
-    for name in readings():
-        # `DATABASE_URL` is set where SQL Server is tried, and so on: the first run that reads it says the default.
-        usual = next(kept[name] for kept in found.values() if name in kept)
-        others = {kind: found[kind].get(name, usual) for kind in ("demo", "debug")}
+def generated() -> dict[str, str]:
+    """Return the generated cell of each setting: what it takes, and its default."""
+    of_each = {kind: table(**environment) for kind, environment in ENVIRONMENTS.items()}
+    cells = {}
+    for name, setting in of_each[""].items():
+        usual = _in_words(setting.default)
+        others = {kind: _in_words(of_each[kind][name].default) for kind in ("demo", "debug")}
         differing = [f"{kind}: {value}" for kind, value in others.items() if value != usual]
-        words[name] = "; ".join([usual, *differing])
-    return words
-
-
-def _defaults_in(environment: dict[str, str]) -> dict[str, str]:
-    asked: dict[str, str] = {}
-
-    class NotingEnv(BankEnv):
-        """Records the default of each variable that is read."""
-
-        def get_value(
-            self, var: str, cast: Any = None, default: Any = BankEnv.NOTSET, parse_default: bool = False
-        ) -> Any:
-            if var not in asked or default is not self.NOTSET:
-                asked[var] = _in_words(default)
-            return super().get_value(var, cast=cast, default=default, parse_default=parse_default)
-
-    with (
-        mock.patch.dict(os.environ, REQUIRED | environment, clear=True),
-        mock.patch("bankproject.environment.BankEnv", NotingEnv),
-    ):
-        run_settings()
-    return asked
+        cells[name] = f"{setting.takes} ({'; '.join([usual, *differing])})"
+    return cells
 
 
 def _in_words(default: Any) -> str:
-    if default is BankEnv.NOTSET:
+    if default is NO_DEFAULT:
         return "required"
     if isinstance(default, bool):
         return "on" if default else "off"
     if isinstance(default, list):
         default = ",".join(default)
+    if isinstance(default, Decimal):
+        default = f"{default:f}"
     text = str(default).replace(str(ROOT), "…")
     return f"`{text}`" if text else "none"
 
@@ -132,12 +88,6 @@ def faults(document: str) -> list[str]:
         if not there[name][-1] or len(there[name]) != 2:
             found.append(f"{name}: the row has not two cells after its name")
     return found
-
-
-def generated() -> dict[str, str]:
-    """Return the generated cell of each setting."""
-    of_each = defaults()
-    return {name: f"{takes(reading)} ({of_each[name]})" for name, reading in readings().items()}
 
 
 def written(document: str) -> str:

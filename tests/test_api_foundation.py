@@ -1,5 +1,7 @@
 """Rules for every route of the API: who is let in, what can be sent, how the bank says no (R7.3, R8.2)."""
 
+import codecs
+import gzip
 import json
 import re
 from datetime import UTC, datetime
@@ -259,8 +261,46 @@ def test_another_kind_of_body_is_415(kind: str, alices: ApiClient) -> None:
 
 
 def test_another_encoding_is_refused(alices: ApiClient) -> None:
-    assert told(sent(alices, b"{}", "application/json; charset=utf-7")) == (400, "bad_request")
-    assert sent(alices, b'{"amount": "1"}', "application/json; charset=utf-8").status_code == 201
+    answer = sent(alices, b"{}", "application/json; charset=utf-7")
+    assert told(answer) == (415, "content_type")
+    assert answer.json()["detail"] == "Send text in UTF-8."
+
+
+@in_one_world("charset", ["utf-8", "utf8", "UTF8"])
+def test_utf8_is_taken_by_all_its_names(charset: str, alices: ApiClient) -> None:
+    """F13: programs write it without the dash."""
+    body = '{"amount": "1", "label": "Zoë"}'.encode()
+    answer = sent(alices, body, f"application/json; charset={charset}")
+    assert (answer.status_code, answer.json()["label"]) == (201, "a-key-of-mine")
+
+
+def test_a_byte_order_mark_is_named(alices: ApiClient) -> None:
+    """F14: "not JSON in UTF-8" is what it is not."""
+    answer = sent(alices, codecs.BOM_UTF8 + b'{"amount": "1"}')
+    assert told(answer) == (400, "body_unreadable")
+    assert "byte order mark" in answer.json()["detail"]
+
+
+@proves("V15.2.2")
+@in_one_world("encoding", ["gzip", "br", "GZIP", "gzip, identity"])
+def test_a_compressed_body_is_415(encoding: str, alices: ApiClient) -> None:
+    """F14: and none can unpack to more than the bank reads."""
+    answer = alices.send("POST", "trial/pay", gzip.compress(b'{"amount": "1"}'), Content_Encoding=encoding)
+    assert told(answer) == (415, "content_type")
+    assert answer["Accept-Encoding"] == "identity"
+    assert "Content-Encoding" in answer.json()["detail"]
+
+
+@in_one_world("path", ["openapi.json", "auth/login"])
+def test_another_method_is_405_whatever_the_address_is(path: str) -> None:
+    """F14: where people read the document, a program's POST was 403 for want of a form's token."""
+    answer = ApiClient().send("POST" if path == "openapi.json" else "PUT", path, b"{}")
+    assert told(answer) == (405, "method_not_allowed")
+    assert answer["Allow"] == ("GET, HEAD" if path == "openapi.json" else "POST")
+
+
+def test_where_no_route_is_a_post_is_404_too() -> None:
+    assert told(ApiClient().post("", {})) == (404, "not_found")
 
 
 def test_a_body_is_not_read_further_than_its_length_is_allowed(alices: ApiClient, settings: Any) -> None:

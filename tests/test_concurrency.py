@@ -8,8 +8,10 @@ import pytest
 from django.db import OperationalError, transaction
 
 from accounts.models import BankAccount
+from bankproject.errors import server_error
 from foundation import transactions
 from foundation.models import RateWindow
+from foundation.request_context import RequestContext, request_context
 from foundation.transactions import ATTEMPTS, own_transaction
 from tests import acts
 from tests.asvs import proves
@@ -85,6 +87,39 @@ def test_after_five_tries_the_error_is_let_out(db: Any, no_waiting: list[float])
         own_transaction(service)()
     assert service.calls == ATTEMPTS == 5
     assert not RateWindow.objects.exists()
+
+
+@proves("V16.5.3")
+@pytest.mark.parametrize(
+    "words", ["database is locked", "canceling statement due to lock timeout", "Lock request time out period exceeded"]
+)
+def test_a_request_waits_for_a_lock_once_and_a_job_as_often_as_it_may(
+    db: Any, no_waiting: list[float], monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    """R9.3, F5: five waits are longer than the web server lets a worker live."""
+    monkeypatch.setattr(transactions, "_PATIENCE_SECONDS", -1)
+    error = OperationalError(words)
+    assert transactions.is_locked_out(error)
+    in_a_request, in_a_job = Faulty(1, error), Faulty(1, error)
+    with request_context(RequestContext(request_id="of-this-request")), pytest.raises(OperationalError):
+        own_transaction(in_a_request)()
+    assert in_a_request.calls == 1
+    assert own_transaction(in_a_job)() == "done"
+    RateWindow.objects.all().delete()
+    victim = Faulty(2, OperationalError("deadlock detected"))
+    with request_context(RequestContext(request_id="of-this-request")):
+        assert own_transaction(victim)() == "done", "that costs no wait"
+
+
+@pytest.mark.parametrize("error", [OperationalError("database is locked"), *VICTIMS[1:]], ids=str)
+def test_a_page_that_others_were_in_the_way_of_says_when_to_come_back(error: Exception, rf: Any) -> None:
+    """R8.2, F5: it was 500."""
+    try:
+        raise error
+    except OperationalError:
+        answer = server_error(rf.get("/"))
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "One moment, please" in answer.content.decode()
 
 
 @pytest.mark.parametrize("error", [OperationalError("no such column: x"), InsufficientFunds(), KeyError("x")], ids=repr)

@@ -8,13 +8,14 @@ import os
 import runpy
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
-import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from psycopg._conninfo_utils import split_attempts
 
-from bankproject.databases import database, odbc_words
+from bankproject.databases import LOCK_SECONDS, MSSQL_DRIVERS, Told, database, odbc_words, wait_at_most
+from bankproject.environment import BankEnv
 from tests.asvs import proves
 from tests.tables import in_one_world
 
@@ -27,13 +28,15 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the entry of DATABASES for an environment of these variables and no others."""
 
     def of(url: str = URL, *, read_only: bool = False, **changes: str) -> dict[str, Any]:
-        for name in ("DEBUG", "MSSQL_DRIVER", "MSSQL_EXTRA_PARAMS", "CONN_MAX_AGE"):
-            monkeypatch.delenv(name, raising=False)
-        for name, value in changes.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("SOME_URL", url)
-        found: dict[str, Any] = database(environ.Env(), "SOME_URL", read_only=read_only)
-        return found
+        monkeypatch.setattr(os, "environ", changes | {"SOME_URL": url})
+        env = BankEnv()
+        told = Told(
+            kept_seconds=env.within("CONN_MAX_AGE", 60, least=0, most=86_400),
+            driver=env.one_of("MSSQL_DRIVER", MSSQL_DRIVERS[0], *MSSQL_DRIVERS),
+            extra_params=env.odbc_words("MSSQL_EXTRA_PARAMS", default=""),
+            is_debug=env.on_off("DEBUG", default=False),
+        )
+        return database("SOME_URL", *env.database("SOME_URL", default="sqlite:///:memory:"), told, read_only=read_only)
 
     return of
 
@@ -96,14 +99,14 @@ def test_a_replica_of_several_hosts_is_a_standby_if_there_is_one(made: Any) -> N
     assert told["OPTIONS"]["target_session_attrs"] == "standby"
 
 
-@in_one_world(
-    "places", ["db1,", ",db2", "db1:port,db2", "db1:0,db2", "db1:65536,db2", "fd00::1,db2", "db1,db 2", "db1,,db2"]
-)
+@in_one_world("places", ["db1,", ",db2", "db1:port,db2", "db1:0,db2", "db1:65536,db2", "fd00::1,db2", "db1,,db2"])
 def test_a_wrong_host_is_named_in_one_line_without_the_password(made: Any, places: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"^SOME_URL: host \d of \d is not a name") as told:
         made(f"postgres://bank:hunter2@{places}/bank")  # pragma: allowlist secret
     assert "hunter2" not in str(told.value)
     assert "\n" not in str(told.value)
+    with pytest.raises(ImproperlyConfigured, match=r"^SOME_URL must be an address: "):
+        made("postgres://bank:hunter2@db1,db 2/bank")  # pragma: allowlist secret
 
 
 @in_one_world("taken", ["any", "standby", "read_write"])
@@ -214,7 +217,35 @@ def test_below_django_nobody_keeps_them_a_second_time(settings: Any) -> None:
     assert settings.DATABASE_CONNECTION_POOLING is False
 
 
-def test_without_an_address_there_is_none_made_up(made: Any) -> None:
-    with pytest.raises(ImproperlyConfigured, match="NOT_THERE"):
-        database(environ.Env(), "NOT_THERE")
-    assert "NOT_THERE" not in os.environ
+# --- Waits for locks ----------------------------------------------------------------------------------------------
+
+
+def test_a_request_that_waits_for_a_lock_is_answered_before_its_worker_is_given_up(made: Any) -> None:
+    """R9.3, F5: it may wait twice, the second time to note that the first was in vain."""
+    wait = made("sqlite:///bank.sqlite3")["OPTIONS"]["timeout"]
+    assert 2 * wait < GUNICORN["timeout"]
+    assert wait == LOCK_SECONDS
+    assert made("sqlite:///bank.sqlite3?timeout=3")["OPTIONS"]["timeout"] == 3
+    for seconds in (0, 15, 60):
+        with pytest.raises(ImproperlyConfigured, match=r"^SOME_URL: timeout must be 1 to 14 seconds\.$"):
+            made(f"sqlite:///bank.sqlite3?timeout={seconds}")
+    assert GUNICORN["timeout"] > 2 * 14
+
+
+@in_one_world(
+    ("vendor", "statement"),
+    [
+        ("sqlite", None),
+        (
+            "postgresql",
+            "SELECT set_config('lock_timeout', '10s', false) WHERE current_setting('lock_timeout') = '0'",
+        ),
+        ("microsoft", "SET LOCK_TIMEOUT 10000"),
+    ],
+)
+def test_each_connection_of_a_web_server_waits_no_longer(vendor: str, statement: str | None) -> None:
+    """R9.3, F5: SQLite has an option for it."""
+    opened = MagicMock(vendor=vendor)
+    wait_at_most(None, opened)
+    execute = opened.cursor.return_value.__enter__.return_value.execute
+    assert [call.args for call in execute.call_args_list] == ([] if statement is None else [(statement,)])

@@ -30,6 +30,7 @@ FILLED_IN = dict.fromkeys(
     (
         *("SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEYS", "AUDIT_KEYS", "TOKEN_KEYS"),
         *("MSSQL_SA_PASSWORD", "BANK_DB_PASSWORD", "BANK_MIGRATE_PASSWORD", "CACHE_PASSWORD"),
+        "MAIL_PASSWORD",
     ),
     "given",
 )
@@ -184,13 +185,32 @@ def test_the_login_that_serves_may_not_alter_tables_and_only_the_server_knows_it
 
 
 @proves("V13.2.2")
-def test_everything_of_ours_is_read_only_and_without_powers() -> None:
-    for name in (*of_the_bank(), "firewall", "cache"):
-        service = services()[name]
-        assert service["read_only"] is True, name
+def test_everything_is_without_powers_and_all_but_the_database_read_only() -> None:
+    for name, service in services().items():
+        assert service.get("read_only", False) is (name != "db"), name
         assert service["cap_drop"] == ["ALL"], name
+        # SQL Server's program does not start without it.
+        assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "db" else []), name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert "privileged" not in service, name
+
+
+@proves("V13.2.4", "V13.2.5")
+def test_only_what_is_published_has_a_network_that_leads_out() -> None:
+    networks = compose()["networks"]
+    internal = {name for name, told in networks.items() if (told or {}).get("internal") is True}
+    assert internal == {"inside", "door"}
+    out = {name: set(each["networks"]) - internal for name, each in services().items()}
+    assert {name: leading for name, leading in out.items() if leading} == {
+        "firewall": {"outside"},
+        "mail": {"mailbox"},
+    }
+
+
+def test_the_mails_that_are_caught_are_shown_for_a_password() -> None:
+    told = compose(FILLED_IN | {"MAIL_PASSWORD": "of-mail"})["services"]["mail"]
+    assert told["environment"] == {"MP_UI_AUTH": "bank:of-mail"}
+    assert all(port.startswith("127.0.0.1:") for port in told["ports"])
 
 
 def test_only_the_firewall_and_the_mail_catcher_can_be_reached_and_from_this_machine_alone() -> None:
@@ -200,7 +220,8 @@ def test_only_the_firewall_and_the_mail_catcher_can_be_reached_and_from_this_mac
 
 def test_the_bank_believes_the_firewalls_address_and_no_other() -> None:
     firewall = services()["firewall"]["networks"]
-    assert list(firewall) == ["door"], "it reaches the web server, and nothing else of the bank"
+    reached = {name for name, each in services().items() if set(each["networks"]) & set(firewall)}
+    assert reached == {"firewall", "web"}, "it reaches the web server, and nothing else of the bank"
     address = firewall["door"]["ipv4_address"]
     assert {each["environment"]["TRUSTED_PROXIES"] for each in of_the_bank().values()} == {f"{address}/32"}
 
@@ -265,6 +286,7 @@ def units(repository: Path) -> dict[str, dict[str, str]]:
     return found
 
 
+@proves("V13.2.4", "V13.2.5")
 def test_the_units_run_what_the_containers_run(repository: Path) -> None:
     found = units(repository)
     python = "/opt/bank/.venv/bin/"
@@ -280,6 +302,9 @@ def test_the_units_run_what_the_containers_run(repository: Path) -> None:
     assert found["bank-firewall"]["KillSignal"] == dockerfile("deploy/firewall/Dockerfile").all("STOPSIGNAL")[0]
     for unit, service in (("bank-web", "web"), ("bank-mail", "worker"), ("bank-scheduler", "scheduler")):
         assert f"{found[unit]['TimeoutStopSec']}s" == services()[service]["stop_grace_period"], unit
+    for unit in ("bank-web", "bank-mail", "bank-scheduler"):
+        # What else it connects to, each installation adds (docs/deployment.md).
+        assert (found[unit]["IPAddressDeny"], found[unit]["IPAddressAllow"]) == ("any", "localhost"), unit
     for unit, told in found.items():
         walls = {name for name in ("NoNewPrivileges", "ProtectHome", "PrivateTmp") if told.get(name) == "yes"}
         assert (len(walls), told["ProtectSystem"]) == (3, "strict"), unit

@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 
 from accounts.forms import AccountNumberField, CodeField
+from bankproject.api import api
 from foundation.form_fields import AmountField
 from tests.access_walk import form_fields
 
@@ -52,9 +53,52 @@ def test_the_setting_names_every_field_with_a_secret() -> None:
     assert fields_with_a_secret() == set(settings.SECRET_FIELDS)
 
 
+def names_of_programs() -> set[str]:
+    """Return every name in a body that the API takes, by its own document."""
+    parts = api.get_openapi_schema()["components"]["schemas"]
+    return {name for part in parts.values() for name in part.get("properties", {})}
+
+
+# What a secret of a program is called, or ends with. None of the other names means one.
+SOUNDS_SECRET = re.compile(r"(?:^|_)(?:password|pin|code|token|key|secret)$")
+NO_SECRETS = {
+    "code",  # of a problem, in answers; and a secret in bodies
+    "idempotency_key",
+    "has_pin",
+    "secret",  # only in answers
+    "access_token",
+}
+
+
+def excluded(repository: Path) -> set[str]:
+    """Return the names that no rule of the rule set looks at."""
+    pattern = pattern_in(rules_of(repository), 'SecRuleUpdateTargetByTag "OWASP_CRS"').pattern
+    whole = re.fullmatch(r"\(\?-i:\^\(\?:json\\\.\)\?\(\?:([a-z0-9_|]+)\)\$\)", pattern)
+    assert whole, "whole names, so that no rule passes over what only sounds like a secret"
+    return set(whole[1].split("|"))
+
+
 def test_no_rule_looks_at_a_field_with_a_secret(repository: Path) -> None:
-    secrets = pattern_in(rules_of(repository), 'SecRuleUpdateTargetByTag "OWASP_CRS"')
-    assert {name for name in fields_with_a_secret() if not secrets.search(name)} == set()
+    of_programs = {name for name in names_of_programs() if SOUNDS_SECRET.search(name)} - NO_SECRETS
+    assert {"refresh_token", "new_password", "pin"} <= of_programs
+    assert fields_with_a_secret() | of_programs | {"csrfmiddlewaretoken"} == excluded(repository)
+
+
+def test_each_name_that_the_rules_pass_over_is_a_field(repository: Path) -> None:
+    """A name that no form and no program sends would be a place for attacks alone."""
+    known = form_fields().keys() | names_of_programs() | {"csrfmiddlewaretoken", *settings.SECRET_FIELDS}
+    assert excluded(repository) - known == set()
+
+
+def test_the_cookies_that_the_rules_pass_over_are_the_banks(repository: Path) -> None:
+    """With HTTPS and without."""
+    rules = rules_of(repository)
+    [pattern] = re.findall(r'"!REQUEST_COOKIES:\'/(.+)/\'"', rules)
+    names = re.findall(r'_COOKIE_NAME = "([\w-]+)" if .+ else "([\w-]+)"', Path("bankproject/settings.py").read_text())
+    both = {name for pair in names for name in pair}
+    assert len(both) == 6
+    assert {name for name in both if not re.search(pattern, name)} == set()
+    assert not [name for name in both for other in (f"x{name}", f"{name}x") if re.search(pattern, other)]
 
 
 def test_every_free_text_is_named_in_each_rule_that_takes_words_for_attacks(repository: Path) -> None:

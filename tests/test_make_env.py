@@ -66,9 +66,10 @@ def test_passwords_for_compose_are_asked_for_apart_and_join_what_is_there(tmp_pa
     keys = values_in(path)
     printed = make_env(path, "--compose")
     added = {name: value for name, value in values_in(path).items() if name not in keys}
-    assert list(added) == ["MSSQL_SA_PASSWORD", "BANK_DB_PASSWORD", "BANK_MIGRATE_PASSWORD", "CACHE_PASSWORD"]
+    passwords = ["MSSQL_SA_PASSWORD", "BANK_DB_PASSWORD", "BANK_MIGRATE_PASSWORD", "CACHE_PASSWORD", "MAIL_PASSWORD"]
+    assert list(added) == passwords
     # SQL Server's rules for a password, and nothing that an address or a shell would read in another way.
     assert all(re.fullmatch(r"(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9]{32,128}", word) for word in added.values())
-    assert len(set(added.values())) == 4
+    assert len(set(added.values())) == 5
     assert not any(password in printed for password in added.values())
     assert keys.items() <= values_in(path).items()

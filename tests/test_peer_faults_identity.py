@@ -17,6 +17,7 @@ from audit.models import AuditEntry
 from foundation import outbox
 from foundation.models import OutboxMessage
 from foundation.money import InvalidAmount, parse_amount
+from foundation.request_context import trusted_networks
 from tests import acts
 from tests.acts import (
     NEWCOMER,
@@ -228,7 +229,7 @@ def test_rate_limits_that_count_page_loads(alice: Any, client: Client, code_of: 
 
 def test_rate_limits_that_ignore_the_proxy(alice: Any, settings: Any) -> None:
     # R1.4: behind our proxy two visitors are two; in front of it a forged header is ignored.
-    settings.TRUSTED_PROXIES = ["10.0.0.1/32"]
+    settings.TRUSTED_PROXIES = trusted_networks(["10.0.0.1/32"])
     with time_machine.travel(NOON, tick=False):
         for number in range(5):
             forged = f"192.0.2.{number}, 198.51.100.1"

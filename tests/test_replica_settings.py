@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import environ
 import pytest
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 
 from accounts.sign_in.sessions.middleware import ReplicaMiddleware
-from bankproject.databases import odbc_words, replica
+from bankproject.databases import Told, odbc_words, replica
+from bankproject.environment import BankEnv
 
 SQLITE = {"ENGINE": "django.db.backends.sqlite3"}
 POSTGRESQL = {"ENGINE": "django.db.backends.postgresql"}
@@ -19,7 +19,8 @@ MSSQL = {"ENGINE": "mssql"}
 def configured(monkeypatch: pytest.MonkeyPatch) -> Any:
     def read(url: str, primary: dict[str, Any]) -> dict[str, Any]:
         monkeypatch.setenv("DATABASE_REPLICA_URL", url)
-        return replica(environ.Env(), primary)
+        told = Told(kept_seconds=60, driver="mssql_python", extra_params="", is_debug=False)
+        return replica(*BankEnv().database("DATABASE_REPLICA_URL", default=""), told, primary)
 
     return read
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.setting_names import Reading, variables_read_by_settings
-from tests.settings_document import DOCUMENT, END, defaults, faults, rows, takes, written
+from bankproject.web_server import read_settings
+from tests.setting_names import variables_read_by_settings
+from tests.settings_document import DOCUMENT, END, faults, generated, rows, table, written
 
 
 @pytest.fixture
@@ -42,19 +43,20 @@ def test_a_row_that_is_missing_too_many_empty_or_there_twice_is_named(document: 
 
 
 def test_types_bounds_and_defaults_are_said_in_words() -> None:
-    assert takes(Reading("DAYS", "positive")) == "≥1"
-    assert takes(Reading("DAYS", "positive", {"most": 7})) == "1–7"
-    assert takes(Reading("CHARS", "within", {"least": 12, "most": 64})) == "12–64"
-    with pytest.raises(KeyError):
-        takes(Reading("NAME", "in_a_new_way"))
-    said = defaults()
-    assert said["SECRET_KEY"] == "required"
-    assert said["SELF_SERVICE_CASH"] == "off; demo: on"
-    assert said["SECURE_HSTS_SECONDS"] == "`31536000`; debug: `0`"
-    assert (said["MSSQL_DRIVER"], said["LOG_FILE"]) == ("`mssql_python`", "none")
+    said = generated()
+    assert said["SECRET_KEY"] == "text (required)"
+    assert said["SELF_SERVICE_CASH"] == "on/off (off; demo: on)"
+    assert said["SECURE_HSTS_SECONDS"] == "0–63072000 (`31536000`; debug: `0`)"
+    assert said["TRANSFERS_PER_MINUTE"] == "≥1 (`5`)"
+    assert (said["MSSQL_DRIVER"], said["LOG_FILE"]) == ("`mssql_python`, `pyodbc` (`mssql_python`)", "path (none)")
 
 
-def test_the_variables_of_the_web_server_are_those_it_reads(document: str, repository: Path) -> None:
+def test_the_table_has_every_setting_that_the_source_asks_for() -> None:
+    """No call is left out in some environment: what nobody walks, nobody tries with a wrong value."""
+    assert table().keys() == variables_read_by_settings()
+
+
+def test_the_variables_of_the_web_server_are_those_it_reads_and_tries(document: str, repository: Path) -> None:
     read = set(re.findall(r'environ\.get\("(\w+)"', (repository / "deploy/gunicorn.conf.py").read_text("utf-8")))
     others = document.partition(END)[2]
-    assert set(re.findall(r"`(WEB_\w+)`", others)) == read
+    assert set(re.findall(r"`(WEB_\w+)`", others)) == read == read_settings().keys()

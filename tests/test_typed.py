@@ -5,19 +5,24 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from django import forms
 from django.conf import settings as bank_settings
 from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from accounts.account_numbers import InvalidAccountNumber, parse_number
 from accounts.sign_in.codes import InvalidCode, parse_code
+from bankproject import api as _api  # noqa: F401 - all bodies are classes from here on
 from foundation.money import InvalidAmount, as_typed, format_money, from_minor, parse_typed_amount
+from foundation.rest.schemas import In
 from tests.asvs import proves
 from tests.tables import in_one_world
 
+APPS = ("bankproject.", "support.", "transfers.", "accounts.")
 _TABLES = Path(__file__).parent / "typed"
 # How the tables write invisible characters.
 _UNSEEN = {
@@ -76,6 +81,29 @@ def test_an_account_number_names_the_account_that_the_table_says(text: str, mean
 def test_a_code_means_what_the_table_says(text: str, means: str) -> None:
     """R1.2, R3.6."""
     assert told(parse_code, text) == means
+
+
+def kinds_of(base: Any) -> Iterator[Any]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds_of(kind)
+
+
+def test_every_field_for_a_code_reads_it_as_the_table_says() -> None:
+    """R1.2, R3.6, F8, F9: of all forms, and of all bodies that programs send."""
+    by_rule = [row for row in CODES if row[1] == "751577"]
+    bodies = {kind for kind in kinds_of(In) if kind.__module__.startswith(APPS) and "code" in kind.model_fields}
+    forms_ = {kind for kind in kinds_of(forms.BaseForm) if kind.__module__.startswith(APPS)}
+    typed = {kind.base_fields[name] for kind in forms_ for name in kind.base_fields if name.endswith("code")}
+    assert len(bodies) >= 10
+    assert len(typed) >= 3
+    for text, means in by_rule:
+        for kind in bodies:
+            field = kind.model_fields["code"]
+            of_the_field: Any = Annotated[field.annotation, "code", *field.metadata]
+            read: Any = TypeAdapter(of_the_field).validate_python(text)
+            assert read == means, (kind, text)
+        assert {field.clean(text) for field in typed} == {means}, text
 
 
 def test_the_tables_have_no_row_twice_and_150_at_least() -> None:

@@ -10,6 +10,7 @@ from accounts.models import ApiRefreshToken, KnownDevice, TotpDevice, User, User
 from accounts.sign_in import two_factor
 from accounts.sign_in.origin import Origin
 from audit.models import AuditEntry
+from foundation.request_context import trusted_networks
 from tests.acts import WRONG_PASSWORD, give_password, mails, wrong_code_for
 from tests.api_client import told
 from tests.asvs import proves
@@ -132,6 +133,21 @@ def test_six_in_a_minute_from_one_network_are_one_too_many(
     assert sixth["RateLimit"] == f'"login";r=0;t={sixth["Retry-After"]}'
     elsewhere = api_of(None, REMOTE_ADDR="203.0.113.9").post("auth/login", by_password(alice, code_of(alice)))
     assert elsewhere.status_code == 200
+
+
+@proves("V4.1.3")
+@in_one_world("client", ["203.0.113.{}:4711", "[2001:db8:{}::1]:4711", "[2001:db8:{}::1]"])
+def test_clients_of_a_proxy_that_writes_ports_are_counted_apart(
+    client: str, alice: Any, api_of: Any, code_of: Any, settings: Any
+) -> None:
+    """R1.4, F2: they were one, so five sign-ins a minute were all that the whole bank had."""
+    settings.API_LOGINS_PER_MINUTE = 5
+    settings.TRUSTED_PROXIES = trusted_networks(["127.0.0.1"])
+    wrong = by_password(alice, "123456", email="nobody@example.com")
+    for number in range(6):
+        through = api_of(None, REMOTE_ADDR="::ffff:127.0.0.1", HTTP_X_FORWARDED_FOR=client.format(number))
+        assert told(through.post("auth/login", wrong)) == REFUSED
+    assert told([through.post("auth/login", wrong) for _ in range(5)][-1]) == (429, "too_often")
 
 
 def test_who_must_change_the_password_is_sent_to_do_so(make_user: Any, api_of: Any, code_of: Any) -> None:

@@ -17,6 +17,7 @@ from accounts.sign_in.axes import email_of
 from accounts.sign_in.guesses import identity
 from audit.models import AuditEntry
 from foundation.models import RateWindow
+from foundation.request_context import trusted_networks
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.asvs import proves
 from tests.plugin import PASSWORD
@@ -135,7 +136,7 @@ def test_a_forged_header_does_not_give_new_guesses(alice: Any, client: Client, c
 @proves("V4.1.3")
 def test_behind_the_proxy_each_visitor_has_a_counter(alice: Any, client: Client, clock: Any, settings: Any) -> None:
     # R1.4: and entries that the client writes left of the proxy's give no new one.
-    settings.TRUSTED_PROXIES = ["127.0.0.1/32"]
+    settings.TRUSTED_PROXIES = trusted_networks(["127.0.0.1"])
     for number in range(5):
         answer = fail(client, times=1, HTTP_X_FORWARDED_FOR=f"1.2.3.{number}, {HERE}")
     assert answer.status_code == 429

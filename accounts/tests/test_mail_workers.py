@@ -23,7 +23,7 @@ from foundation.delivery import Courier
 from foundation.models import OutboxMessage
 from foundation.outbox import Audience, Notice
 from tests.acts import at_once
-from tests.mail_server import PostBox
+from tests.mail_server import Mood, PostBox
 
 pytestmark = pytest.mark.django_db
 
@@ -365,6 +365,65 @@ def test_before_its_lease_ends_a_slow_worker_gives_back_what_it_has_not_begun(
         assert courier.deliver(NEVER) == 8
         courier.hang_up()
     assert Counter(post_box.addresses) == told()
+
+
+@in_the_open
+def test_a_slow_server_gets_each_mail_once_though_all_of_them_outlast_a_lease(
+    queued: Callable, post_box: PostBox, settings: Any
+) -> None:
+    """R3.8, F6: fourteen mails of fourteen seconds each outlasted their batch, and one came twice."""
+    settings.MAIL_LEASE_SECONDS, post_box.seconds_for_each = 4, 0.4
+    queued(14)
+
+    def work() -> None:
+        courier = Courier()
+        while Email.objects.exclude(status=STATUS.sent).exists():
+            courier.deliver(NEVER)
+        courier.hang_up()
+
+    at_once(work, work)
+    assert Counter(post_box.addresses) == told()
+    assert Log.objects.count() == 0
+
+
+@in_the_open
+def test_a_worker_hangs_up_on_a_server_before_its_lease_ends(
+    queued: Callable, post_box: PostBox, settings: Any
+) -> None:
+    """R3.8, F6: the timeout of a connection is for each answer; a mail has a dozen."""
+    settings.MAIL_LEASE_SECONDS, post_box.seconds_for_each = 1, 600
+    assert settings.EMAIL_TIMEOUT == 20
+    queued(2)
+    courier = Courier()
+    assert courier.deliver(NEVER) == 1
+    courier.hang_up()
+    assert Log.objects.get().exception_type == "SMTPServerDisconnected", "and not the connection's own timeout"
+    assert sorted(Email.objects.values_list("status", "number_of_retries")) == [
+        (STATUS.queued, None),
+        (STATUS.requeued, 1),
+    ]
+
+
+@in_the_open
+def test_a_worker_that_fails_late_leaves_its_mail_to_whoever_has_taken_it_since(
+    queued: Callable, post_box: PostBox
+) -> None:
+    """R3.8: made due by the late one, a third worker would send it as well."""
+    with time_machine.travel(NOON, tick=False) as clock:
+        queued(1)
+        post_box.mood = Mood.REFUSES_MAILS
+
+        class Late(Courier):
+            def _hand_over(self, email: Email) -> None:
+                super()._hand_over(email)
+                clock.shift(lease())
+                assert delivery._take(timezone.now(), until=timezone.now() + lease()) == [email]
+
+        courier = Late()
+        courier.deliver(NEVER)
+        courier.hang_up()
+        held = Email.objects.get()
+        assert (held.status, held.scheduled_time) == (STATUS.queued, timezone.now() + lease())
 
 
 @in_the_open

@@ -161,6 +161,39 @@ def test_signing_out_ends_the_session_on_the_server(browser: Client, alice: Any)
     assert AuditEntry.objects.get(action="LOGOUT").actor_id == alice.pk
 
 
+def _sign_out(browser: Client, clock: Any) -> Any:
+    return browser.post("/sign-out/")
+
+
+def _expire(browser: Client, clock: Any) -> Any:
+    clock.shift(OVER)
+    return browser.get("/dashboard/")
+
+
+def _expire_on_an_open_page(browser: Client, clock: Any) -> Any:
+    clock.shift(OVER)
+    return browser.get("/session/")
+
+
+def _expire_with_a_form(browser: Client, clock: Any) -> Any:
+    clock.shift(OVER)
+    return browser.post("/payees/")
+
+
+def _be_ended_elsewhere(browser: Client, clock: Any) -> Any:
+    UserSession.objects.update(ended_at=MORNING)
+    return browser.get("/dashboard/")
+
+
+@proves("V14.3.1")
+@in_one_world("end", [_sign_out, _expire, _expire_on_an_open_page, _expire_with_a_form, _be_ended_elsewhere])
+def test_however_a_session_ends_the_browser_forgets_its_pages(browser: Client, clock: Any, end: Any) -> None:
+    assert "Clear-Site-Data" not in browser.get("/dashboard/")
+    # Not "storage" or "cookies": the chosen scheme and the known device stay.
+    assert end(browser, clock)["Clear-Site-Data"] == '"cache"'
+    assert "Clear-Site-Data" not in browser.get("/sign-in/"), "once"
+
+
 @proves("V7.4.1")
 @in_one_world("method", ["get", "head", "put"])
 def test_only_a_form_signs_out(browser: Client, method: str) -> None:

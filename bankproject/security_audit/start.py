@@ -123,7 +123,7 @@ def _weak() -> Iterator[str]:
         yield "SITE_URL is plain HTTP: so are the links in mails."
     if "*" in settings.ALLOWED_HOSTS:
         yield "ALLOWED_HOSTS takes any name."
-    if {"0.0.0.0/0", "::/0"} & set(settings.TRUSTED_PROXIES):
+    if any(network.prefixlen == 0 for network in settings.TRUSTED_PROXIES):
         yield "TRUSTED_PROXIES trusts everybody: a client could choose its address."
     if trusts_blindly(settings.DATABASES["default"].get("OPTIONS", {}).get("extra_params", "")):
         yield "The database's certificate is not looked at (TrustServerCertificate=yes)."

@@ -4,6 +4,7 @@ Duplicate keys, `NaN` and numbers beyond all bounds mean different things to dif
 may have read another document than the bank; NUL and half of a surrogate pair break databases.
 """
 
+import codecs
 import json
 import math
 from collections.abc import Container, Iterable
@@ -29,6 +30,8 @@ def read_json(request: HttpRequest) -> Any:
         raise Problem(415, "content_type", "Send JSON, as application/json.")
     if len(request.body) > MAX_BYTES:
         raise Problem(413, "body_too_large", f"A body has at most {MAX_BYTES} bytes.")
+    if request.body.startswith(codecs.BOM_UTF8):
+        raise Problem(400, "body_unreadable", "The body begins with a byte order mark (BOM). Send it without one.")
     try:
         document = json.loads(
             request.body.decode("utf-8"),

@@ -27,7 +27,7 @@ from foundation.idempotency import KEY_HEADER
 from foundation.refusals import NotFound, NotNow, Refusal
 from foundation.request_context import current
 from foundation.rest.schemas import time_text
-from foundation.transactions import OutcomeUnknown, is_away, is_deadlock_victim
+from foundation.transactions import OutcomeUnknown, is_away, is_deadlock_victim, is_locked_out
 
 logger = logging.getLogger(__name__)
 
@@ -171,11 +171,11 @@ def _away() -> Problem:
 
 @_problem_of(Error)
 def _of_database(error: Error) -> Problem:
-    """Return the problem where another request holds what this one waits for, longer than a request waits (the same
-    request, for example, R3.5); or where the database went away, or its disk takes nothing."""
+    """Return the problem where others' transactions win five times (those of the same request, for example, R3.5); or
+    where one holds what this one waits for, the database went away, or its disk takes nothing."""
     if isinstance(error, OutcomeUnknown):
         return wait(503, "outcome_unknown", _UNKNOWN, 5)
-    if is_away(error):
+    if is_away(error) or is_locked_out(error):
         logger.error("The database cannot be worked with: %s", error)
         return _away()
     if is_deadlock_victim(error):

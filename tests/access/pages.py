@@ -100,9 +100,12 @@ PAGES: dict[str, Seen] = {
 PUBLIC: dict[str, Public] = {
     "api_docs": Public("200", "405"),
     "api_nowhere": Public("404", "404"),
+    "change_password": Public("302", "405", leads_to="/password/"),
     "components": Public("404", "405"),  # with DEBUG only
+    "csp_reports": Public("405", "204"),
     "enrolment_link": Public("404", "404"),
     "enrolment_link_needed": Public("302", "302", leads_to="/sign-in/"),
+    "favicon": Public("302", "405", leads_to="/static/img/favicon.svg"),
     "home": Public("302", "302", leads_to="/sign-in/"),
     "lost_factor": Public("302", "302", leads_to="/sign-in/"),
     "lost_factor_confirm": Public("404", "404"),
@@ -115,6 +118,8 @@ PUBLIC: dict[str, Public] = {
     "register": Public("200", "200", "302 200", "302 200"),
     "register_confirm": Public("404", "404"),
     "register_sent": Public("200", "405"),
+    "robots_txt": Public("200", "405"),
+    "security_txt": Public("404", "405"),  # with SECURITY_CONTACT only
     "session_left": Public("200", "405"),
     "sign_in": Public("200", "200", "302", "302"),
     "sign_in_code": Public("302", "302", leads_to="/sign-in/"),

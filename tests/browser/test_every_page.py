@@ -151,6 +151,7 @@ SEEN_BY = {
         "accounts/too_many_codes.html",
         "csrf_failure.html",
         "too_many.html",
+        "turned_away.html",
     },
 }
 
@@ -817,6 +818,9 @@ def test_what_the_unlucky_see(
     page.locator("main form button[type=submit]").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Too many wrong codes or passwords")
     at.look("too-many-codes")
+    read, settings.DATA_UPLOAD_MAX_MEMORY_SIZE = settings.DATA_UPLOAD_MAX_MEMORY_SIZE, -1
+    at.visit("turned-away", "/")
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = read
     settings.ALLOWED_HOSTS = ["bank.example"]
     at.visit("400", "/")
     at.done(SEEN_BY["the unlucky"])

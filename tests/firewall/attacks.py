@@ -1,5 +1,6 @@
 """Attacks that the firewall refuses: each is a name and the data sent. None of them may reach the bank."""
 
+import json
 from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
@@ -61,6 +62,35 @@ SQL: dict[str, Attack] = {
     "SQL in JSON sent in chunks": chunked("/api/v1/transfers", '{"description": "' + UNION + '"}', JSON),
     "SQL in chunks without a Content-Type": chunked("/help/messages/new/", urlencode({"text": UNION}), {}),
     "SQL in a cookie": header("Cookie", "theme=" + quote(UNION)),
+    "SQL in a segment of the path": url(f"/accounts/{quote(UNION, safe='')}/"),
+    "SQL without a quote in a segment": url(f"/accounts/{quote('1 UNION SELECT password FROM accounts_user')}/"),
+    "SQL in the path of the API": url("/api/v1/accounts/" + quote("1' OR '1'='1") + "/transactions"),
+    "SQL that compares in a segment": url("/help/messages/" + quote("1 OR 1=1") + "/"),
+    "SQL that sleeps in a segment": url("/receipts/" + quote("1;SELECT SLEEP(10)") + "/"),
+    "SQL encoded twice in a segment": url("/accounts/" + quote(quote(UNION, safe=""), safe="") + "/"),
+}
+
+# Names that only sound like a secret's: no rule may pass over them.
+SOUNDING = (
+    "mypass_x",
+    "passport",
+    "token_x",
+    "xtoken",
+    "mysecret",
+    "secret",
+    "pin_code",
+    "my.code",
+    "csrf",
+    "PASSWORD",
+)
+NAMED_LIKE_SECRETS: dict[str, Attack] = {
+    **{f"SQL in the field {name}": form(**{name: UNION}) for name in SOUNDING},
+    **{f"a script in the parameter {name}": query(**{name: "<script>alert(1)</script>"}) for name in SOUNDING},
+    **{f"SQL in the JSON of {name}": json_body(json.dumps({name: UNION})) for name in SOUNDING},
+    **{
+        f"SQL in the cookie {name}": header("Cookie", f"{name}={quote(UNION)}")
+        for name in ("mysession", "session", "csrf_x", "device", "SESSIONID", "sessionid2")
+    },
 }
 
 SCRIPTS: dict[str, Attack] = {
@@ -144,6 +174,17 @@ PROTOCOL: dict[str, Attack] = {
     ),
     "no Host": raw("GET / HTTP/1.1\nConnection: close\n\n"),
     "another Host": header("Host", "evil.example"),
+    "another Host beside a whole address": raw(
+        "GET http://localhost/sign-in/ HTTP/1.1\nHost: evil.example\nUser-Agent: x\nAccept: */*\nConnection: close\n\n"
+    ),
+    "a whole address of another Host": raw(
+        "GET http://evil.example/sign-in/ HTTP/1.1\nHost: localhost\nUser-Agent: x\nAccept: */*\nConnection: close\n\n"
+    ),
+    "a whole address of our own": raw(
+        "GET HTTP://localhost/sign-in/ HTTP/1.1\nHost: localhost\nUser-Agent: x\nAccept: */*\nConnection: close\n\n"
+    ),
+    "a whole address as Host": header("Host", "http://localhost/"),
+    "a name with a port that is another Host's": header("Host", "localhost@evil.example:80"),
     "a body too long": lambda visitor: visitor.ask("POST", "/help/messages/new/", "text=" + "a" * 300_000, FORM),
     "a body too long in chunks": chunked("/help/messages/new/", "text=" + "a" * 300_000, FORM),
     "too many fields": form(**{f"field{number}": "x" for number in range(400)}),
@@ -154,6 +195,7 @@ SCANNERS = ("sqlmap/1.8.4#stable", "Nikto/2.5.0", "Nessus SOAP", "Nuclei - Open-
 
 ATTACKS: dict[str, Attack] = {
     **SQL,
+    **NAMED_LIKE_SECRETS,
     **SCRIPTS,
     **FILES,
     **COMMANDS,

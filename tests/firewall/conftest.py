@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.signals import request_started
 
+from foundation.request_context import trusted_networks
 from tests.firewall.visitor import Firewall, Visitor
 
 SERVE = Path(__file__).resolve().parent.parent.parent / "deploy" / "firewall" / "serve"
@@ -61,7 +62,7 @@ def readable_folder(factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def firewall(_nginx: Firewall, live_server: Any, settings: Any) -> Firewall:
-    settings.TRUSTED_PROXIES = ["127.0.0.1"]
+    settings.TRUSTED_PROXIES = trusted_networks(["127.0.0.1"])
     settings.SITE_URL = "http://testserver"
     return _nginx
 

@@ -144,6 +144,54 @@ API = (
     ),
 )
 
+# A browser's reports of what a page's policy stopped, by kind: addresses, and what somebody tried to inject.
+REPORTS = (
+    (
+        "application/csp-report",
+        {
+            "csp-report": {
+                "document-uri": "https://127.0.0.1:8443/dashboard/?older_than=5",
+                "referrer": "https://127.0.0.1:8443/",
+                "violated-directive": "script-src-elem",
+                "effective-directive": "script-src-elem",
+                "original-policy": "default-src 'none'; script-src 'self'; report-uri /csp-reports/",
+                "blocked-uri": "http://198.51.100.1/x.js?a=<script>",
+                "script-sample": "alert(document.cookie); eval('1')",
+            }
+        },
+    ),
+    (
+        "application/reports+json",
+        [
+            {
+                "age": 12,
+                "type": "csp-violation",
+                "url": "https://localhost/sign-in/",
+                "user_agent": "Mozilla/5.0",
+                "body": {
+                    "documentURL": "https://localhost/sign-in/?next=/accounts/",
+                    "blockedURL": "inline",
+                    "effectiveDirective": "style-src-attr",
+                    "sample": "<svg onload=alert(1)>",
+                },
+            }
+        ],
+    ),
+)
+
+# A number as people group it, in an address of the API; and an address in another script, which is not ours.
+PATHS = (
+    "/api/v1/accounts/1234%205678%209012/transactions",
+    "/api/v1/accounts/1234%20-%205678%20-%209012",
+    "/api/v1/accounts/1234%C2%A05678%C2%A09012",
+    "/.well-known/change-password",
+    "/.well-known/security.txt",
+    "/robots.txt",
+    "/favicon.ico",
+    "/%C3%BCber-uns/",
+    "/apple-touch-icon-120x120-precomposed.png",
+)
+
 REASONS = (
     "Asked for on the phone; called back -- it's O'Brien",
     "Told: select a new code & drop the old one <today>",

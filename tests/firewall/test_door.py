@@ -21,9 +21,11 @@ from audit.models import AuditEntry
 from foundation.mail_links import new_token
 from tests.acts import WRONG_PASSWORD, link_for
 from tests.asvs import proves
+from tests.firewall.attacks import FORM, UNION, Attack, header, json_body, query, url
 from tests.firewall.conftest import SERVE, readable_folder, running, spare_port
 from tests.firewall.visitor import Firewall, Visitor
 from tests.plugin import PASSWORD
+from tests.test_headers_of_every_route import ALWAYS
 
 FORGED = {
     "X-Forwarded-For": "203.0.113.9",
@@ -115,14 +117,46 @@ def test_its_own_pages_have_the_banks_security_headers(visitor: Callable[..., Vi
         "X-Content-Type-Options",
         "Referrer-Policy",
         "Cross-Origin-Opener-Policy",
+        "Cross-Origin-Resource-Policy",
         "Permissions-Policy",
+        "Reporting-Endpoints",
         "Cache-Control",
     ):
         assert ours[name] == bank[name], name
     assert "default-src 'none'" in ours["Content-Security-Policy"]
     assert "unsafe" not in ours["Content-Security-Policy"]
+    assert ours["Content-Security-Policy"].endswith("report-uri /csp-reports/; report-to csp")
     for headers in (bank, ours):
         assert not re.search(r"\d", headers.get("Server", "")), "it tells its version"
+
+
+REFUSALS: dict[str, tuple[int, Attack]] = {
+    "an attack": (403, query(text="<script>alert(1)</script>")),
+    "an attack on the API": (403, json_body('{"description": "' + UNION + '"}')),
+    "what is for machines of the bank": (403, url("/metrics")),
+    "a body that does not parse": (400, json_body('{"a": ')),
+    "an odd path": (400, url("/accounts/'/")),
+    "a method nobody takes": (405, url("/", "TRACE")),
+    "a body too long": (413, lambda visitor: visitor.ask("POST", "/sign-in/", "a=" + "a" * 300_000, FORM)),
+    "an address too long": (414, url("/?text=" + "a" * 40_000)),
+    "another kind of body": (415, json_body("a=1", FORM)),
+    "another Host": (421, header("Host", "evil.example")),
+    "a Host that is none": (400, header("Host", "http://localhost/")),
+}
+
+
+@proves("V3.4.5", "V3.4.6", "V3.4.8")
+def test_each_of_its_refusals_has_the_whole_set_of_headers(visitor: Callable[..., Visitor]) -> None:
+    """As the bank's own answers (tests/test_headers_of_every_route.py), and a policy that allows less."""
+    expected = ALWAYS | {
+        "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; "
+        "base-uri 'none'; report-uri /csp-reports/; report-to csp",
+        "Cache-Control": "max-age=0, no-cache, no-store, must-revalidate, private",
+    }
+    for name, (status, attack) in REFUSALS.items():
+        answer = attack(visitor())
+        assert (answer.status, answer.reached_bank) == (status, False), name
+        assert {header: answer.headers.get(header) for header in expected} == expected, name
 
 
 def test_the_pages_find_their_style(visitor: Callable[..., Visitor]) -> None:
@@ -297,8 +331,8 @@ def test_with_a_certificate_it_speaks_https_only(tmp_path_factory: pytest.TempPa
         connection.request("GET", "/")
         answer = connection.getresponse()
         assert answer.status == 502
-        assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
-        assert Visitor(firewall.port, []).get("/").status == 400
+        assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        assert Visitor(firewall.port, []).get("/").status == 403
 
 
 def test_make_firewall_serves_and_ends_whole(firewall: Firewall, tmp_path_factory: Any, repository: Path) -> None:
@@ -340,6 +374,7 @@ def _wait_for_pid(path: Path) -> int:
         ("FIREWALL_REQUESTS_PER_SECOND", "0"),
         ("FIREWALL_WORKERS", "1; daemon on"),
         ("FIREWALL_CERTIFICATE", "/etc/a b"),
+        ("FIREWALL_HSTS", 'max-age=1" always; add_header X-A "'),
     ],
 )
 def test_no_setting_can_add_to_the_configuration(name: str, value: str, tmp_path: Path) -> None:

@@ -172,3 +172,13 @@ def test_a_long_message_passes(signed_in: Callable[[Any], Visitor], alice: Any) 
     text = "It's a long story; see below -- O'Brien & sons said (50%): select one, drop the other.\n" * 100
     form = {"subject": "Long", "text": text[:MAX_MESSAGE_CHARS].strip(), "key": str(uuid.uuid4())}
     assert browser.post("/help/messages/new/", form).status == 302
+
+
+def test_reports_of_browsers_and_odd_addresses_pass(visitor: Callable[..., Visitor]) -> None:
+    browser = visitor()
+    answers = {path: browser.get(path) for path in honest.PATHS}
+    answers |= {
+        kind: browser.send("/csp-reports/", report, **{"Content-Type": kind}) for kind, report in honest.REPORTS
+    }
+    assert stopped(answers) == {}
+    assert [answers[kind].status for kind, _ in honest.REPORTS] == [204, 204]

@@ -16,6 +16,7 @@ from django.test import Client
 
 from accounts.sign_in import guesses, two_factor
 from audit.models import AuditEntry
+from foundation.request_context import trusted_networks
 from tests.acts import WRONG_PASSWORD, at_once, give_code, give_password, hashing, is_signed_in, wrong_code_for
 from tests.api_client import ApiClient, told
 from tests.asvs import proves
@@ -66,7 +67,7 @@ class TestFortyAtOnce:
     @proves("V6.3.1")
     def test_with_another_forwarded_address_each_through_our_proxy(self, alice: Any, settings: Any) -> None:
         # Entries left of the proxy's own were written by the client.
-        settings.TRUSTED_PROXIES = [f"{PROXY}/32"]
+        settings.TRUSTED_PROXIES = trusted_networks([PROXY])
         forged = [{"HTTP_X_FORWARDED_FOR": f"192.0.2.{number}, {HERE}", "REMOTE_ADDR": PROXY} for number in range(40)]
         with slowed() as runs:
             at_once(*[lambda extra=extra: guess(Client(), **extra) for extra in forged])

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from tests.firewall.conftest import readable_folder, spare_port
+from tests.firewall.tls import client, takes
 from tests.firewall.visitor import Answer, Visitor
 
 
@@ -33,9 +34,7 @@ def run_https(repository: Path, folder: Path, choice: str) -> Iterator[Visitor]:
         ["make", "run-https", f"FIREWALL={choice}", *ports], cwd=repository, env=environment, start_new_session=True
     )
     try:
-        tls = ssl.create_default_context()
-        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-        browser = Visitor(port, [], tls=tls)
+        browser = Visitor(port, [], tls=trusting_anybody())
         for _ in range(600):
             assert process.poll() is None, "make run-https ended by itself"
             if answers(browser):
@@ -53,6 +52,12 @@ def run_https(repository: Path, folder: Path, choice: str) -> Iterator[Visitor]:
         if alive(process.pid):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def trusting_anybody() -> ssl.SSLContext:
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    return tls
 
 
 def answers(browser: Visitor) -> Answer | None:
@@ -87,3 +92,8 @@ def test_the_demo_bank_by_https(repository: Path, tmp_path_factory: pytest.TempP
             assert browser.get("/static/css/tokens.css").status == 200, "collected"
             attack = browser.get("/history/", {"text": "' UNION SELECT password FROM accounts_user--"})
             assert (attack.status == 403) is (choice == "yes")
+            # By the firewall and by gunicorn alike: an ECDSA key, forward secrecy, authenticated encryption.
+            tried = ("ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES256-SHA", "ECDHE-ECDSA-AES256-GCM-SHA384")
+            taken = [suite for suite in tried if takes(browser.port, client("TLSv1.2", suite))]
+            assert taken == ["ECDHE-ECDSA-AES256-GCM-SHA384"]
+            assert not takes(browser.port, client("TLSv1.1"))

@@ -116,7 +116,7 @@ def test_what_watches_the_bank_is_answered_inside_only(stack: Stack) -> None:
         assert outside.get(path).status == 403, path
     # The same by another name or by plain HTTP.
     assert outside.ask("GET", "/healthz", headers={"Host": "bank.example"}).status == 421
-    assert Visitor(stack.ports["firewall"], []).get("/healthz").status == 400
+    assert Visitor(stack.ports["firewall"], []).get("/healthz").status == 403
     running["cache"].stop()
     assert (inside.get("/healthz").status, inside.get("/readyz").status) == (200, 503)
     assert stack.bank().run(*stack.check_of("Dockerfile")).returncode == 0, "to start anew would not help"

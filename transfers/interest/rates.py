@@ -11,9 +11,6 @@ from datetime import date, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
-
 MILLIONTHS = 1_000_000
 _RATE = re.compile(r"(?:0(?:\.[0-9]{1,6})?|1(?:\.0{1,6})?)")
 
@@ -74,20 +71,6 @@ def _rates_of(pairs: Sequence[tuple[date, int]]) -> SavingsRates:
         if not kept or kept[-1][1] != rate:
             kept.append((day, rate))
     return SavingsRates([day for day, _ in kept], [rate for _, rate in kept])
-
-
-def savings_rate(name: str, env: environ.Env, *, default: str) -> str:
-    """Return the text unchanged, if `parse_rates()` can read it.
-
-    Raises:
-        ImproperlyConfigured: it cannot.
-    """
-    text: str = env.str(name, default=default)
-    try:
-        parse_rates(text)
-    except BadRates as error:
-        raise ImproperlyConfigured(f"{name}: {error}.") from error
-    return text
 
 
 @lru_cache(maxsize=8)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from django.conf import settings
 from django.utils import timezone
 
-from foundation.csv_table import csv_pieces, harmless
+from foundation.csv_table import Cell, csv_pieces
 from transfers.history import EntryRow
 
 COLUMNS = [
@@ -30,16 +30,20 @@ def csv_chunks(rows: Iterable[EntryRow]) -> Iterator[bytes]:
     return csv_pieces(COLUMNS, map(_cells, rows))
 
 
-def _cells(row: EntryRow) -> list[str]:
-    texts = [row.account_label, row.account_number, row.kind_label, row.counterpart_in_words, row.counterpart]
+def _cells(row: EntryRow) -> list[Cell]:
     return [
         # The bank's time, without its zone, which spreadsheets do not read.
         f"{timezone.localtime(row.posted_at, timezone.get_default_timezone()):%Y-%m-%d %H:%M:%S}",
-        *map(harmless, [*texts, row.description, row.reference]),
-        # Our own numbers, so a minus is a minus: plain, with a point, so that they can be added up.
-        f"{row.amount:f}",
+        row.account_label,
+        row.account_number,
+        row.kind_label,
+        row.counterpart_in_words,
+        row.counterpart,
+        row.description,
+        row.reference,
+        row.amount,
         settings.CURRENCY,
-        f"{row.balance_after:f}",
+        row.balance_after,
         row.reversed_by,
         row.reverses,
     ]

@@ -169,13 +169,29 @@ def test_who_waited_too_long_for_the_first_is_told_to_ask_again(
     do: Callable, everyday: BankAccount, monkeypatch: Any
 ) -> None:
     # R3.5: 409 only after waiting in vain.
-    def locked(*args: Any, **kwargs: Any) -> None:
-        raise OperationalError("database is locked")
+    def deadlocked(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("deadlock detected")
 
-    monkeypatch.setattr(placing, "_earlier", locked)
+    monkeypatch.setattr(placing, "_earlier", deadlocked)
     answer = do("deposit", everyday, amount="1")
     assert told(answer) == (409, "still_running")
     assert answer["Retry-After"] == "1"
+
+
+@proves("V16.5.2")
+@in_one_world("words", ["database is locked", "canceling statement due to lock timeout", "Lock request time out"])
+def test_who_waited_too_long_for_whoever_holds_the_database_is_told_when_to_ask_again(
+    words: str, do: Callable, everyday: BankAccount, monkeypatch: Any
+) -> None:
+    """F5: it may be another program, and no request of the same customer."""
+
+    def locked(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError(words)
+
+    monkeypatch.setattr(placing, "_earlier", locked)
+    answer = do("deposit", everyday, amount="1")
+    assert told(answer) == (503, "database_away")
+    assert answer["Retry-After"] == "5"
 
 
 # --- What is refused ---------------------------------------------------------------------------------------------
@@ -199,6 +215,8 @@ AMOUNTS: dict[str, tuple[bytes, int]] = {
     "too precise": (b'"0.001"', 422),
     "too large": (b'"1000000000000"', 422),
     "grouped": (b'"1,000.00"', 422),
+    "between blanks": (b'" 1 "', 422),
+    "before a line's end": (b'"1\\n"', 422),
     "digits of another script": ('"١"'.encode(), 422),
     "a word": (b'"all"', 422),
 }

@@ -29,6 +29,9 @@ from foundation.compiled import Select
 
 logger = logging.getLogger(__name__)
 
+# With the session ends what the browser kept of its pages (ASVS V14.3.1). Not its storage and cookies: they hold the
+# chosen scheme and the known device.
+_FORGET = '"cache"'
 _ASKING = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 
@@ -58,7 +61,7 @@ class ReplicaMiddleware:
 
 class SessionTimeoutMiddleware:
     """Ends a session on the server after too long without activity, or too long altogether (R1.6), and one that was
-    ended elsewhere (R1.8).
+    ended elsewhere (R1.8). However it ends, the answer tells the browser to forget its cached pages.
 
     A request to a view marked with `session_clock.without_renewal` (live updates) is not activity.
     """
@@ -77,12 +80,20 @@ class SessionTimeoutMiddleware:
             pages.end_present(request.session)
             logout(request)
             request.session["was_ended"] = True
-            return self.get_response(request)
+            return _forgotten(self.get_response(request))
         replica.asked_by(last_wrote_at=row.wrote_at)
         response = self.get_response(request)
-        if "_auth_user_id" in request.session and not _is_background(request):
+        if "_auth_user_id" not in request.session:
+            return _forgotten(response)
+        if not _is_background(request):
             user_sessions.note_seen(row, now=now)
         return response
+
+
+def _forgotten(response: HttpResponse) -> HttpResponse:
+    """Return the answer, by which the browser forgets what it has cached of the bank."""
+    response["Clear-Site-Data"] = _FORGET
+    return response
 
 
 def _is_background(request: HttpRequest) -> bool:

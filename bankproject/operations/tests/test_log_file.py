@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 
 from bankproject.operations import logs
 from bankproject.operations.logs import REQUESTS, JsonFormatter, LineFormatter, SharedRotatingFile
 from tests.asvs import proves
-from tests.tables import in_one_world
 
 
 @pytest.fixture
@@ -135,21 +133,6 @@ def test_with_a_file_it_goes_there_besides() -> None:
     assert made["root"]["handlers"] == made["loggers"]["post_office"]["handlers"] == ["stderr", "file"]
     assert made["formatters"]["bank"]["()"] is JsonFormatter
     assert (made["handlers"]["file"]["max_bytes"], made["handlers"]["file"]["kept"]) == (5 * 1024 * 1024, 3)
-
-
-@in_one_world(
-    ("change", "why"),
-    [
-        ({"form": "xml"}, "LOG_FORMAT must be one of line, json"),
-        ({"form": ""}, "LOG_FORMAT"),
-        ({"megabytes": 0}, "LOG_FILE_MEGABYTES"),
-        ({"kept": 0}, "LOG_FILES_KEPT"),
-        ({"kept": -1}, "LOG_FILES_KEPT"),
-    ],
-)
-def test_a_wrong_setting_is_refused(change: dict[str, Any], why: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=why):
-        config(**change)
 
 
 def test_the_server_for_development_tells_of_requests_itself() -> None:

@@ -8,6 +8,7 @@ import pytest
 from accounts import demo_people
 from bankproject.security_audit import start
 from bankproject.security_audit.results import State
+from foundation.request_context import trusted_networks
 from tests.asvs import proves
 from tests.tables import in_one_world
 
@@ -57,7 +58,7 @@ def test_where_nothing_is_switched_on_there_is_nothing_to_say() -> None:
         ("DEBUG", True, "DEBUG is on"),
         ("DEMO", True, "DEMO is on"),
         ("SELF_SERVICE_CASH", True, "SELF_SERVICE_CASH is on"),
-        ("TRUSTED_PROXIES", ["0.0.0.0/0"], "trusts everybody"),
+        ("TRUSTED_PROXIES", trusted_networks(["0.0.0.0/0"]), "trusts everybody"),
     ],
 )
 def test_on_a_developers_machine_it_is_said_and_where_others_come_it_fails(

@@ -57,6 +57,26 @@ def test_a_request_that_takes_too_long_is_answered_with_503(folder: Path) -> Non
             process.wait(timeout=60)
 
 
+LOCK_TIMEOUT = """
+import bankproject.wsgi
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SHOW lock_timeout")
+    print(*cursor.fetchone())
+"""
+
+
+def test_a_web_server_waits_for_a_lock_of_postgresql_as_long_as_for_sqlite(folder: Path) -> None:
+    """R9.3, F5: and where the operator has set it, as long as that says."""
+    with Server.begun(folder) as server:
+        for address, seconds in ((server.url, "10s"), (f"{server.url}?options=-c%20lock_timeout%3D5s", "5s")):
+            command = [sys.executable, "-c", LOCK_TIMEOUT]
+            run = subprocess.run(
+                command, cwd=ROOT, env=os.environ | {"DATABASE_URL": address}, capture_output=True, text=True
+            )
+            assert run.stdout.splitlines()[-1:] == [seconds], run.stderr
+
+
 def is_up(port: int) -> bool:
     try:
         return answer_of(port, "/healthz")[0].status == 200
