@@ -20,7 +20,7 @@ from accounts.api.staff import (
     ReasonIn,
     require_code,
 )
-from accounts.roles import may
+from accounts.roles import may, require
 from foundation.rest.document import refuses
 from foundation.rest.schemas import Out, PageOf, TimeText
 from support import selectors
@@ -114,6 +114,7 @@ def request_for_staff(request: ApiRequest, request_id: UUID) -> AskedInFullOut:
 @router.post("/staff/requests/{uuid:request_id}/approve", response=AskedOut, openapi_extra=refuses(409, 429))
 def approve_request(request: ApiRequest, request_id: UUID, data: ApproveIn) -> AskedOut:
     """Agree, and by that do what it asks for. Where two clerks are needed, it waits on for the second."""
+    require(request.user, "support.decide_request")  # before a code is asked for
     require_code(request, data.code)
     row = services.approve_request(
         actor=request.user, public_id=request_id, reason=data.reason, seen=data.freezes_version

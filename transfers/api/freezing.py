@@ -12,7 +12,7 @@ from accounts import freezes
 from accounts.api.bearer import ApiRequest
 from accounts.api.staff import FreezeOut, FreezesRead, FreezesVersion, LatelyCode, LatelyCodeIn, require_code
 from accounts.models import AccountFreeze, FreezeKind
-from accounts.roles import Role
+from accounts.roles import Role, require
 from accounts.staff import selectors as staff_selectors
 from foundation.rest.document import refuses
 from foundation.rest.schemas import In, Out, TimeText, text_of
@@ -72,6 +72,7 @@ def freeze_account(request: ApiRequest, number: str, data: FreezeIn) -> Status:
         account = history.account_by_number(request.user, number)
         freezing.freeze_own_account(actor=request.user, account=account, reason=data.reason)
         return Status(204, None)
+    require(request.user, "accounts.freeze_account")  # before it is told whether the account exists
     if not data.reason:
         raise ValidationError({"reason": ValidationError("Say why: it stays in the audit log.", code="reason_missing")})
     account = staff_selectors.account_numbered(request.user, number)
@@ -83,6 +84,7 @@ def freeze_account(request: ApiRequest, number: str, data: FreezeIn) -> Status:
 @staff_router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409, 429))
 def unfreeze_account(request: ApiRequest, number: str, data: UnfreezeIn) -> Status:
     """Lift freezes of an account; once none stands, money moves in and out again. The customer is told by mail."""
+    require(request.user, "accounts.unfreeze_account")
     account = staff_selectors.account_numbered(request.user, number)
     require_code(request, data.code)
     freezing.unfreeze_account(
