@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel, TypeAdapter
@@ -14,11 +16,14 @@ from pydantic import ValidationError as SchemaError
 
 from accounts.account_numbers import parse_number
 from accounts.forms import RegistrationForm
+from accounts.models import PendingAct, User
+from audit.models import AuditEntry
 from bankproject.api import api
 from foundation.paging import Cursor
 from foundation.rest.schemas import In, InQuery, Out
+from support.models import ServiceRequest, Ticket
 from tests.asvs import proves
-from transfers.models import Entry
+from transfers.models import Entry, FraudAlert, Transaction, TransferOrder
 
 
 @pytest.fixture(scope="module")
@@ -214,26 +219,50 @@ def test_the_document_lets_a_program_send_what_the_bank_takes(
             field(text)
 
 
-LISTS = ("tickets", "requests", "users", "audit/entries", "holds", "alerts", "staff/requests", "staff/transactions")
+def test_null_is_no_value_of_what_may_be_left_out(document: Any) -> None:
+    published = document["components"]["schemas"]
+    for kind in kinds(In):
+        for name, schema in published.get(kind.__name__, {}).get("properties", {}).items():
+            assert not validator(document, schema).is_valid(None), (kind.__name__, name)
+            with pytest.raises(SchemaError):
+                TypeAdapter(kind.model_fields[name].rebuild_annotation()).validate_python(None)
 
 
-@pytest.mark.parametrize("path", [*LISTS, "staff/pending-acts", "transactions"])
-def test_a_cursor_looks_as_the_document_says(path: str, document: Any) -> None:
+# Each list, the rows that are in it, and what orders them.
+LISTS: dict[str, tuple[type[Model], tuple[str, ...]]] = {
+    "accounts/{number}/transactions": (Entry, ("sequence",)),
+    "alerts": (FraudAlert, ("created_at", "pk")),
+    "audit/entries": (AuditEntry, ("at", "pk")),
+    "holds": (TransferOrder, ("created_at", "pk")),
+    "requests": (ServiceRequest, ("created_at", "pk")),
+    "staff/pending-acts": (PendingAct, ("asked_at", "pk")),
+    "staff/requests": (ServiceRequest, ("created_at", "pk")),
+    "staff/transactions": (Transaction, ("created_at", "pk")),
+    "tickets": (Ticket, ("shown_at", "pk")),
+    "transactions": (Entry, ("posted_at", "id")),
+    "users": (User, ("created_at", "pk")),
+}
+
+
+def cursors(document: Any) -> dict[str, Draft202012Validator]:
+    return {
+        name.removeprefix("GET /api/v1/"): validator(document, parameter["schema"])
+        for name, operation in operations(document)
+        for parameter in operation["parameters"]
+        if parameter["name"] == "cursor"
+    }
+
+
+def test_a_cursor_looks_as_the_document_says(document: Any, subtests: Any) -> None:
     # Any UUID, and any text, was said to be one.
-    [schema] = [
-        one["schema"] for one in document["paths"][f"/api/v1/{path}"]["get"]["parameters"] if one["name"] == "cursor"
-    ]
-    at = Entry(pk=2**63 - 1, posted_at=datetime(2281, 12, 31, tzinfo=UTC), sequence=7)
-    cursors = validator(document, schema)
-    assert cursors.is_valid(str(Cursor.of(at, ("posted_at", "pk"))))
-    for text in ("8c0e6a3e-0000-4000-8000-000000000001", "nonsense", str(Cursor.of(at, ("sequence",)))):
-        assert not cursors.is_valid(text), text
-
-
-def test_the_cursor_of_one_accounts_history_is_a_number(document: Any) -> None:
-    path = "/api/v1/accounts/{number}/transactions"
-    [schema] = [one["schema"] for one in document["paths"][path]["get"]["parameters"] if one["name"] == "cursor"]
-    at = Entry(pk=1, posted_at=datetime(2026, 12, 1, tzinfo=UTC), sequence=2**63 - 1)
-    cursors = validator(document, schema)
-    assert cursors.is_valid(str(Cursor.of(at, ("sequence",))))
-    assert not cursors.is_valid(str(Cursor.of(at, ("posted_at", "pk"))))
+    assert set(cursors(document)) == set(LISTS)
+    for path, cursor in cursors(document).items():
+        model, by = LISTS[path]
+        for at, number in ((datetime(1970, 1, 1, tzinfo=UTC), 0), (datetime(2281, 12, 31, tzinfo=UTC), 2**63 - 1)):
+            row = model(**{name: at if name.endswith("at") else number for name in by})
+            if isinstance(row, Transaction):
+                row.pk = UUID(int=2**128 - 1)
+            with subtests.test(path):
+                assert cursor.is_valid(str(Cursor.of(row, by)))
+        for text in ("8c0e6a3e-0000-4000-8000-000000000001", "nonsense", "8" * 16):
+            assert not cursor.is_valid(text), (path, text)

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import HttpRequest
 from ninja import Router, Status
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from accounts import selectors
 from accounts.api.bearer import ApiRequest
@@ -50,6 +50,8 @@ _AS_IT_IS = {"deprecated": True, "description": "Refused unless it is your name 
 
 class ProfileIn(In):
     """Any of these fields, with a code for phone and address; at staff's, these two may be empty."""
+
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"phone": ["code"], "address": ["code"]}})
 
     first_name: Annotated[str, Field(min_length=1, max_length=100, **_AS_IT_IS)] = ""
     last_name: Annotated[str, Field(max_length=100, **_AS_IT_IS)] = ""

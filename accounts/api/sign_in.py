@@ -46,9 +46,7 @@ class RegistrationIn(In):
         Field(max_length=100, description="Leave it out if you have one name."),
     ] = ""
     email: EmailText
-    phone: Annotated[
-        str, read_by_form(f"^{PHONE}$"), Field(min_length=1, max_length=40, examples=["+49 30 1234567"])
-    ]
+    phone: Annotated[str, read_by_form(f"^{PHONE}$"), Field(min_length=1, max_length=40, examples=["+49 30 1234567"])]
     address: Annotated[str, read_by_form(text_pattern(required=True)), Field(min_length=1, max_length=300)]
     password: Secret
 

@@ -22,7 +22,7 @@ from accounts.staff.selectors import LogFilters
 from audit.actions import Action
 from foundation.form_fields import LineField
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Cursor, In, InQuery, Moment, Out, PageOf, TimeText, text_of
+from foundation.rest.schemas import Cursor, In, InQuery, LeftOut, Moment, Out, PageOf, TimeText, text_of
 
 Reason = text_of(LineField(max_length=MAX_REASON_CHARS))
 
@@ -44,7 +44,7 @@ class CodeReasonIn(ReasonIn):
 
 
 LatelyCode = Annotated[
-    Code | SkipJsonSchema[None],
+    LeftOut[Code],
     Field(description="Needed if none was given in this session within STAFF_CODE_SECONDS, signing in included."),
 ]
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from ninja import Header
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     PlainSerializer,
     PlainValidator,
@@ -20,6 +21,7 @@ from pydantic import (
     WrapValidator,
 )
 from pydantic import ValidationError as SchemaError
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from foundation import paging
@@ -127,18 +129,30 @@ AmountOrZero = Annotated[
     refusing(lambda text: parse_amount(text, allow_zero=True), InvalidAmount),
     WithJsonSchema(_amount_schema(allow_zero=True)),
 ]
-# Where the previous page ended, in a list by moment: its `next_cursor`.
+
+
+def _cursor_schema(pattern: str) -> WithJsonSchema:
+    said = "The `next_cursor` of the page before; leave it out for the first."
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "description": said})
+
+
+# Where the previous page ended: its `next_cursor`. In lists of rows by moment and number, and of movements.
 Cursor = Annotated[
     paging.Cursor,
     refusing(paging.Cursor.parse, paging.InvalidCursor),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": f"^{paging.MOMENT_PATTERN}$",
-            "description": "The `next_cursor` of the page before; leave it out for the first.",
-        }
-    ),
+    _cursor_schema(paging.MOMENT_PATTERN),
 ]
+LedgerCursor = Annotated[Cursor, _cursor_schema(paging.MOMENT_UUID_PATTERN)]
+
+
+def _given(value: Any) -> Any:
+    if value is None:
+        raise PydanticCustomError("null", "Leave this out, or give it a value.")
+    return value
+
+
+# A field of a body that may be left out, which the bank reads as None; null is refused, as the document says.
+LeftOut = Annotated[T | SkipJsonSchema[None], BeforeValidator(_given)]
 # A moment, with its offset from UTC; parsed to UTC.
 Moment = Annotated[
     datetime,

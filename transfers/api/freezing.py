@@ -6,7 +6,6 @@ from typing import Annotated, Any, Self
 from django.core.exceptions import ValidationError
 from ninja import Router, Status
 from pydantic import Field, Strict
-from pydantic.json_schema import SkipJsonSchema
 
 from accounts import freezes
 from accounts.api.bearer import ApiRequest
@@ -15,7 +14,7 @@ from accounts.models import AccountFreeze, FreezeKind
 from accounts.roles import Role, require
 from accounts.staff import selectors as staff_selectors
 from foundation.rest.document import refuses
-from foundation.rest.schemas import In, Out, TimeText, text_of
+from foundation.rest.schemas import In, LeftOut, Out, TimeText, text_of
 from transfers import history
 from transfers.accounts import freezing
 from transfers.forms import freeze_reason_field
@@ -35,12 +34,11 @@ class FreezeIn(In):
 class UnfreezeIn(LatelyCodeIn):
     # The bounds are the list's only: compared with null, they would raise an error.
     kinds: Annotated[
-        Annotated[list[Annotated[FreezeKind, Strict(False)]], Field(min_length=1, max_length=len(FreezeKind))]
-        | SkipJsonSchema[None],
+        LeftOut[Annotated[list[Annotated[FreezeKind, Strict(False)]], Field(min_length=1, max_length=len(FreezeKind))]],
         Field(description="Which freezes; all that stand, if not given."),
     ] = None
     freezes_version: Annotated[
-        FreezesRead | SkipJsonSchema[None],
+        LeftOut[FreezesRead],
         Field(
             description="As it came with the freezes. One of these kinds that has come since is not lifted: 409 "
             "`freeze_came_since`, and nothing is."

@@ -23,7 +23,7 @@ from accounts.sign_in.origin import origin_of
 from foundation.form_fields import LineField
 from foundation.paging import MOMENT_PATTERN, NUMBER_PATTERN
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Amount, AmountOrZero, AmountText, Id, In, InQuery, Out, TimeText, text_of
+from foundation.rest.schemas import Amount, AmountOrZero, AmountText, Id, In, InQuery, LeftOut, Out, TimeText, text_of
 from transfers import history
 from transfers.forms import PayeeLabelForm, description_field, nickname_field, payee_name_field
 from transfers.history import Statement
@@ -73,7 +73,7 @@ Day = Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "f
 
 
 def _cursor(pattern: str) -> Any:
-    """Return the type of a cursor that `filters()` reads, since it depends on the filters; an empty one asks for the first page."""
+    """Return the type of a cursor that `filters()` reads, since it depends on them; an empty one begins anew."""
     said = "`next_cursor` of the page before, asked for with the same filters."
     return Annotated[str, Field(max_length=40, description=said, json_schema_extra={"pattern": f"^({pattern})?$"})]
 
@@ -158,8 +158,8 @@ class WithdrawalIn(DepositIn):
 
     model_config = ConfigDict(json_schema_extra=_TOGETHER)
 
-    challenge: Annotated[Id, Field(description="`challenge.id` of the answer before.")] | SkipJsonSchema[None] = None
-    code: TotpCode | SkipJsonSchema[None] = None
+    challenge: LeftOut[Annotated[Id, Field(description="`challenge.id` of the answer before.")]] = None
+    code: LeftOut[TotpCode] = None
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -186,7 +186,7 @@ class TransferIn(WithdrawalIn):
         ),
     ] = ""
     name_check: Annotated[
-        Literal["skipped"] | SkipJsonSchema[None],
+        LeftOut[Literal["skipped"]],
         Field(
             description="You pay without a check of the name, or though it is not the name of a payee whom you know. "
             "A new one is then shown by the `name` that you send, as not confirmed, with this payment and later ones."

@@ -19,7 +19,7 @@ from accounts.api.types import AccountNumber
 from accounts.models import AccountFreeze, PendingAct
 from accounts.roles import require
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Amount, AmountText, IdempotencyKey, Moment, Out, PageOf, TimeText
+from foundation.rest.schemas import Amount, AmountText, IdempotencyKey, LedgerCursor, Moment, Out, PageOf, TimeText
 from transfers.history import staff
 from transfers.history.staff import LedgerFilters
 from transfers.models import (
@@ -134,6 +134,7 @@ class AlertOut(Out):
 class LedgerIn(PageIn):
     """Filters of the ledger. `since` is the first moment, `until` the first one no more; both amounts are included."""
 
+    cursor: LedgerCursor | SkipJsonSchema[None] = None
     kind: TransactionKind | SkipJsonSchema[None] = None
     user: Annotated[UUID | SkipJsonSchema[None], Field(description="Who began it, by the id.")] = None
     account: AccountNumber | SkipJsonSchema[None] = None
