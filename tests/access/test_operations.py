@@ -130,7 +130,7 @@ def test_the_role_comes_before_what_is_named(world: World, walkers: Walkers, sub
 
 
 def test_head_is_answered_wherever_get_is(world: World, alice: Any, api_of: Any, ada: Any, subtests: Any) -> None:
-    # R7.6
+    # As docs/api.md says.
     programs = api_of(alice), api_of(ada)
     for name, op in OPERATIONS.items():
         method, path = name.split()

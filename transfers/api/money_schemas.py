@@ -73,7 +73,7 @@ Day = Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "f
 
 
 def _cursor(pattern: str) -> Any:
-    """Return the type of a cursor that `filters()` reads, since it depends on them; an empty one begins anew."""
+    """Return the type of a cursor that `filters()` reads, since it depends on them; an empty one begins again."""
     said = "`next_cursor` of the page before, asked for with the same filters."
     return Annotated[str, Field(max_length=40, description=said, json_schema_extra={"pattern": f"^({pattern})?$"})]
 
