@@ -110,6 +110,10 @@ def _parse_moment(text: str) -> datetime:
         raise _InvalidMoment("There is no such time.") from error
 
 
+def _example_amount() -> str:
+    return "1234.50" if currency_exponent() else "1234"
+
+
 def _amount_schema(*, allow_zero: bool) -> dict[str, Any]:
     places = currency_exponent()
     decimals = rf"(\.[0-9]{{1,{places}}})?" if places else ""
@@ -118,7 +122,7 @@ def _amount_schema(*, allow_zero: bool) -> dict[str, Any]:
         "type": "string",
         "pattern": rf"^{some}[0-9]{{1,12}}{decimals}$",
         "description": "An amount as text, in the bank's currency: digits, with a point before the decimals.",
-        "examples": ["1234.50" if places else "1234"],
+        "examples": [_example_amount()],
     }
 
 
@@ -233,7 +237,7 @@ def time_text(moment: datetime) -> str:
 AmountText = Annotated[
     Decimal,
     PlainSerializer(amount_text, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["1234.50"]}),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": [_example_amount()]}),
 ]
 TimeText = Annotated[
     datetime,

@@ -44,39 +44,36 @@ def test_it_signs_in_and_reads_accounts(
     made: Any, live_server: Any, alice: Any, open_account: Any, code_of: Any
 ) -> None:
     account, models = open_account(alice, "12.50", nickname="Trips"), made("models")
-    visitor = made("client").Client(base_url=live_server.url)
     login = made("api.signing_in.login").sync
+    with made("client").Client(base_url=live_server.url) as visitor:
+        wrong = login(client=visitor, body=models.PasswordSignInIn(alice.email, "not the password", code_of(alice)))
+        assert isinstance(wrong, models.Problem)
+        assert (wrong.status, wrong.code) == (401, "sign_in_refused")
+        TotpDevice.objects.update(last_step=-1)
+        tokens = login(client=visitor, body=models.PasswordSignInIn(alice.email, PASSWORD, code_of(alice)))
+        assert isinstance(tokens, models.TokensOut)
 
-    wrong = login(client=visitor, body=models.PasswordSignInIn(alice.email, "not the password", code_of(alice)))
-    assert isinstance(wrong, models.Problem)
-    assert (wrong.status, wrong.code) == (401, "sign_in_refused")
-
-    TotpDevice.objects.update(last_step=-1)
-    tokens = login(client=visitor, body=models.PasswordSignInIn(alice.email, PASSWORD, code_of(alice)))
-    assert isinstance(tokens, models.TokensOut)
-
-    program = made("client").AuthenticatedClient(base_url=live_server.url, token=tokens.access_token)
-    found = made("api.accounts_and_money.accounts").sync(client=program)
-    assert [(one.number, one.balance, one.nickname, one.closed_at) for one in found.items] == [
-        (account.number, "12.50", "Trips", None)
-    ]
-    # A filter is of a kind of its own; what is not set is not sent.
-    transactions = made("api.accounts_and_money.transactions")
-    kind = made("models.transactions_type").TransactionsType.DEPOSIT
-    assert [one.amount for one in transactions.sync(client=program, type_=kind).items] == ["12.50"]
-
-    opening = models.OpenAccountIn(kind=models.OpenAccountInKind.SAVINGS)
-    opened = made("api.accounts_and_money.open_account").sync(
-        client=program, body=opening, idempotency_key="a-key-of-a-program"
-    )
-    assert (opened.kind, opened.balance) == ("savings", "0.00")
+    with made("client").AuthenticatedClient(base_url=live_server.url, token=tokens.access_token) as program:
+        found = made("api.accounts_and_money.accounts").sync(client=program)
+        assert [(one.number, one.balance, one.nickname, one.closed_at) for one in found.items] == [
+            (account.number, "12.50", "Trips", None)
+        ]
+        # A filter is of a kind of its own; what is not set is not sent.
+        transactions = made("api.accounts_and_money.transactions")
+        kind = made("models.transactions_type").TransactionsType.DEPOSIT
+        assert [one.amount for one in transactions.sync(client=program, type_=kind).items] == ["12.50"]
+        opening = models.OpenAccountIn(kind=models.OpenAccountInKind.SAVINGS)
+        opened = made("api.accounts_and_money.open_account").sync(
+            client=program, body=opening, idempotency_key="a-key-of-a-program"
+        )
+        assert (opened.kind, opened.balance) == ("savings", "0.00")
 
 
 def test_a_field_that_is_not_valid_is_named_in_the_error(made: Any, live_server: Any, alice: Any, api_of: Any) -> None:
     models = made("models")
     token = api_of(alice).tokens.access_token
-    program = made("client").AuthenticatedClient(base_url=live_server.url, token=token)
-    answer = made("api.payees.look_up_payee").sync_detailed(client=program, body=models.LookupIn(number="12345"))
+    with made("client").AuthenticatedClient(base_url=live_server.url, token=token) as program:
+        answer = made("api.payees.look_up_payee").sync_detailed(client=program, body=models.LookupIn(number="12345"))
     assert answer.status_code == 422
     [error] = answer.parsed.errors
     assert (answer.parsed.code, error.field, error.code) == ("invalid", "number", "invalid_account_number")
