@@ -186,6 +186,9 @@ class AddressField(forms.CharField):
         return "\n".join(line for line in lines if line)
 
 
+PHONE = r"\+?[0-9][0-9 ()./\-]{4,29}"
+
+
 class NameForm(forms.Form):
     """A person's name, checked as a whole where it differs from before."""
 
@@ -217,7 +220,7 @@ class ContactForm(forms.Form):
     """How the bank reaches a person."""
 
     phone = forms.RegexField(
-        r"^\+?[0-9][0-9 ()./\-]{4,29}$",
+        f"^{PHONE}$",
         label="Phone",
         error_messages={
             "required": "Enter your phone number.",

@@ -38,6 +38,15 @@ _DESCRIPTION = (
     "Everything a customer can do, for programs. Amounts are strings, times are RFC 3339 in UTC, errors are "
     "`application/problem+json` with a stable `code`. Walk-through: docs/api.md."
 )
+_TAGS = {
+    "Signing in": "Tokens, registration, two-factor, and where you are signed in.",
+    "Profile": "Your details, and the ways you sign in.",
+    "Accounts and money": "Your accounts, payments, receipts, statements.",
+    "Payees": "Whom you have paid.",
+    "Daily limit": "What you can pay out in a day.",
+    "Help": "Questions to the bank, and requests for what only the bank can do.",
+    "Staff": "For the bank's staff, each as far as their role goes.",
+}
 
 
 class BankApi(NinjaAPI):
@@ -62,7 +71,7 @@ class BankApi(NinjaAPI):
 
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
         document = super().get_openapi_schema(**kwargs)
-        complete(document, self, description=_DESCRIPTION, members=PROBLEM_MEMBERS)
+        complete(document, self, description=_DESCRIPTION, tags=_TAGS, members=PROBLEM_MEMBERS)
         return document
 
     def get_openapi_operation_id(self, operation: Any) -> str:
@@ -96,6 +105,8 @@ def _by_first_part(patterns: list[URLPattern]) -> list[URLPattern | URLResolver]
 def _guarded(run: Callable[..., Any]) -> Callable[..., Any]:
     """Return the wrapper of each operation."""
     operation: Any = run.__self__  # type: ignore[attr-defined]
+    if "GET" in operation.methods:
+        operation.methods = ["GET", "HEAD"]  # the server leaves the body out (RFC 9110, 9.3.2)
     operation.query_names = frozenset(
         name
         for model in operation.models

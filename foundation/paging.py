@@ -17,6 +17,10 @@ from foundation.compiled import Select
 from foundation.refusals import Refusal
 
 PAGE_ROWS = 50
+# How cursors look, for documents: of a number; of a moment, until the year 2282, and a number, or a UUID.
+NUMBER_PATTERN = "[0-7][0-9a-f]{15}"
+MOMENT_PATTERN = "00([01][0-9a-f]|2[0-2])[0-9a-f]{4}(-[0-9a-f]{4}){2}-[0-7][0-9a-f]{3}-[0-9a-f]{12}"
+MOMENT_UUID_PATTERN = "00([01][0-9a-f]|2[0-2])[0-9a-f]{44}"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MICROSECOND = 10**16 - 1  # in the year 2286

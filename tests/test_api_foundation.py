@@ -201,6 +201,16 @@ def test_a_route_needs_no_csrf_token_and_is_sent_to_no_page(alices: ApiClient) -
     assert strict.post("/api/v1/auth/logout").status_code == 204
 
 
+@proves("V3.5.1")
+def test_the_page_of_another_site_is_not_let_in_by_its_browser(alices: ApiClient) -> None:
+    # As docs/api.md says: no preflight (CORS) is answered, and no answer lets another site read it.
+    asks = {"Origin": "https://evil.example", "Access_Control_Request_Method": "POST"}
+    preflight = alices.send("OPTIONS", "accounts", b"", **asks)
+    assert told(preflight) == (405, "method_not_allowed")
+    for answer in (preflight, alices.get("accounts", **asks)):
+        assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+
+
 # --- What can be sent --------------------------------------------------------------------------------------------
 
 HARD_BODIES: dict[str, tuple[bytes, int, str]] = {
@@ -477,7 +487,7 @@ def test_the_document_says_what_each_route_may_answer(alices: ApiClient) -> None
     [key] = [one for one in paying["parameters"] if one["in"] == "header"]
     assert (key["name"], key["required"], key["schema"]["minLength"]) == ("Idempotency-Key", True, 8)
     amount = document["components"]["schemas"]["PayIn"]["properties"]["amount"]
-    assert (amount["type"], amount["pattern"]) == ("string", r"^[0-9]{1,12}(\.[0-9]{1,2})?$")
+    assert (amount["type"], amount["pattern"]) == ("string", r"^(?=.*[1-9])[0-9]{1,12}(\.[0-9]{1,2})?$")
     assert document["components"]["schemas"]["PayIn"]["additionalProperties"] is False
     assert document["components"]["securitySchemes"]["AccessToken"]["scheme"] == "bearer"
     assert set(document["paths"]["/api/v1/trial/of/{name}"]["get"]["responses"]) == set(

@@ -263,7 +263,8 @@ class TransferOrder(models.Model):
 
 
 class DecisionKey(models.Model):
-    """A key that a program chose for one decision of staff about money, and the decision (R7.3)."""
+    """A key that was chosen for one act other than an order, and the act: an account opened, or a decision of staff
+    about money (R3.5, R7.3). Orders have theirs themselves (`TransferOrder.key_digest`)."""
 
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     key_digest = models.CharField(max_length=64)

@@ -12,13 +12,13 @@ from django.core.exceptions import ValidationError
 from django.forms import Form
 from django.http import HttpRequest
 from ninja import Router, Status
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from accounts import selectors
 from accounts.api.bearer import ApiRequest
-from accounts.api.sign_in import Token, TokensOut
+from accounts.api.sign_in import Token, TokensOut, read_by_form
 from accounts.api.types import Code, EmailText, Secret
-from accounts.forms import EmailChangeForm, ForgottenPasswordForm, ProfileForm
+from accounts.forms import PHONE, EmailChangeForm, ForgottenPasswordForm, ProfileForm
 from accounts.models import User
 from accounts.people import email_change
 from accounts.people import profile as profile_service
@@ -33,15 +33,9 @@ from accounts.sign_in.sessions import rows as user_sessions
 from foundation.refusals import Refusal
 from foundation.request_context import client_ip
 from foundation.rest.document import refuses
-from foundation.rest.schemas import In, Out, TimeText
+from foundation.rest.schemas import In, Out, TimeText, text_pattern
 
 _LinkToken = Annotated[Token, Field(description="The last part of the link in the mail.")]
-
-
-def _left_out(schema: dict[str, Any]) -> None:
-    """Stand for a field that was not sent, which stays unchanged; it has no default that the document could name."""
-    for field in schema["properties"].values():
-        field.pop("default", None)
 
 
 class NameByRequest(Refusal):
@@ -57,12 +51,12 @@ _AS_IT_IS = {"deprecated": True, "description": "Refused unless it is your name 
 class ProfileIn(In):
     """Any of these fields, with a code for phone and address; at staff's, these two may be empty."""
 
-    model_config = {"json_schema_extra": _left_out}
+    model_config = ConfigDict(json_schema_extra={"dependentRequired": {"phone": ["code"], "address": ["code"]}})
 
     first_name: Annotated[str, Field(min_length=1, max_length=100, **_AS_IT_IS)] = ""
     last_name: Annotated[str, Field(max_length=100, **_AS_IT_IS)] = ""
-    phone: Annotated[str, Field(max_length=40, examples=["+49 30 1234567"])] = ""
-    address: Annotated[str, Field(max_length=300)] = ""
+    phone: Annotated[str, read_by_form(f"^({PHONE})?$"), Field(max_length=40, examples=["+49 30 1234567"])] = ""
+    address: Annotated[str, read_by_form(text_pattern(required=False)), Field(max_length=300)] = ""
     code: Annotated[Code, Field(description="Needed with phone or address; a recovery code will do.")] = ""
 
 

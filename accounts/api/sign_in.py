@@ -6,14 +6,13 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from ninja import Router, Status
-from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from ninja import Body, Router, Status
+from pydantic import Discriminator, Field, Tag, WithJsonSchema
 
 from accounts import selectors
 from accounts.api.bearer import ApiRequest
 from accounts.api.types import Code, EmailText, Secret
-from accounts.forms import RegistrationForm
+from accounts.forms import PHONE, RegistrationForm
 from accounts.people import registration
 from accounts.programs import enrolment as api_enrolment
 from accounts.programs import sessions as api_sessions
@@ -26,18 +25,29 @@ from foundation.limiter import limiter
 from foundation.request_context import client_ip, network_of
 from foundation.rest.document import refuses
 from foundation.rest.rates import rated
-from foundation.rest.schemas import In, Out, TimeText
+from foundation.rest.schemas import NAMES_THE_FIELD, In, Out, TimeText, text_pattern
 
 _VISIBLE = r"^[\x21-\x7e]*$"
 Token = Annotated[str, Field(min_length=1, max_length=2000, pattern=_VISIBLE)]
 
 
+def read_by_form(pattern: str) -> Any:
+    """Say in the document what the form of the page takes: the form finds the fault and names it."""
+    return Field(json_schema_extra={"pattern": pattern})
+
+
 class RegistrationIn(In):
-    first_name: Annotated[str, Field(min_length=1, max_length=100)]
-    last_name: Annotated[str, Field(max_length=100, description="Leave it out if you have one name.")] = ""
+    first_name: Annotated[
+        str, read_by_form(text_pattern(required=True, letter=True)), Field(min_length=1, max_length=100)
+    ]
+    last_name: Annotated[
+        str,
+        read_by_form(text_pattern(required=False, letter=True)),
+        Field(max_length=100, description="Leave it out if you have one name."),
+    ] = ""
     email: EmailText
-    phone: Annotated[str, Field(min_length=1, max_length=40, examples=["+49 30 1234567"])]
-    address: Annotated[str, Field(min_length=1, max_length=300)]
+    phone: Annotated[str, read_by_form(f"^{PHONE}$"), Field(min_length=1, max_length=40, examples=["+49 30 1234567"])]
+    address: Annotated[str, read_by_form(text_pattern(required=True)), Field(min_length=1, max_length=300)]
     password: Secret
 
 
@@ -75,21 +85,31 @@ class ConfirmEnrolmentIn(In):
     code: Code
 
 
-class SignInIn(In):
-    """E-mail, password and code; where the bank allows it, `pin` in place of `password`."""
-
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["password"]}, {"required": ["pin"]}]})
+class PasswordSignInIn(In):
+    """E-mail, password and code."""
 
     email: EmailText
-    password: Secret | SkipJsonSchema[None] = None
-    pin: Annotated[str, Field(pattern="^[0-9]{6}$")] | SkipJsonSchema[None] = None
+    password: Secret
     code: Code
 
-    @model_validator(mode="after")
-    def _one_of_the_two(self) -> Self:
-        if (self.password is None) == (self.pin is None):
-            raise ValueError("Send either a password or a PIN.")
-        return self
+
+class PinSignInIn(In):
+    """E-mail, PIN and code, where the bank allows it."""
+
+    email: EmailText
+    pin: Annotated[str, Field(pattern="^[0-9]{6}$")]
+    code: Code
+
+
+def _kind_of_sign_in(sent: Any) -> str:
+    return "pin" if isinstance(sent, dict) and "pin" in sent and "password" not in sent else "password"
+
+
+SignInIn: Any = Annotated[
+    Annotated[PasswordSignInIn, Tag("password")] | Annotated[PinSignInIn, Tag("pin")],
+    Discriminator(_kind_of_sign_in),
+    NAMES_THE_FIELD,
+]
 
 
 class RefreshIn(In):
@@ -183,14 +203,14 @@ def confirm_enrolment(request: HttpRequest, data: ConfirmEnrolmentIn) -> Enrolle
 
 @router.post("/auth/login", auth=_FOR_ANYONE, response=TokensOut, openapi_extra=refuses(401, 403))
 @rated(_LOGIN)
-def login(request: HttpRequest, data: SignInIn) -> TokensOut:
+def login(request: HttpRequest, data: Body[SignInIn]) -> TokensOut:
     """Sign in: an access token for fifteen minutes, a refresh token for seven days. 401 never says what was wrong."""
     _count_sign_in(request)
     email, origin = data.email, origin_of(request)
-    if data.pin is not None:
+    if isinstance(data, PinSignInIn):
         tokens = api_sessions.sign_in_with_pin(email=email, pin=data.pin, code=data.code, origin=origin)
     else:
-        tokens = api_sessions.sign_in(email=email, password=data.password or "", code=data.code, origin=origin)
+        tokens = api_sessions.sign_in(email=email, password=data.password, code=data.code, origin=origin)
     return TokensOut.of(tokens)
 
 

@@ -14,7 +14,7 @@ from accounts.api.types import AccountNumber, Code, Secret
 from accounts.models import AccountFreeze, FreezeKind, PendingAct, PendingState, User
 from accounts.permission import second_person
 from accounts.permission.reasons import MAX_REASON_CHARS
-from accounts.roles import Role
+from accounts.roles import Role, require
 from accounts.sign_in import fresh_code
 from accounts.sign_in.origin import origin_of
 from accounts.staff import selectors as staff_selectors
@@ -22,7 +22,7 @@ from accounts.staff.selectors import LogFilters
 from audit.actions import Action
 from foundation.form_fields import LineField
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Cursor, In, InQuery, Moment, Out, PageOf, TimeText, text_of
+from foundation.rest.schemas import Cursor, In, InQuery, LeftOut, Moment, Out, PageOf, TimeText, text_of
 
 Reason = text_of(LineField(max_length=MAX_REASON_CHARS))
 
@@ -44,7 +44,7 @@ class CodeReasonIn(ReasonIn):
 
 
 LatelyCode = Annotated[
-    Code | SkipJsonSchema[None],
+    LeftOut[Code],
     Field(description="Needed if none was given in this session within STAFF_CODE_SECONDS, signing in included."),
 ]
 
@@ -208,6 +208,7 @@ def user(request: ApiRequest, user_id: UUID) -> Any:
 @router.post("/users/{uuid:user_id}/lock", response={204: None}, openapi_extra=refuses(409, 429))
 def lock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
     """Sign somebody out everywhere at once; they sign in no more until somebody unlocks them."""
+    require(request.user, "accounts.lock_user")  # before it is told whether the person exists
     row = staff_selectors.person(request.user, user_id)
     people_services.lock_user(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
     return Status(204, None)
@@ -216,6 +217,7 @@ def lock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
 @router.post("/users/{uuid:user_id}/unlock", response={204: None}, openapi_extra=refuses(409, 429))
 def unlock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
     """Lift the bank's lock, the pause after wrong passwords and codes, and the lock of the PIN."""
+    require(request.user, "accounts.unlock_user")
     row = staff_selectors.person(request.user, user_id)
     people_services.unlock_user(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
     return Status(204, None)
@@ -224,6 +226,7 @@ def unlock_user(request: ApiRequest, user_id: UUID, data: LockIn) -> Status:
 @router.post("/users/{uuid:user_id}/role", response={202: PendingActOut, 204: None}, openapi_extra=refuses(409, 429))
 def change_role(request: ApiRequest, user_id: UUID, data: RoleIn) -> Status:
     """Give somebody another role. All their sessions end at once. 202: it waits for a second administrator."""
+    require(request.user, "accounts.change_role")
     row = staff_selectors.person(request.user, user_id)
     waits = people_services.change_role(actor=request.user, user=row, origin=origin_of(request), **data.model_dump())
     return Status(204, None) if waits is None else Status(202, PendingActOut.of(waits))
@@ -239,6 +242,7 @@ def pending_acts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
 @router.post("/staff/pending-acts/{uuid:act_id}/approve", response=PendingActOut, openapi_extra=refuses(409, 429))
 def approve_pending_act(request: ApiRequest, act_id: UUID, data: CodeReasonIn) -> PendingActOut:
     """Agree as the second administrator: it is done at once. Neither the one who asked may, nor the one concerned."""
+    require(request.user, "accounts.decide_pendingact")
     act = staff_selectors.pending_act(request.user, act_id)
     given = data.model_dump()
     return PendingActOut.of(second_person.approve(actor=request.user, act=act, origin=origin_of(request), **given))
@@ -247,6 +251,7 @@ def approve_pending_act(request: ApiRequest, act_id: UUID, data: CodeReasonIn) -
 @router.post("/staff/pending-acts/{uuid:act_id}/stop", response=PendingActOut, openapi_extra=refuses(409, 429))
 def stop_pending_act(request: ApiRequest, act_id: UUID, data: CodeReasonIn) -> PendingActOut:
     """Stop it: nothing changes. Any administrator may, also the one who asked."""
+    require(request.user, "accounts.decide_pendingact")
     act = staff_selectors.pending_act(request.user, act_id)
     given = data.model_dump()
     return PendingActOut.of(second_person.stop(actor=request.user, act=act, origin=origin_of(request), **given))

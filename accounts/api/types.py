@@ -19,11 +19,21 @@ def _plain_email(text: str) -> str:
     return text
 
 
+EXAMPLE_NUMBER = "123456789092"
+
 # An account number with its check digits, spaces and dashes allowed; parsed to twelve digits.
 AccountNumber = Annotated[
     str,
     refusing(account_numbers.parse_number, InvalidAccountNumber),
-    WithJsonSchema({"type": "string", "maxLength": 24, "examples": ["1234 5678 9012"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 12,
+            "maxLength": 24,
+            "description": "Twelve digits, the last two of which check the others (ISO 7064, MOD 97-10).",
+            "examples": [account_numbers.grouped(EXAMPLE_NUMBER)],
+        }
+    ),
 ]
 
 
@@ -32,7 +42,13 @@ _LEAST_CODE_CHARS = 6
 
 def _code_schema(description: str) -> WithJsonSchema:
     return WithJsonSchema(
-        {"type": "string", "maxLength": MAX_CODE_CHARS, "description": description, "examples": ["123456"]}
+        {
+            "type": "string",
+            "minLength": _LEAST_CODE_CHARS,
+            "maxLength": MAX_CODE_CHARS,
+            "description": description,
+            "examples": ["123456"],
+        }
     )
 
 

@@ -1,6 +1,7 @@
-"""What the OpenAPI document says beside the routes: the refusals of each, and what holds for all of them."""
+"""What the OpenAPI document says beside the routes: the refusals of each, and what holds for all of them; and how it
+says it: as OpenAPI 3.1 has it, and so that generators of clients read one thing in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -12,20 +13,84 @@ _RATE_HEADERS = {
 }
 
 
-def complete(document: OpenAPISchema, api: Any, *, description: str, members: Mapping[str, Any]) -> None:
+def complete(
+    document: OpenAPISchema, api: Any, *, description: str, tags: Mapping[str, str], members: Mapping[str, Any]
+) -> None:
     """Add the answers that any operation of its kind can give, and their components.
 
     Args:
+        tags: what each group of routes is about.
         members: further members of refusals (`Refusal.more()`), as properties of a schema.
     """
-    document["info"] |= {"title": f"{settings.BANK_NAME}: API", "description": description}
+    bank = {"name": settings.BANK_NAME, "url": settings.SITE_URL}
+    document["info"] |= {"title": f"{settings.BANK_NAME}: API", "description": description, "contact": bank}
+    document["servers"] = [
+        {"url": "/", "description": "Where this document came from."},
+        {"url": settings.SITE_URL, "description": "The same, for a document that was saved."},
+    ]
+    document["tags"] = [{"name": name, "description": about} for name, about in tags.items()]
     components = document["components"]
     components["schemas"]["Problem"] = _problem_schema(members)
     components["responses"] = problem_responses()
     rates = {operation.operation_id: operation for operation in _operations(api)}
     for path in document["paths"].values():
+        path.pop("head", None)  # answers as GET does; said twice, it would be two methods of a client
         for operation in path.values():
             _complete(operation, is_rated=bool(getattr(rates[operation["operationId"]].view_func, "rate", "")))
+    _make_plain(document)
+
+
+def _make_plain(document: OpenAPISchema) -> None:
+    """Change what pydantic and django-ninja write, and OpenAPI 3.1 or a generator of clients reads otherwise."""
+    schemas = document["components"]["schemas"]
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation["parameters"]:
+                parameter.pop("examples", None)  # a list, as in schemas; here it would be a map
+                _make_schema_plain(parameter["schema"])
+    for schema in schemas.values():
+        _make_schema_plain(schema)
+    used = _named_in([document["paths"], document["components"]["responses"]], schemas)
+    document["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in used}
+
+
+def _make_schema_plain(schema: Any) -> None:
+    """Take out defaults, since some generators require a field that has one: it may be left out, and its description
+    says what that means. A single schema of `allOf` is put in its place, since some read nothing in it."""
+    if isinstance(schema, list):
+        for one in schema:
+            _make_schema_plain(one)
+    if not isinstance(schema, dict):
+        return
+    schema.pop("default", None)
+    if len(schema.get("allOf", ())) == 1:
+        (only,) = schema.pop("allOf")
+        schema.update(only | schema)
+    for name, value in schema.items():
+        _make_schema_plain(list(value.values()) if name == "properties" else value)
+
+
+def _named_in(value: Any, schemas: Mapping[str, Any]) -> set[str]:
+    """Return the names of the schemas that are used, also by one another: the filters of lists are written out, as
+    parameters, and their schemas are used by nobody."""
+    used: set[str] = set()
+    waiting = list(_references(value))
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used.add(name)
+            waiting.extend(_references(schemas[name]))
+    return used
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if str(value.get("$ref", "")).startswith(_SCHEMAS):
+            yield value["$ref"].removeprefix(_SCHEMAS)
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _references(one)
 
 
 def _operations(api: Any) -> list[Any]:
@@ -72,6 +137,7 @@ _SAID = {
     503: "Not possible at present. Wait for as many seconds as Retry-After says.",
 }
 _REF = "#/components/responses/"
+_SCHEMAS = "#/components/schemas/"
 
 
 def refuses(*statuses: int) -> dict[str, Any]:

@@ -12,13 +12,17 @@ from django.core.exceptions import ValidationError
 from ninja import Header
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     PlainSerializer,
     PlainValidator,
     Strict,
     WithJsonSchema,
+    WrapValidator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError as SchemaError
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from foundation import paging
 from foundation.idempotency import KEY_HEADER, KEY_IN_HEADER, MAX_KEY_CHARS, MIN_KEY_CHARS
@@ -44,9 +48,9 @@ class InQuery(BaseModel):
 
 class Out(BaseModel):
     """The base of everything that programs get. It is read from the attributes of rows and dataclasses, field by field:
-    a value that no schema names does not leave the bank."""
+    a value that no schema names does not leave the bank. Every field is there, also one that has a default here."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, json_schema_serialization_defaults_required=True)
 
 
 class PageOf(Out, Generic[T]):
@@ -73,6 +77,25 @@ def refusing(parse: Callable[[str], Any], *errors: Any) -> PlainValidator:
     return PlainValidator(validate)
 
 
+def _name_the_field(value: Any, validate: Callable[[Any], Any]) -> Any:
+    try:
+        return validate(value)
+    except SchemaError as error:
+        raise SchemaError.from_exception_data(error.title, [_of_the_field(fault) for fault in error.errors()]) from None
+
+
+def _of_the_field(fault: Any) -> InitErrorDetails:
+    if fault["type"].startswith("union_tag"):  # whose message repeats what was sent
+        unknown = PydanticCustomError("unknown_kind", "There is no such kind of request.")
+        return InitErrorDetails(type=unknown, loc=("kind",), input=None)
+    said = PydanticCustomError(fault["type"], "{text}", {"text": fault["msg"]})
+    return InitErrorDetails(type=said, loc=fault["loc"][1:], input=None)
+
+
+# For a body of several kinds: an error names only the field; Pydantic would put the kind before its name.
+NAMES_THE_FIELD = WrapValidator(_name_the_field)
+
+
 class _InvalidMoment(Refusal):
     code = "invalid_time"
     status = 422
@@ -87,37 +110,53 @@ def _parse_moment(text: str) -> datetime:
         raise _InvalidMoment("There is no such time.") from error
 
 
-def _amount_schema() -> dict[str, Any]:
+def _example_amount() -> str:
+    return "1234.50" if currency_exponent() else "1234"
+
+
+def _amount_schema(*, allow_zero: bool) -> dict[str, Any]:
     places = currency_exponent()
     decimals = rf"(\.[0-9]{{1,{places}}})?" if places else ""
+    some = "" if allow_zero else "(?=.*[1-9])"
     return {
         "type": "string",
-        "pattern": rf"^[0-9]{{1,12}}{decimals}$",
+        "pattern": rf"^{some}[0-9]{{1,12}}{decimals}$",
         "description": "An amount as text, in the bank's currency: digits, with a point before the decimals.",
-        "examples": ["1234.50" if places else "1234"],
+        "examples": [_example_amount()],
     }
 
 
 # A positive amount, as text: a number would be a float in many languages, and lose cents.
-Amount = Annotated[Decimal, refusing(parse_amount, InvalidAmount), WithJsonSchema(_amount_schema())]
+Amount = Annotated[Decimal, refusing(parse_amount, InvalidAmount), WithJsonSchema(_amount_schema(allow_zero=False))]
 AmountOrZero = Annotated[
     Decimal,
     refusing(lambda text: parse_amount(text, allow_zero=True), InvalidAmount),
-    WithJsonSchema(_amount_schema()),
+    WithJsonSchema(_amount_schema(allow_zero=True)),
 ]
-# Where the previous page ended: its `next_cursor`.
+
+
+def _cursor_schema(pattern: str) -> WithJsonSchema:
+    said = "The `next_cursor` of the page before; leave it out for the first."
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "description": said})
+
+
+# Where the previous page ended: its `next_cursor`. In lists of rows by moment and number, and of movements.
 Cursor = Annotated[
     paging.Cursor,
     refusing(paging.Cursor.parse, paging.InvalidCursor),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "maxLength": 100,
-            "pattern": "^[A-Za-z0-9_-]+$",
-            "description": "The `next_cursor` of the page before; leave it out for the first.",
-        }
-    ),
+    _cursor_schema(paging.MOMENT_PATTERN),
 ]
+LedgerCursor = Annotated[Cursor, _cursor_schema(paging.MOMENT_UUID_PATTERN)]
+
+
+def _given(value: Any) -> Any:
+    if value is None:
+        raise PydanticCustomError("null", "Leave this out, or give it a value.")
+    return value
+
+
+# A field of a body that may be left out, which the bank reads as None; null is refused, as the document says.
+LeftOut = Annotated[T | SkipJsonSchema[None], BeforeValidator(_given)]
 # A moment, with its offset from UTC; parsed to UTC.
 Moment = Annotated[
     datetime,
@@ -139,9 +178,32 @@ IdempotencyKey = Annotated[
 ]
 
 
-def text_of(field: forms.CharField) -> Any:
+# In no text of the bank: controls other than white space, marks that reverse what follows, private characters
+# (`foundation.text.has_unprintable`; the unassigned ones that it refuses too are too many for a pattern).
+_NEVER = r"\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ue000-\uf8ff"
+_NO_LETTERS_OF_ASCII = r"\x00-@\[-`{-\xa9"
+
+
+def text_pattern(*, required: bool, letter: bool = False) -> str:
+    """Return what a regular expression can say of the texts that are taken: it matches each of them.
+
+    Args:
+        letter: one that is not empty has a letter.
+    """
+    one = f"[^{_NEVER}{_NO_LETTERS_OF_ASCII if letter else ''}\\s]"
+    some = f"[^{_NEVER}]*{one}[^{_NEVER}]*"
+    if required:
+        return f"^{some}$"
+    return rf"^(\s*|{some})$" if letter else f"^[^{_NEVER}]*$"
+
+
+def text_of(field: forms.CharField, *, letter: bool = False) -> Any:
     """Return the type of a text that a field of the pages' forms reads, so that pages and API read it alike; use it in
-    a schema like Annotated: `text_of(LineField(max_length=40, required=False))`."""
+    a schema like Annotated: `text_of(LineField(max_length=40, required=False))`.
+
+    Args:
+        letter: the field takes no text without a letter.
+    """
 
     def parse(value: str) -> Any:
         try:
@@ -150,7 +212,7 @@ def text_of(field: forms.CharField) -> Any:
             fault = error.error_list[0]
             raise PydanticCustomError("invalid", "{text}", {"text": " ".join(fault.messages)}) from error
 
-    schema: dict[str, Any] = {"type": "string"}
+    schema: dict[str, Any] = {"type": "string", "pattern": text_pattern(required=field.required, letter=letter)}
     if field.max_length is not None:
         schema["maxLength"] = field.max_length
     if field.required:
@@ -175,7 +237,7 @@ def time_text(moment: datetime) -> str:
 AmountText = Annotated[
     Decimal,
     PlainSerializer(amount_text, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["1234.50"]}),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": [_example_amount()]}),
 ]
 TimeText = Annotated[
     datetime,

@@ -5,7 +5,8 @@ window.SwaggerUIBundle({
   domNode: place,
   url: place.dataset.documentUrl,
   presets: [window.SwaggerUIBundle.presets.apis],
-  plugins: [() => ({ wrapComponents: { InfoContainer: () => () => null } })], // the page says it in its own heading
+  // The page says it in its own heading, and asks the bank that it came from.
+  plugins: [() => ({ wrapComponents: { InfoContainer: () => () => null, ServersContainer: () => () => null } })],
   layout: "BaseLayout",
   deepLinking: false, // its links stand inside buttons, which no keyboard reaches
   docExpansion: "list",

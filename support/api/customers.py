@@ -7,7 +7,7 @@ from ninja import Body, Query, Router, Status
 from accounts.api.bearer import ApiRequest
 from accounts.models import BankAccount
 from accounts.roles import require
-from foundation.paging import Cursor, Page
+from foundation.paging import Page
 from foundation.rest.document import refuses
 from foundation.rest.schemas import IdempotencyKey, PageOf
 from support import selectors
@@ -34,7 +34,7 @@ router = Router(tags=["Help"])
 def tickets(request: ApiRequest, page: Query[CursorIn]) -> Page[Ticket]:
     """Your conversations with the bank, those with the latest news first."""
     require(request.user, "support.open_ticket")
-    return selectors.tickets_of(request.user, after=_parsed(page.cursor))
+    return selectors.tickets_of(request.user, after=page.cursor)
 
 
 @router.post("/tickets", response={201: TicketOut}, openapi_extra=refuses(429))
@@ -64,7 +64,7 @@ def reply_to_ticket(request: ApiRequest, ticket_id: UUID, data: ReplyIn) -> Stat
 def service_requests(request: ApiRequest, page: Query[CursorIn]) -> PageOf[RequestOut]:
     """What you have asked the bank to do, latest first."""
     require(request.user, "support.file_request")
-    found = selectors.requests_of(request.user, after=_parsed(page.cursor))
+    found = selectors.requests_of(request.user, after=page.cursor)
     return PageOf(items=[RequestOut.of(row) for row in found.items], next_cursor=found.next_cursor)
 
 
@@ -96,15 +96,6 @@ def cancel_request(request: ApiRequest, request_id: UUID) -> Status[None]:
     """Take back a request that nobody has decided yet."""
     request_service.cancel_request(actor=request.user, public_id=request_id)
     return Status(204, None)
-
-
-def _parsed(cursor: UUID | None) -> Cursor | None:
-    """Read the cursor.
-
-    Raises:
-        InvalidCursor
-    """
-    return None if cursor is None else Cursor.parse(str(cursor))
 
 
 def _account_in(request: ApiRequest, data: object) -> BankAccount | None:

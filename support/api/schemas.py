@@ -1,16 +1,14 @@
 """What customers' routes take and give: a kind of request has exactly the fields that it needs."""
 
-from collections.abc import Callable
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, ValidationError, WithJsonSchema, WrapValidator
+from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from foundation.rest.schemas import Id, In, InQuery, Out, TimeText, text_of
+from foundation.rest.schemas import NAMES_THE_FIELD, Cursor, In, InQuery, Out, TimeText, text_of
 from support.forms import TicketForm
 from support.models import RequestKind, ServiceRequest
 from support.requests.kinds import KINDS, PAGE_KINDS, kind_of
@@ -23,7 +21,7 @@ Reference: Any = Annotated[text_of(TicketForm.base_fields["reference"]), AfterVa
 
 
 class CursorIn(InQuery):
-    cursor: Annotated[Id | SkipJsonSchema[None], Field(description="`next_cursor` of the page before.")] = None
+    cursor: Cursor | SkipJsonSchema[None] = None
 
 
 # --- Tickets -------------------------------------------------------------------------------------------------
@@ -64,26 +62,8 @@ class ConversationOut(Out):
 # --- Service requests ------------------------------------------------------------------------------------------
 
 
-def _without_kind(value: Any, validate: Callable[[Any], Any]) -> Any:
-    """Name only the field in an error: Pydantic would put the kind before its name."""
-    try:
-        return validate(value)
-    except ValidationError as error:
-        raise ValidationError.from_exception_data(
-            error.title, [_of_the_field(fault) for fault in error.errors()]
-        ) from None
-
-
-def _of_the_field(fault: Any) -> InitErrorDetails:
-    if fault["type"].startswith("union_tag"):  # whose message repeats what was sent
-        unknown = PydanticCustomError("unknown_kind", "There is no such kind of request.")
-        return InitErrorDetails(type=unknown, loc=("kind",), input=None)
-    said = PydanticCustomError(fault["type"], "{text}", {"text": fault["msg"]})
-    return InitErrorDetails(type=said, loc=fault["loc"][1:], input=None)
-
-
 _Wish: Any = reduce(or_, (KINDS[kind].schema for kind in PAGE_KINDS))
-FileRequestIn: Any = Annotated[_Wish, Field(discriminator="kind"), WrapValidator(_without_kind)]
+FileRequestIn: Any = Annotated[_Wish, Field(discriminator="kind"), NAMES_THE_FIELD]
 
 
 class RequestOut(Out):

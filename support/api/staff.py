@@ -6,7 +6,6 @@ from uuid import UUID
 
 from ninja import Query, Router
 from pydantic import Field, WithJsonSchema
-from pydantic.json_schema import SkipJsonSchema
 
 from accounts import freezes
 from accounts.api.bearer import ApiRequest
@@ -20,9 +19,9 @@ from accounts.api.staff import (
     ReasonIn,
     require_code,
 )
-from accounts.roles import may
+from accounts.roles import may, require
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Out, PageOf, TimeText
+from foundation.rest.schemas import LeftOut, Out, PageOf, TimeText
 from support import selectors
 from support.models import RequestKind, ServiceRequest
 from support.requests import services
@@ -75,7 +74,7 @@ class ApproveIn(LatelyCodeIn):
     """`freezes_version` says which freezes you have read before you lift them, by a request to unfreeze an account."""
 
     freezes_version: Annotated[
-        FreezesRead | SkipJsonSchema[None],
+        LeftOut[FreezesRead],
         Field(
             description="As it came with the request. One that has come since is not lifted: 409 "
             "`freeze_came_since`, and nothing is. Not sent, it is as of the moment when the customer asked."
@@ -114,6 +113,7 @@ def request_for_staff(request: ApiRequest, request_id: UUID) -> AskedInFullOut:
 @router.post("/staff/requests/{uuid:request_id}/approve", response=AskedOut, openapi_extra=refuses(409, 429))
 def approve_request(request: ApiRequest, request_id: UUID, data: ApproveIn) -> AskedOut:
     """Agree, and by that do what it asks for. Where two clerks are needed, it waits on for the second."""
+    require(request.user, "support.decide_request")  # before a code is asked for
     require_code(request, data.code)
     row = services.approve_request(
         actor=request.user, public_id=request_id, reason=data.reason, seen=data.freezes_version

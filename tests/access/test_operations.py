@@ -10,8 +10,10 @@ import pytest
 from accounts import people
 from accounts.models import TotpDevice, User
 from accounts.people import on_request
+from accounts.roles import Role
 from tests.access.doors import undone
-from tests.access.operations import KEY, OPERATIONS, PUBLIC, Sent, asked, documented
+from tests.access.operations import KEY, OPERATIONS, PUBLIC, Sent, asked, documented, documented_paths
+from tests.access.visitors import EVERYBODY, INSIDE, Walkers, granted
 from tests.access.world import World, made_up_names
 from tests.access_walk import WORDS, rows_about, text_of
 from tests.api_client import ApiClient, told
@@ -109,3 +111,37 @@ def test_a_field_that_names_something_of_alices_is_refused(world: World, charlie
         answer = charlies.get(path, {"cursor": str(world.names["ticket_id"])})
         assert not any(word in text_of(answer) for word in WORDS)
     assert rows_about(world.alice) == was
+
+
+ROLES = tuple(visitor for visitor in INSIDE if not visitor.is_superuser)
+
+
+@proves("V8.2.1", "V8.2.2")
+def test_the_role_comes_before_what_is_named(world: World, walkers: Walkers, subtests: Any) -> None:
+    # R1.7: whoever may never do it learns nothing, 403 whether it is there or not; to others, nothing is 404.
+    for visitor in ROLES:
+        with undone():
+            walker = walkers(visitor)
+            for name, op in OPERATIONS.items():
+                if "{" in name:
+                    with subtests.test(f"{visitor}: {name}"), undone():
+                        answer = asked(walker.program, name, Sent(world, walker.user), made_up_names(world))
+                        assert told(answer)[0] == (404 if visitor.may(op.permission_of(visitor)) else 403)
+
+
+def test_head_is_answered_wherever_get_is(world: World, alice: Any, api_of: Any, ada: Any, subtests: Any) -> None:
+    # As docs/api.md says.
+    programs = api_of(alice), api_of(ada)
+    for name, op in OPERATIONS.items():
+        method, path = name.split()
+        if method == "GET":
+            program = programs[op.permission not in granted(Role.CUSTOMER) | {EVERYBODY}]
+            with subtests.test(name):
+                got = program.get(path.format(**world.names))
+                answer = program.send("HEAD", path.format(**world.names), b"")
+                assert (got.status_code, answer.status_code) == (200, 200)
+                assert (answer["Content-Type"], answer.content) == (got["Content-Type"], b"")
+    answer = programs[0].send("HEAD", "auth/login", b"")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST"), "which has no GET"
+    assert set(programs[0].delete("profile")["Allow"].split(", ")) == {"GET", "HEAD", "PATCH"}
+    assert not [path for path, methods in documented_paths().items() if "head" in methods], "a client has one of each"

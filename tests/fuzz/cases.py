@@ -1,6 +1,7 @@
 """Cases made from the API's own document, each sent through WSGI and checked in every way (issue: fuzzing)."""
 
 import random
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,11 @@ REFUSED = ["2xx", "400", "401", "403", "404", "409", "422", "429"]
 # Pydantic's own complaints, except for those that our validators raise through it.
 OF_SHAPE = frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}
 
+# What the patterns of the document say: no value that fits them is refused for it.
+SAID_BY_PATTERNS = frozenset({"invalid_cursor", "invalid_name"})
+# Characters that no text has, and no pattern names: unassigned, private and halves of pairs.
+TOO_MANY = {"Cn", "Co", "Cs"}
+
 # Without a database, which would repeat yesterday's cases, and without a time limit for one.
 SETTINGS = settings(
     deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink]
@@ -41,6 +47,11 @@ def shape_is_documented(ctx: CheckContext, response: Response, case: Case) -> No
     problem = response.json()
     said = {error["code"] for error in problem.get("errors", [])}
     assert not said & OF_SHAPE, f"refused for its shape: {problem['errors']}"
+    assert not (said | {problem["code"]}) & SAID_BY_PATTERNS, f"no pattern says it: {problem}"
+    texts = {error["field"]: error["message"] for error in problem.get("errors", [])}
+    for name, text in {**(case.query or {}), **(case.body if isinstance(case.body, dict) else {})}.items():
+        if "cannot be shown" in texts.get(name, ""):
+            assert {unicodedata.category(char) for char in text} & TOO_MANY, f"no pattern says it: {text!r}"
     assert response.status_code == 422 or problem["code"] == "unreadable_text", problem
 
 

@@ -111,6 +111,8 @@ def make_bank() -> Bank:
         "unfreeze_account": {"number": [numbers[3]]},
         "close_account": {"number": [numbers[1]]},
         "login": {"pin": []},
+        # Customers with accounts stay customers, and nobody gets the role that they have.
+        "change_role": {"user_id": [clerk.public_id], "role": [Role.AUDITOR.value, Role.CUSTOMER.value]},
     }
     return Bank({ALICE: alice, ADMINISTRATOR: ada, NOBODY: alice}, known, known_to)
 

@@ -19,13 +19,21 @@ from audit.actions import Action
 from audit.services import record
 from foundation import outbox
 from foundation.compiled import Select
-from foundation.idempotency import IdempotencyConflict, check_key, digest_of_key, id_from_key, token_of
+from foundation.idempotency import (
+    IdempotencyConflict,
+    check_key,
+    digest_of_key,
+    id_from_key,
+    token_of,
+)
 from foundation.limiter import limiter
 from foundation.locking import lock
+from foundation.money import to_minor
 from foundation.refusals import Refusal
 from foundation.transactions import own_repeatable_transaction
 from transfers.models import CustomerLimit, OrderKind, TransferOrder
 from transfers.orders import cash, limits
+from transfers.orders.decision_keys import Once
 from transfers.orders.instruction import Instruction
 from transfers.orders.ownership import require_customer
 from transfers.orders.placing import place_within
@@ -39,7 +47,7 @@ _accounts: Select = Select(
     lambda public_id: BankAccount.objects.filter(public_id=public_id), BankAccount._meta.get_field("public_id")
 )
 _orders: Select = Select(
-    lambda actor, digest: TransferOrder.objects.filter(initiator=actor, key_digest=digest),
+    lambda actor, digest: TransferOrder.objects.filter(initiator=actor, key_digest=digest).values_list("pk"),
     TransferOrder._meta.get_field("initiator"),
     TransferOrder._meta.get_field("key_digest"),
 )
@@ -75,6 +83,12 @@ class _Opening:
     def is_served(self) -> bool:
         """Return whether another person opens it for the owner."""
         return self.actor != self.owner
+
+    @property
+    def once(self) -> Once:
+        """Return the key with everything that is asked for: for anything else it is refused."""
+        asked = f"{self.owner.public_id}|{self.kind}|{to_minor(self.deposit)}|{self.nickname}"
+        return Once(self.actor, "open", asked, self.reason, self.idempotency_key)
 
     @property
     def public_id(self) -> uuid.UUID:
@@ -186,6 +200,7 @@ def _open(asked: _Opening) -> BankAccount:
     require_customer(_locked_owners.instances(asked.owner.pk)[0])
     if len(_open_ones.rows(asked.owner.pk)) >= settings.MAX_OPEN_ACCOUNTS:
         raise TooManyAccounts(_TOO_MANY_OF_CUSTOMER if asked.is_served else None)
+    asked.once.keep(at=asked.at)
     account = bank_accounts.create(
         owner=asked.owner, kind=asked.kind, nickname=asked.nickname, public_id=asked.public_id, at=asked.at
     )
@@ -233,14 +248,10 @@ def _find_earlier(asked: _Opening) -> BankAccount | None:
     """Return the account that this key opened before.
 
     Raises:
-        IdempotencyConflict: the key was for another kind, another deposit, another owner, or another act.
+        IdempotencyConflict: the key was for another opening, or for another act.
     """
-    account = next(iter(_accounts.instances(asked.public_id)), None)
-    digest = digest_of_key(asked.idempotency_key)
-    order = next(iter(_orders.instances(asked.actor.pk, digest)), None)
-    if account is None and order is None:
-        return None
-    deposited = order.amount if order is not None else Decimal(0)
-    if account is None or (account.owner_id, account.kind, deposited) != (asked.owner.pk, asked.kind, asked.deposit):
+    if asked.once.was_done():
+        return _accounts.instances(asked.public_id)[0]
+    if _orders.rows(asked.actor.pk, digest_of_key(asked.idempotency_key)):
         raise IdempotencyConflict
-    return account
+    return None

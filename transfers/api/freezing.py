@@ -6,16 +6,15 @@ from typing import Annotated, Any, Self
 from django.core.exceptions import ValidationError
 from ninja import Router, Status
 from pydantic import Field, Strict
-from pydantic.json_schema import SkipJsonSchema
 
 from accounts import freezes
 from accounts.api.bearer import ApiRequest
 from accounts.api.staff import FreezeOut, FreezesRead, FreezesVersion, LatelyCode, LatelyCodeIn, require_code
 from accounts.models import AccountFreeze, FreezeKind
-from accounts.roles import Role
+from accounts.roles import Role, require
 from accounts.staff import selectors as staff_selectors
 from foundation.rest.document import refuses
-from foundation.rest.schemas import In, Out, TimeText, text_of
+from foundation.rest.schemas import In, LeftOut, Out, TimeText, text_of
 from transfers import history
 from transfers.accounts import freezing
 from transfers.forms import freeze_reason_field
@@ -35,12 +34,11 @@ class FreezeIn(In):
 class UnfreezeIn(LatelyCodeIn):
     # The bounds are the list's only: compared with null, they would raise an error.
     kinds: Annotated[
-        Annotated[list[Annotated[FreezeKind, Strict(False)]], Field(min_length=1, max_length=len(FreezeKind))]
-        | SkipJsonSchema[None],
+        LeftOut[Annotated[list[Annotated[FreezeKind, Strict(False)]], Field(min_length=1, max_length=len(FreezeKind))]],
         Field(description="Which freezes; all that stand, if not given."),
     ] = None
     freezes_version: Annotated[
-        FreezesRead | SkipJsonSchema[None],
+        LeftOut[FreezesRead],
         Field(
             description="As it came with the freezes. One of these kinds that has come since is not lifted: 409 "
             "`freeze_came_since`, and nothing is."
@@ -72,6 +70,7 @@ def freeze_account(request: ApiRequest, number: str, data: FreezeIn) -> Status:
         account = history.account_by_number(request.user, number)
         freezing.freeze_own_account(actor=request.user, account=account, reason=data.reason)
         return Status(204, None)
+    require(request.user, "accounts.freeze_account")  # before it is told whether the account exists
     if not data.reason:
         raise ValidationError({"reason": ValidationError("Say why: it stays in the audit log.", code="reason_missing")})
     account = staff_selectors.account_numbered(request.user, number)
@@ -83,6 +82,7 @@ def freeze_account(request: ApiRequest, number: str, data: FreezeIn) -> Status:
 @staff_router.post("/accounts/{number}/unfreeze", response={204: None}, openapi_extra=refuses(409, 429))
 def unfreeze_account(request: ApiRequest, number: str, data: UnfreezeIn) -> Status:
     """Lift freezes of an account; once none stands, money moves in and out again. The customer is told by mail."""
+    require(request.user, "accounts.unfreeze_account")
     account = staff_selectors.account_numbered(request.user, number)
     require_code(request, data.code)
     freezing.unfreeze_account(

@@ -24,6 +24,7 @@ from transfers.api.money_schemas import (
     BY_NAME,
     STEP_UP,
     AccountDetailOut,
+    AccountHistoryIn,
     AccountOut,
     AccountsOut,
     DepositIn,
@@ -209,7 +210,7 @@ def transactions(request: ApiRequest, asked: Query[HistoryIn]) -> Any:
 
 
 @router.get("/accounts/{number}/transactions", response=PageOf[EntryOut])
-def account_transactions(request: ApiRequest, number: OwnNumber, asked: Query[HistoryIn]) -> Any:
+def account_transactions(request: ApiRequest, number: OwnNumber, asked: Query[AccountHistoryIn]) -> Any:
     """The movements on one account of yours, newest first."""
     return _page(request.user, asked, _own(request, number))
 

@@ -16,13 +16,14 @@ from pydantic import AliasPath, ConfigDict, Field, PlainValidator, WithJsonSchem
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from accounts.api.types import AccountNumber, TotpCode
+from accounts.api.types import EXAMPLE_NUMBER, AccountNumber, TotpCode
 from accounts.freezes import Frozen
 from accounts.models import CUSTOMER_KINDS, AccountStatus, BankAccount
 from accounts.sign_in.origin import origin_of
 from foundation.form_fields import LineField
+from foundation.paging import MOMENT_PATTERN, NUMBER_PATTERN
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Amount, AmountOrZero, AmountText, Id, In, InQuery, Out, TimeText, text_of
+from foundation.rest.schemas import Amount, AmountOrZero, AmountText, Id, In, InQuery, LeftOut, Out, TimeText, text_of
 from transfers import history
 from transfers.forms import PayeeLabelForm, description_field, nickname_field, payee_name_field
 from transfers.history import Statement
@@ -52,7 +53,7 @@ OwnNumber = Annotated[
     Path(
         description="The number of an account of yours in full; spaces and hyphens are allowed. Any other is 404, "
         "whether it is somebody else's, mistyped, or nobody's.",
-        example="123456789012",
+        examples=[EXAMPLE_NUMBER],
     ),
 ]
 Year = Annotated[int, Path(ge=FIRST_DAY.year, le=LAST_DAY.year)]
@@ -71,6 +72,12 @@ def _day(value: Any) -> date:
 Day = Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
+def _cursor(pattern: str) -> Any:
+    """Return the type of a cursor that `filters()` reads, since it depends on them; an empty one begins again."""
+    said = "`next_cursor` of the page before, asked for with the same filters."
+    return Annotated[str, Field(max_length=40, description=said, json_schema_extra={"pattern": f"^({pattern})?$"})]
+
+
 class HistoryIn(InQuery):
     """The filters of the history page, every one optional. Days are the bank's, both included."""
 
@@ -83,9 +90,7 @@ class HistoryIn(InQuery):
         text_of(LineField(max_length=MAX_DESCRIPTION_CHARS, required=False)),  # type: ignore[valid-type]
         Field(description="Part of a name, description or reference."),
     ] = ""
-    cursor: Annotated[
-        str, Field(max_length=40, description="`next_cursor` of the page before, asked for with the same filters.")
-    ] = ""
+    cursor: _cursor(MOMENT_PATTERN) = ""  # type: ignore[valid-type]
 
     def filters(self, account: BankAccount | None = None) -> HistoryFilters:
         """Return the same filters as the pages', for one account or for all.
@@ -101,6 +106,12 @@ class HistoryIn(InQuery):
         if wrong:
             raise ValidationError(dict(wrong))
         return filters
+
+
+class AccountHistoryIn(HistoryIn):
+    """The same for one account, whose movements are numbered."""
+
+    cursor: _cursor(NUMBER_PATTERN) = ""  # type: ignore[valid-type]
 
 
 # --- In a body -----------------------------------------------------------------------------------------------
@@ -147,8 +158,8 @@ class WithdrawalIn(DepositIn):
 
     model_config = ConfigDict(json_schema_extra=_TOGETHER)
 
-    challenge: Annotated[Id, Field(description="`challenge.id` of the answer before.")] | SkipJsonSchema[None] = None
-    code: TotpCode | SkipJsonSchema[None] = None
+    challenge: LeftOut[Annotated[Id, Field(description="`challenge.id` of the answer before.")]] = None
+    code: LeftOut[TotpCode] = None
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> Self:
@@ -175,7 +186,7 @@ class TransferIn(WithdrawalIn):
         ),
     ] = ""
     name_check: Annotated[
-        Literal["skipped"] | SkipJsonSchema[None],
+        LeftOut[Literal["skipped"]],
         Field(
             description="You pay without a check of the name, or though it is not the name of a payee whom you know. "
             "A new one is then shown by the `name` that you send, as not confirmed, with this payment and later ones."

@@ -17,8 +17,9 @@ from accounts.api.bearer import ApiRequest
 from accounts.api.staff import FreezeOut, LatelyCodeIn, PageIn, PendingActOut, PersonOut, ReasonIn, require_code
 from accounts.api.types import AccountNumber
 from accounts.models import AccountFreeze, PendingAct
+from accounts.roles import require
 from foundation.rest.document import refuses
-from foundation.rest.schemas import Amount, AmountText, IdempotencyKey, Moment, Out, PageOf, TimeText
+from foundation.rest.schemas import Amount, AmountText, IdempotencyKey, LedgerCursor, Moment, Out, PageOf, TimeText
 from transfers.history import staff
 from transfers.history.staff import LedgerFilters
 from transfers.models import (
@@ -133,6 +134,7 @@ class AlertOut(Out):
 class LedgerIn(PageIn):
     """Filters of the ledger. `since` is the first moment, `until` the first one no more; both amounts are included."""
 
+    cursor: LedgerCursor | SkipJsonSchema[None] = None
     kind: TransactionKind | SkipJsonSchema[None] = None
     user: Annotated[UUID | SkipJsonSchema[None], Field(description="Who began it, by the id.")] = None
     account: AccountNumber | SkipJsonSchema[None] = None
@@ -189,6 +191,7 @@ def holds(request: ApiRequest, wanted: Query[PageIn]) -> Any:
 @router.post("/holds/{uuid:hold_id}/release", response=HeldOut, openapi_extra=refuses(409, 429))
 def release_hold(request: ApiRequest, hold_id: UUID, data: LatelyCodeIn, key: IdempotencyKey) -> HeldOut:
     """Let the money go now. Status and funds are checked again; the reason stays in the bank."""
+    require(request.user, "transfers.decide_held_transfer")  # before it is told whether the order exists
     order = staff.order_of_staff(request.user, hold_id)
     require_code(request, data.code)
     decided = deciding.release_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
@@ -198,6 +201,7 @@ def release_hold(request: ApiRequest, hold_id: UUID, data: LatelyCodeIn, key: Id
 @router.post("/holds/{uuid:hold_id}/reject", response=HeldOut, openapi_extra=refuses(409, 429))
 def reject_hold(request: ApiRequest, hold_id: UUID, data: LatelyCodeIn, key: IdempotencyKey) -> HeldOut:
     """Let the customer have the money back. The customer reads the reason."""
+    require(request.user, "transfers.decide_held_transfer")
     order = staff.order_of_staff(request.user, hold_id)
     require_code(request, data.code)
     decided = deciding.reject_order(actor=request.user, order=order, reason=data.reason, idempotency_key=key)
@@ -215,6 +219,7 @@ def alerts(request: ApiRequest, wanted: Query[PageIn]) -> Any:
 @router.post("/alerts/{uuid:alert_id}/close", response={204: None}, openapi_extra=refuses(409))
 def close_alert(request: ApiRequest, alert_id: UUID, data: ReasonIn) -> Status:
     """You have looked at it. The payment, and money held for it, stay as they are."""
+    require(request.user, "transfers.close_fraud_alert")
     screening.close_alert(actor=request.user, alert=staff.alert(request.user, alert_id), note=data.reason)
     return Status(204, None)
 
@@ -235,6 +240,7 @@ def ledger(request: ApiRequest, wanted: Query[LedgerIn]) -> Any:
 def reverse_transaction(request: ApiRequest, reference: str, data: LatelyCodeIn, key: IdempotencyKey) -> Status:
     """Move the same amounts the other way round, once. All sides are told. 202: it is so large that it waits for a
     second administrator; the amount is set aside meanwhile."""
+    require(request.user, "transfers.reverse_transaction")
     movement = staff.transaction_referred_to(request.user, reference)
     require_code(request, data.code)
     made = large_reversals.reverse_or_ask(

@@ -1,4 +1,5 @@
-"""Decisions about money under a caller's key: a repeated one is answered again and nothing moves (R3.5, R7.3).
+"""Acts other than orders, under a caller's key: openings of accounts, and decisions of staff about money. A repeated
+one is answered again and nothing moves (R3.5, R7.3).
 
 The state also guards decisions of staff, since an order is decided once and a movement reversed once. The key lets a
 program whose answer was lost ask again and learn that it did it itself.
@@ -14,7 +15,7 @@ from transfers.models import DecisionKey
 
 @dataclass(frozen=True)
 class Once:
-    """One decision: who, which act, on what, why; `key` is None where nobody chose one, as on pages."""
+    """One act: who, which, on what, why; `key` is None where nobody chose one, as on the pages of staff."""
 
     actor: User
     act: str
@@ -30,7 +31,7 @@ class Once:
         """Return whether this person has done it already, under this key.
 
         Raises:
-            IdempotencyConflict: the key was for another decision.
+            IdempotencyConflict: the key was for another act.
         """
         if self.key is None:
             return False
@@ -40,7 +41,7 @@ class Once:
         return used is not None
 
     def keep(self, *, at: datetime) -> None:
-        """Write the key, in the transaction of the decision: of two at once, one fails with IntegrityError."""
+        """Write the key, in the transaction of the act: of two at once, one fails with IntegrityError."""
         if self.key is not None:
             DecisionKey.objects.create(
                 actor=self.actor,

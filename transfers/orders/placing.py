@@ -24,6 +24,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Exists, FilteredRelation, OuterRef, Q
+
+from accounts.models import User
 from audit.actions import Action
 from audit.services import Report, record_many
 from foundation import outbox
@@ -35,7 +38,7 @@ from foundation.refusals import Refusal
 from foundation.transactions import own_repeatable_transaction
 from transfers.ledger import holding
 from transfers.ledger import posting as ledger
-from transfers.models import MAX_DESCRIPTION_CHARS, CustomerLimit, OrderKind, OrderState, TransferOrder
+from transfers.models import MAX_DESCRIPTION_CHARS, CustomerLimit, DecisionKey, OrderKind, OrderState, TransferOrder
 from transfers.orders import fraud, known_payees, limits, payee_names, records, screening, step_up
 from transfers.orders.fraud import Rule
 from transfers.orders.instruction import Instruction
@@ -51,11 +54,17 @@ _REFUSED = {
 }
 
 _field: Any = TransferOrder._meta.get_field
+# One statement for every act that could have the key: a second one would be one more for each payment.
 _of_key: Select = Select(
-    lambda actor, digest: TransferOrder.objects.filter(initiator=actor, key_digest=digest).values_list(
-        "pk", "inputs_digest"
+    lambda actor, digest, again: (
+        User.objects.filter(pk=actor)
+        .annotate(
+            _order=FilteredRelation("orders", condition=Q(orders__key_digest=digest)),
+            is_another_act=Exists(DecisionKey.objects.filter(actor=OuterRef("pk"), key_digest=again)),
+        )
+        .values_list("_order__pk", "_order__inputs_digest", "is_another_act")
     ),
-    *(_field("initiator"), _field("key_digest")),
+    *(User._meta.pk, _field("key_digest"), _field("key_digest")),
 )
 
 
@@ -205,9 +214,9 @@ def _carry_out(
 
 @dataclass(frozen=True)
 class _Earlier:
-    """What the key became before."""
+    """What the key became before: an order, or another act (`decision_keys`)."""
 
-    pk: int
+    pk: Any  # of the order, if it is one
     is_same: bool
 
     def order(self) -> TransferOrder:
@@ -215,9 +224,11 @@ class _Earlier:
 
 
 def _earlier(instruction: Instruction) -> _Earlier | None:
-    for pk, inputs_digest in _of_key.rows(instruction.actor.pk, instruction.key_digest):
-        return _Earlier(pk, inputs_digest == instruction.inputs_digest)
-    return None
+    digest = instruction.key_digest
+    ((pk, inputs_digest, is_another_act),) = _of_key.rows(instruction.actor.pk, digest, digest)
+    if pk is None and not is_another_act:
+        return None
+    return _Earlier(pk, inputs_digest == instruction.inputs_digest and not is_another_act)
 
 
 # --- Judging: reads and refuses -------------------------------------------------------------------------------

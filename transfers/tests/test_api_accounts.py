@@ -170,6 +170,34 @@ def test_the_key_of_an_opening_opens_nothing_else(alices: ApiClient, alice: Any)
     assert BankAccount.objects.filter(owner=alice).count() == 1
 
 
+def test_a_key_is_for_one_opening_with_all_that_it_said(alices: ApiClient, books: Callable) -> None:
+    # R3.5: another name was dropped silently.
+    body = {"kind": "savings", "nickname": "Trips"}
+    opened = alices.post("accounts", body, **KEY).json()
+    before = books()
+    for other in ({"nickname": "House"}, {"nickname": ""}, {"opening_deposit": "1"}):
+        assert told(alices.post("accounts", body | other, **KEY)) == (422, "idempotency_conflict")
+    alices.patch(f"accounts/{opened['number']}", {"nickname": "Renamed since"})
+    again = alices.post("accounts", body, **KEY)
+    assert (again.status_code, again.json()["id"]) == (201, opened["id"])
+    assert books() == before
+
+
+def test_a_key_that_opened_an_account_moves_no_money(
+    alices: ApiClient, everyday: BankAccount, savings: BankAccount, books: Callable
+) -> None:
+    # R3.5: a deposit took it, and the same opening again was then refused.
+    opened = alices.post("accounts", {"kind": "savings"}, **KEY).json()
+    before = books()
+    for verb, more in (("deposit", {}), ("withdraw", {}), ("transfer", {"to": savings.number})):
+        for number in (opened["number"], everyday.number):
+            answer = alices.post(f"accounts/{number}/{verb}", {"amount": "1"} | more, **KEY)
+            assert told(answer) == (422, "idempotency_conflict"), verb
+    again = alices.post("accounts", {"kind": "savings"}, **KEY)
+    assert (again.status_code, again.json()["id"]) == (201, opened["id"])
+    assert books() == before
+
+
 @in_one_world(
     ("body", "field", "code"),
     [

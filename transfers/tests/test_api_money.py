@@ -145,6 +145,15 @@ def test_a_key_is_good_for_one_request(
     assert books() == before
 
 
+def test_a_refusal_uses_no_key_up(do: Callable, everyday: BankAccount, balance_of: Callable) -> None:
+    # R3.5, as docs/api.md says: the key belongs to what was done, and nothing was.
+    key = "a-key-refused-once"
+    assert told(do("withdraw", everyday, key=key, amount="1000")) == (409, "insufficient_funds")
+    assert do("withdraw", everyday, key=key, amount="1").status_code == 201
+    assert told(do("withdraw", everyday, key=key, amount="1000")) == (422, "idempotency_conflict")
+    assert balance_of(everyday) == Decimal("99.00")
+
+
 @in_one_world("verb", ["deposit", "withdraw", "transfer"])
 def test_every_route_that_moves_money_takes_a_key(
     verb: str, alices: ApiClient, everyday: BankAccount, books: Callable

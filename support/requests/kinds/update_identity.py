@@ -32,8 +32,8 @@ class IdentityRequestForm(RequestForm, PersonForm):
         self.fields["address"].required = bool(customer.address)
 
 
-FirstName: Any = text_of(PersonForm.base_fields["first_name"])  # type: ignore[arg-type]
-LastName: Any = text_of(PersonForm.base_fields["last_name"])  # type: ignore[arg-type]
+FirstName: Any = text_of(PersonForm.base_fields["first_name"], letter=True)  # type: ignore[arg-type]
+LastName: Any = text_of(PersonForm.base_fields["last_name"], letter=True)  # type: ignore[arg-type]
 Address: Any = text_of(PersonForm.base_fields["address"])  # type: ignore[arg-type]
 
 
