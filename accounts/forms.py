@@ -174,8 +174,23 @@ class PinForm(FreshCodeForm):
         return again
 
 
+class PhoneField(forms.RegexField):
+    """A phone number that can be called: 5 to 15 digits (E.164), and a country's code, which begins with no 0, after a
+    plus."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(r"^\+?[0-9][0-9 ()./\-]{4,29}$", **kwargs)
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        digits = [char for char in value if char.isdigit()]
+        if value and (value.startswith("+0") or not 5 <= len(digits) <= 15 or len(set(digits)) == 1):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+
+
 class AddressField(forms.CharField):
-    """Some lines of text, with runs of white space in them made one space, and no empty lines."""
+    """Some lines of text, with runs of white space in them made one space, and no empty lines. Part of it can be
+    read."""
 
     widget = forms.Textarea
 
@@ -183,6 +198,8 @@ class AddressField(forms.CharField):
         lines = [" ".join(line.split()) for line in super().clean(value).splitlines()]
         if any(has_unprintable(line) for line in lines):
             raise ValidationError("This address has characters that cannot be shown.", code="unprintable")
+        if any(lines) and not any(char.isalnum() for char in "".join(lines)):
+            raise ValidationError("An address has letters or digits.", code="invalid_address")
         return "\n".join(line for line in lines if line)
 
 
@@ -216,8 +233,7 @@ class NameForm(forms.Form):
 class ContactForm(forms.Form):
     """How the bank reaches a person."""
 
-    phone = forms.RegexField(
-        r"^\+?[0-9][0-9 ()./\-]{4,29}$",
+    phone = PhoneField(
         label="Phone",
         error_messages={
             "required": "Enter your phone number.",

@@ -15,7 +15,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 
-from accounts.sign_in.sessions.middleware import SecondFactorMiddleware, SessionTimeoutMiddleware
+from accounts.sign_in.sessions.middleware import CookieMiddleware, SecondFactorMiddleware, SessionTimeoutMiddleware
 from bankproject.errors import too_many, unavailable
 from foundation.limiter.limiter import LimitsUnavailable, TooOften
 from foundation.rest.problems import CONTENT_TYPE, as_response, without_route
@@ -25,7 +25,7 @@ API = "/api/"
 _PAGE_AMONG_THEM = "/api/v1/docs/"
 # Middleware for pages only, the outermost first.
 AROUND_PAGES: tuple[Any, ...] = (
-    SessionMiddleware,
+    CookieMiddleware,
     AuthenticationMiddleware,
     SecondFactorMiddleware,
     SessionTimeoutMiddleware,

@@ -22,6 +22,7 @@ from foundation.refusals import Refusal
 from foundation.transactions import own_transaction
 
 _REQUESTS_OF_ONE_USER = limiter.Limit(times=5, window_seconds=3600)
+_NO_ROW = 0  # no row has this key
 
 
 class SameEmail(Refusal):
@@ -63,12 +64,14 @@ def request_change(
 @own_transaction
 def _request(actor: User, email: str) -> None:
     EmailChange.forget_expired()
-    EmailChange.objects.filter(user=actor).delete()
-    if user_by_email(email) is not None:
+    change = EmailChange(user=actor, email=email)
+    token = change.issue(lasts=timedelta(hours=settings.REGISTRATION_LINK_HOURS))
+    taken = user_by_email(email) is not None
+    # Earlier links are worthless now. For a taken address the same statements run, and keep no row (ASVS V6.3.8).
+    EmailChange.objects.filter(user=actor).exclude(pk=_NO_ROW if taken else change.pk).delete()
+    if taken:
         outbox.tell("email_change_taken", email=email)
     else:
-        change = EmailChange(user=actor, email=email)
-        token = change.issue(lasts=timedelta(hours=settings.REGISTRATION_LINK_HOURS))
         outbox.tell("email_change_link", change_id=change.pk, token=token)
     record(Action.EMAIL_CHANGE_REQUESTED, actor=actor, subject=actor)
     outbox.tell("email_change_requested", user_id=actor.pk)

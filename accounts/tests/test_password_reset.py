@@ -15,7 +15,7 @@ from accounts.sign_in.passwords import reset as password_reset
 from audit.models import AuditEntry
 from foundation.mail_links import LinkInvalid
 from foundation.models import OutboxMessage
-from tests.acts import give_code, give_password, hashing, is_signed_in, link_for, mails
+from tests.acts import at_once, give_code, give_password, hashing, is_signed_in, link_for, mails
 from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
@@ -101,13 +101,31 @@ def test_a_locked_user_gets_no_link_and_an_older_one_is_dead(alice: Any, client:
     assert alice.check_password(PASSWORD)
 
 
-@proves("V6.4.3")
-def test_the_link_works_once_and_takes_the_others_along(alice: Any, client: Client) -> None:
-    # R1.9
+@proves("V6.4.1", "V6.4.3")
+def test_a_second_link_voids_the_first(alice: Any, client: Client) -> None:
+    # R1.9, S9
     links = []
     for _ in range(2):
         forget(client, alice.email)
         links.append(link_for(alice.email))
+    assert client.get(links[0]).status_code == 404
+    assert choose(client, links[0]).status_code == 404
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
+    assert choose(client, links[1]).status_code == 302
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_links_asked_for_at_once_one_is_good(alice: Any) -> None:
+    at_once(*[lambda: password_reset.request_reset(email=alice.email, ip=None)] * 4)
+    assert PasswordReset.objects.count() == 1
+
+
+@proves("V6.4.3")
+def test_the_link_works_once(alice: Any, client: Client) -> None:
+    # R1.9
+    forget(client, alice.email)
+    links = [link_for(alice.email)]
     assert choose(client, links[0]).status_code == 302
     for link in links:
         assert client.get(link).status_code == 404

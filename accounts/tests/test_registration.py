@@ -243,13 +243,17 @@ def test_an_unknown_link_says_only_that_it_does_not_work(client: Client, token: 
     assert "This link no longer works" in answer.content.decode()
 
 
-def test_the_first_of_two_links_of_one_address_wins(client: Client) -> None:
-    # R1.1: the other one, perhaps another person's, is dead then.
+@proves("V6.4.1")
+def test_a_second_link_of_one_address_voids_the_first(client: Client) -> None:
+    # R1.1, S9: the first one, perhaps another person's, is dead at once.
     register(client, first_name="First")
     first = link_for("nora@example.com")
     register(client, first_name="Second")
     second = link_for("nora@example.com")
     assert first != second
+    assert Client().get(first).status_code == 404
+    assert Client().post(first, {"password": PASSWORD}).status_code == 404
+    assert Registration.objects.count() == 1
     assert client.post(second, {"password": PASSWORD}).status_code == 302
     assert Client().post(first, {"password": PASSWORD}).status_code == 404
     assert User.objects.get().first_name == "Second"

@@ -11,11 +11,13 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import EnrolmentLink
 from accounts.sign_in import enrolment_link as service
 from accounts.sign_in.sessions import pending as pending_sign_in
+from accounts.views.sign_in import for_visitors
 from foundation.mail_links import LinkInvalid
 
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def needed(request: HttpRequest) -> HttpResponse:
     """Say that the link is in their mail; the button sends another, or the first one if the bank has sent none."""
     user = pending_sign_in.user_of(request.session)
@@ -38,6 +40,7 @@ def needed(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Open the link in the mail: a GET changes nothing, and neither answer says whose link it is."""
     try:

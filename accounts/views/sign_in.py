@@ -1,6 +1,9 @@
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,8 +19,25 @@ from accounts.sign_in import signing_in as service
 from accounts.sign_in.origin import origin_of
 from accounts.sign_in.sessions import pages
 from accounts.sign_in.sessions import pending as pending_sign_in
+from accounts.sign_in.sessions.pages import is_signed_in
 
 WRONG_PASSWORD = "E-mail or password is not right."  # noqa: S105 - a message
+
+
+def for_visitors(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Send people who are signed in home, by GET and POST: they have signed in in another tab meanwhile. A form for
+    visitors whose token that sign-in has renewed is answered so too (`bankproject.errors.csrf_failure`)."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if not is_signed_in(request):
+            return view(request, **kwargs)
+        if "token" in kwargs:
+            messages.info(request, "You are signed in. Sign out first to follow that link.")
+        return redirect(_safe_next(request) or "home")
+
+    guarded.is_for_visitors = True  # type: ignore[attr-defined]
+    return guarded
 
 
 @login_not_required
@@ -30,10 +50,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Take the first step: e-mail and password."""
-    if is_signed_in(request):
-        return redirect("home")
     form = SignInForm(request.POST or None)
     next_url = _safe_next(request)
     if request.method == "POST" and form.is_valid():
@@ -56,6 +75,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@for_visitors
 def sign_in_code(request: HttpRequest) -> HttpResponse:
     """Take the second step: a code of the authenticator app, or a recovery code."""
     user = pending_sign_in.user_of(request.session)
@@ -88,12 +108,6 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign out, by POST only: a link on another site must not sign anyone out."""
     pages.sign_out(request)
     return redirect("sign_in")
-
-
-def is_signed_in(request: HttpRequest) -> bool:
-    """Return whether both factors were given; a password alone is not signed in."""
-    user: Any = request.user
-    return user.is_authenticated and user.is_verified()
 
 
 def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:

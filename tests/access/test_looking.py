@@ -20,6 +20,7 @@ from tests.access.visitors import INSIDE, Walkers
 from tests.access.world import World
 from tests.acts import copy_of, give_password, link_for, register
 from tests.asvs import proves
+from tests.staff_acts import fresh_code
 
 ALICE = next(visitor for visitor in INSIDE if visitor.is_alice)
 
@@ -151,7 +152,7 @@ def test_a_message_is_written_by_the_form_and_taken_away_by_the_page_that_shows_
 ) -> None:
     """Why a page may write after a form: its message is shown once."""
     browser = browser_of(alice)
-    browser.post("/profile/sessions/end-others/")
+    browser.post("/profile/sessions/end-others/", {"code": fresh_code(alice)})
     with statements_but_reading() as told:
         assert "There was no other session." in browser.get("/profile/").content.decode()
     assert [sql for sql in told if "SAVEPOINT" not in sql and "django_session" not in sql] == []
