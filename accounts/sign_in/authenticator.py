@@ -88,7 +88,7 @@ def replace_by(
     if not isinstance(device, TotpDevice):
         raise WrongCode
     rows, codes = two_factor.new_recovery_codes(actor)
-    _replace(actor, device, rows, kept_session, on_replaced, by_recovery_code=by_recovery_code)
+    _replace(actor, device, rows, kept_session, by_recovery_code=by_recovery_code, on_replaced=on_replaced)
     return device, codes
 
 
@@ -98,9 +98,9 @@ def _replace(
     device: TotpDevice,
     rows: list[RecoveryCode],
     kept_session: uuid.UUID,
-    on_replaced: Callable[[], object],
     *,
     by_recovery_code: bool,
+    on_replaced: Callable[[], object] = lambda: None,
 ) -> None:
     row = _put_in_place(actor, rows)
     if not TotpDevice.objects.filter(pk=device.pk, confirmed=False).update(confirmed=True):

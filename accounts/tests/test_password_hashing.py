@@ -16,6 +16,7 @@ from accounts.sign_in.passwords import change as passwords
 from accounts.sign_in.passwords import hashing as password_hashing
 from accounts.sign_in.passwords.hashing import check_and_renew, make_hash, matches
 from audit.models import AuditEntry
+from foundation.models import RateWindow
 from tests.acts import (
     NEWCOMER,
     WRONG_PASSWORD,
@@ -232,6 +233,7 @@ def test_two_spellings_are_two_passwords(alice: Any) -> None:
     for set_as, given_as in (*SPELLINGS, *others):
         alice.set_password(set_as)
         alice.save()
+        RateWindow.objects.all().delete()
         assert not alice.check_password(given_as)
         assert give_password(Client(), alice.email, given_as).status_code == 200
         assert give_password(Client(), alice.email, set_as)["Location"] == "/sign-in/code/"

@@ -266,6 +266,7 @@ def test_nobodys_mailbox_can_be_filled(alice: Any) -> None:
     for email in (alice.email, "nobody@example.com"):
         for number in range(7):
             assert forget(Client(REMOTE_ADDR=f"198.51.100.{number}"), email)["Location"] == "/password/forgot/sent/"
+            mails()  # written at once: of a link that a newer one has voided no mail is written any more
         assert len(mails(email)) == 5
 
 

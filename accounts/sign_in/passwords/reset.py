@@ -48,11 +48,11 @@ def request_reset(*, email: str, ip: str | None) -> None:
 
 @own_transaction
 def _request_reset(email: str) -> None:
-    PasswordReset.forget_expired()
     user = user_by_email(email)
     whose = user if user is not None and user.can_sign_in else None
     # The later of two requests at once makes the link of the earlier worthless.
     list(lock(User.objects).filter(pk=whose.pk if whose else _NO_ROW).values_list("pk"))
+    PasswordReset.forget_expired()
     reset = PasswordReset(user=whose)
     token = reset.issue(lasts=timedelta(minutes=settings.PASSWORD_RESET_LINK_MINUTES))
     # For an address without a user the same statements run, and keep no row.

@@ -65,7 +65,7 @@ class CookieMiddleware(SessionMiddleware):
     take the new cookie away from the browser.
     """
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         answer = super().process_response(request, response)
         sent: Any = request.session
         morsel = answer.cookies.get(settings.SESSION_COOKIE_NAME)
