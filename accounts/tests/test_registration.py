@@ -127,10 +127,12 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
     assert Registration.objects.get().first_name == "Zoë Ann"
 
 
+@proves("V2.2.1")
 @in_one_world(
     ("field", "value", "message"),
     [
         ("first_name", "", "Enter your first name"),
+        ("first_name", "0", "at least one letter"),
         ("first_name", "a\u202egnp.exe", "characters that cannot be shown"),
         ("first_name", "a\x07b", "characters that cannot be shown"),
         ("first_name", "x" * 101, "At most 100 characters"),
@@ -145,8 +147,14 @@ def test_names_are_kept_in_one_form(client: Client) -> None:
         ("phone", "call me", "phone number in digits"),
         ("phone", "１２３４５６", "phone number in digits"),
         ("phone", "", "Enter your phone number"),
+        ("phone", "+0 30 1234567", "phone number in digits"),
+        ("phone", "+1 (((((", "phone number in digits"),
+        ("phone", "00000000", "phone number in digits"),
+        ("phone", "+49 30 1234 5678 9012", "phone number in digits"),
         ("address", "", "Enter your address"),
         ("address", "x\u202ey", "characters that cannot be shown"),
+        ("address", "\u200b\u2060\ufeff", "letters or digits"),
+        ("address", "…\n-", "letters or digits"),
         ("address", "x" * 301, "at most 300 characters"),
         ("password1", "short", "at least 12 characters"),
         ("password1", "password12345", "too common"),

@@ -57,7 +57,7 @@ def test_a_form_shown_before_signing_in_elsewhere_sends_one_home_and_not_to_an_e
     browser.post("/sign-in/", {"email": alice.email, "password": PASSWORD} | form)
     browser.post("/sign-in/code/", {"code": fresh_code(alice)} | hidden_in(browser.get("/sign-in/code/")))
     assert is_signed_in(browser)
-    answer = browser.post(path, VISITORS_PAGES[path] | other_tab)
+    answer = browser.post(path, VISITORS_PAGES[path] | other_tab, headers={"Origin": "http://testserver"})
     assert (answer.status_code, answer["Location"]) == (302, "/")
     assert is_signed_in(browser)
     assert not AuditEntry.objects.filter(action__in=["REGISTER_REQUESTED", "PASSWORD_RESET_REQUESTED"]).exists()

@@ -33,6 +33,7 @@ def lost_factor(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_safe
+@for_visitors
 def sent(request: HttpRequest) -> HttpResponse:
     user = _who_gave_the_password(request)
     if user is None:
