@@ -21,7 +21,6 @@ from tests.api_client import ApiClient
 from tests.asvs import proves
 from tests.plugin import PASSWORD
 from tests.tables import in_one_world
-from transfers.orders.step_up import WrongStepUpCode
 
 pytestmark = pytest.mark.django_db
 
@@ -183,7 +182,6 @@ def test_a_refused_code_mentions_the_phones_clock(alice: Any, client: Client, ap
     given = {"email": alice.email, "password": PASSWORD, "code": wrong}
     assert hint in ApiClient().post("auth/login", given).json()["detail"]
     assert hint in WrongCode.text
-    assert hint in WrongStepUpCode.text
 
 
 def test_a_code_without_a_password_leads_back_to_the_start(alice: Any, client: Client, code_of: Any) -> None:

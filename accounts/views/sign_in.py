@@ -108,7 +108,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 def sign_out_first(request: HttpRequest) -> HttpResponse:
-    """Answer 409 to a link in a mail that somebody follows who is signed in: it may be for another person."""
+    """Answer 409 to a link in a mail that a person follows who is signed in: it may be for another one."""
     return render(request, "accounts/link_for_another.html", status=409)
 
 

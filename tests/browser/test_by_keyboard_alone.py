@@ -159,9 +159,7 @@ def open_a_statement(keys: Keyboard) -> None:
     assert content_of(waiting.value).startswith(b"%PDF-")
 
 
-def end_the_session_elsewhere(
-    keys: Keyboard, elsewhere: Page, alice: Any, code_of: Callable[[Any], str]
-) -> None:
+def end_the_session_elsewhere(keys: Keyboard, elsewhere: Page, alice: Any, code_of: Callable[[Any], str]) -> None:
     page = keys.page
     keys.go_to(page.locator("details.menu summary"))
     page.keyboard.press("Enter")
