@@ -9,6 +9,7 @@ from django.db import IntegrityError
 
 from accounts.models import EmailChange, PasswordReset, User, normalise_email
 from accounts.roles import require_any_role
+from accounts.sign_in import enrolment_link
 from accounts.sign_in.emails import user_by_email
 from accounts.sign_in.fresh_code import verify_fresh_code
 from accounts.sign_in.origin import Origin
@@ -98,7 +99,9 @@ def _confirm(actor: User, token: str) -> None:
     if user_by_email(change.email) is not None:
         raise LinkInvalid
     user = change.user
-    PasswordReset.objects.filter(user=user).delete()  # those links wait at the old address
+    # These links wait at the old address.
+    PasswordReset.objects.filter(user=user).delete()
+    enrolment_link.make_worthless(user)
     old_email, user.email = user.email, change.email
     user.save(update_fields=["email"])
     record(Action.EMAIL_CHANGED, actor=actor, subject=user)
