@@ -17,7 +17,7 @@ from pydantic import Field, WithJsonSchema
 from accounts import selectors
 from accounts.api.bearer import ApiRequest
 from accounts.api.sign_in import EndSessionIn, EnrolledOut, Token, TokensOut
-from accounts.api.types import Code, EmailText, Secret
+from accounts.api.types import PHONE, Code, EmailText, Secret
 from accounts.forms import EmailChangeForm, ForgottenPasswordForm, ProfileForm
 from accounts.models import User
 from accounts.people import email_change
@@ -61,7 +61,7 @@ class ProfileIn(In):
 
     first_name: Annotated[str, Field(min_length=1, max_length=100, **_AS_IT_IS)] = ""
     last_name: Annotated[str, Field(max_length=100, **_AS_IT_IS)] = ""
-    phone: Annotated[str, Field(max_length=40, examples=["+49 30 1234567"])] = ""
+    phone: Annotated[str, Field(max_length=40, description=PHONE, examples=["+49 30 1234567"])] = ""
     address: Annotated[str, Field(max_length=300)] = ""
     code: Annotated[Code, Field(description="Needed with phone or address; a recovery code will do.")] = ""
 

@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from accounts import selectors
 from accounts.api.bearer import ApiRequest
-from accounts.api.types import Code, EmailText, Secret
+from accounts.api.types import PHONE, Code, EmailText, Secret
 from accounts.forms import RegistrationForm
 from accounts.people import registration
 from accounts.programs import enrolment as api_enrolment
@@ -36,7 +36,7 @@ class RegistrationIn(In):
     first_name: Annotated[str, Field(min_length=1, max_length=100)]
     last_name: Annotated[str, Field(max_length=100, description="Leave it out if you have one name.")] = ""
     email: EmailText
-    phone: Annotated[str, Field(min_length=1, max_length=40, examples=["+49 30 1234567"])]
+    phone: Annotated[str, Field(min_length=1, max_length=40, description=PHONE, examples=["+49 30 1234567"])]
     address: Annotated[str, Field(min_length=1, max_length=300)]
     password: Secret
 
@@ -224,7 +224,7 @@ def open_sessions(request: ApiRequest) -> Any:
 
 
 @router.delete("/auth/sessions/{uuid:session_id}", response={204: None}, openapi_extra=refuses(403, 429))
-def end_session(request: ApiRequest, session_id: UUID, data: EndSessionIn | SkipJsonSchema[None] = None) -> Status:
+def end_session(request: ApiRequest, session_id: UUID, data: EndSessionIn | None = None) -> Status:
     """Sign out one of your sessions, for a code. The session that asks needs none to end itself, and no body."""
     ending.end_one(
         actor=request.user,

@@ -53,6 +53,7 @@ Code = Annotated[
 TotpCode = Annotated[str, refusing(parse_totp, InvalidCode), _code_schema("Six digits of your authenticator app.")]
 
 
+PHONE = "5 to 15 digits; after a plus, the country’s code comes first."
 Secret = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD_CHARS, json_schema_extra={"format": "password"})]
 
 
