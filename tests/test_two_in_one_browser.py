@@ -1,13 +1,14 @@
 """Two tabs of one browser, and two people who share it: a form counts for the person it was shown to (R1.1, R8.2)."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings as bank_settings
 from django.test import Client
 
-from accounts.models import PasswordReset, Registration, User
+from accounts.models import EnrolmentLink, PasswordReset, Registration, User
 from audit.models import AuditEntry
 from foundation.models import RateWindow
 from tests.acts import NEWCOMER, copy_of, give_code, give_password, is_signed_in, link_for, register, wrong_code_for
@@ -72,6 +73,13 @@ def test_signing_in_where_one_is_signed_in_goes_on_to_the_page_asked_for(alice: 
     browser = browser_of(alice)
     assert browser.get("/sign-in/?next=/history/")["Location"] == "/history/"
     assert browser.get("/sign-in/?next=https://evil.example/")["Location"] == "/"
+
+
+def test_a_link_to_set_two_factor_up_is_not_opened_by_who_is_signed_in(alice: Any, bob: Any, browser_of: Any) -> None:
+    path = f"/two-factor/link/{EnrolmentLink(user=bob).issue(lasts=timedelta(hours=1))}/"
+    browser = browser_of(alice)
+    assert browser.get(path).status_code == browser.post(path).status_code == 409
+    assert Client().post(path)["Location"] == "/sign-in/"
 
 
 @pytest.mark.parametrize("kind", ["register", "reset"])

@@ -1,6 +1,6 @@
 """A forgotten password: a form, a link in a mail, a new one; and the code as always (R1.9)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -113,6 +113,16 @@ def test_a_second_link_voids_the_first(alice: Any, client: Client) -> None:
     alice.refresh_from_db()
     assert alice.check_password(PASSWORD)
     assert choose(client, links[1]).status_code == 302
+
+
+def test_a_link_of_nobody_would_open_nothing() -> None:
+    # Written and deleted in one transaction for an unknown address; no mail has it.
+    row = PasswordReset(user=None)
+    token = row.issue(lasts=timedelta(hours=1))
+    with pytest.raises(LinkInvalid):
+        password_reset.reset_password(token=token, new_password=NEW)
+    with pytest.raises(LinkInvalid):
+        _ = row.whose
 
 
 @pytest.mark.django_db(transaction=True)

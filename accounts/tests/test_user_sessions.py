@@ -190,6 +190,23 @@ def test_a_recovery_code_ends_sessions_too(alice: Any, sign_in: Any) -> None:
     assert is_signed_in(here)
 
 
+def test_a_session_that_ends_while_the_code_is_typed_is_not_found(
+    alice: Any, sign_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, here = sign_in(alice), sign_in(alice)
+    row = rows_of(alice)[0]
+    original = ending.verify_fresh_code
+
+    def verify(**given: Any) -> None:
+        original(**given)
+        there.post("/sign-out/")
+
+    monkeypatch.setattr(ending, "verify_fresh_code", verify)
+    answer = here.post(f"/profile/sessions/{row.public_id}/end/", {"code": fresh_code(alice)})
+    assert answer.status_code == 404
+    assert not AuditEntry.objects.filter(action="SESSION_ENDED").exists()
+
+
 def test_the_session_one_looks_from_is_signed_out_in_the_header(alice: Any, sign_in: Any) -> None:
     here = sign_in(alice)
     path = f"/profile/sessions/{rows_of(alice)[0].public_id}/end/"
